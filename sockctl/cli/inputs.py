@@ -1,0 +1,107 @@
+"""What the client sends: bytes from a pipe, or lines from a terminal."""
+
+import os
+import re
+
+from sockctl.cli.terminal import LINE_BYTES, STDIN
+from sockctl.errors import StreamError
+
+__all__ = ["CrlfMapper", "LineInput", "PipeInput"]
+
+READ_BYTES = 65_536
+EXIT = b"exit"
+ESCAPED_EXIT = b"//exit"
+
+
+class CrlfMapper:
+    """Makes CR LF of every line feed that has no CR before it, wherever the bytes were cut."""
+
+    def __init__(self) -> None:
+        self._before = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return `data` with its line ends mapped."""
+        mapped = re.sub(rb"(?<!\r)\n", b"\r\n", self._before + data)[len(self._before) :]
+        if data:
+            self._before = b"\r" if data.endswith(b"\r") else b""
+        return mapped
+
+
+class PipeInput:
+    """Standard input as it is, to its end.
+
+    Args:
+        crlf: Send CR LF for a line feed.
+    """
+
+    def __init__(self, *, crlf: bool) -> None:
+        self.ended = False
+        self._crlf = CrlfMapper() if crlf else None
+
+    def fileno(self) -> int:
+        """Return standard input's descriptor."""
+        return STDIN
+
+    def read(self) -> bytes:
+        """Return what is there.
+
+        Raises:
+            StreamError: It can't be read.
+        """
+        data = read_stdin(READ_BYTES)
+        self.ended = not data
+        return self._crlf.feed(data) if self._crlf else data
+
+
+class LineInput:
+    """Lines from a terminal, until ``exit`` or the end of the input (Ctrl-D); ``//exit`` sends the word itself.
+
+    Args:
+        crlf: End lines with CR LF.
+    """
+
+    def __init__(self, *, crlf: bool) -> None:
+        self.ended = False
+        self._end = b"\r\n" if crlf else b"\n"
+        self._line = b""
+
+    def fileno(self) -> int:
+        """Return standard input's descriptor."""
+        return STDIN
+
+    def read(self) -> bytes:
+        """Return the lines that are complete; at the end of the input also one that isn't.
+
+        Raises:
+            StreamError: It can't be read.
+        """
+        data = read_stdin(LINE_BYTES)
+        if not data:
+            self.ended = True
+            return self._line
+        *lines, self._line = (self._line + data).split(b"\n")
+        return b"".join(self._taken(lines))
+
+    def _taken(self, lines: list[bytes]) -> list[bytes]:
+        """Return the lines to send, up to an ``exit``."""
+        taken = []
+        for line in lines:
+            if line.strip() == EXIT:
+                self.ended = True
+                break
+            taken.append((EXIT if line.strip() == ESCAPED_EXIT else line) + self._end)
+        return taken
+
+
+def read_stdin(size: int) -> bytes:
+    """Read from standard input once.
+
+    Raises:
+        StreamError: It can't be read.
+    """
+    try:
+        return os.read(STDIN, size)
+    except BlockingIOError:
+        return b""
+    except OSError as error:
+        raise StreamError(f"Standard input can't be read: {error.strerror}. Nothing more was sent.") from error

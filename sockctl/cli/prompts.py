@@ -1,0 +1,39 @@
+"""Questions at the terminal: asked with a default, checked, and asked again until the answer will do."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from sockctl.cli.terminal import STDIN, is_terminal, read_line, say
+from sockctl.errors import AddressError, InputNeededError
+
+__all__ = ["ask", "may_ask"]
+
+T = TypeVar("T")
+
+
+def may_ask(*, no_input: bool) -> bool:
+    """Return whether questions may be asked: standard input is a terminal, and ``--no-input`` was not given."""
+    return not no_input and is_terminal(STDIN)
+
+
+def ask(question: str, default: str, check: Callable[[str], T]) -> T:
+    """Ask until `check` takes the answer; an empty one is the default.
+
+    Args:
+        question: What to ask, without the default.
+        default: What is meant by just Enter.
+        check: Returns the value, or raises AddressError with a sentence that explains what is wrong.
+
+    Raises:
+        InputNeededError: The input ended instead (Ctrl-D).
+    """
+    while True:
+        say(f"{question} [{default}]: ", end="")
+        answer = read_line()
+        if answer is None:
+            say("")
+            raise InputNeededError(f"No answer was given to: {question}.")
+        try:
+            return check(answer.strip() or default)
+        except AddressError as error:
+            say(str(error))

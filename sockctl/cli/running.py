@@ -1,0 +1,158 @@
+"""Runs a server from its start to its stop: the journal, the port, where it can be reached, and the signals."""
+
+import contextlib
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from sockctl import __version__
+from sockctl.cli.exit_codes import ExitCode
+from sockctl.cli.options import LogFormat
+from sockctl.cli.prompts import ask, may_ask
+from sockctl.cli.signals import StopSignals
+from sockctl.cli.terminal import STDERR, say, wants_colour
+from sockctl.events.base import Level
+from sockctl.events.journal import Journal
+from sockctl.events.server import DescriptorsLimited, Listening, LoopbackOnly, PortTaken, Reachable, ServerStarted
+from sockctl.events.sinks import DescriptorSink, FileSink, Format, as_json, as_plain_text, as_terminal_text, as_text
+from sockctl.net.address import checked_port, shown
+from sockctl.net.descriptors import raise_limit
+from sockctl.net.listener import BACKLOG, Listeners, open_listeners
+from sockctl.net.reach import reach_of
+from sockctl.net.server import Limits, Server
+from sockctl.net.service import Service
+
+__all__ = ["DEFAULT_PORT", "Place", "Reporting", "chosen_port", "serve"]
+
+DEFAULT_PORT = "9090"
+LAST_WORDS_S = 0.2
+"""How long the journal may take to write what it holds when a second signal ends the process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a server listens, and how long its stop may take."""
+
+    host: str
+    port: int
+    strict_port: bool
+    drain_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reporting:
+    """How a server tells its events."""
+
+    log_file: Path | None
+    log_format: LogFormat
+    quiet: bool
+    verbose: bool
+
+    @property
+    def level(self) -> Level:
+        """The lowest level that is told."""
+        if self.quiet:
+            return Level.WARNING
+        return Level.DETAIL if self.verbose else Level.INFO
+
+    def journal(self, service: str) -> Journal:
+        """Open the journal.
+
+        Raises:
+            LogFileError: The log file can't be opened.
+        """
+        console = DescriptorSink(STDERR, self._console_style())
+        if self.log_file is None:
+            return Journal(console, service=service, level=self.level)
+        style = as_json if self.log_format is LogFormat.JSON else as_text
+        return Journal(FileSink(self.log_file, style), service=service, level=self.level, fallback=console)
+
+    def _console_style(self) -> Format:
+        if self.log_format is LogFormat.JSON:
+            return as_json
+        return as_terminal_text if wants_colour() else as_plain_text
+
+
+def chosen_port(port: str | None, *, no_input: bool) -> int:
+    """Return the port to listen on: the given one, the answer of whoever sits at the terminal, or the default.
+
+    Raises:
+        AddressError: The given one isn't a port.
+        InputNeededError: The terminal's input ended instead of an answer.
+    """
+    if port is not None:
+        return _checked(port)
+    if may_ask(no_input=no_input):
+        return ask("Port to listen on", DEFAULT_PORT, _checked)
+    return _checked(DEFAULT_PORT)
+
+
+def serve(service: Service, *, place: Place, limits: Limits, reporting: Reporting) -> ExitCode:
+    """Serve until a signal asks for the stop.
+
+    A second signal ends the process at once, without returning.
+
+    Raises:
+        ListenError: It can't listen there.
+        LogFileError: The log file can't be opened.
+    """
+    with StopSignals() as signals, contextlib.closing(reporting.journal(service.name)) as journal:
+        needed, limit = raise_limit(limits.max_clients)
+        listeners = open_listeners(place.host, place.port, strict_port=place.strict_port)
+        server = Server(service, listeners, journal, limits)
+        journal.tell(ServerStarted(version=__version__, pid=os.getpid(), does=service.does))
+        if limit < needed:
+            journal.tell(DescriptorsLimited(needed=needed, limit=limit, max_clients=limits.max_clients))
+        _tell_place(journal, listeners)
+        if reporting.log_file is not None or reporting.quiet:
+            _say_place(listeners, reporting.log_file)
+        server.start()
+        signals.wait()
+        return _stop(server, place.drain_timeout_s, signals, journal)
+
+
+def _stop(server: Server, drain_timeout_s: float, signals: StopSignals, journal: Journal) -> ExitCode:
+    """Stop the server; a second signal meanwhile ends the process at once."""
+    ended = False
+
+    def stop() -> None:
+        nonlocal ended
+        ended = server.stop(drain_timeout_s)
+        signals.wake()
+
+    stopper = threading.Thread(target=stop, name="sockctl-stopper", daemon=True)
+    stopper.start()
+    if signals.wait() is not None:
+        journal.close(LAST_WORDS_S)
+        os._exit(ExitCode.INTERRUPTED)
+    stopper.join()
+    return ExitCode.DONE if ended else ExitCode.FAILED
+
+
+def _checked(port: str) -> int:
+    return checked_port(port, any_free=True)
+
+
+def _tell_place(journal: Journal, listeners: Listeners) -> None:
+    """Tell where the server listens, and how it is reached from this machine and from others."""
+    if listeners.wanted_port not in (0, listeners.port):
+        journal.tell(PortTaken(wanted_port=listeners.wanted_port, port=listeners.port))
+    for host in listeners.hosts:
+        journal.tell(Listening(host=host, port=listeners.port, backlog=BACKLOG))
+    reach = reach_of(listeners.hosts, listeners.port)
+    for scope, endpoints in (("machine", reach.machine), ("network", reach.network)):
+        for endpoint in endpoints:
+            command = f"sockctl connect {endpoint.host} {endpoint.port}"
+            journal.tell(Reachable(scope=scope, host=endpoint.host, port=endpoint.port, command=command))
+    if not reach.network:
+        journal.tell(LoopbackOnly())
+
+
+def _say_place(listeners: Listeners, log_file: Path | None) -> None:
+    """Say on standard error where the server listens, when the events that tell it go elsewhere or nowhere."""
+    places = " and ".join(shown(host, listeners.port) for host in listeners.hosts)
+    moved = ""
+    if listeners.wanted_port not in (0, listeners.port):
+        moved = f" (port {listeners.wanted_port} is taken)"
+    say(f"Listening on {places}{moved}." + (f" Events go to {log_file}." if log_file else ""))

@@ -1,0 +1,151 @@
+"""The events of a client, from its first try to connect to the end."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sockctl.events.base import Event, Level
+from sockctl.text import format_bytes
+
+__all__ = [
+    "AddressFailed",
+    "Connected",
+    "Connecting",
+    "Disconnected",
+    "InputEnded",
+    "PeerDataReceived",
+    "PeerDataSent",
+    "Retrying",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connecting(Event):
+    """One address is tried."""
+
+    name: ClassVar[str] = "connecting"
+    level: ClassVar[Level] = Level.DETAIL
+
+    peer: str
+
+    @property
+    def text(self) -> str:
+        return f"Trying {self.peer}: socket() made a socket, connect() asks the other side for a connection (SYN)."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressFailed(Event):
+    """One address could not be connected to; the next one is tried."""
+
+    name: ClassVar[str] = "address_failed"
+    level: ClassVar[Level] = Level.DETAIL
+
+    peer: str
+    error: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.peer} gave no connection: {self.error}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrying(Event):
+    """No address worked; all of them are tried again after a pause."""
+
+    name: ClassVar[str] = "retrying"
+    level: ClassVar[Level] = Level.WARNING
+
+    error: str
+    seconds: float
+    left: int
+
+    @property
+    def text(self) -> str:
+        return f"{self.error} Trying again in {self.seconds:g} s ({self.left} left)."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected(Event):
+    """The connection stands."""
+
+    name: ClassVar[str] = "connected"
+
+    peer: str
+    local: str
+
+    @property
+    def text(self) -> str:
+        return (
+            f"Connected to {self.peer}: the three-way handshake is done, and the system gave this side the address "
+            f"{self.local}."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerDataSent(Event):
+    """Data went to the server; a sum over `seconds` where traffic is busy."""
+
+    name: ClassVar[str] = "data_sent"
+
+    bytes: int
+    seconds: float | None = None
+
+    @property
+    def text(self) -> str:
+        within = "" if self.seconds is None else f" within {self.seconds:.1f} s"
+        return f"Sent {format_bytes(self.bytes)}{within}: send() copied them into the kernel's send buffer."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerDataReceived(Event):
+    """Data came from the server; a sum over `seconds` where traffic is busy."""
+
+    name: ClassVar[str] = "data_received"
+
+    bytes: int
+    seconds: float | None = None
+
+    @property
+    def text(self) -> str:
+        within = "" if self.seconds is None else f" within {self.seconds:.1f} s"
+        return f"Received {format_bytes(self.bytes)}{within}: recv() copied them from the kernel's receive buffer."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputEnded(Event):
+    """This side sends no more; it still receives."""
+
+    name: ClassVar[str] = "input_ended"
+
+    @property
+    def text(self) -> str:
+        return (
+            "The input ended: shutdown(SHUT_WR) told the server (FIN) that nothing more comes; its answers are still "
+            "read."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disconnected(Event):
+    """The connection ended. `reason`: server_closed, client_exit, quit_after, reset or interrupted."""
+
+    name: ClassVar[str] = "disconnected"
+
+    reason: str
+    bytes_in: int
+    bytes_out: int
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        why = {
+            "server_closed": "The server ended the connection (recv() returned no bytes: its FIN came)",
+            "client_exit": "You ended the connection, close() told the server",
+            "quit_after": "The time of --quit-after was up",
+            "reset": "The server broke the connection off (RST)",
+            "interrupted": "Interrupted, the connection was closed",
+            "output_closed": "Nobody reads the output any more, so the connection was closed",
+        }[self.reason]
+        return (
+            f"{why}, after {self.seconds:.1f} s: {format_bytes(self.bytes_out)} sent and "
+            f"{format_bytes(self.bytes_in)} received."
+        )

@@ -1,0 +1,177 @@
+"""The journal: takes events from any thread without making it wait, and writes them in order from a thread of its own.
+
+A slow disk or a stopped terminal must never hurt a connection. So `tell` only puts the event into a bounded queue; a
+writer thread takes what is there and gives it to the sink as one batch. What doesn't fit is counted, and told as soon
+as there is room. A sink that fails is told once (on the fallback sink, where there is one) and counted, and when it
+works again it gets a line that says how much is missing.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from sockctl.errors import SinkError
+from sockctl.events.base import Event, Level
+from sockctl.text import plural
+
+__all__ = ["EventsLost", "Journal", "Record", "Sink", "SinkFailed"]
+
+CAPACITY = 65_536
+"""Events that may wait to be written: some 30 MB, and a second of what the busiest server tells."""
+BATCH = 1_024
+"""Events given to the sink at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An event with the time at which it was told (seconds since the epoch) and the service that told it."""
+
+    time: float
+    service: str
+    event: Event
+
+
+class Sink(Protocol):
+    """Where records go. Only the journal's writer thread calls it, so it needs no lock."""
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Write all `records`, in order; may block.
+
+        Raises:
+            SinkError: They could not be written, or not all of them.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what the sink holds; never raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsLost(Event):
+    """Events are missing at this place of the journal."""
+
+    name: ClassVar[str] = "events_lost"
+    level: ClassVar[Level] = Level.WARNING
+
+    count: int
+    why: str
+
+    @property
+    def text(self) -> str:
+        return f"{plural(self.count, 'event')} missing here: {self.why}. The connections were not affected."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkFailed(Event):
+    """The sink can't be written to; told on the fallback sink."""
+
+    name: ClassVar[str] = "sink_failed"
+    level: ClassVar[Level] = Level.ERROR
+
+    error: str
+
+    @property
+    def text(self) -> str:
+        return f"Events can't be written: {self.error}. The server goes on, counts them, and writes again when it can."
+
+
+class Journal:
+    """Takes events from any thread and writes them to one sink.
+
+    Args:
+        sink: Where events go.
+        service: The service's name, part of every record.
+        level: Events below this level are left out.
+        fallback: Where the sink's own failure is told, or None.
+        capacity: How many events may wait.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        service: str,
+        level: Level = Level.INFO,
+        fallback: Sink | None = None,
+        capacity: int = CAPACITY,
+    ) -> None:
+        self._sink = sink
+        self._service = service
+        self._level = level
+        self._fallback = fallback
+        self._capacity = capacity
+        self._queue: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
+        self._lost = 0
+        self._lost_lock = threading.Lock()  # guards _lost: any thread may count up while the writer takes the count
+        self._failure = ""
+        self._unwritten = 0
+        self._writer = threading.Thread(target=self._write_all, name="sockctl-journal", daemon=True)
+        self._writer.start()
+
+    def tells(self, level: Level) -> bool:
+        """Return whether events of this level are written."""
+        return level >= self._level
+
+    def tell(self, event: Event) -> None:
+        """Take an event. Never blocks and never raises; any thread may call it."""
+        if event.level < self._level:
+            return
+        if self._queue.qsize() >= self._capacity:
+            with self._lost_lock:
+                self._lost += 1
+            return
+        self._queue.put(Record(time.time(), self._service, event))
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Write what waits, for at most `timeout_s` seconds, and end the writer thread."""
+        self._queue.put(None)
+        self._writer.join(timeout_s)
+
+    def _write_all(self) -> None:
+        closing = False
+        while not closing:
+            batch = [self._queue.get()]
+            while len(batch) < BATCH:
+                try:
+                    batch.append(self._queue.get_nowait())
+                except queue.Empty:
+                    break
+            closing = batch[-1] is None
+            records = [record for record in batch if record is not None]
+            with self._lost_lock:
+                lost, self._lost = self._lost, 0
+            if lost:
+                records.append(self._record(EventsLost(count=lost, why="they came faster than they could be written")))
+            self._write(records)
+        self._sink.close()
+
+    def _write(self, records: list[Record]) -> None:
+        missing = self._unwritten
+        if missing:
+            records = [self._record(EventsLost(count=missing, why=self._failure)), *records]
+        try:
+            self._sink.write(records)
+        except SinkError as error:
+            told_missing = bool(missing) and error.written > 0
+            self._unwritten = len(records) - error.written + (0 if told_missing or not missing else missing - 1)
+            if not self._failure:
+                self._tell_failure(error)
+            self._failure = str(error)
+        else:
+            self._unwritten = 0
+            self._failure = ""
+
+    def _tell_failure(self, error: SinkError) -> None:
+        if self._fallback is None:
+            return
+        try:
+            self._fallback.write([self._record(SinkFailed(error=str(error)))])
+        except SinkError:
+            return  # nowhere is left to tell it; the count goes on
+
+    def _record(self, event: Event) -> Record:
+        return Record(time.time(), self._service, event)

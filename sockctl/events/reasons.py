@@ -1,0 +1,66 @@
+"""Why a connection ended and why a client was refused: stable words, each with the sentence that explains it."""
+
+import enum
+
+__all__ = ["DisconnectReason", "RefusalReason"]
+
+
+class _Reason(enum.StrEnum):
+    """A stable word with an explanation."""
+
+    explanation: str
+
+    def __new__(cls, value: str, explanation: str) -> "_Reason":
+        """Make a member that equals its word and carries its sentence."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.explanation = explanation
+        return member
+
+
+class DisconnectReason(_Reason):
+    """Why a connection ended."""
+
+    CLIENT_CLOSED = (
+        "client_closed",
+        "The client ended its side (recv() returned no bytes: its FIN came), everything was answered, and close() "
+        "ended ours.",
+    )
+    CLIENT_RESET = (
+        "client_reset",
+        "The client broke the connection off (its RST came): what was on the way is lost, and the socket was closed.",
+    )
+    CLIENT_VANISHED = (
+        "client_vanished",
+        "The client no longer answers: the kernel repeated its segments or keepalive probes until the time was up, "
+        "and the socket was closed.",
+    )
+    IDLE_TIMEOUT = (
+        "idle_timeout",
+        "Nothing was moved on the connection for the time that --idle-timeout allows, so the server closed it.",
+    )
+    SERVER_STOPPING = (
+        "server_stopping",
+        "The server is stopping: what had been received was answered, then it closed the connection.",
+    )
+    SERVER_CLOSED = (
+        "server_closed",
+        "The service had said what there was to say, so the server closed the connection.",
+    )
+    DRAIN_TIMEOUT = (
+        "drain_timeout",
+        "The server is stopping, and the client did not take what was still queued for it within --drain-timeout.",
+    )
+    INTERNAL_ERROR = ("internal_error", "The service failed on this connection, so the server closed it.")
+
+
+class RefusalReason(_Reason):
+    """Why a client was refused."""
+
+    DENIED = ("denied", "the --allow and --deny rules don't let its address in")
+    TOO_MANY_CLIENTS = ("too_many_clients", "as many clients as --max-clients allows are connected")
+    TOO_MANY_FROM_ADDRESS = (
+        "too_many_from_address",
+        "as many clients as --max-clients-per-address allows are connected from its address",
+    )
+    OUT_OF_THREADS = ("out_of_threads", "the system gave no further thread to serve it")

@@ -1,0 +1,28 @@
+"""How many a second: the token bucket that decides what is told one by one and what as a sum."""
+
+__all__ = ["TokenBucket"]
+
+
+class TokenBucket:
+    """Lets `rate` things a second pass, and up to `burst` at once after a rest.
+
+    The caller gives the time (any monotonic clock, seconds), so that it can be tested and costs no call of its own.
+    Not thread-safe: each bucket belongs to one thread.
+    """
+
+    __slots__ = ("_burst", "_rate", "_tokens", "_updated")
+
+    def __init__(self, *, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._tokens = burst
+        self._updated = 0.0
+
+    def take(self, now: float) -> bool:
+        """Return whether one more may pass at `now`; if so, it is counted."""
+        self._tokens = min(self._burst, self._tokens + (now - self._updated) * self._rate)
+        self._updated = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True

@@ -1,0 +1,1 @@
+"""Sockets and threads: the server core, the watcher, the client."""

@@ -1,0 +1,129 @@
+"""Hosts, ports and targets: how people write them, and how sockets know them."""
+
+import socket
+from dataclasses import dataclass
+
+from sockctl.errors import AddressError
+
+__all__ = ["Endpoint", "Target", "checked_host", "checked_port", "host_of", "parse_target", "shown"]
+
+SCHEMES = ("tcp",)
+"""The schemes that a target may begin with."""
+MAX_PORT = 65_535
+MAX_HOST_NAME = 253
+"""Characters in a host name, RFC 1035 section 2.3.4 less the length octets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A host (name or address) and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return shown(self.host, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a user typed to say where to connect; what is missing is None."""
+
+    host: str | None
+    port: int | None
+    scheme: str | None = None
+
+
+def shown(host: str, port: int) -> str:
+    """Return ``HOST:PORT``, an IPv6 address in brackets (RFC 3986, section 3.2.2)."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def host_of(address: tuple[str, int] | tuple[str, int, int, int]) -> str:
+    """Return the host of a socket address; an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2) is the IPv4 one."""
+    return address[0].removeprefix("::ffff:") if "." in address[0] else address[0]
+
+
+def checked_port(text: str, *, any_free: bool = False) -> int:
+    """Return the port that `text` names.
+
+    Args:
+        text: What was typed.
+        any_free: Whether 0, "any free port", will do.
+
+    Raises:
+        AddressError: It isn't a number, or not one of a port.
+    """
+    lowest = 0 if any_free else 1
+    port = int(text) if text.isascii() and text.isdigit() else -1
+    if not lowest <= port <= MAX_PORT:
+        raise AddressError(
+            f"{text!r} is not a port: a port is a whole number from {lowest} to {MAX_PORT}, such as 9090."
+        )
+    return port
+
+
+def checked_host(text: str) -> str:
+    """Return the host that `text` names: a name, an IPv4 or an IPv6 address, brackets taken off.
+
+    Raises:
+        AddressError: It can't be a host; whether a name exists is not asked here.
+    """
+    host = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if not host:
+        raise AddressError("The host is empty: give a name such as localhost, or an address such as 127.0.0.1.")
+    if host.isascii() and host.isdigit():
+        raise AddressError(f"{text!r} looks like a port, not a host: write HOST:PORT, such as localhost:{host}.")
+    if ":" in host:
+        _check_ipv6(host, text)
+    elif len(host) > MAX_HOST_NAME or not all(c.isalnum() or c in "-._" for c in host) or host[0] in "-.":
+        raise AddressError(
+            f"{text!r} is not a host: a name holds letters, digits, dots and hyphens, such as server.example."
+        )
+    return host
+
+
+def parse_target(target: str | None, port: str | None = None) -> Target:
+    """Understand ``HOST:PORT``, ``HOST PORT``, ``tcp://HOST:PORT``, ``HOST`` or nothing.
+
+    An IPv6 address stands in brackets where a port follows it with a colon.
+
+    Raises:
+        AddressError: It can't be understood, or the port is given twice.
+    """
+    if target is None:
+        return Target(None, None if port is None else checked_port(port))
+    scheme, separator, rest = target.partition("://")
+    if not separator:
+        scheme, rest = "", target
+    elif scheme not in SCHEMES:
+        known = ", ".join(f"{name}://" for name in SCHEMES)
+        raise AddressError(f"{target!r} begins with an unknown scheme: sockctl knows {known}.")
+    host, own_port = _split(rest.removesuffix("/") if scheme else rest)
+    if port is not None and own_port is not None:
+        raise AddressError(f"The port is given twice, in {target!r} and as {port!r}: leave one out.")
+    chosen = own_port if port is None else port
+    return Target(
+        checked_host(host) if host else None, None if chosen is None else checked_port(chosen), scheme or None
+    )
+
+
+def _split(text: str) -> tuple[str, str | None]:
+    """Split off the port, if there is one. ``::1`` has none, ``[::1]:9090`` and ``localhost:9090`` have one."""
+    if text.startswith("["):
+        host, bracket, rest = text.partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise AddressError(f"{text!r} is not an address: an IPv6 address with a port is written [::1]:9090.")
+        return host + bracket, rest[1:] or None
+    if text.count(":") == 1:
+        host, _, port = text.partition(":")
+        return host, port or None
+    return text, None
+
+
+def _check_ipv6(host: str, text: str) -> None:
+    address = host.partition("%")[0]
+    try:
+        socket.inet_pton(socket.AF_INET6, address)
+    except OSError as error:
+        raise AddressError(f"{text!r} is not an IPv6 address; with a port it is written [::1]:9090.") from error

@@ -1,0 +1,111 @@
+"""Connects to a server: every address of its name in turn, within one deadline, and again with a growing pause."""
+
+import contextlib
+import errno
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sockctl.errors import ConnectTimeoutError, SockctlError, UnreachableError
+from sockctl.events.base import Event
+from sockctl.events.client import AddressFailed, Connected, Connecting, Retrying
+from sockctl.net.address import Endpoint, shown
+
+__all__ = ["connect"]
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 10.0
+_SHORT = {
+    errno.ECONNREFUSED: "connection refused (nothing listens on that port)",
+    errno.ENETUNREACH: "network unreachable",
+    errno.EHOSTUNREACH: "host unreachable",
+    errno.ETIMEDOUT: "no answer",
+}
+
+Tell = Callable[[Event], None]
+
+
+def connect(
+    endpoint: Endpoint,
+    *,
+    tell: Tell,
+    timeout_s: float,
+    retries: int = 0,
+    family: socket.AddressFamily = socket.AF_UNSPEC,
+) -> socket.socket:
+    """Connect to `endpoint` and return the socket, blocking, with TCP_NODELAY set.
+
+    Args:
+        endpoint: Where to connect; each address of the name is tried, in the order that the system gives (RFC 6724).
+        tell: Takes the events.
+        timeout_s: Seconds for one round over all addresses; each address gets an equal share of what is left.
+        retries: How many further rounds there are, with a pause that doubles from 0.5 s up to 10 s.
+        family: Restricts the addresses to IPv4 or IPv6.
+
+    Raises:
+        UnreachableError: The name is unknown, or each address refused or can't be reached.
+        ConnectTimeoutError: An address did not answer in time.
+    """
+    pause_s = FIRST_PAUSE_S
+    while True:
+        try:
+            return _connect_once(endpoint, family, tell, timeout_s)
+        except SockctlError as error:
+            if not retries:
+                raise
+            tell(Retrying(error=str(error), seconds=pause_s, left=retries))
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+        retries -= 1
+
+
+def _connect_once(endpoint: Endpoint, family: socket.AddressFamily, tell: Tell, timeout_s: float) -> socket.socket:
+    addresses = _addresses_of(endpoint, family)
+    deadline = time.monotonic() + timeout_s
+    failures: list[str] = []
+    timed_out = False
+    for number, (own_family, address) in enumerate(addresses):
+        peer = shown(address[0], address[1])
+        share_s = (deadline - time.monotonic()) / (len(addresses) - number)
+        tell(Connecting(peer=peer))
+        try:
+            sock = _open(own_family, address, share_s)
+        except OSError as error:
+            slow = isinstance(error, TimeoutError)
+            timed_out = timed_out or slow
+            why = f"no answer in {share_s:.1f} s" if slow else _SHORT.get(error.errno or 0, str(error.strerror))
+            failures.append(f"{peer}: {why}")
+            tell(AddressFailed(peer=peer, error=why))
+            continue
+        tell(Connected(peer=peer, local=shown(*sock.getsockname()[:2])))
+        return sock
+    reasons = "; ".join(failures)
+    if timed_out:
+        raise ConnectTimeoutError(
+            f"{endpoint} did not answer ({reasons}). Is the address right, does a firewall drop it?"
+        )
+    raise UnreachableError(f"Can't connect to {endpoint} ({reasons}). Is the server running, is the port right?")
+
+
+def _addresses_of(endpoint: Endpoint, family: socket.AddressFamily) -> list[tuple[socket.AddressFamily, Any]]:
+    try:
+        found = socket.getaddrinfo(endpoint.host, endpoint.port, family, socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        kind = {socket.AF_INET: " over IPv4", socket.AF_INET6: " over IPv6"}.get(family, "")
+        why = getattr(error, "strerror", None) or str(error)
+        raise UnreachableError(
+            f"The host {endpoint.host!r} can't be found{kind}: {why}. Is it spelled right?"
+        ) from error
+    return [(own_family, address) for own_family, _, _, _, address in found]
+
+
+def _open(family: socket.AddressFamily, address: Any, timeout_s: float) -> socket.socket:
+    with contextlib.ExitStack() as undo:
+        sock = undo.enter_context(socket.socket(family, socket.SOCK_STREAM))
+        sock.settimeout(max(timeout_s, 0.001))
+        sock.connect(address)
+        sock.settimeout(None)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        undo.pop_all()
+    return sock

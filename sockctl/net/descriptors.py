@@ -1,0 +1,26 @@
+"""File descriptors: every connection takes one, and the system's soft limit is often 1,024."""
+
+import resource
+
+__all__ = ["raise_limit"]
+
+RESERVE = 64
+"""Descriptors beside those of the clients: listening sockets, log file, pollers, the interpreter's own."""
+
+
+def raise_limit(max_clients: int) -> tuple[int, int]:
+    """Raise this process's soft limit to what `max_clients` clients need, as far as the hard limit lets it.
+
+    Returns:
+        What is needed, and the limit that is now in force.
+    """
+    needed = max_clients + RESERVE
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return needed, needed
+    wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError):
+        return needed, soft  # macOS refuses more than kern.maxfilesperproc, whatever the hard limit says
+    return needed, wanted

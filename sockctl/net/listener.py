@@ -1,0 +1,185 @@
+"""Makes the sockets that a server listens with: on one address or several, on the wanted port or the next free one."""
+
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sockctl.errors import ListenError, PortTakenError
+from sockctl.net.address import MAX_PORT, shown
+
+__all__ = ["Listeners", "SocketOptions", "open_listeners"]
+
+_Address = tuple[socket.AddressFamily, tuple[Any, ...]]
+"""A family and its socket address, as getaddrinfo gives them."""
+_EVERY_INTERFACE: _Address = (socket.AF_INET6, ("::", 0, 0, 0))
+_EVERY_IPV4_INTERFACE: _Address = (socket.AF_INET, ("0.0.0.0", 0))  # noqa: S104  what --host '' asks for
+
+
+BACKLOG = 4096
+"""Connections that may wait to be accepted: Linux's own bound (net.core.somaxconn); 5 loses bursts."""
+_TRIES_FOR_ANY_PORT = 20
+_ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""What bind() and socket() say where this machine has no such address, or no IPv6 at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketOptions:
+    """What every connection of a server is set to. Accepted sockets inherit it from the listening one.
+
+    Attributes:
+        keepalive_s: Seconds of silence after which the kernel probes whether the client is still there.
+        vanish_timeout_s: Seconds without an answer (to data, or to probes) after which the client counts as gone
+            (TCP_USER_TIMEOUT, RFC 5482). The kernel also counts a client that answers but reads nothing for so long.
+    """
+
+    keepalive_s: int = 60
+    vanish_timeout_s: int = 300
+
+    def apply(self, listener: socket.socket) -> None:
+        """Set the options on a listening socket."""
+        probes = 5
+        interval_s = max(1, (self.vanish_timeout_s - self.keepalive_s) // probes)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in (
+            ("TCP_KEEPIDLE", self.keepalive_s),
+            ("TCP_KEEPALIVE", self.keepalive_s),  # what macOS calls it
+            ("TCP_KEEPINTVL", interval_s),
+            ("TCP_KEEPCNT", probes),
+            ("TCP_USER_TIMEOUT", self.vanish_timeout_s * 1000),
+        ):
+            if hasattr(socket, name):
+                listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Listening sockets that share one port.
+
+    Attributes:
+        sockets: At least one, non-blocking.
+        port: The port they listen on.
+        wanted_port: The port that was asked for; another one than `port` if that was taken.
+    """
+
+    sockets: tuple[socket.socket, ...]
+    port: int
+    wanted_port: int
+
+    @property
+    def hosts(self) -> list[str]:
+        """The address of each socket."""
+        return [listener.getsockname()[0] for listener in self.sockets]
+
+    def close(self) -> None:
+        """Close all of them; who waits in the backlog is turned away by the kernel."""
+        for listener in self.sockets:
+            listener.close()
+
+
+def open_listeners(
+    host: str, port: int, *, strict_port: bool = False, backlog: int = BACKLOG, options: SocketOptions | None = None
+) -> Listeners:
+    """Listen on every address of `host`.
+
+    Args:
+        host: A name or an address; ``::`` takes IPv6 and IPv4, ``''`` every interface of this machine.
+        port: The port; 0 takes any free one.
+        strict_port: Refuse where the port is taken, instead of taking the next free one.
+        backlog: How many connections may wait to be accepted.
+        options: What connections are set to.
+
+    Raises:
+        PortTakenError: The port is taken and `strict_port` is set, or no port above it is free.
+        ListenError: The host is unknown, not one of this machine's, or the port needs more rights.
+    """
+    addresses = _addresses_of(host)
+    for candidate in _candidates(port, strict_port=strict_port):
+        try:
+            sockets = _listen(addresses, candidate, backlog, options or SocketOptions())
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise ListenError(_explain(host, candidate, error)) from error
+            continue
+        taken_port: int = sockets[0].getsockname()[1]
+        return Listeners(sockets, taken_port, port)
+    if strict_port:
+        raise PortTakenError(
+            f"Port {port} is taken by another program. Stop that one, choose another --port, or leave out "
+            f"--strict-port to take the next free one."
+        )
+    raise PortTakenError(f"No port from {port} to {MAX_PORT} is free. Choose a lower --port, or --port 0 for any.")
+
+
+def _candidates(port: int, *, strict_port: bool) -> Iterator[int]:
+    if port == 0:
+        yield from [0] * _TRIES_FOR_ANY_PORT  # with several addresses, one may be taken where the other is free
+    elif strict_port:
+        yield port
+    else:
+        yield from range(port, MAX_PORT + 1)
+
+
+def _addresses_of(host: str) -> list[_Address]:
+    if host == "":
+        return [_EVERY_INTERFACE if socket.has_dualstack_ipv6() else _EVERY_IPV4_INTERFACE]
+    try:
+        found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise ListenError(
+            f"The host {host!r} is not known: {_reason(error)}. Give --host an address of this machine, "
+            f"such as 127.0.0.1, or '' for every interface."
+        ) from error
+    return list(dict.fromkeys((family, tuple(address)) for family, _, _, _, address in found))
+
+
+def _listen(addresses: list[_Address], port: int, backlog: int, options: SocketOptions) -> tuple[socket.socket, ...]:
+    """Listen on all `addresses` that this machine has, or on none."""
+    with contextlib.ExitStack() as undo:
+        sockets: list[socket.socket] = []
+        absent: OSError | None = None
+        for family, (host, _, *rest) in addresses:
+            try:
+                listener = undo.enter_context(_bound(family, (host, port, *rest)))
+            except OSError as error:
+                if error.errno not in _ABSENT:
+                    raise
+                absent = error  # localhost may name ::1 where IPv6 is off: the others will do
+                continue
+            options.apply(listener)
+            listener.listen(backlog)
+            listener.setblocking(False)
+            sockets.append(listener)
+            port = listener.getsockname()[1]  # with port 0: the first one's choice holds for all
+        if not sockets and absent is not None:
+            raise absent
+        undo.pop_all()
+    return tuple(sockets)
+
+
+def _bound(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
+    with contextlib.ExitStack() as undo:
+        listener = undo.enter_context(socket.socket(family, socket.SOCK_STREAM))
+        # Connections in TIME_WAIT must not keep a restarted server from its port; a listening socket still does.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
+        listener.bind(address)
+        undo.pop_all()
+    return listener
+
+
+def _explain(host: str, port: int, error: OSError) -> str:
+    where = shown(host, port)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"Listening on {where} is not permitted: ports below 1024 need more rights. Choose a higher --port."
+    if error.errno in _ABSENT:
+        return f"Listening on {where} failed: {host!r} is no address of this machine. Give --host one of its own."
+    return f"Listening on {where} failed: {_reason(error)}."
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,54 @@
+"""How a listening server can be reached: from this machine and from others."""
+
+import ipaddress
+from dataclasses import dataclass
+
+import ifaddr
+
+from sockctl.net.address import Endpoint
+
+__all__ = ["Reach", "reach_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where clients find a server.
+
+    Attributes:
+        machine: Addresses for clients on this machine.
+        network: Addresses for clients on other machines, virtual ones included.
+    """
+
+    machine: tuple[Endpoint, ...]
+    network: tuple[Endpoint, ...]
+
+
+def reach_of(hosts: list[str], port: int) -> Reach:
+    """Return where a server that listens on `hosts` can be reached.
+
+    An unspecified address (``0.0.0.0``, ``::``) stands for every address of every interface; link-local IPv6
+    addresses are left out there, since each client would write them with a scope of its own.
+    """
+    addresses = [address for host in hosts for address in _addresses(host)]
+    unique = list(dict.fromkeys(addresses))
+    loopback = [address for address in unique if _is_loopback(address)]
+    network = [address for address in unique if not _is_loopback(address)]
+    machine = loopback or network  # a server on one network address is reached there from this machine, too
+    return Reach(
+        tuple(Endpoint(address, port) for address in machine), tuple(Endpoint(address, port) for address in network)
+    )
+
+
+def _addresses(host: str) -> list[str]:
+    address = ipaddress.ip_address(host)
+    if not address.is_unspecified:
+        return [host]
+    both = address.version == 6  # noqa: PLR2004  the server's :: takes IPv4 as well
+    found = [ip for adapter in ifaddr.get_adapters() for ip in adapter.ips]
+    ipv4 = [ip.ip for ip in found if isinstance(ip.ip, str)]
+    ipv6 = [ip.ip[0] for ip in found if not isinstance(ip.ip, str)]
+    return ipv4 + [one for one in ipv6 if both and not ipaddress.ip_address(one).is_link_local]
+
+
+def _is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address).is_loopback

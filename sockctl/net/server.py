@@ -1,0 +1,294 @@
+"""The server: takes connections, lets in whom it may, and gives them to the service.
+
+A `socketserver` server with its own accept loop. The stock loop polls twice a second for its end, takes one connection
+per round, spins on one core when there are no descriptors left, and hangs at its close while one client is idle; this
+one waits on all listening sockets and a wake-up at once, takes what is there, and pauses when the system runs dry. What
+the hooks do is the library's own division: `get_request` accepts, `verify_request` lets in or refuses,
+`process_request` gives the connection to the watcher, or to a handler thread for a conversation.
+"""
+
+import errno
+import selectors
+import socket
+import socketserver
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast
+
+from sockctl.errors import PeerGoneError
+from sockctl.events.journal import Journal
+from sockctl.events.reasons import DisconnectReason, RefusalReason
+from sockctl.events.server import (
+    AcceptPaused,
+    AcceptResumed,
+    ClientConnected,
+    ClientRefused,
+    ClientsRefused,
+    ServerStopped,
+    ServerStopping,
+    ServiceFailed,
+)
+from sockctl.events.token_bucket import TokenBucket
+from sockctl.net.address import host_of, shown
+from sockctl.net.admission import AccessRules, Admission
+from sockctl.net.connection import Connection
+from sockctl.net.listener import Listeners
+from sockctl.net.peer import Peer
+from sockctl.net.service import Conversation, Service
+from sockctl.net.watcher import Watcher
+
+__all__ = ["Limits", "Server"]
+
+RETRY_S = 0.25
+"""How long accepting pauses where the system has no descriptor or memory left."""
+ACCEPTS_PER_ROUND = 64
+REFUSALS_PER_SECOND = 10
+"""Refusals told one by one; more become sums."""
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a server grants its clients.
+
+    Attributes:
+        max_clients: Clients at once.
+        max_clients_per_address: Clients at once from one address.
+        rules: Who may connect at all.
+        idle_timeout_s: Seconds without traffic after which a connection is closed, or None.
+        portion: Bytes in a portion, the unit in which data is told.
+    """
+
+    max_clients: int = 512
+    max_clients_per_address: int = 32
+    rules: AccessRules = field(default_factory=AccessRules)
+    idle_timeout_s: float | None = None
+    portion: int = 1024
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
+    """Serves one service on open listening sockets, which it closes at its end.
+
+    `start` returns at once; `stop` ends it in order. Threads: one accepts, one watches, and each conversation has one.
+    """
+
+    daemon_threads = True  # their end is waited for in stop(), with a bound, not at the interpreter's exit without one
+    block_on_close = False  # as above
+
+    def __init__(self, service: Service, listeners: Listeners, journal: Journal, limits: Limits) -> None:
+        super().__init__(listeners.sockets[0].getsockname(), socketserver.BaseRequestHandler)
+        self._service = service
+        self._conversation = service if isinstance(service, Conversation) else None
+        self._listeners = listeners
+        self._journal = journal
+        self._limits = limits
+        self._admission = Admission(
+            limits.rules, max_clients=limits.max_clients, max_clients_per_address=limits.max_clients_per_address
+        )
+        self._watcher = Watcher(journal, idle_timeout_s=limits.idle_timeout_s, on_closed=self._closed)
+        self._refusals = _Refusals(journal)
+        self._accepted = 0
+        self._bytes_in = self._bytes_out = 0
+        self._started = time.monotonic()
+        self._stopping = threading.Event()
+        self._waker, self._woken = socket.socketpair()
+        self._acceptor = threading.Thread(target=self.serve_forever, name="sockctl-acceptor", daemon=True)
+        self._paused_at = 0.0
+        self._pause_told = TokenBucket(rate=1.0, burst=1.0)
+        self._beginning = threading.Lock()  # a conversation begins when the acceptor is done with its connection
+        self._conversations: set[threading.Thread] = set()  # each adds itself and takes itself out
+
+    def start(self) -> None:
+        """Start to accept and to serve."""
+        self._watcher.start()
+        self._acceptor.start()
+
+    def stop(self, drain_timeout_s: float) -> bool:
+        """Take no more clients, answer what has been received, close every connection, and end all threads.
+
+        Args:
+            drain_timeout_s: Seconds that clients have to take what is queued for them.
+
+        Returns:
+            Whether everything has ended; a conversation that doesn't return may be left.
+        """
+        self._stopping.set()
+        self._waker.send(b"\0")
+        self._acceptor.join()
+        self._journal.tell(ServerStopping(clients=self._admission.clients, drain_timeout_s=drain_timeout_s))
+        self._watcher.drain(drain_timeout_s)
+        ended = self._watcher.join(drain_timeout_s + 5.0)
+        for thread in list(self._conversations):
+            thread.join(1.0)
+        self._waker.close()
+        self._woken.close()
+        self._journal.tell(
+            ServerStopped(
+                clients=self._accepted,
+                bytes_in=self._bytes_in,
+                bytes_out=self._bytes_out,
+                seconds=round(time.monotonic() - self._started, 3),
+            )
+        )
+        return ended and not self._conversations
+
+    # Accepting: the acceptor's thread.
+
+    def serve_forever(self, poll_interval: float = 0.5) -> None:  # noqa: ARG002  it waits for a wake-up instead
+        """Accept clients until `stop`; the acceptor's thread runs it."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._woken, selectors.EVENT_READ)
+            for listener in self._listeners.sockets:
+                selector.register(listener, selectors.EVENT_READ, listener)
+            while not self._stopping.is_set():
+                ready = selector.select(self._refusals.wait_s(time.monotonic()))
+                for key, _ in ready:
+                    if key.data is not None:
+                        self._accept_from(key.data)
+                self._refusals.tell_sum(time.monotonic())
+        self._refusals.tell_sum(time.monotonic(), ending=True)
+        self._listeners.close()
+
+    def _accept_from(self, listener: socket.socket) -> None:
+        """Take who waits at `listener`, some at a time so that the others get their turn."""
+        self.socket = listener
+        for _ in range(ACCEPTS_PER_ROUND):
+            try:
+                request, address = self.get_request()
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    self._pause(error)
+                return  # else nobody waits any more, or who waited has gone: accept(2) lists what to pass over
+            self._resume()
+            if self.verify_request(request, address):
+                self.process_request(request, address)
+            else:
+                self.close_request(request)
+
+    def _pause(self, error: OSError) -> None:
+        now = time.monotonic()
+        self._paused_at = self._paused_at or now
+        if self._pause_told.take(now):
+            reason = error.strerror or str(error)
+            self._journal.tell(AcceptPaused(error=reason, clients=self._admission.clients, retry_s=RETRY_S))
+        self._stopping.wait(RETRY_S)
+
+    def _resume(self) -> None:
+        if self._paused_at:
+            self._journal.tell(AcceptResumed(seconds=round(time.monotonic() - self._paused_at, 3)))
+            self._paused_at = 0.0
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept one connection from the listening socket that is ready.
+
+        Raises:
+            OSError: There is none, or the system has nothing left for it.
+        """
+        return self.socket.accept()
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002  the library's signature
+        """Return whether the client may come in; if so, it has taken a slot."""
+        reason = self._admission.enter(host_of(client_address))
+        if reason is not None:
+            self._refusals.tell(client_address, reason)
+        return reason is None
+
+    def close_request(self, request: Any) -> None:
+        """Close the socket of a refused client."""
+        request.close()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Give an accepted connection to the watcher, and to a handler thread where the service converses."""
+        connection = Connection(request, client_address, self._accepted + 1, self._limits.portion)
+        conversing = self._conversation is not None
+        with self._beginning:
+            if conversing:
+                try:
+                    super().process_request(cast("Any", connection), client_address)
+                except RuntimeError:  # what threading raises where the system gives no further thread
+                    self._admission.leave(connection.host)
+                    self._refusals.tell(client_address, RefusalReason.OUT_OF_THREADS)
+                    self.close_request(request)
+                    return
+            else:
+                self._react(connection)
+            self._accepted += 1
+            self._journal.tell(
+                ClientConnected(
+                    connection=connection.number,
+                    peer=connection.peer,
+                    clients=self._admission.clients,
+                    max_clients=self._limits.max_clients,
+                )
+            )
+            self._watcher.add(connection, conversing=conversing)
+
+    def _react(self, connection: Connection) -> Peer:
+        """Let the service react to what arrives on `connection`."""
+        peer = Peer(connection, self._watcher)
+        connection.on_data = partial(self._service.received, peer)
+        connection.on_end = partial(self._service.ended, peer)
+        return peer
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  as above
+        """Hold one conversation; its handler thread runs it."""
+        with self._beginning:  # the acceptor tells the connection and makes it known to the watcher first
+            self._conversations.add(threading.current_thread())
+        connection: Connection = request
+        peer = self._react(connection)
+        try:
+            if self._conversation is not None:
+                self._converse(self._conversation, connection, peer)
+        finally:
+            self._watcher.release(connection, watch=peer.watching)
+            self._conversations.discard(threading.current_thread())
+
+    def _converse(self, conversation: Conversation, connection: Connection, peer: Peer) -> None:
+        try:
+            conversation.converse(peer)
+        except PeerGoneError:
+            return  # the connection says why
+        except Exception as error:  # noqa: BLE001  one service's defect must not reach the terminal as a traceback
+            what = f"{type(error).__name__}: {error}"
+            self._journal.tell(ServiceFailed(connection=connection.number, peer=connection.peer, error=what))
+            connection.reason = DisconnectReason.INTERNAL_ERROR
+
+    def _closed(self, connection: Connection) -> None:
+        self._admission.leave(connection.host)
+        self._bytes_in += connection.bytes_in
+        self._bytes_out += connection.bytes_out
+
+
+class _Refusals:
+    """Tells refusals one by one, and what is beyond ten a second as sums. The acceptor's thread alone calls it."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._one_by_one = TokenBucket(rate=REFUSALS_PER_SECOND, burst=REFUSALS_PER_SECOND)
+        self._sum: Counter[RefusalReason] = Counter()
+        self._since = 0.0
+
+    def tell(self, address: Any, reason: RefusalReason) -> None:
+        """Tell that a client was refused, or add it to the sum."""
+        now = time.monotonic()
+        if not self._sum and self._one_by_one.take(now):
+            self._journal.tell(ClientRefused(peer=shown(host_of(address), address[1]), reason=reason))
+            return
+        if not self._sum:
+            self._since = now
+        self._sum[reason] += 1
+
+    def wait_s(self, now: float) -> float | None:
+        """Return for how long the sum may still grow; None where there is none."""
+        return max(0.0, self._since + 1.0 - now) if self._sum else None
+
+    def tell_sum(self, now: float, *, ending: bool = False) -> None:
+        """Tell the sum if it has grown for a second, or at the end whatever there is."""
+        if not self._sum or (now < self._since + 1.0 and not ending):
+            return
+        seconds = round(now - self._since, 3)
+        self._journal.tell(ClientsRefused(count=self._sum.total(), seconds=seconds, reasons=dict(self._sum)))
+        self._sum.clear()

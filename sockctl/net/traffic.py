@@ -1,0 +1,96 @@
+"""Tells what connections move: every portion at once while traffic is calm, as sums while it is busy.
+
+An event for every read and send would cost more than the echo itself. So the hot path only counts; what was moved but
+not told yet is the difference between a connection's counts and what was told of it, and so nothing can get lost: the
+sums of all data events of a connection are its counts, to the byte.
+
+A connection that moves something is *touched* once. While the token bucket lets it, it is told at once; else it waits
+for its sum, which is told a second later with what has come by then. Where very many connections wait, each second
+tells some of them, in the order in which they came, and the sums of the others grow.
+"""
+
+import math
+from collections import deque
+
+from sockctl.events.base import Level
+from sockctl.events.journal import Journal
+from sockctl.events.server import DataReceived, DataSent
+from sockctl.events.token_bucket import TokenBucket
+from sockctl.net.connection import Connection
+
+__all__ = ["Traffic"]
+
+CALM_PER_SECOND = 10
+"""Connections told at once per second: more than that nobody reads along."""
+SUM_SECONDS = 1.0
+SUMS_PER_SECOND = 200
+"""Sums told per second: some 10 ms of a second's work."""
+
+
+class Traffic:
+    """Tells the data events of the connections of one event thread, which alone calls it."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._silent = not journal.tells(Level.INFO)
+        self._calm = TokenBucket(rate=CALM_PER_SECOND, burst=CALM_PER_SECOND)
+        self._waiting: deque[Connection] = deque()
+        self.due_at = math.inf
+        """When the next sums are to be told."""
+
+    def touched(self, connection: Connection, now: float) -> None:
+        """Tell what `connection`, marked as untold, has moved, or let it wait for its sum."""
+        if self._silent:
+            return  # the mark stays, so that it is not touched again
+        if self._calm.take(now):
+            self._tell(connection, None)
+            return
+        connection.waits_since = now
+        self._waiting.append(connection)
+        self.due_at = min(self.due_at, now + SUM_SECONDS)
+
+    def tell_sums(self, now: float) -> None:
+        """Tell the sums that have waited long enough."""
+        told = 0
+        while self._waiting and told < SUMS_PER_SECOND and self._waiting[0].waits_since + SUM_SECONDS <= now:
+            connection = self._waiting.popleft()
+            if connection.untold:  # else it ended, and was settled
+                self._tell(connection, now - connection.waits_since)
+                told += 1
+        if not self._waiting:
+            self.due_at = math.inf
+        else:
+            self.due_at = now + SUM_SECONDS if told == SUMS_PER_SECOND else self._waiting[0].waits_since + SUM_SECONDS
+
+    def settle(self, connection: Connection, now: float) -> None:
+        """Tell what is still open of a connection that ends."""
+        if connection.untold and not self._silent:
+            self._tell(connection, now - connection.waits_since if connection.waits_since else None)
+
+    def _tell(self, connection: Connection, seconds: float | None) -> None:
+        connection.waits_since = 0.0
+        connection.untold = False  # first: what is moved while this runs marks it again
+        told_in, told_portions_in, told_out, told_portions_out = connection.told
+        counts = connection.bytes_in, connection.portions_in, connection.bytes_out, connection.portions_out
+        connection.told = counts
+        bytes_in, portions_in, bytes_out, portions_out = counts
+        if bytes_in > told_in:
+            self._journal.tell(
+                DataReceived(
+                    connection=connection.number,
+                    peer=connection.peer,
+                    bytes=bytes_in - told_in,
+                    portions=portions_in - told_portions_in,
+                    seconds=None if seconds is None else round(seconds, 3),
+                )
+            )
+        if bytes_out > told_out:
+            self._journal.tell(
+                DataSent(
+                    connection=connection.number,
+                    peer=connection.peer,
+                    bytes=bytes_out - told_out,
+                    portions=portions_out - told_portions_out,
+                    seconds=None if seconds is None else round(seconds, 3),
+                )
+            )

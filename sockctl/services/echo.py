@@ -1,0 +1,82 @@
+"""The echo service (RFC 862): whatever comes is sent back, if wanted in upper or lower case."""
+
+import codecs
+import enum
+from typing import ClassVar
+
+from sockctl.net.peer import Peer
+from sockctl.net.service import Service
+
+__all__ = ["Case", "CaseEcho", "CaseMapper", "Echo"]
+
+
+class Case(enum.StrEnum):
+    """What text can be mapped to."""
+
+    UPPER = "upper"
+    LOWER = "lower"
+
+
+class CaseMapper:
+    """Maps the case of UTF-8 text that comes in pieces, cut anywhere. Not thread-safe.
+
+    The result doesn't depend on where the text was cut: a character that is split over two pieces is mapped when it is
+    whole, and a capital sigma always becomes the plain small one (what stands around it may not have come yet). Bytes
+    that aren't UTF-8 pass as they are.
+    """
+
+    __slots__ = ("_case", "_decoder")
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+
+    def feed(self, data: bytes, *, final: bool = False) -> bytes:
+        """Return what can be mapped after `data`; with `final` also the bytes of a character that stays incomplete."""
+        if data.isascii() and not self._decoder.getstate()[0]:
+            return data.upper() if self._case is Case.UPPER else data.lower()
+        text = self._decoder.decode(data, final)
+        mapped = text.upper() if self._case is Case.UPPER else text.replace("Σ", "σ").lower()  # noqa: RUF001
+        return mapped.encode("utf-8", "surrogateescape")
+
+
+class Echo(Service):
+    """Sends back what it gets."""
+
+    name: ClassVar[str] = "echo"
+
+    @property
+    def does(self) -> str:
+        """One sentence that says what the service does."""
+        return "It serves echo (RFC 862): what a client sends comes back."
+
+    def received(self, peer: Peer, data: memoryview) -> None:
+        """Send back what came."""
+        peer.post(data)
+
+
+class CaseEcho(Echo):
+    """Sends back what it gets, in another case.
+
+    Args:
+        case: Which one.
+    """
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+
+    @property
+    def does(self) -> str:
+        """One sentence that says what the service does."""
+        return f"It serves echo: what a client sends comes back in {self._case} case."
+
+    def received(self, peer: Peer, data: memoryview) -> None:
+        """Send back what came, as far as its characters are whole."""
+        if not isinstance(peer.state, CaseMapper):
+            peer.state = CaseMapper(self._case)
+        peer.post(peer.state.feed(bytes(data)))
+
+    def ended(self, peer: Peer) -> None:
+        """Send back the bytes of a last character that stayed incomplete."""
+        if isinstance(peer.state, CaseMapper):
+            peer.post(peer.state.feed(b"", final=True))

@@ -1,0 +1,112 @@
+import subprocess
+import sys
+
+import pytest
+
+import sockctl as package
+from sockctl.cli import app as app_module
+from sockctl.cli.exit_codes import ExitCode, exit_code_of
+from sockctl.errors import ConnectTimeoutError, ListenError, UnreachableError
+from tests.running import SOCKCTL, UNMEASURED, sockctl
+
+
+def test_version() -> None:
+    done = sockctl("--version")
+    assert (done.returncode, done.stdout.decode()) == (0, f"sockctl {package.__version__}\n")
+
+
+def test_version_with_other_options_too() -> None:
+    assert package.__version__.encode() in sockctl("--version", "connect").stdout
+
+
+@pytest.mark.parametrize("command", [[], ["serve"], ["serve", "echo"], ["connect"]])
+def test_help_has_an_example(command: list[str]) -> None:
+    done = sockctl(*command, "--help")
+    assert done.returncode == 0
+    assert b"Example" in done.stdout
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["srve"], b"No such command 'srve'"),
+        (["serve", "echo", "--portion", "0"], b"0 is not in the range"),
+        (["serve", "echo", "--port", "nine"], b"'nine' is not a port"),
+        (["serve", "echo", "--allow", "here"], b"--allow 'here' is not an address or a network"),
+        (["connect", "-4", "-6", "localhost", "1"], b"exclude each other"),
+        (["connect", "localhost", "99999"], b"'99999' is not a port"),
+        (["connect", "localhost"], b"PORT is missing and can't be asked for here: write sockctl connect HOST PORT"),
+        (["connect", ":1"], b"HOST is missing"),
+        (["connect"], b"HOST and PORT are missing"),
+    ],
+)
+def test_usage_errors_say_what_and_exit_2(arguments: list[str], says: bytes) -> None:
+    done = sockctl(*arguments)
+    assert done.returncode == ExitCode.USAGE
+    assert says in b" ".join(done.stderr.split())
+    assert b"Traceback" not in done.stderr
+
+
+def test_exit_codes_of_errors() -> None:
+    assert exit_code_of(UnreachableError("")) is ExitCode.UNREACHABLE
+    assert exit_code_of(ConnectTimeoutError("")) is ExitCode.TIMED_OUT
+    assert exit_code_of(ListenError("")) is ExitCode.FAILED
+
+
+def test_a_defect_is_one_line_unless_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise ValueError("a defect")
+
+    monkeypatch.setattr(app_module, "app", fail)
+    monkeypatch.delenv("SOCKCTL_DEBUG", raising=False)
+    assert app_module.run() is ExitCode.FAILED
+    assert capfd.readouterr().err == (
+        "sockctl: unexpected ValueError: a defect. This is a defect; SOCKCTL_DEBUG=1 shows where.\n"
+    )
+    monkeypatch.setenv("SOCKCTL_DEBUG", "1")
+    with pytest.raises(ValueError, match="a defect"):
+        app_module.run()
+
+
+def loaded_by(code: str) -> set[str]:
+    script = f"import sys\n{code}\nprint(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60, env=UNMEASURED
+    )
+    return set(done.stdout.split())
+
+
+def test_version_loads_nothing_of_the_command_line() -> None:
+    loaded = loaded_by("sys.argv = ['sockctl', '--version']\nimport sockctl.__main__ as m\nm.main()")
+    assert not loaded & {"typer", "sockctl.cli", "argparse", "socket"}
+
+
+def test_connect_loads_neither_heavy_libraries_nor_the_server() -> None:
+    code = """
+import socket
+listener = socket.create_server(("127.0.0.1", 0))
+sys.argv = ["sockctl", "connect", "127.0.0.1", str(listener.getsockname()[1]), "--quit-after", "0"]
+sys.stdin.close()
+import sockctl.cli.app as a
+try:
+    a.run()
+except SystemExit as ended:
+    assert ended.code == 0, ended.code
+"""
+    loaded = loaded_by(code)
+    server = {"sockctl.net.server", "sockctl.net.watcher", "sockctl.events.server", "sockctl.services", "socketserver"}
+    assert "sockctl.net.relay" in loaded
+    assert not loaded & {"rich", "argon2", "ssl", "ifaddr", "cryptography", "prompt_toolkit", "click", *server}
+
+
+def test_closed_standard_streams_do_no_harm() -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *SOCKCTL, "connect", "127.0.0.1", "1"],
+        check=False,
+        timeout=60,
+        capture_output=True,
+    )
+    assert done.returncode == ExitCode.UNREACHABLE

@@ -1,0 +1,438 @@
+"""`serve echo` as a process: what it prints, how it is stopped, and what it survives."""
+
+import json
+import os
+import random
+import re
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sockctl.cli.exit_codes import ExitCode
+from tests.running import (
+    SOCKCTL,
+    TIMEOUT_S,
+    UNMEASURED,
+    Process,
+    connect,
+    cpu_seconds,
+    echo_process,
+    exchange,
+    free_port,
+    process,
+    receive_all,
+    receive_exactly,
+    sockctl,
+    wait_until,
+)
+
+LINUX = sys.platform == "linux"
+
+
+def events_of(run: Process) -> list[str]:
+    return [json.loads(line)["event"] for line in run.lines if line.startswith("{")]
+
+
+# L1, L2, row 3.
+
+
+def test_every_step_is_told_with_an_explanation() -> None:
+    with process("serve", "echo", "--port", "0") as run:
+        port = int(run.wait_for(r"Listening on 127\.0\.0\.1:(\d+): socket\(\) made")[1])
+        assert exchange(port, b"hello") == b"hello"
+        run.wait_for("client_disconnected")
+        assert exchange(port, b"again") == b"again", "row 3: the client can come back"
+        run.wait_for("client_disconnected")
+        assert run.end() == 0
+    text = "\n".join(run.lines)
+    for step in (
+        "server_started .*It serves echo",
+        "listening .*bind\\(\\) gave it this address",
+        "client_connected .*accept\\(\\) took it",
+        "data_received .*5 bytes in 1 portion: recv\\(\\) copied",
+        "data_sent .*5 bytes in 1 portion: send\\(\\) copied",
+        "client_disconnected .*its FIN came",
+        "server_stopping .*asked to stop",
+        "server_stopped .*served 2 clients, received 10 bytes and sent 10 bytes",
+    ):
+        assert re.search(step, text), step
+    assert "\x1b" not in text, "no colours where there is no terminal"
+
+
+def test_json_events() -> None:
+    with echo_process() as (run, port):
+        exchange(port, b"x" * 1500)
+        ended = run.event("client_disconnected")
+        assert run.end() == 0
+    assert {"time", "event", "service", "connection", "peer", "reason", "text"} <= ended.keys()
+    assert (ended["service"], ended["reason"], ended["bytes_in"], ended["bytes_out"]) == (
+        "echo",
+        "client_closed",
+        1500,
+        1500,
+    )
+    assert events_of(run) == [
+        "server_started",
+        "listening",
+        "reachable",
+        "loopback_only",
+        "client_connected",
+        "data_received",
+        "data_sent",
+        "client_disconnected",
+        "server_stopping",
+        "server_stopped",
+    ]
+
+
+@pytest.mark.parametrize(("transform", "result"), [("none", "Grüße"), ("upper", "GRÜSSE"), ("lower", "grüße")])
+def test_transforms(transform: str, result: str) -> None:
+    with echo_process("--transform", transform) as (_, port):
+        assert exchange(port, "Grüße".encode()).decode() == result
+
+
+def test_portion() -> None:
+    with echo_process("--portion", "10") as (run, port):
+        exchange(port, b"x" * 25)
+        assert run.event("data_received")["portions"] == 3
+
+
+def test_verbose_tells_details() -> None:
+    with echo_process("-v") as (run, port):
+        exchange(port, b"x")
+        run.event("input_ended")
+
+
+def test_quiet_tells_only_where_it_listens_and_what_goes_wrong() -> None:
+    with process("serve", "echo", "--port", "0", "--quiet", "--deny", "127.0.0.2") as run:
+        port = int(run.wait_for(r"^Listening on 127\.0\.0\.1:(\d+)\.$")[1])
+        exchange(port, b"x")
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT_S, ("127.0.0.2", 0)) as sock:
+            assert receive_all(sock) == b""
+        run.wait_for("client_refused .*--allow and --deny rules")
+        assert run.end() == 0
+    assert len(run.lines) == 2
+
+
+# Rows 1 and 6.
+
+
+def test_how_it_can_be_reached() -> None:
+    with echo_process() as (run, port):
+        assert run.event("reachable")["command"] == f"sockctl connect 127.0.0.1 {port}"
+        assert "--host ''" in run.event("loopback_only")["text"]
+
+
+def test_how_it_can_be_reached_on_every_interface() -> None:
+    with echo_process("--host", "::") as (run, port):
+        assert run.event("reachable")["scope"] == "machine"
+        for host in ("127.0.0.1", "::1"):
+            with connect(port, host) as sock:
+                sock.sendall(b"a")
+                assert receive_exactly(sock, 1) == b"a"
+        run.end()
+    reaches = [json.loads(line) for line in run.lines if '"reachable"' in line]
+    assert {(e["scope"], e["host"]) for e in reaches} >= {("machine", "127.0.0.1"), ("machine", "::1")}
+
+
+def test_a_taken_port_moves_to_the_next_free_one_and_says_so() -> None:
+    with echo_process() as (_, port), process("serve", "echo", "--port", str(port)) as second:
+        moved = second.wait_for(rf"port_taken .*Port {port} is taken .*moved to port (\d+)")[1]
+        second.wait_for(rf"Listening on 127\.0\.0\.1:{moved}")
+        assert exchange(int(moved), b"there") == b"there"
+
+
+def test_a_taken_port_is_refused_when_strict() -> None:
+    with echo_process() as (_, port):
+        done = sockctl("serve", "echo", "--port", str(port), "--strict-port")
+        assert done.returncode == ExitCode.FAILED
+        assert f"sockctl: Port {port} is taken by another program".encode() in done.stderr
+
+
+def test_the_port_of_the_default_without_a_terminal() -> None:
+    with process("serve", "echo", "--log-format", "json") as run:
+        listening = run.event("listening")
+        assert listening["host"] == "127.0.0.1"
+        assert listening["port"] >= 9090
+
+
+def test_an_address_of_another_machine() -> None:
+    done = sockctl("serve", "echo", "--host", "203.0.113.1", "--port", "0")
+    assert done.returncode == ExitCode.FAILED
+    assert b"is no address of this machine. Give --host" in done.stderr
+
+
+def test_restart_at_once_on_the_same_port() -> None:
+    port = free_port()
+    for _ in range(3):
+        with process("serve", "echo", "--port", str(port), "--strict-port", "--log-format", "json") as run:
+            run.event("listening")
+            with connect(port) as sock:
+                sock.sendall(b"a")
+                receive_exactly(sock, 1)
+                assert run.end() == 0  # the server closes first, and keeps the TIME_WAIT
+
+
+# Row 5.
+
+
+def test_log_file_instead_of_the_console(tmp_path: Path) -> None:
+    log = tmp_path / "echo.log"
+    with process("serve", "echo", "--port", "0", "--log-file", str(log)) as run:
+        port = int(run.wait_for(rf"^Listening on 127\.0\.0\.1:(\d+)\. Events go to {log}\.$")[1])
+        exchange(port, b"x")
+        wait_until(lambda: "client_disconnected" in log.read_text())
+        log.rename(tmp_path / "echo.log.1")
+        exchange(port, b"y")
+        wait_until(lambda: log.exists() and "client_disconnected" in log.read_text())
+        assert run.end() == 0
+    assert len(run.lines) == 1
+    assert "server_stopped" in log.read_text()
+    assert "server_started" in (tmp_path / "echo.log.1").read_text()
+
+
+def test_log_file_as_json(tmp_path: Path) -> None:
+    log = tmp_path / "echo.log"
+    with process("serve", "echo", "--port", "0", "--log-file", str(log), "--log-format", "json") as run:
+        run.wait_for("Listening")
+        assert run.end() == 0
+    assert json.loads(log.read_text().splitlines()[0])["event"] == "server_started"
+
+
+def test_a_log_file_that_cannot_be_opened(tmp_path: Path) -> None:
+    done = sockctl("serve", "echo", "--port", "0", "--log-file", str(tmp_path / "no" / "log"))
+    assert done.returncode == ExitCode.FAILED
+    assert b"can't be opened: No such file or directory. Give --log-file" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
+def test_a_full_disk_under_the_log_hurts_no_client() -> None:
+    data = random.Random(5).randbytes(1_000_000)
+    with process("serve", "echo", "--port", "0", "--log-file", "/dev/full") as run:
+        port = int(run.wait_for(r"Listening on 127\.0\.0\.1:(\d+)")[1])
+        for _ in range(5):
+            assert exchange_both_ways(port, data) == data
+        run.has_told("sink_failed .*/dev/full: No space left on device")
+        assert run.end() == 0
+    assert sum("sink_failed" in line for line in run.lines) == 1, "told once"
+
+
+def exchange_both_ways(port: int, data: bytes) -> bytes:
+    done = subprocess.run(
+        [*SOCKCTL, "connect", "127.0.0.1", str(port)], input=data, capture_output=True, timeout=60, check=True
+    )
+    return done.stdout
+
+
+def test_a_disk_that_fills_up_and_is_freed_again(tmp_path: Path) -> None:
+    """RLIMIT_FSIZE stands in for the full disk; a rotation gives room again."""
+    log = tmp_path / "log"
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    with process("serve", "echo", "--port", "0", "--log-file", str(log), preexec_fn=limit, env=UNMEASURED) as run:
+        port = int(run.wait_for(r"Listening on 127\.0\.0\.1:(\d+)")[1])
+        for _ in range(40):
+            assert exchange(port, b"x") == b"x"
+        run.wait_for("sink_failed .*File too large")
+        log.rename(tmp_path / "log.1")
+        assert exchange(port, b"y") == b"y"
+        wait_until(lambda: log.exists() and "client_disconnected" in log.read_text())
+        assert run.end() == 0
+    assert re.search(r"events_lost \d+ events? missing here: .*File too large", log.read_text())
+
+
+def test_standard_error_that_nobody_reads_any_more() -> None:
+    reader, writer = os.pipe()
+    port = free_port()
+    run = subprocess.Popen([*SOCKCTL, "serve", "echo", "--port", str(port)], stdin=subprocess.DEVNULL, stderr=writer)
+    try:
+        os.close(writer)
+        os.read(reader, 1)
+        os.close(reader)
+        wait_until(lambda: _answers(port))
+        assert exchange(port, b"still here") == b"still here"
+        run.terminate()
+        assert run.wait(TIMEOUT_S) == 0
+    finally:
+        run.kill()
+        run.wait()
+
+
+def _answers(port: int) -> bool:
+    try:
+        connect(port).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_a_terminal_that_is_stopped_holds_up_nobody() -> None:
+    """Standard error is a full pipe that nobody reads."""
+    reader, writer = os.pipe()
+    port = free_port()
+    run = subprocess.Popen([*SOCKCTL, "serve", "echo", "--port", str(port)], stdin=subprocess.DEVNULL, stderr=writer)
+    try:
+        os.close(writer)
+        wait_until(lambda: _answers(port))
+        for _ in range(400):  # some 600 bytes of events each: far more than a pipe holds
+            assert exchange(port, b"x") == b"x"
+        run.terminate()
+        assert run.wait(TIMEOUT_S) == 0
+    finally:
+        os.close(reader)
+        run.kill()
+        run.wait()
+
+
+# Limits.
+
+
+def test_limits_from_the_command_line() -> None:
+    with echo_process("--max-clients", "1", "--idle-timeout", "0.6") as (run, port):
+        with connect(port) as first:
+            first.sendall(b"a")
+            receive_exactly(first, 1)
+            with connect(port) as second:
+                assert receive_all(second) == b""
+            assert run.event("client_refused")["reason"] == "too_many_clients"
+            assert receive_all(first) == b""
+        assert run.event("client_disconnected")["reason"] == "idle_timeout"
+        assert exchange(port, b"x") == b"x"
+
+
+def test_allow_and_deny() -> None:
+    with echo_process("--host", "127.0.0.1", "--allow", "127.0.0.0/30", "--deny", "127.0.0.2") as (_, port):
+        for source, answer in (("127.0.0.1", b"a"), ("127.0.0.2", b"a"), ("127.0.0.9", b"a")):
+            with socket.create_connection(("127.0.0.1", port), TIMEOUT_S, (source, 0)) as sock:
+                sock.sendall(b"a")
+                assert sock.recv(1) == answer
+    with echo_process("--allow", "127.0.0.2") as (_, port), connect(port) as sock:
+        assert receive_all(sock) == b""
+
+
+@pytest.mark.skipif(not LINUX, reason="reads the processor time from /proc")
+def test_out_of_descriptors_under_rlimit_nofile() -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+
+    with echo_process("--max-clients", "100", "--max-clients-per-address", "100", preexec_fn=limit) as (run, port):
+        assert "descriptors_limited" in events_of(run)
+        held = [connect(port) for _ in range(60)]
+        try:
+            run.event("accept_paused")
+            held[0].sendall(b"a")
+            assert receive_exactly(held[0], 1) == b"a", "existing clients go on"
+            before, started = cpu_seconds(run.process.pid), time.monotonic()
+            time.sleep(2.0)  # what it costs to have nothing left is what is measured
+            assert (cpu_seconds(run.process.pid) - before) / (time.monotonic() - started) < 0.20
+            for sock in held[:50]:
+                sock.close()
+            held[59].sendall(b"z")
+            assert receive_exactly(held[59], 1) == b"z", "it recovers by itself"
+            run.event("accept_resumed")
+        finally:
+            for sock in held:
+                sock.close()
+        assert run.end() == 0
+    pauses = [json.loads(line)["time"] for line in run.lines if '"accept_paused"' in line]
+    assert len(pauses) == len({stamp[:19] for stamp in pauses}) or len(pauses) <= 5, "one a second at most"
+
+
+# Stopping.
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_drains_and_exits_0(number: signal.Signals) -> None:
+    with echo_process() as (run, port), connect(port) as idle, connect(port) as busy:
+        busy.sendall(b"a" * 200_000)
+        receive_exactly(busy, 1)
+        started = time.monotonic()
+        run.process.send_signal(number)
+        run.event("server_stopping")
+        rest = receive_all(busy)
+        assert len(rest) == 199_999
+        assert receive_all(idle) == b""
+        busy.close()
+        assert run.wait() == 0
+        assert time.monotonic() - started < 3
+    assert events_of(run)[-1] == "server_stopped"
+    assert sum('"client_disconnected"' in line for line in run.lines) == 2
+    assert not any("Traceback" in line for line in run.lines)
+
+
+def test_drain_timeout() -> None:
+    with echo_process("--drain-timeout", "0.5") as (run, port), connect(port) as stalled:
+        stalled.setblocking(False)
+        sent = 0
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            try:
+                sent += stalled.send(b"x" * 65_536)
+            except BlockingIOError:
+                time.sleep(0.01)
+        started = time.monotonic()
+        assert run.end() == 0
+        assert 0.4 < time.monotonic() - started < 3
+    assert any('"drain_timeout"' in line for line in run.lines)
+
+
+def test_a_second_signal_ends_at_once() -> None:
+    with echo_process("--drain-timeout", "60") as (run, port), connect(port) as stalled:
+        stalled.setblocking(False)
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            try:
+                stalled.send(b"x" * 65_536)
+            except BlockingIOError:
+                time.sleep(0.01)
+        run.process.send_signal(signal.SIGINT)
+        run.event("server_stopping")
+        started = time.monotonic()
+        assert run.end(signal.SIGINT) == ExitCode.INTERRUPTED
+        assert time.monotonic() - started < 1
+    assert not any("Traceback" in line for line in run.lines)
+
+
+def test_a_reset_is_told() -> None:
+    with echo_process() as (run, port):
+        sock = connect(port)
+        sock.sendall(b"a")
+        receive_exactly(sock, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
+        assert run.event("client_disconnected")["reason"] == "client_reset"
+
+
+@pytest.mark.skipif(not LINUX, reason="reads the memory from /proc")
+def test_a_client_that_never_reads_costs_little_memory() -> None:
+    def resident_kb(pid: int) -> int:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+
+    with echo_process(env=UNMEASURED) as (run, port):
+        exchange(port, b"warm up")
+        before = resident_kb(run.process.pid)
+        socks = [connect(port) for _ in range(10)]
+        for sock in socks:
+            sock.setblocking(False)
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end:
+            for sock in socks:
+                try:
+                    sock.send(b"x" * 65_536)
+                except BlockingIOError:
+                    continue
+        assert resident_kb(run.process.pid) - before < 10 * 256, "64 KiB wait for each, beside what is told"
+        for sock in socks:
+            sock.close()
+        assert run.end() == 0

@@ -1,0 +1,219 @@
+"""A person at a terminal, played by a pseudo-terminal."""
+
+import re
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pexpect
+import pytest
+
+from sockctl.cli.exit_codes import ExitCode
+from tests.running import SOCKCTL, TIMEOUT_S, echo_process, exchange, free_port, receive_all
+
+
+@pytest.fixture(scope="module")
+def echo() -> Iterator[int]:
+    with echo_process() as (_, port):
+        yield port
+
+
+@pytest.fixture
+def terminal() -> Iterator[Any]:
+    """Return what starts a command on a new terminal."""
+    children: list[pexpect.spawn[str]] = []
+
+    def start(*arguments: str) -> "pexpect.spawn[str]":
+        child = pexpect.spawn(SOCKCTL[0], [*SOCKCTL[1:], *arguments], timeout=TIMEOUT_S, encoding="utf-8")
+        child.setwinsize(50, 400)
+        children.append(child)
+        return child
+
+    yield start
+    for child in children:
+        child.close(force=True)
+
+
+def ended(child: "pexpect.spawn[str]") -> int:
+    child.expect(pexpect.EOF)
+    child.wait()
+    assert child.exitstatus is not None
+    return child.exitstatus
+
+
+def test_a_session(terminal: Any, echo: int) -> None:
+    child = terminal("connect", "localhost", str(echo))
+    child.expect("connected.*Connected to .*three-way handshake")
+    child.expect("'exit' or Ctrl-D ends the connection")
+    child.sendline("hello")
+    child.expect("data_sent.*Sent 6 bytes")
+    child.expect("data_received.*Received 6 bytes")
+    child.expect("hello\r\n")
+    child.sendline("//exit")
+    child.expect("Received 5 bytes")
+    child.expect("exit\r\n")
+    child.sendline("exit")
+    child.expect("disconnected.*You ended the connection.*11 bytes sent and 11 bytes received")
+    assert ended(child) == 0
+
+
+def test_ctrl_d(terminal: Any, echo: int) -> None:
+    child = terminal("connect", f"localhost:{echo}")
+    child.expect("Ctrl-D ends")
+    child.sendeof()
+    child.expect("disconnected.*You ended")
+    assert ended(child) == 0
+
+
+def test_ctrl_c(terminal: Any, echo: int) -> None:
+    child = terminal("connect", f"localhost:{echo}")
+    child.expect("Ctrl-D ends")
+    child.sendintr()
+    child.expect("Interrupted, the connection was closed")
+    assert ended(child) == ExitCode.INTERRUPTED
+    assert "Traceback" not in child.before
+
+
+def test_what_is_missing_is_asked_for_and_checked(terminal: Any, echo: int) -> None:
+    child = terminal("connect")
+    child.expect_exact("Host [localhost]: ")
+    child.sendline("not a host")
+    child.expect("'not a host' is not a host")
+    child.expect_exact("Host [localhost]: ")
+    child.sendline("")
+    child.expect_exact("Port [9090]: ")
+    child.sendline("ninety")
+    child.expect("'ninety' is not a port: a port is a whole number from 1 to 65535")
+    child.expect_exact("Port [9090]: ")
+    child.sendline(str(echo))
+    child.expect("Connected to")
+    child.sendline("exit")
+    assert ended(child) == 0
+
+
+def test_only_what_is_missing_is_asked_for(terminal: Any, echo: int) -> None:
+    child = terminal("connect", "localhost")
+    child.expect_exact("Port [9090]: ")
+    assert "Host" not in child.before
+    child.sendline(f" {echo} ")
+    child.expect("Connected to")
+    child.sendline("exit")
+    assert ended(child) == 0
+
+
+def test_no_input_never_asks(terminal: Any) -> None:
+    child = terminal("connect", "--no-input", "localhost")
+    child.expect("PORT is missing")
+    assert ended(child) == ExitCode.USAGE
+
+
+def test_ctrl_d_at_a_question(terminal: Any) -> None:
+    child = terminal("connect")
+    child.expect_exact("Host [localhost]: ")
+    child.sendeof()
+    child.expect("No answer was given to: Host")
+    assert ended(child) == ExitCode.USAGE
+
+
+def test_ctrl_c_at_a_question(terminal: Any) -> None:
+    child = terminal("connect")
+    child.expect_exact("Host [localhost]: ")
+    child.sendintr()
+    assert ended(child) == ExitCode.INTERRUPTED
+    assert "Traceback" not in child.before
+
+
+def scripted(script: Any) -> tuple[int, threading.Thread]:
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def run() -> None:
+        with listener:
+            sock, _ = listener.accept()
+            with sock:
+                script(sock)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return listener.getsockname()[1], thread
+
+
+def test_the_server_closes_while_the_terminal_waits(terminal: Any) -> None:
+    go = threading.Event()
+    port, thread = scripted(lambda _: go.wait(TIMEOUT_S))
+    child = terminal("connect", "127.0.0.1", str(port))
+    child.expect("Ctrl-D ends")
+    go.set()
+    started = time.monotonic()
+    child.expect("disconnected.*The server ended the connection")
+    assert ended(child) == 0
+    assert time.monotonic() - started < 1
+    thread.join()
+
+
+def test_text_of_the_server_cannot_steer_the_terminal(terminal: Any) -> None:
+    port, thread = scripted(lambda sock: sock.sendall(b"\x1b]0;owned\x07\x1b[2Jno line end\xe2\x80\xae"))
+    child = terminal("connect", "127.0.0.1", str(port))
+    child.expect("no line end")
+    shown = child.before + child.after
+    assert "\N{SYMBOL FOR ESCAPE}[2J" in shown
+    assert "\x1b[2J" not in shown
+    assert "\x1b]" not in shown
+    child.expect("\r\n.*disconnected")
+    assert ended(child) == 0
+    thread.join()
+
+
+def test_exit_waits_for_the_last_answer_but_not_for_ever(terminal: Any) -> None:
+    def stays(sock: socket.socket) -> None:
+        receive_all(sock)
+        time.sleep(0.3)
+        sock.sendall(b"last answer\n")
+        sock.settimeout(TIMEOUT_S)
+        receive_all(sock)
+        gone.wait(TIMEOUT_S)
+
+    gone = threading.Event()
+    port, thread = scripted(stays)
+    child = terminal("connect", "127.0.0.1", str(port))
+    child.expect("Ctrl-D ends")
+    child.sendline("exit")
+    child.expect("last answer")
+    child.expect("disconnected.*You ended")
+    assert ended(child) == 0
+    gone.set()
+    thread.join()
+
+
+def test_the_server_asks_for_its_port(terminal: Any) -> None:
+    port = free_port()
+    child = terminal("serve", "echo")
+    child.expect_exact("Port to listen on [9090]: ")
+    child.sendline("70000")
+    child.expect("'70000' is not a port")
+    child.expect_exact("Port to listen on [9090]: ")
+    child.sendline(str(port))
+    child.expect(rf"\x1b\[36mlistening.*Listening on 127\.0\.0\.1:{port}")
+    assert exchange(port, b"x") == b"x"
+    child.sendintr()
+    child.expect("server_stopped")
+    assert ended(child) == 0
+
+
+def test_the_server_does_not_ask_with_no_input(terminal: Any) -> None:
+    child = terminal("serve", "echo", "--no-input")
+    child.expect(r"Listening on 127\.0\.0\.1:\d+")
+    child.kill(signal.SIGTERM)
+    assert ended(child) == 0
+    assert "Port to listen on" not in child.before
+
+
+def test_no_colour(terminal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    child = terminal("serve", "echo", "--port", "0")
+    child.expect("Listening on")
+    assert not re.search("\x1b", child.before)
+    child.sendintr()
+    assert ended(child) == 0

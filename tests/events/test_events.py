@@ -1,0 +1,81 @@
+import dataclasses
+import inspect
+import json
+
+import pytest
+
+from sockctl.events import client, journal, server
+from sockctl.events.base import ConnectionEvent, Event
+from sockctl.events.reasons import DisconnectReason, RefusalReason
+
+EVENTS = [
+    kind
+    for module in (server, client, journal)
+    for _, kind in inspect.getmembers(module, inspect.isclass)
+    if issubclass(kind, Event) and kind not in (Event, ConnectionEvent)
+]
+SAMPLES: dict[str, object] = {
+    "reason": DisconnectReason.CLIENT_CLOSED,
+    "reasons": {RefusalReason.DENIED: 2, RefusalReason.TOO_MANY_CLIENTS: 1},
+    "seconds": 1.5,
+    "host": "::1",
+    "peer": "[::1]:50000",
+    "drain_timeout_s": 5.0,
+}
+
+
+def sample(kind: type[Event]) -> Event:
+    values: dict[str, object] = {}
+    for field in dataclasses.fields(kind):
+        values[field.name] = SAMPLES.get(field.name, "word" if field.type is str else 1)
+    if kind is server.ClientRefused:
+        values["reason"] = RefusalReason.DENIED
+    if kind is client.Disconnected:
+        values["reason"] = "quit_after"
+    return kind(**values)
+
+
+@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}")
+def test_every_event_is_frozen_named_and_explained(kind: type[Event]) -> None:
+    event = sample(kind)
+    assert event.name not in ("", "event")
+    assert event.text.strip().endswith((".", "9090", "1", "word")) or kind is server.Reachable
+    assert len(event.text) > 20
+    for field in dataclasses.fields(kind):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(event, field.name, None)
+    assert json.loads(json.dumps(event.fields)).keys() == event.fields.keys()
+
+
+def test_names_are_unique_per_side() -> None:
+    for module in (server, client):
+        names = [kind.name for kind in EVENTS if kind.__module__ == module.__name__]
+        assert len(names) == len(set(names))
+
+
+def test_every_reason_is_explained() -> None:
+    for reason in (*DisconnectReason, *RefusalReason):
+        assert reason == reason.value
+        assert len(reason.explanation) > 10
+
+
+def test_sums_and_single_portions() -> None:
+    sent = server.DataSent(connection=1, peer="a", bytes=12 << 20, portions=12_288, seconds=1.0)
+    assert "12.0 MiB in 12,288 portions within 1.0 s" in sent.text
+    received = server.DataReceived(connection=1, peer="a", bytes=6, portions=1)
+    assert "6 bytes in 1 portion:" in received.text
+    assert "seconds" not in received.fields
+
+
+def test_stopping_without_clients() -> None:
+    assert "none is connected" in server.ServerStopping(clients=0, drain_timeout_s=5.0).text
+
+
+def test_reachable_from_other_machines() -> None:
+    event = server.Reachable(scope="network", host="192.0.2.2", port=1, command="sockctl connect 192.0.2.2 1")
+    assert event.text == "From other machines, virtual ones included: sockctl connect 192.0.2.2 1"
+
+
+def test_event_itself_has_no_text() -> None:
+    with pytest.raises(NotImplementedError):
+        _ = Event().text

@@ -1,0 +1,178 @@
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+from sockctl.errors import SinkError
+from sockctl.events.base import Event, Level
+from sockctl.events.journal import Journal, Record
+from tests.running import TIMEOUT_S, MemorySink, wait_until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened(Event):
+    name: ClassVar[str] = "happened"
+
+    number: int
+
+    @property
+    def text(self) -> str:
+        return f"Number {self.number}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detail(Happened):
+    name: ClassVar[str] = "detail"
+    level: ClassVar[Level] = Level.DETAIL
+
+
+def numbers(sink: MemorySink) -> list[int]:
+    return [event.number for event in sink.named("happened")]
+
+
+class BlockedSink(MemorySink):
+    """Blocks in its first write until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered = threading.Event()
+        self.let_go = threading.Event()
+
+    def write(self, records: Sequence[Record]) -> None:
+        self.entered.set()
+        assert self.let_go.wait(TIMEOUT_S)
+        super().write(records)
+
+
+class FailingSink(MemorySink):
+    """Fails while `broken` is set, after having written `accepts` records."""
+
+    def __init__(self, *, accepts: int = 0) -> None:
+        super().__init__()
+        self.broken = True
+        self.accepts = accepts
+        self.failures = 0
+
+    def has_failed(self, times: int) -> bool:
+        return self.failures >= times
+
+    def write(self, records: Sequence[Record]) -> None:
+        if not self.broken:
+            super().write(records)
+            return
+        written = min(self.accepts, len(records))
+        super().write(records[:written])
+        self.accepts -= written
+        if written < len(records):
+            self.failures += 1
+            raise SinkError("the file: No space left on device", written=written)
+
+
+def test_order_from_one_thread_is_kept_and_close_writes_everything() -> None:
+    sink = MemorySink()
+    journal = Journal(sink, service="test")
+    for number in range(5000):
+        journal.tell(Happened(number=number))
+    journal.close()
+    assert numbers(sink) == list(range(5000))
+    assert {record.service for record in sink.records} == {"test"}
+
+
+def test_events_below_the_level_are_left_out() -> None:
+    sink = MemorySink()
+    journal = Journal(sink, service="test", level=Level.INFO)
+    journal.tell(Detail(number=1))
+    journal.tell(Happened(number=2))
+    journal.close()
+    assert [event.name for event in sink.events] == ["happened"]
+    assert journal.tells(Level.INFO)
+    assert not journal.tells(Level.DETAIL)
+
+
+def test_a_slow_sink_makes_nobody_wait_and_what_does_not_fit_is_counted() -> None:
+    sink = BlockedSink()
+    journal = Journal(sink, service="test", capacity=10)
+    journal.tell(Happened(number=0))
+    assert sink.entered.wait(TIMEOUT_S)
+    for number in range(1, 101):
+        journal.tell(Happened(number=number))  # would hang here if it waited
+    sink.let_go.set()
+    journal.close()
+    assert numbers(sink) == list(range(11))
+    assert sum(event.count for event in sink.named("events_lost")) == 90
+
+
+def tell_often(journal: Journal) -> None:
+    for _ in range(500):
+        journal.tell(Happened(number=2))
+
+
+def test_threads_lose_no_count() -> None:
+    sink = BlockedSink()
+    journal = Journal(sink, service="test", capacity=1)
+    journal.tell(Happened(number=0))
+    assert sink.entered.wait(TIMEOUT_S)
+    journal.tell(Happened(number=1))
+    threads = [threading.Thread(target=tell_often, args=(journal,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sink.let_go.set()
+    journal.close()
+    assert len(numbers(sink)) + sum(event.count for event in sink.named("events_lost")) == 2002
+
+
+def test_a_failing_sink_is_told_once_and_counted() -> None:
+    sink, console = FailingSink(), MemorySink()
+    journal = Journal(sink, service="test", fallback=console)
+    for number in range(7):
+        journal.tell(Happened(number=number))
+        wait_until(partial(sink.has_failed, number + 1))
+    assert [event.name for event in console.events] == ["sink_failed"]
+    assert "No space left" in console.events[0].text
+    sink.broken = False
+    journal.tell(Happened(number=7))
+    journal.close()
+    lost, happened = sink.events
+    assert lost.fields == {"count": 7, "why": "the file: No space left on device"}
+    assert happened.fields == {"number": 7}
+
+
+def test_what_was_written_before_the_failure_is_not_counted_as_missing() -> None:
+    sink = FailingSink(accepts=2)
+    journal = Journal(sink, service="test")
+    for number in range(4):
+        journal.tell(Happened(number=number))
+    wait_until(lambda: sink.failures >= 1)
+    before = len(numbers(sink))
+    assert before == 2
+    sink.accepts = 1  # enough for the line that tells what is missing, and not for the next event
+    seen = sink.failures
+    journal.tell(Happened(number=4))
+    wait_until(lambda: sink.failures > seen)
+    sink.broken = False
+    journal.close()
+    told = sum(event.count for event in sink.named("events_lost"))
+    assert len(numbers(sink)) + told == 5
+
+
+def test_a_console_that_fails_too_ends_nothing() -> None:
+    sink, console = FailingSink(), FailingSink()
+    journal = Journal(sink, service="test", fallback=console)
+    journal.tell(Happened(number=0))
+    wait_until(lambda: console.failures >= 1)
+    journal.tell(Happened(number=1))
+    journal.close()
+    assert sink.failures >= 2
+
+
+def test_close_gives_up_on_a_sink_that_is_stuck() -> None:
+    sink = BlockedSink()
+    journal = Journal(sink, service="test")
+    journal.tell(Happened(number=0))
+    assert sink.entered.wait(TIMEOUT_S)
+    journal.close(0.05)
+    assert not sink.records
+    sink.let_go.set()

@@ -1,0 +1,80 @@
+import pytest
+
+from sockctl.errors import AddressError
+from sockctl.net.address import Endpoint, Target, checked_host, checked_port, host_of, parse_target, shown
+
+TARGETS = {
+    ("localhost:9090", None): Target("localhost", 9090),
+    ("localhost", "9090"): Target("localhost", 9090),
+    ("localhost", None): Target("localhost", None),
+    ("localhost:", None): Target("localhost", None),
+    (":9090", None): Target(None, 9090),
+    (None, None): Target(None, None),
+    (None, "9090"): Target(None, 9090),
+    ("[::1]:9090", None): Target("::1", 9090),
+    ("[::1]", "9090"): Target("::1", 9090),
+    ("::1", "9090"): Target("::1", 9090),
+    ("::1", None): Target("::1", None),
+    ("fe80::1%eth0", "1"): Target("fe80::1%eth0", 1),
+    ("tcp://127.0.0.1:80", None): Target("127.0.0.1", 80, "tcp"),
+    ("tcp://[::1]:80/", None): Target("::1", 80, "tcp"),
+    ("tcp://localhost", "80"): Target("localhost", 80, "tcp"),
+    ("bücher.example:1", None): Target("bücher.example", 1),
+}
+
+
+@pytest.mark.parametrize(("typed", "meant"), TARGETS.items())
+def test_targets(typed: tuple[str | None, str | None], meant: Target) -> None:
+    assert parse_target(*typed) == meant
+
+
+@pytest.mark.parametrize(
+    ("target", "port", "says"),
+    [
+        ("localhost:9090", "9091", "given twice"),
+        ("http://localhost:80", None, "unknown scheme"),
+        ("9090", None, "looks like a port"),
+        ("[::1", "9090", "written \\[::1\\]:9090"),
+        ("[::1]x", "9090", "written \\[::1\\]:9090"),
+        ("1:2:3", None, "not an IPv6 address"),
+        ("local host", "9090", "not a host"),
+        ("-x", "9090", "not a host"),
+        ("x" * 254, "9090", "not a host"),
+        ("localhost:nine", None, "'nine' is not a port"),
+        ("tcp://localhost:80/path", None, "not a port"),
+    ],
+)
+def test_nonsense_is_explained(target: str, port: str | None, says: str) -> None:
+    with pytest.raises(AddressError, match=says):
+        parse_target(target, port)
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "65536", "9090.0", "٣", "1e3", " 80", "0x50"])
+def test_what_is_no_port(text: str) -> None:
+    with pytest.raises(AddressError, match="whole number from 1 to 65535"):
+        checked_port(text)
+
+
+def test_ports() -> None:
+    assert checked_port("1") == 1
+    assert checked_port("65535") == 65535
+    assert checked_port("0", any_free=True) == 0
+    with pytest.raises(AddressError, match="from 0 to"):
+        checked_port("-1", any_free=True)
+
+
+def test_hosts() -> None:
+    assert checked_host("[::1]") == "::1"
+    with pytest.raises(AddressError, match="empty"):
+        checked_host("")
+
+
+def test_shown() -> None:
+    assert str(Endpoint("::1", 80)) == "[::1]:80"
+    assert shown("localhost", 80) == "localhost:80"
+
+
+def test_ipv4_mapped_address_is_the_ipv4_one() -> None:
+    assert host_of(("::ffff:192.0.2.7", 1, 0, 0)) == "192.0.2.7"
+    assert host_of(("::1", 1, 0, 0)) == "::1"
+    assert host_of(("192.0.2.7", 1)) == "192.0.2.7"

@@ -1,0 +1,108 @@
+import socket
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from sockctl.errors import ConnectTimeoutError, UnreachableError
+from sockctl.events.base import Event
+from sockctl.net import client
+from sockctl.net.address import Endpoint
+from sockctl.net.client import connect
+from tests.running import free_port
+
+
+def names(events: list[Event]) -> list[str]:
+    return [event.name for event in events]
+
+
+def resolving(*addresses: tuple[socket.AddressFamily, str, int]) -> Any:
+    """Stand in for the name service."""
+
+    def getaddrinfo(*_: Any, **__: Any) -> list[Any]:
+        return [(family, socket.SOCK_STREAM, 6, "", (host, port)) for family, host, port in addresses]
+
+    return getaddrinfo
+
+
+def test_every_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        two = resolving((socket.AF_INET6, "::1", port), (socket.AF_INET, "127.0.0.1", port))
+        monkeypatch.setattr(socket, "getaddrinfo", two)
+        events: list[Event] = []
+        with connect(Endpoint("localhost", port), tell=events.append, timeout_s=5) as sock:
+            assert sock.getpeername() == ("127.0.0.1", port)
+            assert sock.gettimeout() is None
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    assert names(events) == ["connecting", "address_failed", "connecting", "connected"]
+    assert f"127.0.0.1:{port}" in events[-1].text
+
+
+def test_refused_by_all() -> None:
+    port = free_port()
+    with pytest.raises(UnreachableError, match=rf"127.0.0.1:{port}: connection refused .*Is the server running"):
+        connect(Endpoint("127.0.0.1", port), tell=lambda _: None, timeout_s=5)
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(UnreachableError, match=r"'nowhere\.invalid' can't be found over IPv6"):
+        connect(Endpoint("nowhere.invalid", 1), tell=lambda _: None, timeout_s=5, family=socket.AF_INET6)
+
+
+def test_a_name_that_is_no_name() -> None:
+    with pytest.raises(UnreachableError, match="can't be found"):
+        connect(Endpoint("a" * 64 + ".example", 1), tell=lambda _: None, timeout_s=5)
+
+
+def test_no_answer_is_a_timeout_and_each_address_gets_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        port = server.getsockname()[1]
+        waiting = []
+        for _ in range(3):  # fill the backlog: the kernel then ignores further SYNs
+            sock = socket.socket()
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.1", port))
+            waiting.append(sock)
+        monkeypatch.setattr(socket, "getaddrinfo", resolving(*[(socket.AF_INET, "127.0.0.1", port)] * 2))
+        events: list[Event] = []
+        started = time.monotonic()
+        with pytest.raises(ConnectTimeoutError, match=r"no answer in 0\.2 s"):
+            connect(Endpoint("silent", port), tell=events.append, timeout_s=0.4)
+        assert 0.35 < time.monotonic() - started < 3
+        assert names(events).count("address_failed") == 2
+        for sock in waiting:
+            sock.close()
+
+
+def test_retries_until_the_server_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "FIRST_PAUSE_S", 0.1)
+    monkeypatch.setattr(client, "LONGEST_PAUSE_S", 0.15)
+    port = free_port()
+    started = threading.Event()
+    servers: list[socket.socket] = []
+
+    def start_late() -> None:
+        servers.append(socket.create_server(("127.0.0.1", port)))
+        started.set()
+
+    timer = threading.Timer(0.3, start_late)
+    timer.start()
+    events: list[Event] = []
+    connect(Endpoint("127.0.0.1", port), tell=events.append, timeout_s=5, retries=50).close()
+    assert started.wait(5)
+    servers[0].close()
+    retries = [event for event in events if event.name == "retrying"]
+    assert [event.fields["seconds"] for event in retries][:3] == [0.1, 0.15, 0.15]
+    assert retries[0].fields["left"] == 50
+
+
+def test_retries_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "FIRST_PAUSE_S", 0.01)
+    events: list[Event] = []
+    with pytest.raises(UnreachableError):
+        connect(Endpoint("127.0.0.1", free_port()), tell=events.append, timeout_s=5, retries=2)
+    assert names(events).count("retrying") == 2

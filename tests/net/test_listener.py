@@ -1,0 +1,159 @@
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sockctl.errors import ListenError, PortTakenError
+from sockctl.net import listener
+from sockctl.net.listener import Listeners, SocketOptions, open_listeners
+
+
+@contextlib.contextmanager
+def listening(host: str, port: int = 0, **options: Any) -> Iterator[Listeners]:
+    listeners = open_listeners(host, port, **options)
+    try:
+        yield listeners
+    finally:
+        listeners.close()
+
+
+def reachable(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), 5).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_ipv4_only() -> None:
+    with listening("127.0.0.1") as listeners:
+        assert listeners.hosts == ["127.0.0.1"]
+        assert reachable("127.0.0.1", listeners.port)
+        assert not reachable("::1", listeners.port)
+
+
+def test_ipv6_only() -> None:
+    with listening("::1") as listeners:
+        assert reachable("::1", listeners.port)
+        assert not reachable("127.0.0.1", listeners.port)
+
+
+@pytest.mark.parametrize("host", ["::", ""])
+def test_both(host: str) -> None:
+    with listening(host) as listeners:
+        assert reachable("::1", listeners.port)
+        assert reachable("127.0.0.1", listeners.port)
+        assert reachable("127.0.0.2", listeners.port)
+
+
+def test_every_interface_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+    with listening("") as listeners:
+        assert listeners.hosts == ["0.0.0.0"]  # noqa: S104  what is expected, not bound
+
+
+def test_a_name_with_two_addresses_shares_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    def both(*_: Any, **__: Any) -> list[Any]:
+        return [
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0)),
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    with listening("localhost") as listeners:
+        assert listeners.hosts == ["::1", "127.0.0.1"]
+        assert {sock.getsockname()[1] for sock in listeners.sockets} == {listeners.port}
+
+
+def test_an_address_that_is_missing_is_passed_over_if_another_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def both(*_: Any, **__: Any) -> list[Any]:
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("203.0.113.1", 0)),
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    with listening("localhost") as listeners:
+        assert listeners.hosts == ["127.0.0.1"]
+
+
+def test_taken_port_moves_on() -> None:
+    with listening("127.0.0.1") as first, listening("127.0.0.1", first.port) as second:
+        assert second.wanted_port == first.port
+        assert second.port > first.port
+
+
+def test_taken_port_is_refused_when_strict() -> None:
+    with listening("127.0.0.1") as first, pytest.raises(PortTakenError, match=f"Port {first.port} is taken.*--port"):
+        open_listeners("127.0.0.1", first.port, strict_port=True)
+
+
+def test_a_port_taken_on_every_interface_is_taken_on_one() -> None:
+    with listening("") as first, listening("127.0.0.1", first.port) as second:
+        assert second.port != first.port
+
+
+def test_no_port_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "MAX_PORT", 1)
+    with listening("127.0.0.1") as first:
+        monkeypatch.setattr(listener, "MAX_PORT", first.port)
+        with pytest.raises(PortTakenError, match="is free"):
+            open_listeners("127.0.0.1", first.port)
+
+
+def test_any_port_when_all_tries_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    def taken(*_: Any) -> None:
+        raise OSError(errno.EADDRINUSE, "taken")
+
+    monkeypatch.setattr(listener, "_listen", taken)
+    with pytest.raises(PortTakenError):
+        open_listeners("127.0.0.1", 0)
+
+
+@pytest.mark.parametrize(
+    ("host", "says"), [("203.0.113.1", "no address of this machine"), ("no-such-host.invalid", "is not known")]
+)
+def test_hosts_that_will_not_do(host: str, says: str) -> None:
+    with pytest.raises(ListenError, match=says):
+        open_listeners(host, 0)
+
+
+@pytest.mark.parametrize(("number", "says"), [(errno.EACCES, "ports below 1024"), (errno.ENOBUFS, "No buffer space")])
+def test_other_errors_are_explained(number: int, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(number, "No buffer space")
+
+    monkeypatch.setattr(listener, "_listen", fail)
+    with pytest.raises(ListenError, match=says):
+        open_listeners("127.0.0.1", 80)
+
+
+def test_restart_with_connections_in_time_wait() -> None:
+    with listening("127.0.0.1") as first:
+        client = socket.create_connection(("127.0.0.1", first.port))
+        first.sockets[0].setblocking(True)
+        accepted, _ = first.sockets[0].accept()
+        accepted.close()  # the side that closes first is the one left in TIME_WAIT
+        assert client.recv(1) == b""
+        client.close()
+        port = first.port
+    with listening("127.0.0.1", port, strict_port=True) as second:
+        assert second.port == port
+
+
+def test_accepted_sockets_inherit_the_options() -> None:
+    options = SocketOptions(keepalive_s=30, vanish_timeout_s=90)
+    with listening("127.0.0.1", options=options) as listeners:
+        client = socket.create_connection(("127.0.0.1", listeners.port))
+        listeners.sockets[0].setblocking(True)
+        accepted, _ = listeners.sockets[0].accept()
+        with client, accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            if hasattr(socket, "TCP_USER_TIMEOUT"):
+                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30
+                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL) == 12
+                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 90_000

@@ -1,0 +1,25 @@
+import contextlib
+import socket
+
+import pytest
+
+from sockctl.net.poller import READABLE, WRITABLE, Poller, SelectorPoller, open_poller
+
+
+@pytest.mark.parametrize("make", [open_poller, SelectorPoller])
+def test_what_a_poller_reports(make: type[SelectorPoller]) -> None:
+    poller: Poller = make()
+    near, far = socket.socketpair()
+    with near, far, contextlib.closing(poller):
+        fd = near.fileno()
+        poller.register(fd, READABLE)
+        assert poller.poll(0) == []
+        far.send(b"x")
+        assert poller.poll(5.0) == [(fd, READABLE)]
+        assert poller.poll(5.0) == [(fd, READABLE)], "level-triggered: reported again"
+        poller.modify(fd, WRITABLE)
+        assert poller.poll(5.0) == [(fd, WRITABLE)]
+        poller.modify(fd, READABLE | WRITABLE)
+        assert poller.poll(5.0) == [(fd, READABLE | WRITABLE)]
+        poller.unregister(fd)
+        assert poller.poll(0) == []

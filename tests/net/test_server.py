@@ -1,0 +1,817 @@
+"""The core with real sockets: how connections begin, are limited, stall, break and end."""
+
+import contextlib
+import errno
+import os
+import random
+import resource
+import select
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from sockctl.events.base import Level
+from sockctl.events.reasons import DisconnectReason, RefusalReason
+from sockctl.net import server as server_module
+from sockctl.net import traffic, watcher
+from sockctl.net.admission import AccessRules
+from sockctl.net.listener import SocketOptions
+from sockctl.net.peer import Peer
+from sockctl.net.poller import SelectorPoller
+from sockctl.net.server import Limits
+from sockctl.net.service import Conversation, Service
+from sockctl.services.echo import Case, CaseEcho, Echo
+from tests.running import TIMEOUT_S, Running, receive_all, receive_exactly, running, send_and_half_close, wait_until
+
+MANY = Limits(max_clients=2000, max_clients_per_address=2000)
+
+
+def reset(sock: socket.socket) -> None:
+    """Close with a reset instead of a FIN."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def reason_of(run: Running, number: int = 1) -> DisconnectReason:
+    """Wait for the end of a connection and return its reason."""
+    wait_until(lambda: any(event.connection == number for event in run.sink.named("client_disconnected")))
+    ended = [event for event in run.sink.named("client_disconnected") if event.connection == number]
+    assert len(ended) == 1, "told once"
+    reason: DisconnectReason = ended[0].reason
+    return reason
+
+
+def fill(sock: socket.socket) -> bytes:
+    """Send without reading until nothing more is taken; return what was sent."""
+    block = random.Random(4).randbytes(1 << 20)
+    sock.setblocking(False)
+    sent = bytearray()
+    while select.select([], [sock], [], 0.3)[1]:
+        start = len(sent) % len(block)
+        taken = sock.send(block[start : start + 65_536])
+        sent += block[start : start + taken]
+    sock.settimeout(TIMEOUT_S)
+    return bytes(sent)
+
+
+class Greeter(Conversation):
+    """Asks for a name, greets, and goes on as an echo where the name is `echo`."""
+
+    name: ClassVar[str] = "greeter"
+    does = "It greets."
+
+    def converse(self, peer: Peer) -> None:
+        peer.send(b"name? ")
+        answer = peer.receive().strip()
+        peer.send(b"hello " + answer + b"\n")
+        if answer == b"echo":
+            peer.watch()
+        if answer == b"fail":
+            raise ValueError("no such name")
+
+    def received(self, peer: Peer, data: memoryview) -> None:
+        peer.post(bytes(data).upper())
+
+
+# What comes back.
+
+
+def test_every_byte_comes_back_after_a_half_close() -> None:
+    data = random.Random(1).randbytes(3_000_000)
+    with running(Echo()) as run, run.client() as sock:
+        sender = threading.Thread(target=send_and_half_close, args=(sock, data))
+        sender.start()
+        assert receive_all(sock) == data
+        sender.join()
+        assert reason_of(run) is DisconnectReason.CLIENT_CLOSED
+        ended = run.sink.named("client_disconnected")[0]
+        assert (ended.bytes_in, ended.bytes_out) == (len(data), len(data))
+        assert [event.connection for event in run.sink.named("input_ended")] == [1]
+
+
+def test_a_half_close_before_anything_was_read_loses_nothing() -> None:
+    with running(Echo()) as run, run.client() as sock:
+        data = fill(sock)
+        run.sink.wait_for("reading_paused")
+        sock.shutdown(socket.SHUT_WR)
+        assert receive_all(sock) == data
+        assert reason_of(run) is DisconnectReason.CLIENT_CLOSED
+        assert run.sink.named("reading_resumed")
+
+
+def test_data_events_add_up_to_what_was_moved() -> None:
+    rng = random.Random(3)
+    sizes = [rng.randrange(1, 5000) for _ in range(400)]
+    with running(Echo()) as run:
+        for number in (1, 2):
+            with run.client() as sock:
+                for size in sizes:
+                    sock.sendall(b"y" * size)
+                    receive_exactly(sock, size)
+            reason_of(run, number)
+        for number in (1, 2):
+            for name, counted in (("data_received", "bytes_in"), ("data_sent", "bytes_out")):
+                told = [event for event in run.sink.named(name) if event.connection == number]
+                ended = next(e for e in run.sink.named("client_disconnected") if e.connection == number)
+                assert sum(event.bytes for event in told) == sum(sizes) == getattr(ended, counted)
+                assert len(told) < 100, "busy traffic is told in sums"
+                assert any(event.seconds is not None for event in told)
+            portions = [sum(e.portions for e in run.sink.named(n) if e.connection == number) for n in DATA_EVENTS]
+            assert portions[0] == portions[1] >= sum(-(-size // 1024) for size in sizes)
+
+
+DATA_EVENTS = ("data_received", "data_sent")
+
+
+def test_calm_traffic_is_told_at_once_and_in_order() -> None:
+    with running(Echo()) as run, run.client() as sock:
+        for number in range(1, 4):
+            sock.sendall(b"z" * 1025)
+            receive_exactly(sock, 1025)
+            events = run.sink.wait_for("data_sent", number)
+            assert (events[-1].bytes, events[-1].portions, events[-1].seconds) == (1025, 2, None)
+        names = [event.name for event in run.sink.events]
+        assert names == ["client_connected", *(DATA_EVENTS * 3)]
+
+
+def test_sums_are_told_while_the_connection_goes_on() -> None:
+    with running(Echo()) as run, run.client() as sock:
+        for _ in range(50):
+            sock.sendall(b"abc")
+            receive_exactly(sock, 3)
+        wait_until(lambda: sum(event.bytes for event in run.sink.named("data_sent")) == 150, timeout_s=5)
+        assert run.sink.named("client_disconnected") == []
+        assert run.sink.named("data_sent")[-1].seconds >= traffic.SUM_SECONDS
+
+
+def test_very_many_sums_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traffic, "SUMS_PER_SECOND", 3)
+    monkeypatch.setattr(traffic, "SUM_SECONDS", 0.1)
+    with running(Echo(), MANY) as run, contextlib.ExitStack() as clients:
+        socks = [clients.enter_context(run.client()) for _ in range(30)]
+        for sock in socks:
+            sock.sendall(b"abc")
+            receive_exactly(sock, 3)
+        wait_until(lambda: sum(event.bytes for event in run.sink.named("data_sent")) == 90, timeout_s=10)
+        told = Counter(event.connection for event in run.sink.named("data_sent"))
+        assert set(told.values()) == {1}
+
+
+def test_quiet_servers_tell_no_data() -> None:
+    with running(Echo(), level=Level.WARNING) as run, run.client() as sock:
+        sock.sendall(b"abc")
+        receive_exactly(sock, 3)
+        sock.sendall(b"abc")
+        receive_exactly(sock, 3)
+        sock.shutdown(socket.SHUT_WR)
+        assert receive_all(sock) == b""
+        run.stop()
+        assert run.sink.events == []
+
+
+def test_case_mapping_across_portions() -> None:
+    text = "grüße " * 40_000
+    with running(CaseEcho(Case.UPPER)) as run, run.client() as sock:
+        sender = threading.Thread(target=send_and_half_close, args=(sock, text.encode() + b"\xc3"))
+        sender.start()
+        assert receive_all(sock) == text.upper().encode() + b"\xc3"
+        sender.join()
+
+
+def test_case_echo_of_nothing() -> None:
+    with running(CaseEcho(Case.UPPER)) as run, run.client() as sock:
+        sock.shutdown(socket.SHUT_WR)
+        assert receive_all(sock) == b""
+
+
+def test_the_portable_poller_serves_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher, "open_poller", SelectorPoller)
+    test_a_half_close_before_anything_was_read_loses_nothing()
+
+
+# Limits.
+
+
+def test_too_many_clients_and_slots_given_back() -> None:
+    with running(Echo(), Limits(max_clients=2, max_clients_per_address=2)) as run:  # noqa: SIM117  it comes first
+        with run.client() as first, run.client() as second, run.client() as third:
+            assert receive_all(third) == b""
+            refused = run.sink.wait_for("client_refused")[0]
+            assert refused.reason is RefusalReason.TOO_MANY_CLIENTS
+            assert refused.peer == "{}:{}".format(*third.getsockname())
+            for sock in (first, second):
+                sock.sendall(b"a")
+                assert receive_exactly(sock, 1) == b"a"
+            reset(first)
+            reason_of(run, 1)
+            with run.client() as fourth:
+                fourth.sendall(b"b")
+                assert receive_exactly(fourth, 1) == b"b"
+
+
+def test_too_many_from_one_address() -> None:
+    with running(Echo(), Limits(max_clients=10, max_clients_per_address=1)) as run:  # noqa: SIM117  as above
+        with run.client(source="127.0.0.1"), run.client(source="127.0.0.1") as second:
+            assert receive_all(second) == b""
+            assert run.sink.wait_for("client_refused")[0].reason is RefusalReason.TOO_MANY_FROM_ADDRESS
+            with run.client(source="127.0.0.2") as other:
+                other.sendall(b"a")
+                assert receive_exactly(other, 1) == b"a"
+
+
+def test_1024_refused_clients_and_then_an_allowed_one() -> None:
+    limits = Limits(rules=AccessRules(deny=["127.0.0.1"]), max_clients=1)
+    with running(Echo(), limits) as run:
+        for _ in range(1024):
+            with run.client(source="127.0.0.1") as sock:
+                assert receive_all(sock) == b""
+        with run.client(source="127.0.0.2") as sock:
+            sock.sendall(b"a")
+            assert receive_exactly(sock, 1) == b"a"
+        run.stop()
+        singly, sums = run.sink.named("client_refused"), run.sink.named("clients_refused")
+        assert len(singly) + sum(event.count for event in sums) == 1024
+        assert {event.reason for event in singly} == {RefusalReason.DENIED}
+        assert all(set(event.reasons) == {RefusalReason.DENIED} for event in sums)
+        assert len(singly) + len(sums) < 500, "beyond ten a second they become sums"
+
+
+def test_a_sum_of_refusals_is_told_while_nobody_comes() -> None:
+    with running(Echo(), Limits(rules=AccessRules(deny=["127.0.0.1"]))) as run:
+        for _ in range(server_module.REFUSALS_PER_SECOND + 5):
+            with run.client() as sock:
+                receive_all(sock)
+        run.sink.wait_for("clients_refused", timeout_s=5)
+        total = len(run.sink.named("client_refused")) + sum(e.count for e in run.sink.named("clients_refused"))
+        assert total == server_module.REFUSALS_PER_SECOND + 5
+
+
+def test_slots_come_back_however_a_connection_ends() -> None:
+    with running(Echo(), Limits(max_clients=1, idle_timeout_s=0.3)) as run:
+        for number, end in enumerate([reset, socket.socket.close, receive_all], start=1):
+            with run.client() as sock:
+                sock.sendall(b"a")
+                receive_exactly(sock, 1)
+                end(sock)
+            reason_of(run, number)
+            wait_until(lambda: run.server._admission.clients == 0)
+        assert not run.sink.named("client_refused")
+
+
+def test_idle_connections_are_closed_and_busy_ones_are_not() -> None:
+    with running(Echo(), Limits(idle_timeout_s=0.4)) as run, run.client() as busy, run.client() as idle:
+        idle.sendall(b"a")
+        receive_exactly(idle, 1)
+        started = time.monotonic()
+        while time.monotonic() - started < 1.0:
+            busy.sendall(b"b")
+            receive_exactly(busy, 1)
+            time.sleep(0.05)
+        assert receive_all(idle) == b""
+        assert reason_of(run, 2) is DisconnectReason.IDLE_TIMEOUT
+        seconds = run.sink.named("client_disconnected")[0].seconds
+        assert 0.4 <= seconds < 0.9
+        busy.sendall(b"c")
+        assert receive_exactly(busy, 1) == b"c"
+
+
+# Clients that misbehave.
+
+
+def test_a_reset_is_told_and_hurts_nobody() -> None:
+    with running(Echo()) as run, run.client() as other:
+        with run.client() as sock:
+            sock.sendall(b"a")
+            receive_exactly(sock, 1)
+            reset(sock)
+        assert reason_of(run, 2) is DisconnectReason.CLIENT_RESET
+        other.sendall(b"a")
+        assert receive_exactly(other, 1) == b"a"
+
+
+def test_a_reset_while_much_is_queued() -> None:
+    with running(Echo()) as run:
+        with run.client() as sock:
+            fill(sock)
+            run.sink.wait_for("reading_paused")
+            reset(sock)
+        assert reason_of(run) is DisconnectReason.CLIENT_RESET
+
+
+def test_a_client_that_never_reads_waits_and_the_others_do_not() -> None:
+    with running(Echo()) as run, run.client() as stalled, run.client() as other:
+        sent = fill(stalled)
+        paused = run.sink.wait_for("reading_paused")[-1]
+        assert paused.queued_bytes <= 65_536, "at most one read's worth waits in memory"
+        for _ in range(100):
+            other.sendall(b"a")
+            assert receive_exactly(other, 1) == b"a"
+        assert run.sink.named("client_disconnected") == []
+        stalled.shutdown(socket.SHUT_WR)
+        assert receive_all(stalled) == sent
+
+
+def test_a_client_that_never_reads_is_dropped_by_the_idle_rule() -> None:
+    with running(Echo(), Limits(idle_timeout_s=0.5)) as run, run.client() as stalled:
+        fill(stalled)
+        assert reason_of(run) is DisconnectReason.IDLE_TIMEOUT
+
+
+class LastWords(Service):
+    """Says a lot when the input has ended."""
+
+    name: ClassVar[str] = "last-words"
+    does = "It has the last words."
+
+    def ended(self, peer: Peer) -> None:
+        peer.post(b"w" * 20_000_000)
+
+
+def test_a_half_closed_client_that_never_reads_is_dropped_by_the_idle_rule() -> None:
+    with running(LastWords(), Limits(idle_timeout_s=0.5)) as run, run.client() as stalled:
+        stalled.shutdown(socket.SHUT_WR)
+        assert reason_of(run) is DisconnectReason.IDLE_TIMEOUT
+        assert run.sink.named("client_disconnected")[0].bytes_out < 20_000_000
+
+
+def test_a_half_closed_client_that_reads_slowly_gets_everything() -> None:
+    with running(LastWords(), Limits(idle_timeout_s=0.5)) as run, run.client() as slow:
+        slow.shutdown(socket.SHUT_WR)
+        received = 0
+        while received < 20_000_000:
+            received += len(receive_exactly(slow, 2_000_000))
+            time.sleep(0.1)  # slower than the idle rule would allow if reading didn't count
+        assert receive_all(slow) == b""
+        assert reason_of(run) is DisconnectReason.CLIENT_CLOSED
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="TCP_USER_TIMEOUT is Linux's")
+def test_the_kernel_ends_what_takes_no_data_for_the_whole_vanish_timeout() -> None:
+    options = SocketOptions(keepalive_s=1, vanish_timeout_s=2)
+    with running(Echo(), options=options) as run, run.client() as stalled:
+        fill(stalled)
+        assert reason_of(run) is DisconnectReason.CLIENT_VANISHED
+
+
+def test_many_clients_at_once() -> None:
+    with running(Echo(), MANY) as run, contextlib.ExitStack() as clients:
+        socks = [clients.enter_context(run.client()) for _ in range(300)]
+        for number, sock in enumerate(socks):
+            sock.sendall(b"%d" % number)
+        for number, sock in enumerate(socks):
+            assert receive_exactly(sock, len(str(number))) == b"%d" % number
+        run.sink.wait_for("client_connected", 300)
+        assert len({event.connection for event in run.sink.named("client_connected")}) == 300
+
+
+class Fragile(Echo):
+    """Fails when it is told to."""
+
+    def received(self, peer: Peer, data: memoryview) -> None:
+        if bytes(data) == b"fail":
+            raise ValueError("a defect")
+        super().received(peer, data)
+
+    def ended(self, peer: Peer) -> None:
+        if peer.number == 2:
+            raise ValueError("a defect at the end")
+
+
+def test_a_defect_of_a_service_ends_one_connection_only() -> None:
+    with running(Fragile()) as run, run.client() as other, run.client() as second, run.client() as third:
+        third.sendall(b"fail")
+        assert receive_all(third) == b""
+        second.shutdown(socket.SHUT_WR)
+        assert receive_all(second) == b""
+        assert reason_of(run, 3) is DisconnectReason.INTERNAL_ERROR
+        assert reason_of(run, 2) is DisconnectReason.INTERNAL_ERROR
+        assert {event.error for event in run.sink.named("service_failed")} == {
+            "ValueError: a defect",
+            "ValueError: a defect at the end",
+        }
+        other.sendall(b"a")
+        assert receive_exactly(other, 1) == b"a"
+
+
+def test_a_defect_in_a_call_ends_one_connection_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "the poller is full")
+
+    with running(Echo()) as run, run.client() as other:
+        other.sendall(b"a")
+        receive_exactly(other, 1)
+        monkeypatch.setattr(run.server._watcher, "_want", full)
+        with run.client() as sock:
+            assert receive_all(sock) == b""
+        assert reason_of(run, 2) is DisconnectReason.INTERNAL_ERROR
+        monkeypatch.undo()
+        other.sendall(b"a")
+        assert receive_exactly(other, 1) == b"a"
+
+
+class ErrorSocket:
+    """A socket whose send always fails as if the buffers had run out."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._sock, name)
+
+    def send(self, _: object) -> int:
+        raise OSError(errno.ENOBUFS, "no buffers")
+
+
+class Breaking(Echo):
+    def received(self, peer: Peer, data: memoryview) -> None:
+        peer._connection.sock = ErrorSocket(peer._connection.sock)  # type: ignore[assignment]
+        super().received(peer, data)
+
+
+def test_a_connection_that_cannot_be_sent_to_is_closed() -> None:
+    with running(Breaking()) as run, run.client() as sock:
+        sock.sendall(b"a")
+        assert receive_all(sock) == b""
+        assert reason_of(run) is DisconnectReason.CLIENT_RESET
+
+
+# The system runs dry.
+
+
+def test_out_of_descriptors_and_recovery(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "RETRY_S", 0.05)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with running(Echo(), MANY) as run, run.client() as before:
+        before.sendall(b"a")
+        receive_exactly(before, 1)
+        late = socket.socket()
+        late.settimeout(TIMEOUT_S)
+        highest = max(int(entry.name) for entry in Path("/dev/fd").iterdir())
+        fillers = [os.dup(0) for _ in range(highest)]
+        top = max(fillers)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (top + 1, hard))
+        try:
+            late.connect((run.host, run.port))
+            paused = run.sink.wait_for("accept_paused")[0]
+            assert "Too many open files" in paused.error
+            before.sendall(b"b")
+            assert receive_exactly(before, 1) == b"b"
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for descriptor in fillers:
+                os.close(descriptor)
+        late.sendall(b"c")
+        assert receive_exactly(late, 1) == b"c"
+        run.sink.wait_for("accept_resumed")
+        late.close()
+
+
+def test_a_stop_does_not_wait_for_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(Echo()) as run:
+
+        def none_left() -> None:
+            raise OSError(errno.EMFILE, None)
+
+        monkeypatch.setattr(run.server, "get_request", none_left)
+        with run.client():
+            run.sink.wait_for("accept_paused")
+            started = time.monotonic()
+            assert run.stop()
+            assert time.monotonic() - started < 2
+
+
+def test_out_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+    allowed = False
+
+    def no_more(thread: threading.Thread) -> None:
+        if not allowed and "process_request_thread" in thread.name:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with running(Greeter()) as run:
+        monkeypatch.setattr(threading.Thread, "start", no_more)
+        with run.client() as sock:
+            assert receive_all(sock) == b""
+        assert run.sink.wait_for("client_refused")[0].reason is RefusalReason.OUT_OF_THREADS
+        assert run.server._admission.clients == 0
+        allowed = True
+        with run.client() as sock:
+            assert receive_exactly(sock, 6) == b"name? "
+
+
+# Conversations.
+
+
+def test_a_conversation_in_turns() -> None:
+    with running(Greeter()) as run, run.client() as sock:
+        assert receive_exactly(sock, 6) == b"name? "
+        sock.sendall(b"ada\n")
+        assert receive_all(sock) == b"hello ada\n"
+        sock.close()
+        assert reason_of(run) is DisconnectReason.SERVER_CLOSED
+        names = [event.name for event in run.sink.events]
+        assert names[0] == "client_connected"
+        assert sum(event.bytes for event in run.sink.named("data_sent")) == len(b"name? hello ada\n")
+
+
+def test_a_conversation_that_goes_on_by_reacting() -> None:
+    with running(Greeter()) as run, run.client() as sock:
+        sock.sendall(b"echo\n")
+        assert receive_exactly(sock, 17) == b"name? hello echo\n"
+        for _ in range(3):
+            sock.sendall(b"abc")
+            assert receive_exactly(sock, 3) == b"ABC"
+        wait_until(lambda: not run.server._conversations)
+        sock.shutdown(socket.SHUT_WR)
+        assert receive_all(sock) == b""
+        assert reason_of(run) is DisconnectReason.CLIENT_CLOSED
+
+
+def test_a_client_that_leaves_in_a_conversation() -> None:
+    with running(Greeter()) as run:
+        with run.client() as sock:
+            receive_exactly(sock, 6)
+            sock.shutdown(socket.SHUT_WR)
+            assert receive_all(sock) == b"hello \n"
+        assert reason_of(run) is DisconnectReason.CLIENT_CLOSED
+        with run.client() as sock:
+            receive_exactly(sock, 6)
+            reset(sock)
+        assert reason_of(run, 2) is DisconnectReason.CLIENT_RESET
+
+
+def test_a_defect_in_a_conversation() -> None:
+    with running(Greeter()) as run, run.client() as sock:
+        sock.sendall(b"fail")
+        assert receive_all(sock) == b"name? hello fail\n"
+        sock.close()
+        assert reason_of(run) is DisconnectReason.INTERNAL_ERROR
+        assert run.sink.named("service_failed")[0].error == "ValueError: no such name"
+
+
+def test_idle_in_a_conversation() -> None:
+    with running(Greeter(), Limits(idle_timeout_s=0.3)) as run, run.client() as sock:
+        assert receive_all(sock) == b"name? "
+        assert reason_of(run) is DisconnectReason.IDLE_TIMEOUT
+
+
+class Flood(Conversation):
+    """Sends far more than the kernel's buffers hold."""
+
+    name: ClassVar[str] = "flood"
+    does = "It floods."
+    size: ClassVar[int] = 20_000_000
+
+    def converse(self, peer: Peer) -> None:
+        peer.send(b"f" * self.size)
+        peer.watch()
+
+
+def test_a_conversation_waits_for_a_slow_reader() -> None:
+    with running(Flood()) as run, run.client() as sock:
+        wait_until(lambda: bool(run.sink.named("data_sent")))
+        assert len(receive_exactly(sock, Flood.size)) == Flood.size
+        sock.shutdown(socket.SHUT_WR)
+        assert receive_all(sock) == b""
+        assert reason_of(run) is DisconnectReason.CLIENT_CLOSED
+
+
+def test_a_reset_while_a_conversation_waits_to_send() -> None:
+    with running(Flood()) as run:
+        with run.client() as sock:
+            receive_exactly(sock, 10)
+            reset(sock)
+        assert reason_of(run) is DisconnectReason.CLIENT_RESET
+
+
+def test_idle_while_a_conversation_waits_to_send() -> None:
+    with running(Flood(), Limits(idle_timeout_s=0.4)) as run, run.client():
+        assert reason_of(run) is DisconnectReason.IDLE_TIMEOUT
+
+
+class Closing(Service):
+    """Says its last and closes, while input is still coming."""
+
+    name: ClassVar[str] = "closing"
+    does = "It closes."
+    last_words: ClassVar[bytes] = b"bye " * 100_000
+
+    def received(self, peer: Peer, data: memoryview) -> None:
+        del data
+        peer.post(self.last_words)
+        peer.close()
+        peer.close()  # twice does no harm
+
+
+def test_the_last_words_survive_input_that_is_not_read() -> None:
+    with running(Closing()) as run, run.client() as sock:
+        sock.sendall(b"x")
+        run.sink.wait_for("data_received")
+        sock.sendall(b"y" * 100_000)  # unread at the server: closing now would send a reset
+        assert receive_all(sock) == Closing.last_words
+        sock.close()
+        assert reason_of(run) is DisconnectReason.SERVER_CLOSED
+
+
+def test_lingering_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher, "LINGER_S", 0.3)
+    with running(Closing()) as run, run.client() as sock:
+        sock.sendall(b"x")
+        assert receive_all(sock) == Closing.last_words
+        assert reason_of(run) is DisconnectReason.SERVER_CLOSED  # though the client keeps its side open
+
+
+def test_flushing_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher, "FLUSH_S", 0.3)
+    monkeypatch.setattr(Closing, "last_words", b"z" * 20_000_000)
+    with running(Closing()) as run, run.client() as sock:
+        sock.sendall(b"x")
+        assert reason_of(run) is DisconnectReason.SERVER_CLOSED  # though nothing was read
+
+
+class Teller(Service):
+    """Says to the first client what the others send, from threads of its own as well."""
+
+    name: ClassVar[str] = "teller"
+    does = "It tells."
+
+    def __init__(self) -> None:
+        self.peers: list[Peer] = []
+
+    def received(self, peer: Peer, data: memoryview) -> None:
+        if not self.peers:
+            self.peers.append(peer)
+        self.peers[0].post(bytes(data))
+
+
+def post_often(peer: Peer, piece: bytes, rounds: int) -> None:
+    for _ in range(rounds):
+        peer.post(piece)
+
+
+def test_any_thread_may_post() -> None:
+    service = Teller()
+    with running(service) as run, run.client() as sock:
+        sock.sendall(b"!")
+        receive_exactly(sock, 1)
+        piece, rounds = b"p" * 10_000, 200
+        threads = [threading.Thread(target=post_often, args=(service.peers[0], piece, rounds)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(receive_exactly(sock, 4 * rounds * len(piece))) == 4 * rounds * len(piece)
+        wait_until(lambda: sum(e.bytes for e in run.sink.named("data_sent")) == 1 + 4 * rounds * len(piece))
+        run.stop()
+        service.peers[0].post(b"too late")  # does nothing, and fails nothing
+
+
+# Stopping.
+
+
+def test_an_idle_client_costs_no_waiting() -> None:
+    with running(Echo()) as run, run.client() as idle:
+        idle.sendall(b"a")
+        receive_exactly(idle, 1)
+        time.sleep(watcher.QUIET_S + 0.1)  # that it is idle is what is tested
+        started = time.monotonic()
+        assert run.stop()
+        assert time.monotonic() - started < 0.5
+        assert receive_all(idle) == b""
+        assert reason_of(run) is DisconnectReason.SERVER_STOPPING
+
+
+def test_a_client_that_never_spoke_costs_no_waiting() -> None:
+    with running(Echo()) as run, run.client() as idle:
+        run.sink.wait_for("client_connected")
+        started = time.monotonic()
+        assert run.stop()
+        assert time.monotonic() - started < 0.5
+        assert receive_all(idle) == b""
+
+
+def test_input_that_has_come_is_answered_before_the_end() -> None:
+    with running(Echo()) as run, run.client() as busy:
+        data = b"d" * 3_000_000
+        received = bytearray()
+        reader = threading.Thread(target=lambda: received.extend(receive_all(busy)))
+        busy.sendall(data[:100_000])
+        reader.start()
+        run.sink.wait_for("data_received")
+        assert run.stop()
+        reader.join(TIMEOUT_S)
+        assert len(received) == 100_000
+        assert reason_of(run) is DisconnectReason.SERVER_STOPPING
+
+
+def test_a_busy_client_gets_whole_answers_until_the_end() -> None:
+    with running(Echo()) as run, run.client() as busy:
+        counts = Counter[str]()
+
+        def talk() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    busy.sendall(b"m" * 1000)
+                    counts["sent"] += 1000
+                    while counts["received"] < counts["sent"]:
+                        part = busy.recv(65_536)
+                        if not part:
+                            return
+                        counts["received"] += len(part)
+
+        talker = threading.Thread(target=talk)
+        talker.start()
+        wait_until(lambda: counts["received"] > 100_000)
+        assert run.stop()
+        talker.join(TIMEOUT_S)
+        assert not talker.is_alive()
+        assert counts["received"] >= counts["sent"] - 1000, "at most the message that came after the stop is unanswered"
+        assert reason_of(run) is DisconnectReason.SERVER_STOPPING
+
+
+def test_a_client_that_does_not_read_is_cut_off_at_the_drain_timeout() -> None:
+    with running(Echo()) as run, run.client() as stalled:
+        fill(stalled)
+        started = time.monotonic()
+        assert run.stop(0.5)
+        assert 0.4 < time.monotonic() - started < 2
+        assert reason_of(run) is DisconnectReason.DRAIN_TIMEOUT
+
+
+def test_a_lingering_client_is_cut_off_at_the_drain_timeout() -> None:
+    with running(Echo()) as run, run.client() as sock:
+        sock.sendall(b"a")
+        receive_exactly(sock, 1)
+        assert run.stop(0.2)
+        assert reason_of(run) is DisconnectReason.SERVER_STOPPING
+
+
+def test_a_conversation_is_interrupted() -> None:
+    with running(Greeter()) as run, run.client() as sock:
+        receive_exactly(sock, 6)
+        started = time.monotonic()
+        assert run.stop(5.0)
+        assert time.monotonic() - started < 4
+        assert reason_of(run) is DisconnectReason.SERVER_STOPPING
+
+
+def test_a_conversation_that_waits_to_send_is_cut_off() -> None:
+    with running(Flood()) as run, run.client() as sock:
+        receive_exactly(sock, 10)
+        assert run.stop(0.3)
+        assert reason_of(run) in (DisconnectReason.DRAIN_TIMEOUT, DisconnectReason.SERVER_STOPPING)
+
+
+class Stuck(Conversation):
+    """Doesn't return until it is let go."""
+
+    name: ClassVar[str] = "stuck"
+    does = "It is stuck."
+
+    def __init__(self) -> None:
+        self.let_go = threading.Event()
+
+    def converse(self, peer: Peer) -> None:
+        peer.send(b"!")
+        self.let_go.wait(TIMEOUT_S)
+
+
+def test_a_conversation_that_never_ends_does_not_hold_up_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher, "ABANDON_S", 0.1)
+    service = Stuck()
+    with running(service) as run, run.client() as sock:
+        receive_exactly(sock, 1)
+        assert not run.stop(0.1), "and the stop says that not everything has ended"
+        assert reason_of(run) is DisconnectReason.DRAIN_TIMEOUT
+        service.let_go.set()
+        wait_until(lambda: not run.server._conversations)
+
+
+def test_who_comes_while_the_server_stops() -> None:
+    with running(Echo()) as run:
+        port = run.port
+        with run.client() as sock:
+            sock.sendall(b"a")
+            receive_exactly(sock, 1)
+            assert run.stop()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((run.host, port), 5)
+        stopped = run.sink.wait_for("server_stopped")[0]
+        assert (stopped.clients, stopped.bytes_in, stopped.bytes_out) == (1, 1, 1)
+
+
+def test_a_connection_handed_over_during_the_drain_is_ended() -> None:
+    service = Stuck()
+    with running(service) as run, run.client() as sock:
+        receive_exactly(sock, 1)
+        threading.Timer(0.3, service.let_go.set).start()
+        assert run.stop(5.0)
+        assert receive_all(sock) == b""
+        assert reason_of(run) is DisconnectReason.SERVER_STOPPING

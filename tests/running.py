@@ -1,0 +1,248 @@
+"""Servers and commands under test: started, waited for, and ended in any case."""
+
+import contextlib
+import json
+import os
+import queue
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sockctl.events.base import Event, Level
+from sockctl.events.journal import Journal, Record
+from sockctl.net.listener import SocketOptions, open_listeners
+from sockctl.net.server import Limits, Server
+from sockctl.net.service import Service
+
+TIMEOUT_S = 20.0
+UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+"""The environment for a process that coverage must not measure: it loads modules, takes memory and writes a file."""
+SOCKCTL = [sys.executable, "-m", "sockctl"]
+
+
+class MemorySink:
+    """Keeps what the journal writes, and lets tests wait for it."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self._changed = threading.Condition()
+
+    def write(self, records: Sequence[Record]) -> None:
+        with self._changed:
+            self.records += records
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        pass
+
+    @property
+    def events(self) -> list[Event]:
+        with self._changed:
+            return [record.event for record in self.records]
+
+    def named(self, name: str) -> list[Any]:
+        return [event for event in self.events if event.name == name]
+
+    def wait_for(self, name: str, count: int = 1, *, timeout_s: float = TIMEOUT_S) -> list[Any]:
+        """Wait until `count` events of that name were told, and return them."""
+        with self._changed:
+            told = self._changed.wait_for(lambda: len(self._named(name)) >= count, timeout_s)
+            assert told, f"{count} {name} did not come; there were {[record.event.name for record in self.records]}"
+            return self._named(name)
+
+    def _named(self, name: str) -> list[Any]:
+        return [record.event for record in self.records if record.event.name == name]
+
+
+class Running:
+    """A server in this process."""
+
+    def __init__(self, server: Server, sink: MemorySink, host: str, port: int) -> None:
+        self.server = server
+        self.sink = sink
+        self.host = host
+        self.port = port
+        self.stopped: bool | None = None
+
+    def client(self, *, source: str = "") -> socket.socket:
+        sock = socket.create_connection((self.host, self.port), TIMEOUT_S, (source, 0) if source else None)
+        sock.settimeout(TIMEOUT_S)
+        return sock
+
+    def stop(self, drain_timeout_s: float = 5.0) -> bool:
+        if self.stopped is None:
+            self.stopped = self.server.stop(drain_timeout_s)
+        return self.stopped
+
+
+@contextlib.contextmanager
+def running(
+    service: Service,
+    limits: Limits | None = None,
+    *,
+    level: Level = Level.DETAIL,
+    host: str = "127.0.0.1",
+    options: SocketOptions | None = None,
+) -> Iterator[Running]:
+    sink = MemorySink()
+    journal = Journal(sink, service=service.name, level=level)
+    listeners = open_listeners(host, 0, options=options)
+    server = Server(service, listeners, journal, limits or Limits())
+    server.start()
+    run = Running(server, sink, host, listeners.port)
+    try:
+        yield run
+    finally:
+        run.stop(0.5)
+        journal.close()
+
+
+def receive_all(sock: socket.socket) -> bytes:
+    """Receive until the other side ends."""
+    parts = []
+    while part := sock.recv(65_536):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def send_and_half_close(sock: socket.socket, data: bytes) -> None:
+    sock.sendall(data)
+    sock.shutdown(socket.SHUT_WR)
+
+
+def receive_exactly(sock: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        part = sock.recv(count - len(data))
+        assert part, f"the connection ended after {len(data)} of {count} bytes"
+        data += part
+    return data
+
+
+def wait_until(condition: Callable[[], bool], *, timeout_s: float = TIMEOUT_S) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.005)
+
+
+class Process:
+    """A sockctl server in a process of its own, whose standard error is read line by line."""
+
+    def __init__(self, *arguments: str, **options: Any) -> None:
+        options.setdefault("stdin", subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            self.command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
+        )
+        self.lines: list[str] = []
+        self._queue: queue.Queue[str | None] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return what to run."""
+        return [*SOCKCTL, *arguments]
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self._queue.put(line.decode().rstrip("\n"))
+        self._queue.put(None)
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Wait for a line of standard error that matches, and return the match."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            line = self._queue.get(timeout=max(0.01, deadline - time.monotonic()))
+            assert line is not None, f"{pattern!r} did not come; there was:\n" + "\n".join(self.lines)
+            self.lines.append(line)
+            if match := re.search(pattern, line):
+                return match
+
+    def has_told(self, pattern: str) -> None:
+        """Wait for a line that matches, unless one has come already."""
+        if not any(re.search(pattern, line) for line in self.lines):
+            self.wait_for(pattern)
+
+    def event(self, name: str) -> dict[str, Any]:
+        """Wait for an event, with ``--log-format json``."""
+        self.wait_for(f'"event": "{name}"')
+        event: dict[str, Any] = json.loads(self.lines[-1])
+        return event
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal, then as `wait`."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the end and return the exit code; all lines are in `lines` then."""
+        code = self.process.wait(TIMEOUT_S)
+        self._reader.join(TIMEOUT_S)
+        while (line := self._queue.get(timeout=TIMEOUT_S)) is not None:
+            self.lines.append(line)
+        return code
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(TIMEOUT_S)
+        self._reader.join(TIMEOUT_S)
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
+
+
+@contextlib.contextmanager
+def process(*arguments: str, **options: Any) -> Iterator[Process]:
+    run = Process(*arguments, **options)
+    try:
+        yield run
+    finally:
+        run.close()
+
+
+@contextlib.contextmanager
+def echo_process(*arguments: str, **options: Any) -> Iterator[tuple[Process, int]]:
+    """Start ``serve echo`` on a free port; return it with the port."""
+    with process("serve", "echo", "--port", "0", "--log-format", "json", *arguments, **options) as run:
+        yield run, int(run.event("listening")["port"])
+
+
+def sockctl(*arguments: str, stdin: bytes = b"", **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """Run a command to its end."""
+    return subprocess.run([*SOCKCTL, *arguments], input=stdin, capture_output=True, timeout=60, check=False, **options)
+
+
+def connect(port: int, host: str = "127.0.0.1") -> socket.socket:
+    sock = socket.create_connection((host, port), TIMEOUT_S)
+    sock.settimeout(TIMEOUT_S)
+    return sock
+
+
+def exchange(port: int, data: bytes) -> bytes:
+    """Send `data`, half-close, and return all that comes back."""
+    with connect(port) as sock:
+        send_and_half_close(sock, data)
+        return receive_all(sock)
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+    return port
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has used, on Linux."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

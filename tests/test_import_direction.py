@@ -1,0 +1,77 @@
+"""The house has floors: a room imports only from floors below its own, and rooms of one floor not from each other."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import sockctl
+
+ROOT = Path(sockctl.__file__).parent
+FLOORS = {
+    "__main__": 5,
+    "cli": 4,
+    "services": 3,
+    "net": 2,
+    "accounts": 2,
+    "protocol": 1,
+    "events": 1,
+    "stores": 1,
+    "text": 0,
+    "errors": 0,
+    "__init__": 0,
+}
+FOREIGN_BELOW = {"typer": {"cli"}, "argon2": {"accounts/passwords"}, "ifaddr": {"net/reach"}}
+"""Libraries that only these rooms may import."""
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported_by(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+MODULES = sorted(ROOT.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_arrows_point_down(path: Path) -> None:
+    room = room_of(path)
+    for name in imported_by(path):
+        parts = name.split(".")
+        if parts[0] != "sockctl":
+            continue
+        target = parts[1] if parts[1] in FLOORS else "__init__"
+        inside = target == room and path.name != f"{room}.py"
+        assert inside or FLOORS[target] < FLOORS[room], (
+            f"{path.relative_to(ROOT)} imports {name}, which is not below it"
+        )
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_libraries_stay_in_their_rooms(path: Path) -> None:
+    place = str(path.relative_to(ROOT)).removesuffix(".py")
+    for name in imported_by(path):
+        rooms = FOREIGN_BELOW.get(name.split(".")[0])
+        assert rooms is None or any(place == room or place.startswith(f"{room}/") for room in rooms)
+        assert name.split(".")[0] != "click", "typer carries click inside: its own is not ours to import"
+
+
+def test_every_room_has_a_floor() -> None:
+    assert {room_of(path) for path in MODULES} <= set(FLOORS)
+
+
+def test_an_arrow_up_is_found(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("def f():\n    from sockctl.cli import app\n")
+    assert imported_by(wrong) == {"sockctl.cli.app"}
+    assert FLOORS["cli"] > FLOORS["net"]

@@ -1,0 +1,72 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sockctl.text import TerminalText, format_bytes, plural, visible
+
+DANGEROUS = [
+    *[chr(code) for code in range(0x20) if chr(code) != "\t"],
+    *[chr(code) for code in range(0x7F, 0xA0)],
+    *[chr(code) for code in range(0x202A, 0x202F)],
+    *[chr(code) for code in range(0x2066, 0x206A)],
+    "\u2028",
+    "\u2029",
+    "\ud800",
+    "\udfff",
+]
+
+
+def test_visible_lets_nothing_dangerous_through() -> None:
+    shown = visible("".join(DANGEROUS))
+    assert not set(shown) & set(DANGEROUS)
+    assert len(shown) == len(DANGEROUS)
+    shown.encode()  # no lone surrogate is left
+
+
+def test_visible_keeps_what_people_write() -> None:
+    text = "Grüße, 你好, שלום, \t👩\u200d👩\u200d👧 e\u0301 [/x] \N{ZERO WIDTH JOINER}"
+    assert visible(text) == text
+
+
+def test_escape_sequence_is_shown_not_obeyed() -> None:
+    assert visible("\x1b[31mred") == "\N{SYMBOL FOR ESCAPE}[31mred"
+
+
+@given(st.binary(), st.lists(st.integers(0, 40)))
+def test_terminal_text_does_not_depend_on_the_cuts(data: bytes, cuts: list[int]) -> None:
+    whole = TerminalText().feed(data, final=True)
+    piecewise = TerminalText()
+    shown = ""
+    for cut in cuts:
+        shown += piecewise.feed(data[:cut])
+        data = data[cut:]
+    shown += piecewise.feed(data, final=True)
+    assert shown == whole
+    assert not set(whole) & (set(DANGEROUS) - {"\n"})
+
+
+def test_terminal_text_line_ends() -> None:
+    text = TerminalText()
+    assert text.feed(b"one\r") == "one"
+    assert text.feed(b"\ntwo\rthree\n") == "\ntwo\N{SYMBOL FOR CARRIAGE RETURN}three\n"
+    assert text.feed(b"end\r") == "end"
+    assert text.feed(b"", final=True) == "\N{SYMBOL FOR CARRIAGE RETURN}"
+
+
+def test_format_bytes() -> None:
+    shown = {
+        0: "0 bytes",
+        1: "1 byte",
+        1023: "1,023 bytes",
+        1024: "1.0 KiB",
+        12 * 1024 * 1024: "12.0 MiB",
+        1024 * 1024 - 1: "1.0 MiB",
+        5 * 1024**4: "5.0 TiB",
+        5000 * 1024**4: "5,000.0 TiB",
+    }
+    assert {count: format_bytes(count) for count in shown} == shown
+
+
+def test_plural() -> None:
+    assert plural(1, "portion") == "1 portion"
+    assert plural(12_288, "portion") == "12,288 portions"
+    assert plural(2, "is", "are") == "2 are"
