@@ -49,6 +49,8 @@ class PipeInput:
             StreamError: It can't be read.
         """
         data = read_stdin(READ_BYTES)
+        if data is None:
+            return b""
         self.ended = not data
         return self._crlf.feed(data) if self._crlf else data
 
@@ -76,6 +78,8 @@ class LineInput:
             StreamError: It can't be read.
         """
         data = read_stdin(LINE_BYTES)
+        if data is None:
+            return b""
         if not data:
             self.ended = True
             return self._line
@@ -93,8 +97,8 @@ class LineInput:
         return taken
 
 
-def read_stdin(size: int) -> bytes:
-    """Read from standard input once.
+def read_stdin(size: int) -> bytes | None:
+    """Read from standard input once; None where another process made it non-blocking and took what was there.
 
     Raises:
         StreamError: It can't be read.
@@ -102,6 +106,6 @@ def read_stdin(size: int) -> bytes:
     try:
         return os.read(STDIN, size)
     except BlockingIOError:
-        return b""
+        return None
     except OSError as error:
         raise StreamError(f"Standard input can't be read: {error.strerror}. Nothing more was sent.") from error

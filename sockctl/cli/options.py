@@ -1,12 +1,14 @@
 """The options that several commands share, each declared once."""
 
 import enum
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 __all__ = [
+    "MAX_SECONDS",
     "Allow",
     "Deny",
     "DrainTimeout",
@@ -22,7 +24,23 @@ __all__ = [
     "Quiet",
     "StrictPort",
     "Verbose",
+    "number",
 ]
+
+
+MAX_SECONDS = 31_536_000.0
+"""A year: what is longer is a slip of the hand."""
+
+
+def number(value: float | None) -> float | None:
+    """Return `value`, unless it is "nan", which lies in every range.
+
+    Raises:
+        BadParameter: It is.
+    """
+    if value is not None and math.isnan(value):
+        raise typer.BadParameter("nan is not a number of seconds.")
+    return value
 
 
 class LogFormat(enum.StrEnum):
@@ -64,11 +82,22 @@ Deny = Annotated[
 IdleTimeout = Annotated[
     float | None,
     typer.Option(
-        help="Close a connection that moved nothing for so long. [default: never]", min=0.01, metavar="SECONDS"
+        help="Close a connection that moved nothing for so long. [default: never]",
+        min=0.01,
+        max=MAX_SECONDS,
+        callback=number,
+        metavar="SECONDS",
     ),
 ]
 DrainTimeout = Annotated[
-    float, typer.Option(help="At the stop, give clients so long to take what is queued.", min=0, metavar="SECONDS")
+    float,
+    typer.Option(
+        help="At the stop, give clients so long to take what is queued.",
+        min=0,
+        max=MAX_SECONDS,
+        callback=number,
+        metavar="SECONDS",
+    ),
 ]
 LogFile = Annotated[
     Path | None,

@@ -12,6 +12,7 @@ from sockctl.cli.options import LogFormat
 from sockctl.cli.prompts import ask, may_ask
 from sockctl.cli.signals import StopSignals
 from sockctl.cli.terminal import STDERR, say, wants_colour
+from sockctl.errors import ListenError
 from sockctl.events.base import Level
 from sockctl.events.journal import Journal
 from sockctl.events.server import DescriptorsLimited, Listening, LoopbackOnly, PortTaken, Reachable, ServerStarted
@@ -100,16 +101,27 @@ def serve(service: Service, *, place: Place, limits: Limits, reporting: Reportin
     with StopSignals() as signals, contextlib.closing(reporting.journal(service.name)) as journal:
         needed, limit = raise_limit(limits.max_clients)
         listeners = open_listeners(place.host, place.port, strict_port=place.strict_port)
-        server = Server(service, listeners, journal, limits)
+        server = _made_server(service, listeners, journal, limits)
         journal.tell(ServerStarted(version=__version__, pid=os.getpid(), does=service.does))
         if limit < needed:
             journal.tell(DescriptorsLimited(needed=needed, limit=limit, max_clients=limits.max_clients))
         _tell_place(journal, listeners)
         if reporting.log_file is not None or reporting.quiet:
-            _say_place(listeners, reporting.log_file)
+            # Not in this thread: while standard error is blocked, signals must still be waited for.
+            threading.Thread(target=_say_place, args=(listeners, reporting.log_file), daemon=True).start()
         server.start()
         signals.wait()
         return _stop(server, place.drain_timeout_s, signals, journal)
+
+
+def _made_server(service: Service, listeners: Listeners, journal: Journal, limits: Limits) -> Server:
+    try:
+        return Server(service, listeners, journal, limits)
+    except OSError as error:
+        listeners.close()
+        raise ListenError(
+            f"The server can't start: {error.strerror}. Raise the limit of open files (ulimit -n)."
+        ) from error
 
 
 def _stop(server: Server, drain_timeout_s: float, signals: StopSignals, journal: Journal) -> ExitCode:
@@ -118,8 +130,11 @@ def _stop(server: Server, drain_timeout_s: float, signals: StopSignals, journal:
 
     def stop() -> None:
         nonlocal ended
-        ended = server.stop(drain_timeout_s)
-        signals.wake()
+        try:
+            ended = server.stop(drain_timeout_s)
+            journal.close()  # here, so that a second signal ends this wait, too
+        finally:
+            signals.wake()
 
     stopper = threading.Thread(target=stop, name="sockctl-stopper", daemon=True)
     stopper.start()

@@ -140,7 +140,7 @@ class Journal:
                     batch.append(self._queue.get_nowait())
                 except queue.Empty:
                     break
-            closing = batch[-1] is None
+            closing = None in batch
             records = [record for record in batch if record is not None]
             with self._lost_lock:
                 lost, self._lost = self._lost, 0
@@ -150,14 +150,13 @@ class Journal:
         self._sink.close()
 
     def _write(self, records: list[Record]) -> None:
-        missing = self._unwritten
-        if missing:
-            records = [self._record(EventsLost(count=missing, why=self._failure)), *records]
+        if self._unwritten:
+            records = [self._record(EventsLost(count=self._unwritten, why=self._failure)), *records]
         try:
             self._sink.write(records)
-        except SinkError as error:
-            told_missing = bool(missing) and error.written > 0
-            self._unwritten = len(records) - error.written + (0 if told_missing or not missing else missing - 1)
+        except Exception as error:  # noqa: BLE001  whatever it is, the events to come must still be written
+            written = error.written if isinstance(error, SinkError) else 0
+            self._unwritten = sum(_told_by(record) for record in records[written:])
             if not self._failure:
                 self._tell_failure(error)
             self._failure = str(error)
@@ -165,7 +164,7 @@ class Journal:
             self._unwritten = 0
             self._failure = ""
 
-    def _tell_failure(self, error: SinkError) -> None:
+    def _tell_failure(self, error: Exception) -> None:
         if self._fallback is None:
             return
         try:
@@ -175,3 +174,8 @@ class Journal:
 
     def _record(self, event: Event) -> Record:
         return Record(time.time(), self._service, event)
+
+
+def _told_by(record: Record) -> int:
+    """Return for how many events a record stands."""
+    return record.event.count if isinstance(record.event, EventsLost) else 1

@@ -63,4 +63,5 @@ class RefusalReason(_Reason):
         "too_many_from_address",
         "as many clients as --max-clients-per-address allows are connected from its address",
     )
+    INTERNAL_ERROR = ("internal_error", "the server failed to serve it, which is a defect of sockctl's")
     OUT_OF_THREADS = ("out_of_threads", "the system gave no further thread to serve it")

@@ -55,6 +55,7 @@ class Connection:
 
     __slots__ = (
         "_partial",
+        "_sock_send",
         "bytes_in",
         "bytes_out",
         "error",
@@ -62,7 +63,9 @@ class Connection:
         "host",
         "input_ended",
         "interest",
+        "interrupt_fd",
         "last_active",
+        "linger_until",
         "lock",
         "may_send",
         "number",
@@ -80,6 +83,7 @@ class Connection:
         "started",
         "state",
         "told",
+        "unacked",
         "unread",
         "untold",
         "waits_since",
@@ -89,6 +93,7 @@ class Connection:
         sock.setblocking(False)
         self.sock = sock
         self.recv_into = sock.recv_into
+        self._sock_send = sock.send
         self.fd = sock.fileno()
         self.host = host_of(address)
         self.peer = shown(self.host, address[1])
@@ -109,6 +114,9 @@ class Connection:
         self.untold = False
         self.waits_since = 0.0
         self.unread = 0
+        self.unacked = 0
+        self.linger_until = 0.0
+        self.interrupt_fd = -1
         self.on_data: Callable[[memoryview], None] = _ignore
         self.on_end: Callable[[], None] = _nothing
         self.on_post: Callable[[Connection], None] = _ignore
@@ -135,7 +143,7 @@ class Connection:
                 sent = self._send(data)
                 if sent < len(data) and self.error is None:
                     self.outbox += data[sent:]
-        if not self.untold or self.outbox or self.error is not None:
+        if self.outbox or not self.untold or self.error is not None:
             self.on_post(self)
 
     def flush(self) -> bool:
@@ -154,7 +162,7 @@ class Connection:
     def _send(self, data: bytes | bytearray | memoryview) -> int:
         """Send once, under the lock, and count. A portion counts when its last byte went out."""
         try:
-            sent = self.sock.send(data)
+            sent = self._sock_send(data)
         except BlockingIOError:
             return 0
         except OSError as error:
@@ -192,7 +200,9 @@ class Connection:
             try:
                 data = self.sock.recv(max_bytes)
             except BlockingIOError:
-                self._wait(select.POLLIN)
+                if self.reason is not None:
+                    raise PeerGoneError(f"the server is ending the connection to {self.peer}: {self.reason}") from None
+                self._wait(select.POLLIN, self.interrupt_fd)
                 continue
             except OSError as error:
                 self.error = error
@@ -222,7 +232,7 @@ class Connection:
             raise PeerGoneError(f"{self.peer} broke the connection off") from self.error
 
     def interrupt(self, reason: DisconnectReason, how: int) -> None:
-        """Wake the handler thread of a conversation, so that it ends; the event thread calls it.
+        """End the conversation of a handler thread by shutting its socket; the event thread calls it.
 
         Args:
             reason: Why.
@@ -238,9 +248,11 @@ class Connection:
             except OSError as error:
                 self.error = error  # no longer connected: the handler finds out as well
 
-    def _wait(self, event: int) -> None:
+    def _wait(self, event: int, interrupt_fd: int = -1) -> None:
         poll = select.poll()
         poll.register(self.fd, event)
+        if interrupt_fd >= 0:
+            poll.register(interrupt_fd, select.POLLIN)
         poll.poll()
 
     def _end_of_input(self) -> None:

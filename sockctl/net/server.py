@@ -8,6 +8,8 @@ the hooks do is the library's own division: `get_request` accepts, `verify_reque
 """
 
 import errno
+import math
+import select
 import selectors
 import socket
 import socketserver
@@ -47,7 +49,17 @@ RETRY_S = 0.25
 ACCEPTS_PER_ROUND = 64
 REFUSALS_PER_SECOND = 10
 """Refusals told one by one; more become sums."""
-_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+STATE_HOLDS_S = 1.0
+"""Accepting counts as paused until it has worked for so long, and is told at most once in so long."""
+_PASSED_OVER = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("EAGAIN", "ECONNABORTED", "EINTR", "EPROTO", "ENETDOWN", "ENOPROTOOPT", "EHOSTDOWN", "ENONET"),
+        *("EHOSTUNREACH", "EOPNOTSUPP", "ENETUNREACH"),
+    )
+    if hasattr(errno, name)
+)
+"""What accept() says where nobody waits any more, or where who waited has gone (accept(2), "Error handling")."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +108,8 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         self._stopping = threading.Event()
         self._waker, self._woken = socket.socketpair()
         self._acceptor = threading.Thread(target=self.serve_forever, name="sockctl-acceptor", daemon=True)
-        self._paused_at = 0.0
-        self._pause_told = TokenBucket(rate=1.0, burst=1.0)
+        self._selector = selectors.DefaultSelector()
+        self._accepting = _Accepting(journal)
         self._beginning = threading.Lock()  # a conversation begins when the acceptor is done with its connection
         self._conversations: set[threading.Thread] = set()  # each adds itself and takes itself out
 
@@ -121,8 +133,9 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         self._journal.tell(ServerStopping(clients=self._admission.clients, drain_timeout_s=drain_timeout_s))
         self._watcher.drain(drain_timeout_s)
         ended = self._watcher.join(drain_timeout_s + 5.0)
+        deadline = time.monotonic() + 1.0
         for thread in list(self._conversations):
-            thread.join(1.0)
+            thread.join(max(0.0, deadline - time.monotonic()))
         self._waker.close()
         self._woken.close()
         self._journal.tell(
@@ -139,16 +152,20 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
 
     def serve_forever(self, poll_interval: float = 0.5) -> None:  # noqa: ARG002  it waits for a wake-up instead
         """Accept clients until `stop`; the acceptor's thread runs it."""
-        with selectors.DefaultSelector() as selector:
+        with self._selector as selector:
             selector.register(self._woken, selectors.EVENT_READ)
             for listener in self._listeners.sockets:
                 selector.register(listener, selectors.EVENT_READ, listener)
             while not self._stopping.is_set():
-                ready = selector.select(self._refusals.wait_s(time.monotonic()))
-                for key, _ in ready:
+                now = time.monotonic()
+                waits_s = [
+                    wait_s for wait_s in (self._refusals.wait_s(now), self._accepting.wait_s()) if wait_s is not None
+                ]
+                for key, _ in selector.select(min(waits_s, default=None)):
                     if key.data is not None:
                         self._accept_from(key.data)
                 self._refusals.tell_sum(time.monotonic())
+                self._accepting.tell(time.monotonic(), self._admission.clients)
         self._refusals.tell_sum(time.monotonic(), ending=True)
         self._listeners.close()
 
@@ -159,27 +176,19 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
             try:
                 request, address = self.get_request()
             except OSError as error:
-                if error.errno in _EXHAUSTED:
-                    self._pause(error)
-                return  # else nobody waits any more, or who waited has gone: accept(2) lists what to pass over
-            self._resume()
+                # Linux looks for a free descriptor before it looks whether anybody waits: it counts only if one does.
+                if error.errno not in _PASSED_OVER and _is_readable(listener):
+                    self._accepting.failed(error, time.monotonic())
+                    self._accepting.tell(time.monotonic(), self._admission.clients)
+                    self._stopping.wait(RETRY_S)
+                return
             if self.verify_request(request, address):
-                self.process_request(request, address)
+                try:
+                    self.process_request(request, address)
+                except Exception as error:  # noqa: BLE001  the acceptor must go on, whatever one client brings
+                    self.handle_error(request, address, error)
             else:
                 self.close_request(request)
-
-    def _pause(self, error: OSError) -> None:
-        now = time.monotonic()
-        self._paused_at = self._paused_at or now
-        if self._pause_told.take(now):
-            reason = error.strerror or str(error)
-            self._journal.tell(AcceptPaused(error=reason, clients=self._admission.clients, retry_s=RETRY_S))
-        self._stopping.wait(RETRY_S)
-
-    def _resume(self) -> None:
-        if self._paused_at:
-            self._journal.tell(AcceptResumed(seconds=round(time.monotonic() - self._paused_at, 3)))
-            self._paused_at = 0.0
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept one connection from the listening socket that is ready.
@@ -200,19 +209,20 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         """Close the socket of a refused client."""
         request.close()
 
+    def handle_error(self, request: Any, client_address: Any, error: Exception | None = None) -> None:
+        """Refuse a client that was let in and could not be served, and give back its slot."""
+        threads = isinstance(error, RuntimeError)  # what threading raises where the system gives no further thread
+        self._admission.leave(host_of(client_address))
+        self._refusals.tell(client_address, RefusalReason.OUT_OF_THREADS if threads else RefusalReason.INTERNAL_ERROR)
+        self.close_request(request)
+
     def process_request(self, request: Any, client_address: Any) -> None:
         """Give an accepted connection to the watcher, and to a handler thread where the service converses."""
         connection = Connection(request, client_address, self._accepted + 1, self._limits.portion)
         conversing = self._conversation is not None
         with self._beginning:
             if conversing:
-                try:
-                    super().process_request(cast("Any", connection), client_address)
-                except RuntimeError:  # what threading raises where the system gives no further thread
-                    self._admission.leave(connection.host)
-                    self._refusals.tell(client_address, RefusalReason.OUT_OF_THREADS)
-                    self.close_request(request)
-                    return
+                super().process_request(cast("Any", connection), client_address)
             else:
                 self._react(connection)
             self._accepted += 1
@@ -292,3 +302,48 @@ class _Refusals:
         seconds = round(now - self._since, 3)
         self._journal.tell(ClientsRefused(count=self._sum.total(), seconds=seconds, reasons=dict(self._sum)))
         self._sum.clear()
+
+
+class _Accepting:
+    """Tells when accepting is paused and when it works again. The acceptor's thread alone calls it.
+
+    While clients come and go at the edge of what the system has, pauses come and go several times a second; what is
+    told changes once a second at most.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._error = ""
+        self._failed_at = self._told_at = -math.inf
+        self._paused_at: float | None = None  # since when it is told to be paused
+
+    def failed(self, error: OSError, now: float) -> None:
+        """Note that a client who waits could not be accepted."""
+        self._error = error.strerror or str(error)
+        self._failed_at = now
+
+    def wait_s(self) -> float | None:
+        """Return after how long to look again; None while nothing is to be told."""
+        return None if self._paused_at is None and math.isinf(self._failed_at) else RETRY_S
+
+    def tell(self, now: float, clients: int) -> None:
+        """Tell the state if it is another one than was told."""
+        paused = now - self._failed_at < STATE_HOLDS_S
+        if not paused and self._paused_at is None:
+            self._failed_at = -math.inf
+        if paused == (self._paused_at is not None) or now - self._told_at < STATE_HOLDS_S:
+            return
+        self._told_at = now
+        if paused:
+            self._paused_at = now
+            self._journal.tell(AcceptPaused(error=self._error, clients=clients, retry_s=RETRY_S))
+        elif self._paused_at is not None:
+            self._journal.tell(AcceptResumed(seconds=round(now - self._paused_at, 3)))
+            self._paused_at = None
+
+
+def _is_readable(listener: socket.socket) -> bool:
+    """Return whether somebody waits to be accepted; it takes no descriptor to find out."""
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    return bool(poll.poll(0))

@@ -10,7 +10,6 @@ tells some of them, in the order in which they came, and the sums of the others 
 """
 
 import math
-from collections import deque
 
 from sockctl.events.base import Level
 from sockctl.events.journal import Journal
@@ -34,7 +33,7 @@ class Traffic:
         self._journal = journal
         self._silent = not journal.tells(Level.INFO)
         self._calm = TokenBucket(rate=CALM_PER_SECOND, burst=CALM_PER_SECOND)
-        self._waiting: deque[Connection] = deque()
+        self._waiting: dict[Connection, None] = {}  # in the order in which they came; those that end are taken out
         self.due_at = math.inf
         """When the next sums are to be told."""
 
@@ -46,29 +45,32 @@ class Traffic:
             self._tell(connection, None)
             return
         connection.waits_since = now
-        self._waiting.append(connection)
+        self._waiting[connection] = None
         self.due_at = min(self.due_at, now + SUM_SECONDS)
 
     def tell_sums(self, now: float) -> None:
         """Tell the sums that have waited long enough."""
         told = 0
-        while self._waiting and told < SUMS_PER_SECOND and self._waiting[0].waits_since + SUM_SECONDS <= now:
-            connection = self._waiting.popleft()
-            if connection.untold:  # else it ended, and was settled
-                self._tell(connection, now - connection.waits_since)
-                told += 1
-        if not self._waiting:
-            self.due_at = math.inf
-        else:
-            self.due_at = now + SUM_SECONDS if told == SUMS_PER_SECOND else self._waiting[0].waits_since + SUM_SECONDS
+        while told < SUMS_PER_SECOND and self._first_due_at() <= now:
+            connection = next(iter(self._waiting))
+            del self._waiting[connection]
+            self._tell(connection, now - connection.waits_since)
+            told += 1
+        self.due_at = self._first_due_at() if told < SUMS_PER_SECOND else now + SUM_SECONDS
 
     def settle(self, connection: Connection, now: float) -> None:
-        """Tell what is still open of a connection that ends."""
-        if connection.untold and not self._silent:
-            self._tell(connection, now - connection.waits_since if connection.waits_since else None)
+        """Tell what is still open of a connection that ends; it has sent and received its last."""
+        if self._silent:
+            return
+        waited = connection in self._waiting
+        self._waiting.pop(connection, None)
+        self._tell(connection, now - connection.waits_since if waited else None)
+
+    def _first_due_at(self) -> float:
+        first = next(iter(self._waiting), None)
+        return math.inf if first is None else first.waits_since + SUM_SECONDS
 
     def _tell(self, connection: Connection, seconds: float | None) -> None:
-        connection.waits_since = 0.0
         connection.untold = False  # first: what is moved while this runs marks it again
         told_in, told_portions_in, told_out, told_portions_out = connection.told
         counts = connection.bytes_in, connection.portions_in, connection.bytes_out, connection.portions_out

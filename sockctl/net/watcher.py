@@ -46,6 +46,8 @@ __all__ = ["Watcher"]
 
 LINGER_S = 2.0
 """How long input is discarded for after the server shut its sending side."""
+LINGER_AT_MOST_S = 30.0
+"""How long a client that still takes what it was sent is lingered for."""
 FLUSH_S = 10.0
 """How long a client that the server ends the connection to may take to read what is queued for it."""
 QUIET_S = 0.5
@@ -78,6 +80,7 @@ class Watcher:
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
         self._woken.setblocking(False)
+        self._interrupter, self._interrupted = socket.socketpair()  # readable once a drain interrupts conversations
         self._wake_sent = False
         # Filled by any thread, emptied by the event thread; a deque's append and popleft need no lock.
         self._calls: deque[tuple[Callable[[Connection], None], Connection]] = deque()
@@ -102,6 +105,7 @@ class Watcher:
         """Take over a new connection; with `conversing` it is not read from before `release`."""
         connection.state = State.CONVERSING if conversing else State.WATCHED
         connection.on_post = self._posted
+        connection.interrupt_fd = self._interrupted.fileno()
         self._call_soon(self._add, connection)
 
     def release(self, connection: Connection, *, watch: bool) -> None:
@@ -124,9 +128,9 @@ class Watcher:
         self._wake()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait until the event thread has ended, and return whether it has."""
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        """Wait until the event thread has ended, and return whether it has and closed every connection."""
+        self._thread.join(min(timeout_s, threading.TIMEOUT_MAX))
+        return not self._thread.is_alive() and not self._connections
 
     def _call_soon(self, call: Callable[[Connection], None], connection: Connection) -> None:
         self._calls.append((call, connection))
@@ -156,6 +160,8 @@ class Watcher:
     def _run(self) -> None:
         connections = self._connections
         poll = self._poller.poll
+        read = self._read
+        watched = State.WATCHED
         now = self._now
         while connections or not self._draining:
             ready = poll(max(0.0, min(self._next_due - now, MAX_WAIT_S)))
@@ -168,8 +174,8 @@ class Watcher:
                 try:
                     if mask & WRITABLE:
                         self._attend(connection)
-                    elif connection.state is State.WATCHED:
-                        self._read(connection)
+                    elif connection.state is watched:
+                        read(connection)
                     else:
                         self._discard(connection)
                 except Exception as error:  # noqa: BLE001  a defect on one connection must not end the others
@@ -177,17 +183,20 @@ class Watcher:
             self._end_round()
         self._make_calls()
         self._poller.close()
-        self._waker.close()
-        self._woken.close()
+        for sock in (self._waker, self._woken, self._interrupter, self._interrupted):
+            sock.close()
 
     def _end_round(self) -> None:
         """Do what other threads asked for, and what is due."""
+        drain_asked = (
+            self._drain_asked
+        )  # before the calls: who was added before the drain is asked for takes part in it
         if self._calls:
             self._make_calls()
         if self._touched:
             self._tell_touched()
-        if self._drain_asked is not None and not self._draining:
-            self._drain(self._drain_asked)
+        if drain_asked is not None and not self._draining:
+            self._drain(drain_asked)
         if self._now >= self._next_due:
             self._meet_deadlines()
 
@@ -221,7 +230,10 @@ class Watcher:
         connection.input_ended = True
         self._journal.tell(InputEnded(connection=connection.number, peer=connection.peer))
         connection.on_end()
-        self._finish(connection, DisconnectReason.CLIENT_CLOSED)
+        if connection.error is not None:
+            self._broken(connection, connection.error)
+        else:
+            self._finish(connection, DisconnectReason.CLIENT_CLOSED)
 
     def _attend(self, connection: Connection) -> None:
         """Empty the outbox as far as the client takes it, and see to what follows from that."""
@@ -251,6 +263,9 @@ class Watcher:
 
     def _discard(self, connection: Connection) -> None:
         """Throw away what comes after the server has said its last."""
+        if connection.state is State.CONVERSING:
+            self._want(connection, 0)  # an error was reported: its handler finds out by itself
+            return
         try:
             if connection.recv_into(self._buffer):
                 return
@@ -281,7 +296,7 @@ class Watcher:
         if connection.state is State.WATCHED:
             self._want(connection, READABLE)
         if self._draining:
-            self._finish(connection, DisconnectReason.SERVER_STOPPING)
+            self._begin_drain(connection)
 
     def _watch(self, connection: Connection) -> None:
         """Go on by reacting: the conversation is over, the connection isn't."""
@@ -310,8 +325,7 @@ class Watcher:
     def _finish(self, connection: Connection, reason: DisconnectReason) -> None:
         """End a connection in order: flush, shut, linger, close. A conversation is told to end first."""
         if connection.state is State.CONVERSING:
-            idle = reason is DisconnectReason.IDLE_TIMEOUT
-            connection.interrupt(reason, socket.SHUT_RDWR if idle else socket.SHUT_RD)
+            self._interrupt(connection, reason)
             return
         if connection.state is not State.WATCHED:
             return
@@ -323,8 +337,17 @@ class Watcher:
             self._close(connection)  # it has not read for all that time: it will not now
         else:
             self._want(connection, WRITABLE)
-            if not connection.input_ended:  # else the idle rule goes on: a slow reader gets every byte
+            # A client that ended its input gets every byte, under the idle rule; a drain has its own end.
+            if not connection.input_ended and not self._draining:
                 self._set_deadline(connection, self._now + FLUSH_S)
+
+    def _interrupt(self, connection: Connection, reason: DisconnectReason) -> None:
+        """Tell a conversation to end. While draining it still reads what has come, and can send its last words."""
+        if reason is DisconnectReason.SERVER_STOPPING:
+            connection.reason = connection.reason or reason  # read by its thread, which the drain wakes
+        else:
+            idle = reason is DisconnectReason.IDLE_TIMEOUT
+            connection.interrupt(reason, socket.SHUT_RDWR if idle else socket.SHUT_RD)
 
     def _shut(self, connection: Connection) -> None:
         """Everything is sent: close, at once where nothing can be destroyed by that, else after lingering."""
@@ -337,13 +360,25 @@ class Watcher:
             self._close(connection)
             return
         connection.end_sending(State.LINGERING)
+        connection.unacked = _unacked_bytes(connection.fd)
+        connection.linger_until = self._now + LINGER_AT_MOST_S
         self._want(connection, READABLE)
         self._set_deadline(connection, self._now + LINGER_S)
 
     def _has_nothing_on_its_way(self, connection: Connection) -> bool:
+        if connection.bytes_out and _unacked_bytes(connection.fd):
+            return False
         if connection.reason is DisconnectReason.SERVER_STOPPING:
             return connection.bytes_out == 0 or self._now - connection.last_active >= QUIET_S
         return connection.reason is DisconnectReason.IDLE_TIMEOUT
+
+    def _linger_on(self, connection: Connection) -> bool:
+        """Linger for another while if the client has taken some of what it was sent, and not all."""
+        before, connection.unacked = connection.unacked, _unacked_bytes(connection.fd)
+        if not 0 < connection.unacked < before or self._now >= connection.linger_until:
+            return False
+        self._set_deadline(connection, self._now + LINGER_S)
+        return True
 
     def _broken(self, connection: Connection, error: OSError) -> None:
         if connection.state is State.CONVERSING:
@@ -358,6 +393,9 @@ class Watcher:
     def _failed(self, connection: Connection, error: Exception) -> None:
         what = f"{type(error).__name__}: {error}"
         self._journal.tell(ServiceFailed(connection=connection.number, peer=connection.peer, error=what))
+        if connection.state is State.CONVERSING:
+            connection.interrupt(DisconnectReason.INTERNAL_ERROR, socket.SHUT_RDWR)
+            return
         connection.reason = DisconnectReason.INTERNAL_ERROR
         self._close(connection)
 
@@ -393,8 +431,8 @@ class Watcher:
         self._draining = True
         self._drain_until = until
         self._next_due = min(self._next_due, until)
-        for connection in list(self._connections.values()):
-            self._begin_drain(connection)
+        self._guard(self._begin_drain, list(self._connections.values()))
+        self._interrupter.send(b"\0")  # never read: every conversation that waits for input sees it
 
     def _begin_drain(self, connection: Connection) -> None:
         if connection.state is State.WATCHED:
@@ -411,18 +449,20 @@ class Watcher:
     def _end_drain(self) -> None:
         """The time is up: close what is left as it is. A conversation gets a moment to notice."""
         self._drain_until = self._now + ABANDON_S
-        for connection in list(self._connections.values()):
-            if connection.state is not State.CONVERSING:
-                if connection.state is not State.LINGERING:
-                    connection.reason = DisconnectReason.DRAIN_TIMEOUT
-                self._close(connection)
-            elif connection.reason is DisconnectReason.DRAIN_TIMEOUT:
-                del self._connections[connection.fd]  # its thread is stuck, and may still use the socket: that stays
-                connection.end_sending(State.CLOSED)
-                self._tell_end(connection)
-            else:
+        self._guard(self._cut_off, list(self._connections.values()))
+
+    def _cut_off(self, connection: Connection) -> None:
+        if connection.state is not State.CONVERSING:
+            if connection.state is not State.LINGERING or _unacked_bytes(connection.fd):
                 connection.reason = DisconnectReason.DRAIN_TIMEOUT
-                connection.interrupt(DisconnectReason.DRAIN_TIMEOUT, socket.SHUT_RDWR)
+            self._close(connection)
+        elif connection.reason is DisconnectReason.DRAIN_TIMEOUT:
+            del self._connections[connection.fd]  # its thread is stuck, and may still use the socket: that stays
+            connection.end_sending(State.CLOSED)
+            self._tell_end(connection)
+        else:
+            connection.reason = DisconnectReason.DRAIN_TIMEOUT
+            connection.interrupt(DisconnectReason.DRAIN_TIMEOUT, socket.SHUT_RDWR)
 
     # Time.
 
@@ -432,14 +472,15 @@ class Watcher:
 
     def _meet_deadlines(self) -> None:
         now = self._now
-        for connection in self._deadlines.take_expired(now):
-            self._expired(connection)
+        self._guard(self._expired, self._deadlines.take_expired(now))
         self._traffic.tell_sums(now)
         if now >= self._drain_until:
             self._end_drain()
         self._next_due = min(self._deadlines.next_at(), self._traffic.due_at, self._drain_until)
 
     def _expired(self, connection: Connection) -> None:
+        if connection.state is State.LINGERING and self._linger_on(connection):
+            return
         half_closed = connection.state is State.FLUSHING and connection.input_ended
         if connection.state in (State.WATCHED, State.CONVERSING) or half_closed:
             idle_until = connection.last_active + (self._idle_timeout_s or math.inf)
@@ -462,6 +503,11 @@ class Watcher:
     def _make_calls(self) -> None:
         for _ in range(len(self._calls)):
             call, connection = self._calls.popleft()
+            self._guard(call, [connection])
+
+    def _guard(self, call: Callable[[Connection], None], connections: list[Connection]) -> None:
+        """Make `call` for each connection; a defect on one ends that one only."""
+        for connection in connections:
             try:
                 call(connection)
             except Exception as error:  # noqa: BLE001  as in _run
@@ -470,7 +516,7 @@ class Watcher:
     def _tell_touched(self) -> None:
         for _ in range(len(self._touched)):
             connection = self._touched.popleft()
-            if connection.untold:  # else it ended meanwhile, and was settled
+            if connection.state is not State.CLOSED:  # else it was settled
                 self._traffic.touched(connection, self._now)
         self._next_due = min(self._next_due, self._traffic.due_at)
 
@@ -478,3 +524,11 @@ class Watcher:
 def _unread_bytes(fd: int) -> int:
     """Return how many bytes wait in the kernel's receive buffer."""
     return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def _unacked_bytes(fd: int) -> int:
+    """Return how many bytes the other side's kernel has not acknowledged yet (SIOCOUTQ, as Linux calls it)."""
+    try:
+        return int.from_bytes(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:
+        return 1  # this system doesn't tell it for sockets: there may be some

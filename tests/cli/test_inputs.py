@@ -93,5 +93,6 @@ def test_input_that_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
         raise BlockingIOError
 
     monkeypatch.setattr(os, "read", not_ready)
-    source = PipeInput(crlf=False)
-    assert source.read() == b""
+    for source in (PipeInput(crlf=False), LineInput(crlf=False)):
+        assert source.read() == b""
+        assert not source.ended, "nothing there yet is no end"

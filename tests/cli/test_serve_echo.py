@@ -403,6 +403,50 @@ def test_a_second_signal_ends_at_once() -> None:
     assert not any("Traceback" in line for line in run.lines)
 
 
+@pytest.mark.parametrize("seconds", ["nan", "inf", "1e10", "-1"])
+def test_drain_timeouts_that_make_no_sense(seconds: str) -> None:
+    done = sockctl("serve", "echo", "--port", "0", "--drain-timeout", seconds)
+    assert done.returncode == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]])
+def test_signals_end_a_server_whose_standard_error_is_blocked(quiet: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    try:
+        while True:
+            os.write(writer, b"x" * 4096)
+    except BlockingIOError:
+        os.set_blocking(writer, True)
+    port = free_port()
+    command = [*SOCKCTL, "serve", "echo", "--port", str(port), "--drain-timeout", "1", *quiet]
+    run = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=writer)
+    try:
+        os.close(writer)
+        wait_until(lambda: _answers(port))
+        assert exchange(port, b"x") == b"x"
+        run.terminate()
+        run.wait(TIMEOUT_S)
+        assert run.returncode == 0
+    finally:
+        os.close(reader)
+        run.kill()
+        run.wait()
+
+
+@pytest.mark.skipif(not LINUX, reason="the number of descriptors at the start is Linux's")
+def test_too_few_descriptors_to_start() -> None:
+    for limit in range(4, 24):
+        done = subprocess.run(
+            ["sh", "-c", f'ulimit -n {limit}; exec timeout -s TERM 0.7 "$@"', "sh", *SOCKCTL, "serve", "echo"],
+            capture_output=True,
+            timeout=60,
+            check=False,
+            env=UNMEASURED,
+        )
+        assert b"Traceback" not in done.stderr or b"sockctl/" not in done.stderr, (limit, done.stderr)
+
+
 def test_a_reset_is_told() -> None:
     with echo_process() as (run, port):
         sock = connect(port)

@@ -168,6 +168,57 @@ def test_a_console_that_fails_too_ends_nothing() -> None:
     assert sink.failures >= 2
 
 
+def test_missing_events_are_counted_through_repeated_failures() -> None:
+    sink = FailingSink()
+    journal = Journal(sink, service="test")
+    for number in range(50):
+        journal.tell(Happened(number=number))
+        wait_until(partial(sink.has_failed, number + 1))
+    sink.broken = False
+    journal.tell(Happened(number=50))
+    journal.close()
+    assert [event.count for event in sink.named("events_lost")] == [50]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Untellable(Happened):
+    name: ClassVar[str] = "untellable"
+
+    @property
+    def text(self) -> str:
+        raise ValueError("a defect")
+
+
+class ReadingSink(MemorySink):
+    """Reads each event's text, as real sinks do."""
+
+    def write(self, records: Sequence[Record]) -> None:
+        assert all(record.event.text for record in records)
+        super().write(records)
+
+
+def test_an_event_that_cannot_be_written_does_not_end_the_journal() -> None:
+    sink, console = ReadingSink(), MemorySink()
+    journal = Journal(sink, service="test", fallback=console)
+    journal.tell(Untellable(number=1))
+    wait_until(lambda: bool(console.events))
+    journal.tell(Happened(number=2))
+    journal.close()
+    assert [event.name for event in sink.events] == ["events_lost", "happened"]
+
+
+def test_an_event_told_after_the_close_does_not_keep_the_writer() -> None:
+    sink = BlockedSink()
+    journal = Journal(sink, service="test")
+    journal.tell(Happened(number=0))
+    assert sink.entered.wait(TIMEOUT_S)
+    journal.close(0.01)
+    journal.tell(Happened(number=1))
+    sink.let_go.set()
+    wait_until(lambda: not journal._writer.is_alive())
+    assert numbers(sink) == [0, 1]
+
+
 def test_close_gives_up_on_a_sink_that_is_stuck() -> None:
     sink = BlockedSink()
     journal = Journal(sink, service="test")

@@ -8,6 +8,7 @@ import resource
 import select
 import socket
 import struct
+import sys
 import threading
 import time
 from collections import Counter
@@ -415,23 +416,20 @@ def test_a_defect_in_a_call_ends_one_connection_only(monkeypatch: pytest.MonkeyP
         assert receive_exactly(other, 1) == b"a"
 
 
-class ErrorSocket:
-    """A socket whose send always fails as if the buffers had run out."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._sock, name)
-
-    def send(self, _: object) -> int:
-        raise OSError(errno.ENOBUFS, "no buffers")
+def out_of_buffers(_: object) -> int:
+    raise OSError(errno.ENOBUFS, "no buffers")
 
 
 class Breaking(Echo):
+    """Its connections can't be sent to."""
+
     def received(self, peer: Peer, data: memoryview) -> None:
-        peer._connection.sock = ErrorSocket(peer._connection.sock)  # type: ignore[assignment]
+        peer._connection._sock_send = out_of_buffers  # type: ignore[assignment]
         super().received(peer, data)
+
+    def ended(self, peer: Peer) -> None:
+        peer._connection._sock_send = out_of_buffers  # type: ignore[assignment]
+        peer.post(b"last words")
 
 
 def test_a_connection_that_cannot_be_sent_to_is_closed() -> None:
@@ -439,6 +437,10 @@ def test_a_connection_that_cannot_be_sent_to_is_closed() -> None:
         sock.sendall(b"a")
         assert receive_all(sock) == b""
         assert reason_of(run) is DisconnectReason.CLIENT_RESET
+        with run.client() as second:
+            second.shutdown(socket.SHUT_WR)
+            assert receive_all(second) == b""
+        assert reason_of(run, 2) is DisconnectReason.CLIENT_RESET
 
 
 # The system runs dry.
@@ -792,6 +794,154 @@ def test_a_conversation_that_never_ends_does_not_hold_up_the_stop(monkeypatch: p
         assert reason_of(run) is DisconnectReason.DRAIN_TIMEOUT
         service.let_go.set()
         wait_until(lambda: not run.server._conversations)
+
+
+def slow_reader(run: Running, size: int) -> socket.socket:
+    """Connect with a small receive buffer and send what the server can pass to its kernel; read none of it."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.settimeout(TIMEOUT_S)
+    sock.connect((run.host, run.port))
+    sock.sendall(b"s" * size)
+    wait_until(lambda: sum(event.bytes for event in run.sink.named("data_sent")) == size)
+    return sock
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how much is not acknowledged yet is asked as on Linux")
+def test_what_the_kernel_still_has_is_not_destroyed_by_the_stop() -> None:
+    with running(Echo()) as run, slow_reader(run, 400_000) as sock:
+        time.sleep(watcher.QUIET_S + 0.1)  # quiet, but not done
+        stopper = threading.Thread(target=run.stop, args=(10.0,))
+        stopper.start()
+        run.sink.wait_for("server_stopping")
+        sock.sendall(b"more")  # would be answered with a reset if the connection were closed by now
+        assert receive_all(sock) == b"s" * 400_000
+        sock.close()
+        stopper.join(TIMEOUT_S)
+        assert run.stopped
+        assert reason_of(run) is DisconnectReason.SERVER_STOPPING
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="as above")
+def test_a_client_that_still_reads_is_lingered_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher, "LINGER_S", 0.3)
+    with running(Echo()) as run, slow_reader(run, 400_000) as sock:
+        stopper = threading.Thread(target=run.stop, args=(20.0,))
+        stopper.start()
+        run.sink.wait_for("server_stopping")
+        received = 0
+        while part := sock.recv(20_000):
+            received += len(part)
+            sock.sendall(b"x")
+            time.sleep(0.03)
+        assert received == 400_000
+        sock.close()
+        stopper.join(TIMEOUT_S)
+        assert run.stopped
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="as above")
+def test_a_client_that_does_not_take_what_the_kernel_has_is_cut_off() -> None:
+    with running(Echo()) as run, slow_reader(run, 400_000):
+        assert run.stop(0.5)
+        assert reason_of(run) is DisconnectReason.DRAIN_TIMEOUT
+
+
+def test_a_drain_longer_than_the_flush_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher, "FLUSH_S", 0.2)
+    with running(Echo()) as run, run.client() as sock:
+        data = fill(sock)
+        stopper = threading.Thread(target=run.stop, args=(20.0,))
+        stopper.start()
+        run.sink.wait_for("server_stopping")
+        time.sleep(0.5)  # longer than a client may take to read outside a drain
+        answer = receive_all(sock)
+        assert data.startswith(answer)
+        assert len(answer) > 1_000_000
+        sock.close()
+        stopper.join(TIMEOUT_S)
+        assert reason_of(run) is DisconnectReason.SERVER_STOPPING
+
+
+class Farewell(Conversation):
+    """Says a lot at its end, whatever ends it."""
+
+    name: ClassVar[str] = "farewell"
+    does = "It says farewell."
+
+    def converse(self, peer: Peer) -> None:
+        peer.send(b"!")
+        try:
+            while peer.receive():
+                pass
+        finally:
+            peer.send(b"f" * 1_000_000)
+
+
+def test_the_last_words_of_an_interrupted_conversation_arrive() -> None:
+    with running(Farewell()) as run, run.client() as sock:
+        receive_exactly(sock, 1)
+        stopper = threading.Thread(target=run.stop, args=(10.0,))
+        stopper.start()
+        run.sink.wait_for("server_stopping")
+        wait_until(lambda: not run.server._conversations or bool(run.sink.named("data_sent")))
+        sock.sendall(b"still talking")
+        assert len(receive_all(sock)) == 1_000_000
+        sock.close()
+        stopper.join(TIMEOUT_S)
+        assert reason_of(run) is DisconnectReason.SERVER_STOPPING
+
+
+def test_a_defect_while_draining_ends_one_connection_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> int:
+        raise OSError(errno.ENOMEM, "no memory")
+
+    with running(Echo()) as run, run.client() as first, run.client() as second:
+        run.sink.wait_for("client_connected", 2)
+        wait_until(lambda: len(run.server._watcher._connections) == 2)
+        monkeypatch.setattr(watcher, "_unread_bytes", fail)
+        assert run.stop()
+        assert receive_all(first) == receive_all(second) == b""
+        assert {event.reason for event in run.sink.named("client_disconnected")} == {DisconnectReason.INTERNAL_ERROR}
+
+
+def test_a_client_that_cannot_be_served_gives_back_its_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("a defect")
+
+    with running(Echo(), Limits(max_clients=1)) as run:
+        monkeypatch.setattr(server_module, "Connection", fail)
+        with run.client() as sock:
+            assert receive_all(sock) == b""
+        assert run.sink.wait_for("client_refused")[0].reason is RefusalReason.INTERNAL_ERROR
+        monkeypatch.undo()
+        with run.client() as sock:
+            sock.sendall(b"a")
+            assert receive_exactly(sock, 1) == b"a"
+
+
+def test_pauses_are_told_once_a_second_and_only_where_somebody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "RETRY_S", 0.02)
+    with running(Echo(), MANY) as run:
+        accept = run.server.get_request
+        calls = 0
+
+        def sometimes() -> object:
+            nonlocal calls
+            calls += 1
+            if calls % 2:
+                raise OSError(errno.EMFILE, "Too many open files")
+            return accept()
+
+        monkeypatch.setattr(run.server, "get_request", sometimes)
+        started = time.monotonic()
+        while time.monotonic() - started < 2.5:
+            with run.client() as sock:
+                sock.sendall(b"a")
+                receive_exactly(sock, 1)
+        run.sink.wait_for("accept_resumed")
+        told = run.sink.named("accept_paused") + run.sink.named("accept_resumed")
+        assert 2 <= len(told) <= time.monotonic() - started + 1
 
 
 def test_who_comes_while_the_server_stops() -> None:
