@@ -2,8 +2,10 @@
 
 import codecs
 
-__all__ = ["TerminalText", "format_bytes", "plural", "visible"]
+__all__ = ["TerminalText", "format_bytes", "format_seconds", "plural", "visible"]
 
+_WHOLE_SECOND = 0.9995
+"""From here on milliseconds would show 1000."""
 _KIB = 1024
 _UNITS = ("KiB", "MiB", "GiB", "TiB")
 _ROUNDS_UP = 1023.95
@@ -66,6 +68,11 @@ def format_bytes(count: int) -> str:
         size /= _KIB
         unit = next(units)
     return f"{size:,.1f} {unit}"
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a duration for people: in milliseconds below one second, else in seconds with one decimal."""
+    return f"{seconds * 1000:.0f} ms" if seconds < _WHOLE_SECOND else f"{seconds:,.1f} s"
 
 
 def plural(count: int, noun: str, nouns: str = "") -> str:

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockctl.text import TerminalText, format_bytes, plural, visible
+from sockctl.text import TerminalText, format_bytes, format_seconds, plural, visible
 
 DANGEROUS = [
     *[chr(code) for code in range(0x20) if chr(code) != "\t"],
@@ -64,6 +64,11 @@ def test_format_bytes() -> None:
         5000 * 1024**4: "5,000.0 TiB",
     }
     assert {count: format_bytes(count) for count in shown} == shown
+
+
+def test_format_seconds() -> None:
+    shown = {0: "0 ms", 0.0004: "0 ms", 0.0126: "13 ms", 0.9994: "999 ms", 0.9996: "1.0 s", 12.34: "12.3 s"}
+    assert {seconds: format_seconds(seconds) for seconds in shown} == shown
 
 
 def test_plural() -> None:

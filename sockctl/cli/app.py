@@ -1,5 +1,6 @@
 """The command line: its commands, and the one place where errors become messages and exit codes."""
 
+import errno
 import os
 from typing import Annotated
 
@@ -56,6 +57,9 @@ def run() -> int:
     except Exception as error:
         if os.environ.get("SOCKCTL_DEBUG"):
             raise
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            say(f"sockctl: Standard output can't be written: {error.strerror}. The rest is lost.")
+            return ExitCode.FAILED
         say(f"sockctl: unexpected {type(error).__name__}: {error}. This is a defect; SOCKCTL_DEBUG=1 shows where.")
         return ExitCode.FAILED
     return ExitCode.DONE

@@ -73,7 +73,8 @@ def connect(
         number = number or ask("Port", "9090", checked_port)
     if host is None or number is None:
         missing = "HOST and PORT are" if host is None and number is None else "HOST is" if host is None else "PORT is"
-        raise InputNeededError(f"{missing} missing and can't be asked for here: write sockctl connect HOST PORT.")
+        hint = f" An IPv6 address with a port is written [{host}]:PORT." if host is not None and ":" in host else ""
+        raise InputNeededError(f"{missing} missing and can't be asked for here: write sockctl connect HOST PORT.{hint}")
     family = socket.AF_INET if ipv4 else socket.AF_INET6 if ipv6 else socket.AF_UNSPEC
     style = Style(terminal=is_terminal(STDIN), verbose=verbose, hex_dump=hex_dump, crlf=crlf, quit_after_s=quit_after)
     raise typer.Exit(run_session(Endpoint(host, number), style, timeout_s=timeout, retries=retry, family=family))

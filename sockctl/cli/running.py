@@ -3,6 +3,7 @@
 import contextlib
 import os
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from sockctl.net.service import Service
 __all__ = ["DEFAULT_PORT", "Place", "Reporting", "chosen_port", "serve"]
 
 DEFAULT_PORT = "9090"
+SAME_SIGNAL_S = 0.1
+"""Signals this close together are one: timeout(1) signals its command, and then the command's group as well."""
 LAST_WORDS_S = 0.2
 """How long the journal may take to write what it holds when a second signal ends the process."""
 
@@ -138,9 +141,11 @@ def _stop(server: Server, drain_timeout_s: float, signals: StopSignals, journal:
 
     stopper = threading.Thread(target=stop, name="sockctl-stopper", daemon=True)
     stopper.start()
-    if signals.wait() is not None:
-        journal.close(LAST_WORDS_S)
-        os._exit(ExitCode.INTERRUPTED)
+    one_signal_until = time.monotonic() + SAME_SIGNAL_S
+    while signals.wait() is not None:
+        if time.monotonic() > one_signal_until:
+            journal.close(LAST_WORDS_S)
+            os._exit(ExitCode.INTERRUPTED)
     stopper.join()
     return ExitCode.DONE if ended else ExitCode.FAILED
 

@@ -56,6 +56,7 @@ def echo(
     Tells every event with an explanation. Ctrl-C stops it in order, a second Ctrl-C at once.
     """
     from sockctl.cli.running import Place, Reporting, chosen_port, serve
+    from sockctl.net.address import checked_host
     from sockctl.net.admission import AccessRules
     from sockctl.net.server import Limits
     from sockctl.services.echo import Case, CaseEcho, Echo
@@ -69,7 +70,7 @@ def echo(
         portion=portion,
     )
     place = Place(
-        host=host,
+        host=checked_host(host) if host else "",
         port=chosen_port(port, no_input=no_input),
         strict_port=strict_port,
         drain_timeout_s=drain_timeout,

@@ -35,12 +35,15 @@ def wants_colour() -> bool:
 
 
 def open_missing_streams() -> None:
-    """Put the null device where a standard stream was closed, so that no socket can land on its number."""
-    for descriptor in (STDIN, STDOUT, STDERR):
+    """Put the null device where a standard stream was closed, so that no socket can land on its number.
+
+    A closed standard output stays one that can't be written, so that nobody takes lost data for a success.
+    """
+    for descriptor, mode in ((STDIN, os.O_RDONLY), (STDOUT, os.O_RDONLY), (STDERR, os.O_WRONLY)):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            os.open(os.devnull, mode)  # takes the lowest free number, which is this one
 
 
 def read_line() -> str | None:

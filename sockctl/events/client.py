@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sockctl.events.base import Event, Level
-from sockctl.text import format_bytes
+from sockctl.text import format_bytes, format_seconds
 
 __all__ = [
     "AddressFailed",
@@ -91,7 +91,7 @@ class PeerDataSent(Event):
 
     @property
     def text(self) -> str:
-        within = "" if self.seconds is None else f" within {self.seconds:.1f} s"
+        within = "" if self.seconds is None else f" within {format_seconds(self.seconds)}"
         return f"Sent {format_bytes(self.bytes)}{within}: send() copied them into the kernel's send buffer."
 
 
@@ -106,7 +106,7 @@ class PeerDataReceived(Event):
 
     @property
     def text(self) -> str:
-        within = "" if self.seconds is None else f" within {self.seconds:.1f} s"
+        within = "" if self.seconds is None else f" within {format_seconds(self.seconds)}"
         return f"Received {format_bytes(self.bytes)}{within}: recv() copied them from the kernel's receive buffer."
 
 
@@ -146,6 +146,6 @@ class Disconnected(Event):
             "output_closed": "Nobody reads the output any more, so the connection was closed",
         }[self.reason]
         return (
-            f"{why}, after {self.seconds:.1f} s: {format_bytes(self.bytes_out)} sent and "
+            f"{why}, after {format_seconds(self.seconds)}: {format_bytes(self.bytes_out)} sent and "
             f"{format_bytes(self.bytes_in)} received."
         )

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from sockctl.events.base import ConnectionEvent, Event, Level
 from sockctl.events.reasons import DisconnectReason, RefusalReason
-from sockctl.text import format_bytes, plural
+from sockctl.text import format_bytes, format_seconds, plural
 
 __all__ = [
     "AcceptPaused",
@@ -163,7 +163,7 @@ class ClientRefused(Event):
 
     @property
     def text(self) -> str:
-        return f"A client was refused and its socket closed at once: {self.reason.explanation}."
+        return f"{self.peer} was refused and its socket closed at once: {self.reason.explanation}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,12 +180,14 @@ class ClientsRefused(Event):
     @property
     def text(self) -> str:
         parts = (f"{plural(count, 'time')} because {why.explanation}" for why, count in self.reasons.items())
-        return f"{plural(self.count, 'more client')} were refused in {self.seconds:.1f} s: {'; '.join(parts)}."
+        return (
+            f"{plural(self.count, 'more client')} were refused in {format_seconds(self.seconds)}: {'; '.join(parts)}."
+        )
 
 
 def _amount(count: int, portions: int, seconds: float | None) -> str:
     """Return ``6 bytes in 1 portion``, or for a sum ``12.0 MiB in 12,288 portions within 1.0 s``."""
-    within = "" if seconds is None else f" within {seconds:.1f} s"
+    within = "" if seconds is None else f" within {format_seconds(seconds)}"
     return f"{format_bytes(count)} in {plural(portions, 'portion')}{within}"
 
 
@@ -276,7 +278,7 @@ class ClientDisconnected(ConnectionEvent):
     @property
     def text(self) -> str:
         return (
-            f"The connection ended after {self.seconds:.1f} s, {format_bytes(self.bytes_in)} received and "
+            f"The connection ended after {format_seconds(self.seconds)}, {format_bytes(self.bytes_in)} received and "
             f"{format_bytes(self.bytes_out)} sent. {self.reason.explanation}"
         )
 
@@ -310,7 +312,7 @@ class AcceptResumed(Event):
 
     @property
     def text(self) -> str:
-        return f"Clients are accepted again after a pause of {self.seconds:.1f} s."
+        return f"Clients are accepted again after a pause of {format_seconds(self.seconds)}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,7 +362,7 @@ class ServerStopped(Event):
     @property
     def text(self) -> str:
         return (
-            f"The server stopped after {self.seconds:.1f} s, its sockets are closed. It served "
+            f"The server stopped after {format_seconds(self.seconds)}, its sockets are closed. It served "
             f"{plural(self.clients, 'client')}, received {format_bytes(self.bytes_in)} and sent "
             f"{format_bytes(self.bytes_out)}."
         )

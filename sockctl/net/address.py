@@ -10,6 +10,8 @@ __all__ = ["Endpoint", "Target", "checked_host", "checked_port", "host_of", "par
 SCHEMES = ("tcp",)
 """The schemes that a target may begin with."""
 MAX_PORT = 65_535
+MAX_LABEL = 63
+"""Characters in one part of a host name, RFC 1035 section 2.3.4."""
 MAX_HOST_NAME = 253
 """Characters in a host name, RFC 1035 section 2.3.4 less the length octets."""
 
@@ -74,11 +76,17 @@ def checked_host(text: str) -> str:
         raise AddressError("The host is empty: give a name such as localhost, or an address such as 127.0.0.1.")
     if host.isascii() and host.isdigit():
         raise AddressError(f"{text!r} looks like a port, not a host: write HOST:PORT, such as localhost:{host}.")
+    if host.count(":") == 1 or "://" in host:
+        raise AddressError(f"{text!r} is not a host: give the name or address alone, without scheme and port.")
     if ":" in host:
         _check_ipv6(host, text)
-    elif len(host) > MAX_HOST_NAME or not all(c.isalnum() or c in "-._" for c in host) or host[0] in "-.":
+    elif (
+        len(host) > MAX_HOST_NAME
+        or not all(c.isalnum() or c in "-._" for c in host)
+        or not all(0 < len(label) <= MAX_LABEL for label in host.removesuffix(".").split("."))
+    ):
         raise AddressError(
-            f"{text!r} is not a host: a name holds letters, digits, dots and hyphens, such as server.example."
+            f"{text[:80]!r} is not a host: a name holds letters, digits, dots and hyphens, such as server.example."
         )
     return host
 

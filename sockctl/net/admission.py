@@ -48,9 +48,15 @@ def _network(rule: str, option: str) -> _Network:
     try:
         return ipaddress.ip_network(rule)
     except ValueError as error:
-        raise RuleError(
-            f"{option} {rule!r} is not an address or a network: {error}. Write 192.0.2.7 or 192.0.2.0/24."
-        ) from error
+        raise RuleError(f"{option} {rule!r} is not an address or a network: write {_meant(rule)}.") from error
+
+
+def _meant(rule: str) -> str:
+    """Return what may have been meant: the network, where an address inside it was given with a prefix length."""
+    try:
+        return f"{ipaddress.ip_network(rule, strict=False)}, or the address alone"
+    except ValueError:
+        return "192.0.2.7 or 192.0.2.0/24"
 
 
 class Admission:

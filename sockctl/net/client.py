@@ -17,7 +17,7 @@ __all__ = ["connect"]
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
 _SHORT = {
-    errno.ECONNREFUSED: "connection refused (nothing listens on that port)",
+    errno.ECONNREFUSED: "connection refused, nothing listens on that port",
     errno.ENETUNREACH: "network unreachable",
     errno.EHOSTUNREACH: "host unreachable",
     errno.ETIMEDOUT: "no answer",
@@ -48,16 +48,19 @@ def connect(
         ConnectTimeoutError: An address did not answer in time.
     """
     pause_s = FIRST_PAUSE_S
-    while True:
+    for left in range(retries, 0, -1):
         try:
             return _connect_once(endpoint, family, tell, timeout_s)
         except SockctlError as error:
-            if not retries:
-                raise
-            tell(Retrying(error=str(error), seconds=pause_s, left=retries))
+            tell(Retrying(error=str(error), seconds=pause_s, left=left))
         time.sleep(pause_s)
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
-        retries -= 1
+    try:
+        return _connect_once(endpoint, family, tell, timeout_s)
+    except SockctlError as error:
+        if not retries:
+            raise
+        raise type(error)(f"{error} Tried {retries + 1} times.") from error
 
 
 def _connect_once(endpoint: Endpoint, family: socket.AddressFamily, tell: Tell, timeout_s: float) -> socket.socket:
@@ -75,7 +78,7 @@ def _connect_once(endpoint: Endpoint, family: socket.AddressFamily, tell: Tell, 
             slow = isinstance(error, TimeoutError)
             timed_out = timed_out or slow
             why = f"no answer in {share_s:.1f} s" if slow else _SHORT.get(error.errno or 0, str(error.strerror))
-            failures.append(f"{peer}: {why}")
+            failures.append(why if peer == str(endpoint) else f"{peer}: {why}")
             tell(AddressFailed(peer=peer, error=why))
             continue
         tell(Connected(peer=peer, local=shown(*sock.getsockname()[:2])))
@@ -83,20 +86,18 @@ def _connect_once(endpoint: Endpoint, family: socket.AddressFamily, tell: Tell, 
     reasons = "; ".join(failures)
     if timed_out:
         raise ConnectTimeoutError(
-            f"{endpoint} did not answer ({reasons}). Is the address right, does a firewall drop it?"
+            f"{endpoint} did not answer: {reasons}. Is the address right, does a firewall drop it?"
         )
-    raise UnreachableError(f"Can't connect to {endpoint} ({reasons}). Is the server running, is the port right?")
+    raise UnreachableError(f"Can't connect to {endpoint}: {reasons}. Is the server running, is the port right?")
 
 
 def _addresses_of(endpoint: Endpoint, family: socket.AddressFamily) -> list[tuple[socket.AddressFamily, Any]]:
     try:
         found = socket.getaddrinfo(endpoint.host, endpoint.port, family, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        kind = {socket.AF_INET: " over IPv4", socket.AF_INET6: " over IPv6"}.get(family, "")
+        kind = {socket.AF_INET: "IPv4 address", socket.AF_INET6: "IPv6 address"}.get(family, "address")
         why = getattr(error, "strerror", None) or str(error)
-        raise UnreachableError(
-            f"The host {endpoint.host!r} can't be found{kind}: {why}. Is it spelled right?"
-        ) from error
+        raise UnreachableError(f"No {kind} of {endpoint.host!r} can be found: {why}. Is it spelled right?") from error
     return [(own_family, address) for own_family, _, _, _, address in found]
 
 

@@ -126,6 +126,8 @@ def _candidates(port: int, *, strict_port: bool) -> Iterator[int]:
 def _addresses_of(host: str) -> list[_Address]:
     if host == "":
         return [_EVERY_INTERFACE if socket.has_dualstack_ipv6() else _EVERY_IPV4_INTERFACE]
+    if "." in host:
+        host = host.removeprefix("::ffff:")  # an IPv4-mapped address can't be bound where IPv4 is off
     try:
         found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
@@ -176,6 +178,8 @@ def _explain(host: str, port: int, error: OSError) -> str:
     where = shown(host, port)
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"Listening on {where} is not permitted: ports below 1024 need more rights. Choose a higher --port."
+    if error.errno == errno.EINVAL and host.lower().startswith("fe80:") and "%" not in host:
+        return f"Listening on {where} failed: a link-local address needs its interface, as in {host}%eth0."
     if error.errno in _ABSENT:
         return f"Listening on {where} failed: {host!r} is no address of this machine. Give --host one of its own."
     return f"Listening on {where} failed: {_reason(error)}."

@@ -102,6 +102,14 @@ except SystemExit as ended:
     assert not loaded & {"rich", "argon2", "ssl", "ifaddr", "cryptography", "prompt_toolkit", "click", *server}
 
 
+def test_help_that_cannot_be_written() -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >/dev/full', "sh", *SOCKCTL, "--help"], check=False, timeout=60, capture_output=True
+    )
+    assert done.returncode == ExitCode.FAILED
+    assert b"sockctl: Standard output can't be written: No space left on device" in done.stderr
+
+
 def test_closed_standard_streams_do_no_harm() -> None:
     done = subprocess.run(
         ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *SOCKCTL, "connect", "127.0.0.1", "1"],

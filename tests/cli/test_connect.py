@@ -177,6 +177,13 @@ def test_output_that_is_full(echo: str) -> None:
     assert b"Standard output can't be written: No space left on device" in done.stderr
 
 
+def test_output_that_is_closed(echo: str) -> None:
+    command = ["sh", "-c", 'exec "$@" >&-', "sh", *SOCKCTL, "connect", "127.0.0.1", echo]
+    done = subprocess.run(command, input=b"abc", stderr=subprocess.PIPE, timeout=60, check=False)
+    assert done.returncode == ExitCode.FAILED
+    assert b"Standard output can't be written" in done.stderr
+
+
 def test_refused() -> None:
     done = sockctl("connect", "127.0.0.1", str(free_port()), stdin=b"x")
     assert done.returncode == ExitCode.UNREACHABLE

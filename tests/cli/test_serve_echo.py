@@ -386,6 +386,24 @@ def test_drain_timeout() -> None:
     assert any('"drain_timeout"' in line for line in run.lines)
 
 
+def test_two_signals_at_once_are_one() -> None:
+    with echo_process() as (run, port):
+        with connect(port) as sock:
+            sock.sendall(b"a")
+            receive_exactly(sock, 1)
+            run.process.send_signal(signal.SIGTERM)
+            run.process.send_signal(signal.SIGTERM)
+        assert run.wait() == 0
+    assert events_of(run)[-1] == "server_stopped"
+
+
+@pytest.mark.parametrize(("host", "says"), [("*", b"'*' is not a host"), ("127.0.0.1:9090", b"alone, without scheme")])
+def test_hosts_that_are_none(host: str, says: bytes) -> None:
+    done = sockctl("serve", "echo", "--host", host)
+    assert done.returncode == ExitCode.USAGE
+    assert says in done.stderr
+
+
 def test_a_second_signal_ends_at_once() -> None:
     with echo_process("--drain-timeout", "60") as (run, port), connect(port) as stalled:
         stalled.setblocking(False)
@@ -397,6 +415,7 @@ def test_a_second_signal_ends_at_once() -> None:
                 time.sleep(0.01)
         run.process.send_signal(signal.SIGINT)
         run.event("server_stopping")
+        time.sleep(0.2)  # what comes within 0.1 s counts as one signal
         started = time.monotonic()
         assert run.end(signal.SIGINT) == ExitCode.INTERRUPTED
         assert time.monotonic() - started < 1

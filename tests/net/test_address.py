@@ -38,7 +38,9 @@ def test_targets(typed: tuple[str | None, str | None], meant: Target) -> None:
         ("[::1]x", "9090", "written \\[::1\\]:9090"),
         ("1:2:3", None, "not an IPv6 address"),
         ("local host", "9090", "not a host"),
-        ("-x", "9090", "not a host"),
+        ("*", "9090", "not a host"),
+        ("a..b", "9090", "not a host"),
+        ("x" * 64, "9090", "not a host"),
         ("x" * 254, "9090", "not a host"),
         ("localhost:nine", None, "'nine' is not a port"),
         ("tcp://localhost:80/path", None, "not a port"),
@@ -67,6 +69,9 @@ def test_hosts() -> None:
     assert checked_host("[::1]") == "::1"
     with pytest.raises(AddressError, match="empty"):
         checked_host("")
+    for text in ("127.0.0.1:9090", "tcp://127.0.0.1"):
+        with pytest.raises(AddressError, match="alone, without scheme and port"):
+            checked_host(text)
 
 
 def test_shown() -> None:

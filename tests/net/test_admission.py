@@ -31,10 +31,15 @@ def test_scope_does_not_matter() -> None:
     assert AccessRules(allow=["fe80::/10"]).lets_in("fe80::1%eth0")
 
 
-@pytest.mark.parametrize("rule", ["here", "192.0.2.0/33", "192.0.2.1/24", ""])
+@pytest.mark.parametrize("rule", ["here", "192.0.2.0/33", ""])
 def test_bad_rules_are_named(rule: str) -> None:
-    with pytest.raises(RuleError, match=f"--deny '{rule}'.*Write 192"):
+    with pytest.raises(RuleError, match=f"--deny '{rule}'.*write 192"):
         AccessRules(deny=[rule])
+
+
+def test_an_address_inside_a_network_is_told_the_network() -> None:
+    with pytest.raises(RuleError, match=r"write 192\.0\.2\.0/24, or the address alone"):
+        AccessRules(allow=["192.0.2.1/24"])
 
 
 def test_limits() -> None:

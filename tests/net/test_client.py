@@ -42,17 +42,17 @@ def test_every_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_refused_by_all() -> None:
     port = free_port()
-    with pytest.raises(UnreachableError, match=rf"127.0.0.1:{port}: connection refused .*Is the server running"):
+    with pytest.raises(UnreachableError, match=rf"127.0.0.1:{port}: connection refused, .*Is the server running"):
         connect(Endpoint("127.0.0.1", port), tell=lambda _: None, timeout_s=5)
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(UnreachableError, match=r"'nowhere\.invalid' can't be found over IPv6"):
+    with pytest.raises(UnreachableError, match=r"No IPv6 address of 'nowhere\.invalid' can be found"):
         connect(Endpoint("nowhere.invalid", 1), tell=lambda _: None, timeout_s=5, family=socket.AF_INET6)
 
 
 def test_a_name_that_is_no_name() -> None:
-    with pytest.raises(UnreachableError, match="can't be found"):
+    with pytest.raises(UnreachableError, match="can be found"):
         connect(Endpoint("a" * 64 + ".example", 1), tell=lambda _: None, timeout_s=5)
 
 
@@ -103,6 +103,6 @@ def test_retries_until_the_server_is_there(monkeypatch: pytest.MonkeyPatch) -> N
 def test_retries_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "FIRST_PAUSE_S", 0.01)
     events: list[Event] = []
-    with pytest.raises(UnreachableError):
+    with pytest.raises(UnreachableError, match="Tried 3 times"):
         connect(Endpoint("127.0.0.1", free_port()), tell=events.append, timeout_s=5, retries=2)
     assert names(events).count("retrying") == 2

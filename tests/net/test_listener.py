@@ -35,6 +35,16 @@ def test_ipv4_only() -> None:
         assert not reachable("::1", listeners.port)
 
 
+def test_ipv4_mapped_address() -> None:
+    with listening("::ffff:127.0.0.1") as listeners:
+        assert listeners.hosts == ["127.0.0.1"]
+
+
+def test_link_local_address_without_its_interface() -> None:
+    with pytest.raises(ListenError, match=r"needs its interface, as in fe80::1%eth0"):
+        open_listeners("fe80::1", 0)
+
+
 def test_ipv6_only() -> None:
     with listening("::1") as listeners:
         assert reachable("::1", listeners.port)

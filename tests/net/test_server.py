@@ -319,7 +319,7 @@ def test_a_client_that_never_reads_waits_and_the_others_do_not() -> None:
 
 
 def test_a_client_that_never_reads_is_dropped_by_the_idle_rule() -> None:
-    with running(Echo(), Limits(idle_timeout_s=0.5)) as run, run.client() as stalled:
+    with running(Echo(), Limits(idle_timeout_s=2.0)) as run, run.client() as stalled:
         fill(stalled)
         assert reason_of(run) is DisconnectReason.IDLE_TIMEOUT
 
@@ -824,17 +824,19 @@ def test_what_the_kernel_still_has_is_not_destroyed_by_the_stop() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="as above")
 def test_a_client_that_still_reads_is_lingered_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher, "LINGER_S", 0.3)
-    with running(Echo()) as run, slow_reader(run, 400_000) as sock:
+    monkeypatch.setattr(watcher, "LINGER_S", 0.6)
+    with running(Echo()) as run, slow_reader(run, 200_000) as sock:
         stopper = threading.Thread(target=run.stop, args=(20.0,))
         stopper.start()
         run.sink.wait_for("server_stopping")
         received = 0
-        while part := sock.recv(20_000):
+        started = time.monotonic()
+        while part := sock.recv(10_000):
             received += len(part)
             sock.sendall(b"x")
-            time.sleep(0.03)
-        assert received == 400_000
+            time.sleep(0.05)
+        assert received == 200_000
+        assert time.monotonic() - started > watcher.LINGER_S, "it took longer than one linger time"
         sock.close()
         stopper.join(TIMEOUT_S)
         assert run.stopped
