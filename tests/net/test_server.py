@@ -815,7 +815,7 @@ def test_what_the_kernel_still_has_is_not_destroyed_by_the_stop() -> None:
         stopper.start()
         run.sink.wait_for("server_stopping")
         sock.sendall(b"more")  # would be answered with a reset if the connection were closed by now
-        assert receive_all(sock) == b"s" * 400_000
+        assert receive_all(sock).removesuffix(b"more") == b"s" * 400_000, "`more` may have come before the drain began"
         sock.close()
         stopper.join(TIMEOUT_S)
         assert run.stopped
@@ -835,7 +835,7 @@ def test_a_client_that_still_reads_is_lingered_for(monkeypatch: pytest.MonkeyPat
             received += len(part)
             sock.sendall(b"x")
             time.sleep(0.05)
-        assert received == 200_000
+        assert received >= 200_000, "and perhaps an answer to what came before the drain began"
         assert time.monotonic() - started > watcher.LINGER_S, "it took longer than one linger time"
         sock.close()
         stopper.join(TIMEOUT_S)
