@@ -37,7 +37,8 @@ def connect(
     """Connect to `endpoint` and return the socket, blocking, with TCP_NODELAY set.
 
     Args:
-        endpoint: Where to connect; each address of the name is tried, in the order that the system gives (RFC 6724).
+        endpoint: Where to connect; each address of the name is tried, in the order that the system gives (RFC 6724);
+            ``localhost`` is ``::1``, then ``127.0.0.1``.
         tell: Takes the events.
         timeout_s: Seconds for one round over all addresses; each address gets an equal share of what is left.
         retries: How many further rounds there are, with a pause that doubles from 0.5 s up to 10 s.
@@ -92,6 +93,10 @@ def _connect_once(endpoint: Endpoint, family: socket.AddressFamily, tell: Tell, 
 
 
 def _addresses_of(endpoint: Endpoint, family: socket.AddressFamily) -> list[tuple[socket.AddressFamily, Any]]:
+    if endpoint.host.lower() == "localhost":
+        # Loopback, whatever the name service says of it (RFC 6761, section 6.3): some systems name one address only.
+        both = [(socket.AF_INET6, ("::1", endpoint.port)), (socket.AF_INET, ("127.0.0.1", endpoint.port))]
+        return [(own_family, address) for own_family, address in both if family in (socket.AF_UNSPEC, own_family)]
     try:
         found = socket.getaddrinfo(endpoint.host, endpoint.port, family, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:

@@ -226,11 +226,17 @@ def test_reset() -> None:
 
 def test_interrupted(echo: str) -> None:
     run = subprocess.Popen(
-        [*SOCKCTL, "connect", "127.0.0.1", echo, "-v"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        [*SOCKCTL, "connect", "127.0.0.1", echo, "-v"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
     with run:
+        assert run.stdin is not None
         assert run.stderr is not None
-        while b"connected " not in run.stderr.readline():
+        run.stdin.write(b"in the middle")
+        run.stdin.flush()
+        while b"data_received " not in run.stderr.readline():
             pass
         run.send_signal(signal.SIGINT)
         rest = run.stderr.read()
