@@ -23,24 +23,12 @@ def connect(
     port: Annotated[str | None, typer.Argument(metavar="[PORT]", help="The port.", show_default=False)] = None,
     crlf: Annotated[bool, typer.Option("--crlf", help="Send CR LF where the input has a line feed.")] = False,
     hex_dump: Annotated[bool, typer.Option("--hex", help="Show bytes as a hex dump: > sent, < received.")] = False,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            help="Connect within so long (exit 5).",
-            min=0.001,
-            max=options.MAX_SECONDS,
-            callback=options.number,
-            metavar="SECONDS",
-        ),
-    ] = 10.0,
+    timeout: Annotated[float, options.seconds("Connect within so long (exit 5).", at_least=0.001)] = 10.0,
     quit_after: Annotated[
         float | None,
-        typer.Option(
-            help="After the input's end, wait so long for the server's. [default: on a terminal 2, else no limit]",
-            min=0,
-            max=options.MAX_SECONDS,
-            callback=options.number,
-            metavar="SECONDS",
+        options.seconds(
+            "After the input's end, wait so long for the server's. [default: on a terminal 2, else no limit]",
+            at_least=0,
         ),
     ] = None,
     retry: Annotated[

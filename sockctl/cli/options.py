@@ -3,12 +3,11 @@
 import enum
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 __all__ = [
-    "MAX_SECONDS",
     "Allow",
     "Deny",
     "DrainTimeout",
@@ -24,7 +23,7 @@ __all__ = [
     "Quiet",
     "StrictPort",
     "Verbose",
-    "number",
+    "seconds",
 ]
 
 
@@ -32,12 +31,13 @@ MAX_SECONDS = 31_536_000.0
 """A year: what is longer is a slip of the hand."""
 
 
-def number(value: float | None) -> float | None:
-    """Return `value`, unless it is "nan", which lies in every range.
+def seconds(help_text: str, *, at_least: float) -> Any:
+    """Declare an option that takes a number of seconds, from `at_least` to a year."""
+    return typer.Option(help=help_text, min=at_least, max=MAX_SECONDS, callback=_number, metavar="SECONDS")
 
-    Raises:
-        BadParameter: It is.
-    """
+
+def _number(value: float | None) -> float | None:
+    """Return `value`, unless it is "nan", which lies in every range."""
     if value is not None and math.isnan(value):
         raise typer.BadParameter("nan is not a number of seconds.")
     return value
@@ -80,25 +80,9 @@ Deny = Annotated[
     list[str] | None, typer.Option(help="Refuse this address or network (CIDR); repeatable.", metavar="CIDR")
 ]
 IdleTimeout = Annotated[
-    float | None,
-    typer.Option(
-        help="Close a connection that moved nothing for so long. [default: never]",
-        min=0.01,
-        max=MAX_SECONDS,
-        callback=number,
-        metavar="SECONDS",
-    ),
+    float | None, seconds("Close a connection that moved nothing for so long. [default: never]", at_least=0.01)
 ]
-DrainTimeout = Annotated[
-    float,
-    typer.Option(
-        help="At the stop, give clients so long to take what is queued.",
-        min=0,
-        max=MAX_SECONDS,
-        callback=number,
-        metavar="SECONDS",
-    ),
-]
+DrainTimeout = Annotated[float, seconds("At the stop, give clients so long to take what is queued.", at_least=0)]
 LogFile = Annotated[
     Path | None,
     typer.Option(help="Write events to this file instead of standard error; it may be rotated.", metavar="PATH"),

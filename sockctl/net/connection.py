@@ -200,15 +200,15 @@ class Connection:
             try:
                 data = self.sock.recv(max_bytes)
             except BlockingIOError:
-                if self.reason is not None:
-                    raise PeerGoneError(f"the server is ending the connection to {self.peer}: {self.reason}") from None
+                self._raise_if_ending()
                 self._wait(select.POLLIN, self.interrupt_fd)
                 continue
             except OSError as error:
                 self.error = error
                 raise PeerGoneError(f"{self.peer} broke the connection off") from error
             if not data:
-                self._end_of_input()
+                self._raise_if_ending()
+                self.input_ended = True
             self.last_active = time.monotonic()
             self.count_received(len(data))
             if not self.untold:
@@ -255,10 +255,9 @@ class Connection:
             poll.register(interrupt_fd, select.POLLIN)
         poll.poll()
 
-    def _end_of_input(self) -> None:
+    def _raise_if_ending(self) -> None:
         if self.reason is not None:
-            raise PeerGoneError(f"the server is ending the connection to {self.peer}: {self.reason}")
-        self.input_ended = True
+            raise PeerGoneError(f"the server is ending the connection to {self.peer}: {self.reason}") from None
 
 
 def _ignore(_: object) -> None:

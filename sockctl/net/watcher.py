@@ -15,8 +15,9 @@ How it works, in the order in which things happen:
 5. Whatever other threads want of the event thread, they put into a queue and wake it by a byte on a socket pair.
 
 Closing: a connection whose input has ended is closed as soon as its outbox is empty. One that the server ends is
-flushed, its sending side shut, and its input discarded until the client ends its side or 2 s are over: closing with
-unread input makes TCP send a reset, and a reset destroys what the client hasn't read yet.
+flushed, its sending side shut, and its input discarded until the client ends its side or 2 s are over (up to 30 s while
+it still takes what the kernel holds for it): closing with unread input makes TCP send a reset, and a reset destroys
+what the client hasn't read yet.
 
 Why one thread: with a thread per connection, CPython's global lock makes active connections wait for each other, and
 the cost grows with their number. Waiting for all of them in one place keeps the cost per message flat.
@@ -188,9 +189,8 @@ class Watcher:
 
     def _end_round(self) -> None:
         """Do what other threads asked for, and what is due."""
-        drain_asked = (
-            self._drain_asked
-        )  # before the calls: who was added before the drain is asked for takes part in it
+        # Read before the calls are made: so who was added before the drain was asked for takes part in it.
+        drain_asked = self._drain_asked
         if self._calls:
             self._make_calls()
         if self._touched:

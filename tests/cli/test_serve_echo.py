@@ -458,6 +458,7 @@ def test_too_few_descriptors_to_start() -> None:
     for limit in range(4, 24):
         done = subprocess.run(
             ["sh", "-c", f'ulimit -n {limit}; exec timeout -s TERM 0.7 "$@"', "sh", *SOCKCTL, "serve", "echo"],
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=60,
             check=False,
