@@ -4,20 +4,42 @@ Every error that a user may see derives from `SockctlError`; its text is one sen
 value it was, and what to do next. Which exit code an error leads to is decided in ``sockctl.cli`` alone.
 """
 
+from typing import ClassVar
+
 __all__ = [
     "AddressError",
+    "AnswerRefusedError",
+    "BadMessageError",
+    "BadTextError",
     "ConnectTimeoutError",
     "ConnectionBrokenError",
+    "HttpRefusedError",
     "InputNeededError",
+    "LateHelloError",
     "ListenError",
     "LogFileError",
+    "MessageTimeoutError",
+    "MessageTooLargeError",
+    "NameRefusedError",
+    "NameTakenError",
+    "NobodyThereError",
+    "NotGreetedError",
     "PeerGoneError",
     "PortTakenError",
+    "ProtocolError",
     "RuleError",
     "SinkError",
     "SockctlError",
+    "StoreError",
+    "StoreFormatError",
+    "StoreLockedError",
+    "StoreReadError",
+    "StoreWriteError",
     "StreamError",
+    "TruncatedMessageError",
+    "UnknownClientError",
     "UnreachableError",
+    "UnsendableError",
 ]
 
 
@@ -83,3 +105,115 @@ class PeerGoneError(SockctlError):
 
     A conversation need not catch it; the server core does.
     """
+
+
+class AnswerRefusedError(SockctlError):
+    """An answer to a question will not do.
+
+    Attributes:
+        code: A stable word for it, as the `error` message carries it.
+    """
+
+    code: ClassVar[str] = "bad_answer"
+
+
+class NameRefusedError(AnswerRefusedError):
+    """A name breaks the rule for names, or is reserved."""
+
+    code = "bad_name"
+
+
+class NameTakenError(AnswerRefusedError):
+    """A name is somebody else's."""
+
+    code = "name_taken"
+
+
+class UnsendableError(SockctlError):
+    """A message of one's own can't be sent: it is too large, or holds what isn't text. Nothing of it was sent."""
+
+
+class ProtocolError(SockctlError):
+    """The other side broke the protocol. The connection can't be used any more.
+
+    Attributes:
+        code: A stable word for it, as the `error` message carries it.
+    """
+
+    code: ClassVar[str] = "protocol_error"
+
+
+class MessageTooLargeError(ProtocolError):
+    """A frame or a line is larger than the limit in force; nothing was allocated for it."""
+
+    code = "too_large"
+
+
+class BadTextError(ProtocolError):
+    """A frame or a line is not UTF-8."""
+
+    code = "bad_utf8"
+
+
+class BadMessageError(ProtocolError):
+    """A frame holds no JSON object, or one that is no message."""
+
+    code = "bad_message"
+
+
+class TruncatedMessageError(ProtocolError):
+    """The input ended in the middle of a frame."""
+
+    code = "truncated"
+
+
+class MessageTimeoutError(ProtocolError):
+    """A message that had begun was not complete in time."""
+
+    code = "timeout"
+
+
+class LateHelloError(ProtocolError):
+    """A client changed to frames after so much text that the server no longer remembers it."""
+
+    code = "late_hello"
+
+
+class HttpRefusedError(ProtocolError):
+    """The first line is an HTTP request: a web page must not be able to speak to a server on loopback."""
+
+    code = "http"
+
+
+class NotGreetedError(ProtocolError):
+    """The server didn't begin with the greeting of a message service."""
+
+    code = "not_greeted"
+
+
+class UnknownClientError(SockctlError):
+    """No client with that address or name is known."""
+
+
+class NobodyThereError(SockctlError):
+    """What the operator said has no addressee; it was not sent."""
+
+
+class StoreError(SockctlError):
+    """A file that sockctl keeps can't be used."""
+
+
+class StoreReadError(StoreError):
+    """The file, or the place for it, can't be read."""
+
+
+class StoreFormatError(StoreError):
+    """The file's content can't be understood; it was left as it is."""
+
+
+class StoreLockedError(StoreError):
+    """Another process holds the file's lock; nothing was changed."""
+
+
+class StoreWriteError(StoreError):
+    """The file can't be written; it is as it was."""

@@ -1,0 +1,352 @@
+"""The safe JSON file: many writers, killed writers, full disks, and files that nobody should overwrite."""
+
+import errno
+import fcntl
+import json
+import os
+import random
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sockctl.errors import StoreError, StoreFormatError, StoreLockedError, StoreReadError, StoreWriteError
+from sockctl.stores import json_store
+from sockctl.stores.json_store import Content, JsonStore
+from tests.running import TIMEOUT_S, UNMEASURED
+
+KILLS = int(os.environ.get("SOCKCTL_SOAK_KILLS", "40"))
+
+
+def check(content: Content) -> None:
+    if type(content.get("entries")) is not dict:
+        raise StoreFormatError("entries is no object")
+
+
+def store_at(path: Path, *, lock_timeout_s: float = 10.0) -> JsonStore:
+    return JsonStore(path, version=2, empty=lambda: {"entries": {}}, check=check, lock_timeout_s=lock_timeout_s)
+
+
+def add(store: JsonStore, *names: str) -> None:
+    with store.update() as content:
+        content["entries"].update(dict.fromkeys(names, 1))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "entries.json"
+
+
+def test_a_file_that_is_not_there(path: Path) -> None:
+    assert store_at(path).read() == {"entries": {}}
+    assert not path.parent.exists(), "reading makes nothing"
+
+
+def test_what_was_written_is_read(path: Path) -> None:
+    add(store_at(path), "ann", "Zoë 🦜")
+    assert store_at(path).read() == {"entries": {"ann": 1, "Zoë 🦜": 1}}
+    assert json.loads(path.read_text()) == {"version": 2, "entries": {"ann": 1, "Zoë 🦜": 1}}
+    assert "Zoë 🦜" in path.read_text(), "for people"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert sorted(one.name for one in path.parent.iterdir()) == ["entries.json", "entries.json.lock"]
+
+
+def test_a_file_that_others_could_read_is_private_after_a_change(path: Path) -> None:
+    add(store_at(path), "ann")
+    path.chmod(0o644)
+    add(store_at(path), "bob")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_failed_change_changes_nothing(path: Path) -> None:
+    store = store_at(path)
+    add(store, "ann")
+    before = path.read_bytes()
+    with pytest.raises(ZeroDivisionError), store.update() as content:
+        content["entries"]["bob"] = 1 // 0
+    with pytest.raises(StoreFormatError), store.update() as content:
+        content["entries"] = "nonsense"
+    assert path.read_bytes() == before
+    assert store.read() == {"entries": {"ann": 1}}
+
+
+def test_no_change_writes_nothing(path: Path) -> None:
+    store = store_at(path)
+    add(store, "ann")
+    before = path.stat()
+    add(store, "ann")
+    assert path.stat().st_ino == before.st_ino
+
+
+def test_a_change_by_somebody_else_is_seen(path: Path) -> None:
+    store, other = store_at(path), store_at(path)
+    for number in range(50):
+        add(other, f"n{number:02}")
+        assert f"n{number:02}" in store.read()["entries"]
+
+
+def test_changes_of_equal_length_in_one_tick_are_seen(path: Path) -> None:
+    store, other = store_at(path), store_at(path)
+    add(store, "ann")
+    for number in range(100):
+        with other.update() as content:
+            content["entries"]["ann"] = number % 2
+        assert store.read()["entries"]["ann"] == number % 2
+
+
+def test_an_unchanged_file_is_read_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_at(path)
+    add(store, "ann")
+    os.utime(path, (1, 1))
+    first = store.read()
+    monkeypatch.setattr(json, "loads", None)
+    assert store.read() is first
+
+
+def test_a_link_stays_a_link(path: Path, tmp_path: Path) -> None:
+    add(store_at(path), "ann")
+    link = tmp_path / "link.json"
+    link.symlink_to(path)
+    add(store_at(link), "bob")
+    assert link.is_symlink()
+    assert set(store_at(path).read()["entries"]) == {"ann", "bob"}
+
+
+REFUSED = {
+    "empty": (b"", "line 1, column 1"),
+    "not JSON": (b'{"version": 2,\n "entries": oops}', "line 2, column 13"),
+    "cut off": (b'{"version": 2, "entries": {"ann": 1', "line 1"),
+    "not UTF-8": (b'{"version": 2, "entries": {"\xff": 1}}', "byte 28"),
+    "no object": (b"[]", "no object"),
+    "no version": (b'{"entries": {}}', "version"),
+    "a version that is none": (b'{"version": true, "entries": {}}', "version"),
+    "newer": (b'{"version": 3, "entries": {}}', r"newer sockctl \(version 3, this one knows up to 2\)"),
+    "a key twice": (b'{"version": 2, "entries": {"ann": 1, "ann": 2}}', "'ann' twice"),
+    "not a number": (b'{"version": 2, "entries": {"ann": NaN}}', "NaN"),
+    "a huge number": (b'{"version": 2, "entries": {"ann": ' + b"1" * 5000 + b"}}", "no JSON"),
+    "nested deeply": (b"[" * 100_000, "deeply"),
+    "another form": (b'{"version": 2, "entries": []}', "entries is no object"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_not_understood_is_refused_and_never_overwritten(path: Path, what: str) -> None:
+    data, why = REFUSED[what]
+    path.parent.mkdir()
+    path.write_bytes(data)
+    store = store_at(path)
+    with pytest.raises(StoreFormatError, match=why) as caught:
+        store.read()
+    assert str(path) in str(caught.value)
+    with pytest.raises(StoreFormatError, match=why):
+        add(store, "bob")
+    assert path.read_bytes() == data
+    path.write_bytes(b'{"version": 1, "entries": {}}')
+    add(store, "bob")
+    assert json.loads(path.read_text())["version"] == 2, "an older one is taken over"
+
+
+def test_a_huge_file_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_store, "MAX_BYTES", 30)
+    add(store_at(path), "the first one, which makes it too large")
+    with pytest.raises(StoreFormatError, match="more than 30 bytes"):
+        store_at(path).read()
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe"])
+def test_what_is_no_file_is_refused(path: Path, what: str) -> None:
+    path.parent.mkdir()
+    if what == "folder":
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+    with pytest.raises(StoreReadError, match=str(path)):
+        store_at(path).read()
+    with pytest.raises(StoreReadError):
+        add(store_at(path), "ann")
+    assert path.exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission(path: Path) -> None:
+    add(store_at(path), "ann")
+    path.chmod(0)
+    with pytest.raises(StoreReadError, match="Permission denied"):
+        store_at(path).read()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(StoreWriteError, match=r"Not a directory|File exists"):
+        add(store_at(tmp_path / "data" / "sub" / "entries.json"), "ann")
+
+
+def test_another_process_that_holds_the_lock(path: Path) -> None:
+    add(store_at(path), "ann")
+    with open(f"{path}.lock", "rb") as lock:  # noqa: PTH123
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        started = time.monotonic()
+        with pytest.raises(StoreLockedError, match=r"entries\.json\.lock"):
+            add(store_at(path, lock_timeout_s=0.2), "bob")
+        assert 0.2 <= time.monotonic() - started < 5
+        assert set(store_at(path).read()["entries"]) == {"ann"}, "reading needs no lock"
+    add(store_at(path, lock_timeout_s=0.2), "bob")
+
+
+def test_another_thread_that_takes_too_long(path: Path) -> None:
+    store = store_at(path, lock_timeout_s=0.2)
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with store.update():
+            entered.set()
+            leave.wait(TIMEOUT_S)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert entered.wait(TIMEOUT_S)
+    with pytest.raises(StoreLockedError):
+        add(store, "bob")
+    leave.set()
+    holder.join(TIMEOUT_S)
+
+
+def test_threads(path: Path) -> None:
+    store = store_at(path)
+
+    def add_ten(first: int) -> None:
+        for number in range(10):
+            add(store, f"{first}-{number}")
+
+    threads = [threading.Thread(target=add_ten, args=(first,)) for first in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(TIMEOUT_S)
+    assert len(store.read()["entries"]) == 80
+
+
+ADDER = """
+import sys
+from pathlib import Path
+from tests.stores.test_json_store import add, store_at
+store = store_at(Path(sys.argv[1]))
+for number in range(25):
+    add(store, f"{sys.argv[2]}-{number}")
+"""
+
+
+def test_processes(path: Path) -> None:
+    processes = [subprocess.Popen([sys.executable, "-c", ADDER, str(path), str(first)]) for first in range(8)]
+    assert [process.wait(60) for process in processes] == [0] * 8
+    assert len(store_at(path).read()["entries"]) == 200
+
+
+@pytest.mark.parametrize("step", ["write", "fsync", "replace"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_a_disk_that_fails(path: Path, step: str, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_at(path)
+    add(store, "ann")
+    before = path.read_bytes()
+
+    def fail(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, step, fail)
+        with pytest.raises(StoreWriteError, match=os.strerror(number)):
+            add(store, "bob")
+    assert path.read_bytes() == before
+    assert not Path(f"{path}.tmp").exists()
+    add(store, "bob")
+    assert set(store.read()["entries"]) == {"ann", "bob"}
+
+
+@pytest.mark.parametrize(("number", "fails"), [(errno.EIO, True), (errno.EINVAL, False)])
+def test_a_folder_that_cannot_be_synced(path: Path, number: int, fails: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(store_at(path), "ann")
+    fsync = os.fsync
+
+    def sync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    if fails:
+        with pytest.raises(StoreWriteError, match="not sure"):
+            add(store_at(path), "bob")
+    else:
+        add(store_at(path), "bob")
+    assert set(store_at(path).read()["entries"]) == {"ann", "bob"}
+
+
+LIMITED = """
+import resource, signal, sys
+from pathlib import Path
+from tests.stores.test_json_store import add, store_at
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    add(store_at(Path(sys.argv[1])), "x" * 2000)
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_a_file_that_may_not_grow(path: Path) -> None:
+    add(store_at(path), "ann")
+    before = path.read_bytes()
+    run = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(path)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert run.stdout.startswith("StoreWriteError")
+    assert "File too large" in run.stdout
+    assert path.read_bytes() == before
+    assert not Path(f"{path}.tmp").exists()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from tests.stores.test_json_store import add, store_at
+store = store_at(Path(sys.argv[1]))
+for number in range(1_000_000):
+    add(store, f"{sys.argv[2]}-{number}")
+    print(f"{sys.argv[2]}-{number}", flush=True)
+"""
+
+
+def test_killed_writers(path: Path) -> None:
+    """Whatever moment a writer is killed at, the file is whole, and what it had acknowledged is there."""
+    chance = random.Random(9)
+    acknowledged: set[str] = set()
+    for kill in range(KILLS):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path), str(kill)], stdout=subprocess.PIPE, text=True, env=UNMEASURED
+        )
+        assert writer.stdout is not None
+        acknowledged.add(writer.stdout.readline().strip())
+        time.sleep(chance.uniform(0, 0.02))  # the random moment is what is tested
+        writer.send_signal(signal.SIGKILL)
+        lines = writer.stdout.read().split("\n")
+        acknowledged.update(line for line in lines[:-1])  # a last line without its end was not acknowledged
+        writer.wait(TIMEOUT_S)
+        writer.stdout.close()
+        entries = set(store_at(path).read()["entries"])
+        assert acknowledged <= entries, "an acknowledged entry is missing"
+    assert len(acknowledged) > KILLS
+    add(store_at(path), "the last")
+    assert sorted(one.name for one in path.parent.iterdir()) == ["entries.json", "entries.json.lock"]
+
+
+def test_every_error_is_one_of_the_stores() -> None:
+    for kind in (StoreReadError, StoreFormatError, StoreLockedError, StoreWriteError):
+        assert issubclass(kind, StoreError)

@@ -1,0 +1,39 @@
+"""Where data is kept: what is chosen, what the environment says, and what XDG says."""
+
+from pathlib import Path
+
+import pytest
+
+from sockctl.errors import StoreReadError
+from sockctl.stores.places import data_dir
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SOCKCTL_DATA_DIR", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/home/ann")
+
+
+def test_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert data_dir(None) == Path("/home/ann/.local/share/sockctl")
+    monkeypatch.setenv("XDG_DATA_HOME", "/xdg")
+    assert data_dir(None) == Path("/xdg/sockctl")
+    monkeypatch.setenv("SOCKCTL_DATA_DIR", "/own")
+    assert data_dir(None) == Path("/own")
+    assert data_dir(Path("chosen")) == Path("chosen")
+
+
+def test_what_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", "relative")
+    monkeypatch.setenv("SOCKCTL_DATA_DIR", "")
+    assert data_dir(None) == Path("/home/ann/.local/share/sockctl")
+
+
+def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(StoreReadError, match="--data-dir"):
+        data_dir(None)
