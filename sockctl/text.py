@@ -2,7 +2,7 @@
 
 import codecs
 
-__all__ = ["TerminalText", "format_bytes", "format_seconds", "plural", "visible"]
+__all__ = ["HIDDEN_CODES", "TerminalText", "format_age", "format_bytes", "format_seconds", "plural", "visible"]
 
 _WHOLE_SECOND = 0.9995
 """From here on milliseconds would show 1000."""
@@ -10,16 +10,31 @@ _KIB = 1024
 _UNITS = ("KiB", "MiB", "GiB", "TiB")
 _ROUNDS_UP = 1023.95
 """From here on one decimal would show 1,024.0: the next unit takes it."""
+_AGES = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+_C0 = frozenset(range(0x20)) - {0x09}
+_BEYOND_ASCII = frozenset(
+    code
+    for codes in (
+        range(0x80, 0xA0),  # C1
+        range(0x202A, 0x202F),  # bidi embeddings and overrides
+        range(0x2066, 0x206A),  # bidi isolates
+        range(0x2028, 0x202A),  # line and paragraph separator
+        range(0xD800, 0xE000),  # lone surrogates
+    )
+    for code in codes
+)
+HIDDEN_CODES = _C0 | {0x7F} | _BEYOND_ASCII
+"""The characters that must never reach a terminal, a log line or another client."""
 
 
 def _visible_table() -> dict[int, str]:
     """Map each character that must not reach a terminal to one that shows it was there."""
-    table = {code: chr(0x2400 + code) for code in range(0x20) if chr(code) != "\t"}  # the Control Pictures block
+    table = {code: chr(0x2400 + code) for code in _C0}  # the Control Pictures block
     table[0x7F] = "\N{SYMBOL FOR DELETE}"
-    hidden = (range(0x80, 0xA0), range(0x202A, 0x202F), range(0x2066, 0x206A), range(0x2028, 0x202A))
-    table.update({code: _REPLACEMENT for codes in hidden for code in codes})
-    table.update(dict.fromkeys(range(0xD800, 0xE000), _REPLACEMENT))
+    table.update(dict.fromkeys(_BEYOND_ASCII, _REPLACEMENT))
     return table
 
 
@@ -73,6 +88,14 @@ def format_bytes(count: int) -> str:
 def format_seconds(seconds: float) -> str:
     """Return a duration for people: in milliseconds below one second, else in seconds with one decimal."""
     return f"{seconds * 1000:.0f} ms" if seconds < _WHOLE_SECOND else f"{seconds:,.1f} s"
+
+
+def format_age(seconds: float) -> str:
+    """Return how long ago something was, for people, in the largest whole unit: ``3 minutes ago``."""
+    for unit, size in _AGES:
+        if seconds >= size:
+            return f"{plural(int(seconds / size), unit)} ago"
+    return "just now"
 
 
 def plural(count: int, noun: str, nouns: str = "") -> str:

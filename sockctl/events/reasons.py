@@ -35,6 +35,35 @@ class DisconnectReason(_Reason):
         "The client no longer answers: the kernel repeated its segments or keepalive probes until the time was up, "
         "and the socket was closed.",
     )
+    CLIENT_EXIT = (
+        "client_exit",
+        "The client said goodbye (a message of the kind bye), so the server closed the connection.",
+    )
+    PROTOCOL_ERROR = (
+        "protocol_error",
+        "The client sent what is no message, was told so, and the server closed the connection.",
+    )
+    SLOW_READER = (
+        "slow_reader",
+        "The client did not take what others said to it: more than its outbox holds was waiting, so the server closed "
+        "the connection.",
+    )
+    TOO_MANY_TRIES = (
+        "too_many_tries",
+        "The client gave no answer that would do as often as it was asked, so the server closed the connection.",
+    )
+    STORE_FAILED = (
+        "store_failed",
+        "The service could not read or write what it keeps, so the server closed the connection.",
+    )
+    BUSY = (
+        "busy",
+        "As many programs as --max-programs allows were answering others, so the server closed the connection.",
+    )
+    PROGRAM_ENDED = (
+        "program_ended",
+        "The program that answered the client has ended, so the server closed the connection.",
+    )
     IDLE_TIMEOUT = (
         "idle_timeout",
         "Nothing was moved on the connection for the time that --idle-timeout allows, so the server closed it.",

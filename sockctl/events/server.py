@@ -21,6 +21,7 @@ __all__ = [
     "Listening",
     "LoopbackOnly",
     "PortTaken",
+    "ProtocolBroken",
     "Reachable",
     "ReadingPaused",
     "ReadingResumed",
@@ -28,6 +29,7 @@ __all__ = [
     "ServerStopped",
     "ServerStopping",
     "ServiceFailed",
+    "SlowReaderDropped",
 ]
 
 
@@ -262,6 +264,38 @@ class ReadingResumed(ConnectionEvent):
     @property
     def text(self) -> str:
         return "The client took what waited for it, so it is read from again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtocolBroken(ConnectionEvent):
+    """The client sent what is no message; it is told so, and the connection is ended."""
+
+    name: ClassVar[str] = "protocol_broken"
+    level: ClassVar[Level] = Level.WARNING
+
+    code: str
+    error: str
+
+    @property
+    def text(self) -> str:
+        return f"The client broke the protocol ({self.code}) and is told so: {self.error}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlowReaderDropped(ConnectionEvent):
+    """The client's outbox is full with what others said; the connection is ended."""
+
+    name: ClassVar[str] = "slow_reader_dropped"
+    level: ClassVar[Level] = Level.WARNING
+
+    queued_bytes: int
+
+    @property
+    def text(self) -> str:
+        return (
+            f"The client doesn't read: {format_bytes(self.queued_bytes)} wait in its outbox, and no more may. It is "
+            f"dropped, so that nobody has to wait for it."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,18 +6,21 @@ lock; what the kernel doesn't take at once goes to the outbox.
 """
 
 import enum
+import errno
+import math
+import os
 import select
 import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from sockctl.errors import PeerGoneError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.address import host_of, shown
 
-__all__ = ["READ_BYTES", "Connection", "State"]
+__all__ = ["READ_BYTES", "Connection", "Handler", "State"]
 
 READ_BYTES = 65_536
 """One read takes at most this much; measured: 1 KiB reads cost a pipelined echo 20 times its speed."""
@@ -39,6 +42,50 @@ class State(enum.Enum):
     """The socket is closed and its descriptor free."""
 
 
+class Handler(Protocol):
+    """What is called when something happens on a connection. Nothing here may block, except `converse`."""
+
+    watching: bool
+    """Whether the service asked to go on by reacting when its conversation is over."""
+
+    @property
+    def received(self) -> Callable[[memoryview], None]:
+        """What the event thread calls with what it has read; the view is valid during the call only."""
+        ...
+
+    def opened(self) -> None:
+        """The connection is known to the watcher, or its conversation begins; nothing was read yet."""
+        ...
+
+    def converse(self, conversation: Any) -> None:
+        """Hold the conversation; its handler thread calls it.
+
+        Raises:
+            PeerGoneError: The connection is ending, and the connection says why.
+        """
+        ...
+
+    def resumed(self) -> None:
+        """A conversation is over, and the connection is watched: react to what was read already."""
+        ...
+
+    def ended(self) -> None:
+        """The client's input has ended; what is sent now still reaches it."""
+        ...
+
+    def frame_expired(self) -> None:
+        """A frame that has begun was not complete in time; the connection is about to be ended for it."""
+        ...
+
+    def ending(self, reason: DisconnectReason) -> None:
+        """The connection is about to be ended for `reason`: say the last words."""
+        ...
+
+    def closed(self, reason: DisconnectReason) -> None:
+        """The connection is closed."""
+        ...
+
+
 class Connection:
     """A client's connection.
 
@@ -48,9 +95,11 @@ class Connection:
         number: Its number, counted from 1 since the server's start.
         portion: Bytes in a portion, the unit in which data is told.
 
-    The watcher and the server set `on_data` (called by the event thread with what was read; the view is valid during
-    the call only), `on_end` (the client's input has ended) and `on_post` (something was received or sent that is to be
-    told, or waits in the outbox).
+    Attributes:
+        handler: What is called when something happens on it; set by the server before the watcher knows it.
+        on_post: Called by any thread when something was received or sent that is to be told, or waits in the outbox;
+            set by the watcher.
+        frame_until: When a frame that has begun must be complete; infinity where none has. The event thread's.
     """
 
     __slots__ = (
@@ -60,6 +109,8 @@ class Connection:
         "bytes_out",
         "error",
         "fd",
+        "frame_until",
+        "handler",
         "host",
         "input_ended",
         "interest",
@@ -69,8 +120,6 @@ class Connection:
         "lock",
         "may_send",
         "number",
-        "on_data",
-        "on_end",
         "on_post",
         "outbox",
         "peer",
@@ -117,8 +166,8 @@ class Connection:
         self.unacked = 0
         self.linger_until = 0.0
         self.interrupt_fd = -1
-        self.on_data: Callable[[memoryview], None] = _ignore
-        self.on_end: Callable[[], None] = _nothing
+        self.frame_until = math.inf
+        self.handler: Handler
         self.on_post: Callable[[Connection], None] = _ignore
 
     def __repr__(self) -> str:
@@ -145,6 +194,32 @@ class Connection:
                     self.outbox += data[sent:]
         if self.outbox or not self.untold or self.error is not None:
             self.on_post(self)
+
+    def post_made(self, make: Callable[[], bytes], *, bound: int | None = None) -> bool:
+        """As `post`, for bytes that `make` returns under the lock: what it decides holds for their place in the stream.
+
+        Args:
+            make: Makes the bytes; must not block. It isn't called on a connection that is broken or ending.
+            bound: Bytes that may wait in the outbox, or None for any number.
+
+        Returns:
+            False where the bytes would have gone beyond `bound`; then they are dropped.
+        """
+        with self.lock:
+            if not self.may_send:
+                return True
+            data = make()
+            if self.outbox:
+                if bound is not None and len(self.outbox) + len(data) > bound:
+                    return False
+                self.outbox += data
+            elif data:
+                sent = self._send(data)
+                if sent < len(data) and self.error is None:
+                    self.outbox += data[sent:]
+        if self.outbox or not self.untold or self.error is not None:
+            self.on_post(self)
+        return True
 
     def flush(self) -> bool:
         """Send what is in the outbox, as far as the kernel takes it.
@@ -190,18 +265,18 @@ class Connection:
 
     # What follows blocks, and is for the handler thread of a conversation only.
 
-    def receive(self, max_bytes: int) -> bytes:
+    def receive(self, max_bytes: int, *, until: float = math.inf) -> bytes:
         """Wait for data and return up to `max_bytes` of it; no bytes when the client's input has ended.
 
         Raises:
             PeerGoneError: The connection broke, or the server is ending it.
+            TimeoutError: Nothing came before `until`, on the monotonic clock.
         """
         while True:
             try:
                 data = self.sock.recv(max_bytes)
             except BlockingIOError:
-                self._raise_if_ending()
-                self._wait(select.POLLIN, self.interrupt_fd)
+                self.wait({self.fd: select.POLLIN}, until=until)
                 continue
             except OSError as error:
                 self.error = error
@@ -215,6 +290,34 @@ class Connection:
                 self.on_post(self)
             return data
 
+    def wait(self, events: dict[int, int], *, until: float = math.inf) -> set[int]:
+        """Wait for descriptors, and return those on which something has happened.
+
+        Args:
+            events: What to wait for, in `select.poll`'s terms, by descriptor.
+            until: When to give up, on the monotonic clock.
+
+        Raises:
+            PeerGoneError: The connection broke, or the server is ending it.
+            TimeoutError: Nothing happened before `until`.
+        """
+        self._raise_if_ending()
+        poll = select.poll()
+        poll.register(self.fd, events.get(self.fd, 0))  # a break is reported whether it is asked for or not
+        poll.register(self.interrupt_fd, select.POLLIN)
+        for fd, mask in events.items():
+            poll.register(fd, mask)
+        remaining_ms = None if until == math.inf else max(0, math.ceil((until - time.monotonic()) * 1000))
+        ready = {fd for fd, _ in poll.poll(remaining_ms)}
+        if not ready:
+            raise TimeoutError
+        if self.fd in ready and self.fd not in events:
+            self.error = OSError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+            raise PeerGoneError(f"{self.peer} broke the connection off")
+        if ready == {self.interrupt_fd}:
+            self._raise_if_ending()
+        return ready
+
     def send(self, data: bytes | memoryview) -> None:
         """Send all of `data`; waits while the client doesn't take it.
 
@@ -222,8 +325,18 @@ class Connection:
             PeerGoneError: The connection broke, or the server is ending it.
         """
         self.post(data)
+        self.wait_sent()
+
+    def wait_sent(self) -> None:
+        """Wait until the outbox is empty.
+
+        Raises:
+            PeerGoneError: The connection broke.
+        """
         while self.outbox:
-            self._wait(select.POLLOUT)
+            poll = select.poll()
+            poll.register(self.fd, select.POLLOUT)
+            poll.poll()
             if self.flush():
                 self.last_active = time.monotonic()
                 if not self.untold:
@@ -248,13 +361,6 @@ class Connection:
             except OSError as error:
                 self.error = error  # no longer connected: the handler finds out as well
 
-    def _wait(self, event: int, interrupt_fd: int = -1) -> None:
-        poll = select.poll()
-        poll.register(self.fd, event)
-        if interrupt_fd >= 0:
-            poll.register(interrupt_fd, select.POLLIN)
-        poll.poll()
-
     def _raise_if_ending(self) -> None:
         if self.reason is not None:
             raise PeerGoneError(f"the server is ending the connection to {self.peer}: {self.reason}") from None
@@ -262,7 +368,3 @@ class Connection:
 
 def _ignore(_: object) -> None:
     """Do nothing: what a connection calls before the watcher knows it."""
-
-
-def _nothing() -> None:
-    """Do nothing, as above."""

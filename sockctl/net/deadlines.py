@@ -40,6 +40,10 @@ class Deadlines(Generic[T]):
         """Take its deadline from `item`, if it has one."""
         self._at.pop(item, None)
 
+    def at(self, item: T) -> float:
+        """Return the deadline of `item`; infinity where it has none."""
+        return self._at.get(item, math.inf)
+
     def next_at(self) -> float:
         """Return the earliest deadline; infinity where there is none."""
         while self._heap:

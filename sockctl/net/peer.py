@@ -1,14 +1,24 @@
 """What a service sees of the network: one client to talk with."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sockctl.errors import AnswerRefusedError, PeerGoneError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.connection import READ_BYTES, Connection
 from sockctl.net.watcher import Watcher
+from sockctl.protocol.messages import Message, message
 
-__all__ = ["Peer"]
+__all__ = ["Peer", "RawPeer"]
+
+T = TypeVar("T")
+TRIES = 3
+"""How often a question is asked."""
 
 
-class Peer:
-    """One client, as a service sees it.
+class RawPeer:
+    """One client of a service of bytes.
 
     Attributes:
         number: The connection's number, counted from 1 since the server's start.
@@ -53,3 +63,144 @@ class Peer:
     def close(self, reason: DisconnectReason = DisconnectReason.SERVER_CLOSED) -> None:
         """End the connection: what is queued is still sent. Any thread may call it; it returns at once."""
         self._watcher.close(self._connection, reason)
+
+
+class Peer(ABC):
+    """One client of a service of messages: frames or lines, plain or encrypted, the service notices nothing of it.
+
+    Attributes:
+        number: The connection's number, counted from 1 since the server's start.
+        address: The client's IP address, without the port; an IPv4-mapped one is given as IPv4.
+        shown: Its address and port, as events have them.
+        state: Whatever the service keeps for this client.
+        watching: Whether the service asked to go on by reacting.
+    """
+
+    __slots__ = ("address", "number", "shown", "state", "watching")
+
+    def __init__(self, number: int, address: str, shown: str) -> None:
+        self.number = number
+        self.address = address
+        self.shown = shown
+        self.state: object = None
+        self.watching = False
+
+    def tell(self, kind: str, text: str = "", **fields: Any) -> None:
+        """Send a message that is the service's own reply.
+
+        In a conversation it waits while the client doesn't take it; in a reaction it never waits, and nothing more is
+        read from the client until it has.
+
+        Raises:
+            PeerGoneError: The connection broke; in a conversation only.
+        """
+        self.send(message(kind, text, **fields))
+
+    def ask(
+        self,
+        field: str,
+        question: str,
+        *,
+        check: Callable[[str], T],
+        secret: bool = False,
+        tries: int = TRIES,
+    ) -> T:
+        """Ask until `check` takes the answer, and return what it makes of it; in a conversation only.
+
+        What the client sent ahead of the question may be the answer to it. What it sent ahead of an answer that was
+        refused is discarded, so that the rest of it isn't taken for something else.
+
+        Args:
+            field: What is asked for: `name` or `password`.
+            question: The question, for a person.
+            check: Returns the value, or raises AnswerRefusedError with a sentence that explains what is wrong.
+            secret: Whether the answer must not be shown while it is typed.
+            tries: How often it is asked.
+
+        Raises:
+            PeerGoneError: The client left, its last try failed, or the connection is ending.
+        """
+        for left in range(tries - 1, -1, -1):
+            self.tell("ask", question, field=field, secret=secret)
+            try:
+                return check(self._answer_to(field))
+            except AnswerRefusedError as error:
+                more = "" if left else " That was the last try."
+                self.tell("error", f"{error}{more}", code=error.code)
+            self.skip()
+        raise self.give_up(DisconnectReason.TOO_MANY_TRIES)
+
+    def watch(self) -> None:
+        """Let the conversation, once it returns, be followed by reactions on the same connection."""
+        self.watching = True
+
+    def _answer_to(self, field: str) -> str:
+        while (one := self.receive()) is not None:
+            if one.kind == "line" or (one.kind == "answer" and one.get("field") == field):
+                return one.text
+        raise self.give_up(DisconnectReason.CLIENT_CLOSED)
+
+    @property
+    @abstractmethod
+    def limit_bytes(self) -> int:
+        """Bytes that a message of the client may have; may be set, and holds for what was not received yet."""
+
+    @limit_bytes.setter
+    @abstractmethod
+    def limit_bytes(self, limit_bytes: int) -> None: ...
+
+    @abstractmethod
+    def send(self, one: Message) -> None:
+        """Send a message that is the service's own reply, as `tell` does."""
+
+    @abstractmethod
+    def post(self, one: Message) -> None:
+        """Send what others say, without ever waiting; any thread may call it.
+
+        A client that has 256 KiB waiting is a slow reader: it is dropped, and nobody waits for it.
+        """
+
+    @abstractmethod
+    def receive(self) -> Message | None:
+        """Wait for the next message, in a conversation only; None when the client has ended its input.
+
+        Raises:
+            PeerGoneError: The connection is ending.
+            ProtocolError: The client broke the protocol; the server core tells it so, and ends the connection.
+        """
+
+    @abstractmethod
+    def skip(self) -> None:
+        """Discard what the client has sent so far, in a conversation only.
+
+        Raises:
+            ProtocolError: As for `receive`.
+        """
+
+    @abstractmethod
+    def wait(self, events: dict[int, int], *, for_input: bool) -> set[int]:
+        """Wait for descriptors of the service's own, and for the client's input if that is wanted; in a conversation.
+
+        Args:
+            events: What to wait for, in `select.poll`'s terms, by descriptor.
+            for_input: Whether to wait for the client as well; what has come is there to `take`.
+
+        Returns:
+            Those descriptors of `events` on which something has happened, perhaps none.
+
+        Raises:
+            PeerGoneError: The connection is ending.
+            ProtocolError: As for `receive`.
+        """
+
+    @abstractmethod
+    def take(self) -> list[Message] | None:
+        """Return the messages that `wait` found, perhaps none; None when the client has ended its input."""
+
+    @abstractmethod
+    def give_up(self, reason: DisconnectReason) -> PeerGoneError:
+        """Return what a conversation raises to end the connection for `reason`."""
+
+    @abstractmethod
+    def close(self, reason: DisconnectReason = DisconnectReason.SERVER_CLOSED) -> None:
+        """End the connection: what is queued is still sent. Any thread may call it; it returns at once."""

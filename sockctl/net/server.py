@@ -17,7 +17,6 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, cast
 
 from sockctl.errors import PeerGoneError
@@ -36,10 +35,11 @@ from sockctl.events.server import (
 from sockctl.events.token_bucket import TokenBucket
 from sockctl.net.address import host_of, shown
 from sockctl.net.admission import AccessRules, Admission
-from sockctl.net.connection import Connection
+from sockctl.net.connection import Connection, Handler
 from sockctl.net.listener import Listeners
-from sockctl.net.peer import Peer
-from sockctl.net.service import Conversation, Service
+from sockctl.net.message_peer import MessagePeer
+from sockctl.net.raw_handler import RawHandler
+from sockctl.net.service import Conversation, MessageService, RawService, Service
 from sockctl.net.watcher import Watcher
 
 __all__ = ["Limits", "Server"]
@@ -93,7 +93,6 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
     def __init__(self, service: Service, listeners: Listeners, journal: Journal, limits: Limits) -> None:
         super().__init__(listeners.sockets[0].getsockname(), socketserver.BaseRequestHandler)
         self._service = service
-        self._conversation = service if isinstance(service, Conversation) else None
         self._listeners = listeners
         self._journal = journal
         self._limits = limits
@@ -115,6 +114,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
 
     def start(self) -> None:
         """Start to accept and to serve."""
+        self._service.start(self._journal)
         self._watcher.start()
         self._acceptor.start()
 
@@ -138,6 +138,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
             thread.join(max(0.0, deadline - time.monotonic()))
         self._waker.close()
         self._woken.close()
+        self._service.stop()
         self._journal.tell(
             ServerStopped(
                 clients=self._accepted,
@@ -219,12 +220,11 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """Give an accepted connection to the watcher, and to a handler thread where the service converses."""
         connection = Connection(request, client_address, self._accepted + 1, self._limits.portion)
-        conversing = self._conversation is not None
+        connection.handler = self._handler(connection)
+        conversing = isinstance(self._service, Conversation)
         with self._beginning:
             if conversing:
                 super().process_request(cast("Any", connection), client_address)
-            else:
-                self._react(connection)
             self._accepted += 1
             self._journal.tell(
                 ClientConnected(
@@ -236,35 +236,32 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
             )
             self._watcher.add(connection, conversing=conversing)
 
-    def _react(self, connection: Connection) -> Peer:
-        """Let the service react to what arrives on `connection`."""
-        peer = Peer(connection, self._watcher)
-        connection.on_data = partial(self._service.received, peer)
-        connection.on_end = partial(self._service.ended, peer)
-        return peer
+    def _handler(self, connection: Connection) -> Handler:
+        """Make what the service and `connection` see of each other."""
+        match self._service:
+            case MessageService():
+                return MessagePeer(connection, self._watcher, self._service, self._journal)
+            case RawService():
+                return RawHandler(connection, self._watcher, self._service)
+            case _:
+                raise TypeError(f"{type(self._service).__name__} is neither a RawService nor a MessageService")
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  as above
         """Hold one conversation; its handler thread runs it."""
         with self._beginning:  # the acceptor tells the connection and makes it known to the watcher first
             self._conversations.add(threading.current_thread())
         connection: Connection = request
-        peer = self._react(connection)
         try:
-            if self._conversation is not None:
-                self._converse(self._conversation, connection, peer)
-        finally:
-            self._watcher.release(connection, watch=peer.watching)
-            self._conversations.discard(threading.current_thread())
-
-    def _converse(self, conversation: Conversation, connection: Connection, peer: Peer) -> None:
-        try:
-            conversation.converse(peer)
+            connection.handler.converse(self._service)
         except PeerGoneError:
-            return  # the connection says why
+            pass  # the connection says why
         except Exception as error:  # noqa: BLE001  one service's defect must not reach the terminal as a traceback
             what = f"{type(error).__name__}: {error}"
             self._journal.tell(ServiceFailed(connection=connection.number, peer=connection.peer, error=what))
             connection.reason = DisconnectReason.INTERNAL_ERROR
+        finally:
+            self._watcher.release(connection, watch=connection.handler.watching)
+            self._conversations.discard(threading.current_thread())
 
     def _closed(self, connection: Connection) -> None:
         self._admission.leave(connection.host)

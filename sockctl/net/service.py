@@ -1,22 +1,26 @@
-"""The two forms in which a service is written."""
+"""The forms in which a service is written: reacting to bytes or to messages, after a conversation or at once."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
-from sockctl.net.peer import Peer
+from sockctl.events.journal import Journal
+from sockctl.events.reasons import DisconnectReason
+from sockctl.net.peer import Peer, RawPeer
+from sockctl.protocol.messages import Message
 
-__all__ = ["Conversation", "Service"]
+__all__ = ["Conversation", "MessageService", "RawService", "Service"]
+
+P = TypeVar("P", bound=Peer | RawPeer)
 
 
 class Service(ABC):
-    """A service that reacts: it is called when something has arrived, and must never block.
+    """What a server serves. It is called by the event threads, and must never block.
 
     Calls for one client come in order, one at a time. Calls for several clients may come at once where the server has
     several event threads.
 
     Attributes:
-        name: Its name in events.
-        does: One sentence that says what it does, told at the start.
+        name: Its name, in events and in the greeting.
     """
 
     name: ClassVar[str]
@@ -24,18 +28,41 @@ class Service(ABC):
     @property
     @abstractmethod
     def does(self) -> str:
-        """One sentence that says what the service does."""
+        """One sentence that says what the service does, told at the start."""
 
-    def received(self, peer: Peer, data: memoryview) -> None:  # noqa: B027  a conversation need not react
+    def start(self, journal: Journal) -> None:  # noqa: B027  most services need nothing
+        """Begin; the server calls it before the first client comes. Events go to `journal`."""
+
+    def stop(self) -> None:  # noqa: B027  as above
+        """End; the server calls it when the last client has gone."""
+
+
+class RawService(Service):
+    """A service of bytes; it says nothing first."""
+
+    def received(self, peer: RawPeer, data: memoryview) -> None:
         """React to bytes from `peer`; `data` is valid during the call only."""
 
-    def ended(self, peer: Peer) -> None:  # noqa: B027  most services have nothing left to say
+    def ended(self, peer: RawPeer) -> None:
         """React to the end of the input of `peer`; what is sent now still reaches it."""
 
 
-class Conversation(Service):
+class MessageService(Service):
+    """A service of messages; it greets first, and serves frames and lines on the same port."""
+
+    def joined(self, peer: Peer) -> None:
+        """React to a new client; not called where the service begins with a conversation."""
+
+    def received(self, peer: Peer, batch: list[Message]) -> None:
+        """React to the messages that have come from `peer`, one or more, in order."""
+
+    def left(self, peer: Peer, reason: DisconnectReason, /) -> None:
+        """React to the end of the connection with `peer`; nothing more reaches it."""
+
+
+class Conversation(ABC, Generic[P]):
     """A service that talks in turns first, in a thread of its own per client, and may go on by reacting."""
 
     @abstractmethod
-    def converse(self, peer: Peer) -> None:
+    def converse(self, peer: P) -> None:
         """Talk with `peer`; may block in its methods. The connection ends on return, unless `peer.watch` was called."""

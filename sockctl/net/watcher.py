@@ -14,22 +14,14 @@ How it works, in the order in which things happen:
    itself (flow control) and costs the memory of one answer.
 5. Whatever other threads want of the event thread, they put into a queue and wake it by a byte on a socket pair.
 
-Closing: a connection whose input has ended is closed as soon as its outbox is empty. One that the server ends is
-flushed, its sending side shut, and its input discarded until the client ends its side or 2 s are over (up to 30 s while
-it still takes what the kernel holds for it): closing with unread input makes TCP send a reset, and a reset destroys
-what the client hasn't read yet.
+How connections end is told in `sockctl.net.closing`.
 
 Why one thread: with a thread per connection, CPython's global lock makes active connections wait for each other, and
 the cost grows with their number. Waiting for all of them in one place keeps the cost per message flat.
 """
 
 import contextlib
-import errno
-import fcntl
-import math
 import socket
-import sys
-import termios
 import threading
 import time
 from collections import deque
@@ -37,26 +29,15 @@ from collections.abc import Callable
 
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
-from sockctl.events.server import ClientDisconnected, InputEnded, ReadingPaused, ReadingResumed, ServiceFailed
+from sockctl.events.server import InputEnded, ReadingPaused, ReadingResumed
+from sockctl.net.closing import Closing
 from sockctl.net.connection import READ_BYTES, Connection, State
-from sockctl.net.deadlines import Deadlines
 from sockctl.net.poller import READABLE, WRITABLE, Poller, open_poller
 from sockctl.net.traffic import Traffic
 
 __all__ = ["Watcher"]
 
-LINGER_S = 2.0
-"""How long input is discarded for after the server shut its sending side."""
-LINGER_AT_MOST_S = 30.0
-"""How long a client that still takes what it was sent is lingered for."""
-FLUSH_S = 10.0
-"""How long a client that the server ends the connection to may take to read what is queued for it."""
-QUIET_S = 0.5
-"""A client that neither got nor sent anything for so long has nothing on its way: it need not be lingered for."""
-ABANDON_S = 1.0
-"""How long after the drain's end a conversation that won't end is waited for."""
 MAX_WAIT_S = 60.0
-_VANISHED = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN)
 
 
 class Watcher:
@@ -72,10 +53,11 @@ class Watcher:
         self, journal: Journal, *, idle_timeout_s: float | None, on_closed: Callable[[Connection], None]
     ) -> None:
         self._journal = journal
-        self._idle_timeout_s = idle_timeout_s
-        self._on_closed = on_closed
-        self._connections: dict[int, Connection] = {}
         self._poller: Poller = open_poller()
+        self._traffic = Traffic(journal)
+        self._closing = Closing(
+            journal, self._poller, self._traffic, idle_timeout_s=idle_timeout_s, on_closed=on_closed
+        )
         self._buffer = bytearray(READ_BYTES)
         self._view = memoryview(self._buffer)
         self._waker, self._woken = socket.socketpair()
@@ -87,12 +69,7 @@ class Watcher:
         self._calls: deque[tuple[Callable[[Connection], None], Connection]] = deque()
         self._touched: deque[Connection] = deque()
         self._drain_asked: float | None = None
-        self._traffic = Traffic(journal)
-        self._deadlines: Deadlines[Connection] = Deadlines()
-        self._next_due = math.inf
-        self._draining = False
-        self._drain_until = math.inf
-        self._now = time.monotonic()
+        self._now = self._closing.now = time.monotonic()
         self._poller.register(self._woken.fileno(), READABLE)
         self._thread = threading.Thread(target=self._run, name="sockctl-watcher", daemon=True)
 
@@ -112,13 +89,17 @@ class Watcher:
     def release(self, connection: Connection, *, watch: bool) -> None:
         """End a conversation: watch the connection from now on, or close it. Its handler thread calls it last."""
         if self._thread.is_alive():
-            self._call_soon(self._watch if watch else self._end_conversation, connection)
+            self._call_soon(self._watch if watch else self._closing.end_conversation, connection)
         else:
-            self._end_conversation(connection)
+            self._closing.end_conversation(connection)
 
     def close(self, connection: Connection, reason: DisconnectReason) -> None:
         """End a connection: what is queued for it is still sent."""
-        self._call_soon(lambda one: self._finish(one, reason), connection)
+        self._call_soon(lambda one: self._closing.finish(one, reason), connection)
+
+    def expect_frame(self, connection: Connection) -> None:
+        """Hold a frame that has just begun to its deadline; the event thread calls it."""
+        self._closing.expect_frame(connection)
 
     def drain(self, timeout_s: float) -> None:
         """Answer what has been received, then close every connection and end the event thread.
@@ -131,7 +112,7 @@ class Watcher:
     def join(self, timeout_s: float) -> bool:
         """Wait until the event thread has ended, and return whether it has and closed every connection."""
         self._thread.join(min(timeout_s, threading.TIMEOUT_MAX))
-        return not self._thread.is_alive() and not self._connections
+        return not self._thread.is_alive() and not self._closing.connections
 
     def _call_soon(self, call: Callable[[Connection], None], connection: Connection) -> None:
         self._calls.append((call, connection))
@@ -150,8 +131,10 @@ class Watcher:
             connection.untold = True
             self._touched.append(connection)
         if threading.current_thread() is self._thread:
-            return  # _read looks at the outbox when the service has reacted
-        if connection.outbox or connection.error is not None:
+            # What one client says may have been posted to another. Who waits to be writable is attended anyway.
+            if (connection.outbox or connection.error is not None) and connection.interest != WRITABLE:
+                self._calls.append((self._attend, connection))
+        elif connection.outbox or connection.error is not None:
             self._call_soon(self._attend, connection)
         else:
             self._wake()
@@ -159,14 +142,15 @@ class Watcher:
     # Everything below runs in the event thread.
 
     def _run(self) -> None:
-        connections = self._connections
+        closing, traffic = self._closing, self._traffic
+        connections = closing.connections
         poll = self._poller.poll
         read = self._read
         watched = State.WATCHED
         now = self._now
-        while connections or not self._draining:
-            ready = poll(max(0.0, min(self._next_due - now, MAX_WAIT_S)))
-            now = self._now = time.monotonic()
+        while connections or not closing.draining:
+            ready = poll(max(0.0, min(closing.due_at - now, traffic.due_at - now, MAX_WAIT_S)))
+            now = self._now = closing.now = time.monotonic()
             for fd, mask in ready:
                 connection = connections.get(fd)
                 if connection is None:
@@ -178,9 +162,9 @@ class Watcher:
                     elif connection.state is watched:
                         read(connection)
                     else:
-                        self._discard(connection)
+                        closing.discard(connection, self._buffer)
                 except Exception as error:  # noqa: BLE001  a defect on one connection must not end the others
-                    self._failed(connection, error)
+                    closing.failed(connection, error)
             self._end_round()
         self._make_calls()
         self._poller.close()
@@ -195,10 +179,13 @@ class Watcher:
             self._make_calls()
         if self._touched:
             self._tell_touched()
-        if drain_asked is not None and not self._draining:
-            self._drain(drain_asked)
-        if self._now >= self._next_due:
-            self._meet_deadlines()
+        if drain_asked is not None and not self._closing.draining:
+            self._closing.drain(drain_asked)
+            self._interrupter.send(b"\0")  # never read: every conversation that waits for input sees it
+        if self._now >= self._closing.due_at:
+            self._closing.meet_deadlines()
+        if self._now >= self._traffic.due_at:
+            self._traffic.tell_sums(self._now)
 
     def _read(self, connection: Connection) -> None:
         """Read once and let the service react. The hot path: each line of it is paid for with every message."""
@@ -207,7 +194,7 @@ class Watcher:
         except BlockingIOError:
             return
         except OSError as error:
-            self._broken(connection, error)
+            self._closing.broken(connection, error)
             return
         if not count:
             self._end_input(connection)
@@ -218,22 +205,22 @@ class Watcher:
         if not connection.untold:
             connection.untold = True
             self._touched.append(connection)
-        connection.on_data(self._view[:count])
+        connection.handler.received(self._view[:count])
         if connection.outbox or connection.error is not None:
             self._attend(connection)
-        if self._draining:
+        if self._closing.draining:
             connection.unread -= count
-            self._drain_connection(connection)
+            self._closing.drain_connection(connection)
 
     def _end_input(self, connection: Connection) -> None:
         """The client shut its sending side: let the service say its last, then close."""
         connection.input_ended = True
         self._journal.tell(InputEnded(connection=connection.number, peer=connection.peer))
-        connection.on_end()
+        connection.handler.ended()
         if connection.error is not None:
-            self._broken(connection, connection.error)
+            self._closing.broken(connection, connection.error)
         else:
-            self._finish(connection, DisconnectReason.CLIENT_CLOSED)
+            self._closing.finish(connection, connection.reason or DisconnectReason.CLIENT_CLOSED)
 
     def _attend(self, connection: Connection) -> None:
         """Empty the outbox as far as the client takes it, and see to what follows from that."""
@@ -244,254 +231,44 @@ class Watcher:
             if not connection.untold:
                 self._posted(connection)
         if connection.error is not None:
-            self._broken(connection, connection.error)
+            self._closing.broken(connection, connection.error)
         elif connection.outbox:
             self._pause(connection)
         elif connection.state is State.FLUSHING:
-            self._shut(connection)
+            self._closing.shut(connection)
         elif connection.state is State.CONVERSING:
-            self._want(connection, 0)
+            self._closing.want(connection, 0)
         elif connection.interest != READABLE:
             self._journal.tell(ReadingResumed(connection=connection.number, peer=connection.peer))
-            self._want(connection, READABLE)
+            self._closing.want(connection, READABLE)
 
     def _pause(self, connection: Connection) -> None:
         if connection.state is State.WATCHED and connection.interest != WRITABLE:
             waiting = len(connection.outbox)
             self._journal.tell(ReadingPaused(connection=connection.number, peer=connection.peer, queued_bytes=waiting))
-        self._want(connection, WRITABLE)
+        self._closing.want(connection, WRITABLE)
 
-    def _discard(self, connection: Connection) -> None:
-        """Throw away what comes after the server has said its last."""
-        if connection.state is State.CONVERSING:
-            self._want(connection, 0)  # an error was reported: its handler finds out by itself
-            return
-        try:
-            if connection.recv_into(self._buffer):
-                return
-        except BlockingIOError:
-            return
-        except OSError:
-            pass  # a reset ends it as well as a FIN does
-        self._close(connection)
-
-    def _want(self, connection: Connection, interest: int) -> None:
-        """Wait for READABLE or WRITABLE, or for nothing (0): then the poller doesn't know the descriptor at all."""
-        if interest == connection.interest:
-            return
-        if not connection.interest:
-            self._poller.register(connection.fd, interest)
-        elif not interest:
-            self._poller.unregister(connection.fd)
-        else:
-            self._poller.modify(connection.fd, interest)
-        connection.interest = interest
-
-    # Beginning and ending.
+    # Beginning.
 
     def _add(self, connection: Connection) -> None:
-        self._connections[connection.fd] = connection
-        if self._idle_timeout_s:
-            self._set_deadline(connection, connection.last_active + self._idle_timeout_s)
+        self._closing.add(connection)
         if connection.state is State.WATCHED:
-            self._want(connection, READABLE)
-        if self._draining:
-            self._begin_drain(connection)
+            connection.handler.opened()
+            self._closing.want(connection, READABLE)
+        if self._closing.draining:
+            self._closing.begin_drain(connection)
 
     def _watch(self, connection: Connection) -> None:
         """Go on by reacting: the conversation is over, the connection isn't."""
         if connection.reason is not None or connection.error is not None or connection.state is State.CLOSED:
-            self._end_conversation(connection)
+            self._closing.end_conversation(connection)
             return
         connection.state = State.WATCHED
-        self._want(connection, READABLE)
+        connection.handler.resumed()
+        self._closing.want(connection, READABLE)
         self._attend(connection)
-        if self._draining:
-            self._begin_drain(connection)
-
-    def _end_conversation(self, connection: Connection) -> None:
-        if connection.state is State.CLOSED:  # it was abandoned, and its thread has returned after all
-            connection.sock.close()
-            return
-        connection.state = State.WATCHED
-        if connection.error is None:
-            ended = DisconnectReason.CLIENT_CLOSED if connection.input_ended else DisconnectReason.SERVER_CLOSED
-            self._finish(connection, connection.reason or ended)
-        elif connection.reason is None:
-            self._broken(connection, connection.error)
-        else:
-            self._close(connection)  # the error is only how its thread found out
-
-    def _finish(self, connection: Connection, reason: DisconnectReason) -> None:
-        """End a connection in order: flush, shut, linger, close. A conversation is told to end first."""
-        if connection.state is State.CONVERSING:
-            self._interrupt(connection, reason)
-            return
-        if connection.state is not State.WATCHED:
-            return
-        connection.reason = reason
-        connection.end_sending(State.FLUSHING)
-        if not connection.outbox:
-            self._shut(connection)
-        elif reason is DisconnectReason.IDLE_TIMEOUT:
-            self._close(connection)  # it has not read for all that time: it will not now
-        else:
-            self._want(connection, WRITABLE)
-            # A client that ended its input gets every byte, under the idle rule; a drain has its own end.
-            if not connection.input_ended and not self._draining:
-                self._set_deadline(connection, self._now + FLUSH_S)
-
-    def _interrupt(self, connection: Connection, reason: DisconnectReason) -> None:
-        """Tell a conversation to end. While draining it still reads what has come, and can send its last words."""
-        if reason is DisconnectReason.SERVER_STOPPING:
-            connection.reason = connection.reason or reason  # read by its thread, which the drain wakes
-        else:
-            idle = reason is DisconnectReason.IDLE_TIMEOUT
-            connection.interrupt(reason, socket.SHUT_RDWR if idle else socket.SHUT_RD)
-
-    def _shut(self, connection: Connection) -> None:
-        """Everything is sent: close, at once where nothing can be destroyed by that, else after lingering."""
-        if connection.input_ended or self._has_nothing_on_its_way(connection):
-            self._close(connection)
-            return
-        try:
-            connection.sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            self._close(connection)
-            return
-        connection.end_sending(State.LINGERING)
-        connection.unacked = _unacked_bytes(connection.fd)
-        connection.linger_until = self._now + LINGER_AT_MOST_S
-        self._want(connection, READABLE)
-        self._set_deadline(connection, self._now + LINGER_S)
-
-    def _has_nothing_on_its_way(self, connection: Connection) -> bool:
-        if connection.bytes_out and _unacked_bytes(connection.fd):
-            return False
-        if connection.reason is DisconnectReason.SERVER_STOPPING:
-            return connection.bytes_out == 0 or self._now - connection.last_active >= QUIET_S
-        return connection.reason is DisconnectReason.IDLE_TIMEOUT
-
-    def _linger_on(self, connection: Connection) -> bool:
-        """Linger for another while if the client has taken some of what it was sent, and not all."""
-        before, connection.unacked = connection.unacked, _unacked_bytes(connection.fd)
-        if not 0 < connection.unacked < before or self._now >= connection.linger_until:
-            return False
-        self._set_deadline(connection, self._now + LINGER_S)
-        return True
-
-    def _broken(self, connection: Connection, error: OSError) -> None:
-        if connection.state is State.CONVERSING:
-            connection.error = error  # its handler finds out by itself, and then releases it
-            self._want(connection, 0)
-            return
-        if connection.state is not State.LINGERING:
-            vanished = error.errno in _VANISHED
-            connection.reason = DisconnectReason.CLIENT_VANISHED if vanished else DisconnectReason.CLIENT_RESET
-        self._close(connection)
-
-    def _failed(self, connection: Connection, error: Exception) -> None:
-        what = f"{type(error).__name__}: {error}"
-        self._journal.tell(ServiceFailed(connection=connection.number, peer=connection.peer, error=what))
-        if connection.state is State.CONVERSING:
-            connection.interrupt(DisconnectReason.INTERNAL_ERROR, socket.SHUT_RDWR)
-            return
-        connection.reason = DisconnectReason.INTERNAL_ERROR
-        self._close(connection)
-
-    def _close(self, connection: Connection) -> None:
-        """Free the socket and tell it. No thread sends any more, so none can reach a later client on its descriptor."""
-        if connection.state is State.CLOSED:
-            return
-        with contextlib.suppress(OSError):
-            self._want(connection, 0)
-        del self._connections[connection.fd]
-        self._deadlines.clear(connection)
-        connection.end_sending(State.CLOSED)
-        connection.sock.close()
-        self._tell_end(connection)
-
-    def _tell_end(self, connection: Connection) -> None:
-        self._traffic.settle(connection, self._now)
-        self._on_closed(connection)
-        self._journal.tell(
-            ClientDisconnected(
-                connection=connection.number,
-                peer=connection.peer,
-                reason=connection.reason or DisconnectReason.SERVER_CLOSED,
-                bytes_in=connection.bytes_in,
-                bytes_out=connection.bytes_out,
-                seconds=round(self._now - connection.started, 3),
-            )
-        )
-
-    # Draining.
-
-    def _drain(self, until: float) -> None:
-        self._draining = True
-        self._drain_until = until
-        self._next_due = min(self._next_due, until)
-        self._guard(self._begin_drain, list(self._connections.values()))
-        self._interrupter.send(b"\0")  # never read: every conversation that waits for input sees it
-
-    def _begin_drain(self, connection: Connection) -> None:
-        if connection.state is State.WATCHED:
-            connection.unread = _unread_bytes(connection.fd)
-            self._drain_connection(connection)
-        else:
-            self._finish(connection, DisconnectReason.SERVER_STOPPING)
-
-    def _drain_connection(self, connection: Connection) -> None:
-        """End the connection once the input that had come before the drain is answered."""
-        if connection.unread <= 0:
-            self._finish(connection, DisconnectReason.SERVER_STOPPING)
-
-    def _end_drain(self) -> None:
-        """The time is up: close what is left as it is. A conversation gets a moment to notice."""
-        self._drain_until = self._now + ABANDON_S
-        self._guard(self._cut_off, list(self._connections.values()))
-
-    def _cut_off(self, connection: Connection) -> None:
-        if connection.state is not State.CONVERSING:
-            if connection.state is not State.LINGERING or _unacked_bytes(connection.fd):
-                connection.reason = DisconnectReason.DRAIN_TIMEOUT
-            self._close(connection)
-        elif connection.reason is DisconnectReason.DRAIN_TIMEOUT:
-            del self._connections[connection.fd]  # its thread is stuck, and may still use the socket: that stays
-            connection.end_sending(State.CLOSED)
-            self._tell_end(connection)
-        else:
-            connection.reason = DisconnectReason.DRAIN_TIMEOUT
-            connection.interrupt(DisconnectReason.DRAIN_TIMEOUT, socket.SHUT_RDWR)
-
-    # Time.
-
-    def _set_deadline(self, connection: Connection, at: float) -> None:
-        self._deadlines.set(connection, at)
-        self._next_due = min(self._next_due, at)
-
-    def _meet_deadlines(self) -> None:
-        now = self._now
-        self._guard(self._expired, self._deadlines.take_expired(now))
-        self._traffic.tell_sums(now)
-        if now >= self._drain_until:
-            self._end_drain()
-        self._next_due = min(self._deadlines.next_at(), self._traffic.due_at, self._drain_until)
-
-    def _expired(self, connection: Connection) -> None:
-        if connection.state is State.LINGERING and self._linger_on(connection):
-            return
-        half_closed = connection.state is State.FLUSHING and connection.input_ended
-        if connection.state in (State.WATCHED, State.CONVERSING) or half_closed:
-            idle_until = connection.last_active + (self._idle_timeout_s or math.inf)
-            if idle_until > self._now:
-                self._deadlines.set(connection, idle_until)
-                return
-            if not half_closed:
-                self._finish(connection, DisconnectReason.IDLE_TIMEOUT)
-                return
-            connection.reason = DisconnectReason.IDLE_TIMEOUT
-        self._close(connection)
+        if self._closing.draining:
+            self._closing.begin_drain(connection)
 
     # What other threads asked for.
 
@@ -503,32 +280,10 @@ class Watcher:
     def _make_calls(self) -> None:
         for _ in range(len(self._calls)):
             call, connection = self._calls.popleft()
-            self._guard(call, [connection])
-
-    def _guard(self, call: Callable[[Connection], None], connections: list[Connection]) -> None:
-        """Make `call` for each connection; a defect on one ends that one only."""
-        for connection in connections:
-            try:
-                call(connection)
-            except Exception as error:  # noqa: BLE001  as in _run
-                self._failed(connection, error)
+            self._closing.guard(call, [connection])
 
     def _tell_touched(self) -> None:
         for _ in range(len(self._touched)):
             connection = self._touched.popleft()
             if connection.state is not State.CLOSED:  # else it was settled
                 self._traffic.touched(connection, self._now)
-        self._next_due = min(self._next_due, self._traffic.due_at)
-
-
-def _unread_bytes(fd: int) -> int:
-    """Return how many bytes wait in the kernel's receive buffer."""
-    return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
-
-
-def _unacked_bytes(fd: int) -> int:
-    """Return how many bytes the other side's kernel has not acknowledged yet (SIOCOUTQ, as Linux calls it)."""
-    try:
-        return int.from_bytes(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
-    except OSError:
-        return 1  # this system doesn't tell it for sockets: there may be some

@@ -4,8 +4,8 @@ import codecs
 import enum
 from typing import ClassVar
 
-from sockctl.net.peer import Peer
-from sockctl.net.service import Service
+from sockctl.net.peer import RawPeer
+from sockctl.net.service import RawService
 
 __all__ = ["Case", "CaseEcho", "CaseMapper", "Echo"]
 
@@ -40,7 +40,7 @@ class CaseMapper:
         return mapped.encode("utf-8", "surrogateescape")
 
 
-class Echo(Service):
+class Echo(RawService):
     """Sends back what it gets."""
 
     name: ClassVar[str] = "echo"
@@ -50,7 +50,7 @@ class Echo(Service):
         """One sentence that says what the service does."""
         return "It serves echo (RFC 862): what a client sends comes back."
 
-    def received(self, peer: Peer, data: memoryview) -> None:
+    def received(self, peer: RawPeer, data: memoryview) -> None:
         """Send back what came."""
         peer.post(data)
 
@@ -70,13 +70,13 @@ class CaseEcho(Echo):
         """One sentence that says what the service does."""
         return f"It serves echo: what a client sends comes back in {self._case} case."
 
-    def received(self, peer: Peer, data: memoryview) -> None:
+    def received(self, peer: RawPeer, data: memoryview) -> None:
         """Send back what came, as far as its characters are whole."""
         if not isinstance(peer.state, CaseMapper):
             peer.state = CaseMapper(self._case)
         peer.post(peer.state.feed(bytes(data)))
 
-    def ended(self, peer: Peer) -> None:
+    def ended(self, peer: RawPeer) -> None:
         """Send back the bytes of a last character that stayed incomplete."""
         if isinstance(peer.state, CaseMapper):
             peer.post(peer.state.feed(b"", final=True))

@@ -19,14 +19,14 @@ import pytest
 
 from sockctl.events.base import Level
 from sockctl.events.reasons import DisconnectReason, RefusalReason
+from sockctl.net import closing, traffic, watcher
 from sockctl.net import server as server_module
-from sockctl.net import traffic, watcher
 from sockctl.net.admission import AccessRules
 from sockctl.net.listener import SocketOptions
-from sockctl.net.peer import Peer
+from sockctl.net.peer import RawPeer
 from sockctl.net.poller import SelectorPoller
 from sockctl.net.server import Limits
-from sockctl.net.service import Conversation, Service
+from sockctl.net.service import Conversation, RawService
 from sockctl.services.echo import Case, CaseEcho, Echo
 from tests.running import TIMEOUT_S, Running, receive_all, receive_exactly, running, send_and_half_close, wait_until
 
@@ -61,13 +61,13 @@ def fill(sock: socket.socket) -> bytes:
     return bytes(sent)
 
 
-class Greeter(Conversation):
+class Greeter(RawService, Conversation[RawPeer]):
     """Asks for a name, greets, and goes on as an echo where the name is `echo`."""
 
     name: ClassVar[str] = "greeter"
     does = "It greets."
 
-    def converse(self, peer: Peer) -> None:
+    def converse(self, peer: RawPeer) -> None:
         peer.send(b"name? ")
         answer = peer.receive().strip()
         peer.send(b"hello " + answer + b"\n")
@@ -76,7 +76,7 @@ class Greeter(Conversation):
         if answer == b"fail":
             raise ValueError("no such name")
 
-    def received(self, peer: Peer, data: memoryview) -> None:
+    def received(self, peer: RawPeer, data: memoryview) -> None:
         peer.post(bytes(data).upper())
 
 
@@ -324,13 +324,13 @@ def test_a_client_that_never_reads_is_dropped_by_the_idle_rule() -> None:
         assert reason_of(run) is DisconnectReason.IDLE_TIMEOUT
 
 
-class LastWords(Service):
+class LastWords(RawService):
     """Says a lot when the input has ended."""
 
     name: ClassVar[str] = "last-words"
     does = "It has the last words."
 
-    def ended(self, peer: Peer) -> None:
+    def ended(self, peer: RawPeer) -> None:
         peer.post(b"w" * 20_000_000)
 
 
@@ -374,12 +374,12 @@ def test_many_clients_at_once() -> None:
 class Fragile(Echo):
     """Fails when it is told to."""
 
-    def received(self, peer: Peer, data: memoryview) -> None:
+    def received(self, peer: RawPeer, data: memoryview) -> None:
         if bytes(data) == b"fail":
             raise ValueError("a defect")
         super().received(peer, data)
 
-    def ended(self, peer: Peer) -> None:
+    def ended(self, peer: RawPeer) -> None:
         if peer.number == 2:
             raise ValueError("a defect at the end")
 
@@ -407,7 +407,7 @@ def test_a_defect_in_a_call_ends_one_connection_only(monkeypatch: pytest.MonkeyP
     with running(Echo()) as run, run.client() as other:
         other.sendall(b"a")
         receive_exactly(other, 1)
-        monkeypatch.setattr(run.server._watcher, "_want", full)
+        monkeypatch.setattr(run.server._watcher._closing, "want", full)
         with run.client() as sock:
             assert receive_all(sock) == b""
         assert reason_of(run, 2) is DisconnectReason.INTERNAL_ERROR
@@ -423,11 +423,11 @@ def out_of_buffers(_: object) -> int:
 class Breaking(Echo):
     """Its connections can't be sent to."""
 
-    def received(self, peer: Peer, data: memoryview) -> None:
+    def received(self, peer: RawPeer, data: memoryview) -> None:
         peer._connection._sock_send = out_of_buffers  # type: ignore[assignment]
         super().received(peer, data)
 
-    def ended(self, peer: Peer) -> None:
+    def ended(self, peer: RawPeer) -> None:
         peer._connection._sock_send = out_of_buffers  # type: ignore[assignment]
         peer.post(b"last words")
 
@@ -564,14 +564,14 @@ def test_idle_in_a_conversation() -> None:
         assert reason_of(run) is DisconnectReason.IDLE_TIMEOUT
 
 
-class Flood(Conversation):
+class Flood(RawService, Conversation[RawPeer]):
     """Sends far more than the kernel's buffers hold."""
 
     name: ClassVar[str] = "flood"
     does = "It floods."
     size: ClassVar[int] = 20_000_000
 
-    def converse(self, peer: Peer) -> None:
+    def converse(self, peer: RawPeer) -> None:
         peer.send(b"f" * self.size)
         peer.watch()
 
@@ -598,14 +598,14 @@ def test_idle_while_a_conversation_waits_to_send() -> None:
         assert reason_of(run) is DisconnectReason.IDLE_TIMEOUT
 
 
-class Closing(Service):
+class Closing(RawService):
     """Says its last and closes, while input is still coming."""
 
     name: ClassVar[str] = "closing"
     does = "It closes."
     last_words: ClassVar[bytes] = b"bye " * 100_000
 
-    def received(self, peer: Peer, data: memoryview) -> None:
+    def received(self, peer: RawPeer, data: memoryview) -> None:
         del data
         peer.post(self.last_words)
         peer.close()
@@ -623,7 +623,7 @@ def test_the_last_words_survive_input_that_is_not_read() -> None:
 
 
 def test_lingering_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher, "LINGER_S", 0.3)
+    monkeypatch.setattr(closing, "LINGER_S", 0.3)
     with running(Closing()) as run, run.client() as sock:
         sock.sendall(b"x")
         assert receive_all(sock) == Closing.last_words
@@ -631,29 +631,29 @@ def test_lingering_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_flushing_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher, "FLUSH_S", 0.3)
+    monkeypatch.setattr(closing, "FLUSH_S", 0.3)
     monkeypatch.setattr(Closing, "last_words", b"z" * 20_000_000)
     with running(Closing()) as run, run.client() as sock:
         sock.sendall(b"x")
         assert reason_of(run) is DisconnectReason.SERVER_CLOSED  # though nothing was read
 
 
-class Teller(Service):
+class Teller(RawService):
     """Says to the first client what the others send, from threads of its own as well."""
 
     name: ClassVar[str] = "teller"
     does = "It tells."
 
     def __init__(self) -> None:
-        self.peers: list[Peer] = []
+        self.peers: list[RawPeer] = []
 
-    def received(self, peer: Peer, data: memoryview) -> None:
+    def received(self, peer: RawPeer, data: memoryview) -> None:
         if not self.peers:
             self.peers.append(peer)
         self.peers[0].post(bytes(data))
 
 
-def post_often(peer: Peer, piece: bytes, rounds: int) -> None:
+def post_often(peer: RawPeer, piece: bytes, rounds: int) -> None:
     for _ in range(rounds):
         peer.post(piece)
 
@@ -682,7 +682,7 @@ def test_an_idle_client_costs_no_waiting() -> None:
     with running(Echo()) as run, run.client() as idle:
         idle.sendall(b"a")
         receive_exactly(idle, 1)
-        time.sleep(watcher.QUIET_S + 0.1)  # that it is idle is what is tested
+        time.sleep(closing.QUIET_S + 0.1)  # that it is idle is what is tested
         started = time.monotonic()
         assert run.stop()
         assert time.monotonic() - started < 0.5
@@ -771,7 +771,7 @@ def test_a_conversation_that_waits_to_send_is_cut_off() -> None:
         assert reason_of(run) in (DisconnectReason.DRAIN_TIMEOUT, DisconnectReason.SERVER_STOPPING)
 
 
-class Stuck(Conversation):
+class Stuck(RawService, Conversation[RawPeer]):
     """Doesn't return until it is let go."""
 
     name: ClassVar[str] = "stuck"
@@ -780,13 +780,13 @@ class Stuck(Conversation):
     def __init__(self) -> None:
         self.let_go = threading.Event()
 
-    def converse(self, peer: Peer) -> None:
+    def converse(self, peer: RawPeer) -> None:
         peer.send(b"!")
         self.let_go.wait(TIMEOUT_S)
 
 
 def test_a_conversation_that_never_ends_does_not_hold_up_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher, "ABANDON_S", 0.1)
+    monkeypatch.setattr(closing, "ABANDON_S", 0.1)
     service = Stuck()
     with running(service) as run, run.client() as sock:
         receive_exactly(sock, 1)
@@ -810,7 +810,7 @@ def slow_reader(run: Running, size: int) -> socket.socket:
 @pytest.mark.skipif(sys.platform != "linux", reason="how much is not acknowledged yet is asked as on Linux")
 def test_what_the_kernel_still_has_is_not_destroyed_by_the_stop() -> None:
     with running(Echo()) as run, slow_reader(run, 400_000) as sock:
-        time.sleep(watcher.QUIET_S + 0.1)  # quiet, but not done
+        time.sleep(closing.QUIET_S + 0.1)  # quiet, but not done
         stopper = threading.Thread(target=run.stop, args=(10.0,))
         stopper.start()
         run.sink.wait_for("server_stopping")
@@ -824,7 +824,7 @@ def test_what_the_kernel_still_has_is_not_destroyed_by_the_stop() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="as above")
 def test_a_client_that_still_reads_is_lingered_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher, "LINGER_S", 0.6)
+    monkeypatch.setattr(closing, "LINGER_S", 0.6)
     with running(Echo()) as run, slow_reader(run, 200_000) as sock:
         stopper = threading.Thread(target=run.stop, args=(20.0,))
         stopper.start()
@@ -836,7 +836,7 @@ def test_a_client_that_still_reads_is_lingered_for(monkeypatch: pytest.MonkeyPat
             sock.sendall(b"x")
             time.sleep(0.05)
         assert received >= 200_000, "and perhaps an answer to what came before the drain began"
-        assert time.monotonic() - started > watcher.LINGER_S, "it took longer than one linger time"
+        assert time.monotonic() - started > closing.LINGER_S, "it took longer than one linger time"
         sock.close()
         stopper.join(TIMEOUT_S)
         assert run.stopped
@@ -850,7 +850,7 @@ def test_a_client_that_does_not_take_what_the_kernel_has_is_cut_off() -> None:
 
 
 def test_a_drain_longer_than_the_flush_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher, "FLUSH_S", 0.2)
+    monkeypatch.setattr(closing, "FLUSH_S", 0.2)
     with running(Echo()) as run, run.client() as sock:
         data = fill(sock)
         stopper = threading.Thread(target=run.stop, args=(20.0,))
@@ -865,13 +865,13 @@ def test_a_drain_longer_than_the_flush_time(monkeypatch: pytest.MonkeyPatch) -> 
         assert reason_of(run) is DisconnectReason.SERVER_STOPPING
 
 
-class Farewell(Conversation):
+class Farewell(RawService, Conversation[RawPeer]):
     """Says a lot at its end, whatever ends it."""
 
     name: ClassVar[str] = "farewell"
     does = "It says farewell."
 
-    def converse(self, peer: Peer) -> None:
+    def converse(self, peer: RawPeer) -> None:
         peer.send(b"!")
         try:
             while peer.receive():
@@ -900,8 +900,8 @@ def test_a_defect_while_draining_ends_one_connection_only(monkeypatch: pytest.Mo
 
     with running(Echo()) as run, run.client() as first, run.client() as second:
         run.sink.wait_for("client_connected", 2)
-        wait_until(lambda: len(run.server._watcher._connections) == 2)
-        monkeypatch.setattr(watcher, "_unread_bytes", fail)
+        wait_until(lambda: len(run.server._watcher._closing.connections) == 2)
+        monkeypatch.setattr(closing, "_unread_bytes", fail)
         assert run.stop()
         assert receive_all(first) == receive_all(second) == b""
         assert {event.reason for event in run.sink.named("client_disconnected")} == {DisconnectReason.INTERNAL_ERROR}

@@ -1,0 +1,319 @@
+"""The connection of a service of messages: the wire on one side, the service on the other.
+
+Input is decoded where it is read: by the handler thread while a conversation runs, one message at a time and only when
+it is asked for; by the event thread afterwards, all that one read brought as one batch. What goes out is encoded under
+the connection's lock, the same under which the wire is chosen (`Connection.post_made`): so no line can follow the first
+frame, whichever thread speaks.
+"""
+
+import math
+import select
+import time
+from functools import partial
+
+from sockctl.errors import MessageTimeoutError, PeerGoneError, ProtocolError
+from sockctl.events.journal import Journal
+from sockctl.events.reasons import DisconnectReason
+from sockctl.events.server import ProtocolBroken, SlowReaderDropped
+from sockctl.net.closing import FRAME_S
+from sockctl.net.connection import READ_BYTES, Connection, State
+from sockctl.net.peer import Peer
+from sockctl.net.service import Conversation, MessageService
+from sockctl.net.watcher import Watcher
+from sockctl.protocol.messages import Message, message
+from sockctl.protocol.server_wire import Choice, ServerWire
+
+__all__ = ["OUTBOX_BYTES", "MessagePeer"]
+
+OUTBOX_BYTES = 262_144
+"""What others say may wait up to here for a client that doesn't read; beyond it the client is dropped."""
+CHOICE_S = 2.0
+"""How long a connection that has said everything waits for the client's choice of the wire."""
+_FAREWELLS = {
+    DisconnectReason.SERVER_STOPPING: "The server is stopping. Goodbye!",
+    DisconnectReason.SERVER_CLOSED: "Goodbye!",
+    DisconnectReason.TOO_MANY_TRIES: "Goodbye!",
+    DisconnectReason.PROGRAM_ENDED: "Goodbye!",
+    DisconnectReason.STORE_FAILED: "Goodbye!",
+    DisconnectReason.BUSY: "Goodbye!",
+    DisconnectReason.IDLE_TIMEOUT: "Nothing was said for too long. Goodbye!",
+}
+"""What `bye` says where the server ends the connection."""
+_FRAME_TOO_SLOW = f"A frame was not complete within {FRAME_S:g} s of its first byte."
+_HANDLED_HERE = frozenset({"hello", "pong"})
+"""Kinds of a client that no service sees."""
+
+
+class MessagePeer(Peer):
+    """One client of a service of messages, and the handler of its connection."""
+
+    __slots__ = (
+        "_connection",
+        "_done",
+        "_frame_until",
+        "_given_up",
+        "_inbox",
+        "_journal",
+        "_service",
+        "_watcher",
+        "_wire",
+    )
+
+    def __init__(self, connection: Connection, watcher: Watcher, service: MessageService, journal: Journal) -> None:
+        super().__init__(connection.number, connection.host, connection.peer)
+        self._connection = connection
+        self._watcher = watcher
+        self._service = service
+        self._journal = journal
+        self._wire = ServerWire(service.name)
+        self._inbox: list[Message] = []  # what `wait` has found
+        self._frame_until = math.inf  # in a conversation: when the frame that has begun must be complete
+        self._given_up: DisconnectReason | None = None  # why the conversation was given up
+        self._done = False  # nothing that the client sends counts any more
+
+    # For the service.
+
+    @property
+    def limit_bytes(self) -> int:
+        """Bytes that a message of the client may have."""
+        return self._wire.limit_bytes
+
+    @limit_bytes.setter
+    def limit_bytes(self, limit_bytes: int) -> None:
+        self._wire.limit_bytes = limit_bytes
+
+    def send(self, one: Message) -> None:
+        """Send a message that is the service's own reply."""
+        self._connection.post_made(partial(self._wire.encode, one))
+        if self._connection.state is State.CONVERSING:
+            self._connection.wait_sent()
+
+    def post(self, one: Message) -> None:
+        """Send what others say, without ever waiting."""
+        connection = self._connection
+        if not connection.post_made(partial(self._wire.encode, one), bound=OUTBOX_BYTES) and not self._done:
+            self._done = True
+            self._journal.tell(
+                SlowReaderDropped(
+                    connection=connection.number, peer=connection.peer, queued_bytes=len(connection.outbox)
+                )
+            )
+            self.close(DisconnectReason.SLOW_READER)
+
+    def receive(self) -> Message | None:
+        """Wait for the next message; None when the client has ended its input."""
+        while True:
+            one = self._next()
+            if one is not None or self._done:
+                return one
+            self._fill()
+
+    def skip(self) -> None:
+        """Discard what the client has sent so far."""
+        self._inbox.clear()
+        self._wire.skip()
+        while not self._connection.input_ended and self._is_readable():
+            self._fill()
+            self._wire.skip()  # now, not at the end: whoever floods fills no memory
+
+    def wait(self, events: dict[int, int], *, for_input: bool) -> set[int]:
+        """Wait for descriptors of the service's own, and for the client's input if that is wanted."""
+        fd = self._connection.fd
+        if not for_input:
+            return self._connection.wait(events)
+        self._find()
+        if self._inbox or self._done:
+            return set()
+        ready = self._wait({**events, fd: select.POLLIN})
+        if fd in ready:
+            self._fill()
+            self._find()
+        return ready - {fd}
+
+    def take(self) -> list[Message] | None:
+        """Return the messages that `wait` found; None when the client has ended its input."""
+        found, self._inbox = self._inbox, []
+        return None if self._done and not found else found
+
+    def give_up(self, reason: DisconnectReason) -> PeerGoneError:
+        """Return what a conversation raises to end the connection for `reason`."""
+        self._given_up = reason
+        return PeerGoneError(f"the conversation with {self._connection.peer} is over: {reason}")
+
+    def close(self, reason: DisconnectReason = DisconnectReason.SERVER_CLOSED) -> None:
+        """End the connection: what is queued is still sent."""
+        self._watcher.close(self._connection, reason)
+
+    # The conversation: its handler thread.
+
+    def converse(self, conversation: Conversation[Peer]) -> None:
+        """Hold the conversation, and tell the client if it breaks the protocol."""
+        try:
+            self.opened()
+            try:
+                conversation.converse(self)
+            except PeerGoneError:
+                if self._given_up is None:
+                    raise
+            if self._given_up is not None or not self.watching:
+                self._await_choice()
+        except ProtocolError as error:
+            self._refuse(error)
+            self._connection.reason = DisconnectReason.PROTOCOL_ERROR
+        else:
+            self._connection.reason = self._connection.reason or self._given_up
+
+    def _await_choice(self) -> None:
+        """Wait for the client's first byte, so that one that chooses frames gets what was said in frames."""
+        until = time.monotonic() + CHOICE_S
+        try:
+            if self._wire.choice is Choice.UNDECIDED and not self._done:
+                self._take_in(self._connection.receive(READ_BYTES, until=until))
+        except TimeoutError:
+            return  # it reads lines
+
+    def _next(self) -> Message | None:
+        """Return the next message that has come, whole; None if there is none, or if the input has ended."""
+        if self._inbox:
+            return self._inbox.pop(0)
+        while not self._done:
+            one = self._wire.next()
+            if one is None:
+                return self._last() if self._connection.input_ended else None
+            self._frame_until = math.inf
+            if one.kind == "bye":
+                self._done = True
+                self._connection.reason = self._connection.reason or DisconnectReason.CLIENT_EXIT
+            elif one.kind not in _HANDLED_HERE:
+                return one
+        return None
+
+    def _last(self) -> Message | None:
+        self._done = True
+        return self._wire.end()
+
+    def _find(self) -> None:
+        """Put what has come, whole, into the inbox."""
+        found = []
+        while (one := self._next()) is not None:
+            found.append(one)
+        self._inbox = found
+
+    def _fill(self) -> None:
+        """Read once; wait for it, but not longer than a frame that has begun may take.
+
+        Raises:
+            MessageTimeoutError: The time of the frame is up.
+        """
+        self._wait({self._connection.fd: select.POLLIN})
+        self._take_in(self._connection.receive(READ_BYTES))
+
+    def _wait(self, events: dict[int, int]) -> set[int]:
+        if self._frame_until == math.inf and self._wire.in_frame:
+            self._frame_until = time.monotonic() + FRAME_S
+        try:
+            return self._connection.wait(events, until=self._frame_until)
+        except TimeoutError as error:
+            raise MessageTimeoutError(_FRAME_TOO_SLOW) from error
+
+    def _is_readable(self) -> bool:
+        try:
+            return bool(self._connection.wait({self._connection.fd: select.POLLIN}, until=time.monotonic()))
+        except TimeoutError:
+            return False
+
+    def _take_in(self, data: bytes | memoryview) -> None:
+        if not data:
+            return
+        wire = self._wire
+        if wire.choice is Choice.UNDECIDED:
+            self._connection.post_made(partial(wire.choose, data))
+        wire.feed(data)
+
+    # The handler: the event thread, except for `opened` before a conversation.
+
+    def opened(self) -> None:
+        """Greet."""
+        self._connection.post(self._wire.greeting)
+        if not isinstance(self._service, Conversation):
+            self._service.joined(self)
+
+    def received(self, data: memoryview) -> None:
+        """React to what was read."""
+        self._take_in(data)
+        self._react()
+
+    def resumed(self) -> None:
+        """React to what the conversation has read and not asked for."""
+        batch, self._inbox = self._inbox, []
+        if batch:
+            self._service.received(self, batch)
+        self._react()
+
+    def ended(self) -> None:
+        """React to a last line without an end, or to a frame that will never be complete."""
+        if self._done:
+            return
+        try:
+            last = self._wire.end()
+        except ProtocolError as error:
+            self._refuse(error)
+            self._connection.reason = DisconnectReason.PROTOCOL_ERROR
+        else:
+            if last is not None:
+                self._service.received(self, [last])
+
+    def frame_expired(self) -> None:
+        """Tell the client that its frame took too long."""
+        self._refuse(MessageTimeoutError(_FRAME_TOO_SLOW))
+
+    def ending(self, reason: DisconnectReason) -> None:
+        """Say why the server ends the connection."""
+        self._done = True
+        if reason is DisconnectReason.SLOW_READER:
+            self._say(message("error", "You don't read what is sent to you, so the connection ends.", code=reason))
+        elif reason in _FAREWELLS:
+            self._say(message("bye", _FAREWELLS[reason], reason=reason))
+
+    def closed(self, reason: DisconnectReason) -> None:
+        """Tell the service."""
+        self._service.left(self, reason)
+
+    def _react(self) -> None:
+        """Give the service all messages that are complete."""
+        connection = self._connection
+        some = False
+        try:
+            while not self._done and (batch := self._wire.take()):
+                some = True
+                self._give(batch)
+        except ProtocolError as error:
+            self._refuse(error)
+            self.close(DisconnectReason.PROTOCOL_ERROR)
+            return
+        if not self._wire.in_frame:
+            connection.frame_until = math.inf
+        elif some or connection.frame_until == math.inf:
+            self._watcher.expect_frame(connection)
+
+    def _give(self, batch: list[Message]) -> None:
+        kinds = {one.kind for one in batch}
+        if "bye" in kinds:
+            self._done = True
+            batch = batch[: next(place for place, one in enumerate(batch) if one.kind == "bye")]
+            self.close(DisconnectReason.CLIENT_EXIT)
+        if kinds & _HANDLED_HERE:
+            batch = [one for one in batch if one.kind not in _HANDLED_HERE]
+        if batch:
+            self._service.received(self, batch)
+
+    def _refuse(self, error: ProtocolError) -> None:
+        self._done = True
+        connection = self._connection
+        self._journal.tell(
+            ProtocolBroken(connection=connection.number, peer=connection.peer, code=error.code, error=str(error))
+        )
+        self._say(message("error", str(error), code=error.code))
+
+    def _say(self, one: Message) -> None:
+        self._connection.post_made(partial(self._wire.encode, one))

@@ -1,0 +1,47 @@
+"""The connection of a service of bytes: what is read goes to the service as it came."""
+
+from functools import partial
+
+from sockctl.events.reasons import DisconnectReason
+from sockctl.net.connection import Connection
+from sockctl.net.peer import RawPeer
+from sockctl.net.service import Conversation, RawService
+from sockctl.net.watcher import Watcher
+
+__all__ = ["RawHandler"]
+
+
+class RawHandler:
+    """The handler of such a connection."""
+
+    __slots__ = ("_peer", "_service", "received", "watching")
+
+    def __init__(self, connection: Connection, watcher: Watcher, service: RawService) -> None:
+        self._peer = RawPeer(connection, watcher)
+        self._service = service
+        self.watching = False
+        self.received = partial(service.received, self._peer)  # the hot path: nothing stands between
+
+    def converse(self, conversation: Conversation[RawPeer]) -> None:
+        """Hold the conversation."""
+        conversation.converse(self._peer)
+        self.watching = self._peer.watching
+
+    def opened(self) -> None:
+        """Say nothing: the client speaks first."""
+
+    def resumed(self) -> None:
+        """Do nothing: bytes are never read ahead."""
+
+    def ended(self) -> None:
+        """Tell the service."""
+        self._service.ended(self._peer)
+
+    def frame_expired(self) -> None:
+        """Do nothing: there are no frames."""
+
+    def ending(self, reason: DisconnectReason) -> None:
+        """Say nothing: there is no way to."""
+
+    def closed(self, reason: DisconnectReason) -> None:
+        """Do nothing: bytes leave nothing behind."""

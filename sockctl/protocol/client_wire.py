@@ -1,0 +1,166 @@
+"""The client's side of the choice: it listens before it speaks.
+
+| state | what comes | next state | and |
+|---|---|---|---|
+| listening | a greeting | greeted | the hello is to be sent: whoever feeds asks `hello` for it |
+| listening | something else | raw | it is what the server says |
+| listening | nothing, and one's own first line must go out | raw | `speak_raw` |
+| greeted | text | greeted | it is dropped: it comes again in frames |
+| greeted | 0x00 | framed | |
+| greeted | the end | raw | the server has ended without reading the hello: the text was all it said |
+"""
+
+import enum
+
+from sockctl.errors import NotGreetedError, ProtocolError
+from sockctl.protocol.frames import FrameDecoder, encode_frame
+from sockctl.protocol.greeting import VERSION, may_become_greeting, parse_greeting
+from sockctl.protocol.messages import Message, decode_message, encode_message, message
+
+__all__ = ["ClientWire", "Phase"]
+
+_MAX_DROPPED_BYTES = 65_536
+"""How much of a server's text is kept in case that it never changes to frames."""
+
+
+class Phase(enum.Enum):
+    """Where the choice stands."""
+
+    LISTENING = enum.auto()
+    GREETED = enum.auto()
+    FRAMED = enum.auto()
+    RAW = enum.auto()
+
+
+class ClientWire:
+    """What a server sends becomes bytes to show as they are, or messages. Not thread-safe.
+
+    Args:
+        insist: Whether only a message service will do.
+
+    Attributes:
+        phase: Where the choice stands.
+        service: The name of the service that greeted.
+    """
+
+    def __init__(self, *, insist: bool) -> None:
+        self.phase = Phase.LISTENING
+        self.service = ""
+        self._insist = insist
+        self._text = bytearray()  # what may become a greeting, then what comes before the first frame
+        self._decoder = FrameDecoder()
+        self._error: ProtocolError | None = None
+
+    @classmethod
+    def raw(cls) -> "ClientWire":
+        """Return a wire that stays raw whatever comes."""
+        wire = cls(insist=False)
+        wire.phase = Phase.RAW
+        return wire
+
+    def feed(self, data: bytes) -> bytes:
+        """Take what the server sent; return what of it is to be shown as it is.
+
+        Raises:
+            NotGreetedError: It is no greeting, or one of a newer kind, and the wire insists.
+        """
+        match self.phase:
+            case Phase.RAW:
+                return data
+            case Phase.FRAMED:
+                self._decoder.feed(data)
+                return b""
+            case Phase.LISTENING:
+                self._text += data
+                return self._listen()
+            case Phase.GREETED:
+                self._drop(data)
+                return b""
+
+    def take(self) -> list[Message]:
+        """Return all messages that are complete; those before an error first.
+
+        Raises:
+            ProtocolError: The next one breaks the protocol.
+        """
+        if self._error is not None:
+            raise self._error
+        messages: list[Message] = []
+        try:
+            messages.extend(map(decode_message, self._decoder.take()))
+        except ProtocolError as error:
+            self._error = error
+            if not messages:
+                raise
+        return messages
+
+    def end(self) -> bytes:
+        """Take note that the server's side has ended; return what is still to be shown as it is.
+
+        Raises:
+            NotGreetedError: No greeting came, and the wire insists.
+            TruncatedMessageError: It ended in the middle of a frame.
+        """
+        if self.phase is Phase.FRAMED:
+            self._decoder.end()
+            return b""
+        if self.phase is Phase.LISTENING and self._insist:
+            raise NotGreetedError(
+                "The server ended the connection without a greeting: it is no message service, or it refused you."
+            )
+        return self.speak_raw()
+
+    def speak_raw(self) -> bytes:
+        """Stay raw; return what was held back, to be shown as it is."""
+        self.phase = Phase.RAW
+        held = bytes(self._text)
+        self._text.clear()
+        return held
+
+    @staticmethod
+    def hello() -> bytes:
+        """Return what answers the greeting."""
+        return ClientWire.encode(message("hello", client="sockctl"))
+
+    @staticmethod
+    def encode(one: Message) -> bytes:
+        """Return the frame of a message.
+
+        Raises:
+            UnsendableError: It is too large for one.
+        """
+        return encode_frame(encode_message(one))
+
+    def _listen(self) -> bytes:
+        end = self._text.find(b"\n") + 1
+        if not end and may_become_greeting(bytes(self._text)):
+            return b""
+        greeted = parse_greeting(bytes(self._text[:end]))
+        if greeted is not None and greeted[0] == VERSION:
+            self.phase = Phase.GREETED
+            self.service = greeted[1]
+            rest = bytes(self._text[end:])
+            del self._text[end:]
+            self._drop(rest)
+            return b""
+        if not self._insist:
+            return self.speak_raw()
+        if greeted is None:
+            raise NotGreetedError(
+                "The server is no message service: it doesn't begin with a greeting. Write tcp://HOST:PORT to talk "
+                "with it all the same."
+            )
+        raise NotGreetedError(
+            f"The server speaks version {greeted[0]} of the protocol, and this sockctl version {VERSION}: update it, "
+            f"or write tcp://HOST:PORT to talk in plain text."
+        )
+
+    def _drop(self, data: bytes) -> None:
+        """Drop the text up to the first frame; the greeting stays at the beginning of what was dropped."""
+        text, zero, frames = data.partition(b"\0")
+        self._text += text
+        del self._text[_MAX_DROPPED_BYTES:]
+        if zero:
+            self.phase = Phase.FRAMED
+            self._text.clear()
+            self._decoder.feed(zero + frames)

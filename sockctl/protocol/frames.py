@@ -1,0 +1,145 @@
+"""Frames: text in messages of a known length, over a stream that knows no borders.
+
+    | 4 bytes: length N, big-endian, unsigned | N bytes: UTF-8 text |
+
+The decoder takes bytes cut anywhere and gives the texts. It reads a frame's length before anything else, and refuses
+one beyond the limit before it keeps a byte of it, so a stranger who claims 4 GiB gets nothing allocated. What was fed
+is decoded only when it is asked for, under the limit that is in force then. A read position moves through the buffer,
+and the part before it is cut off once for many frames: so a frame costs the same however much is buffered.
+"""
+
+import struct
+
+from sockctl.errors import BadTextError, MessageTooLargeError, TruncatedMessageError, UnsendableError
+
+__all__ = ["HEADER_BYTES", "LIMIT_BYTES", "MAX_LIMIT_BYTES", "FrameDecoder", "encode_frame"]
+
+HEADER_BYTES = 4
+LIMIT_BYTES = 65_536
+"""Bytes of text in a frame at most, where nobody sets another limit."""
+MAX_LIMIT_BYTES = (1 << 24) - 1
+"""No limit goes beyond 16 MiB, so that the first byte of a frame is always 0x00: no text begins with it."""
+_COMPACT_BYTES = 65_536
+"""The decoded part of the buffer is cut off when it has grown so large, or at the end of a batch."""
+
+_header = struct.Struct(">I")
+
+
+def encode_frame(text: str, *, limit_bytes: int = LIMIT_BYTES) -> bytes:
+    """Return the frame of `text`: 4-byte big-endian length, then UTF-8.
+
+    Raises:
+        UnsendableError: It is larger than `limit_bytes`, or holds a lone surrogate, which UTF-8 can't carry.
+    """
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        raise UnsendableError(
+            f"Character {error.start} of the message is a lone surrogate (U+{ord(text[error.start]):04X}), which is no "
+            f"text: leave it out."
+        ) from error
+    if len(data) > min(limit_bytes, MAX_LIMIT_BYTES):
+        raise UnsendableError(
+            f"The message has {len(data):,} bytes, and {min(limit_bytes, MAX_LIMIT_BYTES):,} may be sent in one: split "
+            f"it."
+        )
+    return _header.pack(len(data)) + data
+
+
+class FrameDecoder:
+    """Makes texts of bytes. Not thread-safe.
+
+    After an error every further call raises it again: the stream has no border any more to go on from.
+
+    Args:
+        limit_bytes: Bytes of text in a frame at most; may be changed at any time, and holds for what is decoded then.
+    """
+
+    __slots__ = ("_buffer", "_position", "limit_bytes")
+
+    def __init__(self, *, limit_bytes: int = LIMIT_BYTES) -> None:
+        self.limit_bytes = limit_bytes
+        self._buffer = bytearray()
+        self._position = 0
+
+    @property
+    def in_message(self) -> bool:
+        """Whether a frame has begun; asked after `take`, whether it is incomplete."""
+        return self._position < len(self._buffer)
+
+    def feed(self, data: bytes | memoryview) -> None:
+        """Take bytes as they came."""
+        self._buffer += data
+
+    def take(self) -> list[str]:
+        """Return the texts of all complete frames, none if there are none; those before an error first.
+
+        Raises:
+            MessageTooLargeError: The next frame is larger than the limit.
+            BadTextError: The next frame is not UTF-8.
+        """
+        texts: list[str] = []
+        buffer, position, end = self._buffer, self._position, len(self._buffer)
+        limit = min(self.limit_bytes, MAX_LIMIT_BYTES)
+        unpack = _header.unpack_from
+        try:
+            while end - position >= HEADER_BYTES:
+                start = position + HEADER_BYTES
+                stop = start + unpack(buffer, position)[0]
+                if stop - start > limit:
+                    raise _too_large(stop - start, limit)
+                if stop > end:
+                    break
+                texts.append(buffer[start:stop].decode())
+                position = stop
+        except UnicodeDecodeError as error:
+            if not texts:
+                raise BadTextError(f"A frame is not UTF-8: {error.reason} at its byte {error.start}.") from error
+        except MessageTooLargeError:
+            if not texts:
+                raise
+        finally:
+            del buffer[:position]
+            self._position = 0
+        return texts
+
+    def next(self) -> str | None:
+        """Return the text of the next complete frame; None if there is none yet.
+
+        Raises:
+            MessageTooLargeError: It is larger than the limit.
+            BadTextError: It is not UTF-8.
+        """
+        buffer, position = self._buffer, self._position
+        if len(buffer) - position < HEADER_BYTES:
+            return None
+        start = position + HEADER_BYTES
+        (size,) = _header.unpack_from(buffer, position)
+        limit = min(self.limit_bytes, MAX_LIMIT_BYTES)
+        if size > limit:
+            raise _too_large(size, limit)
+        if start + size > len(buffer):
+            return None
+        try:
+            text = buffer[start : start + size].decode()
+        except UnicodeDecodeError as error:
+            raise BadTextError(f"A frame is not UTF-8: {error.reason} at its byte {error.start}.") from error
+        self._position = start + size
+        if self._position == len(buffer) or self._position >= _COMPACT_BYTES:
+            del buffer[: self._position]
+            self._position = 0
+        return text
+
+    def end(self) -> None:
+        """Take note that the input has ended, after everything complete was taken.
+
+        Raises:
+            TruncatedMessageError: It ended in the middle of a frame.
+        """
+        if self.in_message:
+            got = len(self._buffer) - self._position
+            raise TruncatedMessageError(f"The input ended in the middle of a frame, after {got:,} bytes of it.")
+
+
+def _too_large(size: int, limit: int) -> MessageTooLargeError:
+    return MessageTooLargeError(f"A frame claims {size:,} bytes, and {limit:,} are allowed.")

@@ -1,0 +1,122 @@
+"""Messages: what a frame holds, one JSON object with a `kind`, and what a line means.
+
+    {"kind": "say", "text": "hello", "sender": "ann", …}
+
+Every message of a server carries `text`, which is for people; where it has a `sender`, whoever shows it puts that in
+front. The other fields serve programs. Unknown kinds and fields are passed on, to be ignored by whoever doesn't know
+them, so that either side may be newer.
+
+Kinds of a server: welcome, ask (field, secret), notice, error (code, retry_after), token (token, expires), say (room,
+sender, id, at; private, action), joined, left, renamed, members, history, ping, bye (reason).
+Kinds of a client: hello, line (text), answer (field, text), resume (token, seen), pong, bye.
+"""
+
+import json
+from typing import Any
+
+from sockctl.errors import BadMessageError
+from sockctl.protocol.safe_text import clean
+
+__all__ = ["Message", "as_line", "decode_message", "encode_message", "message"]
+
+
+class Message:
+    """One message.
+
+    Attributes:
+        kind: What it is.
+        text: What a person should read, or has typed; made safe.
+        fields: All its fields, `kind` and `text` included, as JSON has them.
+    """
+
+    __slots__ = ("fields", "kind", "text")
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self.fields = fields
+        kind: Any = fields.get("kind")
+        text: Any = fields.get("text", "")
+        self.kind: str = kind
+        self.text: str = text
+        if type(kind) is not str or type(text) is not str:
+            raise BadMessageError(_why_none(fields))
+        if not text.isprintable():
+            self.text = fields["text"] = clean(text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Message) and self.fields == other.fields
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.text))
+
+    def __repr__(self) -> str:
+        return f"<Message {self.kind}>"  # the text may be a password
+
+    def get(self, name: str) -> str:
+        """Return the field `name`, made safe; empty if it is missing or no text."""
+        value = self.fields.get(name)
+        return clean(value) if isinstance(value, str) else ""
+
+
+def message(kind: str, text: str = "", **fields: Any) -> Message:
+    """Return a message; fields that are None are left out."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    return Message({"kind": kind, "text": text, **given})
+
+
+def decode_message(text: str) -> Message:
+    """Return the message in a frame's text.
+
+    Raises:
+        BadMessageError: The text isn't one JSON object with a textual `kind` (and `text`, if there is one).
+    """
+    try:
+        fields, end = _scan(text, 0)
+    except (StopIteration, ValueError, RecursionError):
+        end = -1
+    if end != len(text):  # there is space around it, or something is wrong, which the slower way can explain
+        fields = _explained(text)
+    if type(fields) is not dict:
+        raise BadMessageError('A frame holds JSON, but no object: a message is one, such as {"kind": "line"}.')
+    return Message(fields)
+
+
+def encode_message(one: Message) -> str:
+    """Return the text of the frame that carries `one`: JSON without needless space."""
+    return _encode(one.fields)
+
+
+def as_line(one: Message) -> str:
+    """Return what a person reads of `one` on a line, without the line's end: its text, behind the sender's name."""
+    sender = one.get("sender")
+    if not sender:
+        return one.text
+    return f"* {sender} {one.text}" if one.fields.get("action") is True else f"<{sender}> {one.text}"
+
+
+def _explained(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise BadMessageError("A frame holds JSON that is nested too deeply.") from error
+    except json.JSONDecodeError as error:
+        raise BadMessageError(
+            f"A frame holds no JSON: {error.msg} at character {error.pos}. A message is an object, such as "
+            f'{{"kind": "line", "text": "hello"}}.'
+        ) from error
+    except ValueError as error:
+        raise BadMessageError("A frame holds JSON with a number that can't be taken.") from error
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _why_none(fields: dict[str, Any]) -> str:
+    if "kind" not in fields:
+        return "A message has no kind: it needs one, such as line or answer."
+    which = "text" if isinstance(fields["kind"], str) else "kind"
+    return f"The {which} of a message is {type(fields[which]).__name__} in Python's terms: it must be a text."
+
+
+_scan = json.JSONDecoder(parse_constant=_refuse_constant).scan_once  # type: ignore[attr-defined]  # typeshed omits it
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")).encode

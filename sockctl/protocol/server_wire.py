@@ -1,0 +1,186 @@
+"""The server's side of a message connection: frames for programs, lines for people, on one port.
+
+A table of the choice; the first byte that the client sends makes it, and no clock does:
+
+| what comes first | the wire is | and |
+|---|---|---|
+| 0x00, the first byte of every frame | frames | what was said so far is said again, in frames |
+| any other byte | lines | |
+| nothing, while more than 16 KiB were said | lines | it is too long to be said again |
+
+Until the choice is made, what the server says goes out as lines, and its frames are remembered. So choosing and
+encoding must not overlap: whoever calls `choose` and `encode` from several threads does so under one lock, the one
+under which bytes are sent. Once the choice is made it never changes.
+"""
+
+import enum
+import re
+
+from sockctl.errors import HttpRefusedError, LateHelloError, ProtocolError
+from sockctl.protocol.frames import LIMIT_BYTES, FrameDecoder, encode_frame
+from sockctl.protocol.greeting import greeting
+from sockctl.protocol.lines import LineDecoder
+from sockctl.protocol.messages import Message, as_line, decode_message, encode_message, message
+
+__all__ = ["REPLAY_BYTES", "Choice", "ServerWire"]
+
+REPLAY_BYTES = 16_384
+"""How much is remembered until the wire is chosen."""
+_HTTP_REQUEST = re.compile(r"[A-Z]+ \S.* HTTP/[0-9]")
+
+
+class Choice(enum.Enum):
+    """Which of the two it is."""
+
+    UNDECIDED = enum.auto()
+    LINES = enum.auto()
+    FRAMES = enum.auto()
+
+
+class ServerWire:
+    """What a client sends becomes messages, what the server says becomes bytes. Not thread-safe, see above.
+
+    Args:
+        service: The service's name, for the greeting.
+        limit_bytes: Bytes in a frame or line at most.
+    """
+
+    __slots__ = ("_decoder", "_error", "_first", "_replay", "_skip", "choice", "greeting")
+
+    def __init__(self, service: str, *, limit_bytes: int = LIMIT_BYTES) -> None:
+        self.greeting = greeting(service)
+        self.choice = Choice.UNDECIDED
+        self._decoder: FrameDecoder | LineDecoder = LineDecoder(limit_bytes=limit_bytes)
+        self._replay = bytearray()
+        self._error: ProtocolError | None = None
+        self._first = True
+        self._skip = False
+
+    @property
+    def limit_bytes(self) -> int:
+        """Bytes in a frame or line at most; what has come and was not asked for yet is held to it, too."""
+        return self._decoder.limit_bytes
+
+    @limit_bytes.setter
+    def limit_bytes(self, limit_bytes: int) -> None:
+        self._decoder.limit_bytes = limit_bytes
+
+    @property
+    def in_frame(self) -> bool:
+        """Whether a frame has begun that is not complete; asked when all that is complete was taken."""
+        return self.choice is Choice.FRAMES and self._decoder.in_message
+
+    def choose(self, data: bytes | memoryview) -> bytes:
+        """Choose by what the client sent first; return what must be sent for it before anything else."""
+        if self.choice is not Choice.UNDECIDED:
+            return b""
+        if data[0] != 0:
+            self._choose_lines()
+            return b""
+        self.choice = Choice.FRAMES
+        self._decoder = FrameDecoder(limit_bytes=self.limit_bytes)
+        said = bytes(self._replay)
+        self._replay.clear()
+        return said
+
+    def feed(self, data: bytes | memoryview) -> None:
+        """Take what the client sent, after `choose` has seen it."""
+        self._decoder.feed(data)
+
+    def take(self) -> list[Message]:
+        """Return all messages that are complete; those before an error first.
+
+        Raises:
+            ProtocolError: The next one breaks the protocol; so does every further call.
+        """
+        if self._error is not None:
+            raise self._error
+        messages: list[Message] = []
+        try:
+            texts = self._decoder.take()
+            if (self._first or self._skip) and texts:
+                texts = self._checked_first(texts)
+            if self.choice is Choice.FRAMES:
+                messages.extend(map(decode_message, texts))
+            else:
+                messages.extend(message("line", text) for text in texts)
+        except ProtocolError as error:
+            self._error = error
+            if not messages:
+                raise
+        return messages
+
+    def next(self) -> Message | None:
+        """Return the next message that is complete, None if there is none; what follows it stays as bytes.
+
+        Raises:
+            ProtocolError: It breaks the protocol; so does every further call.
+        """
+        if self._error is not None:
+            raise self._error
+        try:
+            while (text := self._decoder.next()) is not None:
+                if not (self._first or self._skip) or self._checked_first([text]):
+                    return self._read(text)
+        except ProtocolError as error:
+            self._error = error
+            raise
+        return None
+
+    def end(self) -> Message | None:
+        """Return the last line if it has no end, now that the input has ended and everything else was taken.
+
+        Raises:
+            ProtocolError: The input ended in the middle of a frame, or the line is no text.
+        """
+        text = self._decoder.end()
+        if text is None or (self._skip and not self._checked_first([text])):
+            return None
+        return self._read(text)
+
+    def skip(self) -> None:
+        """Discard what has come so far, the part of a message included that hasn't come as a whole yet.
+
+        Raises:
+            ProtocolError: What has come breaks the protocol.
+        """
+        while self.take():
+            pass
+        self._skip = self._decoder.in_message
+
+    def encode(self, one: Message) -> bytes:
+        """Return what carries `one` to the client; until the wire is chosen, the line, and the frame is remembered.
+
+        Raises:
+            UnsendableError: It is too large for a frame.
+        """
+        if self.choice is Choice.FRAMES:
+            return encode_frame(encode_message(one))
+        if self.choice is Choice.UNDECIDED:
+            self._replay += encode_frame(encode_message(one))
+            if len(self._replay) > REPLAY_BYTES:
+                self._choose_lines()
+        return f"{as_line(one)}\r\n".encode()
+
+    def _choose_lines(self) -> None:
+        self.choice = Choice.LINES
+        self._replay.clear()
+
+    def _read(self, text: str) -> Message:
+        return decode_message(text) if self.choice is Choice.FRAMES else message("line", text)
+
+    def _checked_first(self, texts: list[str]) -> list[str]:
+        """Look at what stands at the very beginning, or is to be discarded; return the rest."""
+        if self._skip:
+            self._skip = False
+            return texts[1:]
+        self._first = False
+        if self.choice is not Choice.FRAMES:
+            if texts[0].startswith("\0"):
+                raise LateHelloError(
+                    f"The change to frames comes too late: the server has said more than {REPLAY_BYTES:,} bytes in "
+                    f"text by now. Answer the greeting as soon as it comes."
+                )
+            if _HTTP_REQUEST.match(texts[0]):
+                raise HttpRefusedError("This is an HTTP request, and no HTTP server: nothing of it was carried out.")
+        return texts

@@ -1,0 +1,80 @@
+"""A raw frame client for tests, written anew from the description of the wire, so that it shares no defect with it."""
+
+import contextlib
+import json
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+from tests.running import TIMEOUT_S, receive_exactly
+
+Fields = dict[str, Any]
+
+
+def frame(text: str) -> bytes:
+    data = text.encode()
+    return struct.pack(">I", len(data)) + data
+
+
+def framed(**fields: Any) -> bytes:
+    """Return the frame of a message."""
+    return frame(json.dumps(fields))
+
+
+class FrameClient:
+    """A client that has read the greeting and speaks frames."""
+
+    def __init__(self, sock: socket.socket, *, hello: bool = True) -> None:
+        self.sock = sock
+        self.greeting = b""
+        while not self.greeting.endswith(b"\r\n"):
+            self.greeting += receive_exactly(sock, 1)
+        self._in_frames = False
+        if hello:
+            self.send(kind="hello", client="test")
+
+    def send(self, **fields: Any) -> None:
+        self.sock.sendall(framed(**fields))
+
+    def line(self, text: str) -> None:
+        self.send(kind="line", text=text)
+
+    def receive(self) -> Fields | None:
+        """Return the next message; None at the end."""
+        if not self._in_frames:
+            while (first := self.sock.recv(1)) not in {b"\0", b""}:
+                pass  # text from before the change
+            if not first:
+                return None
+            self._in_frames = True
+            header = first + receive_exactly(self.sock, 3)
+        else:
+            first = self.sock.recv(1)
+            if not first:
+                return None
+            header = first + receive_exactly(self.sock, 3)
+        message: Fields = json.loads(receive_exactly(self.sock, struct.unpack(">I", header)[0]))
+        return message
+
+    def expect(self, kind: str, **fields: Any) -> Fields:
+        """Receive a message of that kind with these fields, and return it."""
+        message = self.receive()
+        assert message is not None, f"the connection ended, and {kind} did not come"
+        assert message["kind"] == kind, message
+        assert {name: message.get(name) for name in fields} == fields
+        return message
+
+    def rest(self) -> list[Fields]:
+        """Receive until the end."""
+        messages = []
+        while (message := self.receive()) is not None:
+            messages.append(message)
+        return messages
+
+
+@contextlib.contextmanager
+def frame_client(port: int, host: str = "127.0.0.1", *, source: str = "", hello: bool = True) -> Iterator[FrameClient]:
+    with socket.create_connection((host, port), TIMEOUT_S, (source, 0) if source else None) as sock:
+        sock.settimeout(TIMEOUT_S)
+        yield FrameClient(sock, hello=hello)
