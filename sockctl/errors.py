@@ -26,6 +26,7 @@ __all__ = [
     "NotGreetedError",
     "PeerGoneError",
     "PortTakenError",
+    "ProgramError",
     "ProtocolError",
     "RuleError",
     "SinkError",
@@ -217,3 +218,7 @@ class StoreLockedError(StoreError):
 
 class StoreWriteError(StoreError):
     """The file can't be written; it is as it was."""
+
+
+class ProgramError(SockctlError):
+    """The program of ``--reply-with`` can't be run."""

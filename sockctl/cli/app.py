@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sockctl import __version__
-from sockctl.cli import connect, serve
+from sockctl.cli import clients, connect, serve
 from sockctl.cli.exit_codes import ExitCode, exit_code_of
 from sockctl.cli.terminal import open_missing_streams, say
 from sockctl.errors import SockctlError
@@ -23,6 +23,7 @@ app = typer.Typer(
     epilog="Example: 'sockctl serve echo' in one terminal, 'sockctl connect localhost 9090' in another.",
 )
 app.add_typer(serve.app, name="serve")
+app.add_typer(clients.app, name="clients")
 app.command(name="connect", epilog=connect.EXAMPLE)(connect.connect)
 
 

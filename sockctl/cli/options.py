@@ -1,30 +1,17 @@
-"""The options that several commands share, each declared once."""
+"""The options that several commands share, each declared once: those of all servers as one group."""
 
+import dataclasses
 import enum
+import functools
+import inspect
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-__all__ = [
-    "Allow",
-    "Deny",
-    "DrainTimeout",
-    "Host",
-    "IdleTimeout",
-    "LogFile",
-    "LogFormat",
-    "LogFormatOption",
-    "MaxClients",
-    "MaxClientsPerAddress",
-    "NoInput",
-    "Port",
-    "Quiet",
-    "StrictPort",
-    "Verbose",
-    "seconds",
-]
+__all__ = ["DataDir", "Json", "LogFormat", "NoInput", "ServerOptions", "seconds", "with_server_options"]
 
 
 MAX_SECONDS = 31_536_000.0
@@ -50,46 +37,89 @@ class LogFormat(enum.StrEnum):
     JSON = "json"
 
 
-Host = Annotated[
-    str,
-    typer.Option(help="Name or address to listen on; '::' takes IPv6 and IPv4, '' every interface.", metavar="HOST"),
-]
-Port = Annotated[
-    str | None,
+NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask; take defaults or fail.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.", show_default=False)]
+DataDir = Annotated[
+    Path | None,
     typer.Option(
-        help="Port to listen on, 0 for any free one; asked for on a terminal, else 9090.",
-        metavar="PORT",
+        help="Folder for what is kept. [default: SOCKCTL_DATA_DIR, else ~/.local/share/sockctl]",
+        metavar="PATH",
         show_default=False,
     ),
 ]
-StrictPort = Annotated[
-    bool, typer.Option("--strict-port", help="Fail (exit 1) if the port is taken, instead of taking the next free one.")
-]
-MaxClients = Annotated[int, typer.Option(help="Clients at once.", min=1, max=1_000_000, metavar="N")]
-MaxClientsPerAddress = Annotated[
-    int, typer.Option(help="Clients at once from one address.", min=1, max=1_000_000, metavar="N")
-]
-Allow = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="Let in this address or network (CIDR); repeatable. Wins over --deny; alone, it denies everyone else.",
-        metavar="CIDR",
-    ),
-]
-Deny = Annotated[
-    list[str] | None, typer.Option(help="Refuse this address or network (CIDR); repeatable.", metavar="CIDR")
-]
-IdleTimeout = Annotated[
-    float | None, seconds("Close a connection that moved nothing for so long. [default: never]", at_least=0.01)
-]
-DrainTimeout = Annotated[float, seconds("At the stop, give clients so long to take what is queued.", at_least=0)]
-LogFile = Annotated[
-    Path | None,
-    typer.Option(help="Write events to this file instead of standard error; it may be rotated.", metavar="PATH"),
-]
-LogFormatOption = Annotated[LogFormat, typer.Option("--log-format", help="How events are written.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Tell only refusals, failures and where it listens.")]
-Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Tell half-closes and flow control, too.", show_default=False)
-]
-NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask; take defaults or fail.", show_default=False)]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """The options of every server, by the names that users write."""
+
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Name or address to listen on; '::' takes IPv6 and IPv4, '' every interface.", metavar="HOST"
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[
+        str | None,
+        typer.Option(
+            help="Port to listen on, 0 for any free one; asked for on a terminal, else 9090.",
+            metavar="PORT",
+            show_default=False,
+        ),
+    ] = None
+    strict_port: Annotated[
+        bool,
+        typer.Option("--strict-port", help="Fail (exit 1) if the port is taken, instead of taking the next free one."),
+    ] = False
+    max_clients: Annotated[int, typer.Option(help="Clients at once.", min=1, max=1_000_000, metavar="N")] = 512
+    max_clients_per_address: Annotated[
+        int, typer.Option(help="Clients at once from one address.", min=1, max=1_000_000, metavar="N")
+    ] = 32
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Let in this address or network (CIDR); repeatable. Wins over --deny; alone, it denies everyone else.",
+            metavar="CIDR",
+        ),
+    ] = None
+    deny: Annotated[
+        list[str] | None, typer.Option(help="Refuse this address or network (CIDR); repeatable.", metavar="CIDR")
+    ] = None
+    idle_timeout: Annotated[
+        float | None, seconds("Close a connection that moved nothing for so long. [default: never]", at_least=0.01)
+    ] = None
+    drain_timeout: Annotated[
+        float, seconds("At the stop, give clients so long to take what is queued.", at_least=0)
+    ] = 5.0
+    log_file: Annotated[
+        Path | None,
+        typer.Option(help="Write events to this file instead of standard error; it may be rotated.", metavar="PATH"),
+    ] = None
+    log_format: Annotated[LogFormat, typer.Option("--log-format", help="How events are written.")] = LogFormat.TEXT
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Tell only refusals, failures and where it listens.")] = (
+        False
+    )
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Tell half-closes and flow control, too.", show_default=False)
+    ] = False
+    no_input: NoInput = False
+
+
+def with_server_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of every server, behind its own; its parameter `server` takes them as one value."""
+    fields = dataclasses.fields(ServerOptions)
+    own = [each for each in inspect.signature(command).parameters.values() if each.name != "server"]
+    shared = [
+        inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
+        for each in fields
+    ]
+
+    @functools.wraps(command)
+    def with_options(**values: Any) -> None:
+        server = ServerOptions(**{each.name: values.pop(each.name) for each in fields})
+        command(server=server, **values)
+
+    as_typer_sees_it: Any = with_options
+    as_typer_sees_it.__signature__ = inspect.Signature([*own, *shared])
+    as_typer_sees_it.__annotations__ = {each.name: each.annotation for each in (*own, *shared)}
+    return with_options

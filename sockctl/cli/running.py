@@ -4,12 +4,12 @@ import contextlib
 import os
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 from sockctl import __version__
 from sockctl.cli.exit_codes import ExitCode
-from sockctl.cli.options import LogFormat
+from sockctl.cli.options import LogFormat, ServerOptions
 from sockctl.cli.prompts import ask, may_ask
 from sockctl.cli.signals import StopSignals
 from sockctl.cli.terminal import STDERR, say, wants_colour
@@ -17,65 +17,22 @@ from sockctl.errors import ListenError
 from sockctl.events.base import Level
 from sockctl.events.journal import Journal
 from sockctl.events.server import DescriptorsLimited, Listening, LoopbackOnly, PortTaken, Reachable, ServerStarted
-from sockctl.events.sinks import DescriptorSink, FileSink, Format, as_json, as_plain_text, as_terminal_text, as_text
-from sockctl.net.address import checked_port, shown
+from sockctl.events.sinks import DescriptorSink, FileSink, as_json, as_plain_text, as_terminal_text, as_text
+from sockctl.net.address import checked_host, checked_port, shown
+from sockctl.net.admission import AccessRules
 from sockctl.net.descriptors import raise_limit
 from sockctl.net.listener import BACKLOG, Listeners, open_listeners
 from sockctl.net.reach import reach_of
 from sockctl.net.server import Limits, Server
 from sockctl.net.service import Service
 
-__all__ = ["DEFAULT_PORT", "Place", "Reporting", "chosen_port", "serve"]
+__all__ = ["DEFAULT_PORT", "chosen_port", "serve"]
 
 DEFAULT_PORT = "9090"
 SAME_SIGNAL_S = 0.1
 """Signals this close together are one: timeout(1) signals its command, and then the command's group as well."""
 LAST_WORDS_S = 0.2
 """How long the journal may take to write what it holds when a second signal ends the process."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a server listens, and how long its stop may take."""
-
-    host: str
-    port: int
-    strict_port: bool
-    drain_timeout_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reporting:
-    """How a server tells its events."""
-
-    log_file: Path | None
-    log_format: LogFormat
-    quiet: bool
-    verbose: bool
-
-    @property
-    def level(self) -> Level:
-        """The lowest level that is told."""
-        if self.quiet:
-            return Level.WARNING
-        return Level.DETAIL if self.verbose else Level.INFO
-
-    def journal(self, service: str) -> Journal:
-        """Open the journal.
-
-        Raises:
-            LogFileError: The log file can't be opened.
-        """
-        console = DescriptorSink(STDERR, self._console_style())
-        if self.log_file is None:
-            return Journal(console, service=service, level=self.level)
-        style = as_json if self.log_format is LogFormat.JSON else as_text
-        return Journal(FileSink(self.log_file, style), service=service, level=self.level, fallback=console)
-
-    def _console_style(self) -> Format:
-        if self.log_format is LogFormat.JSON:
-            return as_json
-        return as_terminal_text if wants_colour() else as_plain_text
 
 
 def chosen_port(port: str | None, *, no_input: bool) -> int:
@@ -92,29 +49,69 @@ def chosen_port(port: str | None, *, no_input: bool) -> int:
     return _checked(DEFAULT_PORT)
 
 
-def serve(service: Service, *, place: Place, limits: Limits, reporting: Reporting) -> ExitCode:
+def serve(
+    service: Service,
+    options: ServerOptions,
+    *,
+    portion: int = 1024,
+    started: Callable[[], None] = lambda: None,
+) -> ExitCode:
     """Serve until a signal asks for the stop.
 
     A second signal ends the process at once, without returning.
 
+    Args:
+        service: What to serve.
+        options: How, as the user has said.
+        portion: Bytes in a portion, the unit in which data is told.
+        started: Called when the server takes clients.
+
     Raises:
+        AddressError: The host or the port can't be one.
+        RuleError: A rule of --allow or --deny is none.
+        InputNeededError: The terminal's input ended instead of an answer.
         ListenError: It can't listen there.
         LogFileError: The log file can't be opened.
     """
-    with StopSignals() as signals, contextlib.closing(reporting.journal(service.name)) as journal:
+    host = checked_host(options.host) if options.host else ""
+    port = chosen_port(options.port, no_input=options.no_input)
+    limits = Limits(
+        max_clients=options.max_clients,
+        max_clients_per_address=options.max_clients_per_address,
+        rules=AccessRules(allow=options.allow or (), deny=options.deny or ()),
+        idle_timeout_s=options.idle_timeout,
+        portion=portion,
+    )
+    with StopSignals() as signals, contextlib.closing(_journal(service.name, options)) as journal:
         needed, limit = raise_limit(limits.max_clients)
-        listeners = open_listeners(place.host, place.port, strict_port=place.strict_port)
+        listeners = open_listeners(host, port, strict_port=options.strict_port)
         server = _made_server(service, listeners, journal, limits)
         journal.tell(ServerStarted(version=__version__, pid=os.getpid(), does=service.does))
         if limit < needed:
             journal.tell(DescriptorsLimited(needed=needed, limit=limit, max_clients=limits.max_clients))
         _tell_place(journal, listeners)
-        if reporting.log_file is not None or reporting.quiet:
+        if options.log_file is not None or options.quiet:
             # Not in this thread: while standard error is blocked, signals must still be waited for.
-            threading.Thread(target=_say_place, args=(listeners, reporting.log_file), daemon=True).start()
+            threading.Thread(target=_say_place, args=(listeners, options.log_file), daemon=True).start()
         server.start()
+        started()
         signals.wait()
-        return _stop(server, place.drain_timeout_s, signals, journal)
+        return _stop(server, options.drain_timeout, signals, journal)
+
+
+def _journal(service: str, options: ServerOptions) -> Journal:
+    """Open the journal.
+
+    Raises:
+        LogFileError: The log file can't be opened.
+    """
+    json = options.log_format is LogFormat.JSON
+    level = Level.WARNING if options.quiet else Level.DETAIL if options.verbose else Level.INFO
+    console = DescriptorSink(STDERR, as_json if json else as_terminal_text if wants_colour() else as_plain_text)
+    if options.log_file is None:
+        return Journal(console, service=service, level=level)
+    sink = FileSink(options.log_file, as_json if json else as_text)
+    return Journal(sink, service=service, level=level, fallback=console)
 
 
 def _made_server(service: Service, listeners: Listeners, journal: Journal, limits: Limits) -> Server:

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from sockctl.cli import options
+from sockctl.cli.options import ServerOptions, with_server_options
+from sockctl.errors import ProgramError
 
 __all__ = ["app"]
 
@@ -17,11 +19,6 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _group() -> None:
-    """Keep `echo` a command of its own while it is the only one."""
-
-
 class Transform(enum.StrEnum):
     """What the echo does to text."""
 
@@ -31,49 +28,91 @@ class Transform(enum.StrEnum):
 
 
 @app.command(epilog="Example: sockctl serve echo --transform upper --log-file echo.log")
+@with_server_options
 def echo(
-    host: options.Host = "127.0.0.1",
-    port: options.Port = None,
-    strict_port: options.StrictPort = False,
+    *,
+    transform: Annotated[Transform, typer.Option(help="Case in which text comes back.")] = Transform.NONE,
     portion: Annotated[
         int, typer.Option(help="Bytes in a portion, the unit that data is told in.", min=1, max=65_536, metavar="BYTES")
     ] = 1024,
-    transform: Annotated[Transform, typer.Option(help="Case in which text comes back.")] = Transform.NONE,
-    max_clients: options.MaxClients = 512,
-    max_clients_per_address: options.MaxClientsPerAddress = 32,
-    allow: options.Allow = None,
-    deny: options.Deny = None,
-    idle_timeout: options.IdleTimeout = None,
-    drain_timeout: options.DrainTimeout = 5.0,
-    log_file: options.LogFile = None,
-    log_format: options.LogFormatOption = options.LogFormat.TEXT,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-    no_input: options.NoInput = False,
+    server: ServerOptions,
 ) -> None:
     """Send back what clients send (RFC 862).
 
     Tells every event with an explanation. Ctrl-C stops it in order, a second Ctrl-C at once.
     """
-    from sockctl.cli.running import Place, Reporting, chosen_port, serve
-    from sockctl.net.address import checked_host
-    from sockctl.net.admission import AccessRules
-    from sockctl.net.server import Limits
+    from sockctl.cli.running import serve
     from sockctl.services.echo import Case, CaseEcho, Echo
 
     service = Echo() if transform is Transform.NONE else CaseEcho(Case(transform.value))
-    limits = Limits(
-        max_clients=max_clients,
-        max_clients_per_address=max_clients_per_address,
-        rules=AccessRules(allow=allow or (), deny=deny or ()),
-        idle_timeout_s=idle_timeout,
-        portion=portion,
-    )
-    place = Place(
-        host=checked_host(host) if host else "",
-        port=chosen_port(port, no_input=no_input),
-        strict_port=strict_port,
-        drain_timeout_s=drain_timeout,
-    )
-    reporting = Reporting(log_file=log_file, log_format=log_format, quiet=quiet, verbose=verbose)
-    raise typer.Exit(serve(service, place=place, limits=limits, reporting=reporting))
+    raise typer.Exit(serve(service, server, portion=portion))
+
+
+@app.command(epilog="Example: sockctl serve identify, then twice: sockctl connect sockctl://localhost:9090")
+@with_server_options
+def identify(*, data_dir: options.DataDir = None, server: ServerOptions) -> None:
+    """Know clients by their IP address: greet them by name, ask those that are new.
+
+    Names are kept in clients.json in the data directory; 'sockctl clients' lists, renames and forgets them.
+    """
+    from sockctl.cli.running import serve
+    from sockctl.services.identify import Identify
+    from sockctl.services.known_clients import KnownClients
+    from sockctl.stores.places import data_dir as place_of_data
+
+    clients = KnownClients(place_of_data(data_dir))
+    clients.all()  # a file that can't be used is told now, not to the first client
+    raise typer.Exit(serve(Identify(clients), server))
+
+
+@app.command(epilog="Examples: sockctl serve talk, or without an operator: sockctl serve talk --reply-with 'bc -lq'")
+@with_server_options
+def talk(
+    *,
+    reply_with: Annotated[
+        str | None,
+        typer.Option(
+            help="Let this program answer, one process for each client: a message a line in, an answer a line out.",
+            metavar="COMMAND",
+        ),
+    ] = None,
+    max_programs: Annotated[
+        int, typer.Option(help="Programs at once, with --reply-with.", min=1, max=10_000, metavar="N")
+    ] = 16,
+    server: ServerOptions,
+) -> None:
+    """Talk with clients from this terminal, message for message.
+
+    What clients say is shown with their number. What you type goes to the client that spoke last; '@2 hello' goes to
+    client 2. The command of --reply-with is split as a shell splits it, but no shell runs it.
+    """
+    from sockctl.cli.running import serve
+
+    if reply_with is not None:
+        from sockctl.services.reply import Reply
+
+        raise typer.Exit(serve(Reply(_command(reply_with), max_programs=max_programs), server))
+    from sockctl.cli.operator import Operator
+
+    with Operator() as operator:
+        raise typer.Exit(serve(operator.talk, server, started=operator.start))
+
+
+def _command(text: str) -> list[str]:
+    """Split a command into its words, and find its program.
+
+    Raises:
+        ProgramError: It can't be split, or there is no such program.
+    """
+    import shlex
+    import shutil
+
+    try:
+        argv = shlex.split(text)
+    except ValueError as error:
+        raise ProgramError(f"--reply-with {text!r} can't be split into words: {error}. Check its quotes.") from error
+    if not argv:
+        raise ProgramError("--reply-with is empty: give a program, such as 'bc -lq'.")
+    if shutil.which(argv[0]) is None:
+        raise ProgramError(f"--reply-with: there is no program {argv[0]!r} that can be run. Check its name or path.")
+    return argv

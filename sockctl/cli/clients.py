@@ -1,0 +1,78 @@
+"""``sockctl clients …``: who the identification server knows."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sockctl.cli import options
+
+if TYPE_CHECKING:
+    from sockctl.services.known_clients import KnownClients
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="See and change whom 'serve identify' knows. A server that runs sees the change at once.",
+    epilog="Example: sockctl clients list",
+)
+
+Which = Annotated[str, typer.Argument(metavar="ADDRESS|NAME", help="The client.", show_default=False)]
+
+
+@app.command(name="list", epilog="Example: sockctl clients list --json")
+def list_clients(*, json: options.Json = False, data_dir: options.DataDir = None) -> None:
+    """List the known clients: address, name, when they were here first and last (UTC)."""
+    clients = _known(data_dir).all()
+    if json:
+        _print_json([client.as_fields for client in clients])
+        return
+    if not clients:
+        typer.echo("No client is known yet: 'sockctl serve identify' asks those who come.")
+        return
+    rows = [("ADDRESS", "NAME", "FIRST SEEN", "LAST SEEN"), *(tuple(one.as_fields.values()) for one in clients)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@app.command(epilog="Example: sockctl clients rename 192.0.2.7 ann")
+def rename(
+    which: Which,
+    name: Annotated[str, typer.Argument(help="The new name.", show_default=False)],
+    *,
+    json: options.Json = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Give a client another name."""
+    clients = _known(data_dir)
+    before = clients.rename(which, name)
+    if json:
+        _print_json({"address": before.address, "before": before.name, "name": name.strip()})
+    else:
+        typer.echo(f"{before.address} is {name.strip()} now, and was {before.name}.")
+
+
+@app.command(epilog="Example: sockctl clients forget ann")
+def forget(which: Which, *, json: options.Json = False, data_dir: options.DataDir = None) -> None:
+    """Forget a client: it is asked for its name when it comes again."""
+    gone = _known(data_dir).forget(which)
+    if json:
+        _print_json(gone.as_fields)
+    else:
+        typer.echo(f"{gone.name} ({gone.address}) is forgotten.")
+
+
+def _known(data_dir: Path | None) -> "KnownClients":
+    from sockctl.services.known_clients import KnownClients
+    from sockctl.stores.places import data_dir as place_of_data
+
+    return KnownClients(place_of_data(data_dir))
+
+
+def _print_json(value: object) -> None:
+    from json import dumps
+
+    typer.echo(dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,80 @@
+"""The events of single services: what is said in them, and what they keep."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sockctl.events.base import ConnectionEvent, Level
+
+__all__ = ["ClientIdentified", "ProgramEnded", "ProgramStarted", "ProgramWarned", "StoreFailed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientIdentified(ConnectionEvent):
+    """The identification server knows who the client is."""
+
+    name: ClassVar[str] = "client_identified"
+
+    who: str
+    known: bool
+
+    @property
+    def text(self) -> str:
+        if self.known:
+            return f"The client is {self.who}: its IP address was known."
+        return f"The client is {self.who}: it was asked for its name, which is now kept with its IP address."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreFailed(ConnectionEvent):
+    """The service can't read or write what it keeps."""
+
+    name: ClassVar[str] = "store_failed"
+    level: ClassVar[Level] = Level.ERROR
+
+    error: str
+
+    @property
+    def text(self) -> str:
+        return f"What the service keeps can't be read or written: {self.error}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramStarted(ConnectionEvent):
+    """A program was started to answer a client."""
+
+    name: ClassVar[str] = "program_started"
+
+    pid: int
+
+    @property
+    def text(self) -> str:
+        return f"Process {self.pid} was started to answer the client: what it says goes in, a line each."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramWarned(ConnectionEvent):
+    """The program that answers a client has written to its standard error."""
+
+    name: ClassVar[str] = "program_warned"
+    level: ClassVar[Level] = Level.WARNING
+
+    pid: int
+    said: str
+
+    @property
+    def text(self) -> str:
+        return f"Process {self.pid} wrote to its standard error: {self.said}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramEnded(ConnectionEvent):
+    """The program that answers a client has ended, or could not be started (`pid` 0)."""
+
+    name: ClassVar[str] = "program_ended"
+
+    pid: int
+    how: str
+
+    @property
+    def text(self) -> str:
+        return f"Process {self.pid} has ended: {self.how}." if self.pid else f"The program didn't start: {self.how}."

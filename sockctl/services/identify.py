@@ -1,0 +1,81 @@
+"""Identification (row 7): who comes from a known address is greeted by name, everyone else is asked for one."""
+
+from typing import ClassVar
+
+from sockctl.errors import PeerGoneError, StoreError
+from sockctl.events.journal import Journal
+from sockctl.events.reasons import DisconnectReason
+from sockctl.events.services import ClientIdentified, StoreFailed
+from sockctl.net.peer import Peer
+from sockctl.net.service import Conversation, MessageService
+from sockctl.protocol.names import checked_name
+from sockctl.services.known_clients import KnownClient, KnownClients
+from sockctl.text import format_age
+
+__all__ = ["Identify"]
+
+LIMIT_BYTES = 4_096
+"""Nobody needs more for a name."""
+
+
+class Identify(MessageService, Conversation[Peer]):
+    """Greets clients by name.
+
+    Args:
+        clients: Who is known.
+    """
+
+    name: ClassVar[str] = "identify"
+
+    def __init__(self, clients: KnownClients) -> None:
+        self._clients = clients
+        self._journal: Journal
+
+    @property
+    def does(self) -> str:
+        """One sentence that says what the service does."""
+        return "It knows clients by their IP address, greets them by name, and asks those that it doesn't know."
+
+    def start(self, journal: Journal) -> None:
+        """Tell events to `journal` from now on."""
+        self._journal = journal
+
+    def converse(self, peer: Peer) -> None:
+        """Greet `peer`, after asking for its name if it isn't known."""
+        peer.limit_bytes = LIMIT_BYTES
+        try:
+            client = self._clients.find(peer.address)
+            if client is None:
+                self._get_to_know(peer)
+                return
+        except StoreError as error:
+            raise self._excused(peer, error) from error
+        self._note_visit(peer, client)
+        age = format_age((self._clients.now() - client.last_seen).total_seconds())
+        peer.tell(
+            "welcome",
+            f"Hello again, {client.name}! You were last here {age}, on {client.last_seen:%Y-%m-%d at %H:%M:%S} UTC.",
+            name=client.name,
+            last_seen=client.as_fields["last_seen"],
+        )
+
+    def _get_to_know(self, peer: Peer) -> None:
+        def kept(answer: str) -> KnownClient:
+            return self._clients.remember(peer.address, checked_name(answer))
+
+        client = peer.ask("name", "I don't know you yet. What is your name?", check=kept)
+        self._journal.tell(ClientIdentified(connection=peer.number, peer=peer.shown, who=client.name, known=False))
+        peer.tell("welcome", f"Hello, {client.name}! From now on I know you by your address.", name=client.name)
+
+    def _note_visit(self, peer: Peer, client: KnownClient) -> None:
+        self._journal.tell(ClientIdentified(connection=peer.number, peer=peer.shown, who=client.name, known=True))
+        try:
+            self._clients.note_visit(client.address)
+        except StoreError as error:  # it can be greeted all the same
+            self._journal.tell(StoreFailed(connection=peer.number, peer=peer.shown, error=str(error)))
+
+    def _excused(self, peer: Peer, error: StoreError) -> PeerGoneError:
+        self._journal.tell(StoreFailed(connection=peer.number, peer=peer.shown, error=str(error)))
+        text = "I can't look up or keep your name right now, and whoever runs me is told why. Please come back later."
+        peer.tell("error", text, code="store_failed")
+        return peer.give_up(DisconnectReason.STORE_FAILED)

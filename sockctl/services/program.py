@@ -1,0 +1,133 @@
+"""A program that answers one client: started without a shell, in a process group of its own, and ended with it."""
+
+import codecs
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+
+__all__ = ["OutputLines", "Program"]
+
+LINE_CHARACTERS = 8_192
+"""A longer line of a program is sent in pieces of this size: each fits a frame, however JSON has to write it."""
+READ_BYTES = 65_536
+END_S = 0.2
+"""How long a program may take to end when its input has ended."""
+TERMINATE_S = 1.0
+"""How long it may take after SIGTERM."""
+LOOK_S = 0.01
+
+
+class OutputLines:
+    """Makes lines of a program's output: UTF-8, what isn't becomes U+FFFD. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._rest = ""
+
+    def feed(self, data: bytes) -> list[str]:
+        """Return the lines that are complete, without their ends; no data means the end, and the last line."""
+        *lines, self._rest = (self._rest + self._decoder.decode(data, not data)).split("\n")
+        if len(self._rest) >= LINE_CHARACTERS or (self._rest and not data):
+            lines.append(self._rest)
+            self._rest = ""
+        return [piece for line in lines for piece in _pieces(line.removesuffix("\r"))]
+
+
+class Program:
+    """A running program.
+
+    Attributes:
+        pid: Its process, which leads the process group.
+        stdin: Where it reads, or None when that is closed. None of the three blocks.
+        stdout: What it writes.
+        stderr: What it writes beside that.
+
+    Args:
+        argv: The program and its arguments.
+        environment: Variables for it, beside those of the server.
+
+    Raises:
+        OSError: It can't be started.
+    """
+
+    def __init__(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(  # noqa: S603  the operator's own command
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            env={**os.environ, **environment},
+            start_new_session=True,
+        )
+        self.pid = self._process.pid
+        streams = (self._process.stdin, self._process.stdout, self._process.stderr)
+        self.stdin: int | None
+        self.stdin, self.stdout, self.stderr = (stream.fileno() if stream is not None else -1 for stream in streams)
+        for stream in streams:
+            if stream is not None:
+                os.set_blocking(stream.fileno(), False)
+
+    def write(self, data: bytes | bytearray) -> int:
+        """Write what the program takes at once, and return how many bytes; all of it is lost when it reads no more."""
+        if self.stdin is None:
+            return len(data)
+        try:
+            return os.write(self.stdin, data)
+        except BlockingIOError:
+            return 0
+        except OSError:  # EPIPE: it has closed its side
+            self.close_stdin()
+            return len(data)
+
+    def read(self, descriptor: int) -> bytes | None:
+        """Read what is there on `stdout` or `stderr`; no bytes at its end, None where nothing is there yet."""
+        try:
+            return os.read(descriptor, READ_BYTES)
+        except BlockingIOError:
+            return None
+
+    def close_stdin(self) -> None:
+        """Let the program know that nothing more comes."""
+        if self.stdin is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+            self.stdin = None
+
+    def end(self) -> str:
+        """End the program and all that it has started, wait for it, and return how it ended.
+
+        The end of its input asks it first, then SIGTERM, then SIGKILL. Until its end was waited for, its number belongs
+        to nobody else, so the signals can't reach another group.
+        """
+        self.close_stdin()
+        by_itself = self._ends_within(END_S)
+        self._signal(signal.SIGTERM)  # also for what it has started and left behind
+        self._ends_within(TERMINATE_S)
+        self._signal(signal.SIGKILL)
+        code = self._process.wait()
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+        if not by_itself:
+            return "the server ended it with its connection"
+        return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
+
+    def _ends_within(self, seconds: float) -> bool:
+        """Return whether the process ends within that time; it stays to be waited for."""
+        until = time.monotonic() + seconds
+        while os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(LOOK_S)
+        return True
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # the group is empty, or not ours any more
+            os.killpg(self.pid, number)
+
+
+def _pieces(line: str) -> list[str]:
+    return [line[start : start + LINE_CHARACTERS] for start in range(0, max(len(line), 1), LINE_CHARACTERS)]

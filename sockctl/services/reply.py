@@ -1,0 +1,143 @@
+"""Talk without an operator (row 10): a program for each client reads what it says and writes the answers."""
+
+import select
+import threading
+from collections.abc import Sequence
+from typing import ClassVar
+
+from sockctl.events.journal import Journal
+from sockctl.events.reasons import DisconnectReason
+from sockctl.events.services import ProgramEnded, ProgramStarted, ProgramWarned
+from sockctl.net.peer import Peer
+from sockctl.net.service import Conversation, MessageService
+from sockctl.services.program import OutputLines, Program
+from sockctl.services.talk import SAYING_KINDS
+
+__all__ = ["Reply"]
+
+
+class Reply(MessageService, Conversation[Peer]):
+    """Starts a program for each client: each message is a line for it, each line that it writes is a message.
+
+    Args:
+        argv: The program and its arguments.
+        max_programs: How many may run at once.
+    """
+
+    name: ClassVar[str] = "talk"
+
+    def __init__(self, argv: Sequence[str], *, max_programs: int) -> None:
+        self._argv = list(argv)
+        self._max_programs = max_programs
+        self._free = threading.Semaphore(max_programs)
+        self._journal: Journal
+
+    @property
+    def does(self) -> str:
+        """One sentence that says what the service does."""
+        return f"It serves talk: {self._argv[0]} answers what clients say, one process for each."
+
+    def start(self, journal: Journal) -> None:
+        """Tell events to `journal` from now on."""
+        self._journal = journal
+
+    def converse(self, peer: Peer) -> None:
+        """Let a program answer `peer`."""
+        if not self._free.acquire(blocking=False):
+            text = f"All {self._max_programs} programs that may answer are busy. Please come back later."
+            peer.tell("error", text, code="busy")
+            raise peer.give_up(DisconnectReason.BUSY)
+        try:
+            self._answer(peer)
+        finally:
+            self._free.release()
+
+    def _answer(self, peer: Peer) -> None:
+        environment = {"SOCKCTL_PEER": peer.shown, "SOCKCTL_CONNECTION": str(peer.number)}
+        try:
+            program = Program(self._argv, environment)
+        except OSError as error:
+            why = error.strerror or str(error)
+            self._journal.tell(ProgramEnded(connection=peer.number, peer=peer.shown, pid=0, how=why))
+            peer.tell("error", "The program that answers can't be started right now.", code="program_failed")
+            raise peer.give_up(DisconnectReason.PROGRAM_ENDED) from error
+        self._journal.tell(ProgramStarted(connection=peer.number, peer=peer.shown, pid=program.pid))
+        exchange = _Exchange(peer, program, self._journal)
+        try:
+            exchange.run()
+        finally:
+            how = program.end()
+            self._journal.tell(ProgramEnded(connection=peer.number, peer=peer.shown, pid=program.pid, how=how))
+        if not exchange.input_ended:  # else its end was the client's
+            peer.tell("notice", f"The program that answered has ended: {how}.")
+            raise peer.give_up(DisconnectReason.PROGRAM_ENDED)
+
+
+class _Exchange:
+    """What goes to and fro between a client and its program. One thread, which waits for both at once.
+
+    Nothing is taken from the client while something waits to be read by the program, and nothing from the program while
+    something waits to be read by the client: so whoever is slow slows the other down, and nothing piles up.
+
+    Attributes:
+        input_ended: Whether the client has ended its input.
+    """
+
+    def __init__(self, peer: Peer, program: Program, journal: Journal) -> None:
+        self._peer = peer
+        self._program = program
+        self._journal = journal
+        self._to_program = bytearray()
+        self.input_ended = False
+        self._answers = OutputLines()
+        self._warnings = OutputLines()
+        self._open = {program.stdout, program.stderr}
+
+    def run(self) -> None:
+        """Carry messages and lines until the program writes no more.
+
+        Raises:
+            PeerGoneError: The connection ends.
+        """
+        program = self._program
+        while program.stdout in self._open:
+            events = dict.fromkeys(self._open, select.POLLIN)
+            if self._to_program and program.stdin is not None:
+                events[program.stdin] = select.POLLOUT
+            for_input = not self._to_program and not self.input_ended and program.stdin is not None
+            ready = self._peer.wait(events, for_input=for_input)
+            if for_input:
+                self._take_messages()
+            if self._to_program and program.stdin in ready | {None}:
+                del self._to_program[: program.write(self._to_program)]
+            if self.input_ended and not self._to_program:
+                program.close_stdin()
+            self._read_program(ready)
+
+    def _take_messages(self) -> None:
+        messages = self._peer.take()
+        if messages is None:
+            self.input_ended = True
+            return
+        for one in messages:
+            if one.kind in SAYING_KINDS:
+                self._to_program += one.text.encode() + b"\n"
+
+    def _read_program(self, ready: set[int]) -> None:
+        program = self._program
+        for descriptor in ready & self._open:
+            data = program.read(descriptor)
+            if data is None:
+                continue
+            if not data:
+                self._open.discard(descriptor)
+            if descriptor == program.stdout:
+                for line in self._answers.feed(data):
+                    self._peer.tell("say", line)
+            else:
+                for line in self._warnings.feed(data):
+                    self._journal.tell(
+                        ProgramWarned(
+                            connection=self._peer.number, peer=self._peer.shown, pid=program.pid, said=line[:500]
+                        )
+                    )

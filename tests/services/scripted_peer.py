@@ -1,0 +1,53 @@
+"""A client without a socket: says what a script holds, and keeps what it is told."""
+
+from collections import deque
+
+from sockctl.errors import PeerGoneError
+from sockctl.events.reasons import DisconnectReason
+from sockctl.net.peer import Peer
+from sockctl.protocol.messages import Message, message
+
+
+class ScriptedPeer(Peer):
+    """Gives the lines of the script one after the other, then the end of the input."""
+
+    limit_bytes = 65_536
+
+    def __init__(self, *lines: str, number: int = 1, address: str = "192.0.2.7") -> None:
+        super().__init__(number, address, f"{address}:50000")
+        self._lines = deque(lines)
+        self.told: list[Message] = []
+        self.reason: DisconnectReason | None = None
+
+    @property
+    def kinds(self) -> list[str]:
+        return [one.kind for one in self.told]
+
+    @property
+    def texts(self) -> list[str]:
+        return [one.text for one in self.told]
+
+    def send(self, one: Message) -> None:
+        self.told.append(one)
+
+    def post(self, one: Message) -> None:
+        self.told.append(one)
+
+    def receive(self) -> Message | None:
+        return message("line", self._lines.popleft()) if self._lines else None
+
+    def skip(self) -> None:
+        """Nothing is sent ahead: each line of the script is an answer to what was told before."""
+
+    def wait(self, events: dict[int, int], *, for_input: bool) -> set[int]:
+        raise NotImplementedError
+
+    def take(self) -> list[Message] | None:
+        raise NotImplementedError
+
+    def give_up(self, reason: DisconnectReason) -> PeerGoneError:
+        self.reason = reason
+        return PeerGoneError("over")
+
+    def close(self, reason: DisconnectReason = DisconnectReason.SERVER_CLOSED) -> None:
+        self.reason = reason

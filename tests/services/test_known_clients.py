@@ -1,0 +1,118 @@
+"""Who is known by which name, kept on disk."""
+
+import datetime
+import json
+from pathlib import Path
+
+import pytest
+
+from sockctl.errors import NameRefusedError, NameTakenError, StoreFormatError, UnknownClientError
+from sockctl.services.known_clients import KnownClients, client_address
+
+NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime.datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def clients(tmp_path: Path, clock: Clock) -> KnownClients:
+    return KnownClients(tmp_path, clock=clock)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("::FFFF:c000:207", "192.0.2.7"),
+        ("2001:DB8:0::1", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+    ],
+)
+def test_one_form_of_an_address(text: str, address: str) -> None:
+    assert client_address(text) == address
+
+
+def test_remembered_across_restarts(clients: KnownClients, tmp_path: Path, clock: Clock) -> None:
+    assert clients.find("192.0.2.7") is None
+    clients.remember("192.0.2.7", "ann")
+    clock.now += datetime.timedelta(hours=1)
+    clients.note_visit("::ffff:192.0.2.7")
+    found = KnownClients(tmp_path).find("192.0.2.7")
+    assert found is not None
+    assert (found.name, found.first_seen, found.last_seen) == ("ann", NOON, clock.now)
+    assert json.loads((tmp_path / "clients.json").read_text()) == {
+        "version": 1,
+        "clients": {
+            "192.0.2.7": {"name": "ann", "first_seen": "2026-01-31T12:00:00Z", "last_seen": "2026-01-31T13:00:00Z"}
+        },
+    }
+
+
+def test_who_came_first_stays(clients: KnownClients) -> None:
+    clients.remember("192.0.2.7", "ann")
+    assert clients.remember("192.0.2.7", "bob").name == "ann", "another connection of the same client was faster"
+    with pytest.raises(NameTakenError):
+        clients.remember("192.0.2.8", "ANN")
+
+
+def test_rename(clients: KnownClients) -> None:
+    clients.remember("192.0.2.7", "ann")
+    clients.remember("192.0.2.8", "bob")
+    assert clients.rename("192.0.2.7", " zoe ").name == "ann"
+    assert clients.rename("ZOE", "Zoe").name == "zoe"
+    with pytest.raises(NameTakenError):
+        clients.rename("bob", "zoe")
+    with pytest.raises(NameRefusedError):
+        clients.rename("bob", "b o b")
+    with pytest.raises(UnknownClientError, match="'cleo'"):
+        clients.rename("cleo", "dan")
+    assert [one.name for one in clients.all()] == ["Zoe", "bob"]
+
+
+def test_forget(clients: KnownClients) -> None:
+    clients.remember("192.0.2.7", "ann")
+    clients.remember("2001:db8::1", "bob")
+    assert clients.forget("2001:DB8::0001").name == "bob"
+    assert clients.forget("Ann").address == "192.0.2.7"
+    with pytest.raises(UnknownClientError):
+        clients.forget("192.0.2.7")
+    clients.note_visit("192.0.2.7")
+    assert clients.all() == [], "a visit doesn't bring back who was forgotten"
+
+
+ENTRY = {"name": "ann", "first_seen": "2026-01-31T12:00:00Z", "last_seen": "2026-01-31T12:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("content", "where"),
+    [
+        ([], "clients is no object"),
+        ({"ann": ENTRY}, r'clients\["ann"\] is no IP address'),
+        ({"::ffff:1.2.3.4": ENTRY}, "is no IP address in its usual form"),
+        ({"192.0.2.7": "ann"}, r'clients\["192.0.2.7"\] is no object'),
+        ({"192.0.2.7": {**ENTRY, "name": 1}}, r"\.name is no text"),
+        ({"192.0.2.7": {**ENTRY, "name": "a\x1bb"}}, r"\.name won't do"),
+        ({"192.0.2.7": {**ENTRY, "last_seen": "today"}}, r"\.last_seen is no time"),
+        ({"192.0.2.7": {**ENTRY, "first_seen": "2026-01-31T12:00:00"}}, r"\.first_seen is no time"),
+    ],
+)
+def test_a_file_of_another_form(clients: KnownClients, tmp_path: Path, content: object, where: str) -> None:
+    data = json.dumps({"version": 1, "clients": content})
+    (tmp_path / "clients.json").write_text(data)
+    with pytest.raises(StoreFormatError, match=where):
+        clients.find("192.0.2.7")
+    with pytest.raises(StoreFormatError, match=where):
+        clients.remember("192.0.2.9", "bob")
+    assert (tmp_path / "clients.json").read_text() == data

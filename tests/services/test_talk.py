@@ -1,0 +1,92 @@
+"""Talk: the operator's side without a terminal, and clients in lines and frames."""
+
+import pytest
+
+from sockctl.errors import NobodyThereError
+from sockctl.events.reasons import DisconnectReason
+from sockctl.protocol.messages import Message, message
+from sockctl.services.talk import Talk
+from tests.frames import frame_client
+from tests.running import receive_exactly, running, wait_until
+from tests.services.scripted_peer import ScriptedPeer
+
+
+class Desk:
+    """Keeps what the operator would see."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def joined(self, number: int, peer: str) -> None:
+        self.seen.append(f"+{number} {peer.partition(':')[0]}")
+
+    def said(self, number: int, text: str) -> None:
+        self.seen.append(f"{number}: {text}")
+
+    def left(self, number: int, reason: DisconnectReason) -> None:
+        self.seen.append(f"-{number} {reason}")
+
+
+def talk_with(*numbers: int) -> tuple[Talk, list[ScriptedPeer], Desk]:
+    desk = Desk()
+    talk = Talk(desk)
+    peers = [ScriptedPeer(number=number) for number in numbers]
+    for peer in peers:
+        talk.joined(peer)
+        peer.told.clear()
+    return talk, peers, desk
+
+
+def test_the_default_is_who_spoke_last() -> None:
+    talk, (one, two), _ = talk_with(1, 2)
+    with pytest.raises(NobodyThereError, match=r"pick one with @NUMBER \(1, 2\)"):
+        talk.say("hello")
+    talk.received(two, [message("line", "hi")])
+    talk.say("hello")
+    talk.say("@1 you too")
+    talk.say("@2nd place")
+    assert one.texts == ["you too"]
+    assert two.texts == ["hello", "@2nd place"]
+    assert two.told[0].kind == "say"
+    assert two.told[0].get("sender") == "operator"
+    talk.left(two, DisconnectReason.CLIENT_CLOSED)
+    talk.say("only you are left")
+    assert one.texts[-1] == "only you are left"
+
+
+def test_nobody_there() -> None:
+    talk, (peer,), _ = talk_with(4)
+    with pytest.raises(NobodyThereError, match=r"no client 7.*Connected: 4"):
+        talk.say("@7 hello")
+    talk.left(peer, DisconnectReason.CLIENT_CLOSED)
+    with pytest.raises(NobodyThereError, match="Nobody is connected"):
+        talk.say("hello")
+    assert peer.told == []
+
+
+def test_what_counts_as_saying() -> None:
+    talk, (peer,), desk = talk_with(1)
+    kinds = ("line", "answer", "say", "novelty", "resume")
+    talk.received(peer, [Message({"kind": kind, "text": kind}) for kind in kinds])
+    assert desk.seen == ["+1 192.0.2.7", "1: line", "1: answer", "1: say"]
+
+
+def test_lines_and_frames() -> None:
+    desk = Desk()
+    talk = Talk(desk)
+    with running(talk) as run, run.client() as sock:
+        receive_exactly(sock, len(b"sockctl/1 talk\r\n"))
+        sock.sendall(b"from nc \x1b[31m\xe2\x80\xae[/x]\r\n")
+        wait_until(lambda: "1: from nc [31m[/x]" in desk.seen)
+        talk.say("hello \x1b[2J nc")
+        said = b""
+        while b"<operator>" not in said or not said.endswith(b"\r\n"):
+            said += receive_exactly(sock, 1)
+        assert said.endswith(b"<operator> hello [2J nc\r\n")
+        with frame_client(run.port) as client:
+            client.expect("welcome")
+            client.line("from a program\nof two lines")
+            wait_until(lambda: "2: from a program of two lines" in desk.seen)
+            talk.say("hello program")
+            client.expect("say", text="hello program", sender="operator")
+        wait_until(lambda: any(one.startswith("-2 ") for one in desk.seen))
