@@ -13,6 +13,7 @@ __all__ = [
     "BadTextError",
     "ConnectTimeoutError",
     "ConnectionBrokenError",
+    "ExpectationError",
     "HttpRefusedError",
     "InputNeededError",
     "LateHelloError",
@@ -29,6 +30,7 @@ __all__ = [
     "ProgramError",
     "ProtocolError",
     "RuleError",
+    "ScriptError",
     "SinkError",
     "SockctlError",
     "StoreError",
@@ -222,3 +224,11 @@ class StoreWriteError(StoreError):
 
 class ProgramError(SockctlError):
     """The program of ``--reply-with`` can't be run."""
+
+
+class ScriptError(SockctlError):
+    """A step of a scripted session can't be understood."""
+
+
+class ExpectationError(SockctlError):
+    """The server did not send what was expected."""

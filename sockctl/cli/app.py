@@ -24,7 +24,7 @@ app = typer.Typer(
 )
 app.add_typer(serve.app, name="serve")
 app.add_typer(clients.app, name="clients")
-app.command(name="connect", epilog=connect.EXAMPLE)(connect.connect)
+app.command(name="connect", cls=connect.InOrder, epilog=connect.EXAMPLE)(connect.connect)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,33 +1,79 @@
 """``sockctl connect``: the client."""
 
 import socket
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from sockctl.cli import options
 from sockctl.cli.prompts import ask, may_ask
 from sockctl.cli.terminal import STDIN, is_terminal
 from sockctl.errors import InputNeededError
 
-__all__ = ["EXAMPLE", "connect"]
+__all__ = ["EXAMPLE", "InOrder", "connect"]
 
-EXAMPLE = "Examples: sockctl connect localhost 9090, or in a pipe: printf abc | sockctl connect localhost:9090"
+EXAMPLE = (
+    "Examples: sockctl connect localhost 9090, in a pipe: printf abc | sockctl connect localhost:9090, scripted: "
+    "sockctl connect localhost:9090 --send hello --expect hello"
+)
+ORDER = "order of the options"
+
+
+class InOrder(TyperCommand):
+    """A command that knows in which order its options were given, also between different ones."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments, and keep the order in the context."""
+        _, _, order = self.make_parser(ctx).parse_args(list(args))
+        ctx.meta[ORDER] = [parameter.name for parameter in order]
+        return super().parse_args(ctx, args)
 
 
 def connect(
+    ctx: typer.Context,
     target: Annotated[
         str | None,
-        typer.Argument(metavar="[HOST|HOST:PORT|tcp://HOST:PORT]", help="Where to connect.", show_default=False),
+        typer.Argument(
+            metavar="[HOST|HOST:PORT|tcp://HOST:PORT|sockctl://HOST:PORT]", help="Where to connect.", show_default=False
+        ),
     ] = None,
     port: Annotated[str | None, typer.Argument(metavar="[PORT]", help="The port.", show_default=False)] = None,
+    send: Annotated[
+        list[str] | None, typer.Option(help="Send this line; repeatable, in turn with --expect.", metavar="TEXT")
+    ] = None,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(help="Wait until this is found in a line or message (else exit 6); repeatable.", metavar="REGEX"),
+    ] = None,
+    script: Annotated[
+        Path | None,
+        typer.Option(
+            help="Take steps from a file, one a line: send TEXT, expect REGEX, wait SECONDS, wait (for the end).",
+            metavar="FILE",
+        ),
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option(help="End after so many messages or lines (exit 6 if fewer come).", min=1, metavar="N")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help='Print each message as a JSON line; a raw line as {"text": …}.')
+    ] = False,
     crlf: Annotated[bool, typer.Option("--crlf", help="Send CR LF where the input has a line feed.")] = False,
     hex_dump: Annotated[bool, typer.Option("--hex", help="Show bytes as a hex dump: > sent, < received.")] = False,
-    timeout: Annotated[float, options.seconds("Connect within so long (exit 5).", at_least=0.001)] = 10.0,
+    plain: Annotated[bool, typer.Option("--plain", help="Don't use the line editor on a terminal.")] = False,
+    timeout: Annotated[
+        float,
+        options.seconds(
+            "Connect within so long (exit 5); also for the greeting and each step of a script.", at_least=0.001
+        ),
+    ] = 10.0,
     quit_after: Annotated[
         float | None,
         options.seconds(
-            "After the input's end, wait so long for the server's. [default: on a terminal 2, else no limit]",
+            "After the input's end, wait so long for the server's. [default: 2 on a terminal and after a script that "
+            "ends with an expectation, else no limit]",
             at_least=0,
         ),
     ] = None,
@@ -44,16 +90,27 @@ def connect(
     """Connect, send standard input, print what comes back.
 
     On a terminal: asks for what is missing, sends line by line and tells every event; 'exit' or Ctrl-D ends it,
-    '//exit' sends the word itself. In a pipe: raw bytes both ways; the end of the input half-closes the connection,
-    and all that the server still sends is printed.
+    '//exit' sends the word itself. If the server greets as a message service, both speak in messages; sockctl://
+    insists on that, tcp:// on raw bytes. In a pipe: raw bytes both ways (with sockctl:// a message a line); the end of
+    the input half-closes the connection, and all that the server still sends is printed.
 
-    Exit codes: 0 done, 2 usage, 3 unreachable or refused, 5 timed out, 7 reset by the server, 130 interrupted.
+    Scripted: --send, --expect and the steps of --script are carried out in their order, and standard input isn't read.
+
+    Exit codes: 0 done, 2 usage, 3 unreachable or refused, 5 timed out, 6 expectation not met, 7 reset or protocol
+    broken by the server, 130 interrupted.
     """
     from sockctl.cli.session import Style, run_session
     from sockctl.net.address import Endpoint, checked_host, checked_port, parse_target
 
     if ipv4 and ipv6:
         raise typer.BadParameter("-4 and -6 exclude each other: leave one out.")
+    if json and hex_dump:
+        raise typer.BadParameter("--json and --hex exclude each other: leave one out.")
+    steps = []
+    if send or expect or script:
+        from sockctl.cli.steps import parse_steps
+
+        steps = parse_steps(ctx.meta[ORDER], send=send or [], expect=expect or [], script=script)
     wanted = parse_target(target, port)
     host, number = wanted.host, wanted.port
     if may_ask(no_input=no_input):
@@ -63,6 +120,19 @@ def connect(
         missing = "HOST and PORT are" if host is None and number is None else "HOST is" if host is None else "PORT is"
         hint = f" An IPv6 address with a port is written [{host}]:PORT." if host is not None and ":" in host else ""
         raise InputNeededError(f"{missing} missing and can't be asked for here: write sockctl connect HOST PORT.{hint}")
+    terminal = is_terminal(STDIN) and not steps
+    style = Style(
+        terminal=terminal,
+        messages=wanted.scheme == "sockctl" if wanted.scheme or not terminal else None,
+        verbose=verbose,
+        hex_dump=hex_dump,
+        json=json,
+        plain=plain,
+        crlf=crlf,
+        steps=steps,
+        count=count,
+        timeout_s=timeout,
+        quit_after_s=quit_after,
+    )
     family = socket.AF_INET if ipv4 else socket.AF_INET6 if ipv6 else socket.AF_UNSPEC
-    style = Style(terminal=is_terminal(STDIN), verbose=verbose, hex_dump=hex_dump, crlf=crlf, quit_after_s=quit_after)
-    raise typer.Exit(run_session(Endpoint(host, number), style, timeout_s=timeout, retries=retry, family=family))
+    raise typer.Exit(run_session(Endpoint(host, number), style, retries=retry, family=family))

@@ -6,10 +6,13 @@ from sockctl.errors import (
     AddressError,
     ConnectionBrokenError,
     ConnectTimeoutError,
+    ExpectationError,
     InputNeededError,
     NameRefusedError,
     ProgramError,
+    ProtocolError,
     RuleError,
+    ScriptError,
     SockctlError,
     UnreachableError,
 )
@@ -25,6 +28,7 @@ class ExitCode(enum.IntEnum):
     USAGE = 2
     UNREACHABLE = 3
     TIMED_OUT = 5
+    UNEXPECTED = 6
     BROKEN = 7
     INTERRUPTED = 130
 
@@ -32,15 +36,18 @@ class ExitCode(enum.IntEnum):
 _CODES: dict[type[SockctlError], ExitCode] = {
     AddressError: ExitCode.USAGE,
     RuleError: ExitCode.USAGE,
+    ScriptError: ExitCode.USAGE,
     InputNeededError: ExitCode.USAGE,
     NameRefusedError: ExitCode.USAGE,
     ProgramError: ExitCode.USAGE,
     UnreachableError: ExitCode.UNREACHABLE,
     ConnectTimeoutError: ExitCode.TIMED_OUT,
+    ExpectationError: ExitCode.UNEXPECTED,
+    ProtocolError: ExitCode.BROKEN,
     ConnectionBrokenError: ExitCode.BROKEN,
 }
 
 
 def exit_code_of(error: SockctlError) -> ExitCode:
     """Return the exit code that `error` leads to."""
-    return _CODES.get(type(error), ExitCode.FAILED)
+    return next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), ExitCode.FAILED)

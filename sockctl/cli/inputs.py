@@ -34,6 +34,8 @@ class PipeInput:
         crlf: Send CR LF for a line feed.
     """
 
+    wanted = True
+
     def __init__(self, *, crlf: bool) -> None:
         self.ended = False
         self._crlf = CrlfMapper() if crlf else None
@@ -48,7 +50,7 @@ class PipeInput:
         Raises:
             StreamError: It can't be read.
         """
-        data = read_stdin(READ_BYTES)
+        data = read_input(STDIN, READ_BYTES)
         if data is None:
             return b""
         self.ended = not data
@@ -56,35 +58,56 @@ class PipeInput:
 
 
 class LineInput:
-    """Lines from a terminal, until ``exit`` or the end of the input (Ctrl-D); ``//exit`` sends the word itself.
+    """Lines, until the end of the input (Ctrl-D) or, from a person, ``exit``; ``//exit`` sends the word itself.
 
     Args:
         crlf: End lines with CR LF.
+        descriptor: Where they come from.
+        by_hand: Whether a person types them.
     """
 
-    def __init__(self, *, crlf: bool) -> None:
+    wanted = True
+
+    def __init__(self, *, crlf: bool, descriptor: int = STDIN, by_hand: bool = True) -> None:
         self.ended = False
         self._end = b"\r\n" if crlf else b"\n"
+        self._descriptor = descriptor
+        self._by_hand = by_hand
         self._line = b""
 
+    @property
+    def waiting_bytes(self) -> int:
+        """How many bytes there are of a line that isn't complete."""
+        return len(self._line)
+
     def fileno(self) -> int:
-        """Return standard input's descriptor."""
-        return STDIN
+        """Return the descriptor that lines come from."""
+        return self._descriptor
 
     def read(self) -> bytes:
-        """Return the lines that are complete; at the end of the input also one that isn't.
+        """Return the lines that are complete, with their ends; at the end of the input also one that isn't.
 
         Raises:
             StreamError: It can't be read.
         """
-        data = read_stdin(LINE_BYTES)
+        lines = self.read_lines()
+        last = lines.pop() if self._line and self.ended else b""
+        return b"".join(line + self._end for line in lines) + last
+
+    def read_lines(self) -> list[bytes]:
+        """Return the lines that are complete, without their ends; at the end of the input also one that isn't.
+
+        Raises:
+            StreamError: It can't be read.
+        """
+        data = read_input(self._descriptor, LINE_BYTES if self._by_hand else READ_BYTES)
         if data is None:
-            return b""
+            return []
         if not data:
             self.ended = True
-            return self._line
+            return [self._line] if self._line else []
         *lines, self._line = (self._line + data).split(b"\n")
-        return b"".join(self._taken(lines))
+        return self._taken(lines) if self._by_hand else lines
 
     def _taken(self, lines: list[bytes]) -> list[bytes]:
         """Return the lines to send, up to an ``exit``."""
@@ -92,19 +115,20 @@ class LineInput:
         for line in lines:
             if line.strip() == EXIT:
                 self.ended = True
+                self._line = b""
                 break
-            taken.append((EXIT if line.strip() == ESCAPED_EXIT else line) + self._end)
+            taken.append(EXIT if line.strip() == ESCAPED_EXIT else line)
         return taken
 
 
-def read_stdin(size: int) -> bytes | None:
-    """Read from standard input once; None where another process made it non-blocking and took what was there.
+def read_input(descriptor: int, size: int) -> bytes | None:
+    """Read from the input once; None where another process made it non-blocking and took what was there.
 
     Raises:
         StreamError: It can't be read.
     """
     try:
-        return os.read(STDIN, size)
+        return os.read(descriptor, size)
     except BlockingIOError:
         return None
     except OSError as error:

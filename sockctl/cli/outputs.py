@@ -1,79 +1,130 @@
-"""How the client shows bytes: as they are in a pipe, made safe on a terminal, or as a hex dump."""
+"""How the client shows what it hears: as it is in a pipe, made safe on a terminal, as a hex dump, or as JSON."""
 
 from typing import Protocol
 
-from sockctl.cli.terminal import STDOUT, is_terminal, write_all
-from sockctl.errors import StreamError
-from sockctl.text import TerminalText
+from sockctl.cli.screen import Screen
+from sockctl.cli.script import LineHearing
+from sockctl.protocol.messages import Message, as_line
+from sockctl.text import TerminalText, visible
 
-__all__ = ["HexOutput", "Output", "PlainOutput", "hex_lines", "open_output"]
+__all__ = ["HexOutput", "JsonOutput", "Output", "PlainOutput", "hex_lines"]
 
 HEX_COLUMNS = 16
+_FAINT, _RED, _END = "\x1b[2m", "\x1b[31m", "\x1b[0m"
 
 
 class Output(Protocol):
-    """Where the bytes of a session are shown."""
-
-    in_line: bool
-    """Whether the terminal's cursor stands in the middle of a line."""
+    """Where what a session hears is shown. Every method may raise what `Screen.write` raises."""
 
     def sent(self, data: bytes) -> None:
-        """Show what was sent."""
+        """Show what was sent, as bytes."""
         ...
 
     def received(self, data: bytes) -> None:
-        """Show what was received.
+        """Show what was received, as bytes: all of it, whether it is a message or not."""
+        ...
 
-        Raises:
-            BrokenPipeError: Nobody reads the output any more.
-            StreamError: The output can't be written.
-        """
+    def heard(self, data: bytes) -> None:
+        """Show what was received and is no message; no data means the end."""
+        ...
+
+    def message(self, one: Message) -> None:
+        """Show a message."""
         ...
 
 
 class PlainOutput:
-    """Shows what is received: the bytes themselves, or safe text where standard output is a terminal."""
+    """Shows what is heard: the bytes themselves, or safe text where standard output is a terminal."""
 
-    def __init__(self) -> None:
-        self.in_line = False
-        self._text = TerminalText() if is_terminal(STDOUT) else None
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._text = TerminalText() if screen.person else None
 
     def sent(self, data: bytes) -> None:
         """Show nothing: who typed it knows."""
 
     def received(self, data: bytes) -> None:
-        """Show what was received."""
+        """Show nothing: it comes again as what it means."""
+
+    def heard(self, data: bytes) -> None:
+        """Show bytes."""
         if self._text is None:
-            _write(data)
+            self._screen.write(data)
+        elif shown := self._text.feed(data, final=not data):
+            self._screen.write(shown.encode())
+
+    def message(self, one: Message) -> None:
+        """Show a message as a line; a question leaves the cursor behind it, for a person to answer."""
+        line = as_line(one)
+        if not line:
             return
-        shown = self._text.feed(data)
-        if shown:
-            self.in_line = not shown.endswith("\n")
-            _write(shown.encode())
+        if not self._screen.person:
+            self._screen.write(f"{line}\n".encode())
+            return
+        end = " " if one.kind == "ask" and not self._screen.above_prompt else "\n"
+        self._screen.write((self._marked(one.kind, visible(line)) + end).encode())
+
+    def _marked(self, kind: str, line: str) -> str:
+        """Return the line so that a person sees whether somebody says it, or the server tells it."""
+        if kind in {"say", "ask", "history", "members"}:
+            return line
+        mark, colour = ("!", _RED) if kind == "error" else ("*", _FAINT)
+        return f"{colour}{mark} {line}{_END}" if self._screen.colours else f"{mark} {line}"
 
 
 class HexOutput:
     """Shows both directions as a hex dump with an offset for each."""
 
-    def __init__(self) -> None:
-        self.in_line = False
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
         self._sent = 0
         self._received = 0
 
     def sent(self, data: bytes) -> None:
         """Show what was sent."""
-        _write(hex_lines(">", self._sent, data).encode())
+        self._screen.write(hex_lines(">", self._sent, data).encode())
         self._sent += len(data)
 
     def received(self, data: bytes) -> None:
         """Show what was received."""
-        _write(hex_lines("<", self._received, data).encode())
+        self._screen.write(hex_lines("<", self._received, data).encode())
         self._received += len(data)
 
+    def heard(self, data: bytes) -> None:
+        """Show nothing: the bytes were shown."""
 
-def open_output(*, hex_dump: bool) -> Output:
-    """Return the output for a session."""
-    return HexOutput() if hex_dump else PlainOutput()
+    def message(self, one: Message) -> None:
+        """Show nothing: its bytes were shown."""
+
+
+class JsonOutput:
+    """Shows each message as one JSON object a line, and each line that is none as ``{"text": …}``."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._lines = LineHearing()
+
+    def sent(self, data: bytes) -> None:
+        """Show nothing."""
+
+    def received(self, data: bytes) -> None:
+        """Show nothing: it comes again as what it means."""
+
+    def heard(self, data: bytes) -> None:
+        """Show the lines that are complete, at the end also one that isn't."""
+        for line in self._lines.feed(data):
+            self._show({"text": line})
+
+    def message(self, one: Message) -> None:
+        """Show a message."""
+        self._show(one.fields)
+
+    def _show(self, fields: dict[str, object]) -> None:
+        from json import dumps
+
+        # ASCII on a terminal: a field that isn't meant for people may hold what would steer it.
+        line = dumps(fields, ensure_ascii=self._screen.person)
+        self._screen.write(f"{line}\n".encode(errors="replace"))
 
 
 def hex_lines(direction: str, offset: int, data: bytes) -> str:
@@ -85,12 +136,3 @@ def hex_lines(direction: str, offset: int, data: bytes) -> str:
         characters = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)  # noqa: PLR2004  printable ASCII
         lines.append(f"{direction} {offset + start:08x}  {left:<23}  {right:<23}  |{characters}|\n")
     return "".join(lines)
-
-
-def _write(data: bytes) -> None:
-    try:
-        write_all(STDOUT, data)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise StreamError(f"Standard output can't be written: {error.strerror}. The rest is lost.") from error

@@ -11,6 +11,7 @@ __all__ = [
     "Connected",
     "Connecting",
     "Disconnected",
+    "Greeted",
     "InputEnded",
     "PeerDataReceived",
     "PeerDataSent",
@@ -81,6 +82,22 @@ class Connected(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Greeted(Event):
+    """The server has greeted as a message service, and this side has changed to frames."""
+
+    name: ClassVar[str] = "greeted"
+
+    service: str
+
+    @property
+    def text(self) -> str:
+        return (
+            f"The server greeted as the message service {self.service}: from here on both sides speak in frames, a "
+            f"4-byte length and a JSON message."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PeerDataSent(Event):
     """Data went to the server; a sum over `seconds` where traffic is busy."""
 
@@ -126,7 +143,7 @@ class InputEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disconnected(Event):
-    """The connection ended. `reason`: server_closed, client_exit, quit_after, reset or interrupted."""
+    """The connection ended; why is the key of one of the sentences in `text`."""
 
     name: ClassVar[str] = "disconnected"
 
@@ -141,6 +158,9 @@ class Disconnected(Event):
             "server_closed": "The server ended the connection (recv() returned no bytes: its FIN came)",
             "client_exit": "You ended the connection, close() told the server",
             "quit_after": "The time of --quit-after was up",
+            "stopped": "Everything asked for was done, and the connection was closed",
+            "protocol_error": "The server broke the protocol, and the connection was closed",
+            "failed": "The connection was closed after a failure",
             "reset": "The server broke the connection off (RST)",
             "interrupted": "Interrupted, the connection was closed",
             "output_closed": "Nobody reads the output any more, so the connection was closed",

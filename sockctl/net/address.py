@@ -7,8 +7,8 @@ from sockctl.errors import AddressError
 
 __all__ = ["Endpoint", "Target", "checked_host", "checked_port", "host_of", "parse_target", "shown"]
 
-SCHEMES = ("tcp",)
-"""The schemes that a target may begin with."""
+SCHEMES = ("tcp", "sockctl")
+"""The schemes that a target may begin with: raw bytes, and messages."""
 MAX_PORT = 65_535
 MAX_LABEL = 63
 """Characters in one part of a host name, RFC 1035 section 2.3.4."""
@@ -92,7 +92,7 @@ def checked_host(text: str) -> str:
 
 
 def parse_target(target: str | None, port: str | None = None) -> Target:
-    """Understand ``HOST:PORT``, ``HOST PORT``, ``tcp://HOST:PORT``, ``HOST`` or nothing.
+    """Understand ``HOST:PORT``, ``HOST PORT``, ``tcp://HOST:PORT``, ``sockctl://HOST:PORT``, ``HOST`` or nothing.
 
     An IPv6 address stands in brackets where a port follows it with a colon.
 

@@ -26,6 +26,7 @@ class Ending(enum.StrEnum):
 
     SERVER_CLOSED = "server_closed"
     QUIT_AFTER = "quit_after"
+    STOPPED = "stopped"
 
 
 class Input(Protocol):
@@ -34,6 +35,11 @@ class Input(Protocol):
     @property
     def ended(self) -> bool:
         """Whether nothing more will come."""
+        ...
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it is to be read now."""
         ...
 
     def fileno(self) -> int:
@@ -54,7 +60,7 @@ class Relay:
         on_received: Takes what the server sent, in order; it may block.
         on_sent: Takes what the kernel took for sending, in order.
         on_input_ended: Called when the half-close went out.
-        on_pause: Called before each wait; returns for how many seconds at most to wait, or None.
+        on_pause: Called before each wait; returns for how many seconds at most to wait, or None. It may send and stop.
         quit_after_s: Seconds to wait for the server's end after the input's, or None to wait for as long as it takes.
     """
 
@@ -79,31 +85,57 @@ class Relay:
         self._quit_after_s = quit_after_s
         self._unsent = bytearray()
         self._quit_at: float | None = None
+        self._stopped = False
+
+    def send(self, data: bytes) -> None:
+        """Send `data` after what waits to be sent, unless the half-close went out already; the callbacks call it."""
+        if self._quit_at is None:
+            self._unsent += data
+
+    def stop(self) -> None:
+        """End the relay when everything is sent; the callbacks call it."""
+        self._stopped = True
 
     def run(self) -> Ending:
-        """Move bytes until the server ends its side, or the time after the input's end is up.
+        """Move bytes until the server ends its side, the time after the input's end is up, or it is stopped.
 
         Raises:
             ConnectionBrokenError: The server reset the connection, or ended it before it took everything.
         """
         while True:
-            readable = self._wait()
-            if self._sock in readable and not self._receive():
-                return self._server_ended()
-            if self._source in readable:
-                self._unsent += self._source.read()
-            if self._unsent:
-                self._send()
-            if self._source.ended and not self._unsent and self._quit_at is None:
-                self._half_close()
-            if self._quit_at is not None and time.monotonic() >= self._quit_at:
-                return Ending.QUIT_AFTER
+            ending = self.step()
+            if ending is not None:
+                return ending
+
+    def step(self) -> Ending | None:
+        """Wait once, move what there is, and return how it ended if it has.
+
+        Raises:
+            ConnectionBrokenError: As for `run`.
+        """
+        readable = self._wait()
+        if self._sock in readable and not self._receive():
+            return self._server_ended()
+        if self._source in readable:
+            self._unsent += self._source.read()
+        if self._unsent:
+            self._send()
+        if self._source.ended and not self._unsent and self._quit_at is None:
+            self._half_close()
+        if self._stopped and not self._unsent:
+            return Ending.STOPPED
+        if self._quit_at is not None and time.monotonic() >= self._quit_at:
+            return Ending.QUIT_AFTER
+        return None
 
     def _wait(self) -> list[socket.socket | Input]:
+        pause_s = self._on_pause()
+        if not self._unsent and (self._stopped or (self._source.ended and self._quit_at is None)):
+            pause_s = 0.0  # there is something to do that waits for nobody
         sources: list[socket.socket | Input] = [self._sock]
-        if not self._source.ended and len(self._unsent) < READ_BYTES:
+        if self._source.wanted and not self._source.ended and len(self._unsent) < READ_BYTES:
             sources.append(self._source)
-        waits_s = [self._on_pause(), None if self._quit_at is None else self._quit_at - time.monotonic()]
+        waits_s = [pause_s, None if self._quit_at is None else self._quit_at - time.monotonic()]
         timeout_s = min((max(0.0, wait_s) for wait_s in waits_s if wait_s is not None), default=math.inf)
         readable, _, _ = select.select(
             sources, [self._sock] if self._unsent else [], [], None if timeout_s == math.inf else timeout_s

@@ -1,47 +1,78 @@
+import json
 import os
 
 import pytest
 
-from sockctl.cli import outputs
-from sockctl.cli.outputs import HexOutput, PlainOutput, hex_lines, open_output
+from sockctl.cli import screen as screen_module
+from sockctl.cli.outputs import HexOutput, JsonOutput, Output, PlainOutput, hex_lines
+from sockctl.cli.screen import Screen
 from sockctl.errors import StreamError
+from sockctl.protocol.messages import Message, message
+
+EVIL = message("say", "\x1b[31mred\u202e [/x]\nnext", sender="b\x1bob")
 
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     pieces: list[bytes] = []
-    monkeypatch.setattr(outputs, "write_all", lambda _, data: pieces.append(bytes(data)))
+    monkeypatch.setattr(screen_module, "write_all", lambda _, data: pieces.append(bytes(data)))
     return pieces
 
 
-def test_pipe_gets_the_bytes_as_they_are(written: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outputs, "is_terminal", lambda _: False)
-    output = open_output(hex_dump=False)
+def screen(*, person: bool, colours: bool = False) -> Screen:
+    made = Screen()
+    made.person, made.colours = person, colours
+    return made
+
+
+def text_of(written: list[bytes]) -> str:
+    text = b"".join(written).decode()
+    written.clear()
+    return text
+
+
+def test_pipe_gets_the_bytes_as_they_are(written: list[bytes]) -> None:
+    output = PlainOutput(screen(person=False))
     output.sent(b"never shown")
-    output.received(b"\x1b[31m\xff\r\n")
+    output.received(b"shown as what it means")
+    output.heard(b"\x1b[31m\xff\r\n")
     assert written == [b"\x1b[31m\xff\r\n"]
-    assert not output.in_line
 
 
-def test_terminal_gets_safe_text(written: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outputs, "is_terminal", lambda _: True)
-    output = PlainOutput()
-    output.received("\x1b[31mgrüße".encode()[:-2])
-    assert output.in_line
-    output.received(b"e\n")
-    assert not output.in_line
-    output.received(b"\xc3")  # half a character: nothing to show yet
-    assert b"\x1b" not in b"".join(written)
-    assert written[0].decode().startswith("\N{SYMBOL FOR ESCAPE}[31mgr")
+def test_terminal_gets_safe_text(written: list[bytes]) -> None:
+    output = PlainOutput(screen(person=True))
+    output.heard("\x1b[31mgrüße".encode()[:-2])
+    output.heard(b"e\n")
+    output.heard(b"\xc3")  # half a character: nothing to show yet
+    assert text_of(written).startswith("\N{SYMBOL FOR ESCAPE}[31mgr")
+    output.heard(b"")
+    assert text_of(written) == "\N{REPLACEMENT CHARACTER}"
+
+
+def test_messages_in_a_pipe_are_lines(written: list[bytes]) -> None:
+    output = PlainOutput(screen(person=False))
+    for one in (message("ask", "Who?"), EVIL, message("error", "No."), Message({"kind": "novelty"})):
+        output.message(one)
+    assert text_of(written) == "Who?\n<bob> [31mred [/x] next\nNo.\n"
+
+
+def test_messages_on_a_terminal_tell_who_says_it(written: list[bytes]) -> None:
+    output = PlainOutput(screen(person=True))
+    for one in (message("welcome", "Hello."), EVIL, message("error", "No."), message("ask", "Who?")):
+        output.message(one)
+    assert text_of(written) == "* Hello.\n<bob> [31mred [/x] next\n! No.\nWho? "
+    PlainOutput(screen(person=True, colours=True)).message(message("error", "\x1b[2J"))
+    assert text_of(written) == "\x1b[31m! [2J\x1b[0m\n"
 
 
 def test_hex_dump(written: list[bytes]) -> None:
-    output = open_output(hex_dump=True)
-    assert isinstance(output, HexOutput)
+    output = HexOutput(screen(person=False))
     output.sent(b"abc\n")
     output.received(bytes(range(0x3A, 0x4C)))
     output.received(b"\x7f")
-    assert b"".join(written).decode().splitlines() == [
+    output.heard(b"shown already")
+    output.message(message("say", "shown already"))
+    assert text_of(written).splitlines() == [
         "> 00000000  61 62 63 0a                                       |abc.|",
         "< 00000000  3a 3b 3c 3d 3e 3f 40 41  42 43 44 45 46 47 48 49  |:;<=>?@ABCDEFGHI|",
         "< 00000010  4a 4b                                             |JK|",
@@ -53,11 +84,26 @@ def test_hex_of_nothing() -> None:
     assert hex_lines("<", 0, b"") == ""
 
 
+@pytest.mark.parametrize("person", [False, True])
+def test_json_is_one_object_a_line(written: list[bytes], person: bool) -> None:
+    output = JsonOutput(screen(person=person))
+    output.received(b"again")
+    output.sent(b"never")
+    output.message(Message({"kind": "say", "text": "grüße", "other": "\x1b\u202e\ud800"}))
+    output.heard(b"one\r\ntw")
+    output.heard(b"o")
+    output.heard(b"")
+    lines = text_of(written).splitlines()
+    assert [json.loads(line).get("text") for line in lines] == ["grüße", "one", "two"]
+    assert all(line.isascii() for line in lines) is person
+    assert "\x1b" not in "".join(lines)
+
+
 def test_output_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(outputs, "is_terminal", lambda _: False)
     monkeypatch.setattr(os, "write", full)
+    output: Output = PlainOutput(screen(person=False))
     with pytest.raises(StreamError, match="Standard output can't be written: No space left"):
-        PlainOutput().received(b"x")
+        output.heard(b"x")

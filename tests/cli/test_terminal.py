@@ -1,5 +1,6 @@
 """A person at a terminal, played by a pseudo-terminal."""
 
+import os
 import re
 import signal
 import socket
@@ -27,7 +28,15 @@ def terminal() -> Iterator[Any]:
     children: list[pexpect.spawn[str]] = []
 
     def start(*arguments: str) -> "pexpect.spawn[str]":
-        child = pexpect.spawn(SOCKCTL[0], [*SOCKCTL[1:], *arguments], timeout=TIMEOUT_S, encoding="utf-8")
+        child = pexpect.spawn(
+            SOCKCTL[0],
+            [*SOCKCTL[1:], *arguments],
+            timeout=TIMEOUT_S,
+            encoding="utf-8",
+            codec_errors="replace",
+            # pexpect doesn't answer where the cursor is, as a terminal does
+            env={**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"},
+        )
         child.setwinsize(50, 400)
         children.append(child)
         return child

@@ -15,6 +15,8 @@ from tests.running import TIMEOUT_S, receive_all, send_and_half_close, wait_unti
 class SocketInput:
     """An input that a test writes to."""
 
+    wanted = True
+
     def __init__(self) -> None:
         self.ended = False
         self._near, self.far = socket.socketpair()

@@ -1,0 +1,49 @@
+"""Typing without echo: for answers that must not be seen."""
+
+import contextlib
+import os
+import signal
+import termios
+from typing import Any
+
+__all__ = ["HiddenTyping"]
+
+
+class HiddenTyping:
+    """Turns a terminal's echo off and on again; a signal that ends the process turns it on first.
+
+    Args:
+        descriptor: The terminal.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._before: list[Any] | None = None
+        self._handlers: dict[signal.Signals, Any] = {}
+
+    def begin(self) -> None:
+        """Turn the echo off; what was typed already is not discarded."""
+        if self._before is not None:
+            return
+        with contextlib.suppress(termios.error):
+            attributes = termios.tcgetattr(self._descriptor)
+            self._before = list(attributes)
+            attributes[3] &= ~termios.ECHO
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                self._handlers[number] = signal.signal(number, self._end_process)
+            termios.tcsetattr(self._descriptor, termios.TCSANOW, attributes)
+
+    def end(self) -> bool:
+        """Turn the echo on again; return whether it was off."""
+        if self._before is None:
+            return False
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(self._descriptor, termios.TCSANOW, self._before)
+        self._before = None
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        return True
+
+    def _end_process(self, number: int, _: object) -> None:
+        self.end()
+        os.kill(os.getpid(), number)  # now with the handler that it had before

@@ -1,0 +1,164 @@
+"""Carries out the steps of a scripted session, as the connection's relay gives it its turn."""
+
+import codecs
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from sockctl.cli.steps import Expect, Send, Step, Wait, WaitForEnd
+from sockctl.errors import ConnectionBrokenError, ConnectTimeoutError, ExpectationError
+from sockctl.text import plural, visible
+
+__all__ = ["LineHearing", "Script"]
+
+SHOWN_LINES = 5
+"""How many of the last lines a failed expectation shows."""
+MAX_LINE = 65_536
+"""Characters of one line that a pattern is searched in."""
+
+
+class LineHearing:
+    """Makes lines of raw bytes: UTF-8, what isn't becomes U+FFFD. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self.open = ""
+        """The line that has no end yet."""
+
+    def feed(self, data: bytes) -> list[str]:
+        """Return the lines that are complete; no data means the end, and a last line without one."""
+        *lines, self.open = (self.open + self._decoder.decode(data, not data)).split("\n")
+        if not data and self.open:
+            lines.append(self.open)
+            self.open = ""
+        return [line.removesuffix("\r") for line in lines]
+
+
+class Script:
+    """The steps, in place of a standard input.
+
+    Args:
+        steps: What to do.
+        say: Sends a line.
+        timeout_s: Seconds for each expectation, and for the server's end.
+    """
+
+    wanted = False  # there is nothing to read: its turn comes with `advance`
+
+    def __init__(self, steps: Sequence[Step], *, say: Callable[[str], None], timeout_s: float) -> None:
+        self._steps = deque(steps)
+        self._ends_by_sending = bool(steps) and isinstance(steps[-1], Send)
+        self._say = say
+        self._timeout_s = timeout_s
+        self._until: float | None = None  # when the time of the step at the front is up
+        self._heard: deque[str] = deque()  # lines that no expectation has been met by, nor passed
+        self._open = ""  # the line that has no end yet
+        self._start = 0  # up to here the first line has been used
+        self._last: deque[str] = deque(maxlen=SHOWN_LINES)
+        self.ended = False
+
+    @property
+    def waits_for_answers(self) -> bool:
+        """Whether it ends with a line sent: then the server's answer is waited for to its end."""
+        return self._ends_by_sending
+
+    def fileno(self) -> int:
+        """Return no descriptor."""
+        return -1
+
+    def read(self) -> bytes:
+        """Return nothing."""
+        return b""
+
+    def hear(self, lines: Sequence[str], open_line: str = "") -> None:
+        """Take lines that the server has sent, and what there is of the next one."""
+        self._heard.extend(line[:MAX_LINE] for line in lines)
+        self._last.extend(lines)
+        self._open = open_line[:MAX_LINE]
+
+    def advance(self) -> float | None:
+        """Carry out what can be carried out now; return for how many seconds to wait, or None.
+
+        Raises:
+            ExpectationError: The time of an expectation is up.
+            ConnectTimeoutError: The server has not ended the connection in time.
+        """
+        while self._steps:
+            step = self._steps[0]
+            if self._until is None:
+                self._until = time.monotonic() + (step.seconds if isinstance(step, Wait) else self._timeout_s)
+            if not self._is_done(step):
+                left_s = self._until - time.monotonic()
+                if left_s > 0:
+                    return left_s
+                self._raise_if_late(step)
+            self._done_with_step()
+        self.ended = True
+        return None
+
+    def end(self) -> None:
+        """Carry out what is left, now that the server has ended the connection.
+
+        Raises:
+            ExpectationError: An expectation is not met by what had come.
+            ConnectionBrokenError: There is something left to send.
+        """
+        if self._open:
+            self._heard.append(self._open)
+            self._open = ""
+        while self._steps:
+            step = self._steps[0]
+            if isinstance(step, Expect) and not self._is_met(step):
+                raise self._unmet(step, "before the server ended the connection")
+            if isinstance(step, Send):
+                left = plural(len(self._steps), "step was", "steps were")
+                raise ConnectionBrokenError(
+                    f"The server ended the connection before the script: {left} not carried out, the first of them "
+                    f"would have sent {visible(step.text)!r}."
+                )
+            self._done_with_step()
+        self.ended = True
+
+    def _is_done(self, step: Step) -> bool:
+        """Do what the step says, if that needs no waiting; return whether it is done before its time is up."""
+        match step:
+            case Send():
+                self._say(step.text)
+                return True
+            case Expect():
+                return self._is_met(step)
+            case _:
+                return False
+
+    def _raise_if_late(self, step: Step) -> None:
+        """Fail a step whose time is up, unless waiting was all that it was for."""
+        if isinstance(step, Expect):
+            raise self._unmet(step, f"within {self._timeout_s:g} s")
+        if isinstance(step, WaitForEnd):
+            raise ConnectTimeoutError(
+                f"The server has not ended the connection within {self._timeout_s:g} s (--timeout)."
+            )
+
+    def _done_with_step(self) -> None:
+        self._steps.popleft()
+        self._until = None
+
+    def _is_met(self, step: Expect) -> bool:
+        """Search what was heard, from where the expectation before was met; what is passed doesn't count again."""
+        while self._heard:
+            found = step.pattern.search(self._heard[0], self._start)
+            if found:
+                self._start = found.end()
+                return True
+            self._heard.popleft()
+            self._start = 0
+        found = step.pattern.search(self._open, self._start)
+        if found:
+            self._start = found.end()
+        return found is not None
+
+    def _unmet(self, step: Expect, when: str) -> ExpectationError:
+        lines = [*self._last, self._open] if self._open else [*self._last]
+        came = "".join(f"\n  {visible(line)[:200]}" for line in lines[-SHOWN_LINES:])
+        heard = f" The last that came:{came}" if lines else " Nothing came."
+        return ExpectationError(f"{visible(step.pattern.pattern)!r} was not found {when}.{heard}")

@@ -1,0 +1,107 @@
+"""The client's own words on their way to the server: raw, or as messages, once it is known which."""
+
+import time
+from collections.abc import Callable
+
+from sockctl.cli.dialogue import Dialogue
+from sockctl.cli.inputs import LineInput, PipeInput
+from sockctl.errors import StreamError, UnsendableError
+from sockctl.protocol.frames import LIMIT_BYTES
+
+__all__ = ["Speaking"]
+
+FIRST_LINE_HELD_S = 0.3
+"""How long a person's first line waits for a greeting."""
+
+
+class Speaking:
+    """An input for the relay.
+
+    Args:
+        source: Where the words come from.
+        dialogue: The connection's wire.
+        by_hand: Whether a person types them: then they wait for a greeting only so long, and what can't be sent is
+            told and forgotten.
+        on_raw: Takes what the server had sent when this side speaks before it has greeted.
+        on_line: Called after a line was taken.
+        remark: Tells a person what can't be sent.
+    """
+
+    def __init__(
+        self,
+        source: LineInput | PipeInput,
+        dialogue: Dialogue,
+        *,
+        by_hand: bool,
+        on_raw: Callable[[bytes], None],
+        on_line: Callable[[], None],
+        remark: Callable[[str], None],
+    ) -> None:
+        self.source = source
+        self._dialogue = dialogue
+        self._by_hand = by_hand
+        self._on_raw = on_raw
+        self._on_line = on_line
+        self._remark = remark
+        self._held_until = time.monotonic() + FIRST_LINE_HELD_S
+        self._lines = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.source.ended
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it is to be read now; not while a greeting is awaited."""
+        return not self._dialogue.listening or (self._by_hand and time.monotonic() >= self._held_until)
+
+    def held_s(self) -> float | None:
+        """Return for how many seconds words are still held, or None."""
+        if not self._by_hand or not self._dialogue.listening:
+            return None
+        left_s = self._held_until - time.monotonic()
+        return left_s if left_s > 0 else None
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait for."""
+        return self.source.fileno()
+
+    def read(self) -> bytes:
+        """Return what is to be sent.
+
+        Raises:
+            StreamError: The input can't be read.
+            UnsendableError: A piped line is too long for a message, or no text.
+        """
+        if not isinstance(self.source, LineInput):
+            return self.source.read()
+        if not self._dialogue.in_messages:
+            data = self.source.read()
+            if data and self._dialogue.listening:
+                self._on_raw(self._dialogue.stay_raw())
+            self._on_line()
+            return data
+        said = b"".join(self._said(line) for line in self.source.read_lines())
+        if self.source.waiting_bytes > LIMIT_BYTES:
+            raise UnsendableError(f"Line {self._lines + 1} of the input is longer than a message may be: split it.")
+        if self.ended and self._by_hand:
+            said += self._dialogue.leave()
+        return said
+
+    def _said(self, line: bytes) -> bytes:
+        self._lines += 1
+        try:
+            return self._dialogue.say(line.removesuffix(b"\r").decode())
+        except UnicodeDecodeError as error:
+            problem = f"Line {self._lines} of the input is not UTF-8 at its byte {error.start}: it can't be sent."
+            if not self._by_hand:
+                raise StreamError(problem) from error
+        except UnsendableError as error:
+            problem = str(error)
+            if not self._by_hand:
+                raise
+        finally:
+            self._on_line()
+        self._remark(problem)
+        return b""

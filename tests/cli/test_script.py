@@ -1,0 +1,143 @@
+"""How the steps of a script are carried out."""
+
+import re
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from sockctl.cli.script import LineHearing, Script
+from sockctl.cli.steps import Expect, Send, Step, Wait, WaitForEnd
+from sockctl.errors import ConnectionBrokenError, ConnectTimeoutError, ExpectationError
+
+
+def expect(pattern: str) -> Expect:
+    return Expect(re.compile(pattern))
+
+
+def script(*steps: Step, timeout_s: float = 10.0) -> tuple[Script, list[str]]:
+    said: list[str] = []
+    return Script(steps, say=said.append, timeout_s=timeout_s), said
+
+
+def test_sends_up_to_an_expectation() -> None:
+    run, said = script(Send("a"), Send("b"), expect("x"), Send("c"))
+    assert run.advance() is not None
+    assert said == ["a", "b"]
+    run.hear(["y"])
+    assert run.advance() is not None
+    run.hear(["x"])
+    assert run.advance() is None
+    assert said == ["a", "b", "c"]
+    assert run.ended
+    assert run.waits_for_answers
+
+
+@pytest.mark.parametrize(
+    ("lines", "patterns", "met"),
+    [
+        (["a b"], ["a", "b"], True),
+        (["a b"], ["b", "a"], False),
+        (["a", "b"], ["b", "a"], False),
+        (["a", "a"], ["^a$", "^a$"], True),
+        (["a"], ["^a$", "^a$"], False),
+        (["aa"], ["^a", "^a"], False),
+        (["skipped", "a", "b"], ["b"], True),
+    ],
+)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_an_expectation_uses_up(lines: list[str], patterns: Sequence[str], met: bool, at_once: bool) -> None:
+    run, _ = script(*map(expect, patterns))
+    if at_once:
+        run.hear(lines)
+    else:
+        for line in lines:
+            for end in range(len(line)):
+                run.hear([], line[:end])
+                if "$" not in "".join(patterns):
+                    run.advance()
+            run.hear([line])
+            run.advance()
+    run.advance()
+    assert run.ended is met
+    if not met:
+        with pytest.raises(ExpectationError):
+            run.end()
+
+
+def test_a_prompt_without_an_end() -> None:
+    run, _ = script(expect("password: "), expect("ok"))
+    run.hear([], "password: ")
+    run.advance()
+    run.hear(["password: ok"])
+    run.advance()
+    assert run.ended
+    assert not run.waits_for_answers
+
+
+def test_a_last_line_without_an_end_counts() -> None:
+    run, _ = script(expect("^done$"))
+    run.hear([], "done")
+    run.end()
+    assert run.ended
+
+
+def test_an_expectation_in_vain() -> None:
+    run, _ = script(expect("x"), timeout_s=0.01)
+    run.advance()
+    run.hear([f"line {number}" for number in range(9)], "\x1b[31mopen")
+    time.sleep(0.02)
+    with pytest.raises(ExpectationError) as caught:
+        run.advance()
+    assert str(caught.value).startswith("'x' was not found within 0.01 s. The last that came:\n  line 5\n")
+    assert str(caught.value).endswith("\n  \N{SYMBOL FOR ESCAPE}[31mopen")
+    empty, _ = script(expect("x"))
+    with pytest.raises(ExpectationError, match=r"before the server ended the connection\. Nothing came\."):
+        empty.end()
+
+
+def test_waits() -> None:
+    run, said = script(Wait(0.02), Send("a"), Wait(0))
+    wait_s = run.advance()
+    assert wait_s is not None
+    assert 0 < wait_s <= 0.02
+    assert said == []
+    time.sleep(0.02)
+    assert run.advance() is None
+    assert said == ["a"]
+
+
+def test_waits_for_the_end() -> None:
+    run, _ = script(WaitForEnd(), timeout_s=0.01)
+    assert run.advance()
+    time.sleep(0.02)
+    with pytest.raises(ConnectTimeoutError, match=r"within 0\.01 s"):
+        run.advance()
+    other, _ = script(WaitForEnd(), Wait(5))
+    other.advance()
+    other.end()
+    assert other.ended
+
+
+def test_the_server_ends_before_the_script() -> None:
+    run, said = script(expect("a"), Send("b"), Send("c"))
+    run.hear(["a"])
+    with pytest.raises(ConnectionBrokenError, match=r"2 steps were not carried out, the first of them .*'b'"):
+        run.end()
+    assert said == []
+
+
+def test_it_is_no_input() -> None:
+    run, _ = script()
+    assert not run.wanted
+    assert run.read() == b""
+    assert run.fileno() == -1
+
+
+def test_lines_of_bytes() -> None:
+    hearing = LineHearing()
+    assert hearing.feed("ß".encode()[:1]) == []
+    assert hearing.feed("ß".encode()[1:] + b"\r\nne") == ["ß"]
+    assert hearing.open == "ne"
+    assert hearing.feed(b"") == ["ne"]
+    assert hearing.feed(b"") == []
