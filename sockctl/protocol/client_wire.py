@@ -78,7 +78,7 @@ class ClientWire:
                 return b""
 
     def take(self) -> list[Message]:
-        """Return all messages that are complete; those before an error first.
+        """Return messages that are complete, some at a time; none if there are none; those before an error first.
 
         Raises:
             ProtocolError: The next one breaks the protocol.

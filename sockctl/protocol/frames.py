@@ -19,8 +19,8 @@ LIMIT_BYTES = 65_536
 """Bytes of text in a frame at most, where nobody sets another limit."""
 MAX_LIMIT_BYTES = (1 << 24) - 1
 """No limit goes beyond 16 MiB, so that the first byte of a frame is always 0x00: no text begins with it."""
-_COMPACT_BYTES = 65_536
-"""The decoded part of the buffer is cut off when it has grown so large, or at the end of a batch."""
+BATCH = 1_000
+"""Frames given at once; more would only fill memory."""
 
 _header = struct.Struct(">I")
 
@@ -72,7 +72,7 @@ class FrameDecoder:
         self._buffer += data
 
     def take(self) -> list[str]:
-        """Return the texts of all complete frames, none if there are none; those before an error first.
+        """Return the texts of complete frames, up to 1,000; none if there are none; those before an error first.
 
         Raises:
             MessageTooLargeError: The next frame is larger than the limit.
@@ -82,26 +82,39 @@ class FrameDecoder:
         buffer, position, end = self._buffer, self._position, len(self._buffer)
         limit = min(self.limit_bytes, MAX_LIMIT_BYTES)
         unpack = _header.unpack_from
-        try:
-            while end - position >= HEADER_BYTES:
-                start = position + HEADER_BYTES
-                stop = start + unpack(buffer, position)[0]
-                if stop - start > limit:
+        while end - position >= HEADER_BYTES and len(texts) < BATCH:
+            start = position + HEADER_BYTES
+            stop = start + unpack(buffer, position)[0]
+            if stop - start > limit:
+                if not texts:
                     raise _too_large(stop - start, limit)
-                if stop > end:
-                    break
+                break
+            if stop > end:
+                break
+            try:
                 texts.append(buffer[start:stop].decode())
-                position = stop
-        except UnicodeDecodeError as error:
-            if not texts:
-                raise BadTextError(f"A frame is not UTF-8: {error.reason} at its byte {error.start}.") from error
-        except MessageTooLargeError:
-            if not texts:
-                raise
-        finally:
-            del buffer[:position]
-            self._position = 0
+            except UnicodeDecodeError as error:
+                if not texts:
+                    raise _not_utf8(error) from error
+                break
+            position = stop
+        self._move_to(position)
         return texts
+
+    def missing_bytes(self) -> int:
+        """Return how many bytes are missing of the next frame: of its header first, then of its text; 0 if none is.
+
+        Raises:
+            MessageTooLargeError: It is larger than the limit.
+        """
+        there = len(self._buffer) - self._position
+        if there < HEADER_BYTES:
+            return HEADER_BYTES - there
+        (size,) = _header.unpack_from(self._buffer, self._position)
+        limit = min(self.limit_bytes, MAX_LIMIT_BYTES)
+        if size > limit:
+            raise _too_large(size, limit)
+        return max(0, HEADER_BYTES + int(size) - there)
 
     def next(self) -> str | None:
         """Return the text of the next complete frame; None if there is none yet.
@@ -110,24 +123,16 @@ class FrameDecoder:
             MessageTooLargeError: It is larger than the limit.
             BadTextError: It is not UTF-8.
         """
-        buffer, position = self._buffer, self._position
-        if len(buffer) - position < HEADER_BYTES:
+        if self.missing_bytes():
             return None
-        start = position + HEADER_BYTES
-        (size,) = _header.unpack_from(buffer, position)
-        limit = min(self.limit_bytes, MAX_LIMIT_BYTES)
-        if size > limit:
-            raise _too_large(size, limit)
-        if start + size > len(buffer):
-            return None
+        buffer = self._buffer
+        start = self._position + HEADER_BYTES
+        stop = start + _header.unpack_from(buffer, self._position)[0]
         try:
-            text = buffer[start : start + size].decode()
+            text = buffer[start:stop].decode()
         except UnicodeDecodeError as error:
-            raise BadTextError(f"A frame is not UTF-8: {error.reason} at its byte {error.start}.") from error
-        self._position = start + size
-        if self._position == len(buffer) or self._position >= _COMPACT_BYTES:
-            del buffer[: self._position]
-            self._position = 0
+            raise _not_utf8(error) from error
+        self._move_to(stop)
         return text
 
     def end(self) -> None:
@@ -139,6 +144,17 @@ class FrameDecoder:
         if self.in_message:
             got = len(self._buffer) - self._position
             raise TruncatedMessageError(f"The input ended in the middle of a frame, after {got:,} bytes of it.")
+
+    def _move_to(self, position: int) -> None:
+        """Go on reading at `position`; cut off what is before it, once it is the larger part."""
+        if position * 2 >= len(self._buffer):
+            del self._buffer[:position]
+            position = 0
+        self._position = position
+
+
+def _not_utf8(error: UnicodeDecodeError) -> BadTextError:
+    return BadTextError(f"A frame is not UTF-8: {error.reason} at its byte {error.start}.")
 
 
 def _too_large(size: int, limit: int) -> MessageTooLargeError:

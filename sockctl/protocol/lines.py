@@ -5,7 +5,7 @@ subnegotiation) are dropped wherever they were cut; their bytes can't stand in U
 """
 
 from sockctl.errors import BadTextError, MessageTooLargeError
-from sockctl.protocol.frames import LIMIT_BYTES
+from sockctl.protocol.frames import BATCH, LIMIT_BYTES
 
 __all__ = ["LineDecoder"]
 
@@ -41,7 +41,7 @@ class LineDecoder:
         self._buffer += self._telnet.feed(data)
 
     def take(self) -> list[str]:
-        """Return all complete lines without their ends; those before an error first.
+        """Return complete lines without their ends, up to 1,000; those before an error first.
 
         Raises:
             MessageTooLargeError: The next line is larger than the limit, whether it is complete or not.
@@ -49,7 +49,7 @@ class LineDecoder:
         """
         lines: list[str] = []
         try:
-            while (line := self.next()) is not None:
+            while len(lines) < BATCH and (line := self.next()) is not None:
                 lines.append(line)
         except (MessageTooLargeError, BadTextError):
             if not lines:

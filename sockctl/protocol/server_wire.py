@@ -88,7 +88,7 @@ class ServerWire:
         self._decoder.feed(data)
 
     def take(self) -> list[Message]:
-        """Return all messages that are complete; those before an error first.
+        """Return messages that are complete, some at a time; none if there are none; those before an error first.
 
         Raises:
             ProtocolError: The next one breaks the protocol; so does every further call.

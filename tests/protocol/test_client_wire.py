@@ -1,0 +1,118 @@
+"""The client's side: every row of its table."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sockctl.errors import BadMessageError, NotGreetedError, ProtocolError, TruncatedMessageError
+from sockctl.protocol.client_wire import ClientWire, Phase
+from sockctl.protocol.messages import Message, message
+from tests.frames import framed
+from tests.protocol.test_frames import cuts, pieces
+
+GREETING = b"sockctl/1 test\r\n"
+
+
+@settings(deadline=None)
+@given(cuts, st.sampled_from([b"", b"text that comes again\r\n", b"sockctl/1 no greeting any more\r\n"]))
+def test_any_cuts_give_the_same_messages(sizes: list[int], text: bytes) -> None:
+    wire = ClientWire(insist=True)
+    heard: list[Message] = []
+    for piece in pieces(GREETING + text + framed(kind="say", text="one") + framed(kind="say", text="two"), sizes):
+        assert wire.feed(piece) == b""
+        heard += wire.take()
+    assert heard == [message("say", "one"), message("say", "two")]
+    assert (wire.phase, wire.service) == (Phase.FRAMED, "test")
+    assert wire.end() == b""
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=80) | st.binary(max_size=30).map(lambda junk: GREETING + junk), cuts, st.booleans())
+def test_junk_is_shown_or_an_error(junk: bytes, sizes: list[int], insist: bool) -> None:
+    wire = ClientWire(insist=insist)
+    shown = b""
+    try:
+        for piece in pieces(junk, sizes):
+            shown += wire.feed(piece)
+            while wire.take():
+                pass
+        shown += wire.end()
+    except ProtocolError:
+        return
+    if wire.phase is Phase.RAW:
+        assert shown == junk, "nothing is lost"
+
+
+@pytest.mark.parametrize("size", [1, 100])
+@pytest.mark.parametrize(
+    "said", [b"hello\r\n", b"sockctl/1\r\n", b"sockctl/1 " + b"x" * 80, b"sockctl/2 test\r\n", b"\0\0\0\1a"]
+)
+def test_something_else_than_a_greeting(said: bytes, size: int) -> None:
+    wire = ClientWire(insist=False)
+    shown = b"".join(wire.feed(said[start : start + size]) for start in range(0, len(said), size)) + wire.end()
+    assert shown == said
+    assert wire.phase is Phase.RAW
+    insisting = ClientWire(insist=True)
+
+    def insist() -> None:
+        for start in range(0, len(said), size):
+            insisting.feed(said[start : start + size])
+
+    with pytest.raises(NotGreetedError, match="version 2" if b"/2" in said else "no message service"):
+        insist()
+
+
+def test_speaking_first() -> None:
+    wire = ClientWire(insist=False)
+    assert wire.feed(b"sock") == b""
+    assert wire.speak_raw() == b"sock"
+    assert wire.feed(GREETING) == GREETING
+
+
+def test_raw_from_the_start() -> None:
+    assert ClientWire.raw().feed(GREETING) == GREETING
+
+
+def test_a_server_that_ends_in_text() -> None:
+    wire = ClientWire(insist=True)
+    wire.feed(GREETING + b"Too many ")
+    wire.feed(b"clients.\r\n")
+    assert wire.phase is Phase.GREETED
+    assert wire.end() == GREETING + b"Too many clients.\r\n"
+
+
+def test_the_end_before_a_greeting() -> None:
+    with pytest.raises(NotGreetedError, match="without a greeting"):
+        ClientWire(insist=True).end()
+    held = ClientWire(insist=False)
+    held.feed(b"sockctl/")
+    assert held.end() == b"sockctl/"
+
+
+def test_text_without_end_is_not_kept_without_end() -> None:
+    wire = ClientWire(insist=True)
+    wire.feed(GREETING)
+    for _ in range(100):
+        wire.feed(b"x" * 10_000)
+    assert len(wire.end()) <= 70_000
+
+
+def test_the_end_in_the_middle_of_a_frame() -> None:
+    wire = ClientWire(insist=True)
+    wire.feed(GREETING + framed(kind="say", text="one")[:-1])
+    assert wire.take() == []
+    with pytest.raises(TruncatedMessageError):
+        wire.end()
+
+
+def test_good_ones_before_a_bad_one() -> None:
+    wire = ClientWire(insist=True)
+    wire.feed(GREETING + framed(kind="say", text="one") + framed(text="no kind"))
+    assert wire.take() == [message("say", "one")]
+    for _ in range(2):
+        with pytest.raises(BadMessageError):
+            wire.take()
+
+
+def test_what_is_sent() -> None:
+    assert ClientWire.hello() == b'\0\0\0\x2d{"kind":"hello","text":"","client":"sockctl"}'

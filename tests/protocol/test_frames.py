@@ -1,0 +1,147 @@
+"""Frames: cut anywhere, too large, not UTF-8, cut off."""
+
+import tracemalloc
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sockctl.errors import BadTextError, MessageTooLargeError, ProtocolError, TruncatedMessageError, UnsendableError
+from sockctl.protocol.frames import BATCH, LIMIT_BYTES, MAX_LIMIT_BYTES, FrameDecoder, encode_frame
+
+texts = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=50), max_size=10)
+cuts = st.lists(st.integers(0, 30), max_size=40)
+
+
+def pieces(data: bytes, sizes: list[int]) -> list[bytes]:
+    """Return `data` cut into pieces of these sizes, and the rest."""
+    cut = []
+    for size in sizes:
+        cut.append(data[:size])
+        data = data[size:]
+    return [*cut, data]
+
+
+@settings(deadline=None)
+@given(texts, cuts, st.booleans())
+def test_any_cuts_give_the_same_texts(said: list[str], sizes: list[int], one_by_one: bool) -> None:
+    decoder = FrameDecoder()
+    heard: list[str] = []
+    for piece in pieces(b"".join(map(encode_frame, said)), sizes):
+        decoder.feed(piece)
+        if one_by_one:
+            text = decoder.next()
+            if text is not None:
+                heard.append(text)
+        else:
+            heard += decoder.take()
+    heard += decoder.take()
+    assert heard == said
+    assert not decoder.in_message
+    decoder.end()
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=60), cuts)
+def test_junk_is_an_error_or_texts(junk: bytes, sizes: list[int]) -> None:
+    decoder = FrameDecoder(limit_bytes=20)
+    failed = False
+    for piece in pieces(junk, sizes):
+        decoder.feed(piece)
+        try:
+            assert all(len(text.encode()) <= 20 for text in decoder.take())
+        except ProtocolError:
+            failed = True
+        else:
+            assert not failed, "after an error nothing is right again"
+
+
+def test_the_shape() -> None:
+    assert encode_frame("") == b"\0\0\0\0"
+    assert encode_frame("aß") == b"\0\0\0\x03a\xc3\x9f"
+
+
+@pytest.mark.parametrize("claimed", [0xFFFF_FFFF, MAX_LIMIT_BYTES + 1, LIMIT_BYTES + 1])
+def test_a_frame_beyond_the_limit_is_refused_at_once(claimed: int) -> None:
+    decoder = FrameDecoder()
+    tracemalloc.start()
+    decoder.feed(claimed.to_bytes(4))
+    with pytest.raises(MessageTooLargeError, match=f"{claimed:,}"):
+        decoder.take()
+    with pytest.raises(MessageTooLargeError):
+        decoder.next()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000
+
+
+def test_exactly_the_limit() -> None:
+    decoder = FrameDecoder(limit_bytes=10)
+    decoder.feed(encode_frame("x" * 10) + encode_frame("x" * 11))
+    assert decoder.take() == ["x" * 10]
+    with pytest.raises(MessageTooLargeError):
+        decoder.take()
+
+
+def test_no_limit_goes_beyond_what_keeps_the_first_byte_zero() -> None:
+    decoder = FrameDecoder(limit_bytes=1 << 40)
+    decoder.feed(b"\x01\0\0\0")
+    with pytest.raises(MessageTooLargeError):
+        decoder.take()
+
+
+def test_the_limit_is_that_of_the_moment_of_asking() -> None:
+    decoder = FrameDecoder(limit_bytes=5)
+    decoder.feed(encode_frame("x" * 8))
+    decoder.limit_bytes = 8
+    assert decoder.next() == "x" * 8
+    decoder.feed(encode_frame("x" * 8))
+    decoder.limit_bytes = 7
+    with pytest.raises(MessageTooLargeError):
+        decoder.next()
+
+
+@pytest.mark.parametrize("one_by_one", [True, False])
+def test_what_is_not_utf8(one_by_one: bool) -> None:
+    decoder = FrameDecoder()
+    decoder.feed(encode_frame("good") + b"\0\0\0\x03ab\xff" + encode_frame("never"))
+    assert (decoder.next() if one_by_one else decoder.take()[0]) == "good"
+    for _ in range(2):
+        with pytest.raises(BadTextError, match="at its byte 2"):
+            decoder.next() if one_by_one else decoder.take()
+
+
+@pytest.mark.parametrize("left", [b"\0", b"\0\0\0\x05", b"\0\0\0\x05abcd"])
+def test_the_end_in_the_middle(left: bytes) -> None:
+    decoder = FrameDecoder()
+    decoder.feed(encode_frame("good") + left)
+    assert decoder.take() == ["good"]
+    assert decoder.in_message
+    with pytest.raises(TruncatedMessageError, match=f"after {len(left)} bytes"):
+        decoder.end()
+
+
+def test_many_asked_for_one_by_one() -> None:
+    decoder = FrameDecoder()
+    said = [f"message {number}" for number in range(20_000)]
+    decoder.feed(b"".join(map(encode_frame, said)))
+    assert [decoder.next() for _ in said] == said
+    assert decoder.next() is None
+
+
+def test_many_asked_for_at_once_come_in_batches() -> None:
+    decoder = FrameDecoder()
+    said = [f"message {number}" for number in range(20_000)]
+    decoder.feed(b"".join(map(encode_frame, said)))
+    heard = []
+    while batch := decoder.take():
+        assert len(batch) <= BATCH
+        heard += batch
+    assert heard == said
+
+
+def test_what_cannot_be_sent() -> None:
+    with pytest.raises(UnsendableError, match=r"Character 1 .*U\+D800"):
+        encode_frame("a\ud800")
+    with pytest.raises(UnsendableError, match="11 bytes, and 10 may"):
+        encode_frame("x" * 11, limit_bytes=10)

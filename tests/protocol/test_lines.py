@@ -1,0 +1,99 @@
+"""Lines: any ends, any cuts, telnet's commands, and what is too long or no text."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sockctl.errors import BadTextError, MessageTooLargeError, ProtocolError
+from sockctl.protocol.lines import LineDecoder
+from tests.protocol.test_frames import cuts, pieces
+
+lines = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=20), max_size=8)
+TELNET = [b"\xff\xf1", b"\xff\xfb\x01", b"\xff\xfd\xff", b"\xff\xfa\x18\x00xterm\xff\xf0", b"\xff\xff"]
+
+
+@settings(deadline=None)
+@given(lines, cuts, st.sampled_from([b"\n", b"\r\n"]), st.sampled_from([b"", *TELNET]))
+def test_any_cuts_give_the_same_lines(said: list[str], sizes: list[int], end: bytes, telnet: bytes) -> None:
+    decoder = LineDecoder()
+    heard: list[str] = []
+    for piece in pieces(b"".join(telnet + line.encode() + end for line in said), sizes):
+        decoder.feed(piece)
+        heard += decoder.take()
+    assert heard == said
+    assert decoder.end() is None
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=60) | st.lists(st.sampled_from([*TELNET, b"a", b"\n", b"\xff"])).map(b"".join), cuts)
+def test_junk_is_an_error_or_lines(junk: bytes, sizes: list[int]) -> None:
+    decoder = LineDecoder(limit_bytes=20)
+    failed = False
+    for piece in pieces(junk, sizes):
+        decoder.feed(piece)
+        try:
+            assert all(len(line.encode()) <= 20 for line in decoder.take())
+        except ProtocolError:
+            failed = True
+        else:
+            assert not failed, "after an error nothing is right again"
+
+
+def test_a_last_line_without_an_end() -> None:
+    decoder = LineDecoder()
+    decoder.feed(b"one\ntwo\r")
+    assert decoder.take() == ["one"]
+    assert decoder.in_message
+    assert decoder.end() == "two"
+    assert decoder.end() is None
+
+
+def test_a_subnegotiation_that_holds_commands() -> None:
+    decoder = LineDecoder()
+    decoder.feed(b"a\xff\xfa\x18x\xff\xf1y\n\xff\xf0b\n")
+    assert decoder.take() == ["ab"]
+
+
+@pytest.mark.parametrize("data", [b"x" * 11, b"x" * 11 + b"\n", b"x" * 11 + b"\r\n", b"x" * 12 + b"\r"])
+def test_too_long(data: bytes) -> None:
+    decoder = LineDecoder(limit_bytes=10)
+    decoder.feed(b"good\r\n" + data)
+    assert decoder.take() == ["good"]
+    for _ in range(2):
+        with pytest.raises(MessageTooLargeError, match="10 are allowed"):
+            decoder.take()
+
+
+@pytest.mark.parametrize("data", [b"x" * 10, b"x" * 10 + b"\r", b"x" * 10 + b"\r\n"])
+def test_just_short_enough(data: bytes) -> None:
+    decoder = LineDecoder(limit_bytes=10)
+    decoder.feed(data)
+    assert [*decoder.take(), decoder.end()][0] == "x" * 10
+
+
+@pytest.mark.parametrize("end", [b"\n", b""])
+def test_what_is_not_utf8(end: bytes) -> None:
+    decoder = LineDecoder()
+    decoder.feed(b"good\ncaf\xe9" + end)
+    assert decoder.take() == ["good"]
+    with pytest.raises(BadTextError, match="at its byte 3"):
+        decoder.take() if end else decoder.end()
+
+
+def test_a_long_line_in_pieces_is_searched_once() -> None:
+    decoder = LineDecoder(limit_bytes=1 << 20)
+    for _ in range(1000):
+        decoder.feed(b"x" * 1000)
+        assert decoder.next() is None
+    decoder.feed(b"\nnext\n")
+    assert decoder.take() == ["x" * 1_000_000, "next"]
+
+
+def test_many_lines() -> None:
+    decoder = LineDecoder()
+    said = [f"line {number}" for number in range(20_000)]
+    decoder.feed("".join(f"{line}\n" for line in said).encode())
+    heard = []
+    while batch := decoder.take():
+        heard += batch
+    assert heard == said

@@ -1,0 +1,96 @@
+"""What a frame holds, and how a message looks on a line."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sockctl.errors import BadMessageError
+from sockctl.protocol.messages import Message, as_line, decode_message, encode_message, message
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+@settings(deadline=None)
+@given(st.text(min_size=1), st.dictionaries(st.text(), values, max_size=4))
+def test_fields_come_through(kind: str, fields: dict[str, Any]) -> None:
+    fields.pop("text", None)
+    sent = Message({**fields, "kind": kind, "text": "hello"})
+    if all(ord(one) < 0xD800 for one in json.dumps(sent.fields, ensure_ascii=False)):
+        assert decode_message(encode_message(sent)) == sent
+
+
+@settings(deadline=None)
+@given(st.text() | values.map(json.dumps))
+def test_junk_is_an_error_or_a_message(junk: str) -> None:
+    try:
+        one = decode_message(junk)
+    except BadMessageError:
+        return
+    assert json.loads(junk)["kind"] == one.kind
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "no JSON: Expecting value at character 0"),
+        ("oops", "no JSON"),
+        ('{"kind": "line"} {}', "no JSON: Extra data"),
+        ('{"kind": "li\nne"}', "no JSON"),
+        ('{"kind": "line", "n": NaN}', "number that can't be taken"),
+        ('{"kind": "line", "n": ' + "9" * 5000 + "}", "number that can't be taken"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[]", "no object"),
+        ("null", "no object"),
+        ("{}", "no kind"),
+        ('{"kind": 1}', "The kind of a message is int"),
+        ('{"kind": "line", "text": null}', "The text of a message is NoneType"),
+    ],
+)
+def test_what_is_no_message(text: str, why: str) -> None:
+    with pytest.raises(BadMessageError, match=why):
+        decode_message(text)
+
+
+def test_space_around_does_not_matter() -> None:
+    assert decode_message(' {"kind": "line"}\n').kind == "line"
+
+
+def test_text_is_made_safe_on_entry() -> None:
+    one = decode_message('{"kind": "line", "text": "\\u001b[31ma\\r\\nb\\u202e\\ud800", "name": "x\\u0007y", "n": 1}')
+    assert one.text == "[31ma b"
+    assert one.fields["text"] == "[31ma b"
+    assert one.get("name") == "xy"
+    assert one.get("n") == one.get("missing") == ""
+
+
+def test_a_message_shows_no_text() -> None:
+    assert repr(message("answer", "swordfish", field="password")) == "<Message answer>"
+    assert "swordfish" not in f"{[message('answer', 'swordfish')]}"
+
+
+def test_equality() -> None:
+    assert message("say", "a", sender="b") == message("say", "a", sender="b", room=None)
+    assert message("say", "a") != message("say", "b")
+    assert message("say", "a") != "say"
+    assert len({message("say", "a"), message("say", "a")}) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "line"),
+    [
+        (message("notice", "Hello."), "Hello."),
+        (message("say", "hello", sender="ann"), "<ann> hello"),
+        (message("say", "waves", sender="ann", action=True), "* ann waves"),
+        (message("say", "a\nb", sender="a\x1bnn"), "<ann> a b"),
+        (Message({"kind": "novelty"}), ""),
+    ],
+)
+def test_a_line(one: Message, line: str) -> None:
+    assert as_line(one) == line
