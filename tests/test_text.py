@@ -1,7 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockctl.text import TerminalText, format_bytes, format_seconds, plural, visible
+from sockctl.text import TerminalText, format_age, format_bytes, format_seconds, plural, visible
 
 DANGEROUS = [
     *[chr(code) for code in range(0x20) if chr(code) != "\t"],
@@ -75,3 +76,19 @@ def test_plural() -> None:
     assert plural(1, "portion") == "1 portion"
     assert plural(12_288, "portion") == "12,288 portions"
     assert plural(2, "is", "are") == "2 are"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-5, "just now"),
+        (0.9, "just now"),
+        (1, "1 second ago"),
+        (119, "1 minute ago"),
+        (7200, "2 hours ago"),
+        (86_400, "1 day ago"),
+        (86_400 * 400, "400 days ago"),
+    ],
+)
+def test_ages(seconds: float, text: str) -> None:
+    assert format_age(seconds) == text

@@ -10,10 +10,10 @@ refused, and never overwritten: whoever wrote it may mend it.
 """
 
 import contextlib
-import copy
 import errno
 import fcntl
 import json
+import math
 import os
 import stat
 import threading
@@ -23,19 +23,38 @@ from pathlib import Path
 from typing import Any
 
 from sockctl.errors import StoreFormatError, StoreLockedError, StoreReadError, StoreWriteError
+from sockctl.text import visible
 
-__all__ = ["Content", "JsonStore"]
+__all__ = ["Content", "JsonStore", "json_place"]
 
 Content = dict[str, Any]
 
 MAX_BYTES = 64 * 1024 * 1024
-"""A larger file is none of ours."""
+"""A larger file is none of ours: it is not read, and not written either."""
 LOCK_TIMEOUT_S = 10.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.001, 0.02
 """How long a process waits before it tries the lock again: at first, and at most."""
 TICK_NS = 50_000_000
-"""A file changed more recently than that is read again, however it looks."""
+"""A file that had changed more recently than that when it was read is read again, however it looks.
+
+A file system's clock ticks in milliseconds, and an inode's number may be used again: two changes in one tick could look
+like none.
+"""
 _ADVICE = "It was left as it is: mend it, or move it away to begin anew."
+
+
+def json_place(*keys: str | int) -> str:
+    """Return where in a document something is, as a check says it: ``clients["127.0.0.1"].name``, ``users[0]``.
+
+    A key that is no plain name is quoted, and safe on a terminal.
+    """
+    parts = []
+    for key in keys:
+        if isinstance(key, str) and key.isascii() and key.isidentifier():
+            parts.append(f".{key}" if parts else key)
+        else:
+            parts.append(f"[{visible(json.dumps(key, ensure_ascii=False))}]")
+    return "".join(parts)
 
 
 class JsonStore:
@@ -45,7 +64,8 @@ class JsonStore:
         path: The file; it and its folder are made at the first change.
         version: The version of the content's form, kept in the file beside it.
         empty: Returns what a file that isn't there stands for.
-        check: Raises StoreFormatError, saying where, if content (without the version) is not of the right form.
+        check: Raises StoreFormatError, saying where (see `json_place`), if content (without the version) is not of
+            the right form.
         lock_timeout_s: Seconds that a change waits for another process to end its own.
     """
 
@@ -93,19 +113,19 @@ class JsonStore:
         Raises:
             StoreLockedError: Another process has held the lock all the time.
             StoreReadError: The file can't be read.
-            StoreFormatError: It can't be understood, or the new content is not of the right form.
-            StoreWriteError: It can't be written.
+            StoreFormatError: It can't be understood, or the new content is not of the right form, or no JSON.
+            StoreWriteError: It can't be written, or would be larger than MAX_BYTES.
         """
         until = time.monotonic() + self._lock_timeout_s
         if not self._changing.acquire(timeout=self._lock_timeout_s):
             raise self._locked()
         try:
             with self._file_lock(until):
-                before, _ = self._load()
-                content = copy.deepcopy(before)
+                content, _ = self._load()
+                before = self._json_of(content)  # text, not values: to Python 1 == True, and order doesn't count
                 yield content
-                if content != before:
-                    self._check(content)
+                if self._json_of(content) != before:
+                    self._check_new(content)
                     self._write(content)
         finally:
             self._changing.release()
@@ -119,7 +139,7 @@ class JsonStore:
             return None  # not there, or in the way: reading will tell
 
     def _load(self) -> tuple[Content, tuple[int, ...] | None]:
-        """Return the content, and the signature of the file that it was read from."""
+        """Return the content, and the signature of the file it was read from; None where a change might not show."""
         try:
             # A pipe in the file's place would block without O_NONBLOCK.
             descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -128,6 +148,7 @@ class JsonStore:
         except OSError as error:
             raise self._unreadable(error.strerror or str(error)) from error
         try:
+            now_ns = time.time_ns()  # before the reading and the parsing, which may take longer than a tick
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise self._unreadable("it is no regular file")
@@ -139,7 +160,8 @@ class JsonStore:
             os.close(descriptor)
         if len(data) > MAX_BYTES:
             raise self._malformed(f"has more than {MAX_BYTES:,} bytes")
-        return self._understood(data), _signature_of(status)
+        settled = now_ns - status.st_mtime_ns >= TICK_NS
+        return self._understood(data), _signature_of(status) if settled else None
 
     def _understood(self, data: bytes) -> Content:
         document = self._parsed(data)
@@ -165,13 +187,17 @@ class JsonStore:
         except UnicodeDecodeError as error:
             raise self._malformed(f"is not UTF-8 at byte {error.start}") from error
         try:
-            return json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
+            return json.loads(
+                text, object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_finite_number
+            )
+        except StoreFormatError as error:
+            raise self._malformed(f"is no JSON: {error}") from error
         except json.JSONDecodeError as error:
             raise self._malformed(f"is no JSON at line {error.lineno}, column {error.colno}: {error.msg}") from error
         except RecursionError as error:
             raise self._malformed("is nested too deeply") from error
-        except ValueError as error:
-            raise self._malformed(f"is no JSON: {error}") from error
+        except ValueError as error:  # Python's limit on the digits of an int
+            raise self._malformed("holds a whole number of far too many digits") from error
 
     # Changing.
 
@@ -179,7 +205,7 @@ class JsonStore:
     def _file_lock(self, until: float) -> Iterator[None]:
         path = f"{self._path}.lock"
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_folder(self._path.parent)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise self._unwritable(error) from error
@@ -203,9 +229,31 @@ class JsonStore:
             raise self._unwritable(error) from error
         return True
 
+    def _check_new(self, content: Content) -> None:
+        try:
+            if "version" in content:
+                raise StoreFormatError("version is the store's own")
+            self._check(content)
+        except StoreFormatError as error:
+            raise self._unfit(f"it is not of the right form: {error}") from error
+
+    def _json_of(self, content: Content, *, indent: int | None = None) -> bytes:
+        try:
+            return json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False).encode()
+        except RecursionError as error:
+            raise self._unfit("it is nested too deeply") from error
+        except UnicodeEncodeError as error:
+            raise self._unfit("a text in it holds half a character (a lone surrogate)") from error
+        except (TypeError, ValueError) as error:
+            raise self._unfit(f"it is no JSON: {error}") from error
+
     def _write(self, content: Content) -> None:
-        document = {"version": self._version, **content}
-        data = (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+        data = self._json_of({"version": self._version, **content}, indent=2) + b"\n"
+        if len(data) > MAX_BYTES:
+            raise StoreWriteError(
+                f"{self._path} would have more than {MAX_BYTES:,} bytes, and could not be read any more. It is as it "
+                f"was: remove something from it first."
+            )
         temporary = f"{self._path}.tmp"  # under the lock nobody else uses it; what a killed writer left goes
         try:
             with contextlib.suppress(FileNotFoundError):
@@ -227,14 +275,8 @@ class JsonStore:
     def _sync_folder(self) -> None:
         """Make the renaming itself last."""
         try:
-            descriptor = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            _sync(self._path.parent)
         except OSError as error:
-            if error.errno == errno.EINVAL:
-                return  # a file system that can't sync folders
             raise StoreWriteError(
                 f"{self._path} was changed, but it is not sure that the change outlasts a crash of the system: "
                 f"{error.strerror}. Check the disk."
@@ -248,6 +290,9 @@ class JsonStore:
     def _malformed(self, what: str) -> StoreFormatError:
         return StoreFormatError(f"{self._path} {what}. {_ADVICE}")
 
+    def _unfit(self, why: str) -> StoreFormatError:
+        return StoreFormatError(f"{self._path} can't take its new content: {why}. It was left as it is.")
+
     def _unwritable(self, error: OSError) -> StoreWriteError:
         return StoreWriteError(
             f"{self._path} can't be written: {error.strerror}. It is as it was; see to the disk and the permissions."
@@ -260,28 +305,54 @@ class JsonStore:
         )
 
 
-def _signature_of(status: os.stat_result) -> tuple[int, ...] | None:
-    """Return what changes when the file is replaced or written to; None where the next change might not show.
-
-    A file system's clock ticks in milliseconds, and an inode's number may be used again: two changes in one tick could
-    look like none.
-    """
-    if time.time_ns() - status.st_mtime_ns < TICK_NS:
-        return None
+def _signature_of(status: os.stat_result) -> tuple[int, ...]:
+    """Return what changes when the file is replaced or written to."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"an object has the key {twice!r} twice")
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise StoreFormatError(f"an object has the key {name!r} twice")
+            seen.add(name)
     return made
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON's")
+    raise StoreFormatError(f"{name} is no number of JSON's")
+
+
+def _finite_number(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise StoreFormatError("a number in it is too large")
+    return number
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, for the user alone, so that they last: mkdir(parents=True) does neither."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for one in reversed(missing):
+        with contextlib.suppress(FileExistsError):  # another process was quicker
+            one.mkdir(0o700)
+        _sync(one.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that can't sync folders
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from sockctl.events import client, journal, server
+from sockctl.events import client, journal, server, services
 from sockctl.events.base import ConnectionEvent, Event
 from sockctl.events.reasons import DisconnectReason, RefusalReason
 
 EVENTS = [
     kind
-    for module in (server, client, journal)
+    for module in (server, services, client, journal)
     for _, kind in inspect.getmembers(module, inspect.isclass)
     if issubclass(kind, Event) and kind not in (Event, ConnectionEvent)
 ]
@@ -48,7 +48,7 @@ def test_every_event_is_frozen_named_and_explained(kind: type[Event]) -> None:
 
 
 def test_names_are_unique_per_side() -> None:
-    for module in (server, client):
+    for module in (server, services, client):
         names = [kind.name for kind in EVENTS if kind.__module__ == module.__name__]
         assert len(names) == len(set(names))
 

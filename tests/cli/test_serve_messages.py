@@ -1,0 +1,164 @@
+"""The message services as processes, from ``connect``, from nc and from a raw frame client."""
+
+import json
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sockctl.cli.exit_codes import ExitCode
+from tests.frames import frame_client
+from tests.running import TIMEOUT_S, Process, connect, process, receive_all, receive_exactly, sockctl
+from tests.tools import tool
+
+
+@contextmanager
+def served(*arguments: str) -> Iterator[tuple[Process, int]]:
+    with process("serve", *arguments, "--port", "0", "--log-format", "json") as run:
+        yield run, int(run.event("listening")["port"])
+
+
+def nc(port: int, data: bytes) -> bytes:
+    command = [tool("nc", "netcat-openbsd"), "-N", "127.0.0.1", str(port)]
+    return subprocess.run(command, input=data, capture_output=True, timeout=TIMEOUT_S, check=True).stdout
+
+
+def clients(data: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return sockctl("clients", *arguments, "--data-dir", str(data))
+
+
+def test_identify_from_everywhere_and_across_a_restart(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with served("identify", "--data-dir", str(data)) as (run, port):
+        assert b"Hello, ann!" in nc(port, b"ann\n")
+        known = run.event("client_identified")
+        assert (known["who"], known["known"], known["service"]) == ("ann", False, "identify")
+        assert run.end(signal.SIGKILL) == -signal.SIGKILL
+    with served("identify", "--data-dir", str(data)) as (run, port):
+        assert b"Hello again, ann! You were last here" in nc(port, b"")
+        with frame_client(port) as client:
+            client.expect("welcome", name="ann")
+            client.expect("bye")
+        greeted = sockctl("connect", f"sockctl://127.0.0.1:{port}", "--expect", "again, ann")
+        assert greeted.returncode == 0
+        with frame_client(port, source="127.0.0.9") as client:
+            client.expect("ask", field="name")
+            client.send(kind="answer", field="name", text="ann")
+            client.expect("error", code="name_taken")
+        asked = json.loads(clients(data, "list", "--json").stdout)
+        assert [(one["address"], one["name"]) for one in asked] == [("127.0.0.1", "ann")]
+        assert b"127.0.0.1 is Zoe now, and was ann." in clients(data, "rename", "ann", "Zoe").stdout
+        assert b"Hello again, Zoe!" in nc(port, b""), "a change by another process is seen"
+        assert b"Zoe (127.0.0.1) is forgotten." in clients(data, "forget", "127.0.0.1").stdout
+        assert b"I don't know you yet" in nc(port, b"")
+        assert run.end() == 0
+
+
+def test_clients(tmp_path: Path) -> None:
+    assert b"No client is known yet" in clients(tmp_path, "list").stdout
+    assert clients(tmp_path, "list", "--json").stdout == b"[]\n"
+    with served("identify", "--data-dir", str(tmp_path)) as (_, port):
+        nc(port, b"ann\n")
+    table = clients(tmp_path, "list").stdout.decode().splitlines()
+    assert table[0].split() == ["ADDRESS", "NAME", "FIRST", "SEEN", "LAST", "SEEN"]
+    assert table[1].split()[:2] == ["127.0.0.1", "ann"]
+    renamed = json.loads(clients(tmp_path, "rename", "ann", "bob", "--json").stdout)
+    assert renamed == {"address": "127.0.0.1", "before": "ann", "name": "bob"}
+    for arguments, code, why in (
+        (("rename", "ann", "cleo"), ExitCode.FAILED, b"No client 'ann' is known"),
+        (("rename", "bob", "a b"), ExitCode.USAGE, b"is not a name"),
+        (("forget", "192.0.2.1"), ExitCode.FAILED, b"No client '192.0.2.1' is known"),
+    ):
+        run = clients(tmp_path, *arguments)
+        assert run.returncode == code
+        assert why in run.stderr
+    assert json.loads(clients(tmp_path, "forget", "bob", "--json").stdout)["name"] == "bob"
+
+
+def test_a_spoiled_file_is_refused_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "clients.json").write_text('{"version": 1, "clients": {')
+    for command in (["clients", "list"], ["clients", "forget", "ann"], ["serve", "identify", "--port", "0"]):
+        run = sockctl(*command, "--data-dir", str(tmp_path))
+        assert run.returncode == ExitCode.FAILED
+        assert b"clients.json is no JSON at line 1, column 28" in run.stderr
+        assert b"Traceback" not in run.stderr
+    assert (tmp_path / "clients.json").read_text() == '{"version": 1, "clients": {'
+
+
+def test_talk_with_a_program_from_everywhere() -> None:
+    with served("talk", "--reply-with", "sed -u s/hello/goodbye/") as (run, port):
+        assert nc(port, b"hello you\nhello me\n") == b"sockctl/1 talk\r\ngoodbye you\r\ngoodbye me\r\n"
+        with frame_client(port) as client:
+            client.line("hello \x1b[2J")
+            client.expect("say", text="goodbye [2J")
+        scripted = sockctl("connect", f"sockctl://127.0.0.1:{port}", "--send", "hello", "--expect", "^goodbye$")
+        assert (scripted.returncode, scripted.stdout) == (0, b"goodbye\n")
+        piped = sockctl("connect", f"sockctl://127.0.0.1:{port}", stdin=b"hello 1\nhello 2\n")
+        assert piped.stdout == b"goodbye 1\ngoodbye 2\n"
+        assert run.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [("", b"empty"), ("'", b"can't be split"), ("/no/such/program -x", b"no program '/no/such/program'")],
+)
+def test_a_command_that_cannot_be_run_is_refused_at_the_start(command: str, why: bytes) -> None:
+    run = sockctl("serve", "talk", "--port", "0", "--reply-with", command)
+    assert run.returncode == ExitCode.USAGE
+    assert why in run.stderr
+    assert b"Traceback" not in run.stderr
+
+
+def test_an_operator_in_a_pipe() -> None:
+    """Without a terminal the operator's lines may come from anywhere, and what is said goes to standard output."""
+    with (
+        process(*("serve", "talk", "--port", "0", "--log-format", "json"), stdin=subprocess.PIPE, bufsize=0) as run,
+        connect(int(run.event("listening")["port"])) as sock,
+    ):
+        receive_exactly(sock, len(b"sockctl/1 talk\r\n"))
+        assert run.process.stdin is not None
+        assert run.process.stdout is not None
+        sock.sendall("\x1b[31mhi\u202e [/x]\r\n".encode())
+        said = [run.process.stdout.readline() for _ in range(2)]
+        assert said[0].startswith(b"* client 1 joined from 127.0.0.1:")
+        assert said[1] == b"<1> [31mhi [/x]\n"
+        run.process.stdin.write(b"answer\n")
+        while not (line := receive_line(sock)).startswith(b"<operator>"):
+            assert line.startswith(b"You are client 1")
+        assert line == b"<operator> answer\r\n"
+        run.process.stdin.close()
+        run.wait_for("The operator's input has ended")
+        sock.shutdown(socket.SHUT_WR)
+        assert receive_all(sock) == b""
+        assert run.end() == 0
+
+
+def receive_line(sock: socket.socket) -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        line += receive_exactly(sock, 1)
+    return line
+
+
+def test_names_and_texts_are_inert_in_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    evil = "\x1b[31m\u202e\n[/x]"
+    with process("serve", "identify", "--data-dir", str(tmp_path), "--port", "0", "--log-file", str(log)) as run:
+        port = int(run.wait_for(r"Listening on 127\.0\.0\.1:(\d+)")[1])
+        answer = nc(port, evil.encode() + b"\n")
+        assert b"\x1b" not in answer
+        assert "\u202e".encode() not in answer
+        with frame_client(port) as client:
+            client.expect("ask")
+            client.send(kind="\x1b[31m\u202e")  # unknown: ignored
+            client.sock.sendall(b"\0\0\0\5" + "\x1b[\u202e".encode())
+            client.expect("error", code="bad_message")
+        assert run.end() == 0
+    text = log.read_text()
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "protocol_broken" in text
