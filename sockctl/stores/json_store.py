@@ -48,7 +48,7 @@ def json_place(*keys: str | int) -> str:
 
     A key that is no plain name is quoted, and safe on a terminal.
     """
-    parts = []
+    parts: list[str] = []
     for key in keys:
         if isinstance(key, str) and key.isascii() and key.isidentifier():
             parts.append(f".{key}" if parts else key)
@@ -230,9 +230,9 @@ class JsonStore:
         return True
 
     def _check_new(self, content: Content) -> None:
+        if "version" in content:
+            raise self._unfit('"version" is the store\'s own key')
         try:
-            if "version" in content:
-                raise StoreFormatError("version is the store's own")
             self._check(content)
         except StoreFormatError as error:
             raise self._unfit(f"it is not of the right form: {error}") from error

@@ -18,7 +18,7 @@ import pytest
 
 from sockctl.errors import StoreError, StoreFormatError, StoreLockedError, StoreReadError, StoreWriteError
 from sockctl.stores import json_store
-from sockctl.stores.json_store import Content, JsonStore
+from sockctl.stores.json_store import Content, JsonStore, json_place
 from tests.running import TIMEOUT_S, UNMEASURED
 
 KILLS = int(os.environ.get("SOCKCTL_SOAK_KILLS", "40"))
@@ -54,7 +54,6 @@ def test_what_was_written_is_read(path: Path) -> None:
     assert json.loads(path.read_text()) == {"version": 2, "entries": {"ann": 1, "Zoë 🦜": 1}}
     assert "Zoë 🦜" in path.read_text(), "for people"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert sorted(one.name for one in path.parent.iterdir()) == ["entries.json", "entries.json.lock"]
 
 
@@ -65,16 +64,106 @@ def test_a_file_that_others_could_read_is_private_after_a_change(path: Path) -> 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_folders_are_private_and_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced = note_syncs(monkeypatch)
+    add(store_at(tmp_path / "share" / "sockctl" / "entries.json"), "ann")
+    for folder in (tmp_path / "share", tmp_path / "share" / "sockctl"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert str(folder.parent) in synced, "a folder that was made must outlast a crash too"
+
+
+def test_a_folder_made_by_somebody_else_meanwhile(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mkdir = Path.mkdir
+
+    def slow(folder: Path, mode: int) -> None:
+        mkdir(folder, mode)
+        mkdir(folder, mode)
+
+    monkeypatch.setattr(Path, "mkdir", slow)
+    add(store_at(path), "ann")
+    assert path.exists()
+
+
+def note_syncs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the list in which the paths synced will stand, and the replacing among them."""
+    noted: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def sync(descriptor: int) -> None:
+        noted.append(str(Path(f"/dev/fd/{descriptor}").resolve()))
+        fsync(descriptor)
+
+    def put_in_place(source: str, target: Path) -> None:
+        noted.append("replace")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(os, "replace", put_in_place)
+    return noted
+
+
+def test_a_change_is_on_the_disk_before_it_returns(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(store_at(path), "ann")
+    noted = note_syncs(monkeypatch)
+    add(store_at(path), "bob")
+    assert noted == [f"{path}.tmp", "replace", str(path.parent)]
+
+
 def test_a_failed_change_changes_nothing(path: Path) -> None:
     store = store_at(path)
     add(store, "ann")
     before = path.read_bytes()
     with pytest.raises(ZeroDivisionError), store.update() as content:
         content["entries"]["bob"] = 1 // 0
-    with pytest.raises(StoreFormatError), store.update() as content:
+    with pytest.raises(StoreFormatError, match="no object") as caught, store.update() as content:
         content["entries"] = "nonsense"
+    assert str(path) in str(caught.value)
     assert path.read_bytes() == before
     assert store.read() == {"entries": {"ann": 1}}
+
+
+def nested(depth: int) -> Any:
+    inner: Any = 1
+    for _ in range(depth):
+        inner = [inner]
+    return inner
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ({1, 2}, "set"),
+        (float("nan"), "Out of range"),
+        ("\ud800", "surrogate"),
+        (10**5000, "digits"),
+        (nested(5_000), "deeply"),
+    ],
+    ids=["a set", "NaN", "half a character", "a huge number", "nested deeply"],
+)
+def test_what_could_not_be_read_again_is_not_written(path: Path, value: Any, why: str) -> None:
+    add(store_at(path), "ann")
+    before = path.read_bytes()
+    with pytest.raises(StoreFormatError, match=why) as caught, store_at(path).update() as content:
+        content["entries"]["bob"] = value
+    assert str(path) in str(caught.value)
+    assert path.read_bytes() == before
+
+
+def test_the_version_is_the_stores_own(path: Path) -> None:
+    add(store_at(path), "ann")
+    before = path.read_bytes()
+    with pytest.raises(StoreFormatError, match="version"), store_at(path).update() as content:
+        content["version"] = 99
+    assert path.read_bytes() == before
+
+
+def test_a_change_that_python_takes_for_none(path: Path) -> None:
+    """True == 1 == 1.0, and the order of keys doesn't count: but the file is another one."""
+    add(store_at(path), "ann", "bob")
+    with store_at(path).update() as content:
+        content["entries"] = {"bob": True, "ann": 1.0}
+    entries = store_at(path).read()["entries"]
+    assert str(entries) == "{'bob': True, 'ann': 1.0}"
 
 
 def test_no_change_writes_nothing(path: Path) -> None:
@@ -99,6 +188,25 @@ def test_changes_of_equal_length_in_one_tick_are_seen(path: Path) -> None:
         with other.update() as content:
             content["entries"]["ann"] = number % 2
         assert store.read()["entries"]["ann"] == number % 2
+
+
+def test_a_file_that_takes_long_to_parse(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second change within a tick must be seen, also where the tick was over when the first one had been parsed."""
+    store = store_at(path)
+    add(store, "ann")
+    changed_ns = path.stat().st_mtime_ns
+    loads = json.loads
+
+    def slow_loads(*arguments: Any, **options: Any) -> Any:
+        time.sleep(json_store.TICK_NS / 1e9)
+        return loads(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(json, "loads", slow_loads)
+        store.read()
+    path.write_text(path.read_text().replace("1\n", "2\n"))
+    os.utime(path, ns=(changed_ns, changed_ns))
+    assert store.read() == {"entries": {"ann": 2}}
 
 
 def test_an_unchanged_file_is_read_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +238,9 @@ REFUSED = {
     "newer": (b'{"version": 3, "entries": {}}', r"newer sockctl \(version 3, this one knows up to 2\)"),
     "a key twice": (b'{"version": 2, "entries": {"ann": 1, "ann": 2}}', "'ann' twice"),
     "not a number": (b'{"version": 2, "entries": {"ann": NaN}}', "NaN"),
-    "a huge number": (b'{"version": 2, "entries": {"ann": ' + b"1" * 5000 + b"}}", "no JSON"),
+    "infinity": (b'{"version": 2, "entries": {"ann": -Infinity}}', "-Infinity"),
+    "beyond a float": (b'{"version": 2, "entries": {"ann": 1e999}}', "too large"),
+    "a huge number": (b'{"version": 2, "entries": {"ann": ' + b"1" * 5000 + b"}}", "digits"),
     "nested deeply": (b"[" * 100_000, "deeply"),
     "another form": (b'{"version": 2, "entries": []}', "entries is no object"),
 }
@@ -153,10 +263,25 @@ def test_what_is_not_understood_is_refused_and_never_overwritten(path: Path, wha
     assert json.loads(path.read_text())["version"] == 2, "an older one is taken over"
 
 
+def test_a_key_twice_in_a_large_file_is_found_at_once(path: Path) -> None:
+    path.parent.mkdir()
+    keys = "".join(f'"{number}": 1, ' for number in range(100_000))
+    path.write_text(f'{{"version": 2, "entries": {{{keys} "99999": 2}}}}')
+    started = time.monotonic()
+    with pytest.raises(StoreFormatError, match="'99999' twice"):
+        store_at(path).read()
+    assert time.monotonic() - started < 10
+
+
 def test_a_huge_file_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_store, "MAX_BYTES", 30)
-    add(store_at(path), "the first one, which makes it too large")
-    with pytest.raises(StoreFormatError, match="more than 30 bytes"):
+    add(store_at(path), "ann")
+    before = path.read_bytes()
+    monkeypatch.setattr(json_store, "MAX_BYTES", len(before))
+    with pytest.raises(StoreWriteError, match="more than"):
+        add(store_at(path), "bob")
+    assert path.read_bytes() == before, "what could not be read any more is not written"
+    monkeypatch.setattr(json_store, "MAX_BYTES", len(before) - 1)
+    with pytest.raises(StoreFormatError, match=f"more than {len(before) - 1} bytes"):
         store_at(path).read()
 
 
@@ -236,10 +361,11 @@ def test_threads(path: Path) -> None:
 ADDER = """
 import sys
 from pathlib import Path
-from tests.stores.test_json_store import add, store_at
-store = store_at(Path(sys.argv[1]))
+from sockctl.stores.json_store import JsonStore
+store = JsonStore(Path(sys.argv[1]), version=2, empty=lambda: {"entries": {}}, check=lambda content: None)
 for number in range(25):
-    add(store, f"{sys.argv[2]}-{number}")
+    with store.update() as content:
+        content["entries"][f"{sys.argv[2]}-{number}"] = 1
 """
 
 
@@ -247,6 +373,17 @@ def test_processes(path: Path) -> None:
     processes = [subprocess.Popen([sys.executable, "-c", ADDER, str(path), str(first)]) for first in range(8)]
     assert [process.wait(60) for process in processes] == [0] * 8
     assert len(store_at(path).read()["entries"]) == 200
+
+
+def test_a_change_by_another_process_is_seen_where_the_file_was_known(path: Path) -> None:
+    store = store_at(path)
+    add(store, "ann")
+    os.utime(path, (1, 1))  # long ago: what was read is kept
+    assert store.read() is store.read()
+    subprocess.run([sys.executable, "-c", ADDER, str(path), "bob"], timeout=60, check=True)
+    assert len(store.read()["entries"]) == 26
+    path.unlink()
+    assert store.read() == {"entries": {}}
 
 
 @pytest.mark.parametrize("step", ["write", "fsync", "replace"])
@@ -316,10 +453,11 @@ def test_a_file_that_may_not_grow(path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from tests.stores.test_json_store import add, store_at
-store = store_at(Path(sys.argv[1]))
+from sockctl.stores.json_store import JsonStore
+store = JsonStore(Path(sys.argv[1]), version=2, empty=lambda: {"entries": {}}, check=lambda content: None)
 for number in range(1_000_000):
-    add(store, f"{sys.argv[2]}-{number}")
+    with store.update() as content:
+        content["entries"][f"{sys.argv[2]}-{number}"] = 1
     print(f"{sys.argv[2]}-{number}", flush=True)
 """
 
@@ -345,6 +483,19 @@ def test_killed_writers(path: Path) -> None:
     assert len(acknowledged) > KILLS
     add(store_at(path), "the last")
     assert sorted(one.name for one in path.parent.iterdir()) == ["entries.json", "entries.json.lock"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "place"),
+    [
+        (("clients", "127.0.0.1", "name"), 'clients["127.0.0.1"].name'),
+        (("users", 0), "users[0]"),
+        (("a b",), '["a b"]'),
+        (("x", 'a"\x1b[2J\u202e\n'), 'x["a\\"\\u001b[2J\ufffd\\n"]'),
+    ],
+)
+def test_places_in_a_document(keys: tuple[str | int, ...], place: str) -> None:
+    assert json_place(*keys) == place
 
 
 def test_every_error_is_one_of_the_stores() -> None:
