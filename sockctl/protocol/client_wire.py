@@ -99,8 +99,10 @@ class ClientWire:
 
         Raises:
             NotGreetedError: No greeting came, and the wire insists.
-            TruncatedMessageError: It ended in the middle of a frame.
+            ProtocolError: It ended in the middle of a frame, or an error came before.
         """
+        if self._error is not None:
+            raise self._error
         if self.phase is Phase.FRAMED:
             self._decoder.end()
             return b""

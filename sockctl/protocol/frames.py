@@ -140,8 +140,10 @@ class FrameDecoder:
 
         Raises:
             TruncatedMessageError: It ended in the middle of a frame.
+            MessageTooLargeError, BadTextError: As before, if there was an error.
         """
         if self.in_message:
+            self.next()
             got = len(self._buffer) - self._position
             raise TruncatedMessageError(f"The input ended in the middle of a frame, after {got:,} bytes of it.")
 

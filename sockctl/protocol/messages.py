@@ -12,10 +12,12 @@ Kinds of a client: hello, line (text), answer (field, text), resume (token, seen
 """
 
 import json
+import math
 from typing import Any
 
 from sockctl.errors import BadMessageError
 from sockctl.protocol.safe_text import clean
+from sockctl.text import visible
 
 __all__ = ["Message", "as_line", "decode_message", "encode_message", "message"]
 
@@ -49,7 +51,7 @@ class Message:
         return hash((self.kind, self.text))
 
     def __repr__(self) -> str:
-        return f"<Message {self.kind}>"  # the text may be a password
+        return f"<Message {visible(self.kind)}>"  # the text may be a password
 
     def get(self, name: str) -> str:
         """Return the field `name`, made safe; empty if it is missing or no text."""
@@ -95,7 +97,7 @@ def as_line(one: Message) -> str:
 
 def _explained(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError as error:
         raise BadMessageError("A frame holds JSON that is nested too deeply.") from error
     except json.JSONDecodeError as error:
@@ -105,6 +107,13 @@ def _explained(text: str) -> Any:
         ) from error
     except ValueError as error:
         raise BadMessageError("A frame holds JSON with a number that can't be taken.") from error
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):  # it can't be encoded again
+        raise ValueError(f"{digits} is too large")
+    return number
 
 
 def _refuse_constant(name: str) -> Any:
@@ -118,5 +127,7 @@ def _why_none(fields: dict[str, Any]) -> str:
     return f"The {which} of a message is {type(fields[which]).__name__} in Python's terms: it must be a text."
 
 
-_scan = json.JSONDecoder(parse_constant=_refuse_constant).scan_once  # type: ignore[attr-defined]  # typeshed omits it
+_scan = json.JSONDecoder(  # type: ignore[attr-defined]  # typeshed omits scan_once
+    parse_constant=_refuse_constant, parse_float=_finite
+).scan_once
 _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")).encode

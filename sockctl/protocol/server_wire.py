@@ -6,7 +6,7 @@ A table of the choice; the first byte that the client sends makes it, and no clo
 |---|---|---|
 | 0x00, the first byte of every frame | frames | what was said so far is said again, in frames |
 | any other byte | lines | |
-| nothing, while more than 16 KiB were said | lines | it is too long to be said again |
+| nothing, while more than 16 KiB were said | lines | it is too long to be said again; 0x00 comes too late then |
 
 Until the choice is made, what the server says goes out as lines, and its frames are remembered. So choosing and
 encoding must not overlap: whoever calls `choose` and `encode` from several threads does so under one lock, the one
@@ -45,7 +45,7 @@ class ServerWire:
         limit_bytes: Bytes in a frame or line at most.
     """
 
-    __slots__ = ("_decoder", "_error", "_first", "_replay", "_skip", "choice", "greeting")
+    __slots__ = ("_begun", "_decoder", "_error", "_first", "_replay", "_skip", "choice", "greeting")
 
     def __init__(self, service: str, *, limit_bytes: int = LIMIT_BYTES) -> None:
         self.greeting = greeting(service)
@@ -53,6 +53,7 @@ class ServerWire:
         self._decoder: FrameDecoder | LineDecoder = LineDecoder(limit_bytes=limit_bytes)
         self._replay = bytearray()
         self._error: ProtocolError | None = None
+        self._begun = False
         self._first = True
         self._skip = False
 
@@ -72,7 +73,7 @@ class ServerWire:
 
     def choose(self, data: bytes | memoryview) -> bytes:
         """Choose by what the client sent first; return what must be sent for it before anything else."""
-        if self.choice is not Choice.UNDECIDED:
+        if self.choice is not Choice.UNDECIDED or not data:
             return b""
         if data[0] != 0:
             self._choose_lines()
@@ -85,6 +86,13 @@ class ServerWire:
 
     def feed(self, data: bytes | memoryview) -> None:
         """Take what the client sent, after `choose` has seen it."""
+        if not self._begun and data:
+            self._begun = True
+            if data[0] == 0 and self.choice is Choice.LINES:  # a hello has no line end to wait for
+                self._error = LateHelloError(
+                    f"The change to frames comes too late: the server has said more than {REPLAY_BYTES:,} bytes in "
+                    f"text by now. Answer the greeting as soon as it comes."
+                )
         self._decoder.feed(data)
 
     def take(self) -> list[Message]:
@@ -99,7 +107,7 @@ class ServerWire:
         try:
             texts = self._decoder.take()
             if (self._first or self._skip) and texts:
-                texts = self._checked_first(texts)
+                texts = self._checked_first(texts) or self._decoder.take()
             if self.choice is Choice.FRAMES:
                 messages.extend(map(decode_message, texts))
             else:
@@ -131,11 +139,17 @@ class ServerWire:
         """Return the last line if it has no end, now that the input has ended and everything else was taken.
 
         Raises:
-            ProtocolError: The input ended in the middle of a frame, or the line is no text.
+            ProtocolError: The input ended in the middle of a frame, or the line is no text; or an error came before.
         """
-        text = self._decoder.end()
-        if text is None or (self._skip and not self._checked_first([text])):
-            return None
+        if self._error is not None:
+            raise self._error
+        try:
+            text = self._decoder.end()
+            if text is None or ((self._first or self._skip) and not self._checked_first([text])):
+                return None
+        except ProtocolError as error:
+            self._error = error
+            raise
         return self._read(text)
 
     def skip(self) -> None:
@@ -170,17 +184,12 @@ class ServerWire:
         return decode_message(text) if self.choice is Choice.FRAMES else message("line", text)
 
     def _checked_first(self, texts: list[str]) -> list[str]:
-        """Look at what stands at the very beginning, or is to be discarded; return the rest."""
+        """Look at what stands at the very beginning, discarded or not; return the rest of what is to be discarded."""
+        if self._first:
+            self._first = False
+            if self.choice is not Choice.FRAMES and _HTTP_REQUEST.match(texts[0]):
+                raise HttpRefusedError("This is an HTTP request, and no HTTP server: nothing of it was carried out.")
         if self._skip:
             self._skip = False
             return texts[1:]
-        self._first = False
-        if self.choice is not Choice.FRAMES:
-            if texts[0].startswith("\0"):
-                raise LateHelloError(
-                    f"The change to frames comes too late: the server has said more than {REPLAY_BYTES:,} bytes in "
-                    f"text by now. Answer the greeting as soon as it comes."
-                )
-            if _HTTP_REQUEST.match(texts[0]):
-                raise HttpRefusedError("This is an HTTP request, and no HTTP server: nothing of it was carried out.")
         return texts

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sockctl.errors import BadMessageError, NotGreetedError, ProtocolError, TruncatedMessageError
+from sockctl.errors import (
+    BadMessageError,
+    BadTextError,
+    MessageTooLargeError,
+    NotGreetedError,
+    ProtocolError,
+    TruncatedMessageError,
+    UnsendableError,
+)
 from sockctl.protocol.client_wire import ClientWire, Phase
 from sockctl.protocol.messages import Message, message
 from tests.frames import framed
@@ -27,7 +35,14 @@ def test_any_cuts_give_the_same_messages(sizes: list[int], text: bytes) -> None:
 
 
 @settings(deadline=None)
-@given(st.binary(max_size=80) | st.binary(max_size=30).map(lambda junk: GREETING + junk), cuts, st.booleans())
+@given(
+    st.binary(max_size=80)
+    | st.binary(max_size=30).map(lambda junk: GREETING + junk)
+    | st.binary(max_size=30).map(lambda junk: GREETING + framed(kind="say") + b"\0\0\0\5" + junk)
+    | st.text("sockctl/12 a\r\n\0", max_size=80).map(lambda junk: f"sockctl/{junk}".encode()),
+    cuts,
+    st.booleans(),
+)
 def test_junk_is_shown_or_an_error(junk: bytes, sizes: list[int], insist: bool) -> None:
     wire = ClientWire(insist=insist)
     shown = b""
@@ -41,6 +56,29 @@ def test_junk_is_shown_or_an_error(junk: bytes, sizes: list[int], insist: bool) 
         return
     if wire.phase is Phase.RAW:
         assert shown == junk, "nothing is lost"
+
+
+@pytest.mark.parametrize("insist", [True, False])
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+def test_the_greeting_is_known_wherever_it_is_cut(insist: bool, end: bytes) -> None:
+    line = b"sockctl/1 test" + end
+    for cut in range(len(line) + 1):
+        wire = ClientWire(insist=insist)
+        assert wire.feed(line[:cut]) == b""
+        assert wire.phase is (Phase.GREETED if cut == len(line) else Phase.LISTENING)
+        assert wire.feed(line[cut:]) == b""
+        assert (wire.phase, wire.service) == (Phase.GREETED, "test")
+
+
+@pytest.mark.parametrize("said", [b"hello\r\n", b"\0\0\0\1a", b"sockctl/2 test\r\n", b"sockctl/1 " + b"x" * 80])
+def test_who_insists_stays_refused(said: bytes) -> None:
+    wire = ClientWire(insist=True)
+    for more in (said, b"", GREETING, framed(kind="say", text="one")):
+        with pytest.raises(NotGreetedError):
+            wire.feed(more)
+    assert wire.take() == []
+    with pytest.raises(NotGreetedError):
+        wire.end()
 
 
 @pytest.mark.parametrize("size", [1, 100])
@@ -70,7 +108,10 @@ def test_speaking_first() -> None:
 
 
 def test_raw_from_the_start() -> None:
-    assert ClientWire.raw().feed(GREETING) == GREETING
+    wire = ClientWire.raw()
+    assert wire.feed(GREETING) == GREETING
+    assert wire.feed(framed(kind="say")) == framed(kind="say")
+    assert (wire.take(), wire.end(), wire.phase) == ([], b"", Phase.RAW)
 
 
 def test_a_server_that_ends_in_text() -> None:
@@ -109,9 +150,29 @@ def test_good_ones_before_a_bad_one() -> None:
     wire = ClientWire(insist=True)
     wire.feed(GREETING + framed(kind="say", text="one") + framed(text="no kind"))
     assert wire.take() == [message("say", "one")]
-    for _ in range(2):
+    for call in (wire.take, wire.take, wire.end):
         with pytest.raises(BadMessageError):
-            wire.take()
+            call()
+
+
+def test_an_error_that_was_not_asked_for_comes_at_the_end() -> None:
+    wire = ClientWire(insist=True)
+    wire.feed(GREETING + framed(kind="say", text="one") + b"\0\0\0\1\xff")
+    assert wire.take() == [message("say", "one")]
+    with pytest.raises(BadTextError):
+        wire.end()
+
+
+def test_a_frame_that_claims_too_much() -> None:
+    wire = ClientWire(insist=True)
+    wire.feed(GREETING + b"\0\xff\xff\xff")
+    with pytest.raises(MessageTooLargeError):
+        wire.take()
+
+
+def test_what_is_too_large_cannot_be_sent() -> None:
+    with pytest.raises(UnsendableError):
+        ClientWire.encode(message("line", "x" * 65_536))
 
 
 def test_what_is_sent() -> None:

@@ -23,12 +23,12 @@ def pieces(data: bytes, sizes: list[int]) -> list[bytes]:
 
 
 @settings(deadline=None)
-@given(texts, cuts, st.booleans())
-def test_any_cuts_give_the_same_texts(said: list[str], sizes: list[int], one_by_one: bool) -> None:
+@given(texts, cuts, st.lists(st.booleans(), min_size=41, max_size=41))
+def test_any_cuts_give_the_same_texts(said: list[str], sizes: list[int], ways: list[bool]) -> None:
     decoder = FrameDecoder()
     heard: list[str] = []
-    for piece in pieces(b"".join(map(encode_frame, said)), sizes):
-        decoder.feed(piece)
+    for piece, one_by_one in zip(pieces(b"".join(map(encode_frame, said)), sizes), ways, strict=False):
+        decoder.feed(memoryview(piece))
         if one_by_one:
             text = decoder.next()
             if text is not None:
@@ -42,7 +42,12 @@ def test_any_cuts_give_the_same_texts(said: list[str], sizes: list[int], one_by_
 
 
 @settings(deadline=None)
-@given(st.binary(max_size=60), cuts)
+@given(
+    st.binary(max_size=60)
+    | st.binary(max_size=20).map(lambda junk: b"\0\0\0\x05" + junk)
+    | st.lists(st.sampled_from([b"\0\0\0", b"\x05", b"hello", b"\xc3", b"\xff", b"\0\0\0\x15"])).map(b"".join),
+    cuts,
+)
 def test_junk_is_an_error_or_texts(junk: bytes, sizes: list[int]) -> None:
     decoder = FrameDecoder(limit_bytes=20)
     failed = False
@@ -54,6 +59,28 @@ def test_junk_is_an_error_or_texts(junk: bytes, sizes: list[int]) -> None:
             failed = True
         else:
             assert not failed, "after an error nothing is right again"
+    if failed:
+        for call in (decoder.next, decoder.take, decoder.end):
+            with pytest.raises(ProtocolError):
+                call()
+
+
+@settings(deadline=None)
+@given(texts)
+def test_it_is_known_how_much_is_missing(said: list[str]) -> None:
+    decoder = FrameDecoder()
+    coming = b"".join(map(encode_frame, said))
+    heard = []
+    while missing := decoder.missing_bytes():
+        if not coming:
+            break
+        assert missing <= len(coming)
+        decoder.feed(coming[:missing])  # never more than one frame needs
+        coming = coming[missing:]
+        if (text := decoder.next()) is not None:
+            heard.append(text)
+            assert not decoder.in_message
+    assert heard == said
 
 
 def test_the_shape() -> None:
@@ -61,17 +88,23 @@ def test_the_shape() -> None:
     assert encode_frame("aß") == b"\0\0\0\x03a\xc3\x9f"
 
 
-@pytest.mark.parametrize("claimed", [0xFFFF_FFFF, MAX_LIMIT_BYTES + 1, LIMIT_BYTES + 1])
+@pytest.mark.parametrize("claimed", [0xFFFF_FFFF, 0x4745_5420, MAX_LIMIT_BYTES + 1, LIMIT_BYTES + 1])
 def test_a_frame_beyond_the_limit_is_refused_at_once(claimed: int) -> None:
     decoder = FrameDecoder()
+    header = claimed.to_bytes(4)
+    decoder.feed(header[:3])
+    assert decoder.take() == []
     tracemalloc.start()
-    decoder.feed(claimed.to_bytes(4))
-    with pytest.raises(MessageTooLargeError, match=f"{claimed:,}"):
-        decoder.take()
-    with pytest.raises(MessageTooLargeError):
-        decoder.next()
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    try:
+        decoder.feed(header[3:])
+        with pytest.raises(MessageTooLargeError, match=f"{claimed:,}"):
+            decoder.take()
+        for call in (decoder.next, decoder.missing_bytes, decoder.end):
+            with pytest.raises(MessageTooLargeError):
+                call()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
     assert peak < 100_000
 
 
@@ -101,14 +134,23 @@ def test_the_limit_is_that_of_the_moment_of_asking() -> None:
         decoder.next()
 
 
+def test_a_limit_that_changes_between_two_frames() -> None:
+    decoder = FrameDecoder(limit_bytes=8)
+    decoder.feed(encode_frame("x" * 8) * 2)
+    assert decoder.next() == "x" * 8
+    decoder.limit_bytes = 7
+    with pytest.raises(MessageTooLargeError):
+        decoder.take()
+
+
 @pytest.mark.parametrize("one_by_one", [True, False])
 def test_what_is_not_utf8(one_by_one: bool) -> None:
     decoder = FrameDecoder()
     decoder.feed(encode_frame("good") + b"\0\0\0\x03ab\xff" + encode_frame("never"))
     assert (decoder.next() if one_by_one else decoder.take()[0]) == "good"
-    for _ in range(2):
+    for call in (decoder.next if one_by_one else decoder.take, decoder.take, decoder.next, decoder.end):
         with pytest.raises(BadTextError, match="at its byte 2"):
-            decoder.next() if one_by_one else decoder.take()
+            call()
 
 
 @pytest.mark.parametrize("left", [b"\0", b"\0\0\0\x05", b"\0\0\0\x05abcd"])

@@ -1,5 +1,7 @@
 """Lines: any ends, any cuts, telnet's commands, and what is too long or no text."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,17 +11,38 @@ from sockctl.protocol.lines import LineDecoder
 from tests.protocol.test_frames import cuts, pieces
 
 lines = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=20), max_size=8)
-TELNET = [b"\xff\xf1", b"\xff\xfb\x01", b"\xff\xfd\xff", b"\xff\xfa\x18\x00xterm\xff\xf0", b"\xff\xff"]
+TELNET = [
+    b"\xff\xf1",
+    b"\xff\xfb\x01",
+    b"\xff\xfc\x01",
+    b"\xff\xfd\xff",
+    b"\xff\xfe\x03",
+    b"\xff\xfa\x18\x00xterm\xff\xf0",
+    b"\xff\xff",
+]
 
 
 @settings(deadline=None)
-@given(lines, cuts, st.sampled_from([b"\n", b"\r\n"]), st.sampled_from([b"", *TELNET]))
-def test_any_cuts_give_the_same_lines(said: list[str], sizes: list[int], end: bytes, telnet: bytes) -> None:
+@given(
+    lines,
+    cuts,
+    st.sampled_from([b"\n", b"\r\n"]),
+    st.sampled_from([b"", *TELNET]),
+    st.lists(st.booleans(), min_size=41, max_size=41),
+)
+def test_any_cuts_give_the_same_lines(
+    said: list[str], sizes: list[int], end: bytes, telnet: bytes, ways: list[bool]
+) -> None:
     decoder = LineDecoder()
     heard: list[str] = []
-    for piece in pieces(b"".join(telnet + line.encode() + end for line in said), sizes):
-        decoder.feed(piece)
-        heard += decoder.take()
+    coming = pieces(b"".join(telnet + line.encode() + end for line in said), sizes)
+    for piece, one_by_one in zip(coming, ways, strict=False):
+        decoder.feed(memoryview(piece))
+        if not one_by_one:
+            heard += decoder.take()
+        elif (line := decoder.next()) is not None:
+            heard.append(line)
+    heard += decoder.take()
     assert heard == said
     assert decoder.end() is None
 
@@ -37,6 +60,43 @@ def test_junk_is_an_error_or_lines(junk: bytes, sizes: list[int]) -> None:
             failed = True
         else:
             assert not failed, "after an error nothing is right again"
+    if failed:
+        for call in (decoder.next, decoder.take, decoder.end):
+            with pytest.raises(ProtocolError):
+                call()
+
+
+@pytest.mark.parametrize("command", TELNET)
+def test_a_command_is_dropped_wherever_it_is_cut(command: bytes) -> None:
+    data = "grü".encode() + command + b"n\r" + command + b"\n"
+    for first in range(len(data)):
+        for second in range(first, len(data)):
+            decoder = LineDecoder()
+            for piece in (data[:first], data[first:second], data[second:]):
+                decoder.feed(piece)
+            assert decoder.take() == ["grün"]
+
+
+@pytest.mark.parametrize("command", [b"\xff", b"\xff\xfb", b"\xff\xfa", b"\xff\xfa\x18x", b"\xff\xfa\x18x\xff"])
+def test_the_end_in_a_command(command: bytes) -> None:
+    decoder = LineDecoder()
+    decoder.feed(b"one" + command)
+    assert decoder.take() == []
+    assert decoder.end() == "one"
+
+
+def test_a_command_without_end_fills_no_memory() -> None:
+    decoder = LineDecoder(limit_bytes=10)
+    decoder.feed(b"\xff\xfa")
+    piece = b"x" * 10_000
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            decoder.feed(piece)
+            assert decoder.take() == []
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_last_line_without_an_end() -> None:
@@ -64,6 +124,21 @@ def test_too_long(data: bytes) -> None:
             decoder.take()
 
 
+def test_the_limit_is_that_of_the_moment_of_asking() -> None:
+    decoder = LineDecoder(limit_bytes=5)
+    decoder.feed(b"12345678\n12345678\n12345678")
+    decoder.limit_bytes = 8
+    assert decoder.next() == "12345678"
+    decoder.limit_bytes = 7
+    with pytest.raises(MessageTooLargeError):
+        decoder.take()
+    decoder.limit_bytes = 8
+    assert decoder.take() == ["12345678"]
+    decoder.limit_bytes = 7
+    with pytest.raises(MessageTooLargeError):
+        decoder.end()
+
+
 @pytest.mark.parametrize("data", [b"x" * 10, b"x" * 10 + b"\r", b"x" * 10 + b"\r\n"])
 def test_just_short_enough(data: bytes) -> None:
     decoder = LineDecoder(limit_bytes=10)
@@ -76,8 +151,9 @@ def test_what_is_not_utf8(end: bytes) -> None:
     decoder = LineDecoder()
     decoder.feed(b"good\ncaf\xe9" + end)
     assert decoder.take() == ["good"]
-    with pytest.raises(BadTextError, match="at its byte 3"):
-        decoder.take() if end else decoder.end()
+    for call in (decoder.take if end else decoder.end, decoder.end):
+        with pytest.raises(BadTextError, match="at its byte 3"):
+            call()
 
 
 def test_a_long_line_in_pieces_is_searched_once() -> None:

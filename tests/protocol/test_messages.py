@@ -27,7 +27,12 @@ def test_fields_come_through(kind: str, fields: dict[str, Any]) -> None:
 
 
 @settings(deadline=None)
-@given(st.text() | values.map(json.dumps))
+@given(
+    st.text()
+    | values.map(json.dumps)
+    | st.text('{}[]",:\\ntfu-+0123456789.eE \n\ud800').map('{"kind":"line",'.__add__)
+    | st.dictionaries(st.sampled_from(["kind", "text", "sender"]), values).map(json.dumps)
+)
 def test_junk_is_an_error_or_a_message(junk: str) -> None:
     try:
         one = decode_message(junk)
@@ -45,11 +50,20 @@ def test_junk_is_an_error_or_a_message(junk: str) -> None:
         ('{"kind": "li\nne"}', "no JSON"),
         ('{"kind": "line", "n": NaN}', "number that can't be taken"),
         ('{"kind": "line", "n": ' + "9" * 5000 + "}", "number that can't be taken"),
+        ('{"kind": "line", "n": 1e999}', "number that can't be taken"),
+        ('{"kind": "line", "n": [-1e999]} ', "number that can't be taken"),
+        ('{"kind": "line", "n": -Infinity}', "number that can't be taken"),
+        ('\ufeff{"kind": "line"}', "no JSON"),
         ("[" * 100_000, "nested too deeply"),
+        ('{"kind": "line", "n": ' + '{"n": ' * 10_000 + "1" + "}" * 10_001, "nested too deeply"),
         ("[]", "no object"),
         ("null", "no object"),
         ("{}", "no kind"),
         ('{"kind": 1}', "The kind of a message is int"),
+        ('{"kind": true}', "The kind of a message is bool"),
+        ('{"kind": ["line"]}', "The kind of a message is list"),
+        ('{"kind": "line", "kind": null}', "The kind of a message is NoneType"),
+        ('{"kind": "line", "text": {}}', "The text of a message is dict"),
         ('{"kind": "line", "text": null}', "The text of a message is NoneType"),
     ],
 )
@@ -68,6 +82,24 @@ def test_text_is_made_safe_on_entry() -> None:
     assert one.fields["text"] == "[31ma b"
     assert one.get("name") == "xy"
     assert one.get("n") == one.get("missing") == ""
+
+
+def test_numbers_that_can_be_taken() -> None:
+    one = decode_message('{"kind": "line", "n": [' + "9" * 1000 + ", 1.5, -0.0, 1e300]}")
+    assert one.fields["n"] == [10**1000 - 1, 1.5, 0, 1e300]
+    assert decode_message(encode_message(one)) == one
+
+
+def test_a_kind_that_would_steer_a_terminal_is_not_shown_as_it_is() -> None:
+    shown = repr(decode_message('{"kind": "\\u001b[31m\\ud800"}'))
+    assert shown == "<Message \N{SYMBOL FOR ESCAPE}[31m\N{REPLACEMENT CHARACTER}>"
+
+
+@settings(deadline=None)
+@given(st.text(min_size=1).map("§".__add__))
+def test_no_text_is_ever_shown(secret: str) -> None:
+    one = message("answer", secret, field="password", token=secret)
+    assert "§" not in f"{one!r} {one} {[one]} {(one,)}"
 
 
 def test_a_message_shows_no_text() -> None:

@@ -1,7 +1,7 @@
 """Text of a stranger: what goes, what becomes a space, and what stays."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sockctl.protocol.safe_text import clean
@@ -20,12 +20,24 @@ def cleaned_one_by_one(text: str) -> str:
     return result
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("ab\t \x1b\x7f\x9b\u202e\u2066\ud800🦜" + BREAKS)) | st.text())
 def test_nothing_hidden_comes_through(text: str) -> None:
     safe = clean(text)
     assert safe == cleaned_one_by_one(text)
     assert clean(safe) == safe
     assert not HIDDEN_CODES & set(map(ord, safe))
+
+
+def test_every_character() -> None:
+    kept = {code for code in range(0x110000) if clean(chr(code)) == chr(code)}
+    assert set(range(0x110000)) - kept == HIDDEN_CODES
+
+
+def test_each_line_break_is_one_space() -> None:
+    for line_break in (*BREAKS, "\r\n"):
+        assert clean(f"a{line_break}b") == "a b"
+        assert clean(f"a{line_break}{line_break}b") == "a  b"
 
 
 def test_what_hidden_means() -> None:

@@ -15,6 +15,7 @@ from sockctl.protocol.server_wire import ServerWire
 
 WIRE = Path(__file__).parents[2] / "data" / "wire"
 Vector = dict[str, Any]
+CHOICE: Vector = json.loads((WIRE / "choice.json").read_text())
 
 
 def vectors(name: str, side: str = "") -> pytest.MarkDecorator:
@@ -24,13 +25,17 @@ def vectors(name: str, side: str = "") -> pytest.MarkDecorator:
     return pytest.mark.parametrize("vector", found, ids=[one["name"] for one in found])
 
 
-def check_decoder(decoder: FrameDecoder | LineDecoder, vector: Vector, size: int) -> None:
+def pieces(vector: Vector, size: int) -> list[bytes]:
     data = bytes.fromhex(vector["bytes"])
+    return [data[start : start + size] for start in range(0, len(data), size)]
+
+
+def check_decoder(decoder: FrameDecoder | LineDecoder, vector: Vector, size: int) -> None:
     texts: list[str] = []
     error = None
     try:
-        for start in range(0, len(data), size):
-            decoder.feed(data[start : start + size])
+        for piece in pieces(vector, size):
+            decoder.feed(piece)
             while some := decoder.take():
                 texts += some
         if vector["end"] and (last := decoder.end()) is not None:
@@ -66,38 +71,65 @@ def test_messages(vector: Vector) -> None:
         assert as_line(one) == vector["line"]
 
 
+@pytest.mark.parametrize("size", [1, 100_000])
 @vectors("choice.json", "server")
-def test_the_choice_of_a_server(vector: Vector) -> None:
-    wire = ServerWire("test")
-    assert wire.greeting.hex() == json.loads((WIRE / "choice.json").read_text())["greeting"]
+def test_the_choice_of_a_server(vector: Vector, size: int) -> None:
+    wire = ServerWire("test", limit_bytes=CHOICE["limit_bytes"])
+    assert wire.greeting.hex() == CHOICE["greeting"]
     for fields in vector["said"]:
-        wire.encode(Message(fields))
-    data = bytes.fromhex(vector["bytes"])
-    reply = wire.choose(data) if data else b""
-    wire.feed(data)
+        wire.encode(Message(dict(fields)))
+    reply = b""
     heard: list[Message] = []
     error = None
     try:
-        while some := wire.take():
-            heard += some
+        for piece in pieces(vector, size):
+            reply += wire.choose(piece)
+            wire.feed(piece)
+            while some := wire.take():
+                heard += some
+        if vector["end"] and (last := wire.end()) is not None:
+            heard.append(last)
     except ProtocolError as caught:
         error = caught.code
     assert wire.choice.name.lower() == vector["wire"]
     assert reply.hex() == vector["reply"]
-    assert [one.fields | {"text": one.text} for one in heard] == [{"text": "", **one} for one in vector["messages"]]
+    assert [one.fields for one in heard] == vector["messages"]
     assert error == vector.get("error")
 
 
+@pytest.mark.parametrize("size", [1, 100_000])
 @vectors("choice.json", "client")
-def test_the_choice_of_a_client(vector: Vector) -> None:
+def test_the_choice_of_a_client(vector: Vector, size: int) -> None:
     wire = ClientWire(insist=vector["insist"])
     shown = b""
+    heard: list[Message] = []
     error = None
     try:
-        shown = wire.feed(bytes.fromhex(vector["bytes"]))
+        for piece in pieces(vector, size):
+            shown += wire.feed(piece)
+            while some := wire.take():
+                heard += some
+        if vector["end"]:
+            shown += wire.end()
     except ProtocolError as caught:
         error = caught.code
     assert error == vector.get("error")
     assert wire.phase.name.lower() == vector["phase"]
     assert shown.hex() == vector["shown"]
-    assert [one.fields for one in wire.take()] == vector["messages"]
+    assert [one.fields for one in heard] == vector["messages"]
+
+
+def test_every_file_and_every_vector_is_read() -> None:
+    assert {path.name for path in WIRE.iterdir()} == {"frames.json", "lines.json", "messages.json", "choice.json"}
+    for path in WIRE.iterdir():
+        found = json.loads(path.read_text())
+        assert found["about"]
+        sides = {"server", "client"} if path.name == "choice.json" else {None}
+        assert {one.get("side") for one in found["vectors"]} == sides
+        names = [(one.get("side"), one["name"]) for one in found["vectors"]]
+        assert len(set(names)) == len(names), f"{path.name} has a name twice"
+
+
+def test_every_error_of_the_wire_has_a_vector() -> None:
+    codes = {one.get("error") for path in WIRE.iterdir() for one in json.loads(path.read_text())["vectors"]}
+    assert codes - {None} == {error.code for error in ProtocolError.__subclasses__()} - {"timeout"}
