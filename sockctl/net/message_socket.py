@@ -7,14 +7,16 @@ there. Memory grows with what has come, never with what a header claims. A deadl
 whoever sends one byte at a time can't stretch it.
 """
 
+import errno
 import math
+import os
 import select
 import socket
 import threading
 import time
 import weakref
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from sockctl.errors import ConnectionBrokenError, MessageTimeoutError
 from sockctl.protocol.frames import LIMIT_BYTES, FrameDecoder, encode_frame
@@ -22,49 +24,91 @@ from sockctl.protocol.frames import LIMIT_BYTES, FrameDecoder, encode_frame
 __all__ = ["MessageSocket", "receive_message", "send_message"]
 
 READ_BYTES = 65_536
+_MAX_POLL_S = 86_400.0
+"""poll() counts milliseconds in a C int, some 24 days at most: a longer wait is several."""
 T = TypeVar("T")
 
-# One lock for each socket, so that the messages of several threads don't mix. It can't be kept on the socket itself:
-# the functions take any, TLS ones included. It goes when the socket does.
-_sending: "weakref.WeakKeyDictionary[socket.socket, threading.Lock]" = weakref.WeakKeyDictionary()
+
+class _TimeUpError(Exception):
+    """A deadline has passed; whoever knows what was under way says it better."""
+
+
+class _Sending:
+    """What all the threads that send on one socket must know.
+
+    The lock guards the order of the bytes, and `cut_off`. It is held while a message waits for the kernel to take it,
+    since that is what it is for: nobody else's bytes may stand in the middle. Whoever waits for it has a deadline.
+
+    Attributes:
+        cut_off: Whether a message was given up in its middle: whatever followed would be read as its rest.
+    """
+
+    __slots__ = ("cut_off", "lock")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.cut_off = False
+
+
+# The one exception to "no mutable globals": what belongs to a socket can't be kept on it, since the functions take any
+# (a plain one has no room for it), and all the threads of one socket must find the same. It goes when the socket does.
+_sending: "weakref.WeakKeyDictionary[socket.socket, _Sending]" = weakref.WeakKeyDictionary()
 _sending_lock = threading.Lock()  # guards _sending
 
 
 def send_message(
     sock: socket.socket, text: str, *, timeout_s: float | None = None, limit_bytes: int = LIMIT_BYTES
 ) -> None:
-    """Send one message; blocks until the kernel has taken all of it.
+    """Send one message: 4-byte big-endian length, then UTF-8. Blocks until the kernel has taken all of it.
 
-    Several threads may send on one socket: messages don't mix. A TLS socket must not be read from meanwhile, which is
-    a limit of Python's.
+    Several threads may send on one socket, and another may receive: messages don't mix. A TLS socket may be used by one
+    thread at a time only, be it to send or to receive: Python crashes otherwise, and its timeout is changed meanwhile.
 
     Args:
         sock: A connected stream socket.
         text: The message.
-        timeout_s: Seconds for the whole message; None for the socket's own timeout, taken for the whole message.
+        timeout_s: Seconds for the whole message, the wait for other threads' messages included; None for the socket's
+            own timeout, taken for the whole message.
         limit_bytes: Bytes of UTF-8 at most, below 16 MiB.
 
     Raises:
         UnsendableError: It is too long, or holds a lone surrogate; nothing was sent.
-        MessageTimeoutError: It was not taken in time. If it was taken in part, the connection can't be used any more.
-        ConnectionBrokenError: The connection broke.
+        MessageTimeoutError: It was not taken in time. If it was taken in part, nothing can be sent any more.
+        ConnectionBrokenError: The connection broke, or an earlier message was sent in part only.
     """
     data = memoryview(encode_frame(text, limit_bytes=limit_bytes))
+    size = len(data)
     turns = _Turns(sock, timeout_s)
-    lock = _lock_of(sock)
-    if not lock.acquire(timeout=-1 if turns.until == math.inf else turns.left_s()):
+    sending = _sending_of(sock)
+    if not turns.acquire(sending.lock):
         raise MessageTimeoutError("Other messages were in the way for too long: nothing of this one was sent.")
     try:
+        if sending.cut_off:
+            raise ConnectionBrokenError(
+                "An earlier message was sent in part only, so nothing can follow it: close the connection."
+            )
         while data:
             data = data[turns.send(data) :]
+    except _TimeUpError as error:
+        if turns.is_tls or len(data) < size:
+            raise MessageTimeoutError(
+                f"The message was not taken in time, only {size - len(data):,} of {size:,} bytes: the connection can't "
+                f"be used any more, close it."
+            ) from error
+        raise MessageTimeoutError("The message was not taken in time: nothing of it was sent.") from error
     finally:
-        lock.release()
+        # A TLS socket doesn't say how much of a failed write has gone.
+        sending.cut_off = sending.cut_off or (bool(data) and (turns.is_tls or len(data) < size))
+        sending.lock.release()
 
 
 def receive_message(
     sock: socket.socket, *, timeout_s: float | None = None, limit_bytes: int = LIMIT_BYTES
 ) -> str | None:
-    """Wait for one message and return it; None when the other side has ended the connection. One thread at a time.
+    """Wait for one message and return it; None when the other side has ended the connection.
+
+    One thread at a time may receive from a socket with this function. A TLS socket may be used by one thread at a time
+    only, be it to send or to receive: Python crashes otherwise, and its timeout is changed meanwhile.
 
     Args:
         sock: A connected stream socket.
@@ -73,88 +117,118 @@ def receive_message(
         limit_bytes: Bytes of UTF-8 at most, below 16 MiB.
 
     Raises:
-        MessageTooLargeError: It is larger than the limit. Nothing of its text was read.
+        MessageTooLargeError: It is larger than the limit. Nothing of its text was read, and the connection can't be
+            used any more.
         BadTextError: It is not UTF-8.
         TruncatedMessageError: The connection ended in the middle of it.
         MessageTimeoutError: It was not complete in time. If it had begun, the connection can't be used any more.
         ConnectionBrokenError: The connection broke.
     """
-    return _receive(sock, FrameDecoder(limit_bytes=limit_bytes), timeout_s)
+    return _receive(
+        _Turns(sock, timeout_s),
+        FrameDecoder(limit_bytes=limit_bytes),
+        "the connection can't be used any more, close it",
+    )
 
 
 class MessageSocket(socket.socket):
     """A socket that also sends and receives messages; it is made as `socket.socket` is.
 
-    Several threads may send at once, and one at a time may receive beside them.
+    Several threads may send at once, and several may receive: each gets whole messages.
+
+    Args:
+        *args: As for `socket.socket`.
+        limit_bytes: As the attribute.
+        **kwargs: As for `socket.socket`.
 
     Attributes:
         limit_bytes: Bytes of UTF-8 in a message at most, in both directions; below 16 MiB.
     """
 
-    # Not __slots__: a class attribute is what a socket that accept() has just made starts with.
-    limit_bytes: int = LIMIT_BYTES
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, limit_bytes: int = LIMIT_BYTES, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.limit_bytes = limit_bytes
         self._decoder = FrameDecoder()
+        # Guards _decoder. It is held while its thread waits for the rest of a message, since another one would take
+        # that rest for a message of its own. Whoever waits for it has a deadline.
+        self._receiving = threading.Lock()
 
     @classmethod
-    def connect_to(cls, address: tuple[str, int], *, timeout_s: float | None = None) -> "MessageSocket":
+    def connect_to(
+        cls, address: tuple[str, int], *, timeout_s: float | None = None, limit_bytes: int = LIMIT_BYTES
+    ) -> Self:
         """Connect to HOST and PORT, and return the socket, without a timeout of its own.
+
+        Args:
+            address: Name or address of the host, and the port; all addresses of a name are tried.
+            timeout_s: Seconds for each address; None for as long as the system tries.
+            limit_bytes: As the attribute.
 
         Raises:
             OSError: It can't be connected to.
         """
         plain = socket.create_connection(address, timeout_s)
         plain.settimeout(None)
-        return cls._taking_over(plain)
+        return cls._taking_over(plain, limit_bytes)
 
-    def accept(self) -> "tuple[MessageSocket, Any]":
-        """Wait for a client; return its socket, which is of this kind and has the same limit, and its address."""
+    def accept(self) -> tuple[Self, Any]:
+        """Wait for a client; return its socket, which is of this kind and has the same limit, and its address.
+
+        Raises:
+            OSError: As `socket.socket.accept`.
+        """
         plain, address = super().accept()
-        sock = self._taking_over(plain)
-        sock.limit_bytes = self.limit_bytes
-        return sock, address
+        return self._taking_over(plain, self.limit_bytes), address
 
     def send_message(self, text: str, *, timeout_s: float | None = None) -> None:
-        """Send one message; see the function `send_message`."""
+        """Send one message; args, errors and threads as with the function `send_message`."""
         send_message(self, text, timeout_s=timeout_s, limit_bytes=self.limit_bytes)
 
     def receive_message(self, *, timeout_s: float | None = None) -> str | None:
-        """Wait for one message and return it; None at the end. See the function `receive_message`.
+        """Wait for one message and return it; None at the end. Args and errors as with the function `receive_message`.
 
-        What had come of a message when its time was up is kept, and the next call goes on with it.
+        What had come of a message when its time was up is kept, and the next call goes on with it. Several threads may
+        receive: each message goes to one of them, whole.
+
+        Raises:
+            MessageTimeoutError: The message was not complete in time, or other threads were receiving all the time.
         """
-        self._decoder.limit_bytes = self.limit_bytes
-        return _receive(self, self._decoder, timeout_s)
+        turns = _Turns(self, timeout_s)
+        if not turns.acquire(self._receiving):
+            raise MessageTimeoutError("Other threads were receiving all the time: no message came for this one.")
+        try:
+            self._decoder.limit_bytes = self.limit_bytes
+            return _receive(turns, self._decoder, "what came of it is kept, receive again to go on with it")
+        finally:
+            self._receiving.release()
 
     @classmethod
-    def _taking_over(cls, plain: socket.socket) -> "MessageSocket":
-        return cls(plain.family, plain.type, plain.proto, fileno=plain.detach())
+    def _taking_over(cls, plain: socket.socket, limit_bytes: int) -> Self:
+        return cls(plain.family, plain.type, plain.proto, fileno=plain.detach(), limit_bytes=limit_bytes)
 
 
 class _Turns:
     """Calls of one socket within one deadline; between them it waits for the socket, so no call blocks.
 
-    A TLS socket can't be waited for like that, since bytes wait inside the TLS object: there each call gets what is
-    left of the time as its timeout.
+    The socket's own timeout stays as it is, since other threads may rely on it. A TLS socket can't be waited for like
+    that, because bytes wait inside the TLS object: there each call gets what is left of the time as its timeout.
     """
 
     def __init__(self, sock: socket.socket, timeout_s: float | None) -> None:
         self._sock = sock
-        self._is_tls = hasattr(sock, "pending")
+        self.is_tls = hasattr(sock, "pending")
         chosen = sock.gettimeout() if timeout_s is None else timeout_s
-        self.until = math.inf if chosen is None else time.monotonic() + chosen
+        self._until = math.inf if chosen is None else time.monotonic() + chosen
 
-    def left_s(self) -> float:
-        """Return the seconds that are left."""
-        return max(0.0, self.until - time.monotonic())
+    def acquire(self, lock: threading.Lock) -> bool:
+        """Wait for a lock; return whether it came in time."""
+        return lock.acquire(timeout=min(self._left_s(), threading.TIMEOUT_MAX))
 
     def send(self, data: memoryview) -> int:
         """Send some of `data`, and return how many bytes.
 
         Raises:
-            MessageTimeoutError: The time is up.
+            _TimeUpError: The time is up.
             ConnectionBrokenError: The connection broke.
         """
         return self._take(select.POLLOUT, lambda *flags: self._sock.send(data, *flags))
@@ -163,50 +237,70 @@ class _Turns:
         """Receive some bytes; none at the end.
 
         Raises:
-            MessageTimeoutError: The time is up.
+            _TimeUpError: The time is up.
             ConnectionBrokenError: The connection broke.
         """
         return self._take(select.POLLIN, lambda *flags: self._sock.recv(max_bytes, *flags))
 
+    def _left_s(self) -> float:
+        return max(0.0, self._until - time.monotonic())
+
     def _take(self, event: int, call: Callable[..., T]) -> T:
         try:
-            return self._take_tls(call) if self._is_tls else self._take_plain(event, call)
-        except TimeoutError as error:
-            raise MessageTimeoutError("The message was not complete in time.") from error
+            return self._take_tls(call) if self.is_tls else self._take_plain(event, call)
         except OSError as error:
+            if isinstance(error, TimeoutError) and error.errno is None:  # with a number (ETIMEDOUT), TCP has given up
+                raise _TimeUpError from error
             raise ConnectionBrokenError(f"The connection broke: {error.strerror or error}.") from error
 
     def _take_plain(self, event: int, call: Callable[..., T]) -> T:
+        # On a socket with a timeout, Python waits inside the call, whatever the flags, as long as that timeout says:
+        # there the socket must be ready beforehand.
+        may_try = not self._sock.gettimeout()
         while True:
-            try:
-                return call(socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                poll = select.poll()
-                poll.register(self._sock, event)
-                if not poll.poll(None if self.until == math.inf else math.ceil(self.left_s() * 1000)):
-                    raise TimeoutError from None
+            if may_try:
+                try:
+                    return call(socket.MSG_DONTWAIT)
+                except BlockingIOError:
+                    pass
+            self._wait(event)
+            may_try = True
+
+    def _wait(self, event: int) -> None:
+        poll = select.poll()  # select.select() can't take descriptors from 1024 on
+        try:
+            poll.register(self._sock, event)
+        except ValueError as error:  # closed by another thread
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from error
+        while not poll.poll(math.ceil(min(self._left_s(), _MAX_POLL_S) * 1000)):
+            if not self._left_s():
+                raise _TimeUpError
 
     def _take_tls(self, call: Callable[..., T]) -> T:
         before = self._sock.gettimeout()
         # Zero would mean "don't wait": the last moment is a very short wait instead.
-        self._sock.settimeout(None if self.until == math.inf else max(self.left_s(), 0.001))
+        self._sock.settimeout(None if self._until == math.inf else max(self._left_s(), 0.001))
         try:
             return call()
         finally:
             self._sock.settimeout(before)
 
 
-def _receive(sock: socket.socket, decoder: FrameDecoder, timeout_s: float | None) -> str | None:
-    turns = _Turns(sock, timeout_s)
-    while missing := decoder.missing_bytes():
-        data = turns.receive(min(missing, READ_BYTES))
-        if not data:
-            decoder.end()
-            return None
-        decoder.feed(data)
+def _receive(turns: _Turns, decoder: FrameDecoder, if_begun: str) -> str | None:
+    try:
+        while missing := decoder.missing_bytes():
+            data = turns.receive(min(missing, READ_BYTES))
+            if not data:
+                decoder.end()
+                return None
+            decoder.feed(data)
+    except _TimeUpError as error:
+        if decoder.in_message:
+            raise MessageTimeoutError(f"A message that had begun was not complete in time: {if_begun}.") from error
+        raise MessageTimeoutError("No message came in time.") from error
     return decoder.next()
 
 
-def _lock_of(sock: socket.socket) -> threading.Lock:
+def _sending_of(sock: socket.socket) -> _Sending:
     with _sending_lock:
-        return _sending.setdefault(sock, threading.Lock())
+        return _sending.setdefault(sock, _Sending())
