@@ -204,6 +204,8 @@ class MessageSocket(socket.socket):
 
     @classmethod
     def _taking_over(cls, plain: socket.socket, limit_bytes: int) -> Self:
+        if plain.family in {socket.AF_INET, socket.AF_INET6}:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else small messages wait for each other
         return cls(plain.family, plain.type, plain.proto, fileno=plain.detach(), limit_bytes=limit_bytes)
 
 
