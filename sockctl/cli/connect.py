@@ -96,10 +96,12 @@ def connect(
 
     Scripted: --send, --expect and the steps of --script are carried out in their order, and standard input isn't read.
 
-    Exit codes: 0 done, 2 usage, 3 unreachable or refused, 5 timed out, 6 expectation not met, 7 reset or protocol
-    broken by the server, 130 interrupted.
+    Exit codes: 0 done, 1 failed, 2 usage, 3 unreachable or refused, 5 timed out (connecting, waiting for the greeting,
+    in a script's wait), 6 expectation or --count not met in time or by the end, 7 reset or protocol broken by the
+    server, 130 interrupted.
     """
-    from sockctl.cli.session import Style, run_session
+    from sockctl.cli.session import run_session
+    from sockctl.cli.style import Style
     from sockctl.net.address import Endpoint, checked_host, checked_port, parse_target
 
     if ipv4 and ipv6:

@@ -4,13 +4,16 @@ import contextlib
 import os
 import signal
 import termios
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sockctl.protocol.messages import Message
 
 __all__ = ["HiddenTyping"]
 
 
 class HiddenTyping:
-    """Turns a terminal's echo off and on again; a signal that ends the process turns it on first.
+    """Turns a terminal's echo off and on again; a signal that ends the process turns it on first. Main thread only.
 
     Args:
         descriptor: The terminal.
@@ -21,7 +24,19 @@ class HiddenTyping:
         self._before: list[Any] | None = None
         self._handlers: dict[signal.Signals, Any] = {}
 
-    def begin(self) -> None:
+    def asked(self, question: "Message | None") -> None:
+        """Hide what is typed if the question asks for that; call it before the question is shown.
+
+        A secret that was half typed when another question came, or none, is discarded: it is no answer to that.
+        """
+        if question is not None and question.fields.get("secret") is True:
+            self._begin()
+        elif self._before is not None:
+            with contextlib.suppress(termios.error):
+                termios.tcflush(self._descriptor, termios.TCIFLUSH)
+            self.end()
+
+    def _begin(self) -> None:
         """Turn the echo off; what was typed already is not discarded."""
         if self._before is not None:
             return
@@ -29,7 +44,7 @@ class HiddenTyping:
             attributes = termios.tcgetattr(self._descriptor)
             self._before = list(attributes)
             attributes[3] &= ~termios.ECHO
-            for number in (signal.SIGTERM, signal.SIGHUP):
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
                 self._handlers[number] = signal.signal(number, self._end_process)
             termios.tcsetattr(self._descriptor, termios.TCSANOW, attributes)
 

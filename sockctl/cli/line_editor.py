@@ -2,21 +2,26 @@
 
 prompt_toolkit holds the main thread; the connection's relay runs in a second one, and reads the lines from a socket
 pair, so that it waits for them as it waits for any input. What it shows goes through prompt_toolkit's proxy of standard
-output, which puts it above the prompt.
+output, which puts it above the prompt. Questions go the same way, from the relay's thread to the prompt's.
 """
 
 import contextlib
 import importlib.util
 import os
+import queue
 import signal
 import socket
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from sockctl.cli.screen import MAX_PROMPT
 from sockctl.cli.terminal import STDIN, STDOUT, is_terminal
 from sockctl.net.relay import Ending
-from sockctl.protocol.messages import Message
 from sockctl.text import visible
+
+if TYPE_CHECKING:
+    from sockctl.protocol.messages import Message
 
 __all__ = ["LineEditor", "can_edit_lines"]
 
@@ -28,16 +33,11 @@ def can_edit_lines() -> bool:
 
 
 class LineEditor:
-    """One session's editor. Main thread only.
+    """One session's editor. Main thread only, but for `asked`."""
 
-    Args:
-        question: Returns the question that is open, if there is one: it is the prompt, and may ask for a secret.
-    """
-
-    def __init__(self, question: Callable[[], Message | None]) -> None:
+    def __init__(self) -> None:
         from prompt_toolkit import PromptSession
         from prompt_toolkit.filters import Condition
-        from prompt_toolkit.formatted_text import FormattedText
         from prompt_toolkit.history import InMemoryHistory
         from prompt_toolkit.layout.processors import ConditionalProcessor, PasswordProcessor
 
@@ -49,20 +49,17 @@ class LineEditor:
                     super().append_string(string)
 
         def secret() -> bool:
-            asked = question()
-            return asked is not None and asked.fields.get("secret") is True
-
-        def prompt() -> FormattedText:
-            asked = question()
-            return FormattedText([("", "> " if asked is None else f"{visible(asked.text)} ")])
+            return _is_secret(self._question)
 
         self._near, self._far = socket.socketpair()
         self._prompt: PromptSession[str] = PromptSession(
-            prompt,
+            lambda: [("", _prompt_of(self._question))],
             history=History(),
             enable_suspend=True,
             input_processors=[ConditionalProcessor(PasswordProcessor(char=""), Condition(secret))],
         )
+        self._question: Message | None = None  # the prompt; the prompt's thread alone changes it
+        self._questions: queue.SimpleQueue[Message | None] = queue.SimpleQueue()  # what it becomes, from any thread
         self._over = threading.Event()
         self._outcome: Ending | BaseException | None = None
 
@@ -70,9 +67,10 @@ class LineEditor:
         """Return the descriptor that the lines come from."""
         return self._far.fileno()
 
-    def refresh(self) -> None:
-        """Draw the prompt anew, since the question has changed; any thread."""
-        self._prompt.app.invalidate()
+    def asked(self, question: "Message | None") -> None:
+        """Make `question` the prompt, as soon as there is one; any thread."""
+        self._questions.put(question)
+        self._wake()
 
     def hold(self, run: Callable[[], Ending], stop: Callable[[], None]) -> Ending:
         """Let lines be typed until `run` returns, which a second thread calls.
@@ -82,26 +80,29 @@ class LineEditor:
             stop: Makes `run` return soon; called when Ctrl-C is typed.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C was typed.
+            KeyboardInterrupt: Ctrl-C was typed, or SIGTERM or SIGHUP came.
             Exception: What `run` has raised.
         """
         from prompt_toolkit.patch_stdout import patch_stdout
 
         relay = threading.Thread(target=self._relay, args=(run,), name="sockctl-relay")
-        before = signal.signal(signal.SIGTERM, self._interrupted)
+        before = {number: signal.signal(number, self._interrupted) for number in (signal.SIGTERM, signal.SIGHUP)}
         try:
             with patch_stdout(raw=True):
                 relay.start()
                 try:
                     self._read_lines()
-                except KeyboardInterrupt:
+                    self._near.close()  # the end of the input
+                    relay.join()
+                except BaseException:
                     stop()
                     raise
                 finally:
-                    self._near.close()  # the end of the input
+                    self._near.close()
                     relay.join()
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
             self._far.close()
         if isinstance(self._outcome, Ending):
             return self._outcome
@@ -113,29 +114,55 @@ class LineEditor:
         except BaseException as error:  # noqa: BLE001  raised again in the main thread
             self._outcome = error
         self._over.set()
-        loop = self._prompt.app.loop
-        if loop is not None:
-            with contextlib.suppress(RuntimeError):  # the prompt has just ended by itself
-                loop.call_soon_threadsafe(self._leave_if_over)
+        self._wake()
 
     def _read_lines(self) -> None:
         """Read lines until the end of the input, ``exit``, or the end of the connection."""
         while not self._over.is_set():
             try:
-                line = self._prompt.prompt(pre_run=self._leave_if_over)
+                line = self._prompt.prompt(pre_run=self._take_note)
             except EOFError:
                 return
+            self._question = None  # it is answered; before the answer goes out, so that the next one comes after this
             with contextlib.suppress(OSError):  # the relay has just ended
                 self._near.sendall(line.encode(errors="replace") + b"\n")
             if line.strip() == "exit":
                 return
 
-    def _leave_if_over(self) -> None:
-        if self._over.is_set() and self._prompt.app.is_running and not self._prompt.app.is_done:
-            self._prompt.app.exit(exception=EOFError())
+    def _wake(self) -> None:
+        """Let the prompt take note of what is new, if it is there; else it does so when it comes. Any thread."""
+        loop = self._prompt.app.loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the prompt has just ended by itself
+                loop.call_soon_threadsafe(self._take_note)
+
+    def _take_note(self) -> None:
+        app = self._prompt.app
+        while not self._questions.empty():
+            before, self._question = self._question, self._questions.get()
+            if _is_secret(before) and not _is_secret(self._question):
+                app.current_buffer.reset()  # what was half typed must not be seen, and is no answer to this
+            app.invalidate()
+        if self._over.is_set():
+            self._leave(EOFError())
+
+    def _leave(self, error: BaseException) -> bool:
+        """End the prompt, if it is there; return whether it was."""
+        app = self._prompt.app
+        if not app.is_running or app.is_done:
+            return False
+        app.exit(exception=error)
+        return True
 
     def _interrupted(self, _number: int, _frame: object) -> None:
-        if self._prompt.app.is_running and not self._prompt.app.is_done:
-            self._prompt.app.exit(exception=KeyboardInterrupt())
-        else:
+        if not self._leave(KeyboardInterrupt()):
             raise KeyboardInterrupt
+
+
+def _is_secret(question: "Message | None") -> bool:
+    return question is not None and question.fields.get("secret") is True
+
+
+def _prompt_of(question: "Message | None") -> str:
+    short = question is not None and len(question.text) <= MAX_PROMPT
+    return f"{visible(question.text)} " if question is not None and short else "> "

@@ -1,11 +1,13 @@
 """How the client shows what it hears: as it is in a pipe, made safe on a terminal, as a hex dump, or as JSON."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from sockctl.cli.screen import Screen
-from sockctl.cli.script import LineHearing
-from sockctl.protocol.messages import Message, as_line
+from sockctl.cli.line_hearing import LineHearing
+from sockctl.cli.screen import MAX_PROMPT, Screen
 from sockctl.text import TerminalText, visible
+
+if TYPE_CHECKING:
+    from sockctl.protocol.messages import Message
 
 __all__ = ["HexOutput", "JsonOutput", "Output", "PlainOutput", "hex_lines"]
 
@@ -28,7 +30,7 @@ class Output(Protocol):
         """Show what was received and is no message; no data means the end."""
         ...
 
-    def message(self, one: Message) -> None:
+    def message(self, one: "Message") -> None:
         """Show a message."""
         ...
 
@@ -53,14 +55,18 @@ class PlainOutput:
         elif shown := self._text.feed(data, final=not data):
             self._screen.write(shown.encode())
 
-    def message(self, one: Message) -> None:
+    def message(self, one: "Message") -> None:
         """Show a message as a line; a question leaves the cursor behind it, for a person to answer."""
-        line = as_line(one)
-        if not line:
+        from sockctl.protocol.messages import as_line
+
+        if not one.text and one.kind != "say":
             return
+        line = as_line(one)
         if not self._screen.person:
             self._screen.write(f"{line}\n".encode())
             return
+        if one.kind == "ask" and self._screen.above_prompt and len(one.text) <= MAX_PROMPT:
+            return  # it is the prompt
         end = " " if one.kind == "ask" and not self._screen.above_prompt else "\n"
         self._screen.write((self._marked(one.kind, visible(line)) + end).encode())
 
@@ -93,7 +99,7 @@ class HexOutput:
     def heard(self, data: bytes) -> None:
         """Show nothing: the bytes were shown."""
 
-    def message(self, one: Message) -> None:
+    def message(self, one: "Message") -> None:
         """Show nothing: its bytes were shown."""
 
 
@@ -115,7 +121,7 @@ class JsonOutput:
         for line in self._lines.feed(data):
             self._show({"text": line})
 
-    def message(self, one: Message) -> None:
+    def message(self, one: "Message") -> None:
         """Show a message."""
         self._show(one.fields)
 

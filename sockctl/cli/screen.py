@@ -5,7 +5,10 @@ import sys
 from sockctl.cli.terminal import STDERR, STDOUT, is_terminal, say, wants_colour, write_all
 from sockctl.errors import StreamError
 
-__all__ = ["Screen"]
+__all__ = ["MAX_PROMPT", "Screen"]
+
+MAX_PROMPT = 200
+"""Characters in a question that may stand in front of the line being typed; a longer one is written above it."""
 
 
 class Screen:
@@ -47,7 +50,7 @@ class Screen:
 
     def remark(self, line: str) -> None:
         """Write a line about the session to standard error, on a line of its own."""
-        if self.above_prompt:
+        if self.above_prompt and is_terminal(STDERR):
             sys.stdout.write(line + "\n")
             return
         if self._in_line and self.person and is_terminal(STDERR):

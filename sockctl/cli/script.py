@@ -1,6 +1,5 @@
 """Carries out the steps of a scripted session, as the connection's relay gives it its turn."""
 
-import codecs
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -9,29 +8,12 @@ from sockctl.cli.steps import Expect, Send, Step, Wait, WaitForEnd
 from sockctl.errors import ConnectionBrokenError, ConnectTimeoutError, ExpectationError
 from sockctl.text import plural, visible
 
-__all__ = ["LineHearing", "Script"]
+__all__ = ["Script"]
 
 SHOWN_LINES = 5
 """How many of the last lines a failed expectation shows."""
-MAX_LINE = 65_536
-"""Characters of one line that a pattern is searched in."""
-
-
-class LineHearing:
-    """Makes lines of raw bytes: UTF-8, what isn't becomes U+FFFD. Not thread-safe."""
-
-    def __init__(self) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self.open = ""
-        """The line that has no end yet."""
-
-    def feed(self, data: bytes) -> list[str]:
-        """Return the lines that are complete; no data means the end, and a last line without one."""
-        *lines, self.open = (self.open + self._decoder.decode(data, not data)).split("\n")
-        if not data and self.open:
-            lines.append(self.open)
-            self.open = ""
-        return [line.removesuffix("\r") for line in lines]
+SHOWN_CHARACTERS = 200
+"""How much of each of them."""
 
 
 class Script:
@@ -40,18 +22,23 @@ class Script:
     Args:
         steps: What to do.
         say: Sends a line.
+        leave: Called after the last step, unless that has sent a line: says goodbye.
         timeout_s: Seconds for each expectation, and for the server's end.
     """
 
     wanted = False  # there is nothing to read: its turn comes with `advance`
 
-    def __init__(self, steps: Sequence[Step], *, say: Callable[[str], None], timeout_s: float) -> None:
+    def __init__(
+        self, steps: Sequence[Step], *, say: Callable[[str], None], leave: Callable[[], None], timeout_s: float
+    ) -> None:
         self._steps = deque(steps)
+        self._expectations = sum(isinstance(step, Expect) for step in steps)  # those that are left
         self._ends_by_sending = bool(steps) and isinstance(steps[-1], Send)
         self._say = say
+        self._leave = leave
         self._timeout_s = timeout_s
         self._until: float | None = None  # when the time of the step at the front is up
-        self._heard: deque[str] = deque()  # lines that no expectation has been met by, nor passed
+        self._heard: deque[str] = deque()  # lines that no expectation has used up yet
         self._open = ""  # the line that has no end yet
         self._start = 0  # up to here the first line has been used
         self._last: deque[str] = deque(maxlen=SHOWN_LINES)
@@ -72,9 +59,10 @@ class Script:
 
     def hear(self, lines: Sequence[str], open_line: str = "") -> None:
         """Take lines that the server has sent, and what there is of the next one."""
-        self._heard.extend(line[:MAX_LINE] for line in lines)
-        self._last.extend(lines)
-        self._open = open_line[:MAX_LINE]
+        if self._expectations:  # else nobody would ever use them up
+            self._heard.extend(lines)
+            self._last.extend(lines)
+            self._open = open_line
 
     def advance(self) -> float | None:
         """Carry out what can be carried out now; return for how many seconds to wait, or None.
@@ -93,7 +81,10 @@ class Script:
                     return left_s
                 self._raise_if_late(step)
             self._done_with_step()
-        self.ended = True
+        if not self.ended:
+            self.ended = True
+            if not self.waits_for_answers:
+                self._leave()
         return None
 
     def end(self) -> None:
@@ -140,25 +131,35 @@ class Script:
             )
 
     def _done_with_step(self) -> None:
-        self._steps.popleft()
+        self._expectations -= isinstance(self._steps.popleft(), Expect)
         self._until = None
+        if not self._expectations:
+            self._heard.clear()
 
     def _is_met(self, step: Expect) -> bool:
-        """Search what was heard, from where the expectation before was met; what is passed doesn't count again."""
+        """Search what was heard, from where the expectation before was met; a line that is used up is gone.
+
+        So a pattern that matches nothing at all, such as ``.*``, is met once by each line, and never by none.
+        """
         while self._heard:
-            found = step.pattern.search(self._heard[0], self._start)
-            if found:
+            line = self._heard[0]
+            found = None
+            if self._start < len(line) or not self._start:
+                found = step.pattern.search(line, self._start)
+            if found and found.end() < len(line):
                 self._start = found.end()
                 return True
             self._heard.popleft()
             self._start = 0
-        found = step.pattern.search(self._open, self._start)
+            if found:
+                return True
+        found = step.pattern.search(self._open, self._start) if self._start < len(self._open) else None
         if found:
             self._start = found.end()
         return found is not None
 
     def _unmet(self, step: Expect, when: str) -> ExpectationError:
         lines = [*self._last, self._open] if self._open else [*self._last]
-        came = "".join(f"\n  {visible(line)[:200]}" for line in lines[-SHOWN_LINES:])
+        came = "".join(f"\n  {visible(line[:SHOWN_CHARACTERS])}" for line in lines[-SHOWN_LINES:])
         heard = f" The last that came:{came}" if lines else " Nothing came."
         return ExpectationError(f"{visible(step.pattern.pattern)!r} was not found {when}.{heard}")

@@ -37,7 +37,7 @@ class Speaking:
         on_line: Callable[[], None],
         remark: Callable[[str], None],
     ) -> None:
-        self.source = source
+        self._source = source
         self._dialogue = dialogue
         self._by_hand = by_hand
         self._on_raw = on_raw
@@ -46,26 +46,35 @@ class Speaking:
         self._held_until = time.monotonic() + FIRST_LINE_HELD_S
         self._lines = 0
 
+    def take_lines_from(self, descriptor: int) -> None:
+        """Take what a person types from another descriptor."""
+        self._source = LineInput(crlf=False, descriptor=descriptor)
+
     @property
     def ended(self) -> bool:
         """Whether nothing more will come."""
-        return self.source.ended
+        return self._source.ended
 
     @property
     def wanted(self) -> bool:
         """Whether it is to be read now; not while a greeting is awaited."""
-        return not self._dialogue.listening or (self._by_hand and time.monotonic() >= self._held_until)
+        return not self._dialogue.listening or (self._may_begin and time.monotonic() >= self._held_until)
 
     def held_s(self) -> float | None:
         """Return for how many seconds words are still held, or None."""
-        if not self._by_hand or not self._dialogue.listening:
+        if not self._may_begin or not self._dialogue.listening:
             return None
         left_s = self._held_until - time.monotonic()
         return left_s if left_s > 0 else None
 
+    @property
+    def _may_begin(self) -> bool:
+        """Whether this side may speak first, should the server not greet."""
+        return self._by_hand and not self._dialogue.insists
+
     def fileno(self) -> int:
         """Return the descriptor to wait for."""
-        return self.source.fileno()
+        return self._source.fileno()
 
     def read(self) -> bytes:
         """Return what is to be sent.
@@ -74,16 +83,17 @@ class Speaking:
             StreamError: The input can't be read.
             UnsendableError: A piped line is too long for a message, or no text.
         """
-        if not isinstance(self.source, LineInput):
-            return self.source.read()
+        if not isinstance(self._source, LineInput):
+            return self._source.read()
         if not self._dialogue.in_messages:
-            data = self.source.read()
-            if data and self._dialogue.listening:
-                self._on_raw(self._dialogue.stay_raw())
+            data = self._source.read()
             self._on_line()
+            held = self._dialogue.stay_raw() if data or self.ended else b""
+            if held:
+                self._on_raw(held)
             return data
-        said = b"".join(self._said(line) for line in self.source.read_lines())
-        if self.source.waiting_bytes > LIMIT_BYTES:
+        said = b"".join(self._said(line) for line in self._source.read_lines())
+        if self._source.waiting_bytes > LIMIT_BYTES:
             raise UnsendableError(f"Line {self._lines + 1} of the input is longer than a message may be: split it.")
         if self.ended and self._by_hand:
             said += self._dialogue.leave()

@@ -74,13 +74,13 @@ def read_script(path: Path) -> list[Step]:
         ScriptError: It can't be read or understood; the error names the line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors put a byte order mark in front
     except OSError as error:
         raise ScriptError(f"The script {path} can't be read: {error.strerror}. Is its name right?") from error
     except UnicodeDecodeError as error:
         raise ScriptError(f"The script {path} is not UTF-8 (byte {error.start}): save it as UTF-8.") from error
     steps = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip() and not line.lstrip().startswith("#"):
             steps.append(_step(line.lstrip(), f"{path}, line {number}"))
     return steps

@@ -19,6 +19,8 @@ from sockctl.errors import ConnectionBrokenError
 __all__ = ["Ending", "Input", "Relay"]
 
 READ_BYTES = 65_536
+FLUSH_S = 2.0
+"""How long a stop waits for a server that doesn't take what is still to be sent."""
 
 
 class Ending(enum.StrEnum):
@@ -85,7 +87,7 @@ class Relay:
         self._quit_after_s = quit_after_s
         self._unsent = bytearray()
         self._quit_at: float | None = None
-        self._stopped = False
+        self._stop_at: float | None = None
 
     def send(self, data: bytes) -> None:
         """Send `data` after what waits to be sent, unless the half-close went out already; the callbacks call it."""
@@ -93,8 +95,9 @@ class Relay:
             self._unsent += data
 
     def stop(self) -> None:
-        """End the relay when everything is sent; the callbacks call it."""
-        self._stopped = True
+        """End the relay when everything is sent, or after 2 s; no more input is read. The callbacks call it."""
+        if self._stop_at is None:
+            self._stop_at = time.monotonic() + FLUSH_S
 
     def run(self) -> Ending:
         """Move bytes until the server ends its side, the time after the input's end is up, or it is stopped.
@@ -113,29 +116,39 @@ class Relay:
         Raises:
             ConnectionBrokenError: As for `run`.
         """
+        try:
+            return self._step()
+        except ConnectionBrokenError:
+            if self._stop_at is None:
+                raise
+            return Ending.STOPPED  # all that was wanted has come: how the server takes the rest is its own affair
+
+    def _step(self) -> Ending | None:
         readable = self._wait()
         if self._sock in readable and not self._receive():
             return self._server_ended()
-        if self._source in readable:
+        if self._source in readable and self._stop_at is None:
             self._unsent += self._source.read()
         if self._unsent:
             self._send()
+        if self._stop_at is not None and (not self._unsent or time.monotonic() >= self._stop_at):
+            return Ending.STOPPED
         if self._source.ended and not self._unsent and self._quit_at is None:
             self._half_close()
-        if self._stopped and not self._unsent:
-            return Ending.STOPPED
         if self._quit_at is not None and time.monotonic() >= self._quit_at:
             return Ending.QUIT_AFTER
         return None
 
     def _wait(self) -> list[socket.socket | Input]:
         pause_s = self._on_pause()
-        if not self._unsent and (self._stopped or (self._source.ended and self._quit_at is None)):
+        stopping, ended = self._stop_at is not None, self._source.ended
+        if not self._unsent and (stopping or (ended and self._quit_at is None)):
             pause_s = 0.0  # there is something to do that waits for nobody
         sources: list[socket.socket | Input] = [self._sock]
-        if self._source.wanted and not self._source.ended and len(self._unsent) < READ_BYTES:
+        if self._source.wanted and not ended and not stopping and len(self._unsent) < READ_BYTES:
             sources.append(self._source)
-        waits_s = [pause_s, None if self._quit_at is None else self._quit_at - time.monotonic()]
+        now = time.monotonic()
+        waits_s = [pause_s, *(until - now for until in (self._quit_at, self._stop_at) if until is not None)]
         timeout_s = min((max(0.0, wait_s) for wait_s in waits_s if wait_s is not None), default=math.inf)
         readable, _, _ = select.select(
             sources, [self._sock] if self._unsent else [], [], None if timeout_s == math.inf else timeout_s

@@ -6,6 +6,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from tests.running import SOCKCTL, TIMEOUT_S, echo_process, free_port, receive_all, sockctl
+from tests.running import SOCKCTL, TIMEOUT_S, UNMEASURED, echo_process, free_port, receive_all, sockctl
 
 
 @pytest.fixture(scope="module")
@@ -259,3 +260,16 @@ def test_interrupted_while_connecting() -> None:
         rest = run.stderr.read()
         assert run.wait(TIMEOUT_S) == ExitCode.INTERRUPTED
     assert b"Traceback" not in rest
+
+
+def test_a_pipe_loads_only_what_it_needs(echo: str) -> None:
+    code = (
+        "import sys; from sockctl.cli.app import run\n"
+        "try: run()\n"
+        "except SystemExit: pass\n"
+        "print(*sorted({'json', 'prompt_toolkit', 'termios', 'rich', 'argon2', 'sockctl.protocol.messages'} & "
+        "set(sys.modules)), file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, "connect", "127.0.0.1", echo]
+    done = subprocess.run(command, input=b"abc", capture_output=True, timeout=60, check=False, env=UNMEASURED)
+    assert (done.stdout, done.stderr) == (b"abc", b"\n")

@@ -120,6 +120,12 @@ def test_no_greeting_but_something_else() -> None:
     assert b"tcp://" in run.stderr
 
 
+def test_what_is_no_greeting_is_counted_all_the_same() -> None:
+    with server(lambda sock: sock.sendall(b"220 mail.example ESMTP\r\n")) as target:
+        run = sockctl("connect", "-v", f"sockctl://{target}")
+    assert b"24 bytes received" in run.stderr
+
+
 def test_a_newer_greeting() -> None:
     with server(lambda sock: sock.sendall(b"sockctl/2 test\r\n")) as target:
         run = sockctl("connect", f"sockctl://{target}")
@@ -278,6 +284,36 @@ def test_a_script_for_a_raw_service(echo: str) -> None:
     assert b"61 0d 0a" in crlf.stdout
 
 
+def test_a_script_says_goodbye_unless_it_ends_by_sending() -> None:
+    heard: list[bytes] = []
+
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        sock.sendall(framed(kind="welcome", text="In."))
+        heard.append(receive_all(sock))
+        sock.sendall(framed(kind="say", text="still printed"))
+
+    for steps in (["--expect", "In"], ["--expect", "In", "--send", "a"]):
+        with server(play) as target:
+            run = sockctl("connect", f"sockctl://{target}", *steps)
+        assert (run.returncode, run.stdout) == (0, b"In.\nstill printed\n")
+    assert heard == [frame('{"kind":"bye","text":""}'), frame('{"kind":"line","text":"a"}')]
+
+
+def test_an_open_line_can_be_expected_and_is_shown() -> None:
+    def play(sock: socket.socket) -> None:
+        sock.sendall(b"login: ")
+        assert receive_exactly(sock, 4) == b"ann\n"
+        sock.sendall(b"password: ")
+        receive_all(sock)
+
+    with server(play) as target:
+        steps = ["--expect", "login", "--send", "ann", "--expect", "word: $", "--quit-after", "0"]
+        run = sockctl("connect", target, "--json", *steps)
+    assert run.returncode == 0, run.stderr
+    assert [json.loads(line) for line in run.stdout.splitlines()] == [{"text": "login: password: "}]
+
+
 def test_standard_input_is_not_read(echo: str) -> None:
     run = sockctl("connect", echo, "--send", "one", "--expect", "one", stdin=b"never sent\n")
     assert (run.returncode, run.stdout) == (0, b"one\n")
@@ -341,6 +377,33 @@ def test_count_ends_after_so_many_messages() -> None:
     with server(play) as target:
         run = sockctl("connect", f"sockctl://{target}", "--count", "3")
     assert (run.returncode, run.stdout) == (0, b"0\n1\n2\n")
+
+
+def test_count_and_steps_are_both_waited_for() -> None:
+    messages = [framed(kind="say", text=text) for text in ("a", "b", "c", "d")]
+
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        sock.sendall(b"".join(messages) + b"\xff\xff\xff\xff what comes behind the last one doesn't count")
+        with contextlib.suppress(ConnectionResetError):
+            receive_all(sock)
+
+    for count, pattern, shown in (("1", "c", b"a\nb\nc\n"), ("3", "a", b"a\nb\nc\n"), ("2", "b", b"a\nb\n")):
+        with server(play) as target:
+            run = sockctl("connect", f"sockctl://{target}", "--count", count, "--expect", pattern)
+        assert (run.returncode, run.stdout) == (0, shown), run.stderr
+
+
+def test_count_and_steps_with_raw_lines() -> None:
+    def play(sock: socket.socket) -> None:
+        sock.sendall(b"a\nb\nc\nd\nopen")
+        with contextlib.suppress(ConnectionResetError):
+            receive_all(sock)
+
+    for count, pattern, shown in (("1", "c", b"a\nb\nc\n"), ("3", "a", b"a\nb\nc\n"), ("2", "b", b"a\nb\n")):
+        with server(play) as target:
+            run = sockctl("connect", target, "--count", count, "--expect", pattern)
+        assert (run.returncode, run.stdout) == (0, shown), run.stderr
 
 
 def test_count_of_raw_lines(echo: str) -> None:

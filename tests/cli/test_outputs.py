@@ -51,9 +51,11 @@ def test_terminal_gets_safe_text(written: list[bytes]) -> None:
 
 def test_messages_in_a_pipe_are_lines(written: list[bytes]) -> None:
     output = PlainOutput(screen(person=False))
-    for one in (message("ask", "Who?"), EVIL, message("error", "No."), Message({"kind": "novelty"})):
+    for one in (message("ask", "Who?"), EVIL, message("error", "No."), Message({"kind": "novelty", "sender": "bob"})):
         output.message(one)
     assert text_of(written) == "Who?\n<bob> [31mred [/x] next\nNo.\n"
+    output.message(message("say", "", sender="bob"))
+    assert text_of(written) == "<bob> \n", "an empty line that somebody says is a line"
 
 
 def test_messages_on_a_terminal_tell_who_says_it(written: list[bytes]) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from sockctl.cli.script import LineHearing, Script
+from sockctl.cli.line_hearing import LineHearing
+from sockctl.cli.script import Script
 from sockctl.cli.steps import Expect, Send, Step, Wait, WaitForEnd
 from sockctl.errors import ConnectionBrokenError, ConnectTimeoutError, ExpectationError
 
@@ -17,7 +18,7 @@ def expect(pattern: str) -> Expect:
 
 def script(*steps: Step, timeout_s: float = 10.0) -> tuple[Script, list[str]]:
     said: list[str] = []
-    return Script(steps, say=said.append, timeout_s=timeout_s), said
+    return Script(steps, say=said.append, leave=lambda: said.append("(bye)"), timeout_s=timeout_s), said
 
 
 def test_sends_up_to_an_expectation() -> None:
@@ -43,6 +44,13 @@ def test_sends_up_to_an_expectation() -> None:
         (["a"], ["^a$", "^a$"], False),
         (["aa"], ["^a", "^a"], False),
         (["skipped", "a", "b"], ["b"], True),
+        ([], [".*"], False),
+        (["a"], [".*", ".*"], False),
+        (["a", ""], [".*", "^$"], True),
+        (["", ""], ["^$", "^$"], True),
+        ([""], ["^$", "^$"], False),
+        (["ab"], ["a", "$"], True),
+        (["a"], ["a", "$"], False),
     ],
 )
 @pytest.mark.parametrize("at_once", [True, False])
@@ -104,7 +112,9 @@ def test_waits() -> None:
     assert said == []
     time.sleep(0.02)
     assert run.advance() is None
-    assert said == ["a"]
+    assert said == ["a", "(bye)"]
+    assert run.advance() is None
+    assert said == ["a", "(bye)"], "goodbye is said once"
 
 
 def test_waits_for_the_end() -> None:
@@ -127,6 +137,16 @@ def test_the_server_ends_before_the_script() -> None:
     assert said == []
 
 
+def test_what_nobody_expects_is_not_kept() -> None:
+    run, _ = script(Send("a"), expect("x"), Wait(60))
+    run.hear(["y"] * 1000)
+    assert len(run._heard) == 1000
+    run.hear(["x"] * 1000)
+    run.advance()
+    run.hear(["z"] * 1000, "open")
+    assert not run._heard
+
+
 def test_it_is_no_input() -> None:
     run, _ = script()
     assert not run.wanted
@@ -141,3 +161,17 @@ def test_lines_of_bytes() -> None:
     assert hearing.open == "ne"
     assert hearing.feed(b"") == ["ne"]
     assert hearing.feed(b"") == []
+    assert hearing.feed(b"a\n\nb\n") == ["a", "", "b"]
+
+
+def test_a_line_without_end_costs_no_more_than_its_limit() -> None:
+    hearing = LineHearing(limit=5)
+    for _ in range(1000):
+        assert hearing.feed(b"abc") == []
+    assert hearing.open == "abcab"
+    assert hearing.feed(b"\nnext line\nx") == ["abcab", "next "]
+    assert hearing.open == "x"
+    whole = LineHearing()
+    for _ in range(1000):
+        whole.feed(b"abc")
+    assert whole.feed(b"\n") == ["abc" * 1000]

@@ -23,7 +23,10 @@ def test_the_order_of_the_command_line(tmp_path: Path) -> None:
 
 def test_a_script(tmp_path: Path) -> None:
     script = tmp_path / "script"
-    script.write_text("# a comment\n\nsend  two  spaces \nsend\nexpect ^a b$\n  wait 0.5\nwait\nwait \n")
+    script.write_text(
+        "\ufeff# a comment\n\r\nsend  two  spaces \nsend\nexpect ^a b$\n  wait 0.5\nwait\nwait \nsend a\u2028b\x0cc\n",
+        encoding="utf-8",
+    )
     assert read_script(script) == [
         Send(" two  spaces "),
         Send(""),
@@ -31,6 +34,7 @@ def test_a_script(tmp_path: Path) -> None:
         Wait(0.5),
         WaitForEnd(),
         WaitForEnd(),
+        Send("a\u2028b\x0cc"),
     ]
 
 

@@ -6,7 +6,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pexpect
@@ -27,15 +27,16 @@ def terminal() -> Iterator[Any]:
     """Return what starts a command on a new terminal."""
     children: list[pexpect.spawn[str]] = []
 
-    def start(*arguments: str) -> "pexpect.spawn[str]":
+    def start(*arguments: str, command: Sequence[str] = (), **environment: str) -> "pexpect.spawn[str]":
+        words = [*command, *SOCKCTL, *arguments]
         child = pexpect.spawn(
-            SOCKCTL[0],
-            [*SOCKCTL[1:], *arguments],
+            words[0],
+            words[1:],
             timeout=TIMEOUT_S,
             encoding="utf-8",
             codec_errors="replace",
             # pexpect doesn't answer where the cursor is, as a terminal does
-            env={**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"},
+            env={**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", **environment},
         )
         child.setwinsize(50, 400)
         children.append(child)

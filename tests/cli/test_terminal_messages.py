@@ -7,11 +7,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pexpect
 import pytest
 
+from sockctl.cli import line_editor
 from sockctl.cli.exit_codes import ExitCode
 from tests.cli.test_connect_messages import greet, read_frame, server
 from tests.cli.test_terminal import ended, terminal
@@ -43,8 +45,7 @@ def test_prompts_and_a_secret(terminal: Any, plain: bool) -> None:
         child.expect("greeted.*message service test")
         child.expect(r"Who\?")
         child.sendline("ann")
-        child.expect(r"Password\?")
-        time.sleep(0.2)  # the terminal has its echo off by now, or its prompt drawn
+        child.expect(r"Password\?")  # what is typed from here on is hidden
         child.sendline("swordfish")
         child.expect(r"\* Hello \[31mann\.")
         assert "swordfish" not in child.before
@@ -70,9 +71,7 @@ def test_the_terminal_is_as_it_was_after_a_secret(terminal: Any, how: str, plain
     with server(play) as target:
         child = terminal("connect", *(["--plain"] if plain else []), target)
         child.expect(r"Password\?")
-        if plain:
-            assert child.waitnoecho(TIMEOUT_S)
-        time.sleep(0.2)
+        assert not child.getecho()
         if how == "Ctrl-C":
             child.sendintr()
         elif how == "SIGTERM":
@@ -155,8 +154,9 @@ def test_a_server_that_breaks_the_protocol_in_the_editor(terminal: Any) -> None:
         assert ended(child) == ExitCode.BROKEN
 
 
-@pytest.mark.parametrize("late_s", [0.1, 0.6])
-def test_a_late_greeting(terminal: Any, late_s: float) -> None:
+@pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
+@pytest.mark.parametrize("late_s", [0.1, 0.25, 0.6])
+def test_a_late_greeting(terminal: Any, late_s: float, plain: bool) -> None:
     """The first line waits for 0.3 s; a greeting that comes later still counts while nothing was typed."""
 
     def play(sock: socket.socket) -> None:
@@ -166,13 +166,16 @@ def test_a_late_greeting(terminal: Any, late_s: float) -> None:
         assert read_frame(sock) == {"kind": "line", "text": "typed ahead"}
 
     with server(play) as target:
-        child = terminal("connect", "--plain", target)
+        child = terminal("connect", *(["--plain"] if plain else []), target)
         child.expect("connected")
         if late_s < 0.3:
             child.sendline("typed ahead")
             child.expect(r"\* In\.")
         else:
+            child.expect("Type lines")
             child.expect(r"\* In\.")
+            if not plain:
+                child.expect(EDITOR_PROMPT)
             child.sendline("typed ahead")
         child.expect("disconnected")
         assert ended(child) == 0
@@ -190,6 +193,149 @@ def test_a_line_that_was_not_held_long_enough(terminal: Any) -> None:
         child.sendline("early")
         child.expect("sockctl/1 test\r\nIn text.")
         assert ended(child) == 0
+
+
+def test_what_might_have_become_a_greeting_is_shown(terminal: Any) -> None:
+    def play(sock: socket.socket) -> None:
+        sock.sendall(b"sock")
+        assert receive_exactly(sock, 6) == b"typed\n"
+
+    with server(play) as target:
+        child = terminal("connect", target)
+        child.expect("connected")
+        child.sendline("typed")
+        child.expect("sock\r\n")
+        assert ended(child) == 0
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
+def test_who_insists_on_messages_never_speaks_raw(terminal: Any, plain: bool) -> None:
+    """However late the greeting comes, and in however many pieces."""
+
+    def play(sock: socket.socket) -> None:
+        for piece in (b"sock", b"ctl/1 te"):
+            time.sleep(0.4)
+            sock.sendall(piece)
+        sock.sendall(b"st\r\n")
+        assert read_frame(sock)["kind"] == "hello"
+        assert read_frame(sock) == {"kind": "line", "text": "typed ahead"}
+        sock.sendall(framed(kind="say", text="heard"))
+
+    with server(play) as target:
+        child = terminal("connect", *(["--plain"] if plain else []), f"sockctl://{target}")
+        child.expect("connected")
+        child.sendline("typed ahead")
+        child.expect("heard")
+        assert ended(child) == 0
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
+def test_a_secret_that_was_half_typed_is_no_answer_to_another_question(terminal: Any, plain: bool) -> None:
+    go_on = [threading.Event(), threading.Event()]
+
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        sock.sendall(framed(kind="ask", text="First:", field="first"))
+        assert go_on[0].wait(TIMEOUT_S)
+        sock.sendall(framed(kind="ask", text="Password:", field="password", secret=True))
+        assert go_on[1].wait(TIMEOUT_S)
+        sock.sendall(framed(kind="error", text="Too slow.") + framed(kind="ask", text="Zugang:", field="name"))
+        assert read_frame(sock) == {"kind": "answer", "text": "ann", "field": "name"}
+
+    with server(play) as target:
+        child = terminal("connect", *(["--plain"] if plain else []), target)
+        child.expect("First:")
+        child.send("sword")
+        child.expect("sword")  # the echo: it has arrived
+        go_on[0].set()
+        child.expect("word:")  # the editor draws only what differs from what stood there
+        go_on[1].set()
+        child.expect("Too slow")
+        child.expect("Zugang:")
+        if plain:
+            assert child.getecho()
+        child.sendline("ann")
+        child.expect("disconnected")
+        assert "sword" not in child.before
+        assert ended(child) == 0
+
+
+def test_a_long_question_stands_above_the_line(terminal: Any) -> None:
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        sock.sendall(framed(kind="ask", text=60_000 * "Q" + "?", field="name"))
+        assert read_frame(sock) == {"kind": "answer", "text": "ann", "field": "name"}
+
+    with server(play) as target:
+        child = terminal("connect", target)
+        child.expect(r"QQ\?")
+        child.expect(EDITOR_PROMPT)
+        child.sendline("ann")
+        child.expect("disconnected")
+        assert ended(child) == 0
+
+
+def test_json_on_a_terminal_shows_questions_too(terminal: Any) -> None:
+    with server(asking) as target:
+        child = terminal("connect", "--json", target)
+        child.expect_exact('"kind": "ask"')
+        child.expect(r"Who\?")
+        child.sendline("ann")
+        child.expect("disconnected")
+        assert ended(child) == 0
+
+
+def asking(sock: socket.socket) -> None:
+    greet(sock)
+    sock.sendall(framed(kind="ask", text="Who?", field="name"))
+    assert read_frame(sock) == {"kind": "answer", "text": "ann", "field": "name"}
+
+
+def test_events_go_to_a_file_where_standard_error_does(terminal: Any, tmp_path: Path) -> None:
+    events = tmp_path / "events"
+    with server(asking) as target:
+        child = terminal("connect", "-v", target, command=["sh", "-c", f'exec "$@" 2>{events}', "sh"])
+        child.expect(r"Who\?")
+        child.sendline("ann")
+        child.expect(pexpect.EOF)
+    assert "data_sent" in events.read_text()
+    assert "data_sent" not in child.before
+
+
+def test_ctrl_c_while_the_servers_end_is_awaited(terminal: Any) -> None:
+    gone = threading.Event()
+
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        assert read_frame(sock)["kind"] == "bye"
+        assert gone.wait(TIMEOUT_S)
+
+    with server(play) as target:
+        child = terminal("connect", "--quit-after", "60", target)
+        child.expect(EDITOR_PROMPT)
+        child.sendeof()
+        child.expect("input_ended")
+        child.sendintr()
+        child.expect("Interrupted")
+        assert ended(child) == ExitCode.INTERRUPTED
+        gone.set()
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(
+    terminal: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with server(asking) as target:
+        child = terminal("connect", target, TERM="dumb")
+        child.expect(r"Who\? ")
+        child.sendline("ann")
+        child.expect("disconnected")
+        assert "\x1b[?" not in child.before
+        assert ended(child) == 0
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(line_editor, "is_terminal", lambda _: True)
+    assert line_editor.can_edit_lines()
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert not line_editor.can_edit_lines(), "prompt_toolkit is not installed"
 
 
 def test_what_cannot_be_sent_is_told_and_the_session_goes_on(terminal: Any) -> None:

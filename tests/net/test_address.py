@@ -19,6 +19,8 @@ TARGETS = {
     ("tcp://127.0.0.1:80", None): Target("127.0.0.1", 80, "tcp"),
     ("tcp://[::1]:80/", None): Target("::1", 80, "tcp"),
     ("tcp://localhost", "80"): Target("localhost", 80, "tcp"),
+    ("sockctl://[::1]:80/", None): Target("::1", 80, "sockctl"),
+    ("sockctl://localhost", "80"): Target("localhost", 80, "sockctl"),
     ("bücher.example:1", None): Target("bücher.example", 1),
 }
 
@@ -32,7 +34,8 @@ def test_targets(typed: tuple[str | None, str | None], meant: Target) -> None:
     ("target", "port", "says"),
     [
         ("localhost:9090", "9091", "given twice"),
-        ("http://localhost:80", None, "unknown scheme"),
+        ("http://localhost:80", None, "unknown scheme: sockctl knows tcp://, sockctl://"),
+        ("sockctl:localhost", None, "not a port"),
         ("9090", None, "looks like a port"),
         ("[::1", "9090", "written \\[::1\\]:9090"),
         ("[::1]x", "9090", "written \\[::1\\]:9090"),

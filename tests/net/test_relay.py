@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from sockctl.errors import ConnectionBrokenError
+from sockctl.net import relay as relay_module
 from sockctl.net.relay import Ending, Relay
 from tests.running import TIMEOUT_S, receive_all, send_and_half_close, wait_until
 
@@ -125,6 +126,41 @@ def test_the_pause_is_limited_by_the_caller() -> None:
         it.server.close()
         assert it.join() is Ending.SERVER_CLOSED
         assert it.pauses > 5
+
+
+def test_a_stop_sends_what_waits_and_reads_no_more() -> None:
+    with setting() as it:
+        it.relay.send(b"last words")
+        it.relay.stop()
+        it.source.far.sendall(b"too late")
+        it.relay.send(b", all of them")
+        it.start()
+        assert it.join() is Ending.STOPPED
+        it.sock.close()
+        assert receive_all(it.server) == b"last words, all of them"
+        assert not it.half_closed
+
+
+def test_a_stop_does_not_wait_for_ever_for_a_server_that_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "FLUSH_S", 0.2)
+    with setting() as it:
+        it.relay.send(b"w" * 20_000_000)
+        it.relay.stop()
+        started = time.monotonic()
+        it.start()
+        assert it.join() is Ending.STOPPED
+        assert 0.1 < time.monotonic() - started < 5
+
+
+def test_after_a_stop_the_server_may_break_off() -> None:
+    with setting() as it:
+        it.relay.send(b"w" * 20_000_000)
+        it.server.sendall(b"one line")
+        it.relay._on_received = lambda _: it.relay.stop()
+        it.start()
+        wait_until(lambda: it.relay._stop_at is not None)
+        it.server.close()  # with unread input: a reset
+        assert it.join() is Ending.STOPPED
 
 
 def test_the_server_leaves_while_input_is_open() -> None:

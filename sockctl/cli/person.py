@@ -1,0 +1,77 @@
+"""Whoever sits at the terminal of a session: invited to type, asked, and given a line editor where there is one."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sockctl.cli.hidden_typing import HiddenTyping
+from sockctl.cli.screen import Screen
+from sockctl.cli.terminal import STDIN, say
+from sockctl.net.relay import Ending
+
+if TYPE_CHECKING:
+    from sockctl.cli.line_editor import LineEditor
+    from sockctl.protocol.messages import Message
+
+__all__ = ["Person"]
+
+
+class Person:
+    """The person at the terminal.
+
+    Args:
+        screen: What the person sees.
+        may_edit: Whether the line editor may be used.
+    """
+
+    def __init__(self, screen: Screen, *, may_edit: bool) -> None:
+        self._screen = screen
+        self._may_edit = may_edit
+        self._hidden = HiddenTyping(STDIN)
+        self._editor: LineEditor | None = None
+        self._invited = False
+
+    def invite(self) -> None:
+        """Say how to type, once."""
+        if not self._invited:
+            self._invited = True
+            self._screen.remark("Type lines, Enter sends each. 'exit' or Ctrl-D ends the connection.")
+
+    def asked(self, question: "Message | None") -> None:
+        """Get ready for the answer to `question`, before it is shown; None if the one before is void."""
+        (self._editor or self._hidden).asked(question)
+
+    def line_taken(self) -> None:
+        """Go on after a line was typed."""
+        if self._hidden.end():
+            say("")  # Enter was not shown either
+        self._screen.begin_line()
+
+    def edit(self, run: Callable[[], Ending], stop: Callable[[], None], take: Callable[[int], None]) -> Ending | None:
+        """Let lines be edited until `run` returns, and return what it does; None if there is no line editor.
+
+        Args:
+            run: Runs the relay; called in another thread.
+            stop: Makes `run` return soon.
+            take: Takes the descriptor that the lines come from.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C was typed, or a signal came that ends the process.
+            Exception: What `run` has raised.
+        """
+        if not self._may_edit:
+            return None
+        from sockctl.cli.line_editor import LineEditor, can_edit_lines
+
+        if not can_edit_lines():
+            return None
+        self._editor = LineEditor()
+        take(self._editor.fileno())
+        self._screen.above_prompt = True
+        try:
+            return self._editor.hold(run, stop)
+        finally:
+            self._screen.above_prompt = False
+
+    def leave(self) -> None:
+        """Leave the terminal as it was."""
+        self._hidden.end()
