@@ -2,7 +2,7 @@
 
 import datetime
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,12 @@ from sockctl.errors import NameRefusedError, NameTakenError, StoreFormatError, U
 from sockctl.net.address import host_of
 from sockctl.protocol.names import checked_name, same_name_key
 from sockctl.stores.json_store import JsonStore
+from sockctl.stores.moments import Clock, read_moment, utc_now, written_moment
 
 __all__ = ["KnownClient", "KnownClients", "client_address"]
 
 FILE_NAME = "clients.json"
 VERSION = 1
-
-Clock = Callable[[], datetime.datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +41,8 @@ class KnownClient:
         return {
             "address": self.address,
             "name": self.name,
-            "first_seen": _written(self.first_seen),
-            "last_seen": _written(self.last_seen),
+            "first_seen": written_moment(self.first_seen),
+            "last_seen": written_moment(self.last_seen),
         }
 
 
@@ -65,7 +64,7 @@ class KnownClients:
         clock: Returns the time, with a time zone.
     """
 
-    def __init__(self, data_dir: Path, *, clock: Clock = lambda: datetime.datetime.now(datetime.UTC)) -> None:
+    def __init__(self, data_dir: Path, *, clock: Clock = utc_now) -> None:
         self._clock = clock
         self._store = JsonStore(data_dir / FILE_NAME, version=VERSION, empty=lambda: {"clients": {}}, check=_check)
 
@@ -105,7 +104,7 @@ class KnownClients:
             clients = content["clients"]
             if key not in clients:
                 _refuse_taken(clients, name, but=key)
-                now = _written(self._clock())
+                now = written_moment(self._clock())
                 clients[key] = {"name": name, "first_seen": now, "last_seen": now}
             entry = clients[key]
         return _client(key, entry)
@@ -119,7 +118,7 @@ class KnownClients:
         with self._store.update() as content:
             entry = content["clients"].get(client_address(address))
             if entry is not None:
-                entry["last_seen"] = _written(self._clock())
+                entry["last_seen"] = written_moment(self._clock())
 
     def rename(self, which: str, name: str) -> KnownClient:
         """Give a client another name, and return it as it was.
@@ -173,19 +172,7 @@ def _refuse_taken(clients: Mapping[str, Any], name: str, *, but: str) -> None:
 
 
 def _client(address: str, entry: Mapping[str, str]) -> KnownClient:
-    return KnownClient(address, entry["name"], _read(entry["first_seen"]), _read(entry["last_seen"]))
-
-
-def _written(moment: datetime.datetime) -> str:
-    """Return a moment as RFC 3339 has it, in UTC, to the second."""
-    return moment.astimezone(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _read(text: str) -> datetime.datetime:
-    moment = datetime.datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone")
-    return moment
+    return KnownClient(address, entry["name"], read_moment(entry["first_seen"]), read_moment(entry["last_seen"]))
 
 
 def _check(content: dict[str, Any]) -> None:
@@ -219,6 +206,6 @@ def _check_entry(where: str, entry: dict[str, Any]) -> None:
         raise StoreFormatError(f"{where}.name won't do: {error}") from error
     for field in ("first_seen", "last_seen"):
         try:
-            _read(entry[field])
+            read_moment(entry[field])
         except ValueError as error:
             raise StoreFormatError(f"{where}.{field} is no time, such as 2026-01-31T12:00:00Z") from error

@@ -10,8 +10,6 @@ refused, and never overwritten: whoever wrote it may mend it.
 """
 
 import contextlib
-import errno
-import fcntl
 import json
 import math
 import os
@@ -23,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from sockctl.errors import StoreFormatError, StoreLockedError, StoreReadError, StoreWriteError
+from sockctl.stores.private_files import make_private_folder, sync_folder, take_lock, write_private_file
 from sockctl.text import visible
 
 __all__ = ["Content", "JsonStore", "json_place"]
@@ -32,8 +31,6 @@ Content = dict[str, Any]
 MAX_BYTES = 64 * 1024 * 1024
 """A larger file is none of ours: it is not read, and not written either."""
 LOCK_TIMEOUT_S = 10.0
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.001, 0.02
-"""How long a process waits before it tries the lock again: at first, and at most."""
 TICK_NS = 50_000_000
 """A file that had changed more recently than that when it was read is read again, however it looks.
 
@@ -203,31 +200,17 @@ class JsonStore:
 
     @contextlib.contextmanager
     def _file_lock(self, until: float) -> Iterator[None]:
-        path = f"{self._path}.lock"
         try:
-            _make_folder(self._path.parent)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            make_private_folder(self._path.parent)
+            descriptor = take_lock(f"{self._path}.lock", until)
+        except BlockingIOError as error:
+            raise self._locked() from error
         except OSError as error:
             raise self._unwritable(error) from error
         try:
-            pause_s = FIRST_PAUSE_S
-            while not self._takes(descriptor):
-                if time.monotonic() >= until:
-                    raise self._locked()
-                time.sleep(pause_s)
-                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
             yield
         finally:
             os.close(descriptor)  # which unlocks it, as the end of the process does
-
-    def _takes(self, descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            raise self._unwritable(error) from error
-        return True
 
     def _check_new(self, content: Content) -> None:
         if "version" in content:
@@ -256,15 +239,7 @@ class JsonStore:
             )
         temporary = f"{self._path}.tmp"  # under the lock nobody else uses it; what a killed writer left goes
         try:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)  # noqa: PTH108
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-            descriptor = os.open(temporary, flags, 0o600)
-            try:
-                _write_all(descriptor, data)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            write_private_file(temporary, data)
             os.replace(temporary, self._path)  # noqa: PTH105
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -275,7 +250,7 @@ class JsonStore:
     def _sync_folder(self) -> None:
         """Make the renaming itself last."""
         try:
-            _sync(self._path.parent)
+            sync_folder(self._path.parent)
         except OSError as error:
             raise StoreWriteError(
                 f"{self._path} was changed, but it is not sure that the change outlasts a crash of the system: "
@@ -330,32 +305,3 @@ def _finite_number(text: str) -> float:
     if math.isinf(number):
         raise StoreFormatError("a number in it is too large")
     return number
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it, for the user alone, so that they last: mkdir(parents=True) does neither."""
-    missing = []
-    while not folder.exists():
-        missing.append(folder)
-        folder = folder.parent
-    for one in reversed(missing):
-        with contextlib.suppress(FileExistsError):  # another process was quicker
-            one.mkdir(0o700)
-        _sync(one.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system that can't sync folders
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]

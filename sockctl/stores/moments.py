@@ -1,0 +1,31 @@
+"""Moments as files have them: RFC 3339, in UTC, to the second, such as ``2026-01-31T12:00:00Z``."""
+
+import datetime
+from collections.abc import Callable
+
+__all__ = ["Clock", "read_moment", "utc_now", "written_moment"]
+
+Clock = Callable[[], datetime.datetime]
+"""Returns the time, with a time zone."""
+
+
+def utc_now() -> datetime.datetime:
+    """Return the time."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+def written_moment(moment: datetime.datetime) -> str:
+    """Return a moment as text."""
+    return moment.astimezone(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def read_moment(text: str) -> datetime.datetime:
+    """Return the moment that a text names.
+
+    Raises:
+        ValueError: It is none, or has no time zone.
+    """
+    moment = datetime.datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone")
+    return moment

@@ -1,0 +1,21 @@
+"""Moments as text."""
+
+import datetime
+
+import pytest
+
+from sockctl.stores.moments import read_moment, utc_now, written_moment
+
+
+def test_a_moment_is_written_in_utc_and_read_again() -> None:
+    zone = datetime.timezone(datetime.timedelta(hours=2))
+    moment = datetime.datetime(2026, 1, 31, 14, 0, 0, 999, zone)
+    assert written_moment(moment) == "2026-01-31T12:00:00Z"
+    assert read_moment("2026-01-31T12:00:00Z") == moment.replace(microsecond=0)
+    assert utc_now().tzinfo is datetime.UTC
+
+
+@pytest.mark.parametrize("text", ["today", "2026-01-31T12:00:00"])
+def test_what_is_no_moment(text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        read_moment(text)
