@@ -11,9 +11,11 @@ __all__ = [
     "AnswerRefusedError",
     "BadMessageError",
     "BadTextError",
+    "CertificateError",
     "ConnectTimeoutError",
     "ConnectionBrokenError",
     "ExpectationError",
+    "FingerprintError",
     "HttpRefusedError",
     "InputNeededError",
     "LateHelloError",
@@ -41,6 +43,7 @@ __all__ = [
     "StreamError",
     "TruncatedMessageError",
     "UnknownClientError",
+    "UnknownHostError",
     "UnreachableError",
     "UnsendableError",
 ]
@@ -196,6 +199,18 @@ class NotGreetedError(ProtocolError):
 
 class UnknownClientError(SockctlError):
     """No client with that address or name is known."""
+
+
+class UnknownHostError(SockctlError):
+    """No certificate of that host and port is kept."""
+
+
+class CertificateError(SockctlError):
+    """A certificate or its key can't be made, read or used."""
+
+
+class FingerprintError(SockctlError):
+    """A fingerprint as typed is not one of a certificate."""
 
 
 class NobodyThereError(SockctlError):

@@ -7,6 +7,7 @@ from sockctl.errors import (
     ConnectionBrokenError,
     ConnectTimeoutError,
     ExpectationError,
+    FingerprintError,
     InputNeededError,
     NameRefusedError,
     ProgramError,
@@ -35,6 +36,7 @@ class ExitCode(enum.IntEnum):
 
 _CODES: dict[type[SockctlError], ExitCode] = {
     AddressError: ExitCode.USAGE,
+    FingerprintError: ExitCode.USAGE,
     RuleError: ExitCode.USAGE,
     ScriptError: ExitCode.USAGE,
     InputNeededError: ExitCode.USAGE,

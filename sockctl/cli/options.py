@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["DataDir", "Json", "LogFormat", "NoInput", "ServerOptions", "seconds", "with_server_options"]
+__all__ = ["DataDir", "Json", "LogFormat", "NoInput", "ServerOptions", "StateDir", "seconds", "with_server_options"]
 
 
 MAX_SECONDS = 31_536_000.0
@@ -43,6 +43,14 @@ DataDir = Annotated[
     Path | None,
     typer.Option(
         help="Folder for what is kept. [default: SOCKCTL_DATA_DIR, else ~/.local/share/sockctl]",
+        metavar="PATH",
+        show_default=False,
+    ),
+]
+StateDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder for whom the client trusts. [default: SOCKCTL_STATE_DIR, else ~/.local/state/sockctl]",
         metavar="PATH",
         show_default=False,
     ),

@@ -5,9 +5,7 @@ from pathlib import Path
 
 from sockctl.errors import StoreReadError
 
-__all__ = ["data_dir"]
-
-VARIABLE = "SOCKCTL_DATA_DIR"
+__all__ = ["data_dir", "state_dir"]
 
 
 def data_dir(chosen: Path | None) -> Path:
@@ -18,16 +16,32 @@ def data_dir(chosen: Path | None) -> Path:
     Raises:
         StoreReadError: The user has no home directory.
     """
+    return _place(chosen, kind="data", below_home=".local/share")
+
+
+def state_dir(chosen: Path | None) -> Path:
+    """Return the state directory, where a client keeps whom it trusts: found as the data directory is.
+
+    It is the chosen one, SOCKCTL_STATE_DIR, or the user's, and isn't made here.
+
+    Raises:
+        StoreReadError: The user has no home directory.
+    """
+    return _place(chosen, kind="state", below_home=".local/state")
+
+
+def _place(chosen: Path | None, *, kind: str, below_home: str) -> Path:
     if chosen is not None:
         return chosen
-    if own := os.environ.get(VARIABLE):
+    variable = f"SOCKCTL_{kind.upper()}_DIR"
+    if own := os.environ.get(variable):
         return Path(own)
-    xdg = Path(os.environ.get("XDG_DATA_HOME", ""))
+    xdg = Path(os.environ.get(f"XDG_{kind.upper()}_HOME", ""))
     if xdg.is_absolute():  # a relative one is to be ignored, the specification says
         return xdg / "sockctl"
     try:
-        return Path.home() / ".local" / "share" / "sockctl"
+        return Path.home() / below_home / "sockctl"
     except RuntimeError as error:
         raise StoreReadError(
-            f"There is no home directory to keep data in: give --data-dir, or set {VARIABLE}."
+            f"There is no home directory to keep {kind} in: give --{kind}-dir, or set {variable}."
         ) from error
