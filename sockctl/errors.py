@@ -27,6 +27,7 @@ __all__ = [
     "NameTakenError",
     "NobodyThereError",
     "NotGreetedError",
+    "OptionError",
     "PeerGoneError",
     "PortTakenError",
     "ProgramError",
@@ -41,11 +42,14 @@ __all__ = [
     "StoreReadError",
     "StoreWriteError",
     "StreamError",
+    "TlsError",
+    "TlsReceivedError",
     "TruncatedMessageError",
     "UnknownClientError",
     "UnknownHostError",
     "UnreachableError",
     "UnsendableError",
+    "UntrustedError",
 ]
 
 
@@ -247,3 +251,23 @@ class ScriptError(SockctlError):
 
 class ExpectationError(SockctlError):
     """The server did not send what was expected."""
+
+
+class OptionError(SockctlError):
+    """Options contradict each other."""
+
+
+class TlsReceivedError(ProtocolError):
+    """A client speaks TLS to a port that doesn't."""
+
+    code = "tls"
+
+
+class TlsError(ProtocolError):
+    """The two sides did not come to speak TLS with each other."""
+
+    code = "tls"
+
+
+class UntrustedError(SockctlError):
+    """The server's certificate is not one to be trusted; nothing was sent to it."""

@@ -20,6 +20,7 @@ from sockctl.events.journal import Journal, Record
 from sockctl.net.listener import SocketOptions, open_listeners
 from sockctl.net.server import Limits, Server
 from sockctl.net.service import Service
+from sockctl.net.transport import TlsTransport
 
 TIMEOUT_S = 20.0
 UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
@@ -92,11 +93,12 @@ def running(
     level: Level = Level.DETAIL,
     host: str = "127.0.0.1",
     options: SocketOptions | None = None,
+    secure: Callable[[socket.socket], TlsTransport] | None = None,
 ) -> Iterator[Running]:
     sink = MemorySink()
     journal = Journal(sink, service=service.name, level=level)
     listeners = open_listeners(host, 0, options=options)
-    server = Server(service, listeners, journal, limits or Limits())
+    server = Server(service, listeners, journal, limits or Limits(), secure=secure)
     server.start()
     run = Running(server, sink, host, listeners.port)
     try:

@@ -2,7 +2,7 @@
 
 import socket
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -10,7 +10,10 @@ from typer.core import TyperCommand
 from sockctl.cli import options
 from sockctl.cli.prompts import ask, may_ask
 from sockctl.cli.terminal import STDIN, is_terminal
-from sockctl.errors import InputNeededError
+from sockctl.errors import InputNeededError, OptionError
+
+if TYPE_CHECKING:
+    from sockctl.cli.trusting import Wishes
 
 __all__ = ["EXAMPLE", "InOrder", "connect"]
 
@@ -36,7 +39,9 @@ def connect(
     target: Annotated[
         str | None,
         typer.Argument(
-            metavar="[HOST|HOST:PORT|tcp://HOST:PORT|sockctl://HOST:PORT]", help="Where to connect.", show_default=False
+            metavar="[HOST|HOST:PORT|SCHEME://HOST:PORT]",
+            help="Where to connect. Schemes: tcp, tls (raw bytes), sockctl, sockctls (messages; the s is for TLS).",
+            show_default=False,
         ),
     ] = None,
     port: Annotated[str | None, typer.Argument(metavar="[PORT]", help="The port.", show_default=False)] = None,
@@ -80,6 +85,25 @@ def connect(
     retry: Annotated[
         int, typer.Option(help="Try so many times more, with a growing pause.", min=0, max=1000, metavar="N")
     ] = 0,
+    tls: Annotated[bool, typer.Option("--tls", help="Encrypt the connection, as tls:// and sockctls:// do.")] = False,
+    fingerprint: Annotated[
+        str | None,
+        typer.Option(help="Trust this certificate only (SHA-256, as the server tells at its start).", metavar="SHA256"),
+    ] = None,
+    accept_new: Annotated[
+        bool, typer.Option("--accept-new", help="Trust an unknown server, and keep its certificate's fingerprint.")
+    ] = False,
+    ca: Annotated[
+        Path | None, typer.Option(help="Trust what these authorities (PEM) vouch for, by name.", metavar="FILE")
+    ] = None,
+    verify_system: Annotated[
+        bool, typer.Option("--verify-system", help="Trust what the system's authorities vouch for, by name.")
+    ] = False,
+    cert: Annotated[
+        Path | None, typer.Option(help="Show this certificate (PEM) if asked for one.", metavar="FILE")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="The key (PEM) of --cert.", metavar="FILE")] = None,
+    state_dir: options.StateDir = None,
     ipv4: Annotated[bool, typer.Option("--ipv4", "-4", help="Use IPv4 only.")] = False,
     ipv6: Annotated[bool, typer.Option("--ipv6", "-6", help="Use IPv6 only.")] = False,
     verbose: Annotated[
@@ -94,11 +118,13 @@ def connect(
     insists on that, tcp:// on raw bytes. In a pipe: raw bytes both ways (with sockctl:// a message a line); the end of
     the input half-closes the connection, and all that the server still sends is printed.
 
+    Under TLS the server's certificate is compared with the one that it had the first time; an unknown one is asked for.
+
     Scripted: --send, --expect and the steps of --script are carried out in their order, and standard input isn't read.
 
-    Exit codes: 0 done, 1 failed, 2 usage, 3 unreachable or refused, 5 timed out (connecting, waiting for the greeting,
-    in a script's wait), 6 expectation or --count not met in time or by the end, 7 reset or protocol broken by the
-    server, 130 interrupted.
+    Exit codes: 0 done, 1 failed, 2 usage, 3 unreachable or refused, 4 certificate not trusted, 5 timed out (connecting,
+    waiting for the greeting, in a script's wait), 6 expectation or --count not met in time or by the end, 7 reset or
+    protocol broken by the server, 130 interrupted.
     """
     from sockctl.cli.session import run_session
     from sockctl.cli.style import Style
@@ -125,7 +151,7 @@ def connect(
     terminal = is_terminal(STDIN) and not steps
     style = Style(
         terminal=terminal,
-        messages=wanted.scheme == "sockctl" if wanted.scheme or not terminal else None,
+        messages=wanted.scheme in {"sockctl", "sockctls"} if wanted.scheme or not terminal else None,
         verbose=verbose,
         hex_dump=hex_dump,
         json=json,
@@ -136,5 +162,58 @@ def connect(
         timeout_s=timeout,
         quit_after_s=quit_after,
     )
+    wishes = _wishes(
+        wanted=tls or wanted.scheme in {"tls", "sockctls"},
+        fingerprint=fingerprint,
+        accept_new=accept_new,
+        ca=ca,
+        verify_system=verify_system,
+        cert=cert,
+        key=key,
+        state_dir=state_dir,
+        may_ask=may_ask(no_input=no_input),
+    )
     family = socket.AF_INET if ipv4 else socket.AF_INET6 if ipv6 else socket.AF_UNSPEC
-    raise typer.Exit(run_session(Endpoint(host, number), style, retries=retry, family=family))
+    raise typer.Exit(run_session(Endpoint(host, number), style, wishes, retries=retry, family=family))
+
+
+def _wishes(
+    *,
+    wanted: bool,
+    fingerprint: str | None,
+    accept_new: bool,
+    ca: Path | None,
+    verify_system: bool,
+    cert: Path | None,
+    key: Path | None,
+    state_dir: Path | None,
+    may_ask: bool,
+) -> "Wishes | None":
+    """Return what the options say of TLS; None where it isn't wanted.
+
+    Raises:
+        OptionError: They contradict each other.
+        FingerprintError: The fingerprint can't be one.
+    """
+    if not wanted:
+        if fingerprint or accept_new or ca or verify_system or cert or key:
+            raise OptionError("Options of TLS are given, and TLS is not: add --tls, or write tls://HOST:PORT.")
+        return None
+    if key is not None and cert is None:
+        raise OptionError("--key belongs to --cert: give both.")
+    if sum((fingerprint is not None, accept_new, ca is not None or verify_system)) > 1:
+        raise OptionError("--fingerprint, --accept-new and authorities exclude each other: leave all but one out.")
+    from sockctl.cli.trusting import Wishes
+    from sockctl.net.certificates import parse_fingerprint
+    from sockctl.stores.places import state_dir as place_of_state
+
+    return Wishes(
+        ca=ca,
+        system_authorities=verify_system,
+        fingerprint=None if fingerprint is None else parse_fingerprint(fingerprint),
+        accept_new=accept_new,
+        certificate=cert,
+        key=key,
+        state_dir=place_of_state(state_dir),
+        may_ask=may_ask,
+    )

@@ -10,12 +10,14 @@ from sockctl.errors import (
     FingerprintError,
     InputNeededError,
     NameRefusedError,
+    OptionError,
     ProgramError,
     ProtocolError,
     RuleError,
     ScriptError,
     SockctlError,
     UnreachableError,
+    UntrustedError,
 )
 
 __all__ = ["ExitCode", "exit_code_of"]
@@ -28,6 +30,7 @@ class ExitCode(enum.IntEnum):
     FAILED = 1
     USAGE = 2
     UNREACHABLE = 3
+    NOT_LET_IN = 4
     TIMED_OUT = 5
     UNEXPECTED = 6
     BROKEN = 7
@@ -41,8 +44,10 @@ _CODES: dict[type[SockctlError], ExitCode] = {
     ScriptError: ExitCode.USAGE,
     InputNeededError: ExitCode.USAGE,
     NameRefusedError: ExitCode.USAGE,
+    OptionError: ExitCode.USAGE,
     ProgramError: ExitCode.USAGE,
     UnreachableError: ExitCode.UNREACHABLE,
+    UntrustedError: ExitCode.NOT_LET_IN,
     ConnectTimeoutError: ExitCode.TIMED_OUT,
     ExpectationError: ExitCode.UNEXPECTED,
     ProtocolError: ExitCode.BROKEN,

@@ -93,6 +93,21 @@ class ServerOptions:
     deny: Annotated[
         list[str] | None, typer.Option(help="Refuse this address or network (CIDR); repeatable.", metavar="CIDR")
     ] = None
+    tls: Annotated[
+        bool,
+        typer.Option(
+            "--tls", help="Encrypt connections; makes and keeps a certificate of its own in the data directory."
+        ),
+    ] = False
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="Encrypt with this certificate (PEM); needs --tls-key.", metavar="FILE")
+    ] = None
+    tls_key: Annotated[Path | None, typer.Option(help="The certificate's key (PEM).", metavar="FILE")] = None
+    tls_client_ca: Annotated[
+        Path | None,
+        typer.Option(help="Let in clients only that show a certificate of these authorities (PEM).", metavar="FILE"),
+    ] = None
+    data_dir: DataDir = None
     idle_timeout: Annotated[
         float | None, seconds("Close a connection that moved nothing for so long. [default: never]", at_least=0.01)
     ] = None

@@ -2,18 +2,20 @@
 
 import contextlib
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sockctl import __version__
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.options import LogFormat, ServerOptions
 from sockctl.cli.prompts import ask, may_ask
 from sockctl.cli.signals import StopSignals
-from sockctl.cli.terminal import STDERR, say, wants_colour
-from sockctl.errors import ListenError
+from sockctl.cli.terminal import STDERR, STDIN, is_terminal, say, wants_colour
+from sockctl.errors import ListenError, OptionError
 from sockctl.events.base import Level
 from sockctl.events.journal import Journal
 from sockctl.events.server import DescriptorsLimited, Listening, LoopbackOnly, PortTaken, Reachable, ServerStarted
@@ -24,7 +26,10 @@ from sockctl.net.descriptors import raise_limit
 from sockctl.net.listener import BACKLOG, Listeners, open_listeners
 from sockctl.net.reach import reach_of
 from sockctl.net.server import Limits, Server
-from sockctl.net.service import Service
+from sockctl.net.service import MessageService, Service
+
+if TYPE_CHECKING:
+    from sockctl.cli.serving_tls import ServingTls
 
 __all__ = ["DEFAULT_PORT", "chosen_port", "serve"]
 
@@ -72,6 +77,8 @@ def serve(
         InputNeededError: The terminal's input ended instead of an answer.
         ListenError: It can't listen there.
         LogFileError: The log file can't be opened.
+        OptionError: Options contradict each other.
+        CertificateError: The certificate can't be made or loaded.
     """
     host = checked_host(options.host) if options.host else ""
     port = chosen_port(options.port, no_input=options.no_input)
@@ -84,18 +91,21 @@ def serve(
     )
     with StopSignals() as signals, contextlib.closing(_journal(service.name, options)) as journal:
         needed, limit = raise_limit(limits.max_clients)
+        tls = _tls(options, journal)
         listeners = open_listeners(host, port, strict_port=options.strict_port)
-        server = _made_server(service, listeners, journal, limits)
+        server = _made_server(service, listeners, journal, limits, tls)
         journal.tell(ServerStarted(version=__version__, pid=os.getpid(), does=service.does))
         if limit < needed:
             journal.tell(DescriptorsLimited(needed=needed, limit=limit, max_clients=limits.max_clients))
-        _tell_place(journal, listeners)
+        _tell_place(journal, listeners, _scheme(service, encrypted=tls is not None))
+        if tls is not None:
+            tls.tell_certificate()
         if options.log_file is not None or options.quiet:
             # Not in this thread: while standard error is blocked, signals must still be waited for.
             threading.Thread(target=_say_place, args=(listeners, options.log_file), daemon=True).start()
         server.start()
         started()
-        signals.wait()
+        _wait_for_stop(signals, tls)
         return _stop(server, options.drain_timeout, signals, journal)
 
 
@@ -114,9 +124,40 @@ def _journal(service: str, options: ServerOptions) -> Journal:
     return Journal(sink, service=service, level=level, fallback=console)
 
 
-def _made_server(service: Service, listeners: Listeners, journal: Journal, limits: Limits) -> Server:
+def _tls(options: ServerOptions, journal: Journal) -> "ServingTls | None":
+    if not options.tls and options.tls_cert is None and options.tls_key is None:
+        if options.tls_client_ca is not None:
+            raise OptionError("--tls-client-ca asks for certificates in TLS: add --tls, or --tls-cert and --tls-key.")
+        return None
+    from sockctl.cli.serving_tls import ServingTls
+
+    return ServingTls(options, journal.tell)
+
+
+def _wait_for_stop(signals: StopSignals, tls: "ServingTls | None") -> None:
+    """Wait for a signal that asks for the stop.
+
+    SIGHUP loads the certificate again; it asks for the stop where there is none, and where the terminal has gone.
+    """
+    had_terminal = is_terminal(STDIN)
+    while signals.wait() is signal.SIGHUP and tls is not None:
+        if had_terminal and not is_terminal(STDIN):
+            return
+        tls.reload()
+
+
+def _scheme(service: Service, *, encrypted: bool) -> str:
+    """Return what stands in front of HOST:PORT where `connect` should be told; nothing where it finds out by itself."""
+    if not encrypted:
+        return ""
+    return "sockctls://" if isinstance(service, MessageService) else "tls://"
+
+
+def _made_server(
+    service: Service, listeners: Listeners, journal: Journal, limits: Limits, tls: "ServingTls | None"
+) -> Server:
     try:
-        return Server(service, listeners, journal, limits)
+        return Server(service, listeners, journal, limits, secure=None if tls is None else tls.secure)
     except OSError as error:
         listeners.close()
         raise ListenError(
@@ -151,7 +192,7 @@ def _checked(port: str) -> int:
     return checked_port(port, any_free=True)
 
 
-def _tell_place(journal: Journal, listeners: Listeners) -> None:
+def _tell_place(journal: Journal, listeners: Listeners, scheme: str) -> None:
     """Tell where the server listens, and how it is reached from this machine and from others."""
     if listeners.wanted_port not in (0, listeners.port):
         journal.tell(PortTaken(wanted_port=listeners.wanted_port, port=listeners.port))
@@ -160,7 +201,8 @@ def _tell_place(journal: Journal, listeners: Listeners) -> None:
     reach = reach_of(listeners.hosts, listeners.port)
     for scope, endpoints in (("machine", reach.machine), ("network", reach.network)):
         for endpoint in endpoints:
-            command = f"sockctl connect {endpoint.host} {endpoint.port}"
+            target = f"{scheme}{endpoint}" if scheme else f"{endpoint.host} {endpoint.port}"
+            command = f"sockctl connect {target}"
             journal.tell(Reachable(scope=scope, host=endpoint.host, port=endpoint.port, command=command))
     if not reach.network:
         journal.tell(LoopbackOnly())

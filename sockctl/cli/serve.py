@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from sockctl.cli import options
 from sockctl.cli.options import ServerOptions, with_server_options
 from sockctl.errors import ProgramError
 
@@ -50,7 +49,7 @@ def echo(
 
 @app.command(epilog="Example: sockctl serve identify, then twice: sockctl connect sockctl://localhost:9090")
 @with_server_options
-def identify(*, data_dir: options.DataDir = None, server: ServerOptions) -> None:
+def identify(*, server: ServerOptions) -> None:
     """Know clients by their IP address: greet them by name, ask those that are new.
 
     Names are kept in clients.json in the data directory; 'sockctl clients' lists, renames and forgets them.
@@ -58,9 +57,9 @@ def identify(*, data_dir: options.DataDir = None, server: ServerOptions) -> None
     from sockctl.cli.running import serve
     from sockctl.services.identify import Identify
     from sockctl.services.known_clients import KnownClients
-    from sockctl.stores.places import data_dir as place_of_data
+    from sockctl.stores.places import data_dir
 
-    clients = KnownClients(place_of_data(data_dir))
+    clients = KnownClients(data_dir(server.data_dir))
     clients.all()  # a file that can't be used is told now, not to the first client
     raise typer.Exit(serve(Identify(clients), server))
 

@@ -16,21 +16,29 @@ from sockctl.cli.screen import Screen
 from sockctl.cli.speaking import Speaking
 from sockctl.cli.style import Style
 from sockctl.cli.telling import Tell, teller
-from sockctl.errors import ConnectionBrokenError, ConnectTimeoutError, ProtocolError, SockctlError
+from sockctl.cli.terminal import say
+from sockctl.errors import ConnectionBrokenError, ConnectTimeoutError, ProtocolError, SockctlError, TlsError
 from sockctl.events.base import Event
-from sockctl.events.client import Disconnected, Greeted, InputEnded
+from sockctl.events.client import Disconnected, Greeted, InputEnded, TlsCut
 from sockctl.net.address import Endpoint
 from sockctl.net.client import connect
 from sockctl.net.relay import Ending, Relay
+from sockctl.net.transport import Transport
 
 if TYPE_CHECKING:
+    from sockctl.cli.trusting import Wishes
     from sockctl.protocol.messages import Message
 
 __all__ = ["run_session"]
 
+TLS_ALERT = b"\x15\x03"
+"""How the answer of a TLS server begins to what is no TLS, RFC 8446 section 6."""
 
-def run_session(endpoint: Endpoint, style: Style, *, retries: int, family: socket.AddressFamily) -> ExitCode:
-    """Connect to `endpoint` and hold the session.
+
+def run_session(
+    endpoint: Endpoint, style: Style, wishes: "Wishes | None", *, retries: int, family: socket.AddressFamily
+) -> ExitCode:
+    """Connect to `endpoint`, under TLS if there are `wishes` for it, and hold the session.
 
     Raises:
         SockctlError: It can't be connected to, the connection broke, the server did something else than expected, or a
@@ -38,15 +46,21 @@ def run_session(endpoint: Endpoint, style: Style, *, retries: int, family: socke
     """
     screen = Screen()
     tell = teller(screen, wanted=style.terminal or style.verbose, details=style.verbose)
-    with connect(endpoint, tell=tell, timeout_s=style.timeout_s, retries=retries, family=family) as sock:
-        return _Session(sock, style, screen, tell).run()
+    secure = None
+    if wishes is not None:
+        from sockctl.cli.trusting import Trust
+
+        secure = Trust(endpoint, wishes, tell).secure
+    with connect(endpoint, tell=tell, timeout_s=style.timeout_s, retries=retries, family=family, secure=secure) as sock:
+        return _Session(sock, style, screen, tell, encrypted=secure is not None).run()
 
 
 class _Session:
     """A connection that stands, until it ends."""
 
-    def __init__(self, sock: socket.socket, style: Style, screen: Screen, tell: Tell) -> None:
+    def __init__(self, sock: Transport, style: Style, screen: Screen, tell: Tell, *, encrypted: bool) -> None:
         self._sock = sock
+        self._encrypted = encrypted
         self._style = style
         self._tell = tell
         self._started = time.monotonic()
@@ -87,6 +101,8 @@ class _Session:
         """Hold the session to its end."""
         try:
             ending = self._hold()
+            if getattr(self._sock, "cut", False):
+                say(f"sockctl: {TlsCut().text}")
             self._hearing.end(by_server=ending is Ending.SERVER_CLOSED)
         except BrokenPipeError:
             self._end("output_closed")  # as with `| head -1`: who reads has enough
@@ -142,6 +158,8 @@ class _Session:
     # What the relay, and those who hear and speak, call.
 
     def _received(self, data: bytes) -> None:
+        if not self._encrypted and not self._meter.bytes_in and data.startswith(TLS_ALERT):
+            raise TlsError("The server speaks TLS: write tls://HOST:PORT, or sockctls://HOST:PORT for messages.")
         self._hearing.received(data)
         if self._hearing.enough:
             self._relay.stop()
@@ -193,7 +211,7 @@ class _Session:
         if left_s <= 0:
             raise ConnectTimeoutError(
                 f"The server has not greeted within {self._style.timeout_s:g} s (--timeout): is it a message service? "
-                f"tcp://HOST:PORT talks with it all the same."
+                f"tcp://HOST:PORT talks with it all the same; if it speaks TLS, write sockctls://HOST:PORT."
             )
         return left_s
 

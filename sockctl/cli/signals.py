@@ -9,7 +9,7 @@ __all__ = ["StopSignals"]
 
 
 class StopSignals:
-    """Catches SIGINT and SIGTERM while it is open, and lets the main thread wait for them.
+    """Catches SIGINT, SIGTERM and SIGHUP while it is open, and lets the main thread wait for them.
 
     The interpreter's own C handler writes each signal's number to a socket pair (`signal.set_wakeup_fd`). So it doesn't
     matter which thread the kernel interrupts, and no Python code runs in the middle of other code. Main thread only.
@@ -23,7 +23,7 @@ class StopSignals:
 
     def __enter__(self) -> "StopSignals":
         self._wakeup_before = signal.set_wakeup_fd(self._sender.fileno())
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self._before[number] = signal.signal(number, _ignore)
         return self
 

@@ -12,10 +12,13 @@ __all__ = [
     "Connecting",
     "Disconnected",
     "Greeted",
+    "HostTrusted",
     "InputEnded",
     "PeerDataReceived",
     "PeerDataSent",
     "Retrying",
+    "TlsCut",
+    "TlsEstablished",
 ]
 
 
@@ -78,6 +81,53 @@ class Connected(Event):
         return (
             f"Connected to {self.peer}: the three-way handshake is done, and the system gave this side the address "
             f"{self.local}."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsEstablished(Event):
+    """The TLS handshake is done, and the server is trusted."""
+
+    name: ClassVar[str] = "tls_established"
+
+    version: str
+    cipher: str
+    fingerprint: str
+
+    @property
+    def text(self) -> str:
+        return (
+            f"The TLS handshake is done: {self.version} with {self.cipher}, and the server is trusted. Its certificate "
+            f"has SHA256 {self.fingerprint}."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostTrusted(Event):
+    """A server was unknown, and is trusted from now on."""
+
+    name: ClassVar[str] = "host_trusted"
+
+    host: str
+    fingerprint: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.host} was unknown, and is known by SHA256 {self.fingerprint} from now on."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsCut(Event):
+    """The connection ended without the goodbye of TLS (close_notify)."""
+
+    name: ClassVar[str] = "tls_cut"
+    level: ClassVar[Level] = Level.WARNING
+
+    @property
+    def text(self) -> str:
+        return (
+            "The connection ended without the goodbye of TLS (close_notify): it may have been cut, and something may "
+            "be missing."
         )
 
 

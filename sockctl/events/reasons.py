@@ -43,6 +43,11 @@ class DisconnectReason(_Reason):
         "protocol_error",
         "The client sent what is no message, was told so, and the server closed the connection.",
     )
+    TLS_ERROR = (
+        "tls_error",
+        "The two sides did not come to speak TLS with each other, or what came was no TLS any more, so the server "
+        "closed the connection.",
+    )
     SLOW_READER = (
         "slow_reader",
         "The client did not take what others said to it: more than its outbox holds was waiting, so the server closed "

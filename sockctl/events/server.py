@@ -30,6 +30,10 @@ __all__ = [
     "ServerStopping",
     "ServiceFailed",
     "SlowReaderDropped",
+    "TlsCertificate",
+    "TlsCertificateRefused",
+    "TlsEstablished",
+    "TlsFailed",
 ]
 
 
@@ -264,6 +268,65 @@ class ReadingResumed(ConnectionEvent):
     @property
     def text(self) -> str:
         return "The client took what waited for it, so it is read from again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsCertificate(Event):
+    """The server has a certificate, at its start or after SIGHUP. `fingerprint` is the SHA-256 of its DER form."""
+
+    name: ClassVar[str] = "tls_certificate"
+
+    path: str
+    fingerprint: str
+
+    @property
+    def text(self) -> str:
+        return (
+            f"Connections are encrypted with the certificate in {self.path}. Its fingerprint is SHA256 "
+            f"{self.fingerprint}: clients that see another one don't talk with this server."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsCertificateRefused(Event):
+    """SIGHUP came, and the certificate can't be loaded; the old one stays."""
+
+    name: ClassVar[str] = "tls_certificate_refused"
+    level: ClassVar[Level] = Level.ERROR
+
+    error: str
+
+    @property
+    def text(self) -> str:
+        return f"SIGHUP: the certificate stays as it was, since the new one can't be loaded. {self.error}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsEstablished(ConnectionEvent):
+    """The TLS handshake is done."""
+
+    name: ClassVar[str] = "tls_established"
+
+    version: str
+    cipher: str
+
+    @property
+    def text(self) -> str:
+        return f"The TLS handshake is done: {self.version} with {self.cipher}. From here on everything is encrypted."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFailed(ConnectionEvent):
+    """The TLS handshake failed; the connection is ended."""
+
+    name: ClassVar[str] = "tls_failed"
+    level: ClassVar[Level] = Level.WARNING
+
+    error: str
+
+    @property
+    def text(self) -> str:
+        return f"The TLS handshake failed: {self.error}. Nothing was exchanged, and the connection is ended."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

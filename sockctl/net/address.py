@@ -7,8 +7,8 @@ from sockctl.errors import AddressError
 
 __all__ = ["Endpoint", "Target", "checked_host", "checked_port", "host_of", "parse_target", "shown"]
 
-SCHEMES = ("tcp", "sockctl")
-"""The schemes that a target may begin with: raw bytes, and messages."""
+SCHEMES = ("tcp", "sockctl", "tls", "sockctls")
+"""The schemes that a target may begin with: raw bytes or messages, and each of them under TLS."""
 MAX_PORT = 65_535
 MAX_LABEL = 63
 """Characters in one part of a host name, RFC 1035 section 2.3.4."""

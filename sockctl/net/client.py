@@ -5,14 +5,15 @@ import errno
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 from sockctl.errors import ConnectTimeoutError, SockctlError, UnreachableError
 from sockctl.events.base import Event
 from sockctl.events.client import AddressFailed, Connected, Connecting, Retrying
 from sockctl.net.address import Endpoint, shown
+from sockctl.net.transport import Transport
 
-__all__ = ["connect"]
+__all__ = ["Secure", "connect"]
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
@@ -24,6 +25,31 @@ _SHORT = {
 }
 
 Tell = Callable[[Event], None]
+Secure = Callable[[socket.socket, float], Transport]
+
+
+@overload
+def connect(
+    endpoint: Endpoint,
+    *,
+    tell: Tell,
+    timeout_s: float,
+    retries: int = 0,
+    family: socket.AddressFamily = socket.AF_UNSPEC,
+    secure: None = None,
+) -> socket.socket: ...
+
+
+@overload
+def connect(
+    endpoint: Endpoint,
+    *,
+    tell: Tell,
+    timeout_s: float,
+    retries: int = 0,
+    family: socket.AddressFamily = socket.AF_UNSPEC,
+    secure: Secure | None,
+) -> Transport: ...
 
 
 def connect(
@@ -33,8 +59,9 @@ def connect(
     timeout_s: float,
     retries: int = 0,
     family: socket.AddressFamily = socket.AF_UNSPEC,
-) -> socket.socket:
-    """Connect to `endpoint` and return the socket, blocking, with TCP_NODELAY set.
+    secure: Secure | None = None,
+) -> Transport:
+    """Connect to `endpoint` and return the socket, blocking, with TCP_NODELAY set, or TLS over it.
 
     Args:
         endpoint: Where to connect; each address of the name is tried, in the order that the system gives (RFC 6724);
@@ -43,6 +70,8 @@ def connect(
         timeout_s: Seconds for one round over all addresses; each address gets an equal share of what is left.
         retries: How many further rounds there are, with a pause that doubles from 0.5 s up to 10 s.
         family: Restricts the addresses to IPv4 or IPv6.
+        secure: Makes TLS of the connected socket, within so many seconds, and sees whether the server is to be trusted;
+            what it raises ends the connecting. The connection is told when it is done.
 
     Raises:
         UnreachableError: The name is unknown, or each address refused or can't be reached.
@@ -51,20 +80,22 @@ def connect(
     pause_s = FIRST_PAUSE_S
     for left in range(retries, 0, -1):
         try:
-            return _connect_once(endpoint, family, tell, timeout_s)
+            return _connect_once(endpoint, family, tell, timeout_s, secure)
         except SockctlError as error:
             tell(Retrying(error=str(error), seconds=pause_s, left=left))
         time.sleep(pause_s)
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
     try:
-        return _connect_once(endpoint, family, tell, timeout_s)
+        return _connect_once(endpoint, family, tell, timeout_s, secure)
     except SockctlError as error:
         if not retries:
             raise
         raise type(error)(f"{error} Tried {retries + 1} times.") from error
 
 
-def _connect_once(endpoint: Endpoint, family: socket.AddressFamily, tell: Tell, timeout_s: float) -> socket.socket:
+def _connect_once(
+    endpoint: Endpoint, family: socket.AddressFamily, tell: Tell, timeout_s: float, secure: Secure | None
+) -> Transport:
     addresses = _addresses_of(endpoint, family)
     deadline = time.monotonic() + timeout_s
     failures: list[str] = []
@@ -82,8 +113,10 @@ def _connect_once(endpoint: Endpoint, family: socket.AddressFamily, tell: Tell, 
             failures.append(why if peer == str(endpoint) else f"{peer}: {why}")
             tell(AddressFailed(peer=peer, error=why))
             continue
-        tell(Connected(peer=peer, local=shown(*sock.getsockname()[:2])))
-        return sock
+        local = shown(*sock.getsockname()[:2])
+        transport = sock if secure is None else secure(sock, max(0.001, deadline - time.monotonic()))
+        tell(Connected(peer=peer, local=local))
+        return transport
     reasons = "; ".join(failures)
     if timed_out:
         raise ConnectTimeoutError(

@@ -31,6 +31,7 @@ from sockctl.net.connection import Connection, State
 from sockctl.net.deadlines import Deadlines
 from sockctl.net.poller import READABLE, WRITABLE, Poller
 from sockctl.net.traffic import Traffic
+from sockctl.net.transport import TransportError
 
 __all__ = ["Closing"]
 
@@ -176,9 +177,9 @@ class Closing:
             connection.error = error  # its handler finds out by itself, and then releases it
             self.want(connection, 0)
             return
-        if connection.state is not State.LINGERING:
-            vanished = error.errno in _VANISHED
-            connection.reason = DisconnectReason.CLIENT_VANISHED if vanished else DisconnectReason.CLIENT_RESET
+        told_so = connection.reason in {DisconnectReason.PROTOCOL_ERROR, DisconnectReason.TLS_ERROR}
+        if connection.state is not State.LINGERING and not told_so:
+            connection.reason = _reason_of(error)
         self._close(connection)
 
     def failed(self, connection: Connection, error: Exception) -> None:
@@ -317,14 +318,14 @@ class Closing:
     def begin_drain(self, connection: Connection) -> None:
         """Begin the end of one connection: what had come before is still answered."""
         if connection.state is State.WATCHED:
-            connection.unread = _unread_bytes(connection.fd)
+            connection.drain_at = connection.raw_bytes_in + _unread_bytes(connection.fd)
             self.drain_connection(connection)
         else:
             self.finish(connection, DisconnectReason.SERVER_STOPPING)
 
     def drain_connection(self, connection: Connection) -> None:
         """End the connection once the input that had come before the drain is answered."""
-        if connection.unread <= 0:
+        if connection.raw_bytes_in >= connection.drain_at:
             self.finish(connection, DisconnectReason.SERVER_STOPPING)
 
     def _end_drain(self) -> None:
@@ -345,6 +346,12 @@ class Closing:
         else:
             connection.reason = DisconnectReason.DRAIN_TIMEOUT
             connection.interrupt(DisconnectReason.DRAIN_TIMEOUT, socket.SHUT_RDWR)
+
+
+def _reason_of(error: OSError) -> DisconnectReason:
+    if isinstance(error, TransportError):
+        return DisconnectReason.TLS_ERROR
+    return DisconnectReason.CLIENT_VANISHED if error.errno in _VANISHED else DisconnectReason.CLIENT_RESET
 
 
 def _unread_bytes(fd: int) -> int:

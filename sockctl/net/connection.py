@@ -10,7 +10,6 @@ import errno
 import math
 import os
 import select
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from typing import Any, Protocol
 from sockctl.errors import PeerGoneError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.address import host_of, shown
+from sockctl.net.transport import Transport
 
 __all__ = ["READ_BYTES", "Connection", "Handler", "State"]
 
@@ -90,7 +90,7 @@ class Connection:
     """A client's connection.
 
     Args:
-        sock: The accepted socket; it is made non-blocking.
+        sock: The accepted socket, or TLS over it; it is made non-blocking.
         address: The client's socket address.
         number: Its number, counted from 1 since the server's start.
         portion: Bytes in a portion, the unit in which data is told.
@@ -107,6 +107,7 @@ class Connection:
         "_sock_send",
         "bytes_in",
         "bytes_out",
+        "drain_at",
         "error",
         "fd",
         "frame_until",
@@ -133,12 +134,11 @@ class Connection:
         "state",
         "told",
         "unacked",
-        "unread",
         "untold",
         "waits_since",
     )
 
-    def __init__(self, sock: socket.socket, address: Any, number: int, portion: int) -> None:
+    def __init__(self, sock: Transport, address: Any, number: int, portion: int) -> None:
         sock.setblocking(False)
         self.sock = sock
         self.recv_into = sock.recv_into
@@ -162,7 +162,7 @@ class Connection:
         self.told: tuple[int, int, int, int] = (0, 0, 0, 0)
         self.untold = False
         self.waits_since = 0.0
-        self.unread = 0
+        self.drain_at = 0
         self.unacked = 0
         self.linger_until = 0.0
         self.interrupt_fd = -1
@@ -172,6 +172,16 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"<Connection {self.number} {self.peer} {self.state.name}>"
+
+    @property
+    def raw_bytes_in(self) -> int:
+        """How many bytes were taken from the kernel: under TLS, encrypted ones."""
+        return getattr(self.sock, "raw_bytes_in", self.bytes_in)
+
+    @property
+    def pending(self) -> bool:
+        """Whether something can be received that no poller can see, since it was decrypted already."""
+        return getattr(self.sock, "pending", False)
 
     def count_received(self, count: int) -> None:
         """Count what the owner has read."""
@@ -302,6 +312,8 @@ class Connection:
             TimeoutError: Nothing happened before `until`.
         """
         self._raise_if_ending()
+        if self.pending and events.get(self.fd, 0) & select.POLLIN:
+            return {self.fd}
         poll = select.poll()
         poll.register(self.fd, events.get(self.fd, 0))  # a break is reported whether it is asked for or not
         poll.register(self.interrupt_fd, select.POLLIN)

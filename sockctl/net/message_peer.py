@@ -11,7 +11,7 @@ import select
 import time
 from functools import partial
 
-from sockctl.errors import MessageTimeoutError, PeerGoneError, ProtocolError
+from sockctl.errors import MessageTimeoutError, PeerGoneError, ProtocolError, TlsReceivedError
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.events.server import ProtocolBroken, SlowReaderDropped
@@ -54,6 +54,7 @@ class MessagePeer(Peer):
         "_given_up",
         "_inbox",
         "_journal",
+        "_opened",
         "_service",
         "_watcher",
         "_wire",
@@ -69,6 +70,7 @@ class MessagePeer(Peer):
         self._inbox: list[Message] = []  # what `wait` has found
         self._frame_until = math.inf  # in a conversation: when the frame that has begun must be complete
         self._given_up: DisconnectReason | None = None  # why the conversation was given up
+        self._opened = False
         self._done = False  # nothing that the client sends counts any more
 
     # For the service.
@@ -158,8 +160,7 @@ class MessagePeer(Peer):
             if self._given_up is not None or not self.watching:
                 self._await_choice()
         except ProtocolError as error:
-            self._refuse(error)
-            self._connection.reason = DisconnectReason.PROTOCOL_ERROR
+            self._connection.reason = self._refuse(error)
         else:
             self._connection.reason = self._connection.reason or self._given_up
 
@@ -206,7 +207,10 @@ class MessagePeer(Peer):
             MessageTimeoutError: The time of the frame is up.
         """
         self._wait({self._connection.fd: select.POLLIN})
-        self._take_in(self._connection.receive(READ_BYTES))
+        try:
+            self._take_in(self._connection.receive(READ_BYTES, until=time.monotonic()))
+        except TimeoutError:
+            return  # a part of a TLS record, which is nothing yet
 
     def _wait(self, events: dict[int, int]) -> set[int]:
         if self._frame_until == math.inf and self._wire.in_frame:
@@ -234,6 +238,7 @@ class MessagePeer(Peer):
 
     def opened(self) -> None:
         """Greet."""
+        self._opened = True
         self._connection.post(self._wire.greeting)
         if not isinstance(self._service, Conversation):
             self._service.joined(self)
@@ -244,7 +249,9 @@ class MessagePeer(Peer):
         self._react()
 
     def resumed(self) -> None:
-        """React to what the conversation has read and not asked for."""
+        """React to what the conversation has read and not asked for; without one, begin."""
+        if not isinstance(self._service, Conversation):
+            self.opened()
         batch, self._inbox = self._inbox, []
         if batch:
             self._service.received(self, batch)
@@ -257,8 +264,7 @@ class MessagePeer(Peer):
         try:
             last = self._wire.end()
         except ProtocolError as error:
-            self._refuse(error)
-            self._connection.reason = DisconnectReason.PROTOCOL_ERROR
+            self._connection.reason = self._refuse(error)
         else:
             if last is not None:
                 self._service.received(self, [last])
@@ -276,8 +282,9 @@ class MessagePeer(Peer):
             self._say(message("bye", _FAREWELLS[reason], reason=reason))
 
     def closed(self, reason: DisconnectReason) -> None:
-        """Tell the service."""
-        self._service.left(self, reason)
+        """Tell the service, unless it has never heard of the client: its TLS handshake failed."""
+        if self._opened:
+            self._service.left(self, reason)
 
     def _react(self) -> None:
         """Give the service all messages that are complete."""
@@ -288,8 +295,8 @@ class MessagePeer(Peer):
                 some = True
                 self._give(batch)
         except ProtocolError as error:
-            self._refuse(error)
-            self.close(DisconnectReason.PROTOCOL_ERROR)
+            connection.reason = self._refuse(error)
+            self.close(connection.reason)
             return
         if not self._wire.in_frame:
             connection.frame_until = math.inf
@@ -307,13 +314,16 @@ class MessagePeer(Peer):
         if batch:
             self._service.received(self, batch)
 
-    def _refuse(self, error: ProtocolError) -> None:
+    def _refuse(self, error: ProtocolError) -> DisconnectReason:
+        """Tell the client what is wrong; return the reason for which the connection is to be ended."""
         self._done = True
         connection = self._connection
         self._journal.tell(
             ProtocolBroken(connection=connection.number, peer=connection.peer, code=error.code, error=str(error))
         )
         self._say(message("error", str(error), code=error.code))
+        tls = isinstance(error, TlsReceivedError)
+        return DisconnectReason.TLS_ERROR if tls else DisconnectReason.PROTOCOL_ERROR
 
     def _say(self, one: Message) -> None:
         self._connection.post_made(partial(self._wire.encode, one))

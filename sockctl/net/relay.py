@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sockctl.errors import ConnectionBrokenError
+from sockctl.net.transport import Transport
 
 __all__ = ["Ending", "Input", "Relay"]
 
@@ -68,7 +69,7 @@ class Relay:
 
     def __init__(
         self,
-        sock: socket.socket,
+        sock: Transport,
         source: Input,
         *,
         on_received: Callable[[bytes], None],
@@ -139,16 +140,18 @@ class Relay:
             return Ending.QUIT_AFTER
         return None
 
-    def _wait(self) -> list[socket.socket | Input]:
+    def _wait(self) -> list[Transport | Input]:
         pause_s = self._on_pause()
         stopping, ended = self._stop_at is not None, self._source.ended
         if not self._unsent and (stopping or (ended and self._quit_at is None)):
             pause_s = 0.0  # there is something to do that waits for nobody
-        sources: list[socket.socket | Input] = [self._sock]
+        sources: list[Transport | Input] = [self._sock]
         if self._source.wanted and not ended and not stopping and len(self._unsent) < READ_BYTES:
             sources.append(self._source)
         now = time.monotonic()
         waits_s = [pause_s, *(until - now for until in (self._quit_at, self._stop_at) if until is not None)]
+        if getattr(self._sock, "pending", False):  # decrypted already, where select() can't see it
+            return [self._sock]
         timeout_s = min((max(0.0, wait_s) for wait_s in waits_s if wait_s is not None), default=math.inf)
         readable, _, _ = select.select(
             sources, [self._sock] if self._unsent else [], [], None if timeout_s == math.inf else timeout_s

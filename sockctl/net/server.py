@@ -16,6 +16,7 @@ import socketserver
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -31,6 +32,8 @@ from sockctl.events.server import (
     ServerStopped,
     ServerStopping,
     ServiceFailed,
+    TlsEstablished,
+    TlsFailed,
 )
 from sockctl.events.token_bucket import TokenBucket
 from sockctl.net.address import host_of, shown
@@ -40,6 +43,7 @@ from sockctl.net.listener import Listeners
 from sockctl.net.message_peer import MessagePeer
 from sockctl.net.raw_handler import RawHandler
 from sockctl.net.service import Conversation, MessageService, RawService, Service
+from sockctl.net.transport import TlsTransport, TransportError
 from sockctl.net.watcher import Watcher
 
 __all__ = ["Limits", "Server"]
@@ -72,6 +76,7 @@ class Limits:
         rules: Who may connect at all.
         idle_timeout_s: Seconds without traffic after which a connection is closed, or None.
         portion: Bytes in a portion, the unit in which data is told.
+        handshake_s: Seconds that a TLS handshake may take.
     """
 
     max_clients: int = 512
@@ -79,18 +84,33 @@ class Limits:
     rules: AccessRules = field(default_factory=AccessRules)
     idle_timeout_s: float | None = None
     portion: int = 1024
+    handshake_s: float = 10.0
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
     """Serves one service on open listening sockets, which it closes at its end.
 
-    `start` returns at once; `stop` ends it in order. Threads: one accepts, one watches, and each conversation has one.
+    `start` returns at once; `stop` ends it in order. Threads: one accepts, one watches, and each conversation has one,
+    as has each TLS handshake.
+
+    Attributes:
+        secure: Makes TLS of an accepted socket, or None where connections aren't encrypted; may be replaced at any
+            time, and holds for whom is accepted then.
     """
 
     daemon_threads = True  # their end is waited for in stop(), with a bound, not at the interpreter's exit without one
     block_on_close = False  # as above
 
-    def __init__(self, service: Service, listeners: Listeners, journal: Journal, limits: Limits) -> None:
+    def __init__(
+        self,
+        service: Service,
+        listeners: Listeners,
+        journal: Journal,
+        limits: Limits,
+        *,
+        secure: Callable[[socket.socket], TlsTransport] | None = None,
+    ) -> None:
+        self.secure = secure
         super().__init__(listeners.sockets[0].getsockname(), socketserver.BaseRequestHandler)
         self._service = service
         self._listeners = listeners
@@ -219,9 +239,10 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Give an accepted connection to the watcher, and to a handler thread where the service converses."""
-        connection = Connection(request, client_address, self._accepted + 1, self._limits.portion)
+        sock = request if self.secure is None else self.secure(request)
+        connection = Connection(sock, client_address, self._accepted + 1, self._limits.portion)
         connection.handler = self._handler(connection)
-        conversing = isinstance(self._service, Conversation)
+        conversing = isinstance(self._service, Conversation) or sock is not request
         with self._beginning:
             if conversing:
                 super().process_request(cast("Any", connection), client_address)
@@ -251,8 +272,15 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         with self._beginning:  # the acceptor tells the connection and makes it known to the watcher first
             self._conversations.add(threading.current_thread())
         connection: Connection = request
+        watch = False
         try:
-            connection.handler.converse(self._service)
+            if isinstance(connection.sock, TlsTransport):
+                self._shake_hands(connection, connection.sock)
+            if isinstance(self._service, Conversation):
+                connection.handler.converse(self._service)
+                watch = connection.handler.watching
+            else:
+                watch = True
         except PeerGoneError:
             pass  # the connection says why
         except Exception as error:  # noqa: BLE001  one service's defect must not reach the terminal as a traceback
@@ -260,8 +288,35 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
             self._journal.tell(ServiceFailed(connection=connection.number, peer=connection.peer, error=what))
             connection.reason = DisconnectReason.INTERNAL_ERROR
         finally:
-            self._watcher.release(connection, watch=connection.handler.watching)
+            self._watcher.release(connection, watch=watch)
             self._conversations.discard(threading.current_thread())
+
+    def _shake_hands(self, connection: Connection, tls: TlsTransport) -> None:
+        """Do the TLS handshake.
+
+        Raises:
+            PeerGoneError: It failed, or was not done in time; both are told.
+        """
+        until = time.monotonic() + self._limits.handshake_s
+        try:
+            while event := tls.shake_hands():
+                connection.wait({connection.fd: event}, until=until)
+        except TransportError as error:
+            failure = str(error)
+        except TimeoutError:
+            failure = f"the client did not finish it within {self._limits.handshake_s:g} s"
+        except OSError as error:
+            connection.error = error
+            raise PeerGoneError(f"{connection.peer} broke the connection off") from error
+        else:
+            version, cipher = tls.described()
+            self._journal.tell(
+                TlsEstablished(connection=connection.number, peer=connection.peer, version=version, cipher=cipher)
+            )
+            return
+        self._journal.tell(TlsFailed(connection=connection.number, peer=connection.peer, error=failure))
+        connection.reason = DisconnectReason.TLS_ERROR
+        raise PeerGoneError(f"no TLS with {connection.peer}")
 
     def _closed(self, connection: Connection) -> None:
         self._admission.leave(connection.host)

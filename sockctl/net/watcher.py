@@ -192,6 +192,8 @@ class Watcher:
         try:
             count = connection.recv_into(self._buffer)
         except BlockingIOError:
+            if self._closing.draining:  # a part of a TLS record may have been the last of what had come
+                self._closing.drain_connection(connection)
             return
         except OSError as error:
             self._closing.broken(connection, error)
@@ -209,7 +211,6 @@ class Watcher:
         if connection.outbox or connection.error is not None:
             self._attend(connection)
         if self._closing.draining:
-            connection.unread -= count
             self._closing.drain_connection(connection)
 
     def _end_input(self, connection: Connection) -> None:
@@ -266,6 +267,8 @@ class Watcher:
         connection.state = State.WATCHED
         connection.handler.resumed()
         self._closing.want(connection, READABLE)
+        if connection.pending:
+            self._read(connection)
         self._attend(connection)
         if self._closing.draining:
             self._closing.begin_drain(connection)

@@ -108,7 +108,8 @@ class ClientWire:
             return b""
         if self.phase is Phase.LISTENING and self._insist:
             raise NotGreetedError(
-                "The server ended the connection without a greeting: it is no message service, or it refused you."
+                "The server ended the connection without a greeting: it is no message service, it refused "
+                "you, or it speaks TLS (sockctls://HOST:PORT)."
             )
         return self.speak_raw()
 

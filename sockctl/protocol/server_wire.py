@@ -5,6 +5,7 @@ A table of the choice; the first byte that the client sends makes it, and no clo
 | what comes first | the wire is | and |
 |---|---|---|
 | 0x00, the first byte of every frame | frames | what was said so far is said again, in frames |
+| 0x16, the first byte of TLS | lines | it is an error: this port speaks plain text |
 | any other byte | lines | |
 | nothing, while more than 16 KiB were said | lines | it is too long to be said again; 0x00 comes too late then |
 
@@ -16,7 +17,7 @@ under which bytes are sent. Once the choice is made it never changes.
 import enum
 import re
 
-from sockctl.errors import HttpRefusedError, LateHelloError, ProtocolError
+from sockctl.errors import HttpRefusedError, LateHelloError, ProtocolError, TlsReceivedError
 from sockctl.protocol.frames import LIMIT_BYTES, FrameDecoder, encode_frame
 from sockctl.protocol.greeting import greeting
 from sockctl.protocol.lines import LineDecoder
@@ -26,6 +27,8 @@ __all__ = ["REPLAY_BYTES", "Choice", "ServerWire"]
 
 REPLAY_BYTES = 16_384
 """How much is remembered until the wire is chosen."""
+_TLS_HANDSHAKE = 0x16
+"""The first byte of a TLS client, RFC 8446 section 5.1; no text begins with it."""
 _HTTP_REQUEST = re.compile(r"[A-Z]+ \S.* HTTP/[0-9]")
 
 
@@ -93,6 +96,8 @@ class ServerWire:
                     f"The change to frames comes too late: the server has said more than {REPLAY_BYTES:,} bytes in "
                     f"text by now. Answer the greeting as soon as it comes."
                 )
+            elif data[0] == _TLS_HANDSHAKE:
+                self._error = TlsReceivedError("This port speaks plain text, and not TLS: connect without it.")
         self._decoder.feed(data)
 
     def take(self) -> list[Message]:

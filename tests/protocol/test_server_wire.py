@@ -13,6 +13,7 @@ from sockctl.errors import (
     LateHelloError,
     MessageTooLargeError,
     ProtocolError,
+    TlsReceivedError,
     TruncatedMessageError,
     UnsendableError,
 )
@@ -330,3 +331,13 @@ def test_whether_a_frame_has_begun() -> None:
     feed(wire, HELLO + b"\0")
     wire.take()
     assert wire.in_frame
+
+
+def test_tls_is_an_error_at_its_first_byte() -> None:
+    wire = ServerWire("test")
+    feed(wire, b"\x16")
+    with pytest.raises(TlsReceivedError):
+        wire.take()
+    wire = ServerWire("test")
+    feed(wire, b"a\n\x16\n")
+    assert wire.take() == [message("line", "a"), message("line", "")]

@@ -1,0 +1,104 @@
+"""The client's side of TLS: how it is to be spoken, and the handshake."""
+
+import select
+import socket
+import ssl
+import time
+from pathlib import Path
+
+from sockctl.errors import CertificateError, ConnectTimeoutError, TlsError, UntrustedError
+from sockctl.net.address import Endpoint
+from sockctl.net.tls import TlsSocket
+from sockctl.net.transport import CertificateRefusedError, TransportError
+
+__all__ = ["client_context", "shake_hands"]
+
+
+def client_context(
+    *, ca: Path | None, system_authorities: bool, certificate: Path | None, key: Path | None
+) -> ssl.SSLContext:
+    """Return how a client speaks TLS, 1.2 at least.
+
+    Args:
+        ca: The authorities of this file (PEM) vouch for the server, by chain and name.
+        system_authorities: Those of the system do.
+        certificate: The client's own certificate (PEM), or None.
+        key: Its key (PEM), or None where the certificate's file holds it, too.
+
+    Without authorities nobody vouches: the caller must compare the certificate with one that it trusts.
+
+    Raises:
+        CertificateError: A file can't be used.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if system_authorities:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    if ca is not None:
+        try:
+            context.load_verify_locations(ca)
+        except OSError as error:  # SSLError is one
+            raise CertificateError(f"--ca {ca} can't be used: {_why(error)}. Give a file in PEM form.") from error
+    if ca is None and not system_authorities:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if certificate is not None:
+        try:
+            context.load_cert_chain(certificate, key, password=_no_password)
+        except (OSError, ValueError) as error:
+            raise CertificateError(
+                f"The client certificate {certificate} can't be used: {_why(error)}. Give --cert and --key in PEM "
+                f"form, the key without a password."
+            ) from error
+    return context
+
+
+def shake_hands(sock: socket.socket, context: ssl.SSLContext, endpoint: Endpoint, timeout_s: float) -> TlsSocket:
+    """Do the handshake on a connected socket, and return TLS over it; `sock` belongs to that, and is closed on errors.
+
+    Raises:
+        UntrustedError: The authorities don't vouch for the server.
+        TlsError: The two sides don't come to speak TLS.
+        ConnectTimeoutError: The server did not finish it in time.
+    """
+    tls = TlsSocket(sock, context, server_side=False, server_hostname=endpoint.host.partition("%")[0])
+    until = time.monotonic() + timeout_s
+    try:
+        _shake_hands(tls, endpoint, until, timeout_s)
+    except BaseException:
+        tls.close()
+        raise
+    return tls
+
+
+def _shake_hands(tls: TlsSocket, endpoint: Endpoint, until: float, timeout_s: float) -> None:
+    try:
+        while event := tls.shake_hands():
+            poll = select.poll()
+            poll.register(tls.fileno(), event)
+            if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
+                raise ConnectTimeoutError(
+                    f"{endpoint} did not finish the TLS handshake within {timeout_s:g} s. Does it speak TLS? "
+                    f"tcp://{endpoint} talks without."
+                )
+    except CertificateRefusedError as error:
+        raise UntrustedError(
+            f"The certificate of {endpoint} is not to be trusted: {error}. Nothing was sent to it."
+        ) from error
+    except TransportError as error:
+        raise TlsError(
+            f"No TLS with {endpoint}: {error}. If it doesn't speak TLS, tcp://{endpoint} talks without."
+        ) from error
+    except OSError as error:
+        raise TlsError(
+            f"No TLS with {endpoint}: the server broke the connection off ({error.strerror}). If it doesn't speak TLS, "
+            f"tcp://{endpoint} talks without."
+        ) from error
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
+
+
+def _no_password() -> str:
+    raise ValueError("the key is locked with a password")

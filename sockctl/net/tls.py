@@ -1,0 +1,308 @@
+"""TLS over a socket that never blocks, with the methods of one: whoever uses it need not know that it is there.
+
+The TLS object works on memory, never on the socket: what came is fed to it, what it makes is sent. So each call of it
+is short, and one lock around the object keeps threads apart (two threads in one at the same time crash the process),
+while all waiting is done outside, with the socket's descriptor, by whoever waits for a plain socket, too.
+
+- *Reading* takes what the socket has and decrypts all of it, so nothing is left inside the object where no poller sees
+  it. What is not asked for at once waits in a stash, and `pending` says so.
+- *Sending* encrypts 16 KiB at a time. What the kernel doesn't take of such a record is kept, and its plain bytes count
+  as sent when its last byte has gone: a caller repeats them, as with any socket that takes a part.
+- *Half-close* is a close_notify after everything that had come was decrypted; reading goes on (RFC 8446, 6.1).
+"""
+
+import contextlib
+import select
+import socket
+import ssl
+import threading
+from typing import Any, Self
+
+from sockctl.net.transport import CertificateRefusedError, TransportError
+
+__all__ = ["TlsSocket", "explained"]
+
+RECORD_BYTES = 16_384
+"""Plain bytes in a record at most, RFC 8446 section 5.1."""
+READ_BYTES = 49_152
+"""Taken from the socket at once: with the rest of a record from before it is at most 64 KiB of plain bytes."""
+_HANDSHAKE = 0x16
+"""The first byte of a TLS client, RFC 8446 section 5.1."""
+_NO_TLS = b"\x15\x03\x01\x00\x02\x02\x46"
+"""A fatal alert, protocol_version, RFC 8446 section 6."""
+_HTTP_METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"CONNECT", b"PRI"})
+_WHY = {
+    "UNEXPECTED_MESSAGE": "the other side does not speak TLS, what it sent is something else",
+    "WRONG_VERSION_NUMBER": "the other side does not speak TLS, or an unknown version of it",
+    "UNSUPPORTED_PROTOCOL": "the other side speaks an older TLS than 1.2",
+    "NO_SHARED_CIPHER": "the two sides know no cipher in common",
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the client showed no certificate, and one is asked for",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the server asks for a client certificate: give --cert and --key",
+    "CERTIFICATE_VERIFY_FAILED": "the certificate can't be verified",
+    "TLSV1_ALERT_UNKNOWN_CA": "the other side does not trust the certificate",
+}
+
+
+class TlsSocket:
+    """A connected socket under TLS. Any thread may send; one at a time may receive beside it.
+
+    Args:
+        sock: The connected socket; it is made non-blocking, and belongs to this object from now on.
+        context: How TLS is to be spoken.
+        server_side: Whether this side is the server.
+        server_hostname: The name to ask for, and to verify where the context does; None on the server's side.
+
+    Attributes:
+        raw_bytes_in: Bytes that were taken from the socket, encrypted ones.
+        cut: Whether the other side has ended without a close_notify: something may be missing.
+    """
+
+    def __init__(
+        self, sock: socket.socket, context: ssl.SSLContext, *, server_side: bool, server_hostname: str | None = None
+    ) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self._server_side = server_side
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=server_side, server_hostname=server_hostname
+        )
+        self._lock = threading.Lock()  # guards the TLS object and everything below
+        self._stash = bytearray()
+        self._ciphertext = b""
+        self._started = 0  # plain bytes whose record was begun to be sent
+        self._ended = False  # the other side's close_notify has come
+        self._shut = False  # ours has gone, or can't go any more
+        self._failure: TransportError | None = None
+        self.raw_bytes_in = 0
+        self.cut = False
+
+    # Handshake.
+
+    def shake_hands(self) -> int:
+        """Go on with the handshake; return what to wait for in `select.poll`'s terms, or 0 when it is done.
+
+        Raises:
+            TransportError: It failed; the other side is told why, if possible.
+        """
+        with self._lock:
+            while True:
+                try:
+                    self._tls.do_handshake()
+                except ssl.SSLWantReadError:
+                    if not self._flush():
+                        return select.POLLOUT
+                    if not self._feed():
+                        return select.POLLIN
+                except ssl.SSLError as error:
+                    self._shut = True
+                    with contextlib.suppress(OSError):
+                        self._flush()  # the alert
+                    refused = isinstance(error, ssl.SSLCertVerificationError)
+                    raise (CertificateRefusedError if refused else TransportError)(explained(error)) from error
+                else:
+                    return 0 if self._flush() else select.POLLOUT
+
+    def certificate(self) -> bytes:
+        """Return the other side's certificate in DER, empty if it has shown none."""
+        with self._lock:
+            return self._tls.getpeercert(True) or b""
+
+    def described(self) -> tuple[str, str]:
+        """Return the version and the cipher agreed on, such as ``TLSv1.3`` and ``TLS_AES_256_GCM_SHA384``."""
+        with self._lock:
+            cipher = self._tls.cipher()
+            return self._tls.version() or "", cipher[0] if cipher else ""
+
+    def _feed(self) -> bool:
+        """Take what the socket has; return whether there was anything.
+
+        Raises:
+            TransportError: The other side has ended.
+        """
+        try:
+            data = self._sock.recv(READ_BYTES)
+        except BlockingIOError:
+            return False
+        if not data:
+            raise TransportError("the other side ended the connection during the handshake")
+        if self._server_side and not self.raw_bytes_in and data[0] != _HANDSHAKE:
+            self._shut = True
+            with contextlib.suppress(OSError):
+                self._sock.send(_NO_TLS)  # OpenSSL waits for five bytes, which may never come
+            http = data.split(b" ", 1)[0] in _HTTP_METHODS
+            raise TransportError(f"the other side spoke {'HTTP' if http else 'plain text'}, not TLS")
+        self.raw_bytes_in += len(data)
+        self._incoming.write(data)
+        return True
+
+    # A socket's methods.
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor."""
+        return self._sock.fileno()
+
+    @property
+    def pending(self) -> bool:
+        """Whether something can be received that no poller can see."""
+        with self._lock:
+            return bool(self._stash) or self._incoming.pending > 0 or self._tls.pending() > 0
+
+    def recv_into(self, buffer: bytearray | memoryview) -> int:
+        """Receive into `buffer`; return how many bytes, 0 at the end.
+
+        Raises:
+            BlockingIOError: There is nothing yet.
+            TransportError: What came is no TLS.
+            OSError: The connection broke.
+        """
+        with self._lock:
+            if self._stash or self._incoming.pending or self._tls.pending() or self._failure or self._ended:
+                count = self._from_stash(buffer) or self._decrypt_into(memoryview(buffer))
+                if count or self._ended:
+                    return count
+            data = self._sock.recv(READ_BYTES)
+            if not data:
+                self.cut = not self._ended
+                self._ended = True
+                return 0
+            self.raw_bytes_in += len(data)
+            self._incoming.write(data)
+            count = self._decrypt_into(memoryview(buffer))
+            if self._outgoing.pending and not self._started:
+                self._flush()  # an answer of TLS itself
+            if not count and not self._ended:
+                raise BlockingIOError
+            return count
+
+    def recv(self, max_bytes: int) -> bytes:
+        """Receive up to `max_bytes`; no bytes at the end. It raises what `recv_into` raises."""
+        buffer = bytearray(max_bytes)
+        return bytes(buffer[: self.recv_into(buffer)])
+
+    def send(self, data: bytes | bytearray | memoryview) -> int:
+        """Send some of `data`; return how many bytes have gone as a whole. The rest is to be sent again, unchanged.
+
+        Raises:
+            BlockingIOError: The kernel takes nothing right now.
+            OSError: The connection broke.
+        """
+        with self._lock:
+            if self._started:
+                if not self._flush():
+                    raise BlockingIOError
+                done, self._started = self._started, 0
+                return done
+            total, size = 0, len(data)
+            while total < size:
+                count = self._write(data if size <= RECORD_BYTES else data[total : total + RECORD_BYTES])
+                if not self._flush():
+                    self._started = count
+                    break
+                total += count
+            if not total and size:
+                raise BlockingIOError
+            return total
+
+    def shutdown(self, how: int) -> None:
+        """Shut a side: for sending, a close_notify goes first.
+
+        Raises:
+            OSError: It is no longer connected.
+        """
+        if how != socket.SHUT_RD:
+            self._say_goodbye()
+        self._sock.shutdown(how)
+
+    def close(self) -> None:
+        """Send a close_notify if that can be done at once, and close the socket."""
+        self._say_goodbye()
+        self._sock.close()
+
+    def setblocking(self, flag: bool) -> None:
+        """Stay non-blocking, whatever is asked for."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Under the lock.
+
+    def _from_stash(self, buffer: bytearray | memoryview) -> int:
+        count = min(len(self._stash), len(buffer))
+        if count:
+            buffer[:count] = self._stash[:count]
+            del self._stash[:count]
+        return count
+
+    def _decrypt_into(self, view: memoryview) -> int:
+        """Decrypt what has come, as far as there is room; a record gives 16 KiB at most, so it takes several calls."""
+        if self._failure is not None:
+            raise self._failure
+        total, room = 0, len(view)
+        incoming, tls = self._incoming, self._tls
+        # Asked for more than there is, TLS raises an error, which costs more than looking.
+        while total < room and (incoming.pending or tls.pending()):
+            try:
+                count = tls.read(room - total, view[total:] if total else view)
+            except ssl.SSLWantReadError:
+                break
+            except ssl.SSLZeroReturnError:
+                self._ended = True
+                break
+            except ssl.SSLError as error:
+                self._failure = TransportError(explained(error))
+                self._shut = True
+                if not total:
+                    raise self._failure from error
+                break
+            if not count:
+                self._ended = True
+                break
+            total += int(count)
+        return total
+
+    def _write(self, data: Any) -> int:
+        try:
+            return self._tls.write(data)
+        except ssl.SSLError as error:
+            raise TransportError(explained(error)) from error
+
+    def _flush(self) -> bool:
+        """Send what TLS has made; return whether all of it has gone."""
+        ciphertext = self._ciphertext + self._outgoing.read() if self._ciphertext else self._outgoing.read()
+        while ciphertext:
+            try:
+                sent = self._sock.send(ciphertext)
+            except BlockingIOError:
+                self._ciphertext = ciphertext
+                return False
+            ciphertext = ciphertext[sent:]
+        self._ciphertext = b""
+        return True
+
+    def _say_goodbye(self) -> None:
+        with self._lock:
+            if self._shut or self._started:
+                return  # said already, or in the middle of a record
+            self._shut = True
+            with contextlib.suppress(OSError):  # SSLError is one: nothing more can be said
+                self._keep_what_came()
+                with contextlib.suppress(ssl.SSLError):
+                    self._tls.unwrap()  # it wants the other side's close_notify, too: reading will find that
+                self._flush()
+
+    def _keep_what_came(self) -> None:
+        """Decrypt everything into the stash: a close_notify before that would lose it."""
+        buffer = bytearray(RECORD_BYTES)
+        while count := self._decrypt_into(memoryview(buffer)):
+            self._stash += buffer[:count]
+
+
+def explained(error: ssl.SSLError) -> str:
+    """Return what went wrong, for a person; the reason in OpenSSL's words stands behind it."""
+    reason = error.reason or ""
+    detail = getattr(error, "verify_message", "") or reason.replace("_", " ").lower() or str(error)
+    return f"{_WHY[reason]} ({detail})" if reason in _WHY else detail

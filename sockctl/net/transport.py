@@ -1,0 +1,74 @@
+"""What a connection needs of its socket, plain or under TLS; TLS itself is loaded only where it is used."""
+
+from typing import Protocol, Self, runtime_checkable
+
+__all__ = ["CertificateRefusedError", "TlsTransport", "Transport", "TransportError"]
+
+
+class TransportError(OSError):
+    """What carries the bytes was broken by the other side: it sent what is no TLS. The text says what."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.strerror = text
+
+
+class CertificateRefusedError(TransportError):
+    """The other side's certificate can't be verified. The text says why."""
+
+
+class Transport(Protocol):
+    """A connected, non-blocking stream: a `socket.socket`, or a `TlsSocket`."""
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait for."""
+        ...
+
+    def setblocking(self, flag: bool, /) -> None:
+        """Make it blocking or not."""
+        ...
+
+    def recv_into(self, buffer: bytearray, /) -> int:
+        """Receive into `buffer`; return how many bytes."""
+        ...
+
+    def recv(self, max_bytes: int, /) -> bytes:
+        """Receive some bytes; none at the end."""
+        ...
+
+    def send(self, data: bytes | bytearray | memoryview, /) -> int:
+        """Send some of `data`; return how many bytes."""
+        ...
+
+    def shutdown(self, how: int, /) -> None:
+        """Shut a side."""
+        ...
+
+    def close(self) -> None:
+        """Close it."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Return it, to be closed at the end of a `with`."""
+        ...
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        ...
+
+
+@runtime_checkable
+class TlsTransport(Transport, Protocol):
+    """A `TlsSocket`: it has a handshake before everything else."""
+
+    def shake_hands(self) -> int:
+        """Go on with the handshake; return what to wait for in `select.poll`'s terms, or 0 when it is done.
+
+        Raises:
+            TransportError: It failed.
+        """
+        ...
+
+    def described(self) -> tuple[str, str]:
+        """Return the version and the cipher agreed on."""
+        ...

@@ -1,0 +1,387 @@
+"""Services under TLS, spoken to by Python's own TLS: every byte, both ways at once, half-closed, cut and refused."""
+
+import contextlib
+import os
+import random
+import socket
+import ssl
+import threading
+import time
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from sockctl.events.reasons import DisconnectReason
+from sockctl.net.peer import Peer
+from sockctl.net.server import Limits
+from sockctl.net.service import Conversation, MessageService
+from sockctl.net.tls import TlsSocket
+from sockctl.net.transport import TransportError
+from sockctl.protocol.frames import encode_frame
+from sockctl.protocol.messages import encode_message, message
+from sockctl.services.echo import Echo
+from tests.frames import FrameClient
+from tests.net.test_message_peer import Doorman, Greeter, Parrot, reason_of
+from tests.running import TIMEOUT_S, receive_all, receive_exactly, running, wait_until
+from tests.tls import blind_context, securing, self_signed, tls_client
+
+Files = tuple[Path, Path]
+SECONDS = float(os.environ.get("SOCKCTL_SOAK_SECONDS", "5"))
+"""How long many clients talk at once."""
+MANY = Limits(max_clients=200, max_clients_per_address=200)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    return self_signed(tmp_path_factory.mktemp("tls"))
+
+
+def our_client(port: int) -> TlsSocket:
+    """Connect with our own TLS, and do the handshake."""
+    plain = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
+    tls = TlsSocket(plain, blind_context(), server_side=False, server_hostname="localhost")
+    wait_until(lambda: not tls.shake_hands())
+    return tls
+
+
+def receive_from(tls: TlsSocket) -> bytes:
+    """Receive once, waiting."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            return tls.recv(65_536)
+        except BlockingIOError:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_echo(files: Files, version: ssl.TLSVersion) -> None:
+    context = blind_context()
+    context.minimum_version = context.maximum_version = version
+    data = random.Random(1).randbytes(3_000_000)
+    with running(Echo(), secure=securing(files)) as run, tls_client(run.port, context=context) as sock:
+        sock.sendall(data[:60_000])  # in one thread: Python's own TLS object must not be shared
+        assert receive_exactly(sock, 60_000) == data[:60_000]
+        for start in range(60_000, 300_000, 10_000):
+            sock.sendall(data[start : start + 10_000])
+            assert receive_exactly(sock, 10_000) == data[start : start + 10_000]
+        established = run.sink.wait_for("tls_established")[0]
+        assert established.version == version.name.replace("v1_", "v1.")
+        sock.unwrap()
+    assert reason_of(run) is DisconnectReason.CLIENT_CLOSED
+    ended = run.sink.named("client_disconnected")[0]
+    assert ended.bytes_in == ended.bytes_out == 300_000, "plain bytes are what counts"
+
+
+def test_the_data_that_comes_with_the_handshake(files: Files) -> None:
+    """What a client sends directly behind its handshake is inside the TLS object before anybody waits for it."""
+    for service in (Echo(), Doorman()):
+        with running(service, secure=securing(files)) as run, tls_client(run.port) as sock:
+            sock.sendall(b"ann\nxyz\n")
+            if isinstance(service, Echo):
+                assert receive_exactly(sock, 8) == b"ann\nxyz\n"
+            else:
+                assert receive_all(sock).endswith(b"Hello, ann.\r\nGoodbye!\r\n")
+
+
+def test_half_close_of_an_echo(files: Files) -> None:
+    data = random.Random(2).randbytes(2_000_000)
+    got = bytearray()
+    with running(Echo(), secure=securing(files)) as run:
+        tls = our_client(run.port)
+        sent = 0
+        while sent < len(data):
+            try:
+                sent += tls.send(data[sent : sent + 100_000])
+            except BlockingIOError:
+                got += receive_from(tls)  # both directions are full: what came back makes room
+        tls.shutdown(socket.SHUT_WR)
+        while part := receive_from(tls):
+            got += part
+        assert bytes(got) == data
+        assert not tls.cut
+        tls.close()
+        assert reason_of(run) is DisconnectReason.CLIENT_CLOSED
+
+
+class Answering(MessageService, Conversation[Peer]):
+    """Answers in turns, in a thread for each client."""
+
+    name: ClassVar[str] = "parrot"
+    does = "It answers."
+
+    def converse(self, peer: Peer) -> None:
+        while (one := peer.receive()) is not None:
+            if one.kind == "line":
+                peer.tell("say", one.text, sender="parrot")
+
+
+class Talker:
+    """One client that sends and receives for a while, both ways at once, and checks every byte.
+
+    Args:
+        port: The server's.
+        seed: What makes it differ from the others.
+        framed: Whether the server speaks in frames: then it says again, as `say`, each line.
+    """
+
+    def __init__(self, port: int, seed: int, *, framed: bool) -> None:
+        self.received = 0
+        data = random.Random(seed).randbytes(1 << 18)
+        if framed:
+            texts = [data[start : start + 500].hex() for start in range(0, len(data), 500)]
+            self._out = b"".join(encode_frame(encode_message(message("line", text))) for text in texts)
+            says = (message("say", text, sender="parrot") for text in texts)
+            self._in = b"".join(encode_frame(encode_message(one)) for one in says)
+        else:
+            self._out = self._in = data
+        self._waiting = encode_frame(encode_message(message("hello"))) if framed else b""
+        self._framed = framed
+        self._rounds = 0
+        self.tls = our_client(port)
+
+    def step(self, until: float) -> bool:
+        """Send and receive what can be at once; return whether there is more to come."""
+        due = self._rounds * len(self._in)
+        if not self._waiting and time.monotonic() < until and self.received > due - 2 * len(self._in):
+            self._waiting, self._rounds = self._out, self._rounds + 1
+        with contextlib.suppress(BlockingIOError):
+            if self._waiting:
+                self._waiting = self._waiting[self.tls.send(self._waiting[:50_000]) :]
+        with contextlib.suppress(BlockingIOError):
+            self._check(self.tls.recv(65_536))
+        return bool(self._waiting) or self.received < self._rounds * len(self._in) or time.monotonic() < until
+
+    def _check(self, data: bytes) -> None:
+        assert data, "the server has ended"
+        if self._framed and not self.received:
+            data = data[data.index(b"\0") :] if b"\0" in data else b""  # text from before the change to frames
+        if self._framed and self.received == 0 and data[4:].startswith(b'{"kind":"welcome"'):
+            size = 4 + int.from_bytes(data[:4])
+            data = data[size:]
+        start = self.received % len(self._in)
+        assert data == (self._in[start:] + self._in)[: len(data)], f"other bytes at {self.received}"
+        self.received += len(data)
+
+
+@pytest.mark.parametrize("service", [Echo, Parrot, Answering], ids=["bytes", "messages", "conversation"])
+def test_fifty_clients_both_ways_at_once(files: Files, service: type[Echo | Parrot | Answering]) -> None:
+    """One lock around each TLS object: no crash, no MAC error, every byte right."""
+    with running(service(), MANY, secure=securing(files)) as run:
+        talkers = [Talker(run.port, seed, framed=service is not Echo) for seed in range(50)]
+        until = time.monotonic() + SECONDS
+        while sum(talker.step(until) for talker in talkers):  # each of them, each time
+            assert time.monotonic() < until + 60, "something did not come back"
+        for talker in talkers:
+            talker.tls.close()
+        assert all(talker.received for talker in talkers)
+        assert not run.sink.named("service_failed")
+        run.sink.wait_for("client_disconnected", 50)
+        assert {one.reason for one in run.sink.named("client_disconnected")} == {DisconnectReason.CLIENT_CLOSED}
+
+
+def test_frames_and_lines(files: Files) -> None:
+    with running(Parrot(), secure=securing(files)) as run, tls_client(run.port) as sock:
+        client = FrameClient(sock)
+        client.expect("welcome")
+        client.line("one")
+        client.expect("say", text="one")
+        with tls_client(run.port) as other:
+            other.sendall(b"two\n")
+            other.sendall(b"three")
+            said = b""
+            while not said.endswith(b"<parrot> two\r\n"):
+                said += other.recv(1000)
+        client.send(kind="bye")
+        assert client.receive() is None
+
+
+def test_a_conversation_that_ends_before_the_wire_is_chosen(files: Files) -> None:
+    with running(Greeter(), secure=securing(files)) as run, tls_client(run.port) as sock:
+        time.sleep(0.2)
+        FrameClient(sock).expect("welcome")
+
+
+def test_a_conversation_that_goes_on_by_reacting(files: Files) -> None:
+    service = Doorman()
+    with running(service, secure=securing(files)) as run, tls_client(run.port) as sock:
+        sock.sendall(b"stay\nxyz\none\ntwo\n")
+        said = b""
+        while not said.endswith(b"ONE\r\nTWO\r\n"):
+            said += sock.recv(1000)
+
+
+def test_a_cut_in_the_middle_of_a_frame(files: Files) -> None:
+    with running(Parrot(), secure=securing(files)) as run:
+        with socket.create_connection(("127.0.0.1", run.port), TIMEOUT_S) as plain:
+            tls = TlsSocket(plain, blind_context(), server_side=False, server_hostname="localhost")
+            wait_until(lambda: not tls.shake_hands())
+            tls.send(b"\0\0\0\x10half")
+            plain.shutdown(socket.SHUT_WR)  # no close_notify
+            wait_until(lambda: bool(run.sink.named("client_disconnected")))
+        assert reason_of(run) is DisconnectReason.PROTOCOL_ERROR
+        assert run.sink.named("protocol_broken")[0].code == "truncated"
+
+
+def test_a_cut_is_noticed_by_the_client(files: Files) -> None:
+    near, far = socket.socketpair()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*files)
+    server = TlsSocket(far, context, server_side=True)
+    client = TlsSocket(near, blind_context(), server_side=False)
+    wait_until(lambda: (client.shake_hands(), server.shake_hands()) == (0, 0))
+    server.send(b"last words")
+    far.shutdown(socket.SHUT_WR)
+    assert receive_from(client) == b"last words"
+    assert receive_from(client) == b""
+    assert client.cut
+    client.close()
+    server.close()
+
+
+def test_garbage_in_the_middle(files: Files) -> None:
+    with running(Echo(), secure=securing(files)) as run:
+        with socket.create_connection(("127.0.0.1", run.port), TIMEOUT_S) as plain:
+            tls = TlsSocket(plain, blind_context(), server_side=False, server_hostname="localhost")
+            wait_until(lambda: not tls.shake_hands())
+            tls.send(b"x")
+            assert receive_from(tls) == b"x"
+            plain.send(b"this is no record at all, and there is enough of it to be read as one")
+            wait_until(lambda: bool(run.sink.named("client_disconnected")))
+        assert reason_of(run) is DisconnectReason.TLS_ERROR
+
+
+def test_plain_text_to_a_tls_port(files: Files) -> None:
+    with running(Echo(), secure=securing(files)) as run, run.client() as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert receive_all(sock)[:2] == b"\x15\x03", "an alert"
+        assert reason_of(run) is DisconnectReason.TLS_ERROR
+        assert "HTTP, not TLS" in run.sink.wait_for("tls_failed")[0].text
+
+
+def test_tls_to_a_plain_message_service() -> None:
+    with running(Parrot()) as run:
+        with pytest.raises(ssl.SSLError, match="WRONG_VERSION_NUMBER"), tls_client(run.port):
+            pass
+        assert reason_of(run) is DisconnectReason.TLS_ERROR
+        assert run.sink.wait_for("protocol_broken")[0].code == "tls"
+
+
+def test_silent_clients_delay_nobody(files: Files) -> None:
+    limits = Limits(max_clients=200, max_clients_per_address=200, handshake_s=2)
+    with running(Echo(), limits, secure=securing(files)) as run:
+        silent = [run.client() for _ in range(50)]
+        run.sink.wait_for("client_connected", 50)
+        started = time.monotonic()
+        with tls_client(run.port) as sock:
+            sock.sendall(b"x")
+            assert receive_exactly(sock, 1) == b"x"
+        assert time.monotonic() - started < 1
+        assert len(run.sink.wait_for("tls_failed", 50)) == 50
+        assert time.monotonic() - started < 10
+        for one in silent:
+            one.close()
+        run.sink.wait_for("client_disconnected", 51)
+
+
+def test_a_drip_does_not_stretch_the_handshake(files: Files) -> None:
+    with running(Echo(), Limits(handshake_s=0.5), secure=securing(files)) as run, run.client() as sock:
+        started = time.monotonic()
+        for byte in b"\x16\x03\x01\x02\x00\x01" + b"\0" * 200:
+            try:
+                sock.sendall(bytes([byte]))
+            except OSError:
+                break
+            if run.sink.named("tls_failed"):
+                break
+            time.sleep(0.05)
+        assert run.sink.wait_for("tls_failed")
+        assert time.monotonic() - started < 3
+
+
+def test_a_client_that_leaves_during_the_handshake(files: Files) -> None:
+    service = Parrot()
+    with running(service, secure=securing(files)) as run:
+        run.client().close()
+        assert reason_of(run) is DisconnectReason.TLS_ERROR
+        assert service.gone == [], "who has never joined doesn't leave"
+
+
+def test_a_stop_during_a_handshake(files: Files) -> None:
+    with running(Echo(), secure=securing(files)) as run, run.client():
+        run.sink.wait_for("client_connected")
+        started = time.monotonic()
+        run.stop()
+        assert time.monotonic() - started < 5
+    assert reason_of(run) is DisconnectReason.SERVER_STOPPING
+
+
+def test_the_stop_answers_what_had_come(files: Files) -> None:
+    with running(Echo(), secure=securing(files)) as run, tls_client(run.port) as sock:
+        sock.sendall(b"a")
+        assert receive_exactly(sock, 1) == b"a"
+        sock.sendall(b"b" * 100_000)
+        started = time.monotonic()
+        stopper = threading.Thread(target=run.stop)
+        stopper.start()
+        got = b""
+        while part := sock.recv(65_536):
+            got += part
+        sock.close()
+        stopper.join(TIMEOUT_S)
+        assert time.monotonic() - started < 4
+        assert set(got) <= {ord("b")}
+
+
+def test_client_certificates(files: Files, tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*files)
+    own = self_signed(tmp_path, "client")
+    context.load_verify_locations(own[0])
+    context.verify_mode = ssl.CERT_REQUIRED
+    with running(Echo(), secure=lambda sock: TlsSocket(sock, context, server_side=True)) as run:
+        showing = blind_context()
+        showing.load_cert_chain(*own)
+        with tls_client(run.port, context=showing) as sock:
+            sock.sendall(b"x")
+            assert receive_exactly(sock, 1) == b"x"
+        with tls_client(run.port) as sock, pytest.raises(ssl.SSLError, match="CERTIFICATE_REQUIRED"):
+            sock.recv(1)
+        assert "showed no certificate" in run.sink.wait_for("tls_failed")[0].text
+
+
+def test_a_slow_reader_stops_itself(files: Files) -> None:
+    """What the kernel doesn't take of a record waits, and is sent again unchanged, to the byte."""
+    data = random.Random(5).randbytes(1 << 20) * 40
+    with running(Echo(), secure=securing(files)) as run:
+        tls = our_client(run.port)
+        sent, stalls, got = 0, 0, bytearray()
+        while stalls < 300:
+            assert sent < len(data), "everything was taken: nothing has stopped"
+            try:
+                sent += tls.send(data[sent : sent + 65_536])
+                stalls = 0
+            except BlockingIOError:
+                stalls += 1
+                time.sleep(0.001)
+        while len(got) < sent:
+            got += receive_from(tls)
+            if sent < len(data):
+                try:
+                    sent += tls.send(data[sent : sent + 65_536])
+                except BlockingIOError:
+                    continue
+        assert bytes(got) == data[:sent]
+        tls.close()
+
+
+def test_errors_are_explained() -> None:
+    near, far = socket.socketpair()
+    with far:
+        tls = TlsSocket(near, blind_context(), server_side=False)
+        far.sendall(b"220 mail.example ESMTP\r\n")
+        with pytest.raises(TransportError, match="does not speak TLS"):
+            wait_until(lambda: not tls.shake_hands())
+        tls.close()
