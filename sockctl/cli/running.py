@@ -102,7 +102,8 @@ def serve(
             tls.tell_certificate()
         if options.log_file is not None or options.quiet:
             # Not in this thread: while standard error is blocked, signals must still be waited for.
-            threading.Thread(target=_say_place, args=(listeners, options.log_file), daemon=True).start()
+            certificate = "" if tls is None else f" Its certificate has SHA256 {tls.fingerprint}."
+            threading.Thread(target=_say_place, args=(listeners, options.log_file, certificate), daemon=True).start()
         server.start()
         started()
         _wait_for_stop(signals, tls)
@@ -208,10 +209,10 @@ def _tell_place(journal: Journal, listeners: Listeners, scheme: str) -> None:
         journal.tell(LoopbackOnly())
 
 
-def _say_place(listeners: Listeners, log_file: Path | None) -> None:
+def _say_place(listeners: Listeners, log_file: Path | None, certificate: str) -> None:
     """Say on standard error where the server listens, when the events that tell it go elsewhere or nowhere."""
     places = " and ".join(shown(host, listeners.port) for host in listeners.hosts)
     moved = ""
     if listeners.wanted_port not in (0, listeners.port):
         moved = f" (port {listeners.wanted_port} is taken)"
-    say(f"Listening on {places}{moved}." + (f" Events go to {log_file}." if log_file else ""))
+    say(f"Listening on {places}{moved}.{certificate}" + (f" Events go to {log_file}." if log_file else ""))

@@ -2,7 +2,6 @@
 
 import socket
 from collections.abc import Callable
-from pathlib import Path
 
 from sockctl.cli.options import ServerOptions
 from sockctl.errors import CertificateError, OptionError
@@ -43,9 +42,13 @@ class ServingTls:
         self._load()
 
     @property
-    def certificate(self) -> Path:
-        """The certificate's file."""
-        return self._files[0]
+    def fingerprint(self) -> str:
+        """The SHA-256 of the certificate.
+
+        Raises:
+            CertificateError: The file can't be read any more.
+        """
+        return fingerprint_of_file(self._files[0])
 
     def secure(self, sock: socket.socket) -> TlsTransport:
         """Make TLS of an accepted socket; the handshake is still to be done."""
@@ -53,8 +56,7 @@ class ServingTls:
 
     def tell_certificate(self) -> None:
         """Tell which certificate it is."""
-        fingerprint = fingerprint_of_file(self.certificate)
-        self._tell(TlsCertificate(path=str(self.certificate), fingerprint=fingerprint))
+        self._tell(TlsCertificate(path=str(self._files[0]), fingerprint=self.fingerprint))
 
     def reload(self) -> None:
         """Load the files again; who is connected already stays with what was before."""

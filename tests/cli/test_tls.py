@@ -1,6 +1,7 @@
 """TLS as processes: first use, second use, changed, given, vouched for; beside openssl, ncat and the wrong ports."""
 
 import contextlib
+import hashlib
 import json
 import re
 import shutil
@@ -373,3 +374,10 @@ def test_a_silent_handshake_delays_nobody() -> None:
         for one in silent:
             one.close()
         assert fingerprint
+
+
+def test_quiet_still_tells_the_fingerprint(places: Path) -> None:
+    with process("serve", "echo", "--tls", "--port", "0", "--quiet") as run:
+        said = run.wait_for(r"^Listening on .* Its certificate has SHA256 ((?:[0-9A-F]{2}:){31}[0-9A-F]{2})\.$")[1]
+        made = ssl.PEM_cert_to_DER_cert((places / "data" / "tls-certificate.pem").read_text())
+        assert said.replace(":", "").lower() == hashlib.sha256(made).hexdigest()
