@@ -137,6 +137,11 @@ class MessagePeer(Peer):
         found, self._inbox = self._inbox, []
         return None if self._done and not found else found
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the connection is ending because the server stops."""
+        return self._connection.reason is DisconnectReason.SERVER_STOPPING
+
     def give_up(self, reason: DisconnectReason) -> PeerGoneError:
         """Return what a conversation raises to end the connection for `reason`."""
         self._given_up = reason

@@ -197,6 +197,11 @@ class Peer(ABC):
     def take(self) -> list[Message] | None:
         """Return the messages that `wait` found, perhaps none; None when the client has ended its input."""
 
+    @property
+    @abstractmethod
+    def stopping(self) -> bool:
+        """Whether the connection is ending because the server stops: what is told now still reaches the client."""
+
     @abstractmethod
     def give_up(self, reason: DisconnectReason) -> PeerGoneError:
         """Return what a conversation raises to end the connection for `reason`."""

@@ -2,9 +2,11 @@
 
 import select
 import threading
+import time
 from collections.abc import Sequence
 from typing import ClassVar
 
+from sockctl.errors import PeerGoneError
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.events.services import ProgramEnded, ProgramStarted, ProgramWarned
@@ -14,6 +16,9 @@ from sockctl.services.program import OutputLines, Program
 from sockctl.services.talk import SAYING_KINDS
 
 __all__ = ["Reply"]
+
+LAST_ANSWERS_S = 1.0
+"""How long a program may still answer when the server stops."""
 
 
 class Reply(MessageService, Conversation[Peer]):
@@ -65,6 +70,10 @@ class Reply(MessageService, Conversation[Peer]):
         exchange = _Exchange(peer, program, self._journal)
         try:
             exchange.run()
+        except PeerGoneError:
+            if peer.stopping:
+                exchange.finish()
+            raise
         finally:
             how = program.end()
             self._journal.tell(ProgramEnded(connection=peer.number, peer=peer.shown, pid=program.pid, how=how))
@@ -113,6 +122,17 @@ class _Exchange:
             if self.input_ended and not self._to_program:
                 program.close_stdin()
             self._read_program(ready)
+
+    def finish(self) -> None:
+        """Pass on what the program still answers to what it has got, for a second at most: the server is stopping."""
+        program, until = self._program, time.monotonic() + LAST_ANSWERS_S
+        program.write(self._to_program)
+        program.close_stdin()
+        while program.stdout in self._open and (left_s := until - time.monotonic()) > 0:
+            poll = select.poll()
+            for descriptor in self._open:
+                poll.register(descriptor, select.POLLIN)
+            self._read_program({descriptor for descriptor, _ in poll.poll(left_s * 1000)})
 
     def _take_messages(self) -> None:
         messages = self._peer.take()

@@ -12,6 +12,7 @@ class ScriptedPeer(Peer):
     """Gives the lines of the script one after the other, then the end of the input."""
 
     limit_bytes = 65_536
+    stopping = False
 
     def __init__(self, *lines: str, number: int = 1, address: str = "192.0.2.7") -> None:
         super().__init__(number, address, f"{address}:50000")

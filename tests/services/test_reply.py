@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -198,3 +199,19 @@ def test_a_long_line_is_a_message_in_pieces() -> None:
         while len(got) < 100_000:
             got += client.expect("say")["text"]
         assert got == '"' * 100_000
+
+
+def test_the_stop_still_brings_the_answers() -> None:
+    code = "import sys, time\nfor line in sys.stdin: time.sleep(0.3); print(line.strip().upper())"
+    with running(Reply(python(code), max_programs=1)) as run, frame_client(run.port) as client:
+        client.line("one")
+        client.line("two")
+        run.sink.wait_for("program_started")
+        time.sleep(0.15)  # the program has got both, and answered none
+        stopper = threading.Thread(target=run.stop)
+        stopper.start()
+        said = [(one["kind"], one["text"]) for one in client.rest()]
+        client.sock.close()
+        stopper.join(TIMEOUT_S)
+        assert said[:2] == [("say", "ONE"), ("say", "TWO")]
+        assert said[2][0] == "bye"
