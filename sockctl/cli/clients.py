@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sockctl.cli import options
+from sockctl.cli.listing import print_json, print_table
 
 if TYPE_CHECKING:
     from sockctl.services.known_clients import KnownClients
@@ -27,15 +28,13 @@ def list_clients(*, json: options.Json = False, data_dir: options.DataDir = None
     """List the known clients: address, name, when they were here first and last (UTC)."""
     clients = _known(data_dir).all()
     if json:
-        _print_json([client.as_fields for client in clients])
+        print_json([client.as_fields for client in clients])
         return
     if not clients:
         typer.echo("No client is known yet: 'sockctl serve identify' asks those who come.")
         return
-    rows = [("ADDRESS", "NAME", "FIRST SEEN", "LAST SEEN"), *(tuple(one.as_fields.values()) for one in clients)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    titles = ("ADDRESS", "NAME", "FIRST SEEN", "LAST SEEN")
+    print_table([titles, *(tuple(client.as_fields.values()) for client in clients)])
 
 
 @app.command(epilog="Example: sockctl clients rename 192.0.2.7 ann")
@@ -50,7 +49,7 @@ def rename(
     clients = _known(data_dir)
     before = clients.rename(which, name)
     if json:
-        _print_json({"address": before.address, "before": before.name, "name": name.strip()})
+        print_json({"address": before.address, "before": before.name, "name": name.strip()})
     else:
         typer.echo(f"{before.address} is {name.strip()} now, and was {before.name}.")
 
@@ -60,7 +59,7 @@ def forget(which: Which, *, json: options.Json = False, data_dir: options.DataDi
     """Forget a client: it is asked for its name when it comes again."""
     gone = _known(data_dir).forget(which)
     if json:
-        _print_json(gone.as_fields)
+        print_json(gone.as_fields)
     else:
         typer.echo(f"{gone.name} ({gone.address}) is forgotten.")
 
@@ -70,9 +69,3 @@ def _known(data_dir: Path | None) -> "KnownClients":
     from sockctl.stores.places import data_dir as place_of_data
 
     return KnownClients(place_of_data(data_dir))
-
-
-def _print_json(value: object) -> None:
-    from json import dumps
-
-    typer.echo(dumps(value, indent=2, ensure_ascii=False))

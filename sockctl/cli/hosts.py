@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sockctl.cli import options
+from sockctl.cli.listing import print_json, print_table
 from sockctl.errors import AddressError
 
 if TYPE_CHECKING:
@@ -28,18 +29,13 @@ def list_hosts(*, json: options.Json = False, state_dir: options.StateDir = None
     """List the trusted servers: host and port, since when (UTC), the certificate's SHA-256."""
     hosts = [host.as_fields for host in _known(state_dir).all()]
     if json:
-        from json import dumps
-
-        typer.echo(dumps(hosts, indent=2, ensure_ascii=False))
+        print_json(hosts)
         return
     if not hosts:
         typer.echo("No server's certificate is trusted yet: 'sockctl connect tls://HOST:PORT' asks.")
         return
-    rows = [("HOST:PORT", "FIRST SEEN", "SHA256")]
-    rows += [(host["address"], host["first_seen"], host["fingerprint"]) for host in hosts]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    titles = ("HOST:PORT", "FIRST SEEN", "SHA256")
+    print_table([titles, *((host["address"], host["first_seen"], host["fingerprint"]) for host in hosts)])
 
 
 @app.command(epilog="Example: sockctl hosts trust server.example:9090 SHA256:…")

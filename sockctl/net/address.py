@@ -92,7 +92,7 @@ def checked_host(text: str) -> str:
 
 
 def parse_target(target: str | None, port: str | None = None) -> Target:
-    """Understand ``HOST:PORT``, ``HOST PORT``, ``tcp://HOST:PORT``, ``sockctl://HOST:PORT``, ``HOST`` or nothing.
+    """Understand ``HOST:PORT``, ``HOST PORT``, ``SCHEME://HOST:PORT`` (see SCHEMES), ``HOST`` or nothing.
 
     An IPv6 address stands in brackets where a port follows it with a colon.
 

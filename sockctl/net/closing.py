@@ -33,7 +33,7 @@ from sockctl.net.poller import READABLE, WRITABLE, Poller
 from sockctl.net.traffic import Traffic
 from sockctl.net.transport import TransportError
 
-__all__ = ["Closing"]
+__all__ = ["Closing", "failure_of"]
 
 LINGER_S = 2.0
 """How long input is discarded for after the server shut its sending side."""
@@ -184,8 +184,7 @@ class Closing:
 
     def failed(self, connection: Connection, error: Exception) -> None:
         """End a connection on which the service failed."""
-        what = f"{type(error).__name__}: {error}"
-        self._journal.tell(ServiceFailed(connection=connection.number, peer=connection.peer, error=what))
+        self._journal.tell(failure_of(connection, error))
         if connection.state is State.CONVERSING:
             connection.interrupt(DisconnectReason.INTERNAL_ERROR, socket.SHUT_RDWR)
             return
@@ -244,8 +243,7 @@ class Closing:
         try:
             connection.handler.closed(reason)
         except Exception as error:  # noqa: BLE001  as in guard, but the connection is gone
-            what = f"{type(error).__name__}: {error}"
-            self._journal.tell(ServiceFailed(connection=connection.number, peer=connection.peer, error=what))
+            self._journal.tell(failure_of(connection, error))
 
     # Time.
 
@@ -346,6 +344,12 @@ class Closing:
         else:
             connection.reason = DisconnectReason.DRAIN_TIMEOUT
             connection.interrupt(DisconnectReason.DRAIN_TIMEOUT, socket.SHUT_RDWR)
+
+
+def failure_of(connection: Connection, error: Exception) -> ServiceFailed:
+    """Return the event that the service has failed on a connection."""
+    what = f"{type(error).__name__}: {error}"
+    return ServiceFailed(connection=connection.number, peer=connection.peer, error=what)
 
 
 def _reason_of(error: OSError) -> DisconnectReason:

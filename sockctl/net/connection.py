@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from sockctl.errors import PeerGoneError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.address import host_of, shown
-from sockctl.net.transport import Transport
+from sockctl.net.transport import Transport, is_pending
 
 __all__ = ["READ_BYTES", "Connection", "Handler", "State"]
 
@@ -181,7 +181,7 @@ class Connection:
     @property
     def pending(self) -> bool:
         """Whether something can be received that no poller can see, since it was decrypted already."""
-        return getattr(self.sock, "pending", False)
+        return is_pending(self.sock)
 
     def count_received(self, count: int) -> None:
         """Count what the owner has read."""

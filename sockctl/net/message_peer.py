@@ -86,7 +86,7 @@ class MessagePeer(Peer):
 
     def send(self, one: Message) -> None:
         """Send a message that is the service's own reply."""
-        self._connection.post_made(partial(self._wire.encode, one))
+        self._say(one)
         if self._connection.state is State.CONVERSING:
             self._connection.wait_sent()
 

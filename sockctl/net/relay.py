@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sockctl.errors import ConnectionBrokenError
-from sockctl.net.transport import Transport
+from sockctl.net.transport import Transport, is_pending
 
 __all__ = ["Ending", "Input", "Relay"]
 
@@ -150,7 +150,7 @@ class Relay:
             sources.append(self._source)
         now = time.monotonic()
         waits_s = [pause_s, *(until - now for until in (self._quit_at, self._stop_at) if until is not None)]
-        if getattr(self._sock, "pending", False):  # decrypted already, where select() can't see it
+        if is_pending(self._sock):  # select() can't see it
             return [self._sock]
         timeout_s = min((max(0.0, wait_s) for wait_s in waits_s if wait_s is not None), default=math.inf)
         readable, _, _ = select.select(

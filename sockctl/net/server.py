@@ -31,13 +31,13 @@ from sockctl.events.server import (
     ClientsRefused,
     ServerStopped,
     ServerStopping,
-    ServiceFailed,
     TlsEstablished,
     TlsFailed,
 )
 from sockctl.events.token_bucket import TokenBucket
 from sockctl.net.address import host_of, shown
 from sockctl.net.admission import AccessRules, Admission
+from sockctl.net.closing import failure_of
 from sockctl.net.connection import Connection, Handler
 from sockctl.net.listener import Listeners
 from sockctl.net.message_peer import MessagePeer
@@ -284,8 +284,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         except PeerGoneError:
             pass  # the connection says why
         except Exception as error:  # noqa: BLE001  one service's defect must not reach the terminal as a traceback
-            what = f"{type(error).__name__}: {error}"
-            self._journal.tell(ServiceFailed(connection=connection.number, peer=connection.peer, error=what))
+            self._journal.tell(failure_of(connection, error))
             connection.reason = DisconnectReason.INTERNAL_ERROR
         finally:
             self._watcher.release(connection, watch=watch)

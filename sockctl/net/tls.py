@@ -19,6 +19,7 @@ import threading
 from typing import Any, Self
 
 from sockctl.net.transport import CertificateRefusedError, TransportError
+from sockctl.protocol.server_wire import TLS_HANDSHAKE
 
 __all__ = ["TlsSocket", "explained"]
 
@@ -26,8 +27,6 @@ RECORD_BYTES = 16_384
 """Plain bytes in a record at most, RFC 8446 section 5.1."""
 READ_BYTES = 49_152
 """Taken from the socket at once: with the rest of a record from before it is at most 64 KiB of plain bytes."""
-_HANDSHAKE = 0x16
-"""The first byte of a TLS client, RFC 8446 section 5.1."""
 _NO_TLS = b"\x15\x03\x01\x00\x02\x02\x46"
 """A fatal alert, protocol_version, RFC 8446 section 6."""
 _HTTP_METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"CONNECT", b"PRI"})
@@ -126,7 +125,7 @@ class TlsSocket:
             return False
         if not data:
             raise TransportError("the other side ended the connection during the handshake")
-        if self._server_side and not self.raw_bytes_in and data[0] != _HANDSHAKE:
+        if self._server_side and not self.raw_bytes_in and data[0] != TLS_HANDSHAKE:
             self._shut = True
             with contextlib.suppress(OSError):
                 self._sock.send(_NO_TLS)  # OpenSSL waits for five bytes, which may never come

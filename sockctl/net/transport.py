@@ -2,7 +2,7 @@
 
 from typing import Protocol, Self, runtime_checkable
 
-__all__ = ["CertificateRefusedError", "TlsTransport", "Transport", "TransportError"]
+__all__ = ["CertificateRefusedError", "TlsTransport", "Transport", "TransportError", "is_pending"]
 
 
 class TransportError(OSError):
@@ -55,6 +55,11 @@ class Transport(Protocol):
     def __exit__(self, *_: object) -> None:
         """Close it."""
         ...
+
+
+def is_pending(transport: Transport) -> bool:
+    """Return whether something can be received that no poller can see, since it was decrypted already."""
+    return getattr(transport, "pending", False)
 
 
 @runtime_checkable

@@ -23,11 +23,11 @@ from sockctl.protocol.greeting import greeting
 from sockctl.protocol.lines import LineDecoder
 from sockctl.protocol.messages import Message, as_line, decode_message, encode_message, message
 
-__all__ = ["REPLAY_BYTES", "Choice", "ServerWire"]
+__all__ = ["REPLAY_BYTES", "TLS_HANDSHAKE", "Choice", "ServerWire"]
 
 REPLAY_BYTES = 16_384
 """How much is remembered until the wire is chosen."""
-_TLS_HANDSHAKE = 0x16
+TLS_HANDSHAKE = 0x16
 """The first byte of a TLS client, RFC 8446 section 5.1; no text begins with it."""
 _HTTP_REQUEST = re.compile(r"[A-Z]+ \S.* HTTP/[0-9]")
 
@@ -96,7 +96,7 @@ class ServerWire:
                     f"The change to frames comes too late: the server has said more than {REPLAY_BYTES:,} bytes in "
                     f"text by now. Answer the greeting as soon as it comes."
                 )
-            elif data[0] == _TLS_HANDSHAKE:
+            elif data[0] == TLS_HANDSHAKE:
                 self._error = TlsReceivedError("This port speaks plain text, and not TLS: connect without it.")
         self._decoder.feed(data)
 

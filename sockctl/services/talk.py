@@ -1,6 +1,5 @@
 """Talk (row 10): the operator at the server's terminal and the clients answer each other, message for message."""
 
-import datetime
 import re
 import threading
 from typing import ClassVar, Protocol
@@ -10,6 +9,7 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.net.peer import Peer
 from sockctl.net.service import MessageService
 from sockctl.protocol.messages import Message, message
+from sockctl.stores.moments import utc_now, written_moment
 
 __all__ = ["OPERATOR", "SAYING_KINDS", "Desk", "Talk"]
 
@@ -89,8 +89,7 @@ class Talk(MessageService):
         with self._lock:
             peer = self._addressee(int(addressed[1]) if addressed else None)
         text = addressed[2] if addressed else line
-        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        peer.post(message("say", text, sender=OPERATOR, at=now))
+        peer.post(message("say", text, sender=OPERATOR, at=written_moment(utc_now())))
 
     def _addressee(self, number: int | None) -> Peer:
         here = ", ".join(map(str, sorted(self._peers)))

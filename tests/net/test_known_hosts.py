@@ -9,17 +9,9 @@ import pytest
 
 from sockctl.errors import FingerprintError, StoreFormatError, UnknownHostError
 from sockctl.net.known_hosts import KnownHosts, host_key
+from tests.clock import NOON, Clock
 
-NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
 ONE, TWO = ":".join(["AB"] * 32), ":".join(["0C"] * 32)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime.datetime:
-        return self.now
 
 
 @pytest.fixture

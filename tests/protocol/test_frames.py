@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sockctl.errors import BadTextError, MessageTooLargeError, ProtocolError, TruncatedMessageError, UnsendableError
 from sockctl.protocol.frames import BATCH, LIMIT_BYTES, MAX_LIMIT_BYTES, FrameDecoder, encode_frame
+from sockctl.protocol.lines import LineDecoder
 
 texts = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=50), max_size=10)
 cuts = st.lists(st.integers(0, 30), max_size=40)
@@ -20,6 +21,23 @@ def pieces(data: bytes, sizes: list[int]) -> list[bytes]:
         cut.append(data[:size])
         data = data[size:]
     return [*cut, data]
+
+
+def check_junk(decoder: FrameDecoder | LineDecoder, junk: list[bytes], *, limit_bytes: int) -> None:
+    """See that junk gives texts within the limit, or errors that stay."""
+    failed = False
+    for piece in junk:
+        decoder.feed(piece)
+        try:
+            assert all(len(text.encode()) <= limit_bytes for text in decoder.take())
+        except ProtocolError:
+            failed = True
+        else:
+            assert not failed, "after an error nothing is right again"
+    if failed:
+        for call in (decoder.next, decoder.take, decoder.end):
+            with pytest.raises(ProtocolError):
+                call()
 
 
 @settings(deadline=None)
@@ -49,20 +67,7 @@ def test_any_cuts_give_the_same_texts(said: list[str], sizes: list[int], ways: l
     cuts,
 )
 def test_junk_is_an_error_or_texts(junk: bytes, sizes: list[int]) -> None:
-    decoder = FrameDecoder(limit_bytes=20)
-    failed = False
-    for piece in pieces(junk, sizes):
-        decoder.feed(piece)
-        try:
-            assert all(len(text.encode()) <= 20 for text in decoder.take())
-        except ProtocolError:
-            failed = True
-        else:
-            assert not failed, "after an error nothing is right again"
-    if failed:
-        for call in (decoder.next, decoder.take, decoder.end):
-            with pytest.raises(ProtocolError):
-                call()
+    check_junk(FrameDecoder(limit_bytes=20), pieces(junk, sizes), limit_bytes=20)
 
 
 @settings(deadline=None)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sockctl.errors import BadTextError, MessageTooLargeError, ProtocolError
+from sockctl.errors import BadTextError, MessageTooLargeError
 from sockctl.protocol.lines import LineDecoder
-from tests.protocol.test_frames import cuts, pieces
+from tests.protocol.test_frames import check_junk, cuts, pieces
 
 lines = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=20), max_size=8)
 TELNET = [
@@ -50,20 +50,7 @@ def test_any_cuts_give_the_same_lines(
 @settings(deadline=None)
 @given(st.binary(max_size=60) | st.lists(st.sampled_from([*TELNET, b"a", b"\n", b"\xff"])).map(b"".join), cuts)
 def test_junk_is_an_error_or_lines(junk: bytes, sizes: list[int]) -> None:
-    decoder = LineDecoder(limit_bytes=20)
-    failed = False
-    for piece in pieces(junk, sizes):
-        decoder.feed(piece)
-        try:
-            assert all(len(line.encode()) <= 20 for line in decoder.take())
-        except ProtocolError:
-            failed = True
-        else:
-            assert not failed, "after an error nothing is right again"
-    if failed:
-        for call in (decoder.next, decoder.take, decoder.end):
-            with pytest.raises(ProtocolError):
-                call()
+    check_junk(LineDecoder(limit_bytes=20), pieces(junk, sizes), limit_bytes=20)
 
 
 @pytest.mark.parametrize("command", TELNET)

@@ -8,16 +8,7 @@ import pytest
 
 from sockctl.errors import NameRefusedError, NameTakenError, StoreFormatError, UnknownClientError
 from sockctl.services.known_clients import KnownClients, client_address
-
-NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime.datetime:
-        return self.now
+from tests.clock import NOON, Clock
 
 
 @pytest.fixture
