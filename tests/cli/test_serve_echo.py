@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
+from sockctl.net import closing
 from tests.running import (
     SOCKCTL,
     TIMEOUT_S,
@@ -356,6 +357,7 @@ def test_a_signal_drains_and_exits_0(number: signal.Signals) -> None:
     with echo_process() as (run, port), connect(port) as idle, connect(port) as busy:
         busy.sendall(b"a" * 200_000)
         receive_exactly(busy, 1)
+        wait_until(lambda: closing._unacked_bytes(busy.fileno()) == 0)  # the server's side has got all of it
         started = time.monotonic()
         run.process.send_signal(number)
         run.event("server_stopping")
