@@ -37,6 +37,7 @@ __all__ = [
     "SinkError",
     "SockctlError",
     "StoreError",
+    "StoreExposedError",
     "StoreFormatError",
     "StoreLockedError",
     "StoreReadError",
@@ -227,6 +228,10 @@ class StoreError(SockctlError):
 
 class StoreReadError(StoreError):
     """The file, or the place for it, can't be read."""
+
+
+class StoreExposedError(StoreReadError):
+    """The file holds secrets, and isn't its user's alone."""
 
 
 class StoreFormatError(StoreError):

@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sockctl.errors import StoreFormatError, StoreLockedError, StoreReadError, StoreWriteError
-from sockctl.stores.private_files import make_private_folder, sync_folder, take_lock, write_private_file
+from sockctl.errors import StoreExposedError, StoreFormatError, StoreLockedError, StoreReadError, StoreWriteError
+from sockctl.stores.private_files import exposure_of, make_private_folder, sync_folder, take_lock, write_private_file
 from sockctl.text import visible
 
 __all__ = ["Content", "JsonStore", "json_place"]
@@ -37,6 +37,7 @@ TICK_NS = 50_000_000
 A file system's clock ticks in milliseconds, and an inode's number may be used again: two changes in one tick could look
 like none.
 """
+_EXPOSED_ADVICE = "See who could have read or changed it, then: chown it to yourself, chmod 600."
 _ADVICE = "It was left as it is: mend it, or move it away to begin anew."
 
 
@@ -64,6 +65,7 @@ class JsonStore:
         check: Raises StoreFormatError, saying where (see `json_place`), if content (without the version) is not of
             the right form.
         lock_timeout_s: Seconds that a change waits for another process to end its own.
+        private: Refuse a file that others may read or write, or that another user owns.
     """
 
     def __init__(
@@ -74,12 +76,14 @@ class JsonStore:
         empty: Callable[[], Content],
         check: Callable[[Content], None],
         lock_timeout_s: float = LOCK_TIMEOUT_S,
+        private: bool = False,
     ) -> None:
         self._path = Path(os.path.realpath(path))  # a link stays a link: what it points to is replaced
         self._version = version
         self._empty = empty
         self._check = check
         self._lock_timeout_s = lock_timeout_s
+        self._private = private
         self._changing = threading.Lock()  # held while a thread changes the file: the others queue here, and poll not
         self._cache_lock = threading.Lock()  # guards the two below
         self._signature: tuple[int, ...] | None = None
@@ -149,6 +153,8 @@ class JsonStore:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise self._unreadable("it is no regular file")
+            if self._private and (problem := exposure_of(status)):
+                raise StoreExposedError(f"{self._path} is not used: {problem}. {_EXPOSED_ADVICE}")
             with open(descriptor, "rb", closefd=False) as file:
                 data = file.read(MAX_BYTES + 1)
         except OSError as error:
@@ -281,8 +287,8 @@ class JsonStore:
 
 
 def _signature_of(status: os.stat_result) -> tuple[int, ...]:
-    """Return what changes when the file is replaced or written to."""
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+    """Return what changes when the file is replaced or written to, or opened to others."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_mode, status.st_uid
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def written_moment(moment: datetime.datetime) -> str:
 
 
 def read_moment(text: str) -> datetime.datetime:
-    """Return the moment that a text names.
+    """Return the moment that a text names, in UTC.
 
     Raises:
         ValueError: It is none, or has no time zone.
@@ -28,4 +28,7 @@ def read_moment(text: str) -> datetime.datetime:
     moment = datetime.datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
-    return moment
+    try:
+        return moment.astimezone(datetime.UTC)
+    except OverflowError as error:  # the first day of the year 1, east of Greenwich
+        raise ValueError(f"{text!r} is out of range") from error

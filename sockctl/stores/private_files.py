@@ -4,10 +4,11 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 import time
 from pathlib import Path
 
-__all__ = ["make_private_folder", "sync_folder", "take_lock", "write_private_file"]
+__all__ = ["exposure_of", "make_private_folder", "sync_folder", "take_lock", "write_private_file"]
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.001, 0.02
 """How long a process waits before it tries a lock again: at first, and at most."""
@@ -60,6 +61,14 @@ def write_private_file(path: str | Path, data: bytes) -> None:
         raise
     finally:
         os.close(descriptor)
+
+
+def exposure_of(status: os.stat_result) -> str:
+    """Return why a file is not its user's alone, such as "others may read it"; empty where it is."""
+    if status.st_uid != os.geteuid():
+        return "another user owns it"
+    open_to_others = stat.S_IMODE(status.st_mode) & 0o077
+    return f"others may use it (its mode is {stat.S_IMODE(status.st_mode):04o})" if open_to_others else ""
 
 
 def make_private_folder(folder: Path) -> None:

@@ -16,7 +16,14 @@ from typing import Any
 
 import pytest
 
-from sockctl.errors import StoreError, StoreFormatError, StoreLockedError, StoreReadError, StoreWriteError
+from sockctl.errors import (
+    StoreError,
+    StoreExposedError,
+    StoreFormatError,
+    StoreLockedError,
+    StoreReadError,
+    StoreWriteError,
+)
 from sockctl.stores import json_store
 from sockctl.stores.json_store import Content, JsonStore, json_place
 from tests.running import TIMEOUT_S, UNMEASURED
@@ -62,6 +69,28 @@ def test_a_file_that_others_could_read_is_private_after_a_change(path: Path) -> 
     path.chmod(0o644)
     add(store_at(path), "bob")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_private_file_that_others_may_use_is_refused(path: Path) -> None:
+    store = JsonStore(path, version=2, empty=lambda: {"entries": {}}, check=check, private=True)
+    add(store, "ann")
+    assert store.read() == {"entries": {"ann": 1}}
+    for mode in (0o640, 0o604, 0o620, 0o666):
+        path.chmod(mode)
+        with pytest.raises(StoreExposedError, match=f"its mode is {mode:04o}.*chmod 600"):
+            store.read()
+        with pytest.raises(StoreExposedError), store.update():
+            pytest.fail("it must not be changed either")
+    path.chmod(0o400)
+    assert store.read() == {"entries": {"ann": 1}}
+
+
+def test_a_private_file_of_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = JsonStore(path, version=2, empty=lambda: {"entries": {}}, check=check, private=True)
+    add(store, "ann")
+    monkeypatch.setattr(os, "geteuid", lambda: 12_345)
+    with pytest.raises(StoreExposedError, match="another user owns it"):
+        store.read()
 
 
 def test_folders_are_private_and_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
