@@ -28,6 +28,7 @@ __all__ = [
     "NobodyThereError",
     "NotGreetedError",
     "OptionError",
+    "PasswordRefusedError",
     "PeerGoneError",
     "PortTakenError",
     "ProgramError",
@@ -138,6 +139,12 @@ class NameTakenError(AnswerRefusedError):
     """A name is somebody else's."""
 
     code = "name_taken"
+
+
+class PasswordRefusedError(AnswerRefusedError):
+    """A password will not do. The text says why, and never any of it."""
+
+    code = "bad_password"
 
 
 class UnsendableError(SockctlError):
