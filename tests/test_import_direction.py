@@ -26,6 +26,7 @@ FOREIGN_BELOW = {
     "argon2": {"accounts/passwords"},
     "ifaddr": {"net/reach"},
     "cryptography": {"net/certificates"},
+    "zxcvbn": {"accounts/password_rules"},
 }
 """Libraries that only these rooms may import."""
 

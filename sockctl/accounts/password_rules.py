@@ -1,0 +1,156 @@
+"""The rules for passwords: how they are written, and which new ones are too easy to guess.
+
+A guess is estimated by zxcvbn. It is slow, and a stranger chooses what it gets, so its work is bounded: it sees the
+first `LOOKED_AT` characters, and at most one symbol that it could take for a letter, which bounds a check to some
+40 ms. What it doesn't see counts for nothing: a password is good if its beginning is.
+"""
+
+import re
+import threading
+import unicodedata
+from typing import Any
+
+from sockctl.accounts.opaque_string import MAX_BYTES, prepared
+from sockctl.errors import PasswordRefusedError
+
+__all__ = ["LEAST_MIN_LENGTH", "MAX_BYTES", "MIN_LENGTH", "check_new", "prepared"]
+
+MIN_LENGTH = 12
+"""Characters in a new password, if nothing else is said."""
+LEAST_MIN_LENGTH = 8
+"""What the least length may be lowered to (NIST SP 800-63B, 5.1.1.1)."""
+LOOKED_AT = 28
+"""Characters whose strength is estimated; its time grows with the square. Four words fill them."""
+_LONGEST_WORD = 20
+"""Characters of a word cut at the end that are taken for random ones, at most: they count for nothing."""
+_LAST_WORD = re.compile(r"\w+\Z")
+_MAX_SYMBOLS = 1
+"""Different symbols that zxcvbn may try as letters: each one more doubles the time, or more.
+
+Where there are more, they are read as letters once, and as the keys that they are on, and neither may be easy.
+"""
+_AS_LETTERS = str.maketrans("@({[<!|$+%", "acccciistx")
+_UNSHIFTED = str.maketrans("!@#$%^&*(){<|+", "1234567890[,\\=")
+ENOUGH_GUESSES = 1_000_000_000
+"""Guesses that a new password must withstand.
+
+Who has stolen the hashes tries some 20 a second on a core (argon2id with 64 MiB): half of them take 9 months of a core.
+zxcvbn's own step, 10**8, is what it gives to any three weak pieces in a row, such as a name, a surname and a year.
+"""
+_UNRECOGNISED_GUESSES = 10**LEAST_MIN_LENGTH
+"""The same where zxcvbn recognises nothing: it then counts 10 for each character, which is far too few."""
+_LEAST_REST = 8
+"""Characters that must be left of a password without the name."""
+_LEAST_KNOWN = 3
+"""Characters of a name from which on it is looked for inside a password."""
+_PROGRAM = "sockctl"
+_NEAR_YEAR = re.compile(r"20[2-4](?=\d)")
+"""The years that zxcvbn, which knows those up to 2019, doesn't take for years."""
+_REASONS = {
+    "passwords": "it is, or is built on, one of the most common passwords",
+    "user_inputs": "it is built on the name, or on the program's",
+    "female_names": "it is built on a common name",
+    "male_names": "it is built on a common name",
+    "surnames": "it is built on a common name",
+    "dictionary": "it is made of few, or common, words",
+    "spatial": "its keys lie beside each other",
+    "repeat": "it repeats itself",
+    "sequence": "it follows a sequence, such as abc or 4321",
+    "regex": "it is built on a year",
+    "date": "it is built on a date",
+}
+_ADVICE = "Take, for instance, four words that have nothing to do with each other."
+_one_at_a_time = threading.Lock()
+"""Guards zxcvbn, which keeps each call's names in a dictionary of its module; held for one bounded calculation."""
+
+
+def check_new(password: str, *, name: str, min_length: int = MIN_LENGTH) -> str:
+    """Return a new password prepared, if it will do. Takes up to some 40 ms of a core; threads may share it.
+
+    Args:
+        password: As it was typed.
+        name: Whose it is going to be.
+        min_length: Characters that it must have, `LEAST_MIN_LENGTH` or more.
+
+    Raises:
+        PasswordRefusedError: As `prepared`; or it is too short, little more than the name, or easy to guess.
+        ValueError: `min_length` is too small.
+    """
+    if min_length < LEAST_MIN_LENGTH:
+        raise ValueError(f"min_length can't be less than {LEAST_MIN_LENGTH}")
+    text = prepared(password)
+    if len(text) < min_length:
+        raise PasswordRefusedError(f"The password is too short: it must have {min_length} characters or more.")
+    plain = _plain(text)
+    if len(_without_known(plain, name)) < _LEAST_REST:
+        raise PasswordRefusedError(f"The password is little more than the name, or the program's. {_ADVICE}")
+    # a repeated password is as good as one of them: zxcvbn sees that in short ones only
+    once = plain[: _period(plain.lower())]
+    if reason := _weakness(once, name):
+        reason = reason if once == plain else _REASONS["repeat"]
+        raise PasswordRefusedError(f"The password is easy to guess: {reason}. {_ADVICE}")
+    return text
+
+
+def _plain(text: str) -> str:
+    """Return `text` as long as it was, in the letters of the word lists: no accents, no full-width forms."""
+    bases = ((character, unicodedata.normalize("NFKD", character)[0]) for character in text)
+    return "".join(base if base.isascii() else character for character, base in bases)
+
+
+def _without_known(text: str, name: str) -> str:
+    """Return `text` without the name or the program's, forwards and backwards."""
+    text, name = text.lower(), name.lower()
+    for known in (name, name[::-1], _PROGRAM):
+        if len(known) >= _LEAST_KNOWN:
+            text = text.replace(known, "")
+    return text
+
+
+def _period(text: str) -> int:
+    """Return how long the piece is that `text` repeats, the last time maybe in part; its length if there is none.
+
+    Linear: the failure function of Knuth, Morris and Pratt.
+    """
+    borders = [0] * len(text)
+    for index in range(1, len(text)):
+        border = borders[index - 1]
+        while border and text[border] != text[index]:
+            border = borders[border - 1]
+        borders[index] = border + (text[border] == text[index])
+    period = len(text) - borders[-1]
+    return period if 2 * period <= len(text) else len(text)
+
+
+def _weakness(text: str, name: str) -> str | None:
+    """Return why the beginning of `text` is easy to guess, or None."""
+    seen = _NEAR_YEAR.sub("201", text[:LOOKED_AT])
+    readings = [seen]
+    if len({character for character in seen if ord(character) in _AS_LETTERS}) > _MAX_SYMBOLS:
+        readings = [seen.translate(_AS_LETTERS), seen.translate(_UNSHIFTED)]
+    reasons = (_weakness_of(reading, name, cut=len(text) > LOOKED_AT) for reading in readings)
+    return next((reason for reason in reasons if reason), None)
+
+
+def _weakness_of(seen: str, name: str, *, cut: bool) -> str | None:
+    """Return why `seen` is easy to guess, or None; its end is given up if it is `cut`."""
+    sequence, guesses = _estimated(seen, name)
+    if cut:  # what is left of the last word was taken for random characters
+        whole = len(_LAST_WORD.sub("", seen))
+        seen = seen[: max(whole, sequence[-1]["i"], LOOKED_AT - _LONGEST_WORD)]
+        sequence, guesses = _estimated(seen, name)
+    unrecognised = len(sequence) == 1 and sequence[0]["pattern"] == "bruteforce"
+    if guesses >= (_UNRECOGNISED_GUESSES if unrecognised else ENOUGH_GUESSES):
+        return None
+    longest = max(sequence, key=lambda match: len(match["token"]) if match["pattern"] in _REASONS else 0)
+    kinds = (longest.get("dictionary_name"), longest["pattern"])
+    return next((_REASONS[kind] for kind in kinds if kind in _REASONS), "there is too little in it")
+
+
+def _estimated(text: str, name: str) -> tuple[list[dict[str, Any]], float]:
+    """Return what zxcvbn finds in `text`, from left to right, and how many guesses it takes."""
+    from zxcvbn import zxcvbn
+
+    with _one_at_a_time:
+        result = zxcvbn(text, user_inputs=[name, _PROGRAM])
+    return result["sequence"], result["guesses"]
