@@ -10,7 +10,7 @@ from sockctl.errors import AddressError, FingerprintError, StoreFormatError, Unk
 from sockctl.net.address import parse_target, shown
 from sockctl.net.certificates import parse_fingerprint
 from sockctl.stores.json_store import JsonStore, json_place
-from sockctl.stores.moments import Clock, read_moment, utc_now, written_moment
+from sockctl.stores.moments import Clock, check_moment, read_moment, utc_now, written_moment
 
 __all__ = ["KnownHost", "KnownHosts", "host_key"]
 
@@ -141,9 +141,8 @@ def _is_usual_form(address: str) -> bool:
 
 
 def _check_entry(address: str, entry: dict[str, Any]) -> None:
-    for field in ("fingerprint", "first_seen"):
-        if type(entry.get(field)) is not str:
-            raise StoreFormatError(f"{json_place('hosts', address, field)} is no text")
+    if type(entry.get("fingerprint")) is not str:
+        raise StoreFormatError(f"{json_place('hosts', address, 'fingerprint')} is no text")
     try:
         usual = parse_fingerprint(entry["fingerprint"])
     except FingerprintError:
@@ -151,8 +150,4 @@ def _check_entry(address: str, entry: dict[str, Any]) -> None:
     if usual != entry["fingerprint"]:
         where = json_place("hosts", address, "fingerprint")
         raise StoreFormatError(f"{where} is no SHA-256 in upper-case hex with colons")
-    try:
-        read_moment(entry["first_seen"])
-    except ValueError as error:
-        where = json_place("hosts", address, "first_seen")
-        raise StoreFormatError(f"{where} is no time, such as 2026-01-31T12:00:00Z") from error
+    check_moment(entry.get("first_seen"), json_place("hosts", address, "first_seen"))

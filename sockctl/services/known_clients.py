@@ -11,7 +11,7 @@ from sockctl.errors import NameRefusedError, NameTakenError, StoreFormatError, U
 from sockctl.net.address import host_of
 from sockctl.protocol.names import checked_name, same_name_key
 from sockctl.stores.json_store import JsonStore
-from sockctl.stores.moments import Clock, read_moment, utc_now, written_moment
+from sockctl.stores.moments import Clock, check_moment, read_moment, utc_now, written_moment
 
 __all__ = ["KnownClient", "KnownClients", "client_address"]
 
@@ -197,15 +197,11 @@ def _is_usual_form(address: str) -> bool:
 
 
 def _check_entry(where: str, entry: dict[str, Any]) -> None:
-    for field in ("name", "first_seen", "last_seen"):
-        if type(entry.get(field)) is not str:
-            raise StoreFormatError(f"{where}.{field} is no text")
+    if type(entry.get("name")) is not str:
+        raise StoreFormatError(f"{where}.name is no text")
     try:
         checked_name(entry["name"])
     except NameRefusedError as error:
         raise StoreFormatError(f"{where}.name won't do: {error}") from error
     for field in ("first_seen", "last_seen"):
-        try:
-            read_moment(entry[field])
-        except ValueError as error:
-            raise StoreFormatError(f"{where}.{field} is no time, such as 2026-01-31T12:00:00Z") from error
+        check_moment(entry.get(field), f"{where}.{field}")

@@ -3,7 +3,9 @@
 import datetime
 from collections.abc import Callable
 
-__all__ = ["Clock", "read_moment", "utc_now", "written_moment"]
+from sockctl.errors import StoreFormatError
+
+__all__ = ["Clock", "check_moment", "read_moment", "utc_now", "written_moment"]
 
 Clock = Callable[[], datetime.datetime]
 """Returns the time, with a time zone."""
@@ -28,7 +30,21 @@ def read_moment(text: str) -> datetime.datetime:
     moment = datetime.datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
+    if not datetime.MINYEAR < moment.year < datetime.MAXYEAR:  # so that days can be added, and zones changed
+        raise ValueError(f"{text!r} is out of range")
+    return moment.astimezone(datetime.UTC)
+
+
+def check_moment(value: object, where: str) -> None:
+    """See whether a value read from a file is a moment.
+
+    Raises:
+        StoreFormatError: It isn't; `where` says where it stands.
+    """
     try:
-        return moment.astimezone(datetime.UTC)
-    except OverflowError as error:  # the first day of the year 1, east of Greenwich
-        raise ValueError(f"{text!r} is out of range") from error
+        if type(value) is str:
+            read_moment(value)
+            return
+    except ValueError:
+        pass
+    raise StoreFormatError(f"{where} is no time, such as 2026-01-31T12:00:00Z")

@@ -90,7 +90,7 @@ ENTRY = {"fingerprint": ONE, "first_seen": "2026-01-31T12:00:00Z"}
         ({"tcp://localhost:9090": ENTRY}, "is no HOST:PORT in its usual form"),
         ({"[0:0::1]:9090": ENTRY}, "is no HOST:PORT in its usual form"),
         ({"localhost:9090": ONE}, r'hosts\["localhost:9090"\] is no object'),
-        ({"localhost:9090": {"fingerprint": ONE}}, r"\.first_seen is no text"),
+        ({"localhost:9090": {"fingerprint": ONE}}, r"\.first_seen is no time"),
         ({"localhost:9090": {**ENTRY, "fingerprint": 1}}, r"\.fingerprint is no text"),
         ({"localhost:9090": {**ENTRY, "fingerprint": ONE.lower()}}, r"\.fingerprint is no SHA-256"),
         ({"localhost:9090": {**ENTRY, "fingerprint": "AB"}}, r"\.fingerprint is no SHA-256"),
