@@ -11,16 +11,20 @@ __all__ = [
     "AnswerRefusedError",
     "BadMessageError",
     "BadTextError",
+    "BusyError",
     "CertificateError",
     "ConnectTimeoutError",
     "ConnectionBrokenError",
     "ExpectationError",
     "FingerprintError",
+    "HashFailedError",
     "HttpRefusedError",
     "InputNeededError",
     "LateHelloError",
     "ListenError",
     "LogFileError",
+    "LoginError",
+    "LoginFailedError",
     "MessageTimeoutError",
     "MessageTooLargeError",
     "NameRefusedError",
@@ -44,11 +48,15 @@ __all__ = [
     "StoreReadError",
     "StoreWriteError",
     "StreamError",
+    "ThrottledError",
     "TlsError",
     "TlsReceivedError",
+    "TokenRefusedError",
     "TruncatedMessageError",
     "UnknownClientError",
     "UnknownHostError",
+    "UnknownSessionError",
+    "UnknownUserError",
     "UnreachableError",
     "UnsendableError",
     "UntrustedError",
@@ -223,6 +231,63 @@ class CertificateError(SockctlError):
 
 class FingerprintError(SockctlError):
     """A fingerprint as typed is not one of a certificate."""
+
+
+class UnknownUserError(SockctlError):
+    """There is no user of that name."""
+
+
+class UnknownSessionError(SockctlError):
+    """There is no such session."""
+
+
+class HashFailedError(SockctlError):
+    """A password can't be hashed: there is not enough memory for it."""
+
+
+class LoginError(SockctlError):
+    """Somebody isn't let in.
+
+    Attributes:
+        code: A stable word for it, as the `error` message carries it.
+        retry_after_s: After how many seconds another try makes sense; None where it depends on nothing but the try.
+    """
+
+    code: ClassVar[str] = "login_failed"
+
+    def __init__(self, message: str, *, retry_after_s: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class LoginFailedError(LoginError):
+    """The name, the password, or both are wrong, or the user is disabled: it isn't said which.
+
+    Attributes:
+        user: The name, if it is one of a user: for the operator, not for the client.
+    """
+
+    def __init__(self, message: str, *, user: str | None = None) -> None:
+        super().__init__(message)
+        self.user = user
+
+
+class TokenRefusedError(LoginError):
+    """The token is not, or no longer, one of a session."""
+
+    code = "bad_token"
+
+
+class ThrottledError(LoginError):
+    """Too many tries have failed: the next one must wait."""
+
+    code = "throttled"
+
+
+class BusyError(LoginError):
+    """More people log in at once than can be let in: nothing was looked up."""
+
+    code = "busy"
 
 
 class NobodyThereError(SockctlError):

@@ -1,0 +1,144 @@
+"""The accounts of a data directory: its users, their passwords and sessions, as commands and servers use them."""
+
+import contextlib
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+from sockctl.accounts.password_rules import MIN_LENGTH, check_new, prepared
+from sockctl.accounts.passwords import Hasher
+from sockctl.accounts.sessions import Session, Sessions
+from sockctl.accounts.settings import Settings
+from sockctl.accounts.users import User, Users, user_name
+from sockctl.errors import NameTakenError, PasswordRefusedError, StoreError
+from sockctl.stores.moments import Clock, utc_now
+
+__all__ = ["Accounts"]
+
+
+class Accounts:
+    """Everything about the accounts in a data directory. Several threads and processes may use them at once.
+
+    Args:
+        data_dir: Where they are kept.
+        clock: Returns the time, with a time zone.
+        on_bad: For a server: called when a file can't be read any more, while its last good content holds on.
+
+    Attributes:
+        now: Returns the time, with a time zone.
+        settings: What a hash costs, and who the server is.
+        users: The users.
+        sessions: The sessions.
+    """
+
+    def __init__(
+        self, data_dir: Path, *, clock: Clock = utc_now, on_bad: Callable[[StoreError], None] | None = None
+    ) -> None:
+        self.now = clock
+        self.settings = Settings(data_dir)
+        self.users = Users(data_dir, clock=clock, on_bad=on_bad)
+        self.sessions = Sessions(data_dir, server_id=self.settings.server_id, clock=clock, on_bad=on_bad)
+
+    @cached_property
+    def hasher(self) -> Hasher:
+        """What hashes passwords, with the parameters of the settings as they were at its first use.
+
+        Raises:
+            StoreError: The settings can't be read.
+        """
+        return Hasher(self.settings.hash_parameters)
+
+    def add(self, name: str, password: str, *, min_length: int = MIN_LENGTH) -> User:
+        """Add a user, and return it; when this returns, it is on the disk.
+
+        Raises:
+            NameRefusedError: The name breaks the rule for names.
+            NameTakenError: There is such a user.
+            PasswordRefusedError: The password won't do.
+            HashFailedError: It can't be hashed.
+            StoreError: A file can't be read or written.
+        """
+        name = self.free_name(name)
+        hashed = self.hasher.hash(check_new(password, name=name, min_length=min_length))
+        self.sessions.end_all(name)  # of somebody of that name who is no more
+        return self.users.add(name, hashed)
+
+    def free_name(self, name: str) -> str:
+        """Return the name of a new user as it would be kept.
+
+        Raises:
+            NameRefusedError: It breaks the rule for names.
+            NameTakenError: There is such a user.
+            StoreError: The file can't be read.
+        """
+        name = user_name(name)
+        if self.users.find(name) is not None:
+            raise NameTakenError(f"There is a user {name} already: choose another name.")
+        return name
+
+    def set_password(
+        self, name: str, password: str, *, min_length: int = MIN_LENGTH, only_over: User | None = None
+    ) -> User:
+        """Set a user's password, which ends all sessions; return the user.
+
+        Args:
+            name: The user's name.
+            password: The new password.
+            min_length: Code points that it must have.
+            only_over: The user as it was when the change was allowed: one that was changed since isn't changed.
+
+        Raises:
+            UnknownUserError: There is no such user, or not the same any more.
+            PasswordRefusedError: The password won't do.
+            HashFailedError: It can't be hashed.
+            StoreError: A file can't be read or written.
+        """
+        user = self.users.get(name)
+        hashed = self.hasher.hash(check_new(password, name=user.name, min_length=min_length))
+        user = self.users.set_hash(user.name, hashed, only_over=only_over)
+        self._drop_sessions(user)
+        return user
+
+    def disable(self, name: str) -> User:
+        """Keep a user out, which ends all sessions; return the user. Raises what `Users.disable` raises."""
+        user = self.users.disable(name)
+        self._drop_sessions(user)
+        return user
+
+    def remove(self, name: str) -> User:
+        """Remove a user and all sessions; return the user as it was. Raises what `Users.remove` raises."""
+        user = self.users.remove(name)
+        self._drop_sessions(user)
+        return user
+
+    def verify(self, user: User, password: str) -> bool:
+        """Return whether `password` is the user's; one that could be nobody's is not.
+
+        Raises:
+            HashFailedError: It can't be told.
+        """
+        try:
+            return self.hasher.verify(user.hash, prepared(password))
+        except PasswordRefusedError:
+            return False
+
+    def is_current(self, session: Session) -> bool:
+        """Return whether the user of a session may still come in with it.
+
+        Raises:
+            StoreError: The users can't be read.
+        """
+        user = self.users.find(session.user)
+        return user is not None and not user.disabled and user.credential_generation == session.credential_generation
+
+    def sessions_of(self, name: str | None = None) -> list[Session]:
+        """Return the sessions of a user, or of everybody, in the order in which they began.
+
+        Raises:
+            StoreError: A file can't be read.
+        """
+        return [one for one in self.sessions.all() if name in (None, one.user) and self.is_current(one)]
+
+    def _drop_sessions(self, user: User) -> None:
+        with contextlib.suppress(StoreError):  # they are void by the user's change, and kept only until they expire
+            self.sessions.end_all(user.name)

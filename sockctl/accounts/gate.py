@@ -1,0 +1,222 @@
+"""The gate: who gets in, by password or by token. It knows no sockets; `services.login` speaks with the client.
+
+One try of a password, in this order:
+
+    throttled? → a place in line, or busy → a hash slot → is there such a user? → verify, or verify a dummy → counted
+
+So whoever floods it learns nothing and costs no memory, and an unknown name, a disabled user and a wrong password take
+the same way, the same time, and end in the same words.
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sockctl.accounts.accounts import Accounts
+from sockctl.accounts.hash_queue import HashQueue
+from sockctl.accounts.password_rules import MIN_LENGTH, check_new, prepared
+from sockctl.accounts.sessions import Session
+from sockctl.accounts.signups import Signups
+from sockctl.accounts.throttle import Who
+from sockctl.accounts.users import User
+from sockctl.errors import HashFailedError, LoginFailedError, PasswordRefusedError, StoreError
+
+__all__ = ["Gate", "Login"]
+
+FLOOR_S = 0.5
+"""What fails is answered after so long, or a multiple of it: how long it took is not to be seen."""
+
+GivenUp = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Somebody who is in.
+
+    Attributes:
+        session: The session.
+        kept: Whether it is on the disk; otherwise it ends with the connection.
+        problem: What could not be written, for the operator; empty where nothing was in the way.
+    """
+
+    session: Session
+    kept: bool = True
+    problem: str = ""
+
+    @property
+    def user(self) -> str:
+        """The user's name."""
+        return self.session.user
+
+
+class Gate:
+    """Lets people in. Any thread may use it; calls block while they wait for a hash slot, and while it hashes.
+
+    Args:
+        accounts: Who may come in.
+        queue: The line in front of the hashes.
+        min_length: Code points that a new password must have.
+        floor_s: Seconds after which, or after a multiple of which, a failure is answered.
+
+    Raises:
+        StoreError: A file of the accounts can't be used.
+        HashFailedError: There is not enough memory to hash a password.
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        *,
+        queue: HashQueue | None = None,
+        min_length: int = MIN_LENGTH,
+        floor_s: float = FLOOR_S,
+    ) -> None:
+        self.accounts = accounts
+        self._queue = queue or HashQueue()
+        self._signups = Signups()
+        self._min_length = min_length
+        self._floor_s = floor_s
+        self._dummy = accounts.hasher.dummy
+        accounts.users.all()  # a file that can't be used is told now, not to the first client
+        for session in accounts.sessions_of():
+            self._queue.know(Who.of(session.address, session.user))
+
+    def log_in(
+        self, name: str, password: str, address: str, *, with_token: bool, given_up: GivenUp = lambda: False
+    ) -> Login:
+        """Let a user in by password.
+
+        Args:
+            name: What was typed as the name; anything.
+            password: What was typed as the password; anything.
+            address: The client's IP address.
+            with_token: Whether the client can keep a token.
+            given_up: Whether the client has gone; asked while it waits, and must not block.
+
+        Raises:
+            LoginFailedError: It isn't a user's name with this user's password, or the user is disabled.
+            ThrottledError: Too much has failed.
+            BusyError: Too many come at once.
+            HashFailedError: There is not enough memory.
+            StoreError: The users can't be read.
+        """
+        user, rehashed = self._checked(name, password, address, given_up)
+        problem = self._rehash(user, rehashed)
+        return self._begin(user, address, with_token=with_token, problem=problem)
+
+    def confirm(self, name: str, password: str, address: str, *, given_up: GivenUp = lambda: False) -> User:
+        """See whether a password is the user's, under the same rules; return the user. Raises what `log_in` raises."""
+        return self._checked(name, password, address, given_up)[0]
+
+    def resume(self, token: str, address: str) -> Login:
+        """Let a user in by token; the session goes on with a new one.
+
+        Raises:
+            TokenRefusedError: The token is not one that could be shown now.
+            StoreError: A file can't be read or written.
+        """
+        session = self.accounts.sessions.resume(token, address, is_current=self.accounts.is_current)
+        self._queue.know(Who.of(address, session.user))
+        return Login(session)
+
+    def check_new(self, password: str, name: str) -> str:
+        """Return a new password for `name` as it would be hashed, if it will do; nothing is hashed.
+
+        Raises:
+            PasswordRefusedError: It won't do.
+        """
+        return check_new(password, name=name, min_length=self._min_length)
+
+    def count_signup(self, address: str) -> None:
+        """Count one who wants to sign up.
+
+        Raises:
+            ThrottledError: There were too many from this address.
+        """
+        self._signups.count(Who.of(address, ""))
+
+    def sign_up(
+        self, name: str, password: str, address: str, *, with_token: bool, given_up: GivenUp = lambda: False
+    ) -> Login:
+        """Add a user, and let it in.
+
+        Raises:
+            NameRefusedError: The name breaks the rule for names.
+            NameTakenError: There is such a user by now.
+            PasswordRefusedError: The password won't do.
+            BusyError: Too many come at once.
+            HashFailedError: There is not enough memory.
+            StoreError: A file can't be read or written.
+        """
+        with self._queue.slot(None, given_up=given_up):
+            user = self.accounts.add(name, password, min_length=self._min_length)
+        return self._begin(user, address, with_token=with_token)
+
+    def set_password(self, user: User, password: str, *, given_up: GivenUp = lambda: False) -> None:
+        """Set the password of a user who was just confirmed; all sessions end.
+
+        Raises:
+            UnknownUserError: The user was changed meanwhile.
+            PasswordRefusedError: The password won't do.
+            BusyError: Too many come at once.
+            HashFailedError: There is not enough memory.
+            StoreError: A file can't be read or written.
+        """
+        with self._queue.slot(None, given_up=given_up):
+            self.accounts.set_password(user.name, password, min_length=self._min_length, only_over=user)
+
+    def _checked(self, name: str, password: str, address: str, given_up: GivenUp) -> tuple[User, str]:
+        """Return the user, and another hash of the password where the one that is kept is outdated."""
+        began = time.monotonic()
+        name = name.strip()
+        rehashed = ""
+        with self._queue.slot(Who.of(address, name), given_up=given_up) as one:
+            user = self.accounts.users.find(name)
+            one.right = self._verified(user, password)
+            if user is not None and one.right and self.accounts.hasher.is_outdated(user.hash):
+                rehashed = self._hashed_again(password)
+        if user is None or not one.right:
+            self._pad(began)
+            raise LoginFailedError(
+                "The name or the password is wrong, or the user may not come in.",
+                user=None if user is None else user.name,
+            )
+        return user, rehashed
+
+    def _verified(self, user: User | None, password: str) -> bool:
+        try:
+            text = prepared(password)
+        except PasswordRefusedError:  # it can be nobody's
+            user, text = None, ""
+        if user is None or user.disabled:
+            self.accounts.hasher.verify(self._dummy, text)  # for the time that it takes
+            return False
+        return self.accounts.hasher.verify(user.hash, text)
+
+    def _hashed_again(self, password: str) -> str:
+        try:
+            return self.accounts.hasher.hash(prepared(password))
+        except HashFailedError:
+            return ""  # the old hash does as well
+
+    def _rehash(self, user: User, rehashed: str) -> str:
+        if rehashed:
+            try:
+                self.accounts.users.rehash(user, rehashed)
+            except StoreError as error:
+                return str(error)
+        return ""
+
+    def _begin(self, user: User, address: str, *, with_token: bool, problem: str = "") -> Login:
+        try:
+            session = self.accounts.sessions.begin(user, address, with_token=with_token)
+        except StoreError as error:
+            now = self.accounts.now()
+            session = Session(secrets.token_hex(6), user.name, user.credential_generation, "", address, now, now)
+            return Login(session, kept=False, problem=str(error))
+        return Login(session, problem=problem)
+
+    def _pad(self, began: float) -> None:
+        took_s = time.monotonic() - began
+        time.sleep(self._floor_s - took_s % self._floor_s)

@@ -1,0 +1,107 @@
+"""Who is in right now, and what ends that: whoever was removed, disabled, re-keyed or revoked goes within 2 s.
+
+One thread looks at the files and writes to them, so that nobody who serves clients waits for a disk.
+"""
+
+import contextlib
+import datetime
+import threading
+from collections.abc import Callable
+
+from sockctl.accounts.accounts import Accounts
+from sockctl.accounts.gate import Login
+from sockctl.errors import StoreError
+
+__all__ = ["LiveLogins"]
+
+LOOK_S = 0.5
+"""How often the files are looked at; where nothing has changed, that costs a few calls of stat()."""
+STILL_THERE_EVERY = datetime.timedelta(hours=1)
+"""How often a session counts as used by a connection on which nothing is said."""
+
+
+class LiveLogins:
+    """The logins whose connections are open. Any thread may use it; nothing but `start` and `stop` blocks.
+
+    Args:
+        accounts: Who may come in.
+    """
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+        self._lock = threading.Lock()  # guards the three below
+        self._logins: dict[object, tuple[Login, Callable[[], None]]] = {}
+        self._used: dict[str, str] = {}  # addresses by session
+        self._ended: set[str] = set()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sockctl-accounts", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look at the files."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is left to be written, and end."""
+        self._stopping.set()
+        self._thread.join()
+
+    def enter(self, key: object, login: Login, end: Callable[[], None]) -> None:
+        """Take note of somebody who is in.
+
+        Args:
+            key: What names the connection.
+            login: Who.
+            end: Called once, by another thread, if the login is over before it has left; must not block.
+        """
+        with self._lock:
+            self._logins[key] = login, end
+
+    def used(self, key: object) -> None:
+        """Take note that something was said on a connection."""
+        with self._lock:
+            login, _ = self._logins.get(key, (None, None))
+            if login is not None and login.kept:
+                self._used[login.session.id] = login.session.address
+
+    def leave(self, key: object) -> None:
+        """Take note that a connection is closed; a session that nothing can resume ends with it."""
+        self.used(key)
+        with self._lock:
+            login, _ = self._logins.pop(key, (None, None))
+            if login is not None and login.kept and login.session.token is None:
+                self._ended.add(login.session.id)
+
+    def look(self) -> None:
+        """Write what is to be written, and end the logins that are over."""
+        with self._lock:
+            used, ended = self._used, self._ended
+            self._used, self._ended = {}, set()
+            logins = list(self._logins.items())
+        for key, (login, end) in logins:
+            try:
+                over = self._is_over(login, used)
+            except StoreError:
+                continue  # the file can't tell: nobody goes for that
+            if over:
+                with self._lock:
+                    self._logins.pop(key, None)
+                end()
+        with contextlib.suppress(StoreError):  # it would only have made sessions last longer, or shorter
+            self._accounts.sessions.settle(used=used, ended=ended)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(LOOK_S):
+            self.look()
+        self.look()
+
+    def _is_over(self, login: Login, used: dict[str, str]) -> bool:
+        if not self._accounts.is_current(login.session):
+            return True
+        if not login.kept:
+            return False
+        session = self._accounts.sessions.find(login.session.id)
+        if session is None:
+            return True
+        if self._accounts.now() - session.last_used >= STILL_THERE_EVERY:
+            used[session.id] = login.session.address
+        return False

@@ -1,0 +1,132 @@
+"""Passwords as they are kept: hashed with argon2id (RFC 9106), as PHC strings.
+
+$argon2id$v=19$m=65536,t=3,p=4$<salt>$<hash>
+"""
+
+import functools
+import re
+import secrets
+from dataclasses import dataclass
+
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import HashingError, VerificationError, VerifyMismatchError
+
+from sockctl.errors import HashFailedError
+
+__all__ = ["CHEAPEST", "DEFAULT", "HashParameters", "Hasher", "check_hash"]
+
+MAX_MEMORY_KIB = 2_097_152
+"""2 GiB, what RFC 9106's first recommended option takes."""
+MAX_WORK_KIB = 4_194_304
+"""Memory times passes: more would take seconds, and a server that is asked for it would answer nobody else."""
+MAX_PARALLELISM = 16
+MIN_MEMORY_PER_LANE_KIB = 8
+"""RFC 9106, section 3.1."""
+_PHC = re.compile(
+    r"\$argon2id\$v=19\$m=([1-9][0-9]{0,9}),t=([1-9][0-9]{0,9}),p=([1-9][0-9]{0,2})"
+    r"\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,86}"  # a salt of 8 to 64 bytes, a hash of 16 to 64
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HashParameters:
+    """What a hash costs.
+
+    Attributes:
+        time_cost: Passes over the memory.
+        memory_kib: Memory in KiB.
+        parallelism: Lanes, each a thread.
+
+    Raises:
+        ValueError: It would be absurd: too much to be computed at every login, or less than argon2 needs.
+    """
+
+    time_cost: int
+    memory_kib: int
+    parallelism: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.parallelism <= MAX_PARALLELISM:
+            raise ValueError(f"parallelism {self.parallelism} is not between 1 and {MAX_PARALLELISM}")
+        least_kib = MIN_MEMORY_PER_LANE_KIB * self.parallelism
+        if not least_kib <= self.memory_kib <= MAX_MEMORY_KIB:
+            raise ValueError(f"a memory of {self.memory_kib:,} KiB is not between {least_kib:,} and {MAX_MEMORY_KIB:,}")
+        if not 1 <= self.time_cost <= MAX_WORK_KIB // self.memory_kib:
+            raise ValueError(f"{self.time_cost:,} passes over {self.memory_kib:,} KiB are too few or take too long")
+
+
+DEFAULT = HashParameters(time_cost=3, memory_kib=65_536, parallelism=4)
+"""RFC 9106, section 4, the second recommended option."""
+CHEAPEST = HashParameters(time_cost=1, memory_kib=8, parallelism=1)
+"""For tests only: it protects nothing."""
+
+
+def check_hash(stored: str) -> None:
+    """See whether a text is an argon2id hash whose cost is bearable.
+
+    Raises:
+        ValueError: It isn't; the error doesn't hold it.
+    """
+    match = _PHC.fullmatch(stored)
+    if match is None:
+        raise ValueError("it is no argon2id hash (version 19) in PHC form")
+    memory_kib, time_cost, parallelism = map(int, match.groups())
+    HashParameters(time_cost=time_cost, memory_kib=memory_kib, parallelism=parallelism)
+
+
+class Hasher:
+    """Hashes and verifies passwords that were prepared (see `password_rules`). Any thread may use it.
+
+    Each call blocks for as long as `parameters` cost, without holding the GIL.
+
+    Args:
+        parameters: What new hashes cost.
+    """
+
+    def __init__(self, parameters: HashParameters) -> None:
+        self._argon2 = PasswordHasher(
+            time_cost=parameters.time_cost,
+            memory_cost=parameters.memory_kib,
+            parallelism=parameters.parallelism,
+        )
+        self._parameters = parameters
+
+    def hash(self, password: str) -> str:
+        """Return a hash of `password`, with a salt of its own.
+
+        Raises:
+            HashFailedError: There is not enough memory for it.
+        """
+        try:
+            return self._argon2.hash(password)
+        except HashingError as error:
+            raise HashFailedError(_failed(str(error))) from None
+
+    def verify(self, stored: str, password: str) -> bool:
+        """Return whether `stored`, which `check_hash` has passed, is a hash of `password`.
+
+        Raises:
+            HashFailedError: There is not enough memory to tell.
+        """
+        try:
+            return self._argon2.verify(stored, password)
+        except VerifyMismatchError:
+            return False
+        except VerificationError as error:
+            raise HashFailedError(_failed(str(error))) from None
+
+    @functools.cached_property
+    def dummy(self) -> str:
+        """A hash of what nobody knows: verifying against it takes as long as against a user's."""
+        return self.hash(secrets.token_urlsafe())
+
+    def is_outdated(self, stored: str) -> bool:
+        """Return whether `stored` was made with other parameters than those in force."""
+        used = extract_parameters(stored)
+        own = self._parameters
+        wanted = (own.memory_kib, own.time_cost, own.parallelism)
+        return (used.memory_cost, used.time_cost, used.parallelism) != wanted
+
+
+def _failed(why: str) -> str:
+    return f"A password can't be hashed: {why}. Is there enough memory? Its cost is set in settings.json."

@@ -1,0 +1,75 @@
+"""The settings of a data directory's accounts, ``settings.json``: who the server is, and what a password hash costs.
+
+    {"version": 1, "server_id": "…", "argon2": {"time_cost": 3, "memory_kib": 65536, "parallelism": 4}}
+
+The file is written once, when the first session begins; whoever changes the costs in it gets new hashes as people log
+in.
+"""
+
+import re
+import secrets
+from pathlib import Path
+from typing import Any
+
+from sockctl.accounts.passwords import DEFAULT, HashParameters
+from sockctl.errors import StoreFormatError
+from sockctl.stores.json_store import JsonStore, json_place
+
+__all__ = ["Settings"]
+
+FILE_NAME = "settings.json"
+VERSION = 1
+_ID = re.compile(r"[0-9a-f]{32}")
+_COSTS = ("time_cost", "memory_kib", "parallelism")
+
+
+class Settings:
+    """The settings in a data directory. Several threads and processes may use them at once.
+
+    Args:
+        data_dir: Where the file is.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._store = JsonStore(data_dir / FILE_NAME, version=VERSION, empty=dict, check=_check, private=True)
+
+    @property
+    def hash_parameters(self) -> HashParameters:
+        """What a new password hash costs.
+
+        Raises:
+            StoreError: The file can't be read.
+        """
+        costs = self._store.read().get("argon2")
+        return DEFAULT if costs is None else HashParameters(**costs)
+
+    def server_id(self) -> str:
+        """Return what tells this server from others, 32 hex digits; it is made, and kept, at the first call.
+
+        Raises:
+            StoreError: The file can't be read or written.
+        """
+        content = self._store.read()
+        if "server_id" not in content:
+            with self._store.update() as content:
+                content.setdefault("server_id", secrets.token_hex(16))
+                content.setdefault("argon2", {name: getattr(DEFAULT, name) for name in _COSTS})
+        return str(content["server_id"])
+
+
+def _check(content: dict[str, Any]) -> None:
+    server_id = content.get("server_id")
+    if "server_id" in content and (type(server_id) is not str or not _ID.fullmatch(server_id)):
+        raise StoreFormatError("server_id is no text of 32 hex digits")
+    if "argon2" not in content:
+        return
+    costs = content["argon2"]
+    if type(costs) is not dict or sorted(costs) != sorted(_COSTS):
+        raise StoreFormatError(f"argon2 is no object with exactly {', '.join(_COSTS)}")
+    for name in _COSTS:
+        if type(costs[name]) is not int:
+            raise StoreFormatError(f"{json_place('argon2', name)} is no whole number")
+    try:
+        HashParameters(**costs)
+    except ValueError as error:
+        raise StoreFormatError(f"argon2 asks for what can't be: {error}") from error

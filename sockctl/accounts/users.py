@@ -1,0 +1,290 @@
+"""The users of a data directory, ``users.json``: names, password hashes, and whether they may come in.
+
+    {"version": 1, "generation": 7, "users": {"ann": {
+        "hash": "$argon2id$…", "created": "…", "changed": "…", "disabled": false, "credential_generation": 7}}}
+
+`generation` grows with every change. A user's `credential_generation` is the generation at which the password was set,
+or the user disabled, last: a session begun under another one is over, and a name that was removed and added again has
+nothing of before.
+"""
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sockctl.accounts.passwords import check_hash
+from sockctl.errors import NameRefusedError, NameTakenError, StoreError, StoreFormatError, UnknownUserError
+from sockctl.protocol.names import checked_name, same_name_key
+from sockctl.stores.json_store import Content, JsonStore, json_place
+from sockctl.stores.moments import Clock, check_moment, read_moment, utc_now, written_moment
+from sockctl.stores.served_store import ServedStore
+
+__all__ = ["User", "Users", "user_name"]
+
+FILE_NAME = "users.json"
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One user.
+
+    Attributes:
+        name: The name, in lower case.
+        hash: The password's argon2id hash (PHC string).
+        created: When the user was added.
+        changed: When the password was set last.
+        disabled: Whether the user may not come in.
+        credential_generation: Which password, and which time of being enabled, this is.
+    """
+
+    name: str
+    hash: str = field(repr=False)
+    created: datetime.datetime
+    changed: datetime.datetime
+    disabled: bool
+    credential_generation: int
+
+    @property
+    def as_fields(self) -> dict[str, Any]:
+        """The user as JSON for others: without the hash; times as RFC 3339 in UTC."""
+        return {
+            "name": self.name,
+            "created": written_moment(self.created),
+            "changed": written_moment(self.changed),
+            "disabled": self.disabled,
+        }
+
+
+def user_name(text: str) -> str:
+    """Return the name of a user as it is kept: in lower case.
+
+    Raises:
+        NameRefusedError: It breaks the rule for names, or is reserved.
+    """
+    return same_name_key(checked_name(text))
+
+
+class Users:
+    """The users in a data directory. Several threads and processes may use them at once.
+
+    Args:
+        data_dir: Where the file is; both are made when the first user is added.
+        clock: Returns the time, with a time zone.
+        on_bad: For a server: called when the file can't be read any more, while its last good content holds on.
+    """
+
+    def __init__(
+        self, data_dir: Path, *, clock: Clock = utc_now, on_bad: Callable[[StoreError], None] | None = None
+    ) -> None:
+        self._clock = clock
+        path = data_dir / FILE_NAME
+        self._store = (
+            JsonStore(path, version=VERSION, empty=_empty, check=_check, private=True)
+            if on_bad is None
+            else ServedStore(path, version=VERSION, empty=_empty, check=_check, private=True, on_bad=on_bad)
+        )
+
+    def all(self) -> list[User]:
+        """Return all users, in the order in which they were added.
+
+        Raises:
+            StoreError: The file can't be read.
+        """
+        return [_user(name, entry) for name, entry in self._store.read()["users"].items()]
+
+    def find(self, name: str) -> User | None:
+        """Return the user of that name, in whatever case; None where there is none.
+
+        Raises:
+            StoreError: The file can't be read.
+        """
+        key = same_name_key(name)
+        entry = self._store.read()["users"].get(key)
+        return None if entry is None else _user(key, entry)
+
+    def get(self, name: str) -> User:
+        """Return the user of that name, in whatever case.
+
+        Raises:
+            UnknownUserError: There is none.
+            StoreError: The file can't be read.
+        """
+        user = self.find(name)
+        if user is None:
+            raise _unknown(name)
+        return user
+
+    def add(self, name: str, hashed: str) -> User:
+        """Add a user, and return it; when this returns, it is on the disk.
+
+        Args:
+            name: As `user_name` returns it.
+            hashed: The password's hash.
+
+        Raises:
+            NameTakenError: There is one.
+            StoreError: The file can't be read or written.
+        """
+        with self._store.update() as content:
+            users = content["users"]
+            if name in users:
+                raise NameTakenError(f"There is a user {name} already: choose another name.")
+            content["generation"] += 1
+            now = written_moment(self._clock())
+            users[name] = {
+                "hash": hashed,
+                "created": now,
+                "changed": now,
+                "disabled": False,
+                "credential_generation": content["generation"],
+            }
+            return _user(name, users[name])
+
+    def set_hash(self, name: str, hashed: str, *, only_over: User | None = None) -> User:
+        """Set a user's new password, which ends all sessions begun with the one before.
+
+        Args:
+            name: The user's name.
+            hashed: The new password's hash.
+            only_over: The user as it was when the change was allowed: one that was changed since isn't changed.
+
+        Raises:
+            UnknownUserError: There is no such user, or not the same any more.
+            StoreError: The file can't be read or written.
+        """
+        name = same_name_key(name)
+        with self._store.update() as content:
+            entry = _entry(content, name)
+            if only_over is not None and entry["credential_generation"] != only_over.credential_generation:
+                raise UnknownUserError(f"The user {name} was changed meanwhile: nothing was done.")
+            content["generation"] += 1
+            entry.update(
+                hash=hashed, changed=written_moment(self._clock()), credential_generation=content["generation"]
+            )
+            return _user(name, entry)
+
+    def rehash(self, user: User, hashed: str) -> None:
+        """Keep another hash of the same password, if it is still the same.
+
+        Raises:
+            StoreError: The file can't be read or written.
+        """
+        with self._store.update() as content:
+            entry = content["users"].get(user.name)
+            if entry is not None and entry["hash"] == user.hash:
+                content["generation"] += 1
+                entry["hash"] = hashed
+
+    def disable(self, name: str) -> User:
+        """Keep a user out, and end all sessions; return the user.
+
+        Raises:
+            UnknownUserError: There is no such user.
+            StoreError: The file can't be read or written.
+        """
+        name = same_name_key(name)
+        with self._store.update() as content:
+            entry = _entry(content, name)
+            if not entry["disabled"]:
+                content["generation"] += 1
+                entry.update(disabled=True, credential_generation=content["generation"])
+            return _user(name, entry)
+
+    def enable(self, name: str) -> User:
+        """Let a user in again; return the user.
+
+        Raises:
+            UnknownUserError: There is no such user.
+            StoreError: The file can't be read or written.
+        """
+        name = same_name_key(name)
+        with self._store.update() as content:
+            entry = _entry(content, name)
+            if entry["disabled"]:
+                content["generation"] += 1
+                entry["disabled"] = False
+            return _user(name, entry)
+
+    def remove(self, name: str) -> User:
+        """Remove a user, and return it as it was.
+
+        Raises:
+            UnknownUserError: There is no such user.
+            StoreError: The file can't be read or written.
+        """
+        name = same_name_key(name)
+        with self._store.update() as content:
+            user = _user(name, _entry(content, name))
+            content["generation"] += 1
+            del content["users"][name]
+            return user
+
+
+def _empty() -> Content:
+    return {"generation": 0, "users": {}}
+
+
+def _entry(content: Content, name: str) -> dict[str, Any]:
+    entry: dict[str, Any] | None = content["users"].get(name)
+    if entry is None:
+        raise _unknown(name)
+    return entry
+
+
+def _unknown(name: str) -> UnknownUserError:
+    return UnknownUserError(f"There is no user {name!r}: 'sockctl users list' shows those that there are.")
+
+
+def _user(name: str, entry: dict[str, Any]) -> User:
+    return User(
+        name,
+        entry["hash"],
+        read_moment(entry["created"]),
+        read_moment(entry["changed"]),
+        entry["disabled"],
+        entry["credential_generation"],
+    )
+
+
+def _check(content: Content) -> None:
+    """Refuse a file that some other hand has changed into something else."""
+    generation = content.get("generation")
+    if type(generation) is not int or generation < 0:
+        raise StoreFormatError("generation is no whole number from 0 on")
+    users = content.get("users")
+    if type(users) is not dict:
+        raise StoreFormatError("users is no object")
+    for name, entry in users.items():
+        _check_name(name)
+        if type(entry) is not dict:
+            raise StoreFormatError(f"{json_place('users', name)} is no object")
+        _check_entry(name, entry, generation)
+
+
+def _check_name(name: str) -> None:
+    try:
+        kept = user_name(name)
+    except NameRefusedError as error:
+        raise StoreFormatError(f"{json_place('users', name)} has a name that won't do: {error}") from error
+    if kept != name:
+        raise StoreFormatError(f"{json_place('users', name)} has a name that is not in lower case")
+
+
+def _check_entry(name: str, entry: dict[str, Any], generation: int) -> None:
+    if type(entry.get("hash")) is not str:
+        raise StoreFormatError(f"{json_place('users', name, 'hash')} is no text")
+    if type(entry.get("disabled")) is not bool:
+        raise StoreFormatError(f"{json_place('users', name, 'disabled')} is neither true nor false")
+    own = entry.get("credential_generation")
+    if type(own) is not int or not 1 <= own <= generation:
+        where = json_place("users", name, "credential_generation")
+        raise StoreFormatError(f"{where} is no whole number from 1 to the file's generation, {generation}")
+    try:
+        check_hash(entry["hash"])
+    except ValueError as error:
+        raise StoreFormatError(f"{json_place('users', name, 'hash')} can't be used: {error}") from error
+    for key in ("created", "changed"):
+        check_moment(entry.get(key), json_place("users", name, key))

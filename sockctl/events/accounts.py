@@ -1,0 +1,144 @@
+"""The events of accounts: who got in, who didn't, what became of sessions. None of them holds a password or a token."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sockctl.events.base import ConnectionEvent, Event, Level
+
+__all__ = [
+    "AccountsUnreadable",
+    "LoginFailed",
+    "LoginSucceeded",
+    "LogoutDone",
+    "PasswordChanged",
+    "SessionEnded",
+    "SessionUnkept",
+    "UserSignedUp",
+]
+
+_BY = {"password": "with the password", "token": "with a token", "signup": "as a new user"}
+_FAILED = {
+    "login_failed": "The name or the password was wrong, or the user is disabled",
+    "bad_token": "A token was shown that is none of a session",
+    "throttled": "Too many tries have failed before: this one was not looked at",
+    "busy": "More people log in at once than there are hash slots and places in line: nobody was looked up",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginSucceeded(ConnectionEvent):
+    """Somebody is in."""
+
+    name: ClassVar[str] = "login_succeeded"
+
+    user: str
+    by: str
+    session: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.user} logged in {_BY[self.by]}: session {self.session}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginFailed(ConnectionEvent):
+    """Somebody wasn't let in. `user` is told only where there is one of that name: what was typed may be a password."""
+
+    name: ClassVar[str] = "login_failed"
+    level: ClassVar[Level] = Level.WARNING
+
+    code: str
+    user: str | None = None
+    retry_after: int | None = None
+
+    @property
+    def text(self) -> str:
+        who = f" ({self.user})" if self.user else ""
+        wait = f" It may try again in {self.retry_after} s." if self.retry_after else ""
+        return f"{_FAILED[self.code]}{who}.{wait}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserSignedUp(ConnectionEvent):
+    """Somebody has registered."""
+
+    name: ClassVar[str] = "user_signed_up"
+
+    user: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.user} chose a name and a password, and is a user from now on."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordChanged(ConnectionEvent):
+    """A user has changed the password."""
+
+    name: ClassVar[str] = "password_changed"
+
+    user: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.user} changed the password: all sessions have ended."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogoutDone(ConnectionEvent):
+    """A user has logged out."""
+
+    name: ClassVar[str] = "logged_out"
+
+    user: str
+    session: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.user} logged out: session {self.session} has ended, and its token is worth nothing any more."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded(ConnectionEvent):
+    """The session of a connection is no more: the connection ends, too."""
+
+    name: ClassVar[str] = "session_ended"
+
+    user: str
+    session: str
+
+    @property
+    def text(self) -> str:
+        return (
+            f"The session {self.session} of {self.user} was revoked or has expired, or the user was removed, disabled "
+            f"or given another password: the connection ends."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionUnkept(ConnectionEvent):
+    """A user is in, but what belongs to it can't be written."""
+
+    name: ClassVar[str] = "session_unkept"
+    level: ClassVar[Level] = Level.ERROR
+
+    user: str
+    error: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.user} is in all the same, but something could not be kept: {self.error}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountsUnreadable(Event):
+    """A file of the accounts can't be used any more."""
+
+    name: ClassVar[str] = "accounts_unreadable"
+    level: ClassVar[Level] = Level.ERROR
+
+    error: str
+
+    @property
+    def text(self) -> str:
+        return f"The server goes on with what it read last: {self.error}"

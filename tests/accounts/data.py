@@ -1,0 +1,29 @@
+"""Accounts in a temporary data directory, whose password hashes cost next to nothing."""
+
+import json
+from pathlib import Path
+
+from sockctl.accounts.accounts import Accounts
+from sockctl.accounts.passwords import CHEAPEST
+from sockctl.stores.moments import Clock, utc_now
+
+PASSWORD = "tall copper window frog"
+OTHER = "seven dusty violins sail"
+
+
+def make_cheap(data_dir: Path, **costs: int) -> None:
+    """Write settings under which hashes cost next to nothing, unless `costs` says more."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    own = {name: getattr(CHEAPEST, name) for name in ("time_cost", "memory_kib", "parallelism")}
+    path = data_dir / "settings.json"
+    path.touch(0o600)
+    path.write_text(json.dumps({"version": 1, "argon2": {**own, **costs}}))
+
+
+def accounts_at(data_dir: Path, *names: str, clock: Clock = utc_now) -> Accounts:
+    """Return accounts with these users, whose password is PASSWORD."""
+    make_cheap(data_dir)
+    accounts = Accounts(data_dir, clock=clock)
+    for name in names:
+        accounts.add(name, PASSWORD)
+    return accounts

@@ -1,0 +1,513 @@
+"""The gate: who gets in, what the others learn (nothing), and what is written of it."""
+
+import bisect
+import datetime
+import errno
+import json
+import math
+import os
+import random
+import time
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from sockctl.accounts import gate as module
+from sockctl.accounts.accounts import Accounts
+from sockctl.accounts.gate import Gate, Login
+from sockctl.accounts.hash_queue import HashQueue
+from sockctl.accounts.live import LiveLogins
+from sockctl.accounts.signups import BURST
+from sockctl.errors import (
+    HashFailedError,
+    LoginFailedError,
+    NameRefusedError,
+    NameTakenError,
+    PasswordRefusedError,
+    SockctlError,
+    ThrottledError,
+    TokenRefusedError,
+    UnknownUserError,
+)
+from tests.accounts.data import OTHER, PASSWORD, accounts_at, make_cheap
+from tests.clock import Clock
+
+HERE = "192.0.2.7"
+TIMEOUT_S = 20.0
+
+
+def gate_at(accounts: Accounts, *, floor_s: float = 0.001, slots: int = 2) -> Gate:
+    return Gate(accounts, queue=HashQueue(slots=slots), floor_s=floor_s)
+
+
+def let_in(gate: Gate, name: str = "ann", password: str = PASSWORD, address: str = HERE) -> Login:
+    return gate.log_in(name, password, address, with_token=True)
+
+
+def token_of(login: Login) -> str:
+    assert login.session.token is not None
+    return login.session.token
+
+
+def test_the_right_password_gets_in(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann")
+    login = let_in(gate_at(accounts), " Ann ")
+    assert (login.user, login.kept, login.problem) == ("ann", True, "")
+    assert [session.id for session in accounts.sessions_of("ann")] == [login.session.id]
+
+
+def test_unknown_disabled_and_wrong_end_in_the_same_words(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann", "bob")
+    accounts.disable("bob")
+    gate = gate_at(accounts)
+    failures = []
+    for number, (name, password) in enumerate(
+        [
+            ("ann", OTHER),
+            ("bob", PASSWORD),
+            ("carl", PASSWORD),
+            ("a b\x00", PASSWORD),
+            ("", ""),
+            ("ann", "\x07"),
+            ("ann", ""),
+        ]
+    ):
+        with pytest.raises(LoginFailedError) as caught:
+            let_in(gate, name, password, f"192.0.2.{number}")
+        failures.append((type(caught.value), str(caught.value), caught.value.code, caught.value.retry_after_s))
+        assert PASSWORD not in str(caught.value) + repr(caught.value)
+    assert len(set(failures)) == 1
+
+
+def test_the_operator_learns_a_name_only_if_it_is_one(tmp_path: Path) -> None:
+    gate = gate_at(accounts_at(tmp_path, "ann"))
+    users = []
+    for name in ("ann", "hunter2hunter2"):
+        with pytest.raises(LoginFailedError) as caught:
+            let_in(gate, name, OTHER)
+        users.append(caught.value.user)
+    assert users == ["ann", None], "it may be a password, typed at the wrong question"
+
+
+def test_passwords_are_compared_as_text_not_as_bytes(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path)
+    composed = "Zoë schläft unter der Brücke"
+    accounts.add("ann", unicodedata.normalize("NFC", composed))
+    accounts.add("bob", unicodedata.normalize("NFD", composed))
+    gate = gate_at(accounts)
+    for name in ("ann", "bob"):
+        for form in ("NFC", "NFD"):
+            let_in(gate, name, unicodedata.normalize(form, composed))
+        let_in(gate, name, composed.replace(" ", "\N{NO-BREAK SPACE}"))
+        with pytest.raises(LoginFailedError):
+            let_in(gate, name, composed.lower())
+
+
+def test_a_password_of_1025_bytes(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path)
+    longest = "".join(random.Random(1).choices("abcdefghijkmnpqrstuvwxyz ", k=1023)) + "x"
+    accounts.add("ann", longest)
+    gate = gate_at(accounts)
+    let_in(gate, "ann", longest)
+    with pytest.raises(LoginFailedError):
+        let_in(gate, "ann", longest + "y")
+    with pytest.raises(PasswordRefusedError, match=r"1,?024"):
+        accounts.add("bob", longest + "y")
+
+
+def kolmogorov_smirnov(first: list[float], second: list[float]) -> float:
+    """Return the p-value of the two-sample test (asymptotic; Numerical Recipes, section 14.3)."""
+    first, second = sorted(first), sorted(second)
+    distance: float = max(
+        abs(bisect.bisect_right(first, x) / len(first) - bisect.bisect_right(second, x) / len(second))
+        for x in first + second
+    )
+    effective = math.sqrt(len(first) * len(second) / (len(first) + len(second)))
+    x = (effective + 0.12 + 0.11 / effective) * distance
+    terms = (math.exp(-2 * k * k * x * x) * (1 if k % 2 else -1) for k in range(1, 101))
+    return min(1.0, max(0.0, 2 * math.fsum(terms)))
+
+
+def test_the_test_of_the_times_sees_a_difference() -> None:
+    chance = random.Random(7)
+    times = [chance.gauss(5, 0.1) for _ in range(3000)]
+    assert kolmogorov_smirnov(times[:1000], times[1000:2000]) > 0.001
+    assert kolmogorov_smirnov(times[:1000], [time + 0.03 for time in times[1000:2000]]) < 0.001
+
+
+@pytest.mark.timeout(240)
+def test_unknown_disabled_and_wrong_take_the_same_time(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann", "bob")
+    accounts.disable("bob")
+    tries = [name for name in ("ann", "bob", "carl") for _ in range(1000)]
+    now = 0.0
+    gate = Gate(accounts, queue=HashQueue(slots=1, clock=lambda: now), floor_s=0.004)
+    p_values = []
+    for seed in range(3):  # on a machine that others use, one disturbance may fall on one of the three kinds
+        took_s: dict[str, list[float]] = {"ann": [], "bob": [], "carl": []}
+        random.Random(seed).shuffle(tries)
+        for name in tries:
+            now += 100_000  # the throttle forgets
+            began = time.perf_counter()
+            with pytest.raises(LoginFailedError):
+                gate.log_in(name, OTHER, HERE, with_token=True)
+            took_s[name].append(time.perf_counter() - began)
+        p_values = [
+            kolmogorov_smirnov(took_s[one], took_s[other])
+            for one, other in (("ann", "bob"), ("ann", "carl"), ("bob", "carl"))
+        ]
+        if min(p_values) > 0.001:
+            return
+    pytest.fail(f"the times differ: {p_values}")
+
+
+def test_a_failure_is_answered_at_the_floor_and_a_success_at_once(tmp_path: Path) -> None:
+    gate = gate_at(accounts_at(tmp_path, "ann"), floor_s=0.2)
+    began = time.monotonic()
+    let_in(gate)
+    assert time.monotonic() - began < 0.2
+    began = time.monotonic()
+    with pytest.raises(LoginFailedError):
+        let_in(gate, password=OTHER)
+    assert 0.2 <= time.monotonic() - began < 0.4
+
+
+def test_nobody_sleeps_in_a_slot(tmp_path: Path) -> None:
+    gate = gate_at(accounts_at(tmp_path, "ann"), floor_s=0.3, slots=1)
+    began = time.monotonic()
+    with ThreadPoolExecutor(2) as pool:
+        ends = [pool.submit(let_in, gate, "ann", OTHER, f"192.0.2.{number}") for number in range(2)]
+        assert all(isinstance(end.exception(TIMEOUT_S), LoginFailedError) for end in ends)
+    assert time.monotonic() - began < 0.55
+
+
+def test_twenty_guesses_in_parallel(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann")
+    gate = gate_at(accounts, floor_s=0.2, slots=4)
+    let_in(gate, address="203.0.113.9")
+
+    with ThreadPoolExecutor(20) as pool:
+        ends = [pool.submit(let_in, gate, "ann", f"{OTHER} {n}", f"198.51.100.{n}") for n in range(20)]
+        kinds = [type(end.exception(TIMEOUT_S)) for end in ends]
+        assert kinds.count(LoginFailedError) == 5
+        assert kinds.count(ThrottledError) == 15
+    with pytest.raises(ThrottledError) as caught:
+        let_in(gate, address="198.51.100.99")
+    assert caught.value.retry_after_s == 1
+    let_in(gate, address="203.0.113.9")  # the owner, from the usual address, meanwhile
+
+
+def test_the_usual_addresses_outlast_a_restart(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann")
+    let_in(gate_at(accounts), address="203.0.113.9")
+    gate = gate_at(Accounts(tmp_path))
+    for number in range(5):
+        with pytest.raises(LoginFailedError):
+            let_in(gate, password=OTHER, address=f"198.51.100.{number}")
+    with pytest.raises(ThrottledError):
+        let_in(gate, address="198.51.100.99")
+    let_in(gate, address="203.0.113.9")
+
+
+def test_a_login_makes_an_outdated_hash_anew(tmp_path: Path) -> None:
+    before = accounts_at(tmp_path, "ann").users.get("ann")
+    make_cheap(tmp_path, memory_kib=16)
+    accounts = Accounts(tmp_path)
+    with pytest.raises(LoginFailedError):
+        let_in(gate_at(accounts), password=OTHER)
+    assert accounts.users.get("ann") == before
+    first = let_in(gate_at(accounts))
+    after = accounts.users.get("ann")
+    assert "m=16," in after.hash
+    assert after.credential_generation == before.credential_generation, "sessions stay"
+    assert accounts.is_current(first.session)
+    let_in(gate_at(accounts))
+    assert accounts.users.get("ann") == after, "once"
+
+
+def test_a_disk_that_is_full_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts_at(tmp_path, "ann")
+    make_cheap(tmp_path, memory_kib=16)
+    accounts = Accounts(tmp_path)
+    accounts.settings.server_id()
+    gate = gate_at(accounts)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    login = let_in(gate)
+    assert login.user == "ann"
+    assert not login.kept
+    assert login.session.token is None
+    assert "No space left" in login.problem
+    monkeypatch.undo()
+    monkeypatch.setattr(accounts.users._store, "update", accounts.sessions.end)  # it fails, in whatever way
+    assert accounts.users.get("ann").hash.count("m=8,") == 1, "the old hash does as well"
+
+
+def test_a_rehash_that_can_not_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts_at(tmp_path, "ann")
+    make_cheap(tmp_path, memory_kib=16)
+    accounts = Accounts(tmp_path)
+    replace = os.replace
+
+    def full(source: str, target: str) -> None:
+        if str(target).endswith("users.json"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(source, target)
+
+    gate = gate_at(accounts)
+    monkeypatch.setattr(os, "replace", full)
+    login = let_in(gate)
+    assert login.kept
+    assert login.session.token is not None
+    assert "users.json can't be written: No space left" in login.problem
+
+
+def test_a_rehash_without_memory_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts_at(tmp_path, "ann")
+    make_cheap(tmp_path, memory_kib=16)
+    accounts = Accounts(tmp_path)
+    gate = gate_at(accounts)
+
+    def full(_: str) -> str:
+        raise HashFailedError("no memory")
+
+    monkeypatch.setattr(accounts.hasher, "hash", full)
+    assert let_in(gate).problem == ""
+
+
+def test_a_token_gets_in_and_is_another_one_afterwards(tmp_path: Path) -> None:
+    gate = gate_at(accounts_at(tmp_path, "ann"))
+    first = token_of(let_in(gate))
+    second = gate.resume(first, HERE)
+    assert second.user == "ann"
+    gate.resume(token_of(second), HERE)
+    with pytest.raises(TokenRefusedError):
+        gate.resume(first, HERE)
+
+
+@pytest.mark.parametrize("change", ["password", "disable", "remove", "again", "revoke", "revoke all", "log out"])
+def test_a_token_is_replayed_after(tmp_path: Path, change: str) -> None:
+    accounts = accounts_at(tmp_path, "ann", "bob")
+    gate = gate_at(accounts)
+    login, others = let_in(gate), let_in(gate, "bob")
+    commands = Accounts(tmp_path)  # as another process has it
+    match change:
+        case "password":
+            commands.set_password("ann", OTHER)
+        case "disable":
+            commands.disable("ann")
+            commands.users.enable("ann")
+        case "remove":
+            commands.remove("ann")
+        case "again":
+            commands.remove("ann")
+            commands.add("ann", PASSWORD)
+        case "revoke" | "log out":
+            commands.sessions.end(login.session.id)
+        case "revoke all":
+            commands.sessions.end_all("ann")
+    with pytest.raises(TokenRefusedError):
+        gate.resume(token_of(login), HERE)
+    gate.resume(token_of(others), HERE)
+    with pytest.raises(TokenRefusedError):
+        gate_at(Accounts(tmp_path)).resume(token_of(login), HERE)
+
+
+def test_sessions_that_could_not_be_dropped_are_void_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts = accounts_at(tmp_path, "ann")
+    gate = gate_at(accounts)
+    login = let_in(gate)
+    replace = os.replace
+
+    def full(source: str, target: str) -> None:
+        if str(target).endswith("sessions.json"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        Accounts(tmp_path).set_password("ann", OTHER)
+    assert accounts.sessions.find(login.session.id) is not None
+    assert accounts.sessions_of() == []
+    with pytest.raises(TokenRefusedError):
+        gate.resume(token_of(login), HERE)
+
+
+def test_signing_up(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann")
+    gate = gate_at(accounts)
+    login = gate.sign_up("Zoe", OTHER, HERE, with_token=True)
+    assert login.user == "zoe"
+    assert let_in(gate, "zoe", OTHER).user == "zoe"
+    for name, password, error in (
+        ("Ann", OTHER, NameTakenError),
+        ("root", OTHER, NameRefusedError),
+        ("a b", OTHER, NameRefusedError),
+        ("carl", "short", PasswordRefusedError),
+        ("carl", "password1234", PasswordRefusedError),
+    ):
+        with pytest.raises(error):
+            gate.sign_up(name, password, HERE, with_token=True)
+    assert [user.name for user in accounts.users.all()] == ["ann", "zoe"]
+
+
+def test_signing_up_is_limited_by_address(tmp_path: Path) -> None:
+    gate = gate_at(accounts_at(tmp_path))
+    for _ in range(BURST):
+        gate.count_signup(HERE)
+    with pytest.raises(ThrottledError) as caught:
+        gate.count_signup(HERE)
+    assert caught.value.retry_after_s == 60
+    gate.count_signup("192.0.2.8")
+
+
+def test_another_password(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann")
+    gate = gate_at(accounts)
+    with pytest.raises(LoginFailedError):
+        gate.confirm("ann", OTHER, HERE)
+    user = gate.confirm("ann", PASSWORD, HERE)
+    with pytest.raises(PasswordRefusedError):
+        gate.check_new("qwertyuiop12", "ann")
+    gate.set_password(user, OTHER)
+    let_in(gate, password=OTHER)
+    with pytest.raises(UnknownUserError, match="changed meanwhile"):
+        gate.set_password(user, PASSWORD)
+
+
+def test_accounts_know_who_has_which_password(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann")
+    assert accounts.verify(accounts.users.get("ann"), PASSWORD)
+    assert not accounts.verify(accounts.users.get("ann"), OTHER)
+    assert not accounts.verify(accounts.users.get("ann"), "\x00")
+    with pytest.raises(UnknownUserError):
+        accounts.set_password("bob", OTHER)
+
+
+def test_no_secret_is_in_any_file_or_repr(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann")
+    gate = gate_at(accounts)
+    first = let_in(gate)
+    second = gate.resume(token_of(first), HERE)
+    secrets = [PASSWORD, *(token_of(one).partition(".")[2] for one in (first, second))]
+    shown = "".join(map(repr, (first, second, accounts.users.get("ann"), accounts, gate)))
+    kept = "".join(path.read_text() for path in tmp_path.iterdir())
+    for secret in secrets:
+        assert secret not in shown
+        assert secret not in kept
+
+
+class Live:
+    """Logins that are open, and what became of them."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self.live = LiveLogins(accounts)
+        self.ended: list[str] = []
+
+    def enter(self, name: str, login: Login) -> None:
+        self.live.enter(name, login, lambda: self.ended.append(name))
+
+
+@pytest.mark.parametrize("change", ["password", "disable", "remove", "revoke", "expire", "expire for good"])
+def test_a_change_ends_who_is_in(tmp_path: Path, change: str) -> None:
+    clock = Clock()
+    accounts = accounts_at(tmp_path, "ann", "bob", clock=clock)
+    gate, live = gate_at(accounts), Live(accounts)
+    login = let_in(gate)
+    live.enter("ann", login)
+    live.enter("unkept", Login(login.session, kept=False))
+    live.live.look()
+    assert live.ended == []
+    commands = Accounts(tmp_path, clock=clock)
+    match change:
+        case "password":
+            commands.set_password("ann", OTHER)
+        case "disable":
+            commands.disable("ann")
+        case "remove":
+            commands.remove("ann")
+        case "revoke":
+            commands.sessions.end(login.session.id)
+        case "expire":
+            clock.now += datetime.timedelta(days=1)
+        case "expire for good":
+            clock.now += datetime.timedelta(days=30)
+    live.enter("bob", let_in(gate, "bob"))
+    live.live.look()
+    live.live.look()
+    unkept = ["unkept"] if change in {"password", "disable", "remove"} else []
+    assert live.ended == ["ann", *unkept], "once"
+
+
+def test_a_quiet_connection_keeps_its_session(tmp_path: Path) -> None:
+    clock = Clock()
+    accounts = accounts_at(tmp_path, "ann", clock=clock)
+    live = Live(accounts)
+    live.enter("ann", let_in(gate_at(accounts)))
+    for _ in range(30):
+        clock.now += datetime.timedelta(hours=1)
+        live.live.look()
+    assert live.ended == []
+
+
+def test_what_is_said_and_left_is_written_later_by_one_thread(tmp_path: Path) -> None:
+    clock = Clock()
+    accounts = accounts_at(tmp_path, "ann", clock=clock)
+    gate, live = gate_at(accounts), Live(accounts)
+    kept, passing = let_in(gate), gate.log_in("ann", PASSWORD, HERE, with_token=False)
+    live.enter("kept", kept)
+    live.enter("passing", passing)
+    clock.now += datetime.timedelta(minutes=2)
+    before = (tmp_path / "sessions.json").read_bytes()
+    live.live.used("kept")
+    live.live.used("nobody")
+    live.live.leave("passing")
+    live.live.leave("nobody")
+    assert (tmp_path / "sessions.json").read_bytes() == before
+    live.live.look()
+    (left,) = accounts.sessions_of()
+    assert (left.id, left.last_used) == (kept.session.id, clock.now), "what nobody can resume has ended"
+
+
+def test_live_logins_have_a_thread_of_their_own(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann")
+    live = Live(accounts)
+    live.live.start()
+    try:
+        live.enter("ann", let_in(gate_at(accounts)))
+        began = time.monotonic()
+        Accounts(tmp_path).disable("ann")
+        while not live.ended:
+            assert time.monotonic() - began < 2, "a change is in force within 2 s"
+            time.sleep(0.01)
+    finally:
+        live.live.stop()
+
+
+def test_files_that_can_not_be_read_end_nobody(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann")
+    live = Live(accounts)
+    live.enter("ann", let_in(gate_at(accounts)))
+    (tmp_path / "users.json").write_text("")
+    live.live.look()
+    (tmp_path / "sessions.json").write_text("")
+    live.live.look()
+    assert live.ended == []
+
+
+def test_a_gate_needs_files_that_can_be_used(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann")
+    path = tmp_path / "users.json"
+    content = json.loads(path.read_text())
+    content["users"]["ann"]["hash"] = content["users"]["ann"]["hash"].replace("m=8,", "m=4194304,")
+    path.write_text(json.dumps(content))
+    with pytest.raises(SockctlError, match=r"users\.ann\.hash can't be used: a memory of 4,194,304 KiB"):
+        Gate(Accounts(tmp_path))
+    assert module.FLOOR_S == 0.5

@@ -1,0 +1,93 @@
+"""Hashes of passwords: what they are, what they cost, and which ones are refused."""
+
+import re
+
+import pytest
+from argon2.exceptions import HashingError, VerificationError
+
+from sockctl.accounts import passwords
+from sockctl.accounts.passwords import CHEAPEST, DEFAULT, Hasher, HashParameters, check_hash
+from sockctl.errors import HashFailedError
+from tests.accounts.data import OTHER, PASSWORD
+
+
+def test_the_default_is_rfc_9106s_second_recommended_option() -> None:
+    hashed = Hasher(DEFAULT).hash(PASSWORD)
+    assert re.fullmatch(r"\$argon2id\$v=19\$m=65536,t=3,p=4\$[\w+/]{22}\$[\w+/]{43}", hashed, re.ASCII), hashed
+    check_hash(hashed)
+
+
+def test_a_password_is_verified() -> None:
+    hasher = Hasher(CHEAPEST)
+    hashed = hasher.hash(PASSWORD)
+    assert hasher.verify(hashed, PASSWORD)
+    assert not hasher.verify(hashed, OTHER)
+    assert hasher.hash(PASSWORD) != hashed, "each has a salt of its own"
+    assert not hasher.verify(hasher.dummy, PASSWORD)
+    assert hasher.dummy is hasher.dummy
+
+
+def test_other_parameters_make_a_hash_outdated() -> None:
+    hashed = Hasher(CHEAPEST).hash(PASSWORD)
+    assert not Hasher(CHEAPEST).is_outdated(hashed)
+    for other in ({"time_cost": 2}, {"memory_kib": 16}, {"memory_kib": 16, "parallelism": 2}):
+        costs = {"time_cost": 1, "memory_kib": 8, "parallelism": 1, **other}
+        assert Hasher(HashParameters(**costs)).is_outdated(hashed)
+        assert Hasher(HashParameters(**costs)).verify(hashed, PASSWORD), "it is verified with its own"
+
+
+SALT_AND_HASH = "$c2FsdHNhbHRzYWx0c2E$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNo"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "$argon2id$v=19$m=4194304,t=1,p=1",  # 4 GiB
+        "$argon2id$v=19$m=65536,t=1000,p=1",
+        "$argon2id$v=19$m=2097152,t=3,p=1",
+        "$argon2id$v=19$m=65536,t=3,p=200",
+        "$argon2id$v=19$m=8,t=1,p=2",  # less than argon2 needs
+        "$argon2id$v=19$m=65536,t=0,p=1",
+        "$argon2id$v=16$m=65536,t=3,p=1",
+        "$argon2i$v=19$m=65536,t=3,p=1",
+        "$argon2d$v=19$m=65536,t=3,p=1",
+        "$2b$12",
+        "",
+    ],
+)
+def test_a_hash_that_asks_for_absurd_costs_or_is_none_is_refused(head: str) -> None:
+    with pytest.raises(ValueError, match=r"argon2id|memory|passes|parallelism") as caught:
+        check_hash(head + SALT_AND_HASH)
+    assert "c2Fsd" not in str(caught.value), "a hash is nobody's business"
+
+
+@pytest.mark.parametrize("head", ["$argon2id$v=19$m=2097152,t=1,p=4", "$argon2id$v=19$m=65536,t=64,p=16"])
+def test_a_hash_at_the_limits_will_do(head: str) -> None:
+    check_hash(head + SALT_AND_HASH)
+
+
+@pytest.mark.parametrize(
+    "tail", ["", "$$", "$c2FsdHNhbHRzYWx0c2E$aGFzaA", "$c2E$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNo", "x"]
+)
+def test_what_has_no_salt_or_too_short_a_hash_is_refused(tail: str) -> None:
+    with pytest.raises(ValueError, match="PHC"):
+        check_hash("$argon2id$v=19$m=65536,t=3,p=4" + tail)
+
+
+def test_too_little_memory_is_no_wrong_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        def __init__(self, **_: int) -> None:
+            pass
+
+        def hash(self, _: str) -> str:
+            raise HashingError("Memory allocation error")
+
+        def verify(self, _: str, __: str) -> bool:
+            raise VerificationError("Memory allocation error")
+
+    monkeypatch.setattr(passwords, "PasswordHasher", Full)
+    hasher = Hasher(CHEAPEST)
+    with pytest.raises(HashFailedError, match=r"Memory allocation error.*settings\.json"):
+        hasher.hash(PASSWORD)
+    with pytest.raises(HashFailedError, match="Memory allocation error"):
+        hasher.verify("", PASSWORD)
