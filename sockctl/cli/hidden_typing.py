@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import termios
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,8 +33,16 @@ class HiddenTyping:
         if question is not None and question.fields.get("secret") is True:
             self._begin()
         elif self._before is not None:
-            with contextlib.suppress(termios.error):
-                termios.tcflush(self._descriptor, termios.TCIFLUSH)
+            self._discard()
+            self.end()
+
+    @contextlib.contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Hide what is typed as long as the context lasts, however it ends."""
+        try:
+            self._begin()
+            yield
+        finally:
             self.end()
 
     def _begin(self) -> None:
@@ -59,6 +68,11 @@ class HiddenTyping:
             signal.signal(number, handler)
         return True
 
+    def _discard(self) -> None:
+        with contextlib.suppress(termios.error):
+            termios.tcflush(self._descriptor, termios.TCIFLUSH)
+
     def _end_process(self, number: int, _: object) -> None:
+        self._discard()  # what was half typed: else the shell would take it, and show it
         self.end()
         os.kill(os.getpid(), number)  # now with the handler that it had before
