@@ -39,6 +39,7 @@ __all__ = [
     "ProtocolError",
     "RuleError",
     "ScriptError",
+    "SecretFileError",
     "SinkError",
     "SockctlError",
     "StoreError",
@@ -324,6 +325,10 @@ class ProgramError(SockctlError):
 
 class ScriptError(SockctlError):
     """A step of a scripted session can't be understood."""
+
+
+class SecretFileError(SockctlError):
+    """A file with a secret can't be read, or others could read it, too."""
 
 
 class ExpectationError(SockctlError):

@@ -1,0 +1,29 @@
+"""sockctl with one more command, which takes a password and prints it so that it can't be mistaken for its echo."""
+
+import sys
+
+import typer
+
+from sockctl.accounts.opaque_string import prepared
+from sockctl.cli import options
+from sockctl.cli.app import app, run
+from sockctl.cli.password_input import PasswordFile, PasswordStdin, given_password
+
+
+@app.command()
+def probe(
+    *,
+    password_stdin: PasswordStdin = False,
+    password_file: PasswordFile = None,
+    twice: bool = False,
+    no_input: options.NoInput = False,
+) -> None:
+    password = given_password(
+        "Password", check=prepared, stdin=password_stdin, file=password_file, twice=twice, no_input=no_input
+    )
+    rest = b"" if not password_stdin else sys.stdin.buffer.read()
+    typer.echo(f"taken: {password.encode().hex()} left: {rest.hex()}")
+
+
+if __name__ == "__main__":
+    sys.exit(run())
