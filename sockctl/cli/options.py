@@ -11,7 +11,18 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["DataDir", "Json", "LogFormat", "NoInput", "ServerOptions", "StateDir", "seconds", "with_server_options"]
+__all__ = [
+    "DEFAULT_MIN_LENGTH",
+    "DataDir",
+    "Json",
+    "LogFormat",
+    "MinLength",
+    "NoInput",
+    "ServerOptions",
+    "StateDir",
+    "seconds",
+    "with_server_options",
+]
 
 
 MAX_SECONDS = 31_536_000.0
@@ -39,6 +50,11 @@ class LogFormat(enum.StrEnum):
 
 NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask; take defaults or fail.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.", show_default=False)]
+DEFAULT_MIN_LENGTH = 12
+MinLength = Annotated[
+    int,
+    typer.Option(help="Characters that a new password must have.", min=8, max=256, metavar="N"),
+]
 DataDir = Annotated[
     Path | None,
     typer.Option(
@@ -126,6 +142,11 @@ class ServerOptions:
         bool, typer.Option("--verbose", "-v", help="Tell half-closes and flow control, too.", show_default=False)
     ] = False
     no_input: NoInput = False
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether connections are encrypted."""
+        return self.tls or self.tls_cert is not None or self.tls_key is not None
 
 
 def with_server_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -21,6 +21,7 @@ from sockctl.errors import (
     SecretFileError,
     StreamError,
 )
+from sockctl.stores.private_files import exposure_of
 from sockctl.text import visible
 
 __all__ = ["PasswordFile", "PasswordStdin", "given_password"]
@@ -45,7 +46,6 @@ PasswordFile = Annotated[
 
 MAX_LINE_BYTES = 16_384
 """Bytes of a line with a password: more than one that is allowed can have, however it is composed."""
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def given_password(
@@ -116,12 +116,10 @@ def _from_file(path: Path) -> str:
 def _judge(status: os.stat_result, shown: str) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise SecretFileError(f"The password file {shown} is not a regular file: for a pipe there is --password-stdin.")
-    if status.st_uid != os.geteuid():
-        raise SecretFileError(f"The password file {shown} belongs to another user: take one of your own.")
-    if status.st_mode & _OTHERS:
+    if problem := exposure_of(status):
         raise SecretFileError(
-            f"The password file {shown} is open to others (mode {stat.S_IMODE(status.st_mode):04o}): "
-            f"'chmod 600' it, and change the password if they may have read it."
+            f"The password file {shown} is not used: {problem}. Take one of your own, with mode 0600, and change the "
+            f"password if somebody may have read it."
         )
 
 

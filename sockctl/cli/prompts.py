@@ -6,7 +6,7 @@ from typing import TypeVar
 from sockctl.cli.terminal import STDIN, is_terminal, read_line, say
 from sockctl.errors import AddressError, InputNeededError
 
-__all__ = ["ask", "may_ask"]
+__all__ = ["ask", "confirm", "may_ask"]
 
 T = TypeVar("T")
 
@@ -37,3 +37,27 @@ def ask(question: str, default: str, check: Callable[[str], T]) -> T:
             return check(answer.strip() or default)
         except AddressError as error:
             say(str(error))
+
+
+def confirm(question: str, *, no_input: bool, option: str) -> bool:
+    """Ask a question that is answered with yes or no, until one of them comes.
+
+    Args:
+        question: What to ask.
+        no_input: Whether ``--no-input`` was given.
+        option: The option that says yes without being asked.
+
+    Raises:
+        InputNeededError: There is no terminal to ask at, or the input ended instead (Ctrl-D).
+    """
+    if not may_ask(no_input=no_input):
+        raise InputNeededError(f"{question} That can't be asked for here: {option} says yes.")
+    while True:
+        say(f"{question} [yes/no]: ", end="")
+        answer = (read_line() or "").strip().lower()
+        if answer in {"yes", "y", "no", "n"}:
+            return answer.startswith("y")
+        if not answer:
+            say("")
+            raise InputNeededError(f"No answer was given to: {question}")
+        say("Please type yes or no.")

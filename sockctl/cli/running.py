@@ -126,7 +126,7 @@ def _journal(service: str, options: ServerOptions) -> Journal:
 
 
 def _tls(options: ServerOptions, journal: Journal) -> "ServingTls | None":
-    if not options.tls and options.tls_cert is None and options.tls_key is None:
+    if not options.encrypted:
         if options.tls_client_ca is not None:
             raise OptionError("--tls-client-ca asks for certificates in TLS: add --tls, or --tls-cert and --tls-key.")
         return None

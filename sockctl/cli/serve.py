@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sockctl.cli.options import ServerOptions, with_server_options
+from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength, ServerOptions, with_server_options
 from sockctl.errors import ProgramError
 
 __all__ = ["app"]
@@ -95,6 +95,33 @@ def talk(
 
     with Operator() as operator:
         raise typer.Exit(serve(operator.talk, server, started=operator.start))
+
+
+@app.command(epilog="Example: sockctl users add ann, then: sockctl serve auth --tls")
+@with_server_options
+def auth(
+    *,
+    signup: Annotated[
+        bool, typer.Option("--signup", help="Let who is unknown choose a password and become a user.")
+    ] = False,
+    min_length: MinLength = DEFAULT_MIN_LENGTH,
+    insecure: Annotated[
+        bool,
+        typer.Option("--insecure", help="Take passwords in clear from other machines, where everyone may read them."),
+    ] = False,
+    server: ServerOptions,
+) -> None:
+    """Let users log in by name and password, and stay logged in by token.
+
+    Users come from 'sockctl users add', or sign up. Who is in may see who it is, where it is logged in, change the
+    password, and log out. The port is its own or none (--strict-port): a password must not go to whoever took it first.
+    """
+    from sockctl.cli.running import serve
+    from sockctl.cli.serving_accounts import guarded, login_gate
+    from sockctl.services.auth import Auth
+
+    server = guarded(server, insecure=insecure)
+    raise typer.Exit(serve(Auth(login_gate(server, signup=signup, min_length=min_length)), server))
 
 
 def _command(text: str) -> list[str]:

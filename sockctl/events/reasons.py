@@ -57,6 +57,19 @@ class DisconnectReason(_Reason):
         "too_many_tries",
         "The client gave no answer that would do as often as it was asked, so the server closed the connection.",
     )
+    LOGIN_TIMEOUT = (
+        "login_timeout",
+        "The client did not log in within the time that it had, so the server closed the connection.",
+    )
+    LOGGED_OUT = (
+        "logged_out",
+        "The user logged out, so the server closed the connection; the session and its token are no more.",
+    )
+    SESSION_ENDED = (
+        "session_ended",
+        "The session has ended (revoked, expired, or the user was removed, disabled or given another password), so the "
+        "server closed the connection.",
+    )
     STORE_FAILED = (
         "store_failed",
         "The service could not read or write what it keeps, so the server closed the connection.",

@@ -1,11 +1,12 @@
 """Hosts, ports and targets: how people write them, and how sockets know them."""
 
+import ipaddress
 import socket
 from dataclasses import dataclass
 
 from sockctl.errors import AddressError
 
-__all__ = ["Endpoint", "Target", "checked_host", "checked_port", "host_of", "parse_target", "shown"]
+__all__ = ["Endpoint", "Target", "checked_host", "checked_port", "host_of", "is_loopback", "parse_target", "shown"]
 
 SCHEMES = ("tcp", "sockctl", "tls", "sockctls")
 """The schemes that a target may begin with: raw bytes or messages, and each of them under TLS."""
@@ -44,6 +45,11 @@ def shown(host: str, port: int) -> str:
 def host_of(address: tuple[str, int] | tuple[str, int, int, int]) -> str:
     """Return the host of a socket address; an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2) is the IPv4 one."""
     return address[0].removeprefix("::ffff:") if "." in address[0] else address[0]
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether an IP address is one of this machine's own that no network carries."""
+    return ipaddress.ip_address(host_of((address, 0))).is_loopback
 
 
 def checked_port(text: str, *, any_free: bool = False) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from sockctl.errors import ListenError, PortTakenError
 from sockctl.net.address import MAX_PORT, shown
 
-__all__ = ["Listeners", "SocketOptions", "open_listeners"]
+__all__ = ["Listeners", "SocketOptions", "addresses_of", "open_listeners"]
 
 _Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 """A family and its socket address, as getaddrinfo gives them."""
@@ -112,6 +112,15 @@ def open_listeners(
             f"--strict-port to take the next free one."
         )
     raise PortTakenError(f"No port from {port} to {MAX_PORT} is free. Choose a lower --port, or --port 0 for any.")
+
+
+def addresses_of(host: str) -> list[str]:
+    """Return the addresses that `open_listeners` would listen on for `host`.
+
+    Raises:
+        ListenError: The host is unknown.
+    """
+    return [str(address[0]) for _, address in _addresses_of(host)]
 
 
 def _candidates(port: int, *, strict_port: bool) -> Iterator[int]:

@@ -36,6 +36,9 @@ _FAREWELLS = {
     DisconnectReason.PROGRAM_ENDED: "Goodbye!",
     DisconnectReason.STORE_FAILED: "Goodbye!",
     DisconnectReason.BUSY: "Goodbye!",
+    DisconnectReason.LOGGED_OUT: "You are logged out. Goodbye!",
+    DisconnectReason.LOGIN_TIMEOUT: "You took too long to log in. Goodbye!",
+    DisconnectReason.SESSION_ENDED: "Your session has ended: log in again. Goodbye!",
     DisconnectReason.IDLE_TIMEOUT: "Nothing was said for too long. Goodbye!",
 }
 """What `bye` says where the server ends the connection."""
@@ -190,6 +193,8 @@ class MessagePeer(Peer):
             if one.kind == "bye":
                 self._done = True
                 self._connection.reason = self._connection.reason or DisconnectReason.CLIENT_EXIT
+            elif one.kind == "hello":
+                self.hello = one
             elif one.kind not in _HANDLED_HERE:
                 return one
         return None
@@ -221,8 +226,10 @@ class MessagePeer(Peer):
         if self._frame_until == math.inf and self._wire.in_frame:
             self._frame_until = time.monotonic() + FRAME_S
         try:
-            return self._connection.wait(events, until=self._frame_until)
+            return self._connection.wait(events, until=min(self._frame_until, self.until))
         except TimeoutError as error:
+            if self.until < self._frame_until:
+                raise self.give_up(DisconnectReason.LOGIN_TIMEOUT) from error
             raise MessageTimeoutError(_FRAME_TOO_SLOW) from error
 
     def _is_readable(self) -> bool:
@@ -234,10 +241,14 @@ class MessagePeer(Peer):
     def _take_in(self, data: bytes | memoryview) -> None:
         if not data:
             return
-        wire = self._wire
-        if wire.choice is Choice.UNDECIDED:
-            self._connection.post_made(partial(wire.choose, data))
-        wire.feed(data)
+        if self._wire.choice is Choice.UNDECIDED:
+            self._choose(data)
+        self._wire.feed(data)
+
+    def _choose(self, data: bytes | memoryview) -> None:
+        self._connection.post_made(partial(self._wire.choose, data))
+        if self._wire.choice is Choice.FRAMES:
+            self.hello = message("hello")  # which most follow with one of their own
 
     # The handler: the event thread, except for `opened` before a conversation.
 
@@ -315,6 +326,7 @@ class MessagePeer(Peer):
             batch = batch[: next(place for place, one in enumerate(batch) if one.kind == "bye")]
             self.close(DisconnectReason.CLIENT_EXIT)
         if kinds & _HANDLED_HERE:
+            self.hello = next((one for one in batch if one.kind == "hello"), self.hello)
             batch = [one for one in batch if one.kind not in _HANDLED_HERE]
         if batch:
             self._service.received(self, batch)

@@ -1,7 +1,8 @@
 """What a service sees of the network: one client to talk with."""
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 from sockctl.errors import AnswerRefusedError, PeerGoneError
@@ -74,9 +75,12 @@ class Peer(ABC):
         shown: Its address and port, as events have them.
         state: Whatever the service keeps for this client.
         watching: Whether the service asked to go on by reacting.
+        hello: What a client that speaks in frames says of itself; None as long as it doesn't.
+        until: In a conversation: when the client must have said what it is waited for, on the monotonic clock. Then
+            the conversation is given up, for `LOGIN_TIMEOUT`.
     """
 
-    __slots__ = ("address", "number", "shown", "state", "watching")
+    __slots__ = ("address", "hello", "number", "shown", "state", "until", "watching")
 
     def __init__(self, number: int, address: str, shown: str) -> None:
         self.number = number
@@ -84,6 +88,8 @@ class Peer(ABC):
         self.shown = shown
         self.state: object = None
         self.watching = False
+        self.hello: Message | None = None
+        self.until = math.inf
 
     def tell(self, kind: str, text: str = "", **fields: Any) -> None:
         """Send a message that is the service's own reply.
@@ -121,24 +127,35 @@ class Peer(ABC):
             PeerGoneError: The client left, its last try failed, or the connection is ending.
         """
         for left in range(tries - 1, -1, -1):
-            self.tell("ask", question, field=field, secret=secret)
             try:
-                return check(self._answer_to(field))
+                return check(self.answer(field, question, secret=secret).text)
             except AnswerRefusedError as error:
                 more = "" if left else " That was the last try."
                 self.tell("error", f"{error}{more}", code=error.code)
             self.skip()
         raise self.give_up(DisconnectReason.TOO_MANY_TRIES)
 
+    def answer(self, field: str, question: str, *, secret: bool = False, instead: Collection[str] = ()) -> Message:
+        """Ask once, and return the answer; in a conversation only.
+
+        Args:
+            field: What is asked for: `name` or `password`.
+            question: The question, for a person.
+            secret: Whether the answer must not be shown while it is typed.
+            instead: Other kinds of messages that will do instead.
+
+        Raises:
+            PeerGoneError: The client left, or the connection is ending.
+        """
+        self.tell("ask", question, field=field, secret=secret)
+        while (one := self.receive()) is not None:
+            if one.kind == "line" or one.kind in instead or (one.kind == "answer" and one.get("field") == field):
+                return one
+        raise self.give_up(DisconnectReason.CLIENT_CLOSED)
+
     def watch(self) -> None:
         """Let the conversation, once it returns, be followed by reactions on the same connection."""
         self.watching = True
-
-    def _answer_to(self, field: str) -> str:
-        while (one := self.receive()) is not None:
-            if one.kind == "line" or (one.kind == "answer" and one.get("field") == field):
-                return one.text
-        raise self.give_up(DisconnectReason.CLIENT_CLOSED)
 
     @property
     @abstractmethod

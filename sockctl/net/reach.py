@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import ifaddr
 
-from sockctl.net.address import Endpoint
+from sockctl.net.address import Endpoint, is_loopback
 
 __all__ = ["Reach", "reach_of"]
 
@@ -31,8 +31,8 @@ def reach_of(hosts: list[str], port: int) -> Reach:
     """
     addresses = [address for host in hosts for address in _addresses(host)]
     unique = list(dict.fromkeys(addresses))
-    loopback = [address for address in unique if _is_loopback(address)]
-    network = [address for address in unique if not _is_loopback(address)]
+    loopback = [address for address in unique if is_loopback(address)]
+    network = [address for address in unique if not is_loopback(address)]
     machine = loopback or network  # a server on one network address is reached there from this machine, too
     return Reach(
         tuple(Endpoint(address, port) for address in machine), tuple(Endpoint(address, port) for address in network)
@@ -48,7 +48,3 @@ def _addresses(host: str) -> list[str]:
     ipv4 = [ip.ip for ip in found if isinstance(ip.ip, str)]
     ipv6 = [ip.ip[0] for ip in found if not isinstance(ip.ip, str)]
     return ipv4 + [one for one in ipv6 if both and not ipaddress.ip_address(one).is_link_local]
-
-
-def _is_loopback(address: str) -> bool:
-    return ipaddress.ip_address(address).is_loopback

@@ -1,6 +1,7 @@
 """A client without a socket: says what a script holds, and keeps what it is told."""
 
 from collections import deque
+from collections.abc import Callable
 
 from sockctl.errors import PeerGoneError
 from sockctl.events.reasons import DisconnectReason
@@ -9,14 +10,19 @@ from sockctl.protocol.messages import Message, message
 
 
 class ScriptedPeer(Peer):
-    """Gives the lines of the script one after the other, then the end of the input."""
+    """Gives the lines and messages of the script one after the other, then the end of the input.
+
+    A step that can be called is: it does something in between.
+    """
 
     limit_bytes = 65_536
     stopping = False
 
-    def __init__(self, *lines: str, number: int = 1, address: str = "192.0.2.7") -> None:
+    def __init__(
+        self, *steps: str | Message | Callable[[], object], number: int = 1, address: str = "192.0.2.7"
+    ) -> None:
         super().__init__(number, address, f"{address}:50000")
-        self._lines = deque(lines)
+        self._steps = deque(steps)
         self.told: list[Message] = []
         self.reason: DisconnectReason | None = None
 
@@ -35,7 +41,14 @@ class ScriptedPeer(Peer):
         self.told.append(one)
 
     def receive(self) -> Message | None:
-        return message("line", self._lines.popleft()) if self._lines else None
+        while self._steps:
+            step = self._steps.popleft()
+            if isinstance(step, str):
+                return message("line", step)
+            if isinstance(step, Message):
+                return step
+            step()
+        return None
 
     def skip(self) -> None:
         """Nothing is sent ahead: each line of the script is an answer to what was told before."""

@@ -1,0 +1,76 @@
+"""``sockctl sessions …``: who is logged in."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sockctl.cli import options
+from sockctl.cli.listing import print_json, print_table
+from sockctl.errors import OptionError
+
+if TYPE_CHECKING:
+    from sockctl.accounts.accounts import Accounts
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="See and end the sessions of those who are logged in. A server that runs sees the change within 2 s.",
+    epilog="Example: sockctl sessions list",
+)
+
+
+@app.command(name="list", epilog="Example: sockctl sessions list ann --json")
+def list_sessions(
+    user: Annotated[str | None, typer.Argument(metavar="[USER]", help="Only this user's.", show_default=False)] = None,
+    *,
+    json: options.Json = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """List the sessions: id, user, the address that used it last, and when it began, was used, and expires (UTC)."""
+    accounts = _accounts(data_dir)
+    name = None if user is None else accounts.users.get(user).name
+    sessions = accounts.sessions_of(name)
+    if json:
+        print_json([session.as_fields for session in sessions])
+        return
+    if not sessions:
+        typer.echo("Nobody is logged in." if name is None else f"{name} is not logged in.")
+        return
+    titles = ("ID", "USER", "ADDRESS", "CREATED", "LAST USED", "EXPIRES")
+    print_table([titles, *(tuple(session.as_fields.values()) for session in sessions)])
+
+
+@app.command(epilog="Examples: sockctl sessions revoke 0123456789ab, sockctl sessions revoke --user ann")
+def revoke(
+    session: Annotated[str | None, typer.Argument(metavar="[ID]", help="This session.", show_default=False)] = None,
+    *,
+    user: Annotated[str | None, typer.Option(help="All sessions of this user.", metavar="NAME")] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="All sessions of everybody.", show_default=False)] = False,
+    json: options.Json = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """End sessions: their tokens are worth nothing any more, and their connections end."""
+    if sum((session is not None, user is not None, everybody)) != 1:
+        raise OptionError("Say which sessions: an ID, --user NAME, or --all; one of them.")
+    accounts = _accounts(data_dir)
+    if session is not None:
+        ended = [accounts.sessions.end(session)]
+    else:
+        ended = accounts.sessions.end_all(None if user is None else accounts.users.get(user).name)
+    if json:
+        print_json([one.as_fields for one in ended])
+        return
+    for one in ended:
+        typer.echo(f"The session {one.id} of {one.user} has ended.")
+    if not ended:
+        typer.echo("There was no session to end.")
+
+
+def _accounts(data_dir: Path | None) -> "Accounts":
+    from sockctl.accounts.accounts import Accounts
+    from sockctl.stores.places import data_dir as place_of_data
+
+    return Accounts(place_of_data(data_dir))

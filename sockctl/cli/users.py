@@ -1,0 +1,174 @@
+"""``sockctl users …``: who may log in."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sockctl.cli import options
+from sockctl.cli.listing import print_json, print_table
+from sockctl.cli.password_input import PasswordFile, PasswordStdin, given_password
+from sockctl.cli.prompts import confirm
+
+if TYPE_CHECKING:
+    from sockctl.accounts.accounts import Accounts
+    from sockctl.accounts.users import User
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="See and change who may log in at 'serve auth'. A server that runs sees the change within 2 s.",
+    epilog="Example: sockctl users add ann",
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The user.", show_default=False)]
+
+
+@app.command(epilog="Examples: sockctl users add ann, in a script: sockctl users add ann --password-file FILE")
+def add(
+    name: Name,
+    *,
+    password_stdin: PasswordStdin = False,
+    password_file: PasswordFile = None,
+    min_length: options.MinLength = options.DEFAULT_MIN_LENGTH,
+    json: options.Json = False,
+    data_dir: options.DataDir = None,
+    no_input: options.NoInput = False,
+) -> None:
+    """Add a user, with a password that is asked for twice.
+
+    Only its argon2id hash is kept, in users.json in the data directory. Short passwords, common ones, those that are
+    easily guessed and those like the name are refused.
+    """
+    from sockctl.accounts.password_rules import check_new
+
+    accounts = _accounts(data_dir)
+    name = accounts.free_name(name)
+    password = given_password(
+        f"Password for {name}",
+        stdin=password_stdin,
+        file=password_file,
+        twice=True,
+        no_input=no_input,
+        check=lambda typed: check_new(typed, name=name, min_length=min_length),
+    )
+    _print(accounts.add(name, password, min_length=min_length), f"{name} is a user now.", json=json)
+
+
+@app.command(name="list", epilog="Example: sockctl users list --json")
+def list_users(*, json: options.Json = False, data_dir: options.DataDir = None) -> None:
+    """List the users: name, when they were added and got their password (UTC), whether they may log in."""
+    users = _accounts(data_dir).users.all()
+    if json:
+        print_json([user.as_fields for user in users])
+        return
+    if not users:
+        typer.echo("There are no users yet: 'sockctl users add NAME' makes one.")
+        return
+    rows = [(user.name, *_moments(user), "disabled" if user.disabled else "enabled") for user in users]
+    print_table([("NAME", "CREATED", "PASSWORD SET", "STATE"), *rows])
+
+
+@app.command(epilog="Example: sockctl users passwd ann")
+def passwd(
+    name: Name,
+    *,
+    password_stdin: PasswordStdin = False,
+    password_file: PasswordFile = None,
+    min_length: options.MinLength = options.DEFAULT_MIN_LENGTH,
+    json: options.Json = False,
+    data_dir: options.DataDir = None,
+    no_input: options.NoInput = False,
+) -> None:
+    """Give a user another password, which ends all sessions and connections of that user."""
+    from sockctl.accounts.password_rules import check_new
+
+    accounts = _accounts(data_dir)
+    user = accounts.users.get(name)
+    password = given_password(
+        f"New password for {user.name}",
+        stdin=password_stdin,
+        file=password_file,
+        twice=True,
+        no_input=no_input,
+        check=lambda typed: check_new(typed, name=user.name, min_length=min_length),
+    )
+    user = accounts.set_password(user.name, password, min_length=min_length)
+    _print(user, f"{user.name} has another password now; all sessions have ended.", json=json)
+
+
+@app.command(epilog="Example: sockctl users disable ann")
+def disable(name: Name, *, json: options.Json = False, data_dir: options.DataDir = None) -> None:
+    """Keep a user out, and end all sessions and connections of that user."""
+    user = _accounts(data_dir).disable(name)
+    _print(user, f"{user.name} may not log in any more; all sessions have ended.", json=json)
+
+
+@app.command(epilog="Example: sockctl users enable ann")
+def enable(name: Name, *, json: options.Json = False, data_dir: options.DataDir = None) -> None:
+    """Let a user in again, with the password as it was."""
+    user = _accounts(data_dir).users.enable(name)
+    _print(user, f"{user.name} may log in.", json=json)
+
+
+@app.command(epilog="Example: sockctl users remove ann --yes")
+def remove(
+    name: Name,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.", show_default=False)] = False,
+    json: options.Json = False,
+    data_dir: options.DataDir = None,
+    no_input: options.NoInput = False,
+) -> None:
+    """Remove a user, and end all sessions and connections of that user."""
+    accounts = _accounts(data_dir)
+    user = accounts.users.get(name)
+    if not yes and not confirm(f"Remove {user.name} for good?", no_input=no_input, option="--yes"):
+        typer.echo(f"{user.name} was not removed.")
+        raise typer.Exit(1)
+    _print(accounts.remove(name), f"{user.name} is removed.", json=json)
+
+
+@app.command(epilog="Example: sockctl users verify ann --password-stdin < FILE")
+def verify(
+    name: Name,
+    *,
+    password_stdin: PasswordStdin = False,
+    password_file: PasswordFile = None,
+    json: options.Json = False,
+    data_dir: options.DataDir = None,
+    no_input: options.NoInput = False,
+) -> None:
+    """See whether a password is the user's (exit 0) or not (exit 4); a disabled user's never is."""
+    from sockctl.errors import LoginFailedError
+
+    accounts = _accounts(data_dir)
+    user = accounts.users.get(name)
+    password = given_password(
+        f"Password of {user.name}", stdin=password_stdin, file=password_file, twice=False, no_input=no_input, check=str
+    )
+    if user.disabled:
+        raise LoginFailedError(f"{user.name} is disabled: 'sockctl users enable {user.name}' lets the user in again.")
+    if not accounts.verify(user, password):
+        raise LoginFailedError(f"That is not the password of {user.name}.")
+    _print(user, f"That is the password of {user.name}.", json=json)
+
+
+def _print(user: "User", sentence: str, *, json: bool) -> None:
+    if json:
+        print_json(user.as_fields)
+    else:
+        typer.echo(sentence)
+
+
+def _moments(user: "User") -> tuple[str, str]:
+    return user.as_fields["created"], user.as_fields["changed"]
+
+
+def _accounts(data_dir: Path | None) -> "Accounts":
+    from sockctl.accounts.accounts import Accounts
+    from sockctl.stores.places import data_dir as place_of_data
+
+    return Accounts(place_of_data(data_dir))

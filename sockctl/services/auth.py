@@ -1,0 +1,148 @@
+"""Authentication (row 8): who logs in gets a small session, and stays logged in by token."""
+
+import contextlib
+from difflib import get_close_matches
+from typing import ClassVar
+
+from sockctl.accounts.gate import Login
+from sockctl.errors import (
+    AnswerRefusedError,
+    HashFailedError,
+    LoginError,
+    StoreError,
+    UnknownSessionError,
+    UnknownUserError,
+)
+from sockctl.events.accounts import LogoutDone, PasswordChanged
+from sockctl.events.journal import Journal
+from sockctl.events.reasons import DisconnectReason
+from sockctl.net.peer import Peer
+from sockctl.net.service import Conversation, MessageService
+from sockctl.services.login import LoginGate
+
+__all__ = ["Auth"]
+
+COMMANDS = {
+    "whoami": "who you are, since when, from where",
+    "sessions": "where you are logged in",
+    "passwd": "change your password, which ends all your sessions",
+    "logout": "end this session: its token is worth nothing any more",
+    "exit": "leave; the session stays, and its token lets you in again",
+    "help": "this list",
+}
+
+
+class Auth(MessageService, Conversation[Peer]):
+    """Lets users log in, see who they are, and change what is theirs.
+
+    Args:
+        login: What lets them in.
+    """
+
+    name: ClassVar[str] = "auth"
+
+    def __init__(self, login: LoginGate) -> None:
+        self._login = login
+        self._journal: Journal
+
+    @property
+    def does(self) -> str:
+        """One sentence that says what the service does."""
+        return "It lets users log in by password or token; 'sockctl users add' makes one."
+
+    def start(self, journal: Journal) -> None:
+        """Tell events to `journal` from now on."""
+        self._journal = journal
+        self._login.start(journal)
+
+    def stop(self) -> None:
+        """End."""
+        self._login.stop()
+
+    def converse(self, peer: Peer) -> None:
+        """Let `peer` log in, and carry out its commands until it leaves."""
+        login = self._login.let_in(peer)
+        peer.tell(
+            "welcome",
+            f"Welcome, {login.user}! Type help for what you can do here.",
+            user=login.user,
+            session=login.session.id,
+        )
+        while (one := peer.receive()) is not None:
+            self._login.used(peer)
+            command = one.text.strip().lower()
+            if one.kind != "line" or not command:
+                continue
+            if command == "exit":
+                return
+            try:
+                self._carry_out(peer, login, command)
+            except (StoreError, HashFailedError) as error:
+                raise self._login.excused(peer, error) from error
+
+    def left(self, peer: Peer, reason: DisconnectReason) -> None:  # noqa: ARG002  why doesn't matter here
+        """Take note that `peer` has gone."""
+        self._login.left(peer)
+
+    def _carry_out(self, peer: Peer, login: Login, command: str) -> None:
+        match command:
+            case "whoami":
+                self._tell_who(peer, login)
+            case "sessions":
+                self._tell_sessions(peer, login)
+            case "passwd":
+                self._change_password(peer, login)
+            case "logout":
+                self._log_out(peer, login)
+            case "help":
+                for name, does in COMMANDS.items():
+                    peer.tell("notice", f"{name:<9} {does}")
+            case _:
+                near = get_close_matches(command, COMMANDS, n=1)
+                hint = f"did you mean {near[0]}?" if near else "help shows those that there are."
+                # What was typed isn't repeated: it may have been meant as a password.
+                peer.tell("error", f"There is no such command: {hint}", code="unknown_command")
+
+    def _tell_who(self, peer: Peer, login: Login) -> None:
+        session = login.session
+        since = f"{session.created:%Y-%m-%d %H:%M:%S} UTC"
+        text = f"You are {login.user}, here from {peer.address}; your session {session.id} began on {since}."
+        peer.tell("notice", text, user=login.user, session=session.id)
+
+    def _tell_sessions(self, peer: Peer, login: Login) -> None:
+        for session in self._login.gate.accounts.sessions_of(login.user):
+            own = session.id == login.session.id
+            text = (
+                f"{session.id} from {session.address}, since {session.created:%Y-%m-%d %H:%M:%S} UTC, used "
+                f"{session.last_used:%Y-%m-%d %H:%M:%S} UTC"
+            )
+            peer.tell("notice", text + (" (this one)" if own else ""), **session.as_fields, this=own)
+
+    def _change_password(self, peer: Peer, login: Login) -> None:
+        gate = self._login.gate
+        current = peer.answer("password", "Your password now:", secret=True).text
+        try:
+            user = gate.confirm(login.user, current, peer.address, given_up=lambda: peer.stopping)
+            new = self._login.new_password(peer, login.user)
+            gate.set_password(user, new, given_up=lambda: peer.stopping)
+        except LoginError as error:
+            self._login.tell_failure(peer, error)
+            peer.tell("error", str(error), code=error.code, retry_after=error.retry_after_s)
+            peer.skip()
+        except AnswerRefusedError as error:
+            peer.tell("error", str(error), code=error.code)
+            peer.skip()
+        except UnknownUserError as error:
+            peer.tell("error", str(error), code="changed")
+        else:
+            self._journal.tell(PasswordChanged(connection=peer.number, peer=peer.shown, user=login.user))
+            peer.tell("notice", "Your password is changed, and all your sessions have ended, this one too.")
+            raise peer.give_up(DisconnectReason.SESSION_ENDED)
+
+    def _log_out(self, peer: Peer, login: Login) -> None:
+        with contextlib.suppress(UnknownSessionError):  # it was revoked meanwhile, or was never kept
+            self._login.gate.accounts.sessions.end(login.session.id)
+        self._journal.tell(
+            LogoutDone(connection=peer.number, peer=peer.shown, user=login.user, session=login.session.id)
+        )
+        raise peer.give_up(DisconnectReason.LOGGED_OUT)

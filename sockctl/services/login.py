@@ -1,0 +1,225 @@
+"""The login that a service puts in front of itself: by name and password, or by token, over any wire."""
+
+import math
+import time
+from pathlib import Path
+
+from sockctl.accounts.accounts import Accounts
+from sockctl.accounts.gate import FLOOR_S, Gate, Login
+from sockctl.accounts.hash_queue import HashQueue
+from sockctl.accounts.live import LiveLogins
+from sockctl.accounts.password_rules import MIN_LENGTH, prepared
+from sockctl.accounts.users import user_name
+from sockctl.errors import (
+    AnswerRefusedError,
+    HashFailedError,
+    LoginError,
+    LoginFailedError,
+    PasswordRefusedError,
+    PeerGoneError,
+    StoreError,
+    TokenRefusedError,
+)
+from sockctl.events.accounts import (
+    AccountsUnreadable,
+    LoginFailed,
+    LoginSucceeded,
+    SessionEnded,
+    SessionUnkept,
+    UserSignedUp,
+)
+from sockctl.events.journal import Journal
+from sockctl.events.reasons import DisconnectReason
+from sockctl.events.services import StoreFailed
+from sockctl.net.peer import TRIES, Peer
+from sockctl.protocol.frames import LIMIT_BYTES
+from sockctl.protocol.messages import Message
+from sockctl.stores.moments import written_moment
+
+__all__ = ["LoginGate"]
+
+LOGIN_S = 120.0
+"""How long a client may take to log in, typing included."""
+LOGIN_LIMIT_BYTES = 4_096
+"""Nobody needs more to log in."""
+
+
+class LoginGate:
+    """Lets clients in. Any thread may use it.
+
+    Args:
+        data_dir: Where users and sessions are kept.
+        signup: Whether who is unknown may choose a password and become a user.
+        min_length: Code points that a new password must have.
+        queue: The line in front of the hashes.
+        floor_s: Seconds after which, or after a multiple of which, a failure is answered.
+
+    Attributes:
+        gate: Who gets in.
+
+    Raises:
+        StoreError: A file of the accounts can't be used.
+        HashFailedError: There is not enough memory to hash a password.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        signup: bool = False,
+        min_length: int = MIN_LENGTH,
+        queue: HashQueue | None = None,
+        floor_s: float = FLOOR_S,
+    ) -> None:
+        accounts = Accounts(data_dir, on_bad=self._tell_bad)
+        self.gate = Gate(accounts, queue=queue, min_length=min_length, floor_s=floor_s)
+        self._live = LiveLogins(accounts)
+        self._signup = signup
+        self._min_length = min_length
+        self._journal: Journal
+
+    def start(self, journal: Journal) -> None:
+        """Begin, before the first client comes; events go to `journal`."""
+        self._journal = journal
+        self._live.start()
+
+    def stop(self) -> None:
+        """End, when the last client has gone."""
+        self._live.stop()
+
+    def let_in(self, peer: Peer) -> Login:
+        """Let `peer` log in, in a conversation; the service's `welcome` is to follow at once.
+
+        From here on the connection ends when the login does. The service must call `left` when it has ended.
+
+        Raises:
+            PeerGoneError: It left, or was not let in.
+        """
+        peer.until = time.monotonic() + LOGIN_S
+        peer.limit_bytes = LOGIN_LIMIT_BYTES
+        login = self._tried(peer)
+        peer.until = math.inf
+        peer.limit_bytes = LIMIT_BYTES
+        if login.problem:
+            self._journal.tell(
+                SessionUnkept(connection=peer.number, peer=peer.shown, user=login.user, error=login.problem)
+            )
+        self._live.enter(peer, login, lambda: self._end(peer, login))
+        session = login.session
+        if session.token is not None:
+            peer.tell(
+                "token",
+                "This token lets you in again, without a password.",
+                token=session.token,
+                expires=written_moment(session.expires),
+            )
+        return login
+
+    def used(self, peer: Peer) -> None:
+        """Take note that a client has said something."""
+        self._live.used(peer)
+
+    def left(self, peer: Peer) -> None:
+        """Take note that a connection is closed, of somebody who was in or not; never blocks."""
+        self._live.leave(peer)
+
+    def new_password(self, peer: Peer, name: str) -> str:
+        """Ask for a new password, twice, and return it.
+
+        Raises:
+            AnswerRefusedError: The two differ.
+            PeerGoneError: The client left, or none of its passwords would do.
+        """
+        question = f"New password (at least {self._min_length} characters):"
+        password = peer.ask("password", question, check=lambda typed: self.gate.check_new(typed, name), secret=True)
+        if prepared(peer.answer("password", "The same again:", secret=True).text) != password:
+            raise PasswordRefusedError("The two passwords differ: nothing was changed.")
+        return password
+
+    def tell_failure(self, peer: Peer, error: LoginError) -> None:
+        """Tell the operator of somebody who isn't let in."""
+        user = error.user if isinstance(error, LoginFailedError) else None
+        self._journal.tell(
+            LoginFailed(
+                connection=peer.number, peer=peer.shown, code=error.code, user=user, retry_after=error.retry_after_s
+            )
+        )
+
+    def excused(self, peer: Peer, error: StoreError | HashFailedError) -> PeerGoneError:
+        """Excuse a failure of the server's, and return what ends the conversation."""
+        self._journal.tell(StoreFailed(connection=peer.number, peer=peer.shown, error=str(error)))
+        text = "I can't see to that right now, and whoever runs me is told why. Please come back later."
+        peer.tell("error", text, code="store_failed")
+        return peer.give_up(DisconnectReason.STORE_FAILED)
+
+    def _tried(self, peer: Peer) -> Login:
+        for left in range(TRIES - 1, -1, -1):
+            try:
+                return self._try(peer)
+            except (StoreError, HashFailedError) as error:
+                raise self.excused(peer, error) from error
+            except (LoginError, AnswerRefusedError) as error:
+                if isinstance(error, LoginError):
+                    self.tell_failure(peer, error)
+                self._tell_error(peer, error, last=not left)
+            peer.skip()
+        raise peer.give_up(DisconnectReason.TOO_MANY_TRIES)
+
+    def _try(self, peer: Peer) -> Login:
+        """Let a client try once; a token that is refused costs no try, since it can't be guessed."""
+        question = "Your name, or a new one to sign up:" if self._signup else "Your name:"
+        answer = peer.answer("name", question, instead=("resume",))
+        for _ in range(TRIES):
+            if answer.kind != "resume":
+                return self._by_password(peer, answer.text.strip())
+            try:
+                return self._told(peer, self.gate.resume(answer.get("token"), peer.address), "token")
+            except TokenRefusedError as error:
+                self.tell_failure(peer, error)
+                self._tell_error(peer, error)
+            answer = peer.answer("name", question, instead=("resume",))
+        raise peer.give_up(DisconnectReason.TOO_MANY_TRIES)
+
+    def _by_password(self, peer: Peer, name: str) -> Login:
+        if self._signup and self.gate.accounts.users.find(name) is None:
+            return self._signed_up(peer, user_name(name))
+        password = peer.answer("password", "Password:", secret=True).text
+        login = self.gate.log_in(
+            name, password, peer.address, with_token=_keeps_tokens(peer.hello), given_up=lambda: peer.stopping
+        )
+        return self._told(peer, login, "password")
+
+    def _signed_up(self, peer: Peer, name: str) -> Login:
+        self.gate.count_signup(peer.address)
+        peer.tell("notice", f"There is no user {name} yet: choose a password to become one.")
+        password = self.new_password(peer, name)
+        login = self.gate.sign_up(
+            name, password, peer.address, with_token=_keeps_tokens(peer.hello), given_up=lambda: peer.stopping
+        )
+        self._journal.tell(UserSignedUp(connection=peer.number, peer=peer.shown, user=login.user))
+        return self._told(peer, login, "signup")
+
+    def _told(self, peer: Peer, login: Login, by: str) -> Login:
+        self._journal.tell(
+            LoginSucceeded(connection=peer.number, peer=peer.shown, user=login.user, by=by, session=login.session.id)
+        )
+        return login
+
+    def _tell_error(self, peer: Peer, error: LoginError | AnswerRefusedError, *, last: bool = False) -> None:
+        retry_after = error.retry_after_s if isinstance(error, LoginError) else None
+        more = " That was the last try." if last else ""
+        peer.tell("error", f"{error}{more}", code=error.code, retry_after=retry_after)
+
+    def _end(self, peer: Peer, login: Login) -> None:
+        self._journal.tell(
+            SessionEnded(connection=peer.number, peer=peer.shown, user=login.user, session=login.session.id)
+        )
+        peer.close(DisconnectReason.SESSION_ENDED)
+
+    def _tell_bad(self, error: StoreError) -> None:
+        self._journal.tell(AccountsUnreadable(error=str(error)))
+
+
+def _keeps_tokens(hello: Message | None) -> bool:
+    """Return whether a client can keep a token, and wants to."""
+    return hello is not None and hello.fields.get("session") is not False
