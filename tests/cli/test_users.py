@@ -118,7 +118,7 @@ def test_a_password_from_a_file_of_ones_own(tmp_path: Path) -> None:
 def test_a_person_types_a_new_password_twice_and_says_yes(tmp_path: Path) -> None:
     make_cheap(tmp_path)
 
-    def spawn(*arguments: str) -> pexpect.spawn[bytes]:
+    def spawn(*arguments: str) -> "pexpect.spawn[bytes]":
         return pexpect.spawn(
             SOCKCTL[0], [*SOCKCTL[1:], "users", *arguments, "--data-dir", str(tmp_path)], timeout=TIMEOUT_S
         )
