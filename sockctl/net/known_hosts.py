@@ -12,7 +12,7 @@ from sockctl.net.certificates import parse_fingerprint
 from sockctl.stores.json_store import JsonStore, json_place
 from sockctl.stores.moments import Clock, check_moment, read_moment, utc_now, written_moment
 
-__all__ = ["KnownHost", "KnownHosts", "host_key"]
+__all__ = ["KnownHost", "KnownHosts", "host_key", "is_host_key"]
 
 FILE_NAME = "known_hosts.json"
 VERSION = 1
@@ -50,6 +50,15 @@ def host_key(host: str, port: int) -> str:
     except ValueError:
         return shown(host.lower(), port)
     return shown(f"{usual}{percent}{zone}", port)  # a zone is an interface's name, where case counts
+
+
+def is_host_key(address: str) -> bool:
+    """Return whether `address` is such a form."""
+    try:
+        target = parse_target(address)
+    except AddressError:
+        return False
+    return bool(target.host) and target.port is not None and host_key(target.host or "", target.port) == address
 
 
 class KnownHosts:
@@ -125,19 +134,11 @@ def _check(content: dict[str, Any]) -> None:
     if type(hosts) is not dict:
         raise StoreFormatError("hosts is no object")
     for address, entry in hosts.items():
-        if not _is_usual_form(address):
+        if not is_host_key(address):
             raise StoreFormatError(f"{json_place('hosts', address)} is no HOST:PORT in its usual form")
         if type(entry) is not dict:
             raise StoreFormatError(f"{json_place('hosts', address)} is no object")
         _check_entry(address, entry)
-
-
-def _is_usual_form(address: str) -> bool:
-    try:
-        target = parse_target(address)
-    except AddressError:
-        return False
-    return bool(target.host) and target.port is not None and host_key(target.host or "", target.port) == address
 
 
 def _check_entry(address: str, entry: dict[str, Any]) -> None:
