@@ -20,6 +20,7 @@ __all__ = [
     "HashFailedError",
     "HttpRefusedError",
     "InputNeededError",
+    "InsecureError",
     "LateHelloError",
     "ListenError",
     "LogFileError",
@@ -31,6 +32,8 @@ __all__ = [
     "NameTakenError",
     "NobodyThereError",
     "NotGreetedError",
+    "NotLoggedInError",
+    "NotToldError",
     "OptionError",
     "PasswordRefusedError",
     "PeerGoneError",
@@ -234,6 +237,7 @@ class FingerprintError(SockctlError):
     """A fingerprint as typed is not one of a certificate."""
 
 
+<<<<<<< HEAD
 class UnknownUserError(SockctlError):
     """There is no user of that name."""
 
@@ -289,6 +293,14 @@ class BusyError(LoginError):
     """More people log in at once than can be let in: nothing was looked up."""
 
     code = "busy"
+=======
+class NotLoggedInError(SockctlError):
+    """No login of that server is kept."""
+
+
+class NotToldError(SockctlError):
+    """The server knows nothing of a logout: it did not take the token, or did not confirm."""
+>>>>>>> 8781e79 (Log in once, and never with a password in clear)
 
 
 class NobodyThereError(SockctlError):
@@ -353,3 +365,7 @@ class TlsError(ProtocolError):
 
 class UntrustedError(SockctlError):
     """The server's certificate is not one to be trusted; nothing was sent to it."""
+
+
+class InsecureError(SockctlError):
+    """A password or token would go over the network in clear; it was not sent."""

@@ -2,7 +2,7 @@
 
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -10,10 +10,8 @@ from typer.core import TyperCommand
 from sockctl.cli import options
 from sockctl.cli.prompts import ask, may_ask
 from sockctl.cli.terminal import STDIN, is_terminal
-from sockctl.errors import InputNeededError, OptionError
-
-if TYPE_CHECKING:
-    from sockctl.cli.trusting import Wishes
+from sockctl.cli.tls_options import tls_wishes
+from sockctl.errors import InputNeededError
 
 __all__ = ["EXAMPLE", "InOrder", "connect"]
 
@@ -103,6 +101,12 @@ def connect(
         Path | None, typer.Option(help="Show this certificate (PEM) if asked for one.", metavar="FILE")
     ] = None,
     key: Annotated[Path | None, typer.Option(help="The key (PEM) of --cert.", metavar="FILE")] = None,
+    no_session: Annotated[
+        bool, typer.Option("--no-session", help="Log in anew: neither use nor keep a token of an earlier login.")
+    ] = False,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Send passwords in clear, also over the network without TLS.")
+    ] = False,
     state_dir: options.StateDir = None,
     ipv4: Annotated[bool, typer.Option("--ipv4", "-4", help="Use IPv4 only.")] = False,
     ipv6: Annotated[bool, typer.Option("--ipv6", "-6", help="Use IPv6 only.")] = False,
@@ -119,12 +123,15 @@ def connect(
     the input half-closes the connection, and all that the server still sends is printed.
 
     Under TLS the server's certificate is compared with the one that it had the first time; an unknown one is asked for.
+    A login is kept: the next 'connect' isn't asked for a password, until 'sockctl logout' or the server ends that. A
+    password is never sent in clear to another machine, unless --insecure is given.
 
     Scripted: --send, --expect and the steps of --script are carried out in their order, and standard input isn't read.
 
-    Exit codes: 0 done, 1 failed, 2 usage, 3 unreachable or refused, 4 certificate not trusted, 5 timed out (connecting,
-    waiting for the greeting, in a script's wait), 6 expectation or --count not met in time or by the end, 7 reset or
-    protocol broken by the server, 130 interrupted.
+    Exit codes: 0 done, 1 failed, 2 usage, 3 unreachable or refused, 4 not let in (certificate not trusted, or a
+    password would go in clear), 5 timed out (connecting, waiting for the greeting or for one's turn to speak, in a
+    script's wait), 6 expectation or --count not met in time or by the end, 7 reset or protocol broken by the server,
+    130 interrupted.
     """
     from sockctl.cli.session import run_session
     from sockctl.cli.style import Style
@@ -161,8 +168,11 @@ def connect(
         count=count,
         timeout_s=timeout,
         quit_after_s=quit_after,
+        session=not no_session,
+        insecure=insecure,
+        state_dir=state_dir,
     )
-    wishes = _wishes(
+    wishes = tls_wishes(
         wanted=tls or wanted.scheme in {"tls", "sockctls"},
         fingerprint=fingerprint,
         accept_new=accept_new,
@@ -175,45 +185,3 @@ def connect(
     )
     family = socket.AF_INET if ipv4 else socket.AF_INET6 if ipv6 else socket.AF_UNSPEC
     raise typer.Exit(run_session(Endpoint(host, number), style, wishes, retries=retry, family=family))
-
-
-def _wishes(
-    *,
-    wanted: bool,
-    fingerprint: str | None,
-    accept_new: bool,
-    ca: Path | None,
-    verify_system: bool,
-    cert: Path | None,
-    key: Path | None,
-    state_dir: Path | None,
-    may_ask: bool,
-) -> "Wishes | None":
-    """Return what the options say of TLS; None where it isn't wanted.
-
-    Raises:
-        OptionError: They contradict each other.
-        FingerprintError: The fingerprint can't be one.
-    """
-    if not wanted:
-        if fingerprint or accept_new or ca or verify_system or cert or key:
-            raise OptionError("Options of TLS are given, and TLS is not: add --tls, or write tls://HOST:PORT.")
-        return None
-    if key is not None and cert is None:
-        raise OptionError("--key belongs to --cert: give both.")
-    if sum((fingerprint is not None, accept_new, ca is not None or verify_system)) > 1:
-        raise OptionError("--fingerprint, --accept-new and authorities exclude each other: leave all but one out.")
-    from sockctl.cli.trusting import Wishes
-    from sockctl.net.certificates import parse_fingerprint
-    from sockctl.stores.places import state_dir as place_of_state
-
-    return Wishes(
-        ca=ca,
-        system_authorities=verify_system,
-        fingerprint=None if fingerprint is None else parse_fingerprint(fingerprint),
-        accept_new=accept_new,
-        certificate=cert,
-        key=key,
-        state_dir=place_of_state(state_dir),
-        may_ask=may_ask,
-    )

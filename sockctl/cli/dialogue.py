@@ -44,6 +44,19 @@ class Dialogue:
         """The name of the service that has greeted."""
         return ""
 
+    @property
+    def may_say(self) -> bool:
+        """Whether a line may go out now."""
+        return True
+
+    def undecided_s(self) -> float | None:
+        """Return for how many seconds it is still awaited whether the server lets this side in as it is, or None."""
+        return None
+
+    def overdue(self) -> "Message | None":
+        """Return the question that was held back for that, when its time is up."""
+        return None
+
     def hear(self, data: bytes) -> tuple[bytes, bytes]:
         """Take what the server sent; return what of it is to be shown as it is, and what must be sent at once.
 
@@ -59,6 +72,10 @@ class Dialogue:
             ProtocolError: The next one breaks the protocol.
         """
         return [], b""
+
+    def admits(self, one: "Message") -> bool:  # noqa: ARG002  here there are none
+        """Take note of a message when its turn has come; return whether it is to be shown."""
+        return True
 
     def end(self) -> bytes:
         """Take note that the server has ended its side; return what is still to be shown as it is.
@@ -77,6 +94,7 @@ class Dialogue:
 
         Raises:
             UnsendableError: It is too long for a message, or no text.
+            InsecureError: It is a password, and would go in clear.
         """
         try:
             return line.encode() + self._line_end

@@ -82,6 +82,15 @@ class Hearing:
             self._on_greeted()
         if raw:
             self.raw(raw)
+        self._take()
+
+    def catch_up(self) -> None:
+        """Show a question that was held back long enough. Raises what `received` raises."""
+        question = self._dialogue.overdue()
+        if question is not None:
+            self._message(question)
+
+    def _take(self) -> None:
         while not self.enough:
             messages, reply = self._dialogue.take()
             self._send(reply)
@@ -130,10 +139,10 @@ class Hearing:
             )
 
     def _message(self, one: "Message") -> None:
-        if self.enough:
+        shown = self._dialogue.admits(one)  # what comes behind the last one counts here, too
+        if self.enough or not shown:
             return
         if one.kind in {"ask", "welcome"}:
-            self._dialogue.question = one if one.kind == "ask" else None
             self._on_question(self._dialogue.question)
         self._output.message(one)
         self._heard(1, [one.text])

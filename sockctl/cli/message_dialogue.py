@@ -1,6 +1,8 @@
 """The client's side of a connection whose server speaks in messages, or may."""
 
+from sockctl.cli.clear_text import Discretion
 from sockctl.cli.dialogue import Dialogue
+from sockctl.cli.resuming import Resuming
 from sockctl.protocol.client_wire import ClientWire, Phase
 from sockctl.protocol.messages import Message, message
 
@@ -13,11 +15,17 @@ class MessageDialogue(Dialogue):
     Args:
         insist: Whether only a message service will do.
         line_end: What ends a line where it stays raw.
+        resuming: What is done about the login.
+        discretion: What keeps passwords back where the connection is in clear; None where they may go.
     """
 
-    def __init__(self, *, insist: bool, line_end: bytes = b"\n") -> None:
+    def __init__(
+        self, *, insist: bool, line_end: bytes = b"\n", resuming: Resuming, discretion: Discretion | None
+    ) -> None:
         super().__init__(line_end=line_end)
         self.insists = insist
+        self._resuming = resuming
+        self._discretion = discretion
         self._wire = ClientWire(insist=insist)
 
     @property
@@ -35,11 +43,26 @@ class MessageDialogue(Dialogue):
         """The name of the service that has greeted."""
         return self._wire.service
 
+    @property
+    def may_say(self) -> bool:
+        """Whether a line may go out now: not before the server has decided on a token, nor one that is a password."""
+        if not self.in_messages:
+            return True
+        return not self._resuming.undecided and (self._discretion is None or self._discretion.may_say)
+
+    def undecided_s(self) -> float | None:
+        """Return for how many seconds the server's decision on a token is still awaited, or None."""
+        return self._resuming.undecided_s()
+
+    def overdue(self) -> Message | None:
+        """Return the question that was held back for it, when its time is up."""
+        return self._resuming.overdue()
+
     def hear(self, data: bytes) -> tuple[bytes, bytes]:
         """Take what the server sent; the answer to a greeting must be sent before anything else."""
         listening = self.listening
         raw = self._wire.feed(data)
-        return raw, self._wire.hello() if listening and self.in_messages else b""
+        return raw, self._opening() if listening and self.in_messages else b""
 
     def take(self) -> tuple[list[Message], bytes]:
         """Return messages, and the answers to pings, which nobody else has to see."""
@@ -48,6 +71,16 @@ class MessageDialogue(Dialogue):
         heard = self._wire.take()
         shown = [one for one in heard if one.kind != "ping"]
         return shown, self._wire.encode(message("pong")) * (len(heard) - len(shown))
+
+    def admits(self, one: Message) -> bool:
+        """Take note of a message; tokens are never shown, nor what the server asks before it has seen one."""
+        if not self._resuming.admits(one):
+            return False
+        if self._discretion is not None:
+            self._discretion.heard(one.kind)
+        if one.kind in {"ask", "welcome"}:
+            self.question = one if one.kind == "ask" else None
+        return True
 
     def end(self) -> bytes:
         """Take note of the end; text that was dropped for frames that never came is shown after all."""
@@ -61,11 +94,20 @@ class MessageDialogue(Dialogue):
         """Return what carries a line."""
         if not self.in_messages:
             return super().say(line)
+        if self._discretion is not None:
+            self._discretion.check(self.question)
         asked, self.question = self.question, None
         if asked is None:
             return self._wire.encode(message("line", line))
+        if self._discretion is not None:
+            self._discretion.answered()
         return self._wire.encode(message("answer", line, field=asked.get("field")))
 
     def leave(self) -> bytes:
         """Return a `bye`."""
         return self._wire.encode(message("bye")) if self.in_messages else b""
+
+    def _opening(self) -> bytes:
+        if self._discretion is not None:
+            self._discretion.greeted(self.service)
+        return self._resuming.opening(self.service)

@@ -66,7 +66,7 @@ DataDir = Annotated[
 StateDir = Annotated[
     Path | None,
     typer.Option(
-        help="Folder for whom the client trusts. [default: SOCKCTL_STATE_DIR, else ~/.local/state/sockctl]",
+        help="Folder for trusted servers and logins. [default: SOCKCTL_STATE_DIR, else ~/.local/state/sockctl]",
         metavar="PATH",
         show_default=False,
     ),

@@ -22,6 +22,7 @@ class Script:
     Args:
         steps: What to do.
         say: Sends a line.
+        may_say: Returns whether a line may go out now.
         leave: Called after the last step, unless that has sent a line: says goodbye.
         timeout_s: Seconds for each expectation, and for the server's end.
     """
@@ -29,12 +30,19 @@ class Script:
     wanted = False  # there is nothing to read: its turn comes with `advance`
 
     def __init__(
-        self, steps: Sequence[Step], *, say: Callable[[str], None], leave: Callable[[], None], timeout_s: float
+        self,
+        steps: Sequence[Step],
+        *,
+        say: Callable[[str], None],
+        may_say: Callable[[], bool],
+        leave: Callable[[], None],
+        timeout_s: float,
     ) -> None:
         self._steps = deque(steps)
         self._expectations = sum(isinstance(step, Expect) for step in steps)  # those that are left
         self._ends_by_sending = bool(steps) and isinstance(steps[-1], Send)
         self._say = say
+        self._may_say = may_say
         self._leave = leave
         self._timeout_s = timeout_s
         self._until: float | None = None  # when the time of the step at the front is up
@@ -69,7 +77,7 @@ class Script:
 
         Raises:
             ExpectationError: The time of an expectation is up.
-            ConnectTimeoutError: The server has not ended the connection in time.
+            ConnectTimeoutError: The server has not ended the connection, or not let a line go out, in time.
         """
         while self._steps:
             step = self._steps[0]
@@ -114,6 +122,8 @@ class Script:
         """Do what the step says, if that needs no waiting; return whether it is done before its time is up."""
         match step:
             case Send():
+                if not self._may_say():
+                    return False
                 self._say(step.text)
                 return True
             case Expect():
@@ -125,6 +135,10 @@ class Script:
         """Fail a step whose time is up, unless waiting was all that it was for."""
         if isinstance(step, Expect):
             raise self._unmet(step, f"within {self._timeout_s:g} s")
+        if isinstance(step, Send):
+            from sockctl.cli.clear_text import never_asked
+
+            raise never_asked(self._timeout_s)
         if isinstance(step, WaitForEnd):
             raise ConnectTimeoutError(
                 f"The server has not ended the connection within {self._timeout_s:g} s (--timeout)."

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.hearing import Hearing
 from sockctl.cli.meter import Meter
+from sockctl.cli.patience import Patience
 from sockctl.cli.screen import Screen
 from sockctl.cli.speaking import Speaking
 from sockctl.cli.style import Style
 from sockctl.cli.telling import Tell, teller
 from sockctl.cli.terminal import say
-from sockctl.errors import ConnectionBrokenError, ConnectTimeoutError, ProtocolError, SockctlError, TlsError
+from sockctl.errors import ConnectionBrokenError, ProtocolError, SockctlError, TlsError
 from sockctl.events.base import Event
 from sockctl.events.client import Disconnected, Greeted, InputEnded, TlsCut
 from sockctl.net.address import Endpoint
@@ -52,22 +53,24 @@ def run_session(
 
         secure = Trust(endpoint, wishes, tell).secure
     with connect(endpoint, tell=tell, timeout_s=style.timeout_s, retries=retries, family=family, secure=secure) as sock:
-        return _Session(sock, style, screen, tell, encrypted=secure is not None).run()
+        return _Session(endpoint, sock, style, screen, tell, encrypted=secure is not None).run()
 
 
 class _Session:
     """A connection that stands, until it ends."""
 
-    def __init__(self, sock: Transport, style: Style, screen: Screen, tell: Tell, *, encrypted: bool) -> None:
+    def __init__(
+        self, endpoint: Endpoint, sock: Transport, style: Style, screen: Screen, tell: Tell, *, encrypted: bool
+    ) -> None:
         self._sock = sock
         self._encrypted = encrypted
         self._style = style
         self._tell = tell
         self._started = time.monotonic()
         self._meter = Meter(self._tell_moved)
-        self._dialogue = style.dialogue()
+        self._dialogue = style.dialogue(endpoint, sock, screen.remark)
         self._person = style.person(screen)
-        self._script = style.script(say=self._say, leave=self._leave)
+        self._script = style.script(say=self._say, may_say=self._may_say, leave=self._leave)
         self._output = style.output(screen)
         self._hearing = Hearing(
             self._dialogue,
@@ -87,6 +90,7 @@ class _Session:
             on_line=self._line_taken,
             remark=screen.remark,
         )
+        self._patience = Patience(self._dialogue, self._speaking, timeout_s=style.timeout_s)
         self._relay = Relay(
             sock,
             self._script or self._speaking,
@@ -104,6 +108,8 @@ class _Session:
             if getattr(self._sock, "cut", False):
                 say(f"sockctl: {TlsCut().text}")
             self._hearing.end(by_server=ending is Ending.SERVER_CLOSED)
+            if ending is Ending.SERVER_CLOSED:
+                self._speaking.end()
         except BrokenPipeError:
             self._end("output_closed")  # as with `| head -1`: who reads has enough
             return ExitCode.DONE
@@ -177,6 +183,9 @@ class _Session:
     def _say(self, line: str) -> None:
         self._relay.send(self._dialogue.say(line))
 
+    def _may_say(self) -> bool:
+        return self._dialogue.may_say
+
     def _leave(self) -> None:
         self._relay.send(self._dialogue.leave())
 
@@ -196,24 +205,14 @@ class _Session:
 
     def _pause(self) -> float | None:
         """Do what is due, and return for how many seconds to wait at most."""
-        waits_s = [self._meter.tell_sum(), self._await_greeting()]
+        self._hearing.catch_up()
+        self._relay.send(self._speaking.release())
+        waits_s = [self._meter.tell_sum(), *self._patience.waits_s()]
         if self._script is not None and not (self._dialogue.listening and self._dialogue.insists):
             waits_s.append(self._script.advance())
         if self._hearing.enough:
             self._relay.stop()
         return min((wait_s for wait_s in waits_s if wait_s is not None), default=None)
-
-    def _await_greeting(self) -> float | None:
-        """Return for how many seconds a greeting is still awaited, or None."""
-        if not (self._dialogue.listening and self._dialogue.insists):
-            return self._speaking.held_s()
-        left_s = self._started + self._style.timeout_s - time.monotonic()
-        if left_s <= 0:
-            raise ConnectTimeoutError(
-                f"The server has not greeted within {self._style.timeout_s:g} s (--timeout): is it a message service? "
-                f"tcp://HOST:PORT talks with it all the same; if it speaks TLS, write sockctls://HOST:PORT."
-            )
-        return left_s
 
     def _tell_moved(self, event: Event) -> None:
         """Tell what was moved; on a terminal it would drown what is said in messages."""

@@ -1,12 +1,14 @@
 """The client's own words on their way to the server: raw, or as messages, once it is known which."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 
 from sockctl.cli.dialogue import Dialogue
 from sockctl.cli.inputs import LineInput, PipeInput
-from sockctl.errors import StreamError, UnsendableError
+from sockctl.errors import ConnectionBrokenError, StreamError, UnsendableError
 from sockctl.protocol.frames import LIMIT_BYTES
+from sockctl.text import plural
 
 __all__ = ["Speaking"]
 
@@ -45,6 +47,8 @@ class Speaking:
         self._remark = remark
         self._held_until = time.monotonic() + FIRST_LINE_HELD_S
         self._lines = 0
+        self._held: deque[bytes] = deque()  # lines that were read, and may not go out yet
+        self._left = False
 
     def take_lines_from(self, descriptor: int) -> None:
         """Take what a person types from another descriptor."""
@@ -53,11 +57,20 @@ class Speaking:
     @property
     def ended(self) -> bool:
         """Whether nothing more will come."""
-        return self._source.ended
+        return self._source.ended and not self._held
+
+    @property
+    def held_lines(self) -> int:
+        """How many lines were read and wait for their turn."""
+        return len(self._held)
 
     @property
     def wanted(self) -> bool:
-        """Whether it is to be read now; not while a greeting is awaited."""
+        """Whether it is to be read now; not while a greeting is awaited, or lines are held."""
+        return not self._held and self._may_read
+
+    @property
+    def _may_read(self) -> bool:
         return not self._dialogue.listening or (self._may_begin and time.monotonic() >= self._held_until)
 
     def held_s(self) -> float | None:
@@ -82,6 +95,7 @@ class Speaking:
         Raises:
             StreamError: The input can't be read.
             UnsendableError: A piped line is too long for a message, or no text.
+            InsecureError: One is a password, and would go in clear.
         """
         if not isinstance(self._source, LineInput):
             return self._source.read()
@@ -92,12 +106,33 @@ class Speaking:
             if held:
                 self._on_raw(held)
             return data
-        said = b"".join(self._said(line) for line in self._source.read_lines())
+        self._held += self._source.read_lines()
+        said = self.release()
         if self._source.waiting_bytes > LIMIT_BYTES:
             raise UnsendableError(f"Line {self._lines + 1} of the input is longer than a message may be: split it.")
-        if self.ended and self._by_hand:
-            said += self._dialogue.leave()
         return said
+
+    def release(self) -> bytes:
+        """Return what may be sent now of the lines that were held. Raises what `read` raises."""
+        said = []
+        while self._held and self._dialogue.may_say:
+            said.append(self._said(self._held.popleft()))
+        if self.ended and self._by_hand and not self._left:
+            self._left = True
+            said.append(self._dialogue.leave())
+        return b"".join(said)
+
+    def end(self) -> None:
+        """Take note that the server has ended the connection.
+
+        Raises:
+            ConnectionBrokenError: Lines of a pipe were not sent.
+        """
+        if self._held and not self._by_hand:
+            raise ConnectionBrokenError(
+                f"The server ended the connection before it took everything: "
+                f"{plural(len(self._held), 'line was', 'lines were')} not sent."
+            )
 
     def _said(self, line: bytes) -> bytes:
         self._lines += 1

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sockctl.cli.dialogue import Dialogue
 from sockctl.cli.inputs import LineInput, PipeInput
 from sockctl.cli.outputs import HexOutput, JsonOutput, Output, PlainOutput
 from sockctl.cli.screen import Screen
+from sockctl.net.address import Endpoint
+from sockctl.net.transport import Transport
 
 if TYPE_CHECKING:
     from sockctl.cli.person import Person
@@ -36,6 +39,9 @@ class Style:
         count: End after so many messages; None for no end.
         timeout_s: Seconds for the greeting, each expectation, and the server's end in a script.
         quit_after_s: Seconds to wait for the server's end after the input's; None for the default.
+        session: Use the token of an earlier login, and keep the one of this.
+        insecure: Send passwords and tokens in clear.
+        state_dir: The folder where tokens are kept, as it was chosen.
     """
 
     terminal: bool
@@ -49,15 +55,40 @@ class Style:
     count: int | None
     timeout_s: float
     quit_after_s: float | None
+    session: bool
+    insecure: bool
+    state_dir: Path | None
 
-    def dialogue(self) -> Dialogue:
-        """Return what speaks with the server."""
+    def dialogue(self, endpoint: Endpoint, sock: Transport, remark: Callable[[str], None]) -> Dialogue:
+        """Return what speaks with the server.
+
+        Args:
+            endpoint: The server, as the user has named it.
+            sock: The connection to it.
+            remark: Tells the user something.
+        """
         line_end = b"\r\n" if self.crlf else b"\n"
         if self.messages is False:
             return Dialogue(line_end=line_end)
+        from sockctl.cli.clear_text import Discretion, is_in_clear
         from sockctl.cli.message_dialogue import MessageDialogue
+        from sockctl.cli.resuming import Resuming, fingerprint_behind
 
-        return MessageDialogue(insist=self.messages is True, line_end=line_end)
+        clear = not self.insecure and is_in_clear(sock)
+        resuming = Resuming(
+            endpoint,
+            fingerprint_behind(sock),
+            keeps=self.session and not self.hex_dump and not clear,  # a hex dump would show the token
+            state_dir=self.state_dir,
+            timeout_s=self.timeout_s,
+            remark=remark,
+        )
+        return MessageDialogue(
+            insist=self.messages is True,
+            line_end=line_end,
+            resuming=resuming,
+            discretion=Discretion(endpoint) if clear else None,
+        )
 
     def source(self) -> LineInput | PipeInput:
         """Return where words come from without a script."""
@@ -79,13 +110,15 @@ class Style:
 
         return Person(screen, may_edit=not self.plain and not self.hex_dump)
 
-    def script(self, *, say: Callable[[str], None], leave: Callable[[], None]) -> "Script | None":
+    def script(
+        self, *, say: Callable[[str], None], may_say: Callable[[], bool], leave: Callable[[], None]
+    ) -> "Script | None":
         """Return what carries out the steps, if there are any."""
         if not self.steps:
             return None
         from sockctl.cli.script import Script
 
-        return Script(self.steps, say=say, leave=leave, timeout_s=self.timeout_s)
+        return Script(self.steps, say=say, may_say=may_say, leave=leave, timeout_s=self.timeout_s)
 
     def patience_s(self, script: "Script | None") -> float | None:
         """Return how many seconds to wait for the server's end after the input's; None for as long as it takes."""

@@ -74,6 +74,10 @@ class TlsTransport(Transport, Protocol):
         """
         ...
 
+    def certificate(self) -> bytes:
+        """Return the other side's certificate in DER, empty if it has shown none."""
+        ...
+
     def described(self) -> tuple[str, str]:
         """Return the version and the cipher agreed on."""
         ...

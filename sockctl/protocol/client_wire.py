@@ -121,9 +121,13 @@ class ClientWire:
         return held
 
     @staticmethod
-    def hello() -> bytes:
-        """Return what answers the greeting."""
-        return ClientWire.encode(message("hello", client="sockctl"))
+    def hello(*, session: bool = True) -> bytes:
+        """Return what answers the greeting.
+
+        Args:
+            session: Whether the server may give a token for the next time.
+        """
+        return ClientWire.encode(message("hello", client="sockctl", session=None if session else False))
 
     @staticmethod
     def encode(one: Message) -> bytes:

@@ -8,7 +8,7 @@ them, so that either side may be newer.
 
 Kinds of a server: welcome, ask (field, secret), notice, error (code, retry_after), token (token, expires), say (room,
 sender, id, at; private, action), joined, left, renamed, members, history, ping, bye (reason).
-Kinds of a client: hello, line (text), answer (field, text), resume (token, seen), pong, bye.
+Kinds of a client: hello (client, session), line (text), answer (field, text), resume (token, seen), pong, bye.
 """
 
 import json

@@ -18,7 +18,9 @@ def expect(pattern: str) -> Expect:
 
 def script(*steps: Step, timeout_s: float = 10.0) -> tuple[Script, list[str]]:
     said: list[str] = []
-    return Script(steps, say=said.append, leave=lambda: said.append("(bye)"), timeout_s=timeout_s), said
+    return Script(
+        steps, say=said.append, may_say=lambda: True, leave=lambda: said.append("(bye)"), timeout_s=timeout_s
+    ), said
 
 
 def test_sends_up_to_an_expectation() -> None:

@@ -1,0 +1,97 @@
+"""Connections in clear: what the client keeps to itself where anybody on the way could read it."""
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from sockctl.errors import ConnectTimeoutError, InsecureError
+from sockctl.net.address import Endpoint
+from sockctl.net.transport import TlsTransport, Transport
+
+if TYPE_CHECKING:
+    from sockctl.protocol.messages import Message
+
+__all__ = ["NO_PASSWORD_SERVICES", "Discretion", "is_in_clear", "is_loopback", "never_asked"]
+
+NO_PASSWORD_SERVICES = frozenset({"identify", "talk"})
+"""Services that ask for no password and give no token: what is said to them may go ahead of their questions."""
+_OPENING = frozenset({"ask", "welcome", "error"})
+
+
+def is_in_clear(sock: Transport) -> bool:
+    """Return whether others could read what goes over `sock`: it isn't encrypted, and it leaves this machine."""
+    if isinstance(sock, TlsTransport):
+        return False
+    try:
+        address = str(getattr(sock, "getpeername")()[0])  # noqa: B009  what isn't TLS is a socket
+    except OSError:
+        return True  # the connection is gone already: nothing says that it was one of this machine's
+    return not is_loopback(address)
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether an IP address, as a socket has it, stays within this machine (RFC 6890).
+
+    That is 127.0.0.0/8, ``::1``, and the first ones mapped into IPv6. What is no address is not within it.
+    """
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return (mapped or ip).is_loopback
+
+
+def never_asked(timeout_s: float) -> ConnectTimeoutError:
+    """Return what is raised where a line has waited too long for its turn (see `Discretion`)."""
+    return ConnectTimeoutError(
+        f"The server has neither asked nor welcomed within {timeout_s:g} s (--timeout), and until then nothing is sent "
+        f"in clear that it could take for a password. sockctls://HOST:PORT is encrypted; --insecure sends it at once."
+    )
+
+
+class Discretion:
+    """Keeps passwords back on a connection in clear.
+
+    A server may take what is said to it for the answer to a question that it is about to ask. So a line waits until the
+    server has asked or welcomed, and after an answer until it has done so again, or told an error.
+
+    Args:
+        endpoint: The server, as the user has named it.
+
+    Attributes:
+        may_say: Whether a line may go out now.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._waits = True
+        self.may_say = False
+
+    def greeted(self, service: str) -> None:
+        """Take note which service it is."""
+        if service in NO_PASSWORD_SERVICES:
+            self._waits, self.may_say = False, True
+
+    def heard(self, kind: str) -> None:
+        """Take note of what the server has said."""
+        if kind in _OPENING:
+            self.may_say = True
+
+    def answered(self) -> None:
+        """Take note that a question was answered."""
+        self.may_say = not self._waits
+
+    def check(self, question: "Message | None") -> None:
+        """Refuse to answer a question for a password.
+
+        Raises:
+            InsecureError: It is one.
+        """
+        if question is None:
+            return
+        if question.fields.get("secret") is True or question.get("field") == "password":
+            raise InsecureError(
+                f"The password was not sent: the connection to {self._endpoint} is not encrypted, and anybody on the "
+                f"way could read it. If the server speaks TLS, write sockctls://{self._endpoint}; --insecure sends "
+                f"passwords in clear."
+            )

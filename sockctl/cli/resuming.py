@@ -1,0 +1,191 @@
+"""Logging in once: the token that a server gives is kept, and shown to it the next time in place of a password.
+
+| state | what comes | next state | and |
+|---|---|---|---|
+| undecided | ask | undecided | it is not shown: the server asks again if it refuses |
+| undecided | error | refused | `bad_token`: the token is forgotten |
+| undecided, refused | token, welcome, bye | decided | |
+| undecided | nothing, until the time is up | decided | what was asked is shown after all |
+| refused | ask | decided | it is shown |
+| any | token | | it is kept, and never shown |
+
+Without a token that could be sent, everything is decided from the start.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sockctl.cli.clear_text import NO_PASSWORD_SERVICES
+from sockctl.errors import StoreError
+from sockctl.net.address import Endpoint
+from sockctl.net.transport import TlsTransport, Transport
+from sockctl.protocol.client_wire import ClientWire
+from sockctl.protocol.messages import Message, message
+
+if TYPE_CHECKING:
+    from sockctl.net.kept_tokens import KeptToken, KeptTokens
+
+__all__ = ["Resuming", "fingerprint_behind"]
+
+
+def fingerprint_behind(sock: Transport) -> str:
+    """Return the SHA-256 of the certificate that the other side has shown on this connection; empty without TLS."""
+    if not isinstance(sock, TlsTransport):
+        return ""
+    from sockctl.net.certificates import fingerprint_of
+
+    return fingerprint_of(sock.certificate())
+
+
+class Resuming:
+    """What one session does about its login. A file that can't be used is told once, and done without.
+
+    Args:
+        endpoint: The server, as the user has named it.
+        fingerprint: The SHA-256 of its certificate on this connection; empty without TLS.
+        keeps: Whether tokens are used and kept; else the server is asked to make none.
+        state_dir: The folder where they are kept, as it was chosen.
+        timeout_s: How many seconds the server may take to decide, before what it asks is shown all the same.
+        remark: Tells the user something.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        fingerprint: str,
+        *,
+        keeps: bool,
+        state_dir: Path | None,
+        timeout_s: float,
+        remark: Callable[[str], None],
+    ) -> None:
+        self._endpoint = endpoint
+        self._fingerprint = fingerprint
+        self._keeps = keeps
+        self._state_dir = state_dir
+        self._timeout_s = timeout_s
+        self._remark = remark
+        self._service = ""
+        self._tokens: KeptTokens | None = None
+        self._token: str | None = None  # the one that the file has, as far as this session knows
+        self._expires = ""
+        self._user = ""
+        self._until: float | None = None  # up to when the server may decide; None when it has
+        self._refused = False
+        self._question: Message | None = None  # asked while it was undecided
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the server has yet to say what it makes of the token; until then nothing is said to it."""
+        return self._until is not None
+
+    def opening(self, service: str) -> bytes:
+        """Return what answers the greeting of `service`: a hello, and the token if there is one for it."""
+        self._service = service
+        if service in NO_PASSWORD_SERVICES:
+            self._keeps = False
+            return ClientWire.hello()
+        kept = self._find()
+        if kept is None:
+            return ClientWire.hello(session=self._keeps)
+        self._token, self._user = kept.token, kept.user
+        self._until = time.monotonic() + self._timeout_s
+        return ClientWire.hello() + ClientWire.encode(message("resume", token=kept.token))
+
+    def admits(self, one: Message) -> bool:
+        """Take note of what the server says, in its order; return whether it is to be shown."""
+        match one.kind:
+            case "token":
+                self._decided()
+                self._keep(one)
+                return False
+            case "ask" if self.undecided and not self._refused:
+                self._question = one
+                return False
+            case "ask":
+                self._decided()
+            case "welcome":
+                self._decided()
+                self._note_user(one.get("user"))
+            case "error":
+                self._refused = True
+                if one.get("code") == "bad_token":
+                    self._forget()
+            case "bye":
+                self._decided()
+                if one.get("reason") == "logged_out":
+                    self._forget()
+        return True
+
+    def overdue(self) -> Message | None:
+        """Give up waiting when the time is up; return the question that is to be shown now, if there is one."""
+        if self._until is None or time.monotonic() < self._until:
+            return None
+        question = self._question
+        self._decided()
+        return question
+
+    def undecided_s(self) -> float | None:
+        """Return for how many seconds the server's decision is still awaited, or None."""
+        return None if self._until is None else max(0.0, self._until - time.monotonic())
+
+    def _decided(self) -> None:
+        self._until = self._question = None
+
+    # The file.
+
+    def _opened(self) -> "KeptTokens":
+        if self._tokens is None:
+            from sockctl.net.kept_tokens import KeptTokens
+            from sockctl.stores.places import state_dir
+
+            self._tokens = KeptTokens(state_dir(self._state_dir))
+        return self._tokens
+
+    def _find(self) -> "KeptToken | None":
+        if not self._keeps:
+            return None
+        try:
+            return self._opened().find(self._endpoint.host, self._endpoint.port, self._service, self._fingerprint)
+        except StoreError as error:
+            self._do_without(error)
+            return None
+
+    def _keep(self, one: Message) -> None:
+        token = one.fields.get("token")
+        if isinstance(token, str) and self._write(token, one.get("expires")):
+            self._token, self._expires = token, one.get("expires")
+
+    def _note_user(self, user: str) -> None:
+        """Keep whose token it is, which comes after the token itself."""
+        if user and user != self._user and self._expires and self._token is not None:
+            self._user = user
+            self._write(self._token, self._expires)
+
+    def _write(self, token: str, expires: str) -> bool:
+        if not self._keeps:
+            return False
+        place = (self._endpoint.host, self._endpoint.port, self._service, self._fingerprint)
+        try:
+            self._opened().keep(*place, token=token, expires=expires, user=self._user)
+        except StoreError as error:
+            self._do_without(error)
+            return False
+        return True
+
+    def _forget(self) -> None:
+        """Forget the token, unless another client of this user has kept a newer one."""
+        token, self._token = self._token, None
+        if token is None or not self._keeps:
+            return
+        place = (self._endpoint.host, self._endpoint.port, self._service, self._fingerprint)
+        try:
+            self._opened().forget(*place, token=token)
+        except StoreError as error:
+            self._do_without(error)
+
+    def _do_without(self, error: StoreError) -> None:
+        self._keeps = False
+        self._remark(f"sockctl: The login isn't kept for the next time: {error}")

@@ -1,0 +1,53 @@
+"""What the options of ``connect`` say of TLS, checked before anything is connected."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sockctl.errors import OptionError
+
+if TYPE_CHECKING:
+    from sockctl.cli.trusting import Wishes
+
+__all__ = ["tls_wishes"]
+
+
+def tls_wishes(
+    *,
+    wanted: bool,
+    fingerprint: str | None,
+    accept_new: bool,
+    ca: Path | None,
+    verify_system: bool,
+    cert: Path | None,
+    key: Path | None,
+    state_dir: Path | None,
+    may_ask: bool,
+) -> "Wishes | None":
+    """Return what the options say of TLS; None where it isn't wanted.
+
+    Raises:
+        OptionError: They contradict each other.
+        FingerprintError: The fingerprint can't be one.
+    """
+    if not wanted:
+        if fingerprint or accept_new or ca or verify_system or cert or key:
+            raise OptionError("Options of TLS are given, and TLS is not: add --tls, or write tls://HOST:PORT.")
+        return None
+    if key is not None and cert is None:
+        raise OptionError("--key belongs to --cert: give both.")
+    if sum((fingerprint is not None, accept_new, ca is not None or verify_system)) > 1:
+        raise OptionError("--fingerprint, --accept-new and authorities exclude each other: leave all but one out.")
+    from sockctl.cli.trusting import Wishes
+    from sockctl.net.certificates import parse_fingerprint
+    from sockctl.stores.places import state_dir as place_of_state
+
+    return Wishes(
+        ca=ca,
+        system_authorities=verify_system,
+        fingerprint=None if fingerprint is None else parse_fingerprint(fingerprint),
+        accept_new=accept_new,
+        certificate=cert,
+        key=key,
+        state_dir=place_of_state(state_dir),
+        may_ask=may_ask,
+    )

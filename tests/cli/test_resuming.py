@@ -1,0 +1,396 @@
+"""Logging in once: real processes against a server that gives tokens."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sockctl.cli.exit_codes import ExitCode
+from sockctl.cli.resuming import Resuming
+from sockctl.net.address import Endpoint
+from sockctl.net.certificates import fingerprint_of_file
+from sockctl.net.kept_tokens import KeptToken, KeptTokens
+from sockctl.protocol.messages import Message, message
+from tests.cli.test_terminal import ended, terminal
+from tests.running import process, sockctl, wait_until
+from tests.tls import self_signed
+from tests.token_server import LATER, PASSWORD, TokenServer, token_server
+
+__all__ = ["terminal"]
+
+LOGIN = f"ann\n{PASSWORD}\n".encode()
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SOCKCTL_STATE_DIR", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def server() -> Iterator[TokenServer]:
+    with token_server() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return self_signed(tmp_path_factory.mktemp("tls"))
+
+
+def kept(state: Path, server: TokenServer) -> list[KeptToken]:
+    return KeptTokens(state).all_of(server.host, server.port)
+
+
+def keep(state: Path, server: TokenServer, token: str, *, service: str = "auth", fingerprint: str = "") -> None:
+    KeptTokens(state).keep(server.host, server.port, service, fingerprint, token=token, expires=LATER)
+
+
+def connect(
+    server: TokenServer, *options: str, stdin: bytes = b"", scheme: str = "sockctl"
+) -> subprocess.CompletedProcess[bytes]:
+    run = sockctl("connect", *options, f"{scheme}://{server.target}", stdin=stdin)
+    assert b"Traceback" not in run.stderr
+    for token in server.given:
+        assert token.encode() not in run.stdout + run.stderr, "a token is never shown"
+    return run
+
+
+# Once, and again.
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
+def test_a_person_logs_in_once(terminal: Any, server: TokenServer, state: Path, plain: bool) -> None:
+    options = ["--plain"] if plain else []
+    child = terminal("connect", *options, server.target)
+    child.expect(r"Your name\?")
+    child.sendline("ann")
+    child.expect(r"Your password\?")
+    child.sendline(PASSWORD)
+    child.expect(r"\* Hello, ann!")
+    assert PASSWORD not in child.before
+    if not plain:
+        child.expect(r"\x1b\[0m>")
+        child.send("\x1b[A")  # the arrow brings back what was typed last: the name, not the password
+        child.expect("ann")
+        child.sendline("")
+        child.expect("<ann> ann")
+        assert PASSWORD not in child.before
+    child.sendline("exit")
+    child.expect("disconnected")
+    assert PASSWORD not in child.before
+    assert ended(child) == 0
+    assert [(one.token, one.user) for one in kept(state, server)] == [(server.given[0], "ann")]
+    again = terminal("connect", *options, server.target)
+    again.expect(r"\* Hello, ann!")
+    assert "Your name" not in again.before
+    assert "known the next time" not in again.before
+    again.sendline("hello")
+    again.expect("<ann> hello")
+    again.sendline("exit")
+    assert ended(again) == 0
+    assert server.resumed() == [server.given[0]]
+    assert [one.token for one in kept(state, server)] == [server.given[1]], "the new one is kept"
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("-v",)], ids=["text", "json", "events"])
+def test_a_pipe_logs_in_once(server: TokenServer, state: Path, options: tuple[str, ...]) -> None:
+    first = connect(server, *options, stdin=LOGIN)
+    assert first.returncode == 0
+    assert "token" not in server.hello()
+    assert "session" not in server.hello()
+    second = connect(server, *options, stdin=b"hello\n")
+    assert second.returncode == 0
+    assert b"hello" in second.stdout
+    for part in (b"Your name", b"Your password", b"known the next time"):
+        assert part not in second.stdout
+    assert server.said() == [("resume", ""), ("line", "hello")]
+    assert [(one.token, one.user) for one in kept(state, server)] == [(server.given[1], "ann")]
+
+
+def test_a_script_logs_in_once(server: TokenServer) -> None:
+    steps = ["--expect", "name", "--send", "ann", "--expect", "password", "--send", PASSWORD, "--expect", "Hello"]
+    assert connect(server, *steps).returncode == 0
+    again = connect(server, "--send", "ahead", "--expect", "Hello, ann", "--expect", "ahead")
+    assert (again.returncode, again.stdout) == (0, b"Hello, ann!\n<ann> ahead\n")
+    assert connect(server, "--count", "1").stdout == b"Hello, ann!\n"
+
+
+def test_a_folder_of_ones_choice(server: TokenServer, state: Path, tmp_path: Path) -> None:
+    connect(server, "--state-dir", str(tmp_path / "mine"), stdin=LOGIN)
+    assert not state.exists()
+    assert (tmp_path / "mine" / "sessions.json").exists()
+
+
+# While the server decides.
+
+
+@pytest.mark.parametrize("valid", [True, False])
+def test_until_the_server_decides_nothing_is_said_and_no_question_shown(
+    server: TokenServer, state: Path, valid: bool
+) -> None:
+    keep(state, server, "tok")
+    if valid:
+        server.tokens["tok"] = "ann"
+    server.decide.clear()
+    with process("connect", f"sockctl://{server.target}", stdin=subprocess.PIPE) as run:
+        assert run.process.stdin is not None
+        assert run.process.stdout is not None
+        run.process.stdin.write(b"bob\n")
+        run.process.stdin.flush()
+        wait_until(lambda: bool(server.heard) and server.resumed() == ["tok"])
+        with pytest.raises(subprocess.TimeoutExpired):
+            run.process.wait(0.3)
+        assert server.said() == [("resume", "")]
+        server.decide.set()
+        first = run.process.stdout.readline()
+        run.process.stdin.close()
+        assert run.wait() == 0
+        rest = run.process.stdout.read()
+    if valid:
+        assert (first, rest) == (b"Hello, ann!\n", b"<ann> bob\n")
+        assert server.said() == [("resume", ""), ("line", "bob")]
+    else:
+        assert first + rest == b"Please log in again.\nYour name?\nYour password?\n"
+        assert server.heard[-1][2] == {"kind": "answer", "field": "name", "text": "bob"}
+
+
+def test_a_refused_token_is_forgotten_and_the_questions_come(server: TokenServer, state: Path) -> None:
+    keep(state, server, "old")
+    run = connect(server, stdin=LOGIN)
+    assert run.stdout == b"Please log in again.\nYour name?\nYour password?\nHello, ann!\n"
+    assert [one.token for one in kept(state, server)] == server.given
+    keep(state, server, "old")
+    assert connect(server).stdout == b"Please log in again.\nYour name?\n"
+    assert kept(state, server) == []
+
+
+def test_another_error_leaves_the_token(server: TokenServer, state: Path) -> None:
+    keep(state, server, "tok")
+    server.problem = "busy"
+    assert connect(server).stdout == b"Please log in again.\nYour name?\n"
+    assert [one.token for one in kept(state, server)] == ["tok"]
+
+
+def test_a_server_that_knows_nothing_of_tokens_any_more(server: TokenServer, state: Path) -> None:
+    keep(state, server, "tok")
+    server.deaf = True
+    run = connect(server, "--timeout", "0.4", "--expect", "name", "--send", "ann", "--expect", "password")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith(b"Your name?\nYour password?\n")
+
+
+def test_a_server_that_leaves_instead(server: TokenServer, state: Path) -> None:
+    keep(state, server, "tok")
+    server.leaves = True
+    run = connect(server, stdin=b"one\ntwo\n")
+    assert run.returncode == ExitCode.BROKEN
+    assert b"2 lines were not sent" in run.stderr
+
+
+# Logging out.
+
+
+def test_logging_out_forgets(server: TokenServer, state: Path) -> None:
+    connect(server, stdin=LOGIN)
+    assert connect(server, stdin=b"logout\n").stdout == b"Hello, ann!\nYou are logged out.\n"
+    assert kept(state, server) == []
+    server.bye = "server_stopping"
+    connect(server, stdin=LOGIN + b"logout\n")
+    assert len(kept(state, server)) == 1, "another goodbye is none of the login"
+
+
+def resuming(state: Path, **options: Any) -> tuple[Resuming, list[str]]:
+    remarks: list[str] = []
+    options = {"keeps": True, "state_dir": state, "timeout_s": 10.0, "remark": remarks.append, **options}
+    return Resuming(Endpoint("localhost", 9090), "", **options), remarks
+
+
+def token(text: object, expires: str = LATER) -> Message:
+    return message("token", "", token=text, expires=expires)
+
+
+@pytest.mark.parametrize(
+    "ending", [message("error", "No.", code="bad_token"), message("bye", "Bye.", reason="logged_out")]
+)
+def test_a_newer_token_of_another_client_stays(state: Path, ending: Message) -> None:
+    tokens = KeptTokens(state)
+    tokens.keep("localhost", 9090, "auth", "", token="mine", expires=LATER)
+    one, _ = resuming(state)
+    assert b'"token":"mine"' in one.opening("auth")
+    tokens.keep("localhost", 9090, "auth", "", token="newer", expires=LATER)
+    assert one.admits(ending)
+    assert [each.token for each in tokens.all_of("localhost", 9090)] == ["newer"]
+
+
+def test_whose_token_it_is(state: Path) -> None:
+    one, _ = resuming(state)
+    one.opening("auth")
+    assert not one.admits(token("tok"))
+    assert one.admits(message("welcome", "Hello!", user="bob"))
+    assert [each.user for each in KeptTokens(state).all_of("localhost", 9090)] == ["bob"]
+    before = (state / "sessions.json").stat().st_mtime_ns
+    again, _ = resuming(state)
+    again.opening("auth")
+    assert again.admits(message("welcome", "Hello!", user="ann")), "no token came: nothing is to be noted"
+    assert (state / "sessions.json").stat().st_mtime_ns == before
+
+
+def test_an_expired_token_is_not_sent(server: TokenServer) -> None:
+    server.expires = "2020-01-01T00:00:00Z"
+    connect(server, stdin=LOGIN)
+    assert connect(server).stdout == b"Your name?\n"
+    assert server.resumed() == []
+
+
+# What stands in the way.
+
+
+@pytest.mark.parametrize("content", ["junk", '{"version": 1, "sessions": []}', '{"version": 2}'])
+def test_a_file_that_cannot_be_read(server: TokenServer, state: Path, content: str) -> None:
+    state.mkdir()
+    (state / "sessions.json").write_text(content)
+    (state / "sessions.json").chmod(0o600)
+    run = connect(server, stdin=LOGIN + b"hello\n")
+    assert (run.returncode, run.stdout.splitlines()[-1]) == (0, b"<ann> hello")
+    assert run.stderr.count(b"sockctl: The login isn't kept for the next time: ") == 1
+    assert run.stderr.count(b"\n") == 1
+    assert server.hello()["session"] is False
+    assert (state / "sessions.json").read_text() == content
+
+
+def test_a_file_that_cannot_be_written(server: TokenServer, state: Path) -> None:
+    state.mkdir()
+    (state / "sessions.json.lock").mkdir()
+    run = connect(server, stdin=LOGIN + b"hello\n")
+    assert (run.returncode, run.stdout.splitlines()[-1]) == (0, b"<ann> hello")
+    assert run.stderr.count(b"sockctl: The login isn't kept for the next time: ") == 1
+
+
+def test_a_file_that_cannot_be_written_any_more(state: Path) -> None:
+    KeptTokens(state).keep("localhost", 9090, "auth", "", token="tok", expires=LATER)
+    one, remarks = resuming(state)
+    one.opening("auth")
+    (state / "sessions.json.lock").unlink()
+    (state / "sessions.json.lock").mkdir()
+    assert one.admits(message("error", "No.", code="bad_token"))
+    assert one.admits(message("bye", "Bye.", reason="logged_out"))
+    assert not one.admits(token("new"))
+    assert len(remarks) == 1
+
+
+def test_a_home_that_is_none(server: TokenServer, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    environment = {name: value for name, value in os.environ.items() if name != "SOCKCTL_STATE_DIR"}
+    environment |= {"HOME": str(tmp_path / "file"), "XDG_STATE_HOME": ""}
+    run = sockctl("connect", f"sockctl://{server.target}", stdin=LOGIN, env=environment)
+    assert (run.returncode, run.stdout.splitlines()[-1]) == (0, b"Hello, ann!")
+    assert run.stderr.count(b"The login isn't kept") == 1
+
+
+@pytest.mark.parametrize("text", ["", "a b", "é", None, 7, ["x"]])
+def test_what_can_be_no_token(state: Path, text: object) -> None:
+    one, remarks = resuming(state)
+    one.opening("auth")
+    assert not one.admits(token(text))
+    assert not state.exists()
+    assert len(remarks) == isinstance(text, str)
+
+
+# Without.
+
+
+def test_no_session(server: TokenServer, state: Path) -> None:
+    keep(state, server, "tok")
+    run = connect(server, "--no-session", stdin=LOGIN)
+    assert run.stdout.endswith(b"Hello, ann!\n")
+    assert server.hello() == {"kind": "hello", "text": "", "client": "sockctl", "session": False}
+    assert server.resumed() == server.given == []
+    assert [one.token for one in kept(state, server)] == ["tok"]
+
+
+def test_a_hex_dump_would_show_the_token(server: TokenServer, state: Path) -> None:
+    keep(state, server, "tok")
+    run = connect(server, "--hex", stdin=LOGIN)
+    assert b"Hello, a" in run.stdout
+    assert b"resume" not in run.stdout
+    assert server.hello()["session"] is False
+    assert [one.token for one in kept(state, server)] == ["tok"]
+
+
+def test_a_token_that_nobody_asked_for_is_not_shown_either(state: Path) -> None:
+    one, remarks = resuming(state, keeps=False)
+    assert b'"session":false' in one.opening("auth")
+    assert not one.admits(token("tok"))
+    assert not state.exists()
+    assert remarks == []
+
+
+@pytest.mark.parametrize("service", ["identify", "talk"])
+def test_services_without_logins_touch_no_file(state: Path, service: str) -> None:
+    one, _ = resuming(state)
+    KeptTokens(state).keep("localhost", 9090, service, "", token="tok", expires=LATER)
+    assert b"resume" not in one.opening(service)
+    assert not one.admits(token("new"))
+    assert [each.token for each in KeptTokens(state).all_of("localhost", 9090)] == ["tok"]
+
+
+# Never to another server.
+
+
+def test_another_service_on_that_port(server: TokenServer, state: Path) -> None:
+    keep(state, server, "tok", service="chat")
+    assert connect(server).stdout == b"Your name?\n"
+    assert server.resumed() == []
+
+
+def test_under_tls_it_belongs_to_the_certificate(files: tuple[Path, Path], state: Path) -> None:
+    fingerprint = fingerprint_of_file(files[0])
+    with token_server(files=files) as server:
+        keep(state, server, "plain")
+        first = connect(server, "--accept-new", stdin=LOGIN, scheme="sockctls")
+        assert first.stdout.endswith(b"Hello, ann!\n")
+        assert server.resumed() == []
+        trusting: list[list[str]] = [[], ["--ca", str(files[0])], ["--fingerprint", fingerprint]]
+        for number, options in enumerate(trusting):
+            assert connect(server, *options, scheme="sockctls").stdout == b"Hello, ann!\n"
+            assert server.resumed() == [server.given[number]], "whoever vouches for it, it is the same certificate"
+        logins = {one.login.fingerprint: one.token for one in kept(state, server)}
+        assert logins == {"": "plain", fingerprint: server.given[-1]}
+
+
+@pytest.mark.parametrize("how", ["first use", "forgotten", "given", "authority", "no TLS"])
+def test_a_token_never_goes_to_another_certificate(
+    files: tuple[Path, Path], state: Path, tmp_path: Path, how: str
+) -> None:
+    other = self_signed(tmp_path, "other")
+    encrypted = how != "no TLS"
+    with token_server(files=other if encrypted else None) as server:
+        keep(state, server, "tok", fingerprint=fingerprint_of_file(files[0]))
+        if encrypted:
+            keep(state, server, "plain")
+        options: list[str] = []
+        if how == "forgotten":
+            sockctl("hosts", "trust", server.target, fingerprint_of_file(files[0]))
+            changed = connect(server, scheme="sockctls")
+            assert changed.returncode == ExitCode.NOT_LET_IN
+            assert sockctl("hosts", "forget", server.target).returncode == 0
+        if how in {"forgotten", "first use"}:
+            options = ["--accept-new"]
+        elif how == "given":
+            options = ["--fingerprint", fingerprint_of_file(other[0])]
+        elif how == "authority":
+            options = ["--ca", str(other[0])]
+        run = connect(server, *options, stdin=LOGIN, scheme="sockctls" if encrypted else "sockctl")
+        assert run.stdout.endswith(b"Hello, ann!\n"), run.stderr
+        assert server.resumed() == []
+        assert "tok" in {one.token for one in kept(state, server)}, "it is still good for the server that gave it"
+
+
+def test_json_has_the_kinds_that_are_meant_for_people(server: TokenServer) -> None:
+    lines = connect(server, "--json", stdin=LOGIN).stdout.splitlines()
+    assert [json.loads(line)["kind"] for line in lines] == ["ask", "ask", "welcome"]
