@@ -12,7 +12,7 @@ from sockctl.errors import AddressError
 if TYPE_CHECKING:
     from sockctl.net.known_hosts import KnownHosts
 
-__all__ = ["app"]
+__all__ = ["Server", "app", "host_and_port"]
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -55,7 +55,7 @@ def trust(
     """Trust a server with this certificate, and with no other one."""
     from sockctl.net.known_hosts import host_key
 
-    host, port = _host_and_port(server)
+    host, port = host_and_port(server)
     _known(state_dir).trust(host, port, fingerprint)
     typer.echo(f"{host_key(host, port)} is trusted with that certificate, and with no other one.")
 
@@ -65,12 +65,17 @@ def forget(server: Server, *, state_dir: options.StateDir = None) -> None:
     """Forget a server's certificate: the next connection meets it as a new one."""
     from sockctl.net.known_hosts import host_key
 
-    host, port = _host_and_port(server)
+    host, port = host_and_port(server)
     _known(state_dir).forget(host, port)
     typer.echo(f"The certificate of {host_key(host, port)} is forgotten.")
 
 
-def _host_and_port(server: str) -> tuple[str, int]:
+def host_and_port(server: str) -> tuple[str, int]:
+    """Return the two parts of ``HOST:PORT``.
+
+    Raises:
+        AddressError: One is missing, or can't be understood.
+    """
     from sockctl.net.address import parse_target
 
     target = parse_target(server)

@@ -1,0 +1,112 @@
+"""``sockctl logout``: the end of logins that ``connect`` has kept."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sockctl.cli import options
+from sockctl.cli.exit_codes import ExitCode, exit_code_of
+from sockctl.cli.hosts import Server, host_and_port
+from sockctl.cli.terminal import say
+from sockctl.errors import InsecureError, NotLoggedInError, SockctlError, UntrustedError
+
+if TYPE_CHECKING:
+    from sockctl.net.address import Endpoint
+    from sockctl.net.client import Secure
+    from sockctl.net.kept_tokens import KeptToken
+
+__all__ = ["EXAMPLE", "logout"]
+
+EXAMPLE = "Example: sockctl logout server.example:9090"
+
+
+def logout(
+    server: Server,
+    *,
+    timeout: Annotated[
+        float, options.seconds("Connect within so long, and wait so long for the server's goodbye.", at_least=0.001)
+    ] = 10.0,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Send the token in clear, also over the network without TLS.")
+    ] = False,
+    state_dir: options.StateDir = None,
+) -> None:
+    """Log out of a server: the login that 'connect' has kept ends there, and is forgotten here.
+
+    It is forgotten as well if the server can't be told; then a line says so and why, and the exit code is the reason's.
+
+    Exit codes: 0 done, 1 no login is kept, 2 usage, 3 unreachable or refused, 4 the server refused the token or is not
+    to be trusted with it, 5 timed out, 7 reset or protocol broken by the server, 130 interrupted.
+    """
+    from sockctl.net.address import Endpoint
+    from sockctl.net.kept_tokens import KeptTokens
+    from sockctl.stores.moments import utc_now
+    from sockctl.stores.places import state_dir as place_of_state
+
+    host, port = host_and_port(server)
+    place = place_of_state(state_dir)
+    tokens = KeptTokens(place)
+    all_kept = tokens.all_of(host, port)
+    if not all_kept:
+        raise NotLoggedInError(f"No login of {Endpoint(host, port)} is kept: there is nothing to end.")
+    codes = []
+    for kept in all_kept:
+        failure = None
+        if kept.expires > utc_now():
+            failure = _tell_server(Endpoint(host, port), kept, place, timeout_s=timeout, insecure=insecure)
+        tokens.forget(host, port, kept.login.service, kept.login.fingerprint, token=kept.token)
+        codes.append(_report(kept, failure))
+    raise typer.Exit(next((code for code in codes if code), ExitCode.DONE))
+
+
+def _tell_server(
+    endpoint: "Endpoint", kept: "KeptToken", state_dir: Path, *, timeout_s: float, insecure: bool
+) -> SockctlError | None:
+    """End a login at its server; return why that couldn't be done, if so."""
+    from sockctl.cli.clear_text import is_in_clear
+    from sockctl.net.client import connect
+    from sockctl.net.logout import log_out
+
+    try:
+        secure = _pinned(endpoint, kept, state_dir) if kept.login.fingerprint else None
+        with connect(endpoint, tell=lambda _: None, timeout_s=timeout_s, secure=secure) as sock:
+            if not insecure and is_in_clear(sock):
+                return InsecureError(
+                    f"The token was not sent: the connection to {endpoint} is not encrypted (--insecure sends it)."
+                )
+            log_out(sock, kept, timeout_s=timeout_s)
+    except UntrustedError:
+        return UntrustedError(
+            f"The certificate of {endpoint} is another one than at the login. Nothing was sent to it."
+        )
+    except SockctlError as error:
+        return error
+    return None
+
+
+def _pinned(endpoint: "Endpoint", kept: "KeptToken", state_dir: Path) -> "Secure":
+    """Return what makes TLS of a connection to the server with the certificate that it had at the login."""
+    from sockctl.cli.trusting import Trust, Wishes
+
+    wishes = Wishes(
+        ca=None,
+        system_authorities=False,
+        fingerprint=kept.login.fingerprint,
+        accept_new=False,
+        certificate=None,
+        key=None,
+        state_dir=state_dir,
+        may_ask=False,
+    )
+    return Trust(endpoint, wishes, lambda _: None).secure
+
+
+def _report(kept: "KeptToken", failure: SockctlError | None) -> ExitCode:
+    login = kept.login
+    of_whom = f"{login.service}, as {kept.user}" if kept.user else login.service
+    if failure is None:
+        typer.echo(f"You are logged out of {login.address} ({of_whom}).")
+        return ExitCode.DONE
+    say(f"sockctl: The login at {login.address} ({of_whom}) is forgotten, but the server was not told: {failure}")
+    return exit_code_of(failure)

@@ -1,0 +1,224 @@
+"""``sockctl logout`` as a process, against a server that gives tokens."""
+
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sockctl.cli.exit_codes import ExitCode
+from sockctl.net.certificates import fingerprint_of_file
+from sockctl.net.kept_tokens import KeptTokens
+from sockctl.net.reach import reach_of
+from tests.cli.test_connect_messages import read_frame
+from tests.cli.test_connect_messages import server as played
+from tests.frames import framed
+from tests.running import free_port, process, receive_all, sockctl, wait_until
+from tests.tls import self_signed
+from tests.token_server import LATER, PASSWORD, TokenServer, token_server
+from tests.tools import unavailable
+
+LOGIN = f"ann\n{PASSWORD}\n".encode()
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SOCKCTL_STATE_DIR", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def server() -> Iterator[TokenServer]:
+    with token_server() as one:
+        yield one
+
+
+def keep(state: Path, target: str, token: str = "tok", *, service: str = "auth", fingerprint: str = "") -> None:  # noqa: S107
+    host, _, port = target.rpartition(":")
+    KeptTokens(state).keep(host, int(port), service, fingerprint, token=token, expires=LATER, user="ann")
+
+
+def kept(state: Path, target: str) -> list[str]:
+    host, _, port = target.rpartition(":")
+    return [one.token for one in KeptTokens(state).all_of(host, int(port))]
+
+
+def log_out(target: str, *options: str) -> subprocess.CompletedProcess[bytes]:
+    run = sockctl("logout", target, *options)
+    assert b"Traceback" not in run.stderr
+    assert b"tok-" not in run.stdout + run.stderr
+    return run
+
+
+def not_told(run: subprocess.CompletedProcess[bytes], code: ExitCode, why: str) -> None:
+    assert run.returncode == code, run.stderr
+    assert run.stdout == b""
+    assert b"is forgotten, but the server was not told: " in run.stderr
+    assert why in run.stderr.decode()
+
+
+def test_logged_out(server: TokenServer, state: Path) -> None:
+    sockctl("connect", f"sockctl://{server.target}", stdin=LOGIN)
+    run = log_out(server.target)
+    assert (run.returncode, run.stderr) == (0, b"")
+    assert run.stdout.decode() == f"You are logged out of {server.target} (auth, as ann).\n"
+    assert server.said() == [("resume", ""), ("line", "logout")]
+    assert kept(state, server.target) == []
+    again = log_out(server.target)
+    assert again.returncode == ExitCode.FAILED
+    assert again.stderr.decode() == f"sockctl: No login of {server.target} is kept: there is nothing to end.\n"
+
+
+def test_each_login_of_a_server(state: Path, tmp_path: Path) -> None:
+    files = self_signed(tmp_path)
+    with token_server(files=files) as server:
+        sockctl("connect", "--accept-new", f"sockctls://{server.target}", stdin=LOGIN)
+        keep(state, server.target, "tok-plain")
+        sockctl("hosts", "forget", server.target)
+        run = log_out(server.target, "--timeout", "1")
+        assert f"You are logged out of {server.target} (auth, as ann).\n" in run.stdout.decode()
+        assert b"was not told" in run.stderr, "without TLS nobody answers there"
+        assert run.returncode in {ExitCode.TIMED_OUT, ExitCode.BROKEN}
+        assert [one["text"] for one in server.heard[-1] if one["kind"] == "line"] == ["logout"]
+        assert kept(state, server.target) == []
+
+
+def test_another_certificate(state: Path, tmp_path: Path) -> None:
+    fingerprint = fingerprint_of_file(self_signed(tmp_path)[0])
+    with token_server(files=self_signed(tmp_path, "other")) as server:
+        keep(state, server.target, fingerprint=fingerprint)
+        run = log_out(server.target)
+        not_told(run, ExitCode.NOT_LET_IN, "another one than at the login. Nothing was sent to it.")
+        assert not any(server.heard), "nothing was said"
+        assert kept(state, server.target) == []
+
+
+def test_nobody_there(state: Path) -> None:
+    target = f"127.0.0.1:{free_port()}"
+    keep(state, target)
+    not_told(log_out(target), ExitCode.UNREACHABLE, "Is the server running")
+    assert kept(state, target) == []
+
+
+def test_a_token_that_does_not_count_any_more(server: TokenServer, state: Path) -> None:
+    keep(state, server.target)
+    not_told(log_out(server.target), ExitCode.NOT_LET_IN, "doesn't know the login any more, and says: Please log in")
+    assert kept(state, server.target) == []
+
+
+def test_an_expired_token_is_only_forgotten(server: TokenServer, state: Path) -> None:
+    server.expires = "2020-01-01T00:00:00Z"
+    sockctl("connect", f"sockctl://{server.target}", stdin=LOGIN)
+    assert len(kept(state, server.target)) == 1
+    assert log_out(server.target).returncode == 0
+    assert len(server.heard) == 1
+    assert kept(state, server.target) == []
+
+
+@pytest.mark.parametrize(
+    ("bye", "code", "why"),
+    [
+        ("server_stopping", ExitCode.NOT_LET_IN, "something else than goodbye: You are logged out."),
+        (None, ExitCode.TIMED_OUT, "within 0.4 s"),
+    ],
+)
+def test_no_goodbye(server: TokenServer, state: Path, bye: str | None, code: ExitCode, why: str) -> None:
+    keep(state, server.target)
+    server.tokens["tok"] = "ann"
+    server.bye = bye
+    not_told(log_out(server.target, "--timeout", "0.4"), code, why)
+    assert kept(state, server.target) == []
+
+
+def test_another_service_gets_no_token(server: TokenServer, state: Path) -> None:
+    keep(state, server.target, service="chat")
+    not_told(log_out(server.target), ExitCode.NOT_LET_IN, "The service there is auth, and the login is one of chat")
+    assert server.heard == [[]]
+
+
+def welcome_and_leave(sock: socket.socket) -> None:
+    for piece in (b"sockctl/1", b" auth\r", b"\nYour name?\r\n"):
+        sock.sendall(piece)
+    assert [read_frame(sock)["kind"] for _ in range(2)] == ["hello", "resume"]
+    sock.sendall(framed(kind="notice", text="") + framed(kind="welcome", text="") + framed(kind="welcome", text=""))
+    assert read_frame(sock)["text"] == "logout"
+    sock.sendall(framed(kind="say", text="Bye?"))
+
+
+def greet_slowly(sock: socket.socket) -> None:
+    for byte in b"sockctl/1 auth\r\n":
+        sock.sendall(bytes([byte]))
+        time.sleep(0.002)
+    sock.sendall(framed(kind="bye", text="Too many are here.", reason="busy"))
+    receive_all(sock)
+
+
+def goodbye_and_more(sock: socket.socket) -> None:
+    sock.sendall(b"sockctl/1 auth\r\n" + framed(kind="welcome", text=""))
+    assert [read_frame(sock)["kind"] for _ in range(3)] == ["hello", "resume", "line"]
+    sock.sendall(framed(kind="bye", text="", reason="logged_out") + framed(kind="bye", text="", reason="logged_out"))
+
+
+@pytest.mark.parametrize(
+    ("play", "code", "why"),
+    [
+        (welcome_and_leave, ExitCode.BROKEN, "without a goodbye"),
+        (greet_slowly, ExitCode.NOT_LET_IN, "something else than goodbye: Too many are here."),
+        (lambda sock: sock.sendall(b"220 mail.example\r\n"), ExitCode.BROKEN, "no message service"),
+        (lambda _: None, ExitCode.BROKEN, "without a greeting"),
+        (goodbye_and_more, ExitCode.DONE, ""),
+    ],
+)
+def test_what_servers_do(state: Path, play: Callable[[socket.socket], None], code: ExitCode, why: str) -> None:
+    with played(play) as target:
+        keep(state, target)
+        run = log_out(target)
+    if code:
+        not_told(run, code, why)
+    assert run.returncode == code
+    assert kept(state, target) == []
+
+
+def test_no_token_goes_in_clear(state: Path) -> None:
+    network = reach_of(["0.0.0.0"], 9090).network  # noqa: S104  nothing listens
+    if not network:
+        unavailable("this machine has no IPv4 address beyond loopback")
+    with token_server(host=network[0].host) as server:
+        keep(state, server.target)
+        not_told(log_out(server.target), ExitCode.NOT_LET_IN, "is not encrypted (--insecure sends it)")
+        assert server.heard == [[]]
+        keep(state, server.target)
+        server.tokens["tok"] = "ann"
+        assert log_out(server.target, "--insecure").returncode == 0
+
+
+def test_a_file_that_cannot_be_read(state: Path) -> None:
+    state.mkdir()
+    (state / "sessions.json").write_text("junk")
+    run = log_out("localhost:9090")
+    assert run.returncode == ExitCode.FAILED
+    assert b"sessions.json is no JSON" in run.stderr
+
+
+@pytest.mark.parametrize("target", ["localhost", ":9090", "localhost:x"])
+def test_no_server(target: str) -> None:
+    assert log_out(target).returncode == ExitCode.USAGE
+
+
+def test_another_folder(server: TokenServer, tmp_path: Path) -> None:
+    keep(tmp_path / "mine", server.target)
+    server.tokens["tok"] = "ann"
+    assert log_out(server.target, "--state-dir", str(tmp_path / "mine")).returncode == 0
+
+
+def test_interrupted(server: TokenServer, state: Path) -> None:
+    keep(state, server.target)
+    server.decide.clear()
+    with process("logout", server.target) as run:
+        wait_until(lambda: bool(server.heard) and server.resumed() == ["tok"])
+        assert run.end(signal.SIGINT) == ExitCode.INTERRUPTED
+        assert "Traceback" not in "".join(run.lines)
+    assert kept(state, server.target) == ["tok"]
