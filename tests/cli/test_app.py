@@ -103,6 +103,7 @@ except SystemExit as ended:
     server = {"sockctl.net.server", "sockctl.net.watcher", "sockctl.events.server", "sockctl.services", "socketserver"}
     assert "sockctl.net.relay" in loaded
     assert not loaded & {"rich", "argon2", "ssl", "ifaddr", "cryptography", "prompt_toolkit", "click", *server}
+    assert not loaded & {"sockctl.cli.resuming", "sockctl.stores.json_store"}, "there are no messages"
 
 
 def test_help_that_cannot_be_written() -> None:
