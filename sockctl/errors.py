@@ -237,7 +237,6 @@ class FingerprintError(SockctlError):
     """A fingerprint as typed is not one of a certificate."""
 
 
-<<<<<<< HEAD
 class UnknownUserError(SockctlError):
     """There is no user of that name."""
 
@@ -293,14 +292,14 @@ class BusyError(LoginError):
     """More people log in at once than can be let in: nothing was looked up."""
 
     code = "busy"
-=======
+
+
 class NotLoggedInError(SockctlError):
     """No login of that server is kept."""
 
 
 class NotToldError(SockctlError):
     """The server knows nothing of a logout: it did not take the token, or did not confirm."""
->>>>>>> 8781e79 (Log in once, and never with a password in clear)
 
 
 class NobodyThereError(SockctlError):

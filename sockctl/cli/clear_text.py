@@ -1,16 +1,15 @@
 """Connections in clear: what the client keeps to itself where anybody on the way could read it."""
 
-import ipaddress
 from typing import TYPE_CHECKING
 
 from sockctl.errors import ConnectTimeoutError, InsecureError
-from sockctl.net.address import Endpoint
+from sockctl.net.address import Endpoint, is_loopback
 from sockctl.net.transport import TlsTransport, Transport
 
 if TYPE_CHECKING:
     from sockctl.protocol.messages import Message
 
-__all__ = ["NO_PASSWORD_SERVICES", "Discretion", "is_in_clear", "is_loopback", "never_asked"]
+__all__ = ["NO_PASSWORD_SERVICES", "Discretion", "is_in_clear", "never_asked"]
 
 NO_PASSWORD_SERVICES = frozenset({"identify", "talk"})
 """Services that ask for no password and give no token: what is said to them may go ahead of their questions."""
@@ -26,19 +25,6 @@ def is_in_clear(sock: Transport) -> bool:
     except OSError:
         return True  # the connection is gone already: nothing says that it was one of this machine's
     return not is_loopback(address)
-
-
-def is_loopback(address: str) -> bool:
-    """Return whether an IP address, as a socket has it, stays within this machine (RFC 6890).
-
-    That is 127.0.0.0/8, ``::1``, and the first ones mapped into IPv6. What is no address is not within it.
-    """
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return (mapped or ip).is_loopback
 
 
 def never_asked(timeout_s: float) -> ConnectTimeoutError:

@@ -48,8 +48,16 @@ def host_of(address: tuple[str, int] | tuple[str, int, int, int]) -> str:
 
 
 def is_loopback(address: str) -> bool:
-    """Return whether an IP address is one of this machine's own that no network carries."""
-    return ipaddress.ip_address(host_of((address, 0))).is_loopback
+    """Return whether an IP address, as a socket has it, stays within this machine (RFC 6890).
+
+    That is 127.0.0.0/8, ``::1``, and the first ones mapped into IPv6. What is no address is not within it.
+    """
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return (mapped or ip).is_loopback
 
 
 def checked_port(text: str, *, any_free: bool = False) -> int:

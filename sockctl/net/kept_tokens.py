@@ -71,7 +71,9 @@ class KeptTokens:
 
     def __init__(self, state_dir: Path, *, clock: Clock = utc_now) -> None:
         self._clock = clock
-        self._store = JsonStore(state_dir / FILE_NAME, version=VERSION, empty=lambda: {"sessions": {}}, check=_check)
+        self._store = JsonStore(
+            state_dir / FILE_NAME, version=VERSION, empty=lambda: {"sessions": {}}, check=_check, private=True
+        )
 
     def all_of(self, host: str, port: int) -> list[KeptToken]:
         """Return all tokens of a server, expired ones as well.
@@ -113,7 +115,7 @@ class KeptTokens:
             raise StoreFormatError("A token can't be kept: it is not of printable ASCII characters, 1,024 at most.")
         try:
             until = written_moment(read_moment(expires))
-        except (ValueError, OverflowError) as error:
+        except ValueError as error:
             raise StoreFormatError("A token can't be kept: the server doesn't say until when it counts.") from error
         address, now = host_key(host, port), self._clock()
         entry = {"service": service, "fingerprint": fingerprint, "token": token, "expires": until}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sockctl.cli.clear_text import Discretion, is_in_clear, is_loopback
+from sockctl.cli.clear_text import Discretion, is_in_clear
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.errors import InsecureError
 from sockctl.net.address import Endpoint
@@ -62,30 +62,6 @@ def passwords(server: TokenServer) -> list[Any]:
 
 
 # The decision.
-
-
-@pytest.mark.parametrize(
-    ("address", "stays"),
-    [
-        ("127.0.0.1", True),
-        ("127.255.255.254", True),
-        ("::1", True),
-        ("::ffff:127.0.0.1", True),
-        ("::ffff:7f00:1", True),
-        ("192.0.2.7", False),
-        ("128.0.0.1", False),
-        ("10.0.0.1", False),
-        ("::ffff:192.0.2.7", False),
-        ("::127.0.0.1", False),
-        ("fe80::1%eth0", False),
-        ("2001:db8::1", False),
-        ("0.0.0.0", False),  # noqa: S104  nothing listens
-        ("", False),
-        ("localhost", False),
-    ],
-)
-def test_what_stays_within_the_machine(address: str, stays: bool) -> None:
-    assert is_loopback(address) is stays
 
 
 def test_a_connection_that_is_gone_is_none_of_this_machine() -> None:

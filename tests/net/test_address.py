@@ -1,7 +1,7 @@
 import pytest
 
 from sockctl.errors import AddressError
-from sockctl.net.address import Endpoint, Target, checked_host, checked_port, host_of, parse_target, shown
+from sockctl.net.address import Endpoint, Target, checked_host, checked_port, host_of, is_loopback, parse_target, shown
 
 TARGETS = {
     ("localhost:9090", None): Target("localhost", 9090),
@@ -86,3 +86,27 @@ def test_ipv4_mapped_address_is_the_ipv4_one() -> None:
     assert host_of(("::ffff:192.0.2.7", 1, 0, 0)) == "192.0.2.7"
     assert host_of(("::1", 1, 0, 0)) == "::1"
     assert host_of(("192.0.2.7", 1)) == "192.0.2.7"
+
+
+@pytest.mark.parametrize(
+    ("address", "stays"),
+    [
+        ("127.0.0.1", True),
+        ("127.255.255.254", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("::ffff:7f00:1", True),
+        ("192.0.2.7", False),
+        ("128.0.0.1", False),
+        ("10.0.0.1", False),
+        ("::ffff:192.0.2.7", False),
+        ("::127.0.0.1", False),
+        ("fe80::1%eth0", False),
+        ("2001:db8::1", False),
+        ("0.0.0.0", False),  # noqa: S104  nothing listens
+        ("", False),
+        ("localhost", False),
+    ],
+)
+def test_what_stays_within_the_machine(address: str, stays: bool) -> None:
+    assert is_loopback(address) is stays
