@@ -197,10 +197,13 @@ def test_no_token_goes_in_clear(state: Path) -> None:
 
 def test_a_file_that_cannot_be_read(state: Path) -> None:
     state.mkdir()
-    (state / "sessions.json").write_text("junk")
-    run = log_out("localhost:9090")
-    assert run.returncode == ExitCode.FAILED
-    assert b"sessions.json is no JSON" in run.stderr
+    path = state / "sessions.json"
+    path.write_text("junk")
+    for mode, why in ((0o644, b"sessions.json is not used: others may use it"), (0o600, b"sessions.json is no JSON")):
+        path.chmod(mode)
+        run = log_out("localhost:9090")
+        assert run.returncode == ExitCode.FAILED
+        assert why in run.stderr
 
 
 @pytest.mark.parametrize("target", ["localhost", ":9090", "localhost:x"])
