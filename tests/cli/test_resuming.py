@@ -316,8 +316,12 @@ def test_no_session(server: TokenServer, state: Path) -> None:
 def test_a_hex_dump_would_show_the_token(server: TokenServer, state: Path) -> None:
     keep(state, server, "tok")
     run = connect(server, "--hex", stdin=LOGIN)
-    assert b"Hello, a" in run.stdout
-    assert b"resume" not in run.stdout
+    rows = [(line[:1], bytes.fromhex(line[12:60].decode())) for line in run.stdout.splitlines()]
+    received, sent = (b"".join(row for mark, row in rows if mark == direction) for direction in (b"<", b">"))
+    assert b"Hello, ann!" in received
+    assert b'"token"' not in received
+    assert b'"kind":"hello"' in sent
+    assert b"resume" not in sent
     assert server.hello()["session"] is False
     assert [one.token for one in kept(state, server)] == ["tok"]
 
