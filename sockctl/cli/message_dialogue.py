@@ -94,6 +94,8 @@ class MessageDialogue(Dialogue):
         """Return what carries a line."""
         if not self.in_messages:
             return super().say(line)
+        if not self._resuming.is_needed(line):
+            return b""
         if self._discretion is not None:
             self._discretion.check(self.question)
         asked, self.question = self.question, None

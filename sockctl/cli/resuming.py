@@ -9,7 +9,9 @@
 | refused | ask | decided | it is shown |
 | any | token | | it is kept, and never shown |
 
-Without a token that could be sent, everything is decided from the start.
+Without a token that could be sent, everything is decided from the start. A script that logs in by itself does so every
+time. A pipe can't be asked what it is going to say: where the token has let it in, the name and password that it begins
+with are not said, lest a password be taken for a line like any other.
 """
 
 import time
@@ -23,11 +25,15 @@ from sockctl.net.address import Endpoint
 from sockctl.net.transport import TlsTransport, Transport
 from sockctl.protocol.client_wire import ClientWire
 from sockctl.protocol.messages import Message, message
+from sockctl.protocol.names import same_name_key
 
 if TYPE_CHECKING:
     from sockctl.net.kept_tokens import KeptToken, KeptTokens
 
 __all__ = ["Resuming", "fingerprint_behind"]
+
+ANSWERS = 2
+"""Lines with which one logs in: name and password."""
 
 
 def fingerprint_behind(sock: Transport) -> str:
@@ -49,6 +55,8 @@ class Resuming:
         state_dir: The folder where they are kept, as it was chosen.
         timeout_s: How many seconds the server may take to decide, before what it asks is shown all the same.
         remark: Tells the user something.
+        logs_in_itself: Says whether a script answers by itself what a server asks a user of that name.
+        piped: Whether lines come from a pipe, which may begin with the user's name and password.
     """
 
     def __init__(
@@ -60,6 +68,8 @@ class Resuming:
         state_dir: Path | None,
         timeout_s: float,
         remark: Callable[[str], None],
+        logs_in_itself: Callable[[str], bool],
+        piped: bool,
     ) -> None:
         self._endpoint = endpoint
         self._fingerprint = fingerprint
@@ -67,6 +77,10 @@ class Resuming:
         self._state_dir = state_dir
         self._timeout_s = timeout_s
         self._remark = remark
+        self._logs_in_itself = logs_in_itself
+        self._piped = piped
+        self._lines = 0  # said on this connection
+        self._resumed = self._not_needed = False
         self._service = ""
         self._tokens: KeptTokens | None = None
         self._token: str | None = None  # the one that the file has, as far as this session knows
@@ -88,6 +102,8 @@ class Resuming:
             self._keeps = False
             return ClientWire.hello()
         kept = self._find()
+        if kept is not None and self._logs_in_itself(kept.user):
+            kept, self._keeps = None, False
         if kept is None:
             return ClientWire.hello(session=self._keeps)
         self._token, self._user = kept.token, kept.user
@@ -98,6 +114,7 @@ class Resuming:
         """Take note of what the server says, in its order; return whether it is to be shown."""
         match one.kind:
             case "token":
+                self._resumed = self.undecided and not self._refused
                 self._decided()
                 self._keep(one)
                 return False
@@ -118,6 +135,15 @@ class Resuming:
                 if one.get("reason") == "logged_out":
                     self._forget()
         return True
+
+    def is_needed(self, line: str) -> bool:
+        """Return whether a line is to be said: not where it is a pipe's answer that the token has made needless."""
+        self._lines += 1
+        if self._lines == 1:
+            self._not_needed = (
+                self._resumed and self._piped and same_name_key(line.strip()) == same_name_key(self._user)
+            )
+        return not self._not_needed or self._lines > ANSWERS
 
     def overdue(self) -> Message | None:
         """Give up waiting when the time is up; return the question that is to be shown now, if there is one."""

@@ -82,6 +82,8 @@ class Style:
             state_dir=self.state_dir,
             timeout_s=self.timeout_s,
             remark=remark,
+            logs_in_itself=self._logs_in_itself,
+            piped=not self.terminal and not self.steps,
         )
         return MessageDialogue(
             insist=self.messages is True,
@@ -126,3 +128,15 @@ class Style:
             return self.quit_after_s
         ends_itself = script is not None and not script.waits_for_answers
         return QUIT_AFTER_S if self.terminal or ends_itself else None
+
+    def _logs_in_itself(self, user: str) -> bool:
+        """Return whether the steps answer a server's questions: they begin with waiting for one, or with the name."""
+        from sockctl.cli.steps import Expect, Send
+        from sockctl.protocol.names import same_name_key
+
+        match self.steps[:1]:
+            case [Expect()]:
+                return True
+            case [Send(text)]:
+                return bool(user) and same_name_key(text.strip()) == same_name_key(user)
+        return False

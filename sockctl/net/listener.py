@@ -108,8 +108,7 @@ def open_listeners(
         return Listeners(sockets, taken_port, port)
     if strict_port:
         raise PortTakenError(
-            f"Port {port} is taken by another program. Stop that one, choose another --port, or leave out "
-            f"--strict-port to take the next free one."
+            f"Port {port} is taken by another program. Stop that one, or choose another --port (0 takes any free one)."
         )
     raise PortTakenError(f"No port from {port} to {MAX_PORT} is free. Choose a lower --port, or --port 0 for any.")
 

@@ -192,6 +192,42 @@ def test_a_server_that_leaves_instead(server: TokenServer, state: Path) -> None:
     assert b"2 lines were not sent" in run.stderr
 
 
+# What logs in by itself.
+
+
+def test_a_pipe_that_logs_in_does_so_every_time_and_its_password_is_never_a_line(server: TokenServer) -> None:
+    for stdin in (LOGIN, LOGIN.replace(b"ann", b" Ann "), LOGIN):
+        assert connect(server, stdin=stdin + b"hello\nann\n").returncode == 0
+    assert server.resumed(1) != []
+    for connection in (1, 2):
+        assert ("line", "hello") in server.said(connection)
+        assert ("line", "ann") in server.said(connection), "only at the beginning"
+        assert PASSWORD not in str(server.heard[connection])
+
+
+def test_a_pipe_that_begins_with_something_else_loses_nothing(server: TokenServer) -> None:
+    connect(server, stdin=LOGIN)
+    connect(server, stdin=b"hello\nann\nbob\n")
+    assert [text for kind, text in server.said() if kind == "line"] == ["hello", "ann", "bob"]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ["--send", "ann", "--send", PASSWORD, "--expect", "Hello, ann"],
+        ["--expect", "name", "--send", "Ann", "--expect", "password", "--send", PASSWORD, "--expect", "Hello, Ann"],
+    ],
+)
+def test_a_script_that_logs_in_does_so_every_time(server: TokenServer, state: Path, steps: list[str]) -> None:
+    for _ in range(2):
+        assert connect(server, *steps).returncode == 0
+    assert server.resumed() == []
+    assert server.hello()["session"] is False
+    assert len(kept(state, server)) == 1, "that of the first time is still good"
+    assert connect(server, "--send", "hello", "--expect", "hello").returncode == 0
+    assert server.resumed() != []
+
+
 # Logging out.
 
 
@@ -206,7 +242,15 @@ def test_logging_out_forgets(server: TokenServer, state: Path) -> None:
 
 def resuming(state: Path, **options: Any) -> tuple[Resuming, list[str]]:
     remarks: list[str] = []
-    options = {"keeps": True, "state_dir": state, "timeout_s": 10.0, "remark": remarks.append, **options}
+    options = {
+        "keeps": True,
+        "state_dir": state,
+        "timeout_s": 10.0,
+        "remark": remarks.append,
+        "logs_in_itself": lambda _: False,
+        "piped": True,
+        **options,
+    }
     return Resuming(Endpoint("localhost", 9090), "", **options), remarks
 
 
