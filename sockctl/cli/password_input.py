@@ -10,7 +10,6 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from sockctl.cli.hidden_typing import HiddenTyping
 from sockctl.cli.prompts import may_ask
 from sockctl.cli.terminal import STDIN, is_terminal, say
 from sockctl.errors import (
@@ -137,6 +136,8 @@ def _from_person(question: str, check: Callable[[str], T], *, twice: bool) -> T:
 
 def _typed(question: str) -> str:
     """Ask once, and return what was typed without being shown."""
+    from sockctl.cli.hidden_typing import HiddenTyping
+
     with HiddenTyping(STDIN).hidden():
         say(f"{question}: ", end="")
         try:

@@ -54,7 +54,14 @@ def terminal() -> Iterator[Any]:
 
     def start(*arguments: str) -> "pexpect.spawn[str]":
         words = [*PROBE, *arguments]
-        child = pexpect.spawn(words[0], words[1:], timeout=TIMEOUT_S, encoding="utf-8", cwd=str(ROOT))
+        child = pexpect.spawn(
+            words[0],
+            words[1:],
+            timeout=TIMEOUT_S,
+            encoding="utf-8",
+            cwd=str(ROOT),
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # nohup would hand its own on
+        )
         child.setwinsize(50, 400)
         children.append(child)
         return child
