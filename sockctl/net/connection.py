@@ -133,6 +133,7 @@ class Connection:
         "started",
         "state",
         "told",
+        "told_until",
         "unacked",
         "untold",
         "waits_since",
@@ -160,6 +161,7 @@ class Connection:
         self.bytes_in = self.portions_in = 0
         self.bytes_out = self.portions_out = self._partial = 0
         self.told: tuple[int, int, int, int] = (0, 0, 0, 0)
+        self.told_until = 0  # how many bytes will have been sent when the last of the service's own replies is out
         self.untold = False
         self.waits_since = 0.0
         self.drain_at = 0
@@ -210,7 +212,7 @@ class Connection:
 
         Args:
             make: Makes the bytes; must not block. It isn't called on a connection that is broken or ending.
-            bound: Bytes that may wait in the outbox, or None for any number.
+            bound: As for `post_bounded`, or None for any number: they are the service's own reply.
 
         Returns:
             False where the bytes would have gone beyond `bound`; then they are dropped.
@@ -219,16 +221,47 @@ class Connection:
             if not self.may_send:
                 return True
             data = make()
-            if self.outbox:
-                if bound is not None and len(self.outbox) + len(data) > bound:
-                    return False
-                self.outbox += data
-            elif data:
-                sent = self._send(data)
-                if sent < len(data) and self.error is None:
-                    self.outbox += data[sent:]
+            if not self._queue(data, bound):
+                return False
+            if bound is None:
+                self.told_until = self.bytes_out + len(self.outbox)
         if self.outbox or not self.untold or self.error is not None:
             self.on_post(self)
+        return True
+
+    def post_bounded(self, data: bytes, bound: int) -> bool:
+        """As `post`, for what others say.
+
+        Args:
+            data: What is to be sent.
+            bound: Bytes of what others say that may wait; what waits for the service's own last reply doesn't count.
+
+        Returns:
+            False where the bytes would have gone beyond `bound`; then they are dropped.
+        """
+        with self.lock:
+            if not self.may_send:
+                return True
+            if not self._queue(data, bound):
+                return False
+        if self.outbox or not self.untold or self.error is not None:
+            self.on_post(self)
+        return True
+
+    def _queue(self, data: bytes, bound: int | None) -> bool:
+        """Send bytes or put them into the outbox, under the lock; return whether they were within the bound."""
+        outbox = self.outbox
+        if not outbox:
+            if data:
+                sent = self._send(data)
+                if sent < len(data) and self.error is None:
+                    outbox += data[sent:]
+            return True
+        if bound is not None:
+            own = max(0, self.told_until - self.bytes_out)
+            if len(outbox) - own + len(data) > bound:
+                return False
+        outbox += data
         return True
 
     def flush(self) -> bool:

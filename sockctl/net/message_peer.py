@@ -9,6 +9,7 @@ frame, whichever thread speaks.
 import math
 import select
 import time
+from collections.abc import Callable
 from functools import partial
 
 from sockctl.errors import MessageTimeoutError, PeerGoneError, ProtocolError, TlsReceivedError
@@ -95,15 +96,23 @@ class MessagePeer(Peer):
 
     def post(self, one: Message) -> None:
         """Send what others say, without ever waiting."""
+        if not self._connection.post_made(partial(self._wire.encode, one), bound=OUTBOX_BYTES):
+            self._drop_slow_reader()
+
+    def post_encoded(self, data: bytes) -> None:
+        """Send what others say, encoded for this client's wire."""
+        if not self._connection.post_bounded(data, OUTBOX_BYTES):
+            self._drop_slow_reader()
+
+    def _drop_slow_reader(self) -> None:
+        if self._done:
+            return
+        self._done = True
         connection = self._connection
-        if not connection.post_made(partial(self._wire.encode, one), bound=OUTBOX_BYTES) and not self._done:
-            self._done = True
-            self._journal.tell(
-                SlowReaderDropped(
-                    connection=connection.number, peer=connection.peer, queued_bytes=len(connection.outbox)
-                )
-            )
-            self.close(DisconnectReason.SLOW_READER)
+        self._journal.tell(
+            SlowReaderDropped(connection=connection.number, peer=connection.peer, queued_bytes=len(connection.outbox))
+        )
+        self.close(DisconnectReason.SLOW_READER)
 
     def receive(self) -> Message | None:
         """Wait for the next message; None when the client has ended its input."""
@@ -153,6 +162,15 @@ class MessagePeer(Peer):
     def close(self, reason: DisconnectReason = DisconnectReason.SERVER_CLOSED) -> None:
         """End the connection: what is queued is still sent."""
         self._watcher.close(self._connection, reason)
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Have the event thread call something."""
+        self._watcher.soon(self._connection, call)
+
+    @property
+    def bytes_in(self) -> int:
+        """Bytes that have come from the client."""
+        return self._connection.bytes_in
 
     # The conversation: its handler thread.
 
@@ -266,7 +284,9 @@ class MessagePeer(Peer):
 
     def resumed(self) -> None:
         """React to what the conversation has read and not asked for; without one, begin."""
-        if not isinstance(self._service, Conversation):
+        if isinstance(self._service, Conversation):
+            self._service.watched(self)
+        else:
             self.opened()
         batch, self._inbox = self._inbox, []
         if batch:

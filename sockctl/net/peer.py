@@ -178,6 +178,13 @@ class Peer(ABC):
         """
 
     @abstractmethod
+    def post_encoded(self, data: bytes) -> None:
+        """As `post`, for messages that are encoded once for many: frames if `hello` is there, else lines.
+
+        The client's wire must be chosen: it has said something.
+        """
+
+    @abstractmethod
     def receive(self) -> Message | None:
         """Wait for the next message, in a conversation only; None when the client has ended its input.
 
@@ -213,6 +220,15 @@ class Peer(ABC):
     @abstractmethod
     def take(self) -> list[Message] | None:
         """Return the messages that `wait` found, perhaps none; None when the client has ended its input."""
+
+    @abstractmethod
+    def soon(self, call: Callable[[], None]) -> None:
+        """Have the thread that the client's batches come in call something; any thread, returns at once."""
+
+    @property
+    @abstractmethod
+    def bytes_in(self) -> int:
+        """Bytes that have come from the client."""
 
     @property
     @abstractmethod

@@ -53,6 +53,9 @@ class MessageService(Service):
     def joined(self, peer: Peer) -> None:
         """React to a new client; not called where the service begins with a conversation."""
 
+    def watched(self, peer: Peer) -> None:
+        """React to a client whose conversation is over, and who goes on by reacting; nothing was received yet."""
+
     def received(self, peer: Peer, batch: list[Message]) -> None:
         """React to the messages that have come from `peer`, one or more, in order."""
 

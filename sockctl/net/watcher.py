@@ -97,6 +97,10 @@ class Watcher:
         """End a connection: what is queued for it is still sent."""
         self._call_soon(lambda one: self._closing.finish(one, reason), connection)
 
+    def soon(self, connection: Connection, call: Callable[[], None]) -> None:
+        """Have the event thread call something for a connection, unless that is closed by then."""
+        self._call_soon(lambda one: call() if one.state is not State.CLOSED else None, connection)
+
     def expect_frame(self, connection: Connection) -> None:
         """Hold a frame that has just begun to its deadline; the event thread calls it."""
         self._closing.expect_frame(connection)

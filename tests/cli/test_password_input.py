@@ -47,6 +47,11 @@ def given(**options: Any) -> str:
     return password
 
 
+def heed_hangups() -> None:
+    """Undo what nohup hands on."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @pytest.fixture
 def terminal() -> Iterator[Any]:
     """Return what starts the probe on a new terminal."""
@@ -60,7 +65,7 @@ def terminal() -> Iterator[Any]:
             timeout=TIMEOUT_S,
             encoding="utf-8",
             cwd=str(ROOT),
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # nohup would hand its own on
+            preexec_fn=heed_hangups,
         )
         child.setwinsize(50, 400)
         children.append(child)

@@ -17,6 +17,7 @@ class ScriptedPeer(Peer):
 
     limit_bytes = 65_536
     stopping = False
+    bytes_in = 0
 
     def __init__(
         self, *steps: str | Message | Callable[[], object], number: int = 1, address: str = "192.0.2.7"
@@ -39,6 +40,12 @@ class ScriptedPeer(Peer):
 
     def post(self, one: Message) -> None:
         self.told.append(one)
+
+    def post_encoded(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def soon(self, call: Callable[[], None]) -> None:
+        call()
 
     def receive(self) -> Message | None:
         while self._steps:
