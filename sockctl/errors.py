@@ -13,6 +13,7 @@ __all__ = [
     "BadTextError",
     "BusyError",
     "CertificateError",
+    "CommandError",
     "ConnectTimeoutError",
     "ConnectionBrokenError",
     "ExpectationError",
@@ -40,6 +41,7 @@ __all__ = [
     "PortTakenError",
     "ProgramError",
     "ProtocolError",
+    "RoomRefusedError",
     "RuleError",
     "ScriptError",
     "SecretFileError",
@@ -58,6 +60,7 @@ __all__ = [
     "TokenRefusedError",
     "TruncatedMessageError",
     "UnknownClientError",
+    "UnknownCommandError",
     "UnknownHostError",
     "UnknownSessionError",
     "UnknownUserError",
@@ -157,6 +160,28 @@ class PasswordRefusedError(AnswerRefusedError):
     """A password will not do. The text says why, and never any of it."""
 
     code = "bad_password"
+
+
+class CommandError(SockctlError):
+    """A command of the chat is not complete, says too much, or holds what can't be understood.
+
+    Attributes:
+        code: A stable word for it, as the `error` message carries it.
+    """
+
+    code: ClassVar[str] = "bad_command"
+
+
+class UnknownCommandError(CommandError):
+    """There is no such command for whoever typed it."""
+
+    code = "unknown_command"
+
+
+class RoomRefusedError(CommandError):
+    """The name of a room breaks the rule for names."""
+
+    code = "bad_room"
 
 
 class UnsendableError(SockctlError):
