@@ -4,6 +4,7 @@ import enum
 
 from sockctl.errors import (
     AddressError,
+    CommandError,
     ConnectionBrokenError,
     ConnectTimeoutError,
     ExpectationError,
@@ -43,6 +44,7 @@ class ExitCode(enum.IntEnum):
 
 _CODES: dict[type[SockctlError], ExitCode] = {
     AddressError: ExitCode.USAGE,
+    CommandError: ExitCode.USAGE,
     FingerprintError: ExitCode.USAGE,
     RuleError: ExitCode.USAGE,
     ScriptError: ExitCode.USAGE,

@@ -1,9 +1,10 @@
-"""The operator of ``serve talk``: sees what clients say on standard output, and answers on standard input."""
+"""Whoever sits at the server's terminal: sees what is said on standard output, and types on standard input."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from sockctl.cli.terminal import STDOUT, read_line, say
 from sockctl.errors import NobodyThereError
@@ -14,7 +15,7 @@ from sockctl.events.sinks import DescriptorSink
 from sockctl.services.talk import Talk
 from sockctl.text import visible
 
-__all__ = ["Operator"]
+__all__ = ["Operator", "ServerTerminal"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,19 +31,26 @@ class _Shown(Event):
         return self.line
 
 
-class Operator:
-    """Whoever sits at the server's terminal; a context manager.
+class ServerTerminal:
+    """The server's own terminal; a context manager.
 
     What is shown goes through a journal of its own: the event thread never waits for a terminal that was stopped.
+
+    Args:
+        service: The service's name.
+        invitation: What says how to type.
+        farewell: What is said when the input has ended.
     """
 
-    def __init__(self) -> None:
-        self.talk = Talk(self)
-        self._shown = Journal(DescriptorSink(STDOUT, _as_line, label="standard output"), service=Talk.name)
+    def __init__(self, service: str, *, invitation: str, farewell: str) -> None:
+        self._invitation = invitation
+        self._farewell = farewell
+        self._typed: Callable[[str], None]
+        self._shown = Journal(DescriptorSink(STDOUT, _as_line, label="standard output"), service=service)
         # A daemon: it waits for the keyboard, and nothing ends that but the end of the process.
         self._reader = threading.Thread(target=self._read, name="sockctl-operator", daemon=True)
 
-    def __enter__(self) -> "Operator":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -50,38 +58,57 @@ class Operator:
     ) -> None:
         self._shown.close()
 
-    def start(self) -> None:
-        """Read what the operator types from now on."""
-        say("Type lines, Enter sends each to the client that spoke last; '@2 hello' goes to client 2. Ctrl-C ends it.")
+    def read(self, typed: Callable[[str], None]) -> None:
+        """Read what the operator types from now on; `typed` takes each line but empty ones."""
+        self._typed = typed
+        say(self._invitation)
         self._reader.start()
 
-    def joined(self, number: int, peer: str) -> None:
-        """Show that a client is here."""
-        self._show(f"* client {number} joined from {peer}")
-
-    def said(self, number: int, text: str) -> None:
-        """Show what a client has said."""
-        self._show(f"<{number}> {text}")
-
-    def left(self, number: int, reason: DisconnectReason) -> None:
-        """Show that a client is gone."""
-        self._show(f"* client {number} left ({reason})")
-
-    def _show(self, line: str) -> None:
+    def show(self, line: str) -> None:
+        """Show a line; never waits."""
         self._shown.tell(_Shown(line=line))
 
     def _read(self) -> None:
         while (line := read_line()) is not None:
-            if not line:
-                continue
-            try:
-                self.talk.say(line)
-            except NobodyThereError as error:
-                say(str(error))
-        say(
-            "The operator's input has ended: what clients say is still shown, and nobody answers. Ctrl-C ends the "
-            "server; --reply-with lets a program answer."
+            if line:
+                self._typed(line)
+        say(self._farewell)
+
+
+class Operator(ServerTerminal):
+    """The operator of ``serve talk``."""
+
+    def __init__(self) -> None:
+        self.talk = Talk(self)
+        super().__init__(
+            Talk.name,
+            invitation="Type lines, Enter sends each to the client that spoke last; '@2 hello' goes to client 2. "
+            "Ctrl-C ends it.",
+            farewell="The operator's input has ended: what clients say is still shown, and nobody answers. Ctrl-C "
+            "ends the server; --reply-with lets a program answer.",
         )
+
+    def start(self) -> None:
+        """Read what the operator types from now on."""
+        self.read(self._say)
+
+    def joined(self, number: int, peer: str) -> None:
+        """Show that a client is here."""
+        self.show(f"* client {number} joined from {peer}")
+
+    def said(self, number: int, text: str) -> None:
+        """Show what a client has said."""
+        self.show(f"<{number}> {text}")
+
+    def left(self, number: int, reason: DisconnectReason) -> None:
+        """Show that a client is gone."""
+        self.show(f"* client {number} left ({reason})")
+
+    def _say(self, line: str) -> None:
+        try:
+            self.talk.say(line)
+        except NobodyThereError as error:
+            say(str(error))
 
 
 def _as_line(record: Record) -> str:

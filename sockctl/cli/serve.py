@@ -1,12 +1,13 @@
 """``sockctl serve …``: the servers."""
 
 import enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength, ServerOptions, with_server_options
-from sockctl.errors import ProgramError
+from sockctl.errors import OptionError, ProgramError
 
 __all__ = ["app"]
 
@@ -122,6 +123,68 @@ def auth(
 
     server = guarded(server, insecure=insecure)
     raise typer.Exit(serve(Auth(login_gate(server, signup=signup, min_length=min_length)), server))
+
+
+@app.command(epilog="Example: sockctl serve chat, then from two terminals: sockctl connect sockctl://localhost:9090")
+@with_server_options
+def chat(
+    *,
+    room: Annotated[
+        list[str] | None,
+        typer.Option(help="A room that there is; repeatable. Else rooms are made by joining.", metavar="NAME"),
+    ] = None,
+    motd: Annotated[
+        Path | None, typer.Option(help="Tell whoever comes what stands in this file.", metavar="FILE")
+    ] = None,
+    history: Annotated[
+        int, typer.Option(help="Messages of each room that are remembered.", min=0, max=10_000, metavar="N")
+    ] = 100,
+    flood: Annotated[
+        str, typer.Option(help="Messages that a member may say at once, and then a second.", metavar="BURST/RATE")
+    ] = "20/10",
+    no_flood_limit: Annotated[
+        bool, typer.Option("--no-flood-limit", help="Let members say as much as they like.")
+    ] = False,
+    with_accounts: Annotated[
+        bool, typer.Option("--auth", help="Let users in only, as 'serve auth' does ('sockctl users add' makes one).")
+    ] = False,
+    operator: Annotated[
+        list[str] | None,
+        typer.Option(help="With --auth: this user may kick, ban, mute and announce; repeatable.", metavar="NAME"),
+    ] = None,
+    signup: Annotated[
+        bool, typer.Option("--signup", help="With --auth: let who is unknown choose a password and become a user.")
+    ] = False,
+    min_length: MinLength = DEFAULT_MIN_LENGTH,
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure",
+            help="With --auth: take passwords in clear from other machines, where everyone may read them.",
+        ),
+    ] = False,
+    server: ServerOptions,
+) -> None:
+    """Serve a chat with rooms, for people and programs.
+
+    Everybody hears the same in the same order. On a terminal you read along, and chat as the operator 'server'; /help
+    lists the commands. Topics, bans and the last messages of each room outlast a restart.
+    """
+    if not with_accounts and (operator or signup or insecure):
+        raise OptionError("--operator, --signup and --insecure are about users who log in: add --auth.")
+    from sockctl.cli.serving_chat import chat_rules, serve_chat, with_login
+
+    rules = chat_rules(
+        rooms=room or [],
+        motd=motd,
+        history=history,
+        flood=None if no_flood_limit else flood,
+        operators=operator or [],
+    )
+    login = None
+    if with_accounts:
+        server, login = with_login(server, insecure=insecure, signup=signup, min_length=min_length)
+    raise typer.Exit(serve_chat(server, rules, login))
 
 
 def _command(text: str) -> list[str]:

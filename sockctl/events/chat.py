@@ -1,12 +1,15 @@
-"""The events of the chat."""
+"""The events of the chat: who comes, goes, is called otherwise, what operators do, and what can't be kept.
+
+What is said is nobody's event.
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sockctl.events.base import Event, Level
+from sockctl.events.base import ConnectionEvent, Event, Level
 from sockctl.text import plural
 
-__all__ = ["ChatKeptAgain", "ChatUnkept"]
+__all__ = ["ChatKeptAgain", "ChatUnkept", "MemberCame", "MemberLeft", "MemberRenamed", "OperatorActed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,3 +41,58 @@ class ChatKeptAgain(Event):
     def text(self) -> str:
         lost = f"{plural(self.lost, 'message')} of the history lost" if self.lost else "nothing was lost"
         return f"What the chat keeps can be written again: {lost}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberCame(ConnectionEvent):
+    """A client has a name, and chats."""
+
+    name: ClassVar[str] = "member_came"
+
+    who: str
+
+    @property
+    def text(self) -> str:
+        return f"The client chats as {self.who}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberLeft(Event):
+    """The last connection of a member has ended."""
+
+    name: ClassVar[str] = "member_left"
+
+    who: str
+    reason: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.who} has left the chat ({self.reason})."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberRenamed(Event):
+    """A member has another name."""
+
+    name: ClassVar[str] = "member_renamed"
+
+    who: str
+    name_now: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.who} is called {self.name_now} now."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorActed(Event):
+    """An operator has done something to somebody, or announced something."""
+
+    name: ClassVar[str] = "operator_acted"
+
+    operator: str
+    did: str
+
+    @property
+    def text(self) -> str:
+        return self.did

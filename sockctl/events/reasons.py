@@ -70,6 +70,24 @@ class DisconnectReason(_Reason):
         "The session has ended (revoked, expired, or the user was removed, disabled or given another password), so the "
         "server closed the connection.",
     )
+    KICKED = ("kicked", "An operator has put the member out, so the server closed the connection.")
+    BANNED = (
+        "banned",
+        "An operator has banned the name or the address, so the server closed the connection.",
+    )
+    FLOODING = (
+        "flooding",
+        "The member said far more than the flood limit allows, and went on, so the server closed the connection.",
+    )
+    PING_TIMEOUT = (
+        "ping_timeout",
+        "Nothing came from the client for a minute, nor an answer to a ping within 30 s more, so the server closed the "
+        "connection.",
+    )
+    TAKEN_OVER = (
+        "taken_over",
+        "The member came back with its token on another connection, so the server closed this one.",
+    )
     STORE_FAILED = (
         "store_failed",
         "The service could not read or write what it keeps, so the server closed the connection.",

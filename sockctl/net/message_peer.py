@@ -40,6 +40,11 @@ _FAREWELLS = {
     DisconnectReason.LOGGED_OUT: "You are logged out. Goodbye!",
     DisconnectReason.LOGIN_TIMEOUT: "You took too long to log in. Goodbye!",
     DisconnectReason.SESSION_ENDED: "Your session has ended: log in again. Goodbye!",
+    DisconnectReason.KICKED: "You were put out by an operator.",
+    DisconnectReason.BANNED: "You are banned here.",
+    DisconnectReason.FLOODING: "You said too much too fast. Goodbye!",
+    DisconnectReason.PING_TIMEOUT: "You didn't answer. Goodbye!",
+    DisconnectReason.TAKEN_OVER: "You are here on another connection now. Goodbye!",
     DisconnectReason.IDLE_TIMEOUT: "Nothing was said for too long. Goodbye!",
 }
 """What `bye` says where the server ends the connection."""

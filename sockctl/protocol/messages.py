@@ -19,7 +19,11 @@ from sockctl.errors import BadMessageError
 from sockctl.protocol.safe_text import clean
 from sockctl.text import visible
 
-__all__ = ["Message", "as_line", "decode_message", "encode_message", "message"]
+__all__ = ["LOBBY", "Message", "as_line", "decode_message", "encode_message", "message"]
+
+
+LOBBY = "#lobby"
+"""The room that everybody is in at first."""
 
 
 class Message:
@@ -88,11 +92,22 @@ def encode_message(one: Message) -> str:
 
 
 def as_line(one: Message) -> str:
-    """Return what a person reads of `one` on a line, without the line's end: its text, behind the sender's name."""
+    """Return what a person reads of `one` on a line, without the line's end: its text, behind the sender's name.
+
+    In front stands when it was said, if that is a while ago (`history`), and the room, if it isn't everybody's.
+    """
     sender = one.get("sender")
     if not sender:
         return one.text
-    return f"* {sender} {one.text}" if one.fields.get("action") is True else f"<{sender}> {one.text}"
+    marks = []
+    if one.kind == "history":
+        marks.append(f"[{one.get('at')[11:16]}]")
+    if one.get("room") not in {"", LOBBY}:
+        marks.append(one.get("room"))
+    if one.fields.get("private") is True:
+        marks.append("(private)")
+    marks.append(f"* {sender}" if one.fields.get("action") is True else f"<{sender}>")
+    return f"{' '.join(marks)} {one.text}"
 
 
 def _explained(text: str) -> Any:

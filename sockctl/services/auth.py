@@ -61,7 +61,7 @@ class Auth(MessageService, Conversation[Peer]):
 
     def converse(self, peer: Peer) -> None:
         """Let `peer` log in, and carry out its commands until it leaves."""
-        login = self._login.let_in(peer)
+        login, _ = self._login.let_in(peer)
         peer.tell(
             "welcome",
             f"Welcome, {login.user}! Type help for what you can do here.",

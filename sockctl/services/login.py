@@ -87,17 +87,20 @@ class LoginGate:
         """End, when the last client has gone."""
         self._live.stop()
 
-    def let_in(self, peer: Peer) -> Login:
+    def let_in(self, peer: Peer) -> tuple[Login, Message | None]:
         """Let `peer` log in, in a conversation; the service's `welcome` is to follow at once.
 
         From here on the connection ends when the login does. The service must call `left` when it has ended.
+
+        Returns:
+            Who is in, and the `resume` by which it was let in, if it was.
 
         Raises:
             PeerGoneError: It left, or was not let in.
         """
         peer.until = time.monotonic() + LOGIN_S
         peer.limit_bytes = LOGIN_LIMIT_BYTES
-        login = self._tried(peer)
+        login, resume = self._tried(peer)
         peer.until = math.inf
         peer.limit_bytes = LIMIT_BYTES
         if login.problem:
@@ -113,7 +116,7 @@ class LoginGate:
                 token=session.token,
                 expires=written_moment(session.expires),
             )
-        return login
+        return login, resume
 
     def used(self, peer: Peer) -> None:
         """Take note that a client has said something."""
@@ -152,7 +155,7 @@ class LoginGate:
         peer.tell("error", text, code="store_failed")
         return peer.give_up(DisconnectReason.STORE_FAILED)
 
-    def _tried(self, peer: Peer) -> Login:
+    def _tried(self, peer: Peer) -> tuple[Login, Message | None]:
         for left in range(TRIES - 1, -1, -1):
             try:
                 return self._try(peer)
@@ -165,15 +168,15 @@ class LoginGate:
             peer.skip()
         raise peer.give_up(DisconnectReason.TOO_MANY_TRIES)
 
-    def _try(self, peer: Peer) -> Login:
+    def _try(self, peer: Peer) -> tuple[Login, Message | None]:
         """Let a client try once; a token that is refused costs no try, since it can't be guessed."""
         question = "Your name, or a new one to sign up:" if self._signup else "Your name:"
         answer = peer.answer("name", question, instead=("resume",))
         for _ in range(TRIES):
             if answer.kind != "resume":
-                return self._by_password(peer, answer.text.strip())
+                return self._by_password(peer, answer.text.strip()), None
             try:
-                return self._told(peer, self.gate.resume(answer.get("token"), peer.address), "token")
+                return self._told(peer, self.gate.resume(answer.get("token"), peer.address), "token"), answer
             except TokenRefusedError as error:
                 self.tell_failure(peer, error)
                 self._tell_error(peer, error)

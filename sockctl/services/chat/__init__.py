@@ -1,6 +1,9 @@
-"""The chat (row 11): rooms in which many speak, in one order for all; its commands; what of it survives a restart.
+"""The chat (row 11): rooms in which everybody hears the same in the same order, and nobody can hurt another.
 
-- `commands`: what a line that begins with ``/`` means.
+- `chat`: the service: who comes in, what is said, who leaves.
+- `members`, `places`, `flood`: who is here, from where, and how fast they may speak.
+- `rooms`, `directory`: what happens in a room, in one order; and which rooms there are.
+- `commands`, `actions`, `moderation`: what a line that begins with ``/`` means, and what it does.
 - `bans`, `rulings`, `rulings_form`: topics, bans and mutes: what they are, which hold now, and how a file has them.
 - `room_tail`, `history_entry`, `history_file`: the last messages of a room, in memory, on a line, and in a file.
 - `keeper`: the thread that writes both, so that nobody who speaks waits for a disk.

@@ -1,0 +1,328 @@
+"""What members do: they say things, and give commands."""
+
+from collections.abc import Callable, Sequence
+
+from sockctl.errors import AnswerRefusedError, CommandError
+from sockctl.events.chat import MemberLeft, MemberRenamed
+from sockctl.events.journal import Journal
+from sockctl.events.reasons import DisconnectReason
+from sockctl.protocol.messages import Message, message
+from sockctl.protocol.names import checked_name, same_name_key
+from sockctl.services.chat.commands import Call, help_lines, parse, parse_count, room_name
+from sockctl.services.chat.directory import Directory
+from sockctl.services.chat.keeper import Keeper
+from sockctl.services.chat.members import Member, Members
+from sockctl.services.chat.moderation import Moderation
+from sockctl.services.chat.places import Place, Seat
+from sockctl.services.chat.rooms import SHOWN, Room
+from sockctl.stores.moments import utc_now, written_moment
+from sockctl.text import plural
+
+__all__ = ["Actions"]
+
+MAX_TEXT_BYTES = 4_096
+"""Bytes of what is said at once."""
+MAX_TOPIC = 300
+"""Characters of a topic."""
+MAX_IGNORED = 100
+_WORDS = {
+    DisconnectReason.CLIENT_RESET: "connection lost",
+    DisconnectReason.CLIENT_VANISHED: "connection lost",
+    DisconnectReason.PING_TIMEOUT: "connection lost",
+    DisconnectReason.SLOW_READER: "too slow to read along",
+    DisconnectReason.KICKED: "put out",
+    DisconnectReason.BANNED: "banned",
+    DisconnectReason.FLOODING: "flooding",
+}
+"""Why a member has left, for the others; any other reason is nobody's business."""
+
+
+class Actions:
+    """What members can do. Any thread may call it; nothing in it waits.
+
+    Args:
+        members: Who is here.
+        rooms: The rooms.
+        keeper: What survives a restart.
+        with_accounts: Whether members are users who have logged in: then names can be banned.
+    """
+
+    def __init__(self, members: Members, rooms: Directory, keeper: Keeper, *, with_accounts: bool) -> None:
+        self._members = members
+        self._rooms = rooms
+        self._keeper = keeper
+        self._moderation = Moderation(members, keeper, with_accounts=with_accounts)
+        self._journal: Journal
+        self._does: dict[str, Callable[[Place, Sequence[str]], None]] = {
+            "nick": self._nick,
+            "msg": self._msg,
+            "reply": self._reply,
+            "me": self._me,
+            "who": self._who,
+            "whois": self._whois,
+            "rooms": self._list_rooms,
+            "join": self._join,
+            "leave": self._leave,
+            "topic": self._topic,
+            "history": self._history,
+            "ignore": self._ignore,
+            "quiet": self._quiet,
+            "help": self._help,
+            "quit": self._quit,
+            **self._moderation.commands,
+        }
+
+    def start(self, journal: Journal) -> None:
+        """Tell events to `journal` from now on."""
+        self._journal = journal
+        self._moderation.start(journal)
+
+    def take(self, place: Place, batch: Sequence[Message]) -> None:
+        """Let a member say or do what its messages hold."""
+        texts: list[str] = []
+        for one in batch:
+            if one.kind != "line" or not one.text.strip():
+                continue
+            if one.text.startswith("/") and not one.text.startswith("//"):
+                self._say(place, texts)
+                texts = []
+                self._obey(place, one.text)
+            else:
+                texts.append(one.text.removeprefix("/"))
+        self._say(place, texts)
+
+    def enter(self, place: Place, name: str, *, new: bool) -> None:
+        """Let a place into a room.
+
+        Args:
+            place: The place.
+            name: The room.
+            new: Whether its member wasn't in it.
+
+        Raises:
+            CommandError: There is no such room, and it can't be made.
+        """
+        room = self._rooms.opened(name)
+        new = self._members.enter(place.member, name) or new
+        place.room = name
+        room.enter(place, new=new, after=place.seen.get(name, 0) if isinstance(place, Seat) else 0)
+        self._soon(place, room)
+
+    def part(self, place: Place, reason: DisconnectReason | None) -> None:
+        """Let a place go.
+
+        Args:
+            place: The place.
+            reason: Why its connection has ended; None where its member comes from another one now.
+        """
+        member = place.member
+        rooms = self._members.rooms_of(member)
+        gone = self._members.leave(place)
+        why = _WORDS.get(reason, "left") if reason is not None and gone else None
+        for room in self._known(rooms):
+            room.exit(place, reason=why)
+            self._soon(place, room)
+        if gone and reason is not None:
+            self._journal.tell(MemberLeft(who=member.name, reason=reason))
+
+    def _soon(self, place: Place, room: Room) -> None:
+        """Carry out what is in line: a moment later, so that many who come or go at once make one piece."""
+        if isinstance(place, Seat):
+            place.peer.soon(room.advance)
+        else:
+            room.advance()
+
+    def _known(self, names: Sequence[str]) -> list[Room]:
+        return [room for name in names if (room := self._rooms.find(name)) is not None]
+
+    # Saying.
+
+    def _say(self, place: Place, texts: Sequence[str], *, action: bool = False) -> None:
+        if not texts:
+            return
+        try:
+            room = self._room_of(place)
+            self._refuse_muted(place.member)
+        except CommandError as error:
+            place.tell("error", str(error), code=error.code)
+            return
+        said = [text for text in texts if len(text) * 4 <= MAX_TEXT_BYTES or len(text.encode()) <= MAX_TEXT_BYTES]
+        if len(said) < len(texts):
+            place.tell("error", f"A text may have {MAX_TEXT_BYTES:,} bytes: it was not said.", code="too_long")
+        if said:
+            room.say(place, said, written_moment(utc_now()), action=action)
+
+    def _room_of(self, place: Place) -> Room:
+        room = self._rooms.find(place.room)
+        if room is None:
+            raise CommandError("You are in no room: /join one, such as #lobby.")
+        return room
+
+    def _refuse_muted(self, member: Member) -> None:
+        if self._keeper.muted(member.key):
+            raise CommandError("An operator lets you read only.")
+
+    def _obey(self, place: Place, line: str) -> None:
+        try:
+            call = parse(line, operator=place.member.operator)
+            if isinstance(call, Call):
+                self._does[call.command.name](place, call.arguments)
+        except (CommandError, AnswerRefusedError) as error:
+            place.tell("error", str(error), code=error.code)
+
+    # The commands.
+
+    def _nick(self, place: Place, words: Sequence[str]) -> None:
+        member = place.member
+        self._refuse_muted(member)  # a mute goes by the name
+        name = checked_name(words[0])
+        key = member.key
+        before = self._members.rename(member, name)
+        if before == name:
+            return
+        told = message("renamed", f"{before} is {name} now.", before=before, name=name)
+        self._journal.tell(MemberRenamed(who=before, name_now=name))
+        rooms = self._known(self._members.rooms_of(member))
+        for room in rooms:
+            room.tell(told, about=key)
+            room.advance()
+        if not rooms:
+            place.reply(told)
+
+    def _msg(self, place: Place, words: Sequence[str]) -> None:
+        self._write(place, words[0], words[1])
+
+    def _reply(self, place: Place, words: Sequence[str]) -> None:
+        if not place.member.answers:
+            raise CommandError("Nobody has written to you alone yet: /msg NAME TEXT begins.")
+        self._write(place, place.member.answers, words[0])
+
+    def _write(self, place: Place, name: str, text: str) -> None:
+        self._refuse_muted(place.member)
+        if len(text.encode()) > MAX_TEXT_BYTES:
+            raise CommandError(f"A text may have {MAX_TEXT_BYTES:,} bytes: it was not said.")
+        member, sender = self._members.get(name), place.member
+        at = written_moment(utc_now())
+        one = message("say", text, private=True, sender=sender.name, to=member.name, at=at)
+        if sender.key not in member.ignored:
+            member.answers = sender.name
+            for other in self._members.places_of(member):
+                other.post(one)
+        for own in self._members.places_of(sender):
+            if own.framed and member is not sender:
+                own.post(one)
+
+    def _me(self, place: Place, words: Sequence[str]) -> None:
+        self._say(place, words, action=True)
+
+    def _who(self, place: Place, words: Sequence[str]) -> None:
+        room = self._rooms.find(room_name(words[0])) if words else self._room_of(place)
+        if room is None:
+            raise CommandError(f"There is no room {room_name(words[0])}: /rooms lists those that there are.")
+        room.tell_members(place)
+
+    def _whois(self, place: Place, words: Sequence[str]) -> None:
+        member = self._members.get(words[0])
+        rooms = self._members.rooms_of(member)
+        who = f"logged in as {member.account}" if member.account else "a guest"
+        text = (
+            f"{member.name} is {who}, here since {member.since:%Y-%m-%d %H:%M} UTC, in {', '.join(rooms) or 'no room'}."
+        )
+        addresses = None
+        if place.member.operator:
+            addresses = sorted({one.address for one in self._members.places_of(member)})
+            text += f" At {', '.join(addresses)}."
+        place.tell(
+            "notice",
+            text,
+            code="whois",
+            name=member.name,
+            account=member.account or None,
+            since=written_moment(member.since),
+            rooms=rooms,
+            addresses=addresses,
+        )
+
+    def _list_rooms(self, place: Place, _: Sequence[str]) -> None:
+        for room in self._rooms.all():
+            count, topic = len(room.names), self._keeper.topic(room.name)
+            text = f"{room.name}: {plural(count, 'member')}" + (f", {topic.text}" if topic else "")
+            place.tell("notice", text, code="room", room=room.name, count=count, topic=topic and topic.text)
+
+    def _join(self, place: Place, words: Sequence[str]) -> None:
+        name = room_name(words[0])
+        if name in self._members.rooms_of(place.member):
+            self._members.enter(place.member, name)  # it speaks there from now on
+            place.room = name
+            place.tell("notice", f"You speak in {name} now.", code="room", room=name)
+            return
+        for own in self._members.places_of(place.member):
+            self.enter(own, name, new=own is place)
+
+    def _leave(self, place: Place, words: Sequence[str]) -> None:
+        member = place.member
+        name = room_name(words[0]) if words else place.room
+        if name not in self._members.rooms_of(member):
+            raise CommandError(f"You are not in {name}." if name else "You are in no room.")
+        room = self._rooms.find(name)
+        self._members.exit(member, name)
+        left = self._members.rooms_of(member)
+        own = message("left", f"You left {name}.", room=name, name=member.name)
+        for each in self._members.places_of(member):
+            if room is not None:
+                room.exit(each, reason="left" if each is place else None)
+            if each.room == name:
+                each.room = left[-1] if left else ""
+            each.reply(own)
+        if room is not None:
+            room.advance()
+        if place.room:
+            place.tell("notice", f"You speak in {place.room} now.", code="room", room=place.room)
+
+    def _topic(self, place: Place, words: Sequence[str]) -> None:
+        room, by = self._room_of(place), place.member
+        if not words:
+            known = self._keeper.topic(room.name)
+            text = f"The topic of {room.name} is: {known.text}" if known else f"{room.name} has no topic."
+            place.tell("notice", text, code="topic", room=room.name, topic=known.text if known else "")
+            return
+        self._refuse_muted(by)
+        topic = words[0].strip()[:MAX_TOPIC]
+        self._keeper.set_topic(room.name, topic, by=by.name)
+        text = f"{by.name} set the topic of {room.name}: {topic}"
+        room.tell(message("notice", text, code="topic", room=room.name, topic=topic), about=by.key)
+        room.advance()
+
+    def _history(self, place: Place, words: Sequence[str]) -> None:
+        room = self._room_of(place)
+        past = room.past(parse_count(words[0]) if words else SHOWN)
+        if not past:
+            place.tell("notice", f"Nothing was said in {room.name} yet.", code="history", room=room.name)
+        room.tell_past(place, past, again=True)
+
+    def _ignore(self, place: Place, words: Sequence[str]) -> None:
+        member = place.member
+        if not words:
+            ignored = ", ".join(sorted(member.ignored))
+            place.tell("notice", f"You ignore {ignored or 'nobody'}.", code="ignore", ignored=sorted(member.ignored))
+            return
+        key = same_name_key(words[0])
+        if key == member.key:
+            raise CommandError("You can't ignore yourself.")
+        if key not in member.ignored and len(member.ignored) >= MAX_IGNORED:
+            raise CommandError(f"You ignore {MAX_IGNORED} members already.")
+        member.ignored ^= {key}
+        does = "ignore" if key in member.ignored else "don't ignore"
+        place.tell("notice", f"You {does} {key} now.", code="ignore", ignored=sorted(member.ignored))
+
+    def _quiet(self, place: Place, _: Sequence[str]) -> None:
+        member = place.member
+        member.quiet = not member.quiet
+        place.tell("notice", f"You {'are not' if member.quiet else 'are'} told who comes and goes now.", code="quiet")
+
+    def _help(self, place: Place, words: Sequence[str]) -> None:
+        for line in help_lines(words[0] if words else None, operator=place.member.operator):
+            place.tell("notice", line, code="help")
+
+    def _quit(self, place: Place, _: Sequence[str]) -> None:
+        place.close(DisconnectReason.SERVER_CLOSED)

@@ -1,0 +1,307 @@
+"""The chat service: who comes in, what is said, who leaves."""
+
+import datetime
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from sockctl.errors import AnswerRefusedError, NameTakenError
+from sockctl.events.chat import ChatKeptAgain, ChatUnkept, MemberCame
+from sockctl.events.journal import Journal
+from sockctl.events.reasons import DisconnectReason
+from sockctl.net.peer import Peer
+from sockctl.net.service import Conversation, MessageService
+from sockctl.protocol.messages import Message, message
+from sockctl.protocol.names import checked_name
+from sockctl.services.chat.actions import Actions
+from sockctl.services.chat.directory import Directory
+from sockctl.services.chat.flood import FloodLimit
+from sockctl.services.chat.keeper import Keeper
+from sockctl.services.chat.members import GUEST_TOKEN_S, Member, Members
+from sockctl.services.chat.places import Console, Seat
+from sockctl.services.login import LoginGate
+from sockctl.stores.moments import utc_now, written_moment
+
+__all__ = ["Chat", "ChatRules"]
+
+CONSOLE_NAME = "server"
+"""Under which name the operator at the server's terminal chats; nobody else may have it."""
+TRIES = 5
+"""How often a name is asked for."""
+MAX_HELD = 100
+"""Messages of a member that are held back at most."""
+TICK_S = 0.25
+"""How often is looked at what is held back."""
+SILENT_S, ANSWER_S = 60.0, 30.0
+"""After how long a member that says nothing is pinged, and how long it may take to answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRules:
+    """How the chat is to be.
+
+    Attributes:
+        rooms: The only rooms that there are; empty where rooms are made by joining.
+        motd: Lines that whoever comes is told.
+        history: How much of what is said in a room is remembered.
+        flood: How many messages a member may say at once, and then a second; None for no limit.
+        operators: The users who are operators.
+    """
+
+    rooms: Sequence[str] = ()
+    motd: Sequence[str] = ()
+    history: int = 100
+    flood: tuple[float, float] | None = (20, 10)
+    operators: frozenset[str] = frozenset()
+
+
+class Chat(MessageService, Conversation[Peer]):
+    """A chat.
+
+    Args:
+        data_dir: Where is kept what survives a restart.
+        rules: How it is to be.
+        login: What lets users in; None where everybody may come in under a name that is free.
+
+    Raises:
+        StoreError: What was kept can't be used.
+    """
+
+    name: ClassVar[str] = "chat"
+
+    def __init__(self, data_dir: Path, rules: ChatRules, *, login: LoginGate | None = None) -> None:
+        self._keeper = Keeper(
+            data_dir, history=rules.history, on_failure=self._tell_unkept, on_recovery=self._tell_kept_again
+        )
+        kept = self._keeper.start()
+        self._rules = rules
+        self._login = login
+        self._members = Members(is_reserved=self._is_reserved, clock=time.monotonic)
+        self._rooms = Directory(fixed=rules.rooms, kept=kept, history=rules.history, keeper=self._keeper)
+        self._actions = Actions(self._members, self._rooms, self._keeper, with_accounts=login is not None)
+        self._journal: Journal
+        self._stopping = threading.Event()
+        self._ticker = threading.Thread(target=self._tick_on, name="sockctl-chat", daemon=True)
+
+    @property
+    def does(self) -> str:
+        """One sentence that says what the service does."""
+        who = "users who log in" if self._login is not None else "whoever gives a name"
+        return f"It serves a chat: {who} talk with each other in rooms."
+
+    def start(self, journal: Journal) -> None:
+        """Tell events to `journal` from now on."""
+        self._journal = journal
+        self._actions.start(journal)
+        if self._login is not None:
+            self._login.start(journal)
+        self._ticker.start()
+
+    def stop(self) -> None:
+        """End; what is to be kept is on the disk then."""
+        self._stopping.set()
+        self._ticker.join()
+        if self._login is not None:
+            self._login.stop()
+        self._keeper.close()
+
+    def console(self, show: Callable[[str], None]) -> Callable[[str], None]:
+        """Let the server's own terminal chat, as an operator; before the first client comes.
+
+        Args:
+            show: Shows a line there; must not block.
+
+        Returns:
+            What takes a line that was typed there.
+        """
+        member = Member(CONSOLE_NAME, since=utc_now(), operator=True)
+        place = Console(member, show)
+        self._members.add(member)
+        self._members.sit(place)
+        self._rooms.listen(place)
+        self._actions.enter(place, self._rooms.first, new=True)
+        return lambda line: self._actions.take(place, [message("line", line)])
+
+    def _tell_unkept(self, error: str, messages: int) -> None:
+        self._journal.tell(ChatUnkept(error=error, messages=messages))
+
+    def _tell_kept_again(self, lost: int) -> None:
+        self._journal.tell(ChatKeptAgain(lost=lost))
+
+    # Coming in: a conversation.
+
+    def converse(self, peer: Peer) -> None:
+        """Let `peer` in under a name, or say why not."""
+        self._refuse_banned(peer, address=peer.address)
+        seat = self._let_in_user(peer) if self._login is not None else self._let_in_guest(peer)
+        member = seat.member
+        self._journal.tell(MemberCame(connection=peer.number, peer=peer.shown, who=member.name))
+        peer.tell(
+            "welcome",
+            f"Welcome, {member.name}! What you type is said in {self._rooms.first}; /help lists the commands.",
+            name=member.name,
+            user=member.account or None,
+            room=self._rooms.first,
+        )
+        for line in self._rules.motd:
+            peer.tell("notice", line, code="motd")
+        peer.watch()
+
+    def _let_in_user(self, peer: Peer) -> Seat:
+        assert self._login is not None  # noqa: S101  else nobody comes here
+        login, resume = self._login.let_in(peer)
+        self._refuse_banned(peer, name=login.user)
+        try:
+            member = self._members.of_account(login.user, lambda: self._made(login.user, account=login.user))
+        except NameTakenError as error:  # somebody has taken it as a nick before there was such a user
+            peer.tell("error", f"{error}", code=error.code)
+            raise peer.give_up(DisconnectReason.SERVER_CLOSED) from error
+        return self._seated(peer, member, _seen_in(resume))
+
+    def _let_in_guest(self, peer: Peer) -> Seat:
+        for left in range(TRIES - 1, -1, -1):
+            answer = peer.answer("name", "What is your name?", instead=("resume",))
+            try:
+                seat = self._resumed(peer, answer) if answer.kind == "resume" else self._named(peer, answer.text)
+            except AnswerRefusedError as error:
+                more = "" if left else " That was the last try."
+                peer.tell("error", f"{error}{more}", code=error.code)
+                peer.skip()
+            else:
+                if seat is not None:
+                    return seat
+        raise peer.give_up(DisconnectReason.TOO_MANY_TRIES)
+
+    def _named(self, peer: Peer, name: str) -> Seat:
+        member = self._made(checked_name(name))
+        self._members.add(member)
+        return self._seated(peer, member, {}, guest=True)
+
+    def _resumed(self, peer: Peer, resume: Message) -> Seat | None:
+        """Let a guest in again; None where its token is nobody's, which costs it a try, and nothing that follows."""
+        found = self._members.resume(resume.get("token"), self._made)
+        if found is None:
+            peer.tell("error", "You have been away for too long: give a name again.", code="bad_token")
+            return None
+        member, lost = found
+        for place in lost:
+            self._actions.part(place, None)
+            place.close(DisconnectReason.TAKEN_OVER)
+        return self._seated(peer, member, _seen_in(resume), guest=True)
+
+    def _made(self, name: str, account: str = "") -> Member:
+        flood = None if self._rules.flood is None else FloodLimit(*self._rules.flood)
+        return Member(name, since=utc_now(), account=account, operator=account in self._rules.operators, flood=flood)
+
+    def _seated(self, peer: Peer, member: Member, seen: Mapping[str, int], *, guest: bool = False) -> Seat:
+        seat = Seat(peer, member, seen=seen, now=time.monotonic())
+        peer.state = seat
+        self._members.sit(seat)
+        if guest and peer.hello is not None and peer.hello.fields.get("session") is not False:
+            expires = written_moment(utc_now() + datetime.timedelta(seconds=GUEST_TOKEN_S))
+            peer.tell("token", "This token brings you back under your name.", token=member.token, expires=expires)
+        return seat
+
+    def _refuse_banned(self, peer: Peer, *, address: str = "", name: str = "") -> None:
+        if self._keeper.banned(address=address, name=name) is not None:
+            peer.tell("error", "You are banned here.", code="banned")
+            raise peer.give_up(DisconnectReason.BANNED)
+
+    def _is_reserved(self, key: str, account: str) -> bool:
+        """Return whether a name is the account of somebody else."""
+        return self._login is not None and key != account and self._login.gate.accounts.users.find(key) is not None
+
+    # Being there: reactions.
+
+    def watched(self, peer: Peer) -> None:
+        """Let a member into its rooms."""
+        seat = peer.state
+        if isinstance(seat, Seat):
+            seat.watched = True
+            seen = [name for name in seat.seen if self._rooms.find(name) is not None]
+            known = self._members.rooms_of(seat.member)
+            for name in dict.fromkeys([*(known or [self._rooms.first]), *seen]):
+                self._actions.enter(seat, name, new=name not in known)
+
+    def received(self, peer: Peer, batch: list[Message]) -> None:
+        """Let a member say or do something."""
+        seat = peer.state
+        if not isinstance(seat, Seat):
+            return
+        if self._login is not None:
+            self._login.used(peer)
+        if seat.member.flood is None:
+            self._actions.take(seat, batch)
+        else:
+            self._take_slowly(seat, seat.member.flood, batch)
+
+    def left(self, peer: Peer, reason: DisconnectReason) -> None:
+        """Let a member go."""
+        if self._login is not None:
+            self._login.left(peer)
+        seat = peer.state
+        if isinstance(seat, Seat):
+            self._actions.part(seat, reason)
+
+    def _take_slowly(self, seat: Seat, limit: FloodLimit, batch: list[Message]) -> None:
+        passing = 0
+        if not seat.held:
+            while passing < len(batch) and limit.lets_pass():
+                passing += 1
+        if passing:
+            self._actions.take(seat, batch[:passing])
+        if passing == len(batch):
+            return
+        if not seat.held:
+            seat.tell("notice", "You are too fast: the rest is held back, and said bit by bit.", code="held_back")
+        seat.held.extend(batch[passing:])
+        if len(seat.held) > MAX_HELD:
+            seat.held.clear()
+            seat.tell("error", f"You said more than {MAX_HELD} messages too many.", code="flooding")
+            seat.close(DisconnectReason.FLOODING)
+
+    def _release(self, seat: Seat, limit: FloodLimit) -> None:
+        """Let through what was held back, as far as the limit allows; the event thread calls it."""
+        released = []
+        while seat.held and limit.lets_pass():
+            released.append(seat.held.popleft())
+        if released:
+            self._actions.take(seat, released)
+
+    # The ticker.
+
+    def _tick_on(self) -> None:
+        while not self._stopping.wait(TICK_S):
+            self.tick(time.monotonic())
+
+    def tick(self, now: float) -> None:
+        """Do what is due at `now`, on the monotonic clock."""
+        self._members.forget()
+        for member in self._members.all():
+            for place in self._members.places_of(member):
+                if isinstance(place, Seat) and place.watched:
+                    self._look_at(place, now)
+
+    def _look_at(self, seat: Seat, now: float) -> None:
+        limit = seat.member.flood
+        if seat.held and limit is not None:
+            seat.peer.soon(lambda: self._release(seat, limit))
+        if seat.peer.bytes_in != seat.heard:
+            seat.heard, seat.heard_at, seat.pinged = seat.peer.bytes_in, now, False
+        elif seat.framed and now - seat.heard_at > SILENT_S:
+            if not seat.pinged:
+                seat.pinged = True
+                seat.tell("ping", "Are you still there?")
+            elif now - seat.heard_at > SILENT_S + ANSWER_S:
+                seat.close(DisconnectReason.PING_TIMEOUT)
+
+
+def _seen_in(resume: Message | None) -> dict[str, int]:
+    """Return the last ids that a client has seen, by room."""
+    seen = resume.fields.get("seen") if resume is not None else None
+    if not isinstance(seen, dict):
+        return {}
+    return {room: last for room, last in seen.items() if isinstance(last, int) and last >= 0}

@@ -1,0 +1,250 @@
+"""Who is here: names, which are unique without regard to case, and the places from which each member chats."""
+
+import datetime
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sockctl.errors import CommandError, NameTakenError
+from sockctl.protocol.names import same_name_key
+from sockctl.services.chat.flood import FloodLimit
+from sockctl.services.chat.places import Place
+
+__all__ = ["GUEST_TOKEN_S", "Member", "Members"]
+
+GUEST_TOKEN_S = 600.0
+"""How long after a guest has left its token brings the name back."""
+
+
+class Member:
+    """Somebody who chats, from one place or several.
+
+    Attributes:
+        name: The name, as it was chosen.
+        account: The user's name, for somebody who is logged in; else empty.
+        operator: Whether it may do what operators may.
+        since: When it came.
+        places: Where it sits. Guarded by the lock of `Members`.
+        rooms: The names of the rooms that it is in, the one joined last at the end. Guarded as `places`.
+        ignored: The keys of those that it doesn't want to hear.
+        quiet: Whether it doesn't want to know who comes and goes.
+        answers: To whom /reply goes: the name of who wrote privately last.
+        token: What brings a guest's name back.
+        flood: How fast it may speak; None where it may as it likes.
+    """
+
+    __slots__ = (
+        "account",
+        "answers",
+        "flood",
+        "ignored",
+        "name",
+        "operator",
+        "places",
+        "quiet",
+        "rooms",
+        "since",
+        "token",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        since: datetime.datetime,
+        account: str = "",
+        operator: bool = False,
+        flood: FloodLimit | None = None,
+    ) -> None:
+        self.name = name
+        self.account = account
+        self.operator = operator
+        self.since = since
+        self.places: list[Place] = []
+        self.rooms: dict[str, None] = {}
+        self.ignored: frozenset[str] = frozenset()
+        self.quiet = False
+        self.flood = flood
+        self.answers = ""
+        self.token = "" if account else secrets.token_urlsafe(32)
+
+    @property
+    def key(self) -> str:
+        """What makes the name the same as another one."""
+        return same_name_key(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """A guest who has left and may come back."""
+
+    name: str
+    rooms: tuple[str, ...]
+    until: float
+
+
+class Members:
+    """The members. Any thread may use it.
+
+    Args:
+        is_reserved: Says whether a name is somebody's account, who isn't the one of that account.
+        clock: Returns the time in seconds; one that nobody sets.
+    """
+
+    def __init__(self, *, is_reserved: Callable[[str, str], bool], clock: Callable[[], float]) -> None:
+        self._is_reserved = is_reserved
+        self._clock = clock
+        self._lock = threading.Lock()  # guards the tables, and the places and rooms of every member
+        self._by_key: dict[str, Member] = {}
+        self._by_account: dict[str, Member] = {}
+        self._by_token: dict[str, Member] = {}
+        self._left: dict[str, _Left] = {}
+
+    def all(self) -> list[Member]:
+        """Return the members, in the order in which they came."""
+        with self._lock:
+            return list(self._by_key.values())
+
+    def find(self, name: str) -> Member | None:
+        """Return the member of that name, in whatever case."""
+        return self._by_key.get(same_name_key(name))
+
+    def get(self, name: str) -> Member:
+        """Return the member of that name, in whatever case.
+
+        Raises:
+            CommandError: There is none.
+        """
+        member = self.find(name)
+        if member is None:
+            raise CommandError(f"Nobody here has the name {name!r}: /who lists who is here.")
+        return member
+
+    def rooms_of(self, member: Member) -> list[str]:
+        """Return the rooms that a member is in, the one joined last at the end."""
+        with self._lock:
+            return list(member.rooms)
+
+    def places_of(self, member: Member) -> list[Place]:
+        """Return where a member sits."""
+        with self._lock:
+            return list(member.places)
+
+    def add(self, member: Member) -> None:
+        """Add a member.
+
+        Raises:
+            NameTakenError: The name is taken.
+        """
+        with self._lock:
+            self._take_name(member, member.name)
+            if member.account:
+                self._by_account[member.account] = member
+            elif member.token:
+                self._by_token[member.token] = member
+
+    def of_account(self, account: str, make: Callable[[], Member]) -> Member:
+        """Return the member who is logged in as `account`; it is made by `make`, and added, if it isn't here.
+
+        Raises:
+            NameTakenError: Somebody else has the name.
+        """
+        with self._lock:
+            member = self._by_account.get(account)
+            if member is None:
+                member = make()
+                self._take_name(member, member.name)
+                self._by_account[account] = member
+            return member
+
+    def resume(self, token: str, make: Callable[[str], Member]) -> tuple[Member, list[Place]] | None:
+        """Return the guest to whom a token belongs, and the places it is to lose; None if it is nobody's.
+
+        Args:
+            token: The token.
+            make: Makes a member of the name of a guest who has left.
+
+        Raises:
+            NameTakenError: It has left, and somebody else has the name by now.
+        """
+        with self._lock:
+            member = self._by_token.get(token)
+            if member is not None:
+                places, member.places = member.places, []
+                return member, places
+            left = self._left.get(token)
+            if left is None or left.until < self._clock():
+                return None
+            member = make(left.name)
+            self._take_name(member, left.name)
+            del self._left[token]
+            member.token = token
+            member.rooms = dict.fromkeys(left.rooms)
+            self._by_token[token] = member
+            return member, []
+
+    def rename(self, member: Member, name: str) -> str:
+        """Give a member another name; return the one before.
+
+        Raises:
+            NameTakenError: The name is taken.
+        """
+        with self._lock:
+            before = member.name
+            if same_name_key(name) != member.key:
+                self._refuse_taken(name, member)
+            del self._by_key[member.key]
+            member.name = name
+            self._by_key[member.key] = member
+            return before
+
+    def sit(self, place: Place) -> None:
+        """Take note of a place."""
+        with self._lock:
+            place.member.places.append(place)
+
+    def leave(self, place: Place) -> bool:
+        """Take note that a place is empty; return whether its member is gone with it."""
+        member = place.member
+        with self._lock:
+            if place not in member.places:
+                return False  # another one has taken it over
+            member.places.remove(place)
+            if member.places:
+                return False
+            del self._by_key[member.key]
+            self._by_account.pop(member.account, None)
+            if self._by_token.pop(member.token, None) is not None:
+                until = self._clock() + GUEST_TOKEN_S
+                self._left[member.token] = _Left(member.name, tuple(member.rooms), until)
+            return True
+
+    def forget(self) -> None:
+        """Forget the guests who have left too long ago."""
+        now = self._clock()
+        with self._lock:
+            for token in [token for token, left in self._left.items() if left.until < now]:
+                del self._left[token]
+
+    def enter(self, member: Member, room: str) -> bool:
+        """Take note that a member is in a room; return whether it wasn't."""
+        with self._lock:
+            new = room not in member.rooms
+            member.rooms.pop(room, None)
+            member.rooms[room] = None
+            return new
+
+    def exit(self, member: Member, room: str) -> None:
+        """Take note that a member isn't in a room any more."""
+        with self._lock:
+            member.rooms.pop(room, None)
+
+    def _take_name(self, member: Member, name: str) -> None:
+        self._refuse_taken(name, member)
+        self._by_key[member.key] = member
+
+    def _refuse_taken(self, name: str, member: Member) -> None:
+        key = same_name_key(name)
+        if key in self._by_key or self._is_reserved(key, member.account):
+            raise NameTakenError(f"The name {name!r} is taken: choose another one.")

@@ -1,0 +1,317 @@
+"""Rooms: what is said in one order, and heard by everybody in that order.
+
+What happens in a room is an `Item`. Items are put in line under the room's lock, which gives the ids and the order, and
+are carried out by one thread at a time: whoever finds nobody at it, until the line is empty. So nothing is sent under
+the lock, nobody waits for a network, and all that is in line goes to each member in one piece. Coming and going are
+items as well: who comes hears everything behind its own coming, and sees all that was before as history.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from json import loads
+from json.encoder import encode_basestring
+
+from sockctl.protocol.frames import encode_frame
+from sockctl.protocol.messages import LOBBY, Message, as_line, encode_message, message
+from sockctl.services.chat.keeper import Keeper
+from sockctl.services.chat.members import Member
+from sockctl.services.chat.places import Place
+
+__all__ = ["SHOWN", "Past", "Room", "read_past"]
+
+SHOWN = 20
+"""How much of what was said before is told to those who come."""
+NAMES_AT_ONCE = 100
+"""Names in one `members` message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Something that was said."""
+
+    id: int
+    sender: str
+    text: str
+    at: str
+    action: bool
+
+    def as_message(self, room: str, *, more: bool, again: bool) -> Message:
+        """Return it as it is told later."""
+        return message(
+            "history",
+            self.text,
+            room=room,
+            sender=self.sender,
+            id=self.id,
+            at=self.at,
+            action=self.action or None,
+            more=more or None,
+            again=again or None,
+        )
+
+
+def read_past(json: bytes) -> Past:
+    """Return what a kept message, which was checked, says."""
+    fields = loads(json)
+    return Past(fields["id"], fields["sender"], fields["text"], fields["at"], fields.get("action") is True)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something that happens in a room, encoded for both wires.
+
+    Attributes:
+        frame: It as a frame.
+        line: It as a line.
+        place: Where it was said; there it isn't repeated on a line. None where nobody said it.
+        key: The key of the member's name that it is about.
+        movement: Whether somebody comes or goes, which not everybody wants to know.
+        comes: Who hears from here on what happens in the room.
+        past: What had been said before it came.
+        goes: Who doesn't hear any more.
+    """
+
+    frame: bytes
+    line: bytes
+    place: Place | None = None
+    key: str = ""
+    movement: bool = False
+    comes: Place | None = None
+    past: Sequence[Past] = ()
+    goes: Place | None = None
+
+
+def _encoded(one: Message | None) -> tuple[bytes, bytes]:
+    """Return a message for both wires; nothing for none."""
+    return (b"", b"") if one is None else (encode_frame(encode_message(one)), f"{as_line(one)}\r\n".encode())
+
+
+class Room:
+    """One room. Any thread may use it; nothing in it waits.
+
+    Args:
+        name: Its name, such as ``#lobby``.
+        keeper: Keeps what is said, and the topic.
+        history: What was said before, and how much of it is remembered.
+        last_id: The id of what was said last.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        keeper: Keeper,
+        history: deque[Past],
+        last_id: int,
+    ) -> None:
+        self.name = name
+        self._keeper = keeper
+        self._lock = threading.Lock()  # guards all below, but for the audience, which whoever is at the line alone uses
+        self._history = history
+        self._last_id = last_id
+        self._line: list[Item] = []
+        self._busy = False
+        self._members: dict[Member, int] = {}  # with how many places each hears it
+        self._audience: dict[Place, None] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """The names of those in the room, in the order in which they came."""
+        with self._lock:
+            return [member.name for member in self._members]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is in it, or about to be."""
+        with self._lock:
+            return not self._members and not self._line
+
+    def past(self, count: int) -> list[Past]:
+        """Return the last `count` things that were said."""
+        with self._lock:
+            return list(self._history)[-count:]
+
+    # What happens in it.
+
+    def say(self, place: Place, texts: Sequence[str], at: str, *, action: bool = False) -> None:
+        """Let a member say something.
+
+        Args:
+            place: Where it sits.
+            texts: What it says.
+            at: When, as RFC 3339 has it.
+            action: Whether it says what it does.
+        """
+        name, key = place.member.name, place.member.key
+        head = f',"room":"{self.name}","sender":"{name}","id":'
+        tail = f',"at":"{at}"' + (',"action":true}' if action else "}")
+        shown = f"* {name} " if action else f"<{name}> "
+        shown = shown if self.name == LOBBY else f"{self.name} {shown}"
+        frames: list[bytes] = []
+        lines: list[str] = []
+        kept: list[bytes] = []
+        with self._lock:
+            for text in texts:
+                self._last_id += 1
+                json = f'{{"kind":"say","text":{encode_basestring(text)}{head}{self._last_id}{tail}'.encode()
+                kept.append(json)
+                frames += (len(json).to_bytes(4, "big"), json)
+                lines.append(f"{shown}{text}\r\n")
+                self._history.append(Past(self._last_id, name, text, at, action))
+            self._line.append(Item(b"".join(frames), "".join(lines).encode(), place, key))
+            self._keeper.said(self.name, self._last_id - len(kept) + 1, kept)  # its lock is a leaf
+        self.advance()
+
+    def tell(self, one: Message, *, about: str = "") -> None:
+        """Let everybody in it know something about a member, whose key it is; `advance` is to follow."""
+        frame, line = _encoded(one)
+        with self._lock:
+            self._line.append(Item(frame, line, key=about))
+
+    def enter(self, place: Place, *, new: bool, after: int) -> None:
+        """Let a place hear the room from now on; `advance` is to follow.
+
+        Args:
+            place: The place.
+            new: Whether its member comes with it.
+            after: The last id that it has seen before.
+        """
+        member = place.member
+        coming = message("joined", f"{member.name} joined {self.name}.", room=self.name, name=member.name)
+        frame, line = _encoded(coming if new else None)
+        with self._lock:
+            past = [one for one in list(self._history)[-SHOWN:] if one.id > after]
+            self._line.append(Item(frame, line, key=member.key, movement=True, comes=place, past=past))
+
+    def listen(self, place: Place) -> None:
+        """Let a place hear the room that hears all; before anybody is in it."""
+        self._audience[place] = None
+
+    def exit(self, place: Place, *, reason: str | None) -> None:
+        """Let a place hear the room no more; `advance` is to follow.
+
+        Args:
+            place: The place.
+            reason: Why its member goes with it; None if it doesn't.
+        """
+        name = place.member.name
+        going = None
+        if reason is not None:
+            going = message("left", f"{name} left {self.name} ({reason}).", room=self.name, name=name, reason=reason)
+        frame, line = _encoded(going)
+        with self._lock:
+            self._line.append(Item(frame, line, key=place.member.key, movement=True, goes=place))
+
+    def advance(self) -> None:
+        """Carry out what is in line, unless somebody is at it: then it is done there."""
+        with self._lock:
+            if self._busy:
+                return
+            self._busy = True
+        try:
+            while pieces := self._taken():
+                self._carry_out(pieces)
+        except BaseException:
+            with self._lock:
+                self._busy = False
+            raise
+
+    def _taken(self) -> list[Item]:
+        with self._lock:
+            pieces, self._line = self._line, []
+            self._busy = bool(pieces)
+            return pieces
+
+    # Carrying out: one thread at a time.
+
+    def _carry_out(self, pieces: list[Item]) -> None:
+        for kind, run in groupby(pieces, key=_kind):
+            batch = list(run)
+            if kind == "comes":
+                self._let_in(batch)
+            else:
+                if kind == "goes":
+                    self._let_go(batch)
+                self._deliver(batch, self._audience)
+
+    def _let_in(self, batch: list[Item]) -> None:
+        """Let several in at once: those who were here hear of all, each new one of itself and those behind it."""
+        self._deliver(batch, self._audience)
+        for number, one in enumerate(batch):
+            place = one.comes
+            assert place is not None  # noqa: S101  that is what makes it of this kind
+            with self._lock:
+                self._members[place.member] = self._members.get(place.member, 0) + 1
+            self._audience[place] = None
+            self._welcome(place, one.past)
+            self._deliver(batch[number + 1 :], [place])
+
+    def _welcome(self, place: Place, past: Sequence[Past]) -> None:
+        place.tell("joined", f"You are in {self.name}.", room=self.name, name=place.member.name)
+        topic = self._keeper.topic(self.name)
+        if topic is not None:
+            text = f"The topic of {self.name} is: {topic.text}"
+            place.tell("notice", text, code="topic", room=self.name, topic=topic.text)
+        self.tell_members(place)
+        self.tell_past(place, past)
+
+    def tell_members(self, place: Place) -> None:
+        """Tell a place who is in the room."""
+        names = self.names
+        for start in range(0, max(1, len(names)), NAMES_AT_ONCE):
+            some = names[start : start + NAMES_AT_ONCE]
+            more = start + NAMES_AT_ONCE < len(names)
+            text = f"In {self.name}: {', '.join(some) or 'nobody'}{', …' if more else ''}"
+            place.tell("members", text, room=self.name, members=some, more=more or None)
+
+    def tell_past(self, place: Place, past: Sequence[Past], *, again: bool = False) -> None:
+        """Tell a place what was said before."""
+        for number, one in enumerate(past, 1):
+            place.reply(one.as_message(self.name, more=number < len(past), again=again))
+
+    def _let_go(self, batch: list[Item]) -> None:
+        for one in batch:
+            place = one.goes
+            assert place is not None  # noqa: S101  as above
+            if place not in self._audience:
+                continue
+            if not place.hears_all:
+                del self._audience[place]
+            with self._lock:
+                self._members[place.member] -= 1
+                if not self._members[place.member]:
+                    del self._members[place.member]
+
+    def _deliver(self, batch: list[Item], audience: Iterable[Place]) -> None:
+        frames = lines = b""
+        movements = any(one.movement for one in batch)
+        speakers = {one.place for one in batch}
+        for place in audience:
+            member = place.member
+            if member.ignored or (movements and member.quiet) or (not place.framed and place in speakers):
+                own = b"".join(one.frame if place.framed else one.line for one in _heard_at(place, batch))
+                if own:
+                    place.post_encoded(own)
+            elif place.framed:
+                frames = frames or b"".join([one.frame for one in batch])
+                place.post_encoded(frames)
+            else:
+                lines = lines or b"".join([one.line for one in batch])
+                place.post_encoded(lines)
+
+
+def _kind(one: Item) -> str:
+    return "comes" if one.comes is not None else "goes" if one.goes is not None else ""
+
+
+def _heard_at(place: Place, batch: list[Item]) -> Iterator[Item]:
+    """Return what of a batch is heard at a place that doesn't hear all of it."""
+    member = place.member
+    for one in batch:
+        if one.key in member.ignored or (one.movement and member.quiet and one.key != member.key):
+            continue
+        if place.framed or one.place is not place:
+            yield one
