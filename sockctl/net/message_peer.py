@@ -248,6 +248,8 @@ class MessagePeer(Peer):
     def _wait(self, events: dict[int, int]) -> set[int]:
         if self._frame_until == math.inf and self._wire.in_frame:
             self._frame_until = time.monotonic() + FRAME_S
+        if time.monotonic() >= self.until:  # a wait for whoever floods never runs out
+            raise self.give_up(DisconnectReason.LOGIN_TIMEOUT)
         try:
             return self._connection.wait(events, until=min(self._frame_until, self.until))
         except TimeoutError as error:

@@ -22,7 +22,7 @@ from sockctl.services import login as login_module
 from sockctl.services.auth import COMMANDS, Auth
 from sockctl.services.login import LoginGate
 from tests.accounts.data import OTHER, PASSWORD, accounts_at
-from tests.frames import FrameClient, frame_client
+from tests.frames import FrameClient, frame_client, framed
 from tests.running import MemorySink, Running, receive_all, running, send_and_half_close
 from tests.services.scripted_peer import ScriptedPeer
 
@@ -423,6 +423,20 @@ def test_who_takes_too_long_to_log_in(tmp_path: Path, monkeypatch: pytest.Monkey
             quick.expect("notice")
         reasons = [event.reason for event in run.sink.wait_for("client_disconnected", 3)]
         assert reasons.count(DisconnectReason.LOGIN_TIMEOUT) == 2
+
+
+def test_who_floods_has_no_longer_to_log_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(login_module, "LOGIN_S", 0.5)
+    accounts_at(tmp_path, "ann")
+    pongs = framed(kind="pong") * 2000
+    with served(tmp_path) as run, frame_client(run.port) as client:
+        began = time.monotonic()
+        with contextlib.suppress(OSError):  # the end comes while it sends
+            while time.monotonic() - began < 5:
+                client.sock.sendall(pongs)
+        (ended,) = run.sink.wait_for("client_disconnected")
+        assert ended.reason is DisconnectReason.LOGIN_TIMEOUT
+        assert time.monotonic() - began < 5
 
 
 def test_nobody_needs_more_than_4_kib_to_log_in(tmp_path: Path) -> None:
