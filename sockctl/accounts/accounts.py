@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from sockctl.errors import NameTakenError, PasswordRefusedError, StoreError
 from sockctl.stores.moments import Clock, utc_now
 
 __all__ = ["Accounts"]
+
+Turn = Callable[[], AbstractContextManager[object]]
 
 
 class Accounts:
@@ -48,8 +51,16 @@ class Accounts:
         """
         return Hasher(self.settings.hash_parameters)
 
-    def add(self, name: str, password: str, *, min_length: int = MIN_LENGTH) -> User:
+    def add(
+        self, name: str, password: str, *, min_length: int = MIN_LENGTH, turn: Turn = contextlib.nullcontext
+    ) -> User:
         """Add a user, and return it; when this returns, it is on the disk.
+
+        Args:
+            name: The user's name.
+            password: The password.
+            min_length: Code points that it must have.
+            turn: What it is hashed in, and nothing else is done in; raises what it likes.
 
         Raises:
             NameRefusedError: The name breaks the rule for names.
@@ -59,7 +70,7 @@ class Accounts:
             StoreError: A file can't be read or written.
         """
         name = self.free_name(name)
-        hashed = self.hasher.hash(check_new(password, name=name, min_length=min_length))
+        hashed = self._hashed(check_new(password, name=name, min_length=min_length), turn)
         self.sessions.end_all(name)  # of somebody of that name who is no more
         return self.users.add(name, hashed)
 
@@ -77,7 +88,13 @@ class Accounts:
         return name
 
     def set_password(
-        self, name: str, password: str, *, min_length: int = MIN_LENGTH, only_over: User | None = None
+        self,
+        name: str,
+        password: str,
+        *,
+        min_length: int = MIN_LENGTH,
+        only_over: User | None = None,
+        turn: Turn = contextlib.nullcontext,
     ) -> User:
         """Set a user's password, which ends all sessions; return the user.
 
@@ -86,6 +103,7 @@ class Accounts:
             password: The new password.
             min_length: Code points that it must have.
             only_over: The user as it was when the change was allowed: one that was changed since isn't changed.
+            turn: What it is hashed in, as for `add`.
 
         Raises:
             UnknownUserError: There is no such user, or not the same any more.
@@ -94,7 +112,7 @@ class Accounts:
             StoreError: A file can't be read or written.
         """
         user = self.users.get(name)
-        hashed = self.hasher.hash(check_new(password, name=user.name, min_length=min_length))
+        hashed = self._hashed(check_new(password, name=user.name, min_length=min_length), turn)
         user = self.users.set_hash(user.name, hashed, only_over=only_over)
         self._drop_sessions(user)
         return user
@@ -138,6 +156,10 @@ class Accounts:
             StoreError: A file can't be read.
         """
         return [one for one in self.sessions.all() if name in (None, one.user) and self.is_current(one)]
+
+    def _hashed(self, password: str, turn: Turn) -> str:
+        with turn():
+            return self.hasher.hash(password)
 
     def _drop_sessions(self, user: User) -> None:
         with contextlib.suppress(StoreError):  # they are void by the user's change, and kept only until they expire

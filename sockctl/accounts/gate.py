@@ -11,7 +11,9 @@ the same way, the same time, and end in the same words.
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 
 from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.hash_queue import HashQueue
@@ -149,8 +151,8 @@ class Gate:
             HashFailedError: There is not enough memory.
             StoreError: A file can't be read or written.
         """
-        with self._queue.slot(None, given_up=given_up):
-            user = self.accounts.add(name, password, min_length=self._min_length)
+        user = self.accounts.add(name, password, min_length=self._min_length, turn=self._turn(given_up))
+        self._queue.know(Who.of(address, user.name))
         return self._begin(user, address, with_token=with_token)
 
     def set_password(self, user: User, password: str, *, given_up: GivenUp = lambda: False) -> None:
@@ -163,8 +165,9 @@ class Gate:
             HashFailedError: There is not enough memory.
             StoreError: A file can't be read or written.
         """
-        with self._queue.slot(None, given_up=given_up):
-            self.accounts.set_password(user.name, password, min_length=self._min_length, only_over=user)
+        self.accounts.set_password(
+            user.name, password, min_length=self._min_length, only_over=user, turn=self._turn(given_up)
+        )
 
     def _checked(self, name: str, password: str, address: str, given_up: GivenUp) -> tuple[User, str]:
         """Return the user, and another hash of the password where the one that is kept is outdated."""
@@ -183,6 +186,10 @@ class Gate:
                 user=None if user is None else user.name,
             )
         return user, rehashed
+
+    def _turn(self, given_up: GivenUp) -> Callable[[], AbstractContextManager[object]]:
+        """Return what waits for a slot in which nothing is guessed: for the hash alone, never for a disk."""
+        return partial(self._queue.slot, None, given_up=given_up)
 
     def _verified(self, user: User | None, password: str) -> bool:
         try:

@@ -3,14 +3,16 @@
 import bisect
 import datetime
 import errno
+import fcntl
 import json
 import math
 import os
 import random
 import time
 import unicodedata
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -356,6 +358,36 @@ def test_signing_up(tmp_path: Path) -> None:
         with pytest.raises(error):
             gate.sign_up(name, password, HERE, with_token=True)
     assert [user.name for user in accounts.users.all()] == ["ann", "zoe"]
+
+
+def test_nobody_waits_in_a_slot_for_a_file(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann", "bob")
+    gate = gate_at(accounts, slots=1)
+    user = gate.confirm("bob", PASSWORD, HERE)
+    with ThreadPoolExecutor(2) as pool:
+        with (tmp_path / "users.json.lock").open() as lock:  # as another process does that was stopped
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            ends: list[Future[Any]] = [
+                pool.submit(gate.sign_up, "zoe", OTHER, HERE, with_token=True),
+                pool.submit(gate.set_password, user, OTHER),
+            ]
+            began = time.monotonic()
+            while time.monotonic() - began < 1:
+                let_in(gate)
+            assert not any(end.done() for end in ends)
+        for end in ends:
+            end.result(TIMEOUT_S)
+
+
+def test_who_has_signed_up_is_known(tmp_path: Path) -> None:
+    gate = gate_at(accounts_at(tmp_path))
+    gate.sign_up("zoe", OTHER, HERE, with_token=True)
+    for number in range(5):
+        with pytest.raises(LoginFailedError):
+            let_in(gate, "zoe", PASSWORD, f"198.51.100.{number}")
+    with pytest.raises(ThrottledError):
+        let_in(gate, "zoe", OTHER, "198.51.100.99")
+    let_in(gate, "zoe", OTHER)
 
 
 def test_signing_up_is_limited_by_address(tmp_path: Path) -> None:
