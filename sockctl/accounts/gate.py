@@ -130,13 +130,13 @@ class Gate:
         """
         return check_new(password, name=name, min_length=self._min_length)
 
-    def count_signup(self, address: str) -> None:
-        """Count one who wants to sign up.
+    def may_sign_up(self, address: str) -> bool:
+        """Return whether somebody may still sign up from this address."""
+        return self._signups.may(Who.of(address, ""))
 
-        Raises:
-            ThrottledError: There were too many from this address.
-        """
-        self._signups.count(Who.of(address, ""))
+    def count_signup(self, address: str) -> bool:
+        """Count one who wants to sign up, and return whether it may; otherwise it is to be treated as anybody else."""
+        return self._signups.count(Who.of(address, ""))
 
     def sign_up(
         self, name: str, password: str, address: str, *, with_token: bool, given_up: GivenUp = lambda: False

@@ -5,7 +5,6 @@ import time
 from collections import OrderedDict
 
 from sockctl.accounts.throttle import MAX_ENTRIES, Who
-from sockctl.errors import ThrottledError
 from sockctl.events.token_bucket import TokenBucket
 
 __all__ = ["Signups"]
@@ -22,12 +21,14 @@ class Signups:
         self._lock = threading.Lock()  # guards the table
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
-    def count(self, who: Who) -> None:
-        """Count one.
+    def may(self, who: Who) -> bool:
+        """Return whether one more may."""
+        with self._lock:
+            bucket = self._buckets.get(who.address)
+            return bucket is None or bucket.has_any(time.monotonic())
 
-        Raises:
-            ThrottledError: There were too many.
-        """
+    def count(self, who: Who) -> bool:
+        """Count one; return whether it may."""
         with self._lock:
             bucket = self._buckets.get(who.address)
             if bucket is None:
@@ -35,7 +36,4 @@ class Signups:
             self._buckets.move_to_end(who.address)
             if len(self._buckets) > MAX_ENTRIES:
                 self._buckets.popitem(last=False)
-            if not bucket.take(time.monotonic()):
-                raise ThrottledError(
-                    f"Too many have signed up from your address: try again in {EVERY_S} s.", retry_after_s=EVERY_S
-                )
+            return bucket.take(time.monotonic())

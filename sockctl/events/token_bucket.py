@@ -18,11 +18,15 @@ class TokenBucket:
         self._tokens = burst
         self._updated = 0.0
 
-    def take(self, now: float) -> bool:
-        """Return whether one more may pass at `now`; if so, it is counted."""
+    def has_any(self, now: float) -> bool:
+        """Return whether one more may pass at `now`."""
         self._tokens = min(self._burst, self._tokens + (now - self._updated) * self._rate)
         self._updated = now
-        if self._tokens < 1.0:
+        return self._tokens >= 1.0
+
+    def take(self, now: float) -> bool:
+        """Return whether one more may pass at `now`; if so, it is counted."""
+        if not self.has_any(now):
             return False
         self._tokens -= 1.0
         return True

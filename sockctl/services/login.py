@@ -170,7 +170,7 @@ class LoginGate:
 
     def _try(self, peer: Peer) -> tuple[Login, Message | None]:
         """Let a client try once; a token that is refused costs no try, since it can't be guessed."""
-        question = "Your name, or a new one to sign up:" if self._signup else "Your name:"
+        question = self._question(peer)
         answer = peer.answer("name", question, instead=("resume",))
         for _ in range(TRIES):
             if answer.kind != "resume":
@@ -183,9 +183,19 @@ class LoginGate:
             answer = peer.answer("name", question, instead=("resume",))
         raise peer.give_up(DisconnectReason.TOO_MANY_TRIES)
 
+    def _question(self, peer: Peer) -> str:
+        if not self._signup:
+            return "Your name:"
+        if self.gate.may_sign_up(peer.address):
+            return "Your name, or a new one to sign up:"
+        return "Your name (too many have signed up from your address: nobody new can for now):"
+
     def _by_password(self, peer: Peer, name: str) -> Login:
         if self._signup and self.gate.accounts.users.find(name) is None:
-            return self._signed_up(peer, user_name(name))
+            new = user_name(name)
+            if self.gate.count_signup(peer.address):
+                return self._signed_up(peer, new)
+            # No word of that: else whoever tries names learns which are users' without any limit.
         password = peer.answer("password", "Password:", secret=True).text
         login = self.gate.log_in(
             name, password, peer.address, with_token=_keeps_tokens(peer.hello), given_up=lambda: peer.stopping
@@ -193,7 +203,6 @@ class LoginGate:
         return self._told(peer, login, "password")
 
     def _signed_up(self, peer: Peer, name: str) -> Login:
-        self.gate.count_signup(peer.address)
         peer.tell("notice", f"There is no user {name} yet: choose a password to become one.")
         password = self.new_password(peer, name)
         login = self.gate.sign_up(

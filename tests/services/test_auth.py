@@ -292,6 +292,22 @@ def test_signing_up_without_success(tmp_path: Path) -> None:
     assert talk(tmp_path, "carl", PASSWORD).shape[-2:] == ["error login_failed", "ask name"], "only where it is allowed"
 
 
+def test_beyond_the_limit_of_sign_ups_a_new_name_is_like_any_other(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann")
+    service = Auth(login_at(tmp_path, signup=True))
+    while service._login.gate.count_signup("192.0.2.7"):
+        pass
+    heard = Talk(service, ScriptedPeer("zoe", OTHER, "ann", OTHER, "ann", PASSWORD))
+    assert heard.shape == ["ask name", "ask password", "error login_failed"] * 2 + [
+        "ask name",
+        "ask password",
+        "welcome",
+    ]
+    assert heard.peer.texts[2] == heard.peer.texts[5]
+    assert "too many have signed up from your address" in heard.peer.texts[0]
+    assert len(accounts.users.all()) == 1
+
+
 # Through sockets.
 
 
