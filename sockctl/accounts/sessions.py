@@ -342,7 +342,7 @@ def _check_entry(session_id: str, entry: dict[str, Any]) -> None:
     if type(entry.get("credential_generation")) is not int:
         raise StoreFormatError(f"{json_place('sessions', session_id, 'credential_generation')} is no whole number")
     for key in ("created", "last_used"):
-        check_moment(entry.get(key), json_place("sessions", session_id, key))
+        check_moment(entry.get(key), "sessions", session_id, key)
     tokens = entry.get("tokens")
     if type(tokens) is not dict:
         raise StoreFormatError(f"{json_place('sessions', session_id, 'tokens')} is no object")

@@ -287,4 +287,4 @@ def _check_entry(name: str, entry: dict[str, Any], generation: int) -> None:
     except ValueError as error:
         raise StoreFormatError(f"{json_place('users', name, 'hash')} can't be used: {error}") from error
     for key in ("created", "changed"):
-        check_moment(entry.get(key), json_place("users", name, key))
+        check_moment(entry.get(key), "users", name, key)

@@ -151,4 +151,4 @@ def _check_entry(address: str, entry: dict[str, Any]) -> None:
     if usual != entry["fingerprint"]:
         where = json_place("hosts", address, "fingerprint")
         raise StoreFormatError(f"{where} is no SHA-256 in upper-case hex with colons")
-    check_moment(entry.get("first_seen"), json_place("hosts", address, "first_seen"))
+    check_moment(entry.get("first_seen"), "hosts", address, "first_seen")

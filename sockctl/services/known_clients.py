@@ -186,7 +186,7 @@ def _check(content: dict[str, Any]) -> None:
             raise StoreFormatError(f"{where} is no IP address in its usual form")
         if type(entry) is not dict:
             raise StoreFormatError(f"{where} is no object")
-        _check_entry(where, entry)
+        _check_entry(address, entry)
 
 
 def _is_usual_form(address: str) -> bool:
@@ -196,7 +196,8 @@ def _is_usual_form(address: str) -> bool:
         return False
 
 
-def _check_entry(where: str, entry: dict[str, Any]) -> None:
+def _check_entry(address: str, entry: dict[str, Any]) -> None:
+    where = f'clients["{address}"]'
     if type(entry.get("name")) is not str:
         raise StoreFormatError(f"{where}.name is no text")
     try:
@@ -204,4 +205,4 @@ def _check_entry(where: str, entry: dict[str, Any]) -> None:
     except NameRefusedError as error:
         raise StoreFormatError(f"{where}.name won't do: {error}") from error
     for field in ("first_seen", "last_seen"):
-        check_moment(entry.get(field), f"{where}.{field}")
+        check_moment(entry.get(field), "clients", address, field)

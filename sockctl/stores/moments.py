@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Callable
 
 from sockctl.errors import StoreFormatError
+from sockctl.stores.json_store import json_place
 
 __all__ = ["Clock", "check_moment", "read_moment", "utc_now", "written_moment"]
 
@@ -35,11 +36,11 @@ def read_moment(text: str) -> datetime.datetime:
     return moment.astimezone(datetime.UTC)
 
 
-def check_moment(value: object, where: str) -> None:
+def check_moment(value: object, *place: str) -> None:
     """See whether a value read from a file is a moment.
 
     Raises:
-        StoreFormatError: It isn't; `where` says where it stands.
+        StoreFormatError: It isn't; the error says where it stands: at `place`, as for `json_place`.
     """
     try:
         if type(value) is str:
@@ -47,4 +48,4 @@ def check_moment(value: object, where: str) -> None:
             return
     except ValueError:
         pass
-    raise StoreFormatError(f"{where} is no time, such as 2026-01-31T12:00:00Z")
+    raise StoreFormatError(f"{json_place(*place)} is no time, such as 2026-01-31T12:00:00Z")
