@@ -38,7 +38,7 @@ class Accounts:
         self, data_dir: Path, *, clock: Clock = utc_now, on_bad: Callable[[StoreError], None] | None = None
     ) -> None:
         self.now = clock
-        self.settings = Settings(data_dir)
+        self.settings = Settings(data_dir, on_bad=on_bad)
         self.users = Users(data_dir, clock=clock, on_bad=on_bad)
         self.sessions = Sessions(data_dir, server_id=self.settings.server_id, clock=clock, on_bad=on_bad)
 

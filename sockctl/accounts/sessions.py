@@ -26,9 +26,9 @@ from typing import Any
 
 from sockctl.accounts.users import User
 from sockctl.errors import StoreError, StoreFormatError, TokenRefusedError, UnknownSessionError
-from sockctl.stores.json_store import Content, JsonStore, json_place
+from sockctl.stores.json_store import Content, json_place
 from sockctl.stores.moments import Clock, check_moment, read_moment, utc_now, written_moment
-from sockctl.stores.served_store import ServedStore
+from sockctl.stores.served_store import store_at
 
 __all__ = ["ABSOLUTE", "IDLE", "MAX_PER_USER", "Session", "Sessions"]
 
@@ -113,11 +113,8 @@ class Sessions:
     ) -> None:
         self._server_id = server_id
         self._clock = clock
-        path = data_dir / FILE_NAME
-        self._store = (
-            JsonStore(path, version=VERSION, empty=_empty, check=_check, private=True)
-            if on_bad is None
-            else ServedStore(path, version=VERSION, empty=_empty, check=_check, private=True, on_bad=on_bad)
+        self._store = store_at(
+            data_dir / FILE_NAME, version=VERSION, empty=_empty, check=_check, private=True, on_bad=on_bad
         )
 
     def all(self) -> list[Session]:

@@ -8,12 +8,14 @@ in.
 
 import re
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sockctl.accounts.passwords import DEFAULT, HashParameters
-from sockctl.errors import StoreFormatError
-from sockctl.stores.json_store import JsonStore, json_place
+from sockctl.errors import StoreError, StoreFormatError
+from sockctl.stores.json_store import json_place
+from sockctl.stores.served_store import store_at
 
 __all__ = ["Settings"]
 
@@ -28,10 +30,13 @@ class Settings:
 
     Args:
         data_dir: Where the file is.
+        on_bad: For a server: called when the file can't be read any more, while its last good content holds on.
     """
 
-    def __init__(self, data_dir: Path) -> None:
-        self._store = JsonStore(data_dir / FILE_NAME, version=VERSION, empty=dict, check=_check, private=True)
+    def __init__(self, data_dir: Path, *, on_bad: Callable[[StoreError], None] | None = None) -> None:
+        self._store = store_at(
+            data_dir / FILE_NAME, version=VERSION, empty=dict, check=_check, private=True, on_bad=on_bad
+        )
 
     @property
     def hash_parameters(self) -> HashParameters:

@@ -17,9 +17,9 @@ from typing import Any
 from sockctl.accounts.passwords import check_hash
 from sockctl.errors import NameRefusedError, NameTakenError, StoreError, StoreFormatError, UnknownUserError
 from sockctl.protocol.names import checked_name, same_name_key
-from sockctl.stores.json_store import Content, JsonStore, json_place
+from sockctl.stores.json_store import Content, json_place
 from sockctl.stores.moments import Clock, check_moment, read_moment, utc_now, written_moment
-from sockctl.stores.served_store import ServedStore
+from sockctl.stores.served_store import store_at
 
 __all__ = ["User", "Users", "user_name"]
 
@@ -80,11 +80,8 @@ class Users:
         self, data_dir: Path, *, clock: Clock = utc_now, on_bad: Callable[[StoreError], None] | None = None
     ) -> None:
         self._clock = clock
-        path = data_dir / FILE_NAME
-        self._store = (
-            JsonStore(path, version=VERSION, empty=_empty, check=_check, private=True)
-            if on_bad is None
-            else ServedStore(path, version=VERSION, empty=_empty, check=_check, private=True, on_bad=on_bad)
+        self._store = store_at(
+            data_dir / FILE_NAME, version=VERSION, empty=_empty, check=_check, private=True, on_bad=on_bad
         )
 
     def all(self) -> list[User]:

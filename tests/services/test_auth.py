@@ -419,6 +419,25 @@ def test_spoiled_files_keep_nobody_out_and_are_told_once(tmp_path: Path) -> None
         first.expect("notice", user="ann")
 
 
+@pytest.mark.parametrize("file", ["users.json", "settings.json"])
+def test_a_token_lets_in_while_a_file_is_spoiled(tmp_path: Path, file: str) -> None:
+    accounts_at(tmp_path, "ann")
+    with served(tmp_path) as run:
+        with frame_client(run.port) as client:
+            token = logged_in(client)
+        with frame_client(run.port) as client:
+            client.send(kind="resume", token=token)
+            client.expect("ask")
+            token = client.expect("token")["token"]
+        (tmp_path / file).write_text("{")
+        with frame_client(run.port) as client:
+            client.send(kind="resume", token=token)
+            client.expect("ask")
+            client.expect("token")
+            client.expect("welcome", user="ann")
+        run.sink.wait_for("accounts_unreadable")
+
+
 def test_who_takes_too_long_to_log_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(login_module, "LOGIN_S", 0.5)
     accounts_at(tmp_path, "ann")
