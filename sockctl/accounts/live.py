@@ -3,7 +3,6 @@
 One thread looks at the files and writes to them, so that nobody who serves clients waits for a disk.
 """
 
-import contextlib
 import datetime
 import threading
 from collections.abc import Callable
@@ -86,8 +85,12 @@ class LiveLogins:
                 with self._lock:
                     self._logins.pop(key, None)
                 end()
-        with contextlib.suppress(StoreError):  # it would only have made sessions last longer, or shorter
+        try:
             self._accounts.sessions.settle(used=used, ended=ended)
+        except StoreError:  # next time, then: it only makes sessions last longer, or shorter
+            with self._lock:
+                self._used = {**used, **self._used}
+                self._ended |= ended
 
     def _run(self) -> None:
         while not self._stopping.wait(LOOK_S):

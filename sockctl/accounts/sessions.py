@@ -42,6 +42,8 @@ MAX_PER_USER = 10
 """Sessions of one user; one more, and the oldest goes."""
 WRITTEN_EVERY = datetime.timedelta(minutes=1)
 """How often it is written at most that a session is used."""
+SETTLE_S = 0.5
+"""How long it may wait to be written: whoever writes it also sees to it that a change is in force within 2 s."""
 MAX_TOKENS = 16
 """Tokens of one session that might still be shown; one more, and the oldest goes."""
 _TOKEN = re.compile(r"([0-9a-f]{12})\.[A-Za-z0-9_-]{43}")
@@ -195,7 +197,7 @@ class Sessions:
             return _session(session.id, entry, next_token)
 
     def settle(self, *, used: Mapping[str, str], ended: Collection[str] = ()) -> None:
-        """Note, in one change, which sessions are used, and end others.
+        """Note, in one change, which sessions are used, and end others; doesn't wait long for other changes.
 
         It is written once a minute at most that a session is used.
 
@@ -211,7 +213,7 @@ class Sessions:
         stale = [own for own in used if own in known and not _is_fresh(read_moment(known[own]["last_used"]), now)]
         if not stale and not any(own in known for own in ended):
             return
-        with self._changed() as content:
+        with self._changed(lock_timeout_s=SETTLE_S) as content:
             sessions = content["sessions"]
             for own in ended:
                 sessions.pop(own, None)
@@ -249,9 +251,9 @@ class Sessions:
             return ended
 
     @contextlib.contextmanager
-    def _changed(self) -> Iterator[Content]:
+    def _changed(self, *, lock_timeout_s: float | None = None) -> Iterator[Content]:
         now = self._clock()
-        with self._store.update() as content:
+        with self._store.update(lock_timeout_s=lock_timeout_s) as content:
             sessions = content["sessions"]
             for own in [own for own, entry in sessions.items() if not _lasts(_session(own, entry), now)]:
                 del sessions[own]

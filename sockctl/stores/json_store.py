@@ -106,10 +106,13 @@ class JsonStore:
         return content
 
     @contextlib.contextmanager
-    def update(self) -> Iterator[Content]:
+    def update(self, *, lock_timeout_s: float | None = None) -> Iterator[Content]:
         """Give the content to be changed, and write it at the end; at an exception nothing is written.
 
         When it has returned, the change is on the disk. What is in the way of that leaves the file as it was.
+
+        Args:
+            lock_timeout_s: Seconds that this change waits for others, if not as long as all.
 
         Raises:
             StoreLockedError: Another process has held the lock all the time.
@@ -117,11 +120,12 @@ class JsonStore:
             StoreFormatError: It can't be understood, or the new content is not of the right form, or no JSON.
             StoreWriteError: It can't be written, or would be larger than MAX_BYTES.
         """
-        until = time.monotonic() + self._lock_timeout_s
-        if not self._changing.acquire(timeout=self._lock_timeout_s):
-            raise self._locked()
+        timeout_s = self._lock_timeout_s if lock_timeout_s is None else lock_timeout_s
+        until = time.monotonic() + timeout_s
+        if not self._changing.acquire(timeout=timeout_s):
+            raise self._locked(timeout_s)
         try:
-            with self._file_lock(until):
+            with self._file_lock(until, timeout_s):
                 content, _ = self._load()
                 before = self._json_of(content)  # text, not values: to Python 1 == True, and order doesn't count
                 yield content
@@ -205,12 +209,12 @@ class JsonStore:
     # Changing.
 
     @contextlib.contextmanager
-    def _file_lock(self, until: float) -> Iterator[None]:
+    def _file_lock(self, until: float, timeout_s: float) -> Iterator[None]:
         try:
             make_private_folder(self._path.parent)
             descriptor = take_lock(f"{self._path}.lock", until)
         except BlockingIOError as error:
-            raise self._locked() from error
+            raise self._locked(timeout_s) from error
         except OSError as error:
             raise self._unwritable(error) from error
         try:
@@ -279,9 +283,9 @@ class JsonStore:
             f"{self._path} can't be written: {error.strerror}. It is as it was; see to the disk and the permissions."
         )
 
-    def _locked(self) -> StoreLockedError:
+    def _locked(self, timeout_s: float) -> StoreLockedError:
         return StoreLockedError(
-            f"{self._path} is being changed by another process for more than {self._lock_timeout_s:g} s: nothing was "
+            f"{self._path} is being changed by another process for more than {timeout_s:g} s: nothing was "
             f"changed. See which one holds {self._path}.lock, and try again."
         )
 

@@ -523,6 +523,25 @@ def test_live_logins_have_a_thread_of_their_own(tmp_path: Path) -> None:
         live.live.stop()
 
 
+def test_a_file_that_is_locked_delays_no_end(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann", "bob")
+    gate, live = gate_at(accounts), Live(accounts)
+    live.enter("ann", let_in(gate))
+    live.enter("passing", gate.log_in("bob", PASSWORD, HERE, with_token=False))
+    with (tmp_path / "sessions.json.lock").open() as lock:  # as another process does that was stopped
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        live.live.leave("passing")
+        began = time.monotonic()
+        live.live.look()
+        accounts.users.disable("ann")
+        live.live.look()
+        assert live.ended == ["ann"]
+        assert time.monotonic() - began < 1.5
+    assert len(accounts.sessions.all()) == 2
+    live.live.look()
+    assert [session.user for session in accounts.sessions.all()] == ["ann"], "the other one has ended after all"
+
+
 def test_files_that_can_not_be_read_end_nobody(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann")
     live = Live(accounts)
