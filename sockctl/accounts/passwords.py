@@ -3,6 +3,8 @@
 $argon2id$v=19$m=65536,t=3,p=4$<salt>$<hash>
 """
 
+import base64
+import binascii
 import functools
 import re
 import secrets
@@ -68,10 +70,19 @@ def check_hash(stored: str) -> None:
         ValueError: It isn't; the error doesn't hold it.
     """
     match = _PHC.fullmatch(stored)
-    if match is None:
+    if match is None or not all(map(_is_base64, stored.rsplit("$", 2)[1:])):
         raise ValueError("it is no argon2id hash (version 19) in PHC form")
     memory_kib, time_cost, parallelism = map(int, match.groups())
     HashParameters(time_cost=time_cost, memory_kib=memory_kib, parallelism=parallelism)
+
+
+def _is_base64(text: str) -> bool:
+    """Return whether argon2 can decode a text: it has no padding, and its last bits are 0."""
+    padded = text + "=" * (-len(text) % 4)
+    try:
+        return base64.b64encode(base64.b64decode(padded)).decode() == padded
+    except binascii.Error:
+        return False
 
 
 class Hasher:

@@ -74,6 +74,16 @@ def test_what_has_no_salt_or_too_short_a_hash_is_refused(tail: str) -> None:
         check_hash("$argon2id$v=19$m=65536,t=3,p=4" + tail)
 
 
+@pytest.mark.parametrize("change", ["cut", "bits"])
+def test_a_hash_that_argon2_could_not_decode_is_refused(change: str) -> None:
+    hashed = Hasher(CHEAPEST).hash(PASSWORD)
+    spoiled = hashed[:-2] if change == "cut" else hashed[:-1] + chr(ord(hashed[-1]) + 1)
+    with pytest.raises(HashFailedError, match="Decoding failed"):
+        Hasher(CHEAPEST).verify(spoiled, PASSWORD)
+    with pytest.raises(ValueError, match="PHC"):
+        check_hash(spoiled)
+
+
 def test_too_little_memory_is_no_wrong_password(monkeypatch: pytest.MonkeyPatch) -> None:
     class Full:
         def __init__(self, **_: int) -> None:
