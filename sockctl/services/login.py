@@ -150,7 +150,7 @@ class LoginGate:
 
     def excused(self, peer: Peer, error: StoreError | HashFailedError) -> PeerGoneError:
         """Excuse a failure of the server's, and return what ends the conversation."""
-        self._journal.tell(StoreFailed(connection=peer.number, peer=peer.shown, error=str(error)))
+        self._tell_store_failure(peer, error)
         text = "I can't see to that right now, and whoever runs me is told why. Please come back later."
         peer.tell("error", text, code="store_failed")
         return peer.give_up(DisconnectReason.STORE_FAILED)
@@ -169,7 +169,7 @@ class LoginGate:
         raise peer.give_up(DisconnectReason.TOO_MANY_TRIES)
 
     def _try(self, peer: Peer) -> tuple[Login, Message | None]:
-        """Let a client try once; a token that is refused costs no try, since it can't be guessed."""
+        """Let a client try once; a token that isn't taken costs no try, since it can't be guessed."""
         question = self._question(peer)
         answer = peer.answer("name", question, instead=("resume",))
         for _ in range(TRIES):
@@ -180,6 +180,10 @@ class LoginGate:
             except TokenRefusedError as error:
                 self.tell_failure(peer, error)
                 self._tell_error(peer, error)
+            except StoreError as error:  # a full disk must not keep out who could get in by password
+                self._tell_store_failure(peer, error)
+                text = "Tokens can't be taken right now, and whoever runs me is told why: log in with your password."
+                peer.tell("error", text, code="store_failed")
             answer = peer.answer("name", question, instead=("resume",))
         raise peer.give_up(DisconnectReason.TOO_MANY_TRIES)
 
@@ -221,6 +225,9 @@ class LoginGate:
         retry_after = error.retry_after_s if isinstance(error, LoginError) else None
         more = " That was the last try." if last else ""
         peer.tell("error", f"{error}{more}", code=error.code, retry_after=retry_after)
+
+    def _tell_store_failure(self, peer: Peer, error: StoreError | HashFailedError) -> None:
+        self._journal.tell(StoreFailed(connection=peer.number, peer=peer.shown, error=str(error)))
 
     def _end(self, peer: Peer, login: Login) -> None:
         self._journal.tell(

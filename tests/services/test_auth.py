@@ -163,22 +163,30 @@ def test_too_many_at_once_are_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert heard.peer.told[2].fields["retry_after"] == 3
 
 
-@pytest.mark.parametrize("failure", [HashFailedError("no memory"), OSError(errno.EIO, os.strerror(errno.EIO))])
-def test_a_server_that_can_not_tell_excuses_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
-) -> None:
+def test_a_server_that_can_not_tell_excuses_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     accounts_at(tmp_path, "ann")
     service = Auth(login_at(tmp_path))
-    if isinstance(failure, OSError):
-        token = message("resume", token=token_in(talk(tmp_path, "ann", PASSWORD, framed=True)))
-        monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(failure))
-        heard = Talk(service, ScriptedPeer(token))
-    else:
-        monkeypatch.setattr(service._login.gate.accounts.hasher, "verify", lambda *_: (_ for _ in ()).throw(failure))
-        heard = Talk(service, ScriptedPeer("ann", PASSWORD))
+    failure = HashFailedError("no memory")
+    monkeypatch.setattr(service._login.gate.accounts.hasher, "verify", lambda *_: (_ for _ in ()).throw(failure))
+    heard = Talk(service, ScriptedPeer("ann", PASSWORD))
     assert heard.shape[-1] == "error store_failed"
     assert heard.peer.reason is DisconnectReason.STORE_FAILED
     assert heard.events == ["store_failed"]
+
+
+def test_who_has_a_token_gets_in_by_password_while_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts_at(tmp_path, "ann")
+    token = message("resume", token=token_in(talk(tmp_path, "ann", PASSWORD, framed=True)))
+    service = Auth(login_at(tmp_path))
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(full))
+        heard = Talk(service, ScriptedPeer(token, "ann", PASSWORD))
+    assert heard.shape == ["ask name", "error store_failed", "ask name", "ask password", "welcome"]
+    assert heard.events == ["store_failed", "login_succeeded", "session_unkept"]
+    assert "welcome" in talk(tmp_path, token, framed=True).peer.kinds, "it is worth as much as before"
 
 
 def test_a_session_that_can_not_be_kept_is_told_and_the_user_is_in(
