@@ -96,7 +96,7 @@ class Session:
 class Sessions:
     """The sessions in a data directory. Several threads and processes may use them at once.
 
-    Every change forgets the sessions that are over.
+    Every change forgets the sessions that are over, and sets right what a clock that was ahead has written.
 
     Args:
         data_dir: Where the file is; both are made when the first session begins.
@@ -255,8 +255,11 @@ class Sessions:
         now = self._clock()
         with self._store.update(lock_timeout_s=lock_timeout_s) as content:
             sessions = content["sessions"]
-            for own in [own for own, entry in sessions.items() if not _lasts(_session(own, entry), now)]:
-                del sessions[own]
+            for session in [_session(own, entry) for own, entry in sessions.items()]:
+                if not _lasts(session, now):
+                    del sessions[session.id]
+                elif session.last_used > now:
+                    _use(sessions[session.id], now, session.address)
             yield content
 
     def _found(self, content: Content, session_id: str) -> Session | None:

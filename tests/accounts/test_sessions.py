@@ -211,6 +211,18 @@ def test_a_clock_that_was_set_back_by_a_day(sessions: Sessions, clock: Clock) ->
     assert not refused(sessions, token)
 
 
+def test_what_a_clock_ahead_has_written_is_set_right_by_any_change(sessions: Sessions, clock: Clock) -> None:
+    clock.now = NOON + 365 * DAY
+    session, token = begun(sessions)
+    clock.now = NOON
+    begun(sessions, BOB)
+    found = sessions.find(session.id)
+    assert found is not None
+    assert (found.created, found.last_used) == (NOON, NOON)
+    clock.now += IDLE
+    assert refused(sessions, token), "unused for a day, not for a year and a day"
+
+
 def test_a_clock_that_was_set_forward_by_a_day_and_back(sessions: Sessions, clock: Clock) -> None:
     _, old = begun(sessions)
     clock.now += DAY
