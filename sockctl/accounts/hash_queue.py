@@ -2,6 +2,9 @@
 
 Who comes waits in line, in order, or is told at once that it is too long. Whoever would try a guess too many, should
 all that is being tried right now fail, stays in line until that is known; others pass.
+
+Who has got in lately from the same address has places of its own, and every other slot while both wait: strangers who
+fill the line don't lock it out.
 """
 
 import math
@@ -20,7 +23,7 @@ __all__ = ["HashQueue", "Try"]
 MAX_SLOTS = 4
 """Each takes 64 MiB."""
 WAITING = 32
-"""How many may wait in line."""
+"""How many may wait in line: strangers, and as many who are known."""
 PATIENCE_S = 10.0
 """How long each of them may."""
 LOOK_S = 0.25
@@ -36,10 +39,12 @@ class Try:
     Attributes:
         who: Whose; None where nothing is guessed.
         right: Whether it was right; None where that isn't known.
+        known: Whether this account has got in lately from this address.
     """
 
     who: Who | None
     right: bool | None = None
+    known: bool = False
 
 
 class HashQueue:
@@ -56,6 +61,7 @@ class HashQueue:
         self._throttle = Throttle(clock)
         self._line: list[Try] = []
         self._running = 0
+        self._last_known = False  # whether who got the last slot was known
         self._hash_s = FIRST_GUESS_S
 
     def know(self, who: Who) -> None:
@@ -94,7 +100,8 @@ class HashQueue:
         until = time.monotonic() + PATIENCE_S
         with self._changed:
             self._refuse_throttled(one)
-            if len(self._line) >= WAITING:
+            one.known = one.who is not None and self._throttle.is_known_pair(one.who)
+            if sum(other.known is one.known for other in self._line) >= WAITING:
                 raise self._busy()
             self._line.append(one)
             try:
@@ -108,13 +115,18 @@ class HashQueue:
                 self._line.remove(one)
                 self._changed.notify_all()  # there may be a slot for the next in line, too
             self._running += 1
+            self._last_known = one.known
             return self._throttle.reserve(one.who) if one.who is not None else _nothing
 
     def _next(self) -> Try | None:
         """Return who is to have the next slot, if there is one."""
         if self._running >= self.slots:
             return None
-        return next((one for one in self._line if one.who is None or self._throttle.may_start(one.who)), None)
+        for known in (not self._last_known, self._last_known):
+            for one in self._line:
+                if one.known is known and (one.who is None or self._throttle.may_start(one.who)):
+                    return one
+        return None
 
     def _refuse_throttled(self, one: Try) -> None:
         wait_s = 0.0 if one.who is None else self._throttle.wait_s(one.who)

@@ -100,6 +100,10 @@ class Throttle:
         self._tried_addresses: Counter[str] = Counter()
         self._tried_accounts: Counter[tuple[str, str]] = Counter()
 
+    def is_known_pair(self, who: Who) -> bool:
+        """Return whether this account has got in lately from this address."""
+        return self._clock() - self._known_pairs.get(who, -math.inf) < LATELY_S
+
     def wait_s(self, who: Who) -> float:
         """Return for how many seconds `who` must wait for what has failed; 0 where a try is free."""
         return max(self._address_wait_s(who), self._account_wait_s(self._bucket(who)), 0.0)
@@ -113,7 +117,7 @@ class Throttle:
         if tried and self._failed(bucket) + tried >= FREE_FAILURES:
             return False
         tried = self._tried_addresses[who.address]
-        return not tried or self._is_known_pair(who) or self._penalty_s(who) + tried * PENALTY_S < ENFORCED_S
+        return not tried or self.is_known_pair(who) or self._penalty_s(who) + tried * PENALTY_S < ENFORCED_S
 
     def reserve(self, who: Who) -> Callable[[], None]:
         """Count a try as failed until it is known; return what ends that."""
@@ -153,9 +157,6 @@ class Throttle:
         known = self._clock() - self._known.get(who.address, -math.inf) < LATELY_S
         return who.account, who.address if known else ""
 
-    def _is_known_pair(self, who: Who) -> bool:
-        return self._clock() - self._known_pairs.get(who, -math.inf) < LATELY_S
-
     def _penalty_s(self, who: Who) -> float:
         penalty = self._penalties.get(who.address)
         return 0.0 if penalty is None else max(0.0, penalty.served_at - self._clock())
@@ -164,7 +165,7 @@ class Throttle:
         return self._penalty_s(who) > 0 and self._penalties[who.address].enforced
 
     def _address_wait_s(self, who: Who) -> float:
-        return self._penalty_s(who) if self._is_enforced(who) and not self._is_known_pair(who) else 0.0
+        return self._penalty_s(who) if self._is_enforced(who) and not self.is_known_pair(who) else 0.0
 
     def _failed(self, bucket: tuple[str, str]) -> int:
         failures = self._failures.get(bucket)

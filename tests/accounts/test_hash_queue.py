@@ -84,6 +84,29 @@ def test_a_full_line_is_busy_at_once() -> None:
             one.result(TIMEOUT_S)
 
 
+def test_strangers_who_fill_the_line_lock_nobody_out_who_is_known() -> None:
+    queue = HashQueue(slots=1)
+    queue.know(ANN)
+    order: list[str] = []
+
+    def work(who: Who) -> None:
+        with queue.slot(who) as one:
+            one.right = True
+            order.append(who.account)
+
+    with ThreadPoolExecutor(WAITING + 2) as pool:
+        with held(queue, 1):
+            waiting = []
+            for number in range(WAITING):
+                waiting.append(pool.submit(work, Who.of(f"198.51.100.{number}", f"user{number}")))
+                wait_until(lambda number=number: len(queue._line) == number + 1)  # type: ignore[misc]
+            waiting += [pool.submit(work, ANN) for _ in range(2)]
+            wait_until(lambda: len(queue._line) == WAITING + 2)
+        for one in waiting:
+            one.result(TIMEOUT_S)
+    assert order[:5] == ["ann", "user0", "ann", "user1", "user2"], "by turns"
+
+
 def test_who_waits_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hash_queue, "PATIENCE_S", 0.05)
     queue = HashQueue(slots=1)
