@@ -311,6 +311,7 @@ class MessagePeer(Peer):
         else:
             if last is not None:
                 self._service.received(self, [last])
+            self._service.ended(self)
 
     def frame_expired(self) -> None:
         """Tell the client that its frame took too long."""

@@ -223,7 +223,10 @@ class Peer(ABC):
 
     @abstractmethod
     def soon(self, call: Callable[[], None]) -> None:
-        """Have the thread that the client's batches come in call something; any thread, returns at once."""
+        """Have the thread that the client's batches come in call something; any thread, returns at once.
+
+        It is called even if the connection is closed by then.
+        """
 
     @property
     @abstractmethod

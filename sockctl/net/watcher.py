@@ -98,8 +98,8 @@ class Watcher:
         self._call_soon(lambda one: self._closing.finish(one, reason), connection)
 
     def soon(self, connection: Connection, call: Callable[[], None]) -> None:
-        """Have the event thread call something for a connection, unless that is closed by then."""
-        self._call_soon(lambda one: call() if one.state is not State.CLOSED else None, connection)
+        """Have the event thread of a connection call something, even if that is closed by then."""
+        self._call_soon(lambda _: call(), connection)
 
     def expect_frame(self, connection: Connection) -> None:
         """Hold a frame that has just begun to its deadline; the event thread calls it."""

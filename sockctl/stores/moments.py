@@ -36,7 +36,7 @@ def read_moment(text: str) -> datetime.datetime:
     return moment.astimezone(datetime.UTC)
 
 
-def check_moment(value: object, *place: str) -> None:
+def check_moment(value: object, *place: str | int) -> None:
     """See whether a value read from a file is a moment.
 
     Raises:

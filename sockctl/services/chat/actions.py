@@ -108,6 +108,11 @@ class Actions:
         room.enter(place, new=new, after=place.seen.get(name, 0) if isinstance(place, Seat) else 0)
         self._soon(place, room)
 
+    def catch_up(self, place: Place) -> None:
+        """Carry out now what is in line in a place's rooms."""
+        for room in self._known(self._members.rooms_of(place.member)):
+            room.advance()
+
     def part(self, place: Place, reason: DisconnectReason | None) -> None:
         """Let a place go.
 

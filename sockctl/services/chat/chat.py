@@ -186,11 +186,11 @@ class Chat(MessageService, Conversation[Peer]):
         if found is None:
             peer.tell("error", "You have been away for too long: give a name again.", code="bad_token")
             return None
-        member, lost = found
+        member, lost, rooms = found
         for place in lost:
             self._actions.part(place, None)
             place.close(DisconnectReason.TAKEN_OVER)
-        return self._seated(peer, member, _seen_in(resume), guest=True)
+        return self._seated(peer, member, {**dict.fromkeys(rooms, 0), **_seen_in(resume)}, guest=True)
 
     def _made(self, name: str, account: str = "") -> Member:
         flood = None if self._rules.flood is None else FloodLimit(*self._rules.flood)
@@ -238,12 +238,19 @@ class Chat(MessageService, Conversation[Peer]):
         else:
             self._take_slowly(seat, seat.member.flood, batch)
 
+    def ended(self, peer: Peer) -> None:
+        """Let a member hear what is in line before it goes."""
+        seat = peer.state
+        if isinstance(seat, Seat):
+            self._actions.catch_up(seat)
+
     def left(self, peer: Peer, reason: DisconnectReason) -> None:
         """Let a member go."""
         if self._login is not None:
             self._login.left(peer)
         seat = peer.state
         if isinstance(seat, Seat):
+            seat.held.clear()
             self._actions.part(seat, reason)
 
     def _take_slowly(self, seat: Seat, limit: FloodLimit, batch: list[Message]) -> None:

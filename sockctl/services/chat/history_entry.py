@@ -36,7 +36,7 @@ def read_entry(line: bytes) -> tuple[str, int]:
     number = fields.get("id")
     if type(number) is not int or number < 1:
         raise StoreFormatError("its id is no whole number from 1 on")
-    check_moment(fields.get("at"), "its at")
+    check_moment(fields.get("at"), "at")
     return fields["room"], number
 
 

@@ -3,7 +3,7 @@
 import datetime
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sockctl.errors import CommandError, NameTakenError
@@ -158,8 +158,8 @@ class Members:
                 self._by_account[account] = member
             return member
 
-    def resume(self, token: str, make: Callable[[str], Member]) -> tuple[Member, list[Place]] | None:
-        """Return the guest to whom a token belongs, and the places it is to lose; None if it is nobody's.
+    def resume(self, token: str, make: Callable[[str], Member]) -> tuple[Member, list[Place], Sequence[str]] | None:
+        """Return the guest to whom a token belongs, the places it is to lose, and the rooms it had left; or None.
 
         Args:
             token: The token.
@@ -172,7 +172,7 @@ class Members:
             member = self._by_token.get(token)
             if member is not None:
                 places, member.places = member.places, []
-                return member, places
+                return member, places, ()
             left = self._left.get(token)
             if left is None or left.until < self._clock():
                 return None
@@ -180,9 +180,8 @@ class Members:
             self._take_name(member, left.name)
             del self._left[token]
             member.token = token
-            member.rooms = dict.fromkeys(left.rooms)
             self._by_token[token] = member
-            return member, []
+            return member, [], left.rooms
 
     def rename(self, member: Member, name: str) -> str:
         """Give a member another name; return the one before.

@@ -45,7 +45,7 @@ def check_rulings(content: Content) -> None:
             _check_entry(entry, ("by",), key, number)
             _check_who(entry, allowed, json_place(key, number))
             if entry.get("until") is not None:
-                check_moment(entry["until"], json_place(key, number, "until"))
+                check_moment(entry["until"], key, number, "until")
 
 
 def topic_fields(topic: Topic) -> dict[str, str]:
@@ -79,7 +79,7 @@ def _check_entry(entry: object, texts: Iterable[str], *keys: str | int) -> None:
         value = entry.get(key)
         if type(value) is not str or clean(value) != value:
             raise StoreFormatError(f"{json_place(*keys, key)} is no text, or holds control characters")
-    check_moment(entry.get("at"), json_place(*keys, "at"))
+    check_moment(entry.get("at"), *keys, "at")
 
 
 def _check_who(entry: Mapping[str, Any], allowed: Collection[str], where: str) -> None:

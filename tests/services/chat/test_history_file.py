@@ -92,7 +92,7 @@ def test_a_torn_tail_of_zeros(tmp_path: Path, path: Path) -> None:
         (frame(True), "its id is no whole number from 1 on"),
         (frame("2"), "its id is no whole number from 1 on"),
         (frame(0), "its id is no whole number from 1 on"),
-        (frame(2, at="now"), "its at is no time"),
+        (frame(2, at="now"), "at is no time"),
         (frame(1), "its id 1 comes after 1"),
     ],
     ids=range(15),

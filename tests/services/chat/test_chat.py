@@ -1,0 +1,857 @@
+"""The chat, through sockets: names, rooms, commands, operators, tokens, and what outlasts a restart."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sockctl.accounts.hash_queue import HashQueue
+from sockctl.events.reasons import DisconnectReason
+from sockctl.services.chat import directory
+from sockctl.services.chat.chat import Chat, ChatRules
+from sockctl.services.chat.commands import COMMANDS
+from sockctl.services.login import LoginGate
+from tests.accounts.data import PASSWORD, accounts_at
+from tests.frames import Fields, FrameClient, frame_client
+from tests.running import Running, receive_all, running, wait_until
+
+RULES = ChatRules(flood=None)
+
+
+@contextlib.contextmanager
+def served(data_dir: Path, rules: ChatRules = RULES, *, auth: bool = False) -> Iterator[Running]:
+    login = LoginGate(data_dir, queue=HashQueue(slots=2), floor_s=0.001) if auth else None
+    with running(Chat(data_dir, rules, login=login)) as run:
+        yield run
+
+
+class Client(FrameClient):
+    """A member in frames."""
+
+    token = ""
+
+    def until(self, kind: str, **fields: Any) -> Fields:
+        """Skip messages until one is of that kind and has these fields; return it."""
+        while True:
+            one = self.receive()
+            assert one is not None, f"the connection ended, and {kind} {fields} did not come"
+            if one["kind"] == kind and all(one.get(name) == value for name, value in fields.items()):
+                return one
+
+    def enter(self, name: str) -> "Client":
+        self.expect("ask", field="name")
+        self.send(kind="answer", field="name", text=name)
+        self.token = self.expect("token")["token"]
+        self.expect("welcome", name=name)
+        return self
+
+    def log_in(self, name: str) -> "Client":
+        self.expect("ask", field="name")
+        self.send(kind="answer", field="name", text=name)
+        self.expect("ask", field="password")
+        self.send(kind="answer", field="password", text=PASSWORD)
+        self.token = self.expect("token")["token"]
+        self.expect("welcome", user=name)
+        return self
+
+    def resume(self, token: str, **seen: int) -> None:
+        self.send(kind="resume", token=token, seen={f"#{room}": last for room, last in seen.items()})
+        self.expect("ask", field="name")
+
+    def ready(self) -> "Client":
+        """Wait until everything that was told at joining has come."""
+        self.until("members")
+        return self
+
+    def nothing_but(self, *kinds: str) -> None:
+        """See that until an answer of its own nothing else comes than these kinds."""
+        self.line("/whois nobody at all")
+        while (one := self.receive()) is not None and one.get("code") != "bad_command":
+            assert one["kind"] in kinds, one
+
+
+@contextlib.contextmanager
+def client(run: Running) -> Iterator[Client]:
+    with run.client() as sock:
+        yield Client(sock)
+
+
+@contextlib.contextmanager
+def members(run: Running, *names: str) -> Iterator[list[Client]]:
+    """Let members come, one after the other, each after the one before is there."""
+    with contextlib.ExitStack() as stack:
+        here = []
+        for name in names:
+            here.append(stack.enter_context(client(run)).enter(name).ready())
+            for other in here[:-1]:
+                other.until("joined", name=name)
+        yield here
+
+
+def lines_of(run: Running, *typed: str) -> list[str]:
+    """Type lines over a plain connection, half-close, and return what was heard."""
+    with run.client() as sock:
+        sock.sendall("".join(f"{line}\n" for line in typed).encode())
+        sock.shutdown(1)
+        return receive_all(sock).decode().split("\r\n")
+
+
+# Coming in.
+
+
+def test_the_first_minute_in_lines(tmp_path: Path) -> None:
+    with served(tmp_path) as run:
+        heard = lines_of(run, "ann", "hello", "/me waves", "/who")
+    assert heard == [
+        "sockctl/1 chat",
+        "What is your name?",
+        "Welcome, ann! What you type is said in #lobby; /help lists the commands.",
+        "You are in #lobby.",
+        "In #lobby: ann",
+        "In #lobby: ann",
+        "",
+    ], "no copy of what one says oneself"
+
+
+def test_the_first_minute_in_frames(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob") as (ann, bob):
+        ann.line("hello")
+        own = ann.until("say", text="hello")
+        assert bob.until("say") == own
+        assert (own["room"], own["sender"]) == ("#lobby", "ann")
+        assert own["at"].endswith("Z")
+        bob.line("/me waves")
+        assert ann.until("say", sender="bob", text="waves", action=True)["id"] == own["id"] + 1
+        with client(run) as carl:
+            carl.enter("carl")
+            assert carl.expect("joined", room="#lobby", name="carl")
+            assert carl.expect("members", room="#lobby")["members"] == ["ann", "bob", "carl"]
+            assert carl.expect("history", id=own["id"], sender="ann", text="hello", more=True)["at"] == own["at"]
+            assert "more" not in carl.expect("history", text="waves", action=True)
+        assert ann.until("joined")["name"] == "carl"
+        assert ann.until("left", name="carl", reason="left")["room"] == "#lobby"
+
+
+def test_only_the_last_twenty_are_told_at_joining(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann") as (ann,):
+        for number in range(30):
+            ann.line(str(number))
+        ann.until("say", text="29")
+        with client(run) as bob:
+            bob.enter("bob").ready()
+            assert [bob.expect("history")["text"] for _ in range(20)] == [str(number) for number in range(10, 30)]
+            bob.line("/history 25")
+            again = [bob.expect("history") for _ in range(25)]
+            assert [one["text"] for one in again] == [str(number) for number in range(5, 30)]
+            assert all(one["again"] for one in again)
+            bob.line("/history nonsense")
+            bob.expect("error", code="bad_command")
+
+
+def test_a_history_has_its_time_on_lines(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann") as (ann,):
+        ann.line("hello")
+        at = ann.until("say")["at"][11:16]
+        assert f"[{at}] <ann> hello" in lines_of(run, "bob")
+
+
+def test_a_motd_and_fixed_rooms(tmp_path: Path) -> None:
+    rules = ChatRules(flood=None, motd=["Be kind.", "Tea at five."], rooms=["#tea", "#dev"])
+    with served(tmp_path, rules) as run, client(run) as ann:
+        ann.enter("ann")
+        assert [ann.expect("notice", code="motd")["text"] for _ in range(2)] == ["Be kind.", "Tea at five."]
+        ann.expect("joined", room="#tea")
+        ann.ready()
+        ann.line("/join lobby")
+        assert "There is no room #lobby" in ann.expect("error", code="bad_command")["text"]
+        ann.line("/join DEV")
+        ann.expect("joined", room="#dev")
+        ann.ready()
+        ann.line("/rooms")
+        assert [(ann.expect("notice")["room"]) for _ in range(2)] == ["#tea", "#dev"]
+
+
+# Names.
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("server", "bad_name"),
+        ("Admin", "bad_name"),
+        ("root", "bad_name"),
+        ("SYSTEM", "bad_name"),
+        ("", "bad_name"),
+        ("a b", "bad_name"),
+        ("ann\x1b[31m", "bad_name"),
+        ("x" * 33, "bad_name"),
+        ("ANN", "name_taken"),
+    ],
+)
+def test_a_name_that_will_not_do_is_asked_again(tmp_path: Path, name: str, code: str) -> None:
+    with served(tmp_path) as run, members(run, "ann"), client(run) as other:
+        other.expect("ask")
+        other.send(kind="answer", field="name", text=name)
+        assert "\x1b" not in other.expect("error", code=code)["text"]
+        other.enter("bob")
+
+
+def test_five_tries_for_a_name(tmp_path: Path) -> None:
+    with served(tmp_path) as run, client(run) as other:
+        for _ in range(5):
+            other.expect("ask", field="name")
+            other.line("root")
+            last = other.expect("error", code="bad_name")
+        assert last["text"].endswith("That was the last try.")
+        other.expect("bye", reason="too_many_tries")
+
+
+def test_twenty_want_one_name(tmp_path: Path) -> None:
+    with served(tmp_path) as run, contextlib.ExitStack() as stack:
+        racers = [stack.enter_context(client(run)) for _ in range(20)]
+        start = threading.Barrier(20)
+        kinds: list[str] = []
+
+        def race(racer: Client) -> None:
+            racer.expect("ask")
+            start.wait(10)
+            racer.line("Ann")
+            one = racer.receive()
+            assert one is not None
+            kinds.append(one["kind"])
+
+        threads = [threading.Thread(target=race, args=(racer,)) for racer in racers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert sorted(kinds) == ["error"] * 19 + ["token"]
+
+
+def test_another_name(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob") as (ann, bob):
+        ann.line("/nick BOB")
+        ann.expect("error", code="name_taken")
+        ann.line("/nick Ann")
+        bob.until("renamed", before="ann", name="Ann")
+        ann.line("/nick zoe")
+        ann.until("renamed", before="Ann", name="zoe")
+        bob.until("renamed", before="Ann", name="zoe")
+        ann.line("it is me")
+        bob.until("say", sender="zoe", text="it is me")
+        bob.line("/nick ann")
+        ann.until("renamed", before="bob", name="ann")
+        bob.line("/nick root")
+        bob.until("error", code="bad_name")
+        ann.line("/nick zoe")  # which it has
+        ann.line("/leave")
+        ann.until("left")
+        ann.line("/nick anna")
+        ann.until("renamed", before="zoe", name="anna")
+
+
+def test_no_line_looks_like_somebody_elses(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob") as (ann, _), run.client() as carl:
+        carl.sendall(b"carl\n")
+        ann.until("joined", name="carl")
+        ann.line("hi\n<bob> fake\r\n<bob> again\u2028<bob> and again")
+        ann.line("\x1b[2J\u202egnp\x9b31m")
+        received = b""
+        while b"gnp" not in received:
+            received += carl.recv(65_536)
+        said = [line for line in received.decode().split("\r\n") if "fake" in line or "gnp" in line]
+        assert said == ["<ann> hi <bob> fake <bob> again <bob> and again", "<ann> [2Jgnp31m"]
+
+
+def test_text_keeps_every_letter(tmp_path: Path) -> None:
+    text = 'Zoë 🦜 👩‍👩‍👧 ﷽ \t „tief“ \\ " <b>'
+    with served(tmp_path) as run, members(run, "ann", "bob") as (ann, bob):
+        ann.line(text)
+        assert bob.until("say")["text"] == text
+
+
+def test_a_text_that_is_too_long(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob") as (ann, bob):
+        ann.line("🦜" * 1024)
+        ann.line("🦜" * 1024 + "x")
+        ann.line("/msg bob " + "x" * 4097)
+        bob.until("say", text="🦜" * 1024)
+        ann.until("error", code="too_long")
+        ann.until("error", code="bad_command")
+        bob.nothing_but()
+
+
+# Commands.
+
+
+def test_private_messages(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob", "carl") as (ann, bob, carl):
+        bob.line("/reply hello?")
+        assert "Nobody has written to you" in bob.until("error", code="bad_command")["text"]
+        ann.line("/msg BOB psst")
+        own = ann.until("say", private=True)
+        assert bob.until("say", private=True, sender="ann", to="bob", text="psst") == own
+        assert "id" not in own
+        bob.line("/reply what?")
+        ann.until("say", private=True, sender="bob", to="ann", text="what?")
+        ann.line("/msg nobody hello")
+        assert "Nobody here has the name 'nobody'" in ann.until("error", code="bad_command")["text"]
+        ann.line("/msg ann note to self")
+        ann.until("say", private=True, text="note to self")
+        ann.nothing_but()
+        carl.nothing_but()
+        with run.client() as dora:
+            dora.sendall(b"dora\n")
+            ann.until("joined", name="dora")
+            ann.line("/msg dora in a line")
+            received = b""
+            while b"(private) <ann> in a line\r\n" not in received:
+                received += dora.recv(65_536)
+
+
+def test_rooms(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob") as (ann, bob):
+        ann.line("/join Dev")
+        ann.expect("joined", room="#dev", name="ann")
+        ann.expect("members", members=["ann"])
+        ann.line("only here")
+        ann.until("say", room="#dev")
+        bob.line("/who dev")
+        bob.until("members", room="#dev", members=["ann"])
+        bob.line("/who nowhere")
+        bob.until("error", code="bad_command")
+        bob.line("/join #dev")
+        bob.until("history", text="only here", room="#dev")
+        ann.until("joined", room="#dev", name="bob")
+        ann.line("/join lobby")
+        assert ann.until("notice", code="room")["text"] == "You speak in #lobby now."
+        ann.line("to all")
+        bob.until("say", room="#lobby", text="to all")
+        bob.line("/rooms")
+        assert [bob.expect("notice", code="room")["text"] for _ in range(2)] == ["#lobby: 2 members", "#dev: 2 members"]
+        bob.line("/leave")
+        bob.until("left", room="#dev", name="bob")
+        assert bob.expect("notice", code="room")["text"] == "You speak in #lobby now."
+        ann.until("left", room="#dev", name="bob", reason="left")
+        ann.line("/leave dev")
+        ann.until("left", room="#dev")
+        ann.line("/leave dev")
+        ann.until("error", code="bad_command")
+        ann.line("/leave")
+        ann.until("left", room="#lobby")
+        ann.line("anybody?")
+        assert "You are in no room" in ann.until("error")["text"]
+        ann.line("/leave")
+        ann.until("error")
+        ann.line("/join lobby")
+        ann.until("joined", room="#lobby", name="ann")
+        bob.until("joined", room="#lobby", name="ann")
+        ann.line("/join a b")
+        ann.until("error", code="bad_command")
+        ann.line("/join -x")
+        ann.until("error", code="bad_room")
+
+
+def test_rooms_are_named_on_lines(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann") as (ann,), run.client() as bob:
+        bob.sendall(b"bob\n/join dev\n")
+        ann.until("joined", name="bob")
+        ann.line("/join dev")
+        ann.until("members", room="#dev")
+        ann.line("hello")
+        received = b""
+        while b"#dev <ann> hello\r\n" not in received:
+            received += bob.recv(65_536)
+
+
+def test_only_so_many_rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directory, "MAX_ROOMS", 3)
+    with served(tmp_path) as run, members(run, "ann") as (ann,):
+        for room in ("one", "two"):
+            ann.line(f"/join {room}")
+            ann.until("members", room=f"#{room}")
+        ann.line("/join three")
+        assert "There are 3 rooms already" in ann.until("error")["text"]
+        ann.line("/leave one")
+        ann.until("left", room="#one")
+        ann.line("/join three")
+        ann.until("members", room="#three")
+
+
+def test_topics(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob") as (ann, bob):
+        ann.line("/topic")
+        assert ann.until("notice", code="topic", topic="")["text"] == "#lobby has no topic."
+        ann.line("/topic  Tea,  and nothing else ")
+        assert bob.until("notice", code="topic")["text"] == "ann set the topic of #lobby: Tea,  and nothing else"
+        bob.line("/topic")
+        bob.until("notice", code="topic", room="#lobby", topic="Tea,  and nothing else")
+        with client(run) as carl:
+            carl.enter("carl")
+            carl.expect("joined")
+            carl.expect("notice", code="topic", topic="Tea,  and nothing else")
+        bob.line("/rooms")
+        bob.until("notice", code="room", topic="Tea,  and nothing else")
+
+
+def test_ignoring(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob", "carl") as (ann, bob, carl):
+        ann.line("/ignore BOB")
+        assert ann.until("notice", code="ignore")["ignored"] == ["bob"]
+        bob.line("unheard")
+        bob.line("/msg ann unheard too")
+        carl.until("say", text="unheard")
+        bob.until("say", private=True)
+        carl.line("heard")
+        assert ann.until("say")["text"] == "heard"
+        ann.line("/ignore")
+        ann.until("notice", code="ignore", ignored=["bob"])
+        ann.line("/ignore bob")
+        ann.until("notice", code="ignore", ignored=[])
+        bob.line("heard again")
+        ann.until("say", text="heard again")
+        ann.line("/ignore ann")
+        ann.until("error", code="bad_command")
+
+
+def test_quiet(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob") as (ann, bob):
+        ann.line("/quiet")
+        ann.until("notice", code="quiet")
+        with client(run) as carl:
+            carl.enter("carl").ready()
+        bob.until("left", name="carl")
+        ann.nothing_but()
+        ann.line("/quiet")
+        ann.until("notice", code="quiet")
+        with client(run) as carl:
+            carl.enter("carl").ready()
+        ann.until("joined", name="carl")
+
+
+def test_help_and_unknown_commands(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann") as (ann,):
+        ann.line("/help")
+        told = [ann.expect("notice", code="help")["text"] for _ in range(16)]
+        open_to_all = [command for command in COMMANDS if not command.operators_only]
+        assert [line.split()[0] for line in told[:-1]] == [f"/{command.name}" for command in open_to_all]
+        ann.line("/help join")
+        assert ann.until("notice")["text"].startswith("/join ROOM: ")
+        ann.line("/jion dev")
+        assert "did you mean /join?" in ann.until("error", code="unknown_command")["text"]
+        ann.line("/kick ann")
+        ann.until("error", code="unknown_command")
+        ann.line("//not a command")
+        ann.until("say", text="/not a command")
+        ann.line("   ")
+        ann.send(kind="answer", field="name", text="late")
+        ann.send(kind="whatever", text="newer")
+        ann.nothing_but("notice")
+
+
+def test_whois(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob") as (ann, _):
+        ann.line("/whois BOB")
+        told = ann.until("notice", code="whois")
+        assert (told["name"], told["rooms"]) == ("bob", ["#lobby"])
+        assert "addresses" not in told
+        assert "bob is a guest, here since 20" in told["text"]
+
+
+def test_quitting(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob") as (ann, bob):
+        ann.line("/quit")
+        ann.until("bye", reason="server_closed")
+        bob.until("left", name="ann", reason="left")
+        bob.send(kind="bye")
+        assert [event.who for event in run.sink.wait_for("member_left", 2)] == ["ann", "bob"]
+        assert [event.who for event in run.sink.named("member_came")] == ["ann", "bob"]
+
+
+# Tokens.
+
+
+def test_a_guest_takes_its_name_back_from_a_half_dead_connection(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob") as (ann, bob), client(run) as back:
+        ann.line("/join dev")
+        ann.until("members", room="#dev")
+        bob.line("one")
+        seen = ann.until("say", text="one")["id"]
+        bob.line("two")
+        bob.until("say", text="two")
+        back.resume(ann.token, lobby=seen)
+        back.expect("token", token=ann.token)
+        back.expect("welcome", name="ann")
+        ann.until("bye", reason="taken_over")
+        bob.line("three")
+        rooms, texts = set(), []
+        while "three" not in texts or "#dev" not in rooms:
+            one = back.receive()
+            assert one is not None
+            if one["kind"] == "joined":
+                rooms.add(one["room"])
+            elif one["kind"] in {"say", "history"}:
+                texts.append(one["text"])
+        assert rooms == {"#lobby", "#dev"}
+        assert texts == ["two", "three"], "what was missed, and nothing twice"
+        bob.nothing_but("say")
+
+
+def test_a_guest_comes_back_after_it_has_left(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "bob") as (bob,):
+        with client(run) as ann:
+            ann.enter("ann").ready()
+            ann.line("/join dev")
+            ann.until("members", room="#dev")
+        bob.until("left", name="ann")
+        bob.line("while you were away")
+        bob.until("say")
+        with client(run) as back:
+            back.resume(ann.token)
+            back.expect("token")
+            back.expect("welcome", name="ann")
+            back.until("history", text="while you were away")
+            back.until("joined", room="#dev")
+        bob.until("joined", name="ann")
+        bob.until("left", name="ann")
+        with members(run, "Ann"), client(run) as late:
+            late.send(kind="resume", token=ann.token)
+            late.expect("ask")
+            late.expect("error", code="name_taken")
+            late.expect("ask")
+
+
+def test_a_guests_token_ends_after_ten_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with served(tmp_path) as run:
+        with client(run) as ann:
+            ann.enter("ann").ready()
+        run.sink.wait_for("member_left")
+        later = time.monotonic() + 601
+        chat = run.server._service
+        assert isinstance(chat, Chat)
+        monkeypatch.setattr(chat._members, "_clock", lambda: later)
+        chat.tick(later)
+        assert not chat._members._left
+        with client(run) as back:
+            back.send(kind="resume", token=ann.token)
+            back.expect("ask")
+            back.expect("error", code="bad_token")
+            back.enter("ann")
+
+
+@pytest.mark.parametrize("seen", [None, [], "x", {"#lobby": "x"}, {"#lobby": -1}, {"nowhere": 5}, {"#lobby": 10**30}])
+def test_junk_in_a_resume(tmp_path: Path, seen: Any) -> None:
+    with served(tmp_path) as run, members(run, "ann") as (ann,), client(run) as back:
+        back.send(kind="resume", token=ann.token, seen=seen)
+        back.expect("ask")
+        back.expect("token")
+        back.expect("welcome")
+        back.until("members", room="#lobby")
+        assert not run.sink.named("service_failed")
+
+
+def test_a_guest_that_wants_no_token_gets_none(tmp_path: Path) -> None:
+    with served(tmp_path) as run, run.client() as sock:
+        ann = Client(sock, hello=False)
+        ann.send(kind="hello", session=False)
+        ann.expect("ask")
+        ann.line("ann")
+        ann.expect("welcome")
+
+
+# With accounts.
+
+
+def test_only_users_get_in_and_their_names_are_theirs(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann", "bob")
+    with served(tmp_path, auth=True) as run, client(run) as ann, client(run) as bob:
+        ann.log_in("ann").ready()
+        bob.log_in("bob").ready()
+        ann.line("/nick Bob")
+        ann.until("error", code="name_taken")
+        ann.line("/nick zoe")
+        bob.until("renamed", name="zoe")
+        bob.line("/nick ann")
+        bob.until("error", code="name_taken"), "the account of somebody else, whoever is called so"
+        bob.line("/whois zoe")
+        assert "zoe is logged in as ann" in bob.until("notice", code="whois")["text"]
+        ann.line("/nick ANN")
+        bob.until("renamed", name="ANN")
+        accounts.disable("ann")
+        ann.until("bye", reason="session_ended")
+        bob.until("left", name="ANN")
+
+
+def test_one_account_from_several_places_is_one_member(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann", "bob")
+    with served(tmp_path, auth=True) as run, client(run) as bob, client(run) as here:
+        bob.log_in("bob").ready()
+        here.log_in("ann").ready()
+        bob.until("joined", name="ann")
+        here.line("/join dev")
+        here.until("members", room="#dev")
+        with client(run) as there:
+            there.log_in("ann")
+            assert {there.until("members")["room"] for _ in range(2)} == {"#lobby", "#dev"}
+            here.line("/join lobby")
+            here.until("notice", code="room")
+            here.line("from here")
+            there.until("say", text="from here")
+            bob.until("say", text="from here")
+            bob.line("/who")
+            assert bob.until("members")["members"] == ["bob", "ann"]
+            bob.line("/msg ann to both")
+            for place in (here, there):
+                place.until("say", private=True, text="to both")
+            there.line("/nick anna")
+            here.until("renamed", name="anna")
+        bob.until("renamed", name="anna")
+        bob.nothing_but("say")
+        here.send(kind="bye")
+        bob.until("left", name="anna")
+
+
+def test_a_user_comes_back_by_token_with_what_it_has_seen(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann", "bob")
+    with served(tmp_path, auth=True) as run, client(run) as bob:
+        bob.log_in("bob").ready()
+        with client(run) as ann:
+            ann.log_in("ann").ready()
+            bob.line("one")
+            seen = ann.until("say")["id"]
+        bob.until("left", name="ann")
+        bob.line("two")
+        bob.until("say", text="two")
+        with client(run) as back:
+            back.resume(ann.token, lobby=seen)
+            assert back.expect("token")["token"] != ann.token
+            back.expect("welcome", user="ann")
+            back.ready()
+            assert "more" not in back.expect("history", text="two")
+
+
+def test_a_user_whose_name_somebody_has_taken_before_it_was_one(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann")
+    with served(tmp_path, auth=True) as run, client(run) as ann, client(run) as bob:
+        ann.log_in("ann").ready()
+        ann.line("/nick bob")
+        ann.until("renamed")
+        accounts.add("bob", PASSWORD)
+        bob.expect("ask")
+        bob.line("bob")
+        bob.expect("ask")
+        bob.line(PASSWORD)
+        bob.expect("token")
+        bob.expect("error", code="name_taken")
+        bob.expect("bye")
+
+
+# Operators.
+
+OPERATED = ChatRules(flood=None, operators=frozenset({"ann"}))
+
+
+@contextlib.contextmanager
+def operated(data_dir: Path) -> Iterator[tuple[Running, Client, Client]]:
+    """Serve a chat with the operator ann, and bob."""
+    accounts_at(data_dir, "ann", "bob", "carl")
+    with served(data_dir, OPERATED, auth=True) as run, client(run) as ann, client(run) as bob:
+        ann.log_in("ann").ready()
+        bob.log_in("bob").ready()
+        ann.until("joined", name="bob")
+        yield run, ann, bob
+
+
+def test_a_kicked_member_may_come_back(tmp_path: Path) -> None:
+    with operated(tmp_path) as (run, ann, bob):
+        bob.line("/kick ann")
+        bob.until("error", code="unknown_command")
+        ann.line("/help kick")
+        ann.until("notice", code="help")
+        ann.line("/kick nobody")
+        ann.until("error", code="bad_command")
+        ann.line("/kick BOB too loud")
+        bob.until("notice", text="ann put bob out: too loud", code="announcement")
+        bob.until("bye", reason="kicked")
+        ann.until("left", name="bob", reason="put out")
+        assert [event.did for event in run.sink.named("operator_acted")] == ["ann put bob out: too loud"]
+        with client(run) as back:
+            back.log_in("bob").ready()
+
+
+def test_a_banned_member_may_not(tmp_path: Path) -> None:
+    with operated(tmp_path) as (run, ann, bob):
+        ann.line("/ban bob 1h")
+        ann.until("notice", code="announcement")
+        bob.until("bye", reason="banned")
+        ann.until("left", name="bob", reason="banned")
+        refused_in(run, "bob")
+        ann.line("/unban bob")
+        ann.until("notice", code="announcement")
+        ann.line("/unban bob")
+        ann.until("error", code="bad_command")
+        with client(run) as back:
+            back.log_in("bob").ready()
+        ann.line("/ban carl")
+        ann.until("notice", text="ann banned carl.")
+        ann.line("/ban bob soon")
+        ann.until("error", code="bad_command")
+    with served(tmp_path, OPERATED, auth=True) as run:
+        refused_in(run, "carl")
+        with client(run) as back:
+            back.log_in("bob").ready()
+
+
+def refused_in(run: Running, name: str) -> None:
+    with client(run) as back:
+        back.expect("ask")
+        back.line(name)
+        back.expect("ask")
+        back.line(PASSWORD)
+        back.expect("token")
+        back.expect("error", code="banned")
+        back.expect("bye", reason="banned")
+
+
+def test_an_address_is_banned(tmp_path: Path) -> None:
+    with operated(tmp_path) as (run, ann, _), frame_client(run.port, source="127.0.0.9") as sock:
+        far = Client.__new__(Client)
+        far.__dict__.update(sock.__dict__)
+        far.log_in("carl").ready()
+        ann.line("/whois carl")
+        assert ann.until("notice", code="whois")["addresses"] == ["127.0.0.9"]
+        ann.line("/ban 127.0.0.8/31")
+        ann.until("notice", text="ann banned 127.0.0.8/31.")
+        far.until("bye", reason="banned")
+        for source in ("127.0.0.8", "127.0.0.9"):
+            with frame_client(run.port, source=source) as other:
+                other.expect("error", code="banned")
+                other.expect("bye", reason="banned")
+        ann.line("/unban 127.0.0.8/31")
+        ann.until("notice", code="announcement")
+        with frame_client(run.port, source="127.0.0.9") as other:
+            other.expect("ask")
+
+
+def test_a_muted_member_reads_only(tmp_path: Path) -> None:
+    with operated(tmp_path) as (_, ann, bob):
+        ann.line("/mute bob 10m")
+        bob.until("notice", code="announcement")
+        for line in ("hello", "/me waves", "/msg ann psst", "/topic mine", "/nick bobby"):
+            bob.line(line)
+            assert "read only" in bob.until("error", code="bad_command")["text"]
+        bob.line("/who")
+        bob.until("members")
+        ann.line("/unmute bob")
+        bob.until("notice", code="announcement")
+        bob.line("hello")
+        ann.until("say", sender="bob", text="hello")
+        ann.line("/unmute bob")
+        ann.until("error", code="bad_command")
+        ann.line("/announce Tea at five")
+        bob.until("notice", text="ann announces: Tea at five", code="announcement")
+
+
+def test_without_accounts_a_name_is_not_banned(tmp_path: Path) -> None:
+    shown: list[str] = []
+    chat = Chat(tmp_path, RULES)
+    typed = chat.console(shown.append)
+    with running(chat) as run, members(run, "ann") as (ann,):
+        typed("/ban ann")
+        assert "Anybody can take a name here" in shown[-1]
+        typed("/mute ann")
+        ann.until("notice", code="announcement")
+        ann.line("hello")
+        ann.until("error", code="bad_command")
+
+
+# The server's own terminal.
+
+
+def test_the_operator_at_the_terminal_reads_along_and_types(tmp_path: Path) -> None:
+    shown: list[str] = []
+    chat = Chat(tmp_path, RULES)
+    typed = chat.console(shown.append)
+    with running(chat) as run, members(run, "ann") as (ann,):
+        wait_until(lambda: "ann joined #lobby." in shown)
+        ann.line("hello")
+        wait_until(lambda: "<ann> hello" in shown)
+        typed("hello ann")
+        ann.until("say", sender="server", text="hello ann")
+        assert "<server> hello ann" not in shown, "no copy on lines"
+        ann.line("/join dev")
+        wait_until(lambda: any("#dev" in line for line in shown))
+        ann.until("members", room="#dev")
+        ann.line("in there")
+        wait_until(lambda: "#dev <ann> in there" in shown)
+        ann.line("/msg server are you there?")
+        wait_until(lambda: "(private) <ann> are you there?" in shown)
+        typed("/reply yes")
+        ann.until("say", private=True, sender="server", text="yes")
+        typed("/join dev")
+        ann.until("joined", room="#dev", name="server")
+        typed("/leave dev")
+        ann.until("left", room="#dev", name="server")
+        ann.line("still heard")
+        wait_until(lambda: "#dev <ann> still heard" in shown)
+        typed("/quit")
+        assert shown[-1] == "Ctrl-C ends the server."
+        typed("/kick ann")
+        ann.until("bye", reason="kicked")
+        wait_until(lambda: any(line.startswith("ann left #lobby") for line in shown))
+
+
+# Across a restart.
+
+
+def test_history_topics_and_mutes_outlast_a_restart(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann") as (ann,):
+        ann.line("/topic Tea")
+        for number in range(3):
+            ann.line(f"said {number}")
+        last = ann.until("say", text="said 2")["id"]
+        ann.line("/join dev")
+        ann.until("members", room="#dev")
+        ann.line("/me codes")
+        ann.until("say", room="#dev")
+    with served(tmp_path) as run, client(run) as bob:
+        bob.enter("bob")
+        bob.expect("joined", room="#lobby")
+        bob.expect("notice", code="topic", topic="Tea")
+        bob.ready()
+        assert [bob.expect("history")["text"] for _ in range(3)] == ["said 0", "said 1", "said 2"]
+        bob.line("and on")
+        assert bob.until("say")["id"] > last
+        bob.line("/join dev")
+        bob.until("history", room="#dev", text="codes", action=True)
+
+
+def test_a_chat_without_history(tmp_path: Path) -> None:
+    with served(tmp_path, ChatRules(flood=None, history=0)) as run, members(run, "ann") as (ann,):
+        ann.line("hello")
+        ann.until("say")
+        ann.line("/history")
+        assert "Nothing was said" in ann.until("notice", code="history")["text"]
+
+
+def test_what_can_not_be_kept_is_told(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann") as (ann,):
+        chat = run.server._service
+        assert isinstance(chat, Chat)
+        chat._tell_unkept("No space left on device.", 3)
+        chat._tell_kept_again(2)
+        assert run.sink.wait_for("chat_unkept")[0].messages == 3
+        assert run.sink.wait_for("chat_kept_again")[0].lost == 2
+        ann.nothing_but()
+
+
+def test_a_reason_for_everybody(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob") as (ann, bob):
+        bob.sock.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER: closing sends a reset
+        bob.sock.close()
+        ann.until("left", name="bob", reason="connection lost")
+        assert run.sink.wait_for("member_left")[0].reason == DisconnectReason.CLIENT_RESET
