@@ -127,11 +127,11 @@ class Auth(MessageService, Conversation[Peer]):
             gate.set_password(user, new, given_up=lambda: peer.stopping)
         except LoginError as error:
             self._login.tell_failure(peer, error)
+            peer.skip()  # before it is told: what a client sends when it has read that counts
             peer.tell("error", str(error), code=error.code, retry_after=error.retry_after_s)
-            peer.skip()
         except AnswerRefusedError as error:
-            peer.tell("error", str(error), code=error.code)
             peer.skip()
+            peer.tell("error", str(error), code=error.code)
         except UnknownUserError as error:
             peer.tell("error", str(error), code="changed")
         else:

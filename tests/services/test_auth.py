@@ -427,6 +427,19 @@ def test_spoiled_files_keep_nobody_out_and_are_told_once(tmp_path: Path) -> None
         first.expect("notice", user="ann")
 
 
+def test_a_command_right_after_a_failure_is_heard(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann")
+    with served(tmp_path) as run, frame_client(run.port) as client:
+        logged_in(client)
+        for number in range(50):
+            client.line("passwd")
+            client.expect("ask", field="password")
+            client.line(OTHER)
+            client.expect("error", code="login_failed" if number < 5 else "throttled")
+        client.line("passwd")
+        client.expect("ask", field="password")
+
+
 @pytest.mark.parametrize("file", ["users.json", "settings.json"])
 def test_a_token_lets_in_while_a_file_is_spoiled(tmp_path: Path, file: str) -> None:
     accounts_at(tmp_path, "ann")
