@@ -1,0 +1,205 @@
+"""``serve chat`` as a process: from nc and ``connect``, its options, its operator, and across a restart."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sockctl.cli.exit_codes import ExitCode
+from tests.accounts.data import PASSWORD, accounts_at
+from tests.cli.test_terminal import terminal
+from tests.frames import FrameClient, frame_client
+from tests.running import TIMEOUT_S, Process, process, sockctl, wait_until
+from tests.tools import tool
+
+__all__ = ["terminal"]
+
+
+@contextmanager
+def served(data: Path, *arguments: str) -> Iterator[tuple[Process, int]]:
+    command = ["serve", "chat", "--port", "0", "--data-dir", str(data), "--log-format", "json", *arguments]
+    with process(*command) as run:
+        yield run, int(run.event("listening")["port"])
+
+
+def enter(client: FrameClient, name: str) -> None:
+    client.expect("ask", field="name")
+    client.line(name)
+    client.expect("token")
+    client.expect("welcome", name=name)
+    until(client, "members")
+
+
+def until(client: FrameClient, kind: str, **fields: Any) -> dict[str, Any]:
+    while (one := client.receive()) is not None:
+        if one["kind"] == kind and all(one.get(name) == value for name, value in fields.items()):
+            return one
+    raise AssertionError(f"{kind} {fields} did not come")
+
+
+def test_from_nc_from_connect_and_across_a_restart(tmp_path: Path) -> None:
+    motd = tmp_path / "motd"
+    motd.write_text("Be kind.\n")
+    with served(tmp_path / "data", "--motd", str(motd)) as (run, port), frame_client(port) as ann:
+        enter(ann, "ann")
+        assert run.event("member_came")["who"] == "ann"
+        nc = subprocess.run(
+            [tool("nc", "netcat-openbsd"), "-N", "127.0.0.1", str(port)],
+            input=b"bob\nhello\n",
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=True,
+        )
+        assert nc.stdout.decode().splitlines()[2:5] == [
+            "Welcome, bob! What you type is said in #lobby; /help lists the commands.",
+            "Be kind.",
+            "You are in #lobby.",
+        ]
+        until(ann, "say", sender="bob", text="hello")
+        scripted = sockctl(
+            "connect",
+            f"sockctl://127.0.0.1:{port}",
+            "--no-session",
+            *("--expect", "name", "--send", "carl", "--expect", "Welcome", "--send", "/msg ann psst"),
+            *("--expect", "psst"),
+        )
+        assert scripted.returncode == 0
+        until(ann, "say", private=True, sender="carl", text="psst")
+        ann.line("/topic Tea")
+        until(ann, "notice", topic="Tea")
+        assert run.end() == 0
+        until(ann, "bye", reason="server_stopping")
+    with served(tmp_path / "data") as (_, port), frame_client(port) as ann:
+        ann.expect("ask")
+        ann.line("ann")
+        until(ann, "notice", topic="Tea")
+        until(ann, "history", sender="bob", text="hello")
+
+
+def test_after_a_killed_server_what_was_said_is_there(tmp_path: Path) -> None:
+    with served(tmp_path) as (run, port), frame_client(port) as ann:
+        enter(ann, "ann")
+        ann.line("hello")
+        until(ann, "say")
+        history = tmp_path / "chat-history.jsonl"
+        wait_until(lambda: history.exists() and b"hello" in history.read_bytes())
+        assert run.end(signal.SIGKILL) == -signal.SIGKILL
+    with (tmp_path / "chat-history.jsonl").open("ab") as file:
+        file.write(b'{"kind":"say","te')  # torn
+    with served(tmp_path) as (_, port), frame_client(port) as ann:
+        ann.expect("ask")
+        ann.line("ann")
+        until(ann, "history", text="hello")
+
+
+def test_two_chats_dont_share_their_files(tmp_path: Path) -> None:
+    with served(tmp_path):
+        second = sockctl("serve", "chat", "--port", "0", "--data-dir", str(tmp_path))
+    assert second.returncode == ExitCode.FAILED
+    assert b"Another server keeps its chat in" in second.stderr
+    assert b"Traceback" not in second.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--flood", "fast"], "--flood 'fast' can't be understood: write BURST/RATE"),
+        (["--flood", "0/10"], "can't be understood"),
+        (["--flood", "5/0"], "can't be understood"),
+        (["--room", "a b"], "no name of a room"),
+        (["--motd", "/nowhere/motd"], "--motd /nowhere/motd can't be read"),
+        (["--operator", "ann"], "add --auth"),
+        (["--signup"], "add --auth"),
+        (["--insecure"], "add --auth"),
+        (["--history", "-1"], "--history"),
+        (["--auth", "--host", ""], "in clear"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, options: list[str], why: str) -> None:
+    run = sockctl("serve", "chat", "--port", "0", "--data-dir", str(tmp_path), *options)
+    assert run.returncode == ExitCode.USAGE
+    assert why in run.stderr.decode()
+
+
+@pytest.mark.parametrize("content", [b"\xff\n", b"line\n" * 51])
+def test_a_motd_that_will_not_do(tmp_path: Path, content: bytes) -> None:
+    motd = tmp_path / "motd"
+    motd.write_bytes(content)
+    run = sockctl("serve", "chat", "--port", "0", "--data-dir", str(tmp_path), "--motd", str(motd))
+    assert run.returncode == ExitCode.USAGE
+    assert str(motd).encode() in run.stderr
+
+
+def test_a_file_that_can_not_be_used_is_told_at_the_start(tmp_path: Path) -> None:
+    for name in ("chat.json", "chat-history.jsonl"):
+        path = tmp_path / name
+        path.touch(0o600)
+        path.write_text("junk\n")
+        run = sockctl("serve", "chat", "--port", "0", "--data-dir", str(tmp_path))
+        assert run.returncode == ExitCode.FAILED
+        assert str(path).encode() in run.stderr
+        assert path.read_text() == "junk\n"
+        path.unlink()
+
+
+def test_users_and_operators(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann", "bob")
+    with served(tmp_path, "--auth", "--operator", "Ann") as (run, port), frame_client(port) as ann:
+        for name, peer in (("ann", ann),):
+            peer.expect("ask")
+            peer.line(name)
+            peer.expect("ask", field="password")
+            peer.line(PASSWORD)
+            until(peer, "members")
+        state = tmp_path / "state"
+        bob = ["connect", f"sockctl://127.0.0.1:{port}", "--state-dir", str(state)]
+        first = sockctl(*bob, stdin=f"bob\n{PASSWORD}\nfirst\n".encode())
+        again = sockctl(*bob, stdin=b"second\n")
+        assert first.returncode == again.returncode == 0
+        until(ann, "say", sender="bob", text="first")
+        until(ann, "say", sender="bob", text="second")
+        ann.line("/ban bob")
+        until(ann, "notice", code="announcement")
+        banned = sockctl(*bob, stdin=b"third\n")
+        assert b"You are banned here." in banned.stdout
+        assert run.end() == 0
+        assert PASSWORD not in "\n".join(run.lines)
+
+
+def test_the_operator_at_the_terminal(terminal: Any, tmp_path: Path) -> None:
+    child = terminal("serve", "chat", "--port", "0", "--quiet", "--data-dir", str(tmp_path))
+    child.expect(r"Listening on 127\.0\.0\.1:(\d+)\.")
+    port = int(child.match[1])
+    child.expect("chat along as server")
+    with frame_client(port) as ann:
+        enter(ann, "ann")
+        child.expect("ann joined #lobby")
+        ann.line("hello \x1b[2J there")
+        child.expect_exact("<ann> hello [2J there")
+        child.sendline("hello ann")
+        until(ann, "say", sender="server", text="hello ann")
+        child.sendline("/kick ann")
+        until(ann, "bye", reason="kicked")
+        child.expect("ann left #lobby")
+    child.sendintr()
+    child.wait()
+    assert child.exitstatus == 0
+
+
+def test_a_chat_under_tls(tmp_path: Path) -> None:
+    with served(tmp_path, "--tls") as (_, port):
+        run = subprocess.run(
+            [tool("openssl", "openssl"), "s_client", "-quiet", "-ign_eof", "-connect", f"127.0.0.1:{port}"],
+            input=b"ann\nhello\n/quit\n",
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=False,
+            env={**os.environ},
+        )
+        assert b"In #lobby: ann" in run.stdout
+        assert b"Goodbye!" in run.stdout
