@@ -1,16 +1,13 @@
 """``sockctl sessions …``: who is logged in."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from sockctl.cli import options
 from sockctl.cli.listing import print_json, print_table
+from sockctl.cli.users import accounts_in
 from sockctl.errors import OptionError
-
-if TYPE_CHECKING:
-    from sockctl.accounts.accounts import Accounts
 
 __all__ = ["app"]
 
@@ -30,7 +27,7 @@ def list_sessions(
     data_dir: options.DataDir = None,
 ) -> None:
     """List the sessions: id, user, the address that used it last, and when it began, was used, and expires (UTC)."""
-    accounts = _accounts(data_dir)
+    accounts = accounts_in(data_dir)
     name = None if user is None else accounts.users.get(user).name
     sessions = accounts.sessions_of(name)
     if json:
@@ -55,7 +52,7 @@ def revoke(
     """End sessions: their tokens are worth nothing any more, and their connections end."""
     if sum((session is not None, user is not None, everybody)) != 1:
         raise OptionError("Say which sessions: an ID, --user NAME, or --all; one of them.")
-    accounts = _accounts(data_dir)
+    accounts = accounts_in(data_dir)
     if session is not None:
         ended = [accounts.sessions.end(session)]
     else:
@@ -67,10 +64,3 @@ def revoke(
         typer.echo(f"The session {one.id} of {one.user} has ended.")
     if not ended:
         typer.echo("There was no session to end.")
-
-
-def _accounts(data_dir: Path | None) -> "Accounts":
-    from sockctl.accounts.accounts import Accounts
-    from sockctl.stores.places import data_dir as place_of_data
-
-    return Accounts(place_of_data(data_dir))

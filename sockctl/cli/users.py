@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sockctl.accounts.accounts import Accounts
     from sockctl.accounts.users import User
 
-__all__ = ["app"]
+__all__ = ["accounts_in", "app"]
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -44,7 +44,7 @@ def add(
     """
     from sockctl.accounts.password_rules import check_new
 
-    accounts = _accounts(data_dir)
+    accounts = accounts_in(data_dir)
     name = accounts.free_name(name)
     password = given_password(
         f"Password for {name}",
@@ -60,7 +60,7 @@ def add(
 @app.command(name="list", epilog="Example: sockctl users list --json")
 def list_users(*, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """List the users: name, when they were added and got their password (UTC), whether they may log in."""
-    users = _accounts(data_dir).users.all()
+    users = accounts_in(data_dir).users.all()
     if json:
         print_json([user.as_fields for user in users])
         return
@@ -85,7 +85,7 @@ def passwd(
     """Give a user another password, which ends all sessions and connections of that user."""
     from sockctl.accounts.password_rules import check_new
 
-    accounts = _accounts(data_dir)
+    accounts = accounts_in(data_dir)
     user = accounts.users.get(name)
     password = given_password(
         f"New password for {user.name}",
@@ -102,14 +102,14 @@ def passwd(
 @app.command(epilog="Example: sockctl users disable ann")
 def disable(name: Name, *, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """Keep a user out, and end all sessions and connections of that user."""
-    user = _accounts(data_dir).disable(name)
+    user = accounts_in(data_dir).disable(name)
     _print(user, f"{user.name} may not log in any more; all sessions have ended.", json=json)
 
 
 @app.command(epilog="Example: sockctl users enable ann")
 def enable(name: Name, *, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """Let a user in again, with the password as it was."""
-    user = _accounts(data_dir).users.enable(name)
+    user = accounts_in(data_dir).users.enable(name)
     _print(user, f"{user.name} may log in.", json=json)
 
 
@@ -123,7 +123,7 @@ def remove(
     no_input: options.NoInput = False,
 ) -> None:
     """Remove a user, and end all sessions and connections of that user."""
-    accounts = _accounts(data_dir)
+    accounts = accounts_in(data_dir)
     user = accounts.users.get(name)
     if not yes and not confirm(f"Remove {user.name} for good?", no_input=no_input, option="--yes"):
         typer.echo(f"{user.name} was not removed.")
@@ -144,7 +144,7 @@ def verify(
     """See whether a password is the user's (exit 0) or not (exit 4); a disabled user's never is."""
     from sockctl.errors import LoginFailedError
 
-    accounts = _accounts(data_dir)
+    accounts = accounts_in(data_dir)
     user = accounts.users.get(name)
     password = given_password(
         f"Password of {user.name}", stdin=password_stdin, file=password_file, twice=False, no_input=no_input, check=str
@@ -167,7 +167,8 @@ def _moments(user: "User") -> tuple[str, str]:
     return user.as_fields["created"], user.as_fields["changed"]
 
 
-def _accounts(data_dir: Path | None) -> "Accounts":
+def accounts_in(data_dir: Path | None) -> "Accounts":
+    """Return the accounts in the chosen data directory, or the usual one."""
     from sockctl.accounts.accounts import Accounts
     from sockctl.stores.places import data_dir as place_of_data
 
