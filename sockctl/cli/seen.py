@@ -1,0 +1,46 @@
+"""Which messages were shown: none is shown twice, and a server can be told from where on something was missed.
+
+Ids grow within a room, with gaps or without. What comes late (a smaller id than the last) is shown all the same, unless
+it was shown before. An id that was shown with another time belongs to another message: the server has begun to count
+anew, and what is remembered of the room is void. So it is where a smaller id has a later time than the last.
+"""
+
+from sockctl.protocol.messages import Message
+
+__all__ = ["Seen"]
+
+REMEMBERED = 1000
+"""Ids of each room that are remembered one by one; whatever is older than all of them counts as shown."""
+
+
+class Seen:
+    """The ids of what was shown, by room. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[str, dict[int, str]] = {}  # id to time, in the order in which they came
+        self._floors: dict[str, int] = {}  # ids up to here are forgotten, and count as shown
+
+    def admits(self, one: Message) -> bool:
+        """Take note of a message; return whether it is to be shown: it is new, has no id, or was asked for again."""
+        number, room = one.fields.get("id"), one.get("room").lower()
+        if one.kind not in {"say", "history"} or type(number) is not int or not room:
+            return True
+        again = one.fields.get("again") is True
+        times = self._rooms.setdefault(room, {})
+        at = one.get("at")
+        last = max(times, default=number)
+        if times.get(number, at) != at or (number < last and at > times[last]):
+            times.clear()
+            self._floors.pop(room, None)
+        if number in times or number <= self._floors.get(room, number - 1):
+            return again
+        times[number] = at
+        if len(times) > REMEMBERED:
+            oldest = min(times)
+            del times[oldest]
+            self._floors[room] = oldest
+        return True
+
+    def last(self, room: str) -> int:
+        """Return the last id that was shown of a room; 0 if none was."""
+        return max(self._rooms.get(room.lower(), {0: ""}))
