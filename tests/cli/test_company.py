@@ -1,0 +1,133 @@
+import pytest
+
+from sockctl.cli import company as company_module
+from sockctl.cli.company import Company
+from sockctl.cli.completing import COMMANDS, completions
+from sockctl.protocol.messages import Message, message
+
+
+def joined(*messages: Message) -> Company:
+    """Return the company of ann in the lobby, with Bob and carol."""
+    company = Company()
+    for one in (
+        message("welcome", "Hello!", name="ann", room="lobby"),
+        message("joined", "", room="lobby", name="ann"),
+        message("members", "", room="lobby", members=["ann", "carol", "Bob"]),
+        *messages,
+    ):
+        company.note(one)
+    return company
+
+
+def test_who_is_here() -> None:
+    company = joined()
+    assert company.is_me("Ann")
+    assert not company.is_me("")
+    assert (company.rooms, company.others) == (["lobby"], ["Bob", "carol"])
+    company.note(message("joined", "", room="lobby", name="dave"))
+    company.note(message("left", "", room="lobby", name="bob"))
+    company.note(message("renamed", "", before="Carol", name="caro"))
+    company.note(message("say", "", room="lobby", sender="erin"))
+    company.note(message("say", "", room="elsewhere", sender="frank"))
+    company.note(message("left", "", room="elsewhere", name="dave"))
+    assert company.others == ["caro", "dave", "erin"]
+
+
+def test_ones_own_name_and_rooms() -> None:
+    company = joined(message("joined", "", room="games", name="ann"))
+    company.note(message("renamed", "", before="ANN", name="anna"))
+    assert company.is_me("anna")
+    assert company.others == ["Bob", "carol"]
+    company.note(message("left", "", room="lobby", name="anna"))
+    assert (company.rooms, company.others) == (["games"], [])
+    company.note(message("welcome", "", user="ann"))
+    assert company.is_me("ann")
+    assert (company.rooms, company.last_rooms) == ([], ["games"])
+    company.note(message("joined", "", room="lobby", name="ann"))
+    assert (company.rooms, company.last_rooms) == (["lobby"], ["lobby", "games"])
+    company.note(message("joined", "", room="games", name="ann"))
+    assert company.last_rooms == ["lobby", "games"]
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        message("members", "", room="lobby", members=None),
+        message("members", "", room="lobby", members=[7, None, ["x"], "", "two words", "\x1b"]),
+        message("joined", "", room="lobby", name=7),
+        message("joined", "", name="dave"),
+        message("left", ""),
+        message("renamed", "", before="nobody", name="somebody"),
+        message("say", "", room=["x"], sender={}),
+    ],
+)
+def test_what_makes_no_sense_changes_nothing(one: Message) -> None:
+    company = joined(one)
+    assert (company.rooms, company.others) == (["lobby"], ["Bob", "carol"])
+
+
+def test_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(company_module, "MAX_NAMES", 4)
+    company = joined()
+    for name in ("dave", "erin", "frank"):
+        company.note(message("joined", "", room="lobby", name=name))
+    assert company.others == ["Bob", "carol", "dave"]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("ann: hi", True),
+        ("Hi ANN!", True),
+        ("that was ann.", True),
+        ("@ann, look", True),
+        ("annabel", False),
+        ("joann", False),
+        ("ann-marie", False),
+        ("x.ann", False),
+        ("änn", False),
+        ("", False),
+    ],
+)
+def test_mentions_are_words(text: str, is_one: bool) -> None:
+    assert bool(joined().mentions(text)) is is_one
+
+
+def test_who_has_no_name_is_not_mentioned() -> None:
+    assert Company().mentions("anything") is None
+    company = joined(message("welcome", "Hello."))
+    assert company.mentions("ann") is None
+
+
+# What Tab completes.
+
+
+@pytest.mark.parametrize(
+    ("before", "becomes"),
+    [
+        ("b", ["Bob: "]),
+        ("hello CA", ["carol "]),
+        ("/msg b", ["Bob "]),
+        ("an", []),
+        ("/wh", ["/who ", "/whois "]),
+        ("/NI", ["/nick "]),
+        ("see /wh", []),
+        ("#", ["#games ", "#lobby "]),
+        ("/join #L", ["#lobby "]),
+        ("", []),
+        ("hello ", []),
+    ],
+)
+def test_completions(before: str, becomes: list[str]) -> None:
+    company = joined(message("joined", "", room="#games", name="ann"))
+    word, found = completions(before, company)
+    assert found == becomes
+    assert before.endswith(word)
+
+
+def test_nothing_is_completed_outside_of_rooms() -> None:
+    assert completions("/wh", Company()) == ("/wh", [])
+
+
+def test_commands_are_in_order() -> None:
+    assert list(COMMANDS) == sorted(set(COMMANDS))
