@@ -1,0 +1,78 @@
+"""What a person's session remembers beyond the connection that it began with."""
+
+from dataclasses import dataclass, field
+
+from sockctl.cli.company import Company
+from sockctl.cli.seen import Seen
+from sockctl.cli.unheard import Unheard
+from sockctl.protocol.messages import Message
+
+__all__ = ["Held", "Memory"]
+
+MAX_SEEN_CHARACTERS = 2000
+"""Of the names of rooms in a `resume`: before login a frame has 4 KiB at most, and the token wants its share."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What lets this session in again.
+
+    Attributes:
+        service: The service that gave it.
+        fingerprint: The SHA-256 of the certificate of its server; empty without TLS.
+        token: The secret itself; the repr is without it.
+        user: Whose it is; empty for a guest's.
+    """
+
+    service: str
+    fingerprint: str
+    token: str = field(repr=False)
+    user: str
+
+
+class Memory:
+    """The memory of one session. Not thread-safe, but for `company`.
+
+    Args:
+        own_lines_stay: Whether what was typed stays on the terminal, so that it isn't shown when it comes back.
+
+    Attributes:
+        company: One's name, one's rooms, and who is there.
+        held: What lets this session in again, if it has something.
+        own_lines_stay: As the argument.
+    """
+
+    def __init__(self, *, own_lines_stay: bool = True) -> None:
+        self.company = Company()
+        self.held: Held | None = None
+        self.own_lines_stay = own_lines_stay
+        self._seen = Seen()
+        self._unheard = Unheard()
+
+    def admits(self, one: Message) -> bool:
+        """Take note of a message; return whether it is to be shown: a person has not seen it yet."""
+        self.company.note(one)
+        new = self._seen.admits(one)
+        own = one.kind in {"say", "history"} and self.company.is_me(one.get("sender"))
+        if own and self._unheard.came_back(one) and one.kind == "say" and self.own_lines_stay:
+            return False
+        return new
+
+    def said(self, line: str) -> None:
+        """Take note of a line that goes out."""
+        if self.company.rooms:
+            self._unheard.said(line)
+
+    def lost(self) -> list[str]:
+        """Take note that the connection was lost; return what may not have arrived."""
+        return self._unheard.take()
+
+    def seen(self) -> dict[str, int] | None:
+        """Return the rooms and the last id that was shown of each, for a `resume`; None if there are none."""
+        seen: dict[str, int] = {}
+        left = MAX_SEEN_CHARACTERS
+        for room in self.company.last_rooms:
+            left -= len(room) + 16
+            if left >= 0:
+                seen[room] = self._seen.last(room)
+        return seen or None

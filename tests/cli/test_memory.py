@@ -1,0 +1,65 @@
+import pytest
+
+from sockctl.cli.memory import MAX_SEEN_CHARACTERS, Memory
+from sockctl.cli.unheard import comes_back
+from sockctl.protocol.messages import Message, message
+
+
+def in_room(*, own_lines_stay: bool = False) -> Memory:
+    memory = Memory(own_lines_stay=own_lines_stay)
+    memory.admits(message("welcome", "", name="ann"))
+    memory.admits(message("joined", "", room="lobby", name="ann"))
+    return memory
+
+
+def said(text: str, number: int, *, sender: str = "ann", **fields: object) -> Message:
+    return message("say", text, room="lobby", sender=sender, id=number, **fields)
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [(" hello \t", "hello"), ("/me waves ", "waves"), ("/me", ""), ("/who", ""), ("", ""), ("a\x1bb\nc", "ab c")],
+)
+def test_what_comes_back(line: str, text: str) -> None:
+    assert comes_back(line) == text
+
+
+def test_what_may_not_have_arrived() -> None:
+    memory = in_room()
+    for line in ("refused", "one", "/who", "two", "/me waves"):
+        memory.said(line)
+    assert memory.admits(said("one", 1))
+    assert not memory.admits(said("one", 1)), "nothing is shown twice"
+    assert memory.admits(said("two", 2, sender="bob")), "that is somebody else's"
+    assert memory.lost() == ["two", "waves"]
+    assert memory.lost() == []
+
+
+def test_outside_of_rooms_nothing_comes_back() -> None:
+    memory = Memory()
+    memory.said("hello")
+    assert memory.lost() == []
+
+
+def test_what_was_typed_here_is_not_shown_again_where_it_stays() -> None:
+    memory = in_room(own_lines_stay=True)
+    memory.said("hello")
+    assert not memory.admits(said("hello", 1))
+    assert memory.admits(said("hello", 2)), "that was typed elsewhere, by the same user"
+    memory.said("hello")
+    assert memory.admits(said("hello", 3, private=True))
+    assert memory.admits(Message({**said("hello", 4).fields, "kind": "history"})), "it was named as perhaps lost"
+
+
+def test_what_is_told_when_it_comes_back() -> None:
+    memory = in_room()
+    memory.admits(said("one", 7, sender="bob"))
+    assert memory.seen() == {"lobby": 7}
+    memory.admits(message("joined", "", room="games", name="ann"))
+    assert memory.seen() == {"lobby": 7, "games": 0}
+    assert Memory().seen() is None
+    for number in range(100):
+        memory.admits(message("joined", "", room=f"{number:032}", name="ann"))
+    seen = memory.seen()
+    assert seen is not None
+    assert sum(map(len, seen)) < MAX_SEEN_CHARACTERS
