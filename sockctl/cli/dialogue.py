@@ -49,6 +49,26 @@ class Dialogue:
         """Whether a line may go out now."""
         return True
 
+    @property
+    def has_turn(self) -> bool:
+        """Whether a line is awaited: the server has asked, or let this side in."""
+        return True
+
+    @property
+    def is_in(self) -> bool:
+        """Whether the server has let this side in."""
+        return False
+
+    @property
+    def may_return(self) -> bool:
+        """Whether the server would let this side in again by itself, should the connection be lost."""
+        return False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the server has said goodbye."""
+        return False
+
     def undecided_s(self) -> float | None:
         """Return for how many seconds it is still awaited whether the server lets this side in as it is, or None."""
         return None

@@ -1,10 +1,15 @@
 """The client's side of a connection whose server speaks in messages, or may."""
 
+from typing import TYPE_CHECKING
+
 from sockctl.cli.clear_text import Discretion
 from sockctl.cli.dialogue import Dialogue
 from sockctl.cli.resuming import Resuming
 from sockctl.protocol.client_wire import ClientWire, Phase
 from sockctl.protocol.messages import Message, message
+
+if TYPE_CHECKING:
+    from sockctl.cli.memory import Memory
 
 __all__ = ["MessageDialogue"]
 
@@ -17,15 +22,24 @@ class MessageDialogue(Dialogue):
         line_end: What ends a line where it stays raw.
         resuming: What is done about the login.
         discretion: What keeps passwords back where the connection is in clear; None where they may go.
+        memory: What a person's session remembers; None where it remembers nothing.
     """
 
     def __init__(
-        self, *, insist: bool, line_end: bytes = b"\n", resuming: Resuming, discretion: Discretion | None
+        self,
+        *,
+        insist: bool,
+        line_end: bytes = b"\n",
+        resuming: Resuming,
+        discretion: Discretion | None,
+        memory: "Memory | None" = None,
     ) -> None:
         super().__init__(line_end=line_end)
         self.insists = insist
         self._resuming = resuming
         self._discretion = discretion
+        self._memory = memory
+        self._welcomed = self._over = False
         self._wire = ClientWire(insist=insist)
 
     @property
@@ -49,6 +63,26 @@ class MessageDialogue(Dialogue):
         if not self.in_messages:
             return True
         return not self._resuming.undecided and (self._discretion is None or self._discretion.may_say)
+
+    @property
+    def has_turn(self) -> bool:
+        """Whether a line is awaited: the server has asked, or let this side in."""
+        return self.may_say and (self._welcomed or self.question is not None)
+
+    @property
+    def is_in(self) -> bool:
+        """Whether the server has let this side in."""
+        return self._welcomed
+
+    @property
+    def may_return(self) -> bool:
+        """Whether the server would let this side in again by itself: it has welcomed, and given a token."""
+        return self._welcomed and self._resuming.held is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the server has said goodbye."""
+        return self._over
 
     def undecided_s(self) -> float | None:
         """Return for how many seconds the server's decision on a token is still awaited, or None."""
@@ -74,13 +108,18 @@ class MessageDialogue(Dialogue):
 
     def admits(self, one: Message) -> bool:
         """Take note of a message; tokens are never shown, nor what the server asks before it has seen one."""
-        if not self._resuming.admits(one):
+        shown = self._resuming.admits(one)
+        if self._memory is not None:
+            self._memory.held = self._resuming.held
+        if not shown:
             return False
         if self._discretion is not None:
             self._discretion.heard(one.kind)
         if one.kind in {"ask", "welcome"}:
             self.question = one if one.kind == "ask" else None
-        return True
+            self._welcomed = self._welcomed or one.kind == "welcome"
+        self._over = self._over or one.kind == "bye"
+        return self._memory is None or self._memory.admits(one)
 
     def end(self) -> bytes:
         """Take note of the end; text that was dropped for frames that never came is shown after all."""
@@ -100,7 +139,10 @@ class MessageDialogue(Dialogue):
             self._discretion.check(self.question)
         asked, self.question = self.question, None
         if asked is None:
-            return self._wire.encode(message("line", line))
+            said = self._wire.encode(message("line", line))
+            if self._memory is not None:
+                self._memory.said(line)
+            return said
         if self._discretion is not None:
             self._discretion.answered()
         return self._wire.encode(message("answer", line, field=asked.get("field")))
@@ -112,4 +154,7 @@ class MessageDialogue(Dialogue):
     def _opening(self) -> bytes:
         if self._discretion is not None:
             self._discretion.greeted(self.service)
-        return self._resuming.opening(self.service)
+        opening = self._resuming.opening(self.service, self._memory.seen() if self._memory is not None else None)
+        if self._memory is not None:
+            self._memory.held = self._resuming.held
+        return opening

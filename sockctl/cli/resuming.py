@@ -7,7 +7,8 @@
 | undecided, refused | token, welcome, bye | decided | |
 | undecided | nothing, until the time is up | decided | what was asked is shown after all |
 | refused | ask | decided | it is shown |
-| any | token | | it is kept, and never shown |
+| any | token | | it is never shown, and held for this session |
+| any | welcome | decided | the token is kept for the next time, if it is a user's: a guest's is for this session only |
 
 Without a token that could be sent, everything is decided from the start. A script that logs in by itself does so every
 time. A pipe can't be asked what it is going to say: where the token has let it in, the name and password that it begins
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sockctl.cli.clear_text import NO_PASSWORD_SERVICES
+from sockctl.cli.memory import Held
 from sockctl.errors import StoreError
 from sockctl.net.address import Endpoint
 from sockctl.net.transport import TlsTransport, Transport
@@ -28,7 +30,7 @@ from sockctl.protocol.messages import Message, message
 from sockctl.protocol.names import same_name_key
 
 if TYPE_CHECKING:
-    from sockctl.net.kept_tokens import KeptToken, KeptTokens
+    from sockctl.net.kept_tokens import KeptTokens
 
 __all__ = ["Resuming", "fingerprint_behind"]
 
@@ -46,7 +48,7 @@ def fingerprint_behind(sock: Transport) -> str:
 
 
 class Resuming:
-    """What one session does about its login. A file that can't be used is told once, and done without.
+    """What a connection does about its login. A file that can't be used is told once, and done without.
 
     Args:
         endpoint: The server, as the user has named it.
@@ -57,6 +59,10 @@ class Resuming:
         remark: Tells the user something.
         logs_in_itself: Says whether a script answers by itself what a server asks a user of that name.
         piped: Whether lines come from a pipe, which may begin with the user's name and password.
+        held: What an earlier connection of this session was let in with; it goes before what the file has.
+
+    Attributes:
+        held: What this session can be let in with again, if it has something.
     """
 
     def __init__(
@@ -70,6 +76,7 @@ class Resuming:
         remark: Callable[[str], None],
         logs_in_itself: Callable[[str], bool],
         piped: bool,
+        held: Held | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._fingerprint = fingerprint
@@ -79,12 +86,13 @@ class Resuming:
         self._remark = remark
         self._logs_in_itself = logs_in_itself
         self._piped = piped
+        self.held = held
         self._lines = 0  # said on this connection
         self._resumed = self._not_needed = False
         self._service = ""
         self._tokens: KeptTokens | None = None
         self._token: str | None = None  # the one that the file has, as far as this session knows
-        self._expires = ""
+        self._new: tuple[str, object] | None = None  # one that has just come, and until when it counts
         self._user = ""
         self._until: float | None = None  # up to when the server may decide; None when it has
         self._refused = False
@@ -95,20 +103,26 @@ class Resuming:
         """Whether the server has yet to say what it makes of the token; until then nothing is said to it."""
         return self._until is not None
 
-    def opening(self, service: str) -> bytes:
-        """Return what answers the greeting of `service`: a hello, and the token if there is one for it."""
+    def opening(self, service: str, seen: dict[str, int] | None = None) -> bytes:
+        """Return what answers the greeting of `service`: a hello, and the token if there is one for it.
+
+        Args:
+            service: The service.
+            seen: The rooms of the connection before, and the last that was seen of each.
+        """
         self._service = service
         if service in NO_PASSWORD_SERVICES:
             self._keeps = False
             return ClientWire.hello()
-        kept = self._find()
-        if kept is not None and self._logs_in_itself(kept.user):
-            kept, self._keeps = None, False
-        if kept is None:
+        held = self._find()
+        if held is not None and self._logs_in_itself(held.user):
+            held, self._keeps = None, False
+        self.held = held
+        if held is None:
             return ClientWire.hello(session=self._keeps)
-        self._token, self._user = kept.token, kept.user
+        self._token, self._user = held.token, held.user
         self._until = time.monotonic() + self._timeout_s
-        return ClientWire.hello() + ClientWire.encode(message("resume", token=kept.token))
+        return ClientWire.hello() + ClientWire.encode(message("resume", token=held.token, seen=seen))
 
     def admits(self, one: Message) -> bool:
         """Take note of what the server says, in its order; return whether it is to be shown."""
@@ -116,7 +130,9 @@ class Resuming:
             case "token":
                 self._resumed = self.undecided and not self._refused
                 self._decided()
-                self._keep(one)
+                token = one.fields.get("token")
+                if isinstance(token, str) and self._keeps:
+                    self._new = token, one.fields.get("expires")
                 return False
             case "ask" if self.undecided and not self._refused:
                 self._question = one
@@ -125,7 +141,7 @@ class Resuming:
                 self._decided()
             case "welcome":
                 self._decided()
-                self._note_user(one.get("user"))
+                self._welcomed(one.get("user"))
             case "error":
                 self._refused = True
                 if one.get("code") == "bad_token":
@@ -170,29 +186,36 @@ class Resuming:
             self._tokens = KeptTokens(state_dir(self._state_dir))
         return self._tokens
 
-    def _find(self) -> "KeptToken | None":
+    def _find(self) -> Held | None:
+        """Return what is good for this service and certificate: this session's own, or what the file has."""
         if not self._keeps:
             return None
+        held = self.held
+        if held is not None and (held.service, held.fingerprint) == (self._service, self._fingerprint):
+            return held
         try:
-            return self._opened().find(self._endpoint.host, self._endpoint.port, self._service, self._fingerprint)
+            kept = self._opened().find(self._endpoint.host, self._endpoint.port, self._service, self._fingerprint)
         except StoreError as error:
             self._do_without(error)
             return None
+        return None if kept is None else self._held(kept.token, kept.user)
 
-    def _keep(self, one: Message) -> None:
-        token = one.fields.get("token")
-        if isinstance(token, str) and self._write(token, one.get("expires")):
-            self._token, self._expires = token, one.get("expires")
+    def _held(self, token: str, user: str) -> Held:
+        return Held(service=self._service, fingerprint=self._fingerprint, token=token, user=user)
 
-    def _note_user(self, user: str) -> None:
-        """Keep whose token it is, which comes after the token itself."""
-        if user and user != self._user and self._expires and self._token is not None:
-            self._user = user
-            self._write(self._token, self._expires)
+    def _welcomed(self, user: str) -> None:
+        """Hold the token that has come, and keep it if it is a user's.
+
+        A guest has proved nothing, and whoever connects next from this account is another guest.
+        """
+        if self._new is None:
+            return
+        (token, expires), self._new = self._new, None
+        self._user, self.held = user, self._held(token, user)
+        if user and self._write(token, expires if isinstance(expires, str) else ""):
+            self._token = token
 
     def _write(self, token: str, expires: str) -> bool:
-        if not self._keeps:
-            return False
         place = (self._endpoint.host, self._endpoint.port, self._service, self._fingerprint)
         try:
             self._opened().keep(*place, token=token, expires=expires, user=self._user)
@@ -203,6 +226,7 @@ class Resuming:
 
     def _forget(self) -> None:
         """Forget the token, unless another client of this user has kept a newer one."""
+        self.held = None
         token, self._token = self._token, None
         if token is None or not self._keeps:
             return

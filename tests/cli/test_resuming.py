@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
+from sockctl.cli.memory import Held
 from sockctl.cli.resuming import Resuming
 from sockctl.net.address import Endpoint
 from sockctl.net.certificates import fingerprint_of_file
@@ -66,7 +67,7 @@ def connect(
 @pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
 def test_a_person_logs_in_once(terminal: Any, server: TokenServer, state: Path, plain: bool) -> None:
     options = ["--plain"] if plain else []
-    child = terminal("connect", *options, server.target)
+    child = terminal("connect", *options, server.target, NO_COLOR="1")
     child.expect(r"Your name\?")
     child.sendline("ann")
     child.expect(r"Your password\?")
@@ -85,7 +86,7 @@ def test_a_person_logs_in_once(terminal: Any, server: TokenServer, state: Path, 
     assert PASSWORD not in child.before
     assert ended(child) == 0
     assert [(one.token, one.user) for one in kept(state, server)] == [(server.given[0], "ann")]
-    again = terminal("connect", *options, server.target)
+    again = terminal("connect", *options, server.target, NO_COLOR="1")
     again.expect(r"\* Hello, ann!")
     assert "Your name" not in again.before
     assert "known the next time" not in again.before
@@ -284,6 +285,37 @@ def test_whose_token_it_is(state: Path) -> None:
     assert (state / "sessions.json").stat().st_mtime_ns == before
 
 
+def test_a_guests_token_is_for_this_session_only(state: Path) -> None:
+    """Whoever sits at a second terminal of the same account is another guest."""
+    one, _ = resuming(state)
+    one.opening("chat")
+    one.admits(token("tok"))
+    assert one.held is None, "it counts from the welcome on"
+    one.admits(message("welcome", "Hello!", name="ann"))
+    assert not state.exists()
+    assert one.held is not None
+    assert "tok" not in repr(one.held)
+    again, _ = resuming(state, held=one.held)
+    opening = again.opening("chat", {"lobby": 7})
+    assert b'"token":"tok","seen":{"lobby":7}' in opening
+    again.admits(message("error", "Unknown.", code="bad_token"))
+    assert again.held is None
+
+
+@pytest.mark.parametrize("elsewhere", ["service", "certificate"])
+def test_a_sessions_own_token_goes_nowhere_else(state: Path, elsewhere: str) -> None:
+    held = Held(service="chat", fingerprint="" if elsewhere == "service" else "other", token="tok", user="")
+    one, _ = resuming(state, held=held)
+    assert b"resume" not in one.opening("auth" if elsewhere == "service" else "chat")
+    assert one.held is None
+
+
+def test_a_sessions_own_token_goes_before_a_newer_one_of_another_session(state: Path) -> None:
+    KeptTokens(state).keep("localhost", 9090, "chat", "", token="newer", expires=LATER, user="bob")
+    one, _ = resuming(state, held=Held(service="chat", fingerprint="", token="mine", user="ann"))
+    assert b'"token":"mine"' in one.opening("chat")
+
+
 def test_an_expired_token_is_not_sent(server: TokenServer) -> None:
     server.expires = "2020-01-01T00:00:00Z"
     connect(server, stdin=LOGIN)
@@ -341,6 +373,7 @@ def test_what_can_be_no_token(state: Path, text: object) -> None:
     one, remarks = resuming(state)
     one.opening("auth")
     assert not one.admits(token(text))
+    assert one.admits(message("welcome", "Hello!", user="ann"))
     assert not state.exists()
     assert len(remarks) == isinstance(text, str)
 
