@@ -104,6 +104,9 @@ def connect(
     no_session: Annotated[
         bool, typer.Option("--no-session", help="Log in anew: neither use nor keep a token of an earlier login.")
     ] = False,
+    no_reconnect: Annotated[
+        bool, typer.Option("--no-reconnect", help="On a terminal: end when the connection is lost, don't come back.")
+    ] = False,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Send passwords in clear, also over the network without TLS.")
     ] = False,
@@ -125,6 +128,11 @@ def connect(
     Under TLS the server's certificate is compared with the one that it had the first time; an unknown one is asked for.
     A login is kept: the next 'connect' isn't asked for a password, until 'sockctl logout' or the server ends that. A
     password is never sent in clear to another machine, unless --insecure is given.
+
+    In a chat, Tab completes names, commands after / and rooms after # (with the extra tui), and a line that mentions
+    you is marked >>. If the connection is lost, not ended, it is made again, with pauses from 0.5 up to 30 s, until
+    Ctrl-C or 'exit': you come back under your name, into your rooms, and see what you have missed. What you type
+    meanwhile is not sent, and you are told so. That is for a terminal and for services that have given a token.
 
     Scripted: --send, --expect and the steps of --script are carried out in their order, and standard input isn't read.
 
@@ -171,6 +179,7 @@ def connect(
         session=not no_session,
         insecure=insecure,
         state_dir=state_dir,
+        reconnect=not no_reconnect,
     )
     wishes = tls_wishes(
         wanted=tls or wanted.scheme in {"tls", "sockctls"},

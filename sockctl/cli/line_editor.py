@@ -1,8 +1,9 @@
 """The line editor (extra `tui`): the line being typed stays whole at the bottom, everything else appears above it.
 
-prompt_toolkit holds the main thread; the connection's relay runs in a second one, and reads the lines from a socket
-pair, so that it waits for them as it waits for any input. What it shows goes through prompt_toolkit's proxy of standard
-output, which puts it above the prompt. Questions go the same way, from the relay's thread to the prompt's.
+prompt_toolkit holds the main thread; the session, one connection after the other, runs in a second one, and reads the
+lines from a socket pair, so that it waits for them as it waits for any input. What it shows goes through
+prompt_toolkit's proxy of standard output, which puts it above the prompt. Questions go the same way, from the session's
+thread to the prompt's. In a room a line that comes back from the server leaves the prompt without a trace.
 """
 
 import contextlib
@@ -12,15 +13,20 @@ import queue
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from sockctl.cli.completing import completions
 from sockctl.cli.screen import MAX_PROMPT
 from sockctl.cli.terminal import STDIN, STDOUT, is_terminal
+from sockctl.cli.unheard import comes_back
 from sockctl.net.relay import Ending
 from sockctl.text import visible
 
 if TYPE_CHECKING:
+    from prompt_toolkit.buffer import Buffer
+
+    from sockctl.cli.company import Company
     from sockctl.protocol.messages import Message
 
 __all__ = ["LineEditor", "can_edit_lines"]
@@ -33,13 +39,20 @@ def can_edit_lines() -> bool:
 
 
 class LineEditor:
-    """One session's editor. Main thread only, but for `asked`."""
+    """One session's editor. Main thread only, but for `asked`.
 
-    def __init__(self) -> None:
+    Args:
+        company: Whose names and rooms are completed; None for nothing.
+    """
+
+    def __init__(self, company: "Company | None" = None) -> None:
         from prompt_toolkit import PromptSession
+        from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+        from prompt_toolkit.document import Document
         from prompt_toolkit.filters import Condition
         from prompt_toolkit.history import InMemoryHistory
         from prompt_toolkit.layout.processors import ConditionalProcessor, PasswordProcessor
+        from prompt_toolkit.shortcuts import CompleteStyle
 
         class History(InMemoryHistory):
             """What was typed, without the secrets."""
@@ -47,6 +60,19 @@ class LineEditor:
             def append_string(self, string: str) -> None:
                 if not secret():
                     super().append_string(string)
+
+        class Words(Completer):
+            """Names, commands and rooms; an answer has none."""
+
+            def get_completions(self, document: Document, _: CompleteEvent) -> Iterator[Completion]:
+                if company is None or asked():
+                    return
+                word, found = completions(document.text_before_cursor, company)
+                for text in found:
+                    yield Completion(text, -len(word), display=text.strip())
+
+        def asked() -> bool:
+            return self._question is not None
 
         def secret() -> bool:
             return _is_secret(self._question)
@@ -57,7 +83,13 @@ class LineEditor:
             history=History(),
             enable_suspend=True,
             input_processors=[ConditionalProcessor(PasswordProcessor(char=""), Condition(secret))],
+            completer=Words(),
+            complete_style=CompleteStyle.READLINE_LIKE,
+            complete_while_typing=False,
         )
+        self._company = company
+        self._accept = self._prompt.default_buffer.accept_handler
+        self._prompt.default_buffer.accept_handler = self._accepted
         self._question: Message | None = None  # the prompt; the prompt's thread alone changes it
         self._questions: queue.SimpleQueue[Message | None] = queue.SimpleQueue()  # what it becomes, from any thread
         self._over = threading.Event()
@@ -76,7 +108,7 @@ class LineEditor:
         """Let lines be typed until `run` returns, which a second thread calls.
 
         Args:
-            run: Runs the relay.
+            run: Holds the session.
             stop: Makes `run` return soon; called when Ctrl-C is typed.
 
         Raises:
@@ -85,7 +117,7 @@ class LineEditor:
         """
         from prompt_toolkit.patch_stdout import patch_stdout
 
-        relay = threading.Thread(target=self._relay, args=(run,), name="sockctl-relay")
+        relay = threading.Thread(target=self._relay, args=(run,), name="sockctl-session")
         before = {number: signal.signal(number, self._interrupted) for number in (signal.SIGTERM, signal.SIGHUP)}
         try:
             with patch_stdout(raw=True):
@@ -128,6 +160,12 @@ class LineEditor:
                 self._near.sendall(line.encode(errors="replace") + b"\n")
             if line.strip() == "exit":
                 return
+
+    def _accepted(self, buffer: "Buffer") -> bool:
+        """Take a line: what comes back from a room is not left standing above the prompt as well."""
+        in_room = self._company is not None and self._question is None and bool(self._company.rooms)
+        self._prompt.app.erase_when_done = in_room and bool(comes_back(buffer.text))
+        return self._accept is not None and self._accept(buffer)
 
     def _wake(self) -> None:
         """Let the prompt take note of what is new, if it is there; else it does so when it comes. Any thread."""

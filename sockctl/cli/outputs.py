@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from sockctl.cli.line_hearing import LineHearing
 from sockctl.cli.screen import MAX_PROMPT, Screen
-from sockctl.text import TerminalText, visible
+from sockctl.text import TerminalText
 
 if TYPE_CHECKING:
+    from sockctl.cli.look import Look
     from sockctl.protocol.messages import Message
 
 __all__ = ["HexOutput", "JsonOutput", "Output", "PlainOutput", "hex_lines"]
 
 HEX_COLUMNS = 16
-_FAINT, _RED, _END = "\x1b[2m", "\x1b[31m", "\x1b[0m"
 
 
 class Output(Protocol):
@@ -36,11 +36,17 @@ class Output(Protocol):
 
 
 class PlainOutput:
-    """Shows what is heard: the bytes themselves, or safe text where standard output is a terminal."""
+    """Shows what is heard: the bytes themselves, or safe text where standard output is a terminal.
 
-    def __init__(self, screen: Screen) -> None:
+    Args:
+        screen: Where to.
+        look: How messages look to a person; None where nobody looks.
+    """
+
+    def __init__(self, screen: Screen, look: "Look | None") -> None:
         self._screen = screen
-        self._text = TerminalText() if screen.person else None
+        self._look = look
+        self._text = TerminalText() if look is not None else None
 
     def sent(self, data: bytes) -> None:
         """Show nothing: who typed it knows."""
@@ -61,21 +67,13 @@ class PlainOutput:
 
         if not one.text and one.kind != "say":
             return
-        line = as_line(one)
-        if not self._screen.person:
-            self._screen.write(f"{line}\n".encode())
+        if self._look is None:
+            self._screen.write(f"{as_line(one)}\n".encode())
             return
         if one.kind == "ask" and self._screen.above_prompt and len(one.text) <= MAX_PROMPT:
             return  # it is the prompt
         end = " " if one.kind == "ask" and not self._screen.above_prompt else "\n"
-        self._screen.write((self._marked(one.kind, visible(line)) + end).encode())
-
-    def _marked(self, kind: str, line: str) -> str:
-        """Return the line so that a person sees whether somebody says it, or the server tells it."""
-        if kind in {"say", "ask", "history", "members"}:
-            return line
-        mark, colour = ("!", _RED) if kind == "error" else ("*", _FAINT)
-        return f"{colour}{mark} {line}{_END}" if self._screen.colours else f"{mark} {line}"
+        self._screen.write((self._look.line(one) + end).encode())
 
 
 class HexOutput:

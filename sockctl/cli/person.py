@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sockctl.cli.hidden_typing import HiddenTyping
+from sockctl.cli.inputs import LineInput
 from sockctl.cli.screen import Screen
 from sockctl.cli.terminal import STDIN, say
 from sockctl.net.relay import Ending
 
 if TYPE_CHECKING:
     from sockctl.cli.line_editor import LineEditor
+    from sockctl.cli.memory import Memory
     from sockctl.protocol.messages import Message
 
 __all__ = ["Person"]
@@ -20,11 +22,13 @@ class Person:
 
     Args:
         screen: What the person sees.
+        memory: What the session remembers: what the line editor completes.
         may_edit: Whether the line editor may be used.
     """
 
-    def __init__(self, screen: Screen, *, may_edit: bool) -> None:
+    def __init__(self, screen: Screen, memory: "Memory | None", *, may_edit: bool) -> None:
         self._screen = screen
+        self._memory = memory
         self._may_edit = may_edit
         self._hidden = HiddenTyping(STDIN)
         self._editor: LineEditor | None = None
@@ -46,13 +50,15 @@ class Person:
             say("")  # Enter was not shown either
         self._screen.begin_line()
 
-    def edit(self, run: Callable[[], Ending], stop: Callable[[], None], take: Callable[[int], None]) -> Ending | None:
+    def edit(
+        self, run: Callable[[], Ending], stop: Callable[[], None], take: Callable[[LineInput], None]
+    ) -> Ending | None:
         """Let lines be edited until `run` returns, and return what it does; None if there is no line editor.
 
         Args:
-            run: Runs the relay; called in another thread.
+            run: Holds the session; called in another thread.
             stop: Makes `run` return soon.
-            take: Takes the descriptor that the lines come from.
+            take: Takes what the lines come from.
 
         Raises:
             KeyboardInterrupt: Ctrl-C was typed, or a signal came that ends the process.
@@ -64,8 +70,10 @@ class Person:
 
         if not can_edit_lines():
             return None
-        self._editor = LineEditor()
-        take(self._editor.fileno())
+        if self._memory is not None:
+            self._memory.own_lines_stay = False
+        self._editor = LineEditor(None if self._memory is None else self._memory.company)
+        take(LineInput(crlf=False, descriptor=self._editor.fileno()))
         self._screen.above_prompt = True
         try:
             return self._editor.hold(run, stop)

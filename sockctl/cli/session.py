@@ -1,39 +1,32 @@
 """One session of the client: what is typed, piped in or scripted goes to the server, what comes back is shown.
 
 On a terminal, and where messages are insisted on, it listens before it speaks. Once the server has greeted, whoever
-sits in front gets the line editor, or plain lines.
+sits in front gets the line editor, or plain lines. There a session outlives its connection: where the server has
+welcomed and given a token, a lost connection is made again, and the server lets one in by the token.
 """
 
-import contextlib
 import socket
-import time
+import threading
 from typing import TYPE_CHECKING
 
 from sockctl.cli.exit_codes import ExitCode
-from sockctl.cli.hearing import Hearing
-from sockctl.cli.meter import Meter
-from sockctl.cli.patience import Patience
+from sockctl.cli.inputs import LineInput
+from sockctl.cli.link import Link, Stage
 from sockctl.cli.screen import Screen
-from sockctl.cli.speaking import Speaking
 from sockctl.cli.style import Style
 from sockctl.cli.telling import Tell, teller
-from sockctl.cli.terminal import say
-from sockctl.errors import ConnectionBrokenError, ProtocolError, SockctlError, TlsError
-from sockctl.events.base import Event
-from sockctl.events.client import Disconnected, Greeted, InputEnded, TlsCut
+from sockctl.errors import ConnectionBrokenError, ProtocolError, SockctlError
 from sockctl.net.address import Endpoint
-from sockctl.net.client import connect
-from sockctl.net.relay import Ending, Relay
+from sockctl.net.client import Secure, connect
+from sockctl.net.relay import Ending
 from sockctl.net.transport import Transport
+from sockctl.text import visible
 
 if TYPE_CHECKING:
+    from sockctl.cli.returning import Connect, WayBack
     from sockctl.cli.trusting import Wishes
-    from sockctl.protocol.messages import Message
 
 __all__ = ["run_session"]
-
-TLS_ALERT = b"\x15\x03"
-"""How the answer of a TLS server begins to what is no TLS, RFC 8446 section 6."""
 
 
 def run_session(
@@ -47,72 +40,59 @@ def run_session(
     """
     screen = Screen()
     tell = teller(screen, wanted=style.terminal or style.verbose, details=style.verbose)
-    secure = None
-    if wishes is not None:
-        from sockctl.cli.trusting import Trust
+    secure = _secured(endpoint, wishes, tell)
 
-        secure = Trust(endpoint, wishes, tell).secure
-    with connect(endpoint, tell=tell, timeout_s=style.timeout_s, retries=retries, family=family, secure=secure) as sock:
-        return _Session(endpoint, sock, style, screen, tell, encrypted=secure is not None).run()
+    def connect_again(tell: Tell) -> Transport:
+        from dataclasses import replace
+
+        asking_nobody = None if wishes is None else replace(wishes, may_ask=False)  # the terminal has its line to show
+        secure = _secured(endpoint, asking_nobody, tell)
+        return connect(endpoint, tell=tell, timeout_s=style.timeout_s, family=family, secure=secure)
+
+    sock = connect(endpoint, tell=tell, timeout_s=style.timeout_s, retries=retries, family=family, secure=secure)
+    memory = style.memory()
+    stage = Stage(
+        endpoint=endpoint,
+        encrypted=secure is not None,
+        style=style,
+        screen=screen,
+        tell=tell,
+        output=style.output(screen, memory),
+        source=style.source(),
+        memory=memory,
+        person=style.person(screen, memory),
+    )
+    return _Session(stage, sock, connect_again).run()
+
+
+def _secured(endpoint: Endpoint, wishes: "Wishes | None", tell: Tell) -> Secure | None:
+    if wishes is None:
+        return None
+    from sockctl.cli.trusting import Trust
+
+    return Trust(endpoint, wishes, tell).secure
 
 
 class _Session:
-    """A connection that stands, until it ends."""
+    """A session, which begins with a connection that stands."""
 
-    def __init__(
-        self, endpoint: Endpoint, sock: Transport, style: Style, screen: Screen, tell: Tell, *, encrypted: bool
-    ) -> None:
-        self._sock = sock
-        self._encrypted = encrypted
-        self._style = style
-        self._tell = tell
-        self._started = time.monotonic()
-        self._meter = Meter(self._tell_moved)
-        self._dialogue = style.dialogue(endpoint, sock, screen.remark)
-        self._person = style.person(screen)
-        self._script = style.script(say=self._say, may_say=self._may_say, leave=self._leave)
-        self._output = style.output(screen)
-        self._hearing = Hearing(
-            self._dialogue,
-            self._output,
-            script=self._script,
-            count=style.count,
-            send=self._send,
-            on_bytes=self._count_received,
-            on_greeted=self._greeted,
-            on_question=self._asked,
-        )
-        self._speaking = Speaking(
-            style.source(),
-            self._dialogue,
-            by_hand=style.terminal,
-            on_raw=self._hearing.raw,
-            on_line=self._line_taken,
-            remark=screen.remark,
-        )
-        self._patience = Patience(self._dialogue, self._speaking, timeout_s=style.timeout_s)
-        self._relay = Relay(
-            sock,
-            self._script or self._speaking,
-            on_received=self._received,
-            on_sent=self._sent,
-            on_input_ended=self._input_ended,
-            on_pause=self._pause,
-            quit_after_s=style.patience_s(self._script),
-        )
+    def __init__(self, stage: Stage, sock: Transport, connect_again: "Connect") -> None:
+        self._stage = stage
+        self._connect_again = connect_again
+        self._way_back: WayBack | None = None
+        self._lost = False  # whether a connection was lost: then one that is not let in is only one more try
+        self._stopped = threading.Event()  # Ctrl-C was typed: whoever sets it then breaks off the link
+        self._link = Link(stage, sock)
 
     def run(self) -> ExitCode:
         """Hold the session to its end."""
         try:
             ending = self._hold()
-            if getattr(self._sock, "cut", False):
-                say(f"sockctl: {TlsCut().text}")
-            self._hearing.end(by_server=ending is Ending.SERVER_CLOSED)
-            if ending is Ending.SERVER_CLOSED:
-                self._speaking.end()
+            self._leave_terminal()
+            by_hand = self._stage.style.terminal and self._link.left
+            self._link.tell_end("client_exit" if by_hand else str(ending))
         except BrokenPipeError:
             self._end("output_closed")  # as with `| head -1`: who reads has enough
-            return ExitCode.DONE
         except KeyboardInterrupt:
             self._end("interrupted")
             return ExitCode.INTERRUPTED
@@ -121,100 +101,87 @@ class _Session:
             self._end("reset" if broken else "protocol_error" if protocol else "failed")
             raise
         finally:
-            if self._person is not None:
-                self._person.leave()
-        by_hand = self._style.terminal and self._speaking.ended
-        self._end("client_exit" if by_hand else str(ending))
+            self._leave_terminal()
+            self._link.close()
         return ExitCode.DONE
 
     def _hold(self) -> Ending:
-        """Run the relay to its end, under the line editor where that can be."""
-        if self._person is None:
-            return self._relay.run()
-        while self._dialogue.listening:
-            if self._speaking.wanted:
-                self._person.invite()
-            ending = self._relay.step()
-            if ending is not None:
-                return ending
-        self._person.invite()
-        if self._dialogue.in_messages:
-            ending = self._person.edit(self._relay.run, self._break_off, self._speaking.take_lines_from)
-            if ending is not None:
-                return ending
-        return self._relay.run()
+        """Run to the end, under the line editor where that can be."""
+        person = self._stage.person
+        if person is None:
+            return self._link.run()
+        ending = self._link.listen(person.invite)
+        if ending is not None:
+            return ending
+        person.invite()
+        if not self._link.dialogue.in_messages:
+            return self._link.run()
+        return person.edit(self._stay, self._stop, self._take_lines_from) or self._stay()
 
-    def _break_off(self) -> None:
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
+    def _stay(self) -> Ending:
+        """Run to the end, over as many connections as it takes."""
+        while True:
+            error: SockctlError | None = None
+            ending = Ending.STOPPED
+            try:
+                ending = self._link.run()
+            except SockctlError as raised:
+                if not self._comes_back(raised):
+                    raise
+                error = raised
+            if error is None and not (ending is Ending.SERVER_CLOSED and self._comes_back(None)):
+                return ending
+            if not self._come_back(error):
+                return Ending.STOPPED
+
+    def _comes_back(self, error: SockctlError | None) -> bool:
+        """Return whether the connection that has just ended is made again."""
+        link = self._link
+        if not self._stage.style.returns or self._stopped.is_set() or link.left or link.dialogue.is_over:
+            return False
+        from sockctl.cli.returning import FAILED, LOST
+
+        if link.dialogue.is_in:
+            return link.dialogue.may_return and (error is None or isinstance(error, LOST))
+        return self._lost and (error is None or isinstance(error, FAILED))
+
+    def _come_back(self, error: SockctlError | None) -> bool:
+        """Make the connection again; return False if the person has ended the session instead."""
+        from sockctl.cli.returning import WayBack
+
+        stage, way_back = self._stage, self._way_back
+        if way_back is None:
+            way_back = WayBack(self._connect_again, tell=stage.tell, remark=stage.screen.remark)
+            self._way_back = way_back
+        assert isinstance(stage.source, LineInput)  # noqa: S101  a person types
+        link = self._link
+        pause_s = way_back.lost(error, stood_s=link.stood_s) if link.dialogue.is_in else way_back.failed(error)
+        self._lost = True
+        link.dismiss()
+        if stage.person is not None:
+            stage.person.asked(None)
+        for text in stage.memory.lost() if stage.memory is not None else ():
+            stage.screen.remark(f"sockctl: This may not have arrived: {visible(text)}")
+        sock = way_back.find(stage.source, pause_s)
+        if sock is None:
+            return False
+        self._link = Link(stage, sock, returning=True)
+        if self._stopped.is_set():
+            self._link.break_off()
+        return True
+
+    def _take_lines_from(self, source: LineInput) -> None:
+        self._stage.source = source
+        self._link.take_lines_from(source)
+
+    def _stop(self) -> None:
+        self._stopped.set()
+        self._link.break_off()
+
+    def _leave_terminal(self) -> None:
+        if self._stage.person is not None:
+            self._stage.person.leave()
 
     def _end(self, reason: str) -> None:
-        if self._person is not None:
-            self._person.leave()
-        self._meter.tell_sum(ending=True)
-        self._tell(
-            Disconnected(
-                reason=reason,
-                bytes_in=self._meter.bytes_in,
-                bytes_out=self._meter.bytes_out,
-                seconds=round(time.monotonic() - self._started, 3),
-            )
-        )
-
-    # What the relay, and those who hear and speak, call.
-
-    def _received(self, data: bytes) -> None:
-        if not self._encrypted and not self._meter.bytes_in and data.startswith(TLS_ALERT):
-            raise TlsError("The server speaks TLS: write tls://HOST:PORT, or sockctls://HOST:PORT for messages.")
-        self._hearing.received(data)
-        if self._hearing.enough:
-            self._relay.stop()
-
-    def _count_received(self, size: int) -> None:
-        self._meter.moved(received=size)
-
-    def _sent(self, data: bytes) -> None:
-        self._meter.moved(sent=len(data))
-        self._output.sent(data)
-
-    def _send(self, data: bytes) -> None:
-        self._relay.send(data)
-
-    def _say(self, line: str) -> None:
-        self._relay.send(self._dialogue.say(line))
-
-    def _may_say(self) -> bool:
-        return self._dialogue.may_say
-
-    def _leave(self) -> None:
-        self._relay.send(self._dialogue.leave())
-
-    def _greeted(self) -> None:
-        self._tell(Greeted(service=self._dialogue.service))
-
-    def _asked(self, question: "Message | None") -> None:
-        if self._person is not None:
-            self._person.asked(question)
-
-    def _line_taken(self) -> None:
-        if self._person is not None:
-            self._person.line_taken()
-
-    def _input_ended(self) -> None:
-        self._tell(InputEnded())
-
-    def _pause(self) -> float | None:
-        """Do what is due, and return for how many seconds to wait at most."""
-        self._hearing.catch_up()
-        self._relay.send(self._speaking.release())
-        waits_s = [self._meter.tell_sum(), *self._patience.waits_s()]
-        if self._script is not None and not (self._dialogue.listening and self._dialogue.insists):
-            waits_s.append(self._script.advance())
-        if self._hearing.enough:
-            self._relay.stop()
-        return min((wait_s for wait_s in waits_s if wait_s is not None), default=None)
-
-    def _tell_moved(self, event: Event) -> None:
-        """Tell what was moved; on a terminal it would drown what is said in messages."""
-        if self._style.verbose or not self._dialogue.in_messages:
-            self._tell(event)
+        self._leave_terminal()
+        self._link.tell_end(reason)

@@ -8,10 +8,12 @@ from sockctl.cli.dialogue import Dialogue
 from sockctl.cli.inputs import LineInput, PipeInput
 from sockctl.errors import ConnectionBrokenError, StreamError, UnsendableError
 from sockctl.protocol.frames import LIMIT_BYTES
-from sockctl.text import plural
+from sockctl.text import plural, visible
 
-__all__ = ["Speaking"]
+__all__ = ["Speaking", "refuse"]
 
+SHOWN_CHARACTERS = 500
+"""How much is shown of a line that is refused."""
 FIRST_LINE_HELD_S = 0.3
 """How long a person's first line waits for a greeting."""
 
@@ -27,6 +29,8 @@ class Speaking:
         on_raw: Takes what the server had sent when this side speaks before it has greeted.
         on_line: Called after a line was taken.
         remark: Tells a person what can't be sent.
+        returning: Whether the connection is one in place of another: what is typed before the server has asked or
+            welcomed was meant for that one, and is refused, lest it become an answer.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Speaking:
         on_raw: Callable[[bytes], None],
         on_line: Callable[[], None],
         remark: Callable[[str], None],
+        returning: bool = False,
     ) -> None:
         self._source = source
         self._dialogue = dialogue
@@ -45,14 +50,15 @@ class Speaking:
         self._on_raw = on_raw
         self._on_line = on_line
         self._remark = remark
+        self._returning = returning
         self._held_until = time.monotonic() + FIRST_LINE_HELD_S
         self._lines = 0
         self._held: deque[bytes] = deque()  # lines that were read, and may not go out yet
         self._left = False
 
-    def take_lines_from(self, descriptor: int) -> None:
-        """Take what a person types from another descriptor."""
-        self._source = LineInput(crlf=False, descriptor=descriptor)
+    def take_lines_from(self, source: LineInput) -> None:
+        """Take what a person types from somewhere else."""
+        self._source = source
 
     @property
     def ended(self) -> bool:
@@ -67,7 +73,7 @@ class Speaking:
     @property
     def wanted(self) -> bool:
         """Whether it is to be read now; not while a greeting is awaited, or lines are held."""
-        return not self._held and self._may_read
+        return self._returning or (not self._held and self._may_read)
 
     @property
     def _may_read(self) -> bool:
@@ -99,6 +105,9 @@ class Speaking:
         """
         if not isinstance(self._source, LineInput):
             return self._source.read()
+        if self._returning and not self._dialogue.has_turn:
+            refuse(self._source, self._remark)
+            return self.release()
         if not self._dialogue.in_messages:
             data = self._source.read()
             self._on_line()
@@ -117,7 +126,7 @@ class Speaking:
         said = []
         while self._held and self._dialogue.may_say:
             said.append(self._said(self._held.popleft()))
-        if self.ended and self._by_hand and not self._left:
+        if self.ended and self._by_hand and self._dialogue.in_messages and not self._left:
             self._left = True
             said.append(self._dialogue.leave())
         return b"".join(said)
@@ -150,3 +159,15 @@ class Speaking:
             self._on_line()
         self._remark(problem)
         return b""
+
+
+def refuse(source: LineInput, remark: Callable[[str], None]) -> None:
+    """Read lines that nobody takes, and tell so.
+
+    Raises:
+        StreamError: They can't be read.
+    """
+    for line in source.read_lines():
+        if line.strip():
+            shown = visible(line.decode(errors="replace"))[:SHOWN_CHARACTERS]
+            remark(f"sockctl: Not sent, there is no connection: {shown}")

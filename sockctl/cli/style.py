@@ -13,6 +13,7 @@ from sockctl.net.address import Endpoint
 from sockctl.net.transport import Transport
 
 if TYPE_CHECKING:
+    from sockctl.cli.memory import Memory
     from sockctl.cli.person import Person
     from sockctl.cli.script import Script
     from sockctl.cli.steps import Step
@@ -42,6 +43,7 @@ class Style:
         session: Use the token of an earlier login, and keep the one of this.
         insecure: Send passwords and tokens in clear.
         state_dir: The folder where tokens are kept, as it was chosen.
+        reconnect: Come back after a lost connection, where that can be.
     """
 
     terminal: bool
@@ -58,14 +60,30 @@ class Style:
     session: bool
     insecure: bool
     state_dir: Path | None
+    reconnect: bool = True
 
-    def dialogue(self, endpoint: Endpoint, sock: Transport, remark: Callable[[str], None]) -> Dialogue:
+    @property
+    def returns(self) -> bool:
+        """Whether a session comes back after a lost connection: only where a person sits."""
+        return self.reconnect and self.terminal and not self.json and not self.hex_dump and self.count is None
+
+    def dialogue(
+        self,
+        endpoint: Endpoint,
+        sock: Transport,
+        remark: Callable[[str], None],
+        memory: "Memory | None",
+        *,
+        returning: bool,
+    ) -> Dialogue:
         """Return what speaks with the server.
 
         Args:
             endpoint: The server, as the user has named it.
             sock: The connection to it.
             remark: Tells the user something.
+            memory: What the session remembers.
+            returning: Whether the connection is one in place of another.
         """
         line_end = b"\r\n" if self.crlf else b"\n"
         if self.messages is False:
@@ -84,12 +102,14 @@ class Style:
             remark=remark,
             logs_in_itself=self._logs_in_itself,
             piped=not self.terminal and not self.steps,
+            held=None if memory is None else memory.held,
         )
         return MessageDialogue(
-            insist=self.messages is True,
+            insist=returning or self.messages is True,
             line_end=line_end,
             resuming=resuming,
             discretion=Discretion(endpoint) if clear else None,
+            memory=memory,
         )
 
     def source(self) -> LineInput | PipeInput:
@@ -98,19 +118,34 @@ class Style:
             return LineInput(crlf=self.crlf, by_hand=self.terminal)
         return PipeInput(crlf=self.crlf)
 
-    def output(self, screen: Screen) -> Output:
+    def memory(self) -> "Memory | None":
+        """Return what remembers what a person is told in messages."""
+        if not self.terminal or self.json or self.hex_dump or self.messages is False:
+            return None
+        from sockctl.cli.memory import Memory
+
+        return Memory()
+
+    def output(self, screen: Screen, memory: "Memory | None") -> Output:
         """Return what shows the server's words."""
         if self.hex_dump:
             return HexOutput(screen)
-        return JsonOutput(screen) if self.json else PlainOutput(screen)
+        if self.json:
+            return JsonOutput(screen)
+        if not screen.person:
+            return PlainOutput(screen, None)
+        from sockctl.cli.company import Company
+        from sockctl.cli.look import Look
 
-    def person(self, screen: Screen) -> "Person | None":
+        return PlainOutput(screen, Look(Company() if memory is None else memory.company, colours=screen.colours))
+
+    def person(self, screen: Screen, memory: "Memory | None") -> "Person | None":
         """Return whoever sits at the terminal."""
         if not self.terminal:
             return None
         from sockctl.cli.person import Person
 
-        return Person(screen, may_edit=not self.plain and not self.hex_dump)
+        return Person(screen, memory, may_edit=not self.plain and not self.hex_dump)
 
     def script(
         self, *, say: Callable[[str], None], may_say: Callable[[], bool], leave: Callable[[], None]

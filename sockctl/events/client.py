@@ -10,12 +10,14 @@ __all__ = [
     "AddressFailed",
     "Connected",
     "Connecting",
+    "ConnectionLost",
     "Disconnected",
     "Greeted",
     "HostTrusted",
     "InputEnded",
     "PeerDataReceived",
     "PeerDataSent",
+    "Reconnecting",
     "Retrying",
     "TlsCut",
     "TlsEstablished",
@@ -219,3 +221,33 @@ class Disconnected(Event):
             f"{why}, after {format_seconds(self.seconds)}: {format_bytes(self.bytes_out)} sent and "
             f"{format_bytes(self.bytes_in)} received."
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLost(Event):
+    """The connection was lost without a goodbye, and is made again after a pause."""
+
+    name: ClassVar[str] = "connection_lost"
+    level: ClassVar[Level] = Level.WARNING
+
+    error: str
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        return f"The connection was lost ({self.error}): trying again in {self.seconds:.1f} s; Ctrl-C ends it."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconnecting(Event):
+    """A lost connection could not be made again yet. It is told once for each reason, however often it is tried."""
+
+    name: ClassVar[str] = "reconnecting"
+    level: ClassVar[Level] = Level.WARNING
+
+    error: str
+    longest_s: float
+
+    @property
+    def text(self) -> str:
+        return f"{self.error} It is tried again, with pauses of up to {self.longest_s:g} s, until Ctrl-C or 'exit'."

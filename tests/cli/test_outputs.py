@@ -4,6 +4,8 @@ import os
 import pytest
 
 from sockctl.cli import screen as screen_module
+from sockctl.cli.company import Company
+from sockctl.cli.look import Look
 from sockctl.cli.outputs import HexOutput, JsonOutput, Output, PlainOutput, hex_lines
 from sockctl.cli.screen import Screen
 from sockctl.errors import StreamError
@@ -19,9 +21,9 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return pieces
 
 
-def screen(*, person: bool, colours: bool = False) -> Screen:
+def screen(*, person: bool) -> Screen:
     made = Screen()
-    made.person, made.colours = person, colours
+    made.person = person
     return made
 
 
@@ -32,7 +34,7 @@ def text_of(written: list[bytes]) -> str:
 
 
 def test_pipe_gets_the_bytes_as_they_are(written: list[bytes]) -> None:
-    output = PlainOutput(screen(person=False))
+    output = PlainOutput(screen(person=False), None)
     output.sent(b"never shown")
     output.received(b"shown as what it means")
     output.heard(b"\x1b[31m\xff\r\n")
@@ -40,7 +42,7 @@ def test_pipe_gets_the_bytes_as_they_are(written: list[bytes]) -> None:
 
 
 def test_terminal_gets_safe_text(written: list[bytes]) -> None:
-    output = PlainOutput(screen(person=True))
+    output = PlainOutput(screen(person=True), Look(Company(), colours=False))
     output.heard("\x1b[31mgrüße".encode()[:-2])
     output.heard(b"e\n")
     output.heard(b"\xc3")  # half a character: nothing to show yet
@@ -50,7 +52,7 @@ def test_terminal_gets_safe_text(written: list[bytes]) -> None:
 
 
 def test_messages_in_a_pipe_are_lines(written: list[bytes]) -> None:
-    output = PlainOutput(screen(person=False))
+    output = PlainOutput(screen(person=False), None)
     for one in (message("ask", "Who?"), EVIL, message("error", "No."), Message({"kind": "novelty", "sender": "bob"})):
         output.message(one)
     assert text_of(written) == "Who?\n<bob> [31mred [/x] next\nNo.\n"
@@ -59,11 +61,11 @@ def test_messages_in_a_pipe_are_lines(written: list[bytes]) -> None:
 
 
 def test_messages_on_a_terminal_tell_who_says_it(written: list[bytes]) -> None:
-    output = PlainOutput(screen(person=True))
+    output = PlainOutput(screen(person=True), Look(Company(), colours=False))
     for one in (message("welcome", "Hello."), EVIL, message("error", "No."), message("ask", "Who?")):
         output.message(one)
     assert text_of(written) == "* Hello.\n<bob> [31mred [/x] next\n! No.\nWho? "
-    PlainOutput(screen(person=True, colours=True)).message(message("error", "\x1b[2J"))
+    PlainOutput(screen(person=True), Look(Company(), colours=True)).message(message("error", "\x1b[2J"))
     assert text_of(written) == "\x1b[31m! [2J\x1b[0m\n"
 
 
@@ -106,6 +108,6 @@ def test_output_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "write", full)
-    output: Output = PlainOutput(screen(person=False))
+    output: Output = PlainOutput(screen(person=False), None)
     with pytest.raises(StreamError, match="Standard output can't be written: No space left"):
         output.heard(b"x")

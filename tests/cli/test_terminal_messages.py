@@ -105,7 +105,7 @@ def test_a_message_arrives_while_a_line_is_typed(terminal: Any) -> None:
         receive_all(sock)
 
     with server(play) as target:
-        child = terminal("connect", target)
+        child = terminal("connect", target, NO_COLOR="1")
         child.expect(r"\* In\.")
         child.expect(EDITOR_PROMPT)
         child.send("half a li")
@@ -404,7 +404,7 @@ def test_the_operator_leaves_and_the_server_stays(operator: tuple[Any, int]) -> 
 
 def test_connect_talks_with_the_operator(operator: tuple[Any, int], terminal: Any) -> None:
     child, port = operator
-    client = terminal("connect", "localhost", str(port))
+    client = terminal("connect", "localhost", str(port), NO_COLOR="1")
     client.expect(r"\* You are client 1")
     client.sendline("hello operator")
     child.expect("<1> hello operator")
