@@ -50,7 +50,7 @@ def run_session(
         return connect(endpoint, tell=tell, timeout_s=style.timeout_s, family=family, secure=secure)
 
     sock = connect(endpoint, tell=tell, timeout_s=style.timeout_s, retries=retries, family=family, secure=secure)
-    memory = style.memory()
+    memory = style.memory(screen)
     stage = Stage(
         endpoint=endpoint,
         encrypted=secure is not None,

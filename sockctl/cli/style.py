@@ -118,13 +118,13 @@ class Style:
             return LineInput(crlf=self.crlf, by_hand=self.terminal)
         return PipeInput(crlf=self.crlf)
 
-    def memory(self) -> "Memory | None":
+    def memory(self, screen: Screen) -> "Memory | None":
         """Return what remembers what a person is told in messages."""
         if not self.terminal or self.json or self.hex_dump or self.messages is False:
             return None
         from sockctl.cli.memory import Memory
 
-        return Memory()
+        return Memory(own_lines_stay=screen.person)
 
     def output(self, screen: Screen, memory: "Memory | None") -> Output:
         """Return what shows the server's words."""

@@ -60,6 +60,19 @@ def options_of(plain: bool) -> list[str]:
 # What it looks like.
 
 
+def test_a_file_gets_ones_own_lines_too(terminal: Any, server: ChatServer, tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    command = ["sh", "-c", f'exec "$@" >{said}', "sh"]
+    child = terminal("connect", f"sockctl://{server.target}", command=command)
+    child.expect("Type lines")
+    wait_until(lambda: "name?" in said.read_text())
+    child.sendline("ann")
+    wait_until(lambda: "In #lobby" in said.read_text())
+    child.sendline("hello")
+    wait_until(lambda: said.read_text().endswith("<ann> hello\n"))
+    leave(child)
+
+
 @BOTH
 def test_messages_times_mentions_and_private_ones(terminal: Any, server: ChatServer, plain: bool) -> None:
     child = join(terminal, server, *options_of(plain))
