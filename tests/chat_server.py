@@ -27,6 +27,7 @@ class ChatServer:
         heard: What each connection has said.
         tokens: Those that are valid, and whose they are.
         refuse: So many connections are closed before the greeting.
+        receptions: How many were let in, and told all that is told to whoever comes in.
         decide: When set, tokens are looked at.
         files: Certificate and key, where it speaks TLS.
     """
@@ -39,6 +40,7 @@ class ChatServer:
         self.heard: list[list[Fields]] = []
         self.tokens: dict[str, str] = {}
         self.refuse = 0
+        self.receptions = 0
         self.decide = threading.Event()
         self.decide.set()
         self._ids = itertools.count(1)
@@ -161,6 +163,7 @@ class ChatServer:
             for one in said:
                 if one["id"] >= seen.get(room, 0):  # the last one twice
                     self.send("history", **one)
+        self.receptions += 1
         while (one := read())["kind"] != "bye":
             self._answer(name, one.get("text", ""))
         self._drop(socket.SHUT_WR)

@@ -9,7 +9,7 @@ from sockctl.protocol.messages import Message
 
 __all__ = ["Held", "Memory"]
 
-MAX_SEEN_CHARACTERS = 2000
+MAX_SEEN_BYTES = 2000
 """Of the names of rooms in a `resume`: before login a frame has 4 KiB at most, and the token wants its share."""
 
 
@@ -48,11 +48,14 @@ class Memory:
         self.own_lines_stay = own_lines_stay
         self._seen = Seen()
         self._unheard = Unheard()
+        self._coming_in = False  # whether the server is telling what it tells whoever comes in
+        self._told: set[tuple[str, str, str]] = set()  # what it has told so, by kind, room and text
+        self._known: set[tuple[str, str, str]] = set()  # what it had told so the last time
 
     def admits(self, one: Message) -> bool:
         """Take note of a message; return whether it is to be shown: a person has not seen it yet."""
         self.company.note(one)
-        new = self._seen.admits(one)
+        new = self._seen.admits(one) and not self._is_known(one)
         own = one.kind in {"say", "history"} and self.company.is_me(one.get("sender"))
         if own and self._unheard.came_back(one) and one.kind == "say" and self.own_lines_stay:
             return False
@@ -60,6 +63,7 @@ class Memory:
 
     def said(self, line: str) -> None:
         """Take note of a line that goes out."""
+        self._coming_in = False  # from here on everything may be an answer to it
         if self.company.rooms:
             self._unheard.said(line)
 
@@ -67,12 +71,30 @@ class Memory:
         """Take note that the connection was lost; return what may not have arrived."""
         return self._unheard.take()
 
+    def _is_known(self, one: Message) -> bool:
+        """Return whether the server only tells somebody who comes back what it told the last time.
+
+        That are the notices (the topic, the message of the day), one's own coming into rooms, and who is there, until
+        somebody says something.
+        """
+        if one.kind == "welcome":
+            self._coming_in = True
+            self._known, self._told = self._told or self._known, set()
+        elif one.kind == "say":
+            self._coming_in = False
+        own = one.kind == "joined" and self.company.is_me(one.get("name"))
+        if not self._coming_in or not (own or one.kind in {"notice", "members"}):
+            return False
+        told = one.kind, one.get("room"), one.text
+        self._told.add(told)
+        return told in self._known
+
     def seen(self) -> dict[str, int] | None:
         """Return the rooms and the last id that was shown of each, for a `resume`; None if there are none."""
         seen: dict[str, int] = {}
-        left = MAX_SEEN_CHARACTERS
+        left = MAX_SEEN_BYTES
         for room in self.company.last_rooms:
-            left -= len(room) + 16
+            left -= len(room.encode()) + 16
             if left >= 0:
                 seen[room] = self._seen.last(room)
         return seen or None

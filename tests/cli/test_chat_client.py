@@ -232,7 +232,10 @@ def test_what_is_typed_meanwhile_is_refused_with_a_word(terminal: Any, server: C
     child.expect("Not sent, there is no connection: still too early")
     server.decide.set()
     child.expect("Welcome, ann")
-    child.expect("In #lobby")
+    wait_until(lambda: server.receptions == 2)
+    server.say("bob", "there you are")
+    child.expect("there you are")
+    assert "In #lobby" not in child.before, "nothing has changed"
     child.sendline("now")
     wait_until(lambda: server.said() == ["now"])
     leave(child)

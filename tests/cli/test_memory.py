@@ -1,6 +1,6 @@
 import pytest
 
-from sockctl.cli.memory import MAX_SEEN_CHARACTERS, Memory
+from sockctl.cli.memory import MAX_SEEN_BYTES, Memory
 from sockctl.cli.unheard import comes_back
 from sockctl.protocol.messages import Message, message
 
@@ -51,6 +51,23 @@ def test_what_was_typed_here_is_not_shown_again_where_it_stays() -> None:
     assert memory.admits(Message({**said("hello", 4).fields, "kind": "history"})), "it was named as perhaps lost"
 
 
+def test_who_comes_back_is_not_told_the_same_again() -> None:
+    memory = in_room()
+    told = [message("notice", "-"), message("notice", "-"), message("members", "ann, bob", room="lobby")]
+    assert all(map(memory.admits, told))
+    memory.lost()
+    assert memory.admits(message("welcome", "", name="ann"))
+    assert not memory.admits(message("joined", "", room="lobby", name="ann"))
+    assert memory.admits(message("joined", "", room="lobby", name="bob"))
+    assert memory.admits(message("members", "ann", room="lobby")), "that has changed"
+    assert [memory.admits(one) for one in told] == [False, False, False]
+    memory.said("/who")
+    assert memory.admits(told[2]), "that was asked for"
+    memory.admits(message("welcome", "", name="ann"))
+    memory.admits(said("hello", 1, sender="bob"))
+    assert memory.admits(told[0]), "that is news"
+
+
 def test_what_is_told_when_it_comes_back() -> None:
     memory = in_room()
     memory.admits(said("one", 7, sender="bob"))
@@ -62,4 +79,4 @@ def test_what_is_told_when_it_comes_back() -> None:
         memory.admits(message("joined", "", room=f"{number:032}", name="ann"))
     seen = memory.seen()
     assert seen is not None
-    assert sum(map(len, seen)) < MAX_SEEN_CHARACTERS
+    assert sum(map(len, seen)) < MAX_SEEN_BYTES
