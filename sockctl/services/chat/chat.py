@@ -121,8 +121,8 @@ class Chat(MessageService, Conversation[Peer]):
         place = Console(member, show)
         self._members.add(member)
         self._members.sit(place)
-        self._rooms.listen(place)
         self._actions.enter(place, self._rooms.first, new=True)
+        self._rooms.listen(place)
         return lambda line: self._actions.take(place, [message("line", line)])
 
     def _tell_unkept(self, error: str, messages: int) -> None:
