@@ -130,6 +130,16 @@ class ServerOptions:
     drain_timeout: Annotated[
         float, seconds("At the stop, give clients so long to take what is queued.", at_least=0)
     ] = 5.0
+    event_threads: Annotated[
+        int | None,
+        typer.Option(
+            help="Threads that watch the connections. [default: 1, or one a core where Python has no GIL]",
+            min=1,
+            max=256,
+            metavar="N",
+            show_default=False,
+        ),
+    ] = None
     log_file: Annotated[
         Path | None,
         typer.Option(help="Write events to this file instead of standard error; it may be rotated.", metavar="PATH"),

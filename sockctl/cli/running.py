@@ -88,6 +88,7 @@ def serve(
         rules=AccessRules(allow=options.allow or (), deny=options.deny or ()),
         idle_timeout_s=options.idle_timeout,
         portion=portion,
+        event_threads=options.event_threads or 0,
     )
     with StopSignals() as signals, contextlib.closing(_journal(service.name, options)) as journal:
         needed, limit = raise_limit(limits.max_clients)

@@ -9,10 +9,12 @@ the hooks do is the library's own division: `get_request` accepts, `verify_reque
 
 import errno
 import math
+import os
 import select
 import selectors
 import socket
 import socketserver
+import sys
 import threading
 import time
 from collections import Counter
@@ -46,7 +48,7 @@ from sockctl.net.service import Conversation, MessageService, RawService, Servic
 from sockctl.net.transport import TlsTransport, TransportError
 from sockctl.net.watcher import Watcher
 
-__all__ = ["Limits", "Server"]
+__all__ = ["Limits", "Server", "default_event_threads"]
 
 RETRY_S = 0.25
 """How long accepting pauses where the system has no descriptor or memory left."""
@@ -77,6 +79,7 @@ class Limits:
         idle_timeout_s: Seconds without traffic after which a connection is closed, or None.
         portion: Bytes in a portion, the unit in which data is told.
         handshake_s: Seconds that a TLS handshake may take.
+        event_threads: Threads that watch the connections, each its share; 0 for `default_event_threads`.
     """
 
     max_clients: int = 512
@@ -85,13 +88,24 @@ class Limits:
     idle_timeout_s: float | None = None
     portion: int = 1024
     handshake_s: float = 10.0
+    event_threads: int = 0
+
+
+def default_event_threads() -> int:
+    """Return how many event threads use this machine: one under the GIL, else one a core.
+
+    Under the GIL only one runs at a time, and each hand-over costs more than it brings.
+    """
+    if getattr(sys, "_is_gil_enabled", lambda: True)():
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
     """Serves one service on open listening sockets, which it closes at its end.
 
-    `start` returns at once; `stop` ends it in order. Threads: one accepts, one watches, and each conversation has one,
-    as has each TLS handshake.
+    `start` returns at once; `stop` ends it in order. Threads: one accepts, one or several watch, and each conversation
+    has one, as has each TLS handshake. A connection stays with one event thread, so its batches come in order.
 
     Attributes:
         secure: Makes TLS of an accepted socket, or None where connections aren't encrypted; may be replaced at any
@@ -119,9 +133,13 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         self._admission = Admission(
             limits.rules, max_clients=limits.max_clients, max_clients_per_address=limits.max_clients_per_address
         )
-        self._watcher = Watcher(journal, idle_timeout_s=limits.idle_timeout_s, on_closed=self._closed)
+        self._watchers = [
+            Watcher(journal, idle_timeout_s=limits.idle_timeout_s, on_closed=self._closed)
+            for _ in range(limits.event_threads or default_event_threads())
+        ]
         self._refusals = _Refusals(journal)
         self._accepted = 0
+        self._sums = threading.Lock()  # guards the two below: each event thread adds to them
         self._bytes_in = self._bytes_out = 0
         self._started = time.monotonic()
         self._stopping = threading.Event()
@@ -135,7 +153,8 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
     def start(self) -> None:
         """Start to accept and to serve."""
         self._service.start(self._journal)
-        self._watcher.start()
+        for watcher in self._watchers:
+            watcher.start()
         self._acceptor.start()
 
     def stop(self, drain_timeout_s: float) -> bool:
@@ -151,8 +170,10 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         self._waker.send(b"\0")
         self._acceptor.join()
         self._journal.tell(ServerStopping(clients=self._admission.clients, drain_timeout_s=drain_timeout_s))
-        self._watcher.drain(drain_timeout_s)
-        ended = self._watcher.join(drain_timeout_s + 5.0)
+        for watcher in self._watchers:
+            watcher.drain(drain_timeout_s)
+        until = time.monotonic() + drain_timeout_s + 5.0
+        ended = [watcher.join(max(0.0, until - time.monotonic())) for watcher in self._watchers]
         deadline = time.monotonic() + 1.0
         for thread in list(self._conversations):
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -167,7 +188,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
                 seconds=round(time.monotonic() - self._started, 3),
             )
         )
-        return ended and not self._conversations
+        return all(ended) and not self._conversations
 
     # Accepting: the acceptor's thread.
 
@@ -255,15 +276,19 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
                     max_clients=self._limits.max_clients,
                 )
             )
-            self._watcher.add(connection, conversing=conversing)
+            self._watcher_of(connection).add(connection, conversing=conversing)
+
+    def _watcher_of(self, connection: Connection) -> Watcher:
+        return self._watchers[connection.number % len(self._watchers)]
 
     def _handler(self, connection: Connection) -> Handler:
         """Make what the service and `connection` see of each other."""
+        watcher = self._watcher_of(connection)
         match self._service:
             case MessageService():
-                return MessagePeer(connection, self._watcher, self._service, self._journal)
+                return MessagePeer(connection, watcher, self._service, self._journal)
             case RawService():
-                return RawHandler(connection, self._watcher, self._service)
+                return RawHandler(connection, watcher, self._service)
             case _:
                 raise TypeError(f"{type(self._service).__name__} is neither a RawService nor a MessageService")
 
@@ -287,7 +312,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
             self._journal.tell(failure_of(connection, error))
             connection.reason = DisconnectReason.INTERNAL_ERROR
         finally:
-            self._watcher.release(connection, watch=watch)
+            self._watcher_of(connection).release(connection, watch=watch)
             self._conversations.discard(threading.current_thread())
 
     def _shake_hands(self, connection: Connection, tls: TlsTransport) -> None:
@@ -319,8 +344,9 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
 
     def _closed(self, connection: Connection) -> None:
         self._admission.leave(connection.host)
-        self._bytes_in += connection.bytes_in
-        self._bytes_out += connection.bytes_out
+        with self._sums:
+            self._bytes_in += connection.bytes_in
+            self._bytes_out += connection.bytes_out
 
 
 class _Refusals:

@@ -407,7 +407,7 @@ def test_a_defect_in_a_call_ends_one_connection_only(monkeypatch: pytest.MonkeyP
     with running(Echo()) as run, run.client() as other:
         other.sendall(b"a")
         receive_exactly(other, 1)
-        monkeypatch.setattr(run.server._watcher._closing, "want", full)
+        monkeypatch.setattr(run.server._watchers[0]._closing, "want", full)
         with run.client() as sock:
             assert receive_all(sock) == b""
         assert reason_of(run, 2) is DisconnectReason.INTERNAL_ERROR
@@ -900,7 +900,7 @@ def test_a_defect_while_draining_ends_one_connection_only(monkeypatch: pytest.Mo
 
     with running(Echo()) as run, run.client() as first, run.client() as second:
         run.sink.wait_for("client_connected", 2)
-        wait_until(lambda: len(run.server._watcher._closing.connections) == 2)
+        wait_until(lambda: len(run.server._watchers[0]._closing.connections) == 2)
         monkeypatch.setattr(closing, "_unread_bytes", fail)
         assert run.stop()
         assert receive_all(first) == receive_all(second) == b""
