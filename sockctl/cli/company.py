@@ -42,6 +42,12 @@ class Company:
             names.pop(same_name_key(self._me), None)
             return [names[key] for key in sorted(names)]
 
+    @property
+    def me(self) -> str:
+        """One's own name; empty if it isn't known."""
+        with self._lock:
+            return self._me
+
     def is_me(self, name: str) -> bool:
         """Return whether that is one's own name."""
         with self._lock:

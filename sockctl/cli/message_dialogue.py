@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MessageDialogue"]
 
+COMING_BACK = frozenset({"ping_timeout"})
+"""Reasons of a goodbye that only says that the connection was lost: this side was asleep, for instance."""
+
 
 class MessageDialogue(Dialogue):
     """Raw until the server greets, then in messages; each method means what that of `Dialogue` means.
@@ -81,7 +84,7 @@ class MessageDialogue(Dialogue):
 
     @property
     def is_over(self) -> bool:
-        """Whether the server has said goodbye."""
+        """Whether the server has said goodbye for good."""
         return self._over
 
     def undecided_s(self) -> float | None:
@@ -118,7 +121,7 @@ class MessageDialogue(Dialogue):
         if one.kind in {"ask", "welcome"}:
             self.question = one if one.kind == "ask" else None
             self._welcomed = self._welcomed or one.kind == "welcome"
-        self._over = self._over or one.kind == "bye"
+        self._over = self._over or (one.kind == "bye" and one.get("reason") not in COMING_BACK)
         return self._memory is None or self._memory.admits(one)
 
     def end(self) -> bytes:
@@ -154,7 +157,8 @@ class MessageDialogue(Dialogue):
     def _opening(self) -> bytes:
         if self._discretion is not None:
             self._discretion.greeted(self.service)
-        opening = self._resuming.opening(self.service, self._memory.seen() if self._memory is not None else None)
-        if self._memory is not None:
-            self._memory.held = self._resuming.held
+        if self._memory is None:
+            return self._resuming.opening(self.service)
+        opening = self._resuming.opening(self.service, self._memory.seen(), self._memory.company.me)
+        self._memory.held = self._resuming.held
         return opening

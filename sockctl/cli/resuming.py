@@ -103,12 +103,13 @@ class Resuming:
         """Whether the server has yet to say what it makes of the token; until then nothing is said to it."""
         return self._until is not None
 
-    def opening(self, service: str, seen: dict[str, int] | None = None) -> bytes:
+    def opening(self, service: str, seen: dict[str, int] | None = None, name: str = "") -> bytes:
         """Return what answers the greeting of `service`: a hello, and the token if there is one for it.
 
         Args:
             service: The service.
             seen: The rooms of the connection before, and the last that was seen of each.
+            name: The name that one had there, for a server that knows the token no more and lets anybody in.
         """
         self._service = service
         if service in NO_PASSWORD_SERVICES:
@@ -122,7 +123,7 @@ class Resuming:
             return ClientWire.hello(session=self._keeps)
         self._token, self._user = held.token, held.user
         self._until = time.monotonic() + self._timeout_s
-        return ClientWire.hello() + ClientWire.encode(message("resume", token=held.token, seen=seen))
+        return ClientWire.hello() + ClientWire.encode(message("resume", token=held.token, seen=seen, name=name or None))
 
     def admits(self, one: Message) -> bool:
         """Take note of what the server says, in its order; return whether it is to be shown."""

@@ -337,7 +337,7 @@ def test_when_it_does_not_come_back(terminal: Any, server: ChatServer, why: str)
 def test_a_pipe_does_not_come_back(server: ChatServer) -> None:
     run = sockctl("connect", f"sockctl://{server.target}", stdin=b"ann\nhello\n")  # the server ends it without a bye
     assert run.returncode == 0
-    assert run.stdout.splitlines()[-2:] == [b"In #lobby: ann, bob, carol", b"<ann> hello"]
+    assert run.stdout.splitlines()[-2:] == [b"In #lobby: ann, bob, carol", b"lobby <ann> hello"]
     assert len(server.heard) == 1
 
 

@@ -165,7 +165,7 @@ class Chat(MessageService, Conversation[Peer]):
         for left in range(TRIES - 1, -1, -1):
             answer = peer.answer("name", "What is your name?", instead=("resume",))
             try:
-                seat = self._resumed(peer, answer) if answer.kind == "resume" else self._named(peer, answer.text)
+                seat = self._resumed(peer, answer) if answer.kind == "resume" else self._named(peer, answer.text, {})
             except AnswerRefusedError as error:
                 more = "" if left else " That was the last try."
                 peer.tell("error", f"{error}{more}", code=error.code)
@@ -175,14 +175,19 @@ class Chat(MessageService, Conversation[Peer]):
                     return seat
         raise peer.give_up(DisconnectReason.TOO_MANY_TRIES)
 
-    def _named(self, peer: Peer, name: str) -> Seat:
+    def _named(self, peer: Peer, name: str, seen: Mapping[str, int]) -> Seat:
         member = self._made(checked_name(name))
         self._members.add(member)
-        return self._seated(peer, member, {}, guest=True)
+        return self._seated(peer, member, seen, guest=True)
 
     def _resumed(self, peer: Peer, resume: Message) -> Seat | None:
-        """Let a guest in again; None where its token is nobody's, which costs it a try, and nothing that follows."""
+        """Let a guest in again; None where its token is nobody's, which costs it a try, and nothing that follows.
+
+        A name that comes with such a token is one that was given: the server may have been started anew.
+        """
         found = self._members.resume(resume.get("token"), self._made)
+        if found is None and resume.get("name"):
+            return self._named(peer, resume.get("name"), _seen_in(resume))
         if found is None:
             peer.tell("error", "You have been away for too long: give a name again.", code="bad_token")
             return None

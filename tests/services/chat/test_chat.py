@@ -525,6 +525,25 @@ def test_a_guest_comes_back_after_it_has_left(tmp_path: Path) -> None:
             late.expect("ask")
 
 
+def test_a_guest_comes_back_to_a_server_that_was_started_anew(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "bob") as (bob,):
+        bob.line("hello")
+        seen = bob.until("say")["id"]
+        bob.line("missed")
+        bob.until("say", text="missed")
+    with served(tmp_path) as run, client(run) as back, client(run) as other:
+        back.send(kind="resume", token=bob.token, seen={"#lobby": seen}, name="bob")
+        back.expect("ask")
+        assert back.expect("token")["token"] != bob.token
+        back.expect("welcome", name="bob")
+        back.ready()
+        assert "more" not in back.expect("history", text="missed")
+        other.send(kind="resume", token=bob.token, name="BOB")
+        other.expect("ask")
+        other.expect("error", code="name_taken")
+        other.enter("carl")
+
+
 def test_a_guests_token_ends_after_ten_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with served(tmp_path) as run:
         with client(run) as ann:
