@@ -18,7 +18,7 @@ from sockctl.stores.places import data_dir
 
 __all__ = ["chat_rules", "serve_chat", "with_login"]
 
-MAX_MOTD_LINES = 50
+MAX_MOTD_LINES, MAX_MOTD_BYTES = 50, 4_096
 _FLOOD = re.compile(r"([0-9]{1,6})/([0-9]{1,6}(?:\.[0-9]{1,6})?)")
 
 
@@ -92,4 +92,6 @@ def _lines_of(path: Path) -> list[str]:
         raise OptionError(f"--motd {path} is not UTF-8 (byte {error.start}): save it as UTF-8.") from error
     if len(lines) > MAX_MOTD_LINES:
         raise OptionError(f"--motd {path} has {len(lines):,} lines: {MAX_MOTD_LINES} may be told to everybody.")
+    if any(len(line.encode()) > MAX_MOTD_BYTES for line in lines):
+        raise OptionError(f"--motd {path} has a line of more than {MAX_MOTD_BYTES:,} bytes: break it.")
     return lines

@@ -117,7 +117,7 @@ class MessagePeer(Peer):
         self._journal.tell(
             SlowReaderDropped(connection=connection.number, peer=connection.peer, queued_bytes=len(connection.outbox))
         )
-        self.close(DisconnectReason.SLOW_READER)
+        self._watcher.close(connection, DisconnectReason.SLOW_READER)
 
     def receive(self) -> Message | None:
         """Wait for the next message; None when the client has ended its input."""
@@ -166,11 +166,19 @@ class MessagePeer(Peer):
 
     def close(self, reason: DisconnectReason = DisconnectReason.SERVER_CLOSED) -> None:
         """End the connection: what is queued is still sent."""
-        self._watcher.close(self._connection, reason)
+        if reason is DisconnectReason.SLOW_READER:
+            self._drop_slow_reader()
+        else:
+            self._watcher.close(self._connection, reason)
 
     def soon(self, call: Callable[[], None]) -> None:
         """Have the event thread call something."""
         self._watcher.soon(self._connection, call)
+
+    @property
+    def clogged(self) -> bool:
+        """Whether more waits than for a slow reader."""
+        return len(self._connection.outbox) > OUTBOX_BYTES
 
     @property
     def bytes_in(self) -> int:

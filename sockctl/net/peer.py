@@ -230,6 +230,11 @@ class Peer(ABC):
 
     @property
     @abstractmethod
+    def clogged(self) -> bool:
+        """Whether more waits to be sent than what makes a client a slow reader, the service's own replies included."""
+
+    @property
+    @abstractmethod
     def bytes_in(self) -> int:
         """Bytes that have come from the client."""
 

@@ -17,6 +17,7 @@ class ScriptedPeer(Peer):
 
     limit_bytes = 65_536
     stopping = False
+    clogged = False
     bytes_in = 0
 
     def __init__(

@@ -7,7 +7,7 @@ from sockctl.events.chat import MemberLeft, MemberRenamed
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import Message, message
-from sockctl.protocol.names import checked_name, same_name_key
+from sockctl.protocol.names import MAX_NAME, checked_name, same_name_key
 from sockctl.services.chat.commands import Call, help_lines, parse, parse_count, room_name
 from sockctl.services.chat.directory import Directory
 from sockctl.services.chat.keeper import Keeper
@@ -18,13 +18,17 @@ from sockctl.services.chat.rooms import SHOWN, Room
 from sockctl.stores.moments import utc_now, written_moment
 from sockctl.text import plural
 
-__all__ = ["Actions"]
+__all__ = ["MAX_JOINED", "Actions"]
 
 MAX_TEXT_BYTES = 4_096
 """Bytes of what is said at once."""
+MAX_COMMAND_BYTES = MAX_TEXT_BYTES + 128
+"""Bytes of a command: what is said in one may have as many as any other text."""
 MAX_TOPIC = 300
 """Characters of a topic."""
 MAX_IGNORED = 100
+MAX_JOINED = 30
+"""Rooms that a member is in: all clients of one address together can't take all that there may be."""
 _WORDS = {
     DisconnectReason.CLIENT_RESET: "connection lost",
     DisconnectReason.CLIENT_VANISHED: "connection lost",
@@ -81,6 +85,8 @@ class Actions:
         """Let a member say or do what its messages hold."""
         texts: list[str] = []
         for one in batch:
+            if place.leaving:
+                return  # by what came before
             if one.kind != "line" or not one.text.strip():
                 continue
             if one.text.startswith("/") and not one.text.startswith("//"):
@@ -100,8 +106,10 @@ class Actions:
             new: Whether its member wasn't in it.
 
         Raises:
-            CommandError: There is no such room, and it can't be made.
+            CommandError: There is no such room, and it can't be made; or its member is in too many.
         """
+        if len(rooms := self._members.rooms_of(place.member)) >= MAX_JOINED and name not in rooms:
+            raise CommandError(f"You are in {MAX_JOINED} rooms: /leave one first.")
         room = self._rooms.opened(name)
         new = self._members.enter(place.member, name) or new
         place.room = name
@@ -168,9 +176,15 @@ class Actions:
             raise CommandError("An operator lets you read only.")
 
     def _obey(self, place: Place, line: str) -> None:
+        if len(line.encode()) > MAX_COMMAND_BYTES:
+            text = f"A command may have {MAX_COMMAND_BYTES:,} bytes: it was not carried out."
+            place.tell("error", text, code="too_long")
+            return
         try:
             call = parse(line, operator=place.member.operator)
             if isinstance(call, Call):
+                if place.clogged and call.command.name != "quit":
+                    _refuse_clogged()
                 self._does[call.command.name](place, call.arguments)
         except (CommandError, AnswerRefusedError) as error:
             place.tell("error", str(error), code=error.code)
@@ -261,8 +275,14 @@ class Actions:
             place.room = name
             place.tell("notice", f"You speak in {name} now.", code="room", room=name)
             return
+        self.enter(place, name, new=True)  # first, so that those who are not watched yet find it among their rooms
         for own in self._members.places_of(place.member):
-            self.enter(own, name, new=own is place)
+            if own is place:
+                continue
+            if own.clogged:
+                own.close(DisconnectReason.SLOW_READER)  # what it is told unasked must not fill the memory
+            elif own.watched:
+                self.enter(own, name, new=False)
 
     def _leave(self, place: Place, words: Sequence[str]) -> None:
         member = place.member
@@ -278,7 +298,7 @@ class Actions:
                 room.exit(each, reason="left" if each is place else None)
             if each.room == name:
                 each.room = left[-1] if left else ""
-            each.reply(own)
+            (each.reply if each is place else each.post)(own)
         if room is not None:
             room.advance()
         if place.room:
@@ -303,7 +323,7 @@ class Actions:
         past = room.past(parse_count(words[0]) if words else SHOWN)
         if not past:
             place.tell("notice", f"Nothing was said in {room.name} yet.", code="history", room=room.name)
-        room.tell_past(place, past, again=True)
+        place.replay(room.past_messages(past, again=True))
 
     def _ignore(self, place: Place, words: Sequence[str]) -> None:
         member = place.member
@@ -311,6 +331,8 @@ class Actions:
             ignored = ", ".join(sorted(member.ignored))
             place.tell("notice", f"You ignore {ignored or 'nobody'}.", code="ignore", ignored=sorted(member.ignored))
             return
+        if len(words[0]) > MAX_NAME:
+            raise CommandError(f"No name has more than {MAX_NAME} characters.")
         key = same_name_key(words[0])
         if key == member.key:
             raise CommandError("You can't ignore yourself.")
@@ -331,3 +353,12 @@ class Actions:
 
     def _quit(self, place: Place, _: Sequence[str]) -> None:
         place.close(DisconnectReason.SERVER_CLOSED)
+
+
+def _refuse_clogged() -> None:
+    """Refuse a command: its answer would only add to what waits.
+
+    Raises:
+        CommandError: Always.
+    """
+    raise CommandError("You don't read what you are sent: the command was not carried out.")

@@ -1,6 +1,8 @@
 """The chat service: who comes in, what is said, who leaves."""
 
+import contextlib
 import datetime
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from sockctl.errors import AnswerRefusedError, NameTakenError
+from sockctl.errors import AnswerRefusedError, CommandError, NameTakenError
 from sockctl.events.chat import ChatKeptAgain, ChatUnkept, MemberCame
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
@@ -16,13 +18,13 @@ from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message, message
 from sockctl.protocol.names import checked_name
-from sockctl.services.chat.actions import Actions
+from sockctl.services.chat.actions import MAX_JOINED, Actions
 from sockctl.services.chat.directory import Directory
 from sockctl.services.chat.flood import FloodLimit
 from sockctl.services.chat.keeper import Keeper
 from sockctl.services.chat.members import GUEST_TOKEN_S, Member, Members
 from sockctl.services.chat.places import Console, Seat
-from sockctl.services.login import LoginGate
+from sockctl.services.login import LOGIN_S, LoginGate
 from sockctl.stores.moments import utc_now, written_moment
 
 __all__ = ["Chat", "ChatRules"]
@@ -162,6 +164,12 @@ class Chat(MessageService, Conversation[Peer]):
         return self._seated(peer, member, _seen_in(resume))
 
     def _let_in_guest(self, peer: Peer) -> Seat:
+        peer.until = time.monotonic() + LOGIN_S
+        seat = self._seat_of_guest(peer)
+        peer.until = math.inf
+        return seat
+
+    def _seat_of_guest(self, peer: Peer) -> Seat:
         for left in range(TRIES - 1, -1, -1):
             answer = peer.answer("name", "What is your name?", instead=("resume",))
             try:
@@ -202,6 +210,7 @@ class Chat(MessageService, Conversation[Peer]):
         return Member(name, since=utc_now(), account=account, operator=account in self._rules.operators, flood=flood)
 
     def _seated(self, peer: Peer, member: Member, seen: Mapping[str, int], *, guest: bool = False) -> Seat:
+        seen = {room: last for room, last in seen.items() if self._rooms.find(room) is not None}
         seat = Seat(peer, member, seen=seen, now=time.monotonic())
         peer.state = seat
         self._members.sit(seat)
@@ -226,15 +235,15 @@ class Chat(MessageService, Conversation[Peer]):
         seat = peer.state
         if isinstance(seat, Seat):
             seat.watched = True
-            seen = [name for name in seat.seen if self._rooms.find(name) is not None]
             known = self._members.rooms_of(seat.member)
-            for name in dict.fromkeys([*(known or [self._rooms.first]), *seen]):
-                self._actions.enter(seat, name, new=name not in known)
+            for name in [*dict.fromkeys([*(known or [self._rooms.first]), *seat.seen])][:MAX_JOINED]:
+                with contextlib.suppress(CommandError):  # it was there a moment ago
+                    self._actions.enter(seat, name, new=name not in known)
 
     def received(self, peer: Peer, batch: list[Message]) -> None:
         """Let a member say or do something."""
         seat = peer.state
-        if not isinstance(seat, Seat):
+        if not isinstance(seat, Seat) or seat.leaving:
             return
         if self._login is not None:
             self._login.used(peer)
@@ -278,7 +287,7 @@ class Chat(MessageService, Conversation[Peer]):
     def _release(self, seat: Seat, limit: FloodLimit) -> None:
         """Let through what was held back, as far as the limit allows; the event thread calls it."""
         released = []
-        while seat.held and limit.lets_pass():
+        while seat.held and not seat.leaving and not seat.clogged and limit.lets_pass():
             released.append(seat.held.popleft())
         if released:
             self._actions.take(seat, released)
@@ -299,7 +308,9 @@ class Chat(MessageService, Conversation[Peer]):
 
     def _look_at(self, seat: Seat, now: float) -> None:
         limit = seat.member.flood
-        if seat.held and limit is not None:
+        if seat.replaying is not None and not seat.clogged:
+            seat.go_on_soon()
+        if seat.held and limit is not None and not seat.clogged:
             seat.peer.soon(lambda: self._release(seat, limit))
         if seat.peer.bytes_in != seat.heard:
             seat.heard, seat.heard_at, seat.pinged = seat.peer.bytes_in, now, False

@@ -15,6 +15,8 @@ __all__ = ["GUEST_TOKEN_S", "Member", "Members"]
 
 GUEST_TOKEN_S = 600.0
 """How long after a guest has left its token brings the name back."""
+MAX_LEFT = 10_000
+"""Guests who have left and may come back; one more, and the one who left first may not any more."""
 
 
 class Member:
@@ -26,6 +28,7 @@ class Member:
         operator: Whether it may do what operators may.
         since: When it came.
         places: Where it sits. Guarded by the lock of `Members`.
+        expected: How many places are about to be taken: as long as there are any it can't be gone. Guarded as `places`.
         rooms: The names of the rooms that it is in, the one joined last at the end. Guarded as `places`.
         ignored: The keys of those that it doesn't want to hear.
         quiet: Whether it doesn't want to know who comes and goes.
@@ -37,6 +40,7 @@ class Member:
     __slots__ = (
         "account",
         "answers",
+        "expected",
         "flood",
         "ignored",
         "name",
@@ -62,6 +66,7 @@ class Member:
         self.operator = operator
         self.since = since
         self.places: list[Place] = []
+        self.expected = 0
         self.rooms: dict[str, None] = {}
         self.ignored: frozenset[str] = frozenset()
         self.quiet = False
@@ -132,13 +137,14 @@ class Members:
             return list(member.places)
 
     def add(self, member: Member) -> None:
-        """Add a member.
+        """Add a member, who is to `sit` next.
 
         Raises:
             NameTakenError: The name is taken.
         """
         with self._lock:
             self._take_name(member, member.name)
+            member.expected += 1
             if member.account:
                 self._by_account[member.account] = member
             elif member.token:
@@ -146,6 +152,8 @@ class Members:
 
     def of_account(self, account: str, make: Callable[[], Member]) -> Member:
         """Return the member who is logged in as `account`; it is made by `make`, and added, if it isn't here.
+
+        A place of it is to `sit` next.
 
         Raises:
             NameTakenError: Somebody else has the name.
@@ -156,10 +164,13 @@ class Members:
                 member = make()
                 self._take_name(member, member.name)
                 self._by_account[account] = member
+            member.expected += 1
             return member
 
     def resume(self, token: str, make: Callable[[str], Member]) -> tuple[Member, list[Place], Sequence[str]] | None:
         """Return the guest to whom a token belongs, the places it is to lose, and the rooms it had left; or None.
+
+        A place of it is to `sit` next.
 
         Args:
             token: The token.
@@ -172,6 +183,7 @@ class Members:
             member = self._by_token.get(token)
             if member is not None:
                 places, member.places = member.places, []
+                member.expected += 1
                 return member, places, ()
             left = self._left.get(token)
             if left is None or left.until < self._clock():
@@ -181,6 +193,7 @@ class Members:
             del self._left[token]
             member.token = token
             self._by_token[token] = member
+            member.expected += 1
             return member, [], left.rooms
 
     def rename(self, member: Member, name: str) -> str:
@@ -199,8 +212,9 @@ class Members:
             return before
 
     def sit(self, place: Place) -> None:
-        """Take note of a place."""
+        """Take note of a place that was expected."""
         with self._lock:
+            place.member.expected -= 1
             place.member.places.append(place)
 
     def leave(self, place: Place) -> bool:
@@ -210,21 +224,23 @@ class Members:
             if place not in member.places:
                 return False  # another one has taken it over
             member.places.remove(place)
-            if member.places:
+            if member.places or member.expected:
                 return False
             del self._by_key[member.key]
             self._by_account.pop(member.account, None)
             if self._by_token.pop(member.token, None) is not None:
                 until = self._clock() + GUEST_TOKEN_S
                 self._left[member.token] = _Left(member.name, tuple(member.rooms), until)
+                if len(self._left) > MAX_LEFT:
+                    del self._left[next(iter(self._left))]
             return True
 
     def forget(self) -> None:
         """Forget the guests who have left too long ago."""
         now = self._clock()
         with self._lock:
-            for token in [token for token, left in self._left.items() if left.until < now]:
-                del self._left[token]
+            while (first := next(iter(self._left), None)) is not None and self._left[first].until < now:
+                del self._left[first]  # they stand in the order in which they left
 
     def enter(self, member: Member, room: str) -> bool:
         """Take note that a member is in a room; return whether it wasn't."""

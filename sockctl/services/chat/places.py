@@ -2,9 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from sockctl.errors import CommandError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.peer import Peer
 from sockctl.protocol.messages import Message, as_line, message
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Console", "Place", "Seat"]
 
+AT_ONCE = 50
+"""Messages of a long answer that are sent before the others have their turn."""
+
 
 class Place(ABC):
     """Where a member sits. Its state belongs to the thread in which its messages come.
@@ -22,11 +27,13 @@ class Place(ABC):
         member: Who sits there.
         framed: Whether it hears frames; else lines.
         room: The name of the room in which it speaks; empty where it is in none.
+        watched: Whether it goes on by reacting: before, its own thread may wait for the client.
+        leaving: Whether it was let go: nothing that still comes from it counts.
         post_encoded: Sends what others say, encoded for its wire; never waits.
         hears_all: Whether it hears every room, also those that its member isn't in.
     """
 
-    __slots__ = ("framed", "hears_all", "member", "post_encoded", "room")
+    __slots__ = ("framed", "hears_all", "leaving", "member", "post_encoded", "room", "watched")
 
     def __init__(
         self, member: "Member", *, framed: bool, post_encoded: Callable[[bytes], None], hears_all: bool = False
@@ -35,6 +42,8 @@ class Place(ABC):
         self.framed = framed
         self.hears_all = hears_all
         self.room = ""
+        self.watched = True
+        self.leaving = False
         self.post_encoded = post_encoded
 
     def tell(self, kind: str, text: str, **fields: Any) -> None:
@@ -46,9 +55,22 @@ class Place(ABC):
     def address(self) -> str:
         """The IP address that it is at; empty for the server's terminal."""
 
+    @property
+    @abstractmethod
+    def clogged(self) -> bool:
+        """Whether more waits to be sent to it than to a slow reader: then it is told nothing that can wait."""
+
     @abstractmethod
     def reply(self, one: Message) -> None:
         """Send what the chat itself says to it, as `tell` does."""
+
+    @abstractmethod
+    def replay(self, messages: Iterator[Message]) -> None:
+        """Send a long answer; what doesn't go out at once follows bit by bit.
+
+        Raises:
+            CommandError: There is one on its way already.
+        """
 
     @abstractmethod
     def post(self, one: Message) -> None:
@@ -65,14 +87,14 @@ class Seat(Place):
     Attributes:
         peer: The connection.
         seen: The last id that it has seen before it came, by room: what is older is not told again.
-        watched: Whether it goes on by reacting: before, its own thread may wait for the client.
         held: What it has said too fast, and what came after that.
         heard: Bytes that had come from it when it was looked at last.
         heard_at: When there were more than before, on the monotonic clock.
         pinged: Whether it was asked since then whether it is still there.
+        replaying: What is still to be sent of a long answer.
     """
 
-    __slots__ = ("heard", "heard_at", "held", "peer", "pinged", "seen", "watched")
+    __slots__ = ("_goes_on", "heard", "heard_at", "held", "peer", "pinged", "replaying", "seen")
 
     def __init__(self, peer: Peer, member: "Member", *, seen: Mapping[str, int], now: float) -> None:
         super().__init__(member, framed=peer.hello is not None, post_encoded=peer.post_encoded)
@@ -81,15 +103,48 @@ class Seat(Place):
         self.held: deque[Message] = deque()
         self.heard, self.heard_at, self.pinged = 0, now, False
         self.watched = False
+        self.replaying: Iterator[Message] | None = None
+        self._goes_on = False  # whether `go_on` will be called
 
     @property
     def address(self) -> str:
         """The client's IP address."""
         return self.peer.address
 
+    @property
+    def clogged(self) -> bool:
+        """Whether the client takes less than it is sent."""
+        return self.peer.clogged
+
     def reply(self, one: Message) -> None:
         """Send what the chat itself says."""
         self.peer.send(one)
+
+    def replay(self, messages: Iterator[Message]) -> None:
+        """Send a long answer, in pieces: it must neither fill the memory nor keep the others waiting."""
+        if self.replaying is not None:
+            raise CommandError("The answer before is still on its way: wait for its end.")
+        self.replaying = messages
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Send the next piece of a long answer, as soon as the client has taken the one before."""
+        self._goes_on = False
+        if self.replaying is None or self.clogged:
+            return  # then it is looked at again
+        some = list(islice(self.replaying, AT_ONCE))
+        for one in some:
+            self.reply(one)
+        if len(some) < AT_ONCE or self.leaving:
+            self.replaying = None
+        else:
+            self.go_on_soon()
+
+    def go_on_soon(self) -> None:
+        """Have `go_on` called by the event thread."""
+        if not self._goes_on:
+            self._goes_on = True
+            self.peer.soon(self.go_on)
 
     def post(self, one: Message) -> None:
         """Send what others say."""
@@ -97,6 +152,7 @@ class Seat(Place):
 
     def close(self, reason: DisconnectReason) -> None:
         """End the connection; what is queued is still sent."""
+        self.leaving = True
         self.peer.close(reason)
 
 
@@ -119,9 +175,19 @@ class Console(Place):
         """No address."""
         return ""
 
+    @property
+    def clogged(self) -> bool:
+        """Never: a terminal that is too slow is shown less."""
+        return False
+
     def reply(self, one: Message) -> None:
         """Show what the chat itself says."""
         self._show(as_line(one))
+
+    def replay(self, messages: Iterator[Message]) -> None:
+        """Show a long answer."""
+        for one in messages:
+            self.reply(one)
 
     def post(self, one: Message) -> None:
         """Show what others say."""

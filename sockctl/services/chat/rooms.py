@@ -24,6 +24,9 @@ __all__ = ["SHOWN", "Past", "Room", "read_past"]
 
 SHOWN = 20
 """How much of what was said before is told to those who come."""
+MISSED_BYTES, EXTRA_BYTES = 131_072, 128
+"""How much that is beyond it is told to those who were here before and have missed it; what each message adds to its
+text."""
 NAMES_AT_ONCE = 100
 """Names in one `members` message."""
 
@@ -183,7 +186,7 @@ class Room:
         coming = message("joined", f"{member.name} joined {self.name}.", room=self.name, name=member.name)
         frame, line = _encoded(coming if new else None)
         with self._lock:
-            past = [one for one in list(self._history)[-SHOWN:] if one.id > after]
+            past = _last(self._history, after)
             self._line.append(Item(frame, line, key=member.key, movement=True, comes=place, past=past))
 
     def listen(self, place: Place) -> None:
@@ -243,8 +246,9 @@ class Room:
         for number, one in enumerate(batch):
             place = one.comes
             assert place is not None  # noqa: S101  that is what makes it of this kind
-            with self._lock:
-                self._members[place.member] = self._members.get(place.member, 0) + 1
+            if place not in self._audience or place.hears_all:
+                with self._lock:
+                    self._members[place.member] = self._members.get(place.member, 0) + 1
             self._audience[place] = None
             self._welcome(place, one.past)
             self._deliver(batch[number + 1 :], [place])
@@ -256,7 +260,8 @@ class Room:
             text = f"The topic of {self.name} is: {topic.text}"
             place.tell("notice", text, code="topic", room=self.name, topic=topic.text)
         self.tell_members(place)
-        self.tell_past(place, past)
+        for one in self.past_messages(past):
+            place.reply(one)
 
     def tell_members(self, place: Place) -> None:
         """Tell a place who is in the room."""
@@ -267,10 +272,10 @@ class Room:
             text = f"In {self.name}: {', '.join(some) or 'nobody'}{', …' if more else ''}"
             place.tell("members", text, room=self.name, members=some, more=more or None)
 
-    def tell_past(self, place: Place, past: Sequence[Past], *, again: bool = False) -> None:
-        """Tell a place what was said before."""
+    def past_messages(self, past: Sequence[Past], *, again: bool = False) -> Iterator[Message]:
+        """Return how a place is told what was said before."""
         for number, one in enumerate(past, 1):
-            place.reply(one.as_message(self.name, more=number < len(past), again=again))
+            yield one.as_message(self.name, more=number < len(past), again=again)
 
     def _let_go(self, batch: list[Item]) -> None:
         for one in batch:
@@ -286,6 +291,8 @@ class Room:
                     del self._members[place.member]
 
     def _deliver(self, batch: list[Item], audience: Iterable[Place]) -> None:
+        if not any(one.frame for one in batch):
+            return  # somebody comes or goes whom nobody hears of
         frames = lines = b""
         movements = any(one.movement for one in batch)
         speakers = {one.place for one in batch}
@@ -301,6 +308,19 @@ class Room:
             else:
                 lines = lines or b"".join([one.line for one in batch])
                 place.post_encoded(lines)
+
+
+def _last(history: deque[Past], after: int) -> list[Past]:
+    """Return what whoever comes is told of a history, of which it has seen what is not after `after`."""
+    told: list[Past] = []
+    size = 0
+    for one in reversed(history):
+        size += len(one.text) + EXTRA_BYTES
+        if one.id <= after or (len(told) >= SHOWN and (not after or size > MISSED_BYTES)):
+            break
+        told.append(one)
+    told.reverse()
+    return told
 
 
 def _kind(one: Item) -> str:

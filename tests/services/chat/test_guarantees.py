@@ -1,0 +1,790 @@
+"""What the chat guarantees, through sockets: nobody who is slow, too fast, half-dead or hostile hurts the others."""
+
+import contextlib
+import json
+import resource
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sockctl.events.reasons import DisconnectReason
+from sockctl.net.message_peer import OUTBOX_BYTES
+from sockctl.net.server import Limits
+from sockctl.services import login as login_module
+from sockctl.services.chat import actions, members
+from sockctl.services.chat.chat import Chat, ChatRules
+from sockctl.services.chat.history_entry import read_entry
+from sockctl.services.chat.places import Seat
+from sockctl.services.login import LoginGate
+from tests.accounts.data import accounts_at
+from tests.frames import Fields, framed
+from tests.running import TIMEOUT_S, Running, process, receive_all, running, wait_until
+from tests.services.chat.test_chat import Client, client
+from tests.services.chat.test_chat import members as here
+from tests.tls import securing, self_signed, tls_client
+
+FREE = ChatRules(flood=None)
+MANY = Limits(max_clients=5_000, max_clients_per_address=5_000)
+
+
+@contextlib.contextmanager
+def served(
+    data_dir: Path, rules: ChatRules = FREE, *, login: LoginGate | None = None, **options: Any
+) -> Iterator[Running]:
+    """Serve, and see at the end that nothing has failed."""
+    with running(Chat(data_dir, rules, login=login), MANY, **options) as run:
+        yield run
+        assert not run.sink.named("service_failed")
+        wait_until(lambda: not any(room._busy for room in chat_of(run)._rooms.all()))
+
+
+def chat_of(run: Running) -> Chat:
+    service = run.server._service
+    assert isinstance(service, Chat)
+    return service
+
+
+def seats(run: Running, name: str) -> list[Seat]:
+    member = chat_of(run)._members.find(name)
+    return [] if member is None else [place for place in member.places if isinstance(place, Seat)]
+
+
+def outbox_of(seat: Seat) -> int:
+    return len(seat.peer._connection.outbox)  # type: ignore[attr-defined]  # it is a MessagePeer
+
+
+def reading(sock: socket.socket, take: Callable[[bytes], None]) -> threading.Thread:
+    """Read in a thread of its own until the end."""
+
+    def read() -> None:
+        with contextlib.suppress(OSError):
+            while data := sock.recv(1 << 18):
+                take(data)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    return thread
+
+
+class Heard:
+    """A member that is read from all the time."""
+
+    def __init__(self, sock: socket.socket, *, in_frames: bool) -> None:
+        self.sock = sock
+        self.in_frames = in_frames
+        self.data = bytearray()
+        self.thread = reading(sock, self.data.extend)
+
+    @property
+    def messages(self) -> list[Fields]:
+        data = bytes(self.data)
+        position, found = data.find(b"\0"), []
+        while position + 4 <= len(data):
+            end = position + 4 + int.from_bytes(data[position : position + 4], "big")
+            if end > len(data):
+                break
+            found.append(json.loads(data[position + 4 : end]))
+            position = end
+        return found
+
+    def say(self, text: str) -> None:
+        self.sock.sendall(framed(kind="line", text=text) if self.in_frames else f"{text}\n".encode())
+
+    def count(self, mark: bytes) -> int:
+        return self.data.count(mark)
+
+    def wait_for(self, mark: bytes, count: int) -> None:
+        wait_until(lambda: self.count(mark) == count)
+
+    def wait_for_bytes(self, count: int) -> None:
+        wait_until(lambda: len(self.data) >= count)
+
+    def end(self) -> None:
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+        self.thread.join(TIMEOUT_S)
+
+
+@contextlib.contextmanager
+def crowd(run: Running, count: int, *, lines_every: int = 2) -> Iterator[list[Heard]]:
+    """Let members come, some in lines."""
+    with contextlib.ExitStack() as stack:
+        heard = []
+        for number in range(count):
+            sock = stack.enter_context(run.client())
+            in_frames = number % lines_every != 0
+            if in_frames:
+                sock.sendall(framed(kind="hello") + framed(kind="answer", field="name", text=f"m{number}"))
+            else:
+                sock.sendall(f"m{number}\n".encode())
+            heard.append(Heard(sock, in_frames=in_frames))
+            stack.callback(heard[-1].end)
+        wait_until(lambda: all(one.count(b"In #lobby") for one in heard))
+        yield heard
+
+
+# One order.
+
+
+def side_by_side(threads: list[threading.Thread]) -> None:
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(TIMEOUT_S)
+
+
+def test_ten_senders_of_a_hundred_are_heard_in_one_order_by_fifty(tmp_path: Path) -> None:
+    with served(tmp_path) as run, crowd(run, 50) as heard:
+
+        def speak(number: int) -> None:
+            for place in range(100):
+                heard[number].say(f"say~{number}.{place}~")
+
+        def come_and_go() -> None:
+            for number in range(20):
+                with client(run) as guest:
+                    guest.enter(f"guest{number}").ready()
+                    guest.line(f"/nick other{number}")
+                    guest.until("renamed", before=f"guest{number}")
+
+        threads = [threading.Thread(target=speak, args=(number,)) for number in range(10)]
+        threads.append(threading.Thread(target=come_and_go))
+        side_by_side(threads)
+        for number, one in enumerate(heard):
+            one.wait_for(b"say~", 900 if number < 10 and not one.in_frames else 1000)
+        orders = [[one for one in place.messages if one["kind"] == "say"] for place in heard if place.in_frames]
+        assert all(order == orders[0] for order in orders)
+        ids = [one["id"] for one in orders[0]]
+        assert ids == list(range(ids[0], ids[0] + 1000))
+        for sender in range(10):
+            texts = [one["text"] for one in orders[0] if one["sender"] == f"m{sender}"]
+            assert texts == [f"say~{sender}.{place}~" for place in range(100)]
+        shown = [f"<{one['sender']}> {one['text']}" for one in orders[0]]
+        for number in range(0, 50, 2):
+            said = [line for line in heard[number].data.decode().split("\r\n") if "say~" in line]
+            assert said == [line for line in shown if not line.startswith(f"<m{number}> ")]
+
+
+def test_who_comes_while_others_speak_sees_everything_once(tmp_path: Path) -> None:
+    with served(tmp_path) as run, here(run, "ann", "bob") as (ann, bob):
+        done = threading.Event()
+        counts = [0, 0]
+
+        def speak(number: int, one: Client) -> None:
+            while not done.is_set():
+                one.line(f"{number}")
+                counts[number] += 1
+                one.until("say", sender=("ann", "bob")[number])
+
+        threads = [threading.Thread(target=speak, args=(number, one)) for number, one in enumerate((ann, bob))]
+        for thread in threads:
+            thread.start()
+        try:
+            for number in range(15):
+                with client(run) as late:
+                    late.enter(f"late{number}").ready()
+                    ids: list[int] = []
+                    while len(ids) < 60:
+                        one = late.receive()
+                        assert one is not None
+                        if one["kind"] in {"history", "say"}:
+                            ids.append(one["id"])
+                    assert ids == list(range(ids[0], ids[0] + 60))
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join(TIMEOUT_S)
+
+
+# Slow readers.
+
+
+def stalled(run: Running, name: str = "stalled") -> socket.socket:
+    """Return a member that has come, and reads nothing any more."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.settimeout(TIMEOUT_S)
+    sock.connect((run.host, run.port))
+    sock.sendall(framed(kind="hello") + framed(kind="answer", field="name", text=name))
+    wait_until(lambda: bool(seats(run, name)) and seats(run, name)[0].room != "")
+    return sock
+
+
+def test_one_of_fifty_that_stops_reading_is_dropped_and_hurts_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sockctl.net.closing.FLUSH_S", 0.5)
+    with served(tmp_path) as run, stalled(run), crowd(run, 49) as heard:
+        text = "x" * 4000
+        for number in range(5_000):  # 20 MB for each
+            one = heard[1 + 2 * (number % 3)]
+            one.sock.sendall(framed(kind="line", text=f"~{number}~{text}"))
+            if number % 50 == 49:
+                heard[0].wait_for_bytes(len(text) * (number + 1))
+        (dropped,) = run.sink.wait_for("slow_reader_dropped")
+        assert dropped.queued_bytes <= OUTBOX_BYTES
+        for one in heard:
+            one.wait_for_bytes(len(text) * 5_000)
+            one.wait_for(b"~xxxx", 5_000)
+            one.wait_for(b"stalled left #lobby (too slow to read along).", 1)
+        (gone,) = run.sink.wait_for("client_disconnected")
+        assert gone.reason is DisconnectReason.SLOW_READER
+        assert gone.bytes_out < 8_000_000
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_large_history_is_no_slowness_and_fills_no_memory(tmp_path: Path, secure: bool) -> None:
+    count, text = 4_000, "x" * 4_000
+    securely = securing(self_signed(tmp_path)) if secure else None
+    with contextlib.ExitStack() as stack:
+        run = stack.enter_context(served(tmp_path / "data", ChatRules(flood=None, history=count), secure=securely))
+
+        def connected(name: str) -> Client:
+            sock = stack.enter_context(tls_client(run.port) if secure else run.client())
+            return Client(sock).enter(name).ready()
+
+        ann, reader = connected("ann"), connected("reader")
+        ann.until("joined", name="reader")
+        for place in range(0, count, 50):
+            ann.sock.sendall(b"".join(framed(kind="line", text=text) for _ in range(50)))
+            for _ in range(50):
+                ann.until("say")
+            for _ in range(50):
+                reader.until("say")
+            assert place < count
+        reader.line(f"/history {count}")
+        reader.line("/who")
+        wait_until(lambda: outbox_of(seats(run, "reader")[0]) > OUTBOX_BYTES)
+        ann.sock.settimeout(2)
+        for place in range(40):  # 160 KB, which may wait behind the history
+            ann.line(f"{place}{text[:3990]}")
+            ann.until("say")
+        assert outbox_of(seats(run, "reader")[0]) < 1_500_000, "the history waits, not in the memory"
+        kinds: list[str] = []
+        while kinds.count("history") < count or kinds.count("say") < 40 or "members" not in kinds:
+            one = reader.receive()
+            assert one is not None
+            kinds.append(one["kind"])
+        assert kinds.count("history") == count
+        assert not run.sink.named("slow_reader_dropped")
+        reader.line("/history")
+        reader.until("history", again=True)
+
+
+def test_answers_to_whoever_does_not_read_fill_no_memory(tmp_path: Path) -> None:
+    with served(tmp_path, ChatRules(flood=None, history=1000)) as run, here(run, "ann") as (ann,):
+        for _ in range(20):
+            ann.sock.sendall(framed(kind="line", text="x" * 4_000) * 50)
+            for _ in range(50):
+                ann.until("say")
+        with stalled(run) as sock:
+            sock.setblocking(False)
+            request = framed(kind="line", text="/history 50") + framed(kind="line", text="/who")
+            sent = 0
+            with contextlib.suppress(BlockingIOError):
+                while sent < 5_000_000:
+                    sent += sock.send(request * 500)
+            wait_until(lambda: outbox_of(seats(run, "stalled")[0]) > 0)
+            time.sleep(0.6)  # two ticks: nothing is added meanwhile
+            assert outbox_of(seats(run, "stalled")[0]) < 1_500_000
+            ann.line("/who")
+            ann.until("members")
+
+
+def test_what_is_held_back_is_not_answered_while_the_client_does_not_read(tmp_path: Path) -> None:
+    with served(tmp_path, ChatRules(flood=(5, 1000), history=1000)) as run, here(run, "ann") as (ann,):
+        chat_of(run)._members.get("ann").flood = None
+        for _ in range(10):
+            ann.sock.sendall(framed(kind="line", text="x" * 4_000) * 50)
+            for _ in range(50):
+                ann.until("say")
+        with stalled(run) as sock:
+            sock.sendall(framed(kind="line", text="/history 50") * 100)
+            wait_until(lambda: outbox_of(seats(run, "stalled")[0]) > OUTBOX_BYTES)
+            held = len(seats(run, "stalled")[0].held)
+            time.sleep(0.6)  # two ticks
+            assert len(seats(run, "stalled")[0].held) == held > 10
+            for _ in range(10):  # what others say counts
+                ann.sock.sendall(framed(kind="line", text="x" * 4_000) * 50)
+                for _ in range(50):
+                    ann.until("say")
+            run.sink.wait_for("slow_reader_dropped")
+
+
+def test_a_place_that_does_not_read_is_told_nothing_unasked_without_end(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann", "bob")
+    rules = ChatRules(flood=None, history=1000)
+    login = LoginGate(tmp_path, floor_s=0.001)
+    with served(tmp_path, rules, login=login) as run, client(run) as ann, contextlib.ExitStack() as stack:
+        ann.log_in("ann").ready()
+        token = ann.token
+        ann.line("/join dev")
+        ann.until("members", room="#dev")
+        ann.sock.sendall(framed(kind="line", text="x" * 4_000) * 20)
+        for _ in range(20):
+            ann.until("say")
+        sock = socket.socket()
+        stack.callback(sock.close)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect((run.host, run.port))
+        sock.sendall(framed(kind="hello") + framed(kind="resume", token=token))
+        wait_until(lambda: len(seats(run, "ann")) == 2 and all(seat.room for seat in seats(run, "ann")))
+        most = 0
+        for _ in range(200):
+            ann.line("/leave dev")
+            ann.until("left", room="#dev")
+            ann.line("/join dev")
+            ann.until("members", room="#dev")
+            most = max([most, *map(outbox_of, seats(run, "ann"))])
+        assert 0 < most < 1_000_000
+        run.sink.wait_for("slow_reader_dropped")
+
+
+# Floods.
+
+
+def test_who_is_too_fast_is_held_back_once_told_and_in_order(tmp_path: Path) -> None:
+    with served(tmp_path, ChatRules(flood=(20, 50))) as run, here(run, "ann", "bob") as (ann, bob):
+        began = time.monotonic()
+        ann.sock.sendall(b"".join(framed(kind="line", text=str(number)) for number in range(100)))
+        notices = 0
+        texts: list[str] = []
+        while len(texts) < 100:
+            one = ann.receive()
+            assert one is not None
+            if one["kind"] == "say":
+                texts.append(one["text"])
+            else:
+                assert one.get("code") == "held_back"
+                assert len(texts) == 20
+                notices += 1
+        assert time.monotonic() - began >= 80 / 50 * 0.9
+        assert notices == 1
+        assert texts == [bob.until("say")["text"] for _ in range(100)]
+
+
+@pytest.mark.parametrize("in_frames", [True, False])
+def test_who_floods_is_dropped_and_nobody_notices_more_than_that(tmp_path: Path, in_frames: bool) -> None:
+    with served(tmp_path, ChatRules(flood=(20, 10))) as run, here(run, "bob") as (bob,), run.client() as sock:
+        if in_frames:
+            Client(sock).enter("ann").ready()
+            sock.sendall(framed(kind="line", text="flood") * 3_000)
+        else:
+            sock.sendall(b"ann\n")
+            bob.until("joined", name="ann")
+            sock.sendall(b"flood\n" * 3_000)
+        heard = receive_all(sock)
+        assert heard.count(b"held back") == 1
+        assert heard.count(b"too many") == 1
+        said = 0
+        while (one := bob.receive()) is not None and one["kind"] != "left":
+            said += one["kind"] == "say"
+        assert one is not None
+        assert one["reason"] == "flooding"
+        assert said <= 20
+        ended = run.sink.wait_for("client_disconnected")
+        assert [event.reason for event in ended] == [DisconnectReason.FLOODING]
+
+
+def test_no_flood_limit(tmp_path: Path) -> None:
+    with served(tmp_path) as run, here(run, "ann") as (ann,):
+        ann.sock.sendall(framed(kind="line", text="fast") * 1_000)
+        for _ in range(1_000):
+            ann.expect("say")
+
+
+def test_nothing_counts_that_comes_behind_the_end(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann", "bob")
+    rules = ChatRules(flood=(2, 200), operators=frozenset({"bob"}))
+    with served(tmp_path, rules, login=LoginGate(tmp_path, floor_s=0.001)) as run:
+        with client(run) as ann, client(run) as bob:
+            bob.log_in("bob").ready()
+            ann.log_in("ann").ready()
+            ann.sock.sendall(framed(kind="line", text="one") * 90)
+            bob.until("say", text="one")
+            bob.line("/kick ann")
+            bob.until("notice", code="announcement")
+            said = 0
+            while (one := bob.receive()) is not None and one["kind"] != "left":
+                said += 1
+            assert said <= 10, "what was held back is not said any more"
+        with client(run) as carl, client(run) as bob:
+            bob.log_in("bob").ready()
+            carl.log_in("ann").ready()
+            carl.sock.sendall(framed(kind="line", text="/quit") + framed(kind="line", text="not for the chat"))
+            bob.until("left", name="ann")
+            bob.line("/history")
+            while (one := bob.receive()) is not None and one.get("more"):
+                assert one["text"] != "not for the chat"
+
+
+# Pings.
+
+
+def test_who_is_silent_is_pinged_and_then_let_go(tmp_path: Path) -> None:
+    with served(tmp_path) as run, here(run, "ann", "bob", "eve") as (ann, bob, eve), run.client() as sock:
+        chat = chat_of(run)
+        sock.sendall(b"liner\n")
+        ann.until("joined", name="liner")
+        now = time.monotonic()
+        chat.tick(now)
+        chat.tick(now + 59)
+        for number in range(3):
+            ann.line(f"{number}")  # what eve hears is nothing that she says
+            eve.until("say", text=f"{number}")
+        wait_until(lambda: seats(run, "ann")[0].peer.bytes_in > seats(run, "ann")[0].heard)
+        chat.tick(now + 61)
+        chat.tick(now + 62)
+        bob.until("ping")
+        eve.until("ping")
+        bob.send(kind="pong")
+        wait_until(lambda: seats(run, "bob")[0].peer.bytes_in > seats(run, "bob")[0].heard)
+        chat.tick(now + 89)
+        assert len(seats(run, "eve")) == 1
+        chat.tick(now + 92)
+        eve.expect("bye", reason="ping_timeout")
+        assert ann.until("left")["name"] == "eve"
+        ended = run.sink.wait_for("client_disconnected")
+        assert [event.reason for event in ended] == [DisconnectReason.PING_TIMEOUT]
+        chat.tick(now + 130)
+        ann.until("ping")
+        bob.until("left", name="eve", reason="connection lost")
+        chat.tick(now + 1_000)
+        assert seats(run, "liner"), "lines can't answer a ping"
+
+
+# The end.
+
+
+def test_the_stop_brings_everything_that_is_queued_and_a_goodbye(tmp_path: Path) -> None:
+    with served(tmp_path) as run, contextlib.ExitStack() as stack:
+        (ann,) = stack.enter_context(here(run, "ann"))
+        slow = [stack.enter_context(contextlib.closing(stalled(run, f"slow{number}"))) for number in range(5)]
+        text = "x" * 4_000
+        said = 0
+        while not all(seats(run, f"slow{number}") and outbox_of(seats(run, f"slow{number}")[0]) for number in range(5)):
+            ann.line(text)
+            ann.until("say")
+            said += 1
+        began = time.monotonic()
+        ended: list[bool] = []
+        stopper = threading.Thread(target=lambda: ended.append(run.stop(10)))
+        stopper.start()
+        heard = [Heard(sock, in_frames=True) for sock in slow]
+        for one in heard:
+            one.thread.join(TIMEOUT_S)
+            kinds = [told["kind"] for told in one.messages]
+            assert kinds.count("say") == said
+            assert one.messages[-1]["kind"] == "bye"
+            assert one.messages[-1]["reason"] == "server_stopping"
+        stopper.join(TIMEOUT_S)
+        assert ended == [True]
+        assert time.monotonic() - began < 10
+        ann.until("bye", reason="server_stopping")
+
+
+def test_a_killed_server_has_kept_what_was_said_and_decided(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann", "eve")
+    command = ("serve", "chat", "--port", "0", "--data-dir", str(tmp_path), "--log-format", "json", "--auth")
+    ids = []
+    with process(*command, "--operator", "ann") as run:
+        port = int(run.event("listening")["port"])
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as sock:
+            ann = Client(sock).log_in("ann").ready()
+            ann.line("/topic what holds")
+            ann.line("/ban eve")
+            for number in range(10):
+                ann.line(f"text {number}")
+                ids.append(ann.until("say", text=f"text {number}")["id"])
+            kept = tmp_path / "chat-history.jsonl"
+            wait_until(lambda: kept.exists() and kept.read_bytes().count(b"\n") == 10)
+            wait_until(lambda: b"eve" in (tmp_path / "chat.json").read_bytes())
+            run.process.send_signal(signal.SIGKILL)
+            run.process.wait(TIMEOUT_S)
+    with kept.open("ab") as file:
+        file.write(b'{"kind":"say","text":"to')  # torn
+    assert read_entry(kept.read_bytes().splitlines()[0]) == ("#lobby", ids[0])
+    with process(*command) as run:
+        port = int(run.event("listening")["port"])
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as sock:
+            ann = Client(sock).log_in("ann")
+            ann.until("notice", code="topic")
+            assert [ann.until("history")["id"] for _ in range(10)] == ids
+            ann.line("more")
+            assert ann.until("say")["id"] > ids[-1]
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as sock:
+            eve = Client(sock)
+            eve.send(kind="answer", field="name", text="eve")
+            eve.until("ask", field="password")
+            eve.send(kind="answer", field="password", text="tall copper window frog")
+            with contextlib.suppress(AssertionError):
+                eve.until("welcome")
+                raise RuntimeError
+        assert run.end() == 0
+
+
+# Crowds.
+
+
+def test_the_list_of_two_thousand_members(tmp_path: Path) -> None:
+    with served(tmp_path) as run, here(run, "ann") as (ann,):
+        chat = chat_of(run)
+        room = chat._rooms.opened("#lobby")
+        for number in range(2_000):
+            room._members[chat._made(f"member-with-a-long-name-{number:08}")] = 1
+        ann.line("/who")
+        names, more = [], True
+        while more:
+            one = ann.until("members")
+            names += one["members"]
+            more = one.get("more", False)
+            assert len(json.dumps(one)) < 8_192
+        assert len(set(names)) == 2_001
+
+
+# Attacks.
+
+JUNK = (
+    *(b"\0\0\0\0", b"\0\0\0\5{'a'}", b"\0\0\0\2[]", b"\0\0\0\x02{}", b"\0\1\0\1", b"\0\xff\xff\xff"),
+    *(b"\xff\xfe\xfd\n", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00", b"\n" * 500, b"\xff\xfb\x01" * 100),
+    *(framed(kind=5), framed(kind="line"), framed(kind="line", text=7), framed(text="x"), framed(kind="say", id="x")),
+    *(framed(kind="line", text="/" * 5_000), framed(kind="answer", field=["name"], text="x"), framed(kind="bye")),
+    *(framed(kind="resume", token="x", seen={"#lobby": 10**50}), framed(kind="resume", seen=[[[]]])),
+    *(b"/nick\n/msg\n/msg x\n/join ..\n/leave\n/topic\n/history -1\n/ban\n/ignore\n", b"\x1b]0;x\x07\n/nick \x1b[2J\n"),
+    *(b"x" * 70_000, b"x" * 70_000 + b"\n", framed(kind="line", text="x" * 65_000), b'\0\0\0\x10{"kind":"line","'),
+)
+
+
+@pytest.mark.parametrize(
+    "before", [b"", b"junk\n", framed(kind="hello") + framed(kind="answer", field="name", text="j")]
+)
+def test_junk_hurts_nobody(tmp_path: Path, before: bytes) -> None:
+    with served(tmp_path) as run, here(run, "ann") as (ann,):
+        for junk in JUNK:
+            with run.client() as sock, contextlib.suppress(ConnectionError):
+                sock.sendall(before + junk)
+                sock.shutdown(socket.SHUT_WR)
+                heard = receive_all(sock)
+                assert b"\x1b" not in heard
+                assert b"Traceback" not in heard
+        ann.line("still here")
+        ann.until("say", sender="ann", text="still here")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("/whois {}", "/msg {} x", "/ignore {}", "/nick {}", "/join {}", "/who {}", "/leave {}", "/topic {}", "/{}"),
+        *("/help {}", "/history {}", "/me {}", "/reply {}", "/kick zoe {}", "/announce {}", "/unban {}", "/mute {}"),
+    ],
+)
+@pytest.mark.parametrize("letter", ["x", "\\", "\U0001f600"])
+def test_long_commands_are_refused_and_nothing_fails(tmp_path: Path, command: str, letter: str) -> None:
+    with served(tmp_path) as run, here(run, "ann", "bob") as (ann, bob):
+        seats(run, "bob")[0].member.operator = True
+        count = (65_000 - len(command) * 2) // len(json.dumps(letter, ensure_ascii=False)[1:-1].encode())
+        for size in (count, 4_000 // len(letter.encode())):
+            text = command.format(letter * size)
+            data = json.dumps({"kind": "line", "text": text}, ensure_ascii=False).encode()
+            bob.sock.sendall(len(data).to_bytes(4, "big") + data)
+            bob.line("/who")
+            bob.until("members")
+            ann.line("/who")
+            ann.until("members")
+
+
+def test_ignoring_many_long_names(tmp_path: Path) -> None:
+    with served(tmp_path) as run, here(run, "ann") as (ann,):
+        for number in range(110):
+            ann.line(f"/ignore {number:032}")
+        ann.line("/ignore " + "x" * 33)
+        ann.line("/ignore")
+        assert len(ann.until("notice", code="ignore")["ignored"]) == 1
+        ann.until("error", text="You ignore 100 members already.")
+        ann.until("error", text="No name has more than 32 characters.")
+        assert len(ann.until("notice", code="ignore")["ignored"]) == 100
+
+
+def test_nobody_takes_all_rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actions, "MAX_JOINED", 5)
+    with served(tmp_path) as run, here(run, "ann") as (ann,):
+        for number in range(100):
+            ann.line(f"/join room{number}")
+        ann.line("/whois ann")
+        assert len(ann.until("notice", code="whois")["rooms"]) == 5
+        ann.line("/leave room2")
+        ann.line("/join another")
+        ann.until("joined", room="#another")
+        ann.line("/join room1")
+        ann.until("notice", code="room", room="#room1")
+        rooms = {f"#room{number}": 0 for number in range(3_000)}
+        with client(run) as back:
+            back.send(kind="resume", token=ann.token, seen=rooms)
+            back.until("welcome")
+            back.until("members")
+        assert len(chat_of(run)._rooms.all()) == 6
+
+
+def test_twenty_rename_themselves_at_once(tmp_path: Path) -> None:
+    names = [f"m{number}" for number in range(20)]
+    with served(tmp_path) as run, here(run, *names) as all_here:
+        for one in all_here:
+            one.sock.sendall(
+                b"".join(framed(kind="line", text=f"/nick {name}") for name in ("a", "A", "b", "a", "c", "C", "d") * 20)
+            )
+        for one in all_here:
+            one.line("/quiet")
+            one.until("notice", code="quiet")
+        now = [member.name for member in chat_of(run)._members.all()]
+        assert len({name.lower() for name in now}) == 20
+        assert sorted(chat_of(run)._rooms.opened("#lobby").names) == sorted(now)
+        for one in all_here:
+            one.send(kind="bye")
+        wait_until(lambda: not chat_of(run)._members.all())
+
+
+def test_a_token_in_the_hands_of_several(tmp_path: Path) -> None:
+    with served(tmp_path) as run, here(run, "ann", "bob") as (ann, bob):
+        for _ in range(10):
+
+            def come_back() -> None:
+                with client(run) as back, contextlib.suppress(ConnectionError, AssertionError):
+                    back.resume(ann.token)
+                    back.until("welcome", name="ann")
+
+            threads = [threading.Thread(target=come_back) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(TIMEOUT_S)
+        wait_until(lambda: chat_of(run)._members.find("ann") is None)
+        bob.line("/who")
+        wait_until(lambda: chat_of(run)._rooms.opened("#lobby").names == ["bob"])
+        with client(run) as back:
+            back.resume(ann.token)
+            back.until("welcome", name="ann")
+            back.ready()
+            assert chat_of(run)._rooms.opened("#lobby").names == ["bob", "ann"]
+
+
+def test_a_member_who_comes_from_elsewhere_while_its_last_place_ends(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann")
+    with served(tmp_path, login=LoginGate(tmp_path, floor_s=0.001)) as run:
+        chat = chat_of(run)
+        with client(run) as first:
+            first.log_in("ann").ready()
+            member = chat._members.of_account("ann", lambda: pytest.fail("it is here"))  # as a login has it
+        run.sink.wait_for("client_disconnected")
+        assert chat._members.find("ann") is member, "somebody is about to sit"
+        seat = Seat(Unheard(), member, seen={}, now=0)
+        chat._members.sit(seat)
+        assert chat._members.leave(seat)
+        assert chat._members.find("ann") is None
+
+
+def Unheard() -> Any:  # noqa: N802  as a class
+    from tests.services.scripted_peer import ScriptedPeer  # noqa: PLC0415  only here
+
+    return ScriptedPeer()
+
+
+def test_a_room_joined_from_one_place_while_another_still_logs_in(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann")
+    motd = ["x" * 4_000] * 50
+    rules = ChatRules(flood=None, motd=motd)
+    with contextlib.ExitStack() as stack:
+        run = stack.enter_context(served(tmp_path, rules, login=LoginGate(tmp_path, floor_s=0.001)))
+        first = stack.enter_context(client(run))
+        sock = stack.enter_context(contextlib.closing(socket.socket()))
+        first.log_in("ann").ready()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect((run.host, run.port))
+        sock.settimeout(TIMEOUT_S)
+        sock.sendall(framed(kind="hello") + framed(kind="resume", token=first.token))
+        wait_until(lambda: len(seats(run, "ann")) == 2)
+        late = next(seat for seat in seats(run, "ann") if seat.peer.number == 2)
+        first.sock.sendall(framed(kind="line", text="/msg ann " + "x" * 4_000) * 50)
+        for _ in range(50):
+            first.until("say", private=True)
+        first.line("/join dev")
+        first.until("members", room="#dev")
+        first.line("/who")
+        first.until("members")
+        heard = Heard(sock, in_frames=True)
+        wait_until(lambda: late.watched)
+        wait_until(lambda: heard.count(b'"kind":"members"') >= 2)
+        assert chat_of(run)._rooms.opened("#dev").names == ["ann"]
+        sock.shutdown(socket.SHUT_RDWR)
+        heard.thread.join(TIMEOUT_S)
+        wait_until(lambda: len(seats(run, "ann")) == 1)
+        first.line("/leave dev")
+        first.until("left", room="#dev")
+        wait_until(lambda: chat_of(run)._rooms.opened("#dev").names == [])
+
+
+def test_who_gives_no_name_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sockctl.services.chat.chat.LOGIN_S", 0.3)
+    assert login_module.LOGIN_S == 120
+    with served(tmp_path) as run, client(run) as mute, here(run, "ann") as (ann,):
+        mute.until("bye", reason="login_timeout")
+        time.sleep(0.3)
+        ann.line("here all the same")
+        ann.until("say")
+
+
+def test_the_guests_who_have_left_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(members, "MAX_LEFT", 3)
+    tokens = []
+    with served(tmp_path) as run:
+        for number in range(5):
+            with client(run) as guest:
+                tokens.append(guest.enter(f"guest{number}").token)
+            wait_until(lambda: not chat_of(run)._members.all())
+        assert list(chat_of(run)._members._left) == tokens[2:]
+
+
+def test_private_messages_to_one_that_does_not_read(tmp_path: Path) -> None:
+    with served(tmp_path) as run, here(run, "ann") as (ann,), stalled(run, "victim"):
+        for _ in range(100):
+            ann.sock.sendall(framed(kind="line", text="/msg victim " + "x" * 4_000) * 20)
+            ann.line("/who")
+            ann.until("members")
+            if run.sink.named("slow_reader_dropped"):
+                break
+        (dropped,) = run.sink.wait_for("slow_reader_dropped")
+        assert dropped.queued_bytes <= OUTBOX_BYTES
+
+
+def test_operators_commands_are_unknown_to_everybody_else(tmp_path: Path) -> None:
+    with served(tmp_path) as run, here(run, "ann", "bob") as (ann, bob):
+        for command in ("/kick bob", "/ban 127.0.0.1", "/unban x", "/mute bob", "/unmute bob", "/announce hello"):
+            ann.line(command)
+            ann.until("error", code="unknown_command")
+        bob.line("here")
+        bob.expect("say", text="here")
+
+
+def test_a_quiet_crowd_holds_no_thread_each(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert soft == hard or hard >= 1_024
+    with served(tmp_path) as run, crowd_of(run, 200) as socks:
+        wait_until(lambda: len(chat_of(run)._rooms.opened("#lobby").names) == 200)
+        wait_until(lambda: not run.server._conversations)
+        assert threading.active_count() < 12
+        assert len(socks) == 200
+        assert not run.sink.named("slow_reader_dropped")
+
+
+@contextlib.contextmanager
+def crowd_of(run: Running, count: int) -> Iterator[list[socket.socket]]:
+    with contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(run.client(source=f"127.0.{number % 8 + 1}.1")) for number in range(count)]
+        for number, sock in enumerate(socks):
+            sock.sendall(framed(kind="hello") + framed(kind="answer", field="name", text=f"m{number}"))
+        yield socks
