@@ -65,6 +65,7 @@ class Watcher:
         self._woken.setblocking(False)
         self._interrupter, self._interrupted = socket.socketpair()  # readable once a drain interrupts conversations
         self._wake_sent = False
+        self._reacting = False  # whether the calls are still to be made in this round: looked at after adding one
         # Filled by any thread, emptied by the event thread; a deque's append and popleft need no lock.
         self._calls: deque[tuple[Callable[[Connection], None], Connection]] = deque()
         self._touched: deque[Connection] = deque()
@@ -98,8 +99,13 @@ class Watcher:
         self._call_soon(lambda one: self._closing.finish(one, reason), connection)
 
     def soon(self, connection: Connection, call: Callable[[], None]) -> None:
-        """Have the event thread of a connection call something, even if that is closed by then."""
-        self._call_soon(lambda _: call(), connection)
+        """Have the event thread of a connection call something, even if that is closed by then.
+
+        While it reacts to what is ready, that is at the end of this round.
+        """
+        self._calls.append((lambda _: call(), connection))
+        if not self._reacting:
+            self._wake()
 
     def expect_frame(self, connection: Connection) -> None:
         """Hold a frame that has just begun to its deadline; the event thread calls it."""
@@ -155,6 +161,7 @@ class Watcher:
         while connections or not closing.draining:
             ready = poll(max(0.0, min(closing.due_at - now, traffic.due_at - now, MAX_WAIT_S)))
             now = self._now = closing.now = time.monotonic()
+            self._reacting = True
             for fd, mask in ready:
                 connection = connections.get(fd)
                 if connection is None:
@@ -169,6 +176,7 @@ class Watcher:
                         closing.discard(connection, self._buffer)
                 except Exception as error:  # noqa: BLE001  a defect on one connection must not end the others
                     closing.failed(connection, error)
+            self._reacting = False
             self._end_round()
         self._make_calls()
         self._poller.close()

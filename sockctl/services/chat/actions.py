@@ -139,7 +139,7 @@ class Actions:
             self._journal.tell(MemberLeft(who=member.name, reason=reason))
 
     def _soon(self, place: Place, room: Room) -> None:
-        """Carry out what is in line: a moment later, so that many who come or go at once make one piece."""
+        """Carry out what is in line: a moment later, so that many who speak, come or go at once make one piece."""
         if isinstance(place, Seat):
             place.peer.soon(room.advance)
         else:
@@ -164,6 +164,7 @@ class Actions:
             place.tell("error", f"A text may have {MAX_TEXT_BYTES:,} bytes: it was not said.", code="too_long")
         if said:
             room.say(place, said, written_moment(utc_now()), action=action)
+            self._soon(place, room)
 
     def _room_of(self, place: Place) -> Room:
         room = self._rooms.find(place.room)
@@ -180,6 +181,7 @@ class Actions:
             text = f"A command may have {MAX_COMMAND_BYTES:,} bytes: it was not carried out."
             place.tell("error", text, code="too_long")
             return
+        self.catch_up(place)  # what it is answered comes behind what it has said, and holds for it
         try:
             call = parse(line, operator=place.member.operator)
             if isinstance(call, Call):

@@ -277,6 +277,7 @@ class Chat(MessageService, Conversation[Peer]):
         if passing == len(batch):
             return
         if not seat.held:
+            self._actions.catch_up(seat)
             seat.tell("notice", "You are too fast: the rest is held back, and said bit by bit.", code="held_back")
         seat.held.extend(batch[passing:])
         if len(seat.held) > MAX_HELD:

@@ -140,7 +140,7 @@ class Room:
     # What happens in it.
 
     def say(self, place: Place, texts: Sequence[str], at: str, *, action: bool = False) -> None:
-        """Let a member say something.
+        """Let a member say something; `advance` is to follow.
 
         Args:
             place: Where it sits.
@@ -166,7 +166,6 @@ class Room:
                 self._history.append(Past(self._last_id, name, text, at, action))
             self._line.append(Item(b"".join(frames), "".join(lines).encode(), place, key))
             self._keeper.said(self.name, self._last_id - len(kept) + 1, kept)  # its lock is a leaf
-        self.advance()
 
     def tell(self, one: Message, *, about: str = "") -> None:
         """Let everybody in it know something about a member, whose key it is; `advance` is to follow."""

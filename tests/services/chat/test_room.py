@@ -122,6 +122,7 @@ def test_one_order_for_all_whoever_speaks_comes_and_goes(  # noqa: C901  several
     def speak(place: Played) -> None:
         for number in range(100):
             room.say(place, [f"{place.member.name} {number}", "and more"] if number % 7 == 0 else ["x"], AT)
+            room.advance()
 
     def come_and_go() -> None:
         for number in range(60):
@@ -172,10 +173,12 @@ def test_each_joiner_sees_everything_once_however_many_speak(tmp_path: Path) -> 
         def speak(room: Room = room, place: Played = speaker) -> None:
             for number in range(50):
                 room.say(place, [str(number)], AT)
+                room.advance()
 
         def speak_too(room: Room = room, place: Played = other) -> None:
             for number in range(50):
                 room.say(place, [str(number)] * 3, AT)
+                room.advance()
 
         all_at_once(speak, speak_too, *[lambda place=place, room=room: enter(room, place) for place in joiners])
         for place in joiners:
@@ -205,9 +208,11 @@ def test_whatever_happens_each_hears_it_as_if_alone(  # noqa: C901  a table of w
             if what in {"say", "two"} and at_once and not advance:
                 room._busy = True  # somebody else is at it
                 room.say(place, ["x"] if what == "say" else ["x", "y"], AT)
+                room.advance()
                 room._busy = False
             elif what in {"say", "two"}:
                 room.say(place, ["x"] if what == "say" else ["x", "y"], AT)
+                room.advance()
             elif what == "come" and who not in inside:
                 inside.add(who)
                 room.enter(place, new=True, after=0)
@@ -248,8 +253,11 @@ def test_ignoring_and_quiet_hide_exactly_that(tmp_path: Path) -> None:
     ann.member.quiet = True
     room._busy = True  # so that all of it makes one piece
     room.say(bob, ["from bob"], AT)
+    room.advance()
     room.say(ann, ["from ann"], AT)
+    room.advance()
     room.say(eve, ["from eve"], AT)
+    room.advance()
     room._busy = False
     guest = Played("guest")
     enter(room, guest)
@@ -319,6 +327,8 @@ def test_a_defect_at_one_place_does_not_stop_the_room(tmp_path: Path) -> None:
     ann.post_encoded = broken
     with pytest.raises(RuntimeError):
         room.say(ann, ["x"], AT)
+        room.advance()
     ann.post_encoded = ann._take
     room.say(ann, ["y"], AT)
+    room.advance()
     assert [one["text"] for one in ann.of("say")] == ["y"]
