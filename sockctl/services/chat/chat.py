@@ -26,6 +26,7 @@ from sockctl.services.chat.members import GUEST_TOKEN_S, Member, Members
 from sockctl.services.chat.places import Console, Seat
 from sockctl.services.login import LOGIN_S, LoginGate
 from sockctl.stores.moments import utc_now, written_moment
+from sockctl.text import plural
 
 __all__ = ["Chat", "ChatRules"]
 
@@ -257,6 +258,9 @@ class Chat(MessageService, Conversation[Peer]):
         seat = peer.state
         if isinstance(seat, Seat):
             self._actions.catch_up(seat)
+            if seat.held:
+                count = plural(len(seat.held), "message")
+                seat.tell("error", f"Your input has ended: {count} held back will not be said.", code="not_said")
 
     def left(self, peer: Peer, reason: DisconnectReason) -> None:
         """Let a member go."""

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.frames import Fields, framed
 from tests.running import TIMEOUT_S, Running, process, receive_all, running, wait_until
 from tests.services.chat.test_chat import Client, client
 from tests.services.chat.test_chat import members as here
+from tests.services.scripted_peer import ScriptedPeer
 from tests.tls import securing, self_signed, tls_client
 
 FREE = ChatRules(flood=None)
@@ -35,10 +37,10 @@ MANY = Limits(max_clients=5_000, max_clients_per_address=5_000)
 
 @contextlib.contextmanager
 def served(
-    data_dir: Path, rules: ChatRules = FREE, *, login: LoginGate | None = None, **options: Any
+    data_dir: Path, rules: ChatRules = FREE, *, login: LoginGate | None = None, threads: int = 1, **options: Any
 ) -> Iterator[Running]:
     """Serve, and see at the end that nothing has failed."""
-    with running(Chat(data_dir, rules, login=login), MANY, **options) as run:
+    with running(Chat(data_dir, rules, login=login), replace(MANY, event_threads=threads), **options) as run:
         yield run
         assert not run.sink.named("service_failed")
         wait_until(lambda: not any(room._busy for room in chat_of(run)._rooms.all()))
@@ -139,8 +141,9 @@ def side_by_side(threads: list[threading.Thread]) -> None:
         thread.join(TIMEOUT_S)
 
 
-def test_ten_senders_of_a_hundred_are_heard_in_one_order_by_fifty(tmp_path: Path) -> None:
-    with served(tmp_path) as run, crowd(run, 50) as heard:
+@pytest.mark.parametrize("event_threads", [1, 4])
+def test_ten_senders_of_a_hundred_are_heard_in_one_order_by_fifty(tmp_path: Path, event_threads: int) -> None:
+    with served(tmp_path, threads=event_threads) as run, crowd(run, 50) as heard:
 
         def speak(number: int) -> None:
             for place in range(100):
@@ -171,8 +174,9 @@ def test_ten_senders_of_a_hundred_are_heard_in_one_order_by_fifty(tmp_path: Path
             assert said == [line for line in shown if not line.startswith(f"<m{number}> ")]
 
 
-def test_who_comes_while_others_speak_sees_everything_once(tmp_path: Path) -> None:
-    with served(tmp_path) as run, here(run, "ann", "bob") as (ann, bob):
+@pytest.mark.parametrize("event_threads", [1, 4])
+def test_who_comes_while_others_speak_sees_everything_once(tmp_path: Path, event_threads: int) -> None:
+    with served(tmp_path, threads=event_threads) as run, here(run, "ann", "bob") as (ann, bob):
         done = threading.Event()
         counts = [0, 0]
 
@@ -390,6 +394,13 @@ def test_who_floods_is_dropped_and_nobody_notices_more_than_that(tmp_path: Path,
         assert said <= 20
         ended = run.sink.wait_for("client_disconnected")
         assert [event.reason for event in ended] == [DisconnectReason.FLOODING]
+
+
+def test_who_ends_its_input_is_told_what_is_not_said(tmp_path: Path) -> None:
+    with served(tmp_path, ChatRules(flood=(20, 10))) as run, run.client() as sock:
+        sock.sendall(b"ann\n" + b"line\n" * 50)
+        sock.shutdown(socket.SHUT_WR)
+        assert b"\r\nYour input has ended: 30 messages held back will not be said.\r\n" in receive_all(sock)
 
 
 def test_no_flood_limit(tmp_path: Path) -> None:
@@ -649,8 +660,9 @@ def test_twenty_rename_themselves_at_once(tmp_path: Path) -> None:
         wait_until(lambda: not chat_of(run)._members.all())
 
 
-def test_a_token_in_the_hands_of_several(tmp_path: Path) -> None:
-    with served(tmp_path) as run, here(run, "ann", "bob") as (ann, bob):
+@pytest.mark.parametrize("event_threads", [1, 4])
+def test_a_token_in_the_hands_of_several(tmp_path: Path, event_threads: int) -> None:
+    with served(tmp_path, threads=event_threads) as run, here(run, "ann", "bob") as (ann, bob):
         for _ in range(10):
 
             def come_back() -> None:
@@ -682,47 +694,33 @@ def test_a_member_who_comes_from_elsewhere_while_its_last_place_ends(tmp_path: P
             member = chat._members.of_account("ann", lambda: pytest.fail("it is here"))  # as a login has it
         run.sink.wait_for("client_disconnected")
         assert chat._members.find("ann") is member, "somebody is about to sit"
-        seat = Seat(Unheard(), member, seen={}, now=0)
+        seat = Seat(ScriptedPeer(), member, seen={}, now=0)
         chat._members.sit(seat)
         assert chat._members.leave(seat)
         assert chat._members.find("ann") is None
 
 
-def Unheard() -> Any:  # noqa: N802  as a class
-    from tests.services.scripted_peer import ScriptedPeer  # noqa: PLC0415  only here
-
-    return ScriptedPeer()
-
-
-def test_a_room_joined_from_one_place_while_another_still_logs_in(tmp_path: Path) -> None:
+def test_a_room_joined_from_one_place_while_another_still_comes(tmp_path: Path) -> None:
     accounts_at(tmp_path, "ann")
-    motd = ["x" * 4_000] * 50
-    rules = ChatRules(flood=None, motd=motd)
-    with contextlib.ExitStack() as stack:
-        run = stack.enter_context(served(tmp_path, rules, login=LoginGate(tmp_path, floor_s=0.001)))
-        first = stack.enter_context(client(run))
-        sock = stack.enter_context(contextlib.closing(socket.socket()))
+    with served(tmp_path, login=LoginGate(tmp_path, floor_s=0.001)) as run, client(run) as first:
         first.log_in("ann").ready()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        sock.connect((run.host, run.port))
-        sock.settimeout(TIMEOUT_S)
-        sock.sendall(framed(kind="hello") + framed(kind="resume", token=first.token))
-        wait_until(lambda: len(seats(run, "ann")) == 2)
-        late = next(seat for seat in seats(run, "ann") if seat.peer.number == 2)
-        first.sock.sendall(framed(kind="line", text="/msg ann " + "x" * 4_000) * 50)
-        for _ in range(50):
-            first.until("say", private=True)
+        peer = ScriptedPeer()
+        member = chat_of(run)._members.of_account("ann", lambda: pytest.fail("it is here"))
+        coming = Seat(peer, member, seen={}, now=0)
+        peer.state = coming
+        chat_of(run)._members.sit(coming)
         first.line("/join dev")
         first.until("members", room="#dev")
-        first.line("/who")
-        first.until("members")
-        heard = Heard(sock, in_frames=True)
-        wait_until(lambda: late.watched)
-        wait_until(lambda: heard.count(b'"kind":"members"') >= 2)
+        first.line("/leave lobby")
+        first.until("left", room="#lobby")
+        assert [one.kind for one in peer.told] == ["left"], (
+            "its own thread may wait for the client: only what can't block"
+        )
+        chat_of(run).watched(peer)
+        assert coming.room == "#dev"
         assert chat_of(run)._rooms.opened("#dev").names == ["ann"]
-        sock.shutdown(socket.SHUT_RDWR)
-        heard.thread.join(TIMEOUT_S)
-        wait_until(lambda: len(seats(run, "ann")) == 1)
+        chat_of(run).left(peer, DisconnectReason.CLIENT_CLOSED)
+        assert chat_of(run)._rooms.opened("#dev").names == ["ann"]
         first.line("/leave dev")
         first.until("left", room="#dev")
         wait_until(lambda: chat_of(run)._rooms.opened("#dev").names == [])
