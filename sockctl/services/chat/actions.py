@@ -24,6 +24,10 @@ MAX_TEXT_BYTES = 4_096
 """Bytes of what is said at once."""
 MAX_COMMAND_BYTES = MAX_TEXT_BYTES + 128
 """Bytes of a command: what is said in one may have as many as any other text."""
+LITTLE = 4_096
+"""Characters that wait for what others say in the same round. More goes out alone: else the piece that each member is
+sent would grow with the number of those who speak, beyond what an outbox may hold.
+"""
 MAX_TOPIC = 300
 """Characters of a topic."""
 MAX_IGNORED = 100
@@ -164,7 +168,10 @@ class Actions:
             place.tell("error", f"A text may have {MAX_TEXT_BYTES:,} bytes: it was not said.", code="too_long")
         if said:
             room.say(place, said, written_moment(utc_now()), action=action)
-            self._soon(place, room)
+            if sum(map(len, said)) > LITTLE:
+                room.advance()
+            else:
+                self._soon(place, room)
 
     def _room_of(self, place: Place) -> Room:
         room = self._rooms.find(place.room)

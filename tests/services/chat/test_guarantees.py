@@ -17,6 +17,7 @@ import pytest
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.message_peer import OUTBOX_BYTES
 from sockctl.net.server import Limits
+from sockctl.protocol.messages import message
 from sockctl.services import login as login_module
 from sockctl.services.chat import actions, members
 from sockctl.services.chat.chat import Chat, ChatRules
@@ -348,6 +349,37 @@ def test_a_place_that_does_not_read_is_told_nothing_unasked_without_end(tmp_path
             most = max([most, *map(outbox_of, seats(run, "ann"))])
         assert 0 < most < 1_000_000
         run.sink.wait_for("slow_reader_dropped")
+
+
+class Patient(ScriptedPeer):
+    """A peer whose event thread never comes to the end of its round."""
+
+    def __init__(self, *steps: str) -> None:
+        super().__init__(*steps)
+        self.posted = bytearray()
+
+    def post_encoded(self, data: bytes) -> None:
+        self.posted += data
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Not yet."""
+
+
+def test_only_little_waits_for_the_end_of_a_round(tmp_path: Path) -> None:
+    with served(tmp_path) as run:
+        chat, peer = chat_of(run), Patient("ann")
+        chat.converse(peer)
+        chat.watched(peer)
+        peer.hello = message("hello")
+        seat = peer.state
+        assert isinstance(seat, Seat)
+        seat.framed = True  # so that it hears itself
+        chat.received(peer, [message("line", "x")])
+        assert not peer.posted
+        chat.received(peer, [message("line", "y" * 2_000)] * 3)
+        assert peer.posted.count(b'"kind":"say"') == 4
+        chat.left(peer, DisconnectReason.CLIENT_CLOSED)
+        chat._rooms.opened("#lobby").advance()
 
 
 # Floods.
