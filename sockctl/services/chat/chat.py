@@ -1,64 +1,40 @@
 """The chat service: who comes in, what is said, who leaves."""
 
 import contextlib
-import datetime
-import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-from sockctl.errors import AnswerRefusedError, CommandError, NameTakenError
+from sockctl.errors import CommandError
 from sockctl.events.chat import ChatKeptAgain, ChatUnkept, MemberCame
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message, message
-from sockctl.protocol.names import checked_name
 from sockctl.services.chat.actions import MAX_JOINED, Actions
 from sockctl.services.chat.directory import Directory
+from sockctl.services.chat.entrance import ChatRules, Entrance
 from sockctl.services.chat.flood import FloodLimit
 from sockctl.services.chat.keeper import Keeper
-from sockctl.services.chat.members import GUEST_TOKEN_S, Member, Members
+from sockctl.services.chat.members import Member, Members
 from sockctl.services.chat.places import Console, Seat
-from sockctl.services.login import LOGIN_S, LoginGate
-from sockctl.stores.moments import utc_now, written_moment
+from sockctl.services.login import LoginGate
+from sockctl.stores.moments import utc_now
 from sockctl.text import plural
 
 __all__ = ["Chat", "ChatRules"]
 
 CONSOLE_NAME = "server"
 """Under which name the operator at the server's terminal chats; nobody else may have it."""
-TRIES = 5
-"""How often a name is asked for."""
 MAX_HELD = 100
 """Messages of a member that are held back at most."""
 TICK_S = 0.25
 """How often is looked at what is held back."""
 SILENT_S, ANSWER_S = 60.0, 30.0
 """After how long a member that says nothing is pinged, and how long it may take to answer."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChatRules:
-    """How the chat is to be.
-
-    Attributes:
-        rooms: The only rooms that there are; empty where rooms are made by joining.
-        motd: Lines that whoever comes is told.
-        history: How much of what is said in a room is remembered.
-        flood: How many messages a member may say at once, and then a second; None for no limit.
-        operators: The users who are operators.
-    """
-
-    rooms: Sequence[str] = ()
-    motd: Sequence[str] = ()
-    history: int = 100
-    flood: tuple[float, float] | None = (20, 10)
-    operators: frozenset[str] = frozenset()
 
 
 class Chat(MessageService, Conversation[Peer]):
@@ -85,6 +61,9 @@ class Chat(MessageService, Conversation[Peer]):
         self._members = Members(is_reserved=self._is_reserved, clock=time.monotonic)
         self._rooms = Directory(fixed=rules.rooms, kept=kept, history=rules.history, keeper=self._keeper)
         self._actions = Actions(self._members, self._rooms, self._keeper, with_accounts=login is not None)
+        self._entrance = Entrance(
+            self._members, self._rooms, self._actions, keeper=self._keeper, rules=rules, login=login
+        )
         self._journal: Journal
         self._stopping = threading.Event()
         self._ticker = threading.Thread(target=self._tick_on, name="sockctl-chat", daemon=True)
@@ -138,9 +117,7 @@ class Chat(MessageService, Conversation[Peer]):
 
     def converse(self, peer: Peer) -> None:
         """Let `peer` in under a name, or say why not."""
-        self._refuse_banned(peer, address=peer.address)
-        seat = self._let_in_user(peer) if self._login is not None else self._let_in_guest(peer)
-        member = seat.member
+        member = self._entrance.let_in(peer).member
         self._journal.tell(MemberCame(connection=peer.number, peer=peer.shown, who=member.name))
         peer.tell(
             "welcome",
@@ -152,78 +129,6 @@ class Chat(MessageService, Conversation[Peer]):
         for line in self._rules.motd:
             peer.tell("notice", line, code="motd")
         peer.watch()
-
-    def _let_in_user(self, peer: Peer) -> Seat:
-        assert self._login is not None  # noqa: S101  else nobody comes here
-        login, resume = self._login.let_in(peer)
-        self._refuse_banned(peer, name=login.user)
-        try:
-            member = self._members.of_account(login.user, lambda: self._made(login.user, account=login.user))
-        except NameTakenError as error:  # somebody has taken it as a nick before there was such a user
-            peer.tell("error", f"{error}", code=error.code)
-            raise peer.give_up(DisconnectReason.SERVER_CLOSED) from error
-        return self._seated(peer, member, _seen_in(resume))
-
-    def _let_in_guest(self, peer: Peer) -> Seat:
-        peer.until = time.monotonic() + LOGIN_S
-        seat = self._seat_of_guest(peer)
-        peer.until = math.inf
-        return seat
-
-    def _seat_of_guest(self, peer: Peer) -> Seat:
-        for left in range(TRIES - 1, -1, -1):
-            answer = peer.answer("name", "What is your name?", instead=("resume",))
-            try:
-                seat = self._resumed(peer, answer) if answer.kind == "resume" else self._named(peer, answer.text, {})
-            except AnswerRefusedError as error:
-                more = "" if left else " That was the last try."
-                peer.tell("error", f"{error}{more}", code=error.code)
-                peer.skip()
-            else:
-                if seat is not None:
-                    return seat
-        raise peer.give_up(DisconnectReason.TOO_MANY_TRIES)
-
-    def _named(self, peer: Peer, name: str, seen: Mapping[str, int]) -> Seat:
-        member = self._made(checked_name(name))
-        self._members.add(member)
-        return self._seated(peer, member, seen, guest=True)
-
-    def _resumed(self, peer: Peer, resume: Message) -> Seat | None:
-        """Let a guest in again; None where its token is nobody's, which costs it a try, and nothing that follows.
-
-        A name that comes with such a token is one that was given: the server may have been started anew.
-        """
-        found = self._members.resume(resume.get("token"), self._made)
-        if found is None and resume.get("name"):
-            return self._named(peer, resume.get("name"), _seen_in(resume))
-        if found is None:
-            peer.tell("error", "You have been away for too long: give a name again.", code="bad_token")
-            return None
-        member, lost, rooms = found
-        for place in lost:
-            self._actions.part(place, None)
-            place.close(DisconnectReason.TAKEN_OVER)
-        return self._seated(peer, member, {**dict.fromkeys(rooms, 0), **_seen_in(resume)}, guest=True)
-
-    def _made(self, name: str, account: str = "") -> Member:
-        flood = None if self._rules.flood is None else FloodLimit(*self._rules.flood)
-        return Member(name, since=utc_now(), account=account, operator=account in self._rules.operators, flood=flood)
-
-    def _seated(self, peer: Peer, member: Member, seen: Mapping[str, int], *, guest: bool = False) -> Seat:
-        seen = {room: last for room, last in seen.items() if self._rooms.find(room) is not None}
-        seat = Seat(peer, member, seen=seen, now=time.monotonic())
-        peer.state = seat
-        self._members.sit(seat)
-        if guest and peer.hello is not None and peer.hello.fields.get("session") is not False:
-            expires = written_moment(utc_now() + datetime.timedelta(seconds=GUEST_TOKEN_S))
-            peer.tell("token", "This token brings you back under your name.", token=member.token, expires=expires)
-        return seat
-
-    def _refuse_banned(self, peer: Peer, *, address: str = "", name: str = "") -> None:
-        if self._keeper.banned(address=address, name=name) is not None:
-            peer.tell("error", "You are banned here.", code="banned")
-            raise peer.give_up(DisconnectReason.BANNED)
 
     def _is_reserved(self, key: str, account: str) -> bool:
         """Return whether a name is the account of somebody else."""
@@ -325,11 +230,3 @@ class Chat(MessageService, Conversation[Peer]):
                 seat.tell("ping", "Are you still there?")
             elif now - seat.heard_at > SILENT_S + ANSWER_S:
                 seat.close(DisconnectReason.PING_TIMEOUT)
-
-
-def _seen_in(resume: Message | None) -> dict[str, int]:
-    """Return the last ids that a client has seen, by room."""
-    seen = resume.fields.get("seen") if resume is not None else None
-    if not isinstance(seen, dict):
-        return {}
-    return {room: last for room, last in seen.items() if isinstance(last, int) and last >= 0}

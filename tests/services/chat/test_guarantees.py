@@ -580,7 +580,7 @@ def test_the_list_of_two_thousand_members(tmp_path: Path) -> None:
         chat = chat_of(run)
         room = chat._rooms.opened("#lobby")
         for number in range(2_000):
-            room._members[chat._made(f"member-with-a-long-name-{number:08}")] = 1
+            room._members[chat._entrance._made(f"member-with-a-long-name-{number:08}")] = 1
         ann.line("/who")
         names, more = [], True
         while more:
@@ -758,7 +758,7 @@ def test_a_room_joined_from_one_place_while_another_still_comes(tmp_path: Path) 
 
 
 def test_who_gives_no_name_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sockctl.services.chat.chat.LOGIN_S", 0.3)
+    monkeypatch.setattr("sockctl.services.chat.entrance.LOGIN_S", 0.3)
     assert login_module.LOGIN_S == 120
     with served(tmp_path) as run, client(run) as mute, here(run, "ann") as (ann,):
         mute.until("bye", reason="login_timeout")

@@ -1,0 +1,163 @@
+"""The entrance of the chat: under which name a client comes in, or comes back."""
+
+import datetime
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sockctl.errors import AnswerRefusedError, NameTakenError
+from sockctl.events.reasons import DisconnectReason
+from sockctl.net.peer import Peer
+from sockctl.protocol.messages import Message
+from sockctl.protocol.names import checked_name
+from sockctl.services.chat.actions import Actions
+from sockctl.services.chat.directory import Directory
+from sockctl.services.chat.flood import FloodLimit
+from sockctl.services.chat.keeper import Keeper
+from sockctl.services.chat.members import GUEST_TOKEN_S, Member, Members
+from sockctl.services.chat.places import Seat
+from sockctl.services.login import LOGIN_S, LoginGate
+from sockctl.stores.moments import utc_now, written_moment
+
+__all__ = ["ChatRules", "Entrance"]
+
+TRIES = 5
+"""How often a name is asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRules:
+    """How the chat is to be.
+
+    Attributes:
+        rooms: The only rooms that there are; empty where rooms are made by joining.
+        motd: Lines that whoever comes is told.
+        history: How much of what is said in a room is remembered.
+        flood: How many messages a member may say at once, and then a second; None for no limit.
+        operators: The users who are operators.
+    """
+
+    rooms: Sequence[str] = ()
+    motd: Sequence[str] = ()
+    history: int = 100
+    flood: tuple[float, float] | None = (20, 10)
+    operators: frozenset[str] = frozenset()
+
+
+class Entrance:
+    """Lets clients in, each in a conversation of its own. Any thread may use it.
+
+    Args:
+        members: Who is here.
+        rooms: The rooms.
+        actions: What lets a place go that a member has left for another one.
+        keeper: Knows who is banned.
+        rules: How the chat is to be.
+        login: What lets users in; None where everybody may come in under a name that is free.
+    """
+
+    def __init__(
+        self,
+        members: Members,
+        rooms: Directory,
+        actions: Actions,
+        *,
+        keeper: Keeper,
+        rules: ChatRules,
+        login: LoginGate | None,
+    ) -> None:
+        self._members = members
+        self._rooms = rooms
+        self._actions = actions
+        self._keeper = keeper
+        self._rules = rules
+        self._login = login
+
+    def let_in(self, peer: Peer) -> Seat:
+        """Let `peer` in under a name, and return where it sits; its `state` is that from then on.
+
+        Raises:
+            PeerGoneError: It left, or was not let in.
+        """
+        self._refuse_banned(peer, address=peer.address)
+        return self._let_in_guest(peer) if self._login is None else self._let_in_user(peer, self._login)
+
+    def _let_in_user(self, peer: Peer, gate: LoginGate) -> Seat:
+        login, resume = gate.let_in(peer)
+        self._refuse_banned(peer, name=login.user)
+        try:
+            member = self._members.of_account(login.user, lambda: self._made(login.user, account=login.user))
+        except NameTakenError as error:  # somebody has taken it as a nick before there was such a user
+            peer.tell("error", f"{error}", code=error.code)
+            raise peer.give_up(DisconnectReason.SERVER_CLOSED) from error
+        return self._seated(peer, member, _seen_in(resume))
+
+    def _let_in_guest(self, peer: Peer) -> Seat:
+        peer.until = time.monotonic() + LOGIN_S
+        seat = self._seat_of_guest(peer)
+        peer.until = math.inf
+        return seat
+
+    def _seat_of_guest(self, peer: Peer) -> Seat:
+        for left in range(TRIES - 1, -1, -1):
+            answer = peer.answer("name", "What is your name?", instead=("resume",))
+            try:
+                seat = self._resumed(peer, answer) if answer.kind == "resume" else self._named(peer, answer.text, {})
+            except AnswerRefusedError as error:
+                more = "" if left else " That was the last try."
+                peer.tell("error", f"{error}{more}", code=error.code)
+                peer.skip()
+            else:
+                if seat is not None:
+                    return seat
+        raise peer.give_up(DisconnectReason.TOO_MANY_TRIES)
+
+    def _named(self, peer: Peer, name: str, seen: Mapping[str, int]) -> Seat:
+        member = self._made(checked_name(name))
+        self._members.add(member)
+        return self._seated(peer, member, seen, guest=True)
+
+    def _resumed(self, peer: Peer, resume: Message) -> Seat | None:
+        """Let a guest in again; None where its token is nobody's, which costs it a try, and nothing that follows.
+
+        A name that comes with such a token is one that was given: the server may have been started anew.
+        """
+        found = self._members.resume(resume.get("token"), self._made)
+        if found is None and resume.get("name"):
+            return self._named(peer, resume.get("name"), _seen_in(resume))
+        if found is None:
+            peer.tell("error", "You have been away for too long: give a name again.", code="bad_token")
+            return None
+        member, lost, rooms = found
+        for place in lost:
+            self._actions.part(place, None)
+            place.close(DisconnectReason.TAKEN_OVER)
+        return self._seated(peer, member, {**dict.fromkeys(rooms, 0), **_seen_in(resume)}, guest=True)
+
+    def _made(self, name: str, account: str = "") -> Member:
+        flood = None if self._rules.flood is None else FloodLimit(*self._rules.flood)
+        return Member(name, since=utc_now(), account=account, operator=account in self._rules.operators, flood=flood)
+
+    def _seated(self, peer: Peer, member: Member, seen: Mapping[str, int], *, guest: bool = False) -> Seat:
+        seen = {room: last for room, last in seen.items() if self._rooms.find(room) is not None}
+        seat = Seat(peer, member, seen=seen, now=time.monotonic())
+        peer.state = seat
+        self._members.sit(seat)
+        if guest and peer.hello is not None and peer.hello.fields.get("session") is not False:
+            expires = written_moment(utc_now() + datetime.timedelta(seconds=GUEST_TOKEN_S))
+            peer.tell("token", "This token brings you back under your name.", token=member.token, expires=expires)
+        return seat
+
+    def _refuse_banned(self, peer: Peer, *, address: str = "", name: str = "") -> None:
+        if self._keeper.banned(address=address, name=name) is not None:
+            peer.tell("error", "You are banned here.", code="banned")
+            raise peer.give_up(DisconnectReason.BANNED)
+
+
+def _seen_in(resume: Message | None) -> dict[str, int]:
+    """Return the last ids that a client has seen, by room."""
+    seen = resume.fields.get("seen") if resume is not None else None
+    if not isinstance(seen, dict):
+        return {}
+    return {room: last for room, last in seen.items() if isinstance(last, int) and last >= 0}
