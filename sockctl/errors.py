@@ -11,6 +11,7 @@ __all__ = [
     "AnswerRefusedError",
     "BadMessageError",
     "BadTextError",
+    "BenchFailedError",
     "BusyError",
     "CertificateError",
     "CommandError",
@@ -393,3 +394,7 @@ class UntrustedError(SockctlError):
 
 class InsecureError(SockctlError):
     """A password or token would go over the network in clear; it was not sent."""
+
+
+class BenchFailedError(SockctlError):
+    """A process of the load tool couldn't do its part."""

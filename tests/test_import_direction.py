@@ -12,6 +12,7 @@ FLOORS = {
     "__main__": 5,
     "cli": 4,
     "services": 3,
+    "bench": 3,
     "net": 2,
     "accounts": 2,
     "protocol": 1,

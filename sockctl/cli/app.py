@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sockctl import __version__
-from sockctl.cli import clients, connect, hosts, logout, serve, sessions, users
+from sockctl.cli import bench, clients, connect, hosts, logout, serve, sessions, users
 from sockctl.cli.exit_codes import ExitCode, exit_code_of
 from sockctl.cli.terminal import open_missing_streams, say
 from sockctl.errors import SockctlError
@@ -27,6 +27,7 @@ app.add_typer(clients.app, name="clients")
 app.add_typer(hosts.app, name="hosts")
 app.add_typer(users.app, name="users")
 app.add_typer(sessions.app, name="sessions")
+app.add_typer(bench.app, name="bench")
 app.command(name="connect", cls=connect.InOrder, epilog=connect.EXAMPLE)(connect.connect)
 app.command(name="logout", epilog=logout.EXAMPLE)(logout.logout)
 

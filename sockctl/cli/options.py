@@ -21,6 +21,7 @@ __all__ = [
     "ServerOptions",
     "StateDir",
     "seconds",
+    "with_option_group",
     "with_server_options",
 ]
 
@@ -161,8 +162,19 @@ class ServerOptions:
 
 def with_server_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of every server, behind its own; its parameter `server` takes them as one value."""
-    fields = dataclasses.fields(ServerOptions)
-    own = [each for each in inspect.signature(command).parameters.values() if each.name != "server"]
+    return with_option_group(command, "server", ServerOptions)
+
+
+def with_option_group(command: Callable[..., None], name: str, group: type[Any]) -> Callable[..., None]:
+    """Give a command options that several share, behind its own.
+
+    Args:
+        command: The command.
+        name: Its parameter that takes them as one value.
+        group: A dataclass, whose fields declare them.
+    """
+    fields = dataclasses.fields(group)
+    own = [each for each in inspect.signature(command).parameters.values() if each.name != name]
     shared = [
         inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
         for each in fields
@@ -170,8 +182,8 @@ def with_server_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def with_options(**values: Any) -> None:
-        server = ServerOptions(**{each.name: values.pop(each.name) for each in fields})
-        command(server=server, **values)
+        given = group(**{each.name: values.pop(each.name) for each in fields})
+        command(**values, **{name: given})
 
     as_typer_sees_it: Any = with_options
     as_typer_sees_it.__signature__ = inspect.Signature([*own, *shared])

@@ -51,6 +51,11 @@ class ClientWire:
         self._decoder = FrameDecoder()
         self._error: ProtocolError | None = None
 
+    @property
+    def in_message(self) -> bool:
+        """Whether something has begun that isn't complete; asked after `take`."""
+        return self.phase is not Phase.FRAMED or self._decoder.in_message
+
     @classmethod
     def raw(cls) -> "ClientWire":
         """Return a wire that stays raw whatever comes."""

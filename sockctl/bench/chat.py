@@ -1,0 +1,234 @@
+"""A chat: members join, some of them speak, and everything must reach everybody, once, in order and unchanged.
+
+A message carries who said it, which one it is, when it was due and a checksum of all that, so that whoever hears it can
+tell by itself whether it is right and how long it took. Every member gets the same bytes: they are understood once, and
+recognised from then on.
+"""
+
+import time
+import zlib
+from collections import deque
+from dataclasses import dataclass
+
+from sockctl.bench.client import Crowd, Scene
+from sockctl.bench.message_client import MessageClient
+from sockctl.net.transport import Transport
+from sockctl.protocol.messages import Message, message
+
+__all__ = ["ChatCrowd", "Said", "said", "understood"]
+
+_PADDING = b"abcdefghijklmnopqrstuvwxyz"
+_MOST_REMEMBERED = 256
+_PARTS = 5
+_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message of this run.
+
+    Attributes:
+        sender: The number of who said it.
+        number: Which one of the sender's it is.
+        due: When it was due, on the monotonic clock.
+        size_bytes: Bytes of its text.
+    """
+
+    sender: int
+    number: int
+    due: float
+    size_bytes: int
+
+
+def said(run: str, sender: int, number: int, due: float, size_bytes: int) -> str:
+    """Return the text of a message, of so many bytes, or more where that isn't enough for what it must carry."""
+    head = f"{run}.{sender}.{number}.{int(due * _NS)}."
+    missing = max(0, size_bytes - len(head) - 9)
+    padding = (_PADDING * (missing // len(_PADDING) + 2))[number % len(_PADDING) :][:missing].decode()
+    body = f"{head}{padding}."
+    return f"{body}{zlib.crc32(body.encode()):08x}"
+
+
+def understood(run: str, text: str) -> Said | None:
+    """Return what a text of this run says; None if it isn't what was sent."""
+    body, checksum = text[:-8], text[-8:]
+    parts = body.split(".", _PARTS - 1)
+    if len(parts) != _PARTS or parts[0] != run or f"{zlib.crc32(body.encode()):08x}" != checksum:
+        return None
+    return Said(int(parts[1]), int(parts[2]), int(parts[3]) / _NS, len(text))
+
+
+class ChatClient(MessageClient):
+    """A member.
+
+    Args:
+        scene: What all members share.
+        number: Which member this is.
+        crowd: The others.
+    """
+
+    def __init__(self, scene: Scene, number: int, crowd: "ChatCrowd") -> None:
+        super().__init__(scene, number)
+        self._crowd = crowd
+        self._run = scene.plan.run
+        self._name = f"b{self._run}-{number}"
+        self._said = 0
+        self._next: dict[int, int] = {}  # the number of each sender's next message
+        self.heard_in_all = 0
+        self._saying: list[Said] = []  # what the bytes that are being taken say
+
+    def connected(self, transport: Transport) -> None:
+        """Wait for the greeting."""
+        self._next = dict.fromkeys(range(self.scene.plan.senders), 0)
+        super().connected(transport)
+
+    def waits_since(self) -> float | None:
+        """Return None: the crowd knows what each must have heard."""
+        return None
+
+    def say(self, due: float) -> None:
+        """Say the next message."""
+        text = said(self._run, self.number, self._said, due, self.scene.plan.size_bytes)
+        self._said += 1
+        self._crowd.was_said(due)
+        self.send(message("line", text))
+
+    def take(self, data: bytes) -> None:
+        """Take bytes; what other members have got as well is not understood anew."""
+        whole = not self.wire.in_message
+        known = self._crowd.understood.get(data) if whole else None
+        if known is not None:
+            self._hear(known)
+            return
+        saying: list[Said] = []
+        self._saying = saying
+        super().take(data)
+        if saying and whole and not self.gone and not self.wire.in_message:
+            self._crowd.remember(data, saying)
+        self._hear(saying)
+
+    def heard(self, one: Message) -> None:
+        """Come in by name; then take what is said."""
+        match one.kind:
+            case "say":
+                self._heard_said(one)
+            case "ask" if one.get("field") == "name" and not self._name:
+                self.fail("name_refused")
+            case "ask" if one.get("field") == "name":
+                name, self._name = self._name, ""
+                self.send(message("answer", name, field="name"))
+            case "ask":
+                self.fail("password_asked")
+            case "members":
+                self.joined = True
+            case "ping":
+                self.send(message("pong"))
+            case "error":
+                self.fail(one.get("code") or "refused")
+            case "notice" if one.get("code") == "held_back":
+                self.scene.tally.held_back += 1
+            case "bye":
+                self.fail("closed")
+
+    def _heard_said(self, one: Message) -> None:
+        if not one.get("sender").startswith(f"b{self._run}-"):
+            return  # somebody else talks there
+        what = understood(self._run, one.text)
+        if what is None:
+            self.fail("corrupt")
+        else:
+            self._saying.append(what)
+
+    def _hear(self, batch: list[Said]) -> None:
+        """Take messages; a sender's are to come in order, none missing, none twice."""
+        now = time.monotonic()
+        scene, numbers = self.scene, self._next
+        measured_from, answer = scene.pace.measured_from, scene.tally.answer
+        for what in batch:
+            expected = numbers.get(what.sender, 0)
+            if what.number == expected:
+                numbers[what.sender] = expected + 1
+                self.heard_in_all += 1
+                if what.due >= measured_from:
+                    answer(now - what.due, now, what.size_bytes)
+                if what.sender == self.number:
+                    self._crowd.came_back(self, now)
+            else:
+                self.fail("missing" if what.number > expected else "doubled")
+                return
+
+
+class ChatCrowd(Crowd):
+    """The members of a chat.
+
+    Args:
+        scene: What they share.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._members = [ChatClient(scene, number, self) for number in range(scene.plan.clients)]
+        self.clients.extend(self._members)
+        self._senders = self._members[: scene.plan.senders]
+        self._turn = 0
+        self._in_all = 0
+        self._open: deque[tuple[float, int]] = deque()  # when it was due up to how many in all
+        self.understood: dict[bytes, list[Said]] = {}
+
+    @property
+    def answers(self) -> int:
+        """How many answers a message is to get: one from each member, its sender included."""
+        return len(self.here)
+
+    @property
+    def all_out(self) -> bool:
+        """Whether nobody is left who could say anything."""
+        return all(sender.gone for sender in self._senders)
+
+    def begin(self, now: float) -> None:
+        """Let all senders say as much as they may at once."""
+        for sender in self._senders:
+            if sender.joined and not sender.gone:
+                self._say(sender, self.scene.plan.depth, now)
+
+    def say(self, due: float) -> None:
+        """Let the next sender say a message."""
+        sender = self._senders[self._turn]
+        self._turn = (self._turn + 1) % len(self._senders)
+        if sender.joined and not sender.gone:
+            sender.say(due)
+
+    def came_back(self, sender: ChatClient, now: float) -> None:
+        """Take note that a sender has heard itself: in a closed loop it says more."""
+        if self.scene.plan.rate is None:
+            self._say(sender, 1, now)
+
+    def _say(self, sender: ChatClient, times: int, now: float) -> None:
+        for _ in range(self.scene.pace.granted(times, now)):
+            if not sender.gone:
+                sender.say(now)
+
+    def was_said(self, due: float) -> None:
+        """Take note that everybody is to hear one more."""
+        self._in_all += 1
+        self._open.append((due, self._in_all))
+
+    def remember(self, data: bytes, what: list[Said]) -> None:
+        """Remember what bytes say."""
+        if len(self.understood) >= _MOST_REMEMBERED:
+            self.understood.clear()
+        self.understood[data] = what
+
+    def awaits(self) -> bool:
+        """Return whether somebody has still something to hear."""
+        return any(member.heard_in_all < self._in_all for member in self._members if member.joined and not member.gone)
+
+    def look(self, now: float) -> None:
+        """Give up on those for whom something takes too long."""
+        super().look(now)
+        must = 0
+        while self._open and now - self._open[0][0] > self.scene.plan.timeout_s:
+            must = self._open.popleft()[1]
+        for member in self._members:
+            if member.joined and not member.gone and member.heard_in_all < must:
+                member.fail("no_answer")

@@ -1,0 +1,186 @@
+"""Echo: each client sends messages and gets them back, byte for byte."""
+
+import contextlib
+import socket
+import time
+from collections import deque
+
+from sockctl.bench.client import Client, Crowd, Scene
+from sockctl.bench.stream import PIECE_BYTES, Stream, diagnosis
+from sockctl.net.poller import READABLE, WRITABLE
+from sockctl.net.transport import Transport
+
+__all__ = ["EchoCrowd"]
+
+
+class EchoClient(Client):
+    """One connection. What is awaited is known by its length alone: it is the block's next bytes.
+
+    Args:
+        scene: What all clients share.
+        number: Which client this is.
+        stream: What they send.
+    """
+
+    def __init__(self, scene: Scene, number: int, stream: Stream) -> None:
+        super().__init__(scene, number)
+        self._stream = stream
+        self._at_out = self._at_in = stream.start_of(number)
+        self._unsent = 0
+        self._owed = 0  # bytes that were sent, and have not come back
+        self._part = 0  # bytes of a message that has not come back as a whole
+        self._sent: deque[tuple[float, int]] = deque()  # when how many messages were sent that aren't back
+        self._closed_loop = scene.plan.rate is None
+        self._parting = False
+        self._blocked = False
+
+    def connected(self, transport: Transport) -> None:
+        """Be ready to send: nobody greets."""
+        self._transport = transport
+        self.joined = True
+
+    def waits_since(self) -> float | None:
+        """Return when the oldest message was sent that isn't back."""
+        return self._sent[0][0] if self._sent else None
+
+    @property
+    def awaits(self) -> bool:
+        """Whether messages aren't back."""
+        return bool(self._sent)
+
+    def say(self, times: int, due: float) -> None:
+        """Send so many messages, which were due then."""
+        self._sent.append((due, times))
+        self._unsent += times * self._stream.size_bytes
+        if not self._blocked:
+            self._flush()
+
+    def ready(self, events: int) -> None:
+        """Compare what has come; send as many messages as have come back."""
+        if events & WRITABLE:
+            self._flush()
+            if not events & ~WRITABLE:
+                return
+        transport, scene, stream = self._transport, self.scene, self._stream
+        if transport is None:
+            return
+        try:
+            size = transport.recv_into(scene.buffer)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._end("reset")
+            return
+        at = self._at_in
+        if size == 0 or size > self._owed or not stream.block.startswith(scene.view[:size], at):
+            self._odd(size)
+            return
+        self._owed -= size
+        at += size
+        self._at_in = at if at < stream.length else at % stream.length
+        whole, self._part = divmod(self._part + size, stream.size_bytes)
+        if whole:
+            now = time.monotonic()
+            self._answered(whole, now)
+            if self._closed_loop and (more := scene.pace.granted(whole, now)):
+                self.say(more, now)
+
+    def _answered(self, whole: int, now: float) -> None:
+        sent, pace, tally = self._sent, self.scene.pace, self.scene.tally
+        while whole:
+            due, times = sent[0]
+            if times > whole:
+                sent[0] = (due, times - whole)
+                times = whole
+            else:
+                sent.popleft()
+            whole -= times
+            if due >= pace.measured_from:
+                tally.answer(now - due, now, self._stream.size_bytes, times)
+
+    def _flush(self) -> None:
+        """Send what is unsent, as far as the system takes it."""
+        transport, stream = self._transport, self._stream
+        if transport is None:
+            return
+        while self._unsent:
+            at = self._at_out
+            wanted = min(self._unsent, PIECE_BYTES)
+            try:
+                count = transport.send(stream.view[at : at + wanted])
+            except BlockingIOError:
+                count = 0
+            except OSError:
+                self._end("reset")
+                return
+            self._unsent -= count
+            self._owed += count
+            at += count
+            self._at_out = at if at < stream.length else at % stream.length
+            if count < wanted:
+                break
+        if self._blocked != bool(self._unsent):
+            self._blocked = bool(self._unsent)
+            self.want_to_send(self._blocked)
+
+    def _odd(self, size: int) -> None:
+        """Take what is not what was expected."""
+        if not size:
+            self._end("closed")
+        elif self._stream.block.startswith(self.scene.view[: min(size, self._owed)], self._at_in):
+            self._end("extra")
+        else:
+            self._end(diagnosis(self._stream, self._at_in, bytes(self.scene.view[:size])))
+
+    def _end(self, reason: str) -> None:
+        if self._parting and reason in {"closed", "reset"}:
+            self.drop()
+        else:
+            self.fail(reason)
+
+    def part(self) -> None:
+        """End one's own side; what still comes is too much."""
+        self._parting = True
+        if self._transport is not None:
+            with contextlib.suppress(OSError):
+                self._transport.shutdown(socket.SHUT_WR)
+            self.scene.loop.watch(self._fd, READABLE, self.ready)
+
+
+class EchoCrowd(Crowd):
+    """The clients of an echo server.
+
+    Args:
+        scene: What they share.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        plan = scene.plan
+        stream = Stream(plan.size_bytes)
+        self._clients = [EchoClient(scene, plan.first + number, stream) for number in range(plan.clients)]
+        self.clients.extend(self._clients)
+        self._turn = 0
+
+    def begin(self, now: float) -> None:
+        """Let all of them send as much as they may at once."""
+        for client in self._clients:
+            if client.joined and not client.gone and (times := self.scene.pace.granted(self.scene.plan.depth, now)):
+                client.say(times, now)
+
+    def say(self, due: float) -> None:
+        """Let the next one send a message; where it is gone, nobody does: it was due all the same."""
+        client = self._clients[self._turn]
+        self._turn = (self._turn + 1) % len(self._clients)
+        if client.joined and not client.gone:
+            client.say(1, due)
+
+    def awaits(self) -> bool:
+        """Return whether answers are still to come."""
+        return any(client.awaits and not client.gone for client in self._clients)
+
+    def part(self) -> bool:
+        """End all connections from this side, to see whether more comes than was sent."""
+        for client in self._clients:
+            client.part()
+        return True

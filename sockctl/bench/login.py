@@ -1,0 +1,151 @@
+"""Logins: each client connects, logs in by password, leaves, and begins again."""
+
+import time
+from collections import deque
+
+from sockctl.bench.client import Client, Crowd, Scene
+from sockctl.bench.message_client import MessageClient
+from sockctl.errors import UnsendableError
+from sockctl.protocol.messages import Message, message
+
+__all__ = ["LoginCrowd"]
+
+REST_S = 0.1
+"""How long a client rests when it wasn't let in, so that a server that refuses isn't stormed."""
+
+
+class LoginClient(MessageClient):
+    """One client, one connection after the other.
+
+    Args:
+        scene: What all clients share.
+        number: Which client this is.
+        crowd: The others, who may have logins for it that are due.
+    """
+
+    def __init__(self, scene: Scene, number: int, crowd: "LoginCrowd") -> None:
+        super().__init__(scene, number)
+        self._crowd = crowd
+        self._due: float | None = None
+        self._named = False
+
+    @property
+    def at_work(self) -> bool:
+        """Whether it logs in right now."""
+        return self._due is not None
+
+    def log_in(self, due: float) -> None:
+        """Begin a login that was due then."""
+        self._due = due
+        self._named = False
+        self.open(time.monotonic())
+
+    def waits_since(self) -> float | None:
+        """Return None: until the login is done nobody is in, and `open` says for how long that may take."""
+        return None
+
+    def heard(self, one: Message) -> None:
+        """Answer a question, or take what became of the login."""
+        match one.kind:
+            case "ask" if one.get("field") == "password":
+                self._say("password", self.scene.plan.password)
+            case "ask" if one.get("field") == "name" and not self._named:
+                self._named = True
+                self._say("name", self.scene.plan.user.replace("{}", str(self.number)))
+            case "welcome":
+                self._succeed()
+            case "error":
+                self.fail(one.get("code") or "refused")
+            case "bye":
+                self.fail("closed")
+
+    def _say(self, field: str, text: str) -> None:
+        try:
+            self.send(message("answer", text, field=field))
+        except UnsendableError:
+            self.fail("unsendable")
+
+    def _succeed(self) -> None:
+        now = time.monotonic()
+        due = now if self._due is None else self._due
+        self.joined = True
+        if due >= self.scene.pace.measured_from:
+            self.scene.tally.answer(now - due, now, 0)
+        self.send(message("bye"))
+        self.drop()
+
+    def drop(self) -> None:
+        """Close the connection, and begin the next login if there is one."""
+        was_at_work, self._due = self._due is not None, None
+        super().drop()
+        if was_at_work:
+            self._crowd.free(self, rests=not self.joined)
+
+
+class LoginCrowd(Crowd):
+    """The clients of a server where one logs in.
+
+    Args:
+        scene: What they share.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        plan = scene.plan
+        self._clients = [LoginClient(scene, plan.first + number, self) for number in range(plan.clients)]
+        self.clients.extend(self._clients)
+        self._idle = deque(self._clients)
+        self._due: deque[float] = deque()
+        self._resting: deque[tuple[float, LoginClient]] = deque()
+
+    def open(self) -> None:
+        """Do nothing: a login begins with its connection."""
+
+    @property
+    def here(self) -> list[Client]:
+        """All of them: each may begin at once."""
+        return self.clients
+
+    @property
+    def all_out(self) -> bool:
+        """No: each login is a new beginning."""
+        return False
+
+    def begin(self, now: float) -> None:
+        """Let all of them log in."""
+        for _ in range(len(self._idle)):
+            if self.scene.pace.granted(1, now):
+                self.say(now)
+
+    def say(self, due: float) -> None:
+        """Begin a login, or put it in line until a client is free."""
+        if self._idle:
+            self._idle.popleft().log_in(due)
+        else:
+            self._due.append(due)
+
+    def free(self, client: LoginClient, *, rests: bool) -> None:
+        """Take a client that has nothing to do; after a rest it may begin the next login."""
+        if rests:
+            self._resting.append((time.monotonic() + REST_S, client))
+        else:
+            self._idle.append(client)
+
+    def advance(self, now: float) -> None:
+        """Let those begin who have nothing to do."""
+        while self._resting and self._resting[0][0] <= now:
+            self._idle.append(self._resting.popleft()[1])
+        while self._idle and self._due:
+            self._idle.popleft().log_in(self._due.popleft())
+        if self.scene.plan.rate is None:
+            self.begin(now)
+
+    def look(self, now: float) -> None:
+        """Give up on those for whom something takes too long."""
+        for client in self._clients:
+            if client.at_work:
+                client.look(now)
+
+    def awaits(self) -> bool:
+        """Return whether logins are at work, or in line."""
+        return bool(self._due) or any(client.at_work for client in self._clients)

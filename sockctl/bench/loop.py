@@ -1,0 +1,53 @@
+"""One thread waits for many connections at once, level-triggered, and for times finer than epoll's milliseconds."""
+
+import select
+from collections.abc import Callable
+
+from sockctl.net.poller import Poller, open_poller
+
+__all__ = ["Handler", "Loop"]
+
+Handler = Callable[[int], None]
+_COARSE_S = 0.002
+"""epoll waits for whole milliseconds, and rounds up: what is shorter is waited for with select() on epoll itself."""
+
+
+class Loop:
+    """Calls whoever watches a descriptor when it is ready. One thread only.
+
+    Args:
+        poller: What waits; this system's best where none is given.
+    """
+
+    def __init__(self, poller: Poller | None = None) -> None:
+        self._poller = open_poller() if poller is None else poller
+        self._handlers: dict[int, Handler] = {}
+        self._fileno: int | None = getattr(self._poller, "fileno", lambda: None)()
+
+    def watch(self, descriptor: int, events: int, handler: Handler) -> None:
+        """Call `handler` with the events that `descriptor` is ready for (see `sockctl.net.poller`), and with errors."""
+        if descriptor in self._handlers:
+            self._poller.modify(descriptor, events)
+        else:
+            self._poller.register(descriptor, events)
+        self._handlers[descriptor] = handler
+
+    def forget(self, descriptor: int) -> None:
+        """Watch a descriptor no more; before it is closed."""
+        if self._handlers.pop(descriptor, None) is not None:
+            self._poller.unregister(descriptor)
+
+    def step(self, wait_s: float) -> None:
+        """Wait for so many seconds at most, and call whoever has something to do."""
+        if 0 < wait_s < _COARSE_S and self._fileno is not None:
+            select.select([self._fileno], [], [], wait_s)
+            wait_s = 0
+        handlers = self._handlers
+        for descriptor, events in self._poller.poll(max(wait_s, 0)):
+            handler = handlers.get(descriptor)
+            if handler is not None:  # another one's work may have ended it
+                handler(events)
+
+    def close(self) -> None:
+        """Free it."""
+        self._poller.close()

@@ -1,0 +1,97 @@
+"""A client of a message service: greeted, then in frames."""
+
+from abc import abstractmethod
+
+from sockctl.bench.client import Client, Scene
+from sockctl.errors import ProtocolError
+from sockctl.net.poller import WRITABLE
+from sockctl.net.transport import Transport
+from sockctl.protocol.client_wire import ClientWire, Phase
+from sockctl.protocol.messages import Message
+
+__all__ = ["MessageClient"]
+
+
+class MessageClient(Client):
+    """One connection to a message service.
+
+    Args:
+        scene: What all clients share.
+        number: Which client this is.
+    """
+
+    def __init__(self, scene: Scene, number: int) -> None:
+        super().__init__(scene, number)
+        self.wire = ClientWire(insist=True)
+        self._out = bytearray()
+        self._blocked = False
+
+    @abstractmethod
+    def heard(self, one: Message) -> None:
+        """Take a message of the server."""
+
+    def connected(self, transport: Transport) -> None:
+        """Wait for the greeting."""
+        self._transport = transport
+        self.wire = ClientWire(insist=True)
+        self._out.clear()
+        self._blocked = False
+
+    def send(self, *messages: Message) -> None:
+        """Send messages."""
+        for one in messages:
+            self._out += ClientWire.encode(one)
+        self.flush()
+
+    def ready(self, events: int) -> None:
+        """Take what has come, and send what couldn't be sent."""
+        if events & WRITABLE:
+            self.flush()
+            if not events & ~WRITABLE:
+                return
+        if self._transport is None:
+            return
+        try:
+            size = self._transport.recv_into(self.scene.buffer)
+            if size:
+                self.take(bytes(self.scene.view[:size]))
+            else:
+                self.fail("closed")
+        except BlockingIOError:
+            return
+        except OSError:
+            self.fail("reset")
+        except ProtocolError as error:
+            self.fail(error.code)
+
+    def take(self, data: bytes) -> None:
+        """Take bytes.
+
+        Raises:
+            ProtocolError: They break the protocol.
+        """
+        wire = self.wire
+        listening = wire.phase is Phase.LISTENING
+        wire.feed(data)
+        if listening and wire.phase is not Phase.LISTENING:
+            self._out += ClientWire.hello(session=False)
+            self.flush()
+        while not self.gone and (messages := wire.take()):
+            for one in messages:
+                if not self.gone:
+                    self.heard(one)
+
+    def flush(self) -> None:
+        """Send what is unsent, as far as the system takes it."""
+        while self._out and self._transport is not None:
+            try:
+                count = self._transport.send(bytes(self._out))
+            except BlockingIOError:
+                break
+            except OSError:
+                self.fail("reset")
+                return
+            del self._out[:count]
+        if self._blocked != bool(self._out) and self._transport is not None:
+            self._blocked = bool(self._out)
+            self.want_to_send(self._blocked)

@@ -1,0 +1,153 @@
+"""What was measured, as one JSON object: what ``sockctl bench … --json`` prints.
+
+    schema            1; another number where a field's meaning has changed
+    kind              echo, chat or login
+    target            the server, HOST:PORT
+    tls               whether its connections were encrypted
+    loop              closed (each client waits for its answers) or open (messages are due on a clock)
+    clients, joined   how many were wanted, and how many got in before the measuring; for logins they are the same
+    senders           how many members of a chat spoke; else null
+    size_bytes        bytes of a message as asked for; null for logins
+    depth             messages of a client in flight; null in an open loop, and for logins
+    rate              messages per second that were due, in an open loop; else null
+    processes         how many processes were the clients
+    seconds           from the end of the warm-up to the last answer, or to the end of the measuring
+    sent              messages (logins) that were sent, or due
+    expected          answers to be had for them: as many, but for a chat one from each member
+    answered          answers that came, and were right: messages, deliveries, logins
+    lost              expected less answered
+    per_second        answered by seconds
+    bytes             bytes of messages in what was answered; with bytes_per_second
+    errors            what went wrong, by reason: each client's first error, after which it is out (but for logins)
+    held_back         how often a chat's flood limit held messages back
+    latency_us        min, mean, p50, p90, p99, p99.9, max in microseconds; null where nothing was answered. It runs
+                      from when a message was sent, in an open loop from when it was due, to its answer; in a chat to
+                      each delivery. A login's runs from its connecting to the welcome
+    latency_error     by which part of its value a percentile may be off
+    bands             [{"below_us", "count"}]: how many latencies were below this, and not below the one before
+    own_cpu           which part of the processor time that the processes could take they took while they sent; 1 is all
+    own_limit         whether that is so much that the tool itself may have been the limit
+    interrupted       whether the user stopped it
+    ok                whether nothing was lost or wrong
+
+Reasons of errors: not_connected (refused, or no answer in time), tls (no TLS, or another certificate), closed (by the
+server), reset, no_answer (in time), corrupt, missing or doubled (bytes, or messages of a chat), extra (more than was
+sent), not_greeted and the other codes of protocol errors, name_refused, password_asked, and the codes of a server's own
+`error` messages, such as busy, throttled, login_failed and flooding.
+
+With ``--compare`` the object is {"schema", "kind", "compare": [TARGET, TARGET2], "rounds": [[report, report], …],
+"ratios", "interrupted", "ok"}. `ratios` has, for per_second, p50 and p99, the first server's figure divided by the
+second's, round by round: {"median", "min", "max"}; null where there is none.
+"""
+
+import os
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from sockctl.bench.crew import Outcome
+from sockctl.bench.histogram import ERROR
+from sockctl.bench.plan import Kind, Plan
+
+__all__ = ["COMPARED", "OWN_LIMIT", "comparison", "report", "usable_cores"]
+
+SCHEMA = 1
+OWN_LIMIT = 0.9
+"""From which part of its own processor time on the tool may be the limit."""
+_PERCENTILES = (50, 90, 99, 99.9)
+COMPARED = ("per_second", "p50", "p99")
+Fields = dict[str, Any]
+
+
+def report(plan: Plan, outcome: Outcome, *, cores: int) -> Fields:
+    """Return what was measured, as the fields that this module describes.
+
+    Args:
+        plan: What all processes together were to do.
+        outcome: What came of it.
+        cores: How many processors they could use.
+    """
+    tally = outcome.tally
+    seconds = tally.seconds
+    own_cpu = tally.cpu_s / tally.cpu_of_s / min(1.0, cores / tally.processes) if tally.cpu_of_s > 0 else 0.0
+    login, open_loop = plan.kind is Kind.LOGIN, plan.rate is not None
+    return {
+        "schema": SCHEMA,
+        "kind": plan.kind.value,
+        "target": plan.where.name,
+        "tls": plan.where.tls is not None,
+        "loop": "open" if open_loop else "closed",
+        "clients": plan.clients,
+        "joined": tally.clients,
+        "senders": plan.senders if plan.kind is Kind.CHAT else None,
+        "size_bytes": None if login else plan.size_bytes,
+        "depth": None if login or open_loop else plan.depth,
+        "rate": plan.rate,
+        "processes": tally.processes,
+        "seconds": round(seconds, 6),
+        "sent": tally.sent,
+        "expected": tally.expected,
+        "answered": tally.answered,
+        "lost": tally.lost,
+        "per_second": _per(tally.answered, seconds),
+        "bytes": tally.bytes,
+        "bytes_per_second": _per(tally.bytes, seconds),
+        "errors": dict(tally.errors.most_common()),
+        "held_back": tally.held_back,
+        "latency_us": _latencies(outcome),
+        "latency_error": round(ERROR, 5),
+        "bands": [{"below_us": round(below_s * 1e6), "count": count} for below_s, count in tally.latencies.bands()],
+        "own_cpu": round(own_cpu, 3),
+        "own_limit": own_cpu >= OWN_LIMIT,
+        "interrupted": outcome.interrupted,
+        "ok": not tally.errors and not tally.lost and tally.answered > 0,
+    }
+
+
+def comparison(rounds: Sequence[tuple[Fields, Fields]]) -> Fields:
+    """Return two servers' reports, taken in turns, with their ratios."""
+    ratios = {}
+    for name in COMPARED:
+        each = [_figure(one, name) / _figure(other, name) for one, other in rounds if _figure(other, name)]
+        each = [ratio for ratio in each if ratio]
+        ratios[name] = (
+            {"median": round(statistics.median(each), 3), "min": round(min(each), 3), "max": round(max(each), 3)}
+            if each
+            else None
+        )
+    first, second = rounds[0]
+    return {
+        "schema": SCHEMA,
+        "kind": first["kind"],
+        "compare": [first["target"], second["target"]],
+        "rounds": [list(both) for both in rounds],
+        "ratios": ratios,
+        "interrupted": any(one["interrupted"] for both in rounds for one in both),
+        "ok": all(one["ok"] for both in rounds for one in both),
+    }
+
+
+def usable_cores() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _figure(one: Fields, name: str) -> float:
+    value = one[name] if name == "per_second" else (one["latency_us"] or {}).get(name)
+    return float(value or 0)
+
+
+def _per(count: int, seconds: float) -> float:
+    return round(count / seconds, 3) if seconds > 0 else 0.0
+
+
+def _latencies(outcome: Outcome) -> Fields | None:
+    latencies = outcome.tally.latencies
+    if not latencies.count:
+        return None
+    figures = {"min": latencies.min_s, "mean": latencies.mean_s}
+    figures |= {f"p{percent:g}": latencies.percentile_s(percent) for percent in _PERCENTILES}
+    figures["max"] = latencies.max_s
+    return {name: round(seconds * 1e6, 1) for name, seconds in figures.items()}

@@ -1,0 +1,66 @@
+r"""The bytes that echo clients send: lines of letters, no two of which are alike for a long time.
+
+All clients read from one block of many messages, that begins anew when it ends; each begins at another message. So
+nothing is made or copied while messages are sent, and whatever comes back is compared with the block in one piece. Each
+message ends with a line feed, for servers that take lines.
+"""
+
+import random
+import string
+
+__all__ = ["PIECE_BYTES", "Stream", "diagnosis"]
+
+PIECE_BYTES = 262_144
+"""Handed to the system, or compared, at once at most."""
+_BLOCK_BYTES = 65_536
+_FEWEST = 7
+_STRIDE = 31
+_SHIFTS = 64
+"""By how many bytes what came may be moved, for it to be recognised."""
+_ENOUGH = 4
+"""Bytes that must fit to recognise anything."""
+
+
+class Stream:
+    """What clients send, again and again.
+
+    Args:
+        size_bytes: Bytes of a message, its line feed included.
+
+    Attributes:
+        block: The messages, and the first `PIECE_BYTES` of them again.
+        view: The same, to take parts of it.
+        length: After how many bytes it begins anew.
+    """
+
+    def __init__(self, size_bytes: int) -> None:
+        self.size_bytes = size_bytes
+        self.messages = max(_FEWEST, _BLOCK_BYTES // size_bytes) | 1
+        self.length = self.messages * size_bytes
+        letters = random.Random(size_bytes).choices(string.ascii_letters.encode(), k=self.length)  # noqa: S311
+        letters[size_bytes - 1 :: size_bytes] = b"\n" * self.messages if size_bytes > 1 else letters
+        once = bytes(letters)
+        self.block = once * (1 + -(-PIECE_BYTES // self.length))
+        self.view = memoryview(self.block)
+
+    def start_of(self, client: int) -> int:
+        """Return where in the block a client begins."""
+        return client * _STRIDE % self.messages * self.size_bytes
+
+
+def diagnosis(stream: Stream, at: int, came: bytes) -> str:
+    """Return what is wrong with what came in place of the block's bytes from `at` on.
+
+    Returns:
+        ``missing`` or ``doubled`` where bytes are, and the stream goes on behind them; else ``corrupt``.
+    """
+    expected = stream.block[at : at + len(came)]
+    wrong = next((number for number in range(len(came)) if came[number] != expected[number]), len(came))
+    rest = came[wrong:]
+    if len(rest) >= _ENOUGH:
+        for shift in range(1, _SHIFTS + 1):
+            if stream.block.startswith(rest, (at + wrong + shift) % stream.length):
+                return "missing"
+            if stream.block.startswith(rest, (at + wrong - shift) % stream.length):
+                return "doubled"
+    return "corrupt"

@@ -1,0 +1,88 @@
+"""What one process has counted; several are added up."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from sockctl.bench.histogram import Histogram
+
+__all__ = ["Tally"]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was counted. Times are those of the monotonic clock, which all processes of a machine share.
+
+    Attributes:
+        latencies: From when a message was sent (open loop: due) to when it was answered.
+        errors: What went wrong, by reason.
+        sent: Messages (or logins) that were sent, or due.
+        expected: Answers (deliveries, logins) to be had for them.
+        answered: Answers that came, and were right.
+        bytes: Bytes of messages in those.
+        held_back: How often a chat's flood limit held messages back.
+        clients: Clients that got in, before the measuring.
+        began: When the measuring began.
+        ended: When the last answer came, or the measuring ended without one.
+        cpu_s: Processor seconds of the process while it sent.
+        cpu_of_s: How many seconds that were.
+        processes: How many processes are in this.
+    """
+
+    latencies: Histogram = field(default_factory=Histogram)
+    errors: Counter[str] = field(default_factory=Counter)
+    sent: int = 0
+    expected: int = 0
+    answered: int = 0
+    bytes: int = 0
+    held_back: int = 0
+    clients: int = 0
+    began: float = 0.0
+    ended: float = 0.0
+    cpu_s: float = 0.0
+    cpu_of_s: float = 0.0
+    processes: int = 1
+
+    def answer(self, seconds: float, now: float, size_bytes: int, times: int = 1) -> None:
+        """Take note of so many answers that came at `now`, after so many seconds, of so many bytes each."""
+        self.latencies.add(seconds, times)
+        self.answered += times
+        self.bytes += size_bytes * times
+        self.ended = now
+
+    def merge(self, other: "Tally") -> None:
+        """Add another process's."""
+        self.latencies.merge(other.latencies)
+        self.errors += other.errors
+        self.sent += other.sent
+        self.expected += other.expected
+        self.answered += other.answered
+        self.bytes += other.bytes
+        self.held_back += other.held_back
+        self.clients += other.clients
+        self.began = min(self.began, other.began)
+        self.ended = max(self.ended, other.ended)
+        self.cpu_s += other.cpu_s
+        self.cpu_of_s += other.cpu_of_s
+        self.processes += other.processes
+
+    @property
+    def seconds(self) -> float:
+        """How long was measured."""
+        return max(self.ended - self.began, 0.0)
+
+    @property
+    def lost(self) -> int:
+        """Answers that never came, or were wrong."""
+        return max(self.expected - self.answered, 0)
+
+    def as_fields(self) -> dict[str, Any]:
+        """Return what `from_fields` takes, as JSON has it."""
+        own = {name: getattr(self, name) for name in self.__slots__ if name != "latencies"}
+        return {**own, "latencies": self.latencies.as_fields()}
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
+        """Return the tally that was written as these fields."""
+        latencies = Histogram.from_fields(fields["latencies"])
+        return cls(**{**fields, "latencies": latencies, "errors": Counter(fields["errors"])})

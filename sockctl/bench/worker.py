@@ -1,0 +1,211 @@
+"""One process of the load tool: told what to do on standard input, it tells what came of it on standard output.
+
+    in: the plan · go TIME · stop            out: {"ready"} · {"progress"} … · {"tally"}, or {"failed"}
+
+Each is a line. The processes connect first, and begin together at the time that `go` names (on the monotonic clock,
+which they share). The end of the input ends the process at once: whoever started it is gone.
+"""
+
+import gc
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sockctl.bench.client import Crowd, Scene
+from sockctl.bench.loop import Loop
+from sockctl.bench.opening import securing
+from sockctl.bench.pace import Pace
+from sockctl.bench.plan import Kind, Plan
+from sockctl.bench.tally import Tally
+from sockctl.errors import BenchFailedError, SockctlError
+from sockctl.net.descriptors import raise_limit
+from sockctl.net.poller import READABLE
+
+__all__ = ["Worker", "main"]
+
+STEP_S = 0.05
+"""How long is waited at most before it is looked at what else is due."""
+LOOK_S = 0.1
+PROGRESS_S = 0.25
+PARTING_S = 0.5
+"""How long is waited for whatever a server sends beyond what it should."""
+PATIENCE_S = 1.0
+"""How long answers are still awaited when the user has stopped it."""
+_INPUT, _OUTPUT = 0, 1
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+class _StoppedError(Exception):
+    """Whoever started this process is gone."""
+
+
+class Worker:
+    """Carries out a plan.
+
+    Args:
+        plan: What is to be done.
+        commands: The descriptor where `go` and `stop` come from.
+        tell: Takes what is to be told.
+
+    Raises:
+        CertificateError: A file of TLS can't be used.
+    """
+
+    def __init__(self, plan: Plan, commands: int, tell: Tell) -> None:
+        self._plan = plan
+        self._commands = commands
+        self._tell = tell
+        self._pending = b""
+        self._go = math.inf
+        self._stopped: float | None = None
+        self._tally = Tally()
+        self._loop = Loop()
+        self._pace = Pace(plan, self._tally)
+        scene = Scene(plan, self._loop, self._pace, self._tally, securing(plan.where.tls))
+        self._crowd = _crowd(scene)
+        self._look_at = self._progress_at = 0.0
+
+    def run(self) -> None:
+        """Connect, wait for `go`, measure, and tell the tally; for `stop` all that is shortened."""
+        self._loop.watch(self._commands, READABLE, self._command)
+        try:
+            self._connect()
+            if self._stopped is None:
+                self._measure()
+                self._drain()
+                self._part()
+        except _StoppedError:
+            return
+        finally:
+            self._crowd.close()
+            self._loop.close()
+        self._tell({"tally": self._tally.as_fields()})
+
+    def _connect(self) -> None:
+        self._crowd.open()
+        while not self._crowd.settle(time.monotonic()) and self._stopped is None:
+            self._step(STEP_S)
+        self._tally.clients = len(self._crowd.here)
+        self._pace.answers = self._crowd.answers
+        self._tell({"ready": self._tally.clients})
+        while self._stopped is None and (left_s := self._go - time.monotonic()) > 0:
+            self._step(min(left_s, STEP_S))
+
+    def _measure(self) -> None:
+        """Let everybody send until the time, or the number of messages, is over."""
+        pace, crowd = self._pace, self._crowd
+        closed_loop = self._plan.rate is None
+        pace.start(self._go)
+        now = time.monotonic()
+        used_s: tuple[float, float] | None = None
+        if closed_loop:
+            crowd.begin(now)
+        while not pace.is_over(now) and not crowd.all_out and self._stopped is None:
+            if used_s is None and now >= pace.measured_from:
+                used_s = (now, time.process_time())
+            for due in pace.arrivals(now):
+                crowd.say(due)
+            crowd.advance(now)
+            self._step(min(STEP_S, pace.wait_s(now), pace.until - now))
+            now = time.monotonic()
+        if used_s is not None:
+            self._tally.cpu_of_s, self._tally.cpu_s = now - used_s[0], time.process_time() - used_s[1]
+        if not pace.all_sent:  # else the last answer ends it
+            self._tally.ended = max(self._tally.ended, min(now, pace.until), pace.measured_from)
+        pace.stop(now)
+
+    def _drain(self) -> None:
+        """Wait for what is still to come."""
+        until = time.monotonic() + self._plan.timeout_s
+        while self._crowd.awaits() and (now := time.monotonic()) < until:
+            if self._stopped is not None and now > self._stopped + PATIENCE_S:
+                break
+            self._crowd.advance(now)
+            self._step(STEP_S)
+
+    def _part(self) -> None:
+        """Leave; see whether more comes than was to come."""
+        if self._crowd.part():
+            until = time.monotonic() + PARTING_S
+            while not self._crowd.all_out and time.monotonic() < until:
+                self._step(STEP_S)
+
+    def _step(self, wait_s: float) -> None:
+        self._loop.step(wait_s)
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + LOOK_S
+            self._crowd.look(now)
+        if self._plan.progress and now >= self._progress_at:
+            self._progress_at = now + PROGRESS_S
+            self._tell({"progress": {"answered": self._tally.answered, "errors": self._tally.errors.total()}})
+
+    def _command(self, _: int) -> None:
+        data = os.read(self._commands, 4096)
+        if not data:
+            raise _StoppedError
+        *lines, self._pending = (self._pending + data).split(b"\n")
+        for line in lines:
+            word, _space, rest = line.decode().partition(" ")
+            if word == "go":
+                self._go = float(rest)
+            elif word == "stop":
+                self._stopped = time.monotonic()
+
+
+def _crowd(scene: Scene) -> Crowd:
+    match scene.plan.kind:
+        case Kind.ECHO:
+            from sockctl.bench.echo import EchoCrowd  # noqa: PLC0415  each loads its own only
+
+            return EchoCrowd(scene)
+        case Kind.CHAT:
+            from sockctl.bench.chat import ChatCrowd  # noqa: PLC0415
+
+            return ChatCrowd(scene)
+        case Kind.LOGIN:
+            from sockctl.bench.login import LoginCrowd  # noqa: PLC0415
+
+            return LoginCrowd(scene)
+
+
+def main() -> None:
+    """Be a process of the load tool."""
+    try:
+        plan = Plan.from_json(_first_line())
+        needed, limit = raise_limit(plan.clients)
+        if limit < needed:
+            raise BenchFailedError(
+                f"{plan.clients:,} clients need {needed:,} open files, and the system allows {limit:,} a process: "
+                f"raise the limit (ulimit -n), or use more --processes."
+            )
+        worker = Worker(plan, _INPUT, _tell)
+        gc.collect()
+        gc.freeze()
+        gc.disable()  # what is made here is freed without it, and its pauses would be measured
+        worker.run()
+    except SockctlError as error:
+        _tell({"failed": str(error)})
+    except BrokenPipeError:
+        sys.exit(1)  # whoever started it is gone
+
+
+def _first_line() -> str:
+    line = b""
+    while not line.endswith(b"\n"):
+        piece = os.read(_INPUT, 1)
+        if not piece:
+            sys.exit(1)
+        line += piece
+    return line.decode()
+
+
+def _tell(fields: dict[str, Any]) -> None:
+    data = memoryview(json.dumps(fields).encode() + b"\n")
+    while data:
+        data = data[os.write(_OUTPUT, data) :]

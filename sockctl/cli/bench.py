@@ -1,0 +1,171 @@
+"""``sockctl bench …``: how fast a server is, and whether all that it says is right."""
+
+import functools
+from typing import Annotated
+
+import typer
+
+from sockctl.cli.bench_options import BenchOptions, Rate
+from sockctl.cli.options import with_option_group
+from sockctl.cli.password_input import PasswordFile, PasswordStdin
+from sockctl.errors import OptionError
+
+__all__ = ["app"]
+
+_FIELDS = "The fields of --json are described by 'python -m pydoc sockctl.bench.report'."
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Measure a server with many clients at once, and check all that it says.",
+    epilog=f"Example: sockctl bench echo localhost:9090 --clients 50. {_FIELDS}",
+)
+with_bench_options = functools.partial(with_option_group, name="bench", group=BenchOptions)
+
+Target = Annotated[
+    str,
+    typer.Argument(metavar="[SCHEME://]HOST:PORT", help="The server.", show_default=False),
+]
+Depth = Annotated[
+    int | None,
+    typer.Option(
+        help="Messages in flight at most, of each client that sends. [default: 1]", min=1, max=1_000_000, metavar="N"
+    ),
+]
+Processes = Annotated[
+    int | None,
+    typer.Option(help="Processes that share the clients. [default: what suits]", min=1, max=1024, metavar="N"),
+]
+
+
+@app.command(
+    epilog=f"Examples: sockctl bench echo localhost:9090 --depth 16, on a clock: sockctl bench echo localhost:9090 "
+    f"--rate 1000, two servers in turns: sockctl bench echo localhost:9090 --compare localhost:7. {_FIELDS}"
+)
+@with_bench_options
+def echo(
+    target: Target,
+    *,
+    size: Annotated[int, typer.Option(help="Bytes of a message.", min=1, max=16_777_216, metavar="BYTES")] = 64,
+    depth: Depth = None,
+    rate: Rate = None,
+    processes: Processes = None,
+    bench: BenchOptions,
+) -> None:
+    """Measure an echo server: any that sends back what it gets (RFC 862).
+
+    Each client sends its own lines and compares what comes back, byte for byte; the first byte that is wrong, missing
+    or too much counts as an error, and ends that client. It begins with one connection that says nothing.
+
+    Exit codes: 0 all was right, 1 something was lost or wrong, 2 usage, 3 unreachable or refused, 4 the certificate is
+    not trusted, 5 timed out connecting, 7 no TLS, 130 interrupted (what was measured until then is printed).
+    """
+    from sockctl.bench.plan import Kind
+    from sockctl.cli.benching import Wanted, run_bench
+
+    wanted = Wanted(
+        kind=Kind.ECHO, size_bytes=size, depth=_depth(depth, rate), rate=rate, processes=processes, options=bench
+    )
+    raise typer.Exit(run_bench(target, wanted))
+
+
+@app.command(
+    epilog=f"Example: sockctl serve chat --no-flood-limit, then: sockctl bench chat localhost:9090 --senders 2. "
+    f"{_FIELDS}"
+)
+@with_bench_options
+def chat(
+    target: Target,
+    *,
+    senders: Annotated[int, typer.Option(help="How many of the members speak.", min=1, metavar="N")] = 1,
+    size: Annotated[
+        int, typer.Option(help="Bytes of a message; some 50 at least, which it needs.", min=1, max=60_000)
+    ] = 64,
+    depth: Depth = None,
+    rate: Rate = None,
+    bench: BenchOptions,
+) -> None:
+    """Measure a chat: members join its first room, some of them speak, and all must hear everything.
+
+    Counted are deliveries: what reaches a member, once, in order and unchanged; the latency is the time to each of
+    them. A sender waits until it has heard itself. Start the server with --no-flood-limit: else it holds messages back.
+
+    Exit codes: 0 all was right, 1 something was lost or wrong, 2 usage, 3 unreachable or refused, 4 the certificate is
+    not trusted, 5 timed out connecting, 7 no TLS, 130 interrupted (what was measured until then is printed).
+    """
+    from sockctl.bench.plan import Kind
+    from sockctl.cli.benching import Wanted, run_bench
+
+    if senders > bench.clients:
+        raise OptionError(f"--senders {senders} are more than --clients {bench.clients}: give fewer, or more clients.")
+    wanted = Wanted(
+        kind=Kind.CHAT,
+        size_bytes=size,
+        depth=_depth(depth, rate),
+        rate=rate,
+        senders=senders,
+        processes=1,
+        options=bench,
+    )
+    raise typer.Exit(run_bench(target, wanted))
+
+
+@app.command(
+    epilog=f"Example: sockctl bench login localhost:9090 --user ann --password-file secret.txt --count 100. {_FIELDS}"
+)
+@with_bench_options
+def login(
+    target: Target,
+    *,
+    user: Annotated[
+        str,
+        typer.Option(
+            help="Who logs in; {} becomes the client's number, from 0 on.", metavar="NAME", show_default=False
+        ),
+    ],
+    password_stdin: PasswordStdin = False,
+    password_file: PasswordFile = None,
+    rate: Rate = None,
+    processes: Processes = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Send the password in clear, also over the network without TLS.")
+    ] = False,
+    bench: BenchOptions,
+) -> None:
+    """Measure logins by password, each over a connection of its own ('serve auth', or a chat with --auth).
+
+    Counted is who is welcomed; the latency begins with the connecting. Who isn't let in counts as an error by the
+    server's code (busy, throttled, login_failed), and rests for 0.1 s before the next login.
+
+    Exit codes: 0 all were let in, 1 somebody was not, 2 usage, 3 unreachable or refused, 4 the certificate is not
+    trusted, or the password would go in clear, 5 timed out connecting, 7 no TLS, 130 interrupted (what was measured
+    until then is printed).
+    """
+    from sockctl.bench.plan import Kind
+    from sockctl.cli.benching import Wanted, run_bench
+    from sockctl.cli.password_input import given_password
+
+    password = given_password(
+        f"Password for {user}",
+        check=str,
+        stdin=password_stdin,
+        file=password_file,
+        twice=False,
+        no_input=bench.no_input,
+    )
+    wanted = Wanted(
+        kind=Kind.LOGIN,
+        rate=rate,
+        processes=processes,
+        user=user,
+        password=password,
+        insecure=insecure,
+        options=bench,
+    )
+    raise typer.Exit(run_bench(target, wanted))
+
+
+def _depth(depth: int | None, rate: float | None) -> int:
+    if depth is not None and rate is not None:
+        raise OptionError("--depth and --rate exclude each other: on a clock nobody waits for answers.")
+    return depth or 1

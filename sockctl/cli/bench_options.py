@@ -1,0 +1,86 @@
+"""The options that all kinds of ``bench`` share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sockctl.cli import options
+
+__all__ = ["BenchOptions", "Rate"]
+
+Rate = Annotated[
+    float | None,
+    typer.Option(
+        help="Open loop: so many a second in all, due on a clock, whether or not answers have come; the latency counts "
+        "from when each was due, so that a server that stalls can't hide it.",
+        min=0.001,
+        max=10_000_000,
+        metavar="PER_SECOND",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchOptions:
+    """The options, by the names that users write."""
+
+    clients: Annotated[int, typer.Option(help="Clients at once.", min=1, max=1_000_000, metavar="N")] = 10
+    duration: Annotated[
+        float | None,
+        options.seconds(
+            "Measure for so long. [default: 5, with --compare 2 a round, with --count no limit]", at_least=0.01
+        ),
+    ] = None
+    count: Annotated[
+        int | None,
+        typer.Option(help="End after so many messages or logins in all.", min=1, max=10**12, metavar="N"),
+    ] = None
+    warm_up: Annotated[
+        float | None,
+        options.seconds("Begin so long before, without measuring. [default: 0.5, with --count 0]", at_least=0),
+    ] = None
+    timeout: Annotated[
+        float, options.seconds("Give up on a connection, or an answer, that takes longer.", at_least=0.001)
+    ] = 5.0
+    compare: Annotated[
+        str | None,
+        typer.Option(help="Alternate between TARGET and this one; print ratios and their spread.", metavar="TARGET2"),
+    ] = None
+    rounds: Annotated[int, typer.Option(help="Rounds of --compare.", min=1, max=1000, metavar="N")] = 5
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the table.")] = False
+    tls: Annotated[bool, typer.Option("--tls", help="Encrypt the connections, as a scheme with an s does.")] = False
+    fingerprint: Annotated[
+        str | None,
+        typer.Option(help="Trust this certificate only (SHA-256, as the server tells at its start).", metavar="SHA256"),
+    ] = None
+    accept_new: Annotated[
+        bool, typer.Option("--accept-new", help="Trust an unknown server, and keep its certificate's fingerprint.")
+    ] = False
+    ca: Annotated[
+        Path | None, typer.Option(help="Trust what these authorities (PEM) vouch for, by name.", metavar="FILE")
+    ] = None
+    verify_system: Annotated[
+        bool, typer.Option("--verify-system", help="Trust what the system's authorities vouch for, by name.")
+    ] = False
+    cert: Annotated[Path | None, typer.Option(help="Show this certificate (PEM) if asked for one.", metavar="FILE")] = (
+        None
+    )
+    key: Annotated[Path | None, typer.Option(help="The key (PEM) of --cert.", metavar="FILE")] = None
+    state_dir: options.StateDir = None
+    no_input: options.NoInput = False
+
+    @property
+    def seconds(self) -> float | None:
+        """For how long is measured; None where the count alone ends it."""
+        if self.duration is not None or self.count is not None:
+            return self.duration
+        return 5.0 if self.compare is None else 2.0
+
+    @property
+    def warm_up_s(self) -> float:
+        """For how many seconds is begun before."""
+        if self.warm_up is not None:
+            return self.warm_up
+        return 0.5 if self.count is None else 0.0

@@ -1,0 +1,26 @@
+"""Plans for a server of the tests."""
+
+import dataclasses
+import socket
+from typing import Any
+
+from sockctl.bench.crew import measure
+from sockctl.bench.plan import Kind, Plan, Where
+from sockctl.bench.tally import Tally
+
+RUN = "a1b2c3"
+
+
+def where(port: int) -> Where:
+    return Where(name=f"127.0.0.1:{port}", family=socket.AF_INET, address=("127.0.0.1", port))
+
+
+def plan(port: int = 1, kind: Kind = Kind.ECHO, **values: Any) -> Plan:
+    short = Plan(kind=kind, where=where(port), run=RUN, clients=4, duration_s=0.2, warm_up_s=0.0, timeout_s=5.0)
+    return dataclasses.replace(short, **values)
+
+
+def measured(port: int, kind: Kind = Kind.ECHO, *, processes: int = 1, **values: Any) -> Tally:
+    outcome = measure(plan(port, kind, **values).shares(processes))
+    assert not outcome.interrupted
+    return outcome.tally

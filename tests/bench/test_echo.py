@@ -1,0 +1,160 @@
+"""Echo clients: servers that are right, and what is found in those that aren't."""
+
+from pathlib import Path
+
+import pytest
+
+from sockctl.bench.plan import Tls
+from sockctl.events.base import Level
+from sockctl.net.certificates import fingerprint_of_file
+from sockctl.services.echo import Case, CaseEcho, Echo
+from tests.bench.data import measured, plan, where
+from tests.bench.wrong_servers import (
+    Handle,
+    altering,
+    c_echo,
+    closing,
+    command,
+    resetting,
+    serving,
+    silent,
+    stalling,
+    talkative,
+)
+from tests.running import free_port, running
+from tests.tls import securing, self_signed
+from tests.tools import tool
+
+
+@pytest.mark.parametrize(
+    ("processes", "values"),
+    [
+        (1, {}),
+        (2, {"depth": 16}),
+        (1, {"count": 50}),
+        (1, {"size_bytes": 200_000, "depth": 3}),
+        (2, {"rate": 2_000.0, "warm_up_s": 0.05}),
+        (1, {"rate": 100.0, "size_bytes": 1_000_000, "clients": 1, "count": 10}),
+        (1, {"size_bytes": 1, "depth": 5, "progress": True}),
+    ],
+)
+def test_all_comes_back_from_ours(processes: int, values: dict[str, object]) -> None:
+    with running(Echo(), level=Level.WARNING) as run:
+        tally = measured(run.port, processes=processes, **values)
+    assert not tally.errors
+    assert tally.answered == tally.sent == tally.expected > 0
+    assert tally.lost == 0
+    assert tally.latencies.count == tally.answered
+    assert tally.bytes == tally.answered * int(str(values.get("size_bytes", 64)))
+    assert tally.clients == plan(**values).clients
+    assert "count" not in values or tally.sent == values["count"]
+
+
+def test_the_echo_in_c_with_several_processes(tmp_path: Path) -> None:
+    with c_echo(tmp_path) as port:
+        tally = measured(port, clients=50, depth=16, processes=2)
+    assert not tally.errors
+    assert tally.answered == tally.sent > 1_000
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["ncat", "-l", "127.0.0.1", "PORT", "-k", "-e", "/bin/cat"],
+        ["socat", "TCP-LISTEN:PORT,bind=127.0.0.1,fork,reuseaddr", "EXEC:cat"],
+    ],
+    ids=["ncat", "socat"],
+)
+def test_other_echo_servers(words: list[str]) -> None:
+    tool(words[0], words[0])
+    with command(*words) as port:
+        tally = measured(port, clients=3)
+    assert not tally.errors
+    assert tally.answered == tally.sent > 10
+
+
+def test_under_tls(tmp_path: Path) -> None:
+    files = self_signed(tmp_path)
+    for tls in (
+        Tls(server_name="localhost", fingerprint=fingerprint_of_file(files[0])),
+        Tls(server_name="localhost", ca=str(files[0])),
+    ):
+        with running(Echo(), secure=securing(files), level=Level.WARNING) as run:
+            there = where(run.port)
+            tally = measured(run.port, where=type(there)(name="x", family=2, address=there.address, tls=tls))
+        assert not tally.errors
+        assert tally.answered == tally.sent > 10
+    with running(Echo(), secure=securing(files), level=Level.WARNING) as run:
+        other = Tls(server_name="localhost", fingerprint=":".join(["00"] * 32))
+        tally = measured(run.port, where=type(there)(name="x", family=2, address=("127.0.0.1", run.port), tls=other))
+    assert tally.errors == {"tls": 4}
+
+
+@pytest.mark.parametrize(
+    ("handle", "reasons"),
+    [
+        (altering(lambda _: b"", every=10_000), {"missing"}),
+        (altering(lambda byte: byte * 2, every=10_000), {"doubled"}),
+        (altering(lambda _: b"?", every=10_000), {"corrupt"}),
+        (resetting(after_bytes=5_000), {"reset"}),
+        (closing, {"closed"}),
+    ],
+    ids=["drops", "doubles", "corrupts", "resets", "closes"],
+)
+def test_what_is_wrong_is_counted_by_reason(handle: Handle, reasons: set[str]) -> None:
+    with serving(handle) as port:
+        tally = measured(port, depth=4, size_bytes=1_001, timeout_s=0.5, duration_s=5.0)
+    assert set(tally.errors) == reasons
+    assert tally.errors.total() == 4
+    assert tally.lost > 0
+
+
+def test_one_byte_dropped_among_ten_thousand_where_each_message_waits() -> None:
+    with serving(altering(lambda _: b"", every=10_000)) as port:
+        tally = measured(port, timeout_s=0.5, duration_s=5.0)
+    assert tally.errors.total() == 4
+    assert set(tally.errors) <= {"missing", "corrupt", "no_answer"}
+    assert tally.seconds < 5, "it ends when nobody is left"
+
+
+def test_one_that_never_answers() -> None:
+    with serving(silent) as port:
+        tally = measured(port, timeout_s=0.2, duration_s=5.0, depth=3)
+    assert tally.errors == {"no_answer": 4}
+    assert (tally.answered, tally.lost) == (0, 12)
+
+
+def test_one_word_too_many_at_the_end() -> None:
+    with serving(talkative) as port:
+        tally = measured(port, duration_s=0.05)
+    assert tally.errors == {"extra": 4}
+    assert tally.lost == 0
+
+
+def test_another_case_is_not_the_same() -> None:
+    with running(CaseEcho(Case.UPPER), level=Level.WARNING) as run:
+        assert measured(run.port).errors == {"corrupt": 4}
+
+
+def test_nobody_there() -> None:
+    tally = measured(free_port())
+    assert tally.errors == {"not_connected": 4}
+    assert (tally.clients, tally.seconds, tally.answered) == (0, 0, 0)
+
+
+def test_a_stall_shows_on_a_clock_and_hides_where_clients_wait() -> None:
+    with serving(stalling(seconds=0.2, every=1.5)) as port:
+        on_a_clock = measured(port, rate=400.0, duration_s=1.5, warm_up_s=0.05)
+        waiting = measured(port, duration_s=1.5, warm_up_s=0.05)
+    assert not on_a_clock.errors
+    assert not waiting.errors
+    assert on_a_clock.latencies.percentile_s(99) > 0.1
+    assert waiting.latencies.percentile_s(99) < 0.1
+    assert waiting.latencies.max_s > 0.1
+
+
+def test_wide_and_deep_where_the_system_takes_not_all_at_once() -> None:
+    with running(Echo(), level=Level.WARNING) as run:
+        tally = measured(run.port, clients=1, size_bytes=4_000_000, depth=4, count=6, duration_s=None)
+    assert not tally.errors
+    assert tally.answered == 6

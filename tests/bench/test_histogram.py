@@ -1,0 +1,78 @@
+import json
+import math
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from sockctl.bench.histogram import ERROR, Histogram
+
+RANDOM = random.Random(7)
+SAMPLES: dict[str, list[float]] = {
+    "echo": [RANDOM.lognormvariate(-9, 0.5) for _ in range(20_000)],
+    "wide": [RANDOM.lognormvariate(-6, 3) for _ in range(20_000)],
+    "stalls": [RANDOM.choice([50e-6] * 9 + [1.0]) * RANDOM.uniform(0.5, 1) for _ in range(5_000)],
+    "even": [number / 1e6 for number in range(1, 1_001)],
+    "ticks": [number * 1e-9 for number in range(300)],
+    "same": [0.001] * 10,
+    "one": [0.25],
+}
+
+
+def exact(samples: Sequence[float], percent: float) -> float:
+    """Return the percentile by nearest rank."""
+    return sorted(samples)[max(1, math.ceil(len(samples) * percent / 100)) - 1]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("percent", [0, 1, 50, 90, 99, 99.9, 100])
+def test_percentiles_beside_exact_ones(name: str, percent: float) -> None:
+    told = Histogram.of(SAMPLES[name]).percentile_s(percent)
+    assert told == pytest.approx(exact(SAMPLES[name], percent), rel=ERROR, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_extremes_and_mean_are_exact(name: str) -> None:
+    samples = SAMPLES[name]
+    one = Histogram.of(samples)
+    assert (one.count, one.min_s, one.max_s) == (len(samples), min(samples), max(samples))
+    assert one.mean_s == pytest.approx(sum(samples) / len(samples))
+
+
+def test_parts_add_up_to_the_whole_also_over_json() -> None:
+    whole = Histogram.of(SAMPLES["wide"])
+    one, other = Histogram.of(SAMPLES["wide"][:7_000]), Histogram.of(SAMPLES["wide"][7_000:])
+    one.merge(Histogram.from_fields(json.loads(json.dumps(other.as_fields()))))
+    for percent in (1, 50, 99, 100):
+        assert one.percentile_s(percent) == whole.percentile_s(percent)
+    assert (one.count, one.min_s, one.max_s) == (whole.count, whole.min_s, whole.max_s)
+
+
+def test_several_at_once() -> None:
+    one = Histogram()
+    one.add(0.001, 16)
+    one.add(0.002)
+    assert (one.count, one.percentile_s(50), one.max_s) == (17, pytest.approx(0.001, rel=ERROR), 0.002)
+
+
+def test_none() -> None:
+    one = Histogram.from_fields(Histogram().as_fields())
+    assert (one.count, one.min_s, one.max_s, one.mean_s, one.percentile_s(50)) == (0, 0, 0, 0, 0)
+    assert one.bands() == []
+
+
+def test_what_is_longer_than_anything_has_its_place() -> None:
+    one = Histogram.of([1e6, 0.0, -1e-9])
+    assert one.max_s == 1e6
+    assert one.percentile_s(100) > 8_000
+    assert one.percentile_s(1) <= 1e-9
+
+
+def test_bands_hold_all_and_leave_out_the_empty_ends() -> None:
+    one = Histogram.of([15e-6, 15e-6, 300e-6, 3_000.0])
+    bands = one.bands()
+    assert bands[0] == (20e-6, 2)
+    assert (500e-6, 1) in bands
+    assert (50e-6, 0) in bands
+    assert bands[-1][1] == 1
+    assert sum(count for _, count in bands) == 4
