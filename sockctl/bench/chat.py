@@ -20,7 +20,6 @@ __all__ = ["ChatCrowd", "Said", "said", "understood"]
 _PADDING = b"abcdefghijklmnopqrstuvwxyz"
 _MOST_REMEMBERED = 256
 _PARTS = 5
-_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +41,20 @@ class Said:
 
 def said(run: str, sender: int, number: int, due: float, size_bytes: int) -> str:
     """Return the text of a message, of so many bytes, or more where that isn't enough for what it must carry."""
-    head = f"{run}.{sender}.{number}.{int(due * _NS)}."
+    head = f"{run},{sender},{number},{due!r},"  # as it is: rounded, the first one would be due in the warm-up
     missing = max(0, size_bytes - len(head) - 9)
     padding = (_PADDING * (missing // len(_PADDING) + 2))[number % len(_PADDING) :][:missing].decode()
-    body = f"{head}{padding}."
+    body = f"{head}{padding},"
     return f"{body}{zlib.crc32(body.encode()):08x}"
 
 
 def understood(run: str, text: str) -> Said | None:
     """Return what a text of this run says; None if it isn't what was sent."""
     body, checksum = text[:-8], text[-8:]
-    parts = body.split(".", _PARTS - 1)
+    parts = body.split(",", _PARTS - 1)
     if len(parts) != _PARTS or parts[0] != run or f"{zlib.crc32(body.encode()):08x}" != checksum:
         return None
-    return Said(int(parts[1]), int(parts[2]), int(parts[3]) / _NS, len(text))
+    return Said(int(parts[1]), int(parts[2]), float(parts[3]), len(text))
 
 
 class ChatClient(MessageClient):

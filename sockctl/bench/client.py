@@ -86,8 +86,7 @@ class Client(ABC):
     def _advance(self, _: int) -> None:
         """Go on connecting."""
         opening = self._opening
-        if opening is None:
-            return
+        assert opening is not None  # noqa: S101  else it isn't watched
         try:
             waits_for = opening.advance()
         except (TransportError, UntrustedError):

@@ -13,7 +13,9 @@ __all__ = ["PIECE_BYTES", "Stream", "diagnosis"]
 PIECE_BYTES = 262_144
 """Handed to the system, or compared, at once at most."""
 _BLOCK_BYTES = 65_536
-_FEWEST = 7
+_FEWEST = 3
+_PERIODS = (65_521, 65_519)
+"""After how many letters those of a large message begin anew: primes, so that no two messages are alike."""
 _STRIDE = 31
 _SHIFTS = 64
 """By how many bytes what came may be moved, for it to be recognised."""
@@ -37,10 +39,12 @@ class Stream:
         self.size_bytes = size_bytes
         self.messages = max(_FEWEST, _BLOCK_BYTES // size_bytes) | 1
         self.length = self.messages * size_bytes
-        letters = random.Random(size_bytes).choices(string.ascii_letters.encode(), k=self.length)  # noqa: S311
-        letters[size_bytes - 1 :: size_bytes] = b"\n" * self.messages if size_bytes > 1 else letters
-        once = bytes(letters)
-        self.block = once * (1 + -(-PIECE_BYTES // self.length))
+        period = next(prime for prime in _PERIODS if size_bytes % prime)
+        letters = bytes(random.Random(size_bytes).choices(string.ascii_letters.encode(), k=period))  # noqa: S311
+        once = bytearray((letters * (1 + self.length // period))[: self.length])
+        if size_bytes > 1:
+            once[size_bytes - 1 :: size_bytes] = b"\n" * self.messages
+        self.block = bytes(once + (once * (1 + PIECE_BYTES // self.length))[:PIECE_BYTES])
         self.view = memoryview(self.block)
 
     def start_of(self, client: int) -> int:

@@ -56,7 +56,7 @@ class ProgressLine:
         if progress.errors:
             text += f", {plural(progress.errors, 'error')}"
         say(f"\r{text:<{self._width}}", end="")
-        self._width = len(text)
+        self._width = max(self._width, len(text))
 
     def clear(self) -> None:
         """Take it away."""

@@ -1,6 +1,7 @@
 """Echo clients: servers that are right, and what is found in those that aren't."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,14 +39,14 @@ from tests.tools import tool
         (1, {"size_bytes": 1, "depth": 5, "progress": True}),
     ],
 )
-def test_all_comes_back_from_ours(processes: int, values: dict[str, object]) -> None:
+def test_all_comes_back_from_ours(processes: int, values: dict[str, Any]) -> None:
     with running(Echo(), level=Level.WARNING) as run:
         tally = measured(run.port, processes=processes, **values)
     assert not tally.errors
     assert tally.answered == tally.sent == tally.expected > 0
     assert tally.lost == 0
     assert tally.latencies.count == tally.answered
-    assert tally.bytes == tally.answered * int(str(values.get("size_bytes", 64)))
+    assert tally.bytes == tally.answered * values.get("size_bytes", 64)
     assert tally.clients == plan(**values).clients
     assert "count" not in values or tally.sent == values["count"]
 
@@ -139,7 +140,8 @@ def test_another_case_is_not_the_same() -> None:
 def test_nobody_there() -> None:
     tally = measured(free_port())
     assert tally.errors == {"not_connected": 4}
-    assert (tally.clients, tally.seconds, tally.answered) == (0, 0, 0)
+    assert (tally.clients, tally.answered) == (0, 0)
+    assert tally.seconds < 0.2, "there is nothing to wait for"
 
 
 def test_a_stall_shows_on_a_clock_and_hides_where_clients_wait() -> None:

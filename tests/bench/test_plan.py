@@ -53,12 +53,12 @@ def test_a_clock_says_when_each_was_due() -> None:
     assert tally.sent == 4
 
 
-@pytest.mark.parametrize("size", [1, 2, 64, 1_000, 65_536, 1_000_000])
+@pytest.mark.parametrize("size", [1, 2, 64, 1_000, 65_521, 65_536, 1_000_000])
 def test_a_stream_is_of_lines_that_differ(size: int) -> None:
     stream = Stream(size)
     messages = [stream.block[at : at + size] for at in range(0, stream.length, size)]
     assert all(message.endswith(b"\n") for message in messages) or size == 1
-    assert len(messages) >= 7
+    assert len(messages) >= 3
     assert len(set(messages)) == len(messages) or size < 4
     assert stream.start_of(1) != stream.start_of(0)
     assert stream.view[stream.length : stream.length + 9] == stream.view[:9], "it begins anew"

@@ -56,7 +56,7 @@ def serving(handle: Handle) -> Iterator[int]:
     socks: list[socket.socket] = []
 
     def handled(sock: socket.socket) -> None:
-        with sock, contextlib.suppress(OSError):
+        with sock, contextlib.suppress(OSError, AssertionError):  # the client has gone
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             handle(sock)
 

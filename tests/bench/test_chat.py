@@ -1,0 +1,179 @@
+"""Members of a chat: ours, and chats that lose, double, change or refuse."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sockctl.bench.chat import Said, said, understood
+from sockctl.bench.plan import Kind
+from sockctl.events.base import Level
+from sockctl.net.server import Limits
+from sockctl.services.chat.chat import Chat, ChatRules
+from tests.bench.data import RUN, measured
+from tests.bench.wrong_servers import serving
+from tests.frames import FrameClient, framed
+from tests.running import receive_exactly, running
+
+
+@contextmanager
+def chat(folder: Path, *, flood: tuple[float, float] | None = None) -> Iterator[int]:
+    rules = ChatRules(flood=flood)
+    with running(Chat(folder, rules), Limits(max_clients_per_address=200), level=Level.WARNING) as run:
+        yield run.port
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"count": 100, "depth": 10, "clients": 70},
+        {"senders": 3},
+        {"senders": 2, "rate": 300.0, "size_bytes": 2_000},
+        {"warm_up_s": 0.1, "progress": True, "clients": 1},
+    ],
+)
+def test_everybody_hears_everything_in_ours(tmp_path: Path, values: dict[str, Any]) -> None:
+    with chat(tmp_path) as port:
+        tally = measured(port, Kind.CHAT, **{"duration_s": None if "count" in values else 0.2, **values})
+    assert not tally.errors
+    clients = values.get("clients", 4)
+    assert tally.clients == clients
+    assert tally.answered == tally.expected == tally.sent * clients > 0
+    assert "count" not in values or tally.sent == 100
+    assert tally.bytes >= tally.answered * values.get("size_bytes", 64)
+
+
+def test_a_flood_limit_is_told(tmp_path: Path) -> None:
+    with chat(tmp_path, flood=(5, 100)) as port:
+        tally = measured(port, Kind.CHAT, count=20, depth=20, duration_s=None)
+    assert not tally.errors
+    assert tally.held_back > 0
+    assert tally.lost == 0
+
+
+def test_a_text_is_understood_only_unchanged() -> None:
+    for size in (1, 64, 300):
+        text = said(RUN, 3, 17, 12.5, size)
+        assert understood(RUN, text) == Said(3, 17, 12.5, max(size, len(text)))
+        assert len(text) == size or size == 1
+        assert understood("other", text) is None
+        for number in range(len(text)):
+            assert understood(RUN, f"{text[:number]}_{text[number + 1 :]}") is None
+    assert understood(RUN, "hello") is None
+    assert said(RUN, 0, 1, 0, 200)[:-9][-20:] != said(RUN, 0, 2, 0, 200)[:-9][-20:], "not all are alike"
+
+
+def scripted(behave: Callable[["ScriptedChat", str], None]) -> Callable[[socket.socket], None]:
+    """Return a chat whose only member is each client, and that does something with what it says."""
+
+    def handle(sock: socket.socket) -> None:
+        ScriptedChat(sock).run(behave)
+
+    return handle
+
+
+class ScriptedChat:
+    """A server in frames."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.name = ""
+        self.said = 0
+
+    def send(self, kind: str, text: str = "", **fields: Any) -> None:
+        self.sock.sendall(framed(kind=kind, text=text, **fields))
+
+    def say(self, text: str) -> None:
+        self.send("say", text, sender=self.name, room="#lobby", id=1)
+
+    def run(self, behave: Callable[["ScriptedChat", str], None]) -> None:
+        self.sock.sendall(b"sockctl/1 chat\r\nWhat is your name?\r\n")
+        client = FrameClient.__new__(FrameClient)
+        client.sock, client._in_frames = self.sock, True
+        client.expect("hello", session=False)
+        self.send("ask", field="name")
+        self.name = client.expect("answer", field="name")["text"]
+        self.send("welcome")
+        self.send("say", "I am somebody else", sender="ann")
+        self.send("members", members=[self.name])
+        while (one := client.receive()) is not None and one["kind"] in {"line", "pong"}:
+            self.said += 1
+            behave(self, one["text"] if one["kind"] == "line" else "")
+
+
+def on_third(do: Callable[[ScriptedChat, str], None]) -> Callable[[ScriptedChat, str], None]:
+    def behave(chat: ScriptedChat, text: str) -> None:
+        if chat.said == 3:
+            do(chat, text)
+        else:
+            chat.say(text)
+
+    return behave
+
+
+def twice(chat: ScriptedChat, text: str) -> None:
+    chat.say(text)
+    chat.say(text)
+
+
+@pytest.mark.parametrize(
+    ("do", "reason"),
+    [
+        (lambda _chat, _text: None, "missing"),
+        (twice, "doubled"),
+        (lambda chat, text: chat.say(text.replace("1", "2")), "corrupt"),
+        (lambda chat, _: chat.send("error", "Too much.", code="flooding"), "flooding"),
+        (lambda chat, _: chat.send("error", "No."), "refused"),
+        (lambda chat, _: chat.send("bye", "Goodbye!"), "closed"),
+        (lambda chat, _: chat.sock.shutdown(socket.SHUT_WR), "closed"),
+        (lambda chat, _: chat.sock.sendall(b"\0\0\0\2{]"), "bad_message"),
+        (lambda chat, _: chat.send("ask", field="name"), "name_refused"),
+        (lambda chat, _: chat.send("ask", field="password"), "password_asked"),
+    ],
+)
+def test_what_is_wrong_is_counted_by_reason(do: Callable[[ScriptedChat, str], None], reason: str) -> None:
+    with serving(scripted(on_third(do))) as port:
+        tally = measured(port, Kind.CHAT, clients=1, depth=2, timeout_s=0.3, duration_s=2.0)
+    assert tally.errors == {reason: 1}
+    assert tally.lost > 0
+
+
+def test_silence_is_found() -> None:
+    def behave(chat: ScriptedChat, text: str) -> None:
+        if text and chat.said < 5:
+            chat.send("ping")
+            chat.say(text)
+
+    with serving(scripted(behave)) as port:
+        tally = measured(port, Kind.CHAT, clients=1, timeout_s=0.2, duration_s=2.0)
+    assert tally.errors == {"no_answer": 1}
+
+
+@pytest.mark.parametrize(
+    ("greeting", "reason"),
+    [(b"SSH-2.0-x\r\n", "not_greeted"), (b"sockctl/1 chat\r\n", "no_answer"), (b"", "no_answer")],
+)
+def test_what_is_no_chat_is_found_at_once(greeting: bytes, reason: str) -> None:
+    def handle(sock: socket.socket) -> None:
+        sock.sendall(greeting)
+        receive_exactly(sock, 1_000_000)
+
+    with serving(handle) as port:
+        tally = measured(port, Kind.CHAT, timeout_s=0.2)
+    assert tally.errors == {reason: 4}
+    assert tally.answered == 0
+
+
+def test_a_member_that_reads_slowly_gets_large_messages_whole() -> None:
+    """What the system doesn't take at once is sent later."""
+
+    def slowly(chat: ScriptedChat, text: str) -> None:
+        chat.say(text)
+
+    with serving(scripted(slowly)) as port:
+        tally = measured(port, Kind.CHAT, clients=1, depth=200, count=400, size_bytes=60_000, duration_s=None)
+    assert not tally.errors
+    assert tally.answered == 400

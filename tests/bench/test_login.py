@@ -1,0 +1,80 @@
+"""Clients that log in, again and again."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sockctl.accounts.hash_queue import HashQueue
+from sockctl.bench.plan import Kind
+from sockctl.events.base import Level
+from sockctl.services.auth import Auth
+from sockctl.services.login import LoginGate
+from tests.accounts.data import PASSWORD, accounts_at
+from tests.bench.data import measured
+from tests.bench.wrong_servers import serving
+from tests.running import free_port, receive_exactly, running
+
+
+def auth(folder: Path) -> Auth:
+    accounts_at(folder, "ann", *(f"user{number}" for number in range(4)))
+    return Auth(LoginGate(folder, queue=HashQueue(slots=2), floor_s=0.001))
+
+
+@pytest.mark.parametrize(
+    ("processes", "values"),
+    [
+        (1, {"count": 20, "duration_s": None, "user": "user{}"}),
+        (2, {"user": "user{}", "count": 9, "duration_s": 5.0, "warm_up_s": 0.1}),
+        (1, {"user": "ann", "rate": 30.0, "clients": 2}),
+        (1, {"user": "ann", "rate": 1_000.0, "clients": 1, "count": 10}),
+    ],
+)
+def test_all_are_let_in_by_ours(tmp_path: Path, processes: int, values: dict[str, Any]) -> None:
+    with running(auth(tmp_path), level=Level.WARNING) as run:
+        tally = measured(run.port, Kind.LOGIN, processes=processes, password=PASSWORD, **values)
+    assert not tally.errors
+    assert tally.answered == tally.sent == tally.expected > 0
+    assert "count" not in values or tally.sent == values["count"]
+    assert tally.bytes == 0
+
+
+def test_refusals_are_counted_by_code(tmp_path: Path) -> None:
+    with running(auth(tmp_path), level=Level.WARNING) as run:
+        tally = measured(run.port, Kind.LOGIN, user="ann", password="wrong", count=8, duration_s=None, clients=2)
+    assert set(tally.errors) <= {"login_failed", "throttled"}
+    assert tally.errors.total() == tally.lost == 8
+
+
+def test_a_password_that_can_not_be_sent(tmp_path: Path) -> None:
+    with running(auth(tmp_path), level=Level.WARNING) as run:
+        tally = measured(run.port, Kind.LOGIN, user="ann", password="x" * 70_000, count=1, clients=1)
+    assert tally.errors == {"unsendable": 1}
+
+
+def test_nobody_there_is_not_stormed() -> None:
+    tally = measured(free_port(), Kind.LOGIN, user="ann", password=PASSWORD, clients=1, duration_s=0.35)
+    assert tally.errors["not_connected"] == tally.lost <= 5
+
+
+def test_a_server_that_does_not_go_on() -> None:
+    def handle(sock: socket.socket) -> None:
+        sock.sendall(b"sockctl/1 auth\r\n")
+        receive_exactly(sock, 1_000_000)
+
+    with serving(handle) as port:
+        tally = measured(port, Kind.LOGIN, user="ann", password=PASSWORD, timeout_s=0.2, count=4, duration_s=None)
+    assert tally.errors == {"no_answer": 4}
+
+
+def test_a_server_that_is_of_another_kind() -> None:
+    def handle(sock: socket.socket) -> None:
+        sock.sendall(b"sockctl/1 chat\r\n")
+        receive_exactly(sock, 8)
+        sock.sendall(b'\0\0\0\x10{"kind":"bye"  }')
+        sock.recv(1)
+
+    with serving(handle) as port:
+        tally = measured(port, Kind.LOGIN, user="ann", password=PASSWORD, count=2, clients=2, duration_s=None)
+    assert tally.errors == {"closed": 2}

@@ -1,0 +1,194 @@
+"""The processes: told to stop, left alone, and what they can't do."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from sockctl.bench import crew, worker
+from sockctl.bench.crew import Progress, measure
+from sockctl.bench.loop import Loop
+from sockctl.bench.plan import Tls
+from sockctl.errors import BenchFailedError
+from sockctl.events.base import Level
+from sockctl.net.poller import READABLE, SelectorPoller
+from sockctl.services.echo import Echo
+from tests.bench.data import plan, where
+from tests.bench.wrong_servers import serving, silent
+from tests.running import TIMEOUT_S, running
+
+
+@contextmanager
+def echo() -> Iterator[int]:
+    with running(Echo(), level=Level.WARNING) as run:
+        yield run.port
+
+
+def test_progress_is_told() -> None:
+    told: list[Progress] = []
+    with echo() as port:
+        outcome = measure(plan(port, duration_s=0.6, progress=True).shares(2), told.append)
+    assert told[-1].answered > 0
+    assert told[-1].seconds > 0.3
+    assert told[-1].errors == 0
+    assert 0 < outcome.tally.cpu_s < 2 * outcome.tally.seconds
+    assert outcome.tally.processes == 2
+
+
+@contextmanager
+def interrupted_after(seconds: float) -> Iterator[None]:
+    """Interrupt the main thread, as Ctrl-C does."""
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
+
+
+def test_ctrl_c_gives_what_there_is() -> None:
+    began = time.monotonic()
+    with echo() as port, interrupted_after(0.8):
+        outcome = measure(plan(port, duration_s=60.0).shares(2))
+    assert outcome.interrupted
+    assert outcome.tally.answered > 0
+    assert not outcome.tally.errors
+    assert time.monotonic() - began < 10
+
+
+def test_ctrl_c_while_nothing_is_answered() -> None:
+    with serving(silent) as port, interrupted_after(0.5):
+        outcome = measure(plan(port, duration_s=60.0, timeout_s=60.0).shares(1))
+    assert outcome.interrupted
+    assert (outcome.tally.answered, outcome.tally.lost) == (0, 4)
+
+
+def test_more_files_than_there_may_be() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    clients = 2_000_000 if hard == resource.RLIM_INFINITY else hard + 1
+    with pytest.raises(BenchFailedError, match="open files"):
+        measure(plan(1, clients=clients).shares(1))
+
+
+def test_a_file_of_tls_that_is_not_there() -> None:
+    there = type(where(1))(name="x", family=2, address=("127.0.0.1", 1), tls=Tls(server_name="x", ca="/nowhere"))
+    with pytest.raises(BenchFailedError, match="--ca /nowhere"):
+        measure(plan(1, where=there).shares(1))
+
+
+def test_a_process_that_ends_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "_BEGIN", "pass")
+    with pytest.raises(BenchFailedError, match="ended too early"):
+        measure(plan(1).shares(1))
+
+
+def test_a_process_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "_BEGIN", 'import time; print(\'{"failed": "so"}\', flush=True); time.sleep(60)')
+    monkeypatch.setattr(crew, "FAREWELL_S", 0.1)
+    began = time.monotonic()
+    with pytest.raises(BenchFailedError, match="so"):
+        measure(plan(1).shares(1))
+    assert time.monotonic() - began < 20
+
+
+def started() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", "from sockctl.bench.worker import main; main()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        bufsize=0,
+    )
+
+
+def test_a_worker_that_is_left_alone_ends() -> None:
+    with started() as process:
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(TIMEOUT_S) == 1
+    with echo() as port, started() as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(plan(port).to_json().encode() + b"\n")
+        assert json.loads(process.stdout.readline()) == {"ready": 4}
+        process.stdin.close()
+        assert process.wait(TIMEOUT_S) == 0
+        assert process.stdout.read() == b""
+
+
+def test_a_worker_that_nobody_hears_ends() -> None:
+    with echo() as port, started() as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.close()
+        process.stdin.write(plan(port).to_json().encode() + b"\n")
+        assert process.wait(TIMEOUT_S) == 1
+
+
+def test_stopped_before_it_begins() -> None:
+    told: list[dict[str, Any]] = []
+    receiver, sender = os.pipe()
+    try:
+        os.write(sender, b"stop\nnonsense\n")
+        with echo() as port:
+            worker.Worker(plan(port), receiver, told.append).run()
+    finally:
+        os.close(receiver)
+        os.close(sender)
+    assert told[-1]["tally"]["answered"] == 0
+
+
+@pytest.mark.parametrize("poller", [None, SelectorPoller])
+def test_a_loop_waits_for_short_times_too(poller: type[SelectorPoller] | None) -> None:
+    loop = Loop(None if poller is None else poller())
+    receiver, sender = os.pipe()
+    heard: list[int] = []
+    try:
+        loop.watch(receiver, READABLE, heard.append)
+        began = time.monotonic()
+        loop.step(0.0005)
+        loop.step(0)
+        assert time.monotonic() - began < 0.5
+        assert not heard
+        os.write(sender, b"x")
+        loop.step(1.0)
+        assert len(heard) == 1
+        loop.forget(receiver)
+        loop.forget(receiver)
+        loop.step(0.001)
+        assert len(heard) == 1
+    finally:
+        loop.close()
+        os.close(receiver)
+        os.close(sender)
+
+
+def test_who_is_ended_by_anothers_work_is_not_called() -> None:
+    loop = Loop()
+    pipes = [os.pipe() for _ in range(2)]
+    heard: list[int] = []
+
+    def hear(_: int) -> None:
+        heard.append(1)
+        for receiver, _sender in pipes:
+            loop.forget(receiver)
+
+    try:
+        for receiver, sender in pipes:
+            loop.watch(receiver, READABLE, hear)
+            os.write(sender, b"x")
+        loop.step(1.0)
+        assert heard == [1]
+    finally:
+        loop.close()
+        for both in pipes:
+            for descriptor in both:
+                os.close(descriptor)

@@ -1,0 +1,299 @@
+"""``sockctl bench`` as a process: what it prints, and how it ends."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sockctl.bench.crew import Outcome, Progress
+from sockctl.bench.histogram import Histogram
+from sockctl.bench.plan import Kind
+from sockctl.bench.report import comparison, report
+from sockctl.bench.tally import Tally
+from sockctl.cli.bench_picture import ProgressLine, comparison_lines, report_lines
+from sockctl.cli.exit_codes import ExitCode
+from sockctl.events.base import Level
+from sockctl.net.certificates import fingerprint_of_file
+from sockctl.services.chat.chat import Chat, ChatRules
+from sockctl.services.echo import Echo
+from tests.accounts.data import PASSWORD
+from tests.bench.data import plan
+from tests.bench.test_login import auth
+from tests.bench.wrong_servers import altering, resetting, serving, silent
+from tests.cli.test_terminal import terminal
+from tests.running import SOCKCTL, TIMEOUT_S, free_port, running, sockctl
+from tests.tls import securing, self_signed
+
+__all__ = ["terminal"]
+
+SHORT = ("--duration", "0.2", "--warm-up", "0")
+
+
+@contextmanager
+def echo() -> Iterator[str]:
+    with running(Echo(), level=Level.WARNING) as run:
+        yield f"127.0.0.1:{run.port}"
+
+
+def test_a_table_for_people() -> None:
+    with echo() as target:
+        done = sockctl("bench", "echo", target, *SHORT)
+    out = done.stdout.decode()
+    assert done.returncode == 0
+    assert done.stderr == b"", "no progress where nobody sits at a terminal"
+    assert out.startswith(f"echo {target}: 10 clients, 1 in flight each, 64 bytes, ")
+    for word in ("messages", "bytes", "errors     none", "p50", "p99.9", "max", " %  "):
+        assert word in out
+
+
+def test_one_json_object_and_the_count() -> None:
+    with echo() as target:
+        done = sockctl("bench", "echo", f"tcp://{target}", "--json", "--count", "100", "--depth", "4", "--size", "1000")
+    assert done.returncode == 0
+    fields = json.loads(done.stdout)
+    assert (fields["answered"], fields["sent"], fields["bytes"]) == (100, 100, 100_000)
+    assert (fields["depth"], fields["clients"], fields["kind"], fields["ok"]) == (4, 10, "echo", True)
+
+
+def test_on_a_clock() -> None:
+    with echo() as target:
+        done = sockctl("bench", "echo", target, "--rate", "500", "--json", *SHORT)
+    fields = json.loads(done.stdout)
+    assert (fields["loop"], fields["sent"], fields["ok"]) == ("open", 100, True)
+
+
+@pytest.mark.parametrize(
+    ("handle", "reason"),
+    [
+        (altering(lambda _: b"", every=10_000), "missing"),
+        (resetting(after_bytes=5_000), "reset"),
+        (silent, "no_answer"),
+    ],
+)
+def test_what_is_wrong_is_told_and_exits_1(handle: Any, reason: str) -> None:
+    with serving(handle) as port:
+        done = sockctl(
+            *("bench", "echo", f"127.0.0.1:{port}", "--clients", "2", "--size", "1001", "--depth", "4"),
+            *("--timeout", "0.3", "--duration", "5", "--warm-up", "0"),
+        )
+    assert done.returncode == ExitCode.FAILED
+    assert f"errors     2 {reason}" in done.stdout.decode()
+    assert "lost" in done.stdout.decode()
+
+
+def test_two_servers_in_turns() -> None:
+    with echo() as one, echo() as other:
+        table = sockctl("bench", "echo", one, "--compare", other, "--rounds", "2", *SHORT)
+        both = sockctl("bench", "echo", one, "--compare", other, "--rounds", "3", "--json", *SHORT)
+    assert table.returncode == both.returncode == 0
+    assert "ratio" in table.stdout.decode()
+    fields = json.loads(both.stdout)
+    assert fields["compare"] == [one, other]
+    assert [[each["target"] for each in pair] for pair in fields["rounds"]] == [[one, other]] * 3
+    assert 0.1 < fields["ratios"]["per_second"]["median"] < 10
+
+
+def test_under_tls(tmp_path: Path) -> None:
+    files = self_signed(tmp_path)
+    own = ("--state-dir", str(tmp_path / "state"), "--json", "--clients", "3", *SHORT)
+    with running(Echo(), secure=securing(files), level=Level.WARNING) as run:
+        target = f"localhost:{run.port}"
+        unknown = sockctl("bench", "echo", f"tls://{target}", *own)
+        assert unknown.returncode == ExitCode.NOT_LET_IN
+        assert b"is not known yet" in unknown.stderr
+        fingerprint = fingerprint_of_file(files[0])
+        for options in (("--fingerprint", fingerprint), ("--ca", str(files[0])), ("--accept-new",)):
+            done = sockctl("bench", "echo", target, "--tls", *options, *own)
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["tls"]
+        assert sockctl("bench", "echo", f"tls://{target}", *own).returncode == 0, "it is known now"
+        in_clear = sockctl("bench", "echo", target, "--timeout", "1", *own)
+        assert in_clear.returncode == ExitCode.FAILED
+
+
+def test_a_chat(tmp_path: Path) -> None:
+    with running(Chat(tmp_path, ChatRules(flood=None)), level=Level.WARNING) as run:
+        target = f"127.0.0.1:{run.port}"
+        done = sockctl("bench", "chat", target, "--senders", "2", "--count", "20", "--clients", "5")
+        again = sockctl("bench", "chat", f"sockctl://{target}", "--count", "20", "--json")
+    assert done.returncode == again.returncode == 0
+    assert "deliveries 100 (" in done.stdout.decode()
+    assert json.loads(again.stdout)["answered"] == 200
+
+
+def test_logins(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.touch(0o600)
+    secret.write_text(PASSWORD)
+    with running(auth(tmp_path / "data"), level=Level.WARNING) as run:
+        command = ("bench", "login", f"127.0.0.1:{run.port}", "--count", "10", "--clients", "2")
+        done = sockctl(*command, "--user", "user{}", "--password-file", str(secret))
+        assert done.returncode == 0
+        assert "logins     10 (" in done.stdout.decode()
+        wrong = sockctl(*command, "--user", "ann", "--password-stdin", "--json", stdin=b"wrong\n")
+    assert wrong.returncode == ExitCode.FAILED
+    fields = json.loads(wrong.stdout)
+    assert set(fields["errors"]) <= {"login_failed", "throttled"}
+    assert fields["lost"] == 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["echo", f"127.0.0.1:{free_port()}"], ExitCode.UNREACHABLE, "Can't connect to 127.0.0.1:"),
+        (["echo", "localhost"], ExitCode.USAGE, "is not complete: write HOST:PORT"),
+        (["echo", "sockctl://localhost:1"], ExitCode.USAGE, "bench echo is for tcp:// and tls:// only"),
+        (["chat", "tls://localhost:1"], ExitCode.USAGE, "bench chat is for sockctl:// and sockctls:// only"),
+        (["echo", "localhost:1", "--depth", "2", "--rate", "5"], ExitCode.USAGE, "--depth and --rate exclude each"),
+        (["echo", "localhost:1", "--accept-new"], ExitCode.USAGE, "Options of TLS are given, and TLS is not"),
+        (["chat", "localhost:1", "--senders", "20"], ExitCode.USAGE, "--senders 20 are more than --clients 10"),
+        (["login", "localhost:1", "--user", "ann"], ExitCode.USAGE, "A password is needed"),
+        (["echo", "localhost:1", "--compare", "here"], ExitCode.USAGE, "'here' is not complete"),
+        (["echo", "localhost:1", "--size", "0"], ExitCode.USAGE, "0 is not in the range"),
+    ],
+)
+def test_what_can_not_be_measured(arguments: list[str], code: ExitCode, says: str) -> None:
+    done = sockctl("bench", *arguments)
+    assert done.returncode == code
+    assert says in " ".join(done.stderr.decode().split())
+    assert done.stdout == b""
+
+
+@pytest.mark.parametrize("kind", [[], ["echo"], ["chat"], ["login"]])
+def test_help_has_an_example_and_names_the_fields(kind: list[str]) -> None:
+    done = sockctl("bench", *kind, "--help")
+    assert done.returncode == 0
+    text = " ".join(done.stdout.decode().split())
+    assert "Example" in text
+    assert "python -m pydoc sockctl.bench.report" in text
+
+
+def test_ctrl_c_prints_what_there_is() -> None:
+    with echo() as target:
+        command = [*SOCKCTL, "bench", "echo", target, "--duration", "60", "--warm-up", "0", "--json"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            time.sleep(1.5)  # there is no line that tells when it has begun, where nobody sits at a terminal
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == ExitCode.INTERRUPTED, err
+    fields = json.loads(out)
+    assert fields["interrupted"]
+    assert fields["answered"] > 0
+    assert not fields["errors"]
+
+
+def test_a_second_ctrl_c_ends_it_at_once() -> None:
+    with serving(silent) as port:
+        command = [*SOCKCTL, "bench", "echo", f"127.0.0.1:{port}", "--timeout", "60", "--duration", "60"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            time.sleep(1.5)
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=TIMEOUT_S)
+    assert (process.returncode, out) == (ExitCode.INTERRUPTED, b"")
+
+
+def test_progress_on_a_terminal(terminal: Any) -> None:
+    with echo() as target:
+        child = terminal("bench", "echo", target, "--duration", "0.8", "--warm-up", "0.1")
+        child.expect(rf"{target} \[#+ *\] [0-9.]+ s, [0-9,]+/s")
+        child.expect(r"messages +[0-9,]+ \(")
+        child.expect("█")
+        child.wait()
+        assert child.exitstatus == 0
+
+
+def test_interrupted_between_the_rounds(terminal: Any) -> None:
+    with echo() as one, echo() as other:
+        child = terminal("bench", "echo", one, "--compare", other, "--rounds", "50", "--duration", "0.5")
+        child.expect("round 2 of 50")
+        child.sendintr()
+        child.expect("in turns")
+        child.wait()
+        assert child.exitstatus == ExitCode.INTERRUPTED
+
+
+# How it looks.
+
+
+def fields(kind: Kind = Kind.ECHO, *, interrupted: bool = False, **values: Any) -> dict[str, Any]:
+    tally = Tally(
+        latencies=Histogram.of([0.0001] * 98 + [0.002, 3.0]),
+        sent=100,
+        expected=100,
+        answered=100,
+        bytes=6_400,
+        clients=4,
+        began=10.0,
+        ended=12.0,
+        cpu_s=1.0,
+        cpu_of_s=2.0,
+    )
+    for name, value in values.items():
+        setattr(tally, name, value)
+    return report(plan(kind=kind), Outcome(tally, interrupted=interrupted), cores=2)
+
+
+def test_bars_and_times() -> None:
+    lines = list(report_lines(fields()))
+    assert lines[1] == "messages   100 (50.0/s)"
+    assert any("100 µs" in line and "3 s" in line for line in lines)
+    bars = [line for line in lines if line.startswith("  <")]
+    assert bars[0].endswith("█" * 30)
+    assert bars[-1].endswith("1.00 %  █"), "what is there is never without a bar"
+    assert "< 5 ms" in bars[4]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "says"),
+    [
+        (Kind.ECHO, {"cpu_s": 2.0}, "The tool itself took 100 % of the processor time that its 1 process could take"),
+        (Kind.ECHO, {"clients": 3, "errors": {"closed": 1}}, "4 clients (3 got in)"),
+        (Kind.ECHO, {"errors": {"closed": 1}}, "--max-clients-per-address"),
+        (Kind.CHAT, {"held_back": 3}, "--no-flood-limit"),
+        (Kind.CHAT, {"expected": 101}, "1 delivery lost"),
+        (Kind.LOGIN, {"expected": 102}, "2 logins lost"),
+        (Kind.ECHO, {"answered": 0, "expected": 0, "latencies": Histogram()}, "nothing was measured"),
+    ],
+)
+def test_remarks(kind: Kind, values: dict[str, Any], says: str) -> None:
+    if "errors" in values:
+        values = {**values, "errors": Counter(values["errors"])}
+    assert says in "\n".join(report_lines(fields(kind, **values)))
+
+
+def test_an_interrupted_one_says_so() -> None:
+    assert "interrupted" in "\n".join(report_lines(fields(interrupted=True)))
+
+
+def test_a_comparison_tells_errors_and_limits() -> None:
+    text = "\n".join(comparison_lines(comparison([(fields(cpu_s=2.0), fields(expected=104))])))
+    assert "1 round in turns" in text
+    assert "4 messages lost in one of the rounds" in text
+    assert "The tool itself" in text
+    nothing = fields(answered=0, latencies=Histogram())
+    assert "-" in "\n".join(comparison_lines(comparison([(nothing, nothing)])))
+
+
+def test_a_progress_line_covers_the_one_before(capfd: pytest.CaptureFixture[str]) -> None:
+    line = ProgressLine(plan(kind=Kind.CHAT, count=100, duration_s=None, warm_up_s=1.0), "round 1 of 2, ")
+    line.clear()
+    line.show(Progress(0.5, 0, 1))
+    line.show(Progress(2.0, 200, 0))
+    line.clear()
+    drawn = capfd.readouterr().err.split("\r")
+    assert drawn[1].startswith("round 1 of 2, 127.0.0.1:1 [")
+    assert drawn[1].endswith("0.5 s, 0/s, 1 error")
+    assert "#" * 15 in drawn[2]
+    assert "200/s" in drawn[2]
+    assert len(drawn[2]) == len(drawn[3]) == len(drawn[1])
+    assert os.linesep not in "".join(drawn)
