@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -57,7 +57,7 @@ class Stage:
         own, self.other = socket.socketpair()
         own.setblocking(False)
         self.other.settimeout(5)
-        self.line: Any = Line(own)
+        self.line = cast(Any, Line(own))
         self.client._transport = self.line
         self.client._fd = own.fileno()
         self.loop.watch(own.fileno(), READABLE, self.client.ready)
