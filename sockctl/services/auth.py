@@ -140,6 +140,7 @@ class Auth(MessageService, Conversation[Peer]):
             raise peer.give_up(DisconnectReason.SESSION_ENDED)
 
     def _log_out(self, peer: Peer, login: Login) -> None:
+        self._login.left(peer)  # else whoever looks for sessions that are over says the goodbye
         with contextlib.suppress(UnknownSessionError):  # it was revoked meanwhile, or was never kept
             self._login.gate.accounts.sessions.end(login.session.id)
         self._journal.tell(

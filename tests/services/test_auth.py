@@ -232,6 +232,22 @@ def test_logging_out_ends_the_session_and_leaving_doesnt(tmp_path: Path) -> None
     assert replayed.shape == ["ask name", "error bad_token", "ask name"]
 
 
+def test_logging_out_is_no_session_that_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts_at(tmp_path, "ann")
+    service = Auth(login_at(tmp_path))
+    sessions, live = service._login.gate.accounts.sessions, service._login._live
+    end = sessions.end
+
+    def end_and_look(session_id: str) -> None:
+        end(session_id)
+        live.look()  # as the accounts' thread may do at this moment
+
+    monkeypatch.setattr(sessions, "end", end_and_look)
+    heard = Talk(service, ScriptedPeer("ann", PASSWORD, "logout"))
+    assert heard.peer.reason is DisconnectReason.LOGGED_OUT
+    assert "session_ended" not in heard.events
+
+
 def test_another_password_ends_all_sessions(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann")
     token = token_in(talk(tmp_path, "ann", PASSWORD, framed=True))
