@@ -242,15 +242,24 @@ class Connection:
         with self.lock:
             if not self.may_send:
                 return True
-            if self.outbox:
-                if not self._queue(data, bound):
-                    return False
-            else:
-                sent = self._send(data)
-                if sent < len(data) and self.error is None:
-                    self.outbox += data[sent:]
-                elif self.untold and self.error is None:
+            sent = 0
+            if not self.outbox:
+                try:
+                    sent = self._sock_send(data)  # `_send` at length: a call less is 3 % of a delivery
+                except OSError:
+                    sent = 0  # `_queue` tries again, and notes what is wrong
+            if sent == len(data):
+                self.bytes_out += sent
+                self.portions_out += -(-sent // self.portion)
+                if self.untold:
                     return True
+            elif sent:
+                self.bytes_out += sent
+                self.portions_out += sent // self.portion
+                self._partial = sent % self.portion
+                self.outbox += data[sent:]
+            elif not self._queue(data, bound):
+                return False
         if self.outbox or not self.untold or self.error is not None:
             self.on_post(self)
         return True
