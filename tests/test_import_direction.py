@@ -19,6 +19,7 @@ FLOORS = {
     "events": 1,
     "stores": 1,
     "text": 0,
+    "cores": 0,
     "errors": 0,
     "__init__": 0,
 }

@@ -8,7 +8,6 @@ fill the line don't lock it out.
 """
 
 import math
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sockctl.accounts.throttle import Throttle, Who
+from sockctl.cores import usable_cores
 from sockctl.errors import BusyError, ThrottledError
 
 __all__ = ["HashQueue", "Try"]
@@ -56,7 +56,7 @@ class HashQueue:
     """
 
     def __init__(self, *, slots: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self.slots = slots or min(MAX_SLOTS, _cores())
+        self.slots = slots or min(MAX_SLOTS, usable_cores())
         self._changed = threading.Condition()  # guards all below
         self._throttle = Throttle(clock)
         self._line: list[Try] = []
@@ -141,7 +141,3 @@ class HashQueue:
 
 def _nothing() -> None:
     """Nothing was reserved."""
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -40,7 +40,6 @@ With ``--compare`` the object is {"schema", "kind", "compare": [TARGET, TARGET2]
 second's, round by round: {"median", "min", "max"}; null where there is none.
 """
 
-import os
 import statistics
 from collections.abc import Sequence
 from typing import Any
@@ -49,7 +48,7 @@ from sockctl.bench.crew import Outcome
 from sockctl.bench.histogram import ERROR
 from sockctl.bench.plan import Kind, Plan
 
-__all__ = ["COMPARED", "OWN_LIMIT", "comparison", "report", "usable_cores"]
+__all__ = ["COMPARED", "OWN_LIMIT", "comparison", "report"]
 
 SCHEMA = 1
 OWN_LIMIT = 0.9
@@ -125,13 +124,6 @@ def comparison(rounds: Sequence[tuple[Fields, Fields]]) -> Fields:
         "interrupted": any(one["interrupted"] for both in rounds for one in both),
         "ok": all(one["ok"] for both in rounds for one in both),
     }
-
-
-def usable_cores() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _figure(one: Fields, name: str) -> float:

@@ -11,7 +11,7 @@ import typer
 
 from sockctl.bench.crew import measure
 from sockctl.bench.plan import Kind, Plan, Tls, Where
-from sockctl.bench.report import comparison, report, usable_cores
+from sockctl.bench.report import comparison, report
 from sockctl.cli.bench_options import BenchOptions
 from sockctl.cli.bench_picture import ProgressLine, comparison_lines, report_lines
 from sockctl.cli.clear_text import is_in_clear
@@ -19,6 +19,7 @@ from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.prompts import may_ask
 from sockctl.cli.terminal import STDERR, is_terminal
 from sockctl.cli.tls_options import tls_wishes
+from sockctl.cores import usable_cores
 from sockctl.errors import AddressError, InsecureError
 from sockctl.events.base import Event
 from sockctl.net.address import Endpoint, parse_target

@@ -9,7 +9,6 @@ the hooks do is the library's own division: `get_request` accepts, `verify_reque
 
 import errno
 import math
-import os
 import select
 import selectors
 import socket
@@ -22,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from sockctl.cores import usable_cores
 from sockctl.errors import PeerGoneError
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason, RefusalReason
@@ -98,7 +98,7 @@ def default_event_threads() -> int:
     """
     if getattr(sys, "_is_gil_enabled", lambda: True)():
         return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_cores()
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):

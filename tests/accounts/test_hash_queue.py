@@ -45,7 +45,7 @@ def in_slot(queue: HashQueue, who: Who | None = None) -> None:
 
 def test_slots_are_as_many_as_cores_and_four_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     for cores, slots in ((1, 1), (2, 2), (64, 4)):
-        monkeypatch.setattr(hash_queue, "_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(hash_queue, "usable_cores", lambda cores=cores: cores)
         assert HashQueue().slots == slots
     assert 1 <= HashQueue(slots=None).slots <= 4
 

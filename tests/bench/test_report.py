@@ -9,8 +9,9 @@ from sockctl.bench import report as report_module
 from sockctl.bench.crew import Outcome
 from sockctl.bench.histogram import Histogram
 from sockctl.bench.plan import Kind
-from sockctl.bench.report import comparison, report, usable_cores
+from sockctl.bench.report import comparison, report
 from sockctl.bench.tally import Tally
+from sockctl.cores import usable_cores
 from tests.bench.data import plan
 
 
