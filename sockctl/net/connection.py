@@ -255,8 +255,7 @@ class Connection:
                     return True
             elif sent:
                 self.bytes_out += sent
-                self.portions_out += sent // self.portion
-                self._partial = sent % self.portion
+                self._count_part(sent, last=False)
                 self.outbox += data[sent:]
             elif not self._queue(data, bound):
                 return False
@@ -307,14 +306,18 @@ class Connection:
         if sent == len(data) and not self._partial:
             self.portions_out += -(-sent // self.portion)
             return sent
+        self._count_part(sent, last=sent == len(data))
+        return sent
+
+    def _count_part(self, sent: int, *, last: bool) -> None:
+        """Count the portions of what went out in part; with `last` nothing of it is left."""
         whole = self._partial + sent
-        if sent == len(data):
+        if last:
             self._partial = 0
             self.portions_out += -(-whole // self.portion)
         else:
             self.portions_out += whole // self.portion
             self._partial = whole % self.portion
-        return sent
 
     def end_sending(self, state: State) -> None:
         """Enter `state`, in which nothing new is sent: what is posted from now on is dropped."""
