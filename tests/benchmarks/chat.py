@@ -14,15 +14,13 @@ import resource
 import selectors
 import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
+from tests.benchmarks.serving import serving
 from tests.frames import framed
-from tests.running import UNMEASURED, cpu_seconds, free_port, wait_until
+from tests.running import cpu_seconds, wait_until
 
 CROWDS = (1_000, 5_000)
 JOIN_S = 5.0
@@ -31,28 +29,10 @@ MEMBERS, TEXT_BYTES, MESSAGES = 50, 4_000, 5_000
 P99_MS = 100.0
 PER_ADDRESS = 500
 PATIENCE_S = 120.0
-
-
-@contextlib.contextmanager
-def serving(folder: str) -> Iterator[tuple[int, int]]:
-    """Run a server until the end; yield its port and its process."""
-    port = free_port()
-    command = [
-        *(sys.executable, "-m", "sockctl", "serve", "chat", "--port", str(port), "--strict-port", "--no-flood-limit"),
-        *("--data-dir", folder, "--log-file", f"{folder}/log", "--log-format", "json", "--no-input"),
-        *("--max-clients", "20000", "--max-clients-per-address", "20000"),
-    ]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=UNMEASURED) as process:
-        try:
-            wait_until(lambda: _listens(port))
-            yield port, process.pid
-        finally:
-            process.kill()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as sock:
-        return sock.connect_ex(("127.0.0.1", port)) == 0
+OPTIONS = (
+    *("--no-flood-limit", "--log-format", "json"),
+    *("--max-clients", "20000", "--max-clients-per-address", "20000"),
+)
 
 
 def memory_kb(pid: int) -> int:
@@ -83,7 +63,11 @@ def member(port: int, number: int) -> socket.socket:
 
 def join(count: int) -> None:
     """Let many join, and print what it took."""
-    with tempfile.TemporaryDirectory() as folder, serving(folder) as (port, pid), contextlib.ExitStack() as stack:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(folder, "chat", *OPTIONS) as (port, pid),
+        contextlib.ExitStack() as stack,
+    ):
         before, cpu = memory_kb(pid), cpu_seconds(pid)
         began = time.perf_counter()
         waiting = selectors.DefaultSelector()
@@ -122,7 +106,11 @@ def join(count: int) -> None:
 
 def stall() -> None:
     """Let one of many stop reading, and print how long messages take to the others."""
-    with tempfile.TemporaryDirectory() as folder, serving(folder) as (port, pid), contextlib.ExitStack() as stack:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(folder, "chat", *OPTIONS) as (port, pid),
+        contextlib.ExitStack() as stack,
+    ):
         sleeper = stack.enter_context(member(port, 0))
         socks = [stack.enter_context(member(port, number)) for number in range(1, MEMBERS)]
         time.sleep(1)

@@ -7,7 +7,6 @@ hash on as many threads as there are slots, by turns. The load is a process of i
 printed.
 """
 
-import contextlib
 import os
 import statistics
 import subprocess
@@ -16,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,8 +23,8 @@ from argon2 import PasswordHasher
 
 from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.hash_queue import HashQueue
+from tests.benchmarks.serving import serving
 from tests.frames import FrameClient, frame_client
-from tests.running import UNMEASURED, connect, free_port, wait_until
 
 CLIENTS = 200
 SECONDS = 5.0
@@ -40,30 +39,6 @@ LOOPING = SLOTS + 16
 MEMORY_MIB = SLOTS * 64 + 150
 RATIO = 0.9
 _MODULE = "tests.benchmarks.logins"
-
-
-@contextlib.contextmanager
-def serving(folder: str) -> Iterator[tuple[int, int]]:
-    """Run a server until the end; yield its port and its process."""
-    port = free_port()
-    command = [
-        *(sys.executable, "-m", "sockctl", "serve", "auth", "--port", str(port), "--data-dir", folder),
-        *("--log-file", f"{folder}/log", "--max-clients-per-address", "1000", "--no-input"),
-    ]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=UNMEASURED) as process:
-        try:
-            wait_until(lambda: _listens(port))
-            yield port, process.pid
-        finally:
-            process.kill()
-
-
-def _listens(port: int) -> bool:
-    try:
-        connect(port).close()
-    except OSError:
-        return False
-    return True
 
 
 def resident_mib(pid: int, *, peak: bool = False) -> float:
@@ -159,7 +134,7 @@ def main() -> None:
             hashed = accounts.hasher.hash(PASSWORD)
             for number in range(CLIENTS):
                 accounts.users.add(f"user{number}", hashed)
-            with serving(folder) as (port, pid):
+            with serving(folder, "auth", "--max-clients-per-address", "1000") as (port, pid):
                 time.sleep(1.0)
                 idle_mib = resident_mib(pid)
                 forget_peak(pid)

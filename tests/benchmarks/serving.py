@@ -1,0 +1,30 @@
+"""A server under measurement, in a process of its own."""
+
+import contextlib
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from tests.running import UNMEASURED, free_port, wait_until
+
+
+@contextlib.contextmanager
+def serving(folder: str, service: str, *options: str) -> Iterator[tuple[int, int]]:
+    """Run a server until the end, its files and its log in `folder`; yield its port and its process."""
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "sockctl", "serve", service, "--port", str(port), "--strict-port"),
+        *("--data-dir", folder, "--log-file", f"{folder}/log", "--no-input", *options),
+    ]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=UNMEASURED) as process:
+        try:
+            wait_until(lambda: _listens(port))
+            yield port, process.pid
+        finally:
+            process.kill()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
