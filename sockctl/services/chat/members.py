@@ -137,7 +137,7 @@ class Members:
             return list(member.places)
 
     def add(self, member: Member) -> None:
-        """Add a member, who is to `sit` next.
+        """Add a guest, who is to `sit` next.
 
         Raises:
             NameTakenError: The name is taken.
@@ -145,10 +145,7 @@ class Members:
         with self._lock:
             self._take_name(member, member.name)
             member.expected += 1
-            if member.account:
-                self._by_account[member.account] = member
-            elif member.token:
-                self._by_token[member.token] = member
+            self._by_token[member.token] = member
 
     def of_account(self, account: str, make: Callable[[], Member]) -> Member:
         """Return the member who is logged in as `account`; it is made by `make`, and added, if it isn't here.

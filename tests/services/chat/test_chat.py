@@ -75,8 +75,8 @@ class Client(FrameClient):
 
 
 @contextlib.contextmanager
-def client(run: Running) -> Iterator[Client]:
-    with run.client() as sock:
+def client(run: Running, *, source: str = "") -> Iterator[Client]:
+    with run.client(source=source) as sock:
         yield Client(sock)
 
 
@@ -595,7 +595,7 @@ def test_only_users_get_in_and_their_names_are_theirs(tmp_path: Path) -> None:
         ann.line("/nick zoe")
         bob.until("renamed", name="zoe")
         bob.line("/nick ann")
-        bob.until("error", code="name_taken"), "the account of somebody else, whoever is called so"
+        bob.until("error", code="name_taken")  # the account of somebody else, whoever is called so
         bob.line("/whois zoe")
         assert "zoe is logged in as ann" in bob.until("notice", code="whois")["text"]
         ann.line("/nick ANN")
@@ -737,9 +737,7 @@ def refused_in(run: Running, name: str) -> None:
 
 
 def test_an_address_is_banned(tmp_path: Path) -> None:
-    with operated(tmp_path) as (run, ann, _), frame_client(run.port, source="127.0.0.9") as sock:
-        far = Client.__new__(Client)
-        far.__dict__.update(sock.__dict__)
+    with operated(tmp_path) as (run, ann, _), client(run, source="127.0.0.9") as far:
         far.log_in("carl").ready()
         ann.line("/whois carl")
         assert ann.until("notice", code="whois")["addresses"] == ["127.0.0.9"]

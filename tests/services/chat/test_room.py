@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.frames import encode_frame
-from sockctl.protocol.messages import Message, as_line, encode_message
+from sockctl.protocol.messages import Message, as_line, encode_message, message
 from sockctl.services.chat.keeper import Keeper
 from sockctl.services.chat.members import Member
 from sockctl.services.chat.places import Place
@@ -78,6 +78,24 @@ def room_at(folder: Path, history: int = 1000, past: list[Past] | None = None) -
 def enter(room: Room, place: Place, *, after: int = 0, new: bool = True) -> None:
     room.enter(place, new=new, after=after)
     room.advance()
+
+
+@pytest.mark.parametrize("name", ["#lobby", "#dev"])
+@pytest.mark.parametrize("action", [False, True])
+@pytest.mark.parametrize("text", ["hello", 'Zoë 🦜 "quoted" \\ \t </b>'])
+def test_what_is_said_is_encoded_as_any_other_message(tmp_path: Path, name: str, action: bool, text: str) -> None:
+    keeper = Keeper(tmp_path, history=0, on_failure=lambda _why, _count: None)
+    room = Room(name, keeper=keeper, history=deque(maxlen=10), last_id=6)
+    ann, frames, lines = Played("ann"), Played("bob"), Played("carl", framed=False)
+    for place in (ann, frames, lines):
+        enter(room, place)
+    frames.data.clear()
+    lines.data.clear()
+    room.say(ann, [text], AT, action=action)
+    room.advance()
+    one = message("say", text, room=name, sender="ann", id=7, at=AT, action=action or None)
+    assert frames.data == encode_frame(encode_message(one))
+    assert lines.data == f"{as_line(one)}\r\n".encode()
 
 
 def leave(room: Room, place: Place) -> None:
