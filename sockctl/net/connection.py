@@ -20,8 +20,10 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.net.address import host_of, shown
 from sockctl.net.transport import Transport, is_pending
 
-__all__ = ["READ_BYTES", "Connection", "Handler", "State"]
+__all__ = ["OUTBOX_BYTES", "READ_BYTES", "Connection", "Handler", "State"]
 
+OUTBOX_BYTES = 262_144
+"""What others say may wait up to here for a client that doesn't read; beyond it the client is dropped."""
 READ_BYTES = 65_536
 """One read takes at most this much; measured: 1 KiB reads cost a pipelined echo 20 times its speed."""
 
@@ -104,7 +106,6 @@ class Connection:
 
     __slots__ = (
         "_partial",
-        "_sock_send",
         "bytes_in",
         "bytes_out",
         "drain_at",
@@ -130,6 +131,7 @@ class Connection:
         "reason",
         "recv_into",
         "sock",
+        "sock_send",
         "started",
         "state",
         "told",
@@ -143,7 +145,7 @@ class Connection:
         sock.setblocking(False)
         self.sock = sock
         self.recv_into = sock.recv_into
-        self._sock_send = sock.send
+        self.sock_send = sock.send
         self.fd = sock.fileno()
         self.host = host_of(address)
         self.peer = shown(self.host, address[1])
@@ -212,7 +214,8 @@ class Connection:
 
         Args:
             make: Makes the bytes; must not block. It isn't called on a connection that is broken or ending.
-            bound: As for `post_bounded`, or None for any number: they are the service's own reply.
+            bound: Bytes of what others say that may wait; what waits for the service's own last reply doesn't count.
+                None for any number: they are the service's own reply.
 
         Returns:
             False where the bytes would have gone beyond `bound`; then they are dropped.
@@ -221,7 +224,7 @@ class Connection:
             if not self.may_send:
                 return True
             data = make()
-            if not self._queue(data, bound):
+            if not self.queue(data, bound):
                 return False
             if bound is None:
                 self.told_until = self.bytes_out + len(self.outbox)
@@ -229,43 +232,20 @@ class Connection:
             self.on_post(self)
         return True
 
-    def post_bounded(self, data: bytes, bound: int) -> bool:
-        """As `post`, for what others say; called for every delivery of a chat, so that the usual way is a short one.
+    def queue(self, data: bytes, bound: int | None, *, sent: int = 0) -> bool:
+        """Send bytes or put them into the outbox, under the lock; return whether they were within the bound.
 
         Args:
-            data: What is to be sent.
-            bound: Bytes of what others say that may wait; what waits for the service's own last reply doesn't count.
-
-        Returns:
-            False where the bytes would have gone beyond `bound`; then they are dropped.
+            data: The bytes.
+            bound: As for `post_made`.
+            sent: How many of them were just sent, and not counted yet; only where nothing waited.
         """
-        with self.lock:
-            if not self.may_send:
-                return True
-            sent = 0
-            if not self.outbox:
-                try:
-                    sent = self._sock_send(data)  # `_send` at length: a call less is 3 % of a delivery
-                except OSError:
-                    sent = 0  # `_queue` tries again, and notes what is wrong
-            if sent == len(data):
-                self.bytes_out += sent
-                self.portions_out += -(-sent // self.portion)
-                if self.untold:
-                    return True
-            elif sent:
-                self.bytes_out += sent
-                self._count_part(sent, last=False)
-                self.outbox += data[sent:]
-            elif not self._queue(data, bound):
-                return False
-        if self.outbox or not self.untold or self.error is not None:
-            self.on_post(self)
-        return True
-
-    def _queue(self, data: bytes, bound: int | None) -> bool:
-        """Send bytes or put them into the outbox, under the lock; return whether they were within the bound."""
         outbox = self.outbox
+        if sent:
+            self.bytes_out += sent
+            self._count_part(sent, last=False)
+            outbox += data[sent:]
+            return True
         if not outbox:
             if data:
                 sent = self._send(data)
@@ -295,7 +275,7 @@ class Connection:
     def _send(self, data: bytes | bytearray | memoryview) -> int:
         """Send once, under the lock, and count. A portion counts when its last byte went out."""
         try:
-            sent = self._sock_send(data)
+            sent = self.sock_send(data)
         except BlockingIOError:
             return 0
         except OSError as error:

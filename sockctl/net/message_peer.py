@@ -17,17 +17,15 @@ from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.events.server import ProtocolBroken, SlowReaderDropped
 from sockctl.net.closing import FRAME_S
-from sockctl.net.connection import READ_BYTES, Connection, State
+from sockctl.net.connection import OUTBOX_BYTES, READ_BYTES, Connection, State
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.net.watcher import Watcher
 from sockctl.protocol.messages import Message, message
 from sockctl.protocol.server_wire import Choice, ServerWire
 
-__all__ = ["OUTBOX_BYTES", "MessagePeer"]
+__all__ = ["MessagePeer"]
 
-OUTBOX_BYTES = 262_144
-"""What others say may wait up to here for a client that doesn't read; beyond it the client is dropped."""
 CHOICE_S = 2.0
 """How long a connection that has said everything waits for the client's choice of the wire."""
 _FAREWELLS = {
@@ -71,6 +69,7 @@ class MessagePeer(Peer):
 
     def __init__(self, connection: Connection, watcher: Watcher, service: MessageService, journal: Journal) -> None:
         super().__init__(connection.number, connection.host, connection.peer)
+        self.outlet = connection
         self._connection = connection
         self._watcher = watcher
         self._service = service
@@ -106,10 +105,11 @@ class MessagePeer(Peer):
 
     def post_encoded(self, data: bytes) -> None:
         """Send what others say, encoded for this client's wire."""
-        if not self._connection.post_bounded(data, OUTBOX_BYTES):
+        if not self._connection.post_made(lambda: data, bound=OUTBOX_BYTES):
             self._drop_slow_reader()
 
     def _drop_slow_reader(self) -> None:
+        """End the connection: it doesn't take what others say."""
         if self._done:
             return
         self._done = True

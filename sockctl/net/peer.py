@@ -76,11 +76,12 @@ class Peer(ABC):
         state: Whatever the service keeps for this client.
         watching: Whether the service asked to go on by reacting.
         hello: What a client that speaks in frames says of itself; None as long as it doesn't.
+        outlet: What `post_to_all` sends to; None where `post_encoded` does.
         until: In a conversation: when the client must have said what it is waited for, on the monotonic clock. Then
             the conversation is given up, for `LOGIN_TIMEOUT`.
     """
 
-    __slots__ = ("address", "hello", "number", "shown", "state", "until", "watching")
+    __slots__ = ("address", "hello", "number", "outlet", "shown", "state", "until", "watching")
 
     def __init__(self, number: int, address: str, shown: str) -> None:
         self.number = number
@@ -89,6 +90,7 @@ class Peer(ABC):
         self.state: object = None
         self.watching = False
         self.hello: Message | None = None
+        self.outlet: Connection | None = None
         self.until = math.inf
 
     def tell(self, kind: str, text: str = "", **fields: Any) -> None:

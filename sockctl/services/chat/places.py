@@ -29,22 +29,20 @@ class Place(ABC):
         room: The name of the room in which it speaks; empty where it is in none.
         watched: Whether it goes on by reacting: before, its own thread may wait for the client.
         leaving: Whether it was let go: nothing that still comes from it counts.
-        post_encoded: Sends what others say, encoded for its wire; never waits.
+        peer: Its connection; None where it has none.
         hears_all: Whether it hears every room, also those that its member isn't in.
     """
 
-    __slots__ = ("framed", "hears_all", "leaving", "member", "post_encoded", "room", "watched")
+    __slots__ = ("framed", "hears_all", "leaving", "member", "peer", "room", "watched")
 
-    def __init__(
-        self, member: "Member", *, framed: bool, post_encoded: Callable[[bytes], None], hears_all: bool = False
-    ) -> None:
+    def __init__(self, member: "Member", *, framed: bool, peer: Peer | None = None, hears_all: bool = False) -> None:
         self.member = member
+        self.peer = peer
         self.framed = framed
         self.hears_all = hears_all
         self.room = ""
         self.watched = True
         self.leaving = False
-        self.post_encoded = post_encoded
 
     def tell(self, kind: str, text: str, **fields: Any) -> None:
         """Tell it something; never waits, and never makes it a slow reader."""
@@ -77,6 +75,10 @@ class Place(ABC):
         """Send what others say; never waits."""
 
     @abstractmethod
+    def post_encoded(self, data: bytes) -> None:
+        """Send what others say, encoded for its wire; never waits."""
+
+    @abstractmethod
     def close(self, reason: DisconnectReason) -> None:
         """Let it go."""
 
@@ -94,11 +96,11 @@ class Seat(Place):
         replaying: What is still to be sent of a long answer.
     """
 
-    __slots__ = ("_goes_on", "heard", "heard_at", "held", "peer", "pinged", "replaying", "seen")
+    __slots__ = ("_goes_on", "heard", "heard_at", "held", "pinged", "replaying", "seen")
+    peer: Peer
 
     def __init__(self, peer: Peer, member: "Member", *, seen: Mapping[str, int], now: float) -> None:
-        super().__init__(member, framed=peer.hello is not None, post_encoded=peer.post_encoded)
-        self.peer = peer
+        super().__init__(member, framed=peer.hello is not None, peer=peer)
         self.seen = seen
         self.held: deque[Message] = deque()
         self.heard, self.heard_at, self.pinged = 0, now, False
@@ -150,6 +152,10 @@ class Seat(Place):
         """Send what others say."""
         self.peer.post(one)
 
+    def post_encoded(self, data: bytes) -> None:
+        """Send what others say, encoded."""
+        self.peer.post_encoded(data)
+
     def close(self, reason: DisconnectReason) -> None:
         """End the connection; what is queued is still sent."""
         self.leaving = True
@@ -167,7 +173,7 @@ class Console(Place):
     __slots__ = ("_show",)
 
     def __init__(self, member: "Member", show: Callable[[str], None]) -> None:
-        super().__init__(member, framed=False, post_encoded=self._show_lines, hears_all=True)
+        super().__init__(member, framed=False, hears_all=True)
         self._show = show
 
     @property
@@ -193,10 +199,11 @@ class Console(Place):
         """Show what others say."""
         self._show(as_line(one))
 
+    def post_encoded(self, data: bytes) -> None:
+        """Show what others say, line by line."""
+        for line in data.decode().split("\r\n")[:-1]:
+            self._show(line)
+
     def close(self, reason: DisconnectReason) -> None:  # noqa: ARG002  whatever it is
         """Stay: the server's terminal can't be let go."""
         self._show("Ctrl-C ends the server.")
-
-    def _show_lines(self, data: bytes) -> None:
-        for line in data.decode().split("\r\n")[:-1]:
-            self._show(line)

@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from json import loads
 from json.encoder import encode_basestring
+from typing import NamedTuple
 
+from sockctl.net.fan_out import post_to_all
+from sockctl.net.peer import Peer
 from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import LOBBY, Message, as_line, encode_message, message
 from sockctl.services.chat.keeper import Keeper
@@ -24,42 +27,34 @@ __all__ = ["SHOWN", "Past", "Room", "read_past"]
 
 SHOWN = 20
 """How much of what was said before is told to those who come."""
-MISSED_BYTES, EXTRA_BYTES = 131_072, 128
-"""How much that is beyond it is told to those who were here before and have missed it; what each message adds to its
-text."""
+MISSED_BYTES = 131_072
+"""How much that is beyond it is told to those who were here before and have missed it."""
 NAMES_AT_ONCE = 100
 """Names in one `members` message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """Something that was said."""
+class Past(NamedTuple):
+    """Something that was said.
+
+    Attributes:
+        id: Its id.
+        json: The JSON text of its `say` message, as the members got it.
+    """
 
     id: int
-    sender: str
-    text: str
-    at: str
-    action: bool
+    json: bytes
 
-    def as_message(self, room: str, *, more: bool, again: bool) -> Message:
+    def as_message(self, *, more: bool, again: bool) -> Message:
         """Return it as it is told later."""
-        return message(
-            "history",
-            self.text,
-            room=room,
-            sender=self.sender,
-            id=self.id,
-            at=self.at,
-            action=self.action or None,
-            more=more or None,
-            again=again or None,
+        marks = {"more": more, "again": again}
+        return Message(
+            {**loads(self.json), "kind": "history", **{name: True for name, holds in marks.items() if holds}}
         )
 
 
 def read_past(json: bytes) -> Past:
     """Return what a kept message, which was checked, says."""
-    fields = loads(json)
-    return Past(fields["id"], fields["sender"], fields["text"], fields["at"], fields.get("action") is True)
+    return Past(loads(json)["id"], json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +159,7 @@ class Room:
                 kept.append(json)
                 frames += (len(json).to_bytes(4, "big"), json)
                 lines.append(f"{shown}{text}\r\n")
-                self._history.append(Past(self._last_id, name, text, at, action))
+                self._history.append(Past(self._last_id, json))
             self._line.append(Item(b"".join(frames), "".join(lines).encode(), place, key))
             self._keeper.said(self.name, self._last_id - len(kept) + 1, kept)  # its lock is a leaf
 
@@ -275,7 +270,7 @@ class Room:
     def past_messages(self, past: Sequence[Past], *, again: bool = False) -> Iterator[Message]:
         """Return how a place is told what was said before."""
         for number, one in enumerate(past, 1):
-            yield one.as_message(self.name, more=number < len(past), again=again)
+            yield one.as_message(more=number < len(past), again=again)
 
     def _let_go(self, batch: list[Item]) -> None:
         for one in batch:
@@ -293,21 +288,29 @@ class Room:
     def _deliver(self, batch: list[Item], audience: Iterable[Place]) -> None:
         if not any(one.frame for one in batch):
             return  # somebody comes or goes whom nobody hears of
-        frames = lines = b""
+        framed: list[Peer] = []
+        lines: list[Peer] = []
         movements = any(one.movement for one in batch)
         speakers = {one.place for one in batch}
         for place in audience:
-            member = place.member
-            if member.ignored or (movements and member.quiet) or (not place.framed and place in speakers):
+            member, peer = place.member, place.peer
+            if (
+                member.ignored
+                or (movements and member.quiet)
+                or peer is None
+                or (not place.framed and place in speakers)
+            ):
                 own = b"".join(one.frame if place.framed else one.line for one in _heard_at(place, batch))
                 if own:
                     place.post_encoded(own)
             elif place.framed:
-                frames = frames or b"".join([one.frame for one in batch])
-                place.post_encoded(frames)
+                framed.append(peer)
             else:
-                lines = lines or b"".join([one.line for one in batch])
-                place.post_encoded(lines)
+                lines.append(peer)
+        if framed:
+            post_to_all(framed, b"".join([one.frame for one in batch]))
+        if lines:
+            post_to_all(lines, b"".join([one.line for one in batch]))
 
 
 def _last(history: deque[Past], after: int) -> list[Past]:
@@ -315,7 +318,7 @@ def _last(history: deque[Past], after: int) -> list[Past]:
     told: list[Past] = []
     size = 0
     for one in reversed(history):
-        size += len(one.text) + EXTRA_BYTES
+        size += len(one.json)
         if one.id <= after or (len(told) >= SHOWN and (not after or size > MISSED_BYTES)):
             break
         told.append(one)

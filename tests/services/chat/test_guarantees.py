@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from sockctl.events.reasons import DisconnectReason
-from sockctl.net.message_peer import OUTBOX_BYTES
+from sockctl.net.connection import OUTBOX_BYTES
 from sockctl.net.server import Limits
 from sockctl.protocol.messages import message
 from sockctl.services import login as login_module
