@@ -106,6 +106,7 @@ class Connection:
 
     __slots__ = (
         "_partial",
+        "_sock_send",
         "bytes_in",
         "bytes_out",
         "drain_at",
@@ -131,7 +132,6 @@ class Connection:
         "reason",
         "recv_into",
         "sock",
-        "sock_send",
         "started",
         "state",
         "told",
@@ -145,7 +145,7 @@ class Connection:
         sock.setblocking(False)
         self.sock = sock
         self.recv_into = sock.recv_into
-        self.sock_send = sock.send
+        self._sock_send = sock.send
         self.fd = sock.fileno()
         self.host = host_of(address)
         self.peer = shown(self.host, address[1])
@@ -192,30 +192,49 @@ class Connection:
         self.bytes_in += count
         self.portions_in += -(-count // self.portion)
 
-    def post(self, data: bytes | memoryview) -> None:
+    def post(self, data: bytes | memoryview, bound: int | None = None) -> bool:
         """Send `data` without waiting; what the kernel doesn't take goes to the outbox. Any thread may call it.
 
-        On a connection that is broken or ending it does nothing: its owner knows.
+        On a connection that is broken or ending it does nothing: its owner knows. The hot path: each message that is
+        echoed, and each delivery of a chat, comes through here, so the usual way is written at length.
+
+        Args:
+            data: The bytes.
+            bound: For what others say: how many bytes of it may wait; what waits for the service's own last reply
+                doesn't count. None for any number.
+
+        Returns:
+            False where the bytes would have gone beyond `bound`; then they are dropped.
         """
-        with self.lock:
-            if not self.may_send:
-                return
-            if self.outbox:
-                self.outbox += data
-            else:
-                sent = self._send(data)
-                if sent < len(data) and self.error is None:
-                    self.outbox += data[sent:]
+        size = len(data)
+        sent = 0
+        lock = self.lock
+        lock.acquire()  # `with` costs twice as much
+        try:
+            if not self.outbox and self.may_send:
+                try:
+                    sent = self._sock_send(data)
+                except OSError:
+                    sent = 0  # `_queue` tries again, and notes what is wrong
+                if sent == size:
+                    self.bytes_out += size
+                    self.portions_out += -(-size // self.portion)
+                    if self.untold:
+                        return True
+            if sent < size and self.may_send and not self._queue(data, bound, sent=sent):
+                return False
+        finally:
+            lock.release()
         if self.outbox or not self.untold or self.error is not None:
             self.on_post(self)
+        return True
 
     def post_made(self, make: Callable[[], bytes], *, bound: int | None = None) -> bool:
         """As `post`, for bytes that `make` returns under the lock: what it decides holds for their place in the stream.
 
         Args:
             make: Makes the bytes; must not block. It isn't called on a connection that is broken or ending.
-            bound: Bytes of what others say that may wait; what waits for the service's own last reply doesn't count.
-                None for any number: they are the service's own reply.
+            bound: As for `post`; None says that it is the service's own reply.
 
         Returns:
             False where the bytes would have gone beyond `bound`; then they are dropped.
@@ -224,7 +243,7 @@ class Connection:
             if not self.may_send:
                 return True
             data = make()
-            if not self.queue(data, bound):
+            if not self._queue(data, bound):
                 return False
             if bound is None:
                 self.told_until = self.bytes_out + len(self.outbox)
@@ -232,12 +251,12 @@ class Connection:
             self.on_post(self)
         return True
 
-    def queue(self, data: bytes, bound: int | None, *, sent: int = 0) -> bool:
+    def _queue(self, data: bytes | memoryview, bound: int | None, *, sent: int = 0) -> bool:
         """Send bytes or put them into the outbox, under the lock; return whether they were within the bound.
 
         Args:
             data: The bytes.
-            bound: As for `post_made`.
+            bound: As for `post`.
             sent: How many of them were just sent, and not counted yet; only where nothing waited.
         """
         outbox = self.outbox
@@ -275,7 +294,7 @@ class Connection:
     def _send(self, data: bytes | bytearray | memoryview) -> int:
         """Send once, under the lock, and count. A portion counts when its last byte went out."""
         try:
-            sent = self.sock_send(data)
+            sent = self._sock_send(data)
         except BlockingIOError:
             return 0
         except OSError as error:

@@ -105,7 +105,7 @@ class MessagePeer(Peer):
 
     def post_encoded(self, data: bytes) -> None:
         """Send what others say, encoded for this client's wire."""
-        if not self._connection.post_made(lambda: data, bound=OUTBOX_BYTES):
+        if not self._connection.post(data, OUTBOX_BYTES):
             self._drop_slow_reader()
 
     def _drop_slow_reader(self) -> None:

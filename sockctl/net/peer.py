@@ -2,16 +2,16 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar
 
 from sockctl.errors import AnswerRefusedError, PeerGoneError
 from sockctl.events.reasons import DisconnectReason
-from sockctl.net.connection import READ_BYTES, Connection
+from sockctl.net.connection import OUTBOX_BYTES, READ_BYTES, Connection
 from sockctl.net.watcher import Watcher
 from sockctl.protocol.messages import Message, message
 
-__all__ = ["Peer", "RawPeer"]
+__all__ = ["Peer", "RawPeer", "post_to_all"]
 
 T = TypeVar("T")
 TRIES = 3
@@ -252,3 +252,13 @@ class Peer(ABC):
     @abstractmethod
     def close(self, reason: DisconnectReason = DisconnectReason.SERVER_CLOSED) -> None:
         """End the connection: what is queued is still sent. Any thread may call it; it returns at once."""
+
+
+def post_to_all(peers: Iterable[Peer], data: bytes) -> None:
+    """As `Peer.post_encoded` for each of `peers`, which all have the same wire; two calls less for each."""
+    for peer in peers:
+        outlet = peer.outlet
+        if outlet is None:
+            peer.post_encoded(data)
+        elif not outlet.post(data, OUTBOX_BYTES):
+            peer.close(DisconnectReason.SLOW_READER)

@@ -424,11 +424,11 @@ class Breaking(Echo):
     """Its connections can't be sent to."""
 
     def received(self, peer: RawPeer, data: memoryview) -> None:
-        peer._connection.sock_send = out_of_buffers
+        peer._connection._sock_send = out_of_buffers
         super().received(peer, data)
 
     def ended(self, peer: RawPeer) -> None:
-        peer._connection.sock_send = out_of_buffers
+        peer._connection._sock_send = out_of_buffers
         peer.post(b"last words")
 
 

@@ -15,8 +15,7 @@ from json import loads
 from json.encoder import encode_basestring
 from typing import NamedTuple
 
-from sockctl.net.fan_out import post_to_all
-from sockctl.net.peer import Peer
+from sockctl.net.peer import Peer, post_to_all
 from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import LOBBY, Message, as_line, encode_message, message
 from sockctl.services.chat.keeper import Keeper
