@@ -10,9 +10,6 @@ import re
 import secrets
 from dataclasses import dataclass
 
-from argon2 import PasswordHasher, extract_parameters
-from argon2.exceptions import HashingError, VerificationError, VerifyMismatchError
-
 from sockctl.errors import HashFailedError
 
 __all__ = ["CHEAPEST", "DEFAULT", "HashParameters", "Hasher", "check_hash"]
@@ -69,11 +66,15 @@ def check_hash(stored: str) -> None:
     Raises:
         ValueError: It isn't; the error doesn't hold it.
     """
+    _parameters_of(stored)
+
+
+def _parameters_of(stored: str) -> HashParameters:
     match = _PHC.fullmatch(stored)
     if match is None or not all(map(_is_base64, stored.rsplit("$", 2)[1:])):
         raise ValueError("it is no argon2id hash (version 19) in PHC form")
     memory_kib, time_cost, parallelism = map(int, match.groups())
-    HashParameters(time_cost=time_cost, memory_kib=memory_kib, parallelism=parallelism)
+    return HashParameters(time_cost=time_cost, memory_kib=memory_kib, parallelism=parallelism)
 
 
 def _is_base64(text: str) -> bool:
@@ -95,6 +96,8 @@ class Hasher:
     """
 
     def __init__(self, parameters: HashParameters) -> None:
+        from argon2 import PasswordHasher
+
         self._argon2 = PasswordHasher(
             time_cost=parameters.time_cost,
             memory_cost=parameters.memory_kib,
@@ -108,6 +111,8 @@ class Hasher:
         Raises:
             HashFailedError: There is not enough memory for it.
         """
+        from argon2.exceptions import HashingError
+
         try:
             return self._argon2.hash(password)
         except HashingError as error:
@@ -119,6 +124,8 @@ class Hasher:
         Raises:
             HashFailedError: There is not enough memory to tell.
         """
+        from argon2.exceptions import VerificationError, VerifyMismatchError
+
         try:
             return self._argon2.verify(stored, password)
         except VerifyMismatchError:
@@ -133,10 +140,7 @@ class Hasher:
 
     def is_outdated(self, stored: str) -> bool:
         """Return whether `stored` was made with other parameters than those in force."""
-        used = extract_parameters(stored)
-        own = self._parameters
-        wanted = (own.memory_kib, own.time_cost, own.parallelism)
-        return (used.memory_cost, used.time_cost, used.parallelism) != wanted
+        return _parameters_of(stored) != self._parameters
 
 
 def _failed(why: str) -> str:

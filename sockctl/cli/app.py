@@ -1,20 +1,50 @@
-"""The command line: its commands, and the one place where errors become messages and exit codes."""
+"""The command line: its commands, and the one place where errors become messages and exit codes.
+
+What each command needs is loaded only for that command: a start, and a help, would take a third longer else.
+"""
 
 import errno
+import importlib
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from sockctl import __version__
-from sockctl.cli import bench, clients, connect, hosts, logout, serve, sessions, users
 from sockctl.cli.exit_codes import ExitCode, exit_code_of
 from sockctl.cli.terminal import open_missing_streams, say
 from sockctl.errors import SockctlError
 
-__all__ = ["app", "run"]
+__all__ = ["COMMANDS", "app", "run"]
+
+COMMANDS = {
+    "serve": "Start a server.",
+    "connect": "Connect, send standard input, print what comes back.",
+    "logout": "Log out of a server.",
+    "clients": "See and change whom 'serve identify' knows.",
+    "hosts": "See and change which servers' certificates 'connect' trusts.",
+    "users": "See and change who may log in at 'serve auth'.",
+    "sessions": "See and end the sessions of those who are logged in.",
+    "bench": "Measure a server with many clients at once.",
+}
+"""The commands, and what is said of each in the list. The module of that name in this package has its `app`."""
+
+
+class _Loading(TyperGroup):
+    """A group that loads a command when it is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the name of the command that is called, the command itself, and its arguments."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in COMMANDS:
+            command = typer.main.get_command(importlib.import_module(f"sockctl.cli.{name}").app)
+            command.name = name
+        return name, command, rest
+
 
 app = typer.Typer(
+    cls=_Loading,
     name="sockctl",
     rich_markup_mode=None,
     no_args_is_help=True,
@@ -22,14 +52,14 @@ app = typer.Typer(
     help="A command-line toolkit for TCP: named, safe and explained.",
     epilog="Example: 'sockctl serve echo' in one terminal, 'sockctl connect localhost 9090' in another.",
 )
-app.add_typer(serve.app, name="serve")
-app.add_typer(clients.app, name="clients")
-app.add_typer(hosts.app, name="hosts")
-app.add_typer(users.app, name="users")
-app.add_typer(sessions.app, name="sessions")
-app.add_typer(bench.app, name="bench")
-app.command(name="connect", cls=connect.InOrder, epilog=connect.EXAMPLE)(connect.connect)
-app.command(name="logout", epilog=logout.EXAMPLE)(logout.logout)
+
+
+def _stands_for_it() -> None:
+    """Do nothing: `_Loading` calls the command itself."""
+
+
+for _name, _does in COMMANDS.items():
+    app.command(name=_name, short_help=_does)(_stands_for_it)
 
 
 def _print_version(wanted: bool) -> None:

@@ -15,6 +15,7 @@ __all__ = ["app"]
 _FIELDS = "The fields of --json are described by 'python -m pydoc sockctl.bench.report'."
 
 app = typer.Typer(
+    add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
     help="Measure a server with many clients at once, and check all that it says.",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
+    add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
     help="See and change whom 'serve identify' knows. A server that runs sees the change at once.",

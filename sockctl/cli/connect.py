@@ -13,16 +13,16 @@ from sockctl.cli.terminal import STDIN, is_terminal
 from sockctl.cli.tls_options import tls_wishes
 from sockctl.errors import InputNeededError
 
-__all__ = ["EXAMPLE", "InOrder", "connect"]
+__all__ = ["app"]
 
-EXAMPLE = (
+_EXAMPLE = (
     "Examples: sockctl connect localhost 9090, in a pipe: printf abc | sockctl connect localhost:9090, scripted: "
     "sockctl connect localhost:9090 --send hello --expect hello"
 )
 ORDER = "order of the options"
 
 
-class InOrder(TyperCommand):
+class _InOrder(TyperCommand):
     """A command that knows in which order its options were given, also between different ones."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -32,6 +32,10 @@ class InOrder(TyperCommand):
         return super().parse_args(ctx, args)
 
 
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command(cls=_InOrder, epilog=_EXAMPLE)
 def connect(
     ctx: typer.Context,
     target: Annotated[

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Server", "app", "host_and_port"]
 
 app = typer.Typer(
+    add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
     help="See and change which servers' certificates 'connect' trusts.",

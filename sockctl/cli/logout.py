@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from sockctl.net.client import Secure
     from sockctl.net.kept_tokens import KeptToken
 
-__all__ = ["EXAMPLE", "logout"]
+__all__ = ["app"]
 
-EXAMPLE = "Example: sockctl logout server.example:9090"
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
+@app.command(epilog="Example: sockctl logout server.example:9090")
 def logout(
     server: Server,
     *,

@@ -1,6 +1,5 @@
 """Where a command's password comes from: standard input, a file of the user's alone, or a person; never an argument."""
 
-import hmac
 import os
 import select
 import stat
@@ -123,11 +122,13 @@ def _judge(status: os.stat_result, shown: str) -> None:
 
 
 def _from_person(question: str, check: Callable[[str], T], *, twice: bool) -> T:
+    from hmac import compare_digest  # it costs 3 ms, and most give no password
+
     while True:
         try:
             typed = _typed(question)
             value = check(typed)
-            if not twice or hmac.compare_digest(typed.encode(), _typed("Again").encode()):
+            if not twice or compare_digest(typed.encode(), _typed("Again").encode()):
                 return value
             say("The two are different: type it again, twice.")
         except AnswerRefusedError as error:

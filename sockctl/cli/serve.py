@@ -12,6 +12,7 @@ from sockctl.errors import OptionError, ProgramError
 __all__ = ["app"]
 
 app = typer.Typer(
+    add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
     help="Start a server.",

@@ -12,6 +12,7 @@ from sockctl.errors import OptionError
 __all__ = ["app"]
 
 app = typer.Typer(
+    add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
     help="See and end the sessions of those who are logged in. A server that runs sees the change within 2 s.",

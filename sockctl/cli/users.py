@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["accounts_in", "app"]
 
 app = typer.Typer(
+    add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
     help="See and change who may log in at 'serve auth'. A server that runs sees the change within 2 s.",

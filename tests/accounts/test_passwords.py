@@ -2,10 +2,10 @@
 
 import re
 
+import argon2
 import pytest
 from argon2.exceptions import HashingError, VerificationError
 
-from sockctl.accounts import passwords
 from sockctl.accounts.passwords import CHEAPEST, DEFAULT, Hasher, HashParameters, check_hash
 from sockctl.errors import HashFailedError
 from tests.accounts.data import OTHER, PASSWORD
@@ -95,7 +95,7 @@ def test_too_little_memory_is_no_wrong_password(monkeypatch: pytest.MonkeyPatch)
         def verify(self, _: str, __: str) -> bool:
             raise VerificationError("Memory allocation error")
 
-    monkeypatch.setattr(passwords, "PasswordHasher", Full)
+    monkeypatch.setattr(argon2, "PasswordHasher", Full)
     hasher = Hasher(CHEAPEST)
     with pytest.raises(HashFailedError, match=r"Memory allocation error.*settings\.json"):
         hasher.hash(PASSWORD)

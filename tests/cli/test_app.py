@@ -106,6 +106,30 @@ except SystemExit as ended:
     assert not loaded & {"sockctl.cli.resuming", "sockctl.stores.json_store"}, "there are no messages"
 
 
+@pytest.mark.parametrize("name", app_module.COMMANDS)
+def test_the_list_of_commands_says_what_each_says_of_itself(name: str) -> None:
+    done = sockctl(name, "--help")
+    assert done.returncode == 0
+    assert app_module.COMMANDS[name].removesuffix(".") in " ".join(done.stdout.decode().split())
+
+
+def test_a_command_and_the_list_of_all_load_no_other_command() -> None:
+    for arguments, loads in ((["--help"], set()), (["logout", "--help"], {"logout", "hosts"})):
+        script = f"""
+sys.argv = ["sockctl", *{arguments}]
+sys.stdout, shown = None, sys.stdout
+import sockctl.cli.app as a
+try:
+    a.run()
+except SystemExit as ended:
+    assert ended.code == 0, ended.code
+sys.stdout = shown
+"""
+        loaded = loaded_by(script)
+        assert "typer" in loaded
+        assert {name for name in app_module.COMMANDS if f"sockctl.cli.{name}" in loaded} == loads
+
+
 def test_help_that_cannot_be_written() -> None:
     done = subprocess.run(
         ["sh", "-c", 'exec "$@" >/dev/full', "sh", *SOCKCTL, "--help"], check=False, timeout=60, capture_output=True
