@@ -1,5 +1,6 @@
 """The entry point: answer ``--version`` without loading the command line, else hand over to it."""
 
+import gc
 import sys
 
 
@@ -14,6 +15,7 @@ def main() -> int:
 
         sys.stdout.write(f"sockctl {__version__}\n")
         return 0
+    gc.disable()  # what is loaded stays, and looking it through again and again is a tenth of the start; see `app`
     from sockctl.cli.app import run  # noqa: PLC0415  as above
 
     return run()

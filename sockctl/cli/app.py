@@ -4,6 +4,7 @@ What each command needs is loaded only for that command: a start, and a help, wo
 """
 
 import errno
+import gc
 import importlib
 import os
 from typing import Annotated, Any
@@ -40,6 +41,9 @@ class _Loading(TyperGroup):
         if name in COMMANDS:
             command = typer.main.get_command(importlib.import_module(f"sockctl.cli.{name}").app)
             command.name = name
+        if not gc.isenabled():  # the entry point has switched it off while this was loaded
+            gc.freeze()
+            gc.enable()
         return name, command, rest
 
 
