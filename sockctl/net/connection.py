@@ -51,7 +51,7 @@ class Handler(Protocol):
     """Whether the service asked to go on by reacting when its conversation is over."""
 
     @property
-    def received(self) -> Callable[[memoryview], None]:
+    def received(self) -> Callable[[memoryview], object]:
         """What the event thread calls with what it has read; the view is valid during the call only."""
         ...
 

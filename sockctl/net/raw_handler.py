@@ -1,7 +1,5 @@
 """The connection of a service of bytes: what is read goes to the service as it came."""
 
-from functools import partial
-
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.connection import Connection
 from sockctl.net.peer import RawPeer
@@ -20,7 +18,7 @@ class RawHandler:
         self._peer = RawPeer(connection, watcher)
         self._service = service
         self.watching = False
-        self.received = partial(service.received, self._peer)  # the hot path: nothing stands between
+        self.received = service.reaction(self._peer)
 
     def converse(self, conversation: Conversation[RawPeer]) -> None:
         """Hold the conversation."""

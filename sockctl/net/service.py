@@ -1,6 +1,8 @@
 """The forms in which a service is written: reacting to bytes or to messages, after a conversation or at once."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from typing import ClassVar, Generic, TypeVar
 
 from sockctl.events.journal import Journal
@@ -39,6 +41,10 @@ class Service(ABC):
 
 class RawService(Service):
     """A service of bytes; it says nothing first."""
+
+    def reaction(self, peer: RawPeer) -> Callable[[memoryview], object]:
+        """Return what is called with the bytes from `peer`, many times a second: `received`, or something shorter."""
+        return partial(self.received, peer)
 
     def received(self, peer: RawPeer, data: memoryview) -> None:
         """React to bytes from `peer`; `data` is valid during the call only."""

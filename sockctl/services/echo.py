@@ -2,6 +2,7 @@
 
 import codecs
 import enum
+from collections.abc import Callable
 from typing import ClassVar
 
 from sockctl.net.peer import RawPeer
@@ -50,17 +51,19 @@ class Echo(RawService):
         """One sentence that says what the service does."""
         return "It serves echo (RFC 862): what a client sends comes back."
 
-    def received(self, peer: RawPeer, data: memoryview) -> None:
-        """Send back what came."""
-        peer.post(data)
+    def reaction(self, peer: RawPeer) -> Callable[[memoryview], object]:
+        """Send back what comes: nothing stands between reading and sending."""
+        return peer.post
 
 
-class CaseEcho(Echo):
+class CaseEcho(RawService):
     """Sends back what it gets, in another case.
 
     Args:
         case: Which one.
     """
+
+    name: ClassVar[str] = Echo.name
 
     def __init__(self, case: Case) -> None:
         self._case = case
