@@ -20,7 +20,8 @@ from tests.benchmarks.serving import serving
 from tests.running import SOCKCTL, UNMEASURED
 
 ROUNDS = 20
-REPLY_MS, HELP_MS = 120.0, 150.0
+REPLY, HELP = 120 / 11, 150 / 11
+"""How much longer than ``python -c pass`` it may take: 120 and 150 ms where that takes 11."""
 HELPS: tuple[list[str], ...] = ([], ["connect"], ["serve"], ["serve", "echo"], ["users"], ["bench", "echo"])
 
 
@@ -76,10 +77,12 @@ def main() -> int:
     for name, times in taken.items():
         median = statistics.median(times)
         print(f"{name:<40} {median:>6.1f} ms {min(times):>6.1f} ms {max(times):>6.1f} ms   {median / alone:.1f}")
-    reply = statistics.median(taken["sockctl connect, to the reply"])
-    slowest = max(statistics.median(times) for name, times in taken.items() if name.endswith("--help"))
-    print(f"demanded: the reply within {REPLY_MS:g} ms ({reply:.0f}), a help within {HELP_MS:g} ms ({slowest:.0f})")
-    return int(reply > REPLY_MS or slowest > HELP_MS)
+    reply = statistics.median(taken["sockctl connect, to the reply"]) / alone
+    slowest = max(statistics.median(times) for name, times in taken.items() if name.endswith("--help")) / alone
+    print(
+        f"demanded, of python -c pass: the reply {REPLY:.1f} at most ({reply:.1f}), a help {HELP:.1f} ({slowest:.1f})"
+    )
+    return int(reply > REPLY or slowest > HELP)
 
 
 if __name__ == "__main__":

@@ -87,6 +87,12 @@ def test_version_loads_nothing_of_the_command_line() -> None:
     assert not loaded & {"typer", "sockctl.cli", "argparse", "socket"}
 
 
+def test_a_chat_without_accounts_needs_no_hashes() -> None:
+    loaded = loaded_by("import sockctl.services.chat.chat")
+    assert "sockctl.accounts.passwords" in loaded
+    assert "argon2" not in loaded
+
+
 def test_connect_loads_neither_heavy_libraries_nor_the_server() -> None:
     code = """
 import socket
