@@ -19,9 +19,9 @@ def parts(folder: Path) -> list[list[str]]:
     compare = [sys.executable, str(folder / "compare.py"), "--sockctl", sockctl]
     own = [sys.executable, "-m"]
     return [
-        [*compare, "pingpong", "pipelined", "thousand", "burst", "memory", "start"],
+        [*compare, "pingpong", "pipelined", "thousand", "burst", "memory"],
         [*compare, "--peers", "thread_c,epoll_c,uvloop,asyncio", "tenk", "single"],
-        [*compare, "--rounds", "9", "chat", "chat1"],
+        [*compare, "--rounds", "5", "--peers", "ngircd,ncat", "chat", "chat1"],
         [*compare, "--peers", "ngircd", "chat1000"],
         [*own, "tests.benchmarks.chat"],
         [*own, "tests.benchmarks.logins"],
