@@ -3,7 +3,7 @@
 import codecs
 import enum
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, final
 
 from sockctl.net.peer import RawPeer
 from sockctl.net.service import RawService
@@ -41,6 +41,7 @@ class CaseMapper:
         return mapped.encode("utf-8", "surrogateescape")
 
 
+@final
 class Echo(RawService):
     """Sends back what it gets."""
 

@@ -371,7 +371,17 @@ def test_many_clients_at_once() -> None:
         assert len({event.connection for event in run.sink.named("client_connected")}) == 300
 
 
-class Fragile(Echo):
+class Reacting(RawService):
+    """An echo whose own function is called."""
+
+    name = "echo"
+    does = "It sends back what it gets."
+
+    def received(self, peer: RawPeer, data: memoryview) -> None:
+        peer.post(data)
+
+
+class Fragile(Reacting):
     """Fails when it is told to."""
 
     def received(self, peer: RawPeer, data: memoryview) -> None:
@@ -420,7 +430,7 @@ def out_of_buffers(_: object) -> int:
     raise OSError(errno.ENOBUFS, "no buffers")
 
 
-class Breaking(Echo):
+class Breaking(Reacting):
     """Its connections can't be sent to."""
 
     def received(self, peer: RawPeer, data: memoryview) -> None:
