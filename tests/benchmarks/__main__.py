@@ -1,8 +1,9 @@
-"""Make every figure of the README again: ``python -m tests.benchmarks [FOLDER]``, some 40 minutes on a quiet machine.
+"""Make the README's figures again: ``python -m tests.benchmarks [FOLDER]``, on a quiet machine.
 
 FOLDER is the project's shared bench folder; ``../shared/bench`` beside a checkout where it isn't given. Each part is a
 program of its own, whose name and output are printed. The peers that are installed are measured (socat, ncat, ngircd,
-uvloop), the others left out. Exit code 1 where a part has failed, or hasn't reached what is demanded of it.
+uvloop), the others left out. What a free-threaded interpreter gives has its own commands in the README. Exit code 1
+where a part has failed, or hasn't reached what is demanded of it.
 """
 
 import subprocess
