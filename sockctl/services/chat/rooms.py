@@ -272,13 +272,15 @@ class Room:
             yield one.as_message(more=number < len(past), again=again)
 
     def _let_go(self, batch: list[Item]) -> None:
-        for one in batch:
+        """Let several go at once: each hears still of those who went before it."""
+        for number, one in enumerate(batch):
             place = one.goes
             assert place is not None  # noqa: S101  as above
             if place not in self._audience:
                 continue
             if not place.hears_all:
                 del self._audience[place]
+                self._deliver(batch[:number], [place])
             with self._lock:
                 self._members[place.member] -= 1
                 if not self._members[place.member]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sockctl.events.reasons import DisconnectReason
@@ -217,6 +217,7 @@ STEPS = st.lists(
 
 @settings(max_examples=150, deadline=None)
 @given(steps=STEPS, advances=st.lists(st.booleans(), min_size=40, max_size=40))
+@example(steps=[("come", 0), ("come", 2), ("go", 0), ("go", 2)], advances=[False] * 40)
 def test_whatever_happens_each_hears_it_as_if_alone(  # noqa: C901  a table of what may happen
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]], advances: list[bool]
 ) -> None:
