@@ -98,6 +98,7 @@ class Connection:
         portion: Bytes in a portion, the unit in which data is told.
 
     Attributes:
+        clear: Whether what is posted is sent at once: nothing waits, nothing is broken, and the end has not begun.
         handler: What is called when something happens on it; set by the server before the watcher knows it.
         on_post: Called by any thread when something was received or sent that is to be told, or waits in the outbox;
             set by the watcher.
@@ -109,6 +110,7 @@ class Connection:
         "_sock_send",
         "bytes_in",
         "bytes_out",
+        "clear",
         "drain_at",
         "error",
         "fd",
@@ -156,9 +158,10 @@ class Connection:
         self.input_ended = False
         self.interest = 0
         self.started = self.last_active = time.monotonic()
-        self.lock = threading.Lock()  # guards outbox, every send, the out counts, and closing against sending
+        self.lock = threading.Lock()  # guards outbox, clear, every send, the out counts, and closing against sending
         self.outbox = bytearray()
         self.may_send = True
+        self.clear = True
         self.portion = portion
         self.bytes_in = self.portions_in = 0
         self.bytes_out = self.portions_out = self._partial = 0
@@ -211,21 +214,21 @@ class Connection:
         lock = self.lock
         lock.acquire()  # `with` costs twice as much
         try:
-            if not self.outbox and self.may_send:
+            if self.clear:
                 try:
                     sent = self._sock_send(data)
                 except OSError:
                     sent = 0  # `_queue` tries again, and notes what is wrong
                 if sent == size:
                     self.bytes_out += size
-                    self.portions_out += -(-size // self.portion)
+                    self.portions_out += 1 if 0 < size <= self.portion else -(-size // self.portion)
                     if self.untold:
                         return True
             if sent < size and self.may_send and not self._queue(data, bound, sent=sent):
                 return False
         finally:
             lock.release()
-        if self.outbox or not self.untold or self.error is not None:
+        if not (self.clear and self.untold):
             self.on_post(self)
         return True
 
@@ -247,7 +250,7 @@ class Connection:
                 return False
             if bound is None:
                 self.told_until = self.bytes_out + len(self.outbox)
-        if self.outbox or not self.untold or self.error is not None:
+        if not (self.clear and self.untold):
             self.on_post(self)
         return True
 
@@ -264,12 +267,14 @@ class Connection:
             self.bytes_out += sent
             self._count_part(sent, last=False)
             outbox += data[sent:]
+            self.clear = False
             return True
         if not outbox:
             if data:
                 sent = self._send(data)
                 if sent < len(data) and self.error is None:
                     outbox += data[sent:]
+                    self.clear = False
             return True
         if bound is not None:
             own = max(0, self.told_until - self.bytes_out)
@@ -289,6 +294,7 @@ class Connection:
             del self.outbox[:sent]
             if self.error is not None:
                 self.outbox.clear()
+            self.clear = self.may_send and not self.outbox
         return sent > 0
 
     def _send(self, data: bytes | bytearray | memoryview) -> int:
@@ -299,7 +305,7 @@ class Connection:
             return 0
         except OSError as error:
             self.error = error  # told by whoever closes: send() may be the only call that ever reports it
-            self.may_send = False
+            self.may_send = self.clear = False
             return 0
         self.bytes_out += sent
         if sent == len(data) and not self._partial:
@@ -322,7 +328,7 @@ class Connection:
         """Enter `state`, in which nothing new is sent: what is posted from now on is dropped."""
         with self.lock:
             self.state = state
-            self.may_send = False
+            self.may_send = self.clear = False
 
     # What follows blocks, and is for the handler thread of a conversation only.
 

@@ -142,9 +142,9 @@ class Watcher:
             self._touched.append(connection)
         if threading.current_thread() is self._thread:
             # What one client says may have been posted to another. Who waits to be writable is attended anyway.
-            if (connection.outbox or connection.error is not None) and connection.interest != WRITABLE:
+            if not connection.clear and connection.interest != WRITABLE:
                 self._calls.append((self._attend, connection))
-        elif connection.outbox or connection.error is not None:
+        elif not connection.clear:
             self._call_soon(self._attend, connection)
         else:
             self._wake()
@@ -155,13 +155,13 @@ class Watcher:
         closing, traffic = self._closing, self._traffic
         connections = closing.connections
         poll = self._poller.poll
-        read = self._read
         watched = State.WATCHED
         now = self._now
         while connections or not closing.draining:
             ready = poll(max(0.0, min(closing.due_at - now, traffic.due_at - now, MAX_WAIT_S)))
             now = self._now = closing.now = time.monotonic()
             self._reacting = True
+            read = self._read_draining if closing.draining else self._read
             for fd, mask in ready:
                 connection = connections.get(fd)
                 if connection is None:
@@ -204,8 +204,6 @@ class Watcher:
         try:
             count = connection.recv_into(self._buffer)
         except BlockingIOError:
-            if self._closing.draining:  # a part of a TLS record may have been the last of what had come
-                self._closing.drain_connection(connection)
             return
         except OSError as error:
             self._closing.broken(connection, error)
@@ -215,15 +213,18 @@ class Watcher:
             return
         connection.last_active = self._now
         connection.bytes_in += count
-        connection.portions_in += -(-count // connection.portion)
+        connection.portions_in += 1 if count <= connection.portion else -(-count // connection.portion)
         if not connection.untold:
             connection.untold = True
             self._touched.append(connection)
         connection.handler.received(self._view[:count])
-        if connection.outbox or connection.error is not None:
+        if not connection.clear:
             self._attend(connection)
-        if self._closing.draining:
-            self._closing.drain_connection(connection)
+
+    def _read_draining(self, connection: Connection) -> None:
+        """Read what had come before the drain, and end the connection once all of that is answered."""
+        self._read(connection)
+        self._closing.drain_connection(connection)
 
     def _end_input(self, connection: Connection) -> None:
         """The client shut its sending side: let the service say its last, then close."""
