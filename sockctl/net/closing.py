@@ -163,7 +163,7 @@ class Closing:
             self.want(connection, 0)  # an error was reported: its handler finds out by itself
             return
         try:
-            if connection.recv_into(buffer):
+            if connection.sock.recv_into(buffer):
                 return
         except BlockingIOError:
             return

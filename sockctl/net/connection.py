@@ -88,7 +88,30 @@ class Handler(Protocol):
         ...
 
 
-class Connection:
+_LOCKS = [threading.Lock() for _ in range(64)]
+"""Connections share these by their number, as event threads share connections: two, four, … of them have their own."""
+
+
+class _Touched:
+    """What each message touches: the slots of a base class come before all others."""
+
+    __slots__ = (
+        "bytes_in",
+        "bytes_out",
+        "clear",
+        "handler",
+        "last_active",
+        "lock",
+        "portion",
+        "portions_in",
+        "portions_out",
+        "sock",
+        "state",
+        "untold",
+    )
+
+
+class Connection(_Touched):
     """A client's connection.
 
     Args:
@@ -107,47 +130,31 @@ class Connection:
 
     __slots__ = (
         "_partial",
-        "_sock_send",
-        "bytes_in",
-        "bytes_out",
-        "clear",
         "drain_at",
         "error",
         "fd",
         "frame_until",
-        "handler",
         "host",
         "input_ended",
         "interest",
         "interrupt_fd",
-        "last_active",
         "linger_until",
-        "lock",
         "may_send",
         "number",
         "on_post",
         "outbox",
         "peer",
-        "portion",
-        "portions_in",
-        "portions_out",
         "reason",
-        "recv_into",
-        "sock",
         "started",
-        "state",
         "told",
         "told_until",
         "unacked",
-        "untold",
         "waits_since",
     )
 
     def __init__(self, sock: Transport, address: Any, number: int, portion: int) -> None:
         sock.setblocking(False)
         self.sock = sock
-        self.recv_into = sock.recv_into
-        self._sock_send = sock.send
         self.fd = sock.fileno()
         self.host = host_of(address)
         self.peer = shown(self.host, address[1])
@@ -158,7 +165,8 @@ class Connection:
         self.input_ended = False
         self.interest = 0
         self.started = self.last_active = time.monotonic()
-        self.lock = threading.Lock()  # guards outbox, clear, every send, the out counts, and closing against sending
+        # Guards outbox, clear, every send, the out counts, and closing against sending; no two are ever held at once.
+        self.lock = _LOCKS[number % len(_LOCKS)]
         self.outbox = bytearray()
         self.may_send = True
         self.clear = True
@@ -216,7 +224,7 @@ class Connection:
         try:
             if self.clear:
                 try:
-                    sent = self._sock_send(data)
+                    sent = self.sock.send(data)
                 except OSError:
                     sent = 0  # `_queue` tries again, and notes what is wrong
                 if sent == size:
@@ -300,7 +308,7 @@ class Connection:
     def _send(self, data: bytes | bytearray | memoryview) -> int:
         """Send once, under the lock, and count. A portion counts when its last byte went out."""
         try:
-            sent = self._sock_send(data)
+            sent = self.sock.send(data)
         except BlockingIOError:
             return 0
         except OSError as error:

@@ -60,6 +60,7 @@ class Watcher:
         )
         self._buffer = bytearray(READ_BYTES)
         self._view = memoryview(self._buffer)
+        self._part = self._view  # of what was read last: a read of the same length takes it again
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
         self._woken.setblocking(False)
@@ -202,7 +203,7 @@ class Watcher:
     def _read(self, connection: Connection) -> None:
         """Read once and let the service react. The hot path: each line of it is paid for with every message."""
         try:
-            count = connection.recv_into(self._buffer)
+            count = connection.sock.recv_into(self._buffer)
         except BlockingIOError:
             return
         except OSError as error:
@@ -217,7 +218,10 @@ class Watcher:
         if not connection.untold:
             connection.untold = True
             self._touched.append(connection)
-        connection.handler.received(self._view[:count])
+        part = self._part
+        if count != len(part):
+            part = self._part = self._view[:count]
+        connection.handler.received(part)
         if not connection.clear:
             self._attend(connection)
 

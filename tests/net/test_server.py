@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from pathlib import Path
 from typing import ClassVar
+from unittest.mock import Mock
 
 import pytest
 
@@ -22,6 +23,7 @@ from sockctl.events.reasons import DisconnectReason, RefusalReason
 from sockctl.net import closing, traffic, watcher
 from sockctl.net import server as server_module
 from sockctl.net.admission import AccessRules
+from sockctl.net.connection import Connection
 from sockctl.net.listener import SocketOptions
 from sockctl.net.peer import RawPeer
 from sockctl.net.poller import SelectorPoller
@@ -426,19 +428,22 @@ def test_a_defect_in_a_call_ends_one_connection_only(monkeypatch: pytest.MonkeyP
         assert receive_exactly(other, 1) == b"a"
 
 
-def out_of_buffers(_: object) -> int:
-    raise OSError(errno.ENOBUFS, "no buffers")
+def run_out_of_buffers(connection: Connection) -> None:
+    """Let the kernel refuse whatever is sent from now on."""
+    sock = Mock(wraps=connection.sock)
+    sock.send.side_effect = OSError(errno.ENOBUFS, "no buffers")
+    connection.sock = sock
 
 
 class Breaking(Reacting):
     """Its connections can't be sent to."""
 
     def received(self, peer: RawPeer, data: memoryview) -> None:
-        peer._connection._sock_send = out_of_buffers
+        run_out_of_buffers(peer._connection)
         super().received(peer, data)
 
     def ended(self, peer: RawPeer) -> None:
-        peer._connection._sock_send = out_of_buffers
+        run_out_of_buffers(peer._connection)
         peer.post(b"last words")
 
 
