@@ -23,7 +23,7 @@ from sockctl.events.reasons import DisconnectReason, RefusalReason
 from sockctl.net import closing, traffic, watcher
 from sockctl.net import server as server_module
 from sockctl.net.admission import AccessRules
-from sockctl.net.connection import Connection
+from sockctl.net.connection import READ_BYTES, Connection
 from sockctl.net.listener import SocketOptions
 from sockctl.net.peer import RawPeer
 from sockctl.net.poller import SelectorPoller
@@ -106,6 +106,30 @@ def test_a_half_close_before_anything_was_read_loses_nothing() -> None:
         assert receive_all(sock) == data
         assert reason_of(run) is DisconnectReason.CLIENT_CLOSED
         assert run.sink.named("reading_resumed")
+
+
+@pytest.mark.parametrize("size", [READ_BYTES - 1, READ_BYTES, READ_BYTES + 1, 2 * READ_BYTES])
+def test_what_one_read_leaves_is_read_by_the_next(size: int) -> None:
+    service = Waiting()
+    with running(service) as run, run.client() as sock, run.client() as other:
+        data = random.Random(size).randbytes(size)
+        other.sendall(b"wait")
+        assert service.waits.wait(TIMEOUT_S)
+        sock.sendall(data)
+        service.go_on.set()
+        assert receive_exactly(sock, size) == data
+
+
+def test_data_around_an_urgent_byte_is_read() -> None:
+    with running(Echo()) as run, run.client() as sock:
+        sock.sendall(b"before")
+        sock.send(b"!", socket.MSG_OOB)  # ends the read; it has a channel of its own, and doesn't come back
+        sock.sendall(b"after")
+        assert receive_exactly(sock, 11) == b"beforeafter"
+        sock.send(b"!", socket.MSG_OOB)
+        sock.shutdown(socket.SHUT_WR)
+        assert receive_all(sock) == b""
+        assert reason_of(run) is DisconnectReason.CLIENT_CLOSED
 
 
 def test_data_events_add_up_to_what_was_moved() -> None:
@@ -381,6 +405,20 @@ class Reacting(RawService):
 
     def received(self, peer: RawPeer, data: memoryview) -> None:
         peer.post(data)
+
+
+class Waiting(Reacting):
+    """Holds up its event thread when it is told to, until it may go on."""
+
+    def __init__(self) -> None:
+        self.waits = threading.Event()
+        self.go_on = threading.Event()
+
+    def received(self, peer: RawPeer, data: memoryview) -> None:
+        if bytes(data) == b"wait":
+            self.waits.set()
+            assert self.go_on.wait(TIMEOUT_S)
+        super().received(peer, data)
 
 
 class Fragile(Reacting):
