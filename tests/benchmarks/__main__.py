@@ -2,8 +2,8 @@
 
 FOLDER is the project's shared bench folder; ``../shared/bench`` beside a checkout where it isn't given. Each part is a
 program of its own, whose name and output are printed. The peers that are installed are measured (socat, ncat, ngircd,
-uvloop), the others left out. What a free-threaded interpreter gives has its own commands in the README. Exit code 1
-where a part has failed, or hasn't reached what is demanded of it.
+uvloop), the others left out, and so is what a free-threaded interpreter gives where there is no ``.venv-t`` with one.
+Exit code 1 where a part has failed, or hasn't reached what is demanded of it.
 """
 
 import subprocess
@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from tests.benchmarks.threads import INTERPRETER
 from tests.running import UNMEASURED
 
 
@@ -19,7 +20,7 @@ def parts(folder: Path) -> list[list[str]]:
     sockctl = str(Path(sys.executable).parent / "sockctl")
     compare = [sys.executable, str(folder / "compare.py"), "--sockctl", sockctl]
     own = [sys.executable, "-m"]
-    return [
+    found = [
         [*compare, "pingpong", "pipelined", "thousand", "burst", "memory"],
         [*compare, "--peers", "thread_c,epoll_c,uvloop,asyncio", "tenk", "single"],
         [*compare, "--rounds", "5", "--peers", "ngircd,ncat", "chat", "chat1"],
@@ -32,6 +33,7 @@ def parts(folder: Path) -> list[list[str]]:
         [*own, "tests.benchmarks.start"],
         [*own, "tests.benchmarks.shares", str(folder)],
     ]
+    return [*found, [*own, "tests.benchmarks.threads"]] if INTERPRETER.exists() else found
 
 
 def main(folder: Path) -> int:

@@ -10,11 +10,11 @@ from tests.running import UNMEASURED, free_port, wait_until
 
 
 @contextlib.contextmanager
-def serving(folder: str, service: str, *options: str) -> Iterator[tuple[int, int]]:
+def serving(folder: str, service: str, *options: str, interpreter: str = sys.executable) -> Iterator[tuple[int, int]]:
     """Run a server until the end, its files and its log in `folder`; yield its port and its process."""
     port = free_port()
     command = [
-        *(sys.executable, "-m", "sockctl", "serve", service, "--port", str(port), "--strict-port"),
+        *(interpreter, "-m", "sockctl", "serve", service, "--port", str(port), "--strict-port"),
         *("--data-dir", folder, "--log-file", f"{folder}/log", "--no-input", *options),
     ]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=UNMEASURED) as process:

@@ -953,7 +953,7 @@ def test_a_defect_while_draining_ends_one_connection_only(monkeypatch: pytest.Mo
 
     with running(Echo()) as run, run.client() as first, run.client() as second:
         run.sink.wait_for("client_connected", 2)
-        wait_until(lambda: len(run.server._watchers[0]._closing.connections) == 2)
+        wait_until(lambda: sum(len(one._closing.connections) for one in run.server._watchers) == 2)
         monkeypatch.setattr(closing, "_unread_bytes", fail)
         assert run.stop()
         assert receive_all(first) == receive_all(second) == b""

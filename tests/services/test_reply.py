@@ -121,7 +121,8 @@ def test_it_ends_with_its_connection_and_so_does_what_it_started(how: str) -> No
         pid = run.sink.wait_for("program_started")[0].pid
         if how == "stop":
             run.server._stopping.set()
-            run.server._watchers[0].drain(3)
+            for watcher in run.server._watchers:
+                watcher.drain(3)
         elif how == "bye":
             client.send(kind="bye")
         else:
