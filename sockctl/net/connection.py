@@ -92,8 +92,8 @@ _LOCKS = [threading.Lock() for _ in range(64)]
 """Connections share these by their number, as event threads share connections: two, four, … of them have their own."""
 
 
-class _Touched:
-    """What each message touches: the slots of a base class come before all others."""
+class _Hot:
+    """The slots that each message needs: those of a base class come before all others."""
 
     __slots__ = (
         "bytes_in",
@@ -111,7 +111,7 @@ class _Touched:
     )
 
 
-class Connection(_Touched):
+class Connection(_Hot):
     """A client's connection.
 
     Args:
