@@ -31,8 +31,11 @@ class Poller(Protocol):
         """Watch it no more."""
         ...
 
-    def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
-        """Wait at most `timeout` seconds (None: without end) and return descriptors with what they are ready for."""
+    def poll(self, timeout: float | None = None, maxevents: int = -1, /) -> list[tuple[int, int]]:
+        """Wait at most `timeout` seconds (None: without end) and return descriptors with what they are ready for.
+
+        `maxevents` of them at most, those that became ready first; -1 for any number.
+        """
         ...
 
     def close(self) -> None:
@@ -58,8 +61,8 @@ class SelectorPoller:
         """Watch it no more."""
         self._selector.unregister(fd)
 
-    def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
-        """Wait and return what is ready, as epoll does."""
+    def poll(self, timeout: float | None = None, maxevents: int = -1, /) -> list[tuple[int, int]]:  # noqa: ARG002
+        """Wait and return all that is ready, as epoll does."""
         return [(key.fd, _from_selector(mask)) for key, mask in self._selector.select(timeout)]
 
     def close(self) -> None:

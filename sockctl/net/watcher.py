@@ -7,7 +7,8 @@ How it works, in the order in which things happen:
    (`release`).
 2. The thread waits for all descriptors at once, level-triggered, and asks each ready one for what is there, up to
    64 KiB at a time, in one buffer that belongs to the thread: 10,000 connections share it. One read per ready
-   connection and round keeps it fair.
+   connection and round keeps it fair. Where nearly all are ready each time, it stops waiting, and tries each in its
+   turn (`sockctl.net.full_house`).
 3. What was read goes to the service as a view of that buffer. The service answers with `post`, which sends at once and
    puts what the kernel doesn't take into the connection's outbox.
 4. While anything waits in a connection's outbox, nothing more is read from it. So a client that doesn't read stops
@@ -25,13 +26,14 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.events.server import InputEnded, ReadingPaused, ReadingResumed
 from sockctl.net.closing import Closing
 from sockctl.net.connection import READ_BYTES, Connection, State
+from sockctl.net.full_house import AT_ONCE, FEW, FullHouse
 from sockctl.net.poller import READABLE, WRITABLE, Poller, open_poller
 from sockctl.net.traffic import Traffic
 
@@ -58,6 +60,7 @@ class Watcher:
         self._closing = Closing(
             journal, self._poller, self._traffic, idle_timeout_s=idle_timeout_s, on_closed=on_closed
         )
+        self._full_house = FullHouse(self._closing.connections)
         self._buffer = bytearray(READ_BYTES)
         self._view = memoryview(self._buffer)
         self._part = self._view  # of what was read last: a read of the same length takes it again
@@ -153,36 +156,82 @@ class Watcher:
     # Everything below runs in the event thread.
 
     def _run(self) -> None:
-        closing, traffic = self._closing, self._traffic
-        connections = closing.connections
-        poll = self._poller.poll
-        watched = State.WATCHED
-        now = self._now
-        while connections or not closing.draining:
-            ready = poll(max(0.0, min(closing.due_at - now, traffic.due_at - now, MAX_WAIT_S)))
-            now = self._now = closing.now = time.monotonic()
+        closing, traffic, full_house = self._closing, self._traffic, self._full_house
+        poll, find = self._poller.poll, closing.connections.get
+        ready: Sequence[Connection | None]
+        while closing.connections or not closing.draining:
+            if full_house.trying:
+                ready = full_house.turn()
+            else:
+                wait_s = max(0.0, min(closing.due_at - self._now, traffic.due_at - self._now, MAX_WAIT_S))
+                ready = [find(fd) for fd, _ in poll(wait_s, AT_ONCE)]
+            self._now = closing.now = time.monotonic()
             self._reacting = True
-            read = self._read_draining if closing.draining else self._read
-            for fd, mask in ready:
-                connection = connections.get(fd)
-                if connection is None:
-                    self._take_wakes()  # or a descriptor that was closed earlier in this round
-                    continue
-                try:
-                    if mask & WRITABLE:
-                        self._attend(connection)
-                    elif connection.state is watched:
-                        read(connection)
-                    else:
-                        closing.discard(connection, self._buffer)
-                except Exception as error:  # noqa: BLE001  a defect on one connection must not end the others
-                    closing.failed(connection, error)
+            in_vain = self._react(ready)
             self._reacting = False
+            if full_house.trying or len(ready) >= FEW:
+                full_house.note(len(ready), in_vain)
+            if closing.draining:
+                watched = [one for one in ready if one is not None and one.state is State.WATCHED]
+                closing.guard(closing.drain_connection, watched)
             self._end_round()
         self._make_calls()
         self._poller.close()
         for sock in (self._waker, self._woken, self._interrupter, self._interrupted):
             sock.close()
+
+    def _react(self, ready: Iterable[Connection | None]) -> int:
+        """Read once from each that is ready, and let the service react; return how many had nothing to read.
+
+        The hot path: each line of it is paid for with every message.
+        """
+        closing, buffer, part, now = self._closing, self._buffer, self._part, self._now
+        watched = State.WATCHED
+        in_vain = 0
+        for connection in ready:
+            if connection is None:
+                self._take_wakes()
+                continue
+            try:
+                if connection.state is not watched or not connection.clear:
+                    in_vain += 1
+                    self._go_on(connection)
+                    continue
+                try:
+                    count = connection.sock.recv_into(buffer)
+                except OSError as error:
+                    in_vain += 1
+                    self._unread(connection, error)
+                    continue
+                if not count:
+                    self._end_input(connection)
+                    continue
+                connection.last_active = now
+                connection.bytes_in += count
+                connection.portions_in += 1 if count <= connection.portion else -(-count // connection.portion)
+                if not connection.untold:
+                    connection.untold = True
+                    self._touched.append(connection)
+                if count != len(part):
+                    part = self._part = self._view[:count]
+                connection.handler.received(part)
+                if not connection.clear:
+                    self._attend(connection)
+            except Exception as error:  # noqa: BLE001  a defect on one connection must not end the others
+                closing.failed(connection, error)
+        return in_vain
+
+    def _unread(self, connection: Connection, error: OSError) -> None:
+        """Nothing could be read: there is nothing yet, or the connection is broken."""
+        if not isinstance(error, BlockingIOError):
+            self._closing.broken(connection, error)
+
+    def _go_on(self, connection: Connection) -> None:
+        """See to a connection that isn't read from: its outbox is to be emptied, or it is ending."""
+        if connection.interest == WRITABLE or connection.state is State.WATCHED:
+            self._attend(connection)
+        elif connection.state is not State.CLOSED:
+            self._closing.discard(connection, self._buffer)
 
     def _end_round(self) -> None:
         """Do what other threads asked for, and what is due."""
@@ -199,36 +248,6 @@ class Watcher:
             self._closing.meet_deadlines()
         if self._now >= self._traffic.due_at:
             self._traffic.tell_sums(self._now)
-
-    def _read(self, connection: Connection) -> None:
-        """Read once and let the service react. The hot path: each line of it is paid for with every message."""
-        try:
-            count = connection.sock.recv_into(self._buffer)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self._closing.broken(connection, error)
-            return
-        if not count:
-            self._end_input(connection)
-            return
-        connection.last_active = self._now
-        connection.bytes_in += count
-        connection.portions_in += 1 if count <= connection.portion else -(-count // connection.portion)
-        if not connection.untold:
-            connection.untold = True
-            self._touched.append(connection)
-        part = self._part
-        if count != len(part):
-            part = self._part = self._view[:count]
-        connection.handler.received(part)
-        if not connection.clear:
-            self._attend(connection)
-
-    def _read_draining(self, connection: Connection) -> None:
-        """Read what had come before the drain, and end the connection once all of that is answered."""
-        self._read(connection)
-        self._closing.drain_connection(connection)
 
     def _end_input(self, connection: Connection) -> None:
         """The client shut its sending side: let the service say its last, then close."""
@@ -285,7 +304,7 @@ class Watcher:
         connection.handler.resumed()
         self._closing.want(connection, READABLE)
         if connection.pending:
-            self._read(connection)
+            self._react([connection])
         self._attend(connection)
         if self._closing.draining:
             self._closing.begin_drain(connection)
