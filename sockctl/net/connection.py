@@ -12,7 +12,7 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from sockctl.errors import PeerGoneError
@@ -20,7 +20,7 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.net.address import host_of, shown
 from sockctl.net.transport import Transport, is_pending
 
-__all__ = ["OUTBOX_BYTES", "READ_BYTES", "Connection", "Handler", "State"]
+__all__ = ["OUTBOX_BYTES", "READ_BYTES", "Connection", "Handler", "State", "post_to_each"]
 
 OUTBOX_BYTES = 262_144
 """What others say may wait up to here for a client that doesn't read; beyond it the client is dropped."""
@@ -207,7 +207,7 @@ class Connection(_Hot):
         """Send `data` without waiting; what the kernel doesn't take goes to the outbox. Any thread may call it.
 
         On a connection that is broken or ending it does nothing: its owner knows. The hot path: each message that is
-        echoed, and each delivery of a chat, comes through here, so the usual way is written at length.
+        echoed comes through here, so the usual way is written at length.
 
         Args:
             data: The bytes.
@@ -441,6 +441,38 @@ class Connection(_Hot):
     def _raise_if_ending(self) -> None:
         if self.reason is not None:
             raise PeerGoneError(f"the server is ending the connection to {self.peer}: {self.reason}") from None
+
+
+def post_to_each(connections: Iterable[Connection], data: bytes, bound: int) -> list[Connection]:
+    """As `Connection.post` on each; return those where the bytes would have gone beyond `bound`.
+
+    The hot path of a chat: its usual way stands here once more, which spares a call for each delivery.
+    """
+    size = len(data)
+    beyond = []
+    for connection in connections:
+        sent = 0
+        lock = connection.lock
+        lock.acquire()
+        try:
+            if connection.clear:
+                try:
+                    sent = connection.sock.send(data)
+                except OSError:
+                    sent = 0
+                if sent == size:
+                    connection.bytes_out += size
+                    connection.portions_out += 1 if 0 < size <= connection.portion else -(-size // connection.portion)
+                    if connection.untold:
+                        continue
+            if sent < size and connection.may_send and not connection._queue(data, bound, sent=sent):
+                beyond.append(connection)
+                continue
+        finally:
+            lock.release()
+        if not (connection.clear and connection.untold):
+            connection.on_post(connection)
+    return beyond
 
 
 def _ignore(_: object) -> None:

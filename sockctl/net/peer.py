@@ -2,12 +2,12 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from sockctl.errors import AnswerRefusedError, PeerGoneError
 from sockctl.events.reasons import DisconnectReason
-from sockctl.net.connection import OUTBOX_BYTES, READ_BYTES, Connection
+from sockctl.net.connection import OUTBOX_BYTES, READ_BYTES, Connection, post_to_each
 from sockctl.net.watcher import Watcher
 from sockctl.protocol.messages import Message, message
 
@@ -254,11 +254,14 @@ class Peer(ABC):
         """End the connection: what is queued is still sent. Any thread may call it; it returns at once."""
 
 
-def post_to_all(peers: Iterable[Peer], data: bytes) -> None:
-    """As `Peer.post_encoded` for each of `peers`, which all have the same wire; two calls less for each."""
+def post_to_all(peers: Sequence[Peer], data: bytes) -> None:
+    """As `Peer.post_encoded` for each of `peers`, which all have the same wire."""
+    outlets = [outlet for peer in peers if (outlet := peer.outlet) is not None]
+    beyond = post_to_each(outlets, data, OUTBOX_BYTES)
+    if not beyond and len(outlets) == len(peers):
+        return
     for peer in peers:
-        outlet = peer.outlet
-        if outlet is None:
+        if peer.outlet is None:
             peer.post_encoded(data)
-        elif not outlet.post(data, OUTBOX_BYTES):
+        elif peer.outlet in beyond:
             peer.close(DisconnectReason.SLOW_READER)

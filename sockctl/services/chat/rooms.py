@@ -289,27 +289,32 @@ class Room:
     def _deliver(self, batch: list[Item], audience: Iterable[Place]) -> None:
         if not any(one.frame for one in batch):
             return  # somebody comes or goes whom nobody hears of
+        movements = any(one.movement for one in batch)
         framed: list[Peer] = []
+        others: list[Place] = []
+        for place in audience:  # most hear all of it, in frames: what is asked here is asked for every delivery
+            member, peer = place.member, place.peer
+            if place.framed and peer is not None and not member.ignored and not (movements and member.quiet):
+                framed.append(peer)
+            else:
+                others.append(place)
+        if framed:
+            post_to_all(framed, b"".join([one.frame for one in batch]))
+        if others:
+            self._deliver_apart(batch, others)
+
+    def _deliver_apart(self, batch: list[Item], places: list[Place]) -> None:
+        """Deliver to those that read lines, or don't hear everything."""
         lines: list[Peer] = []
         movements = any(one.movement for one in batch)
         speakers = {one.place for one in batch}
-        for place in audience:
+        for place in places:
             member, peer = place.member, place.peer
-            if (
-                member.ignored
-                or (movements and member.quiet)
-                or peer is None
-                or (not place.framed and place in speakers)
-            ):
-                own = b"".join(one.frame if place.framed else one.line for one in _heard_at(place, batch))
-                if own:
-                    place.post_encoded(own)
-            elif place.framed:
-                framed.append(peer)
-            else:
+            hears_all = not member.ignored and not (movements and member.quiet)
+            if hears_all and peer is not None and place not in speakers:
                 lines.append(peer)
-        if framed:
-            post_to_all(framed, b"".join([one.frame for one in batch]))
+            elif own := b"".join(one.frame if place.framed else one.line for one in _heard_at(place, batch)):
+                place.post_encoded(own)
         if lines:
             post_to_all(lines, b"".join([one.line for one in batch]))
 
