@@ -42,14 +42,15 @@ class FullHouse:
         self.trying = False
         self._turns: list[Connection] = []
         self._place = 0  # whose turn it is
+        self._size = 0  # of a turn
         self._passes = 0  # how often everybody had a turn
         self._ready = 0  # how many were ready since fewer than nearly all were
         self._patience = 1
 
     def turn(self) -> list[Connection]:
         """Return whose turn it is; while trying only."""
-        some = self._turns[self._place : self._place + AT_ONCE]
-        self._place += AT_ONCE
+        some = self._turns[self._place : self._place + self._size]
+        self._place += self._size
         return some
 
     def note(self, count: int, in_vain: int) -> None:
@@ -80,3 +81,5 @@ class FullHouse:
     def _begin_pass(self) -> None:
         self._turns = list(self._connections.values())
         self._place = 0
+        count = len(self._turns)
+        self._size = -(-count // -(-count // AT_ONCE)) if count else 0  # all of one size: a small one proves nothing

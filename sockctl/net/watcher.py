@@ -278,6 +278,12 @@ class Watcher:
         elif connection.interest != READABLE:
             self._journal.tell(ReadingResumed(connection=connection.number, peer=connection.peer))
             self._closing.want(connection, READABLE)
+            self._read_pending(connection)
+
+    def _read_pending(self, connection: Connection) -> None:
+        """Read what no poller reports, if it may be read now."""
+        if connection.state is State.WATCHED and connection.clear and connection.pending:
+            self._react([connection])
 
     def _pause(self, connection: Connection) -> None:
         if connection.state is State.WATCHED and connection.interest != WRITABLE:
@@ -303,9 +309,8 @@ class Watcher:
         connection.state = State.WATCHED
         connection.handler.resumed()
         self._closing.want(connection, READABLE)
-        if connection.pending:
-            self._react([connection])
         self._attend(connection)
+        self._read_pending(connection)
         if self._closing.draining:
             self._closing.begin_drain(connection)
 

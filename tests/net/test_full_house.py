@@ -59,7 +59,7 @@ def test_everybody_has_a_turn_in_a_full_house() -> None:
         for _ in range(3):
             turns.append(house.turn())
             house.note(len(turns[-1]), 0)
-        assert [len(turn) for turn in turns] == [256, 256, 88]
+        assert [len(turn) for turn in turns] == [200, 200, 200]
         assert [one for turn in turns for one in turn] == list(connections.values())
 
 
@@ -75,6 +75,13 @@ def test_a_house_that_is_not_full_is_asked() -> None:
     assert not small.trying
     small.note(100, 0)
     assert small.trying
+
+
+def test_turns_are_of_one_size() -> None:
+    house, _ = house_of(AT_ONCE + 5)
+    house.note(AT_ONCE, 0)
+    house.note(AT_ONCE, 0)
+    assert [len(house.turn()), len(house.turn())] == [131, 130]
 
 
 def test_who_comes_and_goes_has_turns_from_the_next_pass_on() -> None:

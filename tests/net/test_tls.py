@@ -13,9 +13,9 @@ from typing import ClassVar
 import pytest
 
 from sockctl.events.reasons import DisconnectReason
-from sockctl.net.peer import Peer
+from sockctl.net.peer import Peer, RawPeer
 from sockctl.net.server import Limits
-from sockctl.net.service import Conversation, MessageService
+from sockctl.net.service import Conversation, MessageService, RawService
 from sockctl.net.tls import TlsSocket
 from sockctl.net.transport import TransportError
 from sockctl.protocol.frames import encode_frame
@@ -84,6 +84,31 @@ def test_the_data_that_comes_with_the_handshake(files: Files) -> None:
                 assert receive_exactly(sock, 8) == b"ann\nxyz\n"
             else:
                 assert receive_all(sock).endswith(b"Hello, ann.\r\nGoodbye!\r\n")
+
+
+class Generous(RawService, Conversation[RawPeer]):
+    """Gives a lot for the first byte, and then sends back what comes."""
+
+    name: ClassVar[str] = "generous"
+    does = "It gives."
+
+    def converse(self, peer: RawPeer) -> None:
+        peer.receive(1)
+        for _ in range(16):
+            peer.post(bytes(1_000_000))
+        peer.watch()
+
+    def received(self, peer: RawPeer, data: memoryview) -> None:
+        peer.post(data)
+
+
+def test_what_came_with_the_handshake_is_read_after_a_long_answer(files: Files) -> None:
+    with running(Generous(), secure=securing(files)) as run, tls_client(run.port) as sock:
+        sock.sendall(b"1rest")
+        run.sink.wait_for("reading_paused")
+        for _ in range(16):
+            assert receive_exactly(sock, 1_000_000) == bytes(1_000_000)
+        assert receive_exactly(sock, 4) == b"rest"
 
 
 def test_half_close_of_an_echo(files: Files) -> None:
