@@ -162,6 +162,7 @@ def test_many_who_say_much_are_tried_and_nobody_is_later(monkeypatch: pytest.Mon
         socks = [clients.enter_context(run.client()) for _ in range(FEW)]
         for sock in socks:
             sock.sendall(much)
+        run.sink.wait_for("client_connected", FEW)
         service.let_go.set()
         wait_until(lambda: [*service.came.values()] == [much] * FEW)
         assert most_passes > LASTING
