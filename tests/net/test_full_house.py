@@ -171,7 +171,7 @@ def test_many_who_say_much_are_tried_and_nobody_is_later(monkeypatch: pytest.Mon
         assert time.process_time() - started < 0.25, "nobody says anything: nobody is tried"
         late = clients.enter_context(run.client())
         late.sendall(b"late")
-        wait_until(lambda: service.came[FEW + 1] == b"late")
+        wait_until(lambda: service.came.get(FEW + 1) == bytearray(b"late"))
 
 
 class Always(FullHouse):

@@ -310,8 +310,8 @@ class Room:
         speakers = {one.place for one in batch}
         for place in places:
             member, peer = place.member, place.peer
-            hears_all = not member.ignored and not (movements and member.quiet)
-            if hears_all and peer is not None and place not in speakers:
+            hears_all = not member.ignored and not (movements and member.quiet)  # any thread may have changed them
+            if hears_all and peer is not None and not place.framed and place not in speakers:
                 lines.append(peer)
             elif own := b"".join(one.frame if place.framed else one.line for one in _heard_at(place, batch)):
                 place.post_encoded(own)
