@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import Mock, PropertyMock
 
 import pytest
 from hypothesis import example, given, settings
@@ -83,6 +84,21 @@ def room_at(folder: Path, history: int = 1000, past: list[Past] | None = None) -
 def enter(room: Room, place: Place, *, after: int = 0, new: bool = True) -> None:
     room.enter(place, new=new, after=after)
     room.advance()
+
+
+def test_frames_stay_frames_while_somebody_stops_to_ignore(tmp_path: Path) -> None:
+    room = room_at(tmp_path)
+    ann, bob = Played("ann"), Played("bob")
+    enter(room, ann)
+    enter(room, bob)
+    bob.data.clear()
+    bob.peer = Mock(outlet=None)
+    bob.member = Mock(quiet=False, key="bob")
+    type(bob.member).ignored = PropertyMock(side_effect=[frozenset({"carl"}), *[frozenset()] * 9])
+    room.say(ann, ["hello"], AT)
+    room.advance()
+    assert bob.data[4:5] == b"{"
+    assert bob.peer.mock_calls == []
 
 
 @pytest.mark.parametrize("name", ["#lobby", "#dev"])
