@@ -287,9 +287,16 @@ def test_plain_text_to_a_tls_port(files: Files) -> None:
 
 
 def test_tls_to_a_plain_message_service() -> None:
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = blind_context().wrap_bio(to_client, to_server)
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
     with running(Parrot()) as run:
-        with pytest.raises(ssl.SSLError, match="WRONG_VERSION_NUMBER"), tls_client(run.port):
-            pass
+        with run.client() as sock:
+            sock.sendall(to_server.read())
+            to_client.write(receive_all(sock))  # to its end: who closes before that resets, and may come first
+        with pytest.raises(ssl.SSLError, match="WRONG_VERSION_NUMBER"):
+            tls.do_handshake()
         assert reason_of(run) is DisconnectReason.TLS_ERROR
         assert run.sink.wait_for("protocol_broken")[0].code == "tls"
 
