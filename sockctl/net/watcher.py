@@ -8,7 +8,8 @@ How it works, in the order in which things happen:
 2. The thread waits for all descriptors at once, level-triggered, and asks each ready one for what is there, up to
    64 KiB at a time, in one buffer that belongs to the thread: 10,000 connections share it. One read per ready
    connection and round keeps it fair. Where nearly all are ready each time, it stops waiting, and tries each in its
-   turn (`sockctl.net.full_house`).
+   turn (`sockctl.net.full_house`); where the next message mostly comes at once, it looks for a moment before it sleeps
+   (`sockctl.net.busy_polling`).
 3. What was read goes to the service as a view of that buffer. The service answers with `post`, which sends at once and
    puts what the kernel doesn't take into the connection's outbox.
 4. While anything waits in a connection's outbox, nothing more is read from it. So a client that doesn't read stops
@@ -31,6 +32,7 @@ from collections.abc import Callable, Iterable, Sequence
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.events.server import InputEnded, ReadingPaused, ReadingResumed
+from sockctl.net.busy_polling import BusyPolling
 from sockctl.net.closing import Closing
 from sockctl.net.connection import READ_BYTES, Connection, State
 from sockctl.net.full_house import AT_ONCE, FEW, FullHouse
@@ -157,7 +159,7 @@ class Watcher:
 
     def _run(self) -> None:
         closing, traffic, full_house = self._closing, self._traffic, self._full_house
-        poll, find = self._poller.poll, closing.connections.get
+        poll, find = BusyPolling(self._poller.poll).poll, closing.connections.get
         ready: Sequence[Connection | None]
         while closing.connections or not closing.draining:
             if full_house.trying:
