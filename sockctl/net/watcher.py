@@ -42,6 +42,8 @@ from sockctl.net.traffic import Traffic
 __all__ = ["Watcher"]
 
 MAX_WAIT_S = 60.0
+LAST_READS = 128
+"""Reads from a connection that broke, at most: 8 MiB, which is more than a kernel keeps for one."""
 
 
 class Watcher:
@@ -270,6 +272,7 @@ class Watcher:
             if not connection.untold:
                 self._posted(connection)
         if connection.error is not None:
+            self._hear_out(connection)
             self._closing.broken(connection, connection.error)
         elif connection.outbox:
             self._pause(connection)
@@ -286,6 +289,20 @@ class Watcher:
         """Read what no poller reports, if it may be read now."""
         if connection.state is State.WATCHED and connection.clear and connection.pending:
             self._react([connection])
+
+    def _hear_out(self, connection: Connection) -> None:
+        """Let the service react to what had come when it turned out that nothing can be sent any more."""
+        for _ in range(LAST_READS):
+            if connection.state is not State.WATCHED:
+                return
+            try:
+                count = connection.sock.recv_into(self._buffer)
+            except OSError:
+                return
+            if not count:
+                return
+            connection.count_received(count)
+            connection.handler.received(self._view[:count])
 
     def _pause(self, connection: Connection) -> None:
         if connection.state is State.WATCHED and connection.interest != WRITABLE:

@@ -496,6 +496,42 @@ def test_a_connection_that_cannot_be_sent_to_is_closed() -> None:
         assert reason_of(run, 2) is DisconnectReason.CLIENT_RESET
 
 
+class Gossip(Waiting):
+    """Says to all others what one of them has said, and keeps what it heard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peers: list[RawPeer] = []
+        self.heard: list[bytes] = []
+
+    def received(self, peer: RawPeer, data: memoryview) -> None:
+        if peer not in self.peers:
+            self.peers.append(peer)
+        self.heard.append(bytes(data))
+        super().received(peer, data)
+        for other in self.peers:
+            if other is not peer:
+                other.post(b"news")
+
+
+def test_what_came_before_a_break_is_heard() -> None:
+    """The server sends before it has read, and so learns first that the client is gone."""
+    service = Gossip()
+    words = random.Random(2).randbytes(10_000)
+    with running(service) as run, run.client() as first, run.client() as second:
+        second.sendall(b"a")
+        receive_exactly(second, 1)
+        first.sendall(b"wait")
+        assert service.waits.wait(TIMEOUT_S)
+        second.sendall(words)
+        reset(second)
+        service.go_on.set()
+        assert reason_of(run, 2) is DisconnectReason.CLIENT_RESET
+        assert b"".join(service.heard) == b"await" + words
+        ended = next(event for event in run.sink.named("client_disconnected") if event.connection == 2)
+        assert ended.bytes_in == 1 + len(words)
+
+
 # The system runs dry.
 
 

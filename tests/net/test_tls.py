@@ -301,6 +301,28 @@ def test_tls_to_a_plain_message_service() -> None:
         assert run.sink.wait_for("protocol_broken")[0].code == "tls"
 
 
+class Late(Parrot):
+    """Welcomes when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = threading.Event()
+
+    def joined(self, peer: Peer) -> None:
+        assert self.go_on.wait(TIMEOUT_S)
+        super().joined(peer)
+
+
+def test_tls_to_a_plain_message_service_and_gone_before_the_welcome() -> None:
+    service = Late()
+    with running(service) as run:
+        with pytest.raises(ssl.SSLError, match="WRONG_VERSION_NUMBER"), tls_client(run.port):
+            pass  # the greeting is no TLS: it closes without having read all, and so resets
+        service.go_on.set()
+        assert reason_of(run) is DisconnectReason.TLS_ERROR
+        assert run.sink.wait_for("protocol_broken")[0].code == "tls"
+
+
 def test_silent_clients_delay_nobody(files: Files) -> None:
     limits = Limits(max_clients=200, max_clients_per_address=200, handshake_s=2)
     with running(Echo(), limits, secure=securing(files)) as run:
