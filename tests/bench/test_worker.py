@@ -4,11 +4,12 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,7 +25,7 @@ from sockctl.net.poller import READABLE, SelectorPoller
 from sockctl.services.echo import Echo
 from tests.bench.data import plan, where
 from tests.bench.wrong_servers import serving, silent
-from tests.running import TIMEOUT_S, running
+from tests.running import TIMEOUT_S, running, wait_until
 
 
 @contextmanager
@@ -45,28 +46,39 @@ def test_progress_is_told() -> None:
 
 
 @contextmanager
-def interrupted_after(seconds: float) -> Iterator[None]:
-    """Interrupt the main thread, as Ctrl-C does."""
-    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+def interrupted_when(met: Callable[[], bool]) -> Iterator[None]:
+    """Interrupt the main thread once a condition is met, as Ctrl-C does."""
+
+    def interrupt() -> None:
+        wait_until(met)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
     try:
         yield
     finally:
-        timer.join()
+        thread.join()
 
 
 def test_ctrl_c_gives_what_there_is() -> None:
-    began = time.monotonic()
-    with echo() as port, interrupted_after(0.8):
-        outcome = measure(plan(port, duration_s=60.0).shares(2))
+    told: list[Progress] = []
+    with echo() as port, interrupted_when(lambda: bool(told) and told[-1].answered > 0):
+        outcome = measure(plan(port, duration_s=60.0, progress=True).shares(2), told.append)
     assert outcome.interrupted
     assert outcome.tally.answered > 0
     assert not outcome.tally.errors
-    assert time.monotonic() - began < 10
+    assert outcome.tally.seconds < 30
 
 
 def test_ctrl_c_while_nothing_is_answered() -> None:
-    with serving(silent) as port, interrupted_after(0.5):
+    heard: list[bytes] = []
+
+    def hearing(sock: socket.socket) -> None:
+        heard.append(sock.recv(65_536))
+        silent(sock)
+
+    with serving(hearing) as port, interrupted_when(lambda: len(heard) == 4):
         outcome = measure(plan(port, duration_s=60.0, timeout_s=60.0).shares(1))
     assert outcome.interrupted
     assert (outcome.tally.answered, outcome.tally.lost) == (0, 4)
