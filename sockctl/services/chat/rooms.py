@@ -2,8 +2,9 @@
 
 What happens in a room is an `Item`. Items are put in line under the room's lock, which gives the ids and the order, and
 are carried out by one thread at a time: whoever finds nobody at it, until the line is empty. So nothing is sent under
-the lock, nobody waits for a network, and all that is in line goes to each member in one piece. Coming and going are
-items as well: who comes hears everything behind its own coming, and sees all that was before as history.
+the lock, nobody waits for a network, and all that is in line goes to each member in one piece, beginning with another
+one each time. Coming and going are items as well: who comes hears everything behind its own coming, and sees all that
+was before as history.
 """
 
 import threading
@@ -30,6 +31,8 @@ MISSED_BYTES = 131_072
 """How much that is beyond it is told to those who were here before and have missed it."""
 NAMES_AT_ONCE = 100
 """Names in one `members` message."""
+GOLDEN = (5**0.5 - 1) / 2
+"""Steps of this, around a circle, come evenly by every place on it."""
 
 
 class Past(NamedTuple):
@@ -113,6 +116,7 @@ class Room:
         self._busy = False
         self._members: dict[Member, int] = {}  # with how many places each hears it
         self._audience: dict[Place, None] = {}
+        self._first = 0.0  # who is served first, as a part of the audience
 
     @property
     def names(self) -> list[str]:
@@ -292,7 +296,9 @@ class Room:
         movements = any(one.movement for one in batch)
         framed: list[Peer] = []
         others: list[Place] = []
-        for place in audience:  # most hear all of it, in frames: what is asked here is asked for every delivery
+        for place in self._turned(
+            audience
+        ):  # most hear all of it, in frames: what is asked here is asked for every delivery
             member, peer = place.member, place.peer
             if place.framed and peer is not None and not member.ignored and not (movements and member.quiet):
                 framed.append(peer)
@@ -302,6 +308,13 @@ class Room:
             post_to_all(framed, b"".join([one.frame for one in batch]))
         if others:
             self._deliver_apart(batch, others)
+
+    def _turned(self, audience: Iterable[Place]) -> list[Place]:
+        """Return an audience from another place on each time: so nobody of many is always served last."""
+        self._first = (self._first + GOLDEN) % 1
+        places = list(audience)
+        first = int(self._first * len(places))
+        return places[first:] + places[:first]
 
     def _deliver_apart(self, batch: list[Item], places: list[Place]) -> None:
         """Deliver to those that read lines, or don't hear everything."""

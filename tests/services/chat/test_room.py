@@ -101,6 +101,31 @@ def test_frames_stay_frames_while_somebody_stops_to_ignore(tmp_path: Path) -> No
     assert bob.peer.mock_calls == []
 
 
+def test_nobody_is_always_served_last(tmp_path: Path) -> None:
+    room = room_at(tmp_path)
+    order: list[int] = []
+
+    class Noting(Played):
+        def post_encoded(self, data: bytes) -> None:
+            super().post_encoded(data)
+            order.append(int(self.member.name))
+
+    count, rounds = 50, 200
+    places = [Noting(str(number)) for number in range(count)]
+    for place in places:
+        enter(room, place)
+    positions: list[list[int]] = [[] for _ in range(count)]
+    for _ in range(rounds):
+        order.clear()
+        room.say(places[0], ["hello"], AT)
+        room.advance()
+        assert sorted(order) == list(range(count)), "each once"
+        for position, number in enumerate(order):
+            positions[number].append(position)
+    for of_one in positions:
+        assert sum(of_one) / rounds == pytest.approx((count - 1) / 2, abs=1)
+
+
 @pytest.mark.parametrize("name", ["#lobby", "#dev"])
 @pytest.mark.parametrize("action", [False, True])
 @pytest.mark.parametrize("text", ["hello", 'Zoë 🦜 "quoted" \\ \t </b>'])
