@@ -25,6 +25,7 @@ def parts(folder: Path) -> list[list[str]]:
         [*compare, "--peers", "thread_c,epoll_c,uvloop,asyncio", "tenk", "single"],
         [*compare, "--rounds", "5", "--peers", "ngircd,ncat", "chat", "chat1"],
         [*compare, "--peers", "ngircd", "chat1000"],
+        [*own, "tests.benchmarks.longer", str(folder)],
         [*own, "tests.benchmarks.chat"],
         [*own, "tests.benchmarks.logins"],
         [*own, "tests.benchmarks.tls"],
