@@ -23,6 +23,7 @@ the cost grows with their number. Waiting for all of them in one place keeps the
 """
 
 import contextlib
+import errno
 import socket
 import threading
 import time
@@ -42,8 +43,8 @@ from sockctl.net.traffic import Traffic
 __all__ = ["Watcher"]
 
 MAX_WAIT_S = 60.0
-LAST_READS = 128
-"""Reads from a connection that broke, at most: 8 MiB, which is more than a kernel keeps for one."""
+_OVER = (errno.EPIPE, errno.ECONNRESET, errno.ETIMEDOUT)
+"""Errors of a connection to which nothing can come any more, beside what has come already."""
 
 
 class Watcher:
@@ -272,8 +273,7 @@ class Watcher:
             if not connection.untold:
                 self._posted(connection)
         if connection.error is not None:
-            self._hear_out(connection)
-            self._closing.broken(connection, connection.error)
+            self._hear_out(connection, connection.error)
         elif connection.outbox:
             self._pause(connection)
         elif connection.state is State.FLUSHING:
@@ -290,19 +290,26 @@ class Watcher:
         if connection.state is State.WATCHED and connection.clear and connection.pending:
             self._react([connection])
 
-    def _hear_out(self, connection: Connection) -> None:
-        """Let the service react to what had come when it turned out that nothing can be sent any more."""
-        for _ in range(LAST_READS):
-            if connection.state is not State.WATCHED:
-                return
-            try:
-                count = connection.sock.recv_into(self._buffer)
-            except OSError:
-                return
-            if not count:
-                return
+    def _hear_out(self, connection: Connection, error: OSError) -> None:
+        """Nothing can be sent any more: let the service react to what had come before, a read a round, then close."""
+        if connection.state is not State.WATCHED or error.errno not in _OVER:
+            self._closing.broken(connection, error)
+            return
+        try:
+            count = connection.sock.recv_into(self._buffer)
+        except BlockingIOError:
+            return  # a part of a TLS record: the poller goes on reporting a connection that is over
+        except OSError:
+            count = 0
+        if count:
             connection.count_received(count)
             connection.handler.received(self._view[:count])
+        else:
+            self._call_soon(self._break_off, connection)  # behind what the service has asked for: that may end it, too
+
+    def _break_off(self, connection: Connection) -> None:
+        if connection.state is State.WATCHED and connection.error is not None:
+            self._closing.broken(connection, connection.error)
 
     def _pause(self, connection: Connection) -> None:
         if connection.state is State.WATCHED and connection.interest != WRITABLE:

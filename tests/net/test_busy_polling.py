@@ -1,14 +1,14 @@
 """Looking for a moment before sleeping: when it is done, when it is left, and that nobody pays for it who is idle."""
 
-import sys
-import threading
+import socket
 import time
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from sockctl.net import busy_polling
+from sockctl.net import busy_polling, watcher
 from sockctl.net.busy_polling import MAX_WAITS, BusyPolling
+from sockctl.net.server import Limits
 from sockctl.services.echo import Echo
 from tests.running import receive_exactly, running
 
@@ -126,18 +126,51 @@ def test_as_many_successes_as_failures_leave_it_looking_at_times(waiting: BusyPo
     assert sleeps_at_once(waiting, poller) <= 2
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="a thread's processor time is read from /proc")
-def test_whoever_says_little_keeps_nobody_awake() -> None:
-    with running(Echo()) as run, run.client() as sock:
-        thread = next(one for one in threading.enumerate() if one.name == "sockctl-watcher")
-        times = Path(f"/proc/self/task/{thread.native_id}/schedstat")
+# In a server.
 
-        def processor_s() -> float:
-            return int(times.read_text().split()[0]) / 1e9
 
-        began = processor_s()
-        for _ in range(100):
-            sock.sendall(b"x")
-            assert receive_exactly(sock, 1) == b"x"
-            time.sleep(0.01)
-        assert processor_s() - began < 0.2, "of a second"
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """For how long event threads ask their pollers to wait, in turn."""
+    timeouts: list[float] = []
+
+    class Noting(BusyPolling):
+        def __init__(self, poll: Callable[[float, int], list[tuple[int, int]]]) -> None:
+            def noting(timeout_s: float, at_most: int) -> list[tuple[int, int]]:
+                timeouts.append(timeout_s)
+                return poll(timeout_s, at_most)
+
+            super().__init__(noting)
+
+    monkeypatch.setattr(watcher, "BusyPolling", Noting)
+    return timeouts
+
+
+ONE = Limits(event_threads=1)
+
+
+def echo_once(sock: socket.socket) -> None:
+    sock.sendall(b"x")
+    assert receive_exactly(sock, 1) == b"x"
+
+
+def test_whoever_is_answered_while_it_looks_is_answered_without_a_sleep(
+    asked: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(busy_polling, "MOMENT_S", 60.0)
+    with running(Echo(), ONE) as run, run.client() as sock:
+        for _ in range(20):
+            echo_once(sock)
+        assert len(asked) >= 20
+        assert not any(asked)
+
+
+def test_whoever_says_little_keeps_nobody_awake(asked: list[float]) -> None:
+    with running(Echo(), ONE) as run, run.client() as sock:
+        for _ in range(200):
+            echo_once(sock)
+            time.sleep(0.005)
+        sleeps = [place for place, timeout_s in enumerate(asked) if timeout_s]
+        in_vain = [place for place in sleeps if place and not asked[place - 1]]
+        assert len(sleeps) > 150
+        assert len(in_vain) < 60, "it hardly ever looks before it sleeps"

@@ -512,22 +512,34 @@ class Gossip(Waiting):
         for other in self.peers:
             if other is not peer:
                 other.post(b"news")
+        if bytes(data).endswith(b"quit"):
+            peer.close(DisconnectReason.CLIENT_EXIT)
 
 
-def test_what_came_before_a_break_is_heard() -> None:
+@pytest.mark.parametrize(
+    ("last", "reason"), [(b"", DisconnectReason.CLIENT_RESET), (b"quit", DisconnectReason.CLIENT_EXIT)]
+)
+def test_what_came_before_a_break_is_heard(
+    last: bytes, reason: DisconnectReason, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The server sends before it has read, and so learns first that the client is gone."""
+    monkeypatch.setattr(watcher, "READ_BYTES", 1000)
     service = Gossip()
-    words = random.Random(2).randbytes(10_000)
-    with running(service) as run, run.client() as first, run.client() as second:
+    words = bytes(10_000) + last
+    limits = Limits(event_threads=1)
+    with running(service, limits) as run, run.client() as first, run.client() as second:
         second.sendall(b"a")
         receive_exactly(second, 1)
         first.sendall(b"wait")
         assert service.waits.wait(TIMEOUT_S)
+        first.sendall(b"more")
         second.sendall(words)
         reset(second)
         service.go_on.set()
-        assert reason_of(run, 2) is DisconnectReason.CLIENT_RESET
-        assert b"".join(service.heard) == b"await" + words
+        assert reason_of(run, 2) is reason
+        heard = service.heard
+        assert b"".join(one for one in heard if one != b"more") == b"await" + words
+        assert heard.index(b"more") < 8, "one read a round: nobody waits until all of it is heard"
         ended = next(event for event in run.sink.named("client_disconnected") if event.connection == 2)
         assert ended.bytes_in == 1 + len(words)
 

@@ -109,13 +109,13 @@ class Room:
     ) -> None:
         self.name = name
         self._keeper = keeper
-        self._lock = threading.Lock()  # guards all below, but for the audience, which whoever is at the line alone uses
+        self._lock = threading.Lock()  # guards what follows, to the members
         self._history = history
         self._last_id = last_id
         self._line: list[Item] = []
         self._busy = False
         self._members: dict[Member, int] = {}  # with how many places each hears it
-        self._audience: dict[Place, None] = {}
+        self._audience: dict[Place, None] = {}  # this and the next are used by whoever is at the line alone
         self._first = 0.0  # who is served first, as a part of the audience
 
     @property
@@ -296,9 +296,8 @@ class Room:
         movements = any(one.movement for one in batch)
         framed: list[Peer] = []
         others: list[Place] = []
-        for place in self._turned(
-            audience
-        ):  # most hear all of it, in frames: what is asked here is asked for every delivery
+        # Most hear all of it, in frames: what is asked here is asked for every delivery.
+        for place in self._turned(audience):
             member, peer = place.member, place.peer
             if place.framed and peer is not None and not member.ignored and not (movements and member.quiet):
                 framed.append(peer)
@@ -310,7 +309,7 @@ class Room:
             self._deliver_apart(batch, others)
 
     def _turned(self, audience: Iterable[Place]) -> list[Place]:
-        """Return an audience from another place on each time: so nobody of many is always served last."""
+        """Return an audience from another place on each time: so nobody among those served alike is always last."""
         self._first = (self._first + GOLDEN) % 1
         places = list(audience)
         first = int(self._first * len(places))
