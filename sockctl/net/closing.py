@@ -12,6 +12,7 @@ input makes TCP send a reset, and a reset destroys what the client hasn't read y
 | FLUSHING | the outbox is empty (or its time is up) | LINGERING, or CLOSED where nothing can be destroyed |
 | LINGERING | the client's end, or its time | CLOSED |
 
+A connection that breaks is closed as soon as the service has reacted to what had come before: the watcher sees to that.
 A drain lets each connection answer what had come before it, then ends it as above.
 """
 
