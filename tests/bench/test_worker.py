@@ -62,13 +62,14 @@ def interrupted_when(met: Callable[[], bool]) -> Iterator[None]:
 
 
 def test_ctrl_c_gives_what_there_is() -> None:
+    began = time.monotonic()
     told: list[Progress] = []
     with echo() as port, interrupted_when(lambda: bool(told) and told[-1].answered > 0):
         outcome = measure(plan(port, duration_s=60.0, progress=True).shares(2), told.append)
     assert outcome.interrupted
     assert outcome.tally.answered > 0
     assert not outcome.tally.errors
-    assert outcome.tally.seconds < 30
+    assert time.monotonic() - began < 10
 
 
 def test_ctrl_c_while_nothing_is_answered() -> None:

@@ -2,8 +2,8 @@
 
 What happens in a room is an `Item`. Items are put in line under the room's lock, which gives the ids and the order, and
 are carried out by one thread at a time: whoever finds nobody at it, until the line is empty. So nothing is sent under
-the lock, nobody waits for a network, and all that is in line goes to each member in one piece, beginning with another
-one each time. Coming and going are items as well: who comes hears everything behind its own coming, and sees all that
+the lock, nobody waits for a network, and all that is in line goes to each member in one piece; each time another member
+is the first. Coming and going are items as well: who comes hears everything behind its own coming, and sees all that
 was before as history.
 """
 
