@@ -11,14 +11,14 @@ import sys
 import time
 from pathlib import Path
 
+from tests.benchmarks.serving import INSTALLED
 from tests.benchmarks.threads import INTERPRETER
 from tests.running import UNMEASURED
 
 
 def parts(folder: Path) -> list[list[str]]:
     """Return the commands."""
-    sockctl = str(Path(sys.executable).parent / "sockctl")
-    compare = [sys.executable, str(folder / "compare.py"), "--sockctl", sockctl]
+    compare = [sys.executable, str(folder / "compare.py"), "--sockctl", INSTALLED]
     own = [sys.executable, "-m"]
     found = [
         [*compare, "pingpong", "pipelined", "thousand", "burst", "memory"],

@@ -5,8 +5,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from tests.running import UNMEASURED, free_port, wait_until
+
+INSTALLED = str(Path(sys.executable).parent / "sockctl")
+"""The command, beside the interpreter that measures."""
 
 
 @contextlib.contextmanager
