@@ -66,6 +66,9 @@ class Place(ABC):
     def replay(self, messages: Iterator[Message]) -> None:
         """Send a long answer; what doesn't go out at once follows bit by bit.
 
+        Args:
+            messages: The answer, of which each message but the last says `more`.
+
         Raises:
             CommandError: There is one on its way already.
         """
@@ -137,8 +140,8 @@ class Seat(Place):
         some = list(islice(self.replaying, AT_ONCE))
         for one in some:
             self.reply(one)
-        if len(some) < AT_ONCE or self.leaving:
-            self.replaying = None
+        if self.leaving or not some or "more" not in some[-1].fields:
+            self.replaying = None  # with the last one: whoever has it may ask for the next answer
         else:
             self.go_on_soon()
 

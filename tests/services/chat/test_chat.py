@@ -3,6 +3,7 @@
 import contextlib
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,16 @@ class Client(FrameClient):
 
     def until(self, kind: str, **fields: Any) -> Fields:
         """Skip messages until one is of that kind and has these fields; return it."""
+        skipped: deque[Fields] = deque(maxlen=5)
         while True:
-            one = self.receive()
-            assert one is not None, f"the connection ended, and {kind} {fields} did not come"
+            try:
+                one = self.receive()
+            except TimeoutError:
+                raise AssertionError(f"{kind} {fields} did not come; the last were {list(skipped)}") from None
+            assert one is not None, f"the connection ended, and {kind} {fields} did not come; the last: {list(skipped)}"
             if one["kind"] == kind and all(one.get(name) == value for name, value in fields.items()):
                 return one
+            skipped.append(one)
 
     def enter(self, name: str) -> "Client":
         self.expect("ask", field="name")

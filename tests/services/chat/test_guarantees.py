@@ -22,7 +22,7 @@ from sockctl.services import login as login_module
 from sockctl.services.chat import actions, members
 from sockctl.services.chat.chat import Chat, ChatRules
 from sockctl.services.chat.history_entry import read_entry
-from sockctl.services.chat.places import Seat
+from sockctl.services.chat.places import AT_ONCE, Seat
 from sockctl.services.login import LoginGate
 from tests.accounts.data import accounts_at
 from tests.frames import Fields, framed
@@ -280,6 +280,20 @@ def test_a_large_history_is_no_slowness_and_fills_no_memory(tmp_path: Path, secu
         assert not run.sink.named("slow_reader_dropped")
         reader.line("/history")
         reader.until("history", again=True)
+
+
+@pytest.mark.parametrize("count", [AT_ONCE - 1, AT_ONCE, AT_ONCE + 1])
+def test_whoever_has_the_whole_answer_may_ask_again(tmp_path: Path, count: int) -> None:
+    with served(tmp_path, ChatRules(flood=None, history=count)) as run, here(run, "ann") as (ann,):
+        ann.sock.sendall(framed(kind="line", text="hello") * count)
+        last = [ann.until("say") for _ in range(count)][-1]
+        for _ in range(20):
+            ann.line(f"/history {count}")
+            told = [ann.expect("history") for _ in range(count)]
+            assert [one.get("more", False) for one in told] == [True] * (count - 1) + [False]
+        ann.sock.sendall(framed(kind="line", text=f"/history {min(count, AT_ONCE)}") * 2)  # come at once
+        ann.until("history", id=last["id"])
+        ann.until("history", id=last["id"])
 
 
 def test_answers_to_whoever_does_not_read_fill_no_memory(tmp_path: Path) -> None:
