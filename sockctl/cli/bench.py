@@ -86,10 +86,11 @@ def chat(
     rate: Rate = None,
     bench: BenchOptions,
 ) -> None:
-    """Measure a chat: members join its first room, some of them speak, and all must hear everything.
+    """Measure a chat: some members speak, and all must hear everything.
 
-    Counted are deliveries: what reaches a member, once, in order and unchanged; the latency is the time to each of
-    them. A sender waits until it has heard itself. Start the server with --no-flood-limit: else it holds messages back.
+    They join its first room. Counted are deliveries: what reaches a member, once, in order and unchanged; the latency
+    is the time to each of them. A sender waits until it has heard itself. Start the server with --no-flood-limit: else
+    it holds messages back.
 
     Exit codes: 0 all was right, 1 something was lost or wrong, 2 usage, 3 unreachable or refused, 4 the certificate is
     not trusted, 5 timed out connecting, 7 no TLS, 130 interrupted (what was measured until then is printed).
@@ -133,10 +134,11 @@ def login(
     ] = False,
     bench: BenchOptions,
 ) -> None:
-    """Measure logins by password, each over a connection of its own ('serve auth', or a chat with --auth).
+    """Measure logins by password, each over its own connection.
 
-    Counted is who is welcomed; the latency begins with the connecting. Who isn't let in counts as an error by the
-    server's code (busy, throttled, login_failed), and rests for 0.1 s before the next login.
+    The server is 'serve auth', or a chat with --auth. Counted is who is welcomed; the latency begins with the
+    connecting. Who isn't let in counts as an error by the server's code (busy, throttled, login_failed), and rests for
+    0.1 s before the next login.
 
     Exit codes: 0 all were let in, 1 somebody was not, 2 usage, 3 unreachable or refused, 4 the certificate is not
     trusted, or the password would go in clear, 5 timed out connecting, 7 no TLS, 130 interrupted (what was measured

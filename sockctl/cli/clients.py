@@ -26,7 +26,7 @@ Which = Annotated[str, typer.Argument(metavar="ADDRESS|NAME", help="The client."
 
 @app.command(name="list", epilog="Example: sockctl clients list --json")
 def list_clients(*, json: options.Json = False, data_dir: options.DataDir = None) -> None:
-    """List the known clients: address, name, when they were here first and last (UTC)."""
+    """List the known clients. Shown are address, name, and when they were here first and last (UTC)."""
     clients = _known(data_dir).all()
     if json:
         print_json([client.as_fields for client in clients])

@@ -27,7 +27,7 @@ Server = Annotated[str, typer.Argument(metavar="HOST:PORT", help="The server.", 
 
 @app.command(name="list", epilog="Example: sockctl hosts list --json")
 def list_hosts(*, json: options.Json = False, state_dir: options.StateDir = None) -> None:
-    """List the trusted servers: host and port, since when (UTC), the certificate's SHA-256."""
+    """List the trusted servers. Shown are host and port, since when (UTC), and the certificate's SHA-256."""
     hosts = [host.as_fields for host in _known(state_dir).all()]
     if json:
         print_json(hosts)
@@ -63,7 +63,7 @@ def trust(
 
 @app.command(epilog="Example: sockctl hosts forget server.example:9090")
 def forget(server: Server, *, state_dir: options.StateDir = None) -> None:
-    """Forget a server's certificate: the next connection meets it as a new one."""
+    """Forget a server's certificate. The next connection meets it as a new one."""
     from sockctl.net.known_hosts import host_key
 
     host, port = host_and_port(server)

@@ -52,7 +52,7 @@ def echo(
 @app.command(epilog="Example: sockctl serve identify, then twice: sockctl connect sockctl://localhost:9090")
 @with_server_options
 def identify(*, server: ServerOptions) -> None:
-    """Know clients by their IP address: greet them by name, ask those that are new.
+    """Know clients by IP address: greet them, or ask for a name.
 
     Names are kept in clients.json in the data directory; 'sockctl clients' lists, renames and forgets them.
     """
@@ -113,7 +113,7 @@ def auth(
     ] = False,
     server: ServerOptions,
 ) -> None:
-    """Let users log in by name and password, and stay logged in by token.
+    """Let users log in by password, and stay logged in by token.
 
     Users come from 'sockctl users add', or sign up. Who is in may see who it is, where it is logged in, change the
     password, and log out. The port is its own or none (--strict-port): a password must not go to whoever took it first.

@@ -27,7 +27,7 @@ def list_sessions(
     json: options.Json = False,
     data_dir: options.DataDir = None,
 ) -> None:
-    """List the sessions: id, user, the address that used it last, and when it began, was used, and expires (UTC)."""
+    """List the sessions. Shown are id, user, last address, and when it began, was used, and expires (UTC)."""
     accounts = accounts_in(data_dir)
     name = None if user is None else accounts.users.get(user).name
     sessions = accounts.sessions_of(name)
@@ -50,7 +50,7 @@ def revoke(
     json: options.Json = False,
     data_dir: options.DataDir = None,
 ) -> None:
-    """End sessions: their tokens are worth nothing any more, and their connections end."""
+    """End sessions, and their connections. Their tokens are worth nothing any more."""
     if sum((session is not None, user is not None, everybody)) != 1:
         raise OptionError("Say which sessions: an ID, --user NAME, or --all; one of them.")
     accounts = accounts_in(data_dir)

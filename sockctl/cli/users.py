@@ -60,7 +60,7 @@ def add(
 
 @app.command(name="list", epilog="Example: sockctl users list --json")
 def list_users(*, json: options.Json = False, data_dir: options.DataDir = None) -> None:
-    """List the users: name, when they were added and got their password (UTC), whether they may log in."""
+    """List the users. Shown are the name, when it was added and got its password (UTC), and whether it may log in."""
     users = accounts_in(data_dir).users.all()
     if json:
         print_json([user.as_fields for user in users])
@@ -83,7 +83,7 @@ def passwd(
     data_dir: options.DataDir = None,
     no_input: options.NoInput = False,
 ) -> None:
-    """Give a user another password, which ends all sessions and connections of that user."""
+    """Give a user another password. All sessions and connections of that user end."""
     from sockctl.accounts.password_rules import check_new
 
     accounts = accounts_in(data_dir)
@@ -102,7 +102,7 @@ def passwd(
 
 @app.command(epilog="Example: sockctl users disable ann")
 def disable(name: Name, *, json: options.Json = False, data_dir: options.DataDir = None) -> None:
-    """Keep a user out, and end all sessions and connections of that user."""
+    """Keep a user out. All sessions and connections of that user end."""
     user = accounts_in(data_dir).disable(name)
     _print(user, f"{user.name} may not log in any more; all sessions have ended.", json=json)
 
@@ -123,7 +123,7 @@ def remove(
     data_dir: options.DataDir = None,
     no_input: options.NoInput = False,
 ) -> None:
-    """Remove a user, and end all sessions and connections of that user."""
+    """Remove a user. All sessions and connections of that user end."""
     accounts = accounts_in(data_dir)
     user = accounts.users.get(name)
     if not yes and not confirm(f"Remove {user.name} for good?", no_input=no_input, option="--yes"):
@@ -142,7 +142,7 @@ def verify(
     data_dir: options.DataDir = None,
     no_input: options.NoInput = False,
 ) -> None:
-    """See whether a password is the user's (exit 0) or not (exit 4); a disabled user's never is."""
+    """See whether a password is the user's: exit 0 if it is, 4 if not. A disabled user's never is."""
     from sockctl.errors import LoginFailedError
 
     accounts = accounts_in(data_dir)

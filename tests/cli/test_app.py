@@ -116,7 +116,9 @@ except SystemExit as ended:
 def test_the_list_of_commands_says_what_each_says_of_itself(name: str) -> None:
     done = sockctl(name, "--help")
     assert done.returncode == 0
-    assert app_module.COMMANDS[name].removesuffix(".") in " ".join(done.stdout.decode().split())
+    usage, *lines = done.stdout.decode().splitlines()
+    assert app_module.COMMANDS[name].removesuffix(".") in " ".join(" ".join(lines).split())
+    assert [line for line in lines if line.endswith("...")] == [], f"what is said does not fit: {usage}"
 
 
 def test_a_command_and_the_list_of_all_load_no_other_command() -> None:
