@@ -33,11 +33,21 @@ class TokenServer:
         bye: With which reason a logout is answered; None for not at all.
     """
 
-    def __init__(self, *, host: str = "127.0.0.1", files: tuple[Path, Path] | None = None, service: str = "auth"):
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        files: tuple[Path, Path] | None = None,
+        client_ca: Path | None = None,
+        service: str = "auth",
+    ) -> None:
         self._context: ssl.SSLContext | None = None
         if files is not None:
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._context.load_cert_chain(*files)
+            if client_ca is not None:
+                self._context.load_verify_locations(client_ca)
+                self._context.verify_mode = ssl.CERT_REQUIRED
         self._service = service
         self._threads: list[threading.Thread] = []
         self._failures: list[BaseException] = []
@@ -180,9 +190,13 @@ class _Conversation:
 
 @contextlib.contextmanager
 def token_server(
-    *, host: str = "127.0.0.1", files: tuple[Path, Path] | None = None, service: str = "auth"
+    *,
+    host: str = "127.0.0.1",
+    files: tuple[Path, Path] | None = None,
+    client_ca: Path | None = None,
+    service: str = "auth",
 ) -> Iterator[TokenServer]:
-    server = TokenServer(host=host, files=files, service=service)
+    server = TokenServer(host=host, files=files, client_ca=client_ca, service=service)
     server.start()
     try:
         yield server

@@ -88,7 +88,7 @@ def chat(
 ) -> None:
     """Measure a chat: some members speak, and all must hear everything.
 
-    They join its first room. Counted are deliveries: what reaches a member, once, in order and unchanged; the latency
+    All join its first room. Counted are deliveries: what reaches a member, once, in order and unchanged; the latency
     is the time to each of them. A sender waits until it has heard itself. Start the server with --no-flood-limit: else
     it holds messages back.
 

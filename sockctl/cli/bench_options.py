@@ -1,7 +1,6 @@
 """The options that all kinds of ``bench`` share."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -51,23 +50,12 @@ class BenchOptions:
     rounds: Annotated[int, typer.Option(help="Rounds of --compare.", min=1, max=1000, metavar="N")] = 5
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the table.")] = False
     tls: Annotated[bool, typer.Option("--tls", help="Encrypt the connections, as a scheme with an s does.")] = False
-    fingerprint: Annotated[
-        str | None,
-        typer.Option(help="Trust this certificate only (SHA-256, as the server tells at its start).", metavar="SHA256"),
-    ] = None
-    accept_new: Annotated[
-        bool, typer.Option("--accept-new", help="Trust an unknown server, and keep its certificate's fingerprint.")
-    ] = False
-    ca: Annotated[
-        Path | None, typer.Option(help="Trust what these authorities (PEM) vouch for, by name.", metavar="FILE")
-    ] = None
-    verify_system: Annotated[
-        bool, typer.Option("--verify-system", help="Trust what the system's authorities vouch for, by name.")
-    ] = False
-    cert: Annotated[Path | None, typer.Option(help="Show this certificate (PEM) if asked for one.", metavar="FILE")] = (
-        None
-    )
-    key: Annotated[Path | None, typer.Option(help="The key (PEM) of --cert.", metavar="FILE")] = None
+    fingerprint: options.Fingerprint = None
+    accept_new: options.AcceptNew = False
+    ca: options.Authorities = None
+    verify_system: options.VerifySystem = False
+    cert: options.ClientCertificate = None
+    key: options.ClientKey = None
     state_dir: options.StateDir = None
     no_input: options.NoInput = False
 

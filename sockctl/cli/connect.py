@@ -88,23 +88,12 @@ def connect(
         int, typer.Option(help="Try so many times more, with a growing pause.", min=0, max=1000, metavar="N")
     ] = 0,
     tls: Annotated[bool, typer.Option("--tls", help="Encrypt the connection, as tls:// and sockctls:// do.")] = False,
-    fingerprint: Annotated[
-        str | None,
-        typer.Option(help="Trust this certificate only (SHA-256, as the server tells at its start).", metavar="SHA256"),
-    ] = None,
-    accept_new: Annotated[
-        bool, typer.Option("--accept-new", help="Trust an unknown server, and keep its certificate's fingerprint.")
-    ] = False,
-    ca: Annotated[
-        Path | None, typer.Option(help="Trust what these authorities (PEM) vouch for, by name.", metavar="FILE")
-    ] = None,
-    verify_system: Annotated[
-        bool, typer.Option("--verify-system", help="Trust what the system's authorities vouch for, by name.")
-    ] = False,
-    cert: Annotated[
-        Path | None, typer.Option(help="Show this certificate (PEM) if asked for one.", metavar="FILE")
-    ] = None,
-    key: Annotated[Path | None, typer.Option(help="The key (PEM) of --cert.", metavar="FILE")] = None,
+    fingerprint: options.Fingerprint = None,
+    accept_new: options.AcceptNew = False,
+    ca: options.Authorities = None,
+    verify_system: options.VerifySystem = False,
+    cert: options.ClientCertificate = None,
+    key: options.ClientKey = None,
     no_session: Annotated[
         bool, typer.Option("--no-session", help="Log in anew: neither use nor keep a token of an earlier login.")
     ] = False,

@@ -9,6 +9,7 @@ from sockctl.cli import options
 from sockctl.cli.exit_codes import ExitCode, exit_code_of
 from sockctl.cli.hosts import Server, host_and_port
 from sockctl.cli.terminal import say
+from sockctl.cli.tls_options import refuse_lone_key
 from sockctl.errors import InsecureError, NotLoggedInError, SockctlError, UntrustedError
 
 if TYPE_CHECKING:
@@ -31,14 +32,17 @@ def logout(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Send the token in clear, also over the network without TLS.")
     ] = False,
+    cert: options.ClientCertificate = None,
+    key: options.ClientKey = None,
     state_dir: options.StateDir = None,
 ) -> None:
     """Log out of a server: the login that 'connect' has kept ends there, and is forgotten here.
 
     It is forgotten as well if the server can't be told; then a line says so and why, and the exit code is the reason's.
 
-    Exit codes: 0 done, 1 no login is kept, 2 usage, 3 unreachable or refused, 4 the server refused the token or is not
-    to be trusted with it, 5 timed out, 7 reset or protocol broken by the server, 130 interrupted.
+    Exit codes: 0 done, 1 no login is kept or a file can't be used, 2 usage, 3 unreachable or refused, 4 the server
+    refused the token or is not to be trusted with it, 5 timed out, 7 reset or protocol broken by the server, 130
+    interrupted.
     """
     from sockctl.net.address import Endpoint
     from sockctl.net.kept_tokens import KeptTokens
@@ -46,23 +50,26 @@ def logout(
     from sockctl.stores.places import state_dir as place_of_state
 
     host, port = host_and_port(server)
+    endpoint = Endpoint(host, port)
+    refuse_lone_key(cert, key)
     place = place_of_state(state_dir)
     tokens = KeptTokens(place)
     all_kept = tokens.all_of(host, port)
     if not all_kept:
-        raise NotLoggedInError(f"No login of {Endpoint(host, port)} is kept: there is nothing to end.")
+        raise NotLoggedInError(f"No login of {endpoint} is kept: there is nothing to end.")
+    ways = [_pinned(endpoint, kept, place, cert, key) for kept in all_kept]  # before anything is forgotten
     codes = []
-    for kept in all_kept:
+    for kept, secure in zip(all_kept, ways, strict=True):
         failure = None
         if kept.expires > utc_now():
-            failure = _tell_server(Endpoint(host, port), kept, place, timeout_s=timeout, insecure=insecure)
+            failure = _tell_server(endpoint, kept, secure, timeout_s=timeout, insecure=insecure)
         tokens.forget(host, port, kept.login.service, kept.login.fingerprint, token=kept.token)
         codes.append(_report(kept, failure))
     raise typer.Exit(next((code for code in codes if code), ExitCode.DONE))
 
 
 def _tell_server(
-    endpoint: "Endpoint", kept: "KeptToken", state_dir: Path, *, timeout_s: float, insecure: bool
+    endpoint: "Endpoint", kept: "KeptToken", secure: "Secure | None", *, timeout_s: float, insecure: bool
 ) -> SockctlError | None:
     """End a login at its server; return why that couldn't be done, if so."""
     from sockctl.cli.clear_text import is_in_clear
@@ -70,7 +77,6 @@ def _tell_server(
     from sockctl.net.logout import log_out
 
     try:
-        secure = _pinned(endpoint, kept, state_dir) if kept.login.fingerprint else None
         with connect(endpoint, tell=lambda _: None, timeout_s=timeout_s, secure=secure) as sock:
             if not insecure and is_in_clear(sock):
                 return InsecureError(
@@ -86,8 +92,18 @@ def _tell_server(
     return None
 
 
-def _pinned(endpoint: "Endpoint", kept: "KeptToken", state_dir: Path) -> "Secure":
-    """Return what makes TLS of a connection to the server with the certificate that it had at the login."""
+def _pinned(
+    endpoint: "Endpoint", kept: "KeptToken", state_dir: Path, certificate: Path | None, key: Path | None
+) -> "Secure | None":
+    """Return what makes TLS of a connection to the server with the certificate that it had at the login.
+
+    None where it had none.
+
+    Raises:
+        CertificateError: The client's own certificate can't be used.
+    """
+    if not kept.login.fingerprint:
+        return None
     from sockctl.cli.trusting import Trust, Wishes
 
     wishes = Wishes(
@@ -95,8 +111,8 @@ def _pinned(endpoint: "Endpoint", kept: "KeptToken", state_dir: Path) -> "Secure
         system_authorities=False,
         fingerprint=kept.login.fingerprint,
         accept_new=False,
-        certificate=None,
-        key=None,
+        certificate=certificate,
+        key=key,
         state_dir=state_dir,
         may_ask=False,
     )

@@ -13,13 +13,19 @@ import typer
 
 __all__ = [
     "DEFAULT_MIN_LENGTH",
+    "AcceptNew",
+    "Authorities",
+    "ClientCertificate",
+    "ClientKey",
     "DataDir",
+    "Fingerprint",
     "Json",
     "LogFormat",
     "MinLength",
     "NoInput",
     "ServerOptions",
     "StateDir",
+    "VerifySystem",
     "seconds",
     "with_option_group",
     "with_server_options",
@@ -72,6 +78,23 @@ StateDir = Annotated[
         show_default=False,
     ),
 ]
+Fingerprint = Annotated[
+    str | None,
+    typer.Option(help="Trust this certificate only (SHA-256, as the server tells at its start).", metavar="SHA256"),
+]
+AcceptNew = Annotated[
+    bool, typer.Option("--accept-new", help="Trust an unknown server, and keep its certificate's fingerprint.")
+]
+Authorities = Annotated[
+    Path | None, typer.Option(help="Trust what these authorities (PEM) vouch for, by name.", metavar="FILE")
+]
+VerifySystem = Annotated[
+    bool, typer.Option("--verify-system", help="Trust what the system's authorities vouch for, by name.")
+]
+ClientCertificate = Annotated[
+    Path | None, typer.Option(help="Show this certificate (PEM) if asked for one.", metavar="FILE")
+]
+ClientKey = Annotated[Path | None, typer.Option(help="The key (PEM) of --cert.", metavar="FILE")]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What the options of ``connect`` say of TLS, checked before anything is connected."""
+"""What the options of a client say of TLS, checked before anything is connected."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ from sockctl.errors import OptionError
 if TYPE_CHECKING:
     from sockctl.cli.trusting import Wishes
 
-__all__ = ["tls_wishes"]
+__all__ = ["refuse_lone_key", "tls_wishes"]
 
 
 def tls_wishes(
@@ -33,8 +33,7 @@ def tls_wishes(
         if fingerprint or accept_new or ca or verify_system or cert or key:
             raise OptionError("Options of TLS are given, and TLS is not: add --tls, or write tls://HOST:PORT.")
         return None
-    if key is not None and cert is None:
-        raise OptionError("--key belongs to --cert: give both.")
+    refuse_lone_key(cert, key)
     if sum((fingerprint is not None, accept_new, ca is not None or verify_system)) > 1:
         raise OptionError("--fingerprint, --accept-new and authorities exclude each other: leave all but one out.")
     from sockctl.cli.trusting import Wishes
@@ -51,3 +50,9 @@ def tls_wishes(
         state_dir=place_of_state(state_dir),
         may_ask=may_ask,
     )
+
+
+def refuse_lone_key(cert: Path | None, key: Path | None) -> None:
+    """Raise an `OptionError` where a key is given without its certificate."""
+    if key is not None and cert is None:
+        raise OptionError("--key belongs to --cert: give both.")

@@ -96,6 +96,37 @@ def test_another_certificate(state: Path, tmp_path: Path) -> None:
         assert kept(state, server.target) == []
 
 
+def test_a_server_that_asks_for_a_certificate(state: Path, tmp_path: Path) -> None:
+    files, (cert, key) = self_signed(tmp_path), self_signed(tmp_path, "client")
+    shown = ("--cert", str(cert), "--key", str(key))
+    with token_server(files=files, client_ca=cert) as server:
+        target = f"sockctls://{server.target}"
+        for log_out_with in ((), shown):
+            assert sockctl("connect", "--accept-new", *shown, target, stdin=LOGIN).returncode == 0
+            run = log_out(server.target, *log_out_with)
+            assert kept(state, server.target) == []
+            if log_out_with:
+                assert (run.returncode, run.stderr) == (0, b"")
+                assert server.said()[-1] == ("line", "logout")
+            else:
+                not_told(run, ExitCode.BROKEN, "give --cert and --key")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "why"),
+    [
+        (("--key", "here.key"), ExitCode.USAGE, "--key belongs to --cert: give both."),
+        (("--cert", "missing.crt"), ExitCode.FAILED, "missing.crt can't be used: No such file or directory. Give"),
+    ],
+)
+def test_a_wrong_option_costs_no_login(state: Path, options: tuple[str, ...], code: ExitCode, why: str) -> None:
+    keep(state, "localhost:9", fingerprint=":".join(["AB"] * 32))
+    run = log_out("localhost:9", *options)
+    assert run.returncode == code
+    assert why in run.stderr.decode()
+    assert kept(state, "localhost:9") == ["tok"]
+
+
 def test_nobody_there(state: Path) -> None:
     target = f"127.0.0.1:{free_port()}"
     keep(state, target)
@@ -189,10 +220,11 @@ def test_no_token_goes_in_clear(state: Path) -> None:
     with token_server(host=network[0].host) as server:
         keep(state, server.target)
         not_told(log_out(server.target), ExitCode.NOT_LET_IN, "is not encrypted (--insecure sends it)")
-        assert server.heard == [[]]
+        wait_until(lambda: len(server.heard) == 1)
         keep(state, server.target)
         server.tokens["tok"] = "ann"
         assert log_out(server.target, "--insecure").returncode == 0
+    assert server.heard[0] == []
 
 
 def test_a_file_that_cannot_be_read(state: Path) -> None:
