@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import socket
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -29,7 +31,7 @@ from tests.bench.data import plan
 from tests.bench.test_login import auth
 from tests.bench.wrong_servers import altering, resetting, serving, silent
 from tests.cli.test_terminal import terminal
-from tests.running import SOCKCTL, TIMEOUT_S, free_port, running, sockctl
+from tests.running import SOCKCTL, TIMEOUT_S, free_port, running, sockctl, wait_until
 from tests.tls import securing, self_signed
 
 __all__ = ["terminal"]
@@ -177,10 +179,20 @@ def test_help_has_an_example_and_names_the_fields(kind: list[str]) -> None:
 
 
 def test_ctrl_c_prints_what_there_is() -> None:
-    with echo() as target:
-        command = [*SOCKCTL, "bench", "echo", target, "--duration", "60", "--warm-up", "0", "--json"]
+    begun = threading.Event()
+
+    def echoing(sock: socket.socket) -> None:
+        messages = 0
+        while data := sock.recv(65_536):
+            sock.sendall(data)
+            messages += 1
+            if messages == 3:
+                begun.set()
+
+    with serving(echoing) as port:
+        command = [*SOCKCTL, "bench", "echo", f"127.0.0.1:{port}", "--duration", "60", "--warm-up", "0", "--json"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            time.sleep(1.5)  # there is no line that tells when it has begun, where nobody sits at a terminal
+            assert begun.wait(TIMEOUT_S)
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == ExitCode.INTERRUPTED, err
@@ -191,12 +203,18 @@ def test_ctrl_c_prints_what_there_is() -> None:
 
 
 def test_a_second_ctrl_c_ends_it_at_once() -> None:
-    with serving(silent) as port:
+    heard: list[bytes] = []
+
+    def hearing(sock: socket.socket) -> None:
+        heard.append(sock.recv(65_536))
+        silent(sock)
+
+    with serving(hearing) as port:
         command = [*SOCKCTL, "bench", "echo", f"127.0.0.1:{port}", "--timeout", "60", "--duration", "60"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            time.sleep(1.5)
+            wait_until(lambda: len([one for one in heard if one]) == 10)  # it has begun
             process.send_signal(signal.SIGINT)
-            time.sleep(0.3)
+            time.sleep(0.3)  # of the second in which it still awaits answers
             process.send_signal(signal.SIGINT)
             out, _ = process.communicate(timeout=TIMEOUT_S)
     assert (process.returncode, out) == (ExitCode.INTERRUPTED, b"")
