@@ -12,6 +12,7 @@ import os
 import queue
 import signal
 import socket
+import termios
 import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -29,13 +30,31 @@ if TYPE_CHECKING:
     from sockctl.cli.company import Company
     from sockctl.protocol.messages import Message
 
-__all__ = ["LineEditor", "can_edit_lines"]
+__all__ = ["LineEditor", "as_typed", "can_edit_lines"]
 
 
 def can_edit_lines() -> bool:
     """Return whether there is a terminal that can move its cursor, and prompt_toolkit."""
     dumb = os.environ.get("TERM", "dumb") in {"dumb", "unknown", ""}
     return not dumb and is_terminal(STDIN) and is_terminal(STDOUT) and bool(importlib.util.find_spec("prompt_toolkit"))
+
+
+@contextlib.contextmanager
+def as_typed() -> Iterator[None]:
+    """Have the terminal pass on what is typed while there is no prompt: it would show it, and swallow a Ctrl-D."""
+    try:
+        before = termios.tcgetattr(STDIN)
+        passing_on = [*before]
+        passing_on[3] &= ~(termios.ICANON | termios.ECHO)
+        termios.tcsetattr(STDIN, termios.TCSANOW, passing_on)
+    except termios.error:  # it has gone: whoever reads from it finds out
+        yield
+        return
+    try:
+        yield
+    finally:
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(STDIN, termios.TCSANOW, before)
 
 
 class LineEditor:

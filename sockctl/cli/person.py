@@ -53,7 +53,7 @@ class Person:
     def edit(
         self, run: Callable[[], Ending], stop: Callable[[], None], take: Callable[[LineInput], None]
     ) -> Ending | None:
-        """Let lines be edited until `run` returns, and return what it does; None if there is no line editor.
+        """Invite to type, and let lines be edited until `run` returns; return what it does, None without a line editor.
 
         Args:
             run: Holds the session; called in another thread.
@@ -65,20 +65,24 @@ class Person:
             Exception: What `run` has raised.
         """
         if not self._may_edit:
+            self.invite()
             return None
-        from sockctl.cli.line_editor import LineEditor, can_edit_lines
+        from sockctl.cli.line_editor import LineEditor, as_typed, can_edit_lines
 
         if not can_edit_lines():
+            self.invite()
             return None
         if self._memory is not None:
             self._memory.own_lines_stay = False
-        self._editor = LineEditor(None if self._memory is None else self._memory.company)
-        take(LineInput(crlf=False, descriptor=self._editor.fileno()))
-        self._screen.above_prompt = True
-        try:
-            return self._editor.hold(run, stop)
-        finally:
-            self._screen.above_prompt = False
+        with as_typed():
+            self.invite()
+            self._editor = LineEditor(None if self._memory is None else self._memory.company)
+            take(LineInput(crlf=False, descriptor=self._editor.fileno()))
+            self._screen.above_prompt = True
+            try:
+                return self._editor.hold(run, stop)
+            finally:
+                self._screen.above_prompt = False
 
     def leave(self) -> None:
         """Leave the terminal as it was."""

@@ -113,8 +113,8 @@ class _Session:
         ending = self._link.listen(person.invite)
         if ending is not None:
             return ending
-        person.invite()
         if not self._link.dialogue.in_messages:
+            person.invite()
             return self._link.run()
         return person.edit(self._stay, self._stop, self._take_lines_from) or self._stay()
 

@@ -91,6 +91,22 @@ def test_the_terminal_is_as_it_was_after_a_secret(terminal: Any, how: str, plain
             assert child.signalstatus == signal.SIGTERM
 
 
+@pytest.mark.parametrize("pause_s", [0.0, 0.05, 0.1])
+def test_ctrl_d_as_soon_as_one_is_invited(terminal: Any, pause_s: float) -> None:
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        sock.sendall(framed(kind="welcome", text="In."))
+        assert receive_all(sock)  # the hello and the goodbye
+
+    with server(play) as target:
+        child = terminal("connect", target)
+        child.delaybeforesend = None
+        child.expect("Type lines")
+        time.sleep(pause_s)
+        child.sendeof()
+        assert ended(child) == 0
+
+
 def test_a_message_arrives_while_a_line_is_typed(terminal: Any) -> None:
     said: list[object] = []
     typed = threading.Event()
