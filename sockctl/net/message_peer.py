@@ -360,12 +360,14 @@ class MessagePeer(Peer):
         if "bye" in kinds:
             self._done = True
             batch = batch[: next(place for place, one in enumerate(batch) if one.kind == "bye")]
-            self.close(DisconnectReason.CLIENT_EXIT)
         if kinds & _HANDLED_HERE:
             self.hello = next((one for one in batch if one.kind == "hello"), self.hello)
             batch = [one for one in batch if one.kind not in _HANDLED_HERE]
         if batch:
             self._service.received(self, batch)
+        if "bye" in kinds:
+            self._service.ended(self)
+            self.close(DisconnectReason.CLIENT_EXIT)
 
     def _refuse(self, error: ProtocolError) -> DisconnectReason:
         """Tell the client what is wrong; return the reason for which the connection is to be ended."""

@@ -66,7 +66,7 @@ class MessageService(Service):
         """React to the messages that have come from `peer`, one or more, in order."""
 
     def ended(self, peer: Peer) -> None:
-        """React to the end of the input of `peer`, after all that it held; what is sent now still reaches it."""
+        """React to the end of what `peer` says, its goodbye as well; what is sent now still reaches it."""
 
     def left(self, peer: Peer, reason: DisconnectReason, /) -> None:
         """React to the end of the connection with `peer`; nothing more reaches it."""

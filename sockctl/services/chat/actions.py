@@ -361,6 +361,8 @@ class Actions:
             place.tell("notice", line, code="help")
 
     def _quit(self, place: Place, _: Sequence[str]) -> None:
+        if isinstance(place, Seat):
+            place.finish_answer()
         place.close(DisconnectReason.SERVER_CLOSED)
 
 

@@ -159,10 +159,11 @@ class Chat(MessageService, Conversation[Peer]):
             self._take_slowly(seat, seat.member.flood, batch)
 
     def ended(self, peer: Peer) -> None:
-        """Let a member hear what is in line before it goes."""
+        """Let a member hear what is in line, and the rest of an answer, before it goes."""
         seat = peer.state
         if isinstance(seat, Seat):
             self._actions.catch_up(seat)
+            seat.finish_answer()
             if seat.held:
                 count = plural(len(seat.held), "message")
                 seat.tell("error", f"Your input has ended: {count} held back will not be said.", code="not_said")

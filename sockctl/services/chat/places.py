@@ -137,12 +137,8 @@ class Seat(Place):
         self._goes_on = False
         if self.replaying is None or self.clogged:
             return  # then it is looked at again
-        some = list(islice(self.replaying, AT_ONCE))
-        for one in some:
-            self.reply(one)
-        if self.leaving or not some or "more" not in some[-1].fields:
-            self.replaying = None  # with the last one: whoever has it may ask for the next answer
-        else:
+        self._send_piece(self.replaying)
+        if self.replaying is not None:
             self.go_on_soon()
 
     def go_on_soon(self) -> None:
@@ -150,6 +146,21 @@ class Seat(Place):
         if not self._goes_on:
             self._goes_on = True
             self.peer.soon(self.go_on)
+
+    def finish_answer(self) -> None:
+        """Send the rest of a long answer, since nothing can be sent any more soon: as much of it as may wait."""
+        while self.replaying is not None and not self.clogged:
+            self._send_piece(self.replaying)
+        if self.replaying is not None:
+            self.replaying = None
+            self.tell("error", "You leave before you have read the answer: its rest is left out.", code="left_out")
+
+    def _send_piece(self, messages: Iterator[Message]) -> None:
+        some = list(islice(messages, AT_ONCE))
+        for one in some:
+            self.reply(one)
+        if self.leaving or not some or "more" not in some[-1].fields:
+            self.replaying = None  # with the last one: whoever has it may ask for the next answer
 
     def post(self, one: Message) -> None:
         """Send what others say."""

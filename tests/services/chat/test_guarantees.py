@@ -24,6 +24,7 @@ from sockctl.services.chat.chat import Chat, ChatRules
 from sockctl.services.chat.history_entry import read_entry
 from sockctl.services.chat.places import AT_ONCE, Seat
 from sockctl.services.login import LoginGate
+from sockctl.stores.moments import utc_now
 from tests.accounts.data import accounts_at
 from tests.frames import Fields, framed
 from tests.running import TIMEOUT_S, Running, process, receive_all, running, wait_until
@@ -294,6 +295,46 @@ def test_whoever_has_the_whole_answer_may_ask_again(tmp_path: Path, count: int) 
         ann.sock.sendall(framed(kind="line", text=f"/history {min(count, AT_ONCE)}") * 2)  # come at once
         ann.until("history", id=last["id"])
         ann.until("history", id=last["id"])
+
+
+@pytest.mark.parametrize("leaves", ["end", "/quit", "bye"])
+def test_whoever_leaves_has_the_whole_answer_first(tmp_path: Path, leaves: str) -> None:
+    count = 3 * AT_ONCE
+    with served(tmp_path, ChatRules(flood=None, history=count)) as run, here(run, "ann", "bob") as (ann, bob):
+        ann.sock.sendall(framed(kind="line", text="hello") * count)
+        last = [bob.until("say") for _ in range(count)][-1]
+        farewell = {"end": b"", "/quit": framed(kind="line", text="/quit"), "bye": framed(kind="bye")}[leaves]
+        bob.sock.sendall(framed(kind="line", text=f"/history {count}") + framed(kind="line", text="me") + farewell)
+        if leaves == "end":
+            bob.sock.shutdown(socket.SHUT_WR)
+        rest = bob.rest()
+        told = [one for one in rest if one["kind"] == "history"]
+        assert len(told) == count
+        assert told[-1]["id"] == last["id"]
+        assert [one["text"] for one in rest if one["kind"] == "say"] == ["me"], "it hears itself, too"
+
+
+class Clogging(ScriptedPeer):
+    """Takes a hundred messages."""
+
+    @property
+    def clogged(self) -> bool:  # type: ignore[override]
+        return len(self.told) >= 100
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Call it later: nothing is that soon."""
+
+
+@pytest.mark.parametrize(("count", "left_out"), [(100, False), (150, True)])
+def test_the_end_of_an_answer_that_can_not_wait_is_left_out_aloud(count: int, left_out: bool) -> None:
+    peer = Clogging()
+    seat = Seat(peer, members.Member("ann", since=utc_now()), seen={}, now=0)
+    seat.replay(message("history", str(number), more=number + 1 < count or None) for number in range(count))
+    assert len(peer.told) == AT_ONCE
+    seat.finish_answer()
+    assert peer.texts[:100] == [str(number) for number in range(100)]
+    assert [one.get("code") for one in peer.told[100:]] == (["left_out"] if left_out else [])
+    assert seat.replaying is None
 
 
 def test_answers_to_whoever_does_not_read_fill_no_memory(tmp_path: Path) -> None:
