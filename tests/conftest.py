@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("patient", settings(), deadline=None)  # how long an example takes says nothing here
+settings.load_profile("patient")
 
 DESCRIPTORS = Path("/dev/fd")
 

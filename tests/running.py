@@ -239,7 +239,12 @@ def exchange(port: int, data: bytes) -> bytes:
         return receive_all(sock)
 
 
+CLOSED_PORT = 1
+"""Where nobody listens: tcpmux (RFC 1078), which is out of use, and which the system gives to nobody by itself."""
+
+
 def free_port() -> int:
+    """Return a port that was free just now; for somebody who is to listen there."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]

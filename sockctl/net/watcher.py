@@ -24,6 +24,7 @@ the cost grows with their number. Waiting for all of them in one place keeps the
 
 import contextlib
 import errno
+import math
 import socket
 import threading
 import time
@@ -283,6 +284,8 @@ class Watcher:
         elif connection.interest != READABLE:
             self._journal.tell(ReadingResumed(connection=connection.number, peer=connection.peer))
             self._closing.want(connection, READABLE)
+            if connection.frame_until < math.inf:
+                self._closing.expect_frame(connection)  # its rest may have waited in the kernel
             self._read_pending(connection)
 
     def _read_pending(self, connection: Connection) -> None:

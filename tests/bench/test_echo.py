@@ -22,7 +22,7 @@ from tests.bench.wrong_servers import (
     stalling,
     talkative,
 )
-from tests.running import free_port, running
+from tests.running import CLOSED_PORT, running
 from tests.tls import securing, self_signed
 from tests.tools import tool
 
@@ -32,7 +32,7 @@ from tests.tools import tool
     [
         (1, {}),
         (2, {"depth": 16}),
-        (1, {"count": 50}),
+        (1, {"count": 50, "duration_s": None}),
         (1, {"size_bytes": 200_000, "depth": 3}),
         (2, {"rate": 2_000.0, "warm_up_s": 0.05}),
         (1, {"rate": 100.0, "size_bytes": 1_000_000, "clients": 1, "count": 10}),
@@ -53,9 +53,9 @@ def test_all_comes_back_from_ours(processes: int, values: dict[str, Any]) -> Non
 
 def test_the_echo_in_c_with_several_processes(tmp_path: Path) -> None:
     with c_echo(tmp_path) as port:
-        tally = measured(port, clients=50, depth=16, processes=2)
+        tally = measured(port, clients=50, depth=16, processes=2, count=5_000, duration_s=None)
     assert not tally.errors
-    assert tally.answered == tally.sent > 1_000
+    assert tally.answered == tally.sent == 5_000
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def test_the_echo_in_c_with_several_processes(tmp_path: Path) -> None:
 def test_other_echo_servers(words: list[str]) -> None:
     tool(words[0], words[0])
     with command(*words) as port:
-        tally = measured(port, clients=3)
+        tally = measured(port, clients=3, count=50, duration_s=None)
     assert not tally.errors
-    assert tally.answered == tally.sent > 10
+    assert tally.answered == tally.sent == 50
 
 
 def test_under_tls(tmp_path: Path) -> None:
@@ -82,9 +82,10 @@ def test_under_tls(tmp_path: Path) -> None:
     ):
         with running(Echo(), secure=securing(files), level=Level.WARNING) as run:
             there = where(run.port)
-            tally = measured(run.port, where=type(there)(name="x", family=2, address=there.address, tls=tls))
+            own = type(there)(name="x", family=2, address=there.address, tls=tls)
+            tally = measured(run.port, where=own, count=50, duration_s=None)
         assert not tally.errors
-        assert tally.answered == tally.sent > 10
+        assert tally.answered == tally.sent == 50
     with running(Echo(), secure=securing(files), level=Level.WARNING) as run:
         other = Tls(server_name="localhost", fingerprint=":".join(["00"] * 32))
         tally = measured(run.port, where=type(there)(name="x", family=2, address=("127.0.0.1", run.port), tls=other))
@@ -138,20 +139,20 @@ def test_another_case_is_not_the_same() -> None:
 
 
 def test_nobody_there() -> None:
-    tally = measured(free_port())
+    tally = measured(CLOSED_PORT)
     assert tally.errors == {"not_connected": 4}
     assert (tally.clients, tally.answered) == (0, 0)
     assert tally.seconds < 0.2, "there is nothing to wait for"
 
 
 def test_a_stall_shows_on_a_clock_and_hides_where_clients_wait() -> None:
-    with serving(stalling(seconds=0.2, every=1.5)) as port:
+    with serving(stalling(seconds=0.4, every=1.5)) as port:
         on_a_clock = measured(port, rate=400.0, duration_s=1.5, warm_up_s=0.05)
         waiting = measured(port, duration_s=1.5, warm_up_s=0.05)
     assert not on_a_clock.errors
     assert not waiting.errors
-    assert on_a_clock.latencies.percentile_s(99) > 0.1
-    assert waiting.latencies.percentile_s(99) < 0.1
+    assert on_a_clock.latencies.percentile_s(90) > 0.1
+    assert waiting.latencies.percentile_s(90) < 0.1
     assert waiting.latencies.max_s > 0.1
 
 

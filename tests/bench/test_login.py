@@ -14,7 +14,7 @@ from sockctl.services.login import LoginGate
 from tests.accounts.data import PASSWORD, accounts_at
 from tests.bench.data import measured
 from tests.bench.wrong_servers import serving
-from tests.running import free_port, receive_exactly, running
+from tests.running import CLOSED_PORT, receive_exactly, running
 
 
 def auth(folder: Path) -> Auth:
@@ -54,7 +54,7 @@ def test_a_password_that_can_not_be_sent(tmp_path: Path) -> None:
 
 
 def test_nobody_there_is_not_stormed() -> None:
-    tally = measured(free_port(), Kind.LOGIN, user="ann", password=PASSWORD, clients=1, duration_s=0.35)
+    tally = measured(CLOSED_PORT, Kind.LOGIN, user="ann", password=PASSWORD, clients=1, duration_s=0.35)
     assert tally.errors["not_connected"] == tally.lost <= 5
 
 

@@ -31,12 +31,12 @@ from tests.bench.data import plan
 from tests.bench.test_login import auth
 from tests.bench.wrong_servers import altering, resetting, serving, silent
 from tests.cli.test_terminal import terminal
-from tests.running import SOCKCTL, TIMEOUT_S, free_port, running, sockctl, wait_until
+from tests.running import CLOSED_PORT, SOCKCTL, TIMEOUT_S, running, sockctl, wait_until
 from tests.tls import securing, self_signed
 
 __all__ = ["terminal"]
 
-SHORT = ("--duration", "0.2", "--warm-up", "0")
+SHORT = ("--count", "100", "--warm-up", "0")
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def test_one_json_object_and_the_count() -> None:
 
 def test_on_a_clock() -> None:
     with echo() as target:
-        done = sockctl("bench", "echo", target, "--rate", "500", "--json", *SHORT)
+        done = sockctl("bench", "echo", target, "--rate", "500", "--json", "--duration", "0.2", "--warm-up", "0")
     fields = json.loads(done.stdout)
     assert (fields["loop"], fields["sent"], fields["ok"]) == ("open", 100, True)
 
@@ -150,7 +150,7 @@ def test_logins(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["echo", f"127.0.0.1:{free_port()}"], ExitCode.UNREACHABLE, "Can't connect to 127.0.0.1:"),
+        (["echo", f"127.0.0.1:{CLOSED_PORT}"], ExitCode.UNREACHABLE, "Can't connect to 127.0.0.1:"),
         (["echo", "localhost"], ExitCode.USAGE, "is not complete: write HOST:PORT"),
         (["echo", "sockctl://localhost:1"], ExitCode.USAGE, "bench echo is for tcp:// and tls:// only"),
         (["chat", "tls://localhost:1"], ExitCode.USAGE, "bench chat is for sockctl:// and sockctls:// only"),

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from tests.running import SOCKCTL, TIMEOUT_S, UNMEASURED, echo_process, free_port, receive_all, sockctl
+from tests.running import CLOSED_PORT, SOCKCTL, TIMEOUT_S, UNMEASURED, echo_process, receive_all, sockctl
 
 
 @pytest.fixture(scope="module")
@@ -186,14 +186,14 @@ def test_output_that_is_closed(echo: str) -> None:
 
 
 def test_refused() -> None:
-    done = sockctl("connect", "127.0.0.1", str(free_port()), stdin=b"x")
+    done = sockctl("connect", "127.0.0.1", str(CLOSED_PORT), stdin=b"x")
     assert done.returncode == ExitCode.UNREACHABLE
     assert b"connection refused" in done.stderr
     assert done.stdout == b""
 
 
 def test_retry_says_so() -> None:
-    done = sockctl("connect", "127.0.0.1", str(free_port()), "--retry", "1", "-v")
+    done = sockctl("connect", "127.0.0.1", str(CLOSED_PORT), "--retry", "1", "-v")
     assert done.returncode == ExitCode.UNREACHABLE
     assert b"Trying again in 0.5 s (1 left)" in done.stderr
 
@@ -249,7 +249,7 @@ def test_interrupted(echo: str) -> None:
 
 def test_interrupted_while_connecting() -> None:
     run = subprocess.Popen(
-        [*SOCKCTL, "connect", "127.0.0.1", str(free_port()), "--retry", "100", "-v"],
+        [*SOCKCTL, "connect", "127.0.0.1", str(CLOSED_PORT), "--retry", "100", "-v"],
         stdin=subprocess.DEVNULL,
         env=UNMEASURED,  # an interrupt in coverage's own code can leave its lock taken
         stderr=subprocess.PIPE,

@@ -16,7 +16,7 @@ from sockctl.net.reach import reach_of
 from tests.cli.test_connect_messages import read_frame
 from tests.cli.test_connect_messages import server as played
 from tests.frames import framed
-from tests.running import free_port, process, receive_all, sockctl, wait_until
+from tests.running import CLOSED_PORT, process, receive_all, sockctl, wait_until
 from tests.tls import self_signed
 from tests.token_server import LATER, PASSWORD, TokenServer, token_server
 from tests.tools import unavailable
@@ -128,7 +128,7 @@ def test_a_wrong_option_costs_no_login(state: Path, options: tuple[str, ...], co
 
 
 def test_nobody_there(state: Path) -> None:
-    target = f"127.0.0.1:{free_port()}"
+    target = f"127.0.0.1:{CLOSED_PORT}"
     keep(state, target)
     not_told(log_out(target), ExitCode.UNREACHABLE, "Is the server running")
     assert kept(state, target) == []

@@ -393,8 +393,8 @@ def test_two_signals_at_once_are_one() -> None:
         with connect(port) as sock:
             sock.sendall(b"a")
             receive_exactly(sock, 1)
-            run.process.send_signal(signal.SIGTERM)
-            run.process.send_signal(signal.SIGTERM)
+            for number in (signal.SIGSTOP, signal.SIGINT, signal.SIGTERM, signal.SIGCONT):  # so it has both at once
+                run.process.send_signal(number)
         assert run.wait() == 0
     assert events_of(run)[-1] == "server_stopped"
 

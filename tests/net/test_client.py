@@ -1,5 +1,4 @@
 import socket
-import threading
 import time
 from typing import Any
 
@@ -10,7 +9,7 @@ from sockctl.events.base import Event
 from sockctl.net import client
 from sockctl.net.address import Endpoint
 from sockctl.net.client import connect
-from tests.running import free_port
+from tests.running import CLOSED_PORT, free_port
 
 
 def names(events: list[Event]) -> list[str]:
@@ -39,14 +38,14 @@ def test_every_address_is_tried() -> None:
 
 
 def test_localhost_is_what_the_family_says() -> None:
-    port = free_port()
+    port = CLOSED_PORT
     for family, address in ((socket.AF_INET, rf"127\.0\.0\.1:{port}"), (socket.AF_INET6, rf"\[::1\]:{port}")):
         with pytest.raises(UnreachableError, match=f"localhost:{port}: {address}: connection refused"):
             connect(Endpoint("localhost", port), tell=lambda _: None, timeout_s=5, family=family)
 
 
 def test_refused_by_all() -> None:
-    port = free_port()
+    port = CLOSED_PORT
     with pytest.raises(UnreachableError, match=rf"127.0.0.1:{port}: connection refused, .*Is the server running"):
         connect(Endpoint("127.0.0.1", port), tell=lambda _: None, timeout_s=5)
 
@@ -87,21 +86,18 @@ def test_retries_until_the_server_is_there(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(client, "FIRST_PAUSE_S", 0.1)
     monkeypatch.setattr(client, "LONGEST_PAUSE_S", 0.15)
     port = free_port()
-    started = threading.Event()
     servers: list[socket.socket] = []
-
-    def start_late() -> None:
-        servers.append(socket.create_server(("127.0.0.1", port)))
-        started.set()
-
-    timer = threading.Timer(0.3, start_late)
-    timer.start()
     events: list[Event] = []
-    connect(Endpoint("127.0.0.1", port), tell=events.append, timeout_s=5, retries=50).close()
-    assert started.wait(5)
+
+    def tell(event: Event) -> None:
+        events.append(event)
+        if event.name == "retrying" and names(events).count("retrying") == 3:  # before the pause and the next try
+            servers.append(socket.create_server(("127.0.0.1", port)))
+
+    connect(Endpoint("127.0.0.1", port), tell=tell, timeout_s=5, retries=50).close()
     servers[0].close()
     retries = [event for event in events if event.name == "retrying"]
-    assert [event.fields["seconds"] for event in retries][:3] == [0.1, 0.15, 0.15]
+    assert [event.fields["seconds"] for event in retries] == [0.1, 0.15, 0.15]
     assert retries[0].fields["left"] == 50
 
 
@@ -109,5 +105,5 @@ def test_retries_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "FIRST_PAUSE_S", 0.01)
     events: list[Event] = []
     with pytest.raises(UnreachableError, match="Tried 3 times"):
-        connect(Endpoint("127.0.0.1", free_port()), tell=events.append, timeout_s=5, retries=2)
+        connect(Endpoint("127.0.0.1", CLOSED_PORT), tell=events.append, timeout_s=5, retries=2)
     assert names(events).count("retrying") == 2

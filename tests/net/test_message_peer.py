@@ -444,13 +444,13 @@ def test_a_frame_has_a_deadline(service: type[Parrot | Doorman], drip: bool, mon
 def test_lines_have_no_deadline_nor_have_frames_that_move_on(
     service: type[Parrot | Doorman], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(closing, "FRAME_S", 0.3)
-    monkeypatch.setattr(message_peer, "FRAME_S", 0.3)
+    monkeypatch.setattr(closing, "FRAME_S", 1.0)
+    monkeypatch.setattr(message_peer, "FRAME_S", 1.0)
     with running(service()) as run:
         with run.client() as sock:
             for byte in b"stay\n":
                 sock.sendall(bytes([byte]))
-                time.sleep(0.15)
+                time.sleep(0.25)
             sock.shutdown(socket.SHUT_WR)
             assert receive_all(sock).endswith(b"<parrot> stay\r\n" if service is Parrot else b"Secret?\r\n")
         pieces = b"".join(framed(kind="novelty", text="x" * 50) for _ in range(20))
@@ -458,7 +458,7 @@ def test_lines_have_no_deadline_nor_have_frames_that_move_on(
             client.receive()
             for start in range(0, len(pieces), 97):  # a frame is incomplete all the time, but never for long
                 client.sock.sendall(pieces[start : start + 97])
-                time.sleep(0.05)
+                time.sleep(0.1)
             client.send(kind="bye")
             client.sock.shutdown(socket.SHUT_WR)
             assert "error" not in [one["kind"] for one in client.rest()]

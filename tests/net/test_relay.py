@@ -122,10 +122,9 @@ def test_quit_after_bounds_the_wait() -> None:
 def test_the_pause_is_limited_by_the_caller() -> None:
     with setting(pause_s=0.01) as it:
         it.start()
-        time.sleep(0.2)
+        wait_until(lambda: it.pauses > 5)
         it.server.close()
         assert it.join() is Ending.SERVER_CLOSED
-        assert it.pauses > 5
 
 
 def test_a_stop_sends_what_waits_and_reads_no_more() -> None:

@@ -445,7 +445,8 @@ def test_spoiled_files_keep_nobody_out_and_are_told_once(tmp_path: Path) -> None
 
 def test_a_command_right_after_a_failure_is_heard(tmp_path: Path) -> None:
     accounts_at(tmp_path, "ann")
-    with served(tmp_path) as run, frame_client(run.port) as client:
+    login = LoginGate(tmp_path, queue=HashQueue(slots=2, clock=lambda: 0.0), floor_s=0.001)
+    with running(Auth(login)) as run, frame_client(run.port) as client:
         logged_in(client)
         for number in range(50):
             client.line("passwd")
