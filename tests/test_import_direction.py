@@ -20,6 +20,7 @@ FLOORS = {
     "stores": 1,
     "text": 0,
     "cores": 0,
+    "signals": 0,
     "errors": 0,
     "__init__": 0,
 }

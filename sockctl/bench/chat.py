@@ -5,6 +5,7 @@ tell by itself whether it is right and how long it took. Every member gets the s
 recognised from then on.
 """
 
+import math
 import time
 import zlib
 from collections import deque
@@ -54,7 +55,11 @@ def understood(run: str, text: str) -> Said | None:
     parts = body.split(",", _PARTS - 1)
     if len(parts) != _PARTS or parts[0] != run or f"{zlib.crc32(body.encode()):08x}" != checksum:
         return None
-    return Said(int(parts[1]), int(parts[2]), float(parts[3]), len(text))
+    try:
+        what = Said(int(parts[1]), int(parts[2]), float(parts[3]), len(text))
+    except ValueError:
+        return None
+    return what if 0 <= time.monotonic() - what.due < math.inf else None
 
 
 class ChatClient(MessageClient):

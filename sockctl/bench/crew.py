@@ -15,6 +15,7 @@ from typing import Any
 from sockctl.bench.plan import Plan
 from sockctl.bench.tally import Tally
 from sockctl.errors import BenchFailedError
+from sockctl.signals import interrupts
 
 __all__ = ["Outcome", "Progress", "measure"]
 
@@ -78,8 +79,10 @@ class _Process:
     def tell(self, line: str) -> None:
         """Tell it something; what it can't hear any more is not missed."""
         assert self.process.stdin is not None  # noqa: S101  it is a pipe
+        data = memoryview(f"{line}\n".encode())
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(f"{line}\n".encode())
+            while data:
+                data = data[self.process.stdin.write(data) :]
 
     def hear(self) -> bool:
         """Take what it has told; return whether it may tell more.
@@ -124,12 +127,13 @@ class _Process:
 def measure(plans: Sequence[Plan], on_progress: Callable[[Progress], None] | None = None) -> Outcome:
     """Let a process carry out each plan, all at the same time, and add up what they have counted. Blocks.
 
-    Ctrl-C (KeyboardInterrupt) stops them, and what they have counted by then is returned; a second one is raised.
+    Ctrl-C (KeyboardInterrupt) stops them, and what they have counted by then is returned; a second one is raised. Main
+    thread only.
 
     Raises:
         BenchFailedError: One couldn't do its part; all are ended then.
     """
-    with contextlib.ExitStack() as ending, selectors.DefaultSelector() as selector:
+    with contextlib.ExitStack() as ending, selectors.DefaultSelector() as selector, interrupts():
         processes: list[_Process] = []
         for plan in plans:
             one = _Process(plan)

@@ -27,7 +27,7 @@ class LoginClient(MessageClient):
         super().__init__(scene, number)
         self._crowd = crowd
         self._due: float | None = None
-        self._named = False
+        self._named = self._asked = False
 
     @property
     def at_work(self) -> bool:
@@ -37,7 +37,7 @@ class LoginClient(MessageClient):
     def log_in(self, due: float) -> None:
         """Begin a login that was due then."""
         self._due = due
-        self._named = False
+        self._named = self._asked = False
         self.open(time.monotonic())
 
     def waits_since(self) -> float | None:
@@ -48,12 +48,15 @@ class LoginClient(MessageClient):
         """Answer a question, or take what became of the login."""
         match one.kind:
             case "ask" if one.get("field") == "password":
+                self._asked = True
                 self._say("password", self.scene.plan.password)
             case "ask" if one.get("field") == "name" and not self._named:
                 self._named = True
                 self._say("name", self.scene.plan.user.replace("{}", str(self.number)))
-            case "welcome":
+            case "welcome" if self._asked:
                 self._succeed()
+            case "welcome":
+                self.fail("no_password")
             case "error":
                 self.fail(one.get("code") or "refused")
             case "bye":

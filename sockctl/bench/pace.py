@@ -74,6 +74,14 @@ class Pace:
             self._next += 1
             yield due
 
+    @property
+    def unsent(self) -> int:
+        """How many messages to be counted were due before `until`, and haven't been sent; 0 in a closed loop."""
+        if self._plan.rate is None or not math.isfinite(self.until):
+            return 0
+        unsent = max(0, self._due_before(self.until) - max(self._next, self._due_before(self.measured_from)))
+        return unsent if self._left is None else min(unsent, self._left)
+
     def wait_s(self, now: float) -> float:
         """Return for how many seconds no message is due."""
         return self._due() - now
@@ -81,3 +89,11 @@ class Pace:
     def _due(self) -> float:
         rate = self._plan.rate
         return math.inf if rate is None else self._start + self._next / rate
+
+    def _due_before(self, at: float) -> int:
+        """Return how many messages of an open loop are due before a time."""
+        assert self._plan.rate is not None  # noqa: S101  that is what an open loop has
+        count = max(0, math.ceil((at - self._start) * self._plan.rate))
+        while count and self._start + (count - 1) / self._plan.rate >= at:
+            count -= 1  # a rounded product is not always that of the sum
+        return count

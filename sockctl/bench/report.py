@@ -13,6 +13,7 @@
     processes         how many processes were the clients
     seconds           from the end of the warm-up to the last answer, or to the end of the measuring
     sent              messages (logins) that were sent, or due
+    unsent            messages that were due in an open loop, and that the tool didn't come to send
     expected          answers to be had for them: as many, but for a chat one from each member
     answered          answers that came, and were right: messages, deliveries, logins
     lost              expected less answered
@@ -26,18 +27,18 @@
     latency_error     by which part of its value a percentile may be off
     bands             [{"below_us", "count"}]: how many latencies were below this, and not below the one before
     own_cpu           which part of the processor time that the processes could take they took while they sent; 1 is all
-    own_limit         whether that is so much that the tool itself may have been the limit
+    own_limit         whether that is so much that the tool itself may have been the limit, or something is unsent
     interrupted       whether the user stopped it
     ok                whether nothing was lost or wrong
 
 Reasons of errors: not_connected (refused, or no answer in time), tls (no TLS, or another certificate), closed (by the
 server), reset, no_answer (in time), corrupt, missing or doubled (bytes, or messages of a chat), extra (more than was
-sent), not_greeted and the other codes of protocol errors, name_refused, password_asked, and the codes of a server's own
-`error` messages, such as busy, throttled, login_failed and flooding.
+sent), not_greeted and the other codes of protocol errors, name_refused, password_asked, no_password (it was let in
+without one), and the codes of a server's own `error` messages, such as busy, throttled, login_failed and flooding.
 
 With ``--compare`` the object is {"schema", "kind", "compare": [TARGET, TARGET2], "rounds": [[report, report], …],
 "ratios", "interrupted", "ok"}. `ratios` has, for per_second, p50 and p99, the first server's figure divided by the
-second's, round by round: {"median", "min", "max"}; null where there is none.
+second's, round by round: {"median", "min", "max"}; null where there is none. A round that was interrupted is left out.
 """
 
 import statistics
@@ -85,6 +86,7 @@ def report(plan: Plan, outcome: Outcome, *, cores: int) -> Fields:
         "processes": tally.processes,
         "seconds": round(seconds, 6),
         "sent": tally.sent,
+        "unsent": tally.unsent,
         "expected": tally.expected,
         "answered": tally.answered,
         "lost": tally.lost,
@@ -97,14 +99,19 @@ def report(plan: Plan, outcome: Outcome, *, cores: int) -> Fields:
         "latency_error": round(ERROR, 5),
         "bands": [{"below_us": round(below_s * 1e6), "count": count} for below_s, count in tally.latencies.bands()],
         "own_cpu": round(own_cpu, 3),
-        "own_limit": own_cpu >= OWN_LIMIT,
+        "own_limit": own_cpu >= OWN_LIMIT or tally.unsent > 0,
         "interrupted": outcome.interrupted,
         "ok": not tally.errors and not tally.lost and tally.answered > 0,
     }
 
 
-def comparison(rounds: Sequence[tuple[Fields, Fields]]) -> Fields:
-    """Return two servers' reports, taken in turns, with their ratios."""
+def comparison(rounds: Sequence[tuple[Fields, Fields]], *, interrupted: bool) -> Fields:
+    """Return two servers' reports, taken in turns, with their ratios.
+
+    Args:
+        rounds: The reports of both, of one round at least.
+        interrupted: Whether there were to be more of them.
+    """
     ratios = {}
     for name in COMPARED:
         each = [_figure(one, name) / _figure(other, name) for one, other in rounds if _figure(other, name)]
@@ -121,7 +128,7 @@ def comparison(rounds: Sequence[tuple[Fields, Fields]]) -> Fields:
         "compare": [first["target"], second["target"]],
         "rounds": [list(both) for both in rounds],
         "ratios": ratios,
-        "interrupted": any(one["interrupted"] for both in rounds for one in both),
+        "interrupted": interrupted,
         "ok": all(one["ok"] for both in rounds for one in both),
     }
 

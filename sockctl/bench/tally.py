@@ -17,6 +17,7 @@ class Tally:
         latencies: From when a message was sent (open loop: due) to when it was answered.
         errors: What went wrong, by reason.
         sent: Messages (or logins) that were sent, or due.
+        unsent: Messages that were due on a clock, and that the process didn't come to send.
         expected: Answers (deliveries, logins) to be had for them.
         answered: Answers that came, and were right.
         bytes: Bytes of messages in those.
@@ -32,6 +33,7 @@ class Tally:
     latencies: Histogram = field(default_factory=Histogram)
     errors: Counter[str] = field(default_factory=Counter)
     sent: int = 0
+    unsent: int = 0
     expected: int = 0
     answered: int = 0
     bytes: int = 0
@@ -55,6 +57,7 @@ class Tally:
         self.latencies.merge(other.latencies)
         self.errors += other.errors
         self.sent += other.sent
+        self.unsent += other.unsent
         self.expected += other.expected
         self.answered += other.answered
         self.bytes += other.bytes

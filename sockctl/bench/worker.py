@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from sockctl.bench.client import Crowd, Scene
@@ -27,6 +28,8 @@ from sockctl.net.poller import READABLE
 
 __all__ = ["Worker", "main"]
 
+AT_ONCE = 1_000
+"""Messages on a clock that are sent before it is heard what has come."""
 STEP_S = 0.05
 """How long is waited at most before it is looked at what else is due."""
 LOOK_S = 0.1
@@ -108,16 +111,23 @@ class Worker:
         while not pace.is_over(now) and not crowd.all_out and self._stopped is None:
             if used_s is None and now >= pace.measured_from:
                 used_s = (now, time.process_time())
-            for due in pace.arrivals(now):
-                crowd.say(due)
+            self._say_what_is_due(now)
             crowd.advance(now)
             self._step(min(STEP_S, pace.wait_s(now), pace.until - now))
             now = time.monotonic()
+        if self._stopped is None and not crowd.all_out:
+            self._say_what_is_due(now)  # before the end, though it is over by now
+            self._tally.unsent = pace.unsent
         if used_s is not None:
             self._tally.cpu_of_s, self._tally.cpu_s = now - used_s[0], time.process_time() - used_s[1]
         if not pace.all_sent:  # else the last answer ends it
             self._tally.ended = max(self._tally.ended, min(now, pace.until), pace.measured_from)
         pace.stop(now)
+
+    def _say_what_is_due(self, now: float) -> None:
+        """Send what the clock says, so much at once that answers are heard in between."""
+        for due in islice(self._pace.arrivals(now), AT_ONCE):
+            self._crowd.say(due)
 
     def _drain(self) -> None:
         """Wait for what is still to come."""

@@ -80,7 +80,8 @@ def chat(
     *,
     senders: Annotated[int, typer.Option(help="How many of the members speak.", min=1, metavar="N")] = 1,
     size: Annotated[
-        int, typer.Option(help="Bytes of a message; some 50 at least, which it needs.", min=1, max=60_000)
+        int,
+        typer.Option(help="Bytes of a message; some 50 at least, which it needs.", min=1, max=4_096, metavar="BYTES"),
     ] = 64,
     depth: Depth = None,
     rate: Rate = None,

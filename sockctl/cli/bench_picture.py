@@ -1,7 +1,9 @@
 """How a measurement looks: a line that grows while it runs, and the table and the bars at its end."""
 
+import shutil
+import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sockctl.bench.crew import Progress
@@ -23,6 +25,7 @@ _HINTS = {
     "--max-clients-per-address of 'sockctl serve'.",
     "not_greeted": "It is no message service: 'bench echo' measures what sends back what it gets.",
     "password_asked": "This chat lets in only users who log in: start one without --auth.",
+    "no_password": "The server lets in without a password: 'bench login' is for 'serve auth', or a chat with --auth.",
     "throttled": "The server lets nobody in for a while after passwords that were wrong.",
     "busy": "The server had as many logins in line as it takes: fewer --clients wait less.",
 }
@@ -55,6 +58,7 @@ class ProgressLine:
         text = f"{self._label} [{_bar(min(1.0, done), '#'):<{BAR}}] {progress.seconds:.1f} s, {rate:,.0f}/s"
         if progress.errors:
             text += f", {plural(progress.errors, 'error')}"
+        text = text[: shutil.get_terminal_size().columns - 1]  # a longer one would go on in the next line each time
         say(f"\r{text:<{self._width}}", end="")
         self._width = max(self._width, len(text))
 
@@ -89,9 +93,7 @@ def comparison_lines(both: Fields) -> Iterator[str]:
     yield f"{both['kind']}: {first} beside {second}, {plural(len(rounds), 'round')} in turns: {_setting(rounds[0][0])}"
     yield f"{'':<14}{first:>22}{second:>22}{'ratio':>9}   (lowest to highest)"
     for name in COMPARED:
-        values = [[_figure(one, name) for one in each] for each in rounds]
-        medians = [sorted(column)[len(column) // 2] for column in zip(*values, strict=True)]
-        shown = [f"{_rate(value)}/s" if name == "per_second" else _time(value) for value in medians]
+        shown = [_median([each[number] for each in rounds], name) for number in (0, 1)]
         ratio = both["ratios"][name]
         spread = f"{ratio['median']:>9.2f}   ({ratio['min']:.2f} to {ratio['max']:.2f})" if ratio else f"{'-':>9}"
         yield f"{_NAMES[name]:<14}{shown[0]:>22}{shown[1]:>22}{spread}"
@@ -102,6 +104,8 @@ def comparison_lines(both: Fields) -> Iterator[str]:
             yield f"{worst['target']}: {_errors(worst)} in one of the rounds."
     limits = [one for each in rounds for one in each if one["own_limit"]]
     yield from _limit(limits[0]) if limits else ()
+    if both["interrupted"]:
+        yield "It was interrupted: these are the rounds that were measured until then."
 
 
 def _setting(one: Fields) -> str:
@@ -150,7 +154,12 @@ def _remarks(one: Fields) -> Iterator[str]:
 
 
 def _limit(one: Fields) -> Iterator[str]:
-    if one["own_limit"]:
+    if one["unsent"]:
+        yield (
+            f"The tool fell behind its clock: {plural(one['unsent'], 'message')} that were due were not sent, so the "
+            f"server had a lower rate. More --processes, or a lower --rate, may help."
+        )
+    elif one["own_limit"]:
         yield (
             f"The tool itself took {100 * min(1.0, one['own_cpu']):.0f} % of the processor time that its "
             f"{plural(one['processes'], 'process', 'processes')} could take: it may have been the limit, and the "
@@ -158,8 +167,12 @@ def _limit(one: Fields) -> Iterator[str]:
         )
 
 
-def _figure(one: Fields, name: str) -> float:
-    return float(one[name] if name == "per_second" else (one["latency_us"] or {}).get(name, 0))
+def _median(reports: Sequence[Fields], name: str) -> str:
+    """Return the median of a figure; a server that has answered nothing has no latency."""
+    if name == "per_second":
+        return f"{_rate(statistics.median(one[name] for one in reports))}/s"
+    latencies = [one["latency_us"][name] for one in reports if one["latency_us"]]
+    return _time(statistics.median(latencies)) if latencies else "-"
 
 
 def _bar(part: float, block: str) -> str:

@@ -3,7 +3,6 @@
 import dataclasses
 import secrets
 import socket
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from sockctl.cli.bench_picture import ProgressLine, comparison_lines, report_lin
 from sockctl.cli.clear_text import is_in_clear
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.prompts import may_ask
-from sockctl.cli.terminal import STDERR, is_terminal
+from sockctl.cli.terminal import STDERR, is_terminal, say
 from sockctl.cli.tls_options import tls_wishes
 from sockctl.cores import usable_cores
 from sockctl.errors import AddressError, InsecureError
@@ -108,7 +107,11 @@ def run_bench(target: str, wanted: Wanted) -> ExitCode:
         if len(plans) == 1:
             result = _measured(plans[0], wanted, "")
         else:
-            result = comparison(list(_rounds(plans[0], plans[1], wanted)))
+            rounds, interrupted = _rounds(plans[0], plans[1], wanted)
+            if not rounds:
+                say("sockctl: It was interrupted in the first round: there is nothing to compare.")
+                return ExitCode.INTERRUPTED
+            result = comparison(rounds, interrupted=interrupted)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED  # a second time, or before there was anything to print
     _print(result, json=wanted.options.json)
@@ -127,20 +130,23 @@ def _print(result: dict[str, Any], *, json: bool) -> None:
         typer.echo(line)
 
 
-def _rounds(first: Plan, second: Plan, wanted: Wanted) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Measure both in each round, one before the other in turns; a round that was interrupted is the last."""
-    rounds = wanted.options.rounds
-    for number in range(rounds):
-        label = f"round {number + 1} of {rounds}, "
-        if number % 2:
-            other = _measured(second, wanted, label)
-            one = _measured(first, wanted, label)
-        else:
-            one = _measured(first, wanted, label)
-            other = _measured(second, wanted, label)
-        yield one, other
-        if one["interrupted"] or other["interrupted"]:
-            return
+def _rounds(first: Plan, second: Plan, wanted: Wanted) -> tuple[list[tuple[dict[str, Any], dict[str, Any]]], bool]:
+    """Measure both in each round, one before the other in turns.
+
+    Returns:
+        The rounds that were measured in full, and whether the user has ended them before the last.
+    """
+    done: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    count = wanted.options.rounds
+    for number in range(count):
+        reports: list[dict[str, Any]] = []
+        for plan in (second, first) if number % 2 else (first, second):
+            reports.append(_measured(plan, wanted, f"round {number + 1} of {count}, "))
+            if reports[-1]["interrupted"]:
+                return done, True
+        one, other = reversed(reports) if number % 2 else reports
+        done.append((one, other))
+    return done, False
 
 
 def _measured(plan: Plan, wanted: Wanted, label: str) -> dict[str, Any]:

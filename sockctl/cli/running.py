@@ -27,6 +27,7 @@ from sockctl.net.listener import BACKLOG, Listeners, open_listeners
 from sockctl.net.reach import reach_of
 from sockctl.net.server import Limits, Server
 from sockctl.net.service import MessageService, Service
+from sockctl.signals import SAME_SIGNAL_S
 
 if TYPE_CHECKING:
     from sockctl.cli.serving_tls import ServingTls
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_PORT", "chosen_port", "serve"]
 
 DEFAULT_PORT = "9090"
-SAME_SIGNAL_S = 0.1
-"""Signals this close together are one: timeout(1) signals its command, and then the command's group as well."""
 LAST_WORDS_S = 0.2
 """How long the journal may take to write what it holds when a second signal ends the process."""
 

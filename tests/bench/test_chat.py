@@ -1,6 +1,7 @@
 """Members of a chat: ours, and chats that lose, double, change or refuse."""
 
 import socket
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,6 +64,9 @@ def test_a_text_is_understood_only_unchanged() -> None:
         for number in range(len(text)):
             assert understood(RUN, f"{text[:number]}_{text[number + 1 :]}") is None
     assert understood(RUN, "hello") is None
+    for due in ("inf", "nan", "abc", "1e12"):
+        body = f"{RUN},3,17,{due},abc,"
+        assert understood(RUN, f"{body}{zlib.crc32(body.encode()):08x}") is None
     assert said(RUN, 0, 1, 0, 200)[:-9][-20:] != said(RUN, 0, 2, 0, 200)[:-9][-20:], "not all are alike"
 
 

@@ -138,6 +138,15 @@ def test_another_case_is_not_the_same() -> None:
         assert measured(run.port).errors == {"corrupt": 4}
 
 
+def test_a_clock_that_is_too_fast_for_the_tool() -> None:
+    with running(Echo(), level=Level.WARNING) as run:
+        tally = measured(run.port, rate=5_000_000.0, duration_s=0.1)
+    assert tally.unsent > 0
+    assert tally.sent + tally.unsent == 500_000
+    assert not tally.errors
+    assert tally.answered == tally.sent
+
+
 def test_nobody_there() -> None:
     tally = measured(CLOSED_PORT)
     assert tally.errors == {"not_connected": 4}

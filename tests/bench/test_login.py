@@ -14,6 +14,7 @@ from sockctl.services.login import LoginGate
 from tests.accounts.data import PASSWORD, accounts_at
 from tests.bench.data import measured
 from tests.bench.wrong_servers import serving
+from tests.frames import framed
 from tests.running import CLOSED_PORT, receive_exactly, running
 
 
@@ -66,6 +67,19 @@ def test_a_server_that_does_not_go_on() -> None:
     with serving(handle) as port:
         tally = measured(port, Kind.LOGIN, user="ann", password=PASSWORD, timeout_s=0.2, count=4, duration_s=None)
     assert tally.errors == {"no_answer": 4}
+
+
+def test_a_server_that_asks_for_no_password() -> None:
+    def handle(sock: socket.socket) -> None:
+        sock.sendall(b"sockctl/1 identify\r\n")
+        receive_exactly(sock, 8)
+        sock.sendall(framed(kind="welcome", text="Hello!"))
+        sock.recv(1)
+
+    with serving(handle) as port:
+        tally = measured(port, Kind.LOGIN, user="ann", password=PASSWORD, count=2, clients=2, duration_s=None)
+    assert tally.errors == {"no_password": 2}
+    assert tally.answered == 0
 
 
 def test_a_server_that_is_of_another_kind() -> None:

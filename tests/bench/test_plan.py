@@ -45,12 +45,30 @@ def test_a_pace_counts_what_is_measured_only() -> None:
 def test_a_clock_says_when_each_was_due() -> None:
     tally = Tally()
     pace = Pace(plan(rate=10.0, duration_s=0.35, offset_s=0.01), tally)
+    assert pace.unsent == 0, "nothing is due before it starts"
     pace.start(100.0)
     assert list(pace.arrivals(100.0)) == []
     assert pace.wait_s(100.0) == pytest.approx(0.01)
     assert list(pace.arrivals(100.25)) == pytest.approx([100.01, 100.11, 100.21])
     assert list(pace.arrivals(200.0)) == pytest.approx([100.31]), "what was due after the end is not sent"
     assert tally.sent == 4
+    assert pace.unsent == 0
+
+
+@pytest.mark.parametrize("rate", [0.7, 500.0, 333.3, 4_999.0])
+@pytest.mark.parametrize("start", [0.0, 100.1, 123_456.789])
+def test_what_was_due_and_not_sent_is_known(rate: float, start: float) -> None:
+    tally = Tally()
+    pace = Pace(plan(rate=rate, duration_s=0.2, warm_up_s=0.1), tally)
+    pace.start(start)
+    list(pace.arrivals(start + 0.15))
+    missing, sent = pace.unsent, tally.sent
+    list(pace.arrivals(start + 1.0))
+    assert tally.sent == sent + missing
+    assert pace.unsent == 0
+    counted = Pace(plan(rate=500.0, duration_s=0.2, count=2), Tally())
+    counted.start(start)
+    assert counted.unsent == 2
 
 
 @pytest.mark.parametrize("size", [1, 2, 64, 1_000, 65_521, 65_536, 1_000_000])

@@ -95,12 +95,12 @@ def test_ratios_with_their_spread() -> None:
             for pair in pairs
         ]
 
-    both = comparison(rounds((1.0, 2.0), (1.0, 1.0), (1.0, 4.0)))
+    both = comparison(rounds((1.0, 2.0), (1.0, 1.0), (1.0, 4.0)), interrupted=False)
     assert both["ratios"]["per_second"] == {"median": 2.0, "min": 1.0, "max": 4.0}
     assert both["ratios"]["p50"]["median"] == 1.0
     assert both["ok"]
     nothing = report(plan(), Outcome(Tally(), interrupted=True), cores=2)
-    none = comparison([(nothing, nothing)])
+    none = comparison([(nothing, nothing)], interrupted=True)
     assert none["ratios"] == {"per_second": None, "p50": None, "p99": None}
     assert none["interrupted"]
     assert not none["ok"]

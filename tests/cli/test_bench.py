@@ -160,6 +160,7 @@ def test_logins(tmp_path: Path) -> None:
         (["login", "localhost:1", "--user", "ann"], ExitCode.USAGE, "A password is needed"),
         (["echo", "localhost:1", "--compare", "here"], ExitCode.USAGE, "'here' is not complete"),
         (["echo", "localhost:1", "--size", "0"], ExitCode.USAGE, "0 is not in the range"),
+        (["echo", "localhost:1", "--rate", "nan"], ExitCode.USAGE, "nan is not a number"),
     ],
 )
 def test_what_can_not_be_measured(arguments: list[str], code: ExitCode, says: str) -> None:
@@ -218,6 +219,24 @@ def test_a_second_ctrl_c_ends_it_at_once() -> None:
             process.send_signal(signal.SIGINT)
             out, _ = process.communicate(timeout=TIMEOUT_S)
     assert (process.returncode, out) == (ExitCode.INTERRUPTED, b"")
+
+
+def test_ctrl_c_in_the_first_round_of_a_comparison() -> None:
+    begun = threading.Event()
+
+    def hearing(sock: socket.socket) -> None:
+        if sock.recv(65_536):
+            begun.set()
+            silent(sock)
+
+    with serving(hearing) as port, echo() as other:
+        command = [*SOCKCTL, "bench", "echo", f"127.0.0.1:{port}", "--compare", other, "--duration", "60"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert begun.wait(TIMEOUT_S)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=TIMEOUT_S)
+    assert (process.returncode, out) == (ExitCode.INTERRUPTED, b"")
+    assert err.endswith(b"It was interrupted in the first round: there is nothing to compare.\n")
 
 
 def test_progress_on_a_terminal(terminal: Any) -> None:
@@ -289,17 +308,40 @@ def test_remarks(kind: Kind, values: dict[str, Any], says: str) -> None:
     assert says in "\n".join(report_lines(fields(kind, **values)))
 
 
+def test_a_tool_that_falls_behind_its_clock_says_so() -> None:
+    one = fields(unsent=1_000)
+    assert one["own_limit"]
+    assert "1,000 messages that were due were not sent" in "\n".join(report_lines(one))
+
+
 def test_an_interrupted_one_says_so() -> None:
     assert "interrupted" in "\n".join(report_lines(fields(interrupted=True)))
 
 
 def test_a_comparison_tells_errors_and_limits() -> None:
-    text = "\n".join(comparison_lines(comparison([(fields(cpu_s=2.0), fields(expected=104))])))
+    text = "\n".join(comparison_lines(comparison([(fields(cpu_s=2.0), fields(expected=104))], interrupted=True)))
     assert "1 round in turns" in text
     assert "4 messages lost in one of the rounds" in text
     assert "The tool itself" in text
+    assert "It was interrupted: these are the rounds" in text
     nothing = fields(answered=0, latencies=Histogram())
-    assert "-" in "\n".join(comparison_lines(comparison([(nothing, nothing)])))
+    lines = list(comparison_lines(comparison([(fields(), nothing)] * 2, interrupted=False)))
+    assert lines[3].split() == ["latency", "p50", "100", "µs", "-", "-"]
+
+
+def test_a_comparison_shows_medians() -> None:
+    rounds = [(fields(ended=10.0 + seconds), fields()) for seconds in (1.0, 2.0, 4.0, 5.0)]
+    text = "\n".join(comparison_lines(comparison(rounds, interrupted=False)))
+    middle = (rounds[1][0]["per_second"] + rounds[2][0]["per_second"]) / 2
+    assert f" {middle:,.1f}/s " in text
+
+
+def test_a_progress_line_never_goes_on_in_the_next(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    ProgressLine(plan(), "round 1 of 2, ").show(Progress(0.5, 0, 1))
+    assert len(capfd.readouterr().err.removeprefix("\r")) == 29
 
 
 def test_a_progress_line_covers_the_one_before(capfd: pytest.CaptureFixture[str]) -> None:
