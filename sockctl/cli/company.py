@@ -2,6 +2,7 @@
 
 import re
 import threading
+from typing import Any
 
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import same_name_key
@@ -18,8 +19,9 @@ class Company:
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards everything below
         self._me = ""
-        self._rooms: dict[str, dict[str, str]] = {}  # by room, the members' names by their keys
-        self._before: set[str] = set()  # rooms of the connection before that the server has not put one into again
+        # By room, the members' names by their keys; the room in which one speaks is the last.
+        self._rooms: dict[str, dict[str, str]] = {}
+        self._before: dict[str, None] = {}  # those of the connection before, as long as one is not in them again
         self._mention: re.Pattern[str] | None = None
 
     @property
@@ -30,9 +32,9 @@ class Company:
 
     @property
     def last_rooms(self) -> list[str]:
-        """The rooms that one is in, and those that one was in when the connection was lost."""
+        """The rooms that one is in, and those that one was in when the connection was lost; one speaks in the last."""
         with self._lock:
-            return [*self._rooms, *sorted(self._before)]
+            return [*self._rooms, *self._before]
 
     @property
     def others(self) -> list[str]:
@@ -65,24 +67,25 @@ class Company:
             match one.kind:
                 case "welcome":
                     self._rename_me(name or one.get("user"))
-                    self._before |= self._rooms.keys()
+                    self._before |= dict.fromkeys(self._rooms)
                     self._rooms = {}
                 case "joined" if room:
                     if self._is_me(name):
+                        self._rooms.pop(room, None)
                         self._rooms[room] = {}
-                        self._before.discard(room)
+                        self._before.pop(room, None)
                     self._add(room, name)
                 case "left":
                     if self._is_me(name):
                         self._rooms.pop(room, None)
-                        self._before.discard(room)
+                        self._before.pop(room, None)
                     self._rooms.get(room, {}).pop(same_name_key(name), None)
                 case "renamed":
                     self._rename(one.get("before"), name)
                 case "members":
-                    members = one.fields.get("members")
-                    for member in members if isinstance(members, list) else []:
-                        self._add(room, Message({"kind": "", "name": member}).get("name"))
+                    self._add_all(room, one.fields.get("members"))
+                case "notice" if one.get("code") == "room" and "count" not in one.fields and room in self._rooms:
+                    self._rooms[room] = self._rooms.pop(room)  # one speaks there now
                 case "say":
                     self._add(room, one.get("sender"))
 
@@ -100,6 +103,10 @@ class Company:
         for room, members in self._rooms.items():
             if members.pop(same_name_key(before), None) is not None:
                 self._add(room, name)
+
+    def _add_all(self, room: str, members: Any) -> None:
+        for member in members if isinstance(members, list) else []:
+            self._add(room, Message({"kind": "", "name": member}).get("name"))
 
     def _add(self, room: str, name: str) -> None:
         members = self._rooms.get(room)

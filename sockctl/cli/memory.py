@@ -83,6 +83,8 @@ class Memory:
         elif one.kind == "say":
             self._coming_in = False
         own = one.kind == "joined" and self.company.is_me(one.get("name"))
+        if one.get("code") == "missed":
+            return False
         if not self._coming_in or not (own or one.kind in {"notice", "members"}):
             return False
         told = one.kind, one.get("room"), one.text

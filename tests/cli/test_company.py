@@ -49,6 +49,18 @@ def test_ones_own_name_and_rooms() -> None:
     assert company.last_rooms == ["lobby", "games"]
 
 
+def test_the_room_in_which_one_speaks_is_the_last() -> None:
+    company = joined(*(message("joined", "", room=room, name="ann") for room in ("games", "dev")))
+    company.note(message("notice", "", code="room", room="lobby"))
+    assert company.last_rooms == ["games", "dev", "lobby"]
+    company.note(message("notice", "", code="room", room="dev", count=3))
+    company.note(message("notice", "", code="room", room="elsewhere"))
+    company.note(message("welcome", "", name="ann"))
+    assert company.last_rooms == ["games", "dev", "lobby"]
+    company.note(message("joined", "", room="games", name="ann"))
+    assert company.last_rooms == ["games", "dev", "lobby"], "as it was, though it was lost while one came in"
+
+
 @pytest.mark.parametrize(
     "one",
     [

@@ -18,7 +18,15 @@ def said(text: str, number: int, *, sender: str = "ann", **fields: object) -> Me
 
 @pytest.mark.parametrize(
     ("line", "text"),
-    [(" hello \t", "hello"), ("/me waves ", "waves"), ("/me", ""), ("/who", ""), ("", ""), ("a\x1bb\nc", "ab c")],
+    [
+        (" hello \t", "hello"),
+        ("/me waves ", "waves"),
+        ("/me", ""),
+        ("/who", ""),
+        ("//who", "/who"),
+        ("", ""),
+        ("a\x1bb\nc", "ab c"),
+    ],
 )
 def test_what_comes_back(line: str, text: str) -> None:
     assert comes_back(line) == text
@@ -31,8 +39,17 @@ def test_what_may_not_have_arrived() -> None:
     assert memory.admits(said("one", 1))
     assert not memory.admits(said("one", 1)), "nothing is shown twice"
     assert memory.admits(said("two", 2, sender="bob")), "that is somebody else's"
-    assert memory.lost() == ["two", "waves"]
+    assert memory.lost() == ["two", "/me waves"]
     assert memory.lost() == []
+
+
+def test_what_was_said_to_one_alone_may_not_have_arrived_either() -> None:
+    memory = in_room(own_lines_stay=True)
+    for line in ("/msg bob one", "one", "/tell bob two", "/r three", "/reply four", "//five", "/topic six"):
+        memory.said(line)
+    assert memory.admits(said("one", 0, private=True)), "it is shown to whom it went"
+    assert not memory.admits(said("one", 1))
+    assert memory.lost() == ["/tell bob two", "/r three", "/reply four", "//five"]
 
 
 def test_outside_of_rooms_nothing_comes_back() -> None:
@@ -66,6 +83,14 @@ def test_who_comes_back_is_not_told_the_same_again() -> None:
     memory.admits(message("welcome", "", name="ann"))
     memory.admits(said("hello", 1, sender="bob"))
     assert memory.admits(told[0]), "that is news"
+
+
+def test_each_time_that_something_was_missed_is_told() -> None:
+    memory = in_room()
+    for _ in range(2):
+        memory.lost()
+        memory.admits(message("welcome", "", name="ann"))
+        assert memory.admits(message("notice", "More was said.", code="missed", room="lobby"))
 
 
 def test_what_is_told_when_it_comes_back() -> None:

@@ -13,7 +13,7 @@ from sockctl.services.chat.directory import Directory
 from sockctl.services.chat.keeper import Keeper
 from sockctl.services.chat.members import Member, Members
 from sockctl.services.chat.moderation import Moderation
-from sockctl.services.chat.places import Place, Seat
+from sockctl.services.chat.places import NOTHING, Place, Seat
 from sockctl.services.chat.rooms import SHOWN, Room
 from sockctl.stores.moments import utc_now, written_moment
 from sockctl.text import plural
@@ -101,13 +101,14 @@ class Actions:
                 texts.append(one.text.removeprefix("/"))
         self._say(place, texts)
 
-    def enter(self, place: Place, name: str, *, new: bool) -> None:
+    def enter(self, place: Place, name: str, *, new: bool, speaks: bool = True) -> None:
         """Let a place into a room.
 
         Args:
             place: The place.
             name: The room.
             new: Whether its member wasn't in it.
+            speaks: Whether it speaks there from now on; it does so anyway where it was in none.
 
         Raises:
             CommandError: There is no such room, and it can't be made; or its member is in too many.
@@ -116,8 +117,9 @@ class Actions:
             raise CommandError(f"You are in {MAX_JOINED} rooms: /leave one first.")
         room = self._rooms.opened(name)
         new = self._members.enter(place.member, name) or new
-        place.room = name
-        room.enter(place, new=new, after=place.seen.get(name, 0) if isinstance(place, Seat) else 0)
+        if speaks or not place.room:
+            place.room = name
+        room.enter(place, new=new, after=place.seen.get(name, NOTHING) if isinstance(place, Seat) else NOTHING)
         self._soon(place, room)
 
     def catch_up(self, place: Place) -> None:
@@ -218,22 +220,26 @@ class Actions:
             place.reply(told)
 
     def _msg(self, place: Place, words: Sequence[str]) -> None:
-        self._write(place, words[0], words[1])
+        self._write(place, self._members.get(words[0]), words[1])
 
     def _reply(self, place: Place, words: Sequence[str]) -> None:
-        if not place.member.answers:
+        writer = place.member.answers
+        if writer is None:
             raise CommandError("Nobody has written to you alone yet: /msg NAME TEXT begins.")
-        self._write(place, place.member.answers, words[0])
+        member = self._members.of(writer)
+        if member is None:
+            raise CommandError(f"{writer.name} has left: what you wrote was sent to nobody.")
+        self._write(place, member, words[0])
 
-    def _write(self, place: Place, name: str, text: str) -> None:
+    def _write(self, place: Place, member: Member, text: str) -> None:
         self._refuse_muted(place.member)
         if len(text.encode()) > MAX_TEXT_BYTES:
             raise CommandError(f"A text may have {MAX_TEXT_BYTES:,} bytes: it was not said.")
-        member, sender = self._members.get(name), place.member
+        sender = place.member
         at = written_moment(utc_now())
         one = message("say", text, private=True, sender=sender.name, to=member.name, at=at)
         if sender.key not in member.ignored:
-            member.answers = sender.name
+            member.answers = sender.identity
             for other in self._members.places_of(member):
                 other.post(one)
         for own in self._members.places_of(sender):
@@ -258,8 +264,8 @@ class Actions:
         )
         addresses = None
         if place.member.operator:
-            addresses = sorted({one.address for one in self._members.places_of(member)})
-            text += f" At {', '.join(addresses)}."
+            addresses = sorted({one.address for one in self._members.places_of(member) if one.address})
+            text += f" At {', '.join(addresses) or 'the terminal of the server'}."
         place.tell(
             "notice",
             text,
@@ -282,7 +288,7 @@ class Actions:
         if name in self._members.rooms_of(place.member):
             self._members.enter(place.member, name)  # it speaks there from now on
             place.room = name
-            place.tell("notice", f"You speak in {name} now.", code="room", room=name)
+            place.reply(_speaks_in(name))
             return
         self.enter(place, name, new=True)  # first, so that those who are not watched yet find it among their rooms
         for own in self._members.places_of(place.member):
@@ -291,7 +297,7 @@ class Actions:
             if own.clogged:
                 own.close(DisconnectReason.SLOW_READER)  # what it is told unasked must not fill the memory
             elif own.watched:
-                self.enter(own, name, new=False)
+                self.enter(own, name, new=False, speaks=False)
 
     def _leave(self, place: Place, words: Sequence[str]) -> None:
         member = place.member
@@ -302,16 +308,20 @@ class Actions:
         self._members.exit(member, name)
         left = self._members.rooms_of(member)
         own = message("left", f"You left {name}.", room=name, name=member.name)
-        for each in self._members.places_of(member):
+        others = [each for each in self._members.places_of(member) if each is not place]
+        for each in (*others, place):  # itself at the end: its other places needn't hear that it left
             if room is not None:
                 room.exit(each, reason="left" if each is place else None)
+            send = each.reply if each is place else each.post
+            send(own)
             if each.room == name:
                 each.room = left[-1] if left else ""
-            (each.reply if each is place else each.post)(own)
+                if each is not place and each.room:
+                    send(_speaks_in(each.room))
         if room is not None:
             room.advance()
         if place.room:
-            place.tell("notice", f"You speak in {place.room} now.", code="room", room=place.room)
+            place.reply(_speaks_in(place.room))
 
     def _topic(self, place: Place, words: Sequence[str]) -> None:
         room, by = self._room_of(place), place.member
@@ -321,7 +331,9 @@ class Actions:
             place.tell("notice", text, code="topic", room=room.name, topic=known.text if known else "")
             return
         self._refuse_muted(by)
-        topic = words[0].strip()[:MAX_TOPIC]
+        topic = words[0].strip()
+        if len(topic) > MAX_TOPIC:
+            raise CommandError(f"A topic may have {MAX_TOPIC} characters: it was not set.")
         self._keeper.set_topic(room.name, topic, by=by.name)
         text = f"{by.name} set the topic of {room.name}: {topic}"
         room.tell(message("notice", text, code="topic", room=room.name, topic=topic), about=by.key)
@@ -329,9 +341,9 @@ class Actions:
 
     def _history(self, place: Place, words: Sequence[str]) -> None:
         room = self._room_of(place)
-        past = room.past(parse_count(words[0]) if words else SHOWN)
+        past = room.past(parse_count(words[0]) if words else SHOWN, without=place.member.ignored)
         if not past:
-            place.tell("notice", f"Nothing was said in {room.name} yet.", code="history", room=room.name)
+            place.tell("notice", f"Nothing that was said in {room.name} is remembered.", code="history", room=room.name)
         place.replay(room.past_messages(past, again=True))
 
     def _ignore(self, place: Place, words: Sequence[str]) -> None:
@@ -364,6 +376,10 @@ class Actions:
         if isinstance(place, Seat):
             place.finish_answer()
         place.close(DisconnectReason.SERVER_CLOSED)
+
+
+def _speaks_in(room: str) -> Message:
+    return message("notice", f"You speak in {room} now.", code="room", room=room)
 
 
 def _refuse_clogged() -> None:

@@ -117,14 +117,15 @@ class Chat(MessageService, Conversation[Peer]):
 
     def converse(self, peer: Peer) -> None:
         """Let `peer` in under a name, or say why not."""
-        member = self._entrance.let_in(peer).member
+        seat = self._entrance.let_in(peer)
+        member, room = seat.member, self._rooms_for(seat)[-1]
         self._journal.tell(MemberCame(connection=peer.number, peer=peer.shown, who=member.name))
         peer.tell(
             "welcome",
-            f"Welcome, {member.name}! What you type is said in {self._rooms.first}; /help lists the commands.",
+            f"Welcome, {member.name}! What you type is said in {room}; /help lists the commands.",
             name=member.name,
             user=member.account or None,
-            room=self._rooms.first,
+            room=room,
         )
         for line in self._rules.motd:
             peer.tell("notice", line, code="motd")
@@ -142,9 +143,14 @@ class Chat(MessageService, Conversation[Peer]):
         if isinstance(seat, Seat):
             seat.watched = True
             known = self._members.rooms_of(seat.member)
-            for name in [*dict.fromkeys([*(known or [self._rooms.first]), *seat.seen])][:MAX_JOINED]:
+            for name in self._rooms_for(seat):
                 with contextlib.suppress(CommandError):  # it was there a moment ago
                     self._actions.enter(seat, name, new=name not in known)
+
+    def _rooms_for(self, seat: Seat) -> list[str]:
+        """Return the rooms that a place comes into: where its member is, or was; it speaks in the last of them."""
+        rooms = dict.fromkeys([*self._members.rooms_of(seat.member), *seat.seen])
+        return [*rooms][:MAX_JOINED] or [self._rooms.first]
 
     def received(self, peer: Peer, batch: list[Message]) -> None:
         """Let a member say or do something."""

@@ -31,7 +31,8 @@ LONGEST = datetime.timedelta(days=365)
 """No ban or mute with an end lasts longer."""
 _UNITS_S = {"s": 1, "m": 60, "": 60, "h": 3_600, "d": 86_400}
 _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
-_COUNT = re.compile(r"0*([1-9][0-9]{0,8})")
+_COUNT = re.compile(r"0*([1-9][0-9]*)")
+_LARGEST = 10**9
 _COMMAND_LINE = re.compile(r"/([^ \t]*)[ \t]?(.*)", re.DOTALL)
 _WORD = re.compile(r"[ \t]*([^ \t]+)[ \t]?")
 _TAKE_THE_REST = frozenset({"TEXT", "WHY"})
@@ -165,7 +166,7 @@ def parse_duration(text: str) -> datetime.timedelta:
 
 
 def parse_count(text: str) -> int:
-    """Return the whole number, from 1 on, that a text stands for.
+    """Return the whole number, from 1 on, that a text stands for; a very large one is as good as the largest.
 
     Raises:
         CommandError: It is none.
@@ -173,7 +174,7 @@ def parse_count(text: str) -> int:
     match = _COUNT.fullmatch(text)
     if match is None:
         raise CommandError(f"{_shown(text)!r} is no number of messages: write one from 1 on, such as 20.")
-    return int(match[1])
+    return int(match[1]) if len(match[1]) < len(str(_LARGEST)) else _LARGEST
 
 
 def room_name(text: str) -> str:

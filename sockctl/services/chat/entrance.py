@@ -16,7 +16,7 @@ from sockctl.services.chat.directory import Directory
 from sockctl.services.chat.flood import FloodLimit
 from sockctl.services.chat.keeper import Keeper
 from sockctl.services.chat.members import GUEST_TOKEN_S, Member, Members
-from sockctl.services.chat.places import Seat
+from sockctl.services.chat.places import NOTHING, Seat
 from sockctl.services.login import LOGIN_S, LoginGate
 from sockctl.stores.moments import utc_now, written_moment
 
@@ -133,7 +133,7 @@ class Entrance:
         for place in lost:
             self._actions.part(place, None)
             place.close(DisconnectReason.TAKEN_OVER)
-        return self._seated(peer, member, {**dict.fromkeys(rooms, 0), **_seen_in(resume)}, guest=True)
+        return self._seated(peer, member, {**dict.fromkeys(rooms, NOTHING), **_seen_in(resume)}, guest=True)
 
     def _made(self, name: str, account: str = "") -> Member:
         flood = None if self._rules.flood is None else FloodLimit(*self._rules.flood)

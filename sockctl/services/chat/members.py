@@ -5,6 +5,7 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sockctl.errors import CommandError, NameTakenError
 from sockctl.protocol.names import same_name_key
@@ -14,9 +15,23 @@ from sockctl.services.chat.places import Place
 __all__ = ["GUEST_TOKEN_S", "Member", "Members"]
 
 GUEST_TOKEN_S = 600.0
-"""How long after a guest has left its token brings the name back."""
+"""How long after a guest has left its token brings the name back; as long a user's wishes are remembered."""
 MAX_LEFT = 10_000
-"""Guests who have left and may come back; one more, and the one who left first may not any more."""
+"""Members who have left and are remembered; one more, and the one who left first is not any more."""
+
+
+class Identity(NamedTuple):
+    """By what a member is known, whatever name it has, and also when it has left and come back.
+
+    Attributes:
+        token: A guest's token; empty for a user.
+        account: The user's name; empty for a guest.
+        name: Under which name it was known then.
+    """
+
+    token: str
+    account: str
+    name: str
 
 
 class Member:
@@ -32,7 +47,7 @@ class Member:
         rooms: The names of the rooms that it is in, the one joined last at the end. Guarded as `places`.
         ignored: The keys of those that it doesn't want to hear.
         quiet: Whether it doesn't want to know who comes and goes.
-        answers: To whom /reply goes: the name of who wrote privately last.
+        answers: To whom /reply goes: who wrote privately last.
         token: What brings a guest's name back.
         flood: How fast it may speak; None where it may as it likes.
     """
@@ -71,8 +86,18 @@ class Member:
         self.ignored: frozenset[str] = frozenset()
         self.quiet = False
         self.flood = flood
-        self.answers = ""
+        self.answers: Identity | None = None
         self.token = "" if account else secrets.token_urlsafe(32)
+
+    def go_on_as(self, before: "Member") -> None:
+        """Be who has left, as far as it isn't a matter of places: what it has wished to hear, and who wrote to it."""
+        self.token, self.flood = before.token, before.flood
+        self.ignored, self.quiet, self.answers = before.ignored, before.quiet, before.answers
+
+    @property
+    def identity(self) -> Identity:
+        """By what it is known, whatever name it has."""
+        return Identity(self.token, self.account, self.name)
 
     @property
     def key(self) -> str:
@@ -82,10 +107,9 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class _Left:
-    """A guest who has left and may come back."""
+    """A member who has left and may come back, with what it has wished to hear and who wrote to it last."""
 
-    name: str
-    rooms: tuple[str, ...]
+    member: Member
     until: float
 
 
@@ -104,7 +128,7 @@ class Members:
         self._by_key: dict[str, Member] = {}
         self._by_account: dict[str, Member] = {}
         self._by_token: dict[str, Member] = {}
-        self._left: dict[str, _Left] = {}
+        self._left: dict[tuple[str, str], _Left] = {}  # by token and account, of which each has one
 
     def all(self) -> list[Member]:
         """Return the members, in the order in which they came."""
@@ -125,6 +149,11 @@ class Members:
         if member is None:
             raise CommandError(f"Nobody here has the name {name!r}: /who lists who is here.")
         return member
+
+    def of(self, who: Identity) -> Member | None:
+        """Return the member that somebody is now; None for one who has left."""
+        with self._lock:
+            return self._by_account.get(who.account) if who.account else self._by_token.get(who.token)
 
     def rooms_of(self, member: Member) -> list[str]:
         """Return the rooms that a member is in, the one joined last at the end."""
@@ -161,6 +190,9 @@ class Members:
                 member = make()
                 self._take_name(member, member.name)
                 self._by_account[account] = member
+                if (before := self._remembered("", account)) is not None:
+                    member.go_on_as(before)
+                    del self._left["", account]
             member.expected += 1
             return member
 
@@ -182,16 +214,16 @@ class Members:
                 places, member.places = member.places, []
                 member.expected += 1
                 return member, places, ()
-            left = self._left.get(token)
-            if left is None or left.until < self._clock():
+            before = self._remembered(token, "")
+            if before is None:
                 return None
-            member = make(left.name)
-            self._take_name(member, left.name)
-            del self._left[token]
-            member.token = token
+            member = make(before.name)
+            self._take_name(member, before.name)
+            member.go_on_as(before)
+            del self._left[token, ""]
             self._by_token[token] = member
             member.expected += 1
-            return member, [], left.rooms
+            return member, [], tuple(before.rooms)
 
     def rename(self, member: Member, name: str) -> str:
         """Give a member another name; return the one before.
@@ -225,15 +257,14 @@ class Members:
                 return False
             del self._by_key[member.key]
             self._by_account.pop(member.account, None)
-            if self._by_token.pop(member.token, None) is not None:
-                until = self._clock() + GUEST_TOKEN_S
-                self._left[member.token] = _Left(member.name, tuple(member.rooms), until)
-                if len(self._left) > MAX_LEFT:
-                    del self._left[next(iter(self._left))]
+            self._by_token.pop(member.token, None)
+            self._left[member.token, member.account] = _Left(member, self._clock() + GUEST_TOKEN_S)
+            if len(self._left) > MAX_LEFT:
+                del self._left[next(iter(self._left))]
             return True
 
     def forget(self) -> None:
-        """Forget the guests who have left too long ago."""
+        """Forget those who have left too long ago."""
         now = self._clock()
         with self._lock:
             while (first := next(iter(self._left), None)) is not None and self._left[first].until < now:
@@ -251,6 +282,11 @@ class Members:
         """Take note that a member isn't in a room any more."""
         with self._lock:
             member.rooms.pop(room, None)
+
+    def _remembered(self, token: str, account: str) -> Member | None:
+        """Return who has left not too long ago."""
+        left = self._left.get((token, account))
+        return None if left is None or left.until < self._clock() else left.member
 
     def _take_name(self, member: Member, name: str) -> None:
         self._refuse_taken(name, member)

@@ -12,7 +12,7 @@ from sockctl.services.chat.bans import Network, network_of
 from sockctl.services.chat.commands import parse_duration
 from sockctl.services.chat.keeper import Keeper
 from sockctl.services.chat.members import Member, Members
-from sockctl.services.chat.places import Place
+from sockctl.services.chat.places import Place, Seat
 
 __all__ = ["Moderation"]
 
@@ -48,7 +48,7 @@ class Moderation:
         self._journal = journal
 
     def _kick(self, place: Place, words: Sequence[str]) -> None:
-        member = self._members.get(words[0])
+        member = self._somebody(words[0])
         why = f": {words[1]}" if len(words) > 1 else "."
         self._tell_all(place, f"{place.member.name} put {member.name} out{why}")
         self._put_out(member, DisconnectReason.KICKED)
@@ -72,7 +72,7 @@ class Moderation:
 
     def _mute(self, place: Place, words: Sequence[str]) -> None:
         time = parse_duration(words[1]) if len(words) > 1 else None
-        member = self._members.get(words[0])
+        member = self._somebody(words[0])
         mute = self._keeper.mute(member.name, by=place.member.name, time=time)
         until = f" until {mute.until:%Y-%m-%d %H:%M} UTC" if mute.until is not None else ""
         self._tell_all(place, f"{place.member.name} lets {member.name} read only{until}.")
@@ -91,6 +91,13 @@ class Moderation:
         one = message("notice", text, code="announcement")
         for each in {place, *(each for member in self._members.all() for each in self._members.places_of(member))}:
             each.post(one)
+
+    def _somebody(self, name: str) -> Member:
+        """Return the member of that name, unless it is the server's own terminal."""
+        member = self._members.get(name)
+        if not any(isinstance(each, Seat) for each in self._members.places_of(member)):
+            raise CommandError(f"{member.name} is the terminal of the server: it stays.")
+        return member
 
     def _put_out(self, member: Member, reason: DisconnectReason) -> None:
         for each in self._members.places_of(member):

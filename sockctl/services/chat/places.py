@@ -14,8 +14,10 @@ from sockctl.protocol.messages import Message, as_line, message
 if TYPE_CHECKING:
     from sockctl.services.chat.members import Member
 
-__all__ = ["Console", "Place", "Seat"]
+__all__ = ["NOTHING", "Console", "Place", "Seat"]
 
+NOTHING = -1
+"""In place of the last id that was seen, where nothing is known of that; 0 says that there was nothing to be seen."""
 AT_ONCE = 50
 """Messages of a long answer that are sent before the others have their turn."""
 
@@ -91,7 +93,7 @@ class Seat(Place):
 
     Attributes:
         peer: The connection.
-        seen: The last id that it has seen before it came, by room: what is older is not told again.
+        seen: The last id that it has seen before it came, by room, or `NOTHING`: what is older is not told again.
         held: What it has said too fast, and what came after that.
         heard: Bytes that had come from it when it was looked at last.
         heard_at: When there were more than before, on the monotonic clock.

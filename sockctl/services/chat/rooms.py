@@ -9,7 +9,7 @@ was before as history.
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from json import loads
@@ -19,9 +19,10 @@ from typing import NamedTuple
 from sockctl.net.peer import Peer, post_to_all
 from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import LOBBY, Message, as_line, encode_message, message
+from sockctl.protocol.names import same_name_key
 from sockctl.services.chat.keeper import Keeper
 from sockctl.services.chat.members import Member
-from sockctl.services.chat.places import Place
+from sockctl.services.chat.places import NOTHING, Place
 
 __all__ = ["SHOWN", "Past", "Room", "read_past"]
 
@@ -71,6 +72,7 @@ class Item:
         movement: Whether somebody comes or goes, which not everybody wants to know.
         comes: Who hears from here on what happens in the room.
         past: What had been said before it came.
+        more: Whether it has missed more than that.
         goes: Who doesn't hear any more.
     """
 
@@ -81,6 +83,7 @@ class Item:
     movement: bool = False
     comes: Place | None = None
     past: Sequence[Past] = ()
+    more: bool = False
     goes: Place | None = None
 
 
@@ -130,10 +133,11 @@ class Room:
         with self._lock:
             return not self._members and not self._line
 
-    def past(self, count: int) -> list[Past]:
-        """Return the last `count` things that were said."""
+    def past(self, count: int, *, without: Collection[str] = ()) -> list[Past]:
+        """Return the last `count` things that were said, without those of members who have one of these keys."""
         with self._lock:
-            return list(self._history)[-count:]
+            past = list(self._history)
+        return _audible(past, without)[-count:]
 
     # What happens in it.
 
@@ -178,14 +182,14 @@ class Room:
         Args:
             place: The place.
             new: Whether its member comes with it.
-            after: The last id that it has seen before.
+            after: The last id that it has seen before, or `NOTHING`.
         """
         member = place.member
         coming = message("joined", f"{member.name} joined {self.name}.", room=self.name, name=member.name)
         frame, line = _encoded(coming if new else None)
         with self._lock:
-            past = _last(self._history, after)
-            self._line.append(Item(frame, line, key=member.key, movement=True, comes=place, past=past))
+            past, more = _last(self._history, after)
+            self._line.append(Item(frame, line, key=member.key, movement=True, comes=place, past=past, more=more))
 
     def listen(self, place: Place) -> None:
         """Let a place hear the room that hears all; before anybody is in it."""
@@ -248,17 +252,20 @@ class Room:
                 with self._lock:
                     self._members[place.member] = self._members.get(place.member, 0) + 1
             self._audience[place] = None
-            self._welcome(place, one.past)
+            self._welcome(place, one.past, more=one.more)
             self._deliver(batch[number + 1 :], [place])
 
-    def _welcome(self, place: Place, past: Sequence[Past]) -> None:
+    def _welcome(self, place: Place, past: Sequence[Past], *, more: bool) -> None:
         place.tell("joined", f"You are in {self.name}.", room=self.name, name=place.member.name)
         topic = self._keeper.topic(self.name)
         if topic is not None:
             text = f"The topic of {self.name} is: {topic.text}"
             place.tell("notice", text, code="topic", room=self.name, topic=topic.text)
         self.tell_members(place)
-        for one in self.past_messages(past):
+        if more:
+            text = f"More was said in {self.name} meanwhile: /history N shows as much of it as is remembered."
+            place.tell("notice", text, code="missed", room=self.name)
+        for one in self.past_messages(_audible(past, place.member.ignored)):
             place.reply(one)
 
     def tell_members(self, place: Place) -> None:
@@ -331,17 +338,31 @@ class Room:
             post_to_all(lines, b"".join([one.line for one in batch]))
 
 
-def _last(history: deque[Past], after: int) -> list[Past]:
-    """Return what whoever comes is told of a history, of which it has seen what is not after `after`."""
+def _audible(past: Sequence[Past], ignored: Collection[str]) -> list[Past]:
+    """Return of what was said what those didn't say whose keys these are."""
+    return [one for one in past if not ignored or same_name_key(loads(one.json)["sender"]) not in ignored]
+
+
+def _last(history: deque[Past], after: int) -> tuple[list[Past], bool]:
+    """Return what whoever comes is told of a history, of which it has seen what is not after `after`.
+
+    With it, whether there is, or was, more that it hasn't seen: what it saw last may be forgotten by now.
+    """
     told: list[Past] = []
     size = 0
     for one in reversed(history):
         size += len(one.json)
-        if one.id <= after or (len(told) >= SHOWN and (not after or size > MISSED_BYTES)):
+        if one.id <= after:
+            more = False
+            break
+        if len(told) >= SHOWN and (after == NOTHING or size > MISSED_BYTES):
+            more = after != NOTHING
             break
         told.append(one)
+    else:
+        more = bool(history) and NOTHING < after < history[0].id - 1 and len(history) == history.maxlen
     told.reverse()
-    return told
+    return told, more
 
 
 def _kind(one: Item) -> str:

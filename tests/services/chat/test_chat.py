@@ -424,6 +424,20 @@ def test_ignoring(tmp_path: Path) -> None:
         ann.until("error", code="bad_command")
 
 
+def test_what_is_ignored_is_not_in_the_history_either(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob", "carl") as (ann, bob, carl):
+        for one, text in ((carl, "first"), (bob, "hidden"), (carl, "second"), (bob, "hidden too")):
+            one.line(text)
+            ann.until("say", text=text)
+        ann.line("/ignore bob")
+        ann.until("notice", code="ignore")
+        ann.line("/history")
+        assert ann.expect("history", text="first")["more"]
+        assert "more" not in ann.expect("history", text="second")
+        ann.line("/history 1")
+        assert "more" not in ann.expect("history", text="second")
+
+
 def test_quiet(tmp_path: Path) -> None:
     with served(tmp_path) as run, members(run, "ann", "bob") as (ann, bob):
         ann.line("/quiet")
@@ -466,6 +480,39 @@ def test_whois(tmp_path: Path) -> None:
         assert (told["name"], told["rooms"]) == ("bob", ["#lobby"])
         assert "addresses" not in told
         assert "bob is a guest, here since 20" in told["text"]
+
+
+def test_an_answer_goes_to_whoever_wrote_whatever_its_name_is(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob", "eve") as (ann, bob, eve):
+        bob.line("/reply nobody wrote yet")
+        assert "Nobody has written to you" in bob.until("error")["text"]
+        ann.line("/msg bob a question")
+        bob.until("say", private=True)
+        ann.line("/nick zoe")
+        bob.until("renamed", name="zoe")
+        eve.line("/nick ann")
+        bob.until("renamed", name="ann")
+        bob.line("/reply the answer")
+        assert bob.until("say", private=True)["to"] == "zoe"
+        ann.until("say", private=True, text="the answer")
+        eve.nothing_but("joined", "members", "renamed")
+        ann.line("/quit")
+        bob.until("left", name="zoe")
+        bob.line("/reply is anybody there?")
+        assert bob.until("error")["text"] == "ann has left: what you wrote was sent to nobody."
+        with client(run) as back:
+            back.resume(ann.token)
+            back.ready()
+            bob.line("/reply once more")
+            back.until("say", private=True, text="once more")
+
+
+def test_a_topic_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann") as (ann,):
+        ann.line(f"/topic {'x' * 300}")
+        ann.until("notice", code="topic", topic="x" * 300)
+        ann.line(f"/topic {'y' * 301}")
+        assert "A topic may have 300 characters" in ann.until("error", code="bad_command")["text"]
 
 
 def test_quitting(tmp_path: Path) -> None:
@@ -529,6 +576,70 @@ def test_a_guest_comes_back_after_it_has_left(tmp_path: Path) -> None:
             late.expect("ask")
             late.expect("error", code="name_taken")
             late.expect("ask")
+
+
+def test_a_guest_comes_back_as_it_was(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "bob") as (bob,):
+        with client(run) as ann:
+            ann.enter("ann").ready()
+            for line, code in (("/ignore bob", "ignore"), ("/quiet", "quiet")):
+                ann.line(line)
+                ann.until("notice", code=code)
+            for room in ("dev", "tea"):
+                ann.line(f"/join {room}")
+                ann.until("members", room=f"#{room}")
+            ann.line("/join dev")
+            ann.until("notice", code="room", room="#dev")
+            ann.line("/leave lobby")
+            ann.until("notice", code="room", room="#dev")
+        bob.until("left", room="#lobby")
+        bob.line("/join tea")
+        bob.until("members", room="#tea")
+        with client(run) as back:
+            back.resume(ann.token)
+            back.expect("token")
+            assert "What you type is said in #dev;" in back.expect("welcome", room="#dev")["text"]
+            assert [back.until("members")["room"] for _ in range(2)] == ["#tea", "#dev"]
+            bob.line("not heard")
+            bob.until("say")
+            with client(run) as late:
+                late.enter("late").ready()
+                late.line("/join dev")
+                late.until("members", room="#dev")
+                late.line("heard")
+                assert back.expect("say", room="#dev")["text"] == "heard", "nothing of who ignores, and who comes"
+            back.line("here")
+            assert back.until("say", text="here")["room"] == "#dev"
+            back.line("/whois ann")
+            assert back.until("notice", code="whois")["rooms"] == ["#tea", "#dev"]
+
+
+def test_a_gap_in_what_was_missed_is_told(tmp_path: Path) -> None:
+    with served(tmp_path, ChatRules(flood=None, history=30)) as run, members(run, "bob") as (bob,):
+        with client(run) as ann:
+            ann.enter("ann").ready()
+            bob.line("heard")
+            seen = ann.until("say")["id"]
+        bob.until("left", name="ann")
+
+        def told_after(count: int, seen: int) -> list[Fields]:
+            for number in range(count):
+                bob.line(f"missed {number}")
+                bob.until("say", text=f"missed {number}")
+            with client(run) as back:
+                back.resume(ann.token, lobby=seen)
+                back.ready()
+                back.line("done")
+                told = [back.expect("notice", code="missed")] if count > 30 else []
+                while (one := back.receive()) is not None and one["kind"] == "history":
+                    told.append(one)
+            bob.until("left", name="ann")
+            return told
+
+        assert len(told_after(25, seen)) == 25
+        first, *rest = told_after(31, seen)
+        assert "More was said in #lobby meanwhile" in first["text"]
+        assert len(rest) == 30
 
 
 def test_a_guest_comes_back_to_a_server_that_was_started_anew(tmp_path: Path) -> None:
@@ -638,6 +749,39 @@ def test_one_account_from_several_places_is_one_member(tmp_path: Path) -> None:
         bob.nothing_but("say")
         here.send(kind="bye")
         bob.until("left", name="anna")
+
+
+def test_each_place_speaks_where_it_wants_to(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann")
+    with served(tmp_path, auth=True) as run, client(run) as here, client(run) as there:
+        here.log_in("ann").ready()
+        there.log_in("ann").ready()
+        here.line("/join dev")
+        for place in (here, there):
+            place.until("members", room="#dev")
+        there.line("still in the lobby")
+        here.until("say", room="#lobby", text="still in the lobby")
+        here.line("in there")
+        there.until("say", room="#dev", text="in there")
+        here.line("/leave lobby")
+        there.expect("left", name="ann", room="#lobby", text="You left #lobby.")
+        there.expect("notice", code="room", room="#dev")
+        there.nothing_but()
+
+
+def test_a_user_comes_back_with_its_wishes(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann", "bob")
+    with served(tmp_path, auth=True) as run, client(run) as bob:
+        bob.log_in("bob").ready()
+        with client(run) as ann:
+            ann.log_in("ann").ready()
+            ann.line("/ignore bob")
+            ann.until("notice", code="ignore")
+        bob.until("left", name="ann")
+        with client(run) as ann:
+            ann.log_in("ann").ready()
+            ann.line("/ignore")
+            ann.until("notice", code="ignore", ignored=["bob"])
 
 
 def test_a_user_comes_back_by_token_with_what_it_has_seen(tmp_path: Path) -> None:
@@ -823,6 +967,11 @@ def test_the_operator_at_the_terminal_reads_along_and_types(tmp_path: Path) -> N
         wait_until(lambda: "#dev <ann> still heard" in shown)
         typed("/quit")
         assert shown[-1] == "Ctrl-C ends the server."
+        for line in ("/kick server", "/mute server"):
+            typed(line)
+            assert shown[-1] == "server is the terminal of the server: it stays."
+        typed("/whois server")
+        assert shown[-1].endswith(" At the terminal of the server.")
         typed("/kick ann")
         ann.until("bye", reason="kicked")
         wait_until(lambda: any(line.startswith("ann left #lobby") for line in shown))
@@ -858,7 +1007,7 @@ def test_a_chat_without_history(tmp_path: Path) -> None:
         ann.line("hello")
         ann.until("say")
         ann.line("/history")
-        assert "Nothing was said" in ann.until("notice", code="history")["text"]
+        assert "Nothing that was said in #lobby is remembered" in ann.until("notice", code="history")["text"]
 
 
 def test_what_can_not_be_kept_is_told(tmp_path: Path) -> None:

@@ -196,8 +196,8 @@ def test_no_durations(text: str) -> None:
 
 
 def test_counts() -> None:
-    assert [parse_count(text) for text in ("1", "020", "100000")] == [1, 20, 100_000]
-    for text in ("", "0", "-1", "x", "1.5", "\u0665", "9" * 5_000):
+    assert [parse_count(text) for text in ("1", "020", "100000", "9" * 5_000)] == [1, 20, 100_000, 10**9]
+    for text in ("", "0", "-1", "x", "1.5", "\u0665"):
         with pytest.raises(CommandError, match="is no number of messages"):
             parse_count(text)
 

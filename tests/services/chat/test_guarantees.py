@@ -830,7 +830,7 @@ def test_the_guests_who_have_left_are_bounded(tmp_path: Path, monkeypatch: pytes
             with client(run) as guest:
                 tokens.append(guest.enter(f"guest{number}").token)
             wait_until(lambda: not chat_of(run)._members.all())
-        assert list(chat_of(run)._members._left) == tokens[2:]
+        assert list(chat_of(run)._members._left) == [(token, "") for token in tokens[2:]]
 
 
 def test_private_messages_to_one_that_does_not_read(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import Message, as_line, encode_message, message
 from sockctl.services.chat.keeper import Keeper
 from sockctl.services.chat.members import Member
-from sockctl.services.chat.places import Place
+from sockctl.services.chat.places import NOTHING, Place
 from sockctl.services.chat.rooms import MISSED_BYTES, SHOWN, Past, Room
 from sockctl.stores.moments import utc_now
 from tests.frames import Fields
@@ -81,7 +81,7 @@ def room_at(folder: Path, history: int = 1000, past: list[Past] | None = None) -
     return Room("#lobby", keeper=keeper, history=deque(past or (), history), last_id=last_id)
 
 
-def enter(room: Room, place: Place, *, after: int = 0, new: bool = True) -> None:
+def enter(room: Room, place: Place, *, after: int = NOTHING, new: bool = True) -> None:
     room.enter(place, new=new, after=after)
     room.advance()
 
@@ -280,7 +280,7 @@ def test_whatever_happens_each_hears_it_as_if_alone(  # noqa: C901  a table of w
                 room.advance()
             elif what == "come" and who not in inside:
                 inside.add(who)
-                room.enter(place, new=True, after=0)
+                room.enter(place, new=True, after=NOTHING)
             elif what == "go" and who in inside:
                 inside.discard(who)
                 room.exit(place, reason="left")
@@ -359,14 +359,36 @@ def test_a_member_from_several_places_is_counted_by_place_and_once_each(tmp_path
 
 def test_who_was_here_before_is_told_all_that_it_has_missed(tmp_path: Path) -> None:
     room = room_at(tmp_path, 10_000, [said(number, f"text {number}") for number in range(1, 301)])
-    new, back, up_to_date, ahead = (Played(name) for name in ("new", "back", "uptodate", "ahead"))
-    for place, after in ((new, 0), (back, 120), (up_to_date, 300), (ahead, 10**30)):
+    new, first, back, up_to_date, ahead = (Played(name) for name in ("new", "first", "back", "uptodate", "ahead"))
+    for place, after in ((new, NOTHING), (first, 0), (back, 120), (up_to_date, 300), (ahead, 10**30)):
         enter(room, place, after=after)
     assert [one["id"] for one in new.of("history")] == list(range(281, 301))
+    assert [one["id"] for one in first.of("history")] == list(range(1, 301)), "it was here before anything was said"
     assert [one["id"] for one in back.of("history")] == list(range(121, 301))
     assert [one.get("more") for one in back.of("history")] == [True] * 179 + [None]
     assert not up_to_date.of("history")
     assert not ahead.of("history")
+    for place in (new, first, back, up_to_date, ahead):
+        assert not [one for one in place.of("notice") if one["code"] == "missed"], "nothing is left out"
+
+
+@pytest.mark.parametrize(
+    ("history", "after", "missed"),
+    [
+        (10, NOTHING, False),
+        (10, 0, True),
+        (10, 89, True),
+        (10, 90, False),
+        (10, 95, False),
+        (1000, 0, False),
+        (0, 5, False),
+    ],
+)
+def test_a_gap_before_what_was_missed_is_told(tmp_path: Path, history: int, after: int, missed: bool) -> None:
+    room = room_at(tmp_path, history, [said(number, f"text {number}") for number in range(1, 101)])
+    back = Played("back")
+    enter(room, back, after=after)
+    assert ["missed" in one["code"] for one in back.of("notice")] == ([True] if missed else [])
 
 
 def test_what_was_missed_is_bounded(tmp_path: Path) -> None:
@@ -374,6 +396,7 @@ def test_what_was_missed_is_bounded(tmp_path: Path) -> None:
     back = Played("back")
     enter(room, back, after=1)
     assert SHOWN < len(back.of("history")) < 40
+    assert [one["code"] for one in back.of("notice")] == ["missed"]
     assert len(back.data) < 2 * MISSED_BYTES
     room = room_at(tmp_path, 10_000, [said(number, "x") for number in range(1, 10_001)])
     back = Played("back")
