@@ -78,7 +78,7 @@ def _shake_hands(tls: TlsSocket, endpoint: Endpoint, until: float, timeout_s: fl
             poll.register(tls.fileno(), event)
             if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
                 raise ConnectTimeoutError(
-                    f"{endpoint} did not finish the TLS handshake within {timeout_s:.3g} s. Does it speak TLS? "
+                    f"{endpoint} did not finish the TLS handshake within {timeout_s:.2g} s. Does it speak TLS? "
                     f"tcp://{endpoint} talks without."
                 )
     except CertificateRefusedError as error:
