@@ -156,8 +156,8 @@ def _remarks(one: Fields) -> Iterator[str]:
 def _limit(one: Fields) -> Iterator[str]:
     if one["unsent"]:
         yield (
-            f"The tool fell behind its clock: {plural(one['unsent'], 'message')} that were due were not sent, so the "
-            f"server had a lower rate. More --processes, or a lower --rate, may help."
+            f"The tool fell behind its clock: {plural(one['unsent'], 'message')} that should have gone out did not, so "
+            f"the server had a lower rate. More --processes, or a lower --rate, may help."
         )
     elif one["own_limit"]:
         yield (

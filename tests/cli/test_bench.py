@@ -311,7 +311,7 @@ def test_remarks(kind: Kind, values: dict[str, Any], says: str) -> None:
 def test_a_tool_that_falls_behind_its_clock_says_so() -> None:
     one = fields(unsent=1_000)
     assert one["own_limit"]
-    assert "1,000 messages that were due were not sent" in "\n".join(report_lines(one))
+    assert "1,000 messages that should have gone out did not" in "\n".join(report_lines(one))
 
 
 def test_an_interrupted_one_says_so() -> None:
