@@ -133,12 +133,23 @@ def measure(plans: Sequence[Plan], on_progress: Callable[[Progress], None] | Non
     Raises:
         BenchFailedError: One couldn't do its part; all are ended then.
     """
-    with contextlib.ExitStack() as ending, selectors.DefaultSelector() as selector, interrupts():
-        processes: list[_Process] = []
-        for plan in plans:
-            one = _Process(plan)
-            ending.callback(one.close)
-            processes.append(one)
+    processes: list[_Process] = []
+    with interrupts():
+        try:
+            for plan in plans:
+                processes.append(_Process(plan))
+            return _measured(processes, on_progress)
+        finally:
+            for one in processes:
+                try:
+                    one.close()
+                except KeyboardInterrupt:
+                    one.close()  # it ends anyway: what was measured isn't lost
+
+
+def _measured(processes: Sequence[_Process], on_progress: Callable[[Progress], None] | None) -> Outcome:
+    with selectors.DefaultSelector() as selector:
+        for one in processes:
             selector.register(one.fileno(), selectors.EVENT_READ, one)
         interrupted = False
         try:
@@ -148,12 +159,12 @@ def measure(plans: Sequence[Plan], on_progress: Callable[[Progress], None] | Non
             for one in processes:
                 one.tell("stop")
             _hear(processes, selector, None)
-        tally = processes[0].tally
-        assert tally is not None  # noqa: S101  else it would have been raised
-        for one in processes[1:]:
-            assert one.tally is not None  # noqa: S101
-            tally.merge(one.tally)
-        return Outcome(tally, interrupted)
+    tally = processes[0].tally
+    assert tally is not None  # noqa: S101  else it would have been raised
+    for one in processes[1:]:
+        assert one.tally is not None  # noqa: S101
+        tally.merge(one.tally)
+    return Outcome(tally, interrupted)
 
 
 def _hear(

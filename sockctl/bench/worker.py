@@ -115,7 +115,9 @@ class Worker:
             crowd.advance(now)
             self._step(min(STEP_S, pace.wait_s(now), pace.until - now))
             now = time.monotonic()
-        if self._stopped is None and not crowd.all_out:
+        if self._stopped is not None:
+            pace.stop(self._stopped)
+        if not crowd.all_out:
             self._say_what_is_due(now)  # before the end, though it is over by now
             self._tally.unsent = pace.unsent
         if used_s is not None:

@@ -141,7 +141,10 @@ def _rounds(first: Plan, second: Plan, wanted: Wanted) -> tuple[list[tuple[dict[
     for number in range(count):
         reports: list[dict[str, Any]] = []
         for plan in (second, first) if number % 2 else (first, second):
-            reports.append(_measured(plan, wanted, f"round {number + 1} of {count}, "))
+            try:
+                reports.append(_measured(plan, wanted, f"round {number + 1} of {count}, "))
+            except KeyboardInterrupt:
+                return done, True
             if reports[-1]["interrupted"]:
                 return done, True
         one, other = reversed(reports) if number % 2 else reports

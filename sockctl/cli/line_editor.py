@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 __all__ = ["LineEditor", "as_typed", "can_edit_lines"]
 
 
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""Signals that end the process; the terminal is to be as it was before."""
+
+
 def can_edit_lines() -> bool:
     """Return whether there is a terminal that can move its cursor, and prompt_toolkit."""
     dumb = os.environ.get("TERM", "dumb") in {"dumb", "unknown", ""}
@@ -41,7 +45,21 @@ def can_edit_lines() -> bool:
 
 @contextlib.contextmanager
 def as_typed() -> Iterator[None]:
-    """Have the terminal pass on what is typed while there is no prompt: it would show it, and swallow a Ctrl-D."""
+    """Have the terminal pass on what is typed while there is no prompt: it would show it, and swallow a Ctrl-D.
+
+    Main thread only. A signal that ends the process raises KeyboardInterrupt.
+    """
+    handlers = {number: signal.signal(number, _interrupt) for number in ENDING}  # first: they must not leave it so
+    try:
+        with _passing_on():
+            yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _passing_on() -> Iterator[None]:
     try:
         before = termios.tcgetattr(STDIN)
         passing_on = [*before]
@@ -55,6 +73,10 @@ def as_typed() -> Iterator[None]:
     finally:
         with contextlib.suppress(termios.error):
             termios.tcsetattr(STDIN, termios.TCSANOW, before)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 class LineEditor:
@@ -137,7 +159,7 @@ class LineEditor:
         from prompt_toolkit.patch_stdout import patch_stdout
 
         relay = threading.Thread(target=self._relay, args=(run,), name="sockctl-session")
-        before = {number: signal.signal(number, self._interrupted) for number in (signal.SIGTERM, signal.SIGHUP)}
+        before = {number: signal.signal(number, self._interrupted) for number in ENDING}
         try:
             with patch_stdout(raw=True):
                 relay.start()

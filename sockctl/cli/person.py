@@ -33,6 +33,7 @@ class Person:
         self._hidden = HiddenTyping(STDIN)
         self._editor: LineEditor | None = None
         self._invited = False
+        self._question: Message | None = None  # that came before there was a line editor
 
     def invite(self) -> None:
         """Say how to type, once."""
@@ -42,10 +43,12 @@ class Person:
 
     def asked(self, question: "Message | None") -> None:
         """Get ready for the answer to `question`, before it is shown; None if the one before is void."""
+        self._question = question
         (self._editor or self._hidden).asked(question)
 
     def line_taken(self) -> None:
         """Go on after a line was typed."""
+        self._question = None
         if self._hidden.end():
             say("")  # Enter was not shown either
         self._screen.begin_line()
@@ -74,9 +77,11 @@ class Person:
             return None
         if self._memory is not None:
             self._memory.own_lines_stay = False
+        self._hidden.end()  # the editor hides by itself
         with as_typed():
             self.invite()
             self._editor = LineEditor(None if self._memory is None else self._memory.company)
+            self._editor.asked(self._question)
             take(LineInput(crlf=False, descriptor=self._editor.fileno()))
             self._screen.above_prompt = True
             try:

@@ -61,6 +61,30 @@ def interrupted_when(met: Callable[[], bool]) -> Iterator[None]:
         thread.join()
 
 
+def test_ctrl_c_while_the_processes_end_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    close = crew._Process.close
+    interrupted: list[bool] = []
+
+    def interrupted_once(process: crew._Process) -> None:
+        if not interrupted:
+            interrupted.append(True)
+            os.kill(os.getpid(), signal.SIGINT)
+        close(process)
+
+    monkeypatch.setattr(crew._Process, "close", interrupted_once)
+    with echo() as port:
+        outcome = measure(plan(port, count=10, duration_s=None).shares(2))
+    assert outcome.tally.answered == 10
+
+
+def test_an_interrupted_clock_says_what_did_not_go_out() -> None:
+    told: list[Progress] = []
+    with echo() as port, interrupted_when(lambda: bool(told) and told[-1].answered > 0):
+        outcome = measure(plan(port, rate=10_000_000.0, duration_s=60.0, progress=True).shares(1), told.append)
+    assert outcome.interrupted
+    assert outcome.tally.unsent > 0
+
+
 def test_ctrl_c_gives_what_there_is() -> None:
     began = time.monotonic()
     told: list[Progress] = []

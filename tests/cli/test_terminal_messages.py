@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -105,6 +106,48 @@ def test_ctrl_d_as_soon_as_one_is_invited(terminal: Any, pause_s: float) -> None
         time.sleep(pause_s)
         child.sendeof()
         assert ended(child) == 0
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.05, 0.5])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_a_signal_while_the_editor_comes(terminal: Any, number: signal.Signals, pause_s: float) -> None:
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        receive_all(sock)
+
+    with server(play) as target:
+        child = terminal("connect", target)
+        before = termios.tcgetattr(child.child_fd)
+        child.expect("Type lines")
+        time.sleep(pause_s)
+        child.kill(number)
+        child.expect(pexpect.EOF)
+        assert termios.tcgetattr(child.child_fd) == before
+        child.wait()
+        assert child.exitstatus == ExitCode.INTERRUPTED
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
+def test_a_secret_that_is_asked_for_with_the_greeting(terminal: Any, plain: bool) -> None:
+    def play(sock: socket.socket) -> None:
+        question = framed(kind="ask", text="Password?", field="password", secret=True)
+        sock.sendall(b"sockctl/1 test\r\n" + question)
+        assert read_frame(sock)["kind"] == "hello"
+        assert read_frame(sock) == {"kind": "answer", "text": "swordfish", "field": "password"}
+        sock.sendall(framed(kind="welcome", text="In."))
+        receive_all(sock)
+
+    with server(play) as target:
+        child = terminal("connect", *(["--plain"] if plain else []), target)
+        before = termios.tcgetattr(child.child_fd)
+        child.expect(r"Password\?")
+        child.expect("Type lines")
+        child.sendline("swordfish")
+        child.expect(r"\* In\.")
+        assert "swordfish" not in child.before
+        child.sendeof()
+        assert ended(child) == 0
+        assert termios.tcgetattr(child.child_fd) == before
 
 
 def test_a_message_arrives_while_a_line_is_typed(terminal: Any) -> None:

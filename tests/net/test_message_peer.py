@@ -577,7 +577,7 @@ def test_the_stop_says_goodbye_and_answers_what_had_come() -> None:
         client.line("last words")
         started = time.monotonic()
         run.stop()
-        assert time.monotonic() - started < 2.5
+        assert time.monotonic() - started < 4
         assert [one["kind"] for one in client.rest()] == ["say", "bye"]
         assert receive_all(sock).endswith(b"The server is stopping. Goodbye!\r\n")
 

@@ -119,7 +119,7 @@ class Actions:
         new = self._members.enter(place.member, name) or new
         if speaks or not place.room:
             place.room = name
-        room.enter(place, new=new, after=place.seen.get(name, NOTHING) if isinstance(place, Seat) else NOTHING)
+        room.enter(place, new=new, after=place.seen.pop(name, NOTHING) if isinstance(place, Seat) else NOTHING)
         self._soon(place, room)
 
     def catch_up(self, place: Place) -> None:
@@ -135,8 +135,7 @@ class Actions:
             reason: Why its connection has ended; None where its member comes from another one now.
         """
         member = place.member
-        rooms = self._members.rooms_of(member)
-        gone = self._members.leave(place)
+        gone, rooms = self._members.leave(place)
         why = _WORDS.get(reason, "left") if reason is not None and gone else None
         for room in self._known(rooms):
             room.exit(place, reason=why)
@@ -297,7 +296,18 @@ class Actions:
             if own.clogged:
                 own.close(DisconnectReason.SLOW_READER)  # what it is told unasked must not fill the memory
             elif own.watched:
-                self.enter(own, name, new=False, speaks=False)
+                self._bring(own, name)
+
+    def _bring(self, place: Place, name: str) -> None:
+        """Let a place hear a room that its member has joined from another one; it speaks where it did."""
+        self.enter(place, name, new=False, speaks=False)
+        room = self._rooms.find(name)
+        if room is not None and place not in self._members.places_of(place.member):  # it has left meanwhile
+            room.exit(place, reason=None)
+            self._soon(place, room)
+        elif isinstance(place, Seat) and place.room != name:
+            told = _speaks_in(place.room)
+            place.peer.soon(lambda: place.post(told))  # behind what it is told of the room
 
     def _leave(self, place: Place, words: Sequence[str]) -> None:
         member = place.member
@@ -305,10 +315,11 @@ class Actions:
         if name not in self._members.rooms_of(member):
             raise CommandError(f"You are not in {name}." if name else "You are in no room.")
         room = self._rooms.find(name)
+        places = self._members.places_of(member)  # first: who leaves from here on doesn't know that it was in there
         self._members.exit(member, name)
         left = self._members.rooms_of(member)
         own = message("left", f"You left {name}.", room=name, name=member.name)
-        others = [each for each in self._members.places_of(member) if each is not place]
+        others = [each for each in places if each is not place]
         for each in (*others, place):  # itself at the end: its other places needn't hear that it left
             if room is not None:
                 room.exit(each, reason="left" if each is place else None)

@@ -149,7 +149,8 @@ class Chat(MessageService, Conversation[Peer]):
 
     def _rooms_for(self, seat: Seat) -> list[str]:
         """Return the rooms that a place comes into: where its member is, or was; it speaks in the last of them."""
-        rooms = dict.fromkeys([*self._members.rooms_of(seat.member), *seat.seen])
+        is_in, seen = self._members.rooms_of(seat.member), [*seat.seen]
+        rooms = dict.fromkeys([*(room for room in is_in if room not in seen[-1:]), *seen])
         return [*rooms][:MAX_JOINED] or [self._rooms.first]
 
     def received(self, peer: Peer, batch: list[Message]) -> None:

@@ -246,22 +246,22 @@ class Members:
             place.member.expected -= 1
             place.member.places.append(place)
 
-    def leave(self, place: Place) -> bool:
-        """Take note that a place is empty; return whether its member is gone with it."""
+    def leave(self, place: Place) -> tuple[bool, list[str]]:
+        """Take note that a place is empty; return whether its member is gone with it, and the rooms of that."""
         member = place.member
         with self._lock:
             if place not in member.places:
-                return False  # another one has taken it over
+                return False, list(member.rooms)  # another one has taken it over
             member.places.remove(place)
             if member.places or member.expected:
-                return False
+                return False, list(member.rooms)
             del self._by_key[member.key]
             self._by_account.pop(member.account, None)
             self._by_token.pop(member.token, None)
             self._left[member.token, member.account] = _Left(member, self._clock() + GUEST_TOKEN_S)
             if len(self._left) > MAX_LEFT:
                 del self._left[next(iter(self._left))]
-            return True
+            return True, list(member.rooms)
 
     def forget(self) -> None:
         """Forget those who have left too long ago."""

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +93,8 @@ class Seat(Place):
 
     Attributes:
         peer: The connection.
-        seen: The last id that it has seen before it came, by room, or `NOTHING`: what is older is not told again.
+        seen: The last id that it has seen before it came, by room, or `NOTHING`: what is older is not told again. It
+            counts for the first time that it comes into the room; it speaks in the last of them.
         held: What it has said too fast, and what came after that.
         heard: Bytes that had come from it when it was looked at last.
         heard_at: When there were more than before, on the monotonic clock.
@@ -104,7 +105,7 @@ class Seat(Place):
     __slots__ = ("_goes_on", "heard", "heard_at", "held", "pinged", "replaying", "seen")
     peer: Peer
 
-    def __init__(self, peer: Peer, member: "Member", *, seen: Mapping[str, int], now: float) -> None:
+    def __init__(self, peer: Peer, member: "Member", *, seen: dict[str, int], now: float) -> None:
         super().__init__(member, framed=peer.hello is not None, peer=peer)
         self.seen = seen
         self.held: deque[Message] = deque()

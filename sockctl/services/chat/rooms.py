@@ -42,10 +42,12 @@ class Past(NamedTuple):
     Attributes:
         id: Its id.
         json: The JSON text of its `say` message, as the members got it.
+        key: The key of the name of who said it.
     """
 
     id: int
     json: bytes
+    key: str
 
     def as_message(self, *, more: bool, again: bool) -> Message:
         """Return it as it is told later."""
@@ -57,7 +59,8 @@ class Past(NamedTuple):
 
 def read_past(json: bytes) -> Past:
     """Return what a kept message, which was checked, says."""
-    return Past(loads(json)["id"], json)
+    fields = loads(json)
+    return Past(fields["id"], json, same_name_key(fields["sender"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,7 @@ class Room:
                 kept.append(json)
                 frames += (len(json).to_bytes(4, "big"), json)
                 lines.append(f"{shown}{text}\r\n")
-                self._history.append(Past(self._last_id, json))
+                self._history.append(Past(self._last_id, json, key))
             self._line.append(Item(b"".join(frames), "".join(lines).encode(), place, key))
             self._keeper.said(self.name, self._last_id - len(kept) + 1, kept)  # its lock is a leaf
 
@@ -340,7 +343,7 @@ class Room:
 
 def _audible(past: Sequence[Past], ignored: Collection[str]) -> list[Past]:
     """Return of what was said what those didn't say whose keys these are."""
-    return [one for one in past if not ignored or same_name_key(loads(one.json)["sender"]) not in ignored]
+    return [one for one in past if one.key not in ignored]
 
 
 def _last(history: deque[Past], after: int) -> tuple[list[Past], bool]:

@@ -12,15 +12,27 @@ import pytest
 
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.events.reasons import DisconnectReason
+from sockctl.protocol.messages import message
 from sockctl.services.chat import directory
 from sockctl.services.chat.chat import Chat, ChatRules
 from sockctl.services.chat.commands import COMMANDS
+from sockctl.services.chat.members import Member
+from sockctl.services.chat.places import Place, Seat
 from sockctl.services.login import LoginGate
+from sockctl.stores.moments import utc_now
 from tests.accounts.data import PASSWORD, accounts_at
-from tests.frames import Fields, FrameClient, frame_client
+from tests.frames import Fields, FrameClient, frame_client, framed
 from tests.running import Running, receive_all, running, wait_until
+from tests.services.scripted_peer import ScriptedPeer
 
 RULES = ChatRules(flood=None)
+
+
+class Silent(ScriptedPeer):
+    """A client that nobody looks at."""
+
+    def post_encoded(self, data: bytes) -> None:
+        """Take it."""
 
 
 @contextlib.contextmanager
@@ -759,6 +771,7 @@ def test_each_place_speaks_where_it_wants_to(tmp_path: Path) -> None:
         here.line("/join dev")
         for place in (here, there):
             place.until("members", room="#dev")
+        there.until("notice", code="room", room="#lobby")
         there.line("still in the lobby")
         here.until("say", room="#lobby", text="still in the lobby")
         here.line("in there")
@@ -767,6 +780,67 @@ def test_each_place_speaks_where_it_wants_to(tmp_path: Path) -> None:
         there.expect("left", name="ann", room="#lobby", text="You left #lobby.")
         there.expect("notice", code="room", room="#dev")
         there.nothing_but()
+
+
+def test_a_place_that_goes_while_another_one_joins_leaves_nothing_behind(tmp_path: Path) -> None:
+    chat = Chat(tmp_path, RULES)
+    ann = chat._members.of_account("ann", lambda: Member("ann", since=utc_now(), account="ann"))
+    ann.expected += 1
+    here, there = (Seat(Silent(), ann, seen={}, now=0) for _ in range(2))
+    for seat in (here, there):
+        seat.peer.state = seat
+        chat._members.sit(seat)
+    with running(chat):
+        for seat in (here, there):
+            chat.watched(seat.peer)
+        places_of = chat._members.places_of
+
+        def places_of_a_moment_ago(member: Member) -> list[Place]:
+            places = places_of(member)
+            if there in places:
+                chat.left(there.peer, DisconnectReason.CLIENT_EXIT)
+            return places
+
+        chat._members.places_of = places_of_a_moment_ago  # type: ignore[method-assign]
+        chat.received(here.peer, [message("line", "/join dev")])
+        room = chat._rooms.find("#dev")
+        assert room is not None
+        assert list(room._audience) == [here]
+        chat.received(here.peer, [message("line", "/leave dev")])
+        chat.left(here.peer, DisconnectReason.CLIENT_EXIT)
+        assert room.is_empty
+        assert not room._audience
+
+
+def test_a_place_goes_on_speaking_where_it_did(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann")
+    with served(tmp_path, auth=True) as run, client(run) as here:
+        here.log_in("ann").ready()
+        here.line("/join dev")
+        here.until("members", room="#dev")
+        with client(run) as back:
+            back.send(kind="resume", token=here.token, seen={"#dev": 0, "#lobby": 0})
+            back.expect("ask")
+            back.until("welcome", room="#lobby")
+            back.line("hello")
+            assert back.until("say")["room"] == "#lobby"
+
+
+def test_what_was_heard_is_not_missed_at_the_next_coming(tmp_path: Path) -> None:
+    with served(tmp_path, ChatRules(flood=None, history=30)) as run, members(run, "ann") as (ann,):
+        ann.line("one")
+        seen = ann.until("say")["id"]
+        with client(run) as back:
+            back.resume(ann.token, lobby=seen)
+            back.ready()
+            back.sock.sendall(framed(kind="line", text="more") * 50)
+            for _ in range(50):
+                back.until("say")
+            for line in ("/leave lobby", "/join lobby"):
+                back.line(line)
+            back.until("members")
+            told = [back.expect("history") for _ in range(20)]
+            assert "more" not in told[-1]
 
 
 def test_a_user_comes_back_with_its_wishes(tmp_path: Path) -> None:

@@ -783,7 +783,7 @@ def test_a_member_who_comes_from_elsewhere_while_its_last_place_ends(tmp_path: P
         assert chat._members.find("ann") is member, "somebody is about to sit"
         seat = Seat(ScriptedPeer(), member, seen={}, now=0)
         chat._members.sit(seat)
-        assert chat._members.leave(seat)
+        assert chat._members.leave(seat)[0]
         assert chat._members.find("ann") is None
 
 

@@ -18,7 +18,7 @@ from sockctl.protocol.messages import Message, as_line, encode_message, message
 from sockctl.services.chat.keeper import Keeper
 from sockctl.services.chat.members import Member
 from sockctl.services.chat.places import NOTHING, Place
-from sockctl.services.chat.rooms import MISSED_BYTES, SHOWN, Past, Room
+from sockctl.services.chat.rooms import MISSED_BYTES, SHOWN, Past, Room, read_past
 from sockctl.stores.moments import utc_now
 from tests.frames import Fields
 from tests.running import TIMEOUT_S
@@ -72,7 +72,7 @@ class Played(Place):
 
 def said(number: int, text: str) -> Past:
     one = message("say", text, room="#lobby", sender="bob", id=number, at=AT)
-    return Past(number, encode_message(one).encode())
+    return read_past(encode_message(one).encode())
 
 
 def room_at(folder: Path, history: int = 1000, past: list[Past] | None = None) -> Room:
