@@ -119,7 +119,8 @@ class Actions:
         new = self._members.enter(place.member, name) or new
         if speaks or not place.room:
             place.room = name
-        room.enter(place, new=new, after=place.seen.pop(name, NOTHING) if isinstance(place, Seat) else NOTHING)
+        after = place.seen.pop(name, NOTHING) if isinstance(place, Seat) else NOTHING
+        room.enter(place, new=new, after=after, then=None if place.room == name else _speaks_in(place.room))
         self._soon(place, room)
 
     def catch_up(self, place: Place) -> None:
@@ -305,9 +306,6 @@ class Actions:
         if room is not None and place not in self._members.places_of(place.member):  # it has left meanwhile
             room.exit(place, reason=None)
             self._soon(place, room)
-        elif isinstance(place, Seat) and place.room != name:
-            told = _speaks_in(place.room)
-            place.peer.soon(lambda: place.post(told))  # behind what it is told of the room
 
     def _leave(self, place: Place, words: Sequence[str]) -> None:
         member = place.member

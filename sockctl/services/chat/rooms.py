@@ -76,6 +76,7 @@ class Item:
         comes: Who hears from here on what happens in the room.
         past: What had been said before it came.
         more: Whether it has missed more than that.
+        then: What it is told when it has been told of the room.
         goes: Who doesn't hear any more.
     """
 
@@ -87,6 +88,7 @@ class Item:
     comes: Place | None = None
     past: Sequence[Past] = ()
     more: bool = False
+    then: Message | None = None
     goes: Place | None = None
 
 
@@ -179,20 +181,23 @@ class Room:
         with self._lock:
             self._line.append(Item(frame, line, key=about))
 
-    def enter(self, place: Place, *, new: bool, after: int) -> None:
+    def enter(self, place: Place, *, new: bool, after: int, then: Message | None = None) -> None:
         """Let a place hear the room from now on; `advance` is to follow.
 
         Args:
             place: The place.
             new: Whether its member comes with it.
             after: The last id that it has seen before, or `NOTHING`.
+            then: What it is told when it has been told of the room.
         """
         member = place.member
         coming = message("joined", f"{member.name} joined {self.name}.", room=self.name, name=member.name)
         frame, line = _encoded(coming if new else None)
         with self._lock:
             past, more = _last(self._history, after)
-            self._line.append(Item(frame, line, key=member.key, movement=True, comes=place, past=past, more=more))
+            self._line.append(
+                Item(frame, line, key=member.key, movement=True, comes=place, past=past, more=more, then=then)
+            )
 
     def listen(self, place: Place) -> None:
         """Let a place hear the room that hears all; before anybody is in it."""
@@ -256,6 +261,8 @@ class Room:
                     self._members[place.member] = self._members.get(place.member, 0) + 1
             self._audience[place] = None
             self._welcome(place, one.past, more=one.more)
+            if one.then is not None:
+                place.reply(one.then)
             self._deliver(batch[number + 1 :], [place])
 
     def _welcome(self, place: Place, past: Sequence[Past], *, more: bool) -> None:
