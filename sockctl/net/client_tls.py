@@ -79,21 +79,23 @@ def _shake_hands(tls: TlsSocket, endpoint: Endpoint, until: float, timeout_s: fl
             if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
                 raise ConnectTimeoutError(
                     f"{endpoint} did not finish the TLS handshake within {timeout_s:.2g} s. Does it speak TLS? "
-                    f"tcp://{endpoint} talks without."
+                    f"{_without(endpoint)}"
                 )
     except CertificateRefusedError as error:
         raise UntrustedError(
             f"The certificate of {endpoint} is not to be trusted: {error}. Nothing was sent to it."
         ) from error
     except TransportError as error:
-        raise TlsError(
-            f"No TLS with {endpoint}: {error}. If it doesn't speak TLS, tcp://{endpoint} talks without."
-        ) from error
+        raise TlsError(f"No TLS with {endpoint}: {error}. If it doesn't speak TLS: {_without(endpoint)}") from error
     except OSError as error:
         raise TlsError(
-            f"No TLS with {endpoint}: the server broke the connection off ({error.strerror}). If it doesn't speak TLS, "
-            f"tcp://{endpoint} talks without."
+            f"No TLS with {endpoint}: the server broke the connection off ({error.strerror}). If it doesn't speak TLS: "
+            f"{_without(endpoint)}"
         ) from error
+
+
+def _without(endpoint: Endpoint) -> str:
+    return f"tcp://{endpoint} or sockctl://{endpoint} talks without."
 
 
 def _why(error: Exception) -> str:
