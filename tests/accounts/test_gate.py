@@ -33,6 +33,7 @@ from sockctl.errors import (
     TokenRefusedError,
     UnknownUserError,
 )
+from sockctl.stores.json_store import LOCK_TIMEOUT_S
 from tests.accounts.data import OTHER, PASSWORD, accounts_at, make_cheap
 from tests.clock import Clock
 
@@ -166,14 +167,14 @@ def test_unknown_disabled_and_wrong_take_the_same_time(tmp_path: Path) -> None:
 
 
 def test_a_failure_is_answered_at_the_floor_and_a_success_at_once(tmp_path: Path) -> None:
-    gate = gate_at(accounts_at(tmp_path, "ann"), floor_s=0.2)
+    gate = gate_at(accounts_at(tmp_path, "ann"), floor_s=1.0)
     began = time.monotonic()
     let_in(gate)
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 1.0
     began = time.monotonic()
     with pytest.raises(LoginFailedError):
         let_in(gate, password=OTHER)
-    assert 0.2 <= time.monotonic() - began < 0.4
+    assert 1.0 <= time.monotonic() - began < 1.9
 
 
 def test_nobody_sleeps_in_a_slot(tmp_path: Path) -> None:
@@ -536,7 +537,7 @@ def test_a_file_that_is_locked_delays_no_end(tmp_path: Path) -> None:
         accounts.users.disable("ann")
         live.live.look()
         assert live.ended == ["ann"]
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < LOCK_TIMEOUT_S / 2
     assert len(accounts.sessions.all()) == 2
     live.live.look()
     assert [session.user for session in accounts.sessions.all()] == ["ann"], "the other one has ended after all"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.events.reasons import DisconnectReason
+from sockctl.services import reply
 from sockctl.services.program import LINE_CHARACTERS, OutputLines, Program
 from sockctl.services.reply import Reply
 from tests.frames import frame_client, framed
@@ -203,7 +204,8 @@ def test_a_long_line_is_a_message_in_pieces() -> None:
         assert got == '"' * 100_000
 
 
-def test_the_stop_still_brings_the_answers() -> None:
+def test_the_stop_still_brings_the_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reply, "LAST_ANSWERS_S", 5.0)
     code = "import sys, time\nfor line in sys.stdin: time.sleep(0.3); print(line.strip().upper())"
     with running(Reply(python(code), max_programs=1)) as run, frame_client(run.port) as client:
         client.line("one")
