@@ -49,7 +49,8 @@ def as_typed() -> Iterator[None]:
 
     Main thread only. A signal that ends the process raises KeyboardInterrupt.
     """
-    handlers = {number: signal.signal(number, _interrupt) for number in ENDING}  # first: they must not leave it so
+    # First: they must not leave it so.
+    handlers = {number: signal.signal(number, signal.default_int_handler) for number in ENDING}
     try:
         with _passing_on():
             yield
@@ -73,10 +74,6 @@ def _passing_on() -> Iterator[None]:
     finally:
         with contextlib.suppress(termios.error):
             termios.tcsetattr(STDIN, termios.TCSANOW, before)
-
-
-def _interrupt(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 class LineEditor:

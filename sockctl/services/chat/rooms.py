@@ -138,7 +138,7 @@ class Room:
         with self._lock:
             return not self._members and not self._line
 
-    def past(self, count: int, *, without: Collection[str] = ()) -> list[Past]:
+    def past(self, count: int, *, without: Collection[str] = ()) -> Sequence[Past]:
         """Return the last `count` things that were said, without those of members who have one of these keys."""
         with self._lock:
             past = list(self._history)
@@ -348,9 +348,9 @@ class Room:
             post_to_all(lines, b"".join([one.line for one in batch]))
 
 
-def _audible(past: Sequence[Past], ignored: Collection[str]) -> list[Past]:
+def _audible(past: Sequence[Past], ignored: Collection[str]) -> Sequence[Past]:
     """Return of what was said what those didn't say whose keys these are."""
-    return [one for one in past if one.key not in ignored]
+    return [one for one in past if one.key not in ignored] if ignored else past
 
 
 def _last(history: deque[Past], after: int) -> tuple[list[Past], bool]:
