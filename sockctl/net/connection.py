@@ -125,11 +125,13 @@ class Connection(_Hot):
         handler: What is called when something happens on it; set by the server before the watcher knows it.
         on_post: Called by any thread when something was received or sent that is to be told, or waits in the outbox;
             set by the watcher.
+        attended_soon: Whether the event thread is about to see to its outbox; the watcher's.
         frame_until: When a frame that has begun must be complete; infinity where none has. The event thread's.
     """
 
     __slots__ = (
         "_partial",
+        "attended_soon",
         "drain_at",
         "error",
         "fd",
@@ -176,6 +178,7 @@ class Connection(_Hot):
         self.told: tuple[int, int, int, int] = (0, 0, 0, 0)
         self.told_until = 0  # how many bytes will have been sent when the last of the service's own replies is out
         self.untold = False
+        self.attended_soon = False
         self.waits_since = 0.0
         self.drain_at = 0
         self.unacked = 0

@@ -14,7 +14,8 @@ How it works, in the order in which things happen:
    puts what the kernel doesn't take into the connection's outbox.
 4. While anything waits in a connection's outbox, nothing more is read from it. So a client that doesn't read stops
    itself (flow control) and costs the memory of one answer.
-5. Whatever other threads want of the event thread, they put into a queue and wake it by a byte on a socket pair.
+5. What is wanted of the event thread goes into a queue. Other threads wake it by a byte on a socket pair; it itself
+   never waits while something is queued, whichever callback has queued it.
 
 How connections end is told in `sockctl.net.closing`.
 
@@ -55,13 +56,19 @@ class Watcher:
         journal: Where events are told.
         idle_timeout_s: Seconds without traffic after which a connection is closed, or None.
         on_closed: Called by the event thread after it closed a connection.
+        poller: What it waits with; None for this system's.
     """
 
     def __init__(
-        self, journal: Journal, *, idle_timeout_s: float | None, on_closed: Callable[[Connection], None]
+        self,
+        journal: Journal,
+        *,
+        idle_timeout_s: float | None,
+        on_closed: Callable[[Connection], None],
+        poller: Poller | None = None,
     ) -> None:
         self._journal = journal
-        self._poller: Poller = open_poller()
+        self._poller: Poller = poller or open_poller()
         self._traffic = Traffic(journal)
         self._closing = Closing(
             journal, self._poller, self._traffic, idle_timeout_s=idle_timeout_s, on_closed=on_closed
@@ -75,7 +82,6 @@ class Watcher:
         self._woken.setblocking(False)
         self._interrupter, self._interrupted = socket.socketpair()  # readable once a drain interrupts conversations
         self._wake_sent = False
-        self._reacting = False  # whether the calls are still to be made in this round: looked at after adding one
         # Filled by any thread, emptied by the event thread; a deque's append and popleft need no lock.
         self._calls: deque[tuple[Callable[[Connection], None], Connection]] = deque()
         self._touched: deque[Connection] = deque()
@@ -83,6 +89,7 @@ class Watcher:
         self._now = self._closing.now = time.monotonic()
         self._poller.register(self._woken.fileno(), READABLE)
         self._thread = threading.Thread(target=self._run, name="sockctl-watcher", daemon=True)
+        self._thread_id = 0
 
     # For every thread.
 
@@ -113,9 +120,7 @@ class Watcher:
 
         While it reacts to what is ready, that is at the end of this round.
         """
-        self._calls.append((lambda _: call(), connection))
-        if not self._reacting:
-            self._wake()
+        self._call_soon(lambda _: call(), connection)
 
     def expect_frame(self, connection: Connection) -> None:
         """Hold a frame that has just begun to its deadline; the event thread calls it."""
@@ -136,7 +141,8 @@ class Watcher:
 
     def _call_soon(self, call: Callable[[Connection], None], connection: Connection) -> None:
         self._calls.append((call, connection))
-        self._wake()
+        if threading.get_ident() != self._thread_id:  # it looks for calls before it waits
+            self._wake()
 
     def _wake(self) -> None:
         # Set after the queue was filled, reset before it is emptied: at worst a wake-up too many, never one too few.
@@ -150,13 +156,13 @@ class Watcher:
         if not connection.untold:
             connection.untold = True
             self._touched.append(connection)
-        if threading.current_thread() is self._thread:
-            # What one client says may have been posted to another. Who waits to be writable is attended anyway.
-            if not connection.clear and connection.interest != WRITABLE:
-                self._calls.append((self._attend, connection))
-        elif not connection.clear:
-            self._call_soon(self._attend, connection)
-        else:
+        own = threading.get_ident() == self._thread_id
+        # Looked at after the outbox was filled, reset before it is emptied: at worst attended once too often. Whoever
+        # waits to be writable is attended anyway; only the event thread knows that it still does.
+        if not connection.clear and not connection.attended_soon and not (own and connection.interest == WRITABLE):
+            connection.attended_soon = True
+            self._calls.append((self._attend, connection))
+        if not own:
             self._wake()
 
     # Everything below runs in the event thread.
@@ -165,16 +171,17 @@ class Watcher:
         closing, traffic, full_house = self._closing, self._traffic, self._full_house
         poll, find = BusyPolling(self._poller.poll).poll, closing.connections.get
         ready: Sequence[Connection | None]
+        self._thread_id = threading.get_ident()
         while closing.connections or not closing.draining:
             if full_house.trying:
                 ready = full_house.turn()
             else:
                 wait_s = max(0.0, min(closing.due_at - self._now, traffic.due_at - self._now, MAX_WAIT_S))
+                if self._calls or self._touched:
+                    wait_s = 0.0  # queued by a call, or by what was due: nothing would wake this thread for it
                 ready = [find(fd) for fd, _ in poll(wait_s, AT_ONCE)]
             self._now = closing.now = time.monotonic()
-            self._reacting = True
             in_vain = self._react(ready)
-            self._reacting = False
             if full_house.trying or len(ready) >= FEW:
                 full_house.note(len(ready), in_vain)
             if closing.draining:
@@ -267,6 +274,7 @@ class Watcher:
 
     def _attend(self, connection: Connection) -> None:
         """Empty the outbox as far as the client takes it, and see to what follows from that."""
+        connection.attended_soon = False
         if connection.state is State.CLOSED:
             return
         if connection.outbox and connection.flush():
