@@ -127,10 +127,14 @@ class Connection(_Hot):
             set by the watcher.
         attended_soon: Whether the event thread is about to see to its outbox; the watcher's.
         frame_until: When a frame that has begun must be complete; infinity where none has. The event thread's.
+        admitted: Whether the client is in: it has logged in, or the service asks for no login.
+        on_admitted: Called once, when the client is admitted, by the thread that owns the connection; set by the server
+            before it makes the handler.
     """
 
     __slots__ = (
         "_partial",
+        "admitted",
         "attended_soon",
         "drain_at",
         "error",
@@ -143,6 +147,7 @@ class Connection(_Hot):
         "linger_until",
         "may_send",
         "number",
+        "on_admitted",
         "on_post",
         "outbox",
         "peer",
@@ -185,6 +190,8 @@ class Connection(_Hot):
         self.linger_until = 0.0
         self.interrupt_fd = -1
         self.frame_until = math.inf
+        self.admitted = False
+        self.on_admitted: Callable[[Connection], None] = _ignore
         self.handler: Handler
         self.on_post: Callable[[Connection], None] = _ignore
 
@@ -200,6 +207,12 @@ class Connection(_Hot):
     def pending(self) -> bool:
         """Whether something can be received that no poller can see, since it was decrypted already."""
         return is_pending(self.sock)
+
+    def admit(self) -> None:
+        """Note that the client is in. The owner calls it; a second call does nothing."""
+        if not self.admitted:
+            self.admitted = True
+            self.on_admitted(self)
 
     def count_received(self, count: int) -> None:
         """Count what the owner has read."""

@@ -83,6 +83,10 @@ class MessagePeer(Peer):
 
     # For the service.
 
+    def admit(self) -> None:
+        """Note that the client is in."""
+        self._connection.admit()
+
     @property
     def limit_bytes(self) -> int:
         """Bytes that a message of the client may have."""
@@ -290,6 +294,7 @@ class MessagePeer(Peer):
         self._opened = True
         self._connection.post(self._wire.greeting)
         if not isinstance(self._service, Conversation):
+            self.admit()
             self._service.joined(self)
 
     def received(self, data: memoryview) -> None:

@@ -159,6 +159,13 @@ class Peer(ABC):
         """Let the conversation, once it returns, be followed by reactions on the same connection."""
         self.watching = True
 
+    @abstractmethod
+    def admit(self) -> None:
+        """Note that the client is in: a conversation calls it once the client has logged in or is known.
+
+        Until then the client has the limits of a stranger. A service without a conversation admits every client.
+        """
+
     @property
     @abstractmethod
     def limit_bytes(self) -> int:

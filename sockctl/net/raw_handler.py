@@ -12,24 +12,28 @@ __all__ = ["RawHandler"]
 class RawHandler:
     """The handler of such a connection."""
 
-    __slots__ = ("_peer", "_service", "received", "watching")
+    __slots__ = ("_connection", "_peer", "_service", "received", "watching")
 
     def __init__(self, connection: Connection, watcher: Watcher, service: RawService) -> None:
+        self._connection = connection
         self._peer = RawPeer(connection, watcher)
         self._service = service
         self.watching = False
         self.received = service.reaction(self._peer)
 
     def converse(self, conversation: Conversation[RawPeer]) -> None:
-        """Hold the conversation."""
+        """Hold the conversation; there is no login in bytes."""
+        self._connection.admit()
         conversation.converse(self._peer)
         self.watching = self._peer.watching
 
     def opened(self) -> None:
-        """Say nothing: the client speaks first."""
+        """Say nothing, since the client speaks first; it is in."""
+        self._connection.admit()
 
     def resumed(self) -> None:
-        """Do nothing: bytes are never read ahead."""
+        """Admit the client, whose TLS handshake is done; bytes are never read ahead."""
+        self._connection.admit()
 
     def ended(self) -> None:
         """Tell the service."""

@@ -50,6 +50,7 @@ class Identify(MessageService, Conversation[Peer]):
                 return
         except StoreError as error:
             raise self._excused(peer, error) from error
+        peer.admit()
         self._note_visit(peer, client)
         age = format_age((self._clients.now() - client.last_seen).total_seconds())
         peer.tell(
@@ -64,6 +65,7 @@ class Identify(MessageService, Conversation[Peer]):
             return self._clients.remember(peer.address, checked_name(answer))
 
         client = peer.ask("name", "I don't know you yet. What is your name?", check=kept)
+        peer.admit()
         self._journal.tell(ClientIdentified(connection=peer.number, peer=peer.shown, who=client.name, known=False))
         peer.tell("welcome", f"Hello, {client.name}! From now on I know you by your address.", name=client.name)
 

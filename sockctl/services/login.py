@@ -103,6 +103,7 @@ class LoginGate:
         login, resume = self._tried(peer)
         peer.until = math.inf
         peer.limit_bytes = LIMIT_BYTES
+        peer.admit()
         if login.problem:
             self._journal.tell(
                 SessionUnkept(connection=peer.number, peer=peer.shown, user=login.user, error=login.problem)

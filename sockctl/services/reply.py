@@ -48,6 +48,7 @@ class Reply(MessageService, Conversation[Peer]):
 
     def converse(self, peer: Peer) -> None:
         """Let a program answer `peer`."""
+        peer.admit()  # there is nothing to log in to
         if not self._free.acquire(blocking=False):
             text = f"All {self._max_programs} programs that may answer are busy. Please come back later."
             peer.tell("error", text, code="busy")

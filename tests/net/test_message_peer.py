@@ -633,3 +633,33 @@ def test_a_connection_that_breaks_in_a_wait() -> None:
             client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         assert reason_of(run) is DisconnectReason.CLIENT_RESET
         assert len(gone) == 1
+
+
+# Being in.
+
+
+def is_in(peer: Peer) -> bool:
+    assert peer.outlet is not None
+    return peer.outlet.admitted
+
+
+def test_a_service_without_a_conversation_admits_every_client() -> None:
+    service = Parrot()
+    with running(service) as run, run.client() as sock:
+        assert receive_exactly(sock, len(GREETING)) == GREETING
+        wait_until(lambda: service.peers != [])
+        assert is_in(service.peers[0])
+
+
+def test_a_conversation_says_itself_when_the_client_is_in() -> None:
+    seen: list[bool] = []
+
+    def then(peer: Peer) -> None:
+        seen.append(is_in(peer))
+        peer.admit()
+        seen.append(is_in(peer))
+
+    with running(Doorman(then)) as run, run.client() as sock:
+        sock.sendall(b"ann\nxyz\n")
+        receive_all(sock)
+    assert seen == [False, True]

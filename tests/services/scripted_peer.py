@@ -27,6 +27,10 @@ class ScriptedPeer(Peer):
         self._steps = deque(steps)
         self.told: list[Message] = []
         self.reason: DisconnectReason | None = None
+        self.admitted = False
+
+    def admit(self) -> None:
+        self.admitted = True
 
     @property
     def kinds(self) -> list[str]:

@@ -72,6 +72,7 @@ def token_in(one: Talk) -> str:
 def test_name_and_password_on_lines(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann")
     heard = talk(tmp_path, "Ann", PASSWORD, "whoami")
+    assert heard.peer.admitted
     assert heard.shape == ["ask name", "ask password", "welcome", "notice"]
     assert [one.fields.get("secret") for one in heard.peer.told[:2]] == [False, True]
     assert heard.peer.texts[2].startswith("Welcome, ann!")

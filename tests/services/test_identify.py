@@ -34,8 +34,10 @@ def test_asked_once_then_known(tmp_path: Path) -> None:
     assert first.kinds == ["ask", "welcome"]
     assert first.told[0].get("field") == "name"
     assert first.texts[1].startswith("Hello, ann!")
+    assert first.admitted
     again = converse(Identify(KnownClients(tmp_path)), ScriptedPeer())
     assert again.kinds == ["welcome"]
+    assert again.admitted
     assert again.texts[0].startswith("Hello again, ann! You were last here just now, on 20")
     assert again.told[0].get("name") == "ann"
     assert again.told[0].get("last_seen").endswith("Z")
@@ -58,6 +60,7 @@ def test_three_tries(tmp_path: Path) -> None:
     assert peer.kinds == ["ask", "error"] * 3
     assert [one.get("code") for one in peer.told[1::2]] == ["bad_name", "name_taken", "bad_name"]
     assert peer.reason is DisconnectReason.TOO_MANY_TRIES
+    assert not peer.admitted
     assert clients.find(peer.address) is None
 
 

@@ -144,6 +144,7 @@ class Entrance:
         seat = Seat(peer, member, seen=seen, now=time.monotonic())
         peer.state = seat
         self._members.sit(seat)
+        peer.admit()
         if guest and peer.hello is not None and peer.hello.fields.get("session") is not False:
             expires = written_moment(utc_now() + datetime.timedelta(seconds=GUEST_TOKEN_S))
             peer.tell("token", "This token brings you back under your name.", token=member.token, expires=expires)
