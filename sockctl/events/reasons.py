@@ -53,6 +53,10 @@ class DisconnectReason(_Reason):
         "The client did not take what others said to it: more than its outbox holds was waiting, so the server closed "
         "the connection.",
     )
+    SEND_TIMEOUT = (
+        "send_timeout",
+        "The client did not take what it was sent within the time that it had, so the server closed the connection.",
+    )
     TOO_MANY_TRIES = (
         "too_many_tries",
         "The client gave no answer that would do as often as it was asked, so the server closed the connection.",
@@ -77,7 +81,8 @@ class DisconnectReason(_Reason):
     )
     FLOODING = (
         "flooding",
-        "The member said far more than the flood limit allows, and went on, so the server closed the connection.",
+        "The client sent far more than the flood limit or its budget allows, and went on, so the server closed the "
+        "connection.",
     )
     PING_TIMEOUT = (
         "ping_timeout",

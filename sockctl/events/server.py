@@ -345,6 +345,22 @@ class ProtocolBroken(ConnectionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputThrottled(ConnectionEvent):
+    """The client sends more than its budget allows: it is read from more slowly."""
+
+    name: ClassVar[str] = "input_throttled"
+
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        return (
+            f"The client, or its address, sends more than its budget of work allows. Nothing is read from it for "
+            f"{self.seconds:g} s, so TCP slows it down, and the others notice nothing."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SlowReaderDropped(ConnectionEvent):
     """The client's outbox is full with what others said; the connection is ended."""
 

@@ -42,12 +42,28 @@ LINGER_AT_MOST_S = 30.0
 """How long a client that still takes what it was sent is lingered for."""
 FLUSH_S = 10.0
 """How long a client that the server ends the connection to may take to read what is queued for it."""
+LAST_WORDS_S = 1.0
+"""How long a client that is put out may take for that, and as long again to end its side."""
 QUIET_S = 0.5
 """A client that neither got nor sent anything for so long has nothing on its way: it need not be lingered for."""
 ABANDON_S = 1.0
 """How long after the drain's end a conversation that won't end is waited for."""
 FRAME_S = 10.0
 """How long a frame may take from its first byte to its last."""
+_PUT_OUT = frozenset(
+    {
+        DisconnectReason.BANNED,
+        DisconnectReason.FLOODING,
+        DisconnectReason.KICKED,
+        DisconnectReason.LOGIN_TIMEOUT,
+        DisconnectReason.PING_TIMEOUT,
+        DisconnectReason.SESSION_ENDED,
+        DisconnectReason.TAKEN_OVER,
+    }
+)
+"""Why a client that may not be here any more is put out: whether it reads or not, it is gone in a moment."""
+_HOPELESS = frozenset({DisconnectReason.IDLE_TIMEOUT, DisconnectReason.SEND_TIMEOUT})
+"""Why a client has gone that has not read for so long that it will not now."""
 _VANISHED = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN)
 
 
@@ -60,6 +76,7 @@ class Closing:
         traffic: What tells the data events.
         idle_timeout_s: Seconds without traffic after which a connection is closed, or None.
         on_closed: Called after a connection was closed.
+        let_go: Called when a connection has been held for as long as it should.
 
     Attributes:
         connections: Those that aren't closed, by descriptor.
@@ -76,12 +93,14 @@ class Closing:
         *,
         idle_timeout_s: float | None,
         on_closed: Callable[[Connection], None],
+        let_go: Callable[[Connection], None],
     ) -> None:
         self._journal = journal
         self._poller = poller
         self._traffic = traffic
         self._idle_timeout_s = idle_timeout_s or math.inf
         self._on_closed = on_closed
+        self._let_go = let_go
         self._deadlines: Deadlines[Connection] = Deadlines()
         self._drain_until = math.inf
         self.connections: dict[int, Connection] = {}
@@ -105,6 +124,17 @@ class Closing:
         else:
             self._poller.modify(connection.fd, interest)
         connection.interest = interest
+
+    def hold(self, connection: Connection, wait_s: float) -> None:
+        """Read nothing from a connection for `wait_s` seconds; at a stop end it, if it has to wait at all."""
+        if wait_s and self.draining:
+            self.finish(connection, DisconnectReason.SERVER_STOPPING)
+            return
+        connection.held_until = self.now + wait_s
+        if connection.interest == READABLE:
+            self.want(connection, 0)
+        if wait_s and self._deadlines.at(connection) > connection.held_until:
+            self._set_deadline(connection, connection.held_until)
 
     # One connection.
 
@@ -134,12 +164,14 @@ class Closing:
         connection.end_sending(State.FLUSHING)
         if not connection.outbox:
             self.shut(connection)
-        elif reason is DisconnectReason.IDLE_TIMEOUT:
-            self._close(connection)  # it has not read for all that time: it will not now
+        elif reason in _HOPELESS:
+            self._close(connection)
         else:
             self.want(connection, WRITABLE)
             # A client that ended its input gets every byte, under the idle rule; a drain has its own end.
-            if not connection.input_ended and not self.draining:
+            if reason in _PUT_OUT:
+                self._set_deadline(connection, self.now + LAST_WORDS_S)
+            elif not connection.input_ended and not self.draining:
                 self._set_deadline(connection, self.now + FLUSH_S)
 
     def shut(self, connection: Connection) -> None:
@@ -154,9 +186,10 @@ class Closing:
             return
         connection.end_sending(State.LINGERING)
         connection.unacked = _unacked_bytes(connection.fd)
-        connection.linger_until = self.now + LINGER_AT_MOST_S
+        put_out = connection.reason in _PUT_OUT
+        connection.linger_until = self.now + (LAST_WORDS_S if put_out else LINGER_AT_MOST_S)
         self.want(connection, READABLE)
-        self._set_deadline(connection, self.now + LINGER_S)
+        self._set_deadline(connection, self.now + (LAST_WORDS_S if put_out else LINGER_S))
 
     def discard(self, connection: Connection, buffer: bytearray) -> None:
         """Throw away what comes after the server has said its last."""
@@ -175,7 +208,7 @@ class Closing:
     def broken(self, connection: Connection, error: OSError) -> None:
         """End a connection that the system reports an error for."""
         if connection.state is State.CONVERSING:
-            connection.error = error  # its handler finds out by itself, and then releases it
+            connection.note_error(error)  # its handler finds out by itself, and then releases it
             self.want(connection, 0)
             return
         told_so = connection.reason in {DisconnectReason.PROTOCOL_ERROR, DisconnectReason.TLS_ERROR}
@@ -207,6 +240,8 @@ class Closing:
         else:
             stuck = reason in {DisconnectReason.IDLE_TIMEOUT, DisconnectReason.SLOW_READER}  # perhaps in a send
             connection.interrupt(reason, socket.SHUT_RDWR if stuck else socket.SHUT_RD)
+            connection.cut_at = self.now + LAST_WORDS_S
+            self._set_deadline(connection, connection.cut_at)
 
     def _has_nothing_on_its_way(self, connection: Connection) -> bool:
         if connection.bytes_out and _unacked_bytes(connection.fd):
@@ -268,11 +303,13 @@ class Closing:
 
     def _expired(self, connection: Connection) -> None:
         match connection.state:
+            case State.CONVERSING if connection.cut_at <= self.now:
+                connection.interrupt(DisconnectReason.SERVER_CLOSED, socket.SHUT_RDWR)  # the reason is there already
             case State.WATCHED | State.CONVERSING:
                 self._check_activity(connection)
             case State.LINGERING if self._linger_on(connection):
                 return
-            case State.FLUSHING if connection.input_ended:
+            case State.FLUSHING if connection.input_ended and connection.reason not in _PUT_OUT:
                 if not self._was_active(connection):
                     connection.reason = DisconnectReason.IDLE_TIMEOUT
                     self._close(connection)
@@ -280,6 +317,10 @@ class Closing:
                 self._close(connection)
 
     def _check_activity(self, connection: Connection) -> None:
+        if connection.held_until is not None and connection.held_until <= self.now:
+            self._let_go(connection)
+            if connection.state is not State.WATCHED:
+                return
         if connection.frame_until <= self.now:
             if connection.interest == READABLE:
                 connection.handler.frame_expired()
@@ -294,7 +335,10 @@ class Closing:
         idle_until = connection.last_active + self._idle_timeout_s
         if idle_until <= self.now:
             return False
-        self._set_deadline(connection, min(idle_until, connection.frame_until))
+        held_until = connection.held_until
+        if held_until is None or held_until <= self.now:  # then it goes on when the client has taken an answer
+            held_until = math.inf
+        self._set_deadline(connection, min(idle_until, connection.frame_until, held_until))
         return True
 
     def _linger_on(self, connection: Connection) -> bool:
@@ -316,7 +360,7 @@ class Closing:
 
     def begin_drain(self, connection: Connection) -> None:
         """Begin the end of one connection: what had come before is still answered."""
-        if connection.state is State.WATCHED:
+        if connection.state is State.WATCHED and (connection.held_until or 0.0) <= self.now:
             connection.drain_at = connection.raw_bytes_in + _unread_bytes(connection.fd)
             self.drain_connection(connection)
         else:
@@ -324,7 +368,7 @@ class Closing:
 
     def drain_connection(self, connection: Connection) -> None:
         """End the connection once the input that had come before the drain is answered."""
-        if connection.raw_bytes_in >= connection.drain_at:
+        if connection.raw_bytes_in >= connection.drain_at and connection.held_until is None:
             self.finish(connection, DisconnectReason.SERVER_STOPPING)
 
     def _end_drain(self) -> None:

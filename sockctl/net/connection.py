@@ -20,10 +20,12 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.net.address import host_of, shown
 from sockctl.net.transport import Transport, is_pending
 
-__all__ = ["OUTBOX_BYTES", "READ_BYTES", "Connection", "Handler", "State", "post_to_each"]
+__all__ = ["OUTBOX_BYTES", "READ_BYTES", "SEND_S", "Connection", "Handler", "State", "post_to_each"]
 
 OUTBOX_BYTES = 262_144
 """What others say may wait up to here for a client that doesn't read; beyond it the client is dropped."""
+SEND_S = 30.0
+"""In a conversation, how long a client may take to read what it is sent."""
 READ_BYTES = 65_536
 """One read takes at most this much; measured: 1 KiB reads cost a pipelined echo 20 times its speed."""
 
@@ -53,6 +55,10 @@ class Handler(Protocol):
     @property
     def received(self) -> Callable[[memoryview], object]:
         """What the event thread calls with what it has read; the view is valid during the call only."""
+        ...
+
+    def go_on(self) -> None:
+        """The connection was held, and is let go: react to what was read and not decoded yet."""
         ...
 
     def opened(self) -> None:
@@ -119,6 +125,7 @@ class Connection(_Hot):
         address: The client's socket address.
         number: Its number, counted from 1 since the server's start.
         portion: Bytes in a portion, the unit in which data is told.
+        send_s: Seconds in which a client must take what a conversation sends.
 
     Attributes:
         clear: Whether what is posted is sent at once: nothing waits, nothing is broken, and the end has not begun.
@@ -127,6 +134,9 @@ class Connection(_Hot):
             set by the watcher.
         attended_soon: Whether the event thread is about to see to its outbox; the watcher's.
         frame_until: When a frame that has begun must be complete; infinity where none has. The event thread's.
+        held_until: Until when the connection isn't read from, since it was beyond its budget or has said more at once
+            than is decoded in a round; None where it isn't held. The event thread's.
+        cut_at: When a conversation that was told to end is cut off, since its thread may be stuck. The event thread's.
         admitted: Whether the client is in: it has logged in, or the service asks for no login.
         on_admitted: Called once, when the client is admitted, by the thread that owns the connection; set by the server
             before it makes the handler.
@@ -134,12 +144,15 @@ class Connection(_Hot):
 
     __slots__ = (
         "_partial",
+        "_send_s",
         "admitted",
         "attended_soon",
+        "cut_at",
         "drain_at",
         "error",
         "fd",
         "frame_until",
+        "held_until",
         "host",
         "input_ended",
         "interest",
@@ -159,7 +172,7 @@ class Connection(_Hot):
         "waits_since",
     )
 
-    def __init__(self, sock: Transport, address: Any, number: int, portion: int) -> None:
+    def __init__(self, sock: Transport, address: Any, number: int, portion: int, send_s: float = SEND_S) -> None:
         sock.setblocking(False)
         self.sock = sock
         self.fd = sock.fileno()
@@ -178,6 +191,7 @@ class Connection(_Hot):
         self.may_send = True
         self.clear = True
         self.portion = portion
+        self._send_s = send_s
         self.bytes_in = self.portions_in = 0
         self.bytes_out = self.portions_out = self._partial = 0
         self.told: tuple[int, int, int, int] = (0, 0, 0, 0)
@@ -190,6 +204,8 @@ class Connection(_Hot):
         self.linger_until = 0.0
         self.interrupt_fd = -1
         self.frame_until = math.inf
+        self.held_until: float | None = None
+        self.cut_at = math.inf
         self.admitted = False
         self.on_admitted: Callable[[Connection], None] = _ignore
         self.handler: Handler
@@ -213,6 +229,10 @@ class Connection(_Hot):
         if not self.admitted:
             self.admitted = True
             self.on_admitted(self)
+
+    def note_error(self, error: OSError) -> None:
+        """Note what broke the connection, without the traceback: its frames would keep alive all that they know."""
+        self.error = error.with_traceback(None)
 
     def count_received(self, count: int) -> None:
         """Count what the owner has read."""
@@ -328,7 +348,7 @@ class Connection(_Hot):
         except BlockingIOError:
             return 0
         except OSError as error:
-            self.error = error  # told by whoever closes: send() may be the only call that ever reports it
+            self.note_error(error)  # told by whoever closes: send() may be the only call that ever reports it
             self.may_send = self.clear = False
             return 0
         self.bytes_out += sent
@@ -370,7 +390,7 @@ class Connection(_Hot):
                 self.wait({self.fd: select.POLLIN}, until=until)
                 continue
             except OSError as error:
-                self.error = error
+                self.note_error(error)
                 raise PeerGoneError(f"{self.peer} broke the connection off") from error
             if not data:
                 self._raise_if_ending()
@@ -424,12 +444,15 @@ class Connection(_Hot):
         """Wait until the outbox is empty.
 
         Raises:
-            PeerGoneError: The connection broke.
+            PeerGoneError: The connection broke, or the client didn't take it in time.
         """
+        until = time.monotonic() + self._send_s
         while self.outbox:
             poll = select.poll()
             poll.register(self.fd, select.POLLOUT)
-            poll.poll()
+            if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
+                self.reason = self.reason or DisconnectReason.SEND_TIMEOUT
+                raise PeerGoneError(f"{self.peer} doesn't read")
             if self.flush():
                 self.last_active = time.monotonic()
                 if not self.untold:
@@ -452,7 +475,7 @@ class Connection(_Hot):
             try:
                 self.sock.shutdown(how)
             except OSError as error:
-                self.error = error  # no longer connected: the handler finds out as well
+                self.note_error(error)  # no longer connected: the handler finds out as well
 
     def _raise_if_ending(self) -> None:
         if self.reason is not None:

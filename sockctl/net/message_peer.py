@@ -4,6 +4,9 @@ Input is decoded where it is read: by the handler thread while a conversation ru
 it is asked for; by the event thread afterwards, all that one read brought as one batch. What goes out is encoded under
 the connection's lock, the same under which the wire is chosen (`Connection.post_made`): so no line can follow the first
 frame, whichever thread speaks.
+
+Whatever is decoded is charged to the connection's budget. Beyond it a conversation waits before it decodes more, and
+the event thread holds the connection. So TCP slows the client down, and the others notice nothing.
 """
 
 import math
@@ -15,9 +18,10 @@ from functools import partial
 from sockctl.errors import MessageTimeoutError, PeerGoneError, ProtocolError, TlsReceivedError
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
-from sockctl.events.server import ProtocolBroken, SlowReaderDropped
+from sockctl.events.server import InputThrottled, ProtocolBroken, SlowReaderDropped
 from sockctl.net.closing import FRAME_S
 from sockctl.net.connection import OUTBOX_BYTES, READ_BYTES, Connection, State
+from sockctl.net.input_budget import BYTE_S, MESSAGE_S, TELNET_BYTE_S, InputBudget
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.net.watcher import Watcher
@@ -26,6 +30,8 @@ from sockctl.protocol.server_wire import Choice, ServerWire
 
 __all__ = ["MessagePeer"]
 
+SLICE = 128
+"""Messages of a connection that are decoded in one round of the event thread; then the others have their turn."""
 CHOICE_S = 2.0
 """How long a connection that has said everything waits for the client's choice of the wire."""
 _FAREWELLS = {
@@ -36,6 +42,7 @@ _FAREWELLS = {
     DisconnectReason.STORE_FAILED: "Goodbye!",
     DisconnectReason.BUSY: "Goodbye!",
     DisconnectReason.LOGGED_OUT: "You are logged out. Goodbye!",
+    DisconnectReason.SEND_TIMEOUT: "You didn't read what was sent to you. Goodbye!",
     DisconnectReason.LOGIN_TIMEOUT: "You took too long to log in. Goodbye!",
     DisconnectReason.SESSION_ENDED: "Your session has ended: log in again. Goodbye!",
     DisconnectReason.KICKED: "You were put out by an operator.",
@@ -55,6 +62,7 @@ class MessagePeer(Peer):
     """One client of a service of messages, and the handler of its connection."""
 
     __slots__ = (
+        "_budget",
         "_connection",
         "_done",
         "_frame_until",
@@ -67,8 +75,16 @@ class MessagePeer(Peer):
         "_wire",
     )
 
-    def __init__(self, connection: Connection, watcher: Watcher, service: MessageService, journal: Journal) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        watcher: Watcher,
+        service: MessageService,
+        journal: Journal,
+        budget: InputBudget,
+    ) -> None:
         super().__init__(connection.number, connection.host, connection.peer)
+        self._budget = budget
         self.outlet = connection
         self._connection = connection
         self._watcher = watcher
@@ -85,6 +101,7 @@ class MessagePeer(Peer):
 
     def admit(self) -> None:
         """Note that the client is in."""
+        self._budget.admit()
         self._connection.admit()
 
     @property
@@ -134,10 +151,11 @@ class MessagePeer(Peer):
     def skip(self) -> None:
         """Discard what the client has sent so far."""
         self._inbox.clear()
-        self._wire.skip()
+        self._budget.work_s += self._wire.skip() * MESSAGE_S
         while not self._connection.input_ended and self._is_readable():
+            self._wait_for_budget()
             self._fill()
-            self._wire.skip()  # now, not at the end: whoever floods fills no memory
+            self._budget.work_s += self._wire.skip() * MESSAGE_S  # now: whoever floods fills no memory
 
     def wait(self, events: dict[int, int], *, for_input: bool) -> set[int]:
         """Wait for descriptors of the service's own, and for the client's input if that is wanted."""
@@ -221,9 +239,11 @@ class MessagePeer(Peer):
         if self._inbox:
             return self._inbox.pop(0)
         while not self._done:
+            self._wait_for_budget()
             one = self._wire.next()
             if one is None:
                 return self._last() if self._connection.input_ended else None
+            self._budget.work_s += MESSAGE_S
             self._frame_until = math.inf
             if one.kind == "bye":
                 self._done = True
@@ -240,8 +260,8 @@ class MessagePeer(Peer):
 
     def _find(self) -> None:
         """Put what has come, whole, into the inbox."""
-        found = []
-        while (one := self._next()) is not None:
+        found: list[Message] = []
+        while len(found) < SLICE and (one := self._next()) is not None:
             found.append(one)
         self._inbox = found
 
@@ -269,6 +289,29 @@ class MessagePeer(Peer):
                 raise self.give_up(DisconnectReason.LOGIN_TIMEOUT) from error
             raise MessageTimeoutError(_FRAME_TOO_SLOW) from error
 
+    def _wait_for_budget(self) -> None:
+        """Wait until the client may have more decoded; mostly not at all."""
+        if not self._budget.is_due:
+            return
+        now = time.monotonic()
+        wait_s = self._settle(now)
+        if self._budget.is_flooding:
+            raise self.give_up(DisconnectReason.FLOODING)
+        if wait_s:
+            try:
+                self._connection.wait({}, until=min(now + wait_s, self.until))
+            except TimeoutError:
+                if time.monotonic() >= self.until:
+                    raise self.give_up(DisconnectReason.LOGIN_TIMEOUT) from None
+
+    def _settle(self, now: float) -> float:
+        """Charge what was decoded; return for how many seconds nothing more may be."""
+        was_beyond = self._budget.is_beyond
+        wait_s = self._budget.settle(now)
+        if wait_s and not was_beyond:
+            self._journal.tell(InputThrottled(connection=self.number, peer=self.shown, seconds=round(wait_s, 3)))
+        return wait_s
+
     def _is_readable(self) -> bool:
         try:
             return bool(self._connection.wait({self._connection.fd: select.POLLIN}, until=time.monotonic()))
@@ -280,7 +323,7 @@ class MessagePeer(Peer):
             return
         if self._wire.choice is Choice.UNDECIDED:
             self._choose(data)
-        self._wire.feed(data)
+        self._budget.work_s += len(data) * BYTE_S + self._wire.feed(data) * TELNET_BYTE_S
 
     def _choose(self, data: bytes | memoryview) -> None:
         self._connection.post_made(partial(self._wire.choose, data))
@@ -300,6 +343,11 @@ class MessagePeer(Peer):
     def received(self, data: memoryview) -> None:
         """React to what was read."""
         self._take_in(data)
+        if self._connection.held_until is None:
+            self._react()
+
+    def go_on(self) -> None:
+        """React to what was read before the connection was held."""
         self._react()
 
     def resumed(self) -> None:
@@ -344,21 +392,33 @@ class MessagePeer(Peer):
             self._service.left(self, reason)
 
     def _react(self) -> None:
-        """Give the service all messages that are complete."""
+        """Give the service the messages that are complete: all, if they are few."""
         connection = self._connection
-        some = False
+        count = 0
         try:
-            while not self._done and (batch := self._wire.take()):
-                some = True
+            while count < SLICE and not self._done and (batch := self._wire.take(SLICE - count)):
+                count += len(batch)
                 self._give(batch)
         except ProtocolError as error:
             connection.reason = self._refuse(error)
             self.close(connection.reason)
             return
-        if not self._wire.in_frame:
+        self._budget.work_s += count * MESSAGE_S
+        if (self._budget.is_due or count == SLICE) and not self._done:
+            self._hold(more=count == SLICE)
+        if count == SLICE or not self._wire.in_frame:
             connection.frame_until = math.inf
-        elif some or connection.frame_until == math.inf:
+        elif count or connection.frame_until == math.inf:
             self._watcher.expect_frame(connection)
+
+    def _hold(self, *, more: bool) -> None:
+        """Let the client wait for its budget, and for the others' turn if there may be more to decode."""
+        wait_s = self._settle(time.monotonic()) if self._budget.is_due else 0.0
+        if self._budget.is_flooding:
+            self._done = True
+            self.close(DisconnectReason.FLOODING)
+        elif wait_s or more:
+            self._watcher.hold(self._connection, wait_s)
 
     def _give(self, batch: list[Message]) -> None:
         kinds = {one.kind for one in batch}

@@ -35,6 +35,9 @@ class RawHandler:
         """Admit the client, whose TLS handshake is done; bytes are never read ahead."""
         self._connection.admit()
 
+    def go_on(self) -> None:
+        """Do nothing: bytes are never held."""
+
     def ended(self) -> None:
         """Tell the service."""
         self._service.ended(self._peer)

@@ -40,7 +40,8 @@ from sockctl.events.token_bucket import TokenBucket
 from sockctl.net.address import host_of, shown
 from sockctl.net.admission import AccessRules, Admission
 from sockctl.net.closing import failure_of
-from sockctl.net.connection import Connection, Handler
+from sockctl.net.connection import SEND_S, Connection, Handler
+from sockctl.net.input_budget import MEMBER_INPUT, STRANGER_INPUT, InputBudgets, InputRates
 from sockctl.net.listener import Listeners
 from sockctl.net.message_peer import MessagePeer
 from sockctl.net.raw_handler import RawHandler
@@ -79,7 +80,10 @@ class Limits:
         idle_timeout_s: Seconds without traffic after which a connection is closed, or None.
         portion: Bytes in a portion, the unit in which data is told.
         handshake_s: Seconds that a TLS handshake may take.
+        send_s: Seconds in which a client must take what a conversation sends.
         event_threads: Threads that watch the connections, each its share; 0 for `default_event_threads`.
+        stranger_input: What the messages of clients that haven't logged in may cost.
+        member_input: What the messages of those that are in may cost.
     """
 
     max_clients: int = 512
@@ -88,7 +92,10 @@ class Limits:
     idle_timeout_s: float | None = None
     portion: int = 1024
     handshake_s: float = 10.0
+    send_s: float = SEND_S
     event_threads: int = 0
+    stranger_input: InputRates = STRANGER_INPUT
+    member_input: InputRates = MEMBER_INPUT
 
 
 def default_event_threads() -> int:
@@ -137,6 +144,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
             Watcher(journal, idle_timeout_s=limits.idle_timeout_s, on_closed=self._closed)
             for _ in range(limits.event_threads or default_event_threads())
         ]
+        self._budgets = InputBudgets(limits.stranger_input, limits.member_input)
         self._refusals = _Refusals(journal)
         self._accepted = 0
         self._sums = threading.Lock()  # guards the two below: each event thread adds to them
@@ -261,7 +269,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """Give an accepted connection to the watcher, and to a handler thread where the service converses."""
         sock = request if self.secure is None else self.secure(request)
-        connection = Connection(sock, client_address, self._accepted + 1, self._limits.portion)
+        connection = Connection(sock, client_address, self._accepted + 1, self._limits.portion, self._limits.send_s)
         connection.handler = self._handler(connection)
         conversing = isinstance(self._service, Conversation) or sock is not request
         with self._beginning:
@@ -286,7 +294,8 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         watcher = self._watcher_of(connection)
         match self._service:
             case MessageService():
-                return MessagePeer(connection, watcher, self._service, self._journal)
+                budget = self._budgets.open(connection.host)
+                return MessagePeer(connection, watcher, self._service, self._journal, budget)
             case RawService():
                 return RawHandler(connection, watcher, self._service)
             case _:
@@ -330,7 +339,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         except TimeoutError:
             failure = f"the client did not finish it within {self._limits.handshake_s:g} s"
         except OSError as error:
-            connection.error = error
+            connection.note_error(error)
             raise PeerGoneError(f"{connection.peer} broke the connection off") from error
         else:
             version, cipher = tls.described()

@@ -13,7 +13,8 @@ How it works, in the order in which things happen:
 3. What was read goes to the service as a view of that buffer. The service answers with `post`, which sends at once and
    puts what the kernel doesn't take into the connection's outbox.
 4. While anything waits in a connection's outbox, nothing more is read from it. So a client that doesn't read stops
-   itself (flow control) and costs the memory of one answer.
+   itself (flow control) and costs the memory of one answer. Nor is anything read from a connection that is *held*: its
+   handler has more to decode than one round allows, or is beyond its budget (`sockctl.net.input_budget`).
 5. What is wanted of the event thread goes into a queue. Other threads wake it by a byte on a socket pair; it itself
    never waits while something is queued, whichever callback has queued it.
 
@@ -71,7 +72,12 @@ class Watcher:
         self._poller: Poller = poller or open_poller()
         self._traffic = Traffic(journal)
         self._closing = Closing(
-            journal, self._poller, self._traffic, idle_timeout_s=idle_timeout_s, on_closed=on_closed
+            journal,
+            self._poller,
+            self._traffic,
+            idle_timeout_s=idle_timeout_s,
+            on_closed=on_closed,
+            let_go=self._let_go,
         )
         self._full_house = FullHouse(self._closing.connections)
         self._buffer = bytearray(READ_BYTES)
@@ -125,6 +131,15 @@ class Watcher:
     def expect_frame(self, connection: Connection) -> None:
         """Hold a frame that has just begun to its deadline; the event thread calls it."""
         self._closing.expect_frame(connection)
+
+    def hold(self, connection: Connection, wait_s: float) -> None:
+        """Read nothing from a connection for `wait_s` seconds, then let its handler go on; its event thread calls it.
+
+        With 0 seconds the others have their turn first. A server that stops waits for no budget.
+        """
+        self._closing.hold(connection, wait_s)
+        if not wait_s:
+            self._calls.append((self._let_go, connection))
 
     def drain(self, timeout_s: float) -> None:
         """Answer what has been received, then close every connection and end the event thread.
@@ -290,22 +305,47 @@ class Watcher:
         elif connection.state is State.CONVERSING:
             self._closing.want(connection, 0)
         elif connection.interest != READABLE:
+            self._read_on(connection)
+
+    def _read_on(self, connection: Connection) -> None:
+        """Read again from a connection whose outbox is empty, unless it is held."""
+        if connection.held_until is not None:
+            self._closing.want(connection, 0)
+            if connection.held_until <= self._now:
+                self._let_go(connection)
+            return
+        if connection.interest == WRITABLE:
             self._journal.tell(ReadingResumed(connection=connection.number, peer=connection.peer))
-            self._closing.want(connection, READABLE)
-            if connection.frame_until < math.inf:
-                self._closing.expect_frame(connection)  # its rest may have waited in the kernel
-            self._read_pending(connection)
+        self._closing.want(connection, READABLE)
+        if connection.frame_until < math.inf:
+            self._closing.expect_frame(connection)  # its rest may have waited in the kernel
+        self._read_pending(connection)
+
+    def _let_go(self, connection: Connection) -> None:
+        """Let the handler of a connection that is held go on, unless the client must take an answer first."""
+        if connection.state is not State.WATCHED or connection.held_until is None:
+            return
+        if connection.outbox:
+            return  # it is attended when the client has taken the answer
+        connection.held_until = None
+        connection.handler.go_on()
+        if connection.held_until is None:
+            self._attend(connection)
+            if self._closing.draining and connection.state is State.WATCHED:
+                self._closing.drain_connection(connection)
 
     def _read_pending(self, connection: Connection) -> None:
         """Read what no poller reports, if it may be read now."""
-        if connection.state is State.WATCHED and connection.clear and connection.pending:
+        if connection.state is State.WATCHED and connection.interest == READABLE and connection.pending:
             self._react([connection])
 
     def _hear_out(self, connection: Connection, error: OSError) -> None:
         """Nothing can be sent any more: let the service react to what had come before, a read a round, then close."""
-        if connection.state is not State.WATCHED or error.errno not in _OVER:
+        if connection.state is not State.WATCHED or error.errno not in _OVER or self._owes(connection):
             self._closing.broken(connection, error)
             return
+        if connection.held_until is not None:
+            return  # it goes on in a moment
         try:
             count = connection.sock.recv_into(self._buffer)
         except BlockingIOError:
@@ -317,6 +357,9 @@ class Watcher:
             connection.handler.received(self._view[:count])
         else:
             self._call_soon(self._break_off, connection)  # behind what the service has asked for: that may end it, too
+
+    def _owes(self, connection: Connection) -> bool:
+        return connection.held_until is not None and connection.held_until > self._now
 
     def _break_off(self, connection: Connection) -> None:
         if connection.state is State.WATCHED and connection.error is not None:
@@ -345,9 +388,7 @@ class Watcher:
             return
         connection.state = State.WATCHED
         connection.handler.resumed()
-        self._closing.want(connection, READABLE)
         self._attend(connection)
-        self._read_pending(connection)
         if self._closing.draining:
             self._closing.begin_drain(connection)
 

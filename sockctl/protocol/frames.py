@@ -67,12 +67,13 @@ class FrameDecoder:
         """Whether a frame has begun; asked after `take`, whether it is incomplete."""
         return self._position < len(self._buffer)
 
-    def feed(self, data: bytes | memoryview) -> None:
-        """Take bytes as they came."""
+    def feed(self, data: bytes | memoryview) -> int:
+        """Take bytes as they came; return how many of them are dropped, which is none."""
         self._buffer += data
+        return 0
 
-    def take(self) -> list[str]:
-        """Return the texts of complete frames, up to 1,000; none if there are none; those before an error first.
+    def take(self, at_most: int = BATCH) -> list[str]:
+        """Return the texts of complete frames, `at_most` so many; none if there are none; those before an error first.
 
         Raises:
             MessageTooLargeError: The next frame is larger than the limit.
@@ -82,7 +83,7 @@ class FrameDecoder:
         buffer, position, end = self._buffer, self._position, len(self._buffer)
         limit = min(self.limit_bytes, MAX_LIMIT_BYTES)
         unpack = _header.unpack_from
-        while end - position >= HEADER_BYTES and len(texts) < BATCH:
+        while end - position >= HEADER_BYTES and len(texts) < at_most:
             start = position + HEADER_BYTES
             stop = start + unpack(buffer, position)[0]
             if stop - start > limit:

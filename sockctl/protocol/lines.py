@@ -4,15 +4,24 @@ A line has the same limit as a frame. Telnet's commands (RFC 854: IAC, with WILL
 subnegotiation) are dropped wherever they were cut; their bytes can't stand in UTF-8, so no text is lost by that.
 """
 
+import re
+
 from sockctl.errors import BadTextError, MessageTooLargeError
 from sockctl.protocol.frames import BATCH, LIMIT_BYTES
 
 __all__ = ["LineDecoder"]
 
 _IAC = 0xFF
-_WILL, _DONT = 0xFB, 0xFE
-_SB, _SE = 0xFA, 0xF0
 _COMPACT_BYTES = 65_536
+_IAC_SB, _IAC_SE = b"\xff\xfa", b"\xff\xf0"
+_VERBS = range(0xFB, 0xFF)
+"""WILL, WON'T, DO and DON'T: an option follows."""
+_COMPLETE = 2
+_COMMAND = re.compile(rb"\xff(?:[\xfb-\xfe][\x00-\xff]|[^\xfa-\xfe])")
+_TEXT = re.compile(rb"(?:[^\xff]++|\xff(?:[\xfb-\xfe][\x00-\xff]|[^\xfa-\xfe]))*+")
+"""Text and commands, up to a subnegotiation or what was cut off; it never tries again what it has matched."""
+_BODY = re.compile(rb"(?:[^\xff]++|\xff(?:[\xfb-\xfe][\x00-\xff]|[^\xf0\xfb-\xfe]))*+")
+"""What a subnegotiation holds, up to its end or what was cut off."""
 
 
 class LineDecoder:
@@ -36,12 +45,14 @@ class LineDecoder:
         """Whether a line has begun; asked after `take`, whether it is incomplete."""
         return self._position < len(self._buffer)
 
-    def feed(self, data: bytes | memoryview) -> None:
-        """Take bytes as they came."""
-        self._buffer += self._telnet.feed(data)
+    def feed(self, data: bytes | memoryview) -> int:
+        """Take bytes as they came; return how many of them were telnet's."""
+        kept = self._telnet.feed(data)
+        self._buffer += kept
+        return len(data) - len(kept)
 
-    def take(self) -> list[str]:
-        """Return complete lines without their ends, up to 1,000; those before an error first.
+    def take(self, at_most: int = BATCH) -> list[str]:
+        """Return complete lines without their ends, `at_most` so many; those before an error first.
 
         Raises:
             MessageTooLargeError: The next line is larger than the limit, whether it is complete or not.
@@ -49,7 +60,7 @@ class LineDecoder:
         """
         lines: list[str] = []
         try:
-            while len(lines) < BATCH and (line := self.next()) is not None:
+            while len(lines) < at_most and (line := self.next()) is not None:
                 lines.append(line)
         except (MessageTooLargeError, BadTextError):
             if not lines:
@@ -107,37 +118,35 @@ class LineDecoder:
 class _TelnetFilter:
     """Drops telnet's commands from a stream of bytes; keeps where it is in one between two pieces."""
 
-    __slots__ = ("_command", "_in_subnegotiation")
+    __slots__ = ("_begun", "_in_subnegotiation")
 
     def __init__(self) -> None:
-        self._command = b""  # an incomplete command: IAC, or IAC and a verb that takes an option
+        self._begun = b""  # an incomplete command: IAC, or IAC and a verb that takes an option
         self._in_subnegotiation = False
 
     def feed(self, data: bytes | memoryview) -> bytes | bytearray:
         """Return `data` without the commands in it."""
         data = bytes(data)  # a memoryview is searched byte by byte, which takes ten times as long as this copy
-        if not self._command and not self._in_subnegotiation and _IAC not in data:
+        if not self._begun and not self._in_subnegotiation and _IAC not in data:
             return data
+        data, self._begun = self._begun + data, b""
         kept = bytearray()
         position = 0
         while position < len(data):
-            if self._command:
-                self._go_on(data[position])
-                position += 1
-                continue
-            command = data.find(_IAC, position)
-            stop = len(data) if command < 0 else command
-            if not self._in_subnegotiation:
-                kept += data[position:stop]
-            if command >= 0:
-                self._command = bytes([_IAC])
-            position = stop + 1
+            if self._in_subnegotiation:
+                position = _end_of(_BODY, data, position)
+                self._in_subnegotiation = data[position : position + 2] != _IAC_SE
+            else:
+                start, position = position, _end_of(_TEXT, data, position)
+                kept += _COMMAND.sub(b"", data[start:position])
+                self._in_subnegotiation = data[position : position + 2] == _IAC_SB
+            if len(data) - position < _COMPLETE or data[position + 1] in _VERBS:
+                self._begun = data[position:]
+                break
+            position += 2
         return kept
 
-    def _go_on(self, byte: int) -> None:
-        if len(self._command) == 1 and _WILL <= byte <= _DONT:
-            self._command += bytes([byte])  # the option comes next
-            return
-        if len(self._command) == 1:
-            self._in_subnegotiation = byte == _SB or (self._in_subnegotiation and byte != _SE)
-        self._command = b""
+
+def _end_of(pattern: re.Pattern[bytes], data: bytes, position: int) -> int:
+    match = pattern.match(data, position)
+    return match.end() if match is not None else position

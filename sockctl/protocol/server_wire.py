@@ -18,7 +18,7 @@ import enum
 import re
 
 from sockctl.errors import HttpRefusedError, LateHelloError, ProtocolError, TlsReceivedError
-from sockctl.protocol.frames import LIMIT_BYTES, FrameDecoder, encode_frame
+from sockctl.protocol.frames import BATCH, LIMIT_BYTES, FrameDecoder, encode_frame
 from sockctl.protocol.greeting import greeting
 from sockctl.protocol.lines import LineDecoder
 from sockctl.protocol.messages import Message, as_line, decode_message, encode_message, message
@@ -87,8 +87,8 @@ class ServerWire:
         self._replay.clear()
         return said
 
-    def feed(self, data: bytes | memoryview) -> None:
-        """Take what the client sent, after `choose` has seen it."""
+    def feed(self, data: bytes | memoryview) -> int:
+        """Take what the client sent, after `choose` has seen it; return how many bytes of it were telnet's."""
         if not self._begun and data:
             self._begun = True
             if data[0] == 0 and self.choice is Choice.LINES:  # a hello has no line end to wait for
@@ -98,10 +98,10 @@ class ServerWire:
                 )
             elif data[0] == TLS_HANDSHAKE:
                 self._error = TlsReceivedError("This port speaks plain text, and not TLS: connect without it.")
-        self._decoder.feed(data)
+        return self._decoder.feed(data)
 
-    def take(self) -> list[Message]:
-        """Return messages that are complete, some at a time; none if there are none; those before an error first.
+    def take(self, at_most: int = BATCH) -> list[Message]:
+        """Return messages that are complete, `at_most` so many; none if there are none; those before an error first.
 
         Raises:
             ProtocolError: The next one breaks the protocol; so does every further call.
@@ -110,9 +110,9 @@ class ServerWire:
             raise self._error
         messages: list[Message] = []
         try:
-            texts = self._decoder.take()
+            texts = self._decoder.take(at_most)
             if (self._first or self._skip) and texts:
-                texts = self._checked_first(texts) or self._decoder.take()
+                texts = self._checked_first(texts) or self._decoder.take(at_most)
             if self.choice is Choice.FRAMES:
                 messages.extend(map(decode_message, texts))
             else:
@@ -157,15 +157,20 @@ class ServerWire:
             raise
         return self._read(text)
 
-    def skip(self) -> None:
+    def skip(self) -> int:
         """Discard what has come so far, the part of a message included that hasn't come as a whole yet.
+
+        Returns:
+            How many messages were discarded.
 
         Raises:
             ProtocolError: What has come breaks the protocol.
         """
-        while self.take():
-            pass
+        count = 0
+        while some := self.take():
+            count += len(some)
         self._skip = self._decoder.in_message
+        return count
 
     def encode(self, one: Message) -> bytes:
         """Return what carries `one` to the client; until the wire is chosen, the line, and the frame is remembered.

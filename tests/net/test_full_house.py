@@ -15,6 +15,7 @@ from sockctl.net import watcher
 from sockctl.net.connection import Connection
 from sockctl.net.full_house import AT_ONCE, FEW, LASTING, MAX_PATIENCE, FullHouse
 from sockctl.net.peer import RawPeer
+from sockctl.net.poller import READABLE
 from sockctl.net.server import Limits
 from sockctl.net.service import RawService
 from sockctl.services.echo import Echo
@@ -25,7 +26,7 @@ COUNT = 600  # three turns a pass
 
 
 def house_of(count: int) -> tuple[FullHouse, dict[int, Connection]]:
-    connections: dict[int, Connection] = {fd: Mock(name=f"connection {fd}") for fd in range(count)}
+    connections: dict[int, Connection] = {fd: Mock(name=f"connection {fd}", interest=READABLE) for fd in range(count)}
     return FullHouse(connections), connections
 
 
@@ -87,7 +88,7 @@ def test_turns_are_of_one_size() -> None:
 def test_who_comes_and_goes_has_turns_from_the_next_pass_on() -> None:
     house, connections = house_of(100)
     house.note(100, 0)
-    connections[100] = Mock()
+    connections[100] = Mock(interest=READABLE)
     del connections[0]
     assert len(house.turn()) == 100
     house.note(100, 1)

@@ -49,6 +49,9 @@ class Caller:
     def received(self, _: memoryview) -> None:
         self.happen("received")
 
+    def go_on(self) -> None:
+        self.happen("go_on")
+
     def opened(self) -> None:
         self.happen("opened")
 

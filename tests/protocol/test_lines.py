@@ -53,6 +53,31 @@ def test_junk_is_an_error_or_lines(junk: bytes, sizes: list[int]) -> None:
     check_junk(LineDecoder(limit_bytes=20), pieces(junk, sizes), limit_bytes=20)
 
 
+@settings(deadline=None, max_examples=500)
+@given(
+    st.lists(st.sampled_from([*TELNET, b"a", b"\xfa", b"\xff", b"\xff\xfa", b"\xff\xf0", b"\xf0", b"\xfb"])).map(
+        b"".join
+    ),
+    cuts,
+)
+def test_commands_are_dropped_alike_in_whatever_pieces(data: bytes, sizes: list[int]) -> None:
+    whole, cut, bytewise = LineDecoder(), LineDecoder(), LineDecoder()
+    dropped = whole.feed(data)
+    assert sum(cut.feed(piece) for piece in pieces(data, sizes)) == dropped
+    assert sum(bytewise.feed(data[place : place + 1]) for place in range(len(data))) == dropped
+    text = _text_of(whole)
+    assert _text_of(cut) == _text_of(bytewise) == text
+    assert b"\xff" not in text
+
+
+def _text_of(decoder: LineDecoder) -> bytes:
+    decoder.feed(b"\xff\xf0")  # the end of what may be open
+    try:
+        return (decoder.end() or "").encode()
+    except BadTextError as error:
+        return str(error).encode()
+
+
 @pytest.mark.parametrize("command", TELNET)
 def test_a_command_is_dropped_wherever_it_is_cut(command: bytes) -> None:
     data = "grü".encode() + command + b"n\r" + command + b"\n"

@@ -1,0 +1,154 @@
+"""What a client's input may cost: a budget for each connection, and one that all connections of an address share.
+
+A flood limit counts what a member says. It doesn't see what is no saying: frames of an unknown kind, pongs, empty
+lines, telnet commands, and all that a client sends before it has logged in. Yet each message takes time to decode. So
+every byte and message is charged, of whatever kind, before more is decoded.
+
+The unit is a second of work, as a usual core does it. The charges are constants, not times that were measured: on a
+busy machine a client would else pay for the others.
+
+A budget grows by `rate` seconds of work a second, up to `burst_s`. It is kept as one number, the time at which all work
+is paid for (the generic cell rate algorithm of ATM networks). A connection collects its charges, and settles them a
+millisecond of work at a time. So whoever says a little never touches a shared budget, and pays
+nothing for those who share the address and flood.
+"""
+
+import math
+import threading
+from dataclasses import dataclass
+
+__all__ = [
+    "BYTE_S",
+    "MEMBER_INPUT",
+    "MESSAGE_S",
+    "STRANGER_INPUT",
+    "TELNET_BYTE_S",
+    "InputBudget",
+    "InputBudgets",
+    "InputRates",
+]
+
+MESSAGE_S = 3e-6
+"""Work to decode a short message, and to find that nothing is to be done."""
+BYTE_S = 5e-9
+"""Work to receive and decode a byte."""
+TELNET_BYTE_S = 250e-9
+"""Work to drop a byte of a telnet command, beside that."""
+QUANTUM_S = 1e-3
+"""Work that is settled at once."""
+ADDRESSES = 1024
+"""Addresses that may owe something before those that owe nothing are forgotten."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputRates:
+    """What the input of clients may cost.
+
+    Attributes:
+        rate: Seconds of work a second, for one connection.
+        burst_s: Seconds of work at once, for one connection.
+        address_rate: Seconds of work a second, for all connections of an address.
+        address_burst_s: Seconds of work at once, for all connections of an address.
+        flooding_s: Seconds after which a connection that has been beyond its budget all the time is closed.
+    """
+
+    rate: float
+    burst_s: float
+    address_rate: float
+    address_burst_s: float
+    flooding_s: float
+
+
+STRANGER_INPUT = InputRates(rate=0.000_25, burst_s=0.005, address_rate=0.01, address_burst_s=0.05, flooding_s=10.0)
+"""Who hasn't logged in yet: a login takes five messages, 15 microseconds of work."""
+MEMBER_INPUT = InputRates(rate=0.25, burst_s=0.25, address_rate=0.5, address_burst_s=0.5, flooding_s=60.0)
+"""Who is in: 80,000 short messages a second, or 50 MB."""
+
+
+class InputBudgets:
+    """The budgets of a server's clients. Any thread may use it.
+
+    Args:
+        stranger: For those who haven't logged in yet.
+        member: For those who are in.
+    """
+
+    def __init__(self, stranger: InputRates = STRANGER_INPUT, member: InputRates = MEMBER_INPUT) -> None:
+        self.stranger = stranger
+        self.member = member
+        self._lock = threading.Lock()  # guards the two below
+        self._paid_at: dict[tuple[str, InputRates], float] = {}
+        self._full = ADDRESSES
+
+    def __len__(self) -> int:
+        return len(self._paid_at)
+
+    def open(self, address: str) -> "InputBudget":
+        """Return the budget of a new connection from `address`, that of a stranger at first."""
+        return InputBudget(self, address)
+
+    def charge(self, address: str, rates: InputRates, work_s: float, now: float) -> float:
+        """Charge work to an address; return when it is within its budget again, `now` or later."""
+        key = address, rates
+        with self._lock:
+            paid_at = max(self._paid_at.get(key, now), now) + work_s / rates.address_rate
+            self._paid_at[key] = paid_at
+            if len(self._paid_at) > self._full:
+                self._paid_at = {key: at for key, at in self._paid_at.items() if at > now}
+                self._full = max(ADDRESSES, 2 * len(self._paid_at))
+        return max(now, paid_at - rates.address_burst_s / rates.address_rate)
+
+
+class InputBudget:
+    """The budget of one connection. The thread that owns the connection uses it, and no other.
+
+    Attributes:
+        work_s: Work that was done and isn't settled yet: whoever decodes adds to it.
+        is_flooding: Whether the connection has been beyond its budget for so long that it is to be closed.
+        is_beyond: Whether it was beyond its budget when it settled last.
+    """
+
+    __slots__ = ("_address", "_beyond_since", "_budgets", "_paid_at", "_rates", "is_flooding", "work_s")
+
+    def __init__(self, budgets: InputBudgets, address: str) -> None:
+        self._budgets = budgets
+        self._address = address
+        self._rates = budgets.stranger
+        self._paid_at = 0.0
+        self._beyond_since = math.inf
+        self.is_flooding = False
+        self.work_s = 0.0
+
+    def admit(self) -> None:
+        """Give the connection the budget of a member."""
+        self._rates = self._budgets.member
+        self._paid_at = 0.0
+        self._beyond_since = math.inf
+
+    @property
+    def is_due(self) -> bool:
+        """Whether enough work has come together to be settled."""
+        return self.work_s >= QUANTUM_S
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether the connection was beyond its budget when it settled last."""
+        return self._beyond_since < math.inf
+
+    def settle(self, now: float) -> float:
+        """Charge the work that was done, and return for how many seconds nothing more may be decoded; often 0.
+
+        Args:
+            now: The time on the monotonic clock.
+        """
+        rates, work_s = self._rates, self.work_s
+        self.work_s = 0.0
+        self._paid_at = max(self._paid_at, now) + work_s / rates.rate
+        own_until = self._paid_at - rates.burst_s / rates.rate
+        until = max(own_until, self._budgets.charge(self._address, rates, work_s, now))
+        if until <= now:
+            self._beyond_since = math.inf
+            return 0.0
+        self._beyond_since = min(self._beyond_since, now)
+        self.is_flooding = now - self._beyond_since >= rates.flooding_s
+        return until - now
