@@ -1,0 +1,152 @@
+"""Clients that don't read: how long they stay after they were put out, and how long they keep a place."""
+
+import json
+import math
+import socket
+import time
+from collections.abc import Iterator
+
+from sockctl.accounts.accounts import Accounts
+from tests.accounts.data import PASSWORD
+from tests.benchmarks.hostile.served import Served, served
+from tests.benchmarks.hostile.table import Row
+from tests.frames import FrameClient, frame_client, framed
+
+__all__ = ["never_readers", "put_out"]
+
+OUT_S, PLACE_S = 2.0, 35.0
+MALLORY = "mallory"
+RECEIVED_BYTES = 2_304
+"""The smallest receive buffer that Linux gives."""
+AHEAD = 4_000
+"""Commands that are sent ahead."""
+OUT_PATIENCE_S, PLACE_PATIENCE_S = 45.0, 330.0
+LOOK_S = 0.1
+TRICKLE_BYTES = 2_000
+
+
+def put_out(how: str, seconds: float, *, trickle: bool) -> Iterator[Row]:
+    """Disable a user who doesn't read, or revoke the session, while commands of the user wait.
+
+    Args:
+        how: ``disable`` or ``revoke``.
+        seconds: For how long the user sends before.
+        trickle: Whether the user begins to read then, little by little.
+    """
+    name = how + ("-trickle" if trickle else "")
+    with (
+        served("chat", "--auth", "--no-flood-limit", "--log-format", "json", users=("witness", MALLORY)) as server,
+        frame_client(server.port) as witness,
+        _unread() as sock,
+    ):
+        _log_in(witness, "witness")
+        sock.connect(("127.0.0.1", server.port))
+        own = f"127.0.0.1:{sock.getsockname()[1]}"
+        sock.sendall(_opening(MALLORY))
+        _send_ahead(sock, "".join(f"said {number}\n/help\n/history 100\n" for number in range(AHEAD)), seconds)
+        accounts = Accounts(server.folder)
+        began = time.monotonic()
+        if how == "disable":
+            accounts.disable(MALLORY)
+        else:
+            accounts.sessions.end_all(MALLORY)
+        out, late = _watched(server, witness, sock if trickle else None, own, began)
+    yield Row(attack=name, what=f"{how}d: out after", figure=out, unit="s", goal=OUT_S)
+    yield Row(attack=name, what=f"commands carried out {OUT_S:g} s after that", figure=late, unit="", goal=0)
+
+
+def never_readers(service: str, _: float) -> Iterator[Row]:
+    """Take a place, and never read."""
+    options, users, ahead = {
+        "identify": ((), (), b""),
+        "talk": (("--reply-with", "cat"), (), b"a line for a program\n" * 200_000),
+        "auth": ((), (MALLORY,), _opening(MALLORY) + framed(kind="line", text="help") * 50_000),
+    }[service]
+    with served(service, *options, "--log-format", "json", users=users) as server, _unread() as sock:
+        sock.connect(("127.0.0.1", server.port))
+        own = f"127.0.0.1:{sock.getsockname()[1]}"
+        began = time.monotonic()
+        sock.setblocking(False)
+        held = math.inf
+        while time.monotonic() < began + PLACE_PATIENCE_S:
+            try:
+                ahead = ahead[sock.send(ahead) :] if ahead else ahead
+            except BlockingIOError:
+                pass
+            except OSError:
+                ahead = b""
+            if _is_out(server, own):
+                held = time.monotonic() - began
+                break
+            time.sleep(LOOK_S)
+    yield Row(attack=f"unread-{service}", what="a place is held for", figure=held, unit="s", goal=PLACE_S)
+
+
+def _unread() -> socket.socket:
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_BYTES)
+    return sock
+
+
+def _opening(user: str) -> bytes:
+    return (
+        framed(kind="hello", session=False)
+        + framed(kind="answer", field="name", text=user)
+        + framed(kind="answer", field="password", text=PASSWORD)
+    )
+
+
+def _log_in(client: FrameClient, user: str) -> None:
+    client.send(kind="answer", field="name", text=user)
+    client.send(kind="answer", field="password", text=PASSWORD)
+    while (one := client.receive()) is None or one["kind"] != "members":
+        assert one is not None, "a polite client isn't let in"
+
+
+def _send_ahead(sock: socket.socket, lines: str, seconds: float) -> None:
+    """Send as much as the server takes in time, and as the system keeps."""
+    data = b"".join(framed(kind="line", text=text) for text in lines.splitlines())
+    sock.setblocking(False)
+    until = time.monotonic() + seconds
+    while data and time.monotonic() < until:
+        try:
+            data = data[sock.send(data) :]
+        except BlockingIOError:
+            time.sleep(LOOK_S)
+
+
+def _watched(
+    server: Served, witness: FrameClient, slow: socket.socket | None, own: str, began: float
+) -> tuple[float, int]:
+    """Return after how long the client is out, and how many of its lines were said too late."""
+    out, late, data = math.inf, 0, b""
+    witness.sock.settimeout(LOOK_S)
+    while time.monotonic() < began + OUT_PATIENCE_S:
+        try:
+            new = witness.sock.recv(1 << 18)
+            assert new, "the server has dropped the witness"
+        except TimeoutError:
+            new = b""
+        mark = b'"text":"said '
+        data = data[-len(mark) + 1 :] + new
+        if time.monotonic() > began + OUT_S:
+            late += data.count(mark)
+        if slow is not None:
+            try:
+                slow.recv(TRICKLE_BYTES)
+            except BlockingIOError:
+                pass
+            except OSError:
+                slow = None
+        if math.isinf(out) and _is_out(server, own):
+            out = time.monotonic() - began
+        if time.monotonic() > out + began + OUT_S:
+            break
+    return out, late
+
+
+def _is_out(server: Served, own: str) -> bool:
+    for text in (server.folder / "log").read_text().splitlines():
+        if own in text and json.loads(text)["event"] == "client_disconnected":
+            return True
+    return False
