@@ -33,12 +33,13 @@ ATTACKS: dict[str, Attack] = {
     **{kind: partial(commands.command, kind) for kind in commands.COMMANDS},
     "members": members.members,
     "operator": bounds.operator,
-    "churn": bounds.churn,
+    **{kind: partial(bounds.churn, kind) for kind in ("churn", "vanish", "half-close")},
     **{
         how + ("-trickle" if trickle else ""): partial(deadlines.put_out, how, trickle=trickle)
         for how in ("disable", "revoke")
         for trickle in (False, True)
     },
+    "revoke-auth": deadlines.revoke_auth,
     "places": places.places,
     "lockout": partial(guessing.lockout, obey=True),
     "lockout-rude": partial(guessing.lockout, obey=False),

@@ -36,14 +36,14 @@ class Attack:
         stream: Returns what it sends then, again and again; empty for nothing.
         member: Whether it sends that only when it is welcome.
         leaves: Whether it leaves by itself: when it is welcome, or else when it has sent its opening.
-        reads: Whether it reads.
+        half_closes: Whether it ends its side when it has sent its opening, and reads on.
     """
 
     opening: Callable[[int], bytes] = lambda _: b""
     stream: Callable[[int], bytes] = lambda _: b""
     member: bool = False
     leaves: bool = False
-    reads: bool = True
+    half_closes: bool = False
 
 
 def _guest(number: int) -> bytes:
@@ -85,6 +85,8 @@ ATTACKS = {
     "empty": Attack(opening=_hello, stream=_again(framed(kind="line", text=""))),
     "shout": Attack(opening=_hello, stream=_line("x" * 65_000)),
     "churn": Attack(opening=_guest, member=True, leaves=True),
+    "vanish": Attack(opening=_guest, leaves=True),
+    "half-close": Attack(opening=_guest, half_closes=True),
     "knock": Attack(leaves=True),
     "junk": Attack(opening=lambda _: _hello(0) + b"\0\0\0\1{"),
     "rooms": Attack(opening=_guest, stream=_line("/rooms"), member=True),
@@ -109,6 +111,7 @@ class Connection:
         self.welcome = False
         self.sent = 0
         self.opened = 0
+        self.welcomes = 0
         self.again_at = 0.0
 
     def open(self) -> None:
@@ -125,21 +128,27 @@ class Connection:
             self.sock.connect(self._target)
         self._waiting.register(self.sock, selectors.EVENT_READ | selectors.EVENT_WRITE, self)
 
-    def close(self, *, reset: bool = False) -> None:
+    def close(self) -> None:
         """Close, to come again soon."""
         assert self.sock is not None
         self._waiting.unregister(self.sock)
-        if reset:
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.sock.close()
         self.sock = None
-        self.again_at = time.monotonic() + (0.0 if self._attack.leaves else AGAIN_S)
+        self.again_at = time.monotonic() + AGAIN_S
+
+    def leave(self) -> None:
+        """Close without being asked, every other time by a reset, and come again at once."""
+        assert self.sock is not None
+        if self.opened % 2:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.close()
+        self.again_at = 0.0
 
     def act(self, events: int) -> None:
         """Send and receive what can be now."""
         assert self.sock is not None
         try:
-            if events & selectors.EVENT_READ and self._attack.reads:
+            if events & selectors.EVENT_READ:
                 self._read(self.sock.recv(1 << 18))
             if self.sock is not None and events & selectors.EVENT_WRITE:
                 self._write()
@@ -152,12 +161,15 @@ class Connection:
     def _read(self, data: bytes) -> None:
         if not data:
             self.close()
+            if self._attack.half_closes:
+                self.again_at = 0.0
             return
         if not self.welcome:
             self._heard = (self._heard + data)[-4_096:]
             self.welcome = _WELCOME in self._heard
+            self.welcomes += self.welcome
             if self.welcome and self._attack.leaves:
-                self.close(reset=self.opened % 2 == 0)
+                self.leave()
             elif self.welcome:
                 self._want(selectors.EVENT_READ | selectors.EVENT_WRITE)
 
@@ -172,9 +184,11 @@ class Connection:
         if self.welcome and self._stream:
             self._left = memoryview(self._stream)
         elif self.welcome and self._attack.leaves:
-            self.close(reset=self.opened % 2 == 0)
+            self.leave()
         else:
             self._want(selectors.EVENT_READ)
+            if self._attack.half_closes:
+                self.sock.shutdown(socket.SHUT_WR)
 
     def _want(self, events: int) -> None:
         assert self.sock is not None
@@ -214,7 +228,11 @@ def work(*, port: int, kinds: dict[str, int], addresses: list[str], seconds: flo
     yield None
     waiting.register(sys.stdin, selectors.EVENT_READ)
     run(waiting, all_, time.monotonic() + seconds)
-    yield {"sent_mib": sum(one.sent for one in all_) / 1048576, "opened": sum(one.opened for one in all_)}
+    yield {
+        "sent_mib": sum(one.sent for one in all_) / 1048576,
+        "opened": sum(one.opened for one in all_),
+        "welcomes": sum(one.welcomes for one in all_),
+    }
 
 
 if __name__ == "__main__":

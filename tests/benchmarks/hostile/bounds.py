@@ -36,13 +36,13 @@ def operator(seconds: float) -> Iterator[Row]:
         yield Row(attack="operator", what=what, figure=most - before, unit="MiB", goal=UNREAD_MIB, note=note)
 
 
-def churn(seconds: float) -> Iterator[Row]:
+def churn(kind: str, seconds: float) -> Iterator[Row]:
     """Come and go without a pause, six times as long as other attacks."""
     with served("chat", "--log-format", "json") as server, frame_client(server.port) as witness:
         witness.send(kind="answer", field="name", text="witness")
         server.settle()
         sockets = server.sockets
-        with part("attacker", hostile=True, port=server.port, kinds={"churn": 32}, addresses=ADDRESSES) as attack:
+        with part("attacker", hostile=True, port=server.port, kinds={kind: 32}, addresses=ADDRESSES) as attack:
             attack.go()
             seen = []
             for _ in range(CHURN_TIMES):
@@ -50,19 +50,17 @@ def churn(seconds: float) -> Iterator[Row]:
                 while time.monotonic() < until:
                     _read(witness)
                 seen.append(server.resident_mib)
-            opened = attack.ask()["opened"]
+            found = attack.ask()
         _read(witness, GHOST_S)
         grown = seen[-1] - seen[1]
-        note = f"{opened:,} came; MiB: {', '.join(f'{one:.0f}' for one in seen)}"
-        yield Row(
-            attack="churn", what="memory added after a third", figure=grown, unit="MiB", goal=GROWTH_MIB, note=note
+        note = (
+            f"{found['opened']:,} came, {found['welcomes']:,} were in; MiB: {', '.join(f'{one:.0f}' for one in seen)}"
         )
+        yield Row(attack=kind, what="memory added after a third", figure=grown, unit="MiB", goal=GROWTH_MIB, note=note)
         what = f"sockets left after {GHOST_S:g} s"
-        yield Row(attack="churn", what=what, figure=server.sockets - sockets, unit="", goal=0)
-        yield Row(
-            attack="churn", what=f"members left after {GHOST_S:g} s", figure=_members(witness) - 1, unit="", goal=0
-        )
-        yield Row(attack="churn", what="clients counted", figure=_counted(server) - 2, unit="", goal=0)
+        yield Row(attack=kind, what=what, figure=server.sockets - sockets, unit="", goal=0)
+        yield Row(attack=kind, what=f"members left after {GHOST_S:g} s", figure=_members(witness) - 1, unit="", goal=0)
+        yield Row(attack=kind, what="clients counted", figure=_counted(server) - 2, unit="", goal=0)
 
 
 def _read(client: FrameClient, seconds: float = LOOK_S) -> None:

@@ -1,5 +1,6 @@
 """Clients that don't read: how long they stay after they were put out, and how long they keep a place."""
 
+import contextlib
 import json
 import math
 import socket
@@ -12,10 +13,10 @@ from tests.benchmarks.hostile.served import Served, served
 from tests.benchmarks.hostile.table import Row
 from tests.frames import FrameClient, frame_client, framed
 
-__all__ = ["never_readers", "put_out"]
+__all__ = ["never_readers", "put_out", "revoke_auth"]
 
 OUT_S, PLACE_S = 2.0, 35.0
-MALLORY = "mallory"
+MALLORY, LATER = "mallory", "127.0.0.77"
 RECEIVED_BYTES = 2_304
 """The smallest receive buffer that Linux gives."""
 AHEAD = 4_000
@@ -53,6 +54,35 @@ def put_out(how: str, seconds: float, *, trickle: bool) -> Iterator[Row]:
         out, late = _watched(server, witness, sock if trickle else None, own, began)
     yield Row(attack=name, what=f"{how}d: out after", figure=out, unit="s", goal=OUT_S)
     yield Row(attack=name, what=f"commands carried out {OUT_S:g} s after that", figure=late, unit="", goal=0)
+
+
+def revoke_auth(seconds: float) -> Iterator[Row]:
+    """Revoke the session of a user who doesn't read, in ``serve auth``, while commands of the user wait.
+
+    Each command lists the user's sessions. A session that begins after the goal's time names what came too late.
+    """
+    with served("auth", "--log-format", "json", users=(MALLORY,)) as server, _unread() as sock:
+        sock.connect(("127.0.0.1", server.port))
+        own = f"127.0.0.1:{sock.getsockname()[1]}"
+        sock.sendall(_opening(MALLORY))
+        _send_ahead(sock, "sessions\n" * AHEAD, seconds)
+        Accounts(server.folder).sessions.end_all(MALLORY)
+        began = time.monotonic()
+        time.sleep(OUT_S)
+        out, late, data = math.inf, 0, b""
+        with frame_client(server.port, source=LATER) as other:
+            other.send(kind="answer", field="name", text=MALLORY)
+            other.send(kind="answer", field="password", text=PASSWORD)
+            while time.monotonic() < min(began + OUT_PATIENCE_S, began + out + OUT_S):
+                with contextlib.suppress(OSError):
+                    data = data[-len(LATER) + 1 :] + sock.recv(TRICKLE_BYTES * 10)
+                    late += data.count(LATER.encode())
+                time.sleep(LOOK_S)
+                if math.isinf(out) and _is_out(server, own):
+                    out = time.monotonic() - began
+    yield Row(attack="revoke-auth", what="revoked: out after", figure=out, unit="s", goal=OUT_S)
+    what = f"commands carried out {OUT_S:g} s after that"
+    yield Row(attack="revoke-auth", what=what, figure=late, unit="", goal=0)
 
 
 def never_readers(service: str, _: float) -> Iterator[Row]:
