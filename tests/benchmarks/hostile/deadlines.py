@@ -1,6 +1,7 @@
 """Clients that don't read: how long they stay after they were put out, and how long they keep a place."""
 
 import contextlib
+import datetime
 import json
 import math
 import socket
@@ -46,7 +47,7 @@ def put_out(how: str, seconds: float, *, trickle: bool) -> Iterator[Row]:
         sock.sendall(_opening(MALLORY))
         _send_ahead(sock, "".join(f"said {number}\n/help\n/history 100\n" for number in range(AHEAD)), seconds)
         accounts = Accounts(server.folder)
-        began = time.monotonic()
+        began = time.time()
         if how == "disable":
             accounts.disable(MALLORY)
         else:
@@ -67,19 +68,18 @@ def revoke_auth(seconds: float) -> Iterator[Row]:
         sock.sendall(_opening(MALLORY))
         _send_ahead(sock, "sessions\n" * AHEAD, seconds)
         Accounts(server.folder).sessions.end_all(MALLORY)
-        began = time.monotonic()
-        time.sleep(OUT_S)
-        out, late, data = math.inf, 0, b""
-        with frame_client(server.port, source=LATER) as other:
-            other.send(kind="answer", field="name", text=MALLORY)
-            other.send(kind="answer", field="password", text=PASSWORD)
-            while time.monotonic() < min(began + OUT_PATIENCE_S, began + out + OUT_S):
-                with contextlib.suppress(OSError):
-                    data = data[-len(LATER) + 1 :] + sock.recv(TRICKLE_BYTES * 10)
-                    late += data.count(LATER.encode())
+        began, out, late, data = time.time(), math.inf, 0, b""
+        other: FrameClient | None = None
+        with contextlib.ExitStack() as stack:
+            while time.time() < min(began + OUT_PATIENCE_S, began + out + OUT_S):
                 time.sleep(LOOK_S)
-                if math.isinf(out) and _is_out(server, own):
-                    out = time.monotonic() - began
+                with contextlib.suppress(OSError):
+                    data = data[-len(LATER) + 1 :] + sock.recv(TRICKLE_BYTES)
+                    late += data.count(LATER.encode())
+                if time.time() > began + OUT_S and other is None:
+                    other = stack.enter_context(frame_client(server.port, source=LATER))
+                    other.sock.sendall(_opening(MALLORY))
+                out = min(out, _out_at(server, own) - began)
     yield Row(attack="revoke-auth", what="revoked: out after", figure=out, unit="s", goal=OUT_S)
     what = f"commands carried out {OUT_S:g} s after that"
     yield Row(attack="revoke-auth", what=what, figure=late, unit="", goal=0)
@@ -95,18 +95,18 @@ def never_readers(service: str, _: float) -> Iterator[Row]:
     with served(service, *options, "--log-format", "json", users=users) as server, _unread() as sock:
         sock.connect(("127.0.0.1", server.port))
         own = f"127.0.0.1:{sock.getsockname()[1]}"
-        began = time.monotonic()
+        began = time.time()
         sock.setblocking(False)
         held = math.inf
-        while time.monotonic() < began + PLACE_PATIENCE_S:
+        while time.time() < began + PLACE_PATIENCE_S:
             try:
                 ahead = ahead[sock.send(ahead) :] if ahead else ahead
             except BlockingIOError:
                 pass
             except OSError:
                 ahead = b""
-            if _is_out(server, own):
-                held = time.monotonic() - began
+            if not math.isinf(out_at := _out_at(server, own)):
+                held = out_at - began
                 break
             time.sleep(LOOK_S)
     yield Row(attack=f"unread-{service}", what="a place is held for", figure=held, unit="s", goal=PLACE_S)
@@ -151,7 +151,7 @@ def _watched(
     """Return after how long the client is out, and how many of its lines were said too late."""
     out, late, data = math.inf, 0, b""
     witness.sock.settimeout(LOOK_S)
-    while time.monotonic() < began + OUT_PATIENCE_S:
+    while time.time() < began + OUT_PATIENCE_S:
         try:
             new = witness.sock.recv(1 << 18)
             assert new, "the server has dropped the witness"
@@ -159,7 +159,7 @@ def _watched(
             new = b""
         mark = b'"text":"said '
         data = data[-len(mark) + 1 :] + new
-        if time.monotonic() > began + OUT_S:
+        if time.time() > began + OUT_S:
             late += data.count(mark)
         if slow is not None:
             try:
@@ -168,15 +168,15 @@ def _watched(
                 pass
             except OSError:
                 slow = None
-        if math.isinf(out) and _is_out(server, own):
-            out = time.monotonic() - began
-        if time.monotonic() > out + began + OUT_S:
+        out = min(out, _out_at(server, own) - began)
+        if time.time() > out + began + OUT_S:
             break
     return out, late
 
 
-def _is_out(server: Served, own: str) -> bool:
+def _out_at(server: Served, own: str) -> float:
+    """Return when the server closed the connection of `own`, in seconds since the epoch; infinite if it hasn't."""
     for text in (server.folder / "log").read_text().splitlines():
-        if own in text and json.loads(text)["event"] == "client_disconnected":
-            return True
-    return False
+        if own in text and (event := json.loads(text))["event"] == "client_disconnected":
+            return datetime.datetime.fromisoformat(event["time"]).timestamp()
+    return math.inf
