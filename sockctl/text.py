@@ -1,8 +1,18 @@
 """Text made safe for terminals and logs, and quantities as people read them."""
 
 import codecs
+import re
 
-__all__ = ["HIDDEN_CODES", "TerminalText", "format_age", "format_bytes", "format_seconds", "plural", "visible"]
+__all__ = [
+    "HIDDEN_CODES",
+    "TerminalText",
+    "format_age",
+    "format_bytes",
+    "format_seconds",
+    "plural",
+    "visible",
+    "without_strays",
+]
 
 _WHOLE_SECOND = 0.9995
 """From here on milliseconds would show 1000."""
@@ -19,15 +29,53 @@ _BEYOND_ASCII = frozenset(
     code
     for codes in (
         range(0x80, 0xA0),  # C1
+        (0x061C, 0x200E, 0x200F),  # bidi marks: ALM, LRM, RLM
         range(0x202A, 0x202F),  # bidi embeddings and overrides
         range(0x2066, 0x206A),  # bidi isolates
         range(0x2028, 0x202A),  # line and paragraph separator
+        (0x00AD, 0x200B, 0xFEFF),  # soft hyphen, zero width space, byte order mark
+        range(0x2060, 0x2065),  # word joiner and invisible operators
+        range(0x206A, 0x2070),  # deprecated formatters
+        range(0xFFF9, 0xFFFC),  # interlinear annotation
+        (0x115F, 0x1160, 0x3164, 0xFFA0),  # Hangul fillers
         range(0xD800, 0xE000),  # lone surrogates
     )
     for code in codes
 )
 HIDDEN_CODES = _C0 | {0x7F} | _BEYOND_ASCII
 """The characters that must never reach a terminal, a log line or another client."""
+
+_TAGS = "\U000e0000-\U000e007f"
+_JOINERS = "\u200c\u200d"  # ZWNJ and ZWJ
+_EMOJI = "\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
+_JOINING_SCRIPTS = (
+    "\u0620-\u08ff"  # Arabic, Syriac, Thaana, N'Ko, Mandaic
+    "\u0900-\u0dff\u0f00-\u109f\u1780-\u18af\u1900-\u1cff\ua800-\ua8ff\ua930-\uaaff\uabc0-\uabff"  # of the Indic family
+    "\ufb50-\ufdff\ufe70-\ufefc"  # Arabic presentation forms
+    "\U00010a00-\U00010aff\U00010d00-\U00010d3f\U00010f30-\U00010fdf\U00011000-\U0001174f\U00011800-\U00011fff"
+)
+_IN_THEIR_PLACE = (
+    "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f"  # a flag of a region, such as Scotland's
+    f"|(?<=[{_JOINING_SCRIPTS}])[{_JOINERS}]"
+    f"|(?:(?<=[{_EMOJI}])|(?<=[{_EMOJI}]\ufe0f))\u200d(?=[{_EMOJI}])"
+)
+_INVISIBLE = re.compile(f"({_IN_THEIR_PLACE})|[{_TAGS}{_JOINERS}]")
+"""Finds tags and joiners; those that stand where text needs them are the group."""
+_SEQUENCE = 8
+"""Characters of the longest sequence that is judged as a whole: a flag with six tags and their end."""
+_UNDECIDED = re.compile(f"[{_TAGS}{_JOINERS}]{{1,{_SEQUENCE - 2}}}\\Z")
+"""Finds at a text's end what following text may make part of a sequence."""
+
+
+def without_strays(text: str, *, replacement: str) -> str:
+    """Return `text` with `replacement` for each tag, ZWJ and ZWNJ that is not where text needs it.
+
+    A joiner has its place behind a letter of a script that joins (Arabic, the Indic family), ZWJ also between two
+    emoji. Tags have it in the flag of a region: U+1F3F4, three to six tags, U+E007F.
+    """
+    if text.isascii() or text.isprintable():
+        return text
+    return _INVISIBLE.sub(lambda found: found[1] or replacement, text)
 
 
 def _visible_table() -> dict[int, str]:
@@ -43,12 +91,13 @@ _VISIBLE_LINES = {code: shown for code, shown in _VISIBLE.items() if chr(code) !
 
 
 def visible(text: str) -> str:
-    """Return `text` with everything that could steer a terminal made visible instead.
+    """Return `text` with everything that could steer a terminal made visible instead; each character stays one.
 
     C0 controls except tab become their control pictures (``ESC`` is shown as one character, not obeyed); C1 controls,
-    bidi controls (U+202A-E, U+2066-9), U+2028, U+2029 and lone surrogates become U+FFFD. Everything else passes.
+    bidi controls, U+2028, U+2029, invisible formatters, lone surrogates, and strays (see `without_strays`) become
+    U+FFFD. Everything else passes.
     """
-    return text.translate(_VISIBLE)
+    return without_strays(text.translate(_VISIBLE), replacement=_REPLACEMENT)
 
 
 class TerminalText:
@@ -60,15 +109,30 @@ class TerminalText:
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._before = ""  # the last characters that were returned: they decide on a joiner that follows
         self._held = ""
 
     def feed(self, data: bytes, *, final: bool = False) -> str:
         """Return what can be shown after `data`; with `final` also what was held back for a missing rest."""
         text = self._held + self._decoder.decode(data, final)
-        self._held = ""
+        if text.isascii() and not self._before and not text.endswith("\r"):
+            self._held = ""
+            return text.replace("\r\n", "\n").translate(_VISIBLE_LINES)
+        return self._shown(text, final=final)
+
+    def _shown(self, text: str, *, final: bool) -> str:
+        """Return what can be shown of `text`, and hold back the rest of it."""
+        end = len(text)
         if text.endswith("\r") and not final:
-            text, self._held = text[:-1], "\r"
-        return text.replace("\r\n", "\n").translate(_VISIBLE_LINES)
+            end -= 1
+        elif not final and (undecided := _UNDECIDED.search(text)):
+            end = undecided.start()
+        shown = without_strays(self._before + text, replacement=_REPLACEMENT)[len(self._before) :][:end]
+        self._before = (self._before + text[:end])[-_SEQUENCE:]
+        if self._before.isascii():
+            self._before = ""
+        self._held = text[end:]
+        return shown.replace("\r\n", "\n").translate(_VISIBLE_LINES)
 
 
 def format_bytes(count: int) -> str:

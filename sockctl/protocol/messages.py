@@ -24,6 +24,10 @@ __all__ = ["LOBBY", "Message", "as_line", "decode_message", "encode_message", "m
 
 LOBBY = "#lobby"
 """The room that everybody is in at first."""
+MAX_DEPTH = 32
+"""Objects and arrays within each other, the message itself included: more would exhaust the stack of other programs."""
+_FLAT = 2
+"""Fields of a message that has `kind` and `text` alone, which are texts."""
 
 
 class Message:
@@ -45,7 +49,7 @@ class Message:
         self.text: str = text
         if type(kind) is not str or type(text) is not str:
             raise BadMessageError(_why_none(fields))
-        if not text.isprintable():
+        if not (text.isascii() and text.isprintable()):
             self.text = fields["text"] = clean(text)
 
     def __eq__(self, other: object) -> bool:
@@ -73,7 +77,8 @@ def decode_message(text: str) -> Message:
     """Return the message in a frame's text.
 
     Raises:
-        BadMessageError: The text isn't one JSON object with a textual `kind` (and `text`, if there is one).
+        BadMessageError: The text isn't one JSON object with a textual `kind` (and `text`, if there is one), or it is
+            nested more than 32 deep.
     """
     try:
         fields, end = _scan(text, 0)
@@ -83,7 +88,10 @@ def decode_message(text: str) -> Message:
         fields = _explained(text)
     if type(fields) is not dict:
         raise BadMessageError('A frame holds JSON, but no object: a message is one, such as {"kind": "line"}.')
-    return Message(fields)
+    one = Message(fields)
+    if len(fields) > _FLAT or "text" not in fields:
+        _check_depth(text, fields)
+    return one
 
 
 def encode_message(one: Message) -> str:
@@ -110,11 +118,27 @@ def as_line(one: Message) -> str:
     return f"{' '.join(marks)} {one.text}"
 
 
+def _check_depth(text: str, fields: dict[str, Any]) -> None:
+    if text.count("{") + text.count("[") <= MAX_DEPTH:  # counting is quick, and is all that most messages cost
+        return
+    level: list[Any] = [fields]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) in {dict, list}
+        ]
+        if not level:
+            return
+    raise BadMessageError(_TOO_DEEP)
+
+
 def _explained(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError as error:
-        raise BadMessageError("A frame holds JSON that is nested too deeply.") from error
+        raise BadMessageError(_TOO_DEEP) from error
     except json.JSONDecodeError as error:
         raise BadMessageError(
             f"A frame holds no JSON: {error.msg} at character {error.pos}. A message is an object, such as "
@@ -142,6 +166,7 @@ def _why_none(fields: dict[str, Any]) -> str:
     return f"The {which} of a message is {type(fields[which]).__name__} in Python's terms: it must be a text."
 
 
+_TOO_DEEP = f"A frame holds JSON that is nested too deeply: {MAX_DEPTH} levels are allowed."
 _scan = json.JSONDecoder(  # type: ignore[attr-defined]  # typeshed omits scan_once
     parse_constant=_refuse_constant, parse_float=_finite
 ).scan_once

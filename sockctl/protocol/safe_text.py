@@ -1,19 +1,25 @@
 """Text of a stranger, made safe before it goes anywhere: into a message, to another client, into a file."""
 
-from sockctl.text import HIDDEN_CODES
+from sockctl.text import HIDDEN_CODES, without_strays
 
 __all__ = ["clean"]
 
 _BREAKS = (0x0A, 0x0B, 0x0C, 0x0D, 0x85, 0x2028, 0x2029)
 _CLEANED: dict[int, str | None] = {**dict.fromkeys(HIDDEN_CODES), **dict.fromkeys(_BREAKS, " ")}
+_PRINTABLE_FILLERS = "\u115f\u1160\u3164\uffa0"
+"""The hidden characters that Python calls printable."""
 
 
 def clean(text: str) -> str:
-    """Return `text` without controls, and with a space for each line break; everything else passes.
+    """Return `text` without controls and invisible formatters, and with a space for each line break.
 
-    Controls are C0 except tab, DEL, C1, the bidi controls (U+202A-E, U+2066-9) and lone surrogates. Line breaks are LF,
-    VT, FF, CR, CR LF, NEL, U+2028 and U+2029. Emoji, joiners and letters of every script stay.
+    Controls are C0 except tab, DEL, C1, the bidi controls (U+061C, U+200E-F, U+202A-E, U+2066-9) and lone surrogates.
+    Invisible formatters are U+00AD, U+200B, U+2060-4, U+206A-F, U+FEFF, U+FFF9-B and the Hangul fillers (U+115F,
+    U+1160, U+3164, U+FFA0). Line breaks are LF, VT, FF, CR, CR LF, NEL, U+2028 and U+2029. ZWNJ, ZWJ and tags stay
+    where text needs them (`without_strays`). Everything else passes.
     """
-    if text.isprintable():
+    if text.isascii():
+        return text if text.isprintable() else text.replace("\r\n", "\n").translate(_CLEANED)
+    if text.isprintable() and not any(filler in text for filler in _PRINTABLE_FILLERS):
         return text
-    return text.replace("\r\n", "\n").translate(_CLEANED)
+    return without_strays(text.replace("\r\n", "\n").translate(_CLEANED), replacement="")

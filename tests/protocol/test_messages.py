@@ -72,6 +72,21 @@ def test_what_is_no_message(text: str, why: str) -> None:
         decode_message(text)
 
 
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"n": ', "}"), ('[{"n": ', "}]")])
+def test_the_depth_is_bounded(opening: str, closing: str) -> None:
+    levels = 32 // (opening.count("{") + opening.count("["))
+    deepest = '{"kind": "line", "n": ' + opening * (levels - 1) + "1" + closing * (levels - 1) + "}"
+    assert decode_message(deepest).kind == "line"
+    for too_deep in (levels, levels + 1, 969):
+        with pytest.raises(BadMessageError, match="nested too deeply: 32 levels"):
+            decode_message('{"kind": "line", "n": ' + opening * too_deep + "1" + closing * too_deep + "}")
+
+
+def test_many_brackets_beside_each_other_are_no_depth() -> None:
+    wide = {"kind": "line", "text": "[{" * 100, "n": [[]] * 100, "m": [{}] * 100}
+    assert decode_message(json.dumps(wide)).fields == wide
+
+
 def test_space_around_does_not_matter() -> None:
     assert decode_message(' {"kind": "line"}\n').kind == "line"
 
