@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength, ServerOptions, with_server_options
+from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength, ServerOptions, seconds, with_server_options
 from sockctl.errors import OptionError, ProgramError
 
 __all__ = ["app"]
@@ -80,6 +80,12 @@ def talk(
     max_programs: Annotated[
         int, typer.Option(help="Programs at once, with --reply-with.", min=1, max=10_000, metavar="N")
     ] = 16,
+    program_idle: Annotated[
+        float,
+        seconds(
+            "With --reply-with: end a program when neither it nor its client says anything for so long.", at_least=0.01
+        ),
+    ] = 600.0,
     server: ServerOptions,
 ) -> None:
     """Talk with clients from this terminal, message for message.
@@ -90,9 +96,12 @@ def talk(
     from sockctl.cli.running import serve
 
     if reply_with is not None:
+        from sockctl.cli.signals import wait_for_children
         from sockctl.services.reply import Reply
 
-        raise typer.Exit(serve(Reply(_command(reply_with), max_programs=max_programs), server))
+        service = Reply(_command(reply_with), max_programs=max_programs, idle_s=program_idle)
+        wait_for_children()
+        raise typer.Exit(serve(service, server))
     from sockctl.cli.operator import Operator
 
     with Operator() as operator:

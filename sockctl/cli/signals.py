@@ -5,7 +5,7 @@ import socket
 from types import TracebackType
 from typing import Any
 
-__all__ = ["StopSignals"]
+__all__ = ["StopSignals", "wait_for_children"]
 
 
 class StopSignals:
@@ -44,6 +44,15 @@ class StopSignals:
     def wake(self) -> None:
         """End a `wait`; any thread may call it."""
         self._sender.send(b"\0")
+
+
+def wait_for_children() -> None:
+    """Have the system keep how a child process has ended until it is waited for; main thread only.
+
+    A parent that ignores SIGCHLD hands that on (``trap '' CHLD`` in a shell). Then nobody could learn a child's exit
+    code, and its number might belong to another process by the time it is signalled.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def _ignore(number: int, frame: object) -> None:

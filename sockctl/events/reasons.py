@@ -107,7 +107,8 @@ class DisconnectReason(_Reason):
     )
     IDLE_TIMEOUT = (
         "idle_timeout",
-        "Nothing was moved on the connection for the time that --idle-timeout allows, so the server closed it.",
+        "Nothing was moved on the connection for the time that --idle-timeout allows, or --program-idle where a "
+        "program answers, so the server closed it.",
     )
     SERVER_STOPPING = (
         "server_stopping",

@@ -157,15 +157,15 @@ class MessagePeer(Peer):
             self._fill()
             self._budget.work_s += self._wire.skip() * MESSAGE_S  # now: whoever floods fills no memory
 
-    def wait(self, events: dict[int, int], *, for_input: bool) -> set[int]:
+    def wait(self, events: dict[int, int], *, for_input: bool, until: float = math.inf) -> set[int]:
         """Wait for descriptors of the service's own, and for the client's input if that is wanted."""
         fd = self._connection.fd
         if not for_input:
-            return self._connection.wait(events)
+            return self._connection.wait(events, until=until)
         self._find()
         if self._inbox or self._done:
             return set()
-        ready = self._wait({**events, fd: select.POLLIN})
+        ready = self._wait({**events, fd: select.POLLIN}, until)
         if fd in ready:
             self._fill()
             self._find()
@@ -277,14 +277,16 @@ class MessagePeer(Peer):
         except TimeoutError:
             return  # a part of a TLS record, which is nothing yet
 
-    def _wait(self, events: dict[int, int]) -> set[int]:
+    def _wait(self, events: dict[int, int], until: float = math.inf) -> set[int]:
         if self._frame_until == math.inf and self._wire.in_frame:
             self._frame_until = time.monotonic() + FRAME_S
         if time.monotonic() >= self.until:  # a wait for whoever floods never runs out
             raise self.give_up(DisconnectReason.LOGIN_TIMEOUT)
         try:
-            return self._connection.wait(events, until=min(self._frame_until, self.until))
+            return self._connection.wait(events, until=min(self._frame_until, self.until, until))
         except TimeoutError as error:
+            if until < min(self._frame_until, self.until):
+                raise
             if self.until < self._frame_until:
                 raise self.give_up(DisconnectReason.LOGIN_TIMEOUT) from error
             raise MessageTimeoutError(_FRAME_TOO_SLOW) from error

@@ -211,12 +211,13 @@ class Peer(ABC):
         """
 
     @abstractmethod
-    def wait(self, events: dict[int, int], *, for_input: bool) -> set[int]:
+    def wait(self, events: dict[int, int], *, for_input: bool, until: float = math.inf) -> set[int]:
         """Wait for descriptors of the service's own, and for the client's input if that is wanted; in a conversation.
 
         Args:
             events: What to wait for, in `select.poll`'s terms, by descriptor.
             for_input: Whether to wait for the client as well; what has come is there to `take`.
+            until: When to give up, on the monotonic clock.
 
         Returns:
             Those descriptors of `events` on which something has happened, perhaps none.
@@ -224,6 +225,7 @@ class Peer(ABC):
         Raises:
             PeerGoneError: The connection is ending.
             ProtocolError: As for `receive`.
+            TimeoutError: Nothing happened before `until`.
         """
 
     @abstractmethod

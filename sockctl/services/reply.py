@@ -19,21 +19,28 @@ __all__ = ["Reply"]
 
 LAST_ANSWERS_S = 1.0
 """How long a program may still answer when the server stops."""
+IDLE_S = 600.0
+"""How long client and program may both say nothing."""
 
 
 class Reply(MessageService, Conversation[Peer]):
-    """Starts a program for each client: each message is a line for it, each line that it writes is a message.
+    """Starts a program for each client that says something: each message is a line for it, each of its lines a message.
+
+    A client that says nothing takes no program's place. A program that is idle for too long ends, and its connection
+    with it: a new program would not know what was said to the old one, and the client would not notice.
 
     Args:
         argv: The program and its arguments.
         max_programs: How many may run at once.
+        idle_s: Seconds in which neither the client nor its program says anything, after which both are ended.
     """
 
     name: ClassVar[str] = "talk"
 
-    def __init__(self, argv: Sequence[str], *, max_programs: int) -> None:
+    def __init__(self, argv: Sequence[str], *, max_programs: int, idle_s: float = IDLE_S) -> None:
         self._argv = list(argv)
         self._max_programs = max_programs
+        self._idle_s = idle_s
         self._free = threading.Semaphore(max_programs)
         self._journal: Journal
 
@@ -47,18 +54,24 @@ class Reply(MessageService, Conversation[Peer]):
         self._journal = journal
 
     def converse(self, peer: Peer) -> None:
-        """Let a program answer `peer`."""
+        """Let a program answer `peer`, from its first line on."""
         peer.admit()  # there is nothing to log in to
+        lines: bytes | None = b""
+        while not lines:
+            peer.wait({}, for_input=True)
+            lines = _said_by(peer)
+            if lines is None:
+                return
         if not self._free.acquire(blocking=False):
             text = f"All {self._max_programs} programs that may answer are busy. Please come back later."
             peer.tell("error", text, code="busy")
             raise peer.give_up(DisconnectReason.BUSY)
         try:
-            self._answer(peer)
+            self._answer(peer, lines)
         finally:
             self._free.release()
 
-    def _answer(self, peer: Peer) -> None:
+    def _answer(self, peer: Peer, lines: bytes) -> None:
         environment = {"SOCKCTL_PEER": peer.shown, "SOCKCTL_CONNECTION": str(peer.number)}
         try:
             program = Program(self._argv, environment)
@@ -68,19 +81,33 @@ class Reply(MessageService, Conversation[Peer]):
             peer.tell("error", "The program that answers can't be started right now.", code="program_failed")
             raise peer.give_up(DisconnectReason.PROGRAM_ENDED) from error
         self._journal.tell(ProgramStarted(connection=peer.number, peer=peer.shown, pid=program.pid))
-        exchange = _Exchange(peer, program, self._journal)
+        exchange = _Exchange(peer, program, self._journal, lines, idle_s=self._idle_s)
+        idle = ""
         try:
             exchange.run()
+        except TimeoutError:
+            idle = f"neither side said anything for {self._idle_s:g} s (--program-idle)"
         except PeerGoneError:
             if peer.stopping:
                 exchange.finish()
             raise
         finally:
             how = program.end()
-            self._journal.tell(ProgramEnded(connection=peer.number, peer=peer.shown, pid=program.pid, how=how))
+            self._journal.tell(ProgramEnded(connection=peer.number, peer=peer.shown, pid=program.pid, how=idle or how))
+        if idle:
+            peer.tell("notice", f"The program that answered has ended: nothing was said for {self._idle_s:g} s.")
+            raise peer.give_up(DisconnectReason.IDLE_TIMEOUT)
         if not exchange.input_ended:  # else its end was the client's
             peer.tell("notice", f"The program that answered has ended: {how}.")
             raise peer.give_up(DisconnectReason.PROGRAM_ENDED)
+
+
+def _said_by(peer: Peer) -> bytes | None:
+    """Return what `peer.wait` has found as lines for a program; None when the client has ended its input."""
+    messages = peer.take()
+    if messages is None:
+        return None
+    return b"".join(one.text.encode() + b"\n" for one in messages if one.kind in SAYING_KINDS)
 
 
 class _Exchange:
@@ -89,15 +116,21 @@ class _Exchange:
     Nothing is taken from the client while something waits to be read by the program, and nothing from the program while
     something waits to be read by the client: so whoever is slow slows the other down, and nothing piles up.
 
+    Args:
+        lines: What the client has said so far.
+        idle_s: As for `Reply`.
+
     Attributes:
         input_ended: Whether the client has ended its input.
     """
 
-    def __init__(self, peer: Peer, program: Program, journal: Journal) -> None:
+    def __init__(self, peer: Peer, program: Program, journal: Journal, lines: bytes, *, idle_s: float) -> None:
         self._peer = peer
         self._program = program
         self._journal = journal
-        self._to_program = bytearray()
+        self._to_program = bytearray(lines)
+        self._idle_s = idle_s
+        self._idle_until = time.monotonic() + idle_s
         self.input_ended = False
         self._answers = OutputLines()
         self._warnings = OutputLines()
@@ -108,6 +141,7 @@ class _Exchange:
 
         Raises:
             PeerGoneError: The connection ends.
+            TimeoutError: Neither side has said anything for too long.
         """
         program = self._program
         while program.stdout in self._open:
@@ -115,7 +149,7 @@ class _Exchange:
             if self._to_program and program.stdin is not None:
                 events[program.stdin] = select.POLLOUT
             for_input = not self._to_program and not self.input_ended and program.stdin is not None
-            ready = self._peer.wait(events, for_input=for_input)
+            ready = self._peer.wait(events, for_input=for_input, until=self._idle_until)
             if for_input:
                 self._take_messages()
             if self._to_program and program.stdin in ready | {None}:
@@ -136,13 +170,15 @@ class _Exchange:
             self._read_program({descriptor for descriptor, _ in poll.poll(left_s * 1000)})
 
     def _take_messages(self) -> None:
-        messages = self._peer.take()
-        if messages is None:
+        lines = _said_by(self._peer)
+        if lines is None:
             self.input_ended = True
-            return
-        for one in messages:
-            if one.kind in SAYING_KINDS:
-                self._to_program += one.text.encode() + b"\n"
+        elif lines:
+            self._to_program += lines
+            self._said()
+
+    def _said(self) -> None:
+        self._idle_until = time.monotonic() + self._idle_s
 
     def _read_program(self, ready: set[int]) -> None:
         program = self._program
@@ -153,6 +189,7 @@ class _Exchange:
             if not data:
                 self._open.discard(descriptor)
             if descriptor == program.stdout:
+                self._said()
                 for line in self._answers.feed(data):
                     self._peer.tell("say", line)
             else:

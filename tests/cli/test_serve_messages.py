@@ -102,6 +102,24 @@ def test_talk_with_a_program_from_everywhere() -> None:
         assert run.end() == 0
 
 
+def test_a_parent_that_ignores_the_end_of_children() -> None:
+    """An ignored SIGCHLD is handed on to every program that a shell or a supervisor starts."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        context = process("serve", "talk", "--reply-with", "sh -c 'cat; exit 3'", "--port", "0", "--log-format", "json")
+        run = context.__enter__()
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    try:
+        port = int(run.event("listening")["port"])
+        assert nc(port, b"hello\n") == b"sockctl/1 talk\r\nhello\r\n"
+        assert run.event("program_ended")["how"] == "exit code 3"
+        assert run.event("client_disconnected")["reason"] == "client_closed"
+        assert run.end() == 0
+    finally:
+        context.__exit__(None, None, None)
+
+
 @pytest.mark.parametrize(
     ("command", "why"),
     [("", b"empty"), ("'", b"can't be split"), ("/no/such/program -x", b"no program '/no/such/program'")],

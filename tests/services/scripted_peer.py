@@ -1,5 +1,6 @@
 """A client without a socket: says what a script holds, and keeps what it is told."""
 
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -65,7 +66,7 @@ class ScriptedPeer(Peer):
     def skip(self) -> None:
         """Nothing is sent ahead: each line of the script is an answer to what was told before."""
 
-    def wait(self, events: dict[int, int], *, for_input: bool) -> set[int]:
+    def wait(self, events: dict[int, int], *, for_input: bool, until: float = math.inf) -> set[int]:
         raise NotImplementedError
 
     def take(self) -> list[Message] | None:

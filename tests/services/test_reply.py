@@ -59,8 +59,11 @@ def test_frames_one_in_answer_to_another() -> None:
 
 
 def test_what_a_program_writes_is_text_of_a_stranger() -> None:
-    code = r"import sys; sys.stdout.buffer.write(b'\x1b[31mred\x07 \xe2\x80\xae[/x] caf\xe9\r\nno end'); input()"
+    code = (
+        r"import sys; sys.stdout.buffer.write(b'\x1b[31mred\x07 \xe2\x80\xae[/x] caf\xe9\r\nno end'); input(); input()"
+    )
     with running(Reply(python(code), max_programs=1)) as run, frame_client(run.port) as client:
+        client.line("start")
         assert client.expect("say")["text"] == "[31mred [/x] caf\N{REPLACEMENT CHARACTER}"
         client.line("end")
         client.expect("say", text="no end")
@@ -69,6 +72,7 @@ def test_what_a_program_writes_is_text_of_a_stranger() -> None:
 def test_a_program_that_ends() -> None:
     with running(Reply(python("print('that was all'); raise SystemExit(3)"), max_programs=1)) as run:
         with frame_client(run.port) as client:
+            client.line("start")
             client.expect("say", text="that was all")
             client.expect("notice", text="The program that answered has ended: exit code 3.")
             client.expect("bye", reason="program_ended")
@@ -78,7 +82,8 @@ def test_a_program_that_ends() -> None:
 
 def test_what_it_writes_to_standard_error_is_an_event() -> None:
     code = r"import sys; print('\x1b[31mcareful', file=sys.stderr); input()"
-    with running(Reply(python(code), max_programs=1)) as run, frame_client(run.port):
+    with running(Reply(python(code), max_programs=1)) as run, frame_client(run.port) as client:
+        client.line("start")
         assert run.sink.wait_for("program_warned")[0].said == "\x1b[31mcareful", "the sink makes it safe"
 
 
@@ -88,6 +93,7 @@ def test_a_limit_on_how_many_at_once() -> None:
             first.line("a")
             first.expect("say", text="A")
             with frame_client(run.port) as second:
+                second.line("b")
                 second.expect("error", code="busy")
                 second.expect("bye", reason="busy")
         run.sink.wait_for("program_ended")
@@ -96,9 +102,46 @@ def test_a_limit_on_how_many_at_once() -> None:
             third.expect("say", text="B")
 
 
+def test_a_client_that_says_nothing_takes_no_place() -> None:
+    with running(Reply(UPPER, max_programs=1)) as run:
+        with frame_client(run.port) as silent, frame_client(run.port) as client:
+            silent.send(kind="novelty", text="no line")
+            client.line("a")
+            client.expect("say", text="A")
+            assert len(run.sink.named("program_started")) == 1
+            silent.sock.shutdown(1)
+            assert silent.rest() == []
+        assert run.sink.wait_for("client_disconnected")[0].reason is DisconnectReason.CLIENT_CLOSED
+
+
+@pytest.mark.parametrize("code", ["input()", "import time; time.sleep(60)"])
+def test_an_idle_program_ends_and_its_connection_too(code: str) -> None:
+    """Whether it waits for its client or does something else."""
+    with running(Reply(python(f"{code}; {code}"), max_programs=1, idle_s=0.5)) as run:
+        with frame_client(run.port) as client:
+            client.line("a")
+            client.expect("notice", text="The program that answered has ended: nothing was said for 0.5 s.")
+            client.expect("bye", reason="idle_timeout")
+            assert client.receive() is None
+        assert ended(run) == "neither side said anything for 0.5 s (--program-idle)"
+        wait_until(lambda: not is_running(run.sink.named("program_started")[0].pid))
+        assert run.sink.wait_for("client_disconnected")[0].reason is DisconnectReason.IDLE_TIMEOUT
+
+
+def test_a_program_with_which_somebody_speaks_is_not_idle() -> None:
+    with running(Reply(UPPER, max_programs=1, idle_s=2.0)) as run, frame_client(run.port) as client:
+        started = time.monotonic()
+        while time.monotonic() - started < 3.0:
+            client.line("a")
+            client.expect("say", text="A")
+            time.sleep(0.1)
+        assert not run.sink.named("program_ended")
+
+
 def test_a_program_that_cannot_be_started(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     with running(Reply([str(missing)], max_programs=1)) as run, frame_client(run.port) as client:
+        client.line("start")
         client.expect("error", code="program_failed")
         client.expect("bye")
         assert ended(run) == "No such file or directory"
@@ -118,6 +161,7 @@ time.sleep(60)
 def test_it_ends_with_its_connection_and_so_does_what_it_started(how: str) -> None:
     """Even a program that reads nothing and heeds no SIGTERM; its own children too."""
     with running(Reply(python(IGNORING), max_programs=1)) as run, frame_client(run.port) as client:
+        client.line("start")
         child = int(client.expect("say")["text"])
         pid = run.sink.wait_for("program_started")[0].pid
         if how == "stop":
@@ -158,7 +202,8 @@ def test_a_program_that_reads_slowly_loses_nothing() -> None:
 def test_a_program_that_closes_its_input_may_go_on_writing() -> None:
     code = "import os, time\nos.close(0)\ntime.sleep(0.2)\nprint('still here')"
     with running(Reply(python(code), max_programs=1)) as run, frame_client(run.port) as client:
-        time.sleep(0.1)
+        client.line("start")
+        run.sink.wait_for("program_started")
         client.line("lost")
         client.expect("say", text="still here")
         client.expect("notice")
@@ -167,6 +212,7 @@ def test_a_program_that_closes_its_input_may_go_on_writing() -> None:
 def test_it_knows_whom_it_answers() -> None:
     code = "import os; print(os.environ['SOCKCTL_PEER'], os.environ['SOCKCTL_CONNECTION'])"
     with running(Reply(python(code), max_programs=1)) as run, frame_client(run.port) as client:
+        client.line("start")
         host, port = client.sock.getsockname()
         client.expect("say", text=f"{host}:{port} 1")
 
@@ -196,8 +242,9 @@ def test_lines_of_output() -> None:
 
 
 def test_a_long_line_is_a_message_in_pieces() -> None:
-    code = "print('\"' * 100_000); input()"
+    code = "print('\"' * 100_000); input(); input()"
     with running(Reply(python(code), max_programs=1)) as run, frame_client(run.port) as client:
+        client.line("start")
         got = ""
         while len(got) < 100_000:
             got += client.expect("say")["text"]
