@@ -16,13 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from sockctl.events.base import Event, Level
-from sockctl.events.journal import Journal, Record
+from sockctl.events.journal import Journal
+from sockctl.events.record import Record
 from sockctl.net.listener import SocketOptions, open_listeners
 from sockctl.net.server import Limits, Server
 from sockctl.net.service import Service
 from sockctl.net.transport import TlsTransport
 
 TIMEOUT_S = 20.0
+UNSUMMED = 1_000_000
+"""Events a second that a journal tells one by one, for tests that count what comes from one address."""
 UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
 """The environment for a process that coverage must not measure: it loads modules, takes memory and writes a file."""
 SOCKCTL = [sys.executable, "-m", "sockctl"]
@@ -96,7 +99,7 @@ def running(
     secure: Callable[[socket.socket], TlsTransport] | None = None,
 ) -> Iterator[Running]:
     sink = MemorySink()
-    journal = Journal(sink, service=service.name, level=level)
+    journal = Journal(sink, service=service.name, level=level, per_second=UNSUMMED)
     listeners = open_listeners(host, 0, options=options)
     server = Server(service, listeners, journal, limits or Limits(), secure=secure)
     server.start()

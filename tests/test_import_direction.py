@@ -19,6 +19,7 @@ FLOORS = {
     "events": 1,
     "stores": 1,
     "text": 0,
+    "byte_queue": 0,
     "cores": 0,
     "signals": 0,
     "errors": 0,

@@ -1,5 +1,6 @@
 """Whoever sits at the server's terminal: sees what is said on standard output, and types on standard input."""
 
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,9 +9,10 @@ from typing import ClassVar, Self
 
 from sockctl.cli.terminal import STDOUT, read_line, say
 from sockctl.errors import NobodyThereError
-from sockctl.events.base import Event
-from sockctl.events.journal import Journal, Record
+from sockctl.events.base import HELD_BYTES, Event
+from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
+from sockctl.events.record import Record
 from sockctl.events.sinks import DescriptorSink
 from sockctl.services.talk import Talk
 from sockctl.text import visible
@@ -25,6 +27,10 @@ class _Shown(Event):
     name: ClassVar[str] = "shown"
 
     line: str
+
+    @property
+    def held_bytes(self) -> int:
+        return HELD_BYTES + sys.getsizeof(self.line)
 
     @property
     def text(self) -> str:

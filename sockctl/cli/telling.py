@@ -22,7 +22,7 @@ def teller(screen: Screen, *, wanted: bool, details: bool) -> Tell:
     """
     if not wanted:
         return _keep_quiet
-    from sockctl.events.journal import Record
+    from sockctl.events.record import Record
     from sockctl.events.sinks import as_plain_text, as_terminal_text
 
     show = as_terminal_text if wants_colour() else as_plain_text

@@ -4,7 +4,10 @@ import dataclasses
 import enum
 from typing import Any, ClassVar
 
-__all__ = ["ConnectionEvent", "Event", "Level"]
+__all__ = ["HELD_BYTES", "ConnectionEvent", "Event", "Level"]
+
+HELD_BYTES = 512
+"""What an event takes at most that holds no text of any length: measured, with its record."""
 
 
 class Level(enum.IntEnum):
@@ -30,6 +33,11 @@ class Event:
 
     name: ClassVar[str] = "event"
     level: ClassVar[Level] = Level.INFO
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of memory that the event takes while it waits to be written; events with long texts say more."""
+        return HELD_BYTES
 
     @property
     def text(self) -> str:

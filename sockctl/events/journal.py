@@ -1,37 +1,33 @@
 """The journal: takes events from any thread without making it wait, and writes them in order from a thread of its own.
 
-A slow disk or a stopped terminal must never hurt a connection. So `tell` only puts the event into a bounded queue; a
-writer thread takes what is there and gives it to the sink as one batch. What doesn't fit is counted, and told as soon
-as there is room. A sink that fails is told once (on the fallback sink, where there is one) and counted, and when it
-works again it gets a line that says how much is missing.
+A slow disk or a stopped terminal must never hurt a connection. So `tell` only puts the event into a queue bounded in
+bytes; a writer thread takes what is there and gives it to the sink as one batch. What doesn't fit is counted, and told
+as soon as there is room. What one address does too often is told as sums (`EventSums`). A sink that fails is told once
+(on the fallback sink, where there is one) and counted, and when it works again it gets a line that says how much is
+missing.
 """
 
-import queue
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from sockctl.byte_queue import ByteQueue
 from sockctl.errors import SinkError
 from sockctl.events.base import Event, Level
+from sockctl.events.record import Record
+from sockctl.events.sums import PER_SECOND, EventsSummed, EventSums
 from sockctl.text import plural
 
-__all__ = ["EventsLost", "Journal", "Record", "Sink", "SinkFailed"]
+__all__ = ["EventsLost", "Journal", "Sink", "SinkFailed"]
 
-CAPACITY = 65_536
-"""Events that may wait to be written: some 30 MB, and a second of what the busiest server tells."""
+CAPACITY_BYTES = 32 << 20
+"""Bytes of events that may wait to be written: 65,536 events, a second of what the busiest server tells."""
 BATCH = 1_024
 """Events given to the sink at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """An event with the time at which it was told (seconds since the epoch) and the service that told it."""
-
-    time: float
-    service: str
-    event: Event
+BATCH_BYTES = 1 << 20
+"""Bytes that they may have together: a sink makes several copies of them."""
 
 
 class Sink(Protocol):
@@ -87,7 +83,8 @@ class Journal:
         service: The service's name, part of every record.
         level: Events below this level are left out.
         fallback: Where the sink's own failure is told, or None.
-        capacity: How many events may wait.
+        capacity_bytes: How many bytes of events may wait.
+        per_second: Events of one kind and one address that are told one by one in a second; more become a sum.
     """
 
     def __init__(
@@ -97,16 +94,15 @@ class Journal:
         service: str,
         level: Level = Level.INFO,
         fallback: Sink | None = None,
-        capacity: int = CAPACITY,
+        capacity_bytes: int = CAPACITY_BYTES,
+        per_second: int = PER_SECOND,
     ) -> None:
         self._sink = sink
         self._service = service
         self._level = level
         self._fallback = fallback
-        self._capacity = capacity
-        self._queue: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
-        self._lost = 0
-        self._lost_lock = threading.Lock()  # guards _lost: any thread may count up while the writer takes the count
+        self._queue: ByteQueue[Record] = ByteQueue(capacity_bytes=capacity_bytes)
+        self._sums = EventSums(service, per_second=per_second)
         self._failure = ""
         self._unwritten = 0
         self._writer = threading.Thread(target=self._write_all, name="sockctl-journal", daemon=True)
@@ -120,33 +116,25 @@ class Journal:
         """Take an event. Never blocks and never raises; any thread may call it."""
         if event.level < self._level:
             return
-        if self._queue.qsize() >= self._capacity:
-            with self._lost_lock:
-                self._lost += 1
-            return
-        self._queue.put(Record(time.time(), self._service, event))
+        self._queue.put(Record(time.time(), self._service, event), event.held_bytes)
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Write what waits, for at most `timeout_s` seconds, and end the writer thread."""
-        self._queue.put(None)
+        self._queue.close()
         self._writer.join(timeout_s)
 
     def _write_all(self) -> None:
-        closing = False
-        while not closing:
-            batch = [self._queue.get()]
-            while len(batch) < BATCH:
-                try:
-                    batch.append(self._queue.get_nowait())
-                except queue.Empty:
-                    break
-            closing = None in batch
-            records = [record for record in batch if record is not None]
-            with self._lost_lock:
-                lost, self._lost = self._lost, 0
-            if lost:
+        ended = False
+        while not ended:
+            wait_s = self._sums.wait_s(time.time())
+            batch, ended = self._queue.take(count=BATCH, size_bytes=BATCH_BYTES, timeout_s=wait_s)
+            records = self._sums.reduce(batch, time.time())
+            if ended:
+                records += self._sums.close()
+            if lost := self._queue.take_dropped():
                 records.append(self._record(EventsLost(count=lost, why="they came faster than they could be written")))
-            self._write(records)
+            if records or ended:
+                self._write(records)
         self._sink.close()
 
     def _write(self, records: list[Record]) -> None:
@@ -178,4 +166,4 @@ class Journal:
 
 def _told_by(record: Record) -> int:
     """Return for how many events a record stands."""
-    return record.event.count if isinstance(record.event, EventsLost) else 1
+    return record.event.count if isinstance(record.event, EventsLost | EventsSummed) else 1

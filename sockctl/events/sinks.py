@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sockctl.errors import LogFileError, SinkError
 from sockctl.events.base import ConnectionEvent, Level
-from sockctl.events.journal import Record
+from sockctl.events.record import Record
 from sockctl.text import visible
 
 __all__ = ["DescriptorSink", "FileSink", "Format", "as_json", "as_terminal_text", "as_text"]

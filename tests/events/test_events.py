@@ -4,18 +4,19 @@ import json
 
 import pytest
 
-from sockctl.events import client, journal, server, services
+from sockctl.events import client, journal, server, services, sums
 from sockctl.events.base import ConnectionEvent, Event
 from sockctl.events.reasons import DisconnectReason, RefusalReason
 
 EVENTS = [
     kind
-    for module in (server, services, client, journal)
+    for module in (server, services, client, journal, sums)
     for _, kind in inspect.getmembers(module, inspect.isclass)
     if issubclass(kind, Event) and kind not in (Event, ConnectionEvent)
 ]
 SAMPLES: dict[str, object] = {
     "reason": DisconnectReason.CLIENT_CLOSED,
+    "amounts": {"bytes": 2_048, "portions": 2},
     "reasons": {RefusalReason.DENIED: 2, RefusalReason.TOO_MANY_CLIENTS: 1},
     "seconds": 1.5,
     "host": "::1",

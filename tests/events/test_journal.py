@@ -5,8 +5,9 @@ from functools import partial
 from typing import ClassVar
 
 from sockctl.errors import SinkError
-from sockctl.events.base import Event, Level
-from sockctl.events.journal import Journal, Record
+from sockctl.events.base import HELD_BYTES, ConnectionEvent, Event, Level
+from sockctl.events.journal import Journal
+from sockctl.events.record import Record
 from tests.running import TIMEOUT_S, MemorySink, wait_until
 
 
@@ -92,7 +93,7 @@ def test_events_below_the_level_are_left_out() -> None:
 
 def test_a_slow_sink_makes_nobody_wait_and_what_does_not_fit_is_counted() -> None:
     sink = BlockedSink()
-    journal = Journal(sink, service="test", capacity=10)
+    journal = Journal(sink, service="test", capacity_bytes=10 * HELD_BYTES)
     journal.tell(Happened(number=0))
     assert sink.entered.wait(TIMEOUT_S)
     for number in range(1, 101):
@@ -110,7 +111,7 @@ def tell_often(journal: Journal) -> None:
 
 def test_threads_lose_no_count() -> None:
     sink = BlockedSink()
-    journal = Journal(sink, service="test", capacity=1)
+    journal = Journal(sink, service="test", capacity_bytes=HELD_BYTES)
     journal.tell(Happened(number=0))
     assert sink.entered.wait(TIMEOUT_S)
     journal.tell(Happened(number=1))
@@ -227,3 +228,84 @@ def test_close_gives_up_on_a_sink_that_is_stuck() -> None:
     journal.close(0.05)
     assert not sink.records
     sink.let_go.set()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told(Event):
+    name: ClassVar[str] = "told"
+
+    line: str
+
+    @property
+    def held_bytes(self) -> int:
+        return len(self.line)
+
+    @property
+    def text(self) -> str:
+        return self.line
+
+
+def test_the_queue_is_bounded_in_bytes() -> None:
+    sink = BlockedSink()
+    journal = Journal(sink, service="test", capacity_bytes=1_000_000)
+    journal.tell(Told(line=""))
+    assert sink.entered.wait(TIMEOUT_S)
+    for _ in range(100):
+        journal.tell(Told(line="x" * 60_000))
+    sink.let_go.set()
+    journal.close()
+    assert len(sink.named("told")) == 1 + 1_000_000 // 60_000
+    assert sum(event.count for event in sink.named("events_lost")) == 100 - 1_000_000 // 60_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knocked(ConnectionEvent):
+    name: ClassVar[str] = "knocked"
+
+    bytes: int
+
+    @property
+    def text(self) -> str:
+        return "Somebody knocked."
+
+
+def test_what_one_address_does_too_often_is_told_as_a_sum() -> None:
+    sink = MemorySink()
+    journal = Journal(sink, service="test", per_second=5)
+    for number in range(100):
+        journal.tell(Knocked(connection=number, peer=f"192.0.2.1:{50_000 + number}", bytes=3))
+        journal.tell(Happened(number=number))
+    summed = sink.wait_for("events_summed")  # without a further event, and before the close
+    journal.close()
+    summed = sink.named("events_summed")
+    knocked = sink.named("knocked")
+    assert 5 <= len(knocked) <= 5 * len(summed) + 5
+    assert len(knocked) + sum(event.count for event in summed) == 100
+    assert sum(one.bytes for one in knocked) + sum(one.amounts["bytes"] for one in summed) == 300
+    assert {(one.of, one.address) for one in summed} == {("knocked", "192.0.2.1")}
+    assert numbers(sink) == list(range(100)), "what belongs to no connection is told one by one"
+
+
+def test_the_close_tells_the_sums() -> None:
+    sink = MemorySink()
+    journal = Journal(sink, service="test", per_second=1)
+    for number in range(10):
+        journal.tell(Knocked(connection=number, peer="[2001:db8::1]:50000", bytes=1))
+    journal.close()
+    summed = sink.named("events_summed")
+    assert len(sink.named("knocked")) + sum(event.count for event in summed) == 10
+    assert summed[-1].address == "2001:db8::1"
+
+
+def test_sums_that_cannot_be_written_are_counted_as_what_they_stand_for() -> None:
+    sink = FailingSink(accepts=1)
+    journal = Journal(sink, service="test", per_second=1)
+    for number in range(10):
+        journal.tell(Knocked(connection=number, peer="192.0.2.1:50000", bytes=1))
+    wait_until(partial(sink.has_failed, 1))
+    sink.broken = False
+    journal.tell(Happened(number=1))
+    journal.close()
+    missing = sum(event.count for event in sink.named("events_lost"))
+    told = len(sink.named("knocked")) + sum(event.count for event in sink.named("events_summed"))
+    assert missing + told == 10

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.errors import LogFileError, SinkError
-from sockctl.events.journal import Record
+from sockctl.events.record import Record
 from sockctl.events.server import ClientConnected, DataReceived, LoopbackOnly, ServerStarted
 from sockctl.events.sinks import DescriptorSink, FileSink, as_json, as_plain_text, as_terminal_text, as_text
 

@@ -1,0 +1,113 @@
+"""Sums in place of events that come too often: no client can fill a disk with the log of what it does."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sockctl.events.base import ConnectionEvent, Event, Level
+from sockctl.events.record import Record
+from sockctl.text import format_seconds, plural
+
+__all__ = ["PER_SECOND", "EventSums", "EventsSummed"]
+
+PER_SECOND = 100
+"""Events of one kind and one address that are told one by one in a second."""
+WINDOW_S = 1.0
+AMOUNTS = ("bytes", "portions", "bytes_in", "bytes_out")
+"""Fields of events that a sum adds up, so that no byte is missing in the log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsSummed(Event):
+    """More events of one kind came from one address than are told one by one.
+
+    Attributes:
+        of: The name of the events.
+        address: The IP address of the clients.
+        count: How many there were beyond those that were told.
+        seconds: In what time they came.
+        amounts: What their fields make together, by name: bytes and portions.
+    """
+
+    name: ClassVar[str] = "events_summed"
+    level: ClassVar[Level] = Level.WARNING
+
+    of: str
+    address: str
+    count: int
+    seconds: float
+    amounts: dict[str, int] | None = None
+
+    @property
+    def text(self) -> str:
+        together = ", ".join(f"{name} {total:,}" for name, total in (self.amounts or {}).items())
+        return (
+            f"{plural(self.count, 'more event')} {self.of} from {self.address} in {format_seconds(self.seconds)}, too "
+            f"many to be told one by one.{together and f' Together: {together}.'}"
+        )
+
+
+class EventSums:
+    """Passes on records of connections, and sums up what is beyond so many a second. The journal's writer owns it.
+
+    Seconds are those of the records' own time, so a clock that is set makes one second longer or shorter, no more.
+
+    Args:
+        service: The service's name, part of every record.
+        per_second: Events of one kind and one address that pass in a second.
+    """
+
+    def __init__(self, service: str, *, per_second: int = PER_SECOND) -> None:
+        self._service = service
+        self._per_second = per_second
+        self._second = 0
+        self._counts: dict[tuple[str, str], int] = {}  # what came in this second, by event and address
+        self._amounts: dict[tuple[str, str], Counter[str]] = {}  # of what was not passed on
+
+    def wait_s(self, now: float) -> float | None:
+        """Return for how long sums may still grow; None where there are none."""
+        return min(WINDOW_S, max(0.0, self._second + WINDOW_S - now)) if self._amounts else None
+
+    def reduce(self, records: Iterable[Record], now: float) -> list[Record]:
+        """Return the records to write: those that pass, and the sums of seconds that are over at `now`."""
+        kept: list[Record] = []
+        for record in records:
+            second = int(record.time)
+            if second > self._second or second < self._second - 1:  # threads overtake each other a little
+                kept += self.close()
+                self._second = second
+            event = record.event
+            if not isinstance(event, ConnectionEvent):
+                kept.append(record)
+                continue
+            key = event.name, event.peer.rpartition(":")[0]
+            count = self._counts[key] = self._counts.get(key, 0) + 1
+            if count <= self._per_second:
+                kept.append(record)
+            else:
+                self._add(key, event)
+        if self._amounts and now >= self._second + WINDOW_S:
+            kept += self.close()
+        return kept
+
+    def close(self) -> Iterator[Record]:
+        """Give the sums that there are, and begin anew."""
+        counts, amounts = self._counts, self._amounts
+        self._counts, self._amounts = {}, {}
+        for key, totals in amounts.items():
+            summed = EventsSummed(
+                of=key[0],
+                address=key[1].strip("[]"),
+                count=counts[key] - self._per_second,
+                seconds=WINDOW_S,
+                amounts=dict(totals) or None,
+            )
+            yield Record(self._second + WINDOW_S, self._service, summed)
+
+    def _add(self, key: tuple[str, str], event: ConnectionEvent) -> None:
+        totals = self._amounts.setdefault(key, Counter())
+        for name in AMOUNTS:
+            amount = getattr(event, name, None)
+            if amount is not None:
+                totals[name] += amount
