@@ -69,6 +69,8 @@ class Message:
 
 def message(kind: str, text: str = "", **fields: Any) -> Message:
     """Return a message; fields that are None are left out."""
+    if not fields:  # every line that a person types
+        return Message({"kind": kind, "text": text})
     given = {name: value for name, value in fields.items() if value is not None}
     return Message({"kind": kind, "text": text, **given})
 

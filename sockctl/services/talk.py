@@ -64,9 +64,9 @@ class Talk(MessageService):
         self._desk.joined(peer.number, peer.shown)
 
     def received(self, peer: Peer, batch: list[Message]) -> None:
-        """Show what `peer` says."""
+        """Show what `peer` says; an empty line says nothing."""
         for one in batch:
-            if one.kind in SAYING_KINDS:
+            if one.kind in SAYING_KINDS and one.text and not one.text.isspace():
                 with self._lock:
                     self._last = peer.number
                 self._desk.said(peer.number, one.text)

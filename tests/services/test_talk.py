@@ -71,6 +71,15 @@ def test_what_counts_as_saying() -> None:
     assert desk.seen == ["+1 192.0.2.7", "1: line", "1: answer", "1: say"]
 
 
+def test_empty_lines_are_not_shown() -> None:
+    talk, (one, two), desk = talk_with(1, 2)
+    talk.received(one, [message("line", "hi")])
+    talk.received(two, [message("line", text) for text in ("", " ", "\t \u3000")])
+    assert desk.seen == ["+1 192.0.2.7", "+2 192.0.2.7", "1: hi"]
+    talk.say("hello")
+    assert one.texts == ["hello"], "who only pressed Enter has not spoken"
+
+
 def test_lines_and_frames() -> None:
     desk = Desk()
     talk = Talk(desk)

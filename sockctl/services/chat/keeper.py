@@ -24,8 +24,8 @@ from sockctl.stores.moments import Clock, utc_now
 __all__ = ["Keeper", "KeptRoom", "OnFailure", "OnRecovery"]
 
 FILE_NAME = "chat.json"
-CAPACITY = 16_384
-"""Messages that may wait to be written, all rooms together; beyond it a room that speaks loses its oldest one.
+CAPACITY_BYTES = 16 << 20
+"""Bytes of messages that may wait to be written, all rooms together; beyond it a room that speaks loses its oldest one.
 
 No room ever has more waiting than its history, so that takes many busy rooms and a slow disk.
 """
@@ -69,6 +69,7 @@ class Keeper(Rulings):
             if it was never written. Called by the writer, as is the next one: neither may raise.
         on_recovery: Told that everything can be written again.
         clock: Returns the time, with a time zone.
+        capacity_bytes: How many bytes of messages may wait to be written.
     """
 
     def __init__(
@@ -79,9 +80,11 @@ class Keeper(Rulings):
         on_failure: OnFailure,
         on_recovery: OnRecovery = lambda lost: None,  # noqa: ARG005
         clock: Clock = utc_now,
+        capacity_bytes: int = CAPACITY_BYTES,
     ) -> None:
         super().__init__(clock=clock)
         self._history = history
+        self._capacity_bytes = capacity_bytes
         self._on_failure = on_failure
         self._on_recovery = on_recovery
         self._store = JsonStore(
@@ -95,7 +98,7 @@ class Keeper(Rulings):
         self._file = HistoryFile(data_dir, history=history)
         self._queue_lock = threading.Lock()  # guards the five below
         self._said: dict[str, RoomTail] = {}
-        self._waiting = 0  # messages in _said
+        self._waiting_bytes = 0  # of the messages in _said
         self._overflowed = 0
         self._decided = False
         self._woken = False
@@ -138,10 +141,10 @@ class Keeper(Rulings):
             tail = self._said.get(room)
             if tail is None:
                 tail = self._said[room] = RoomTail(self._history)
-            before = len(tail.frames)
+            before = tail.size_bytes
             tail.add(first_id, first_id + len(frames) - 1, frames)
-            self._waiting += len(tail.frames) - before
-            if self._waiting > CAPACITY:
+            self._waiting_bytes += tail.size_bytes - before
+            if self._waiting_bytes > self._capacity_bytes:
                 self._drop_oldest(tail)
             woken, self._woken = self._woken, True
         if not woken:
@@ -156,7 +159,7 @@ class Keeper(Rulings):
         self._writer.join(timeout_s)
         if self._writer.is_alive():
             with self._queue_lock:
-                waiting = self._waiting
+                waiting = sum(len(tail.frames) for tail in self._said.values())
             self._on_failure(f"The disk has taken nothing for {timeout_s:g} s: what waited for it is lost.", waiting)
 
     def _changed(self) -> None:
@@ -166,11 +169,12 @@ class Keeper(Rulings):
 
     def _drop_oldest(self, tail: RoomTail) -> None:
         """Make room at the cost of a room that speaks; its last message stays, and with it the id."""
-        surplus = min(self._waiting - CAPACITY, len(tail.frames) - 1)
-        for _ in range(surplus):
-            tail.frames.popleft()
-        self._waiting -= surplus
-        self._overflowed += surplus
+        before = tail.size_bytes
+        surplus = self._waiting_bytes - self._capacity_bytes
+        while before - tail.size_bytes < surplus and len(tail.frames) > 1:
+            tail.drop_first()
+            self._overflowed += 1
+        self._waiting_bytes -= before - tail.size_bytes
 
     # The writer.
 
@@ -194,7 +198,7 @@ class Keeper(Rulings):
             said, self._said = self._said, {}
             overflowed, self._overflowed = self._overflowed, 0
             self._rulings_due |= self._decided
-            self._waiting = 0
+            self._waiting_bytes = 0
             self._decided = self._woken = False
         was_told = bool(self._told)
         self._lost += overflowed

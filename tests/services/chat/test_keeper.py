@@ -29,7 +29,14 @@ WAIT_S = 10
 class Watched(Keeper):
     """A keeper whose callbacks can be waited for."""
 
-    def __init__(self, folder: Path, *, history: int = 20, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        history: int = 20,
+        clock: Clock | None = None,
+        capacity_bytes: int = module.CAPACITY_BYTES,
+    ) -> None:
         self.failures: queue.Queue[tuple[str, int]] = queue.Queue()
         self.recoveries: queue.Queue[int] = queue.Queue()
         super().__init__(
@@ -38,6 +45,7 @@ class Watched(Keeper):
             on_failure=lambda why, count: self.failures.put((why, count)),
             on_recovery=self.recoveries.put,
             clock=clock or Clock(),
+            capacity_bytes=capacity_bytes,
         )
 
 
@@ -134,7 +142,7 @@ def test_the_file_stays_bounded(tmp_path: Path, history: Path, monkeypatch: pyte
         for number in range(1, 10_001):
             keeper.said("#lobby", number, [frame(number)])
             if number % 50 == 0:
-                wait_for(lambda: not keeper._waiting)
+                wait_for(lambda: not keeper._waiting_bytes)
                 longest = max(longest, history.stat().st_size if history.exists() else 0)
     assert 1_000 < longest <= 2 * 20 * (len(frame(10_000)) + 1) + 1_000
     assert kept(tmp_path) == {"#lobby": KeptRoom(tuple(frames(9_981, 10_000)), 10_000)}
@@ -275,12 +283,12 @@ def test_a_limit_in_the_middle_of_a_line(tmp_path: Path) -> None:
     assert kept(tmp_path, history=100) == {"#lobby": KeptRoom(tuple(frames(1, 50)), 50)}
 
 
-def test_more_than_may_wait(tmp_path: Path, history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CAPACITY", 100)
-    keeper = Watched(tmp_path)
+def test_more_than_may_wait(tmp_path: Path, history: Path) -> None:
+    size = len(frame(50, "#room0"))
+    keeper = Watched(tmp_path, capacity_bytes=100 * size)
     for number in range(10):  # nothing is written yet
         keeper.said(f"#room{number}", 1, frames(1, 50, f"#room{number}"))
-    assert keeper._waiting == 105
+    assert keeper._waiting_bytes == 105 * size
     keeper.start()
     why, count = keeper.failures.get(timeout=WAIT_S)
     assert (why, count) == (module._TOO_FAST, 95)
@@ -291,11 +299,23 @@ def test_more_than_may_wait(tmp_path: Path, history: Path, monkeypatch: pytest.M
     assert all(own[-1] == 50 for own in found.values()), "the last id of a room is never lost"
 
 
+def test_long_messages_fill_it_as_well_as_many(tmp_path: Path, history: Path) -> None:
+    keeper = Watched(tmp_path, capacity_bytes=1_000_000)
+    for number in range(1, 201):
+        keeper.said("#lobby", number, [frame(number, text="x" * 60_000)])
+        keeper.said("#dev", number, [frame(number, "#dev", text="x" * 60_000)])
+    assert keeper._waiting_bytes <= 1_000_000
+    keeper.start()
+    assert keeper.failures.get(timeout=WAIT_S)[0] == module._TOO_FAST
+    keeper.close()
+    assert {room: own[-1] for room, own in ids(history).items()} == {"#lobby": 200, "#dev": 200}
+
+
 def test_a_room_with_much_to_say_waits_with_its_last_messages_only(tmp_path: Path) -> None:
     keeper = Watched(tmp_path)
     for number in range(1, 50_001):
         keeper.said("#lobby", number, [b"{}"])
-    assert keeper._waiting == 20
+    assert keeper._waiting_bytes == 20 * len(b"{}")
     assert keeper._overflowed == 0
     assert keeper.failures.empty()
 
