@@ -2,19 +2,26 @@
 
 import re
 import threading
+from itertools import islice
 from typing import Any
 
 from sockctl.protocol.messages import Message
-from sockctl.protocol.names import same_name_key
+from sockctl.protocol.names import is_name, same_name_key
 
 __all__ = ["Company"]
 
-MAX_NAMES = 10_000
-"""How many names of a room are known; the rest only can't be completed."""
+MAX_NAMES = 20_000
+"""How many names are known, in all rooms together; the rest only can't be completed."""
+MAX_ROOMS = 1_000
+"""How many rooms are known: as many as there may be."""
 
 
 class Company:
-    """Who is where. Any thread may ask; one takes note."""
+    """Who is where. Any thread may ask; one takes note.
+
+    Attributes:
+        left_out: How many rooms and names there was no more place for.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards everything below
@@ -23,6 +30,8 @@ class Company:
         self._rooms: dict[str, dict[str, str]] = {}
         self._before: dict[str, None] = {}  # those of the connection before, as long as one is not in them again
         self._mention: re.Pattern[str] | None = None
+        self._names = 0  # of all rooms
+        self.left_out = 0
 
     @property
     def rooms(self) -> list[str]:
@@ -67,19 +76,17 @@ class Company:
             match one.kind:
                 case "welcome":
                     self._rename_me(name or one.get("user"))
-                    self._before |= dict.fromkeys(self._rooms)
+                    self._before = dict(islice((self._before | dict.fromkeys(self._rooms)).items(), MAX_ROOMS))
                     self._rooms = {}
+                    self._names = 0
                 case "joined" if room:
                     if self._is_me(name):
-                        self._rooms.pop(room, None)
-                        self._rooms[room] = {}
-                        self._before.pop(room, None)
+                        self._enter(room)
                     self._add(room, name)
                 case "left":
                     if self._is_me(name):
-                        self._rooms.pop(room, None)
-                        self._before.pop(room, None)
-                    self._rooms.get(room, {}).pop(same_name_key(name), None)
+                        self._leave(room)
+                    self._remove(room, name)
                 case "renamed":
                     self._rename(one.get("before"), name)
                 case "members":
@@ -92,7 +99,25 @@ class Company:
     def _is_me(self, name: str) -> bool:
         return bool(name) and same_name_key(name) == same_name_key(self._me)
 
+    def _enter(self, room: str) -> None:
+        self._leave(room)
+        if is_name(room) and len(self._rooms) < MAX_ROOMS:
+            self._rooms[room] = {}
+        else:
+            self.left_out += 1
+
+    def _leave(self, room: str) -> None:
+        self._names -= len(self._rooms.pop(room, {}))
+        self._before.pop(room, None)
+
+    def _remove(self, room: str, name: str) -> bool:
+        """Forget a member; return whether it was there."""
+        there = self._rooms.get(room, {}).pop(same_name_key(name), None) is not None
+        self._names -= there
+        return there
+
     def _rename_me(self, name: str) -> None:
+        name = name if is_name(name) else ""
         self._me = name
         word = re.escape(name)
         self._mention = re.compile(rf"(?<!\w)(?<!\w[.-]){word}(?!\w|[.-]\w)", re.IGNORECASE) if name else None
@@ -100,8 +125,8 @@ class Company:
     def _rename(self, before: str, name: str) -> None:
         if self._is_me(before):
             self._rename_me(name)
-        for room, members in self._rooms.items():
-            if members.pop(same_name_key(before), None) is not None:
+        for room in self._rooms:
+            if self._remove(room, before):
                 self._add(room, name)
 
     def _add_all(self, room: str, members: Any) -> None:
@@ -110,5 +135,11 @@ class Company:
 
     def _add(self, room: str, name: str) -> None:
         members = self._rooms.get(room)
-        if members is not None and len(members) < MAX_NAMES and name.split() == [name]:
-            members[same_name_key(name)] = name
+        if members is None or not name or name.split() != [name]:
+            return
+        key = same_name_key(name)
+        if is_name(name) and (key in members or self._names < MAX_NAMES):
+            self._names += key not in members
+            members[key] = name
+        else:
+            self.left_out += 1

@@ -4,19 +4,27 @@ import codecs
 
 __all__ = ["LineHearing"]
 
+MAX_PIECES = 10_000
+"""Pieces of a line that are kept apart: one of few characters takes far more memory than they do."""
+
 
 class LineHearing:
     """Makes lines of bytes: UTF-8, what isn't becomes U+FFFD; LF or CR LF ends one. Not thread-safe.
 
     Args:
-        limit: How many characters of a line are kept, the rest is dropped; None for all of them.
+        limit: How many characters of a line are kept; the rest is dropped.
+
+    Attributes:
+        dropped: How many characters were dropped of each line that `feed` has returned last.
     """
 
-    def __init__(self, *, limit: int | None = None) -> None:
+    def __init__(self, *, limit: int) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._limit = limit
         self._pieces: list[str] = []  # of the open line; put together once, so that a long one costs no more than short
         self._room = limit
+        self._beyond = 0  # characters of the open line that were dropped
+        self.dropped: list[int] = []
 
     @property
     def open(self) -> str:
@@ -26,24 +34,29 @@ class LineHearing:
 
     def feed(self, data: bytes) -> list[str]:
         """Return the lines that are complete; no data means the end, and a last line without one."""
+        self.dropped = []
         first, *others = self._decoder.decode(data, not data).split("\n")
         self._add(first)
         lines = []
         for other in others:
             lines.append(self._close())
             self._add(other)
-        if not data and self.open:
+        if not data and (self.open or self._beyond):
             lines.append(self._close())
         return lines
 
     def _add(self, piece: str) -> None:
-        piece = piece[: self._room]
-        self._pieces.append(piece)
-        if self._room is not None:
-            self._room -= len(piece)
+        kept = piece[: self._room]
+        self._room -= len(kept)
+        self._beyond += len(piece) - len(kept)
+        if kept:
+            self._pieces.append(kept)
+        if len(self._pieces) >= MAX_PIECES:
+            self._pieces = ["".join(self._pieces)]
 
     def _close(self) -> str:
         line = self.open.removesuffix("\r")
+        self.dropped.append(self._beyond)
         self._pieces.clear()
-        self._room = self._limit
+        self._room, self._beyond = self._limit, 0
         return line

@@ -85,7 +85,7 @@ class Link:
             stage.output,
             script=self._script,
             count=style.count,
-            send=self._send,
+            send=self._answer,
             on_bytes=self._count_received,
             on_greeted=self._greeted,
             on_question=self._asked,
@@ -200,8 +200,8 @@ class Link:
         self._meter.moved(sent=len(data))
         self._stage.output.sent(data)
 
-    def _send(self, data: bytes) -> None:
-        self._relay.send(data)
+    def _answer(self, data: bytes) -> None:
+        self._relay.answer(data)
 
     def _say(self, line: str) -> None:
         self._relay.send(self.dialogue.say(line))

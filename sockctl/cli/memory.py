@@ -1,8 +1,9 @@
 """What a person's session remembers beyond the connection that it began with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sockctl.cli.company import Company
+from sockctl.cli.company import MAX_NAMES, MAX_ROOMS, Company
 from sockctl.cli.seen import Seen
 from sockctl.cli.unheard import Unheard
 from sockctl.protocol.messages import Message
@@ -11,6 +12,8 @@ __all__ = ["Held", "Memory"]
 
 MAX_SEEN_BYTES = 2000
 """Of the names of rooms in a `resume`: before login a frame has 4 KiB at most, and the token wants its share."""
+MAX_TOLD = 10_000
+"""How many messages are remembered that a server tells whoever comes in; the rest is shown again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,7 @@ class Memory:
 
     Args:
         own_lines_stay: Whether what was typed stays on the terminal, so that it isn't shown when it comes back.
+        remark: Tells the user something.
 
     Attributes:
         company: One's name, one's rooms, and who is there.
@@ -42,19 +46,27 @@ class Memory:
         own_lines_stay: As the argument.
     """
 
-    def __init__(self, *, own_lines_stay: bool = True) -> None:
+    def __init__(self, *, own_lines_stay: bool = True, remark: Callable[[str], None] = lambda _: None) -> None:
         self.company = Company()
         self.held: Held | None = None
         self.own_lines_stay = own_lines_stay
+        self._remark = remark
+        self._remarked = False
         self._seen = Seen()
         self._unheard = Unheard()
         self._coming_in = False  # whether the server is telling what it tells whoever comes in
-        self._told: set[tuple[str, str, str]] = set()  # what it has told so, by kind, room and text
-        self._known: set[tuple[str, str, str]] = set()  # what it had told so the last time
+        self._told: set[int] = set()  # what it has told so: hashes of kind, room and text, which may be long
+        self._known: set[int] = set()  # what it had told so the last time
 
     def admits(self, one: Message) -> bool:
         """Take note of a message; return whether it is to be shown: a person has not seen it yet."""
         self.company.note(one)
+        if self.company.left_out and not self._remarked:
+            self._remarked = True
+            self._remark(
+                f"sockctl: The server names more rooms or members than are remembered ({MAX_ROOMS:,} and "
+                f"{MAX_NAMES:,}), or longer names than there can be: those beyond can't be completed."
+            )
         new = self._seen.admits(one) and not self._is_known(one)
         own = one.kind in {"say", "history"} and self.company.is_me(one.get("sender"))
         if own and self._unheard.came_back(one) and one.kind == "say" and self.own_lines_stay:
@@ -87,8 +99,9 @@ class Memory:
             return False
         if not self._coming_in or not (own or one.kind in {"notice", "members"}):
             return False
-        told = one.kind, one.get("room"), one.text
-        self._told.add(told)
+        told = hash((one.kind, one.get("room"), one.text))
+        if len(self._told) < MAX_TOLD:
+            self._told.add(told)
         return told in self._known
 
     def seen(self) -> dict[str, int] | None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["HexOutput", "JsonOutput", "Output", "PlainOutput", "hex_lines"]
 
 HEX_COLUMNS = 16
+MAX_LINE = 1 << 20
+"""Characters of a line that is no message, as JSON shows it: 16 times what a message may have."""
 
 
 class Output(Protocol):
@@ -102,11 +104,18 @@ class HexOutput:
 
 
 class JsonOutput:
-    """Shows each message as one JSON object a line, and each line that is none as ``{"text": …}``."""
+    """Shows each message as one JSON object a line, and each line that is none as ``{"text": …}``.
 
-    def __init__(self, screen: Screen) -> None:
+    A line of a raw server may have no end, so what goes beyond `max_line` is left out: ``{"text": …, "left_out": N}``.
+
+    Args:
+        screen: Where to.
+        max_line: Characters of a line that are shown.
+    """
+
+    def __init__(self, screen: Screen, *, max_line: int = MAX_LINE) -> None:
         self._screen = screen
-        self._lines = LineHearing()
+        self._lines = LineHearing(limit=max_line)
 
     def sent(self, data: bytes) -> None:
         """Show nothing."""
@@ -116,8 +125,8 @@ class JsonOutput:
 
     def heard(self, data: bytes) -> None:
         """Show the lines that are complete, at the end also one that isn't."""
-        for line in self._lines.feed(data):
-            self._show({"text": line})
+        for line, left_out in zip(self._lines.feed(data), self._lines.dropped, strict=True):
+            self._show({"text": line, "left_out": left_out} if left_out else {"text": line})
 
     def message(self, one: "Message") -> None:
         """Show a message."""

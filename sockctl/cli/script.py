@@ -14,6 +14,10 @@ SHOWN_LINES = 5
 """How many of the last lines a failed expectation shows."""
 SHOWN_CHARACTERS = 200
 """How much of each of them."""
+KEPT_CHARACTERS = 4 << 20
+"""How much is kept for expectations whose turn has not come; of what goes beyond, the oldest lines are left out."""
+LINE_COSTS = 64
+"""What a line takes beside its characters, in characters."""
 
 
 class Script:
@@ -25,6 +29,7 @@ class Script:
         may_say: Returns whether a line may go out now.
         leave: Called after the last step, unless that has sent a line: says goodbye.
         timeout_s: Seconds for each expectation, and for the server's end.
+        kept_characters: How much is kept for expectations whose turn has not come.
     """
 
     wanted = False  # there is nothing to read: its turn comes with `advance`
@@ -37,6 +42,7 @@ class Script:
         may_say: Callable[[], bool],
         leave: Callable[[], None],
         timeout_s: float,
+        kept_characters: int = KEPT_CHARACTERS,
     ) -> None:
         self._steps = deque(steps)
         self._expectations = sum(isinstance(step, Expect) for step in steps)  # those that are left
@@ -46,7 +52,10 @@ class Script:
         self._leave = leave
         self._timeout_s = timeout_s
         self._until: float | None = None  # when the time of the step at the front is up
+        self._kept_characters = kept_characters
         self._heard: deque[str] = deque()  # lines that no expectation has used up yet
+        self._heard_characters = 0
+        self._left_out = 0  # lines of them that there was no more place for
         self._open = ""  # the line that has no end yet
         self._start = 0  # up to here the first line has been used
         self._last: deque[str] = deque(maxlen=SHOWN_LINES)
@@ -68,7 +77,8 @@ class Script:
     def hear(self, lines: Sequence[str], open_line: str = "") -> None:
         """Take lines that the server has sent, and what there is of the next one."""
         if self._expectations:  # else nobody would ever use them up
-            self._heard.extend(lines)
+            for line in lines:
+                self._keep(line)
             self._last.extend(lines)
             self._open = open_line
 
@@ -103,7 +113,7 @@ class Script:
             ConnectionBrokenError: There is something left to send.
         """
         if self._open:
-            self._heard.append(self._open)
+            self._keep(self._open)
             self._open = ""
         while self._steps:
             step = self._steps[0]
@@ -149,6 +159,18 @@ class Script:
         self._until = None
         if not self._expectations:
             self._heard.clear()
+            self._heard_characters = 0
+
+    def _keep(self, line: str) -> None:
+        self._heard.append(line)
+        self._heard_characters += len(line) + LINE_COSTS
+        while self._heard_characters > self._kept_characters and len(self._heard) > 1:
+            self._use_up()
+            self._left_out += 1
+
+    def _use_up(self) -> None:
+        self._heard_characters -= len(self._heard.popleft()) + LINE_COSTS
+        self._start = 0
 
     def _is_met(self, step: Expect) -> bool:
         """Search what was heard, from where the expectation before was met; a line that is used up is gone.
@@ -163,8 +185,7 @@ class Script:
             if found and found.end() < len(line):
                 self._start = found.end()
                 return True
-            self._heard.popleft()
-            self._start = 0
+            self._use_up()
             if found:
                 return True
         found = step.pattern.search(self._open, self._start) if self._start < len(self._open) else None
@@ -176,4 +197,6 @@ class Script:
         lines = [*self._last, self._open] if self._open else [*self._last]
         came = "".join(f"\n  {visible(line[:SHOWN_CHARACTERS])}" for line in lines[-SHOWN_LINES:])
         heard = f" The last that came:{came}" if lines else " Nothing came."
+        if self._left_out:
+            when += f" ({self._left_out:,} lines that came before its turn were left out: more than can be kept)"
         return ExpectationError(f"{visible(step.pattern.pattern)!r} was not found {when}.{heard}")

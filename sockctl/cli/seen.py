@@ -6,11 +6,17 @@ anew, and what is remembered of the room is void. So it is where a smaller id ha
 """
 
 from sockctl.protocol.messages import Message
+from sockctl.protocol.names import is_name
 
 __all__ = ["Seen"]
 
 REMEMBERED = 1000
 """Ids of each room that are remembered one by one; whatever is older than all of them counts as shown."""
+MAX_ROOMS = 100
+"""Rooms that are remembered; of the one that was silent for the longest, messages may be shown twice."""
+MAX_ID = 1 << 63
+MAX_AT = 40
+"""Characters in a time, as RFC 3339 writes it with any fraction that a clock has."""
 
 
 class Seen:
@@ -23,11 +29,15 @@ class Seen:
     def admits(self, one: Message) -> bool:
         """Take note of a message; return whether it is to be shown: it is new, has no id, or was asked for again."""
         number, room = one.fields.get("id"), one.get("room").lower()
-        if one.kind not in {"say", "history"} or type(number) is not int or not room:
+        if one.kind not in {"say", "history"} or type(number) is not int or not is_name(room):
+            return True
+        if not 0 <= number < MAX_ID:
             return True
         again = one.fields.get("again") is True
-        times = self._rooms.setdefault(room, {})
-        at = one.get("at")
+        times = self._rooms[room] = self._rooms.pop(room, {})  # the last one is that which was heard last
+        if len(self._rooms) > MAX_ROOMS:
+            self._forget(next(iter(self._rooms)))
+        at = one.get("at")[:MAX_AT]
         last = max(times, default=number)
         if times.get(number, at) != at or (number < last and at > times[last]):
             times.clear()
@@ -40,6 +50,10 @@ class Seen:
             del times[oldest]
             self._floors[room] = oldest
         return True
+
+    def _forget(self, room: str) -> None:
+        del self._rooms[room]
+        self._floors.pop(room, None)
 
     def last(self, room: str) -> int:
         """Return the last id that was shown of a room; 0 if none was."""

@@ -124,7 +124,7 @@ class Style:
             return None
         from sockctl.cli.memory import Memory
 
-        return Memory(own_lines_stay=screen.person)
+        return Memory(own_lines_stay=screen.person, remark=screen.remark)
 
     def output(self, screen: Screen, memory: "Memory | None") -> Output:
         """Return what shows the server's words."""

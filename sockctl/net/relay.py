@@ -20,6 +20,8 @@ from sockctl.net.transport import Transport, is_pending
 __all__ = ["Ending", "Input", "Relay"]
 
 READ_BYTES = 65_536
+MAX_ANSWERS_BYTES = 1 << 20
+"""Bytes of answers that may wait for a server that goes on asking; what is typed or piped in isn't read meanwhile."""
 FLUSH_S = 2.0
 """How long a stop waits for a server that doesn't take what is still to be sent."""
 
@@ -87,6 +89,7 @@ class Relay:
         self._on_pause = on_pause
         self._quit_after_s = quit_after_s
         self._unsent = bytearray()
+        self._answers_bytes = 0  # of what the server has asked for, since everything was sent the last time
         self._quit_at: float | None = None
         self._stop_at: float | None = None
 
@@ -94,6 +97,19 @@ class Relay:
         """Send `data` after what waits to be sent, unless the half-close went out already; the callbacks call it."""
         if self._quit_at is None:
             self._unsent += data
+
+    def answer(self, data: bytes) -> None:
+        """Send what the server has asked for, as `send` does.
+
+        Raises:
+            ConnectionBrokenError: The server goes on asking, and takes no answer.
+        """
+        self._answers_bytes += len(data)
+        if self._answers_bytes > MAX_ANSWERS_BYTES:
+            raise ConnectionBrokenError(
+                f"The server asks for answers and takes none: {len(self._unsent):,} bytes wait to be sent."
+            )
+        self.send(data)
 
     def stop(self) -> None:
         """End the relay when everything is sent, or after 2 s; no more input is read. The callbacks call it."""
@@ -183,6 +199,8 @@ class Relay:
             raise _broken(error) from error
         self._on_sent(bytes(self._unsent[:sent]))
         del self._unsent[:sent]
+        if not self._unsent:
+            self._answers_bytes = 0
 
     def _half_close(self) -> None:
         self._quit_at = math.inf if self._quit_after_s is None else time.monotonic() + self._quit_after_s

@@ -5,7 +5,7 @@ import re
 from sockctl.errors import NameRefusedError
 from sockctl.text import visible
 
-__all__ = ["MAX_NAME", "RESERVED", "checked_name", "same_name_key"]
+__all__ = ["MAX_NAME", "RESERVED", "checked_name", "is_name", "same_name_key"]
 
 MAX_NAME = 32
 """Characters in a name."""
@@ -31,6 +31,11 @@ def checked_name(text: str) -> str:
     if same_name_key(name) in RESERVED:
         raise NameRefusedError(f"The name {name!r} is reserved: choose another one.")
     return name
+
+
+def is_name(text: str) -> bool:
+    """Return whether a server may have given this name to somebody or to a room, by whatever rule it has for them."""
+    return 0 < len(text) <= 2 * MAX_NAME and not any(map(str.isspace, text))
 
 
 def same_name_key(name: str) -> str:

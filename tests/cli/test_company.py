@@ -86,6 +86,32 @@ def test_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert company.others == ["Bob", "carol", "dave"]
 
 
+def test_rooms_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(company_module, "MAX_ROOMS", 3)
+    company = joined(*(message("joined", "", room=f"#{number}", name="ann") for number in range(5)))
+    assert (company.rooms, company.left_out) == (["lobby", "#0", "#1"], 3), "two rooms, and a name in none"
+    company.note(message("left", "", room="#0", name="ann"))
+    company.note(message("joined", "", room="#4", name="ann"))
+    assert company.rooms == ["lobby", "#1", "#4"]
+    for _ in range(3):
+        company.note(message("welcome", "", name="ann"))
+        for number in range(10):
+            company.note(message("joined", "", room=f"#{number}", name="ann"))
+    assert len(company.last_rooms) <= 6
+
+
+def test_places_are_free_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(company_module, "MAX_NAMES", 4)
+    company = joined(message("joined", "", room="lobby", name="dave"))
+    for number in range(10):
+        company.note(message("renamed", "", before="dave" if not number else f"dave{number - 1}", name=f"dave{number}"))
+    assert company.others == ["Bob", "carol", "dave9"]
+    company.note(message("left", "", room="lobby", name="Bob"))
+    company.note(message("joined", "", room="lobby", name="erin"))
+    assert company.others == ["carol", "dave9", "erin"]
+    assert company.left_out == 0
+
+
 @pytest.mark.parametrize(
     ("text", "is_one"),
     [

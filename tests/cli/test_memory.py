@@ -1,3 +1,6 @@
+import tracemalloc
+from collections.abc import Callable
+
 import pytest
 
 from sockctl.cli.memory import MAX_SEEN_BYTES, Memory
@@ -105,3 +108,68 @@ def test_what_is_told_when_it_comes_back() -> None:
     seen = memory.seen()
     assert seen is not None
     assert sum(map(len, seen)) < MAX_SEEN_BYTES
+
+
+LONG = "x" * 60_000
+
+
+def in_many_rooms(number: int) -> Message:
+    return message("joined", room=f"#room{number}", name="ann")
+
+
+def members_of_many_rooms(number: int) -> Message:
+    return message("members", room=f"#room{number % 50}", members=[f"member{number}.{one}" for one in range(100)])
+
+
+def a_long_room(number: int) -> Message:
+    return message("joined", room=f"#{number}{LONG}", name="ann")
+
+
+def a_long_name(number: int) -> Message:
+    return message("joined", room="lobby", name=f"{number}{LONG}")
+
+
+def a_long_moment(number: int) -> Message:
+    return message("history", room="lobby", id=number, at=f"{number}{LONG}")
+
+
+def a_long_id(number: int) -> Message:
+    return message("history", room="lobby", id=10**4_000 + number)
+
+
+def a_long_notice(number: int) -> Message:
+    return message("notice", f"{number}{LONG}", room="lobby")
+
+
+def a_welcome(number: int) -> Message:
+    return message("welcome", name=f"{number}{LONG}")
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        in_many_rooms,
+        members_of_many_rooms,
+        a_long_room,
+        a_long_name,
+        a_long_moment,
+        a_long_id,
+        a_long_notice,
+        a_welcome,
+    ],
+)
+def test_a_server_without_measure_fills_no_memory(attack: Callable[[int], Message]) -> None:
+    remarks: list[str] = []
+    memory = Memory(remark=remarks.append)
+    memory.admits(message("welcome", "", name="ann"))
+    for room in ("lobby", *(f"#room{number}" for number in range(50))):
+        memory.admits(message("joined", "", room=room, name="ann"))
+    tracemalloc.start()
+    try:
+        for number in range(2_000):
+            memory.admits(attack(number))
+        assert tracemalloc.get_traced_memory()[0] < 12_000_000
+    finally:
+        tracemalloc.stop()
+    assert len(remarks) <= 1
+    assert bool(remarks) is (attack in {in_many_rooms, members_of_many_rooms, a_long_room, a_long_name})

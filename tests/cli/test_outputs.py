@@ -111,3 +111,14 @@ def test_output_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
     output: Output = PlainOutput(screen(person=False), None)
     with pytest.raises(StreamError, match="Standard output can't be written: No space left"):
         output.heard(b"x")
+
+
+def test_json_of_a_line_without_an_end(written: list[bytes]) -> None:
+    output = JsonOutput(screen(person=False), max_line=1_000)
+    for _ in range(1_000):
+        output.heard(b"x" * 100)
+    output.heard(b"\nnext\n")
+    assert [json.loads(line) for line in text_of(written).splitlines()] == [
+        {"text": "x" * 1_000, "left_out": 99_000},
+        {"text": "next"},
+    ]

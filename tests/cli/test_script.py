@@ -2,6 +2,7 @@
 
 import re
 import time
+import tracemalloc
 from collections.abc import Sequence
 
 import pytest
@@ -16,11 +17,17 @@ def expect(pattern: str) -> Expect:
     return Expect(re.compile(pattern))
 
 
-def script(*steps: Step, timeout_s: float = 10.0) -> tuple[Script, list[str]]:
+def script(*steps: Step, timeout_s: float = 10.0, kept_characters: int = 1_000_000) -> tuple[Script, list[str]]:
     said: list[str] = []
-    return Script(
-        steps, say=said.append, may_say=lambda: True, leave=lambda: said.append("(bye)"), timeout_s=timeout_s
-    ), said
+    run = Script(
+        steps,
+        say=said.append,
+        may_say=lambda: True,
+        leave=lambda: said.append("(bye)"),
+        timeout_s=timeout_s,
+        kept_characters=kept_characters,
+    )
+    return run, said
 
 
 def test_sends_up_to_an_expectation() -> None:
@@ -157,7 +164,7 @@ def test_it_is_no_input() -> None:
 
 
 def test_lines_of_bytes() -> None:
-    hearing = LineHearing()
+    hearing = LineHearing(limit=1_000)
     assert hearing.feed("ß".encode()[:1]) == []
     assert hearing.feed("ß".encode()[1:] + b"\r\nne") == ["ß"]
     assert hearing.open == "ne"
@@ -173,7 +180,41 @@ def test_a_line_without_end_costs_no_more_than_its_limit() -> None:
     assert hearing.open == "abcab"
     assert hearing.feed(b"\nnext line\nx") == ["abcab", "next "]
     assert hearing.open == "x"
-    whole = LineHearing()
-    for _ in range(1000):
-        whole.feed(b"abc")
-    assert whole.feed(b"\n") == ["abc" * 1000]
+    whole = LineHearing(limit=30_000)
+    for _ in range(30_000):
+        whole.feed(b"a")
+    assert whole.feed(b"\n") == ["a" * 30_000]
+
+
+def test_what_was_dropped_of_a_line_is_counted() -> None:
+    hearing = LineHearing(limit=3)
+    assert hearing.feed(b"abcd\nabc\nabcd") == ["abc", "abc"]
+    assert hearing.dropped == [1, 0]
+    assert hearing.feed(b"efg") == []
+    assert hearing.dropped == []
+    assert hearing.feed(b"") == ["abc"]
+    assert hearing.dropped == [4]
+
+
+def test_what_waits_for_its_turn_is_bounded() -> None:
+    run, _ = script(Wait(60), expect("never"), timeout_s=0.0, kept_characters=100_000)
+    tracemalloc.start()
+    try:
+        for _ in range(1_000):
+            run.hear(["x" * 1_000, ""])
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    with pytest.raises(
+        ExpectationError, match=r"'never' was not found before .* \([0-9,]+ lines .* left out"
+    ) as caught:
+        run.end()
+    assert str(caught.value).count("x" * 200) >= 1
+
+
+def test_the_last_lines_before_its_turn_are_searched() -> None:
+    run, said = script(Wait(0), expect("last"), Send("done"), kept_characters=1_000)
+    run.hear(["last"])
+    run.hear(["x" * 600, "x" * 600, "the last"])
+    assert run.advance() is None
+    assert said == ["done"]

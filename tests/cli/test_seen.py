@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from sockctl.cli.seen import REMEMBERED, Seen
+from sockctl.cli.seen import MAX_ROOMS, REMEMBERED, Seen
 from sockctl.protocol.messages import Message, message
 
 
@@ -68,4 +68,22 @@ def test_what_has_no_id_is_shown(number: Any) -> None:
     assert seen.admits(said(1, ""))
     assert seen.admits(said(1, ""))
     assert seen.admits(message("notice", "hello", room="lobby", id=1))
+    assert seen.last("lobby") == 0
+
+
+def test_rooms_are_bounded_and_the_most_silent_one_is_forgotten_first() -> None:
+    seen = Seen()
+    for number in range(MAX_ROOMS):
+        assert seen.admits(said(1, f"room{number}"))
+    assert not seen.admits(said(1, "room0"))
+    for number in range(5):
+        assert seen.admits(said(1, f"other{number}"))
+    assert [seen.last(f"room{number}") for number in range(7)] == [1, 0, 0, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("number", [-1, 1 << 63, 10**4000])
+def test_what_no_server_counts_to_is_no_id(number: int) -> None:
+    seen = Seen()
+    assert seen.admits(said(number))
+    assert seen.admits(said(number)), "it is shown, and not remembered"
     assert seen.last("lobby") == 0

@@ -10,7 +10,7 @@ import pytest
 from sockctl.errors import ConnectionBrokenError
 from sockctl.net import relay as relay_module
 from sockctl.net.relay import Ending, Relay
-from tests.running import TIMEOUT_S, receive_all, send_and_half_close, wait_until
+from tests.running import TIMEOUT_S, receive_all, receive_exactly, send_and_half_close, wait_until
 
 
 class SocketInput:
@@ -239,3 +239,22 @@ def test_any_size(size: int) -> None:
         assert it.join() is Ending.SERVER_CLOSED
         feeder.join(TIMEOUT_S)
         assert b"".join(it.received) == data
+
+
+def test_answers_that_the_server_does_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "MAX_ANSWERS_BYTES", 100_000)
+    with setting() as it:
+        it.relay.send(b"x" * 10_000_000)  # what a script says is its own affair
+        for _ in range(250):
+            it.relay.answer(b"pong" * 100)
+        with pytest.raises(ConnectionBrokenError, match="asks for answers and takes none"):
+            it.relay.answer(b"pong" * 100)
+
+
+def test_answers_that_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "MAX_ANSWERS_BYTES", 100_000)
+    with setting(pause_s=0.0) as it:
+        for _ in range(10):
+            it.relay.answer(b"x" * 60_000)
+            it.relay.step()
+            receive_exactly(it.server, 60_000)

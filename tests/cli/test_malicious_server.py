@@ -1,0 +1,149 @@
+"""A server that wants to fill its client's memory: each attack sends without an end, and the client stays small."""
+
+import contextlib
+import itertools
+import os
+import pty
+import re
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.frames import framed
+from tests.running import SOCKCTL, TIMEOUT_S, UNMEASURED
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from Linux's /proc")
+
+SECONDS = 20.0
+"""How long an attack lasts at most, on a machine that has other things to do."""
+SENT_BYTES = 96 << 20
+"""How much it sends at most."""
+GROWTH_MIB = 80
+"""By how much a client's memory may grow; without bounds it grows by what is sent, and more."""
+LONG = "x" * 60_000
+Pieces = Iterator[bytes]
+
+
+def say(kind: str, **fields: object) -> bytes:
+    return framed(kind=kind, text="", **fields)
+
+
+def names() -> Pieces:
+    for number in itertools.count():
+        room = f"#room{number}"
+        yield say("joined", room=room, name="ann") + say("members", room=room, members=[f"{number}{LONG}", "bob"])
+
+
+def no_line_end() -> Pieces:
+    return itertools.repeat(b"x" * 65_536)
+
+
+def lines() -> Pieces:
+    return itertools.repeat(b"nothing that is expected\n" * 2_000)
+
+
+@contextlib.contextmanager
+def attacker(pieces: Pieces, *, framed_first: bool) -> Iterator[tuple[str, threading.Event]]:
+    """Serve one client with the attack; the event says that it is over."""
+    over = threading.Event()
+
+    def attack() -> None:
+        with contextlib.suppress(OSError), listener.accept()[0] as sock:
+            sock.settimeout(TIMEOUT_S)
+            if framed_first:
+                sock.sendall(b"sockctl/1 chat\r\n")
+                sock.recv(65_536)
+                sock.sendall(framed(kind="welcome", text="Hello, ann!", name="ann"))
+            until, left = time.monotonic() + SECONDS, SENT_BYTES
+            sock.settimeout(SECONDS)
+            batch = b""
+            while time.monotonic() < until and left > 0:
+                batch += next(pieces)
+                if len(batch) >= 65_536:
+                    left -= len(batch)
+                    sock.sendall(batch)
+                    batch = b""
+            over.set()
+            sock.settimeout(TIMEOUT_S)
+            while sock.recv(65_536):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=attack)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}", over
+        finally:
+            over.set()
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            thread.join(TIMEOUT_S)
+
+
+def peak_mib(pid: int) -> float:
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+def discard(descriptor: int) -> None:
+    with contextlib.suppress(OSError):
+        while os.read(descriptor, 65_536):
+            pass
+
+
+def growth_mib(command: list[str], over: threading.Event, *, terminal: bool) -> float:
+    """Return by how many MiB the client has grown when the attack is over."""
+    ours, theirs = pty.openpty()
+    environment = {**UNMEASURED, "TERM": "xterm", "NO_COLOR": "1"}
+    pipes = (theirs, theirs, theirs) if terminal else (subprocess.DEVNULL, subprocess.DEVNULL, subprocess.DEVNULL)
+    child = subprocess.Popen(command, stdin=pipes[0], stdout=pipes[1], stderr=pipes[2], env=environment)
+    os.close(theirs)
+    reader = threading.Thread(target=discard, args=(ours,), daemon=True)
+    reader.start()
+    try:
+        peaks = []
+        while not over.wait(0.05) and child.poll() is None:
+            peaks.append(peak_mib(child.pid))
+        if child.poll() is None:
+            peaks.append(peak_mib(child.pid))
+    finally:
+        child.kill()
+        child.wait(TIMEOUT_S)
+        reader.join(TIMEOUT_S)
+        os.close(ours)
+    return max(peaks) - BASE_MIB
+
+
+BASE_MIB = 45
+"""What a client takes that has done nothing but load all its modules."""
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
+def test_names_at_a_terminal(plain: bool) -> None:
+    with attacker(names(), framed_first=True) as (target, over):
+        command = [*SOCKCTL, "connect", *(["--plain"] if plain else []), f"sockctl://{target}"]
+        grown = growth_mib(command, over, terminal=True)
+    assert grown < GROWTH_MIB
+
+
+@pytest.mark.parametrize(
+    ("attack", "options"),
+    [
+        (no_line_end, ["--json"]),
+        (lines, ["--script", "SCRIPT"]),
+    ],
+)
+def test_raw_bytes(attack: Callable[[], Pieces], options: list[str], tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("wait 60\nexpect y\n")
+    options = [str(script) if option == "SCRIPT" else option for option in options]
+    with attacker(attack(), framed_first=False) as (target, over):
+        command = [*SOCKCTL, "connect", *options, "--timeout", "60", f"tcp://{target}"]
+        grown = growth_mib(command, over, terminal=False)
+    assert grown < GROWTH_MIB
