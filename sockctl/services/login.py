@@ -78,6 +78,11 @@ class LoginGate:
         self._min_length = min_length
         self._journal: Journal
 
+    @property
+    def lets_sign_up(self) -> bool:
+        """Whether a client that is unknown may become a user."""
+        return self._signup
+
     def start(self, journal: Journal) -> None:
         """Begin, before the first client comes; events go to `journal`."""
         self._journal = journal

@@ -52,14 +52,14 @@ class Actions:
         members: Who is here.
         rooms: The rooms.
         keeper: What survives a restart.
-        with_accounts: Whether members are users who have logged in: then names can be banned.
+        moderation: What operators can do.
     """
 
-    def __init__(self, members: Members, rooms: Directory, keeper: Keeper, *, with_accounts: bool) -> None:
+    def __init__(self, members: Members, rooms: Directory, keeper: Keeper, moderation: Moderation) -> None:
         self._members = members
         self._rooms = rooms
         self._keeper = keeper
-        self._moderation = Moderation(members, keeper, with_accounts=with_accounts)
+        self._moderation = moderation
         self._journal: Journal
         self._does: dict[str, Callable[[Place, Sequence[str]], None]] = {
             "nick": self._nick,
@@ -161,7 +161,7 @@ class Actions:
             return
         try:
             room = self._room_of(place)
-            self._refuse_muted(place.member)
+            self._refuse_muted(place)
         except CommandError as error:
             place.tell("error", str(error), code=error.code)
             return
@@ -181,8 +181,9 @@ class Actions:
             raise CommandError("You are in no room: /join one, such as #lobby.")
         return room
 
-    def _refuse_muted(self, member: Member) -> None:
-        if self._keeper.muted(member.key):
+    def _refuse_muted(self, place: Place) -> None:
+        own = place.member
+        if self._keeper.muted(account=own.account, name=own.name, token=own.token, address=place.address):
             raise CommandError("An operator lets you read only.")
 
     def _obey(self, place: Place, line: str) -> None:
@@ -204,7 +205,7 @@ class Actions:
 
     def _nick(self, place: Place, words: Sequence[str]) -> None:
         member = place.member
-        self._refuse_muted(member)  # a mute goes by the name
+        self._refuse_muted(place)  # a name can say anything
         name = checked_name(words[0])
         key = member.key
         before = self._members.rename(member, name)
@@ -232,7 +233,7 @@ class Actions:
         self._write(place, member, words[0])
 
     def _write(self, place: Place, member: Member, text: str) -> None:
-        self._refuse_muted(place.member)
+        self._refuse_muted(place)
         if len(text.encode()) > MAX_TEXT_BYTES:
             raise CommandError(f"A text may have {MAX_TEXT_BYTES:,} bytes: it was not said.")
         sender = place.member
@@ -339,7 +340,7 @@ class Actions:
             text = f"The topic of {room.name} is: {known.text}" if known else f"{room.name} has no topic."
             place.tell("notice", text, code="topic", room=room.name, topic=known.text if known else "")
             return
-        self._refuse_muted(by)
+        self._refuse_muted(place)
         topic = words[0].strip()
         if len(topic) > MAX_TOPIC:
             raise CommandError(f"A topic may have {MAX_TOPIC} characters: it was not set.")

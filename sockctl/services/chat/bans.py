@@ -1,15 +1,19 @@
-"""Topics, bans, and the networks that a ban may name."""
+"""Topics, bans, for whom a ban holds, and the networks that a ban may name."""
 
 import datetime
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-__all__ = ["Ban", "Network", "Topic", "network_of", "shown_network"]
+from sockctl.protocol.names import same_name_key
+
+__all__ = ["Ban", "Network", "Target", "Topic", "blocked_network", "network_of", "shown_network"]
 
 _ZONE = re.compile(r"%[^/]*")
 _MAPPED_BITS = 96
 """The bits in front of the IPv4 address in an IPv4-mapped one, RFC 4291 section 2.5.5.2."""
+IPV6_PREFIX = 64
+"""The bits of an IPv6 address that a ban of it goes by: the client chooses the others freely (RFC 8981)."""
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -22,20 +26,63 @@ class Topic:
     at: datetime.datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """For whom a ban or a mute holds: each of account, guest token and networks suffices.
+
+    A target with none of the three holds for the name alone; only files of older versions have such.
+
+    Attributes:
+        name: The name under which the member was known; empty where the operator gave an address.
+        account: The user's name; empty for a guest.
+        token: The guest's token. It is kept in memory only, as the token's worth ends with the server.
+        networks: The addresses.
+    """
+
+    name: str = ""
+    account: str = ""
+    token: str = field(default="", repr=False)
+    networks: tuple[Network, ...] = ()
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What two targets have in common of which the later one replaces the earlier one."""
+        return (self.account,) if self.account else (same_name_key(self.name), *self.networks)
+
+    def shown(self, *, addresses: bool = True) -> str:
+        """Return the target for people: ``zoe (account bert, address 192.0.2.7)``.
+
+        Args:
+            addresses: Whether the reader may see the addresses of a member.
+        """
+        own = " and ".join(map(shown_network, self.networks))
+        if not self.name:
+            return own
+        holds = [f"account {self.account}"] if self.account else []
+        if own:
+            holds.append(f"address {own}" if addresses else "the address")
+        return f"{self.name} ({', '.join(holds)})" if holds else self.name
+
+    def is_named(self, word: str) -> bool:
+        """Return whether an operator means this target by an account, a name or an address."""
+        key = same_name_key(word.strip())
+        if key in {self.account, same_name_key(self.name)}:
+            return bool(key)
+        return not {network_of(word), blocked_network(word)}.isdisjoint(self.networks)
+
+
 @dataclass(frozen=True, slots=True)
 class Ban:
     """Somebody who is kept out, or (as a mute) kept from speaking.
 
     Attributes:
-        who: A user's name, or an IP address or network in its usual form.
-        is_address: Whether it is one of the latter.
+        target: For whom it holds.
         by: Who decided it.
         at: When.
         until: When it ends; None for never.
     """
 
-    who: str
-    is_address: bool
+    target: Target
     by: str
     at: datetime.datetime
     until: datetime.datetime | None
@@ -60,6 +107,18 @@ def network_of(text: str) -> Network | None:
         if mapped is not None:
             return ipaddress.IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
     return network
+
+
+def blocked_network(text: str) -> Network | None:
+    """Return the network for which a ban of an address or network holds; None if the text names none.
+
+    A single IPv6 address stands for its /64, within which a client chooses its address. Loopback and link-local
+    addresses stand for themselves: their /64 is the machine, or everybody on the link. ``/128`` names one address.
+    """
+    network = network_of(text)
+    if not isinstance(network, ipaddress.IPv6Network) or "/" in text or network.is_loopback or network.is_link_local:
+        return network
+    return network.supernet(new_prefix=IPV6_PREFIX)
 
 
 def shown_network(network: Network) -> str:

@@ -20,6 +20,7 @@ from sockctl.services.chat.entrance import ChatRules, Entrance
 from sockctl.services.chat.flood import FloodLimit
 from sockctl.services.chat.keeper import Keeper
 from sockctl.services.chat.members import Member, Members
+from sockctl.services.chat.moderation import Moderation
 from sockctl.services.chat.places import Console, Seat
 from sockctl.services.login import LoginGate
 from sockctl.stores.moments import utc_now
@@ -60,7 +61,13 @@ class Chat(MessageService, Conversation[Peer]):
         self._login = login
         self._members = Members(is_reserved=self._is_reserved, clock=time.monotonic)
         self._rooms = Directory(fixed=rules.rooms, kept=kept, history=rules.history, keeper=self._keeper)
-        self._actions = Actions(self._members, self._rooms, self._keeper, with_accounts=login is not None)
+        moderation = Moderation(
+            self._members,
+            self._keeper,
+            is_account=self._is_account,
+            lets_strangers_in=login is None or login.lets_sign_up,
+        )
+        self._actions = Actions(self._members, self._rooms, self._keeper, moderation)
         self._entrance = Entrance(
             self._members, self._rooms, self._actions, keeper=self._keeper, rules=rules, login=login
         )
@@ -131,9 +138,13 @@ class Chat(MessageService, Conversation[Peer]):
             peer.tell("notice", line, code="motd")
         peer.watch()
 
+    def _is_account(self, name: str) -> bool:
+        """Return whether a name is that of a user."""
+        return self._login is not None and self._login.gate.accounts.users.find(name) is not None
+
     def _is_reserved(self, key: str, account: str) -> bool:
         """Return whether a name is the account of somebody else."""
-        return self._login is not None and key != account and self._login.gate.accounts.users.find(key) is not None
+        return key != account and self._is_account(key)
 
     # Being there: reactions.
 

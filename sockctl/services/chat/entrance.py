@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sockctl.errors import AnswerRefusedError, NameTakenError
+from sockctl.errors import AnswerRefusedError, NameTakenError, PeerGoneError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.peer import Peer
 from sockctl.protocol.messages import Message
@@ -80,12 +80,11 @@ class Entrance:
         Raises:
             PeerGoneError: It left, or was not let in.
         """
-        self._refuse_banned(peer, address=peer.address)
+        self._refuse_banned(peer)
         return self._let_in_guest(peer) if self._login is None else self._let_in_user(peer, self._login)
 
     def _let_in_user(self, peer: Peer, gate: LoginGate) -> Seat:
         login, resume = gate.let_in(peer)
-        self._refuse_banned(peer, name=login.user)
         try:
             member = self._members.of_account(login.user, lambda: self._made(login.user, account=login.user))
         except NameTakenError as error:  # somebody has taken it as a nick before there was such a user
@@ -142,16 +141,23 @@ class Entrance:
     def _seated(self, peer: Peer, member: Member, seen: Mapping[str, int], *, guest: bool = False) -> Seat:
         seen = {room: last for room, last in seen.items() if self._rooms.find(room) is not None}
         seat = Seat(peer, member, seen=seen, now=time.monotonic())
-        peer.state = seat
         self._members.sit(seat)
+        try:
+            # A client that was asked for its name when it was banned is seen only from here on.
+            self._refuse_banned(peer, member)
+        except PeerGoneError:
+            self._actions.part(seat, None)
+            raise
+        peer.state = seat
         peer.admit()
         if guest and peer.hello is not None and peer.hello.fields.get("session") is not False:
             expires = written_moment(utc_now() + datetime.timedelta(seconds=GUEST_TOKEN_S))
             peer.tell("token", "This token brings you back under your name.", token=member.token, expires=expires)
         return seat
 
-    def _refuse_banned(self, peer: Peer, *, address: str = "", name: str = "") -> None:
-        if self._keeper.banned(address=address, name=name) is not None:
+    def _refuse_banned(self, peer: Peer, member: Member | None = None) -> None:
+        account, token = (member.account, member.token) if member is not None else ("", "")
+        if self._keeper.banned(account=account, token=token, address=peer.address) is not None:
             peer.tell("error", "You are banned here.", code="banned")
             raise peer.give_up(DisconnectReason.BANNED)
 

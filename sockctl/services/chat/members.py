@@ -49,6 +49,7 @@ class Member:
         quiet: Whether it doesn't want to know who comes and goes.
         answers: To whom /reply goes: who wrote privately last.
         token: What brings a guest's name back.
+        last_address: The IP address of the place that it left last; empty where it never left.
         flood: How fast it may speak; None where it may as it likes.
     """
 
@@ -58,6 +59,7 @@ class Member:
         "expected",
         "flood",
         "ignored",
+        "last_address",
         "name",
         "operator",
         "places",
@@ -85,6 +87,7 @@ class Member:
         self.rooms: dict[str, None] = {}
         self.ignored: frozenset[str] = frozenset()
         self.quiet = False
+        self.last_address = ""
         self.flood = flood
         self.answers: Identity | None = None
         self.token = "" if account else secrets.token_urlsafe(32)
@@ -253,6 +256,7 @@ class Members:
             if place not in member.places:
                 return False, list(member.rooms)  # another one has taken it over
             member.places.remove(place)
+            member.last_address = place.address
             if member.places or member.expected:
                 return False, list(member.rooms)
             del self._by_key[member.key]
@@ -262,6 +266,13 @@ class Members:
             if len(self._left) > MAX_LEFT:
                 del self._left[next(iter(self._left))]
             return True, list(member.rooms)
+
+    def left_lately(self, name: str) -> Member | None:
+        """Return the member of that name who left last, of those that are remembered; the name may be an account's."""
+        key = same_name_key(name)
+        with self._lock:
+            left = (one.member for one in reversed(self._left.values()))
+            return next((member for member in left if key in {member.key, member.account}), None)
 
     def forget(self) -> None:
         """Forget those who have left too long ago."""

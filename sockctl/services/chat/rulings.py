@@ -6,9 +6,9 @@ All of it is in memory: who asks never waits for a disk.
 import datetime
 import threading
 
-from sockctl.protocol.names import checked_name, same_name_key
 from sockctl.protocol.safe_text import clean
-from sockctl.services.chat.bans import Ban, Network, Topic, network_of, shown_network
+from sockctl.services.chat.ban_table import BanTable
+from sockctl.services.chat.bans import Ban, Target, Topic
 from sockctl.services.chat.rulings_form import ban_fields, read_ban, read_topic, topic_fields
 from sockctl.stores.json_store import Content
 from sockctl.stores.moments import Clock, utc_now
@@ -28,11 +28,10 @@ class Rulings:
 
     def __init__(self, *, clock: Clock = utc_now) -> None:
         self._clock = clock
-        self._rulings_lock = threading.Lock()  # guards the four below; whether one is empty may be seen without it
+        self._rulings_lock = threading.Lock()  # guards changes of the three below; bans may be asked for without it
         self._topics: dict[str, Topic] = {}
-        self._banned_names: dict[str, Ban] = {}
-        self._banned_networks: dict[Network, Ban] = {}
-        self._mutes: dict[str, Ban] = {}
+        self._bans = BanTable()
+        self._mutes = BanTable()
 
     # Topics.
 
@@ -56,93 +55,47 @@ class Rulings:
 
     # Bans.
 
-    def ban(self, who: str, *, by: str, time: datetime.timedelta | None = None) -> Ban:
-        """Keep somebody out from now on, and return the ban; it takes the place of an earlier one.
+    def ban(self, target: Target, *, by: str, time: datetime.timedelta | None = None) -> Ban:
+        """Keep somebody out from now on, and return the ban; it replaces an earlier one of the same target.
 
         Args:
-            who: An IP address or network (see `network_of`), else a user's name.
+            target: For whom it holds.
             by: Who decides it.
             time: For how long; None for good.
-
-        Raises:
-            NameRefusedError: It is no address, and can't be a user's name either.
         """
-        network = network_of(who)
-        made = self._made(
-            checked_name(who) if network is None else shown_network(network), network is not None, by, time
-        )
-        with self._rulings_lock:
-            if network is None:
-                self._banned_names[same_name_key(made.who)] = made
-            else:
-                self._banned_networks[network] = made
-        self._changed()
-        return made
+        return self._add(self._bans, target, by, time)
 
-    def unban(self, who: str) -> bool:
-        """End the ban of exactly this name, address or network, and return whether there was one."""
-        network = network_of(who)
-        with self._rulings_lock:
-            if network is None:
-                ended = self._banned_names.pop(same_name_key(who.strip()), None)
-            else:
-                ended = self._banned_networks.pop(network, None)
-        return self._ended(ended)
+    def unban(self, word: str) -> list[Ban]:
+        """End the bans that an account, a name or an address names; return those that still lasted."""
+        return self._remove(self._bans, word)
 
-    def banned(self, *, address: str = "", name: str = "") -> Ban | None:
-        """Return the ban that keeps a user or a client's IP address out; None if there is none that lasts."""
-        if not self._banned_names and not self._banned_networks:
-            return None
-        now = self._clock()
-        network = network_of(address)
-        with self._rulings_lock:
-            ban = self._banned_names.get(same_name_key(name))
-            if ban is not None and ban.lasts(now):
-                return ban
-            if network is None:
-                return None
-            first = network.network_address
-            return next((ban for own, ban in self._banned_networks.items() if first in own and ban.lasts(now)), None)
+    def banned(self, *, account: str = "", token: str = "", address: str = "") -> Ban | None:
+        """Return the ban that keeps out a user, a guest with a token, or a client's IP address; None if none lasts."""
+        return self._bans.find(self._clock(), account=account, token=token, address=address) if self._bans else None
 
     def bans(self) -> list[Ban]:
-        """Return the bans that last: names first, then addresses, each in the order in which they were made."""
-        now = self._clock()
-        with self._rulings_lock:
-            return [ban for ban in (*self._banned_names.values(), *self._banned_networks.values()) if ban.lasts(now)]
+        """Return the bans that last, in the order in which they were made."""
+        return self._bans.all(self._clock())
 
     # Mutes.
 
-    def mute(self, name: str, *, by: str, time: datetime.timedelta | None = None) -> Ban:
-        """Keep a user from speaking, for good where `time` is None.
+    def mute(self, target: Target, *, by: str, time: datetime.timedelta | None = None) -> Ban:
+        """Keep somebody from speaking; the rest is as for `ban`."""
+        return self._add(self._mutes, target, by, time)
 
-        Raises:
-            NameRefusedError: It can't be a user's name.
-        """
-        made = self._made(checked_name(name), False, by, time)
-        with self._rulings_lock:
-            self._mutes[same_name_key(made.who)] = made
-        self._changed()
-        return made
+    def unmute(self, word: str) -> list[Ban]:
+        """End the mutes that an account, a name or an address names; return those that still lasted."""
+        return self._remove(self._mutes, word)
 
-    def unmute(self, name: str) -> bool:
-        """Let a user speak again, and return whether there was a mute."""
-        with self._rulings_lock:
-            ended = self._mutes.pop(same_name_key(name.strip()), None)
-        return self._ended(ended)
-
-    def muted(self, name: str) -> Ban | None:
-        """Return the mute of a user; None if there is none that lasts. Costs next to nothing while nobody is muted."""
+    def muted(self, *, account: str = "", name: str = "", token: str = "", address: str = "") -> Ban | None:
+        """Return the mute that holds for a member; None if none lasts. Costs next to nothing while nobody is muted."""
         if not self._mutes:
             return None
-        with self._rulings_lock:
-            mute = self._mutes.get(same_name_key(name))
-        return mute if mute is not None and mute.lasts(self._clock()) else None
+        return self._mutes.find(self._clock(), account=account, name=name, token=token, address=address)
 
     def mutes(self) -> list[Ban]:
         """Return the mutes that last."""
-        now = self._clock()
-        with self._rulings_lock:
-            return [mute for mute in self._mutes.values() if mute.lasts(now)]
+        return self._mutes.all(self._clock())
 
     # As a file has them.
 
@@ -153,34 +106,33 @@ class Rulings:
         """Return all that holds, as the file has it, and forget what is over."""
         now = self._clock()
         with self._rulings_lock:
-            self._banned_names = {own: ban for own, ban in self._banned_names.items() if ban.lasts(now)}
-            self._banned_networks = {own: ban for own, ban in self._banned_networks.items() if ban.lasts(now)}
-            self._mutes = {own: mute for own, mute in self._mutes.items() if mute.lasts(now)}
+            for table in (self._bans, self._mutes):
+                table.remove(lambda ban: not ban.lasts(now))
             return {
                 "topics": {room: topic_fields(topic) for room, topic in self._topics.items()},
-                "bans": [
-                    *map(ban_fields, self._banned_names.values()),
-                    *map(ban_fields, self._banned_networks.values()),
-                ],
-                "mutes": [*map(ban_fields, self._mutes.values())],
+                "bans": [*map(ban_fields, self._bans.all(now))],
+                "mutes": [*map(ban_fields, self._mutes.all(now))],
             }
 
     def _take(self, content: Content) -> None:
         """Take what a file that was checked has."""
-        bans = [read_ban(entry) for entry in content["bans"]]
         with self._rulings_lock:
             self._topics = {room: read_topic(entry) for room, entry in content["topics"].items()}
-            self._banned_names = {same_name_key(ban.who): ban for ban in bans if not ban.is_address}
-            networks = ((network_of(ban.who), ban) for ban in bans if ban.is_address)
-            self._banned_networks = {network: ban for network, ban in networks if network is not None}
-            self._mutes = {same_name_key(entry["name"]): read_ban(entry) for entry in content["mutes"]}
+            self._bans = BanTable(map(read_ban, content["bans"]))
+            self._mutes = BanTable(map(read_ban, content["mutes"]))
 
-    def _made(self, who: str, is_address: bool, by: str, time: datetime.timedelta | None) -> Ban:
+    def _add(self, table: BanTable, target: Target, by: str, time: datetime.timedelta | None) -> Ban:
         now = self._clock()
-        return Ban(who, is_address, clean(by), now, None if time is None else now + time)
-
-    def _ended(self, ended: Ban | None) -> bool:
-        if ended is None:
-            return False
+        made = Ban(target, clean(by), now, None if time is None else now + time)
+        with self._rulings_lock:
+            table.add(made)
         self._changed()
-        return ended.lasts(self._clock())
+        return made
+
+    def _remove(self, table: BanTable, word: str) -> list[Ban]:
+        with self._rulings_lock:
+            removed = table.remove(lambda ban: ban.target.is_named(word))
+        if removed:
+            self._changed()
+        now = self._clock()
+        return [ban for ban in removed if ban.lasts(now)]

@@ -19,11 +19,13 @@ from sockctl.errors import StoreExposedError, StoreFormatError
 from sockctl.events.chat import ChatKeptAgain, ChatUnkept
 from sockctl.services.chat import history_file
 from sockctl.services.chat import keeper as module
+from sockctl.services.chat.bans import Target, blocked_network
 from sockctl.services.chat.keeper import Keeper, KeptRoom
 from tests.clock import Clock
 from tests.services.chat.history import frame, frames, ids
 
 WAIT_S = 10
+EVE = Target(name="eve", account="eve")
 
 
 class Watched(Keeper):
@@ -92,10 +94,12 @@ def test_a_restart(tmp_path: Path) -> None:
         keeper.said("#lobby", 11, frames(11, 30))
         keeper.said("#lobby", 31, [])
         keeper.set_topic("#lobby", "what we do", by="ann")
-        ban = keeper.ban("192.0.2.0/24", by="ann", time=datetime.timedelta(hours=1))
-        keeper.ban("bob", by="ann")
+        network = blocked_network("192.0.2.0/24")
+        assert network is not None
+        ban = keeper.ban(Target(networks=(network,)), by="ann", time=datetime.timedelta(hours=1))
+        keeper.ban(Target(name="bob", account="bob"), by="ann")
         keeper.unban("bob")
-        mute = keeper.mute("eve", by="ann")
+        mute = keeper.mute(EVE, by="ann")
         assert keeper.failures.empty()
     assert (tmp_path / "chat.json").stat().st_mode & 0o777 == 0o600
     assert json.loads((tmp_path / "chat.json").read_text()).keys() == {"version", "topics", "bans", "mutes"}
@@ -336,8 +340,8 @@ def test_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert hangs.wait(WAIT_S)
     begun = time.monotonic()
     keeper.said("#lobby", 2, frames(2, 3))
-    keeper.ban("eve", by="ann")
-    assert keeper.banned(name="eve")
+    keeper.ban(EVE, by="ann")
+    assert keeper.banned(account="eve")
     assert time.monotonic() - begun < 1, "who speaks doesn't wait"
     keeper.close(timeout_s=0.05)
     assert keeper.failures.get_nowait() == ("The disk has taken nothing for 0.05 s: what waited for it is lost.", 2)

@@ -1,0 +1,98 @@
+"""The bans, or the mutes, that were decided, found by whom they hold for.
+
+Asking takes a few look-ups, however many bans there are: each message of each member asks while somebody is muted. The
+tables are made anew for each change and put in place at once, so nobody who asks waits for a lock.
+"""
+
+import datetime
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from sockctl.protocol.names import same_name_key
+from sockctl.services.chat.bans import Ban, Network, Target, network_of
+
+__all__ = ["BanTable"]
+
+_NEVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
+_Key = tuple[str | int, ...]
+
+
+class _Tables(NamedTuple):
+    """All bans, and the one that lasts longest by each key."""
+
+    bans: tuple[Ban, ...]
+    by_key: dict[_Key, Ban]
+    prefixes: frozenset[tuple[int, int]]  # IP version and host bits of the networks
+
+
+class BanTable:
+    """Bans or mutes. Any thread may ask; changes need a lock of the caller's."""
+
+    def __init__(self, bans: Iterable[Ban] = ()) -> None:
+        self._tables = _made(bans)
+
+    def __bool__(self) -> bool:
+        """Return whether there are any, lasting or not."""
+        return bool(self._tables.bans)
+
+    def add(self, ban: Ban) -> None:
+        """Add a ban; it replaces an earlier one of the same target."""
+        key = ban.target.key
+        self._tables = _made([*(one for one in self._tables.bans if one.target.key != key), ban])
+
+    def remove(self, which: Callable[[Ban], bool]) -> list[Ban]:
+        """Remove some bans, and return them."""
+        removed: list[Ban] = []
+        left: list[Ban] = []
+        for ban in self._tables.bans:
+            (removed if which(ban) else left).append(ban)
+        if removed:
+            self._tables = _made(left)
+        return removed
+
+    def all(self, now: datetime.datetime) -> list[Ban]:
+        """Return the bans that last, in the order in which they were made."""
+        return [ban for ban in self._tables.bans if ban.lasts(now)]
+
+    def find(
+        self, now: datetime.datetime, *, account: str = "", name: str = "", token: str = "", address: str = ""
+    ) -> Ban | None:
+        """Return a ban that holds for somebody; None if none lasts.
+
+        Args:
+            now: The time.
+            account: The user's name.
+            name: The name in the chat.
+            token: The guest's token.
+            address: The client's IP address.
+        """
+        tables = self._tables
+        keys: list[_Key] = [("account", account), ("token", token), ("name", account), ("name", same_name_key(name))]
+        if tables.prefixes and (network := network_of(address)) is not None:
+            keys += (_network_key(network, bits) for version, bits in tables.prefixes if version == network.version)
+        found = (tables.by_key.get(key) for key in keys)
+        return next((ban for ban in found if ban is not None and ban.lasts(now)), None)
+
+
+def _made(bans: Iterable[Ban]) -> _Tables:
+    bans = tuple(bans)
+    by_key = {key: ban for ban in sorted(bans, key=lambda ban: ban.until or _NEVER) for key in _keys_of(ban.target)}
+    networks = (network for ban in bans for network in ban.target.networks)
+    return _Tables(bans, by_key, frozenset((network.version, _host_bits(network)) for network in networks))
+
+
+def _keys_of(target: Target) -> list[_Key]:
+    keys: list[_Key] = [_network_key(network, _host_bits(network)) for network in target.networks]
+    if target.account:
+        keys.append(("account", target.account))
+    if target.token:
+        keys.append(("token", target.token))
+    return keys or [("name", same_name_key(target.name))]
+
+
+def _host_bits(network: Network) -> int:
+    return network.max_prefixlen - network.prefixlen
+
+
+def _network_key(network: Network, bits: int) -> _Key:
+    return network.version, bits, int(network.network_address) >> bits

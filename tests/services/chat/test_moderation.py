@@ -1,0 +1,285 @@
+"""Bans and mutes through sockets: whom they hold for, however the client comes back."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sockctl.accounts.hash_queue import HashQueue
+from sockctl.services.chat.chat import Chat, ChatRules
+from sockctl.services.login import LoginGate
+from tests.accounts.data import accounts_at
+from tests.running import Running, running
+from tests.services.chat.test_chat import Client, client
+
+HERE, THERE = "127.0.0.2", "127.0.0.3"
+
+
+class Terminal:
+    """The server's terminal: what the operator types, and what is shown."""
+
+    def __init__(self, chat: Chat) -> None:
+        self._answers: list[str] = []
+        self._typing = 0
+        self._type: Callable[[str], None] = chat.console(self._show)
+
+    def type(self, line: str) -> str:
+        """Type a line, and return its answer."""
+        self._answers.clear()
+        self._typing = threading.get_ident()
+        self._type(line)
+        return self._answers[0]
+
+    def _show(self, line: str) -> None:
+        if threading.get_ident() == self._typing:  # what members do is shown by other threads
+            self._answers.append(line)
+
+
+@contextlib.contextmanager
+def served(data_dir: Path, *users: str, signup: bool = False) -> Iterator[tuple[Running, Terminal]]:
+    """Serve a chat: for these users, or for guests where there are none."""
+    login = None
+    if users or signup:
+        accounts_at(data_dir, *users)
+        login = LoginGate(data_dir, signup=signup, queue=HashQueue(slots=2), floor_s=0.001)
+    chat = Chat(data_dir, ChatRules(flood=None, operators=frozenset({"ann"})), login=login)
+    terminal = Terminal(chat)
+    with running(chat) as run:
+        yield run, terminal
+
+
+@contextlib.contextmanager
+def member(run: Running, name: str, source: str = HERE, *, auth: bool = False) -> Iterator[Client]:
+    """Let a member come; at the end it has left."""
+    left = len(run.sink.named("member_left"))
+    with client(run, source=source) as one:
+        yield (one.log_in(name) if auth else one.enter(name)).ready()
+    run.sink.wait_for("member_left", left + 1)
+
+
+def says(one: Client, text: str) -> None:
+    one.line(text)
+    one.until("say", text=text)
+
+
+def may_only_read(one: Client) -> None:
+    one.line("hello")
+    assert "read only" in one.until("error", code="bad_command")["text"]
+
+
+def refused(one: Client) -> None:
+    one.until("error", code="banned")
+    one.until("bye", reason="banned")
+
+
+def refused_from(run: Running, source: str) -> None:
+    with client(run, source=source) as one:
+        one.expect("error", code="banned")
+        one.expect("bye", reason="banned")
+
+
+def refused_user(run: Running, name: str, source: str) -> None:
+    with client(run, source=source) as one:
+        one.log_in(name, let_in=False)
+        refused(one)
+
+
+def called(one: Client, name: str) -> None:
+    one.line(f"/nick {name}")
+    one.until("renamed", name=name)
+
+
+# With accounts.
+
+
+def test_a_nick_is_banned_by_its_account(tmp_path: Path) -> None:
+    with served(tmp_path, "bert", "carl") as (run, terminal):
+        with member(run, "bert", auth=True) as bert:
+            called(bert, "zoe")
+            assert terminal.type("/ban ZOE") == "server banned zoe (account bert)."
+            bert.until("bye", reason="banned")
+        refused_user(run, "bert", THERE)
+        with client(run, source=THERE) as again:
+            again.resume(bert.token)
+            refused(again)
+        with member(run, "carl", auth=True) as carl:
+            called(carl, "zoe")
+            says(carl, "I took the nick later")
+        assert terminal.type("/unban zoe") == "server lets zoe (account bert) in again."
+        with member(run, "bert", auth=True) as again:
+            says(again, "back")
+
+
+def test_a_mute_holds_for_the_account(tmp_path: Path) -> None:
+    with served(tmp_path, "bert", "carl") as (run, terminal):
+        with member(run, "bert", auth=True) as bert:
+            called(bert, "zoe")
+            assert terminal.type("/mute zoe 2h").startswith("server lets zoe (account bert) read only until ")
+            may_only_read(bert)
+        with member(run, "bert", THERE, auth=True) as again, member(run, "carl", auth=True) as carl:
+            may_only_read(again)
+            called(carl, "zoe")
+            says(carl, "I took the nick later")
+            assert terminal.type("/unmute bert") == "server lets zoe (account bert) speak again."
+            says(again, "at last")
+
+
+def test_a_user_is_banned_by_the_account_also_under_another_nick_or_when_it_is_not_here(tmp_path: Path) -> None:
+    with served(tmp_path, "bert", "carl", "dora") as (run, terminal):
+        with member(run, "bert", auth=True) as bert:
+            called(bert, "zoe")
+            assert terminal.type("/ban Bert") == "server banned zoe (account bert)."
+            bert.until("bye", reason="banned")
+        assert terminal.type("/ban CARL 1h").startswith("server banned carl (account carl) until ")
+        refused_user(run, "carl", HERE)
+        with member(run, "dora", auth=True) as dora:
+            called(dora, "yuri")
+        assert terminal.type("/ban yuri") == "server banned yuri (account dora)."
+        refused_user(run, "dora", HERE)
+        accounts_at(tmp_path, "yuri")
+        assert terminal.type("/ban yuri") == "server banned yuri (account yuri)."
+
+
+def test_where_clients_sign_up_the_address_is_banned_as_well(tmp_path: Path) -> None:
+    with served(tmp_path, "ann", "bert", "carl", signup=True) as (run, _):
+        with member(run, "ann", THERE, auth=True) as ann:
+            with member(run, "bert", auth=True) as bert:
+                ann.line("/ban bert")
+                ann.until("notice", text=f"ann banned bert (account bert, address {HERE}).")
+                bert.until("notice", text="ann banned bert (account bert, the address).")
+                bert.until("bye", reason="banned")
+            refused_from(run, HERE)
+            refused_user(run, "bert", THERE)
+            with member(run, "carl", THERE, auth=True) as carl:
+                ann.line("/mute carl")
+                ann.until("notice", text="ann lets carl (account carl) read only.")
+                may_only_read(carl)
+                says(ann, "an operator's own address is left out")
+            ann.line(f"/unban {HERE}")
+            ann.until("notice", text=f"ann lets bert (account bert, address {HERE}) in again.")
+        with member(run, "bert", auth=True) as again:
+            says(again, "back")
+
+
+def test_a_user_is_put_out_by_its_account(tmp_path: Path) -> None:
+    with served(tmp_path, "bert") as (run, terminal), member(run, "bert", auth=True) as bert:
+        called(bert, "zoe")
+        assert terminal.type("/kick bert") == "server put zoe out."
+        bert.until("bye", reason="kicked")
+
+
+def test_an_operator_does_nothing_to_itself(tmp_path: Path) -> None:
+    with served(tmp_path, "ann") as (run, _), member(run, "ann", auth=True) as ann:
+        for line in ("/ban ann", "/mute ANN", f"/ban {HERE}", "/mute 127.0.0.0/8"):
+            ann.line(line)
+            assert "yourself" in ann.until("error", code="bad_command")["text"]
+        says(ann, "still here")
+
+
+# Guests.
+
+
+def test_a_guest_is_banned_by_its_address(tmp_path: Path) -> None:
+    with served(tmp_path) as (run, terminal), client(run, source=HERE) as waiting:
+        waiting.expect("ask", field="name")
+        with member(run, "bert") as bert:
+            assert terminal.type("/ban Bert 1h").startswith(f"server banned bert (address {HERE}) until ")
+            bert.until("bye", reason="banned")
+        refused_from(run, HERE)
+        waiting.line("bert")
+        refused(waiting)
+        with member(run, "bert", THERE) as innocent:
+            says(innocent, "I took the name later")
+        assert terminal.type("/unban bert") == f"server lets bert (address {HERE}) in again."
+        with member(run, "bert") as again:
+            says(again, "back")
+        came = [event.who for event in run.sink.named("member_came")]
+        assert came == [event.who for event in run.sink.named("member_left")] == ["bert"] * 3
+
+
+def test_a_guest_that_has_left_is_banned_by_the_address_it_had(tmp_path: Path) -> None:
+    with served(tmp_path) as (run, terminal):
+        with member(run, "bert") as bert:
+            says(bert, "and away")
+        with member(run, "bert", THERE):
+            pass
+        assert terminal.type("/ban bert") == f"server banned bert (address {THERE})."
+        refused_from(run, THERE)
+        with member(run, "bert"):
+            assert terminal.type("/ban bert") == f"server banned bert (address {HERE})."
+
+
+def test_a_guests_token_is_banned_and_muted_wherever_it_is_shown(tmp_path: Path) -> None:
+    with served(tmp_path) as (run, terminal):
+        with member(run, "bert") as bert:
+            assert terminal.type("/mute bert").endswith(f"bert (address {HERE}) read only.")
+        with client(run, source=THERE) as again:
+            again.resume(bert.token)
+            may_only_read(again)
+            terminal.type("/unmute bert")
+            terminal.type("/ban bert")
+            again.until("bye", reason="banned")
+        with client(run, source="127.0.0.4") as again:
+            again.resume(bert.token)
+            refused(again)
+
+
+def test_a_guests_mute_holds_when_it_comes_again(tmp_path: Path) -> None:
+    with served(tmp_path) as (run, terminal):
+        with member(run, "bert") as bert:
+            assert terminal.type("/mute bert") == f"server lets bert (address {HERE}) read only."
+            may_only_read(bert)
+            bert.line("/nick zoe")
+            bert.until("error", code="bad_command")
+        for name in ("bert", "BERT", "zoe"):
+            with member(run, name) as again:
+                may_only_read(again)
+        with member(run, "bert", THERE) as innocent:
+            says(innocent, "I took the name later")
+        assert terminal.type(f"/unmute {HERE}") == f"server lets bert (address {HERE}) speak again."
+        with member(run, "zoe") as again:
+            says(again, "at last")
+
+
+def test_a_name_that_reads_like_an_address_is_a_members_first(tmp_path: Path) -> None:
+    with served(tmp_path) as (run, terminal), member(run, "10.0.0.1"):
+        assert terminal.type("/mute 10.0.0.1") == f"server lets 10.0.0.1 (address {HERE}) read only."
+        assert terminal.type("/mute 10.0.0.1/32") == "server lets 10.0.0.1 read only."
+        assert terminal.type("/unmute 10.0.0.1") == f"server lets 10.0.0.1 (address {HERE}) and 10.0.0.1 speak again."
+
+
+def test_only_operators_are_told_a_members_address(tmp_path: Path) -> None:
+    with served(tmp_path) as (run, terminal), member(run, "bert"), member(run, "zoe", THERE) as zoe:
+        terminal.type("/mute bert")
+        zoe.until("notice", text="server lets bert (the address) read only.")
+        assert [event.did for event in run.sink.wait_for("operator_acted")] == [
+            f"server lets bert (address {HERE}) read only."
+        ]
+        terminal.type("/ban 192.0.2.7")
+        zoe.until("notice", text="server banned 192.0.2.7.")
+
+
+@pytest.mark.parametrize("command", ["ban", "unban", "mute", "unmute", "kick"])
+@pytest.mark.parametrize("users", [[], ["ann"]])
+def test_a_word_that_names_nobody_is_refused(tmp_path: Path, command: str, users: list[str]) -> None:
+    with served(tmp_path, *users) as (run, terminal):
+        shown = terminal.type(f"/{command} nobody")
+        assert "'nobody'" in shown
+        assert not shown.startswith("server ")
+        assert not run.sink.named("operator_acted")
+
+
+def test_mutes_of_an_older_version_hold_for_the_name(tmp_path: Path) -> None:
+    kept = '{"name": "%s", "by": "ann", "at": "2026-01-31T12:00:00Z", "until": null}'
+    file = tmp_path / "chat.json"
+    file.write_text(f'{{"version": 1, "topics": {{}}, "bans": [{kept % "Carl"}], "mutes": [{kept % "Bert"}]}}')
+    file.chmod(0o600)
+    with served(tmp_path, "bert", "carl") as (run, terminal):
+        with member(run, "bert", auth=True) as bert:
+            may_only_read(bert)
+            assert terminal.type("/unmute bert") == "server lets Bert speak again."
+            says(bert, "at last")
+        refused_user(run, "carl", HERE)
+        assert terminal.type("/unban carl") == "server lets Carl in again."
