@@ -87,6 +87,19 @@ class Accounts:
             raise NameTakenError(f"There is a user {name} already: choose another name.")
         return name
 
+    def signup_name(self, name: str) -> str:
+        """Return the name of a client that signs up as it would be kept.
+
+        Raises:
+            NameRefusedError: It breaks the rule for names.
+            NameTakenError: There is or was such a user.
+            StoreError: The file can't be read.
+        """
+        name = self.free_name(name)
+        if self.users.was_removed(name):
+            raise NameTakenError(f"There was a user {name}: choose another name.")
+        return name
+
     def set_password(
         self,
         name: str,

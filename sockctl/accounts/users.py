@@ -1,11 +1,13 @@
 """The users of a data directory, ``users.json``: names, password hashes, and whether they may come in.
 
     {"version": 1, "generation": 7, "users": {"ann": {
-        "hash": "$argon2id$…", "created": "…", "changed": "…", "disabled": false, "credential_generation": 7}}}
+        "hash": "$argon2id$…", "created": "…", "changed": "…", "disabled": false, "credential_generation": 7}},
+        "removed": {"bob": "…"}}
 
 `generation` grows with every change. A user's `credential_generation` is the generation at which the password was set,
 or the user disabled, last: a session begun under another one is over, and a name that was removed and added again has
-nothing of before.
+nothing of before. `removed` holds the names of former users, and when each was removed: nobody takes such a name but
+by `Users.add`. It is missing where no user was ever removed.
 """
 
 import datetime
@@ -92,6 +94,24 @@ class Users:
         """
         return [_user(name, entry) for name, entry in self._store.read()["users"].items()]
 
+    @property
+    def generation(self) -> int:
+        """A number that changes with every change of the users.
+
+        Raises:
+            StoreError: The file can't be read.
+        """
+        generation: int = self._store.read()["generation"]
+        return generation
+
+    def was_removed(self, name: str) -> bool:
+        """Return whether a name, in whatever case, is that of a user who was removed.
+
+        Raises:
+            StoreError: The file can't be read.
+        """
+        return same_name_key(name) in self._store.read().get("removed", {})
+
     def find(self, name: str) -> User | None:
         """Return the user of that name, in whatever case; None where there is none.
 
@@ -130,6 +150,7 @@ class Users:
             if name in users:
                 raise NameTakenError(f"There is a user {name} already: choose another name.")
             content["generation"] += 1
+            content.get("removed", {}).pop(name, None)
             now = written_moment(self._clock())
             users[name] = {
                 "hash": hashed,
@@ -206,7 +227,7 @@ class Users:
             return _user(name, entry)
 
     def remove(self, name: str) -> User:
-        """Remove a user, and return it as it was.
+        """Remove a user, and return it as it was; its name stays reserved.
 
         Raises:
             UnknownUserError: There is no such user.
@@ -217,6 +238,7 @@ class Users:
             user = _user(name, _entry(content, name))
             content["generation"] += 1
             del content["users"][name]
+            content.setdefault("removed", {})[name] = written_moment(self._clock())
             return user
 
 
@@ -255,19 +277,25 @@ def _check(content: Content) -> None:
     if type(users) is not dict:
         raise StoreFormatError("users is no object")
     for name, entry in users.items():
-        _check_name(name)
+        _check_name(name, "users")
         if type(entry) is not dict:
             raise StoreFormatError(f"{json_place('users', name)} is no object")
         _check_entry(name, entry, generation)
+    removed = content.get("removed", {})
+    if type(removed) is not dict:
+        raise StoreFormatError("removed is no object")
+    for name, moment in removed.items():
+        _check_name(name, "removed")
+        check_moment(moment, "removed", name)
 
 
-def _check_name(name: str) -> None:
+def _check_name(name: str, key: str) -> None:
     try:
         kept = user_name(name)
     except NameRefusedError as error:
-        raise StoreFormatError(f"{json_place('users', name)} has a name that won't do: {error}") from error
+        raise StoreFormatError(f"{json_place(key, name)} has a name that won't do: {error}") from error
     if kept != name:
-        raise StoreFormatError(f"{json_place('users', name)} has a name that is not in lower case")
+        raise StoreFormatError(f"{json_place(key, name)} has a name that is not in lower case")
 
 
 def _check_entry(name: str, entry: dict[str, Any], generation: int) -> None:

@@ -123,7 +123,10 @@ def remove(
     data_dir: options.DataDir = None,
     no_input: options.NoInput = False,
 ) -> None:
-    """Remove a user. All sessions and connections of that user end."""
+    """Remove a user. All sessions and connections of that user end.
+
+    Nobody can sign up or chat under the name from then on; 'sockctl users add' gives it to somebody again.
+    """
     accounts = accounts_in(data_dir)
     user = accounts.users.get(name)
     if not yes and not confirm(f"Remove {user.name} for good?", no_input=no_input, option="--yes"):

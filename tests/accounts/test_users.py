@@ -2,6 +2,8 @@
 
 import datetime
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,30 @@ def test_a_name_that_comes_again_has_nothing_of_before(users: Users) -> None:
     assert users.add("ann", HASH).credential_generation > before.credential_generation
 
 
+def test_the_name_of_a_removed_user_is_remembered_until_it_is_given_again(users: Users, tmp_path: Path) -> None:
+    users.add("ann", HASH)
+    assert "removed" not in json.loads((tmp_path / "users.json").read_text())
+    users.remove("ann")
+    assert users.was_removed("Ann")
+    assert not users.was_removed("bob")
+    assert json.loads((tmp_path / "users.json").read_text())["removed"] == {"ann": "2026-01-31T12:00:00Z"}
+    users.add("ann", HASH)
+    assert not users.was_removed("ann")
+
+
+def test_each_change_gives_another_generation(users: Users) -> None:
+    seen = {users.generation}
+    changes: list[Callable[[], User]] = [
+        partial(users.add, "ann", HASH),
+        partial(users.disable, "ann"),
+        partial(users.remove, "ann"),
+    ]
+    for change in changes:
+        change()
+        assert users.generation not in seen
+        seen.add(users.generation)
+
+
 GOOD: dict[str, Any] = {
     "hash": HASH,
     "created": "2026-01-31T12:00:00Z",
@@ -149,6 +175,9 @@ def spoiled(**changes: Any) -> dict[str, Any]:
         ({"generation": 1, "users": {"Ann": GOOD}}, r"users\.Ann has a name that is not in lower case"),
         ({"generation": 1, "users": {"a b": GOOD}}, r'users\["a b"\] has a name that won\'t do'),
         ({"generation": 1, "users": {"root": GOOD}}, "reserved"),
+        ({"generation": 1, "users": {}, "removed": []}, "removed is no object"),
+        ({"generation": 1, "users": {}, "removed": {"Bob": "2026-01-31T12:00:00Z"}}, r"removed\.Bob has a name that"),
+        ({"generation": 1, "users": {}, "removed": {"bob": "now"}}, r"removed\.bob is no time"),
         (spoiled(hash=None), r"users\.ann\.hash is no text"),
         (spoiled(hash="secret"), r"users\.ann\.hash can't be used: it is no argon2id"),
         (spoiled(hash=HASH.replace("m=8,", "m=99999999,")), r"users\.ann\.hash can't be used: a memory of"),

@@ -123,6 +123,18 @@ class Actions:
         room.enter(place, new=new, after=after, then=None if place.room == name else _speaks_in(place.room))
         self._soon(place, room)
 
+    def tell_renamed(self, member: Member, before: str) -> None:
+        """Tell the rooms of a member, or itself if it is in none, that it has another name now."""
+        told = message("renamed", f"{before} is {member.name} now.", before=before, name=member.name)
+        self._journal.tell(MemberRenamed(who=before, name_now=member.name))
+        rooms = self._known(self._members.rooms_of(member))
+        for room in rooms:
+            room.tell(told, about=same_name_key(before))
+            room.advance()
+        if not rooms:
+            for place in self._members.places_of(member):
+                place.reply(told)
+
     def catch_up(self, place: Place) -> None:
         """Carry out now what is in line in a place's rooms."""
         for room in self._known(self._members.rooms_of(place.member)):
@@ -206,19 +218,9 @@ class Actions:
     def _nick(self, place: Place, words: Sequence[str]) -> None:
         member = place.member
         self._refuse_muted(place)  # a name can say anything
-        name = checked_name(words[0])
-        key = member.key
-        before = self._members.rename(member, name)
-        if before == name:
-            return
-        told = message("renamed", f"{before} is {name} now.", before=before, name=name)
-        self._journal.tell(MemberRenamed(who=before, name_now=name))
-        rooms = self._known(self._members.rooms_of(member))
-        for room in rooms:
-            room.tell(told, about=key)
-            room.advance()
-        if not rooms:
-            place.reply(told)
+        before = self._members.rename(member, checked_name(words[0]))
+        if before != member.name:
+            self.tell_renamed(member, before)
 
     def _msg(self, place: Place, words: Sequence[str]) -> None:
         self._write(place, self._members.get(words[0]), words[1])

@@ -143,8 +143,10 @@ class Chat(MessageService, Conversation[Peer]):
         return self._login is not None and self._login.gate.accounts.users.find(name) is not None
 
     def _is_reserved(self, key: str, account: str) -> bool:
-        """Return whether a name is the account of somebody else."""
-        return key != account and self._is_account(key)
+        """Return whether a name is the account of somebody else, or was one."""
+        if self._login is None or key == account:
+            return False
+        return self._is_account(key) or self._login.gate.accounts.users.was_removed(key)
 
     # Being there: reactions.
 
@@ -230,6 +232,7 @@ class Chat(MessageService, Conversation[Peer]):
     def tick(self, now: float) -> None:
         """Do what is due at `now`, on the monotonic clock."""
         self._members.forget()
+        self._entrance.return_names()
         for member in self._members.all():
             for place in self._members.places_of(member):
                 if isinstance(place, Seat) and place.watched:

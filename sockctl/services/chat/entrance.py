@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sockctl.errors import AnswerRefusedError, NameTakenError, PeerGoneError
+from sockctl.errors import AnswerRefusedError, PeerGoneError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.peer import Peer
 from sockctl.protocol.messages import Message
@@ -15,7 +15,7 @@ from sockctl.services.chat.actions import Actions
 from sockctl.services.chat.directory import Directory
 from sockctl.services.chat.flood import FloodLimit
 from sockctl.services.chat.keeper import Keeper
-from sockctl.services.chat.members import GUEST_TOKEN_S, Member, Members
+from sockctl.services.chat.members import GUEST_TOKEN_S, Member, Members, Renamed
 from sockctl.services.chat.places import NOTHING, Seat
 from sockctl.services.login import LOGIN_S, LoginGate
 from sockctl.stores.moments import utc_now, written_moment
@@ -73,6 +73,7 @@ class Entrance:
         self._keeper = keeper
         self._rules = rules
         self._login = login
+        self._generation = -1  # of the users, as `return_names` saw them last
 
     def let_in(self, peer: Peer) -> Seat:
         """Let `peer` in under a name, and return where it sits; its `state` is that from then on.
@@ -85,12 +86,30 @@ class Entrance:
 
     def _let_in_user(self, peer: Peer, gate: LoginGate) -> Seat:
         login, resume = gate.let_in(peer)
-        try:
-            member = self._members.of_account(login.user, lambda: self._made(login.user, account=login.user))
-        except NameTakenError as error:  # somebody has taken it as a nick before there was such a user
-            peer.tell("error", f"{error}", code=error.code)
-            raise peer.give_up(DisconnectReason.SERVER_CLOSED) from error
+        member, renamed = self._members.of_account(login.user, lambda: self._made(login.user, account=login.user))
+        self._tell_renamed(renamed)
         return self._seated(peer, member, _seen_in(resume))
+
+    def return_names(self) -> None:
+        """Rename members whose name has become another one's account since the last call; one thread calls it."""
+        if self._login is None:
+            return
+        generation = self._login.gate.accounts.users.generation
+        if generation == self._generation:
+            return
+        self._generation = generation
+        for member in self._members.all():
+            if member.key != member.account:
+                self._tell_renamed(self._members.displace(member))
+
+    def _tell_renamed(self, renamed: Renamed | None) -> None:
+        if renamed is None:
+            return
+        member, before = renamed
+        self._actions.tell_renamed(member, before)
+        text = f"{before} is the name of a user now: you are {member.name} from here on."
+        for place in self._members.places_of(member):
+            place.tell("notice", text, code="renamed")
 
     def _let_in_guest(self, peer: Peer) -> Seat:
         peer.until = time.monotonic() + LOGIN_S

@@ -1,6 +1,7 @@
 """Who is here: names, which are unique without regard to case, and the places from which each member chats."""
 
 import datetime
+import itertools
 import secrets
 import threading
 from collections.abc import Callable, Sequence
@@ -8,11 +9,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sockctl.errors import CommandError, NameTakenError
-from sockctl.protocol.names import same_name_key
+from sockctl.protocol.names import MAX_NAME, same_name_key
 from sockctl.services.chat.flood import FloodLimit
 from sockctl.services.chat.places import Place
 
-__all__ = ["GUEST_TOKEN_S", "Member", "Members"]
+__all__ = ["GUEST_TOKEN_S", "Member", "Members", "Renamed"]
 
 GUEST_TOKEN_S = 600.0
 """How long after a guest has left its token brings the name back; as long a user's wishes are remembered."""
@@ -108,6 +109,13 @@ class Member:
         return same_name_key(self.name)
 
 
+class Renamed(NamedTuple):
+    """A member that had to give its name to the user of that name, and the name that it had."""
+
+    member: Member
+    before: str
+
+
 @dataclass(frozen=True, slots=True)
 class _Left:
     """A member who has left and may come back, with what it has wished to hear and who wrote to it last."""
@@ -120,7 +128,7 @@ class Members:
     """The members. Any thread may use it.
 
     Args:
-        is_reserved: Says whether a name is somebody's account, who isn't the one of that account.
+        is_reserved: Says whether a name is or was somebody's account, who isn't the one of that account.
         clock: Returns the time in seconds; one that nobody sets.
     """
 
@@ -179,17 +187,16 @@ class Members:
             member.expected += 1
             self._by_token[member.token] = member
 
-    def of_account(self, account: str, make: Callable[[], Member]) -> Member:
-        """Return the member who is logged in as `account`; it is made by `make`, and added, if it isn't here.
+    def of_account(self, account: str, make: Callable[[], Member]) -> tuple[Member, Renamed | None]:
+        """Return the member who is logged in as `account`, and the one that had to give its name to it, if any did.
 
-        A place of it is to `sit` next.
-
-        Raises:
-            NameTakenError: Somebody else has the name.
+        It is made by `make`, and added, if it isn't here. A place of it is to `sit` next.
         """
         with self._lock:
             member = self._by_account.get(account)
+            renamed = None
             if member is None:
+                renamed = self._displaced(account)
                 member = make()
                 self._take_name(member, member.name)
                 self._by_account[account] = member
@@ -197,7 +204,7 @@ class Members:
                     member.go_on_as(before)
                     del self._left["", account]
             member.expected += 1
-            return member
+            return member, renamed
 
     def resume(self, token: str, make: Callable[[str], Member]) -> tuple[Member, list[Place], Sequence[str]] | None:
         """Return the guest to whom a token belongs, the places it is to lose, and the rooms it had left; or None.
@@ -235,13 +242,15 @@ class Members:
             NameTakenError: The name is taken.
         """
         with self._lock:
-            before = member.name
             if same_name_key(name) != member.key:
                 self._refuse_taken(name, member)
-            del self._by_key[member.key]
-            member.name = name
-            self._by_key[member.key] = member
-            return before
+            return self._rename(member, name)
+
+    def displace(self, member: Member) -> Renamed | None:
+        """Rename a member whose name is another one's account by now; None if it isn't."""
+        with self._lock:
+            squats = self._by_key.get(member.key) is member and self._is_reserved(member.key, member.account)
+            return self._displaced(member.key) if squats else None
 
     def sit(self, place: Place) -> None:
         """Take note of a place that was expected."""
@@ -299,11 +308,30 @@ class Members:
         left = self._left.get((token, account))
         return None if left is None or left.until < self._clock() else left.member
 
+    def _rename(self, member: Member, name: str) -> str:
+        before = member.name
+        del self._by_key[member.key]
+        member.name = name
+        self._by_key[member.key] = member
+        return before
+
+    def _displaced(self, key: str) -> Renamed | None:
+        """Rename whoever has a name: to its account's name, or to the next that is free."""
+        member = self._by_key.get(key)
+        if member is None:
+            return None
+        own = member.account or member.name
+        names = itertools.chain([own], (f"{own[: MAX_NAME - 8]}-{number}" for number in itertools.count(2)))
+        return Renamed(member, self._rename(member, next(name for name in names if not self._is_taken(name, member))))
+
     def _take_name(self, member: Member, name: str) -> None:
         self._refuse_taken(name, member)
         self._by_key[member.key] = member
 
     def _refuse_taken(self, name: str, member: Member) -> None:
-        key = same_name_key(name)
-        if key in self._by_key or self._is_reserved(key, member.account):
+        if self._is_taken(name, member):
             raise NameTakenError(f"The name {name!r} is taken: choose another one.")
+
+    def _is_taken(self, name: str, member: Member) -> bool:
+        key = same_name_key(name)
+        return key in self._by_key or self._is_reserved(key, member.account)

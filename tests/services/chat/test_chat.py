@@ -785,7 +785,7 @@ def test_each_place_speaks_where_it_wants_to(tmp_path: Path) -> None:
 
 def test_a_place_that_goes_while_another_one_joins_leaves_nothing_behind(tmp_path: Path) -> None:
     chat = Chat(tmp_path, RULES)
-    ann = chat._members.of_account("ann", lambda: Member("ann", since=utc_now(), account="ann"))
+    ann, _ = chat._members.of_account("ann", lambda: Member("ann", since=utc_now(), account="ann"))
     ann.expected += 1
     here, there = (Seat(Silent(), ann, seen={}, now=0) for _ in range(2))
     for seat in (here, there):
@@ -876,22 +876,6 @@ def test_a_user_comes_back_by_token_with_what_it_has_seen(tmp_path: Path) -> Non
             back.expect("welcome", user="ann")
             back.ready()
             assert "more" not in back.expect("history", text="two")
-
-
-def test_a_user_whose_name_somebody_has_taken_before_it_was_one(tmp_path: Path) -> None:
-    accounts = accounts_at(tmp_path, "ann")
-    with served(tmp_path, auth=True) as run, client(run) as ann, client(run) as bob:
-        ann.log_in("ann").ready()
-        ann.line("/nick bob")
-        ann.until("renamed")
-        accounts.add("bob", PASSWORD)
-        bob.expect("ask")
-        bob.line("bob")
-        bob.expect("ask")
-        bob.line(PASSWORD)
-        bob.expect("token")
-        bob.expect("error", code="name_taken")
-        bob.expect("bye")
 
 
 # Operators.

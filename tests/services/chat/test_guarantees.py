@@ -778,7 +778,7 @@ def test_a_member_who_comes_from_elsewhere_while_its_last_place_ends(tmp_path: P
         chat = chat_of(run)
         with client(run) as first:
             first.log_in("ann").ready()
-            member = chat._members.of_account("ann", lambda: pytest.fail("it is here"))  # as a login has it
+            member, _ = chat._members.of_account("ann", lambda: pytest.fail("it is here"))  # as a login has it
         wait_until(lambda: not member.places)  # the end of a connection is told before the service hears of it
         assert chat._members.find("ann") is member, "somebody is about to sit"
         seat = Seat(ScriptedPeer(), member, seen={}, now=0)
@@ -792,7 +792,7 @@ def test_a_room_joined_from_one_place_while_another_still_comes(tmp_path: Path) 
     with served(tmp_path, login=LoginGate(tmp_path, floor_s=0.001)) as run, client(run) as first:
         first.log_in("ann").ready()
         peer = ScriptedPeer()
-        member = chat_of(run)._members.of_account("ann", lambda: pytest.fail("it is here"))
+        member, _ = chat_of(run)._members.of_account("ann", lambda: pytest.fail("it is here"))
         coming = Seat(peer, member, seen={}, now=0)
         peer.state = coming
         chat_of(run)._members.sit(coming)

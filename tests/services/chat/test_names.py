@@ -1,0 +1,134 @@
+"""Nicks and accounts, through sockets: no nick is the name of another user, past or to come."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sockctl.accounts.accounts import Accounts
+from sockctl.accounts.hash_queue import HashQueue
+from sockctl.services.chat.chat import Chat, ChatRules
+from sockctl.services.login import LoginGate
+from tests.accounts.data import PASSWORD, accounts_at
+from tests.running import Running, running
+from tests.services.chat.test_chat import Client, client
+
+SOON_S = 2.0
+
+
+@contextlib.contextmanager
+def served(data_dir: Path, *users: str, signup: bool = False) -> Iterator[tuple[Running, Accounts]]:
+    accounts = accounts_at(data_dir, *users)
+    login = LoginGate(data_dir, signup=signup, queue=HashQueue(slots=2), floor_s=0.001)
+    with running(Chat(data_dir, ChatRules(flood=None), login=login)) as run:
+        yield run, accounts
+
+
+@contextlib.contextmanager
+def squatted(run: Running) -> Iterator[tuple[Client, Client]]:
+    """Let carl in, and ann, who takes the name bob."""
+    with client(run) as carl, client(run) as ann:
+        carl.log_in("carl").ready()
+        ann.log_in("ann").ready()
+        ann.line("/nick Bob")
+        carl.until("renamed", before="ann", name="Bob")
+        yield ann, carl
+
+
+def is_renamed(ann: Client, carl: Client) -> None:
+    ann.until("renamed", before="Bob", name="ann")
+    assert "Bob is the name of a user now" in ann.until("notice", code="renamed")["text"]
+    carl.until("renamed", before="Bob", name="ann")
+
+
+def is_taken(one: Client, name: str) -> None:
+    one.line(f"/nick {name}")
+    one.until("error", code="name_taken")
+
+
+def test_a_user_that_is_added_gets_its_name(tmp_path: Path) -> None:
+    with served(tmp_path, "ann", "carl") as (run, accounts), squatted(run) as (ann, carl):
+        accounts.add("bob", PASSWORD)
+        ann.sock.settimeout(SOON_S)
+        is_renamed(ann, carl)
+        assert run.sink.wait_for("member_renamed", 2)[-1].name_now == "ann"
+        is_taken(ann, "bob")
+        ann.line("still here")
+        carl.until("say", sender="ann", text="still here")
+
+
+def test_a_squatter_in_no_room_is_renamed_as_well(tmp_path: Path) -> None:
+    with served(tmp_path, "ann", "carl") as (run, accounts), squatted(run) as (ann, _), client(run) as again:
+        again.log_in("ann")
+        again.until("members")
+        ann.line("/leave")
+        ann.until("left")
+        accounts.add("bob", PASSWORD)
+        for place in (ann, again):
+            place.until("renamed", before="Bob", name="ann")
+            place.until("notice", code="renamed")
+
+
+def test_a_user_that_logs_in_at_once_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with served(tmp_path, "ann", "carl") as (run, accounts), squatted(run) as (ann, carl), client(run) as bob:
+        monkeypatch.setattr(Chat, "tick", lambda *_: None)
+        accounts.add("bob", PASSWORD)
+        bob.log_in("bob").ready()
+        is_renamed(ann, carl)
+        carl.until("joined", name="bob")
+
+
+def test_a_user_that_signs_up_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with served(tmp_path, "ann", "carl", signup=True) as (run, _), squatted(run) as (ann, carl), client(run) as bob:
+        monkeypatch.setattr(Chat, "tick", lambda *_: None)
+        bob.expect("ask")
+        bob.line("bob")
+        bob.expect("notice")
+        for _ in range(2):
+            bob.expect("ask", field="password")
+            bob.line(PASSWORD)
+        bob.expect("token")
+        bob.expect("welcome", name="bob")
+        is_renamed(ann, carl)
+
+
+def test_a_squatter_never_gets_a_name_that_somebody_has(tmp_path: Path) -> None:
+    with served(tmp_path, "ann", "carl") as (run, accounts), squatted(run) as (ann, carl):
+        chat = run.server._service
+        assert isinstance(chat, Chat)
+        members = chat._members
+        of_ann, of_carl = members.get("bob"), members.get("carl")
+        with members._lock:  # what no account can come to: its own name taken
+            members._by_key["ann"] = of_carl
+        accounts.add("bob", PASSWORD)
+        carl.until("renamed", before="Bob", name="ann-2")
+        assert members.find("ann-2") is of_ann
+        with members._lock:
+            del members._by_key["ann"]
+        ann.until("notice", code="renamed")
+
+
+def test_the_name_of_a_user_that_was_removed_stays_taken(tmp_path: Path) -> None:
+    with served(tmp_path, "ann", "bob", signup=True) as (run, accounts), client(run) as ann:
+        ann.log_in("ann").ready()
+        accounts.remove("bob")
+        is_taken(ann, "Bob")
+        with client(run) as stranger:
+            stranger.expect("ask")
+            stranger.line("Bob")
+            assert "There was a user bob" in stranger.expect("error", code="name_taken")["text"]
+        accounts.add("bob", PASSWORD)
+        with client(run) as bob:
+            bob.log_in("bob").ready()
+
+
+def test_nobody_is_renamed_while_users_change_otherwise(tmp_path: Path) -> None:
+    with served(tmp_path, "ann", "carl") as (run, accounts), squatted(run) as (ann, carl):
+        accounts.add("dora", PASSWORD)
+        (tmp_path / "users.json").write_text("junk")
+        chat = run.server._service
+        assert isinstance(chat, Chat)
+        chat.tick(0)
+        ann.line("still Bob")
+        carl.until("say", sender="Bob")
