@@ -87,10 +87,13 @@ class Rulings:
         """End the mutes that an account, a name or an address names; return those that still lasted."""
         return self._remove(self._mutes, word)
 
+    @property
+    def mutes_somebody(self) -> bool:
+        """Whether there is any mute: so that each message needn't ask more while there is none."""
+        return bool(self._mutes)
+
     def muted(self, *, account: str = "", name: str = "", token: str = "", address: str = "") -> Ban | None:
-        """Return the mute that holds for a member; None if none lasts. Costs next to nothing while nobody is muted."""
-        if not self._mutes:
-            return None
+        """Return the mute that holds for a member; None if none lasts."""
         return self._mutes.find(self._clock(), account=account, name=name, token=token, address=address)
 
     def mutes(self) -> list[Ban]:
