@@ -6,6 +6,7 @@ tables are made anew for each change and put in place at once, so nobody who ask
 
 import datetime
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from sockctl.protocol.names import same_name_key
@@ -35,17 +36,18 @@ class BanTable:
         """Return whether there are any, lasting or not."""
         return bool(self._tables.bans)
 
-    def add(self, ban: Ban) -> None:
-        """Add a ban; it replaces an earlier one of the same target."""
-        key = ban.target.key
-        self._tables = _made([*(one for one in self._tables.bans if one.target.key != key), ban])
+    def add(self, ban: Ban) -> Ban:
+        """Add a ban, and return it; it replaces an earlier one of the same target, whose addresses it takes over."""
+        earlier, others = _parted(self._tables.bans, lambda one: one.target.key == ban.target.key)
+        known = [network for one in earlier if one.lasts(ban.at) for network in one.target.networks]
+        networks = tuple(dict.fromkeys([*ban.target.networks, *known]))
+        ban = replace(ban, target=replace(ban.target, networks=networks))
+        self._tables = _made([*others, ban])
+        return ban
 
     def remove(self, which: Callable[[Ban], bool]) -> list[Ban]:
         """Remove some bans, and return them."""
-        removed: list[Ban] = []
-        left: list[Ban] = []
-        for ban in self._tables.bans:
-            (removed if which(ban) else left).append(ban)
+        removed, left = _parted(self._tables.bans, which)
         if removed:
             self._tables = _made(left)
         return removed
@@ -72,6 +74,15 @@ class BanTable:
             keys += (_network_key(network, bits) for version, bits in tables.prefixes if version == network.version)
         found = (tables.by_key.get(key) for key in keys)
         return next((ban for ban in found if ban is not None and ban.lasts(now)), None)
+
+
+def _parted(bans: Iterable[Ban], which: Callable[[Ban], bool]) -> tuple[list[Ban], list[Ban]]:
+    """Return the bans for which `which` is true, and the others."""
+    chosen: list[Ban] = []
+    others: list[Ban] = []
+    for ban in bans:
+        (chosen if which(ban) else others).append(ban)
+    return chosen, others
 
 
 def _made(bans: Iterable[Ban]) -> _Tables:

@@ -128,7 +128,7 @@ class Rulings:
         now = self._clock()
         made = Ban(target, clean(by), now, None if time is None else now + time)
         with self._rulings_lock:
-            table.add(made)
+            made = table.add(made)
         self._changed()
         return made
 

@@ -1,6 +1,7 @@
 """Topics, bans and mutes in memory, and their form in the file."""
 
 import datetime
+from dataclasses import replace
 from timeit import timeit
 
 import pytest
@@ -161,6 +162,14 @@ def test_a_later_ban_takes_the_place(rulings: Rulings) -> None:
         rulings.ban(at("192.0.2.8", name="bob"), by="ann"),
     ]
     assert rulings.bans() == later
+
+
+def test_a_later_ban_of_a_user_who_has_left_keeps_the_addresses(rulings: Rulings, clock: Clock) -> None:
+    rulings.ban(replace(EVE, networks=at("192.0.2.7").networks), by="ann", time=HOUR)
+    assert rulings.ban(EVE, by="ann", time=HOUR).target.shown() == "Zoe (account eve, address 192.0.2.7)"
+    assert rulings.banned(address="192.0.2.7")
+    clock.now += HOUR
+    assert rulings.ban(EVE, by="ann").target == EVE
 
 
 def test_mutes(rulings: Rulings, clock: Clock) -> None:
