@@ -194,10 +194,7 @@ class Actions:
         return room
 
     def _refuse_muted(self, place: Place) -> None:
-        if not self._keeper.mutes_somebody:
-            return
-        own = place.member
-        if self._keeper.muted(account=own.account, name=own.name, token=own.token, address=place.address):
+        if self._keeper.mutes_somebody and self._moderation.mute_of(place) is not None:
             raise CommandError("An operator lets you read only.")
 
     def _obey(self, place: Place, line: str) -> None:

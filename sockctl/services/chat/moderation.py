@@ -54,6 +54,11 @@ class Moderation:
         """Tell events to `journal` from now on."""
         self._journal = journal
 
+    def mute_of(self, place: Place) -> Ban | None:
+        """Return the mute that holds for a place; None if its member may speak."""
+        own = place.member
+        return self._keeper.muted(account=own.account, name=own.name, token=own.token, address=place.address)
+
     def _kick(self, place: Place, words: Sequence[str]) -> None:
         member = self._present(words[0]) or self._members.get(words[0])
         why = f": {words[1]}" if len(words) > 1 else "."
@@ -84,6 +89,10 @@ class Moderation:
     def _unmute(self, place: Place, words: Sequence[str]) -> None:
         ended = self._keeper.unmute(words[0])
         if not ended:
+            member = self._members.find(words[0])
+            places = self._members.places_of(member) if member is not None else []
+            if (mute := next(filter(None, map(self.mute_of, places)), None)) is not None:
+                raise CommandError(f"What holds for {words[0]} is the mute of {mute.target.shown()}: /unmute that.")
             raise CommandError(f"{words[0]!r} is not muted: give the name, account or address that a mute has told.")
         self._tell_done(place, "lets {} speak again.", ended)
 

@@ -236,6 +236,8 @@ def test_a_guests_mute_holds_when_it_comes_again(tmp_path: Path) -> None:
         for name in ("bert", "BERT", "zoe"):
             with member(run, name) as again:
                 may_only_read(again)
+        with member(run, "zoe"):
+            assert f"the mute of bert (address {HERE})" in terminal.type("/unmute zoe")
         with member(run, "bert", THERE) as innocent:
             says(innocent, "I took the name later")
         assert terminal.type(f"/unmute {HERE}") == f"server lets bert (address {HERE}) speak again."
