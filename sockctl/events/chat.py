@@ -57,8 +57,8 @@ class MemberCame(ConnectionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MemberLeft(Event):
-    """The last connection of a member has ended."""
+class MemberLeft(ConnectionEvent):
+    """A connection of which `member_came` was told has ended; each has one of both."""
 
     name: ClassVar[str] = "member_left"
 
@@ -67,7 +67,7 @@ class MemberLeft(Event):
 
     @property
     def text(self) -> str:
-        return f"{self.who} has left the chat ({self.reason})."
+        return f"The client chats as {self.who} no more ({self.reason})."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

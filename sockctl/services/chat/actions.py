@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from sockctl.errors import AnswerRefusedError, CommandError
-from sockctl.events.chat import MemberLeft, MemberRenamed
+from sockctl.events.chat import MemberRenamed
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import Message, message
@@ -147,14 +147,11 @@ class Actions:
             place: The place.
             reason: Why its connection has ended; None where its member comes from another one now.
         """
-        member = place.member
         gone, rooms = self._members.leave(place)
         why = _WORDS.get(reason, "left") if reason is not None and gone else None
         for room in self._known(rooms):
             room.exit(place, reason=why)
             self._soon(place, room)
-        if gone and reason is not None:
-            self._journal.tell(MemberLeft(who=member.name, reason=reason))
 
     def _soon(self, place: Place, room: Room) -> None:
         """Carry out what is in line: a moment later, so that many who speak, come or go at once make one piece."""

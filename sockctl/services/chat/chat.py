@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from sockctl.errors import CommandError
-from sockctl.events.chat import ChatKeptAgain, ChatUnkept, MemberCame
+from sockctl.events.chat import ChatKeptAgain, ChatUnkept, MemberCame, MemberLeft
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.peer import Peer
@@ -126,6 +126,7 @@ class Chat(MessageService, Conversation[Peer]):
         """Let `peer` in under a name, or say why not."""
         seat = self._entrance.let_in(peer)
         member, room = seat.member, self._rooms_for(seat)[-1]
+        seat.came = True
         self._journal.tell(MemberCame(connection=peer.number, peer=peer.shown, who=member.name))
         peer.tell(
             "welcome",
@@ -196,6 +197,10 @@ class Chat(MessageService, Conversation[Peer]):
         if isinstance(seat, Seat):
             seat.held.clear()
             self._actions.part(seat, reason)
+            if seat.came:
+                self._journal.tell(
+                    MemberLeft(connection=peer.number, peer=peer.shown, who=seat.member.name, reason=reason)
+                )
 
     def _take_slowly(self, seat: Seat, limit: FloodLimit, batch: list[Message]) -> None:
         passing = 0

@@ -93,6 +93,7 @@ class Seat(Place):
 
     Attributes:
         peer: The connection.
+        came: Whether `member_came` was told of it: then `member_left` will be.
         seen: The last id that it has seen before it came, by room, or `NOTHING`: what is older is not told again. It
             counts for the first time that it comes into the room; it speaks in the last of them.
         held: What it has said too fast, and what came after that.
@@ -102,11 +103,12 @@ class Seat(Place):
         replaying: What is still to be sent of a long answer.
     """
 
-    __slots__ = ("_goes_on", "heard", "heard_at", "held", "pinged", "replaying", "seen")
+    __slots__ = ("_goes_on", "came", "heard", "heard_at", "held", "pinged", "replaying", "seen")
     peer: Peer
 
     def __init__(self, peer: Peer, member: "Member", *, seen: dict[str, int], now: float) -> None:
         super().__init__(member, framed=peer.hello is not None, peer=peer)
+        self.came = False
         self.seen = seen
         self.held: deque[Message] = deque()
         self.heard, self.heard_at, self.pinged = 0, now, False
