@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,6 +19,7 @@ from sockctl.services.chat.directory import Directory
 from sockctl.services.chat.entrance import ChatRules, Entrance
 from sockctl.services.chat.flood import FloodLimit
 from sockctl.services.chat.keeper import Keeper
+from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.members import Member, Members
 from sockctl.services.chat.moderation import Moderation
 from sockctl.services.chat.places import Console, Seat
@@ -26,7 +27,7 @@ from sockctl.services.login import LoginGate
 from sockctl.stores.moments import utc_now
 from sockctl.text import plural
 
-__all__ = ["Chat", "ChatRules"]
+__all__ = ["Chat", "ChatLimits", "ChatRules"]
 
 CONSOLE_NAME = "server"
 """Under which name the operator at the server's terminal chats; nobody else may have it."""
@@ -34,8 +35,7 @@ MAX_HELD = 100
 """Messages of a member that are held back at most."""
 TICK_S = 0.25
 """How often is looked at what is held back."""
-SILENT_S, ANSWER_S = 60.0, 30.0
-"""After how long a member that says nothing is pinged, and how long it may take to answer."""
+DEFAULT = ChatLimits()
 
 
 class Chat(MessageService, Conversation[Peer]):
@@ -45,6 +45,7 @@ class Chat(MessageService, Conversation[Peer]):
         data_dir: Where is kept what survives a restart.
         rules: How it is to be.
         login: What lets users in; None where everybody may come in under a name that is free.
+        limits: How much it bears, and how long it waits.
 
     Raises:
         StoreError: What was kept can't be used.
@@ -52,13 +53,16 @@ class Chat(MessageService, Conversation[Peer]):
 
     name: ClassVar[str] = "chat"
 
-    def __init__(self, data_dir: Path, rules: ChatRules, *, login: LoginGate | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, rules: ChatRules, *, login: LoginGate | None = None, limits: ChatLimits = DEFAULT
+    ) -> None:
         self._keeper = Keeper(
             data_dir, history=rules.history, on_failure=self._tell_unkept, on_recovery=self._tell_kept_again
         )
         kept = self._keeper.start()
         self._rules = rules
         self._login = login
+        self._limits = limits
         self._members = Members(is_reserved=self._is_reserved, clock=time.monotonic)
         self._rooms = Directory(fixed=rules.rooms, kept=kept, history=rules.history, keeper=self._keeper)
         moderation = Moderation(
@@ -231,17 +235,31 @@ class Chat(MessageService, Conversation[Peer]):
     # The ticker.
 
     def _tick_on(self) -> None:
+        before = time.monotonic()
         while not self._stopping.wait(TICK_S):
-            self.tick(time.monotonic())
+            now = time.monotonic()
+            if now - before > self._limits.stall_s:
+                self._forgive_silence(now)
+            before = now
+            self.tick(now)
 
     def tick(self, now: float) -> None:
         """Do what is due at `now`, on the monotonic clock."""
         self._members.forget()
         self._entrance.return_names()
+        for seat in self._watched_seats():
+            self._look_at(seat, now)
+
+    def _forgive_silence(self, now: float) -> None:
+        """Give each member the whole time to answer a ping: the server stood still, and has read nothing meanwhile."""
+        for seat in self._watched_seats():
+            seat.heard_at = max(seat.heard_at, now - self._limits.silent_s)
+
+    def _watched_seats(self) -> Iterator[Seat]:
         for member in self._members.all():
             for place in self._members.places_of(member):
                 if isinstance(place, Seat) and place.watched:
-                    self._look_at(place, now)
+                    yield place
 
     def _look_at(self, seat: Seat, now: float) -> None:
         limit = seat.member.flood
@@ -251,9 +269,9 @@ class Chat(MessageService, Conversation[Peer]):
             seat.peer.soon(lambda: self._release(seat, limit))
         if seat.peer.bytes_in != seat.heard:
             seat.heard, seat.heard_at, seat.pinged = seat.peer.bytes_in, now, False
-        elif seat.framed and now - seat.heard_at > SILENT_S:
+        elif seat.framed and now - seat.heard_at > self._limits.silent_s:
             if not seat.pinged:
                 seat.pinged = True
                 seat.tell("ping", "Are you still there?")
-            elif now - seat.heard_at > SILENT_S + ANSWER_S:
+            elif now - seat.heard_at > self._limits.silent_s + self._limits.answer_s:
                 seat.close(DisconnectReason.PING_TIMEOUT)
