@@ -33,6 +33,16 @@ def test_who_is_here() -> None:
     assert company.others == ["caro", "dave", "erin"]
 
 
+def test_the_sums_of_a_crowded_room_change_nobody() -> None:
+    company = joined()
+    for kind in ("joined", "left", "renamed"):
+        company.note(message(kind, f"3 {kind}.", room="lobby", count=3))
+    company.note(message("members", "In lobby: 5,000 members.", room="lobby", members=[], count=5_000))
+    assert (company.me, company.rooms, company.others) == ("ann", ["lobby"], ["Bob", "carol"])
+    company.note(message("members", "", room="lobby", members=["dave"], count=5_000, page=2, pages=50))
+    assert company.others == ["Bob", "carol", "dave"]
+
+
 def test_ones_own_name_and_rooms() -> None:
     company = joined(message("joined", "", room="games", name="ann"))
     company.note(message("renamed", "", before="ANN", name="anna"))

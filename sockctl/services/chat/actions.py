@@ -8,13 +8,14 @@ from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import Message, message
 from sockctl.protocol.names import MAX_NAME, checked_name, same_name_key
-from sockctl.services.chat.commands import Call, help_lines, parse, parse_count, room_name
+from sockctl.services.chat.commands import Call, help_lines, parse, parse_count, room_name, which_page
 from sockctl.services.chat.directory import Directory
+from sockctl.services.chat.history import SHOWN, past_messages
 from sockctl.services.chat.keeper import Keeper
 from sockctl.services.chat.members import Member, Members
 from sockctl.services.chat.moderation import Moderation
 from sockctl.services.chat.places import NOTHING, Place, Seat
-from sockctl.services.chat.rooms import SHOWN, Room
+from sockctl.services.chat.rooms import Room
 from sockctl.stores.moments import utc_now, written_moment
 from sockctl.text import plural
 
@@ -128,11 +129,12 @@ class Actions:
         told = message("renamed", f"{before} is {member.name} now.", before=before, name=member.name)
         self._journal.tell(MemberRenamed(who=before, name_now=member.name))
         rooms = self._known(self._members.rooms_of(member))
+        own = self._members.places_of(member)
         for room in rooms:
-            room.tell(told, about=same_name_key(before))
+            room.rename(told, about=same_name_key(before), own=own)
             room.advance()
         if not rooms:
-            for place in self._members.places_of(member):
+            for place in own:
                 place.reply(told)
 
     def catch_up(self, place: Place) -> None:
@@ -249,10 +251,14 @@ class Actions:
         self._say(place, words, action=True)
 
     def _who(self, place: Place, words: Sequence[str]) -> None:
-        room = self._rooms.find(room_name(words[0])) if words else self._room_of(place)
+        name, page = which_page(words)
+        room = self._rooms.find(room_name(name)) if name else self._room_of(place)
         if room is None:
-            raise CommandError(f"There is no room {room_name(words[0])}: /rooms lists those that there are.")
-        room.tell_members(place)
+            raise CommandError(f"There is no room {room_name(name)}: /rooms lists those that there are.")
+        if page or room.is_crowded:
+            room.tell_page(place, page or 1)
+        else:
+            room.tell_members(place)
 
     def _whois(self, place: Place, words: Sequence[str]) -> None:
         member = self._members.get(words[0])
@@ -352,7 +358,7 @@ class Actions:
         past = room.past(parse_count(words[0]) if words else SHOWN, without=place.member.ignored)
         if not past:
             place.tell("notice", f"Nothing that was said in {room.name} is remembered.", code="history", room=room.name)
-        place.replay(room.past_messages(past, again=True))
+        place.replay(past_messages(past, again=True))
 
     def _ignore(self, place: Place, words: Sequence[str]) -> None:
         member = place.member

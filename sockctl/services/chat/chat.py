@@ -64,7 +64,7 @@ class Chat(MessageService, Conversation[Peer]):
         self._login = login
         self._limits = limits
         self._members = Members(is_reserved=self._is_reserved, clock=time.monotonic)
-        self._rooms = Directory(fixed=rules.rooms, kept=kept, history=rules.history, keeper=self._keeper)
+        self._rooms = Directory(fixed=rules.rooms, kept=kept, history=rules.history, keeper=self._keeper, limits=limits)
         moderation = Moderation(
             self._members,
             self._keeper,
@@ -77,6 +77,7 @@ class Chat(MessageService, Conversation[Peer]):
         )
         self._journal: Journal
         self._stopping = threading.Event()
+        self._summed_at = 0.0
         self._ticker = threading.Thread(target=self._tick_on, name="sockctl-chat", daemon=True)
 
     @property
@@ -249,6 +250,10 @@ class Chat(MessageService, Conversation[Peer]):
         self._entrance.return_names()
         for seat in self._watched_seats():
             self._look_at(seat, now)
+        if now - self._summed_at >= self._limits.sum_every_s:
+            self._summed_at = now
+            for room in self._rooms.all():
+                room.tell_sums()
 
     def _forgive_silence(self, now: float) -> None:
         """Give each member the whole time to answer a ping: the server stood still, and has read nothing meanwhile."""

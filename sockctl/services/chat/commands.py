@@ -9,6 +9,7 @@ words mean (is there such a member?) is for whoever carries the command out; `ro
 import datetime
 import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sockctl.errors import CommandError, NameRefusedError, RoomRefusedError, UnknownCommandError
@@ -25,6 +26,7 @@ __all__ = [
     "parse_count",
     "parse_duration",
     "room_name",
+    "which_page",
 ]
 
 LONGEST = datetime.timedelta(days=365)
@@ -83,7 +85,12 @@ COMMANDS = (
     Command("msg", "/msg NAME TEXT", "Say something to one member alone.", aliases=("tell",)),
     Command("reply", "/reply TEXT", "Answer who wrote to you alone last.", aliases=("r",)),
     Command("me", "/me TEXT", "Say what you do: /me waves."),
-    Command("who", "/who [ROOM]", "List who is in a room: in yours, if none is named.", aliases=("names",)),
+    Command(
+        "who",
+        "/who [ROOM] [PAGE]",
+        "List who is in a room: in yours, if none is named. A large room is listed by pages; a bare number is a page.",
+        aliases=("names",),
+    ),
     Command("whois", "/whois NAME", "Tell what is known of a member."),
     Command("rooms", "/rooms", "List the rooms.", aliases=("list",)),
     Command("join", "/join ROOM", "Come into a room.", aliases=("j",)),
@@ -165,16 +172,31 @@ def parse_duration(text: str) -> datetime.timedelta:
     return datetime.timedelta(seconds=seconds)
 
 
-def parse_count(text: str) -> int:
+def parse_count(text: str, *, of: str = "messages") -> int:
     """Return the whole number, from 1 on, that a text stands for; a very large one is as good as the largest.
+
+    Args:
+        text: The text.
+        of: What is counted.
 
     Raises:
         CommandError: It is none.
     """
     match = _COUNT.fullmatch(text)
     if match is None:
-        raise CommandError(f"{_shown(text)!r} is no number of messages: write one from 1 on, such as 20.")
+        raise CommandError(f"{_shown(text)!r} is no number of {of}: write one from 1 on, such as 20.")
     return int(match[1]) if len(match[1]) < len(str(_LARGEST)) else _LARGEST
+
+
+def which_page(words: Sequence[str]) -> tuple[str, int]:
+    """Return the room and the page that the words behind ``/who`` name: empty, and 0, where they don't.
+
+    Raises:
+        CommandError: The page is no number.
+    """
+    if len(words) == 1 and not re.fullmatch("[0-9]+", words[0]):
+        return words[0], 0
+    return (words[0] if len(words) > 1 else ""), (parse_count(words[-1], of="pages") if words else 0)
 
 
 def room_name(text: str) -> str:

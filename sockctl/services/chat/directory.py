@@ -2,14 +2,15 @@
 
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 
 from sockctl.errors import CommandError
 from sockctl.protocol.messages import LOBBY
+from sockctl.services.chat.history import History, read_past
 from sockctl.services.chat.keeper import Keeper, KeptRoom
+from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.places import Place
-from sockctl.services.chat.rooms import Room, read_past
+from sockctl.services.chat.rooms import Room
 
 __all__ = ["Directory"]
 
@@ -27,6 +28,7 @@ class Directory:
         kept: What was kept of each room.
         history: How much of what is said in a room is remembered.
         keeper: Keeps what is said, and the topics.
+        limits: From how many members on a room is crowded.
     """
 
     def __init__(
@@ -36,11 +38,13 @@ class Directory:
         kept: Mapping[str, KeptRoom],
         history: int,
         keeper: Keeper,
+        limits: ChatLimits,
     ) -> None:
         self._fixed = frozenset(fixed)
         self._kept = kept
         self._history = history
         self._keeper = keeper
+        self._limits = limits
         self._lock = threading.Lock()  # guards the two below
         self._rooms: dict[str, Room] = {}
         self._listener: Place | None = None
@@ -87,7 +91,8 @@ class Directory:
         # Ids grow also where the history was lost, or its end by a crash: nobody takes what is new for seen already.
         last_id = max(time.time_ns() // 1_000_000, 0 if kept is None else kept.last_id + UNKEPT)
         past = [] if kept is None else map(read_past, kept.frames)
-        return Room(name, keeper=self._keeper, history=deque(past, self._history), last_id=last_id)
+        history = History(past, most=self._history)
+        return Room(name, keeper=self._keeper, history=history, last_id=last_id, limits=self._limits)
 
     def _drop_one(self) -> None:
         for name, room in self._rooms.items():

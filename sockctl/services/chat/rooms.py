@@ -5,62 +5,36 @@ are carried out by one thread at a time: whoever finds nobody at it, until the l
 the lock, nobody waits for a network, and all that is in line goes to each member in one piece; each time another member
 is the first. Coming and going are items as well: who comes hears everything behind its own coming, and sees all that
 was before as history.
+
+In a crowded room the others don't hear of each coming, going and renaming: these are counted, and told as sums.
 """
 
 import threading
-from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from json import loads
+from itertools import groupby, islice
 from json.encoder import encode_basestring
-from typing import NamedTuple
 
+from sockctl.errors import CommandError
 from sockctl.net.peer import Peer, post_to_all
 from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import LOBBY, Message, as_line, encode_message, message
-from sockctl.protocol.names import same_name_key
+from sockctl.services.chat.history import History, Past, audible, past_messages
 from sockctl.services.chat.keeper import Keeper
+from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.members import Member
-from sockctl.services.chat.places import NOTHING, Place
+from sockctl.services.chat.places import Place
+from sockctl.text import plural
 
-__all__ = ["SHOWN", "Past", "Room", "read_past"]
+__all__ = ["Room"]
 
-SHOWN = 20
-"""How much of what was said before is told to those who come."""
-MISSED_BYTES = 131_072
-"""How much that is beyond it is told to those who were here before and have missed it."""
 NAMES_AT_ONCE = 100
-"""Names in one `members` message."""
+"""Names in one `members` message, and on one page of them."""
 GOLDEN = (5**0.5 - 1) / 2
 """Steps of this, around a circle, come evenly by every place on it."""
 
 
-class Past(NamedTuple):
-    """Something that was said.
-
-    Attributes:
-        id: Its id.
-        json: The JSON text of its `say` message, as the members got it.
-        key: The key of the name of who said it.
-    """
-
-    id: int
-    json: bytes
-    key: str
-
-    def as_message(self, *, more: bool, again: bool) -> Message:
-        """Return it as it is told later."""
-        marks = {"more": more, "again": again}
-        return Message(
-            {**loads(self.json), "kind": "history", **{name: True for name, holds in marks.items() if holds}}
-        )
-
-
-def read_past(json: bytes) -> Past:
-    """Return what a kept message, which was checked, says."""
-    fields = loads(json)
-    return Past(fields["id"], json, same_name_key(fields["sender"]))
+_SUMS = {"joined": "joined {}.", "left": "left {}.", "renamed": "in {} took another name."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +47,6 @@ class Item:
         place: Where it was said; there it isn't repeated on a line. None where nobody said it.
         key: The key of the member's name that it is about.
         movement: Whether somebody comes or goes, which not everybody wants to know.
-        comes: Who hears from here on what happens in the room.
-        past: What had been said before it came.
-        more: Whether it has missed more than that.
-        then: What it is told when it has been told of the room.
-        goes: Who doesn't hear any more.
     """
 
     frame: bytes
@@ -85,11 +54,36 @@ class Item:
     place: Place | None = None
     key: str = ""
     movement: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """Somebody comes, goes, or is called otherwise.
+
+    Attributes:
+        news: What the others are told of it; None where it is nothing to them.
+        key: The key of the member's name that it is about.
+        comes: Who hears from here on what happens in the room.
+        past: What had been said before it came.
+        more: Whether it has missed more than that.
+        then: What it is told when it has been told of the room.
+        goes: Who doesn't hear any more.
+        own: Who hears of a renaming also in a crowded room.
+    """
+
+    news: Message | None
+    key: str
     comes: Place | None = None
     past: Sequence[Past] = ()
     more: bool = False
     then: Message | None = None
     goes: Place | None = None
+    own: Collection[Place] = ()
+
+    def as_item(self) -> Item:
+        """Return the news of it, encoded."""
+        frame, line = _encoded(self.news)
+        return Item(frame, line, key=self.key, movement=self.comes is not None or self.goes is not None)
 
 
 def _encoded(one: Message | None) -> tuple[bytes, bytes]:
@@ -105,6 +99,7 @@ class Room:
         keeper: Keeps what is said, and the topic.
         history: What was said before, and how much of it is remembered.
         last_id: The id of what was said last.
+        limits: From how many members on it is crowded.
     """
 
     def __init__(
@@ -112,15 +107,18 @@ class Room:
         name: str,
         *,
         keeper: Keeper,
-        history: deque[Past],
+        history: History,
         last_id: int,
+        limits: ChatLimits,
     ) -> None:
         self.name = name
         self._keeper = keeper
+        self._told_singly = limits.told_singly
         self._lock = threading.Lock()  # guards what follows, to the members
         self._history = history
         self._last_id = last_id
-        self._line: list[Item] = []
+        self._line: list[Item | Movement] = []
+        self._sums: dict[str, int] = {}  # movements that are to be told, by the kind of the message
         self._busy = False
         self._members: dict[Member, int] = {}  # with how many places each hears it
         self._audience: dict[Place, None] = {}  # this and the next are used by whoever is at the line alone
@@ -138,11 +136,22 @@ class Room:
         with self._lock:
             return not self._members and not self._line
 
+    @property
+    def count(self) -> int:
+        """How many are in it."""
+        with self._lock:
+            return len(self._members)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether movements are told in sums."""
+        return self.count > self._told_singly
+
     def past(self, count: int, *, without: Collection[str] = ()) -> Sequence[Past]:
         """Return the last `count` things that were said, without those of members who have one of these keys."""
         with self._lock:
-            past = list(self._history)
-        return _audible(past, without)[-count:]
+            past = self._history.all()
+        return audible(past, without)[-count:]
 
     # What happens in it.
 
@@ -171,7 +180,7 @@ class Room:
                 kept.append(json)
                 frames += (len(json).to_bytes(4, "big"), json)
                 lines.append(f"{shown}{text}\r\n")
-                self._history.append(Past(self._last_id, json, key))
+                self._history.add(Past(self._last_id, json, key))
             self._line.append(Item(b"".join(frames), "".join(lines).encode(), place, key))
             self._keeper.said(self.name, self._last_id - len(kept) + 1, kept)  # its lock is a leaf
 
@@ -180,6 +189,29 @@ class Room:
         frame, line = _encoded(one)
         with self._lock:
             self._line.append(Item(frame, line, key=about))
+
+    def rename(self, news: Message, *, about: str, own: Collection[Place]) -> None:
+        """Let everybody in it know that a member is called otherwise; `advance` is to follow.
+
+        Args:
+            news: What is told.
+            about: The key of its name before.
+            own: Its places, which hear it also in a crowded room.
+        """
+        with self._lock:
+            self._line.append(Movement(news, about, own=own))
+
+    def tell_sums(self) -> None:
+        """Tell how many came, went and were renamed in a crowded room since the last time."""
+        if not self._sums:
+            return
+        with self._lock:
+            for kind, count in self._sums.items():
+                text = f"{count:,} {_SUMS[kind].format(self.name)}"
+                frame, line = _encoded(message(kind, text, room=self.name, count=count))
+                self._line.append(Item(frame, line, movement=True))
+            self._sums = {}
+        self.advance()
 
     def enter(self, place: Place, *, new: bool, after: int, then: Message | None = None) -> None:
         """Let a place hear the room from now on; `advance` is to follow.
@@ -192,12 +224,10 @@ class Room:
         """
         member = place.member
         coming = message("joined", f"{member.name} joined {self.name}.", room=self.name, name=member.name)
-        frame, line = _encoded(coming if new else None)
+        news = coming if new else None
         with self._lock:
-            past, more = _last(self._history, after)
-            self._line.append(
-                Item(frame, line, key=member.key, movement=True, comes=place, past=past, more=more, then=then)
-            )
+            past, more = self._history.since(after)
+            self._line.append(Movement(news, member.key, comes=place, past=past, more=more, then=then))
 
     def listen(self, place: Place) -> None:
         """Let a place hear the room that hears all; before anybody is in it."""
@@ -214,9 +244,8 @@ class Room:
         going = None
         if reason is not None:
             going = message("left", f"{name} left {self.name} ({reason}).", room=self.name, name=name, reason=reason)
-        frame, line = _encoded(going)
         with self._lock:
-            self._line.append(Item(frame, line, key=place.member.key, movement=True, goes=place))
+            self._line.append(Movement(going, place.member.key, goes=place))
 
     def advance(self) -> None:
         """Carry out what is in line, unless somebody is at it: then it is done there."""
@@ -232,7 +261,7 @@ class Room:
                 self._busy = False
             raise
 
-    def _taken(self) -> list[Item]:
+    def _taken(self) -> list[Item | Movement]:
         with self._lock:
             pieces, self._line = self._line, []
             self._busy = bool(pieces)
@@ -240,22 +269,33 @@ class Room:
 
     # Carrying out: one thread at a time.
 
-    def _carry_out(self, pieces: list[Item]) -> None:
-        for kind, run in groupby(pieces, key=_kind):
-            batch = list(run)
-            if kind == "comes":
-                self._let_in(batch)
+    def _carry_out(self, pieces: list[Item | Movement]) -> None:
+        for way, run in groupby(pieces, key=_way_of):
+            if way is None:
+                self._deliver([one for one in run if isinstance(one, Item)], self._audience)
             else:
-                if kind == "goes":
-                    self._let_go(batch)
-                self._deliver(batch, self._audience)
+                way(self, [one for one in run if isinstance(one, Movement)])
 
-    def _let_in(self, batch: list[Item]) -> None:
+    def _told_one_by_one(self, batch: list[Movement], *, coming: int = 0) -> list[Item]:
+        """Return what is told of each movement; nothing in a crowded room, where they are counted.
+
+        While a sum is still to be told, nothing is told before it.
+        """
+        with self._lock:
+            crowded = len(self._members) + coming > self._told_singly or bool(self._sums)
+            if crowded:
+                for one in batch:
+                    if one.news is not None:
+                        self._sums[one.news.kind] = self._sums.get(one.news.kind, 0) + 1
+        return [] if crowded else [one.as_item() for one in batch]
+
+    def _let_in(self, batch: list[Movement]) -> None:
         """Let several in at once: those who were here hear of all, each new one of itself and those behind it."""
-        self._deliver(batch, self._audience)
+        told = self._told_one_by_one(batch, coming=len(batch))
+        self._deliver(told, self._audience)
         for number, one in enumerate(batch):
             place = one.comes
-            assert place is not None  # noqa: S101  that is what makes it of this kind
+            assert place is not None  # noqa: S101  that is what makes it a coming
             if place not in self._audience or place.hears_all:
                 with self._lock:
                     self._members[place.member] = self._members.get(place.member, 0) + 1
@@ -263,7 +303,7 @@ class Room:
             self._welcome(place, one.past, more=one.more)
             if one.then is not None:
                 place.reply(one.then)
-            self._deliver(batch[number + 1 :], [place])
+            self._deliver(told[number + 1 :], [place])
 
     def _welcome(self, place: Place, past: Sequence[Past], *, more: bool) -> None:
         place.tell("joined", f"You are in {self.name}.", room=self.name, name=place.member.name)
@@ -275,25 +315,43 @@ class Room:
         if more:
             text = f"More was said in {self.name} meanwhile: /history N shows as much of it as is remembered."
             place.tell("notice", text, code="missed", room=self.name)
-        for one in self.past_messages(_audible(past, place.member.ignored)):
+        for one in past_messages(audible(past, place.member.ignored)):
             place.reply(one)
 
     def tell_members(self, place: Place) -> None:
-        """Tell a place who is in the room."""
-        names = self.names
+        """Tell a place who is in the room; of a crowded one, how many."""
+        with self._lock:
+            count = len(self._members)
+            names = [member.name for member in self._members] if count <= self._told_singly else []
+        if count > self._told_singly:
+            text = f"In {self.name}: {count:,} members; /who lists them, {NAMES_AT_ONCE} a page."
+            place.tell("members", text, room=self.name, members=[], count=count)
+            return
         for start in range(0, max(1, len(names)), NAMES_AT_ONCE):
             some = names[start : start + NAMES_AT_ONCE]
             more = start + NAMES_AT_ONCE < len(names)
             text = f"In {self.name}: {', '.join(some) or 'nobody'}{', …' if more else ''}"
             place.tell("members", text, room=self.name, members=some, more=more or None)
 
-    def past_messages(self, past: Sequence[Past], *, again: bool = False) -> Iterator[Message]:
-        """Return how a place is told what was said before."""
-        for number, one in enumerate(past, 1):
-            yield one.as_message(more=number < len(past), again=again)
+    def tell_page(self, place: Place, number: int) -> None:
+        """Tell a place who is on a page of those in the room.
 
-    def _let_go(self, batch: list[Item]) -> None:
+        Raises:
+            CommandError: There is no such page.
+        """
+        with self._lock:
+            count = len(self._members)
+            some = islice(self._members, (number - 1) * NAMES_AT_ONCE, number * NAMES_AT_ONCE)
+            names = [member.name for member in some]
+        pages = max(1, -(-count // NAMES_AT_ONCE))
+        if number > pages:
+            raise CommandError(f"{self.name} has {plural(pages, 'page')} of members.")
+        text = f"In {self.name}, page {number:,} of {pages:,}: {', '.join(names) or 'nobody'}"
+        place.tell("members", text, room=self.name, members=names, count=count, page=number, pages=pages)
+
+    def _let_go(self, batch: list[Movement]) -> None:
         """Let several go at once: each hears still of those who went before it."""
+        told = self._told_one_by_one(batch)
         for number, one in enumerate(batch):
             place = one.goes
             assert place is not None  # noqa: S101  as above
@@ -301,11 +359,19 @@ class Room:
                 continue
             if not place.hears_all:
                 del self._audience[place]
-                self._deliver(batch[:number], [place])
+                self._deliver(told[:number], [place])
             with self._lock:
                 self._members[place.member] -= 1
                 if not self._members[place.member]:
                     del self._members[place.member]
+        self._deliver(told, self._audience)
+
+    def _let_rename(self, batch: list[Movement]) -> None:
+        """Let everybody hear of new names; in a crowded room, those whose name it is."""
+        told = self._told_one_by_one(batch)
+        self._deliver(told, self._audience)
+        for one in () if told else batch:
+            self._deliver([one.as_item()], [place for place in one.own if place in self._audience])
 
     def _deliver(self, batch: list[Item], audience: Iterable[Place]) -> None:
         if not any(one.frame for one in batch):
@@ -348,35 +414,11 @@ class Room:
             post_to_all(lines, b"".join([one.line for one in batch]))
 
 
-def _audible(past: Sequence[Past], ignored: Collection[str]) -> Sequence[Past]:
-    """Return of what was said what those didn't say whose keys these are."""
-    return [one for one in past if one.key not in ignored] if ignored else past
-
-
-def _last(history: deque[Past], after: int) -> tuple[list[Past], bool]:
-    """Return what whoever comes is told of a history, of which it has seen what is not after `after`.
-
-    With it, whether there is, or was, more that it hasn't seen: what it saw last may be forgotten by now.
-    """
-    told: list[Past] = []
-    size = 0
-    for one in reversed(history):
-        size += len(one.json)
-        if one.id <= after:
-            more = False
-            break
-        if len(told) >= SHOWN and (after == NOTHING or size > MISSED_BYTES):
-            more = after != NOTHING
-            break
-        told.append(one)
-    else:
-        more = bool(history) and NOTHING < after < history[0].id - 1 and len(history) == history.maxlen
-    told.reverse()
-    return told, more
-
-
-def _kind(one: Item) -> str:
-    return "comes" if one.comes is not None else "goes" if one.goes is not None else ""
+def _way_of(one: Item | Movement) -> Callable[[Room, list[Movement]], None] | None:
+    """Return how a movement is carried out; None for what everybody just hears."""
+    if isinstance(one, Item):
+        return None
+    return Room._let_in if one.comes is not None else Room._let_go if one.goes is not None else Room._let_rename
 
 
 def _heard_at(place: Place, batch: list[Item]) -> Iterator[Item]:

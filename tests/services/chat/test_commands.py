@@ -158,7 +158,7 @@ def test_text_stays_as_it_is(text: str) -> None:
 
 def test_help() -> None:
     lines = help_lines(None, operator=False)
-    assert lines[0] == "/nick NAME       Take another name."
+    assert lines[0] == "/nick NAME          Take another name."
     assert not any("/kick" in line for line in lines)
     assert any(line.startswith("/kick NAME [WHY]") for line in help_lines(None, operator=True))
     assert help_lines("/MSG", operator=False) == [

@@ -636,12 +636,12 @@ def test_the_list_of_two_thousand_members(tmp_path: Path) -> None:
         room = chat._rooms.opened("#lobby")
         for number in range(2_000):
             room._members[chat._entrance._made(f"member-with-a-long-name-{number:08}")] = 1
-        ann.line("/who")
-        names, more = [], True
-        while more:
-            one = ann.until("members")
+        names, page, pages = [], 1, 1
+        while page <= pages:
+            ann.line(f"/who {page}")
+            one = ann.until("members", page=page)
             names += one["members"]
-            more = one.get("more", False)
+            page, pages = page + 1, one["pages"]
             assert len(json.dumps(one)) < 8_192
         assert len(set(names)) == 2_001
 

@@ -3,7 +3,6 @@
 import json
 import struct
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest.mock import Mock, PropertyMock
@@ -15,15 +14,18 @@ from hypothesis import strategies as st
 from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import Message, as_line, encode_message, message
+from sockctl.services.chat.history import MISSED_BYTES, SHOWN, History, Past, read_past
 from sockctl.services.chat.keeper import Keeper
+from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.members import Member
 from sockctl.services.chat.places import NOTHING, Place
-from sockctl.services.chat.rooms import MISSED_BYTES, SHOWN, Past, Room, read_past
+from sockctl.services.chat.rooms import Room
 from sockctl.stores.moments import utc_now
 from tests.frames import Fields
 from tests.running import TIMEOUT_S
 
 AT = "2026-01-31T12:00:00Z"
+DEFAULT = ChatLimits()
 
 
 class Played(Place):
@@ -75,10 +77,10 @@ def said(number: int, text: str) -> Past:
     return read_past(encode_message(one).encode())
 
 
-def room_at(folder: Path, history: int = 1000, past: list[Past] | None = None) -> Room:
+def room_at(folder: Path, history: int = 1000, past: list[Past] | None = None, limits: ChatLimits = DEFAULT) -> Room:
     keeper = Keeper(folder, history=0, on_failure=lambda _why, _count: None)
     last_id = past[-1].id if past else 0
-    return Room("#lobby", keeper=keeper, history=deque(past or (), history), last_id=last_id)
+    return Room("#lobby", keeper=keeper, history=History(past or (), most=history), last_id=last_id, limits=limits)
 
 
 def enter(room: Room, place: Place, *, after: int = NOTHING, new: bool = True) -> None:
@@ -131,7 +133,7 @@ def test_nobody_is_always_served_last(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["hello", 'Zoë 🦜 "quoted" \\ \t </b>'])
 def test_what_is_said_is_encoded_as_any_other_message(tmp_path: Path, name: str, action: bool, text: str) -> None:
     keeper = Keeper(tmp_path, history=0, on_failure=lambda _why, _count: None)
-    room = Room(name, keeper=keeper, history=deque(maxlen=10), last_id=6)
+    room = Room(name, keeper=keeper, history=History(most=10), last_id=6, limits=DEFAULT)
     ann, frames, lines = Played("ann"), Played("bob"), Played("carl", framed=False)
     for place in (ann, frames, lines):
         enter(room, place)

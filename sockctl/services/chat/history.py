@@ -1,0 +1,102 @@
+"""What was said in a room, as far as it is remembered, and how it is told later."""
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from json import loads
+from typing import NamedTuple
+
+from sockctl.protocol.messages import Message
+from sockctl.protocol.names import same_name_key
+from sockctl.services.chat.places import NOTHING
+
+__all__ = ["MISSED_BYTES", "SHOWN", "History", "Past", "audible", "past_messages", "read_past"]
+
+SHOWN = 20
+"""How much of what was said before is told to those who come."""
+MISSED_BYTES = 131_072
+"""How much that is beyond it is told to those who were here before and have missed it."""
+
+
+class Past(NamedTuple):
+    """Something that was said.
+
+    Attributes:
+        id: Its id.
+        json: The JSON text of its `say` message, as the members got it.
+        key: The key of the name of who said it.
+    """
+
+    id: int
+    json: bytes
+    key: str
+
+    def as_message(self, *, more: bool, again: bool) -> Message:
+        """Return it as it is told later."""
+        marks = {"more": more, "again": again}
+        return Message(
+            {**loads(self.json), "kind": "history", **{name: True for name, holds in marks.items() if holds}}
+        )
+
+
+def read_past(json: bytes) -> Past:
+    """Return what a kept message, which was checked, says."""
+    fields = loads(json)
+    return Past(fields["id"], json, same_name_key(fields["sender"]))
+
+
+def audible(past: Sequence[Past], ignored: Collection[str]) -> Sequence[Past]:
+    """Return of what was said what those didn't say whose keys these are."""
+    return [one for one in past if one.key not in ignored] if ignored else past
+
+
+def past_messages(past: Sequence[Past], *, again: bool = False) -> Iterator[Message]:
+    """Return how a place is told what was said before."""
+    for number, one in enumerate(past, 1):
+        yield one.as_message(more=number < len(past), again=again)
+
+
+class History:
+    """The last messages of a room. Not thread-safe.
+
+    Args:
+        past: What was said before.
+        most: How many are remembered.
+    """
+
+    __slots__ = ("_past",)
+
+    def __init__(self, past: Iterable[Past] = (), *, most: int) -> None:
+        self._past = deque(past, most)
+
+    def __len__(self) -> int:
+        return len(self._past)
+
+    def add(self, one: Past) -> None:
+        """Remember one more; the oldest is forgotten for it where there are as many as may be."""
+        self._past.append(one)
+
+    def all(self) -> list[Past]:
+        """Return all that is remembered."""
+        return list(self._past)
+
+    def since(self, after: int) -> tuple[list[Past], bool]:
+        """Return what whoever comes is told, of which it has seen what is not after `after`.
+
+        With it, whether there is, or was, more that it hasn't seen: what it saw last may be forgotten by now.
+        """
+        past = self._past
+        told: list[Past] = []
+        size = 0
+        for one in reversed(past):
+            size += len(one.json)
+            if one.id <= after:
+                more = False
+                break
+            if len(told) >= SHOWN and (after == NOTHING or size > MISSED_BYTES):
+                more = after != NOTHING
+                break
+            told.append(one)
+        else:
+            more = bool(past) and NOTHING < after < past[0].id - 1 and len(past) == past.maxlen
+        told.reverse()
+        return told, more
