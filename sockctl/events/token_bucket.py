@@ -24,9 +24,14 @@ class TokenBucket:
         self._updated = now
         return self._tokens >= 1.0
 
-    def take(self, now: float) -> bool:
-        """Return whether one more may pass at `now`; if so, it is counted."""
-        if not self.has_any(now):
+    def take(self, now: float, cost: float = 1.0) -> bool:
+        """Return whether something may pass at `now`; if so, it is counted.
+
+        Args:
+            now: The time.
+            cost: For how many it counts. What counts for more than the burst passes after a rest, and is paid off then.
+        """
+        if not self.has_any(now) or self._tokens < min(cost, self._burst):
             return False
-        self._tokens -= 1.0
+        self._tokens -= cost
         return True

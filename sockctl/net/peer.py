@@ -180,6 +180,13 @@ class Peer(ABC):
         """Send a message that is the service's own reply, as `tell` does."""
 
     @abstractmethod
+    def send_encoded(self, data: bytes) -> None:
+        """As `send` in a reaction, for messages that are encoded already: frames if `hello` is there, else lines.
+
+        The client's wire must be chosen: it has said something.
+        """
+
+    @abstractmethod
     def post(self, one: Message) -> None:
         """Send what others say, without ever waiting; any thread may call it.
 

@@ -4,6 +4,8 @@ Each server is a process of its own, and so is nothing else: the members are soc
 
 - *Joining*: so many members connect at once; the time until each of them has its welcome and the list of who is there,
   whether all outboxes have survived it, and how much memory the server holds for each of those who are quiet then.
+- *Joining a room*: so many members, who are in the lobby, join another room at once; the server's processor time for
+  each of them, and how much its memory grows at the peak. Then one more comes and goes, again and again.
 - *A stalled reader*: of 50 members one has stopped reading while 20 MB pass to each; how long a message takes from its
   sender to the others, and how much the server's memory grows.
 """
@@ -25,6 +27,8 @@ from tests.running import cpu_seconds, wait_until
 CROWDS = (1_000, 5_000)
 JOIN_S = 5.0
 KB_EACH = 6.0
+JOIN_ROOM_CPU_S, JOIN_ROOM_MIB = 2.0, 30.0
+COMINGS, COMING_MS = 20, 20.0
 MEMBERS, TEXT_BYTES, MESSAGES = 50, 4_000, 5_000
 P99_MS = 100.0
 PER_ADDRESS = 500
@@ -35,10 +39,10 @@ OPTIONS = (
 )
 
 
-def memory_kb(pid: int) -> int:
-    """Return the resident memory of a process."""
+def memory_kb(pid: int, which: str = "VmRSS") -> int:
+    """Return the resident memory of a process, or the most that it was."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("VmRSS")))
+    return int(next(line.split()[1] for line in lines if line.startswith(which)))
 
 
 def threads(pid: int) -> int:
@@ -104,6 +108,63 @@ def join(count: int) -> None:
     print(f"{dropped} dropped, {each:.1f} KB each: {_verdict(good and (count < CROWDS[-1] or each <= KB_EACH))}")
 
 
+def join_room(count: int) -> None:
+    """Let many who are there join a room, then one come and go, and print what it took."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(folder, "chat", *OPTIONS) as (port, pid),
+        contextlib.ExitStack() as stack,
+    ):
+        waiting = selectors.DefaultSelector()
+        stack.callback(waiting.close)
+        socks = [stack.enter_context(member(port, number)) for number in range(count)]
+        for sock in socks:
+            waiting.register(sock, selectors.EVENT_READ, bytearray())
+        _wait_for_all(waiting, b'"kind":"members"')
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak counts from here on
+        before, cpu = memory_kb(pid), cpu_seconds(pid)
+        for sock in socks:
+            sock.sendall(framed(kind="line", text="/join big"))
+        _wait_for_all(waiting, b'"kind":"members","text":"In #big')
+        cpu, peak = cpu_seconds(pid) - cpu, (memory_kb(pid, "VmHWM") - before) / 1024
+        print(f"{count:>5,} join a room at once: {cpu:.2f} s of the server's processor, +{peak:.1f} MiB: ", end="")
+        print(_verdict(cpu <= JOIN_ROOM_CPU_S and peak <= JOIN_ROOM_MIB))
+        _read_until_quiet(waiting)
+        cpu = cpu_seconds(pid)
+        for _ in range(COMINGS):
+            for command in ("/leave big", "/join big"):
+                socks[0].sendall(framed(kind="line", text=command))
+            _wait_for_all(waiting, b'"kind":"members","text":"In #big', only=socks[0])
+        _read_until_quiet(waiting)
+        each = (cpu_seconds(pid) - cpu) / COMINGS * 1000
+        print(
+            f"one goes and comes in a room of {count:,}: {each:.1f} ms of the processor: {_verdict(each <= COMING_MS)}"
+        )
+
+
+def _wait_for_all(waiting: selectors.BaseSelector, mark: bytes, *, only: socket.socket | None = None) -> None:
+    """Read until every member, or that one, has been sent something."""
+    began = time.perf_counter()
+    missing = {only} if only is not None else {key.fileobj for key in waiting.get_map().values()}
+    for key in waiting.get_map().values():
+        key.data.clear()
+    while missing:
+        assert time.perf_counter() - began < PATIENCE_S, f"{len(missing):,} wait for {mark!r}"
+        for key, _ in waiting.select(0.2):
+            data = key.fileobj.recv(1 << 18)  # type: ignore[union-attr]  # it is a socket
+            assert data, "the server has dropped a member"
+            if key.fileobj in missing:
+                key.data.extend(data)
+                if mark in key.data:
+                    missing.discard(key.fileobj)
+
+
+def _read_until_quiet(waiting: selectors.BaseSelector) -> None:
+    while ready := waiting.select(1.5):
+        for key, _ in ready:
+            assert key.fileobj.recv(1 << 18), "the server has dropped a member"  # type: ignore[union-attr]  # as above
+
+
 def stall() -> None:
     """Let one of many stop reading, and print how long messages take to the others."""
     with (
@@ -158,6 +219,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     for count in CROWDS:
         join(count)
+    join_room(CROWDS[-1])
     stall()
 
 

@@ -44,6 +44,9 @@ class ScriptedPeer(Peer):
     def send(self, one: Message) -> None:
         self.told.append(one)
 
+    def send_encoded(self, data: bytes) -> None:
+        raise NotImplementedError
+
     def post(self, one: Message) -> None:
         self.told.append(one)
 

@@ -32,6 +32,8 @@ sent would grow with the number of those who speak, beyond what an outbox may ho
 MAX_TOPIC = 300
 """Characters of a topic."""
 MAX_IGNORED = 100
+ROOMS_AT_ONCE = 50
+"""Rooms on a page."""
 MAX_JOINED = 30
 """Rooms that a member is in: all clients of one address together can't take all that there may be."""
 _WORDS = {
@@ -282,11 +284,17 @@ class Actions:
             addresses=addresses,
         )
 
-    def _list_rooms(self, place: Place, _: Sequence[str]) -> None:
-        for room in self._rooms.all():
-            count, topic = len(room.names), self._keeper.topic(room.name)
-            text = f"{room.name}: {plural(count, 'member')}" + (f", {topic.text}" if topic else "")
-            place.tell("notice", text, code="room", room=room.name, count=count, topic=topic and topic.text)
+    def _list_rooms(self, place: Place, words: Sequence[str]) -> None:
+        """List a page of the rooms, of each what was encoded for whoever asked last."""
+        rooms = self._rooms.all()
+        page, pages = parse_count(words[0], of="pages") if words else 1, -(-len(rooms) // ROOMS_AT_ONCE)
+        if page > pages:
+            raise CommandError(f"There {'is' if pages == 1 else 'are'} {plural(pages, 'page')} of rooms.")
+        listed = [room.listing() for room in rooms[(page - 1) * ROOMS_AT_ONCE : page * ROOMS_AT_ONCE]]
+        place.reply_encoded(b"".join([one.frame if place.framed else one.line for one in listed]))
+        if page < pages:
+            text = f"That is page {page} of {pages}: /rooms {page + 1} goes on."
+            place.tell("notice", text, code="rooms", page=page, pages=pages)
 
     def _join(self, place: Place, words: Sequence[str]) -> None:
         name = room_name(words[0])

@@ -15,6 +15,7 @@ from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message, message
 from sockctl.services.chat.actions import MAX_JOINED, Actions
+from sockctl.services.chat.costs import Costs
 from sockctl.services.chat.directory import Directory
 from sockctl.services.chat.entrance import ChatRules, Entrance
 from sockctl.services.chat.flood import FloodLimit
@@ -72,6 +73,7 @@ class Chat(MessageService, Conversation[Peer]):
             lets_strangers_in=login is None or login.lets_sign_up,
         )
         self._actions = Actions(self._members, self._rooms, self._keeper, moderation)
+        self._costs = Costs(self._members, self._rooms)
         self._entrance = Entrance(
             self._members, self._rooms, self._actions, keeper=self._keeper, rules=rules, login=login
         )
@@ -210,7 +212,7 @@ class Chat(MessageService, Conversation[Peer]):
     def _take_slowly(self, seat: Seat, limit: FloodLimit, batch: list[Message]) -> None:
         passing = 0
         if not seat.held:
-            while passing < len(batch) and limit.lets_pass():
+            while passing < len(batch) and limit.lets_pass(self._costs.of(seat, batch[passing])):
                 passing += 1
         if passing:
             self._actions.take(seat, batch[:passing])
@@ -228,7 +230,9 @@ class Chat(MessageService, Conversation[Peer]):
     def _release(self, seat: Seat, limit: FloodLimit) -> None:
         """Let through what was held back, as far as the limit allows; the event thread calls it."""
         released = []
-        while seat.held and not seat.leaving and not seat.clogged and limit.lets_pass():
+        while seat.held and not seat.leaving and not seat.clogged:
+            if not limit.lets_pass(self._costs.of(seat, seat.held[0])):
+                break
             released.append(seat.held.popleft())
         if released:
             self._actions.take(seat, released)

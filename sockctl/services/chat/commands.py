@@ -21,6 +21,7 @@ __all__ = [
     "Call",
     "Command",
     "Said",
+    "called",
     "help_lines",
     "parse",
     "parse_count",
@@ -92,7 +93,7 @@ COMMANDS = (
         aliases=("names",),
     ),
     Command("whois", "/whois NAME", "Tell what is known of a member."),
-    Command("rooms", "/rooms", "List the rooms.", aliases=("list",)),
+    Command("rooms", "/rooms [PAGE]", "List the rooms, 50 a page.", aliases=("list",)),
     Command("join", "/join ROOM", "Come into a room.", aliases=("j",)),
     Command("leave", "/leave [ROOM]", "Leave a room: yours, if none is named.", aliases=("part",)),
     Command("topic", "/topic [TEXT]", "Show the topic of your room, or set it."),
@@ -130,6 +131,13 @@ def parse(line: str, *, operator: bool) -> Said | Call:
     assert match is not None  # noqa: S101  it fits whatever begins with a slash
     command = _found(match[1], operator=operator)
     return Call(command, _arguments(command, match[2]))
+
+
+def called(line: str) -> tuple[str, list[str]]:
+    """Return the name of the command that a line gives, empty if there is none, and the first words behind it."""
+    match = _COMMAND_LINE.fullmatch(line)
+    command = None if match is None else _BY_WORD.get(match[1].lower())
+    return ("", []) if match is None or command is None else (command.name, match[2].split(maxsplit=2))
 
 
 def help_lines(name: str | None, *, operator: bool) -> list[str]:

@@ -9,7 +9,10 @@ __all__ = ["FloodLimit"]
 
 
 class FloodLimit:
-    """What one member may say: `burst` messages at once, then `rate` a second. Any thread may use it."""
+    """What one member may say: `burst` messages at once, then `rate` a second. Any thread may use it.
+
+    What costs more than `burst` passes after a rest, and the member then waits until it is paid for.
+    """
 
     __slots__ = ("_bucket", "_lock")
 
@@ -17,7 +20,7 @@ class FloodLimit:
         self._lock = threading.Lock()  # guards the bucket: a member may speak from several places
         self._bucket = TokenBucket(rate=rate, burst=burst)
 
-    def lets_pass(self) -> bool:
-        """Return whether another message may pass; if so, it is counted."""
+    def lets_pass(self, cost: float = 1.0) -> bool:
+        """Return whether another message may pass, which counts for `cost` messages; if so, it is counted."""
         with self._lock:
-            return self._bucket.take(time.monotonic())
+            return self._bucket.take(time.monotonic(), cost)

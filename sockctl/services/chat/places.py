@@ -65,6 +65,10 @@ class Place(ABC):
         """Send what the chat itself says to it, as `tell` does."""
 
     @abstractmethod
+    def reply_encoded(self, data: bytes) -> None:
+        """As `reply`, for what is encoded for its wire."""
+
+    @abstractmethod
     def replay(self, messages: Iterator[Message]) -> None:
         """Send a long answer; what doesn't go out at once follows bit by bit.
 
@@ -129,6 +133,10 @@ class Seat(Place):
     def reply(self, one: Message) -> None:
         """Send what the chat itself says."""
         self.peer.send(one)
+
+    def reply_encoded(self, data: bytes) -> None:
+        """Send what the chat itself says, encoded."""
+        self.peer.send_encoded(data)
 
     def replay(self, messages: Iterator[Message]) -> None:
         """Send a long answer, in pieces: it must neither fill the memory nor keep the others waiting."""
@@ -208,6 +216,10 @@ class Console(Place):
     def reply(self, one: Message) -> None:
         """Show what the chat itself says."""
         self._show(as_line(one))
+
+    def reply_encoded(self, data: bytes) -> None:
+        """Show what the chat itself says, line by line."""
+        self.post_encoded(data)
 
     def replay(self, messages: Iterator[Message]) -> None:
         """Show a long answer."""

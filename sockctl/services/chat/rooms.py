@@ -119,6 +119,7 @@ class Room:
         self._last_id = last_id
         self._line: list[Item | Movement] = []
         self._sums: dict[str, int] = {}  # movements that are to be told, by the kind of the message
+        self._listing: tuple[int, str | None, Item] | None = None  # for so many members, and that topic
         self._busy = False
         self._members: dict[Member, int] = {}  # with how many places each hears it
         self._audience: dict[Place, None] = {}  # this and the next are used by whoever is at the line alone
@@ -146,6 +147,24 @@ class Room:
     def is_crowded(self) -> bool:
         """Whether movements are told in sums."""
         return self.count > self._told_singly
+
+    @property
+    def remembered(self) -> int:
+        """How much of what was said is remembered."""
+        with self._lock:
+            return len(self._history)
+
+    def listing(self) -> Item:
+        """Return how it is listed among the rooms: the same as before, unless its members or its topic have changed."""
+        topic = self._keeper.topic(self.name)
+        said = None if topic is None else topic.text
+        with self._lock:
+            count, known = len(self._members), self._listing
+            if known is None or known[:2] != (count, said):
+                text = f"{self.name}: {plural(count, 'member')}" + (f", {said}" if said else "")
+                frame, line = _encoded(message("notice", text, code="room", room=self.name, count=count, topic=said))
+                self._listing = known = (count, said, Item(frame, line))
+            return known[2]
 
     def past(self, count: int, *, without: Collection[str] = ()) -> Sequence[Past]:
         """Return the last `count` things that were said, without those of members who have one of these keys."""

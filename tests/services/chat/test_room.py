@@ -45,6 +45,9 @@ class Played(Place):
     def reply(self, one: Message) -> None:
         self.data += encode_frame(encode_message(one)) if self.framed else f"{as_line(one)}\r\n".encode()
 
+    def reply_encoded(self, data: bytes) -> None:
+        self.data += data
+
     def replay(self, messages: Iterator[Message]) -> None:
         for one in messages:
             self.reply(one)

@@ -1,0 +1,154 @@
+"""What commands cost: those that reach many or are answered at length are held back sooner."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sockctl.protocol.messages import message
+from sockctl.services.chat.actions import ROOMS_AT_ONCE
+from sockctl.services.chat.chat import Chat, ChatLimits, ChatRules
+from sockctl.services.chat.costs import ANSWERED, LISTED, REACHED, Costs
+from sockctl.services.chat.flood import FloodLimit
+from sockctl.services.chat.history import SHOWN
+from sockctl.services.chat.members import Member
+from sockctl.stores.moments import utc_now
+from tests.frames import framed
+from tests.running import receive_all, running
+from tests.services.chat.test_chat import client, members
+from tests.services.chat.test_room import Played
+
+AT = "2026-01-31T12:00:00Z"
+MOST = 10
+SAID = 60
+
+
+@pytest.fixture
+def chat(tmp_path: Path) -> Iterator[Chat]:
+    """Give a chat with a small room, a crowded one, and an empty one in which something was said."""
+    chat = Chat(tmp_path, ChatRules(), limits=ChatLimits(told_singly=MOST))
+    for name, count in (("#small", 5), ("#crowded", 20)):
+        room = chat._rooms.opened(name)
+        for number in range(count):
+            room.enter(Played(f"{name[1:]}{number}"), new=True, after=-1)
+        room.advance()
+    chat._rooms.opened("#said").say(Played("ann"), ["hello"] * SAID, AT)
+    yield chat
+    chat._keeper.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "cost"),
+    [
+        ("hello", 1),
+        ("//join small", 1),
+        ("/nick other", 1 + 5 / REACHED),
+        ("/join small", 1 + 5 / REACHED + SHOWN / ANSWERED),
+        ("/j CROWDED", 1 + SHOWN / ANSWERED),
+        ("/join", 1),
+        ("/leave", 1 + 5 / REACHED),
+        ("/leave crowded", 1),
+        ("/leave ..", 1),
+        ("/topic", 1),
+        ("/topic Tea", 1 + 5 / REACHED),
+        ("/who", 1 + 5 / 100),
+        ("/who crowded 7", 1 + 20 / 100),
+        ("/whois ann", 1),
+        ("/history", 1),
+        ("/rooms", 1 + LISTED / ANSWERED),
+        ("/help", 1 + LISTED / ANSWERED),
+        ("/me waves", 1),
+        ("/nonsense", 1),
+        ("/", 1),
+    ],
+)
+def test_each_costs_what_it_reaches_or_is_answered(chat: Chat, line: str, cost: float) -> None:
+    member = Member("ann", since=utc_now())
+    place = Played("ann", member=member)
+    chat._members.enter(member, "#crowded")
+    chat._members.enter(member, "#small")
+    place.room = "#small"
+    costs = Costs(chat._members, chat._rooms)
+    assert costs.of(place, message("line", line)) == pytest.approx(cost)
+    assert costs.of(place, message("other", line)) == 1
+    member.operator = True
+    assert costs.of(place, message("line", line)) == 1
+
+
+@pytest.mark.parametrize(("count", "told"), [("", SHOWN), (" 30", 30), (" 1000", SAID), (" x", 0)])
+def test_a_history_costs_what_is_told_of_it(chat: Chat, count: str, told: int) -> None:
+    place = Played("ann")
+    place.room = "#said"
+    costs = Costs(chat._members, chat._rooms)
+    assert costs.of(place, message("line", f"/history{count}")) == pytest.approx(1 + told / ANSWERED)
+
+
+def test_what_costs_more_than_the_burst_passes_once_and_is_paid_for() -> None:
+    limit = FloodLimit(5, 0.001)
+    assert limit.lets_pass(50)
+    assert not limit.lets_pass()
+    limit = FloodLimit(5, 0.001)
+    assert limit.lets_pass()
+    assert not limit.lets_pass(50), "it waits until the member has rested"
+
+
+def test_who_asks_for_much_is_held_back_sooner(tmp_path: Path) -> None:
+    rules = ChatRules(flood=(SHOWN, 0.01))
+    with running(Chat(tmp_path, rules)) as run, members(run, "ann") as (ann,), client(run) as bob:
+        ann.sock.sendall(framed(kind="line", text="hello") * SHOWN)
+        for _ in range(SHOWN):
+            ann.until("say")
+        bob.enter("bob").ready()
+        bob.sock.sendall(framed(kind="line", text="/history") * SHOWN)
+        told = 0
+        while (one := bob.receive()) is not None and one["kind"] != "notice":
+            told += one["kind"] == "history" and one.get("again", False)
+        assert one is not None
+        assert one["code"] == "held_back"
+        assert told == SHOWN // 2 * SHOWN, "each costs a message, and one for what is told"
+
+
+# The list of the rooms.
+
+
+def test_rooms_are_listed_by_pages(tmp_path: Path) -> None:
+    count = 2 * ROOMS_AT_ONCE + 10
+    with running(Chat(tmp_path, ChatRules(flood=None))) as run, members(run, "ann") as (ann,), run.client() as bob:
+        chat = run.server._service
+        assert isinstance(chat, Chat)
+        for number in range(count - 1):
+            chat._rooms.opened(f"#room{number}")
+        names: list[str] = []
+        for page in (1, 2, 3):
+            ann.line(f"/rooms {page}")
+            names += [ann.expect("notice", code="room")["room"] for _ in range(min(ROOMS_AT_ONCE, count - len(names)))]
+            if page < 3:
+                ann.expect(
+                    "notice",
+                    code="rooms",
+                    page=page,
+                    pages=3,
+                    text=f"That is page {page} of 3: /rooms {page + 1} goes on.",
+                )
+        assert names == [room.name for room in chat._rooms.all()]
+        ann.line("/rooms 4")
+        assert ann.expect("error", code="bad_command")["text"] == "There are 3 pages of rooms."
+        ann.line("/rooms x")
+        assert "is no number of pages" in ann.expect("error", code="bad_command")["text"]
+        bob.sendall(b"bob\n/rooms\n/quit\n")
+        lines = receive_all(bob).decode().split("\r\n")
+        assert "#room7: 0 members" in lines
+        assert "That is page 1 of 3: /rooms 2 goes on." in lines
+
+
+def test_a_room_is_listed_as_before_until_it_changes(tmp_path: Path) -> None:
+    with running(Chat(tmp_path, ChatRules(flood=None))) as run, members(run, "ann") as (ann,), client(run) as bob:
+        chat = run.server._service
+        assert isinstance(chat, Chat)
+        lobby = chat._rooms.opened("#lobby")
+        assert lobby.listing() is lobby.listing()
+        bob.enter("bob").ready()
+        ann.line("/topic Tea")
+        ann.until("notice", code="topic")
+        ann.line("/rooms")
+        ann.until("notice", code="room", count=2, topic="Tea", text="#lobby: 2 members, Tea")
