@@ -118,7 +118,7 @@ class Actions:
         """
         if len(rooms := self._members.rooms_of(place.member)) >= MAX_JOINED and name not in rooms:
             raise CommandError(f"You are in {MAX_JOINED} rooms: /leave one first.")
-        room = self._rooms.opened(name)
+        room = self._rooms.opened(name, by=place)
         new = self._members.enter(place.member, name) or new
         if speaks or not place.room:
             place.room = name

@@ -256,8 +256,7 @@ class Chat(MessageService, Conversation[Peer]):
             self._look_at(seat, now)
         if now - self._summed_at >= self._limits.sum_every_s:
             self._summed_at = now
-            for room in self._rooms.all():
-                room.tell_sums()
+            self._rooms.tick(now)
 
     def _forgive_silence(self, now: float) -> None:
         """Give each member the whole time to answer a ping: the server stood still, and has read nothing meanwhile."""

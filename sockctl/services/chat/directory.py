@@ -1,23 +1,24 @@
 """The rooms that there are: made by joining, or a fixed set."""
 
+import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sockctl.errors import CommandError
 from sockctl.protocol.messages import LOBBY
-from sockctl.services.chat.history import History, read_past
+from sockctl.services.chat.history import History, HistoryBudget, read_past
 from sockctl.services.chat.keeper import Keeper, KeptRoom
 from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.places import Place
+from sockctl.services.chat.room_making import RoomMaking
 from sockctl.services.chat.rooms import Room
+from sockctl.stores.moments import read_moment, utc_now
 
 __all__ = ["Directory"]
 
 UNKEPT = 100_000
 """Ids that are left out after a start: more than a crash can have swallowed."""
-MAX_ROOMS = 1_000
-"""Rooms at once; for one more, one in which nobody is goes with its history."""
 
 
 class Directory:
@@ -28,7 +29,7 @@ class Directory:
         kept: What was kept of each room.
         history: How much of what is said in a room is remembered.
         keeper: Keeps what is said, and the topics.
-        limits: From how many members on a room is crowded.
+        limits: How many rooms there may be, how much of what was said is remembered, who may make how many.
     """
 
     def __init__(
@@ -41,16 +42,19 @@ class Directory:
         limits: ChatLimits,
     ) -> None:
         self._fixed = frozenset(fixed)
-        self._kept = kept
         self._history = history
         self._keeper = keeper
         self._limits = limits
-        self._lock = threading.Lock()  # guards the two below
+        self._budget = HistoryBudget(limits.history_bytes)
+        self._lock = threading.Lock()  # guards what follows, to the listener
+        self._making = RoomMaking(limits)
+        self._now = time.monotonic()  # as of the last tick
+        self._highest_id = 0  # of the rooms that have gone
         self._rooms: dict[str, Room] = {}
         self._listener: Place | None = None
         self.first = next(iter(fixed), LOBBY)
         for name in dict.fromkeys([*fixed, *([] if fixed else [LOBBY, *kept])]):
-            self._rooms[name] = self._made(name)
+            self._rooms[name] = self._made(name, kept.get(name))
 
     def all(self) -> list[Room]:
         """Return the rooms, in the order in which they were made."""
@@ -61,8 +65,12 @@ class Directory:
         """Return the room of that name."""
         return self._rooms.get(name)
 
-    def opened(self, name: str) -> Room:
+    def opened(self, name: str, *, by: Place | None = None) -> Room:
         """Return the room of that name; it is made where it isn't there.
+
+        Args:
+            name: The name.
+            by: Who makes it, for whom it is counted; None where it costs nobody anything.
 
         Raises:
             CommandError: It can't be made.
@@ -72,12 +80,33 @@ class Directory:
             if room is None:
                 if self._fixed:
                     raise CommandError(f"There is no room {name} here: /rooms lists those that there are.")
-                if len(self._rooms) >= MAX_ROOMS:
+                if by is not None and not self._making.may(by, time.monotonic()):
+                    raise CommandError("You make rooms too fast: wait a minute, or join one that /rooms lists.")
+                if len(self._rooms) >= self._limits.max_rooms:
                     self._drop_one()
                 room = self._rooms[name] = self._made(name)
                 if self._listener is not None:
                     room.listen(self._listener)
             return room
+
+    def tick(self, now: float) -> None:
+        """Let the rooms tell their sums, note which are in use, and forget what was said in others if need be."""
+        with self._lock:
+            self._now = now
+            rooms = list(self._rooms.values())
+        for room in rooms:
+            room.tell_sums()
+            if not room.is_empty:
+                room.used_at = now
+        for room in self._unused(rooms) if self._budget.is_tight else ():
+            room.forget()
+            if not self._budget.is_tight:
+                break
+
+    def _unused(self, rooms: Iterable[Room]) -> list[Room]:
+        """Return the rooms in which nobody was for long, the one that is unused for longest first."""
+        unused = [room for room in rooms if room.is_empty and self._now - room.used_at >= self._limits.unused_s]
+        return sorted(unused, key=lambda room: room.used_at)
 
     def listen(self, place: Place) -> None:
         """Let a place hear all rooms, also those to come."""
@@ -86,17 +115,39 @@ class Directory:
             for room in self._rooms.values():
                 room.listen(place)
 
-    def _made(self, name: str) -> Room:
-        kept = self._kept.get(name)
+    def _made(self, name: str, kept: KeptRoom | None = None) -> Room:
         # Ids grow also where the history was lost, or its end by a crash: nobody takes what is new for seen already.
-        last_id = max(time.time_ns() // 1_000_000, 0 if kept is None else kept.last_id + UNKEPT)
+        last_id = max(time.time_ns() // 1_000_000, self._highest_id, 0 if kept is None else kept.last_id + UNKEPT)
         past = [] if kept is None else map(read_past, kept.frames)
-        history = History(past, most=self._history)
-        return Room(name, keeper=self._keeper, history=history, last_id=last_id, limits=self._limits)
+        return Room(
+            name,
+            keeper=self._keeper,
+            history=History(past, most=self._history),
+            last_id=last_id,
+            limits=self._limits,
+            budget=self._budget,
+            used_at=self._now - _age_s(kept),
+        )
 
     def _drop_one(self) -> None:
-        for name, room in self._rooms.items():
-            if name != LOBBY and room.is_empty:
-                del self._rooms[name]
-                return
-        raise CommandError(f"There are {MAX_ROOMS:,} rooms already: join one of them.")
+        """Make place for a room: one in which nobody is goes, and nothing was said, or nobody was for long.
+
+        Raises:
+            CommandError: There is none.
+        """
+        rooms = [room for room in self._rooms.values() if room.name != LOBBY]
+        silent = (room for room in rooms if room.is_empty and not room.remembered)
+        room = next(silent, None) or next(iter(self._unused(rooms)), None)
+        if room is None:
+            raise CommandError(f"There are {self._limits.max_rooms:,} rooms already: join one of them.")
+        self._highest_id = max(self._highest_id, room.last_id)
+        room.forget()
+        del self._rooms[room.name]
+
+
+def _age_s(kept: KeptRoom | None) -> float:
+    """Return how long ago something was said, as far as the clock can be believed."""
+    if kept is None or not kept.frames:
+        return 0.0
+    at = read_moment(json.loads(kept.frames[-1])["at"])
+    return max(0.0, (utc_now() - at).total_seconds())

@@ -1,5 +1,6 @@
 """What was said in a room, as far as it is remembered, and how it is told later."""
 
+import threading
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from json import loads
@@ -8,8 +9,9 @@ from typing import NamedTuple
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import same_name_key
 from sockctl.services.chat.places import NOTHING
+from sockctl.services.chat.room_tail import held_bytes
 
-__all__ = ["MISSED_BYTES", "SHOWN", "History", "Past", "audible", "past_messages", "read_past"]
+__all__ = ["MISSED_BYTES", "SHOWN", "History", "HistoryBudget", "Past", "audible", "past_messages", "read_past"]
 
 SHOWN = 20
 """How much of what was said before is told to those who come."""
@@ -55,25 +57,66 @@ def past_messages(past: Sequence[Past], *, again: bool = False) -> Iterator[Mess
         yield one.as_message(more=number < len(past), again=again)
 
 
+class HistoryBudget:
+    """What the histories of all rooms together take of the memory. Any thread may use it.
+
+    Args:
+        most_bytes: What they may take.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._lock = threading.Lock()  # guards the next; a leaf
+        self._taken_bytes = 0
+
+    def add(self, size_bytes: int) -> int:
+        """Count bytes more, or fewer where it is negative; return how many there are too many."""
+        with self._lock:
+            self._taken_bytes += size_bytes
+            return max(0, self._taken_bytes - self._most_bytes)
+
+    @property
+    def is_tight(self) -> bool:
+        """Whether less than a sixteenth is left."""
+        return self._taken_bytes > self._most_bytes - self._most_bytes // 16
+
+
 class History:
     """The last messages of a room. Not thread-safe.
 
     Args:
         past: What was said before.
         most: How many are remembered.
+
+    Attributes:
+        size_bytes: What they take of the memory.
     """
 
-    __slots__ = ("_past",)
+    __slots__ = ("_past", "size_bytes")
 
     def __init__(self, past: Iterable[Past] = (), *, most: int) -> None:
         self._past = deque(past, most)
+        self.size_bytes = sum(held_bytes(one.json) for one in self._past)
 
     def __len__(self) -> int:
         return len(self._past)
 
     def add(self, one: Past) -> None:
         """Remember one more; the oldest is forgotten for it where there are as many as may be."""
-        self._past.append(one)
+        past = self._past
+        if len(past) == past.maxlen:
+            if not past:
+                return
+            self.size_bytes -= held_bytes(past[0].json)
+        past.append(one)
+        self.size_bytes += held_bytes(one.json)
+
+    def forget_oldest(self, size_bytes: int) -> int:
+        """Forget the oldest messages until so many bytes are free, or nothing is left; return how many are."""
+        before = self.size_bytes
+        while self._past and before - self.size_bytes < size_bytes:
+            self.size_bytes -= held_bytes(self._past.popleft().json)
+        return before - self.size_bytes
 
     def all(self) -> list[Past]:
         """Return all that is remembered."""

@@ -14,10 +14,11 @@ import stat
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from sockctl.errors import StoreError, StoreExposedError, StoreFormatError, StoreLockedError, StoreReadError
 from sockctl.services.chat.history_entry import read_entry
-from sockctl.services.chat.room_tail import RoomTail
+from sockctl.services.chat.room_tail import RoomTail, held_bytes
 from sockctl.stores.private_files import exposure_of, make_private_folder, sync_folder, take_lock, write_private_file
 
 __all__ = ["HistoryFile"]
@@ -86,12 +87,22 @@ class HistoryFile:
         """How many messages that are to be kept are not in the file."""
         return min(self._behind, sum(len(tail.frames) for tail in self._rooms.values()))
 
-    def add(self, said: Mapping[str, RoomTail]) -> None:
-        """Take what was said in each room; `write` writes it."""
+    def add(self, said: Mapping[str, RoomTail], remembered: Mapping[str, int] = MappingProxyType({})) -> None:
+        """Take what was said in each room; `write` writes it.
+
+        Args:
+            said: What was said in each room.
+            remembered: How many messages of a room are still remembered, where these are fewer than might be.
+        """
         for room, new in said.items():
             tail = self._rooms.pop(room, None) or RoomTail(self._history)
+            if new.forgotten:
+                tail.keep(0)
+                if not new.frames:
+                    continue  # its lines go when the file is written anew
             self._in_doubt |= new.first_id <= tail.last_id
             tail.add(new.first_id, new.last_id, new.frames)
+            tail.keep(remembered.get(room, self._history))
             self._rooms[room] = tail
             self._fresh += new.frames
             self._behind += len(new.frames)
@@ -213,13 +224,14 @@ class HistoryFile:
         sync_folder(self.path.parent)
 
     def _forget_oldest(self) -> None:
-        sizes = {room: sum(map(len, tail.frames)) + len(tail.frames) for room, tail in self._rooms.items()}
-        self._kept_size = sum(sizes.values())
+        sizes = {room: sum(map(held_bytes, tail.frames)) for room, tail in self._rooms.items()}
+        held = sum(sizes.values())
         for room, size in list(sizes.items())[:-1]:
-            if len(self._rooms) <= MAX_ROOMS and self._kept_size <= MAX_KEPT_BYTES:
-                return
+            if len(self._rooms) <= MAX_ROOMS and held <= MAX_KEPT_BYTES:
+                break
             del self._rooms[room]
-            self._kept_size -= size
+            held -= size
+        self._kept_size = sum(len(frame) + 1 for tail in self._rooms.values() for frame in tail.frames)
 
     def _unusable(self, why: str) -> StoreReadError:
         return StoreReadError(f"{self.path} can't be used: {why}. See to its place and its permissions.")

@@ -96,9 +96,10 @@ class Keeper(Rulings):
             private=True,
         )
         self._file = HistoryFile(data_dir, history=history)
-        self._queue_lock = threading.Lock()  # guards the five below
+        self._queue_lock = threading.Lock()  # guards the six below
         self._said: dict[str, RoomTail] = {}
         self._waiting_bytes = 0  # of the messages in _said
+        self._remembered: dict[str, int] = {}  # of those rooms, where it is said
         self._overflowed = 0
         self._decided = False
         self._woken = False
@@ -126,7 +127,7 @@ class Keeper(Rulings):
         self._writer.start()
         return kept
 
-    def said(self, room: str, first_id: int, frames: Sequence[bytes]) -> None:
+    def said(self, room: str, first_id: int, frames: Sequence[bytes], *, remembered: int | None = None) -> None:
         """Keep what was said in a room. Never blocks; for one room the calls must come in order (under its lock).
 
         Args:
@@ -134,6 +135,7 @@ class Keeper(Rulings):
             first_id: The id of the first message; that of each following one is larger by 1. An id that was there
                 already means that the room was made anew: what was said in it before is forgotten.
             frames: The messages: of each the JSON text, UTF-8 without a line feed, as the members get it.
+            remembered: How many messages of the room are still remembered, these included; None for as many as may be.
         """
         if not self._history or not frames:
             return
@@ -143,9 +145,23 @@ class Keeper(Rulings):
                 tail = self._said[room] = RoomTail(self._history)
             before = tail.size_bytes
             tail.add(first_id, first_id + len(frames) - 1, frames)
+            if remembered is not None:
+                tail.keep(max(1, remembered))  # the last one stays, and with it the id
+                self._remembered[room] = max(1, remembered)
             self._waiting_bytes += tail.size_bytes - before
             if self._waiting_bytes > self._capacity_bytes:
                 self._drop_oldest(tail)
+            woken, self._woken = self._woken, True
+        if not woken:
+            self._wake.set()
+
+    def forget(self, room: str) -> None:
+        """Keep nothing any more of what was said in a room. Never blocks; called in order with `said`."""
+        with self._queue_lock:
+            before = self._said.pop(room, None)
+            self._waiting_bytes -= 0 if before is None else before.size_bytes
+            tail = self._said[room] = RoomTail(self._history)
+            tail.forgotten = True
             woken, self._woken = self._woken, True
         if not woken:
             self._wake.set()
@@ -196,6 +212,7 @@ class Keeper(Rulings):
     def _write(self, *, last: bool = False) -> None:
         with self._queue_lock:
             said, self._said = self._said, {}
+            remembered, self._remembered = self._remembered, {}
             overflowed, self._overflowed = self._overflowed, 0
             self._rulings_due |= self._decided
             self._waiting_bytes = 0
@@ -204,7 +221,7 @@ class Keeper(Rulings):
         self._lost += overflowed
         self._note("queue", _TOO_FAST if overflowed else "", self._lost)
         self._note("rulings", self._write_rulings(), 0, again=last)
-        self._file.add(said)
+        self._file.add(said, remembered)
         problem = self._write_history(sync_now=last)
         self._note("history", problem, self._file.behind, again=last)
         if was_told and not self._told:

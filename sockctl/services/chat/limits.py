@@ -15,6 +15,11 @@ class ChatLimits:
         stall_s: After how long without a tick the server has stood still, and its members with it.
         told_singly: Up to how many members a room tells each coming and going; a larger one is crowded, and tells sums.
         sum_every_s: How often it tells them.
+        history_bytes: What the histories of all rooms together may take of the memory.
+        unused_s: After how long in which nobody was in a room its history may go for that of others.
+        max_rooms: Rooms at once.
+        rooms_at_once: How many rooms may be made from one address, and by one account, without a pause.
+        room_every_s: How soon another one may follow.
     """
 
     silent_s: float = 60.0
@@ -22,3 +27,8 @@ class ChatLimits:
     stall_s: float = 2.0
     told_singly: int = 200
     sum_every_s: float = 1.0
+    history_bytes: int = 64 * 1024 * 1024
+    unused_s: float = 86_400.0
+    max_rooms: int = 1_000
+    rooms_at_once: int = 30
+    room_every_s: float = 60.0

@@ -19,7 +19,7 @@ from sockctl.errors import CommandError
 from sockctl.net.peer import Peer, post_to_all
 from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import LOBBY, Message, as_line, encode_message, message
-from sockctl.services.chat.history import History, Past, audible, past_messages
+from sockctl.services.chat.history import History, HistoryBudget, Past, audible, past_messages
 from sockctl.services.chat.keeper import Keeper
 from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.members import Member
@@ -100,6 +100,11 @@ class Room:
         history: What was said before, and how much of it is remembered.
         last_id: The id of what was said last.
         limits: From how many members on it is crowded.
+        budget: What all histories together may take.
+        used_at: When somebody was in it last, on the monotonic clock.
+
+    Attributes:
+        used_at: As the argument; whoever keeps the rooms sets it.
     """
 
     def __init__(
@@ -110,8 +115,13 @@ class Room:
         history: History,
         last_id: int,
         limits: ChatLimits,
+        budget: HistoryBudget,
+        used_at: float = 0.0,
     ) -> None:
         self.name = name
+        self.used_at = used_at
+        self._budget = budget
+        budget.add(history.size_bytes)
         self._keeper = keeper
         self._told_singly = limits.told_singly
         self._lock = threading.Lock()  # guards what follows, to the members
@@ -154,6 +164,20 @@ class Room:
         with self._lock:
             return len(self._history)
 
+    @property
+    def last_id(self) -> int:
+        """The id of what was said last."""
+        with self._lock:
+            return self._last_id
+
+    def forget(self) -> None:
+        """Forget what was said."""
+        with self._lock:
+            if not len(self._history):
+                return
+            self._budget.add(-self._history.forget_oldest(self._history.size_bytes))
+            self._keeper.forget(self.name)
+
     def listing(self) -> Item:
         """Return how it is listed among the rooms: the same as before, unless its members or its topic have changed."""
         topic = self._keeper.topic(self.name)
@@ -193,6 +217,7 @@ class Room:
         lines: list[str] = []
         kept: list[bytes] = []
         with self._lock:
+            before = self._history.size_bytes
             for text in texts:
                 self._last_id += 1
                 json = f'{{"kind":"say","text":{encode_basestring(text)}{head}{self._last_id}{tail}'.encode()
@@ -200,8 +225,12 @@ class Room:
                 frames += (len(json).to_bytes(4, "big"), json)
                 lines.append(f"{shown}{text}\r\n")
                 self._history.add(Past(self._last_id, json, key))
+            beyond = self._budget.add(self._history.size_bytes - before)
+            if beyond:
+                self._budget.add(-self._history.forget_oldest(beyond))
             self._line.append(Item(b"".join(frames), "".join(lines).encode(), place, key))
-            self._keeper.said(self.name, self._last_id - len(kept) + 1, kept)  # its lock is a leaf
+            first = self._last_id - len(kept) + 1
+            self._keeper.said(self.name, first, kept, remembered=len(self._history))  # its lock is a leaf
 
     def tell(self, one: Message, *, about: str = "") -> None:
         """Let everybody in it know something about a member, whose key it is; `advance` is to follow."""

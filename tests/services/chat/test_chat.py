@@ -13,8 +13,7 @@ import pytest
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import message
-from sockctl.services.chat import directory
-from sockctl.services.chat.chat import Chat, ChatRules
+from sockctl.services.chat.chat import Chat, ChatLimits, ChatRules
 from sockctl.services.chat.commands import COMMANDS
 from sockctl.services.chat.members import Member
 from sockctl.services.chat.places import Place, Seat
@@ -26,6 +25,7 @@ from tests.running import Running, receive_all, running, wait_until
 from tests.services.scripted_peer import ScriptedPeer
 
 RULES = ChatRules(flood=None)
+DEFAULT = ChatLimits()
 
 
 class Silent(ScriptedPeer):
@@ -36,9 +36,11 @@ class Silent(ScriptedPeer):
 
 
 @contextlib.contextmanager
-def served(data_dir: Path, rules: ChatRules = RULES, *, auth: bool = False) -> Iterator[Running]:
+def served(
+    data_dir: Path, rules: ChatRules = RULES, *, auth: bool = False, limits: ChatLimits = DEFAULT
+) -> Iterator[Running]:
     login = LoginGate(data_dir, queue=HashQueue(slots=2), floor_s=0.001) if auth else None
-    with running(Chat(data_dir, rules, login=login)) as run:
+    with running(Chat(data_dir, rules, login=login, limits=limits)) as run:
         yield run
 
 
@@ -387,9 +389,8 @@ def test_rooms_are_named_on_lines(tmp_path: Path) -> None:
             received += bob.recv(65_536)
 
 
-def test_only_so_many_rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(directory, "MAX_ROOMS", 3)
-    with served(tmp_path) as run, members(run, "ann") as (ann,):
+def test_only_so_many_rooms(tmp_path: Path) -> None:
+    with served(tmp_path, limits=ChatLimits(max_rooms=3)) as run, members(run, "ann") as (ann,):
         for room in ("one", "two"):
             ann.line(f"/join {room}")
             ann.until("members", room=f"#{room}")

@@ -1,6 +1,7 @@
 """The chat while many come and go: what is told of it, and what is left of it."""
 
 import contextlib
+import gc
 import socket
 import struct
 import threading
@@ -8,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from sockctl.services.chat.chat import Chat, ChatRules
+from sockctl.services.chat.places import Seat
 from sockctl.services.login import LoginGate
 from tests.accounts.data import accounts_at
 from tests.frames import framed
@@ -59,6 +61,7 @@ def see_that_each_has_gone_once(run: Running) -> None:
     assert set(Counter(came).values()) == {1}
     assert Counter(left) == Counter(came)
     assert not chat._rooms.opened("#lobby").names, "no ghost is left"
+    wait_until(lambda: gc.collect() >= 0 and not any(isinstance(one, Seat) for one in gc.get_objects()))
 
 
 def test_each_guest_that_came_has_gone_once(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.services.chat.chat import Chat, ChatLimits, ChatRules
-from sockctl.services.chat.history import History
+from sockctl.services.chat.history import History, HistoryBudget
 from sockctl.services.chat.keeper import Keeper
 from sockctl.services.chat.rooms import NAMES_AT_ONCE, Room
 from tests.running import Running, running
@@ -28,7 +28,9 @@ def served(folder: Path) -> Iterator[Running]:
 def crowded(folder: Path, count: int, *, framed: bool = True, limits: ChatLimits = LIMITS) -> tuple[Room, list[Played]]:
     """Return a room with so many members, who have heard that all of them are there."""
     keeper = Keeper(folder, history=0, on_failure=lambda _why, _count: None)
-    room = Room("#lobby", keeper=keeper, history=History(most=10), last_id=0, limits=limits)
+    room = Room(
+        "#lobby", keeper=keeper, history=History(most=10), last_id=0, limits=limits, budget=HistoryBudget(1 << 30)
+    )
     places = [Played(f"m{number}", framed=framed) for number in range(count)]
     for place in places:
         enter(room, place)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import Message, as_line, encode_message, message
-from sockctl.services.chat.history import MISSED_BYTES, SHOWN, History, Past, read_past
+from sockctl.services.chat.history import MISSED_BYTES, SHOWN, History, HistoryBudget, Past, read_past
 from sockctl.services.chat.keeper import Keeper
 from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.members import Member
@@ -83,7 +83,14 @@ def said(number: int, text: str) -> Past:
 def room_at(folder: Path, history: int = 1000, past: list[Past] | None = None, limits: ChatLimits = DEFAULT) -> Room:
     keeper = Keeper(folder, history=0, on_failure=lambda _why, _count: None)
     last_id = past[-1].id if past else 0
-    return Room("#lobby", keeper=keeper, history=History(past or (), most=history), last_id=last_id, limits=limits)
+    return Room(
+        "#lobby",
+        keeper=keeper,
+        history=History(past or (), most=history),
+        last_id=last_id,
+        limits=limits,
+        budget=HistoryBudget(1 << 30),
+    )
 
 
 def enter(room: Room, place: Place, *, after: int = NOTHING, new: bool = True) -> None:
@@ -136,7 +143,7 @@ def test_nobody_is_always_served_last(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["hello", 'Zoë 🦜 "quoted" \\ \t </b>'])
 def test_what_is_said_is_encoded_as_any_other_message(tmp_path: Path, name: str, action: bool, text: str) -> None:
     keeper = Keeper(tmp_path, history=0, on_failure=lambda _why, _count: None)
-    room = Room(name, keeper=keeper, history=History(most=10), last_id=6, limits=DEFAULT)
+    room = Room(name, keeper=keeper, history=History(most=10), last_id=6, limits=DEFAULT, budget=HistoryBudget(1 << 30))
     ann, frames, lines = Played("ann"), Played("bob"), Played("carl", framed=False)
     for place in (ann, frames, lines):
         enter(room, place)
