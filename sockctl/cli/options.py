@@ -124,6 +124,19 @@ class ServerOptions:
     max_clients_per_address: Annotated[
         int, typer.Option(help="Clients at once from one address.", min=1, max=1_000_000, metavar="N")
     ] = 32
+    max_pending: Annotated[
+        int | None,
+        typer.Option(
+            help="Clients at once that have not logged in yet. [default: a quarter of --max-clients]",
+            min=1,
+            max=1_000_000,
+            metavar="N",
+            show_default=False,
+        ),
+    ] = None
+    ipv6_prefix: Annotated[
+        int, typer.Option(help="Bits of an IPv6 address that count as one address.", min=1, max=128, metavar="BITS")
+    ] = 64
     allow: Annotated[
         list[str] | None,
         typer.Option(

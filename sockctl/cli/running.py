@@ -84,6 +84,8 @@ def serve(
     limits = Limits(
         max_clients=options.max_clients,
         max_clients_per_address=options.max_clients_per_address,
+        max_pending=options.max_pending,
+        ipv6_prefix=options.ipv6_prefix,
         rules=AccessRules(allow=options.allow or (), deny=options.deny or ()),
         idle_timeout_s=options.idle_timeout,
         portion=portion,

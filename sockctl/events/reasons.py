@@ -65,6 +65,11 @@ class DisconnectReason(_Reason):
         "login_timeout",
         "The client did not log in within the time that it had, so the server closed the connection.",
     )
+    TOO_MANY_PENDING = (
+        "too_many_pending",
+        "The client had not logged in, its address had the most connections of that kind, and another address needed "
+        "a place (--max-pending), so the server closed the connection.",
+    )
     LOGGED_OUT = (
         "logged_out",
         "The user logged out, so the server closed the connection; the session and its token are no more.",
@@ -133,6 +138,10 @@ class RefusalReason(_Reason):
     TOO_MANY_FROM_ADDRESS = (
         "too_many_from_address",
         "as many clients as --max-clients-per-address allows are connected from its address",
+    )
+    TOO_MANY_PENDING = (
+        "too_many_pending",
+        "as many clients as --max-pending allows have not logged in yet, and its address has its share of them",
     )
     INTERNAL_ERROR = ("internal_error", "the server failed to serve it, which is a defect of sockctl's")
     OUT_OF_THREADS = ("out_of_threads", "the system gave no further thread to serve it")

@@ -6,10 +6,23 @@ from dataclasses import dataclass
 
 from sockctl.errors import AddressError
 
-__all__ = ["Endpoint", "Target", "checked_host", "checked_port", "host_of", "is_loopback", "parse_target", "shown"]
+__all__ = [
+    "IPV6_PREFIX",
+    "Endpoint",
+    "Target",
+    "address_key",
+    "checked_host",
+    "checked_port",
+    "host_of",
+    "is_loopback",
+    "parse_target",
+    "shown",
+]
 
 SCHEMES = ("tcp", "sockctl", "tls", "sockctls")
 """The schemes that a target may begin with: raw bytes or messages, and each of them under TLS."""
+IPV6_PREFIX = 64
+"""Bits of an IPv6 address that name a site's network: within it each host chooses its own address (RFC 6177)."""
 MAX_PORT = 65_535
 MAX_LABEL = 63
 """Characters in one part of a host name, RFC 1035 section 2.3.4."""
@@ -45,6 +58,24 @@ def shown(host: str, port: int) -> str:
 def host_of(address: tuple[str, int] | tuple[str, int, int, int]) -> str:
     """Return the host of a socket address; an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2) is the IPv4 one."""
     return address[0].removeprefix("::ffff:") if "." in address[0] else address[0]
+
+
+def address_key(host: str, ipv6_prefix: int = IPV6_PREFIX) -> str:
+    """Return what counts as one address where clients are limited by address.
+
+    An IPv4 address counts by itself, an IPv6 address as the network that it lies in: one machine may use all of that. A
+    link-local address counts by itself, since all machines of a link share its network.
+
+    Args:
+        host: An IP address, as `host_of` returns it.
+        ipv6_prefix: How many bits of an IPv6 address count.
+    """
+    if ":" not in host:
+        return host
+    address = ipaddress.IPv6Address(host)
+    if address.is_link_local:
+        return host
+    return str(ipaddress.IPv6Network((int(address), ipv6_prefix), strict=False))
 
 
 def is_loopback(address: str) -> bool:

@@ -1,14 +1,36 @@
-"""Who may connect, and how many at once."""
+"""Who may connect, and how many at once.
+
+A client that has not logged in yet is *pending*. Pending clients have a share of the places, so that silent ones can't
+keep out those who would log in. The share is divided among the addresses (an IPv6 network counts as one). Where it is
+full, the place of one client may be taken: the oldest of the address that has the most pending.
+
+| the newcomer's address has | the newcomer |
+|---|---|
+| fewer pending than that address, by two or more | takes the place |
+| about as many | takes the place if its holder has had it for `settle_s`, else is refused |
+
+So silent addresses get what the others leave, however often they come again. The second rule keeps addresses of the
+same size from taking each other's places all the time.
+"""
 
 import ipaddress
+import math
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sockctl.errors import RuleError
 from sockctl.events.reasons import RefusalReason
+from sockctl.net.address import IPV6_PREFIX, address_key
+from sockctl.net.connection import Connection
 
 __all__ = ["AccessRules", "Admission"]
+
+SETTLE_S = 10.0
+"""For so long at least a client may log in, where its address has no more pending than the others."""
+PENDING_SHARE = 4
+"""One place in so many is for clients that have not logged in yet, unless the user says another number."""
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -66,38 +88,127 @@ class Admission:
         rules: Who may connect at all.
         max_clients: Clients at once.
         max_clients_per_address: Clients at once from one address.
+        max_pending: Clients at once that have not logged in yet; None for a quarter of `max_clients`.
+        ipv6_prefix: Bits of an IPv6 address that count as one address.
+        evict: Ends the connection of a pending client that gives its place; called by the accepting thread.
+        settle_s: Seconds for which a pending client keeps its place from addresses with about as many.
     """
 
-    def __init__(self, rules: AccessRules, *, max_clients: int, max_clients_per_address: int) -> None:
+    def __init__(
+        self,
+        rules: AccessRules,
+        *,
+        max_clients: int,
+        max_clients_per_address: int,
+        max_pending: int | None = None,
+        ipv6_prefix: int = IPV6_PREFIX,
+        evict: Callable[[Connection], None] = lambda _: None,
+        settle_s: float = SETTLE_S,
+    ) -> None:
         self._rules = rules
         self._max_clients = max_clients
         self._max_per_address = max_clients_per_address
-        self._lock = threading.Lock()  # guards the two counts: the accepting thread adds, event threads subtract
+        self._max_pending = max(1, max_clients // PENDING_SHARE) if max_pending is None else max_pending
+        self._ipv6_prefix = ipv6_prefix
+        self._evict = evict
+        self._settle_s = settle_s
+        # Guards what follows: the accepting thread adds, handler threads admit, event threads subtract.
+        self._lock = threading.Lock()
         self._clients = 0
         self._per_address: Counter[str] = Counter()
+        self._pending: dict[str, dict[int, Connection]] = {}  # by address and number, the oldest first
+        self._pending_count = 0
+        self._evicted: set[int] = set()  # the numbers of those that have given their places, and are not closed yet
 
     @property
     def clients(self) -> int:
         """How many are connected."""
         return self._clients
 
-    def enter(self, host: str) -> RefusalReason | None:
-        """Take a slot for a client at `host`, or say why there is none for it."""
+    @property
+    def pending(self) -> int:
+        """How many are connected and have not logged in yet."""
+        return self._pending_count
+
+    def enter(self, host: str, *, pending: bool = False) -> RefusalReason | None:
+        """Take a place for a client at `host`, or say why there is none for it.
+
+        Args:
+            host: Its IP address.
+            pending: Whether it has to log in first; then `wait` is to follow.
+        """
         if not self._rules.lets_in(host):
             return RefusalReason.DENIED
+        key = address_key(host, self._ipv6_prefix)
+        evicted = None
         with self._lock:
-            if self._clients >= self._max_clients:
-                return RefusalReason.TOO_MANY_CLIENTS
-            if self._per_address[host] >= self._max_per_address:
-                return RefusalReason.TOO_MANY_FROM_ADDRESS
+            full = self._clients - len(self._evicted) >= self._max_clients
+            if self._per_address[key] >= self._max_per_address:
+                return RefusalReason.TOO_MANY_CLIENTS if full else RefusalReason.TOO_MANY_FROM_ADDRESS
+            if full or (pending and self._pending_count >= self._max_pending):
+                # Where those who are in fill the house, time alone takes no place from a client that logs in.
+                evicted = self._give_place(key, math.inf if full else self._settle_s)
+                if evicted is None:
+                    return RefusalReason.TOO_MANY_CLIENTS if full else RefusalReason.TOO_MANY_PENDING
             self._clients += 1
-            self._per_address[host] += 1
+            self._per_address[key] += 1
+        if evicted is not None:
+            self._evict(evicted)
         return None
 
-    def leave(self, host: str) -> None:
-        """Give back the slot of a client at `host`; once for each `enter` that returned None."""
+    def wait(self, connection: Connection) -> None:
+        """Count a client that has entered as pending, until `admit` or `leave`."""
+        key = address_key(connection.host, self._ipv6_prefix)
         with self._lock:
+            self._pending.setdefault(key, {})[connection.number] = connection
+            self._pending_count += 1
+
+    def admit(self, connection: Connection) -> None:
+        """Note that a pending client has logged in; any thread may call it, for any connection."""
+        key = address_key(connection.host, self._ipv6_prefix)
+        with self._lock:
+            self._forget_pending(key, connection)
+
+    def leave(self, host: str, connection: Connection | None = None) -> None:
+        """Give back the place of a client at `host`; once for each `enter` that returned None.
+
+        Args:
+            host: Its IP address.
+            connection: Its connection, if it came to one.
+        """
+        key = address_key(host, self._ipv6_prefix)
+        with self._lock:
+            if connection is not None:
+                self._forget_pending(key, connection)
+                self._evicted.discard(connection.number)
             self._clients -= 1
-            self._per_address[host] -= 1
-            if not self._per_address[host]:
-                del self._per_address[host]  # else the table would grow with every address ever seen
+            self._per_address[key] -= 1
+            if not self._per_address[key]:
+                del self._per_address[key]  # else the table would grow with every address ever seen
+
+    def _give_place(self, key: str, settle_s: float) -> Connection | None:
+        """Return the pending client that gives its place to a newcomer at `key`, if one does; under the lock.
+
+        Args:
+            key: What counts as the newcomer's address.
+            settle_s: Seconds for which a pending client keeps its place from addresses with about as many.
+        """
+        if not self._pending or len(self._evicted) >= self._max_pending:
+            return None
+        most = max(self._pending, key=lambda each: len(self._pending[each]))
+        count, mine = len(self._pending[most]), len(self._pending.get(key, ()))
+        oldest = next(iter(self._pending[most].values()))
+        if mine + 1 >= count and time.monotonic() - oldest.started < settle_s:
+            return None
+        self._forget_pending(most, oldest)
+        self._evicted.add(oldest.number)
+        return oldest
+
+    def _forget_pending(self, key: str, connection: Connection) -> None:
+        """Count a client as pending no more, if it was; under the lock."""
+        numbers = self._pending.get(key)
+        if numbers is None or numbers.pop(connection.number, None) is None:
+            return
+        self._pending_count -= 1
+        if not numbers:
+            del self._pending[key]

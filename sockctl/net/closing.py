@@ -64,6 +64,10 @@ _PUT_OUT = frozenset(
 """Why a client that may not be here any more is put out: whether it reads or not, it is gone in a moment."""
 _HOPELESS = frozenset({DisconnectReason.IDLE_TIMEOUT, DisconnectReason.SEND_TIMEOUT})
 """Why a client has gone that has not read for so long that it will not now."""
+_WITHOUT_A_WORD = frozenset(
+    {DisconnectReason.IDLE_TIMEOUT, DisconnectReason.SLOW_READER, DisconnectReason.TOO_MANY_PENDING}
+)
+"""Why a conversation ends that may wait in a send, or whose place is wanted at once: it can say nothing more."""
 _VANISHED = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN)
 
 
@@ -238,8 +242,7 @@ class Closing:
         if reason is DisconnectReason.SERVER_STOPPING:
             connection.reason = connection.reason or reason  # read by its thread, which the drain wakes
         else:
-            stuck = reason in {DisconnectReason.IDLE_TIMEOUT, DisconnectReason.SLOW_READER}  # perhaps in a send
-            connection.interrupt(reason, socket.SHUT_RDWR if stuck else socket.SHUT_RD)
+            connection.interrupt(reason, socket.SHUT_RDWR if reason in _WITHOUT_A_WORD else socket.SHUT_RD)
             connection.cut_at = self.now + LAST_WORDS_S
             self._set_deadline(connection, connection.cut_at)
 

@@ -37,7 +37,7 @@ from sockctl.events.server import (
     TlsFailed,
 )
 from sockctl.events.token_bucket import TokenBucket
-from sockctl.net.address import host_of, shown
+from sockctl.net.address import IPV6_PREFIX, address_key, host_of, shown
 from sockctl.net.admission import AccessRules, Admission
 from sockctl.net.closing import failure_of
 from sockctl.net.connection import SEND_S, Connection, Handler
@@ -76,6 +76,8 @@ class Limits:
     Attributes:
         max_clients: Clients at once.
         max_clients_per_address: Clients at once from one address.
+        max_pending: Clients at once that have not logged in yet; None for a quarter of `max_clients`.
+        ipv6_prefix: Bits of an IPv6 address that count as one address.
         rules: Who may connect at all.
         idle_timeout_s: Seconds without traffic after which a connection is closed, or None.
         portion: Bytes in a portion, the unit in which data is told.
@@ -88,6 +90,8 @@ class Limits:
 
     max_clients: int = 512
     max_clients_per_address: int = 32
+    max_pending: int | None = None
+    ipv6_prefix: int = IPV6_PREFIX
     rules: AccessRules = field(default_factory=AccessRules)
     idle_timeout_s: float | None = None
     portion: int = 1024
@@ -138,7 +142,12 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         self._journal = journal
         self._limits = limits
         self._admission = Admission(
-            limits.rules, max_clients=limits.max_clients, max_clients_per_address=limits.max_clients_per_address
+            limits.rules,
+            max_clients=limits.max_clients,
+            max_clients_per_address=limits.max_clients_per_address,
+            max_pending=limits.max_pending,
+            ipv6_prefix=limits.ipv6_prefix,
+            evict=self._evict,
         )
         self._watchers = [
             Watcher(journal, idle_timeout_s=limits.idle_timeout_s, on_closed=self._closed)
@@ -250,7 +259,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
 
     def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002  the library's signature
         """Return whether the client may come in; if so, it has taken a slot."""
-        reason = self._admission.enter(host_of(client_address))
+        reason = self._admission.enter(host_of(client_address), pending=self._begin_pending)
         if reason is not None:
             self._refusals.tell(client_address, reason)
         return reason is None
@@ -270,11 +279,13 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         """Give an accepted connection to the watcher, and to a handler thread where the service converses."""
         sock = request if self.secure is None else self.secure(request)
         connection = Connection(sock, client_address, self._accepted + 1, self._limits.portion, self._limits.send_s)
+        connection.on_admitted = self._admission.admit
         connection.handler = self._handler(connection)
-        conversing = isinstance(self._service, Conversation) or sock is not request
+        conversing = self._begin_pending
         with self._beginning:
             if conversing:
                 super().process_request(cast("Any", connection), client_address)
+                self._admission.wait(connection)
             self._accepted += 1
             self._journal.tell(
                 ClientConnected(
@@ -286,6 +297,14 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
             )
             self._watcher_of(connection).add(connection, conversing=conversing)
 
+    @property
+    def _begin_pending(self) -> bool:
+        """Whether clients have something before them until they are in: a conversation, or a TLS handshake."""
+        return isinstance(self._service, Conversation) or self.secure is not None
+
+    def _evict(self, connection: Connection) -> None:
+        self._watcher_of(connection).close(connection, DisconnectReason.TOO_MANY_PENDING)
+
     def _watcher_of(self, connection: Connection) -> Watcher:
         return self._watchers[connection.number % len(self._watchers)]
 
@@ -294,7 +313,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         watcher = self._watcher_of(connection)
         match self._service:
             case MessageService():
-                budget = self._budgets.open(connection.host)
+                budget = self._budgets.open(address_key(connection.host, self._limits.ipv6_prefix))
                 return MessagePeer(connection, watcher, self._service, self._journal, budget)
             case RawService():
                 return RawHandler(connection, watcher, self._service)
@@ -347,12 +366,13 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
                 TlsEstablished(connection=connection.number, peer=connection.peer, version=version, cipher=cipher)
             )
             return
-        self._journal.tell(TlsFailed(connection=connection.number, peer=connection.peer, error=failure))
-        connection.reason = DisconnectReason.TLS_ERROR
+        if connection.reason is None:  # else the server has ended it, and what failed is only how it shows here
+            self._journal.tell(TlsFailed(connection=connection.number, peer=connection.peer, error=failure))
+            connection.reason = DisconnectReason.TLS_ERROR
         raise PeerGoneError(f"no TLS with {connection.peer}")
 
     def _closed(self, connection: Connection) -> None:
-        self._admission.leave(connection.host)
+        self._admission.leave(connection.host, connection)
         with self._sums:
             self._bytes_in += connection.bytes_in
             self._bytes_out += connection.bytes_out

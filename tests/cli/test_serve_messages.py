@@ -180,3 +180,16 @@ def test_names_and_texts_are_inert_in_the_log(tmp_path: Path) -> None:
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert "protocol_broken" in text
+
+
+def test_clients_without_a_login_have_the_share_that_was_chosen(tmp_path: Path) -> None:
+    with served("identify", "--data-dir", str(tmp_path), "--max-pending", "1", "--ipv6-prefix", "56") as (run, port):
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as first:
+            assert receive_exactly(first, 5) == b"sockc"
+            with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as second:
+                assert receive_all(second) == b""
+            assert run.event("client_refused")["reason"] == "too_many_pending"
+            first.sendall(b"ann\n")
+            assert b"Hello, ann!" in receive_all(first)
+        assert b"Hello again, ann!" in nc(port, b"")
+        assert run.end() == 0

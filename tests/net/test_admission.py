@@ -1,10 +1,15 @@
+import contextlib
+import socket
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from sockctl.errors import RuleError
 from sockctl.events.reasons import RefusalReason
 from sockctl.net.admission import AccessRules, Admission
+from sockctl.net.connection import Connection
 
 A, B, C = "192.0.2.1", "192.0.2.200", "2001:db8::1"
 
@@ -69,3 +74,132 @@ def test_no_count_is_lost_between_threads() -> None:
     for thread in threads:
         thread.join()
     assert admission.clients == 0
+
+
+def test_an_ipv6_network_is_one_address() -> None:
+    admission = Admission(AccessRules(), max_clients=10, max_clients_per_address=1)
+    assert admission.enter("2001:db8::1") is None
+    assert admission.enter("2001:db8::2") is RefusalReason.TOO_MANY_FROM_ADDRESS
+    assert admission.enter("2001:db8:0:1::1") is None
+    admission.leave("2001:db8::1")
+    assert admission.enter("2001:db8::2") is None
+    narrow = Admission(AccessRules(), max_clients=10, max_clients_per_address=1, ipv6_prefix=128)
+    assert narrow.enter("2001:db8::1") is None
+    assert narrow.enter("2001:db8::2") is None
+
+
+# Those that have not logged in yet.
+
+
+class House:
+    """An Admission, and clients that come to it, each with a connection on a socket pair of its own."""
+
+    def __init__(self, stack: contextlib.ExitStack, **options: Any) -> None:
+        options = {"max_clients": 1000, "max_clients_per_address": 1000, "settle_s": 3600.0} | options
+        self.evicted: list[int] = []
+        self.admission = Admission(AccessRules(), evict=lambda one: self.evicted.append(one.number), **options)
+        self.connections: dict[int, Connection] = {}
+        self._stack = stack
+
+    def comes(self, host: str) -> RefusalReason | None:
+        """Let a client come; return why it is refused."""
+        reason = self.admission.enter(host, pending=True)
+        if reason is None:
+            ours, theirs = socket.socketpair()
+            self._stack.enter_context(ours)
+            self._stack.enter_context(theirs)
+            number = len(self.connections) + 1
+            connection = self.connections[number] = Connection(ours, (host, 50_000), number, 1024)
+            connection.on_admitted = self.admission.admit
+            self.admission.wait(connection)
+        return reason
+
+    def goes(self, number: int) -> None:
+        connection = self.connections[number]
+        self.admission.leave(connection.host, connection)
+
+
+@pytest.fixture
+def stack() -> Iterator[contextlib.ExitStack]:
+    with contextlib.ExitStack() as stack:
+        yield stack
+
+
+def test_pending_clients_have_a_share(stack: contextlib.ExitStack) -> None:
+    house = House(stack, max_pending=2)
+    assert [house.comes(A) for _ in range(3)] == [None, None, RefusalReason.TOO_MANY_PENDING]
+    assert house.admission.pending == 2
+    house.connections[1].admit()
+    assert house.admission.pending == 1
+    assert house.comes(A) is None
+    house.goes(2)
+    house.goes(1)
+    assert (house.admission.pending, house.admission.clients) == (1, 1)
+    assert house.comes(A) is None
+    assert house.evicted == []
+
+
+@pytest.mark.parametrize(("max_clients", "share"), [(512, 128), (8, 2), (1, 1)])
+def test_the_share_is_a_quarter(stack: contextlib.ExitStack, max_clients: int, share: int) -> None:
+    house = House(stack, max_clients=max_clients)
+    while house.comes(A) is None:
+        pass
+    assert house.admission.pending == share
+
+
+def test_who_needs_no_login_has_no_such_limit() -> None:
+    admission = Admission(AccessRules(), max_clients=4, max_clients_per_address=4, max_pending=1)
+    assert [admission.enter(A) for _ in range(4)] == [None] * 4
+    assert admission.enter(A) is RefusalReason.TOO_MANY_CLIENTS
+
+
+def test_the_oldest_of_the_address_that_has_most_gives_its_place(stack: contextlib.ExitStack) -> None:
+    house = House(stack, max_pending=4)
+    for host in (B, A, A, A):
+        assert house.comes(host) is None
+    assert house.comes("192.0.2.3") is None
+    assert house.evicted == [2], "the first of A's"
+    assert house.admission.clients == 5, "it is connected until it is closed"
+    house.goes(2)
+    assert (house.admission.clients, house.admission.pending) == (4, 4)
+    assert house.comes(B) is RefusalReason.TOO_MANY_PENDING, "A has two and B one: they would only change places"
+
+
+def test_addresses_with_many_do_not_change_places_for_ever(stack: contextlib.ExitStack) -> None:
+    house = House(stack, max_pending=12)
+    for _ in range(100):
+        for host in (A, B, "192.0.2.3"):
+            house.comes(host)
+    before = len(house.evicted)
+    for _ in range(100):
+        for host in (A, B, "192.0.2.3"):
+            assert house.comes(host) is RefusalReason.TOO_MANY_PENDING
+    assert len(house.evicted) == before
+
+
+@pytest.mark.parametrize("host", [A, C])
+def test_among_addresses_of_the_same_size_a_place_is_kept_for_a_while(stack: contextlib.ExitStack, host: str) -> None:
+    house = House(stack, max_pending=2, settle_s=3600.0)
+    assert [house.comes(host) for host in (A, B)] == [None, None]
+    assert house.comes(host) is RefusalReason.TOO_MANY_PENDING
+    impatient = House(stack, max_pending=2, settle_s=0.0)
+    assert [impatient.comes(host) for host in (A, B, host)] == [None] * 3
+    assert impatient.evicted == [1]
+
+
+def test_a_full_house_takes_places_of_those_with_several_pending_only(stack: contextlib.ExitStack) -> None:
+    house = House(stack, max_clients=3, max_pending=3, settle_s=0.0)
+    assert [house.comes(host) for host in (A, A, B)] == [None, None, None]
+    house.connections[3].admit()
+    assert house.comes(C) is None
+    assert house.evicted == [1]
+    assert house.comes("192.0.2.3") is RefusalReason.TOO_MANY_CLIENTS, "A and C have one each"
+
+
+def test_places_are_given_up_no_faster_than_they_are_freed(stack: contextlib.ExitStack) -> None:
+    house = House(stack, max_pending=2, settle_s=0.0)
+    assert [house.comes(host) for host in (A, A, B, C)] == [None] * 4
+    assert house.evicted == [1, 2]
+    assert house.comes("192.0.2.3") is RefusalReason.TOO_MANY_PENDING, "two are still being closed"
+    house.goes(1)
+    assert house.comes("192.0.2.3") is None

@@ -1,5 +1,6 @@
 """Services of messages on real sockets: the choice of the wire, questions, deadlines, errors, two ways to send."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -9,7 +10,7 @@ from typing import ClassVar
 import pytest
 
 from sockctl.errors import AnswerRefusedError, PeerGoneError
-from sockctl.events.reasons import DisconnectReason
+from sockctl.events.reasons import DisconnectReason, RefusalReason
 from sockctl.net import closing, message_peer
 from sockctl.net.peer import Peer
 from sockctl.net.server import Limits
@@ -636,6 +637,24 @@ def test_a_connection_that_breaks_in_a_wait() -> None:
 
 
 # Being in.
+
+
+def test_silent_addresses_keep_nobody_out() -> None:
+    """They come again whenever they are put out; those who log in have an address each."""
+    silent, honest = [f"127.0.1.{number}" for number in range(1, 9)], [f"127.0.2.{number}" for number in range(1, 21)]
+    service = Doorman(lambda peer: peer.admit())
+    with running(service, Limits(max_clients=64, max_clients_per_address=8)) as run, contextlib.ExitStack() as stack:
+        for _ in range(8):
+            for source in silent:
+                stack.enter_context(run.client(source=source))
+        for source in honest:
+            with run.client(source=source) as sock:
+                stack.enter_context(run.client(source=silent[0]))
+                sock.sendall(b"ann\nxyz\n")
+                assert b"Hello, ann." in receive_all(sock)
+        refused = {event.reason for event in run.sink.named("client_refused")}
+        assert refused == {RefusalReason.TOO_MANY_PENDING}
+        assert run.server._admission.pending <= 16
 
 
 def is_in(peer: Peer) -> bool:

@@ -29,7 +29,7 @@ from tests.tls import blind_context, securing, self_signed, tls_client
 Files = tuple[Path, Path]
 SECONDS = float(os.environ.get("SOCKCTL_SOAK_SECONDS", "5"))
 """How long many clients talk at once."""
-MANY = Limits(max_clients=200, max_clients_per_address=200)
+MANY = Limits(max_clients=200, max_clients_per_address=200, max_pending=200)
 
 
 @pytest.fixture(scope="module")
@@ -324,7 +324,7 @@ def test_tls_to_a_plain_message_service_and_gone_before_the_welcome() -> None:
 
 
 def test_silent_clients_delay_nobody(files: Files) -> None:
-    limits = Limits(max_clients=200, max_clients_per_address=200, handshake_s=2)
+    limits = Limits(max_clients=200, max_clients_per_address=200, max_pending=100, handshake_s=2)
     with running(Echo(), limits, secure=securing(files)) as run:
         silent = [run.client() for _ in range(50)]
         run.sink.wait_for("client_connected", 50)
@@ -338,6 +338,26 @@ def test_silent_clients_delay_nobody(files: Files) -> None:
         for one in silent:
             one.close()
         run.sink.wait_for("client_disconnected", 51)
+
+
+@pytest.mark.parametrize("service", [Echo(), Parrot()], ids=["bytes", "messages"])
+def test_who_has_not_done_the_handshake_has_not_come_in(files: Files, service: Echo | Parrot) -> None:
+    limits = Limits(max_pending=2)
+    with running(service, limits, secure=securing(files)) as run:
+        silent = [run.client(source="127.0.1.1") for _ in range(2)]
+        run.sink.wait_for("client_connected", 2)
+        with tls_client(run.port) as first:  # two are pending at the other address, none at this one
+            assert silent[0].recv(1) == b""
+            assert reason_of(run) is DisconnectReason.TOO_MANY_PENDING
+            run.sink.wait_for("tls_established")
+            wait_until(lambda: run.server._admission.pending == 1)
+            with run.client(source="127.0.1.2") as another:
+                another.sendall(b"?")
+                run.sink.wait_for("client_connected", 4)
+                first.sendall(b"x\n")
+                assert first.recv(1)
+        for one in silent:
+            one.close()
 
 
 def test_a_drip_does_not_stretch_the_handshake(files: Files) -> None:
