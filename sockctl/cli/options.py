@@ -105,7 +105,8 @@ class ServerOptions:
     host: Annotated[
         str,
         typer.Option(
-            help="Name or address to listen on; '::' takes IPv6 and IPv4, '' every interface.", metavar="HOST"
+            help="Name or address to listen on; 127.0.0.1 takes ::1 as well, '::' IPv6 and IPv4, '' every interface.",
+            metavar="HOST",
         ),
     ] = "127.0.0.1"
     port: Annotated[

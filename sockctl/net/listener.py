@@ -1,4 +1,9 @@
-"""Makes the sockets that a server listens with: on one address or several, on the wanted port or the next free one."""
+"""Makes the sockets that a server listens with: on one address or several, on the wanted port or the next free one.
+
+A server on loopback takes both loopback addresses, where this machine has both. A client that is told ``localhost`` may
+take either; another user of this machine could listen on the one that was left free, and hear what is meant for the
+server.
+"""
 
 import contextlib
 import errno
@@ -9,11 +14,14 @@ from typing import Any
 
 from sockctl.errors import ListenError, PortTakenError
 from sockctl.net.address import MAX_PORT, shown
+from sockctl.net.port_owner import owner_of
 
 __all__ = ["Listeners", "SocketOptions", "addresses_of", "open_listeners"]
 
 _Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 """A family and its socket address, as getaddrinfo gives them."""
+_LOOPBACK: tuple[_Address, ...] = ((socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_INET6, ("::1", 0, 0, 0)))
+"""What ``localhost`` stands for (RFC 6761, section 6.3)."""
 _EVERY_INTERFACE: _Address = (socket.AF_INET6, ("::", 0, 0, 0))
 _EVERY_IPV4_INTERFACE: _Address = (socket.AF_INET, ("0.0.0.0", 0))  # noqa: S104  what --host '' asks for
 
@@ -83,7 +91,7 @@ class Listeners:
 def open_listeners(
     host: str, port: int, *, strict_port: bool = False, backlog: int = BACKLOG, options: SocketOptions | None = None
 ) -> Listeners:
-    """Listen on every address of `host`.
+    """Listen on every address of `host`; on both loopback addresses if it is one of them.
 
     Args:
         host: A name or an address; ``::`` takes IPv6 and IPv4, ``''`` every interface of this machine.
@@ -100,16 +108,14 @@ def open_listeners(
     for candidate in _candidates(port, strict_port=strict_port):
         try:
             sockets = _listen(addresses, candidate, backlog, options or SocketOptions())
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise ListenError(_explain(host, candidate, error)) from error
+        except _TakenError as error:
+            if strict_port:
+                raise PortTakenError(_explain_taken(error, alone=len(addresses) == 1)) from error
             continue
+        except OSError as error:
+            raise ListenError(_explain(host, candidate, error)) from error
         taken_port: int = sockets[0].getsockname()[1]
         return Listeners(sockets, taken_port, port)
-    if strict_port:
-        raise PortTakenError(
-            f"Port {port} is taken by another program. Stop that one, or choose another --port (0 takes any free one)."
-        )
     raise PortTakenError(f"No port from {port} to {MAX_PORT} is free. Choose a lower --port, or --port 0 for any.")
 
 
@@ -143,24 +149,34 @@ def _addresses_of(host: str) -> list[_Address]:
             f"The host {host!r} is not known: {_reason(error)}. Give --host an address of this machine, "
             f"such as 127.0.0.1, or '' for every interface."
         ) from error
-    return list(dict.fromkeys((family, tuple(address)) for family, _, _, _, address in found))
+    addresses: list[_Address] = list(dict.fromkeys((family, tuple(address)) for family, _, _, _, address in found))
+    if any(one in _LOOPBACK for one in addresses):
+        addresses += [one for one in _LOOPBACK if one not in addresses]
+    return addresses
 
 
 def _listen(addresses: list[_Address], port: int, backlog: int, options: SocketOptions) -> tuple[socket.socket, ...]:
-    """Listen on all `addresses` that this machine has, or on none."""
+    """Listen on all `addresses` that this machine has, or on none.
+
+    Raises:
+        _TakenError: The port is taken on one of them.
+        OSError: Listening failed for another reason, or this machine has none of them.
+    """
     with contextlib.ExitStack() as undo:
         sockets: list[socket.socket] = []
         absent: OSError | None = None
         for family, (host, _, *rest) in addresses:
             try:
                 listener = undo.enter_context(_bound(family, (host, port, *rest)))
+                options.apply(listener)
+                listener.listen(backlog)  # that fails, too, where two sockets were bound before either listened
             except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    raise _TakenError(host, port) from error
                 if error.errno not in _ABSENT:
                     raise
                 absent = error  # localhost may name ::1 where IPv6 is off: the others will do
                 continue
-            options.apply(listener)
-            listener.listen(backlog)
             listener.setblocking(False)
             sockets.append(listener)
             port = listener.getsockname()[1]  # with port 0: the first one's choice holds for all
@@ -180,6 +196,23 @@ def _bound(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.soc
         listener.bind(address)
         undo.pop_all()
     return listener
+
+
+class _TakenError(Exception):
+    """The port is taken on one address."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(host, port)
+        self.host = host
+        self.port = port
+
+
+def _explain_taken(taken: _TakenError, *, alone: bool) -> str:
+    both = "" if alone else " The server needs all addresses of its host, since clients may take any of them."
+    return (
+        f"Port {taken.port} is taken on {taken.host} by {owner_of(taken.host, taken.port)}.{both} Stop that one, or "
+        f"choose another --port (0 takes any free one)."
+    )
 
 
 def _explain(host: str, port: int, error: OSError) -> str:

@@ -106,14 +106,13 @@ def test_it_listens_everywhere_with_tls_or_where_insecure_says_so(tmp_path: Path
         assert run.end() == 0
 
 
-def test_its_port_is_its_own_or_none(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_its_port_is_its_own_on_both_loopback_addresses_or_none(tmp_path: Path, host: str) -> None:
+    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as taken:
         port = taken.getsockname()[1]
         run = sockctl("serve", "auth", "--port", str(port), "--data-dir", str(tmp_path))
     assert run.returncode == ExitCode.FAILED
-    assert f"Port {port} is taken".encode() in run.stderr
+    assert f"Port {port} is taken on {host} by ".encode() in run.stderr
     assert b"strict-port" not in run.stderr
 
 

@@ -173,7 +173,7 @@ def test_users_and_operators(tmp_path: Path) -> None:
 
 def test_the_operator_at_the_terminal(terminal: Any, tmp_path: Path) -> None:
     child = terminal("serve", "chat", "--port", "0", "--quiet", "--data-dir", str(tmp_path))
-    child.expect(r"Listening on 127\.0\.0\.1:(\d+)\.")
+    child.expect(r"Listening on 127\.0\.0\.1:(\d+) and ")
     port = int(child.match[1])
     child.expect("chat along as server")
     with frame_client(port) as ann:

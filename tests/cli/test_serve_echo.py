@@ -82,6 +82,8 @@ def test_json_events() -> None:
     assert events_of(run) == [
         "server_started",
         "listening",
+        "listening",
+        "reachable",
         "reachable",
         "loopback_only",
         "client_connected",
@@ -113,7 +115,7 @@ def test_verbose_tells_details() -> None:
 
 def test_quiet_tells_only_where_it_listens_and_what_goes_wrong() -> None:
     with process("serve", "echo", "--port", "0", "--quiet", "--deny", "127.0.0.2") as run:
-        port = int(run.wait_for(r"^Listening on 127\.0\.0\.1:(\d+)\.$")[1])
+        port = int(run.wait_for(r"^Listening on 127\.0\.0\.1:(\d+) and \[::1\]:\d+\.$")[1])
         exchange(port, b"x")
         with socket.create_connection(("127.0.0.1", port), TIMEOUT_S, ("127.0.0.2", 0)) as sock:
             assert receive_all(sock) == b""
@@ -154,7 +156,7 @@ def test_a_taken_port_is_refused_when_strict() -> None:
     with echo_process() as (_, port):
         done = sockctl("serve", "echo", "--port", str(port), "--strict-port")
         assert done.returncode == ExitCode.FAILED
-        assert f"sockctl: Port {port} is taken by another program".encode() in done.stderr
+        assert f"sockctl: Port {port} is taken on 127.0.0.1 by ".encode() in done.stderr
 
 
 def test_the_port_of_the_default_without_a_terminal() -> None:
@@ -187,7 +189,7 @@ def test_restart_at_once_on_the_same_port() -> None:
 def test_log_file_instead_of_the_console(tmp_path: Path) -> None:
     log = tmp_path / "echo.log"
     with process("serve", "echo", "--port", "0", "--log-file", str(log)) as run:
-        port = int(run.wait_for(rf"^Listening on 127\.0\.0\.1:(\d+)\. Events go to {log}\.$")[1])
+        port = int(run.wait_for(rf"^Listening on 127\.0\.0\.1:(\d+) and .*\. Events go to {log}\.$")[1])
         exchange(port, b"x")
         wait_until(lambda: "client_disconnected" in log.read_text())
         log.rename(tmp_path / "echo.log.1")

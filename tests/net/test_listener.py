@@ -1,6 +1,8 @@
 import contextlib
 import errno
+import os
 import socket
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 
 from sockctl.errors import ListenError, PortTakenError
 from sockctl.net import listener
-from sockctl.net.listener import Listeners, SocketOptions, open_listeners
+from sockctl.net.listener import Listeners, SocketOptions, addresses_of, open_listeners
 
 
 @contextlib.contextmanager
@@ -28,27 +30,78 @@ def reachable(host: str, port: int) -> bool:
     return True
 
 
-def test_ipv4_only() -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "::ffff:127.0.0.1"])
+def test_loopback_is_both_addresses(host: str) -> None:
+    with listening(host) as listeners:
+        assert set(listeners.hosts) == {"127.0.0.1", "::1"} == set(addresses_of(host))
+        assert {sock.getsockname()[1] for sock in listeners.sockets} == {listeners.port}
+        for address in ("127.0.0.1", "::1"):
+            assert reachable(address, listeners.port)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_nobody_can_take_the_other_address_of_localhost(host: str) -> None:
+    with listening(host) as listeners:
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"), (socket.AF_INET6, "::")):
+            with pytest.raises(OSError, match="in use"):
+                socket.create_server((address, listeners.port), family=family)
+
+
+def test_loopback_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    make = socket.socket
+
+    def without(family: int, *rest: Any) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return make(family, *rest)
+
+    monkeypatch.setattr(socket, "socket", without)
     with listening("127.0.0.1") as listeners:
         assert listeners.hosts == ["127.0.0.1"]
-        assert reachable("127.0.0.1", listeners.port)
+
+
+def test_another_loopback_address_is_that_one_only() -> None:
+    with listening("127.0.0.2") as listeners:
+        assert listeners.hosts == ["127.0.0.2"]
+        assert not reachable("127.0.0.1", listeners.port)
         assert not reachable("::1", listeners.port)
 
 
-def test_ipv4_mapped_address() -> None:
-    with listening("::ffff:127.0.0.1") as listeners:
-        assert listeners.hosts == ["127.0.0.1"]
+def test_loopback_moves_on_to_a_port_that_is_free_on_both_addresses() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as other:
+        port = other.getsockname()[1]
+        with listening("127.0.0.1", port) as listeners:
+            assert (listeners.wanted_port, len(listeners.sockets)) == (port, 2)
+            assert listeners.port > port
+
+
+def test_who_has_the_other_address_is_told() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as other:
+        port = other.getsockname()[1]
+        who = rf"process {os.getpid()} \(.*\) of user " if sys.platform == "linux" else "another program"
+        with pytest.raises(PortTakenError, match=rf"Port {port} is taken on ::1 by {who}.*needs all addresses.*--port"):
+            open_listeners("127.0.0.1", port, strict_port=True)
+
+
+def test_two_that_were_bound_before_either_listened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux binds both, and refuses the second one's listen()."""
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 0))
+        apply = SocketOptions.apply
+
+        def first(self: SocketOptions, sock: socket.socket) -> None:
+            apply(self, sock)
+            other.listen()
+
+        monkeypatch.setattr(SocketOptions, "apply", first)
+        with pytest.raises(PortTakenError, match="taken on 127"):
+            open_listeners("127.0.0.1", other.getsockname()[1], strict_port=True)
 
 
 def test_link_local_address_without_its_interface() -> None:
     with pytest.raises(ListenError, match=r"needs its interface, as in fe80::1%eth0"):
         open_listeners("fe80::1", 0)
-
-
-def test_ipv6_only() -> None:
-    with listening("::1") as listeners:
-        assert reachable("::1", listeners.port)
-        assert not reachable("127.0.0.1", listeners.port)
 
 
 @pytest.mark.parametrize("host", ["::", ""])
@@ -87,7 +140,7 @@ def test_an_address_that_is_missing_is_passed_over_if_another_is_there(monkeypat
 
     monkeypatch.setattr(socket, "getaddrinfo", both)
     with listening("localhost") as listeners:
-        assert listeners.hosts == ["127.0.0.1"]
+        assert listeners.hosts == ["127.0.0.1", "::1"]
 
 
 def test_taken_port_moves_on() -> None:
@@ -118,7 +171,7 @@ def test_any_port_when_all_tries_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     def taken(*_: Any) -> None:
         raise OSError(errno.EADDRINUSE, "taken")
 
-    monkeypatch.setattr(listener, "_listen", taken)
+    monkeypatch.setattr(listener, "_bound", taken)
     with pytest.raises(PortTakenError):
         open_listeners("127.0.0.1", 0)
 
@@ -136,7 +189,7 @@ def test_other_errors_are_explained(number: int, says: str, monkeypatch: pytest.
     def fail(*_: Any) -> None:
         raise OSError(number, "No buffer space")
 
-    monkeypatch.setattr(listener, "_listen", fail)
+    monkeypatch.setattr(listener, "_bound", fail)
     with pytest.raises(ListenError, match=says):
         open_listeners("127.0.0.1", 80)
 

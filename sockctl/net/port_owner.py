@@ -1,0 +1,82 @@
+"""Who listens on a port of this machine, as far as Linux tells it without special rights.
+
+``/proc/net/tcp`` and ``/proc/net/tcp6`` show every listening socket with its user and its inode, to everybody. Which
+process has that inode open is shown to its own user only (``/proc/PID/fd``), and to root.
+"""
+
+import contextlib
+import ipaddress
+import os
+import pwd
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from sockctl.text import visible
+
+__all__ = ["owner_of"]
+
+_PROC = Path("/proc")
+_LISTENING = "0A"
+"""The state TCP_LISTEN, as the kernel writes it."""
+_WORD_DIGITS = 8
+"""Hex digits of each 32-bit word of an address; the kernel writes the words in the machine's own byte order."""
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def owner_of(host: str, port: int) -> str:
+    """Return who listens on an IP address and port: ``process 4711 (nc) of user ann``, ``another program``, or between.
+
+    Args:
+        host: The address; a socket that listens on every address counts as well.
+        port: The port.
+    """
+    wanted = ipaddress.ip_address(host.partition("%")[0])
+    for address, uid, inode in _listening_on(port):
+        if address in (wanted, _any_address(wanted), ipaddress.IPv6Address("::")):
+            process = _process_with(inode)
+            return f"{process or 'a program'} of user {_user_name(uid)}"
+    return "another program"
+
+
+def _any_address(address: _Address) -> _Address:
+    return ipaddress.IPv4Address(0) if isinstance(address, ipaddress.IPv4Address) else ipaddress.IPv6Address(0)
+
+
+def _listening_on(port: int) -> Iterator[tuple[_Address, int, str]]:
+    """Yield address, user and inode of each socket that listens on a port."""
+    for table in ("tcp", "tcp6"):
+        lines: list[str] = []
+        with contextlib.suppress(OSError):  # another system than Linux, or one without IPv6
+            lines = (_PROC / "net" / table).read_text().splitlines()[1:]
+        for line in lines:
+            _, local, _, state, _, _, _, uid, _, inode, *_ = line.split()
+            digits, _, port_digits = local.partition(":")
+            if state == _LISTENING and int(port_digits, 16) == port:
+                yield _address_of(digits), int(uid), inode
+
+
+def _address_of(digits: str) -> _Address:
+    words = (bytes.fromhex(digits[at : at + _WORD_DIGITS]) for at in range(0, len(digits), _WORD_DIGITS))
+    packed = b"".join(word[::-1] if sys.byteorder == "little" else word for word in words)
+    address = ipaddress.ip_address(packed)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def _process_with(inode: str) -> str:
+    """Return the process that has a socket open, with its name; nothing where this user may not see it."""
+    for folder in _PROC.glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # another user's, or it has just ended
+            for link in (folder / "fd").iterdir():
+                if os.readlink(link) == f"socket:[{inode}]":  # noqa: PTH115  what it names is no path
+                    return f"process {folder.name} ({visible((folder / 'comm').read_text().strip())})"
+    return ""
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
