@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sockctl.net.address import Endpoint
 from tests.frames import Fields, framed
 from tests.running import TIMEOUT_S
 
@@ -37,6 +38,7 @@ class TokenServer:
         self,
         *,
         host: str = "127.0.0.1",
+        port: int = 0,
         files: tuple[Path, Path] | None = None,
         client_ca: Path | None = None,
         service: str = "auth",
@@ -51,9 +53,9 @@ class TokenServer:
         self._service = service
         self._threads: list[threading.Thread] = []
         self._failures: list[BaseException] = []
-        self._listener = socket.create_server((host, 0))
+        self._listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.host, self.port = host, int(self._listener.getsockname()[1])
-        self.target = f"{host}:{self.port}"
+        self.target = str(Endpoint(host, self.port))
         self.tokens: dict[str, str] = {}
         self.given: list[str] = []
         self.heard: list[list[Fields]] = []
@@ -192,11 +194,12 @@ class _Conversation:
 def token_server(
     *,
     host: str = "127.0.0.1",
+    port: int = 0,
     files: tuple[Path, Path] | None = None,
     client_ca: Path | None = None,
     service: str = "auth",
 ) -> Iterator[TokenServer]:
-    server = TokenServer(host=host, files=files, client_ca=client_ca, service=service)
+    server = TokenServer(host=host, port=port, files=files, client_ca=client_ca, service=service)
     server.start()
     try:
         yield server

@@ -10,7 +10,14 @@ from sockctl.cli.exit_codes import ExitCode, exit_code_of
 from sockctl.cli.hosts import Server, host_and_port
 from sockctl.cli.terminal import say
 from sockctl.cli.tls_options import refuse_lone_key
-from sockctl.errors import InsecureError, NotLoggedInError, SockctlError, UntrustedError
+from sockctl.errors import (
+    InsecureError,
+    NotLoggedInError,
+    NotToldError,
+    SockctlError,
+    UnreachableError,
+    UntrustedError,
+)
 
 if TYPE_CHECKING:
     from sockctl.net.address import Endpoint
@@ -54,18 +61,28 @@ def logout(
     refuse_lone_key(cert, key)
     place = place_of_state(state_dir)
     tokens = KeptTokens(place)
-    all_kept = tokens.all_of(host, port)
+    all_kept = [(each, kept) for each in _places_of(endpoint) for kept in tokens.all_of(each.host, each.port)]
     if not all_kept:
         raise NotLoggedInError(f"No login of {endpoint} is kept: there is nothing to end.")
-    ways = [_pinned(endpoint, kept, place, cert, key) for kept in all_kept]  # before anything is forgotten
+    ways = [_pinned(each, kept, place, cert, key) for each, kept in all_kept]  # before anything is forgotten
     codes = []
-    for kept, secure in zip(all_kept, ways, strict=True):
+    for (each, kept), secure in zip(all_kept, ways, strict=True):
         failure = None
         if kept.expires > utc_now():
-            failure = _tell_server(endpoint, kept, secure, timeout_s=timeout, insecure=insecure)
-        tokens.forget(host, port, kept.login.service, kept.login.fingerprint, token=kept.token)
+            failure = _tell_server(each, kept, secure, timeout_s=timeout, insecure=insecure)
+        tokens.forget(each.host, each.port, kept.login.service, kept.login.fingerprint, token=kept.token)
         codes.append(_report(kept, failure))
     raise typer.Exit(next((code for code in codes if code), ExitCode.DONE))
+
+
+def _places_of(endpoint: "Endpoint") -> "list[Endpoint]":
+    """Return where logins of a server are kept: under its name, and those without TLS under its addresses."""
+    from sockctl.net.client import addresses_of
+
+    try:
+        return list(dict.fromkeys([endpoint, *addresses_of(endpoint)]))
+    except UnreachableError:  # what is kept under the name can be forgotten all the same
+        return [endpoint]
 
 
 def _tell_server(
@@ -73,9 +90,12 @@ def _tell_server(
 ) -> SockctlError | None:
     """End a login at its server; return why that couldn't be done, if so."""
     from sockctl.cli.clear_text import is_in_clear
+    from sockctl.net.address import is_address
     from sockctl.net.client import connect
     from sockctl.net.logout import log_out
 
+    if not kept.login.fingerprint and not is_address(endpoint.host):
+        return NotToldError("An older sockctl kept it without saying at which address: it is shown nowhere in clear.")
     try:
         with connect(endpoint, tell=lambda _: None, timeout_s=timeout_s, secure=secure) as sock:
             if not insecure and is_in_clear(sock):

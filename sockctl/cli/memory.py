@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from sockctl.cli.company import MAX_NAMES, MAX_ROOMS, Company
 from sockctl.cli.seen import Seen
 from sockctl.cli.unheard import Unheard
+from sockctl.net.address import Endpoint
 from sockctl.protocol.messages import Message
 
 __all__ = ["Held", "Memory"]
@@ -22,12 +23,14 @@ class Held:
 
     Attributes:
         service: The service that gave it.
+        endpoint: At which server it counts: by its address without TLS, else by its name.
         fingerprint: The SHA-256 of the certificate of its server; empty without TLS.
         token: The secret itself; the repr is without it.
         user: Whose it is; empty for a guest's.
     """
 
     service: str
+    endpoint: Endpoint
     fingerprint: str
     token: str = field(repr=False)
     user: str

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from sockctl.cli.clear_text import NO_PASSWORD_SERVICES
 from sockctl.cli.memory import Held
 from sockctl.errors import StoreError
-from sockctl.net.address import Endpoint
+from sockctl.net.address import Endpoint, host_of
 from sockctl.net.transport import TlsTransport, Transport
 from sockctl.protocol.client_wire import ClientWire
 from sockctl.protocol.messages import Message, message
@@ -32,26 +32,38 @@ from sockctl.protocol.names import same_name_key
 if TYPE_CHECKING:
     from sockctl.net.kept_tokens import KeptTokens
 
-__all__ = ["Resuming", "fingerprint_behind"]
+__all__ = ["Resuming", "place_behind"]
 
 ANSWERS = 2
 """Lines with which one logs in: name and password."""
 
 
-def fingerprint_behind(sock: Transport) -> str:
-    """Return the SHA-256 of the certificate that the other side has shown on this connection; empty without TLS."""
-    if not isinstance(sock, TlsTransport):
-        return ""
-    from sockctl.net.certificates import fingerprint_of
+def place_behind(sock: Transport, endpoint: Endpoint) -> tuple[Endpoint, str]:
+    """Return where a token counts that comes on this connection: at which server, and the SHA-256 of its certificate.
 
-    return fingerprint_of(sock.certificate())
+    Under TLS that is the server as the user has named it. Without TLS nothing shows that the program at another address
+    of that name is the same server: there the token counts at this very address, and the second is empty.
+
+    Args:
+        sock: The connection.
+        endpoint: The server, as the user has named it.
+    """
+    if isinstance(sock, TlsTransport):
+        from sockctl.net.certificates import fingerprint_of
+
+        return endpoint, fingerprint_of(sock.certificate())
+    try:
+        address = getattr(sock, "getpeername")()  # noqa: B009  what isn't TLS is a socket
+    except OSError:
+        return endpoint, ""  # the connection is gone already: no token can be shown on it
+    return Endpoint(host_of(address), address[1]), ""
 
 
 class Resuming:
     """What a connection does about its login. A file that can't be used is told once, and done without.
 
     Args:
-        endpoint: The server, as the user has named it.
+        endpoint: At which server its tokens count, as `place_behind` returns it.
         fingerprint: The SHA-256 of its certificate on this connection; empty without TLS.
         keeps: Whether tokens are used and kept; else the server is asked to make none.
         state_dir: The folder where they are kept, as it was chosen.
@@ -192,7 +204,8 @@ class Resuming:
         if not self._keeps:
             return None
         held = self.held
-        if held is not None and (held.service, held.fingerprint) == (self._service, self._fingerprint):
+        here = self._service, self._fingerprint, self._endpoint
+        if held is not None and (held.service, held.fingerprint, held.endpoint) == here:
             return held
         try:
             kept = self._opened().find(self._endpoint.host, self._endpoint.port, self._service, self._fingerprint)
@@ -202,7 +215,9 @@ class Resuming:
         return None if kept is None else self._held(kept.token, kept.user)
 
     def _held(self, token: str, user: str) -> Held:
-        return Held(service=self._service, fingerprint=self._fingerprint, token=token, user=user)
+        return Held(
+            service=self._service, endpoint=self._endpoint, fingerprint=self._fingerprint, token=token, user=user
+        )
 
     def _welcomed(self, user: str) -> None:
         """Hold the token that has come, and keep it if it is a user's.

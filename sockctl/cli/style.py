@@ -90,12 +90,11 @@ class Style:
             return Dialogue(line_end=line_end)
         from sockctl.cli.clear_text import Discretion, is_in_clear
         from sockctl.cli.message_dialogue import MessageDialogue
-        from sockctl.cli.resuming import Resuming, fingerprint_behind
+        from sockctl.cli.resuming import Resuming, place_behind
 
         clear = not self.insecure and is_in_clear(sock)
         resuming = Resuming(
-            endpoint,
-            fingerprint_behind(sock),
+            *place_behind(sock, endpoint),
             keeps=self.session and not self.hex_dump and not clear,  # a hex dump would show the token
             state_dir=self.state_dir,
             timeout_s=self.timeout_s,

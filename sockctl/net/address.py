@@ -14,6 +14,7 @@ __all__ = [
     "checked_host",
     "checked_port",
     "host_of",
+    "is_address",
     "is_loopback",
     "parse_target",
     "shown",
@@ -76,6 +77,15 @@ def address_key(host: str, ipv6_prefix: int = IPV6_PREFIX) -> str:
     if address.is_link_local:
         return host
     return str(ipaddress.IPv6Network((int(address), ipv6_prefix), strict=False))
+
+
+def is_address(host: str) -> bool:
+    """Return whether a host is an IP address, and no name that may lead to several."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def is_loopback(address: str) -> bool:

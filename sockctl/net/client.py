@@ -93,6 +93,15 @@ def connect(
         raise type(error)(f"{error} Tried {retries + 1} times.") from error
 
 
+def addresses_of(endpoint: Endpoint) -> list[Endpoint]:
+    """Return the addresses that `connect` tries for `endpoint`, in its order.
+
+    Raises:
+        UnreachableError: The name is unknown.
+    """
+    return [Endpoint(address[0], endpoint.port) for _, address in _addresses_of(endpoint, socket.AF_UNSPEC)]
+
+
 def _connect_once(
     endpoint: Endpoint, family: socket.AddressFamily, tell: Tell, timeout_s: float, secure: Secure | None
 ) -> Transport:

@@ -1,8 +1,9 @@
 """The client's logins: tokens with which servers let it in again, kept in ``sessions.json``.
 
 A token is a password for as long as it lives. So it is found for exactly that server that gave it: the same host and
-port, the same service, and under TLS the same certificate, whoever vouches for another one. It is in the file, and in
-the one field that carries it to the wire; no repr and no error shows it.
+port, the same service, and under TLS the same certificate, whoever vouches for another one. Without TLS the host is an
+IP address, since a name may lead to another program the next time. The token is in the file, and in the one field that
+carries it to the wire; no repr and no error shows it.
 """
 
 import datetime

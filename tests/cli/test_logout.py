@@ -127,6 +127,33 @@ def test_a_wrong_option_costs_no_login(state: Path, options: tuple[str, ...], co
     assert kept(state, "localhost:9") == ["tok"]
 
 
+def test_logins_in_clear_are_ended_where_they_came_from(server: TokenServer, state: Path) -> None:
+    sockctl("connect", f"sockctl://localhost:{server.port}", stdin=LOGIN)
+    with token_server(host="::1", port=server.port) as other:
+        keep(state, f"::1:{server.port}")
+        other.tokens["tok"] = "ann"
+        run = log_out(f"localhost:{server.port}")
+        assert (run.returncode, run.stderr) == (0, b"")
+        for each, token in ((other, "tok"), (server, server.given[0])):
+            assert each.said() == [("resume", ""), ("line", "logout")]
+            assert each.resumed() == [token]
+    assert kept(state, server.target) == kept(state, f"::1:{server.port}") == []
+
+
+def test_a_login_in_clear_that_was_kept_by_name_is_shown_to_nobody(server: TokenServer, state: Path) -> None:
+    target = f"localhost:{server.port}"
+    keep(state, target)
+    not_told(log_out(target), ExitCode.NOT_LET_IN, "without saying at which address")
+    assert server.heard == []
+    assert kept(state, target) == []
+
+
+def test_a_name_that_is_not_known_any_more(state: Path) -> None:
+    keep(state, "nowhere.invalid:9")
+    not_told(log_out("nowhere.invalid:9"), ExitCode.NOT_LET_IN, "without saying at which address")
+    assert kept(state, "nowhere.invalid:9") == []
+
+
 def test_nobody_there(state: Path) -> None:
     target = f"127.0.0.1:{CLOSED_PORT}"
     keep(state, target)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.memory import Held
-from sockctl.cli.resuming import Resuming
+from sockctl.cli.resuming import Resuming, place_behind
 from sockctl.net.address import Endpoint
 from sockctl.net.certificates import fingerprint_of_file
 from sockctl.net.kept_tokens import KeptToken, KeptTokens
@@ -302,9 +303,11 @@ def test_a_guests_token_is_for_this_session_only(state: Path) -> None:
     assert again.held is None
 
 
-@pytest.mark.parametrize("elsewhere", ["service", "certificate"])
+@pytest.mark.parametrize("elsewhere", ["service", "certificate", "address", "port"])
 def test_a_sessions_own_token_goes_nowhere_else(state: Path, elsewhere: str) -> None:
-    held = Held(service="chat", fingerprint="" if elsewhere == "service" else "other", token="tok", user="")
+    host, port = "::1" if elsewhere == "address" else "localhost", 9091 if elsewhere == "port" else 9090
+    fingerprint = "other" if elsewhere == "certificate" else ""
+    held = Held(service="chat", endpoint=Endpoint(host, port), fingerprint=fingerprint, token="tok", user="")
     one, _ = resuming(state, held=held)
     assert b"resume" not in one.opening("auth" if elsewhere == "service" else "chat")
     assert one.held is None
@@ -312,7 +315,8 @@ def test_a_sessions_own_token_goes_nowhere_else(state: Path, elsewhere: str) -> 
 
 def test_a_sessions_own_token_goes_before_a_newer_one_of_another_session(state: Path) -> None:
     KeptTokens(state).keep("localhost", 9090, "chat", "", token="newer", expires=LATER, user="bob")
-    one, _ = resuming(state, held=Held(service="chat", fingerprint="", token="mine", user="ann"))
+    held = Held(service="chat", endpoint=Endpoint("localhost", 9090), fingerprint="", token="mine", user="ann")
+    one, _ = resuming(state, held=held)
     assert b'"token":"mine"' in one.opening("chat")
 
 
@@ -421,6 +425,25 @@ def test_services_without_logins_touch_no_file(state: Path, service: str) -> Non
 
 
 # Never to another server.
+
+
+def test_a_program_at_another_address_of_the_name_gets_no_token_in_clear(server: TokenServer, state: Path) -> None:
+    """Another user of this machine listens at ::1, where the server has only 127.0.0.1."""
+    assert sockctl("connect", f"sockctl://localhost:{server.port}", stdin=LOGIN).returncode == 0
+    assert [one.login.address for one in kept(state, server)] == [server.target], "by the address that gave it"
+    with token_server(host="::1", port=server.port) as thief:
+        run = sockctl("connect", f"sockctl://localhost:{server.port}")
+        assert run.stdout == b"Your name?\n"
+        assert [one["kind"] for one in thief.heard[0]] == ["hello"]
+    again = sockctl("connect", f"sockctl://localhost:{server.port}", stdin=b"hello\n")
+    assert again.stdout == b"Hello, ann!\n<ann> hello\n"
+    assert server.resumed() == [server.given[0]]
+
+
+def test_a_connection_that_is_gone_has_no_place() -> None:
+    with socket.socket() as gone:
+        named = Endpoint("localhost", 9090)
+        assert place_behind(gone, named) == (named, "")
 
 
 def test_another_service_on_that_port(server: TokenServer, state: Path) -> None:
