@@ -63,7 +63,7 @@ class DisconnectReason(_Reason):
     )
     LOGIN_TIMEOUT = (
         "login_timeout",
-        "The client did not log in within the time that it had, so the server closed the connection.",
+        "The client did not log in or give its name within the time that it had, so the server closed the connection.",
     )
     TOO_MANY_PENDING = (
         "too_many_pending",

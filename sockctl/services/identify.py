@@ -1,5 +1,6 @@
 """Identification (row 7): who comes from a known address is greeted by name, everyone else is asked for one."""
 
+import time
 from typing import ClassVar
 
 from sockctl.errors import PeerGoneError, StoreError
@@ -16,6 +17,8 @@ __all__ = ["Identify"]
 
 LIMIT_BYTES = 4_096
 """Nobody needs more for a name."""
+NAME_S = 120.0
+"""How long a client may take to give its name, typing included."""
 
 
 class Identify(MessageService, Conversation[Peer]):
@@ -23,12 +26,14 @@ class Identify(MessageService, Conversation[Peer]):
 
     Args:
         clients: Who is known.
+        name_s: How long a client may take to give its name, in seconds.
     """
 
     name: ClassVar[str] = "identify"
 
-    def __init__(self, clients: KnownClients) -> None:
+    def __init__(self, clients: KnownClients, *, name_s: float = NAME_S) -> None:
         self._clients = clients
+        self._name_s = name_s
         self._journal: Journal
 
     @property
@@ -43,6 +48,7 @@ class Identify(MessageService, Conversation[Peer]):
     def converse(self, peer: Peer) -> None:
         """Greet `peer`, after asking for its name if it isn't known."""
         peer.limit_bytes = LIMIT_BYTES
+        peer.until = time.monotonic() + self._name_s
         try:
             client = self._clients.find(peer.address)
             if client is None:

@@ -9,8 +9,9 @@ import pytest
 from sockctl.errors import PeerGoneError, StoreWriteError
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
-from sockctl.services.identify import Identify
+from sockctl.services.identify import NAME_S, Identify
 from sockctl.services.known_clients import KnownClients
+from sockctl.services.login import LOGIN_S
 from tests.frames import frame_client
 from tests.running import TIMEOUT_S, MemorySink, receive_all, running, send_and_half_close
 from tests.services.scripted_peer import ScriptedPeer
@@ -89,6 +90,22 @@ def test_nc_and_a_frame_client(tmp_path: Path) -> None:
         assert [(event.who, event.known) for event in known] == [("ann", False), ("bob", False)]
     with running(Identify(KnownClients(tmp_path))) as run, frame_client(run.port, source="127.0.0.3") as client:
         client.expect("welcome", name="bob")
+
+
+def test_a_client_that_does_not_give_its_name_is_out_in_time(tmp_path: Path) -> None:
+    with running(Identify(KnownClients(tmp_path), name_s=0.3)) as run:
+        with frame_client(run.port) as silent:
+            silent.expect("ask", field="name")
+            silent.expect("bye", reason="login_timeout")
+        with run.client() as slow:
+            slow.sendall(b"an")
+            assert receive_all(slow).endswith(b"Goodbye!\r\n")
+        ended = run.sink.wait_for("client_disconnected", 2)
+        assert {one.reason for one in ended} == {DisconnectReason.LOGIN_TIMEOUT}
+
+
+def test_a_name_may_take_as_long_as_a_login() -> None:
+    assert NAME_S == LOGIN_S
 
 
 def test_an_ipv4_client_on_an_ipv6_socket_is_the_same(tmp_path: Path) -> None:
