@@ -55,12 +55,13 @@ class LiveLogins:
         with self._lock:
             self._logins[key] = login, end
 
-    def used(self, key: object) -> None:
-        """Take note that something was said on a connection."""
+    def used(self, key: object) -> bool:
+        """Take note that something was said on a connection; return whether its login still holds."""
         with self._lock:
             login, _ = self._logins.get(key, (None, None))
             if login is not None and login.kept:
                 self._used[login.session.id] = login.session.address
+            return login is not None
 
     def leave(self, key: object) -> None:
         """Take note that a connection is closed; a session that nothing can resume ends with it."""

@@ -69,7 +69,8 @@ class Auth(MessageService, Conversation[Peer]):
             session=login.session.id,
         )
         while (one := peer.receive()) is not None:
-            self._login.used(peer)
+            if not self._login.used(peer):  # what the client sent ahead doesn't count any more, either
+                raise peer.give_up(DisconnectReason.SESSION_ENDED)
             command = one.text.strip().lower()
             if one.kind != "line" or not command:
                 continue
@@ -124,6 +125,8 @@ class Auth(MessageService, Conversation[Peer]):
         try:
             user = gate.confirm(login.user, current, peer.address, given_up=lambda: peer.stopping)
             new = self._login.new_password(peer, login.user)
+            if not self._login.used(peer):
+                raise peer.give_up(DisconnectReason.SESSION_ENDED)
             gate.set_password(user, new, given_up=lambda: peer.stopping)
         except LoginError as error:
             self._login.tell_failure(peer, error)

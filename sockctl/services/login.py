@@ -123,9 +123,12 @@ class LoginGate:
             )
         return login, resume
 
-    def used(self, peer: Peer) -> None:
-        """Take note that a client has said something."""
-        self._live.used(peer)
+    def used(self, peer: Peer) -> bool:
+        """Take note that a client has said something; return whether its login still holds.
+
+        A service must carry out nothing for a client whose login is over. The connection is being closed then.
+        """
+        return self._live.used(peer)
 
     def left(self, peer: Peer) -> None:
         """Take note that a connection is closed, of somebody who was in or not; never blocks."""

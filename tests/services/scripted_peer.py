@@ -33,6 +33,10 @@ class ScriptedPeer(Peer):
     def admit(self) -> None:
         self.admitted = True
 
+    def script(self, *steps: str | Message | Callable[[], object]) -> None:
+        """Add to the script."""
+        self._steps.extend(steps)
+
     @property
     def kinds(self) -> list[str]:
         return [one.kind for one in self.told]

@@ -23,7 +23,7 @@ from sockctl.services.auth import COMMANDS, Auth
 from sockctl.services.login import LoginGate
 from tests.accounts.data import OTHER, PASSWORD, accounts_at
 from tests.frames import FrameClient, frame_client, framed
-from tests.running import MemorySink, Running, receive_all, running, send_and_half_close
+from tests.running import TIMEOUT_S, MemorySink, Running, receive_all, running, send_and_half_close, wait_until
 from tests.services.scripted_peer import ScriptedPeer
 
 
@@ -283,6 +283,41 @@ def test_another_password_that_does_not_come_about(tmp_path: Path) -> None:
     assert accounts.verify(accounts.users.get("ann"), f"{OTHER} y")
 
 
+def ending(peer: ScriptedPeer, change: Callable[[], object]) -> Callable[[], None]:
+    """Return a step that makes a change, and waits until the connection is asked to close for it."""
+
+    def step() -> None:
+        change()
+        wait_until(lambda: peer.reason is DisconnectReason.SESSION_ENDED, timeout_s=2.0)
+
+    return step
+
+
+@pytest.mark.parametrize("change", ["disable", "remove", "revoke"])
+def test_what_was_sent_ahead_of_the_end_of_a_login_is_not_carried_out(tmp_path: Path, change: str) -> None:
+    accounts = accounts_at(tmp_path, "ann")
+    changes: dict[str, Callable[[], object]] = {
+        "disable": lambda: accounts.disable("ann"),
+        "remove": lambda: accounts.remove("ann"),
+        "revoke": lambda: accounts.sessions.end_all("ann"),
+    }
+    peer = ScriptedPeer("ann", PASSWORD, "whoami")
+    peer.script(ending(peer, changes[change]), *["whoami"] * 100, "logout")
+    heard = Talk(Auth(login_at(tmp_path)), peer)
+    assert heard.peer.kinds == ["ask", "ask", "welcome", "notice"]
+    assert heard.peer.reason is DisconnectReason.SESSION_ENDED
+    assert heard.events == ["login_succeeded", "session_ended"]
+
+
+def test_a_password_isnt_changed_for_a_login_that_has_ended_meanwhile(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann")
+    peer = ScriptedPeer("ann", PASSWORD, "passwd", PASSWORD, OTHER)
+    peer.script(ending(peer, lambda: accounts.sessions.end_all("ann")), OTHER)
+    heard = Talk(Auth(login_at(tmp_path)), peer)
+    assert accounts.verify(accounts.users.get("ann"), PASSWORD)
+    assert "password_changed" not in heard.events
+
+
 def test_signing_up(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann")
     heard = talk(tmp_path, "Zoe", "short", OTHER, OTHER, "whoami", signup=True, framed=True)
@@ -421,6 +456,27 @@ def test_a_change_by_another_process_ends_a_connection_within_two_seconds(
         assert isinstance(run.sink.named("session_ended")[0], SessionEnded)
         other.line("whoami")
         other.expect("notice", user="bob")
+
+
+def test_commands_that_wait_for_a_client_that_does_not_read_end_with_its_login(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann")
+    with served(tmp_path) as run, socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.settimeout(TIMEOUT_S)
+        sock.connect((run.host, run.port))
+        sock.sendall(f"ann\n{PASSWORD}\n".encode())
+        run.sink.wait_for("login_succeeded")
+        # All in one read of the server's; the answers to the first part are more than the kernel takes.
+        sock.sendall(b"help\n" * 11_000 + f"passwd\n{PASSWORD}\n{OTHER}\n{OTHER}\n".encode())
+        began = time.monotonic()
+        accounts.sessions.end_all("ann")
+        run.sink.wait_for("session_ended")
+        assert time.monotonic() - began < 2
+        with contextlib.suppress(ConnectionError):
+            receive_all(sock)
+        run.sink.wait_for("client_disconnected")
+        assert not run.sink.named("password_changed")
+    assert accounts.verify(accounts.users.get("ann"), PASSWORD)
 
 
 def test_a_new_user_gets_in_while_the_server_runs(tmp_path: Path) -> None:

@@ -179,8 +179,8 @@ class Chat(MessageService, Conversation[Peer]):
         seat = peer.state
         if not isinstance(seat, Seat) or seat.leaving:
             return
-        if self._login is not None:
-            self._login.used(peer)
+        if self._login is not None and not self._login.used(peer):
+            return
         if seat.member.flood is None:
             self._actions.take(seat, batch)
         else:
@@ -229,6 +229,8 @@ class Chat(MessageService, Conversation[Peer]):
 
     def _release(self, seat: Seat, limit: FloodLimit) -> None:
         """Let through what was held back, as far as the limit allows; the event thread calls it."""
+        if self._login is not None and not self._login.used(seat.peer):
+            seat.held.clear()
         released = []
         while seat.held and not seat.leaving and not seat.clogged:
             if not limit.lets_pass(self._costs.of(seat, seat.held[0])):

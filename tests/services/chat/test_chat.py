@@ -12,6 +12,7 @@ import pytest
 
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.events.reasons import DisconnectReason
+from sockctl.net.message_peer import MessagePeer
 from sockctl.protocol.messages import message
 from sockctl.services.chat.chat import Chat, ChatLimits, ChatRules
 from sockctl.services.chat.commands import COMMANDS
@@ -734,6 +735,35 @@ def test_only_users_get_in_and_their_names_are_theirs(tmp_path: Path) -> None:
         accounts.disable("ann")
         ann.until("bye", reason="session_ended")
         bob.until("left", name="ANN")
+
+
+def test_nothing_is_said_for_a_login_that_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts = accounts_at(tmp_path, "ann", "bob")
+    close, asked = MessagePeer.close, threading.Event()
+
+    def close_later(self: MessagePeer, reason: DisconnectReason = DisconnectReason.SERVER_CLOSED) -> None:
+        if reason is DisconnectReason.SESSION_ENDED:  # as when the event thread has much else to do
+            asked.set()
+        else:
+            close(self, reason)
+
+    monkeypatch.setattr(MessagePeer, "close", close_later)
+    rules = ChatRules(flood=(4, 10))
+    with served(tmp_path, rules, auth=True) as run, client(run) as ann, client(run) as bob:
+        bob.log_in("bob").ready()
+        ann.log_in("ann").ready()
+        ann.sock.sendall(b"".join(framed(kind="line", text=f"before {number}") for number in range(20)))
+        ann.until("notice", code="held_back")
+        accounts.disable("ann")
+        assert asked.wait(2), "it is asked for within 2 s"
+        ann.line("after")
+        for number in range(30):  # which takes longer than ann's messages would
+            bob.line(f"bob {number}")
+        said = set()
+        while (one := bob.receive()) is not None and one.get("text") != "bob 29":
+            said.add(one["text"])
+        assert "before 0" in said
+        assert not said & {"before 19", "after"}
 
 
 def test_one_account_from_several_places_is_one_member(tmp_path: Path) -> None:
