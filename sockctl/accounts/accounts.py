@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 
+from sockctl.accounts.device_tokens import DeviceTokens
 from sockctl.accounts.password_rules import MIN_LENGTH, check_new, prepared
 from sockctl.accounts.passwords import Hasher
 from sockctl.accounts.sessions import Session, Sessions
@@ -30,6 +31,7 @@ class Accounts:
     Attributes:
         now: Returns the time, with a time zone.
         settings: What a hash costs, and who the server is.
+        device_tokens: What makes and recognizes the tokens of sessions.
         users: The users.
         sessions: The sessions.
     """
@@ -40,7 +42,14 @@ class Accounts:
         self.now = clock
         self.settings = Settings(data_dir, on_bad=on_bad)
         self.users = Users(data_dir, clock=clock, on_bad=on_bad)
-        self.sessions = Sessions(data_dir, server_id=self.settings.server_id, clock=clock, on_bad=on_bad)
+        self.device_tokens = DeviceTokens(self.settings.device_key)
+        self.sessions = Sessions(
+            data_dir,
+            server_id=self.settings.server_id,
+            make_secret=self.device_tokens.secret,
+            clock=clock,
+            on_bad=on_bad,
+        )
 
     @cached_property
     def hasher(self) -> Hasher:

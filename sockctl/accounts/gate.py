@@ -2,15 +2,16 @@
 
 One try of a password, in this order:
 
-    throttled? → a place in line, or busy → a hash slot → is there such a user? → verify, or verify a dummy → counted
+    throttled? → a place in the queue, or busy → a hash slot → such a user? → verify, if need be a dummy → counted
 
 So whoever floods it learns nothing and costs no memory, and an unknown name, a disabled user and a wrong password take
 the same way, the same time, and end in the same words.
 """
 
+import contextlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -20,9 +21,10 @@ from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.password_rules import MIN_LENGTH, check_new, prepared
 from sockctl.accounts.sessions import Session
 from sockctl.accounts.signups import Signups
-from sockctl.accounts.throttle import Who
+from sockctl.accounts.throttle import IPV6_PREFIX, Who
 from sockctl.accounts.users import User
 from sockctl.errors import HashFailedError, LoginFailedError, PasswordRefusedError, StoreError
+from sockctl.protocol.names import same_name_key
 
 __all__ = ["Gate", "Login"]
 
@@ -57,9 +59,10 @@ class Gate:
 
     Args:
         accounts: Who may come in.
-        queue: The line in front of the hashes.
+        queue: The queue in front of the hashes.
         min_length: Code points that a new password must have.
         floor_s: Seconds after which, or after a multiple of which, a failure is answered.
+        ipv6_prefix: Bits of an IPv6 address that name its network.
 
     Raises:
         StoreError: A file of the accounts can't be used.
@@ -73,19 +76,28 @@ class Gate:
         queue: HashQueue | None = None,
         min_length: int = MIN_LENGTH,
         floor_s: float = FLOOR_S,
+        ipv6_prefix: int = IPV6_PREFIX,
     ) -> None:
         self.accounts = accounts
         self._queue = queue or HashQueue()
         self._signups = Signups()
         self._min_length = min_length
         self._floor_s = floor_s
+        self._ipv6_prefix = ipv6_prefix
         self._dummy = accounts.hasher.dummy
         accounts.users.all()  # a file that can't be used is told now, not to the first client
         for session in accounts.sessions_of():
-            self._queue.know(Who.of(session.address, session.user))
+            self._queue.know(self._who(session.address, session.user))
 
     def log_in(
-        self, name: str, password: str, address: str, *, with_token: bool, given_up: GivenUp = lambda: False
+        self,
+        name: str,
+        password: str,
+        address: str,
+        *,
+        with_token: bool,
+        shown: Sequence[str] = (),
+        given_up: GivenUp = lambda: False,
     ) -> Login:
         """Let a user in by password.
 
@@ -94,6 +106,7 @@ class Gate:
             password: What was typed as the password; anything.
             address: The client's IP address.
             with_token: Whether the client can keep a token.
+            shown: Tokens that the client has shown in vain; one of this user's makes its device a known one.
             given_up: Whether the client has gone; asked while it waits, and must not block.
 
         Raises:
@@ -103,13 +116,13 @@ class Gate:
             HashFailedError: There is not enough memory.
             StoreError: The users can't be read.
         """
-        user, rehashed = self._checked(name, password, address, given_up)
+        user, rehashed = self._checked(self._who(address, name, shown), name, password, given_up)
         problem = self._rehash(user, rehashed)
         return self._begin(user, address, with_token=with_token, problem=problem)
 
     def confirm(self, name: str, password: str, address: str, *, given_up: GivenUp = lambda: False) -> User:
         """See whether a password is the user's, under the same rules; return the user. Raises what `log_in` raises."""
-        return self._checked(name, password, address, given_up)[0]
+        return self._checked(self._who(address, name), name, password, given_up)[0]
 
     def resume(self, token: str, address: str) -> Login:
         """Let a user in by token; the session goes on with a new one.
@@ -119,7 +132,7 @@ class Gate:
             StoreError: A file can't be read or written.
         """
         session = self.accounts.sessions.resume(token, address, is_current=self.accounts.is_current)
-        self._queue.know(Who.of(address, session.user))
+        self._queue.know(self._who(address, session.user))
         return Login(session)
 
     def check_new(self, password: str, name: str) -> str:
@@ -132,11 +145,11 @@ class Gate:
 
     def may_sign_up(self, address: str) -> bool:
         """Return whether somebody may still sign up from this address."""
-        return self._signups.may(Who.of(address, ""))
+        return self._signups.may(self._who(address, ""))
 
     def count_signup(self, address: str) -> bool:
         """Count one who wants to sign up, and return whether it may; otherwise it is to be treated as anybody else."""
-        return self._signups.count(Who.of(address, ""))
+        return self._signups.count(self._who(address, ""))
 
     def sign_up(
         self, name: str, password: str, address: str, *, with_token: bool, given_up: GivenUp = lambda: False
@@ -151,11 +164,12 @@ class Gate:
             HashFailedError: There is not enough memory.
             StoreError: A file can't be read or written.
         """
-        user = self.accounts.add(name, password, min_length=self._min_length, turn=self._turn(given_up))
-        self._queue.know(Who.of(address, user.name))
+        turn = self._turn(self._who(address, name), given_up)
+        user = self.accounts.add(name, password, min_length=self._min_length, turn=turn)
+        self._queue.know(self._who(address, user.name))
         return self._begin(user, address, with_token=with_token)
 
-    def set_password(self, user: User, password: str, *, given_up: GivenUp = lambda: False) -> None:
+    def set_password(self, user: User, password: str, address: str, *, given_up: GivenUp = lambda: False) -> None:
         """Set the password of a user who was just confirmed; all sessions end.
 
         Raises:
@@ -165,16 +179,22 @@ class Gate:
             HashFailedError: There is not enough memory.
             StoreError: A file can't be read or written.
         """
-        self.accounts.set_password(
-            user.name, password, min_length=self._min_length, only_over=user, turn=self._turn(given_up)
-        )
+        turn = self._turn(self._who(address, user.name), given_up)
+        self.accounts.set_password(user.name, password, min_length=self._min_length, only_over=user, turn=turn)
 
-    def _checked(self, name: str, password: str, address: str, given_up: GivenUp) -> tuple[User, str]:
+    def _who(self, address: str, name: str, shown: Sequence[str] = ()) -> Who:
+        """Return who types a name at an address, on a device that has shown some tokens."""
+        device = ""
+        with contextlib.suppress(StoreError):  # without the key the device is a stranger's, and gets in all the same
+            device = self.accounts.device_tokens.device(shown, same_name_key(name.strip()))
+        return Who.of(address, name, ipv6_prefix=self._ipv6_prefix, device=device)
+
+    def _checked(self, who: Who, name: str, password: str, given_up: GivenUp) -> tuple[User, str]:
         """Return the user, and another hash of the password where the one that is kept is outdated."""
         began = time.monotonic()
         name = name.strip()
         rehashed = ""
-        with self._queue.slot(Who.of(address, name), given_up=given_up) as one:
+        with self._queue.slot(who, given_up=given_up) as one:
             user = self.accounts.users.find(name)
             one.right = self._verified(user, password)
             if user is not None and one.right and self.accounts.hasher.is_outdated(user.hash):
@@ -187,9 +207,9 @@ class Gate:
             )
         return user, rehashed
 
-    def _turn(self, given_up: GivenUp) -> Callable[[], AbstractContextManager[object]]:
+    def _turn(self, who: Who, given_up: GivenUp) -> Callable[[], AbstractContextManager[object]]:
         """Return what waits for a slot in which nothing is guessed: for the hash alone, never for a disk."""
-        return partial(self._queue.slot, None, given_up=given_up)
+        return partial(self._queue.slot, who, guess=False, given_up=given_up)
 
     def _verified(self, user: User | None, password: str) -> bool:
         try:

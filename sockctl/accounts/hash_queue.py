@@ -1,141 +1,250 @@
-"""The line in front of the password hashes: each takes memory and a core, so only so many run at once.
+"""The queue in front of the password hashes: each hash takes memory and a core, so only some run at once.
 
-Who comes waits in line, in order, or is told at once that it is too long. Whoever would try a guess too many, should
-all that is being tried right now fail, stays in line until that is known; others pass.
+Three groups of sources (see `throttle`) take turns at the slots: those that the account knows, those without a recent
+failure, and those with one. So strangers who guess hold up neither a known device nor a new address.
 
-Who has got in lately from the same address has places of its own, and every other slot while both wait: strangers who
-fill the line don't lock it out.
+Within a group the queue is fair to the sources, not to the tries. The source that was served longest ago comes next; a
+source that was never served counts from its first try on, also if that try was refused as `busy`. So a source waits for
+one round over the others at most, and a try that comes again after `retry_after` is ahead of all sources that were
+served, or came, since. Where the queue of a group is full, the try that would be served last is refused.
+
+A try that would be a guess too many, should all running tries fail, waits until their end is known; others pass it.
 """
 
+import enum
+import itertools
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sockctl.accounts.throttle import Throttle, Who
+from sockctl.accounts.throttle import PENALTIES, BoundedTable, Penalties, Throttle, Who
 from sockctl.cores import usable_cores
-from sockctl.errors import BusyError, ThrottledError
+from sockctl.errors import BusyError, LoginError, ThrottledError
 
-__all__ = ["HashQueue", "Try"]
+__all__ = ["HashQueue", "QueueLimits", "Try"]
 
 MAX_SLOTS = 4
 """Each takes 64 MiB."""
-WAITING = 32
-"""How many may wait in line: strangers, and as many who are known."""
-PATIENCE_S = 10.0
-"""How long each of them may."""
-LOOK_S = 0.25
-"""How often those in line look whether their client is still there."""
 FIRST_GUESS_S = 0.1
 """How long a hash takes, before any was timed."""
 
 
-@dataclass(slots=True, eq=False)
-class Try:
-    """One try of a password.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueLimits:
+    """How long the queue may be.
 
     Attributes:
-        who: Whose; None where nothing is guessed.
-        right: Whether it was right; None where that isn't known.
-        known: Whether this account has got in lately from this address.
+        of_source: Tries of one source that may wait.
+        waiting: Tries of one group that may wait.
+        patience_s: How long a try may wait.
+        look_s: How often a waiting try looks whether its client is still there.
     """
 
-    who: Who | None
+    of_source: int = 32
+    waiting: int = 128
+    patience_s: float = 10.0
+    look_s: float = 0.25
+
+
+LIMITS = QueueLimits()
+
+
+class Group(enum.IntEnum):
+    """What is known of the source of a try."""
+
+    KNOWN = 0
+    NEW = 1
+    FAILED = 2
+
+
+@dataclass(slots=True, eq=False)
+class Try:
+    """One use of the hash, most often a try of a password.
+
+    Attributes:
+        who: Whose.
+        guess: Whether something is guessed, and counts.
+        right: Whether the guess was right; None where that isn't known.
+        group: What is known of its source.
+        called: Set when the try has a slot, or is refused.
+        refusal: Why it is refused.
+        release: Ends its reservation, once it has a slot.
+    """
+
+    who: Who
+    guess: bool
     right: bool | None = None
-    known: bool = False
+    group: Group = Group.NEW
+    called: threading.Event = field(default_factory=threading.Event)
+    refusal: LoginError | None = None
+    release: Callable[[], None] | None = None
 
 
 class HashQueue:
-    """The line. Any thread may use it.
+    """The queue. Any thread may use it.
 
     Args:
         slots: How many hashes run at once; by default one a core, 4 at most.
         clock: Returns the time in seconds, for the throttle; one that nobody sets.
+        limits: How long the queue may be.
+        penalties: What failures cost.
     """
 
-    def __init__(self, *, slots: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        slots: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        limits: QueueLimits = LIMITS,
+        penalties: Penalties = PENALTIES,
+    ) -> None:
         self.slots = slots or min(MAX_SLOTS, usable_cores())
-        self._changed = threading.Condition()  # guards all below
-        self._throttle = Throttle(clock)
-        self._line: list[Try] = []
+        self._limits = limits
+        self._lock = threading.Lock()  # guards all below
+        self._throttle = Throttle(clock, penalties)
+        self._waiting: list[Try] = []
+        self._numbers = itertools.count(1)
+        self._turns: BoundedTable[str, int] = BoundedTable()  # a smaller number was served, or came, earlier
         self._running = 0
-        self._last_known = False  # whether who got the last slot was known
+        self._last = Group.FAILED  # the group of the try that got the last slot
         self._hash_s = FIRST_GUESS_S
 
+    @property
+    def waiting(self) -> int:
+        """How many tries wait."""
+        with self._lock:
+            return len(self._waiting)
+
     def know(self, who: Who) -> None:
-        """Take note that `who` has got in lately."""
-        with self._changed:
+        """Take note that the account logged in from the network."""
+        with self._lock:
             self._throttle.know(who)
 
     @contextmanager
-    def slot(self, who: Who | None, *, given_up: Callable[[], bool] = lambda: False) -> Iterator[Try]:
+    def slot(self, who: Who, *, guess: bool = True, given_up: Callable[[], bool] = lambda: False) -> Iterator[Try]:
         """Wait for a slot, hold it inside the block, and count what the block says of the try.
 
         Args:
-            who: Who tries; None where nothing is guessed.
-            given_up: Whether the client has gone; asked while it waits, and must not block.
+            who: Who tries.
+            guess: Whether a password is guessed; a new password is not.
+            given_up: Whether the client has gone; asked while the try waits, and must not block.
 
         Raises:
-            ThrottledError: Too much has failed; the error says when to try again.
-            BusyError: The line is too long, or was too slow.
+            ThrottledError: Too many tries have failed; the error says when to try again.
+            BusyError: The queue is full, or was too slow.
         """
-        one = Try(who)
-        unreserve = self._wait(one, given_up)
-        began = time.monotonic()
+        one = Try(who, guess)
         try:
+            self._wait(one, given_up)
+            began = time.monotonic()
             yield one
-        finally:
-            with self._changed:
-                self._running -= 1
-                unreserve()
-                self._hash_s += (time.monotonic() - began - self._hash_s) / 8
-                if who is not None and one.right is not None:
-                    (self._throttle.succeeded if one.right else self._throttle.failed)(who)
-                self._changed.notify_all()
+            took_s = time.monotonic() - began
+        except BaseException:
+            self._end(one, None)
+            raise
+        self._end(one, took_s)
 
-    def _wait(self, one: Try, given_up: Callable[[], bool]) -> Callable[[], None]:
-        """Wait in line for a slot, and take it; return what ends the reservation, to be called under the lock."""
-        until = time.monotonic() + PATIENCE_S
-        with self._changed:
+    def _wait(self, one: Try, given_up: Callable[[], bool]) -> None:
+        until = time.monotonic() + self._limits.patience_s
+        with self._lock:
             self._refuse_throttled(one)
-            one.known = one.who is not None and self._throttle.is_known_pair(one.who)
-            if sum(other.known is one.known for other in self._line) >= WAITING:
-                raise self._busy()
-            self._line.append(one)
-            try:
-                while self._next() is not one:
-                    left_s = until - time.monotonic()
-                    if left_s <= 0 or given_up():
-                        raise self._busy()
-                    self._changed.wait(min(LOOK_S, left_s))
-                    self._refuse_throttled(one)
-            finally:
-                self._line.remove(one)
-                self._changed.notify_all()  # there may be a slot for the next in line, too
+            one.group = self._group(one.who)
+            self._join(one)
+            self._call_next()
+        while not one.called.wait(max(0.0, min(self._limits.look_s, until - time.monotonic()))):
+            gone = given_up() or time.monotonic() >= until
+            with self._lock:
+                if one.called.is_set():
+                    break
+                if gone:
+                    raise self._busy(one)
+                self._refuse_throttled(one)
+                self._call_next()  # a penalty was served by now, perhaps
+        if one.refusal is not None:
+            raise one.refusal
+
+    def _end(self, one: Try, took_s: float | None) -> None:
+        """Take a try out of the queue or its slot, and count its end."""
+        with self._lock:
+            if one in self._waiting:
+                self._waiting.remove(one)
+            if one.release is not None:
+                self._running -= 1
+                one.release()
+                if took_s is not None:
+                    self._hash_s += (took_s - self._hash_s) / 8
+                if one.guess and one.right is not None:
+                    (self._throttle.succeeded if one.right else self._throttle.failed)(one.who)
+            self._call_next()
+
+    def _group(self, who: Who) -> Group:
+        if self._throttle.is_known(who):
+            return Group.KNOWN
+        return Group.FAILED if self._throttle.failed_recently(who) else Group.NEW
+
+    def _join(self, one: Try) -> None:
+        """Put a try into the queue; where that is full, refuse the try that would be served last."""
+        source = one.who.source
+        own = [other for other in self._waiting if other.group is one.group]
+        if sum(other.who.source == source for other in own) >= self._limits.of_source:
+            raise self._busy(one)
+        if source not in self._turns:
+            self._turns.put(source, next(self._numbers))
+        self._waiting.append(one)
+        if len(own) < self._limits.waiting:
+            return
+        last = self._in_order(one.group)[-1]
+        refusal = self._busy(last)
+        if last is one:
+            raise refusal
+        self._waiting.remove(last)
+        last.refusal = refusal
+        last.called.set()
+
+    def _in_order(self, group: Group) -> list[Try]:
+        """Return the waiting tries of a group in the order in which they are to be served."""
+        rounds: Counter[str] = Counter()
+        ranks: dict[Try, tuple[int, int]] = {}
+        for one in self._waiting:
+            if one.group is group:
+                source = one.who.source
+                ranks[one] = rounds[source], self._turns.get(source, 0)
+                rounds[source] += 1
+        return sorted(ranks, key=ranks.__getitem__)
+
+    def _call_next(self) -> None:
+        """Give the free slots to the tries whose turn it is."""
+        while self._running < self.slots and (one := self._next()) is not None:
+            self._waiting.remove(one)
             self._running += 1
-            self._last_known = one.known
-            return self._throttle.reserve(one.who) if one.who is not None else _nothing
+            self._last = one.group
+            self._turns.put(one.who.source, next(self._numbers))
+            one.release = self._throttle.reserve(one.who) if one.guess else _nothing
+            one.called.set()
 
     def _next(self) -> Try | None:
-        """Return who is to have the next slot, if there is one."""
-        if self._running >= self.slots:
-            return None
-        for known in (not self._last_known, self._last_known):
-            for one in self._line:
-                if one.known is known and (one.who is None or self._throttle.may_start(one.who)):
+        for step in range(1, len(Group) + 1):
+            for one in self._in_order(Group((self._last + step) % len(Group))):
+                if not one.guess or self._throttle.may_start(one.who):
                     return one
         return None
 
     def _refuse_throttled(self, one: Try) -> None:
-        wait_s = 0.0 if one.who is None else self._throttle.wait_s(one.who)
+        wait_s = self._throttle.wait_s(one.who) if one.guess else 0.0
         if wait_s > 0:
             seconds = math.ceil(wait_s)
             raise ThrottledError(f"Too many tries have failed: try again in {seconds} s.", retry_after_s=seconds)
 
-    def _busy(self) -> BusyError:
-        seconds = max(1, math.ceil(len(self._line) * self._hash_s / self.slots))
+    def _busy(self, one: Try) -> BusyError:
+        """Return what refuses a try until its turn, as far as that can be foreseen."""
+        order = self._in_order(one.group)
+        before = order.index(one) if one in order else len(order)
+        groups = len({one.group, *(other.group for other in self._waiting)})
+        seconds = max(1, math.ceil((before + 1) * groups * self._hash_s / self.slots))
         return BusyError(f"Too many people log in at once: try again in {seconds} s.", retry_after_s=seconds)
 
 

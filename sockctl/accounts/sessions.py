@@ -3,8 +3,8 @@
     {"version": 1, "sessions": {"<id>": {"user": "ann", "credential_generation": 7, "server_id": "…",
         "address": "127.0.0.1", "created": "…", "last_used": "…", "tokens": {"<sha256>": "<that before it>"}}}}
 
-A token is ``<id>.<256 random bits>``; only its SHA-256 is kept. Resuming gives a new token, and the one that was shown
-dies when one that came of it is shown:
+A token is ``<id>.<secret>`` (see `device_tokens`); only its SHA-256 is kept. Resuming gives a new token, and the one
+that was shown dies when one that came of it is shown:
 
     shown   | kept afterwards
     A       | A → B           (B is lost on its way: A still does)
@@ -101,6 +101,7 @@ class Sessions:
     Args:
         data_dir: Where the file is; both are made when the first session begins.
         server_id: Returns what tells this server from others: a session of another one doesn't count.
+        make_secret: Returns the secret of a new token, for a session's id and its user.
         clock: Returns the time, with a time zone.
         on_bad: For a server: called when the file can't be read any more, while its last good content holds on.
     """
@@ -110,10 +111,12 @@ class Sessions:
         data_dir: Path,
         *,
         server_id: Callable[[], str],
+        make_secret: Callable[[str, str], str] = lambda *_: secrets.token_urlsafe(32),
         clock: Clock = utc_now,
         on_bad: Callable[[StoreError], None] | None = None,
     ) -> None:
         self._server_id = server_id
+        self._make_secret = make_secret
         self._clock = clock
         self._store = store_at(
             data_dir / FILE_NAME, version=VERSION, empty=_empty, check=_check, private=True, on_bad=on_bad
@@ -150,14 +153,13 @@ class Sessions:
         """
         server_id = self._server_id()
         now = self._clock()
-        secret = _secret() if with_token else ""
+        session_id = secrets.token_hex(6)
+        token = f"{session_id}.{self._make_secret(session_id, user.name)}" if with_token else None
         with self._changed() as content:
             sessions = content["sessions"]
             own = [each for each, entry in sessions.items() if entry["user"] == user.name]
             for oldest in own[: max(0, len(own) - MAX_PER_USER + 1)]:
                 del sessions[oldest]
-            session_id = secrets.token_hex(6)
-            token = f"{session_id}.{secret}" if secret else None
             entry = {
                 "user": user.name,
                 "credential_generation": user.credential_generation,
@@ -187,7 +189,7 @@ class Sessions:
         if session is None or not is_current(session) or session.server_id != self._server_id():
             raise _refused()
         shown = _sha256(token)
-        next_token = f"{session.id}.{_secret()}"
+        next_token = f"{session.id}.{self._make_secret(session.id, session.user)}"
         with self._changed() as content:
             entry = content["sessions"].get(session.id)
             if entry is None or not any(hmac.compare_digest(shown, own) for own in entry["tokens"]):
@@ -270,10 +272,6 @@ class Sessions:
 
 def _empty() -> Content:
     return {"sessions": {}}
-
-
-def _secret() -> str:
-    return secrets.token_urlsafe(32)
 
 
 def _sha256(token: str) -> str:

@@ -1,9 +1,10 @@
 """The settings of a data directory's accounts, ``settings.json``: who the server is, and what a password hash costs.
 
-    {"version": 1, "server_id": "…", "argon2": {"time_cost": 3, "memory_kib": 65536, "parallelism": 4}}
+    {"version": 1, "server_id": "…", "device_key": "…",
+        "argon2": {"time_cost": 3, "memory_kib": 65536, "parallelism": 4}}
 
 The file is written once, when the first session begins; whoever changes the costs in it gets new hashes as people log
-in.
+in. The device key proves that a token was given here, long after its session is over (see `device_tokens`).
 """
 
 import re
@@ -22,6 +23,7 @@ __all__ = ["Settings"]
 FILE_NAME = "settings.json"
 VERSION = 1
 _ID = re.compile(r"[0-9a-f]{32}")
+_KEY = re.compile(r"[0-9a-f]{64}")
 _COSTS = ("time_cost", "memory_kib", "parallelism")
 
 
@@ -54,18 +56,34 @@ class Settings:
         Raises:
             StoreError: The file can't be read or written.
         """
+        return self._written("server_id")
+
+    def device_key(self) -> bytes:
+        """Return the key of the device tokens, 32 bytes; it is made, and saved, at the first call.
+
+        Raises:
+            StoreError: The file can't be read or written.
+        """
+        return bytes.fromhex(self._written("device_key"))
+
+    def _written(self, name: str) -> str:
+        """Return a text of the file, which is written first if the text is missing."""
         content = self._store.read()
-        if "server_id" not in content:
+        if name not in content:
             with self._store.update() as content:
                 content.setdefault("server_id", secrets.token_hex(16))
-                content.setdefault("argon2", {name: getattr(DEFAULT, name) for name in _COSTS})
-        return str(content["server_id"])
+                content.setdefault("device_key", secrets.token_hex(32))
+                content.setdefault("argon2", {cost: getattr(DEFAULT, cost) for cost in _COSTS})
+        return str(content[name])
 
 
 def _check(content: dict[str, Any]) -> None:
     server_id = content.get("server_id")
     if "server_id" in content and (type(server_id) is not str or not _ID.fullmatch(server_id)):
         raise StoreFormatError("server_id is no text of 32 hex digits")
+    device_key = content.get("device_key")
+    if "device_key" in content and (type(device_key) is not str or not _KEY.fullmatch(device_key)):
+        raise StoreFormatError("device_key is no text of 64 hex digits")
     if "argon2" not in content:
         return
     costs = content["argon2"]

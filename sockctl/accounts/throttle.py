@@ -1,15 +1,22 @@
-"""Who must wait before the next try, so that guessing passwords leads nowhere, and no stranger locks anybody out.
+"""The throttle: how long a source of login tries must wait. Guessing stays slow, and no source locks out another.
+
+A source is a network (one IPv4 address, one IPv6 /64) or a known device. Each source pays for its own failures only:
 
 | counted per | free | then | forgotten |
 |---|---|---|---|
-| address, or IPv6 /64: 5 s a failure | less than 15 s | until all is served, 10 min at most | as it is served |
-| account, be there one or not | 5 failures | 1 s, doubling, 60 s at most | 1 h after the last, or by a success |
+| network: 5 s a failure | less than 15 s | until all is served, 10 min at most | as it is served |
+| source and account | 5 failures | 1 s, doubling, 10 min at most | 24 h after the last, or by a success |
 
-An address from which somebody has got in lately counts for itself with every account: failures from elsewhere don't
-lock it out. One from which *this* account has got in lately doesn't serve the address's penalty with it, either. What
-is being tried at this moment (reserved) counts as failed.
+A name that is no account counts as an account.
 
-The penalties per address are those of OpenSSH's PerSourcePenalties.
+An account has no pause of its own: a stranger would choose how long its user waits. N networks that obey guess 5 N
+times at one account, then N times in 10 minutes.
+
+A device is known to an account if it shows a token that the account's login gave it, expired or not. A network is known
+to an account if the account logged in from there within 30 days. A known source doesn't serve its network's penalty:
+a neighbour may have earned that. A try that runs counts as failed until its end is known.
+
+The penalties of a network are those of OpenSSH's PerSourcePenalties.
 """
 
 import ipaddress
@@ -19,46 +26,74 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-__all__ = ["Throttle", "Who"]
+__all__ = ["IPV6_PREFIX", "PENALTIES", "BoundedTable", "Penalties", "Throttle", "Who"]
 
-PENALTY_S, ENFORCED_S, MAX_PENALTY_S = 5.0, 15.0, 600.0
-"""What a failure costs its address; from where on that is served; how much there can be."""
-FREE_FAILURES = 5
-"""Failures of an account that cost it nothing."""
-MAX_PAUSE_S = 60.0
-FORGET_S = 3_600.0
-"""How long after the last one an account's failures count."""
-LATELY_S = 86_400.0
-"""For how long a success makes an address known."""
+IPV6_PREFIX = 64
+"""Bits of an IPv6 address that name its network: one household or one server has them all."""
 MAX_ENTRIES = 65_536
-"""Entries of each table; one more, and the one that was changed longest ago goes."""
-_IPV6_HOST_BITS = 64
-_IPV6 = 6
+"""Entries of a table; one more, and the entry that was changed longest ago goes."""
+_MAX_NAME = 64
+"""Characters of a name that count: more than a user's name may have."""
+_MAX_DOUBLINGS = 30
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
-    """Who tries to get in: an address, and a name, which need not be anybody's.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Penalties:
+    """What failures cost.
 
     Attributes:
-        address: What counts as one address.
-        account: What counts as one account.
+        failure_s: Penalty of a network for each failure.
+        enforced_s: Penalty from which on a network must serve all of it.
+        max_s: The longest penalty of a network, and the longest pause of a source at one account.
+        free_failures: Failures of a source at one account that cost no pause.
+        forget_s: How long the failures of a source at one account count after the last one.
+        known_s: How long a success makes a network known to the account.
+        recent_s: How long after its penalty is served a network counts as one that failed recently.
+        max_entries: Entries of each table.
     """
 
-    address: str
+    failure_s: float = 5.0
+    enforced_s: float = 15.0
+    max_s: float = 600.0
+    free_failures: int = 5
+    forget_s: float = 86_400.0
+    known_s: float = 30 * 86_400.0
+    recent_s: float = 3_600.0
+    max_entries: int = MAX_ENTRIES
+
+
+PENALTIES = Penalties()
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who tries to log in: a network, and a name, which need not be a user's.
+
+    Attributes:
+        network: The client's network.
+        account: The name, as the throttle counts it.
+        device: What names a device that is known to the account; empty where there is none.
+    """
+
+    network: str
     account: str
+    device: str = ""
 
     @classmethod
-    def of(cls, address: str, name: str) -> "Who":
-        """Return who it is that types `name` at the IP address `address`."""
+    def of(cls, address: str, name: str, *, ipv6_prefix: int = IPV6_PREFIX, device: str = "") -> "Who":
+        """Return who types `name` at the IP address `address`."""
         ip = ipaddress.ip_address(address.partition("%")[0])
-        network = (
-            str(ip) if ip.version != _IPV6 else str(ipaddress.ip_network((int(ip), _IPV6_HOST_BITS), strict=False))
-        )
-        return cls(network, name.strip().lower()[:64])
+        prefix = ip.max_prefixlen if ip.version == 4 else ipv6_prefix  # noqa: PLR2004  IPv4
+        network = str(ip) if prefix == ip.max_prefixlen else str(ipaddress.ip_network((int(ip), prefix), strict=False))
+        return cls(network, name.strip().lower()[:_MAX_NAME], device)
+
+    @property
+    def source(self) -> str:
+        """What pays for the failures: the device if it is known, else the network."""
+        return self.device or self.network
 
 
 @dataclass(slots=True)
@@ -73,14 +108,22 @@ class _Failures:
     last_at: float = -math.inf
 
 
-class _Table(OrderedDict[K, V], Generic[K, V]):
-    """A bounded table."""
+class BoundedTable(OrderedDict[K, V], Generic[K, V]):
+    """A table that forgets the entry that was changed longest ago. Not thread-safe.
+
+    Args:
+        max_entries: How many entries it holds.
+    """
+
+    def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
+        super().__init__()
+        self._max_entries = max_entries
 
     def put(self, key: K, value: V) -> None:
-        """Keep `value` as the one changed last."""
+        """Save `value` as the one changed last."""
         self[key] = value
         self.move_to_end(key)
-        if len(self) > MAX_ENTRIES:
+        if len(self) > self._max_entries:
             self.popitem(last=False)
 
 
@@ -89,91 +132,96 @@ class Throttle:
 
     Args:
         clock: Returns the time in seconds; one that nobody sets.
+        penalties: What failures cost.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], penalties: Penalties = PENALTIES) -> None:
         self._clock = clock
-        self._penalties: _Table[str, _Penalty] = _Table()
-        self._failures: _Table[tuple[str, str], _Failures] = _Table()
-        self._known: _Table[str, float] = _Table()  # when somebody got in from an address
-        self._known_pairs: _Table[Who, float] = _Table()  # when this account got in from it
-        self._tried_addresses: Counter[str] = Counter()
-        self._tried_accounts: Counter[tuple[str, str]] = Counter()
+        self._costs = penalties
+        self._penalties: BoundedTable[str, _Penalty] = BoundedTable(penalties.max_entries)
+        self._failures: BoundedTable[tuple[str, str], _Failures] = BoundedTable(penalties.max_entries)
+        self._known: BoundedTable[tuple[str, str], float] = BoundedTable(penalties.max_entries)
+        self._tried_networks: Counter[str] = Counter()
+        self._tried_pairs: Counter[tuple[str, str]] = Counter()
 
-    def is_known_pair(self, who: Who) -> bool:
-        """Return whether this account has got in lately from this address."""
-        return self._clock() - self._known_pairs.get(who, -math.inf) < LATELY_S
+    def is_known(self, who: Who) -> bool:
+        """Return whether the account knows the device or the network."""
+        known_at = self._known.get((who.account, who.network), -math.inf)
+        return bool(who.device) or self._clock() - known_at < self._costs.known_s
+
+    def failed_recently(self, who: Who) -> bool:
+        """Return whether tries from the network failed, at whatever account."""
+        penalty = self._penalties.get(who.network)
+        return penalty is not None and self._clock() - penalty.served_at < self._costs.recent_s
 
     def wait_s(self, who: Who) -> float:
-        """Return for how many seconds `who` must wait for what has failed; 0 where a try is free."""
-        return max(self._address_wait_s(who), self._account_wait_s(self._bucket(who)), 0.0)
+        """Return for how many seconds `who` must wait for past failures; 0 where a try is free."""
+        return max(self._network_wait_s(who), self._pair_wait_s(_pair(who)), 0.0)
 
     def may_start(self, who: Who) -> bool:
-        """Return whether a try is free even if everything that is being tried fails."""
+        """Return whether a try is free even if all tries that run now fail."""
         if self.wait_s(who) > 0:
             return False
-        bucket = self._bucket(who)
-        tried = self._tried_accounts[bucket]
-        if tried and self._failed(bucket) + tried >= FREE_FAILURES:
+        pair = _pair(who)
+        tried = self._tried_pairs[pair]
+        if tried and self._failed(pair) + tried >= self._costs.free_failures:
             return False
-        tried = self._tried_addresses[who.address]
-        return not tried or self.is_known_pair(who) or self._penalty_s(who) + tried * PENALTY_S < ENFORCED_S
+        tried = self._tried_networks[who.network]
+        penalty_s = self._penalty_s(who) + tried * self._costs.failure_s
+        return not tried or self.is_known(who) or penalty_s < self._costs.enforced_s
 
     def reserve(self, who: Who) -> Callable[[], None]:
-        """Count a try as failed until it is known; return what ends that."""
-        bucket = self._bucket(who)
-        self._tried_accounts[bucket] += 1
-        self._tried_addresses[who.address] += 1
+        """Count a try as failed until its end is known; return what ends that."""
+        pair = _pair(who)
+        self._tried_pairs[pair] += 1
+        self._tried_networks[who.network] += 1
 
         def release() -> None:
-            self._tried_accounts[bucket] -= 1
-            self._tried_addresses[who.address] -= 1
-            self._tried_accounts += Counter()  # which forgets what is at 0
-            self._tried_addresses += Counter()
+            self._tried_pairs[pair] -= 1
+            self._tried_networks[who.network] -= 1
+            self._tried_pairs += Counter()  # which forgets the counts of 0
+            self._tried_networks += Counter()
 
         return release
 
     def failed(self, who: Who) -> None:
         """Count a failure."""
-        now = self._clock()
-        bucket = self._bucket(who)
-        self._failures.put(bucket, _Failures(self._failed(bucket) + 1, now))
-        served_at = min(now + self._penalty_s(who) + PENALTY_S, now + MAX_PENALTY_S)
-        enforced = served_at - now >= ENFORCED_S or self._is_enforced(who)
-        self._penalties.put(who.address, _Penalty(served_at, enforced))
+        now, costs = self._clock(), self._costs
+        self._failures.put(_pair(who), _Failures(self._failed(_pair(who)) + 1, now))
+        served_at = min(now + self._penalty_s(who) + costs.failure_s, now + costs.max_s)
+        enforced = served_at - now >= costs.enforced_s or self._is_enforced(who)
+        self._penalties.put(who.network, _Penalty(served_at, enforced))
 
     def succeeded(self, who: Who) -> None:
-        """Forget the account's failures, and know the address from now on."""
-        self._failures.pop(self._bucket(who), None)
+        """Forget the failures of the source at the account, and know its network from now on."""
+        self._failures.pop(_pair(who), None)
         self.know(who)
 
     def know(self, who: Who) -> None:
-        """Take note that `who` has got in."""
-        self._known.put(who.address, self._clock())
-        self._known_pairs.put(who, self._clock())
-
-    def _bucket(self, who: Who) -> tuple[str, str]:
-        """Return under what the account's failures are counted: those from a known address for themselves."""
-        known = self._clock() - self._known.get(who.address, -math.inf) < LATELY_S
-        return who.account, who.address if known else ""
+        """Take note that the account logged in from the network."""
+        self._known.put((who.account, who.network), self._clock())
 
     def _penalty_s(self, who: Who) -> float:
-        penalty = self._penalties.get(who.address)
+        penalty = self._penalties.get(who.network)
         return 0.0 if penalty is None else max(0.0, penalty.served_at - self._clock())
 
     def _is_enforced(self, who: Who) -> bool:
-        return self._penalty_s(who) > 0 and self._penalties[who.address].enforced
+        return self._penalty_s(who) > 0 and self._penalties[who.network].enforced
 
-    def _address_wait_s(self, who: Who) -> float:
-        return self._penalty_s(who) if self._is_enforced(who) and not self.is_known_pair(who) else 0.0
+    def _network_wait_s(self, who: Who) -> float:
+        return self._penalty_s(who) if self._is_enforced(who) and not self.is_known(who) else 0.0
 
-    def _failed(self, bucket: tuple[str, str]) -> int:
-        failures = self._failures.get(bucket)
-        return 0 if failures is None or self._clock() - failures.last_at > FORGET_S else failures.count
+    def _failed(self, pair: tuple[str, str]) -> int:
+        failures = self._failures.get(pair)
+        return 0 if failures is None or self._clock() - failures.last_at > self._costs.forget_s else failures.count
 
-    def _account_wait_s(self, bucket: tuple[str, str]) -> float:
-        beyond = self._failed(bucket) - FREE_FAILURES
+    def _pair_wait_s(self, pair: tuple[str, str]) -> float:
+        beyond = self._failed(pair) - self._costs.free_failures
         if beyond < 0:
             return 0.0
-        pause_s = min(MAX_PAUSE_S, 2.0 ** min(beyond, 10))
-        return self._failures[bucket].last_at + pause_s - self._clock()
+        pause_s = min(self._costs.max_s, 2.0 ** min(beyond, _MAX_DOUBLINGS))
+        return self._failures[pair].last_at + pause_s - self._clock()
+
+
+def _pair(who: Who) -> tuple[str, str]:
+    return who.account, who.source

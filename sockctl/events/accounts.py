@@ -21,7 +21,7 @@ _FAILED = {
     "login_failed": "The name or the password was wrong, or the user is disabled",
     "bad_token": "A token was shown that is none of a session",
     "throttled": "Too many tries have failed before: this one was not looked at",
-    "busy": "More people log in at once than there are hash slots and places in line: nobody was looked up",
+    "busy": "More people log in at once than there are hash slots and places in the queue: nobody was looked up",
 }
 
 

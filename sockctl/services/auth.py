@@ -127,7 +127,7 @@ class Auth(MessageService, Conversation[Peer]):
             new = self._login.new_password(peer, login.user)
             if not self._login.used(peer):
                 raise peer.give_up(DisconnectReason.SESSION_ENDED)
-            gate.set_password(user, new, given_up=lambda: peer.stopping)
+            gate.set_password(user, new, peer.address, given_up=lambda: peer.stopping)
         except LoginError as error:
             self._login.tell_failure(peer, error)
             peer.skip()  # before it is told: what a client sends when it has read that counts

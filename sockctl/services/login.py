@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from sockctl.accounts.accounts import Accounts
@@ -9,6 +10,7 @@ from sockctl.accounts.gate import FLOOR_S, Gate, Login
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.live import LiveLogins
 from sockctl.accounts.password_rules import MIN_LENGTH, prepared
+from sockctl.accounts.throttle import IPV6_PREFIX
 from sockctl.errors import (
     AnswerRefusedError,
     HashFailedError,
@@ -50,8 +52,9 @@ class LoginGate:
         data_dir: Where users and sessions are kept.
         signup: Whether who is unknown may choose a password and become a user.
         min_length: Code points that a new password must have.
-        queue: The line in front of the hashes.
+        queue: The queue in front of the hashes.
         floor_s: Seconds after which, or after a multiple of which, a failure is answered.
+        ipv6_prefix: Bits of an IPv6 address that name its network.
 
     Attributes:
         gate: Who gets in.
@@ -69,9 +72,10 @@ class LoginGate:
         min_length: int = MIN_LENGTH,
         queue: HashQueue | None = None,
         floor_s: float = FLOOR_S,
+        ipv6_prefix: int = IPV6_PREFIX,
     ) -> None:
         accounts = Accounts(data_dir, on_bad=self._tell_bad)
-        self.gate = Gate(accounts, queue=queue, min_length=min_length, floor_s=floor_s)
+        self.gate = Gate(accounts, queue=queue, min_length=min_length, floor_s=floor_s, ipv6_prefix=ipv6_prefix)
         self._live = LiveLogins(accounts)
         self._signup = signup
         self._min_length = min_length
@@ -164,9 +168,10 @@ class LoginGate:
         return peer.give_up(DisconnectReason.STORE_FAILED)
 
     def _tried(self, peer: Peer) -> tuple[Login, Message | None]:
+        shown: list[str] = []  # tokens that let nobody in, and may still prove whose device this is
         for left in range(TRIES - 1, -1, -1):
             try:
-                return self._try(peer)
+                return self._try(peer, shown)
             except (StoreError, HashFailedError) as error:
                 raise self.excused(peer, error) from error
             except (LoginError, AnswerRefusedError) as error:
@@ -176,15 +181,16 @@ class LoginGate:
             peer.skip()
         raise peer.give_up(DisconnectReason.TOO_MANY_TRIES)
 
-    def _try(self, peer: Peer) -> tuple[Login, Message | None]:
+    def _try(self, peer: Peer, shown: list[str]) -> tuple[Login, Message | None]:
         """Let a client try once; a token that isn't taken costs no try, since it can't be guessed."""
         question = self._question(peer)
         answer = peer.answer("name", question, instead=("resume",))
         for _ in range(TRIES):
             if answer.kind != "resume":
-                return self._by_password(peer, answer.text.strip()), None
+                return self._by_password(peer, answer.text.strip(), shown), None
+            shown.append(answer.get("token"))
             try:
-                return self._told(peer, self.gate.resume(answer.get("token"), peer.address), "token"), answer
+                return self._told(peer, self.gate.resume(shown[-1], peer.address), "token"), answer
             except TokenRefusedError as error:
                 self.tell_failure(peer, error)
                 self._tell_error(peer, error)
@@ -202,7 +208,7 @@ class LoginGate:
             return "Your name, or a new one to sign up:"
         return "Your name (too many have signed up from your address: nobody new can for now):"
 
-    def _by_password(self, peer: Peer, name: str) -> Login:
+    def _by_password(self, peer: Peer, name: str, shown: Sequence[str]) -> Login:
         if self._signup and self.gate.accounts.users.find(name) is None:
             new = self.gate.accounts.signup_name(name)
             if self.gate.count_signup(peer.address):
@@ -210,7 +216,12 @@ class LoginGate:
             # No word of that: else whoever tries names learns which are users' without any limit.
         password = peer.answer("password", "Password:", secret=True).text
         login = self.gate.log_in(
-            name, password, peer.address, with_token=_keeps_tokens(peer.hello), given_up=lambda: peer.stopping
+            name,
+            password,
+            peer.address,
+            with_token=_keeps_tokens(peer.hello),
+            shown=shown,
+            given_up=lambda: peer.stopping,
         )
         return self._told(peer, login, "password")
 

@@ -10,6 +10,7 @@ import os
 import random
 import time
 import unicodedata
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from sockctl.accounts.gate import Gate, Login
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.live import LiveLogins
 from sockctl.accounts.signups import BURST
+from sockctl.accounts.throttle import PENALTIES, Penalties
 from sockctl.errors import (
     HashFailedError,
     LoginFailedError,
@@ -29,6 +31,7 @@ from sockctl.errors import (
     NameTakenError,
     PasswordRefusedError,
     SockctlError,
+    StoreReadError,
     ThrottledError,
     TokenRefusedError,
     UnknownUserError,
@@ -38,15 +41,25 @@ from tests.accounts.data import OTHER, PASSWORD, accounts_at, make_cheap
 from tests.clock import Clock
 
 HERE = "192.0.2.7"
+STRANGER = "198.51.100.9"
 TIMEOUT_S = 20.0
 
 
-def gate_at(accounts: Accounts, *, floor_s: float = 0.001, slots: int = 2) -> Gate:
-    return Gate(accounts, queue=HashQueue(slots=slots), floor_s=floor_s)
+def gate_at(accounts: Accounts, *, floor_s: float = 0.001, slots: int = 2, penalties: Penalties = PENALTIES) -> Gate:
+    """Return a gate whose throttle sees no time pass."""
+    queue = HashQueue(slots=slots, clock=lambda: 1000.0, penalties=penalties)
+    return Gate(accounts, queue=queue, floor_s=floor_s)
 
 
-def let_in(gate: Gate, name: str = "ann", password: str = PASSWORD, address: str = HERE) -> Login:
-    return gate.log_in(name, password, address, with_token=True)
+def let_in(
+    gate: Gate, name: str = "ann", password: str = PASSWORD, address: str = HERE, *, shown: Sequence[str] = ()
+) -> Login:
+    return gate.log_in(name, password, address, with_token=True, shown=shown)
+
+
+def fail(gate: Gate, address: str, name: str = "ann") -> None:
+    with pytest.raises(LoginFailedError):
+        let_in(gate, name, OTHER, address)
 
 
 def token_of(login: Login) -> str:
@@ -192,26 +205,99 @@ def test_twenty_guesses_in_parallel(tmp_path: Path) -> None:
     let_in(gate, address="203.0.113.9")
 
     with ThreadPoolExecutor(20) as pool:
-        ends = [pool.submit(let_in, gate, "ann", f"{OTHER} {n}", f"198.51.100.{n}") for n in range(20)]
+        ends = [pool.submit(let_in, gate, "ann", f"{OTHER} {n}", STRANGER) for n in range(20)]
         kinds = [type(end.exception(TIMEOUT_S)) for end in ends]
-        assert kinds.count(LoginFailedError) == 5
-        assert kinds.count(ThrottledError) == 15
-    with pytest.raises(ThrottledError) as caught:
-        let_in(gate, address="198.51.100.99")
-    assert caught.value.retry_after_s == 1
-    let_in(gate, address="203.0.113.9")  # the owner, from the usual address, meanwhile
+        assert kinds.count(LoginFailedError) == 3
+        assert kinds.count(ThrottledError) == 17
+    with pytest.raises(ThrottledError):
+        let_in(gate, address=STRANGER)
+    let_in(gate)
 
 
-def test_the_usual_addresses_outlast_a_restart(tmp_path: Path) -> None:
-    accounts = accounts_at(tmp_path, "ann")
-    let_in(gate_at(accounts), address="203.0.113.9")
-    gate = gate_at(Accounts(tmp_path))
+def test_sixty_strangers_keep_nobody_out(tmp_path: Path) -> None:
+    gate = gate_at(accounts_at(tmp_path, "ann"), penalties=Penalties(failure_s=0.0))
+    for number in range(60):
+        for _ in range(5):
+            fail(gate, f"198.51.100.{number}")
+        with pytest.raises(ThrottledError):
+            let_in(gate, address=f"198.51.100.{number}")
+    let_in(gate, address="203.0.113.77")
+
+
+def test_a_hostile_neighbour_holds_up_no_known_network(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann", "bob")
+    let_in(gate_at(accounts))
+    gate = gate_at(Accounts(tmp_path))  # it is known from its session, after a restart as well
+    for _ in range(3):
+        fail(gate, HERE, "bob")
+    with pytest.raises(ThrottledError):
+        let_in(gate, "bob")
+    let_in(gate)
+
+
+@pytest.mark.parametrize("state", ["expired", "revoked", "used up", "of another password"])
+def test_a_device_that_shows_a_token_of_the_account_goes_ahead(tmp_path: Path, state: str) -> None:
+    clock = Clock()
+    accounts = accounts_at(tmp_path, "ann", "bob", clock=clock)
+    gate = gate_at(accounts)
+    login = let_in(gate, address="203.0.113.9")
+    token = token_of(login)
+    match state:
+        case "expired":
+            clock.now += datetime.timedelta(days=31)
+        case "revoked":
+            accounts.sessions.end(login.session.id)
+        case "used up":
+            gate.resume(token_of(gate.resume(token, HERE)), HERE)
+        case "of another password":
+            accounts.set_password("ann", PASSWORD)
+    gate = gate_at(Accounts(tmp_path, clock=clock))  # after a restart
+    for _ in range(3):
+        fail(gate, STRANGER, "bob")
+    with pytest.raises(ThrottledError):
+        let_in(gate, address=STRANGER)
+    with pytest.raises(ThrottledError):
+        let_in(gate, "bob", address=STRANGER, shown=[token])
+    with pytest.raises(ThrottledError):
+        let_in(gate, address=STRANGER, shown=["", "junk", f"{token[:-1]}?", token.swapcase()])
+    let_in(gate, address=STRANGER, shown=["junk", token])
+
+
+def test_a_stolen_token_makes_guessing_no_faster(tmp_path: Path) -> None:
+    gate = gate_at(accounts_at(tmp_path, "ann"), penalties=Penalties(failure_s=0.0))
+    token = token_of(let_in(gate))
     for number in range(5):
         with pytest.raises(LoginFailedError):
-            let_in(gate, password=OTHER, address=f"198.51.100.{number}")
+            let_in(gate, password=OTHER, address=f"198.51.100.{number}", shown=[token])
     with pytest.raises(ThrottledError):
-        let_in(gate, address="198.51.100.99")
-    let_in(gate, address="203.0.113.9")
+        let_in(gate, address="198.51.100.99", shown=[token])
+    let_in(gate)
+
+
+def test_a_device_counts_as_unknown_where_the_key_can_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts = accounts_at(tmp_path, "ann")
+    gate = gate_at(accounts)
+    token = token_of(let_in(gate, address="203.0.113.9"))
+
+    def unreadable(*_: object) -> None:
+        raise StoreReadError("settings.json can't be read")
+
+    monkeypatch.setattr(accounts.device_tokens, "device", unreadable)
+    let_in(gate, shown=[token])
+
+
+def test_an_ipv6_network_has_the_prefix_that_was_chosen(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann", "bob", "carl")
+    for prefix, other in ((64, "2001:db8:0:1::1"), (48, "2001:db8:1::1")):
+        queue = HashQueue(slots=2, clock=lambda: 1000.0)
+        gate = Gate(accounts, queue=queue, floor_s=0.001, ipv6_prefix=prefix)
+        for number in range(3):
+            fail(gate, f"2001:db8::{number}", "bob")
+        with pytest.raises(ThrottledError):
+            let_in(gate, address="2001:db8::9")
+        let_in(gate, "carl", address=other)
 
 
 def test_a_login_makes_an_outdated_hash_anew(tmp_path: Path) -> None:
@@ -370,7 +456,7 @@ def test_nobody_waits_in_a_slot_for_a_file(tmp_path: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX)
             ends: list[Future[Any]] = [
                 pool.submit(gate.sign_up, "zoe", OTHER, HERE, with_token=True),
-                pool.submit(gate.set_password, user, OTHER),
+                pool.submit(gate.set_password, user, OTHER, HERE),
             ]
             began = time.monotonic()
             while time.monotonic() - began < 1:
@@ -381,13 +467,12 @@ def test_nobody_waits_in_a_slot_for_a_file(tmp_path: Path) -> None:
 
 
 def test_who_has_signed_up_is_known(tmp_path: Path) -> None:
-    gate = gate_at(accounts_at(tmp_path))
+    gate = gate_at(accounts_at(tmp_path, "bob"))
     gate.sign_up("zoe", OTHER, HERE, with_token=True)
-    for number in range(5):
-        with pytest.raises(LoginFailedError):
-            let_in(gate, "zoe", PASSWORD, f"198.51.100.{number}")
+    for _ in range(3):
+        fail(gate, HERE, "bob")
     with pytest.raises(ThrottledError):
-        let_in(gate, "zoe", OTHER, "198.51.100.99")
+        let_in(gate, "bob")
     let_in(gate, "zoe", OTHER)
 
 
@@ -409,10 +494,10 @@ def test_another_password(tmp_path: Path) -> None:
     user = gate.confirm("ann", PASSWORD, HERE)
     with pytest.raises(PasswordRefusedError):
         gate.check_new("qwertyuiop12", "ann")
-    gate.set_password(user, OTHER)
+    gate.set_password(user, OTHER, HERE)
     let_in(gate, password=OTHER)
     with pytest.raises(UnknownUserError, match="changed meanwhile"):
-        gate.set_password(user, PASSWORD)
+        gate.set_password(user, PASSWORD, HERE)
 
 
 def test_accounts_know_who_has_which_password(tmp_path: Path) -> None:

@@ -1,20 +1,22 @@
 """The line in front of the hashes."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 
 from sockctl.accounts import hash_queue
-from sockctl.accounts.hash_queue import WAITING, HashQueue
-from sockctl.accounts.throttle import Who
+from sockctl.accounts.hash_queue import HashQueue, QueueLimits
+from sockctl.accounts.throttle import Penalties, Who
 from sockctl.errors import BusyError, ThrottledError
 from tests.running import TIMEOUT_S, wait_until
 
 ANN = Who.of("192.0.2.1", "ann")
+HOLDER = Who.of("203.0.113.1", "holder")
 
 
 @contextmanager
@@ -23,7 +25,7 @@ def held(queue: HashQueue, count: int) -> Iterator[None]:
     inside, leave = threading.Barrier(count + 1), threading.Event()
 
     def hold() -> None:
-        with queue.slot(None):
+        with queue.slot(HOLDER, guess=False):
             inside.wait(TIMEOUT_S)
             leave.wait(TIMEOUT_S)
 
@@ -38,9 +40,43 @@ def held(queue: HashQueue, count: int) -> Iterator[None]:
             holder.result(TIMEOUT_S)
 
 
-def in_slot(queue: HashQueue, who: Who | None = None) -> None:
+def in_slot(queue: HashQueue, who: Who = ANN) -> None:
     with queue.slot(who) as one:
         one.right = True
+
+
+def stranger(number: int, account: str = "") -> Who:
+    return Who.of(f"198.51.100.{number}", account or f"user{number}")
+
+
+class Line:
+    """Tries that wait in a queue of one slot, in the order in which they came, and what became of them."""
+
+    def __init__(self, queue: HashQueue, pool: ThreadPoolExecutor) -> None:
+        self._queue, self._pool = queue, pool
+        self.order: list[str] = []
+        self.ends: list[Future[None]] = []
+
+    def add(self, who: Who, name: str = "", *, right: bool = True) -> Future[None]:
+        def work() -> None:
+            with self._queue.slot(who) as one:
+                self.order.append(name or who.source)
+                one.right = right
+
+        before = self._came()
+        self.ends.append(self._pool.submit(work))
+        wait_until(lambda: self._came() > before)
+        return self.ends[-1]
+
+    def _came(self) -> int:
+        return self._queue.waiting + sum(end.done() for end in self.ends)
+
+    def served(self) -> list[str]:
+        """Wait for the end of all, and return who was served, in order."""
+        for end in self.ends:
+            error = end.exception(TIMEOUT_S)
+            assert error is None or isinstance(error, BusyError)
+        return self.order
 
 
 def test_slots_are_as_many_as_cores_and_four_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +92,7 @@ def test_no_more_than_the_slots_run_at_once() -> None:
 
     def work() -> None:
         nonlocal running, most
-        with queue.slot(None):
+        with queue.slot(HOLDER, guess=False):
             with lock:
                 running += 1
                 most = max(most, running)
@@ -70,46 +106,145 @@ def test_no_more_than_the_slots_run_at_once() -> None:
     assert most == 2
 
 
-def test_a_full_line_is_busy_at_once() -> None:
-    queue = HashQueue(slots=1)
-    with ThreadPoolExecutor(WAITING) as pool:
+def test_a_source_whose_tries_are_too_many_is_busy_at_once() -> None:
+    queue = HashQueue(slots=1, limits=QueueLimits(of_source=3))
+    with ThreadPoolExecutor(5) as pool:
+        line = Line(queue, pool)
         with held(queue, 1):
-            waiting = [pool.submit(in_slot, queue, ANN) for _ in range(WAITING)]
-            wait_until(lambda: len(queue._line) == WAITING)
+            for _ in range(3):
+                line.add(ANN)
             with pytest.raises(BusyError, match="try again in") as caught:
-                in_slot(queue)
+                in_slot(queue, ANN)
             assert caught.value.retry_after_s is not None
             assert caught.value.retry_after_s >= 1
-        for one in waiting:
-            one.result(TIMEOUT_S)
+            line.add(stranger(1))
+        assert len(line.served()) == 4
 
 
-def test_strangers_who_fill_the_line_lock_nobody_out_who_is_known() -> None:
+def test_sources_take_turns() -> None:
     queue = HashQueue(slots=1)
-    queue.know(ANN)
-    order: list[str] = []
-
-    def work(who: Who) -> None:
-        with queue.slot(who) as one:
-            one.right = True
-            order.append(who.account)
-
-    with ThreadPoolExecutor(WAITING + 2) as pool:
+    with ThreadPoolExecutor(20) as pool:
+        line = Line(queue, pool)
         with held(queue, 1):
-            waiting = []
-            for number in range(WAITING):
-                waiting.append(pool.submit(work, Who.of(f"198.51.100.{number}", f"user{number}")))
-                wait_until(lambda number=number: len(queue._line) == number + 1)  # type: ignore[misc]
-            waiting += [pool.submit(work, ANN) for _ in range(2)]
-            wait_until(lambda: len(queue._line) == WAITING + 2)
-        for one in waiting:
-            one.result(TIMEOUT_S)
-    assert order[:5] == ["ann", "user0", "ann", "user1", "user2"], "by turns"
+            for number in (1, 1, 1, 2, 1, 2, 3):
+                line.add(stranger(number), str(number))
+        assert line.served() == ["1", "2", "3", "1", "2", "1", "1"]
 
 
-def test_who_waits_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hash_queue, "PATIENCE_S", 0.05)
+def test_the_source_that_was_served_longest_ago_is_next() -> None:
     queue = HashQueue(slots=1)
+    for number in (1, 2, 3):
+        in_slot(queue, stranger(number, "first"))
+    with ThreadPoolExecutor(20) as pool:
+        line = Line(queue, pool)
+        with held(queue, 1):
+            for number in (4, 3, 2, 1):
+                line.add(stranger(number), str(number))
+        assert line.served() == ["1", "2", "3", "4"]
+
+
+def test_a_full_queue_refuses_the_try_that_would_be_served_last() -> None:
+    queue = HashQueue(slots=1, limits=QueueLimits(waiting=4))
+    with ThreadPoolExecutor(20) as pool:
+        line = Line(queue, pool)
+        with held(queue, 1):
+            greedy = [line.add(stranger(1), "greedy") for _ in range(4)]
+            newcomers = [line.add(stranger(number), "newcomer") for number in (2, 3)]
+            assert isinstance(greedy[3].exception(TIMEOUT_S), BusyError), "not the newcomers"
+            assert isinstance(greedy[2].exception(TIMEOUT_S), BusyError)
+            assert not any(end.done() for end in newcomers)
+        assert line.served() == ["greedy", "newcomer", "newcomer", "greedy"]
+
+
+def test_a_try_that_comes_again_after_busy_is_served() -> None:
+    queue = HashQueue(slots=1, limits=QueueLimits(waiting=2), penalties=Penalties(recent_s=-1_000_000.0))
+    with ThreadPoolExecutor(20) as pool:
+        line = Line(queue, pool)
+        with held(queue, 1):
+            for number in (1, 2):
+                line.add(stranger(number), "early", right=False)
+            refused = line.add(stranger(3), "obeys")
+            assert isinstance(refused.exception(TIMEOUT_S), BusyError)
+        line.served()
+        line.order.clear()
+        with held(queue, 1):
+            for number in (1, 2, 4, 5):  # two were served meanwhile, two are new
+                line.add(stranger(number), "others", right=False)
+            line.add(stranger(3), "obeys")
+        assert line.served() == ["obeys", "others"]
+
+
+def test_a_new_source_and_one_that_failed_take_turns() -> None:
+    queue = HashQueue(slots=1)
+    for number in range(6):
+        with queue.slot(stranger(number)) as one:
+            one.right = False
+    with ThreadPoolExecutor(20) as pool:
+        line = Line(queue, pool)
+        with held(queue, 1):
+            for number in range(6):
+                line.add(stranger(number), "failed", right=False)
+            for number in (7, 8):
+                line.add(stranger(number), "new")
+        assert line.served() == [*["failed", "new"] * 2, *["failed"] * 4]
+
+
+def test_how_long_a_busy_queue_asks_to_wait() -> None:
+    queue = HashQueue(slots=1, limits=QueueLimits(waiting=30, patience_s=0.3))
+    with ThreadPoolExecutor(40) as pool:
+        line = Line(queue, pool)
+        with held(queue, 1):
+            for number in range(30):
+                line.add(stranger(number), right=False)
+            for number, expected in ((31, 4), (0, 1)):  # one that comes last, and one that is next: 0.1 s a hash
+                error = line.ends[number].exception(TIMEOUT_S) if number < 30 else line.add(stranger(31)).exception()
+                assert isinstance(error, BusyError)
+                assert error.retry_after_s == expected
+
+
+def test_twelve_newcomers_beside_sixty_strangers_who_never_rest() -> None:
+    queue = HashQueue(slots=2, penalties=Penalties(failure_s=0.0, free_failures=1_000_000))
+    done = threading.Event()
+
+    def hammer(number: int) -> None:
+        while not done.is_set():
+            with contextlib.suppress(BusyError), queue.slot(stranger(number)) as one:
+                time.sleep(0.002)  # a hash
+                one.right = False
+
+    def enter(number: int) -> None:
+        with queue.slot(Who.of(f"192.0.2.{number}", f"user{number}")) as one:
+            one.right = True
+
+    with ThreadPoolExecutor(240 + 12) as pool:
+        strangers = [pool.submit(hammer, number % 60) for number in range(240)]
+        wait_until(lambda: queue.waiting >= 100)
+        try:
+            for newcomer in [pool.submit(enter, number) for number in range(12)]:
+                newcomer.result(TIMEOUT_S)
+        finally:
+            done.set()
+        for one in strangers:
+            one.result(TIMEOUT_S)
+
+
+def test_strangers_who_fill_the_queue_hold_up_nobody_who_is_known() -> None:
+    queue = HashQueue(slots=1, limits=QueueLimits(waiting=4))
+    queue.know(ANN)
+    with ThreadPoolExecutor(20) as pool:
+        line = Line(queue, pool)
+        with held(queue, 1):
+            for number in range(4):
+                line.add(stranger(number), "stranger")
+            for _ in range(2):
+                line.add(ANN, "ann")
+            line.add(Who.of("198.51.100.1", "bob", device="0123456789ab"), "device")
+        order = line.served()
+    assert order == ["ann", "stranger", "device", "stranger", "ann", "stranger", "stranger"], "by turns"
+
+
+def test_a_try_that_waits_too_long_is_told() -> None:
+    queue = HashQueue(slots=1, limits=QueueLimits(patience_s=0.05))
     with held(queue, 1), pytest.raises(BusyError):
         in_slot(queue)
     in_slot(queue)
@@ -120,34 +255,25 @@ def test_whose_client_is_gone_waits_no_longer() -> None:
     gone = threading.Event()
 
     def wait() -> None:
-        with queue.slot(None, given_up=gone.is_set):
+        with queue.slot(ANN, given_up=gone.is_set):
             pytest.fail("nobody is there")
 
     with held(queue, 1), ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(wait)
-        wait_until(lambda: len(queue._line) == 1)
+        wait_until(lambda: queue.waiting == 1)
         gone.set()
         with pytest.raises(BusyError):
             waiting.result(TIMEOUT_S)
 
 
-def test_the_line_keeps_its_order() -> None:
+def test_a_source_keeps_its_order() -> None:
     queue = HashQueue(slots=1)
-    order: list[int] = []
-
-    def work(number: int) -> None:
-        with queue.slot(None):
-            order.append(number)
-
     with ThreadPoolExecutor(10) as pool:
+        line = Line(queue, pool)
         with held(queue, 1):
-            waiting = []
             for number in range(10):
-                waiting.append(pool.submit(work, number))
-                wait_until(lambda number=number: len(queue._line) == number + 1)  # type: ignore[misc]
-        for one in waiting:
-            one.result(TIMEOUT_S)
-    assert order == list(range(10))
+                line.add(ANN, str(number))
+        assert line.served() == [str(number) for number in range(10)]
 
 
 def test_guesses_in_parallel_dont_slip_through() -> None:
@@ -170,26 +296,6 @@ def test_guesses_in_parallel_dont_slip_through() -> None:
     throttled = [error for error in errors if isinstance(error, ThrottledError)]
     assert len(throttled) == 20 - hashed
     assert all(10 < (error.retry_after_s or 0) <= 20 for error in throttled)
-
-
-def test_guesses_of_one_account_from_everywhere_dont_slip_through() -> None:
-    queue = HashQueue(slots=4)
-    hashed = 0
-    lock = threading.Lock()
-
-    def guess(number: int) -> None:
-        nonlocal hashed
-        with queue.slot(Who.of(f"198.51.100.{number}", "ann")) as one:
-            with lock:
-                hashed += 1
-            time.sleep(0.05)
-            one.right = False
-
-    with ThreadPoolExecutor(20) as pool:
-        ends = [pool.submit(guess, number) for number in range(20)]
-        errors = [end.exception(TIMEOUT_S) for end in ends]
-    assert hashed == 5
-    assert sum(isinstance(error, ThrottledError) for error in errors) == 15
 
 
 def test_many_right_ones_at_once_are_no_guesses() -> None:
@@ -219,7 +325,7 @@ def test_others_pass_whoever_must_wait_until_more_is_known() -> None:
         guesses = [pool.submit(guess) for _ in range(3)]
         inside.wait(TIMEOUT_S)
         fourth = pool.submit(in_slot, queue, ANN)
-        wait_until(lambda: len(queue._line) == 1)
+        wait_until(lambda: queue.waiting == 1)
         in_slot(queue, Who.of("192.0.2.2", "bob"))
         assert not fourth.done()
         leave.set()
@@ -237,12 +343,25 @@ def test_a_try_that_broke_counts_for_nothing() -> None:
     in_slot(queue, ANN)
 
 
-def test_who_is_known_from_before_gets_through() -> None:
-    queue = HashQueue(slots=1)
-    queue.know(ANN)
-    for number in range(5):
-        with queue.slot(Who.of(f"198.51.100.{number}", "ann")) as one:
+def test_a_try_that_breaks_while_it_waits_leaves_the_queue() -> None:
+    queue = HashQueue(slots=1, limits=QueueLimits(look_s=0.01))
+
+    def broken() -> bool:
+        raise MemoryError
+
+    with held(queue, 1), pytest.raises(MemoryError), queue.slot(ANN, given_up=broken):
+        pass
+    assert queue.waiting == 0
+    in_slot(queue, ANN)
+
+
+def test_a_source_is_throttled_and_no_other() -> None:
+    queue = HashQueue(slots=1, clock=lambda: 1000.0)
+    for _ in range(3):
+        with queue.slot(stranger(1, "ann")) as one:
             one.right = False
-    with pytest.raises(ThrottledError), queue.slot(Who.of("198.51.100.77", "ann")):
+    with pytest.raises(ThrottledError), queue.slot(stranger(1, "ann")):
         pass
     in_slot(queue, ANN)
+    with queue.slot(stranger(1, "ann"), guess=False):
+        pass  # nothing is guessed

@@ -34,10 +34,28 @@ def test_chosen_parameters_stay_when_the_identity_is_made(tmp_path: Path) -> Non
     assert settings.hash_parameters == CHEAPEST
 
 
+def test_the_device_key_is_made_once_and_is_another_one_for_each_server(tmp_path: Path) -> None:
+    own = Settings(tmp_path).device_key()
+    assert len(own) == 32
+    assert Settings(tmp_path).device_key() == own != Settings(tmp_path / "other").device_key()
+
+
+def test_a_file_from_before_gets_a_device_key(tmp_path: Path) -> None:
+    server_id = Settings(tmp_path).server_id()
+    path = tmp_path / "settings.json"
+    content = json.loads(path.read_text())
+    del content["device_key"]
+    path.write_text(json.dumps(content))
+    assert Settings(tmp_path).device_key()
+    assert Settings(tmp_path).server_id() == server_id
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
         ({"server_id": "x"}, "server_id is no text of 32 hex digits"),
+        ({"device_key": "x"}, "device_key is no text of 64 hex digits"),
+        ({"device_key": 7}, "device_key is no text"),
         ({"server_id": 7}, "server_id is no text"),
         ({"argon2": 3}, "argon2 is no object with exactly"),
         ({"argon2": {"time_cost": 3, "memory_kib": 65536}}, "argon2 is no object with exactly"),

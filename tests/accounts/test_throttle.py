@@ -1,11 +1,14 @@
-"""Who must wait: by address, by account, and who gets through all the same."""
+"""How long a source must wait: by network, by account, and which sources are known."""
+
+import heapq
 
 import pytest
 
-from sockctl.accounts import throttle as module
-from sockctl.accounts.throttle import FREE_FAILURES, Throttle, Who
+from sockctl.accounts.throttle import PENALTIES, BoundedTable, Penalties, Throttle, Who
 
 ANN_HOME = Who.of("192.0.2.1", "ann")
+FREE = PENALTIES.free_failures
+HOUR_S, DAY_S = 3600.0, 86_400.0
 
 
 class Seconds:
@@ -26,18 +29,25 @@ def throttle(clock: Seconds) -> Throttle:
 
 
 def stranger(number: int, account: str = "ann") -> Who:
-    return Who.of(f"198.51.100.{number}", account)
+    return Who.of(f"198.51.{number // 256}.{number % 256}", account)
 
 
-def test_who_counts_as_one() -> None:
+def test_what_counts_as_one() -> None:
     assert Who.of("192.0.2.1", "Ann") == Who.of("192.0.2.1", " ann ")
     assert Who.of("2001:db8:1:2::1", "ann") == Who.of("2001:db8:1:2:ffff::9", "ann")
     assert Who.of("2001:db8:1:2::1", "ann") != Who.of("2001:db8:1:3::1", "ann")
-    assert Who.of("fe80::1%eth0", "ann").address == "fe80::/64"
+    assert Who.of("fe80::1%eth0", "ann").network == "fe80::/64"
     assert len(Who.of("192.0.2.1", "x" * 4000).account) == 64
 
 
-def test_an_address_that_fails_three_times_waits(throttle: Throttle, clock: Seconds) -> None:
+def test_the_prefix_of_a_network_is_chosen() -> None:
+    first, second = (Who.of(f"2001:db8:1:{number}::1", "ann", ipv6_prefix=48) for number in (2, 3))
+    assert first == second
+    assert Who.of("2001:db8::1", "ann", ipv6_prefix=128).network == "2001:db8::1"
+    assert Who.of("192.0.2.1", "ann", ipv6_prefix=48) == ANN_HOME
+
+
+def test_a_network_that_fails_three_times_waits(throttle: Throttle, clock: Seconds) -> None:
     for number in range(3):
         assert throttle.wait_s(Who.of("192.0.2.1", f"user{number}")) == 0
         throttle.failed(Who.of("192.0.2.1", f"user{number}"))
@@ -50,14 +60,14 @@ def test_an_address_that_fails_three_times_waits(throttle: Throttle, clock: Seco
     assert throttle.wait_s(ANN_HOME) == 0, "and then it begins anew"
 
 
-def test_failures_that_come_slowly_cost_an_address_nothing(throttle: Throttle, clock: Seconds) -> None:
+def test_failures_that_come_slowly_cost_a_network_nothing(throttle: Throttle, clock: Seconds) -> None:
     for number in range(50):
         throttle.failed(Who.of("192.0.2.1", f"user{number}"))
         clock.now += 5
     assert throttle.wait_s(ANN_HOME) == 0
 
 
-def test_an_address_waits_ten_minutes_at_most(throttle: Throttle, clock: Seconds) -> None:
+def test_a_network_waits_ten_minutes_at_most(throttle: Throttle, clock: Seconds) -> None:
     for number in range(500):
         throttle.failed(Who.of("192.0.2.1", f"user{number}"))
     assert throttle.wait_s(ANN_HOME) == 600
@@ -65,113 +75,171 @@ def test_an_address_waits_ten_minutes_at_most(throttle: Throttle, clock: Seconds
     assert throttle.wait_s(ANN_HOME) == 0
 
 
-def test_an_account_has_five_free_failures_then_waits_twice_as_long_each_time(
-    throttle: Throttle, clock: Seconds
-) -> None:
+def test_a_source_has_five_free_failures_at_an_account_then_waits_twice_as_long_each_time(clock: Seconds) -> None:
+    throttle = Throttle(clock, Penalties(failure_s=0.0))  # nothing is counted for the network
     pauses = []
-    for number in range(14):
-        throttle.failed(stranger(number))
-        pauses.append(throttle.wait_s(stranger(200)))
+    for _ in range(16):
+        throttle.failed(ANN_HOME)
+        pauses.append(throttle.wait_s(ANN_HOME))
         clock.now += pauses[-1]
-        assert throttle.wait_s(stranger(200)) == 0
-    assert pauses == [0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
-    assert throttle.wait_s(stranger(200, "bob")) == 0, "another account has its own"
+        assert throttle.wait_s(ANN_HOME) == 0
+    assert pauses == [0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]
+    throttle.failed(ANN_HOME)
+    assert throttle.wait_s(Who.of("192.0.2.1", "bob")) == 0, "another account is another matter"
 
 
-def test_an_account_that_isnt_there_is_counted_alike(throttle: Throttle) -> None:
-    for number in range(FREE_FAILURES):
-        throttle.failed(stranger(number, "no such user"))
-    assert throttle.wait_s(stranger(200, "no such user")) == 1
+def test_a_name_that_is_no_account_is_counted_alike(throttle: Throttle, clock: Seconds) -> None:
+    for _ in range(FREE):
+        throttle.failed(Who.of("192.0.2.1", "no such user"))
+        clock.now += 5
+    throttle.failed(Who.of("192.0.2.1", "no such user"))
+    assert throttle.wait_s(Who.of("192.0.2.1", "no such user")) == 2
 
 
-def test_a_success_forgets_an_accounts_failures(throttle: Throttle) -> None:
-    for number in range(FREE_FAILURES - 1):
-        throttle.failed(stranger(number))
-    throttle.succeeded(stranger(100))
-    for number in range(FREE_FAILURES - 1):
-        throttle.failed(stranger(number + 50))
-    assert throttle.wait_s(stranger(200)) == 0
+def test_strangers_hold_up_no_other_network(throttle: Throttle) -> None:
+    for number in range(200):
+        for _ in range(FREE):
+            throttle.failed(stranger(number))
+    assert throttle.wait_s(stranger(0)) > 0
+    assert throttle.wait_s(ANN_HOME) == 0, "however many they are, and though ann was never there"
+    assert throttle.may_start(ANN_HOME)
 
 
-def test_an_hour_forgets_them_too(throttle: Throttle, clock: Seconds) -> None:
-    for number in range(20):
-        throttle.failed(stranger(number))
-    clock.now += 3601
-    throttle.failed(stranger(30))
-    assert throttle.wait_s(stranger(200)) == 0
+def test_tries_of_strangers_that_run_hold_up_no_other_network(throttle: Throttle) -> None:
+    for number in range(50):
+        throttle.reserve(stranger(number))
+    assert throttle.may_start(ANN_HOME)
 
 
-def test_strangers_dont_lock_the_owner_out(throttle: Throttle) -> None:
+def test_a_success_forgets_the_failures_of_its_source(throttle: Throttle, clock: Seconds) -> None:
+    for who in (ANN_HOME, stranger(1)):
+        for _ in range(FREE):
+            throttle.failed(who)
+            clock.now += 5
     throttle.succeeded(ANN_HOME)
-    for number in range(100):
-        throttle.failed(stranger(number))
-    assert throttle.wait_s(stranger(200)) == 60
-    assert throttle.wait_s(ANN_HOME) == 0, "from the usual address"
-    assert throttle.wait_s(Who.of("192.0.2.1", "bob")) == 0
+    throttle.failed(ANN_HOME)
+    assert throttle.wait_s(ANN_HOME) == 0
+    throttle.failed(stranger(1))
+    assert throttle.wait_s(stranger(1)) == 2, "and those of no other"
 
 
-def test_a_classroom_behind_one_address(throttle: Throttle) -> None:
-    for number in range(100):
-        throttle.failed(stranger(number))
-    assert throttle.wait_s(ANN_HOME) == 60
-    throttle.succeeded(Who.of("192.0.2.1", "bob"))
-    assert throttle.wait_s(ANN_HOME) == 0, "somebody got in from there"
+def test_a_day_forgets_them_too(throttle: Throttle, clock: Seconds) -> None:
+    for _ in range(20):
+        throttle.failed(ANN_HOME)
+    clock.now += DAY_S + 1
+    throttle.failed(ANN_HOME)
+    assert throttle.wait_s(ANN_HOME) == 0
 
 
-def test_a_hostile_neighbour_behind_the_same_address(throttle: Throttle, clock: Seconds) -> None:
+def test_a_hostile_neighbour_in_the_same_network(throttle: Throttle, clock: Seconds) -> None:
     throttle.succeeded(ANN_HOME)
     for _ in range(3):
         throttle.failed(Who.of("192.0.2.1", "bob"))
     assert throttle.wait_s(Who.of("192.0.2.1", "carl")) == 15
-    assert throttle.wait_s(ANN_HOME) == 0, "ann got in from there lately"
-    for _ in range(FREE_FAILURES):
+    assert throttle.wait_s(ANN_HOME) == 0, "ann logged in from there"
+    for _ in range(FREE):
         throttle.failed(ANN_HOME)
     assert throttle.wait_s(ANN_HOME) == 1, "and guessing her password has its own limit"
-    clock.now += 86_400
-    throttle.failed(Who.of("192.0.2.1", "bob"))
-    throttle.failed(Who.of("192.0.2.1", "bob"))
-    throttle.failed(Who.of("192.0.2.1", "bob"))
-    assert throttle.wait_s(ANN_HOME) == 15, "lately ends after a day"
+    clock.now += PENALTIES.known_s
+    for _ in range(3):
+        throttle.failed(Who.of("192.0.2.1", "bob"))
+    assert throttle.wait_s(ANN_HOME) == 15, "a network is known for 30 days"
 
 
-def test_what_is_tried_right_now_counts_as_failed(throttle: Throttle) -> None:
+def test_a_known_device_counts_for_itself(throttle: Throttle) -> None:
+    device = Who.of("192.0.2.1", "ann", device="0123456789ab")
+    for _ in range(20):
+        throttle.failed(ANN_HOME)
+    assert throttle.wait_s(ANN_HOME) > 60
+    assert throttle.wait_s(device) == 0
+    assert throttle.may_start(device)
+    for _ in range(FREE):
+        throttle.failed(device)
+    assert throttle.wait_s(device) == 1, "whoever has stolen the token guesses no faster"
+    assert throttle.wait_s(Who.of("203.0.113.5", "ann", device="0123456789ab")) == 1, "wherever the device is"
+    assert throttle.wait_s(Who.of("192.0.2.2", "ann", device="ba9876543210")) == 0
+
+
+def test_a_network_has_failed_recently_for_an_hour(throttle: Throttle, clock: Seconds) -> None:
+    assert not throttle.failed_recently(ANN_HOME)
+    throttle.failed(Who.of("192.0.2.1", "bob"))
+    assert throttle.failed_recently(ANN_HOME)
+    assert not throttle.failed_recently(stranger(1))
+    clock.now += PENALTIES.failure_s + PENALTIES.recent_s - 0.1
+    assert throttle.failed_recently(ANN_HOME)
+    clock.now += 0.1
+    assert not throttle.failed_recently(ANN_HOME)
+
+
+def test_a_try_that_runs_counts_as_failed(throttle: Throttle) -> None:
     releases = []
     while throttle.may_start(ANN_HOME):
         releases.append(throttle.reserve(ANN_HOME))
-    assert len(releases) == 3, "the address"
+    assert len(releases) == 3, "the network"
     assert throttle.wait_s(ANN_HOME) == 0
     releases.pop()()
     assert throttle.may_start(ANN_HOME)
     for release in releases:
         release()
-    assert not throttle._tried_accounts
-    assert not throttle._tried_addresses
-    from_everywhere = 0
-    while throttle.may_start(stranger(from_everywhere)):
-        throttle.reserve(stranger(from_everywhere))
-        from_everywhere += 1
-    assert from_everywhere == FREE_FAILURES, "the account"
+    throttle.know(ANN_HOME)
+    releases.clear()
+    while throttle.may_start(ANN_HOME):
+        releases.append(throttle.reserve(ANN_HOME))
+    assert len(releases) == FREE, "the account"
 
 
-def test_beyond_the_free_failures_one_is_tried_at_a_time(throttle: Throttle, clock: Seconds) -> None:
-    for number in range(FREE_FAILURES):
-        throttle.failed(stranger(number))
-    assert not throttle.may_start(stranger(200))
+def test_beyond_the_free_failures_one_is_tried_at_a_time(clock: Seconds) -> None:
+    throttle = Throttle(clock, Penalties(failure_s=0.0))
+    for _ in range(FREE):
+        throttle.failed(ANN_HOME)
+    assert not throttle.may_start(ANN_HOME)
     clock.now += 1
-    assert throttle.may_start(stranger(200))
-    release = throttle.reserve(stranger(200))
-    assert not throttle.may_start(stranger(201))
+    assert throttle.may_start(ANN_HOME)
+    release = throttle.reserve(ANN_HOME)
+    assert not throttle.may_start(ANN_HOME)
     release()
-    assert throttle.may_start(stranger(201))
+    assert throttle.may_start(ANN_HOME)
 
 
-def test_tables_are_bounded(throttle: Throttle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_ENTRIES", 10)
+def guesses(networks: int, seconds: float, *, one_account: bool) -> int:
+    """Return how often so many networks, which waste no moment, guess in that time: at one account, or at all."""
+    clock = Seconds()
+    throttle, until, count = Throttle(clock), clock.now + seconds, 0
+    due = [(clock.now, number) for number in range(networks)]
+    while due[0][0] < until:
+        clock.now, number = heapq.heappop(due)
+        who = stranger(number, "ann" if one_account else f"user{count}")
+        wait_s = throttle.wait_s(who)
+        if not wait_s:
+            throttle.failed(who)
+            count += 1
+        heapq.heappush(due, (clock.now + max(wait_s, 0.001), number))
+    return count
+
+
+@pytest.mark.parametrize("networks", [1, 5, 60])
+def test_guessing_at_one_account_stays_slow(networks: int) -> None:
+    assert guesses(networks, 60.0, one_account=True) <= 10 * networks
+    assert guesses(networks, HOUR_S, one_account=True) <= 20 * networks
+    assert guesses(networks, DAY_S, one_account=True) <= 160 * networks, "6 an hour, from the second hour on"
+
+
+@pytest.mark.parametrize("networks", [1, 5])
+def test_guessing_at_all_accounts_stays_slow(networks: int) -> None:
+    expected = HOUR_S / PENALTIES.failure_s + 3
+    assert guesses(networks, HOUR_S, one_account=False) <= expected * networks, "one in 5 s"
+
+
+def test_tables_are_bounded(clock: Seconds) -> None:
+    table: BoundedTable[int, int] = BoundedTable(10)
     for number in range(50):
-        throttle.failed(stranger(number, f"user{number}"))
-        throttle.succeeded(stranger(number, f"user{number}"))
-    for table in (throttle._penalties, throttle._known, throttle._known_pairs):
-        assert len(table) == 10
+        table.put(number, number)
+        table.put(0, number)
+    assert len(table) == 10
+    assert 0 in table, "what is changed stays"
+    throttle = Throttle(clock, Penalties(max_entries=10))
     for number in range(50):
-        throttle.failed(stranger(number, f"user{number}"))
-    assert len(throttle._failures) == 10
+        for _ in range(FREE):
+            throttle.failed(stranger(number))
+    assert throttle.wait_s(stranger(49)) > 0
+    assert throttle.wait_s(stranger(0)) == 0

@@ -318,6 +318,31 @@ def test_a_password_isnt_changed_for_a_login_that_has_ended_meanwhile(tmp_path: 
     assert "password_changed" not in heard.events
 
 
+def test_a_device_that_shows_a_token_that_is_over_is_not_throttled_with_its_network(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann", "bob")
+    token = message("resume", token=token_in(talk(tmp_path, "ann", PASSWORD, framed=True)))
+    accounts.sessions.end_all("ann")
+    service = Auth(LoginGate(tmp_path, queue=HashQueue(slots=2, clock=lambda: 1000.0), floor_s=0.001))
+    journal = Journal(MemorySink(), service="auth")
+    service.start(journal)
+
+    def heard(*steps: str | Message) -> list[str]:
+        peer = ScriptedPeer(*steps, address="203.0.113.9")
+        with contextlib.suppress(PeerGoneError):
+            service.converse(peer)
+        service.left(peer, DisconnectReason.CLIENT_CLOSED)
+        return [f"{one.kind} {one.get('code')}".strip() for one in peer.told if one.kind != "ask"]
+
+    try:
+        assert heard(*["bob", OTHER] * 3) == ["error login_failed"] * 3
+        assert heard("ann", PASSWORD) == ["error throttled"]
+        assert heard(token, "bob", PASSWORD) == ["error bad_token", "error throttled"]
+        assert heard(token, "ann", OTHER, "ann", PASSWORD) == ["error bad_token", "error login_failed", "welcome"]
+    finally:
+        service.stop()
+        journal.close()
+
+
 def test_signing_up(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann")
     heard = talk(tmp_path, "Zoe", "short", OTHER, OTHER, "whoami", signup=True, framed=True)

@@ -1,0 +1,68 @@
+"""Device tokens: a session token proves, even when its session is over, which account gave it.
+
+A token is ``<session id>.<secret>``. The secret is 16 random bytes and the first 16 bytes of their HMAC-SHA-256, with
+the account and the session, in URL-safe base64. The key stays with the server, so nobody else can make a secret.
+
+Such a proof lets nobody in. It shows that the device belongs to the account, as OWASP's device cookies do: so
+strangers who guess at the account don't hold up the device.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Callable, Iterable
+
+__all__ = ["DeviceTokens"]
+
+_RANDOM_BYTES = 16
+_MAC_BYTES = 16
+_TOKEN = re.compile(r"([0-9a-f]{12})\.([A-Za-z0-9_-]{43})")
+
+
+class DeviceTokens:
+    """Makes and recognizes secrets of tokens. Any thread may use it.
+
+    Args:
+        key: Returns the key, 32 bytes; raises what it likes.
+    """
+
+    def __init__(self, key: Callable[[], bytes]) -> None:
+        self._key = key
+
+    def secret(self, session_id: str, account: str) -> str:
+        """Return a new secret of a session's token, 43 characters that nobody can guess.
+
+        Args:
+            session_id: The session's id, 12 hex digits.
+            account: The user's name, as it is kept.
+        """
+        random = secrets.token_bytes(_RANDOM_BYTES)
+        return base64.urlsafe_b64encode(random + self._mac(random, session_id, account)).decode().rstrip("=")
+
+    def device(self, tokens: Iterable[str], account: str) -> str:
+        """Return the session of the first token that a login of `account` gave; empty if none of them is one.
+
+        Args:
+            tokens: What a client has shown; anything.
+            account: A user's name, as it is kept.
+        """
+        for token in tokens:
+            match = _TOKEN.fullmatch(token)
+            if match is not None and self._is_own(match[1], match[2], account):
+                return match[1]
+        return ""
+
+    def _is_own(self, session_id: str, secret: str, account: str) -> bool:
+        try:
+            shown = base64.urlsafe_b64decode(f"{secret}=")
+        except binascii.Error:
+            return False
+        random, mac = shown[:_RANDOM_BYTES], shown[_RANDOM_BYTES:]
+        return hmac.compare_digest(mac, self._mac(random, session_id, account))
+
+    def _mac(self, random: bytes, session_id: str, account: str) -> bytes:
+        text = b"device" + random + session_id.encode() + account.encode()
+        return hmac.digest(self._key(), text, hashlib.sha256)[:_MAC_BYTES]
