@@ -4,6 +4,9 @@ A token is a password for as long as it lives. So it is found for exactly that s
 port, the same service, and under TLS the same certificate, whoever vouches for another one. Without TLS the host is an
 IP address, since a name may lead to another program the next time. The token is in the file, and in the one field that
 carries it to the wire; no repr and no error shows it.
+
+An expired token lets nobody in. It still shows the server that this device belongs to the user, so that strangers who
+guess at the user's password don't hold up the device.
 """
 
 import datetime
@@ -26,6 +29,8 @@ FILE_NAME = "sessions.json"
 VERSION = 1
 MAX_USER = 64
 """Characters of a user's name that are kept: twice what a name may have."""
+REMEMBERED = datetime.timedelta(days=30)
+"""How long an expired token is kept."""
 _TOKEN = re.compile(r"[!-~]{1,1024}")
 _SERVICE = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
@@ -86,18 +91,20 @@ class KeptTokens:
         return [_kept(address, entry) for entry in self._store.read()["sessions"].get(address, [])]
 
     def find(self, host: str, port: int, service: str, fingerprint: str) -> KeptToken | None:
-        """Return the token for exactly this service of this server with this certificate; None if it has expired.
+        """Return the token for exactly this service of this server with this certificate, expired or not.
 
         Raises:
             StoreError: The file can't be read.
         """
-        login, now = Login(host_key(host, port), service, fingerprint), self._clock()
-        return next((one for one in self.all_of(host, port) if one.login == login and one.expires > now), None)
+        login = Login(host_key(host, port), service, fingerprint)
+        return next((one for one in self.all_of(host, port) if one.login == login), None)
 
     def keep(
         self, host: str, port: int, service: str, fingerprint: str, *, token: str, expires: str, user: str = ""
     ) -> None:
-        """Keep a token in place of the one before; when this returns, it is on the disk. What has expired goes.
+        """Keep a token in place of the one before; when this returns, it is on the disk.
+
+        Tokens that expired 30 days ago are dropped.
 
         Args:
             host: The server's name or address.
@@ -118,13 +125,13 @@ class KeptTokens:
             until = written_moment(read_moment(expires))
         except ValueError as error:
             raise StoreFormatError("A token can't be kept: the server doesn't say until when it counts.") from error
-        address, now = host_key(host, port), self._clock()
+        address, dropped_at = host_key(host, port), self._clock() - REMEMBERED
         entry = {"service": service, "fingerprint": fingerprint, "token": token, "expires": until}
         if user:
             entry["user"] = user[:MAX_USER]
         with self._store.update() as content:
             for others in content["sessions"].values():
-                others[:] = [one for one in others if read_moment(one["expires"]) > now]
+                others[:] = [one for one in others if read_moment(one["expires"]) > dropped_at]
             entries = content["sessions"].setdefault(address, [])
             entries[:] = [one for one in entries if _kept(address, one).login != Login(address, service, fingerprint)]
             entries.append(entry)

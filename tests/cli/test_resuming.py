@@ -320,11 +320,12 @@ def test_a_sessions_own_token_goes_before_a_newer_one_of_another_session(state: 
     assert b'"token":"mine"' in one.opening("chat")
 
 
-def test_an_expired_token_is_not_sent(server: TokenServer) -> None:
+def test_an_expired_token_shows_whose_device_this_is(server: TokenServer) -> None:
     server.expires = "2020-01-01T00:00:00Z"
     connect(server, stdin=LOGIN)
-    assert connect(server).stdout == b"Your name?\n"
-    assert server.resumed() == []
+    server.tokens.clear()
+    assert connect(server).stdout == b"Please log in again.\nYour name?\n"
+    assert server.resumed() == server.given
 
 
 # What stands in the way.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sockctl.errors import StoreError, StoreFormatError
-from sockctl.net.kept_tokens import KeptTokens
+from sockctl.net.kept_tokens import REMEMBERED, KeptTokens
 from tests.clock import Clock
 
 ONE, TWO = ":".join(["AB"] * 32), ":".join(["0C"] * 32)
@@ -77,8 +77,11 @@ def test_expired_ones(tokens: KeptTokens, clock: Clock, tmp_path: Path) -> None:
     tokens.keep(*PLACE, token="old", expires=LATER)
     tokens.keep("localhost", 9091, "auth", "", token="other", expires=LATER)
     clock.now += datetime.timedelta(hours=1)
-    assert tokens.find(*PLACE) is None, "it has expired at that very moment"
+    kept = tokens.find(*PLACE)
+    assert kept is not None, "it still shows whose device this is"
+    assert kept.expires == clock.now
     assert [one.token for one in tokens.all_of("localhost", 9090)] == ["old"]
+    clock.now += REMEMBERED
     tokens.keep("localhost", 9092, "auth", "", token="new", expires="2026-02-01T00:00:00Z")
     content = json.loads((tmp_path / "state" / "sessions.json").read_text())
     assert list(content["sessions"]) == ["localhost:9092"], "what has expired is not kept for ever"
