@@ -2,10 +2,11 @@
 
 One try of a password, in this order:
 
-    throttled? → a place in the queue, or busy → a hash slot → such a user? → verify, if need be a dummy → counted
+    throttled? → a place in the queue, or busy → a hash slot → is there such a user? → verify → counted
 
-So whoever floods it learns nothing and costs no memory, and an unknown name, a disabled user and a wrong password take
-the same way, the same time, and end in the same words.
+So whoever floods it learns nothing and costs no memory. An unknown name, a disabled user and a wrong password end in
+the same words, after the same time: a refusal hashes once with each cost that the users' hashes have. After a change of
+the costs, that is the time of the slowest hash, with the faster ones on top.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from functools import partial
 from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.password_rules import MIN_LENGTH, check_new, prepared
+from sockctl.accounts.passwords import dummy_hash, parameters_of
 from sockctl.accounts.sessions import Session
 from sockctl.accounts.signups import Signups
 from sockctl.accounts.throttle import IPV6_PREFIX, Who
@@ -84,7 +86,7 @@ class Gate:
         self._min_length = min_length
         self._floor_s = floor_s
         self._ipv6_prefix = ipv6_prefix
-        self._dummy = accounts.hasher.dummy
+        accounts.hasher.verify(dummy_hash(accounts.hasher.parameters), "")  # too little memory is told now
         accounts.users.all()  # a file that can't be used is told now, not to the first client
         for session in accounts.sessions_of():
             self._queue.know(self._who(session.address, session.user))
@@ -216,10 +218,15 @@ class Gate:
             text = prepared(password)
         except PasswordRefusedError:  # it can be nobody's
             user, text = None, ""
-        if user is None or user.disabled:
-            self.accounts.hasher.verify(self._dummy, text)  # for the time that it takes
-            return False
-        return self.accounts.hasher.verify(user.hash, text)
+        hasher = self.accounts.hasher
+        costs = set(self.accounts.users.hash_costs() or [hasher.parameters])
+        if user is not None and not user.disabled:
+            if hasher.verify(user.hash, text):
+                return True
+            costs.discard(parameters_of(user.hash))
+        for parameters in costs:
+            hasher.verify(dummy_hash(parameters), text)  # for the time that it takes
+        return False
 
     def _hashed_again(self, password: str) -> str:
         try:

@@ -5,14 +5,13 @@ $argon2id$v=19$m=65536,t=3,p=4$<salt>$<hash>
 
 import base64
 import binascii
-import functools
 import re
 import secrets
 from dataclasses import dataclass
 
 from sockctl.errors import HashFailedError
 
-__all__ = ["CHEAPEST", "DEFAULT", "HashParameters", "Hasher", "check_hash"]
+__all__ = ["CHEAPEST", "DEFAULT", "HashParameters", "Hasher", "check_hash", "dummy_hash", "parameters_of"]
 
 MAX_MEMORY_KIB = 2_097_152
 """2 GiB, what RFC 9106's first recommended option takes."""
@@ -66,15 +65,27 @@ def check_hash(stored: str) -> None:
     Raises:
         ValueError: It isn't; the error doesn't hold it.
     """
-    _parameters_of(stored)
+    parameters_of(stored)
 
 
-def _parameters_of(stored: str) -> HashParameters:
+def parameters_of(stored: str) -> HashParameters:
+    """Return what a hash costs.
+
+    Raises:
+        ValueError: The text is no argon2id hash whose cost is bearable; the error doesn't hold it.
+    """
     match = _PHC.fullmatch(stored)
     if match is None or not all(map(_is_base64, stored.rsplit("$", 2)[1:])):
         raise ValueError("it is no argon2id hash (version 19) in PHC form")
     memory_kib, time_cost, parallelism = map(int, match.groups())
     return HashParameters(time_cost=time_cost, memory_kib=memory_kib, parallelism=parallelism)
+
+
+def dummy_hash(parameters: HashParameters) -> str:
+    """Return a hash of no password: to verify against it costs what `parameters` say."""
+    salt, digest = (base64.b64encode(secrets.token_bytes(size)).decode().rstrip("=") for size in (16, 32))
+    costs = f"m={parameters.memory_kib},t={parameters.time_cost},p={parameters.parallelism}"
+    return f"$argon2id$v=19${costs}${salt}${digest}"
 
 
 def _is_base64(text: str) -> bool:
@@ -93,6 +104,9 @@ class Hasher:
 
     Args:
         parameters: What new hashes cost.
+
+    Attributes:
+        parameters: What new hashes cost.
     """
 
     def __init__(self, parameters: HashParameters) -> None:
@@ -103,7 +117,7 @@ class Hasher:
             memory_cost=parameters.memory_kib,
             parallelism=parameters.parallelism,
         )
-        self._parameters = parameters
+        self.parameters = parameters
 
     def hash(self, password: str) -> str:
         """Return a hash of `password`, with a salt of its own.
@@ -133,14 +147,9 @@ class Hasher:
         except VerificationError as error:
             raise HashFailedError(_failed(str(error))) from None
 
-    @functools.cached_property
-    def dummy(self) -> str:
-        """A hash of what nobody knows: verifying against it takes as long as against a user's."""
-        return self.hash(secrets.token_urlsafe())
-
     def is_outdated(self, stored: str) -> bool:
         """Return whether `stored` was made with other parameters than those in force."""
-        return _parameters_of(stored) != self._parameters
+        return parameters_of(stored) != self.parameters
 
 
 def _failed(why: str) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sockctl.accounts.passwords import check_hash
+from sockctl.accounts.passwords import HashParameters, check_hash, parameters_of
 from sockctl.errors import NameRefusedError, NameTakenError, StoreError, StoreFormatError, UnknownUserError
 from sockctl.protocol.names import checked_name, same_name_key
 from sockctl.stores.json_store import Content, json_place
@@ -85,6 +85,7 @@ class Users:
         self._store = store_at(
             data_dir / FILE_NAME, version=VERSION, empty=_empty, check=_check, private=True, on_bad=on_bad
         )
+        self._costs: tuple[Content, frozenset[HashParameters]] = {}, frozenset()  # of a content, replaced as one
 
     def all(self) -> list[User]:
         """Return all users, in the order in which they were added.
@@ -103,6 +104,19 @@ class Users:
         """
         generation: int = self._store.read()["generation"]
         return generation
+
+    def hash_costs(self) -> frozenset[HashParameters]:
+        """Return what the hashes of the users cost. The costs of an unchanged file are counted once.
+
+        Raises:
+            StoreError: The file can't be read.
+        """
+        content = self._store.read()
+        counted, costs = self._costs
+        if content is not counted:
+            costs = frozenset(parameters_of(entry["hash"]) for entry in content["users"].values())
+            self._costs = content, costs
+        return costs
 
     def was_removed(self, name: str) -> bool:
         """Return whether a name, in whatever case, is that of a user who was removed.

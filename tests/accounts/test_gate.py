@@ -12,6 +12,7 @@ import time
 import unicodedata
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.gate import Gate, Login
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.live import LiveLogins
+from sockctl.accounts.passwords import Hasher, HashParameters, parameters_of
 from sockctl.accounts.signups import BURST
 from sockctl.accounts.throttle import PENALTIES, Penalties
 from sockctl.errors import (
@@ -298,6 +300,71 @@ def test_an_ipv6_network_has_the_prefix_that_was_chosen(tmp_path: Path) -> None:
         with pytest.raises(ThrottledError):
             let_in(gate, address="2001:db8::9")
         let_in(gate, "carl", address=other)
+
+
+@dataclass
+class Hashed:
+    """What was hashed: the parameters of each verification, and its password."""
+
+    parameters: list[HashParameters]
+
+    def of(self, gate: Gate, name: str, password: str = OTHER) -> list[HashParameters]:
+        """Return in which order what was hashed by a try that fails."""
+        self.parameters.clear()
+        with pytest.raises(LoginFailedError):
+            let_in(gate, name, password)
+        return sorted(self.parameters, key=lambda one: one.memory_kib)
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> Hashed:
+    verify, one = Hasher.verify, Hashed([])
+
+    def counted(self: Hasher, stored: str, password: str) -> bool:
+        one.parameters.append(parameters_of(stored))
+        return verify(self, stored, password)
+
+    monkeypatch.setattr(Hasher, "verify", counted)
+    return one
+
+
+COSTS = [HashParameters(time_cost=1, memory_kib=memory_kib, parallelism=1) for memory_kib in (8, 16, 32)]
+
+
+def with_costs(data_dir: Path) -> Accounts:
+    """Return accounts whose users have hashes of three costs, of which none is that of new hashes."""
+    accounts_at(data_dir, "cheap", "locked")
+    make_cheap(data_dir, memory_kib=16)
+    Accounts(data_dir).add("middle", PASSWORD)
+    make_cheap(data_dir, memory_kib=32)
+    Accounts(data_dir).add("slow", PASSWORD)
+    make_cheap(data_dir, memory_kib=64)
+    accounts = Accounts(data_dir)
+    accounts.disable("locked")
+    return accounts
+
+
+def test_every_refusal_hashes_with_the_same_costs(tmp_path: Path, hashed: Hashed) -> None:
+    gate = gate_at(with_costs(tmp_path), penalties=Penalties(failure_s=0.0))
+    for name in ("cheap", "middle", "slow", "nobody", "locked", ""):
+        assert hashed.of(gate, name) == COSTS, name
+    assert hashed.of(gate, "cheap", "\x07") == COSTS, "what can't be a password"
+    assert hashed.of(gate, "locked", PASSWORD) == COSTS
+    hashed.parameters.clear()
+    let_in(gate, "cheap")
+    assert hashed.parameters == COSTS[:1], "who gets in doesn't wait for it"
+
+
+def test_the_costs_of_a_refusal_follow_the_users(tmp_path: Path, hashed: Hashed) -> None:
+    accounts = with_costs(tmp_path)
+    gate = gate_at(accounts, penalties=Penalties(failure_s=0.0))
+    accounts.remove("slow")
+    assert hashed.of(gate, "nobody") == COSTS[:2]
+    let_in(gate, "middle")  # which makes its hash anew
+    assert [one.memory_kib for one in hashed.of(gate, "nobody")] == [8, 64]
+    for name in ("cheap", "middle", "locked"):
+        accounts.remove(name)
+    assert [one.memory_kib for one in hashed.of(gate, "nobody")] == [64], "without users, what a new hash costs"
 
 
 def test_a_login_makes_an_outdated_hash_anew(tmp_path: Path) -> None:

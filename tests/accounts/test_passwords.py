@@ -6,7 +6,7 @@ import argon2
 import pytest
 from argon2.exceptions import HashingError, VerificationError
 
-from sockctl.accounts.passwords import CHEAPEST, DEFAULT, Hasher, HashParameters, check_hash
+from sockctl.accounts.passwords import CHEAPEST, DEFAULT, Hasher, HashParameters, check_hash, dummy_hash, parameters_of
 from sockctl.errors import HashFailedError
 from tests.accounts.data import OTHER, PASSWORD
 
@@ -23,8 +23,17 @@ def test_a_password_is_verified() -> None:
     assert hasher.verify(hashed, PASSWORD)
     assert not hasher.verify(hashed, OTHER)
     assert hasher.hash(PASSWORD) != hashed, "each has a salt of its own"
-    assert not hasher.verify(hasher.dummy, PASSWORD)
-    assert hasher.dummy is hasher.dummy
+
+
+def test_a_dummy_is_a_hash_of_no_password_and_costs_what_is_asked() -> None:
+    parameters = HashParameters(time_cost=2, memory_kib=32, parallelism=2)
+    dummies = {dummy_hash(parameters) for _ in range(50)}
+    assert len(dummies) == 50
+    for dummy in dummies:
+        check_hash(dummy)
+        assert parameters_of(dummy) == parameters
+        assert len(dummy) == len(Hasher(parameters).hash(PASSWORD))
+    assert not Hasher(CHEAPEST).verify(dummies.pop(), PASSWORD)
 
 
 def test_other_parameters_make_a_hash_outdated() -> None:
