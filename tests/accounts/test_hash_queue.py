@@ -203,29 +203,41 @@ def test_how_long_a_busy_queue_asks_to_wait() -> None:
 
 
 def test_twelve_newcomers_beside_sixty_strangers_who_never_rest() -> None:
-    queue = HashQueue(slots=2, penalties=Penalties(failure_s=0.0, free_failures=1_000_000))
-    done = threading.Event()
+    penalties = Penalties(failure_s=0.0, free_failures=1_000_000)
+    queue = HashQueue(slots=2, limits=QueueLimits(patience_s=TIMEOUT_S, look_s=0.05), penalties=penalties)
+    done, served = threading.Event(), list[str]()
+    waits = [threading.Event() for _ in range(12)]
 
     def hammer(number: int) -> None:
-        while not done.is_set():
-            with contextlib.suppress(BusyError), queue.slot(stranger(number)) as one:
-                time.sleep(0.002)  # a hash
+        while not done.wait(0.01):
+            with contextlib.suppress(BusyError), queue.slot(stranger(number), given_up=done.is_set) as one:
+                served.append("stranger")
                 one.right = False
 
     def enter(number: int) -> None:
-        with queue.slot(Who.of(f"192.0.2.{number}", f"user{number}")) as one:
+        def given_up() -> bool:
+            waits[number].set()  # asked in the queue
+            return False
+
+        with queue.slot(Who.of(f"192.0.2.{number}", f"user{number}"), given_up=given_up) as one:
+            served.append("newcomer")
             one.right = True
 
-    with ThreadPoolExecutor(240 + 12) as pool:
-        strangers = [pool.submit(hammer, number % 60) for number in range(240)]
-        wait_until(lambda: queue.waiting >= 100)
+    with ThreadPoolExecutor(180 + 12) as pool:
+        with held(queue, 2):
+            strangers = [pool.submit(hammer, number % 60) for number in range(180)]
+            wait_until(lambda: queue.waiting == 128)
+            newcomers = [pool.submit(enter, number) for number in range(12)]
+            assert all(event.wait(TIMEOUT_S) for event in waits)
         try:
-            for newcomer in [pool.submit(enter, number) for number in range(12)]:
-                newcomer.result(TIMEOUT_S)
+            for one in newcomers:
+                one.result(TIMEOUT_S)
         finally:
             done.set()
         for one in strangers:
             one.result(TIMEOUT_S)
+    last = max(place for place, who in enumerate(served) if who == "newcomer")
+    assert last < 2 * (60 + 12) + 4, "one round, half of which goes to strangers who have failed meanwhile"
 
 
 def test_strangers_who_fill_the_queue_hold_up_nobody_who_is_known() -> None:
