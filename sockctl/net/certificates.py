@@ -21,7 +21,15 @@ from typing import TYPE_CHECKING, NoReturn
 
 from sockctl.errors import AddressError, CertificateError, FingerprintError
 from sockctl.net.address import checked_host
-from sockctl.stores.private_files import make_private_folder, sync_folder, take_lock, write_private_file
+from sockctl.stores.private_files import (
+    exposure_of,
+    folder_exposure_of,
+    make_private_folder,
+    mending_of,
+    sync_folder,
+    take_lock,
+    write_private_file,
+)
 
 if TYPE_CHECKING:
     from ssl import SSLContext, SSLError
@@ -295,12 +303,14 @@ def server_context(certificate: Path, key: Path, *, client_ca: Path | None) -> "
             then. With None none is asked for.
 
     Raises:
-        CertificateError: A file can't be read or doesn't hold that, or the key isn't the certificate's.
+        CertificateError: A file can't be read or doesn't hold that, or the key isn't the certificate's, or others may
+            read or replace it.
     """
     import ssl
 
     _content(certificate, "certificate")
     _content(key, "key")
+    key = _checked_key(key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION  # reading must never have to write
@@ -322,6 +332,21 @@ def server_context(certificate: Path, key: Path, *, client_ca: Path | None) -> "
         context.load_verify_locations(cadata=_authorities(client_ca))
         context.verify_mode = ssl.CERT_REQUIRED
     return context
+
+
+def _checked_key(key: Path) -> Path:
+    """Return where a key is, links followed: others can neither read it nor put another one there.
+
+    Raises:
+        CertificateError: They can.
+    """
+    real = Path(os.path.realpath(key))
+    status = real.stat()
+    if problem := exposure_of(status, roots_too=True):
+        raise CertificateError(f"The key {key} is not used: {problem}. {mending_of(real, status)}")
+    if problem := folder_exposure_of(real):
+        raise CertificateError(f"The key {key} is not used: {problem}")
+    return real
 
 
 def _authorities(path: Path) -> str:

@@ -21,7 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from sockctl.errors import StoreExposedError, StoreFormatError, StoreLockedError, StoreReadError, StoreWriteError
-from sockctl.stores.private_files import exposure_of, make_private_folder, sync_folder, take_lock, write_private_file
+from sockctl.stores.private_files import (
+    exposure_of,
+    folder_exposure_of,
+    make_private_folder,
+    mending_of,
+    sync_folder,
+    take_lock,
+    write_private_file,
+)
 from sockctl.text import visible
 
 __all__ = ["Content", "JsonStore", "json_place"]
@@ -37,7 +45,6 @@ TICK_NS = 50_000_000
 A file system's clock ticks in milliseconds, and an inode's number may be used again: two changes in one tick could look
 like none.
 """
-_EXPOSED_ADVICE = "See who could have read or changed it, then: chown it to yourself, chmod 600."
 _ADVICE = "It was left as it is: mend it, or move it away to begin anew."
 
 
@@ -65,7 +72,7 @@ class JsonStore:
         check: Raises StoreFormatError, saying where (see `json_place`), if content (without the version) is not of
             the right form.
         lock_timeout_s: Seconds that a change waits for another process to end its own.
-        private: Refuse a file that others may read or write, or that another user owns.
+        private: Refuse a file that others may read, write or replace, or that another user owns.
     """
 
     def __init__(
@@ -145,6 +152,8 @@ class JsonStore:
 
     def _load(self) -> tuple[Content, tuple[int, ...] | None]:
         """Return the content, and the signature of the file it was read from; None where a change might not show."""
+        if self._private and (problem := folder_exposure_of(self._path)):
+            raise StoreExposedError(f"{self._path} is not used: {problem}")
         try:
             # A pipe in the file's place would block without O_NONBLOCK.
             descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -158,7 +167,7 @@ class JsonStore:
             if not stat.S_ISREG(status.st_mode):
                 raise self._unreadable("it is no regular file")
             if self._private and (problem := exposure_of(status)):
-                raise StoreExposedError(f"{self._path} is not used: {problem}. {_EXPOSED_ADVICE}")
+                raise StoreExposedError(f"{self._path} is not used: {problem}. {mending_of(self._path, status)}")
             with open(descriptor, "rb", closefd=False) as file:
                 data = file.read(MAX_BYTES + 1)
         except OSError as error:

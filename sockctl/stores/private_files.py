@@ -1,14 +1,30 @@
-"""Files and folders for the user alone, written so that they outlast a crash, and a lock between processes."""
+"""Files and folders for the user alone, written so that they outlast a crash, and a lock between processes.
+
+A file with a secret is refused where another user may read it, change it, or put another one in its place: its owner
+and its mode are looked at, and those of all folders above it, as OpenSSH does it (sshd_config, StrictModes).
+"""
 
 import contextlib
 import errno
 import fcntl
 import os
+import pwd
+import shlex
 import stat
 import time
 from pathlib import Path
 
-__all__ = ["exposure_of", "make_private_folder", "sync_folder", "take_lock", "write_private_file"]
+from sockctl.text import visible
+
+__all__ = [
+    "exposure_of",
+    "folder_exposure_of",
+    "make_private_folder",
+    "mending_of",
+    "sync_folder",
+    "take_lock",
+    "write_private_file",
+]
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.001, 0.02
 """How long a process waits before it tries a lock again: at first, and at most."""
@@ -63,12 +79,61 @@ def write_private_file(path: str | Path, data: bytes) -> None:
         os.close(descriptor)
 
 
-def exposure_of(status: os.stat_result) -> str:
-    """Return why a file is not its user's alone, such as "others may read it"; empty where it is."""
-    if status.st_uid != os.geteuid():
+def exposure_of(status: os.stat_result, *, roots_too: bool = False) -> str:
+    """Return why a file is not its user's alone, such as "another user owns it"; empty where it is.
+
+    Args:
+        status: The file's.
+        roots_too: Whether a file of root's will do as well, also one that its group may read: so keys are given to
+            servers in /etc/ssl/private.
+    """
+    mode, user = stat.S_IMODE(status.st_mode), os.geteuid()
+    of_root = roots_too and status.st_uid == 0 != user
+    if status.st_uid != user and not of_root:
         return "another user owns it"
-    open_to_others = stat.S_IMODE(status.st_mode) & 0o077
-    return f"others may use it (its mode is {stat.S_IMODE(status.st_mode):04o})" if open_to_others else ""
+    return f"others may use it (its mode is {mode:04o})" if mode & (0o037 if of_root else 0o077) else ""
+
+
+def mending_of(path: str | Path, status: os.stat_result) -> str:
+    """Return what makes an exposed file its user's alone: a sentence that ends in the command."""
+    chown = f"chown {_user_name()} {_quoted(path)} && " if status.st_uid != os.geteuid() else ""
+    return f"See who could have read or changed it, then: {chown}chmod 600 {_quoted(path)}"
+
+
+def folder_exposure_of(path: str | Path) -> str:
+    """Return why others could put another file in the place of `path`, and what mends that; empty where they can't.
+
+    Each folder above it must belong to the user or to root, and be writable for the owner alone. A sticky one, such as
+    /tmp, may be writable for all: in it nobody can replace what belongs to somebody else.
+    """
+    folder = os.path.realpath(path)
+    while folder != (folder := os.path.dirname(folder)):  # noqa: PTH120  it is asked at each reading of a file
+        try:
+            status = os.stat(folder)  # noqa: PTH116  as above
+        except OSError:
+            continue  # it isn't there yet, or can't be looked into: reading the file will tell
+        mode = stat.S_IMODE(status.st_mode)
+        if status.st_uid not in (0, os.geteuid()):
+            return (
+                f"another user owns {visible(folder)}. Choose another place, or: chown {_user_name()} {_quoted(folder)}"
+            )
+        if mode & 0o022 and not mode & stat.S_ISVTX:
+            return (
+                f"others may write to {visible(folder)} (its mode is {mode:04o}). See who could have replaced "
+                f"something there, then: chmod go-w {_quoted(folder)}"
+            )
+    return ""
+
+
+def _user_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def _quoted(path: str | Path) -> str:
+    return shlex.quote(visible(str(path)))
 
 
 def make_private_folder(folder: Path) -> None:

@@ -199,6 +199,17 @@ def test_a_file_of_another_user_is_refused(tmp_path: Path) -> None:
     assert b"another user owns it" in run.stderr
 
 
+def test_a_data_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann")
+    tmp_path.chmod(0o777)
+    for run in (users(tmp_path, "list"), sockctl("serve", "auth", "--port", "0", "--data-dir", str(tmp_path))):
+        assert run.returncode == ExitCode.FAILED
+        assert f".json is not used: others may write to {tmp_path} (its mode is 0777)".encode() in run.stderr
+        assert run.stderr.endswith(f"then: chmod go-w {tmp_path}\n".encode())
+    tmp_path.chmod(0o755)
+    assert users(tmp_path, "list").returncode == 0
+
+
 def test_sessions_are_listed_and_revoked(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann", "bob")
     assert sessions(tmp_path, "list").stdout == b"Nobody is logged in.\n"

@@ -22,6 +22,7 @@ from sockctl.net.certificates import (
     server_context,
 )
 from sockctl.stores.private_files import take_lock, write_private_file
+from tests.other_user import OTHER_UID, needs_root
 from tests.running import TIMEOUT_S, UNMEASURED
 from tests.tools import tool
 
@@ -355,6 +356,7 @@ def test_a_pair_that_openssl_finds_too_weak(tmp_path: Path) -> None:
 def test_one_file_with_both(own: tuple[Path, Path], tmp_path: Path) -> None:
     both = tmp_path / "both.pem"
     both.write_bytes(own[1].read_bytes() + own[0].read_bytes())
+    both.chmod(0o600)
     server_context(both, both, client_ca=both)
 
 
@@ -374,6 +376,7 @@ def test_a_file_that_is_not_what_it_should_be(
     paths = [own[0], own[1], own[0]]
     bad = tmp_path / "bad.pem"
     bad.write_text(change(paths[which].read_text()))
+    bad.chmod(0o600)
     paths[which] = bad
     what = "private key" if which == 1 else "certificate"
     with pytest.raises(CertificateError, match=rf"bad\.pem holds no {what} that can be read"):
@@ -395,3 +398,42 @@ def test_a_file_that_cannot_be_read(own: tuple[Path, Path], tmp_path: Path, whic
         paths[which] = bad
         with pytest.raises(CertificateError, match=rf"{re.escape(str(bad))} can't be read: {why}"):
             server_context(paths[0], paths[1], client_ca=paths[2])
+
+
+# Keys that others can read or replace.
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o666])
+def test_a_key_that_others_may_use_is_refused(own: tuple[Path, Path], mode: int) -> None:
+    own[1].chmod(mode)
+    for _ in range(2):
+        with pytest.raises(CertificateError, match=f"is not used: .*its mode is {mode:04o}.*chmod 600 ") as refused:
+            server_context(*own, client_ca=None)
+    mend(str(refused.value))
+    server_context(*own, client_ca=None)
+
+
+def test_a_key_in_a_folder_that_others_may_write_to_is_refused(own: tuple[Path, Path], tmp_path: Path) -> None:
+    link = tmp_path / "link.pem"
+    link.symlink_to(own[1])
+    own[1].parent.chmod(0o777)
+    with pytest.raises(
+        CertificateError, match=r"link\.pem is not used: others may write to .*: chmod go-w "
+    ) as refused:
+        server_context(own[0], link, client_ca=None)
+    mend(str(refused.value))
+    server_context(own[0], link, client_ca=None)
+
+
+@needs_root
+def test_a_key_of_another_user_is_refused(own: tuple[Path, Path]) -> None:
+    os.chown(own[1], OTHER_UID, -1)
+    with pytest.raises(CertificateError, match=r"another user owns it.*: chown [^ ]+ .* && chmod 600 ") as refused:
+        server_context(*own, client_ca=None)
+    mend(str(refused.value))
+    server_context(*own, client_ca=None)
+
+
+def mend(error: str) -> None:
+    """Do what an error says at its end."""
+    subprocess.run(error.rpartition(": ")[2], shell=True, check=True)  # noqa: S602  as who reads it would

@@ -89,8 +89,24 @@ def test_a_private_file_of_another_user_is_refused(path: Path, monkeypatch: pyte
     store = JsonStore(path, version=2, empty=lambda: {"entries": {}}, check=check, private=True)
     add(store, "ann")
     monkeypatch.setattr(os, "geteuid", lambda: 12_345)
-    with pytest.raises(StoreExposedError, match="another user owns it"):
+    with pytest.raises(StoreExposedError, match="another user owns "):
         store.read()
+
+
+def test_a_private_file_that_others_may_replace_is_refused(path: Path) -> None:
+    store = JsonStore(path, version=2, empty=lambda: {"entries": {}}, check=check, private=True)
+    add(store, "ann")
+    path.parent.chmod(0o777)
+    again = JsonStore(path, version=2, empty=lambda: {"entries": {}}, check=check, private=True)
+    with pytest.raises(StoreExposedError, match=rf"others may write to {path.parent} .*chmod go-w {path.parent}$"):
+        again.read()
+    with pytest.raises(StoreExposedError), store.update():
+        pytest.fail("it must not be changed either")
+    path.unlink()
+    with pytest.raises(StoreExposedError):
+        again.read()
+    path.parent.chmod(0o755)
+    assert again.read() == {"entries": {}}
 
 
 def test_folders_are_private_and_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

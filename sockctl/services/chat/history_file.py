@@ -19,7 +19,14 @@ from types import MappingProxyType
 from sockctl.errors import StoreError, StoreExposedError, StoreFormatError, StoreLockedError, StoreReadError
 from sockctl.services.chat.history_entry import read_entry
 from sockctl.services.chat.room_tail import RoomTail, held_bytes
-from sockctl.stores.private_files import exposure_of, make_private_folder, sync_folder, take_lock, write_private_file
+from sockctl.stores.private_files import (
+    exposure_of,
+    make_private_folder,
+    mending_of,
+    sync_folder,
+    take_lock,
+    write_private_file,
+)
 
 __all__ = ["HistoryFile"]
 
@@ -157,10 +164,7 @@ class HistoryFile:
         if not stat.S_ISREG(status.st_mode):
             raise self._unusable("it is no regular file")
         if problem := exposure_of(status):
-            raise StoreExposedError(
-                f"{self.path} is not used: {problem}. See who could have read or changed it, then: chown it to "
-                f"yourself, chmod 600."
-            )
+            raise StoreExposedError(f"{self.path} is not used: {problem}. {mending_of(self.path, status)}")
         self._size = status.st_size
         self._in_doubt = False
         with open(descriptor, "rb", closefd=False) as file:
