@@ -157,7 +157,9 @@ class ServerOptions:
     tls_cert: Annotated[
         Path | None, typer.Option(help="Encrypt with this certificate (PEM); needs --tls-key.", metavar="FILE")
     ] = None
-    tls_key: Annotated[Path | None, typer.Option(help="The certificate's key (PEM).", metavar="FILE")] = None
+    tls_key: Annotated[
+        Path | None, typer.Option(help="The certificate's key (PEM), which others may not read.", metavar="FILE")
+    ] = None
     tls_client_ca: Annotated[
         Path | None,
         typer.Option(help="Let in clients only that show a certificate of these authorities (PEM).", metavar="FILE"),

@@ -130,6 +130,7 @@ def test_three_tries_then_no_more(tmp_path: Path) -> None:
     texts = heard.peer.texts[2::3]
     assert texts[0] == texts[1]
     assert texts[2] == f"{texts[0]} That was the last try."
+    assert not heard.peer.admitted
     assert heard.peer.reason is DisconnectReason.TOO_MANY_TRIES
     failed = heard.sink.named("login_failed")
     assert all(isinstance(event, LoginFailed) for event in failed)
