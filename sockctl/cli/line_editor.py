@@ -9,13 +9,14 @@ thread to the prompt's. In a room a line that comes back from the server leaves 
 import contextlib
 import importlib.util
 import os
-import queue
 import signal
 import socket
+import sys
 import termios
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 from sockctl.cli.completing import completions
 from sockctl.cli.screen import MAX_PROMPT
@@ -25,6 +26,8 @@ from sockctl.net.relay import Ending
 from sockctl.text import visible
 
 if TYPE_CHECKING:
+    import asyncio
+
     from prompt_toolkit.buffer import Buffer
 
     from sockctl.cli.company import Company
@@ -33,6 +36,11 @@ if TYPE_CHECKING:
 __all__ = ["LineEditor", "as_typed", "can_edit_lines"]
 
 
+MAX_QUESTIONS = 16
+"""Questions that wait for the prompt; of more, the oldest are left out: the last one is what it becomes."""
+LOOK_S = 0.1
+WAITING_WRITES = 64
+"""Pieces of output that wait for the terminal; then the session waits, and so does the server."""
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """Signals that end the process; the terminal is to be as it was before."""
 
@@ -129,7 +137,7 @@ class LineEditor:
         self._accept = self._prompt.default_buffer.accept_handler
         self._prompt.default_buffer.accept_handler = self._accepted
         self._question: Message | None = None  # the prompt; the prompt's thread alone changes it
-        self._questions: queue.SimpleQueue[Message | None] = queue.SimpleQueue()  # what it becomes, from any thread
+        self._questions: deque[Message | None] = deque(maxlen=MAX_QUESTIONS)  # what it becomes, from any thread
         self._over = threading.Event()
         self._outcome: Ending | BaseException | None = None
 
@@ -139,7 +147,7 @@ class LineEditor:
 
     def asked(self, question: "Message | None") -> None:
         """Make `question` the prompt, as soon as there is one; any thread."""
-        self._questions.put(question)
+        self._questions.append(question)
         self._wake()
 
     def hold(self, run: Callable[[], Ending], stop: Callable[[], None]) -> Ending:
@@ -153,12 +161,10 @@ class LineEditor:
             KeyboardInterrupt: Ctrl-C was typed, or SIGTERM or SIGHUP came.
             Exception: What `run` has raised.
         """
-        from prompt_toolkit.patch_stdout import patch_stdout
-
         relay = threading.Thread(target=self._relay, args=(run,), name="sockctl-session")
         before = {number: signal.signal(number, self._interrupted) for number in ENDING}
         try:
-            with patch_stdout(raw=True):
+            with _above_prompt():
                 relay.start()
                 try:
                     self._read_lines()
@@ -214,8 +220,8 @@ class LineEditor:
 
     def _take_note(self) -> None:
         app = self._prompt.app
-        while not self._questions.empty():
-            before, self._question = self._question, self._questions.get()
+        while self._questions:
+            before, self._question = self._question, self._questions.popleft()
             if _is_secret(before) and not _is_secret(self._question):
                 app.current_buffer.reset()  # what was half typed must not be seen, and is no answer to this
             app.invalidate()
@@ -233,6 +239,39 @@ class LineEditor:
     def _interrupted(self, _number: int, _frame: object) -> None:
         if not self._leave(KeyboardInterrupt()):
             raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _above_prompt() -> Iterator[None]:
+    """Have what is written to standard output appear above the prompt, no faster than the terminal takes it.
+
+    As `prompt_toolkit.patch_stdout.patch_stdout`, whose proxy keeps any amount for a terminal that was stopped.
+    """
+    from prompt_toolkit.patch_stdout import StdoutProxy
+
+    class Proxy(StdoutProxy):
+        """A proxy with a bound. Its own thread writes, and waits until the prompt's loop has taken that."""
+
+        def __init__(self) -> None:
+            super().__init__(raw=True)
+            self._flush_queue.maxsize = WAITING_WRITES
+
+        def _write_and_flush(self, loop: "asyncio.AbstractEventLoop | None", text: str) -> None:
+            super()._write_and_flush(loop, text)
+            if loop is None:
+                return
+            taken = threading.Event()
+            loop.call_soon_threadsafe(taken.set)
+            while not taken.wait(LOOK_S) and loop.is_running():
+                pass
+
+    with Proxy() as proxy:
+        before = sys.stdout, sys.stderr
+        sys.stdout = sys.stderr = cast("TextIO", proxy)
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = before
 
 
 def _is_secret(question: "Message | None") -> bool:

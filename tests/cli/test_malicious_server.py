@@ -21,6 +21,8 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 
 SECONDS = 20.0
 """How long an attack lasts at most, on a machine that has other things to do."""
+STALL_S = 5.0
+"""How long the client may take nothing; then it has stopped the server, as it should."""
 SENT_BYTES = 96 << 20
 """How much it sends at most."""
 GROWTH_MIB = 80
@@ -47,10 +49,20 @@ def lines() -> Pieces:
     return itertools.repeat(b"nothing that is expected\n" * 2_000)
 
 
+class Over(threading.Event):
+    """Set when an attack is over.
+
+    Attributes:
+        stalled: Whether the client has taken nothing any more.
+    """
+
+    stalled = False
+
+
 @contextlib.contextmanager
-def attacker(pieces: Pieces, *, framed_first: bool) -> Iterator[tuple[str, threading.Event]]:
+def attacker(pieces: Pieces, *, framed_first: bool) -> Iterator[tuple[str, Over]]:
     """Serve one client with the attack; the event says that it is over."""
-    over = threading.Event()
+    over = Over()
 
     def attack() -> None:
         with contextlib.suppress(OSError), listener.accept()[0] as sock:
@@ -60,15 +72,19 @@ def attacker(pieces: Pieces, *, framed_first: bool) -> Iterator[tuple[str, threa
                 sock.recv(65_536)
                 sock.sendall(framed(kind="welcome", text="Hello, ann!", name="ann"))
             until, left = time.monotonic() + SECONDS, SENT_BYTES
-            sock.settimeout(SECONDS)
+            sock.settimeout(STALL_S)
             batch = b""
-            while time.monotonic() < until and left > 0:
-                batch += next(pieces)
-                if len(batch) >= 65_536:
-                    left -= len(batch)
-                    sock.sendall(batch)
-                    batch = b""
-            over.set()
+            try:
+                while time.monotonic() < until and left > 0:
+                    batch += next(pieces)
+                    if len(batch) >= 65_536:
+                        left -= len(batch)
+                        sock.sendall(batch)
+                        batch = b""
+            except TimeoutError:
+                over.stalled = True
+            finally:
+                over.set()
             sock.settimeout(TIMEOUT_S)
             while sock.recv(65_536):
                 pass
@@ -91,25 +107,28 @@ def peak_mib(pid: int) -> float:
     return int(found[1]) / 1024
 
 
-def discard(descriptor: int) -> None:
+def discard(descriptor: int, stop: threading.Event) -> None:
     with contextlib.suppress(OSError):
-        while os.read(descriptor, 65_536):
+        while not stop.is_set() and os.read(descriptor, 65_536):
             pass
 
 
-def growth_mib(command: list[str], over: threading.Event, *, terminal: bool) -> float:
+def growth_mib(command: list[str], over: Over, *, terminal: bool, stops: bool = False) -> float:
     """Return by how many MiB the client has grown when the attack is over."""
     ours, theirs = pty.openpty()
+    stopped = threading.Event()
     environment = {**UNMEASURED, "TERM": "xterm", "NO_COLOR": "1"}
     pipes = (theirs, theirs, theirs) if terminal else (subprocess.DEVNULL, subprocess.DEVNULL, subprocess.DEVNULL)
     child = subprocess.Popen(command, stdin=pipes[0], stdout=pipes[1], stderr=pipes[2], env=environment)
     os.close(theirs)
-    reader = threading.Thread(target=discard, args=(ours,), daemon=True)
+    reader = threading.Thread(target=discard, args=(ours, stopped), daemon=True)
     reader.start()
     try:
         peaks = []
         while not over.wait(0.05) and child.poll() is None:
             peaks.append(peak_mib(child.pid))
+            if stops and peaks[-1] > BASE_MIB - 15:  # it has begun
+                stopped.set()
         if child.poll() is None:
             peaks.append(peak_mib(child.pid))
     finally:
@@ -130,6 +149,18 @@ def test_names_at_a_terminal(plain: bool) -> None:
         command = [*SOCKCTL, "connect", *(["--plain"] if plain else []), f"sockctl://{target}"]
         grown = growth_mib(command, over, terminal=True)
     assert grown < GROWTH_MIB
+
+
+def notices() -> Pieces:
+    for number in itertools.count():
+        yield framed(kind="notice", text=f"{number} {LONG}")
+
+
+def test_a_terminal_that_was_stopped() -> None:
+    """Whoever has typed Ctrl-S, or has a slow line, is no reason to keep all that a server sends."""
+    with attacker(notices(), framed_first=True) as (target, over):
+        growth_mib([*SOCKCTL, "connect", f"sockctl://{target}"], over, terminal=True, stops=True)
+    assert over.stalled, "the server has to wait"
 
 
 @pytest.mark.parametrize(
