@@ -3,13 +3,14 @@
 import threading
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from json import loads
 from typing import NamedTuple
 
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import same_name_key
 from sockctl.services.chat.places import NOTHING
-from sockctl.services.chat.room_tail import held_bytes
+from sockctl.services.chat.room_tail import OVERHEAD_BYTES
 
 __all__ = ["MISSED_BYTES", "SHOWN", "History", "HistoryBudget", "Past", "audible", "past_messages", "read_past"]
 
@@ -87,35 +88,39 @@ class History:
     Args:
         past: What was said before.
         most: How many are remembered.
-
-    Attributes:
-        size_bytes: What they take of the memory.
     """
 
-    __slots__ = ("_past", "size_bytes")
+    __slots__ = ("_past", "_text_bytes")
 
     def __init__(self, past: Iterable[Past] = (), *, most: int) -> None:
         self._past = deque(past, most)
-        self.size_bytes = sum(held_bytes(one.json) for one in self._past)
+        self._text_bytes = sum(len(one.json) for one in self._past)
+
+    @property
+    def size_bytes(self) -> int:
+        """What they take of the memory."""
+        return self._text_bytes + len(self._past) * OVERHEAD_BYTES
 
     def __len__(self) -> int:
         return len(self._past)
 
-    def add(self, one: Past) -> None:
-        """Remember one more; the oldest is forgotten for it where there are as many as may be."""
+    def extend(self, new: Sequence[Past]) -> None:
+        """Remember more; the oldest is forgotten where there are more than may be. For each message that is said."""
         past = self._past
-        if len(past) == past.maxlen:
-            if not past:
-                return
-            self.size_bytes -= held_bytes(past[0].json)
-        past.append(one)
-        self.size_bytes += held_bytes(one.json)
+        most = past.maxlen or 0
+        if len(new) > most:
+            new = new[len(new) - most :]
+        dropped = len(past) + len(new) - most
+        if dropped > 0:
+            self._text_bytes -= sum([len(one.json) for one in islice(past, dropped)])
+        past.extend(new)
+        self._text_bytes += sum([len(one.json) for one in new])
 
     def forget_oldest(self, size_bytes: int) -> int:
         """Forget the oldest messages until so many bytes are free, or nothing is left; return how many are."""
         before = self.size_bytes
         while self._past and before - self.size_bytes < size_bytes:
-            self.size_bytes -= held_bytes(self._past.popleft().json)
+            self._text_bytes -= len(self._past.popleft().json)
         return before - self.size_bytes
 
     def all(self) -> list[Past]:

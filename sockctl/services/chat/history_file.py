@@ -104,9 +104,10 @@ class HistoryFile:
         for room, new in said.items():
             tail = self._rooms.pop(room, None) or RoomTail(self._history)
             if new.forgotten:
+                self._kept_size = max(0, self._kept_size - sum(len(frame) + 1 for frame in tail.frames))
                 tail.keep(0)
                 if not new.frames:
-                    continue  # its lines go when the file is written anew
+                    continue  # its lines go when the file is written anew, which is all the sooner
             self._in_doubt |= new.first_id <= tail.last_id
             tail.add(new.first_id, new.last_id, new.frames)
             tail.keep(remembered.get(room, self._history))

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 
-__all__ = ["RoomTail", "held_bytes"]
+__all__ = ["OVERHEAD_BYTES", "RoomTail", "held_bytes"]
 
 OVERHEAD_BYTES = 256
 """What a message that is remembered takes beyond its text: the objects that hold it and name it (CPython 3.11)."""

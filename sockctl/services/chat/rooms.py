@@ -216,6 +216,7 @@ class Room:
         frames: list[bytes] = []
         lines: list[str] = []
         kept: list[bytes] = []
+        past: list[Past] = []
         with self._lock:
             before = self._history.size_bytes
             for text in texts:
@@ -224,7 +225,8 @@ class Room:
                 kept.append(json)
                 frames += (len(json).to_bytes(4, "big"), json)
                 lines.append(f"{shown}{text}\r\n")
-                self._history.add(Past(self._last_id, json, key))
+                past.append(Past(self._last_id, json, key))
+            self._history.extend(past)
             beyond = self._budget.add(self._history.size_bytes - before)
             if beyond:
                 self._budget.add(-self._history.forget_oldest(beyond))

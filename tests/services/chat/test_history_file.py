@@ -258,3 +258,31 @@ def test_sync(file: HistoryFile, path: Path, monkeypatch: pytest.MonkeyPatch) ->
     file.write()
     assert path.stat().st_ino != before, "all is written anew"
     assert ids(path) == {"#lobby": [1, 2, 3]}
+
+
+def test_what_a_room_has_forgotten_goes_from_the_file(tmp_path: Path) -> None:
+    file = HistoryFile(tmp_path, history=1_000)
+    file.open()
+    file.add({"#gone": told(1, 1_000, "#gone"), "#full": told(1, 500, "#full")}, {"#full": 400})
+    file.write()
+    forgotten = RoomTail(1_000)
+    forgotten.forgotten = True
+    file.add({"#gone": forgotten})
+    file.write()
+    back = told(1_001, 1_002, "#back")
+    back.forgotten = True
+    before = file.path.stat().st_size
+    file.add({"#back": back})
+    file.write()
+    assert file.path.stat().st_size < before / 2, "it was written anew"
+    file.close()
+    file = HistoryFile(tmp_path, history=1_000)
+    assert {room: len(tail.frames) for room, tail in file.open().items()} == {"#full": 400, "#back": 2}
+    file.close()
+
+
+def told(first: int, last: int, room: str) -> RoomTail:
+    """Return a tail of so many messages, each with a text that is long enough to matter."""
+    tail = RoomTail(1_000)
+    tail.add(first, last, [frame(number, room, "x" * 200) for number in range(first, last + 1)])
+    return tail
