@@ -134,6 +134,8 @@ class Room:
         self._members: dict[Member, int] = {}  # with how many places each hears it
         self._audience: dict[Place, None] = {}  # this and the next are used by whoever is at the line alone
         self._first = 0.0  # who is served first, as a part of the audience
+        # What was told last of what was said before, by the wire and the ids; any thread may take it away.
+        self._told_past: tuple[tuple[bool, list[int]], bytes] | None = None
 
     @property
     def names(self) -> list[str]:
@@ -253,6 +255,7 @@ class Room:
 
     def tell_sums(self) -> None:
         """Tell how many came, went and were renamed in a crowded room since the last time."""
+        self._told_past = None  # it is for those who come together, and takes memory
         if not self._sums:
             return
         with self._lock:
@@ -365,8 +368,17 @@ class Room:
         if more:
             text = f"More was said in {self.name} meanwhile: /history N shows as much of it as is remembered."
             place.tell("notice", text, code="missed", room=self.name)
-        for one in past_messages(audible(past, place.member.ignored)):
-            place.reply(one)
+        if heard := audible(past, place.member.ignored):
+            place.reply_encoded(self._encoded_past(heard, framed=place.framed))
+
+    def _encoded_past(self, past: Sequence[Past], *, framed: bool) -> bytes:
+        """Return what was said before for one wire: for many who come one after the other it is the same."""
+        what = (framed, [one.id for one in past])
+        known = self._told_past
+        if known is None or known[0] != what:
+            encoded = map(_encoded, past_messages(past))
+            self._told_past = known = (what, b"".join([frame if framed else line for frame, line in encoded]))
+        return known[1]
 
     def tell_members(self, place: Place) -> None:
         """Tell a place who is in the room; of a crowded one, how many."""

@@ -166,3 +166,24 @@ def test_many_who_come_at_once_are_told_nothing_of_each_other(tmp_path: Path, fr
     assert not any(place.data for place in places)
     assert max(len(guest.data) for guest in guests) < 500
     assert room.count == MOST + 300
+
+
+@pytest.mark.parametrize("framed", [True, False])
+def test_what_was_said_before_is_encoded_once_for_many(tmp_path: Path, framed: bool) -> None:
+    room, (ann, *_) = crowded(tmp_path, MOST)
+    room.say(ann, ["one", "two"], AT)
+    guests = [Played(f"guest{number}", framed=number % 2 == 0) for number in range(4)]
+    guests[2].member.ignored = frozenset({"m0"})
+    for guest in guests:
+        enter(room, guest)
+    assert [one["text"] for one in guests[0].of("history")] == ["one", "two"]
+    assert [one.get("more") for one in guests[0].of("history")] == [True, None]
+    assert not guests[2].of("history")
+    assert guests[1].lines[-2:] == guests[3].lines[-2:]
+    assert guests[1].lines[-1].endswith("<m0> two")
+    room.say(ann, ["three"], AT)
+    room.tell_sums()
+    late = Played("late", framed=framed)
+    enter(room, late)
+    assert late.data.count(b"three") == 1
+    assert late.data.count(b"one") == 1
