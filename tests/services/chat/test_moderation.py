@@ -26,11 +26,11 @@ class Terminal:
         self._type: Callable[[str], None] = chat.console(self._show)
 
     def type(self, line: str) -> str:
-        """Type a line, and return its answer."""
+        """Type a line, and return its answer; before it comes what had happened in the rooms."""
         self._answers.clear()
         self._typing = threading.get_ident()
         self._type(line)
-        return self._answers[0]
+        return self._answers[-1]
 
     def _show(self, line: str) -> None:
         if threading.get_ident() == self._typing:  # what members do is shown by other threads
