@@ -32,6 +32,7 @@ ATTACKS: dict[str, Attack] = {
     "everything": budgets.everything,
     **{kind: partial(commands.command, kind) for kind in commands.COMMANDS},
     "members": members.members,
+    "members-late": partial(members.members, late=True),
     "operator": bounds.operator,
     **{kind: partial(bounds.churn, kind) for kind in ("churn", "vanish", "half-close")},
     **{

@@ -1,5 +1,6 @@
 """Many members, who read all that they get: the crowd of an attack, or what is measured."""
 
+import contextlib
 import selectors
 import socket
 import time
@@ -13,6 +14,7 @@ PER_ADDRESS = 100
 AT_ONCE = 200
 """Members that come at the same time where that isn't what is measured."""
 PATIENCE_S = 300.0
+LATE_S, LATE_BYTES = 10.0, 4_096
 ROOM = "#hall"
 
 
@@ -21,10 +23,16 @@ class Crowd:
 
     Args:
         port: The server's.
+        late: Whether they begin to read LATE_S later than they might, and have small buffers.
+
+    Attributes:
+        dropped: How many the server has dropped.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, late: bool = False) -> None:
         self._port = port
+        self._late = late
+        self.dropped = 0
         self._waiting = selectors.DefaultSelector()
         self._members: list[socket.socket] = []
         self._seen: dict[object, bytes] = {}
@@ -39,7 +47,8 @@ class Crowd:
     def join(self) -> None:
         """Let all join the same room."""
         for member in self._members:
-            member.send(framed(kind="line", text=f"/join {ROOM}"))
+            with contextlib.suppress(OSError):
+                member.send(framed(kind="line", text=f"/join {ROOM}"))
         self._wait_for(self._members, f"You are in {ROOM}".encode())
 
     def stay(self, until: float) -> None:
@@ -50,6 +59,8 @@ class Crowd:
 
     def _connected(self, number: int) -> socket.socket:
         sock = socket.socket()
+        if self._late:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LATE_BYTES)
         sock.bind((f"127.0.{10 + number // PER_ADDRESS}.1", 0))
         sock.connect(("127.0.0.1", self._port))
         sock.sendall(framed(kind="hello", session=False) + framed(kind="answer", field="name", text=f"c{number}"))
@@ -59,6 +70,7 @@ class Crowd:
 
     def _wait_for(self, members: list[socket.socket], mark: bytes) -> None:
         """Read until each has got `mark`."""
+        time.sleep(LATE_S if self._late else 0.0)
         self._seen = dict.fromkeys(members, b"")
         until = time.monotonic() + PATIENCE_S
         while self._seen:
@@ -73,14 +85,21 @@ class Crowd:
         for key, _ in self._waiting.select(0.05):
             sock = key.fileobj
             assert isinstance(sock, socket.socket)
-            data = sock.recv(1 << 18)
-            assert data, "the server has dropped a member of the crowd"
-            yield sock, data
+            try:
+                data = sock.recv(1 << 18)
+            except ConnectionError:
+                data = b""
+            if data:
+                yield sock, data
+                continue
+            self.dropped += 1
+            self._waiting.unregister(sock)
+            self._seen.pop(sock, None)
 
 
-def work(*, port: int, count: int, stay: bool = False) -> Iterator[Any]:
+def work(*, port: int, count: int, stay: bool = False, late: bool = False) -> Iterator[Any]:
     """Come in; then stay, or join another room each time that it is wanted."""
-    crowd = Crowd(port)
+    crowd = Crowd(port, late=late)
     if stay:
         crowd.come(count, AT_ONCE)
         yield None
@@ -89,10 +108,10 @@ def work(*, port: int, count: int, stay: bool = False) -> Iterator[Any]:
     yield None
     began = time.monotonic()
     crowd.come(count, count)
-    yield {"seconds": time.monotonic() - began}
+    yield {"seconds": time.monotonic() - began, "dropped": crowd.dropped}
     began = time.monotonic()
     crowd.join()
-    yield {"seconds": time.monotonic() - began}
+    yield {"seconds": time.monotonic() - began, "dropped": crowd.dropped}
     crowd.stay(time.monotonic() + PATIENCE_S)
 
 

@@ -16,34 +16,30 @@ TURNS = 10
 TURN_MS = 10.0
 
 
-def members(_: float) -> Iterator[Row]:
-    """Let thousands come, and join another room; then let one come and go."""
-    with served("chat", *NO_LIMITS) as server, part("crowd", port=server.port, count=COUNT) as crowd:
-        for what, goal in (("come into the chat", False), ("join one room", True)):
+def members(_: float, *, late: bool = False) -> Iterator[Row]:
+    """Let thousands come, and join another room; then let one come and go.
+
+    Args:
+        late: Whether they read late, so that the server must keep what they are told.
+    """
+    name = "members-late" if late else "members"
+    with served("chat", *NO_LIMITS) as server, part("crowd", port=server.port, count=COUNT, late=late) as crowd:
+        for what in ("come in", "join one room"):
             server.settle()
             cpu, memory = server.cpu_s, server.resident_mib
             forget_peak(server.process.pid)
-            took = crowd.ask()["seconds"]
+            found = crowd.ask()
             server.settle()
             cpu = server.cpu_s - cpu
+            note = f"took {found['seconds']:.1f} s, {found['dropped']} dropped"
+            yield Row(
+                attack=name, what=f"{COUNT:,} {what}: processor", figure=cpu, unit="s", goal=JOIN_CPU_S, note=note
+            )
             peak = resident_mib(server.process.pid, peak=True) - memory
-            note = f"took {took:.1f} s"
-            yield Row(
-                attack="members",
-                what=f"{COUNT:,} {what}: processor time",
-                figure=cpu,
-                unit="s",
-                goal=JOIN_CPU_S if goal else None,
-                note=note,
-            )
-            yield Row(
-                attack="members",
-                what=f"{COUNT:,} {what}: most memory",
-                figure=peak,
-                unit="MiB",
-                goal=JOIN_MIB if goal else None,
-                note=f"{server.resident_mib - memory:.0f} MiB kept",
-            )
+            note = f"{server.resident_mib - memory:.0f} MiB kept"
+            yield Row(attack=name, what=f"{COUNT:,} {what}: memory", figure=peak, unit="MiB", goal=JOIN_MIB, note=note)
+        if late:
+            return
         crowd.go()
         server.settle()
         cpu = server.cpu_s
@@ -54,4 +50,4 @@ def members(_: float) -> Iterator[Row]:
                     assert one is not None, "a polite member isn't let in"
             server.settle()
         each = 1000 * (server.cpu_s - cpu) / TURNS
-        yield Row(attack="members", what="one comes and goes: processor time", figure=each, unit="ms", goal=TURN_MS)
+        yield Row(attack=name, what="one comes and goes: processor", figure=each, unit="ms", goal=TURN_MS)
