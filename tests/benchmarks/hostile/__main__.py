@@ -27,12 +27,15 @@ Attack = Callable[[float], Iterator[Row]]
 
 ATTACKS: dict[str, Attack] = {
     "calm": budgets.calm,
-    **{kind: partial(budgets.flood, kind) for kind in ("unknown", "pong", "telnet")},
+    **{kind: partial(budgets.flood, kind) for kind in ("unknown", "pong", "telnet", "empty", "resume", "loud")},
+    "unknown-many": budgets.many,
+    "echo": budgets.echo,
     "newlines": budgets.newlines,
     "everything": budgets.everything,
     **{kind: partial(commands.command, kind) for kind in commands.COMMANDS},
     "members": members.members,
     "members-late": partial(members.members, late=True),
+    "hoard": bounds.hoard,
     "operator": bounds.operator,
     **{kind: partial(bounds.churn, kind) for kind in ("churn", "vanish", "half-close")},
     **{
@@ -42,6 +45,7 @@ ATTACKS: dict[str, Attack] = {
     },
     "revoke-auth": deadlines.revoke_auth,
     "places": places.places,
+    "programs": places.programs,
     "lockout": partial(guessing.lockout, obey=True),
     "lockout-rude": partial(guessing.lockout, obey=False),
     "lockout-spread": partial(guessing.lockout, obey=True, spread=True),

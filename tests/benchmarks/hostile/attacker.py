@@ -76,6 +76,13 @@ def _nicks(number: int) -> bytes:
     return both * (STREAM_BYTES // len(both))
 
 
+def _rooms(number: int) -> bytes:
+    """Fill the histories of as many rooms as a member may be in."""
+    said = framed(kind="line", text="x" * 60_000)
+    joins = (framed(kind="line", text=f"/join #h{number}x{room}") for room in range(25))
+    return b"".join(join + said * 2 for join in joins)
+
+
 ATTACKS = {
     "silent": Attack(),
     "unknown": Attack(opening=_hello, stream=_again(framed(kind="x"))),
@@ -94,6 +101,11 @@ ATTACKS = {
     "who": Attack(opening=_guest, stream=_line("/who"), member=True),
     "history": Attack(opening=_guest, stream=_line("/history 100"), member=True),
     "topic": Attack(opening=_guest, stream=_line("/topic t"), member=True),
+    "loud": Attack(opening=_user, stream=_line("x" * 60_000), member=True),
+    "resume": Attack(opening=_hello, stream=_again(framed(kind="resume", token=f"{0:012}.{0:043}"))),
+    "bytes": Attack(stream=_again(b"x")),
+    "hoard": Attack(opening=_guest, stream=_rooms, member=True),
+    "hold": Attack(opening=lambda _: b"a line\n"),
     "lines": Attack(stream=_again(b"a line for a program\n")),
 }
 

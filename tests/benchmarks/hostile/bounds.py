@@ -10,9 +10,11 @@ from tests.benchmarks.hostile.served import Served, served, served_unread
 from tests.benchmarks.hostile.table import Row
 from tests.frames import FrameClient, frame_client
 
-__all__ = ["churn", "operator"]
+__all__ = ["churn", "hoard", "operator"]
 
 UNREAD_MIB, GROWTH_MIB = 64.0, 8.0
+HISTORY_MIB = 128.0
+"""What is remembered of all rooms, and as much again for what is under way."""
 ENOUGH_MIB = 1_024.0
 """Where the server has so much, the attack ends: the machine needs the rest."""
 LOOK_S = 0.1
@@ -34,6 +36,21 @@ def operator(seconds: float) -> Iterator[Row]:
         note = f"{before:.0f} MiB before"
         what = "memory added by an unread terminal"
         yield Row(attack="operator", what=what, figure=most - before, unit="MiB", goal=UNREAD_MIB, note=note)
+
+
+def hoard(seconds: float) -> Iterator[Row]:
+    """Fill the histories of many rooms."""
+    with served("chat", "--no-flood-limit") as server:
+        before = most = server.resident_mib
+        with part("attacker", hostile=True, port=server.port, kinds={"hoard": 32}, addresses=["127.0.0.2"]) as attack:
+            attack.go()
+            until = time.monotonic() + seconds * CHURN_TIMES
+            while time.monotonic() < until and most < ENOUGH_MIB:
+                time.sleep(LOOK_S)
+                most = max(most, server.resident_mib)
+        note = f"{before:.0f} MiB before"
+        what = "memory added by the histories of rooms"
+        yield Row(attack="hoard", what=what, figure=most - before, unit="MiB", goal=HISTORY_MIB, note=note)
 
 
 def churn(kind: str, seconds: float) -> Iterator[Row]:

@@ -3,14 +3,14 @@
 import math
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tests.benchmarks.hostile.newcomers import USERS
 from tests.benchmarks.hostile.part import part
 from tests.benchmarks.hostile.served import DRAIN_S, Served, served
 from tests.benchmarks.hostile.table import Row
 
-__all__ = ["MEMBERS", "P99_MS", "calm", "everything", "flood", "newlines", "stop_rows"]
+__all__ = ["CONNECTIONS", "P99_MS", "WARM_UP_S", "calm", "echo", "everything", "flood", "many", "newlines"]
 
 ATTACKER = "127.0.0.2"
 CONNECTIONS = 32
@@ -36,6 +36,26 @@ def flood(kind: str, seconds: float) -> Iterator[Row]:
     yield from _attack(kind, {kind: CONNECTIONS}, seconds)
 
 
+def many(seconds: float) -> Iterator[Row]:
+    """Let the connections of 16 addresses stream frames of an unknown kind."""
+    yield from _attack("unknown-many", {"unknown": CONNECTIONS}, seconds, [f"127.0.2.{one}" for one in range(1, 17)])
+
+
+def echo(seconds: float) -> Iterator[Row]:
+    """Let the connections of one address keep an echo busy, while another client sends a little."""
+    with (
+        served("echo") as server,
+        part("pinger", port=server.port, seconds=seconds) as polite,
+        part("attacker", hostile=True, port=server.port, kinds={"bytes": CONNECTIONS}, addresses=[ATTACKER]) as attack,
+    ):
+        attack.go()
+        time.sleep(WARM_UP_S)
+        heard = polite.ask()
+        note = f"median {heard['p50'] * 1000:.1f} ms, {heard['lost']} lost"
+        yield Row(attack="echo", what="polite p99", figure=heard["p99"] * 1000, unit="ms", goal=P99_MS, note=note)
+        yield from _stop_rows("echo", server)
+
+
 def everything(seconds: float) -> Iterator[Row]:
     """Let the connections of one address stream all kinds at once."""
     yield from _attack("everything", {"unknown": 10, "pong": 8, "telnet": 7, "empty": 7}, seconds)
@@ -49,25 +69,26 @@ def newlines(seconds: float) -> Iterator[Row]:
             attack.go()
             time.sleep(WARM_UP_S)
             yield _added("newlines", "a newcomer's added time, slowest", others.ask()["took"], before)
-            yield from stop_rows("newlines", server)
+            yield from _stop_rows("newlines", server)
 
 
-def stop_rows(name: str, server: Served) -> Iterator[Row]:
+def _stop_rows(name: str, server: Served) -> Iterator[Row]:
     """Stop the server while it is attacked."""
     took, code = server.stop()
     yield Row(attack=name, what=f"stop (exit {code})", figure=took, unit="s", goal=DRAIN_S + STOP_SLACK_S)
     yield Row(attack=name, what="exit code of the stop", figure=code, unit="", goal=0)
 
 
-def _attack(name: str, kinds: dict[str, int], seconds: float) -> Iterator[Row]:
+def _attack(name: str, kinds: dict[str, int], seconds: float, addresses: Sequence[str] = (ATTACKER,)) -> Iterator[Row]:
     with (
         served("chat", "--auth", users=_NAMES) as server,
         part("polite", port=server.port, seconds=seconds, members=MEMBERS, users=True) as chat,
         part("newcomers", port=server.port, seconds=seconds, service="user") as logins,
     ):
         before = _median(logins.ask()["took"])
-        addresses = [ATTACKER] if kinds else []
-        with part("attacker", hostile=True, port=server.port, kinds=kinds, addresses=addresses) as attack:
+        with part(
+            "attacker", hostile=True, port=server.port, kinds=kinds, addresses=addresses if kinds else ()
+        ) as attack:
             attack.go()
             time.sleep(WARM_UP_S)
             cpu, began = server.cpu_s, time.monotonic()
@@ -81,7 +102,7 @@ def _attack(name: str, kinds: dict[str, int], seconds: float) -> Iterator[Row]:
             yield _added(name, "a login's added time, slowest", took, before)
             for other in (chat, logins):
                 other.end()
-            yield from stop_rows(name, server)
+            yield from _stop_rows(name, server)
 
 
 def _median(took: list[float]) -> float:

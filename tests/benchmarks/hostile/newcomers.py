@@ -23,12 +23,14 @@ def welcomed(port: int, *, service: str, user: str, address: str = "", password:
     try:
         with frame_client(port, source=address) as client:
             client.sock.settimeout(GRACE_S)
-            if service != "talk":
+            if service == "reply":
+                client.line("a polite line")
+            elif service != "talk":
                 client.send(kind="answer", field="name", text=user)
             if service in {"auth", "user"}:
                 client.send(kind="answer", field="password", text=password)
             while (one := client.receive()) is not None:
-                if one["kind"] == "welcome":
+                if one["kind"] == ("say" if service == "reply" else "welcome"):
                     return None
                 if one["kind"] == "error":
                     return float(one.get("retry_after") or _NOT_YET_S)

@@ -76,13 +76,13 @@ class Served:
         return False
 
     def stop(self) -> tuple[float, int]:
-        """Ask it to stop; return how many seconds that took, and the exit code."""
+        """Ask it to stop; return how many seconds that took, and the exit code, 1 where it took too long."""
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         try:
             code = self.process.wait(_STOP_PATIENCE_S)
         except subprocess.TimeoutExpired:
-            return math.inf, -1
+            return math.inf, 1
         return time.monotonic() - began, code
 
 
