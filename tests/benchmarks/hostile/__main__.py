@@ -27,7 +27,9 @@ Attack = Callable[[float], Iterator[Row]]
 
 ATTACKS: dict[str, Attack] = {
     "calm": budgets.calm,
-    **{kind: partial(budgets.flood, kind) for kind in ("unknown", "pong", "telnet", "empty", "resume", "loud")},
+    **{
+        kind: partial(budgets.flood, kind) for kind in ("unknown", "pong", "telnet", "empty", "resume", "loud", "brisk")
+    },
     "unknown-many": budgets.many,
     "echo": budgets.echo,
     "newlines": budgets.newlines,

@@ -5,6 +5,7 @@ A connection that is closed comes again. The bytes are made beforehand, so that 
 
 import contextlib
 import itertools
+import math
 import selectors
 import socket
 import struct
@@ -15,13 +16,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.accounts.data import PASSWORD
-from tests.benchmarks.hostile.part import take_part
+from tests.benchmarks.hostile.part import asked, take_part
 from tests.frames import framed
 
 AGAIN_S = 0.02
 """After which a connection that was closed comes again."""
 READY_S = 20.0
 STREAM_BYTES = 1 << 16
+TEXT_BYTES = 4_000
+"""Nearly as much as may be said at once."""
 _WELCOME = b'"kind":"welcome"'
 _RESET = struct.pack("ii", 1, 0)
 _numbers = itertools.count()
@@ -36,6 +39,7 @@ class Attack:
         stream: Returns what it sends then, again and again; empty for nothing.
         member: Whether it sends that only when it is welcome.
         leaves: Whether it leaves by itself: when it is welcome, or else when it has sent its opening.
+        every_s: How long it waits between a stream and the next.
         half_closes: Whether it ends its side when it has sent its opening, and reads on.
     """
 
@@ -44,6 +48,7 @@ class Attack:
     member: bool = False
     leaves: bool = False
     half_closes: bool = False
+    every_s: float = 0.0
 
 
 def _guest(number: int) -> bytes:
@@ -78,9 +83,9 @@ def _nicks(number: int) -> bytes:
 
 def _rooms(number: int) -> bytes:
     """Fill the histories of as many rooms as a member may be in."""
-    said = framed(kind="line", text="x" * 60_000)
+    said = framed(kind="line", text="x" * TEXT_BYTES)
     joins = (framed(kind="line", text=f"/join #h{number}x{room}") for room in range(25))
-    return b"".join(join + said * 2 for join in joins)
+    return b"".join(join + said * 20 for join in joins)
 
 
 ATTACKS = {
@@ -101,7 +106,10 @@ ATTACKS = {
     "who": Attack(opening=_guest, stream=_line("/who"), member=True),
     "history": Attack(opening=_guest, stream=_line("/history 100"), member=True),
     "topic": Attack(opening=_guest, stream=_line("/topic t"), member=True),
-    "loud": Attack(opening=_user, stream=_line("x" * 60_000), member=True),
+    "loud": Attack(opening=_user, stream=_line("x" * TEXT_BYTES), member=True),
+    "brisk": Attack(
+        opening=_user, stream=lambda _: framed(kind="line", text="x" * TEXT_BYTES), member=True, every_s=0.12
+    ),
     "resume": Attack(opening=_hello, stream=_again(framed(kind="resume", token=f"{0:012}.{0:043}"))),
     "bytes": Attack(stream=_again(b"x")),
     "hoard": Attack(opening=_guest, stream=_rooms, member=True),
@@ -125,12 +133,14 @@ class Connection:
         self.opened = 0
         self.welcomes = 0
         self.again_at = 0.0
+        self.due = math.inf
 
     def open(self) -> None:
         """Connect."""
         number = next(_numbers)
         self._stream = self._attack.stream(number)
         self._left = memoryview(self._attack.opening(number) or self._stream)
+        self.due = math.inf
         self._heard, self.welcome = b"", not self._attack.member
         self.opened += 1
         self.sock = socket.socket()
@@ -170,6 +180,12 @@ class Connection:
             if self.sock is not None:
                 self.close()
 
+    def go_on(self) -> None:
+        """Send the next stream."""
+        self.due = math.inf
+        if self.sock is not None:
+            self._want(selectors.EVENT_READ | selectors.EVENT_WRITE)
+
     def _read(self, data: bytes) -> None:
         if not data:
             self.close()
@@ -195,6 +211,9 @@ class Connection:
             return
         if self.welcome and self._stream:
             self._left = memoryview(self._stream)
+            if self._attack.every_s:
+                self.due = time.monotonic() + self._attack.every_s
+                self._want(selectors.EVENT_READ)
         elif self.welcome and self._attack.leaves:
             self.leave()
         else:
@@ -214,6 +233,8 @@ def run(waiting: selectors.BaseSelector, all_: list[Connection], until: float, *
             if one.sock is None and one.again_at <= now:
                 with contextlib.suppress(OSError):
                     one.open()
+            elif one.due <= now:
+                one.go_on()
         for key, events in waiting.select(0.01):
             if key.data is None:
                 return
@@ -238,6 +259,8 @@ def work(*, port: int, kinds: dict[str, int], addresses: list[str], seconds: flo
     ]
     run(waiting, all_, time.monotonic() + READY_S, ready=True)
     yield None
+    if not asked():
+        return
     waiting.register(sys.stdin, selectors.EVENT_READ)
     run(waiting, all_, time.monotonic() + seconds)
     yield {

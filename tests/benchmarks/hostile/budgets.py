@@ -96,7 +96,8 @@ def _attack(name: str, kinds: dict[str, int], seconds: float, addresses: Sequenc
             logins.go()
             heard, took = chat.figures(), logins.figures()["took"]
             share = (server.cpu_s - cpu) / (time.monotonic() - began)
-            note = f"median {heard['p50'] * 1000:.1f} ms, {heard['lost']} lost, server {100 * share:.0f} % of a core"
+            note = f"median {heard['p50'] * 1000:.1f} ms, {heard['lost']} lost, {heard['gone']} dropped, "
+            note += f"server {100 * share:.0f} % of a core"
             p99 = heard["p99"] * 1000
             yield Row(attack=name, what="polite p99", figure=p99, unit="ms", goal=P99_MS, note=note)
             yield _added(name, "a login's added time, slowest", took, before)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from tests.benchmarks.hostile.part import take_part
+from tests.benchmarks.hostile.part import asked, take_part
 from tests.frames import framed
 
 PER_ADDRESS = 100
@@ -106,9 +106,11 @@ def work(*, port: int, count: int, stay: bool = False, late: bool = False) -> It
         crowd.stay(time.monotonic() + PATIENCE_S)
         return
     yield None
+    asked()
     began = time.monotonic()
     crowd.come(count, count)
     yield {"seconds": time.monotonic() - began, "dropped": crowd.dropped}
+    asked()
     began = time.monotonic()
     crowd.join()
     yield {"seconds": time.monotonic() - began, "dropped": crowd.dropped}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.benchmarks.hostile.newcomers import welcomed
-from tests.benchmarks.hostile.part import take_part
+from tests.benchmarks.hostile.part import asked, take_part
 
 AGAIN_S = 0.05
 
@@ -26,6 +26,7 @@ def work(*, port: int, user: str, addresses: list[str], obey: bool, seconds: flo
 
     threads = [threading.Thread(target=guess, args=(address,), daemon=True) for address in addresses]
     yield None
+    asked()
     for thread in threads:
         thread.start()
     time.sleep(1.0)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.accounts.data import PASSWORD
-from tests.benchmarks.hostile.part import take_part
+from tests.benchmarks.hostile.part import asked, take_part
 from tests.frames import frame_client
 
 GRACE_S = 15.0
@@ -66,7 +66,7 @@ def work(
     """Come one after the other for some seconds, or from each of `addresses` once, whenever it is wanted."""
     numbers = itertools.count()
     yield None
-    while True:
+    while asked():
         found: list[tuple[float, int]] = []
         threads = []
 

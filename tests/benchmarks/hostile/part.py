@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.running import UNMEASURED
 
-__all__ = ["NICE", "Part", "part", "take_part"]
+__all__ = ["NICE", "Part", "asked", "part", "take_part"]
 
 NICE = 10
 _PATIENCE_S = 600.0
@@ -83,13 +83,17 @@ def part(name: str, *, hostile: bool = False, **options: Any) -> Iterator[Part]:
             started.end()
 
 
-def take_part(work: Callable[..., Iterator[Figures]]) -> None:
+def take_part(work: Callable[..., Iterator[Figures | None]]) -> None:
     """Be a part: get ready, and yield figures each time that they are asked for.
 
     Args:
-        work: Takes the options that `part` was given. Its generator first yields None, when it is ready.
+        work: Takes the options that `part` was given. Its generator yields None when it is ready, and figures later;
+            it calls `asked` before it goes on.
     """
     for figures in work(**json.loads(sys.argv[1])):
         print(json.dumps(figures) if figures else "ready", flush=True)
-        if not sys.stdin.readline():
-            return
+
+
+def asked() -> bool:
+    """Wait until figures are asked for; return whether they are, or else the input has ended."""
+    return bool(sys.stdin.readline())

@@ -9,12 +9,13 @@ import json
 import selectors
 import socket
 import statistics
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from tests.accounts.data import PASSWORD
-from tests.benchmarks.hostile.part import take_part
+from tests.benchmarks.hostile.part import asked, take_part
 from tests.frames import FrameClient, framed
 
 GRACE_S = 10.0
@@ -45,7 +46,7 @@ class Member:
             self.gone = True
 
     def received(self) -> Iterator[dict[str, Any]]:
-        """Return the messages that have come."""
+        """Return the messages that have come; a ping is answered."""
         try:
             data = self.sock.recv(1 << 18)
         except BlockingIOError:
@@ -60,48 +61,91 @@ class Member:
                 return
             one = json.loads(bytes(self._data[HEADER_BYTES:end]))
             del self._data[:end]
+            if one["kind"] == "ping":
+                self.send(kind="pong")
             yield one
 
 
-def talk(members: list[Member], seconds: float, per_s: float, numbers: Iterator[int]) -> dict[str, Any]:
-    """Let members speak in turn, and return what it took."""
+class Talk:
+    """What members say to each other for a while.
+
+    Args:
+        members: Who speaks, in turn.
+        per_s: Messages a second.
+    """
+
+    def __init__(self, members: list[Member], per_s: float) -> None:
+        self._members = members
+        self._per_s = per_s
+        self._waiting = waiting_for(members)
+        self._sent: dict[str, float] = {}
+        self._missing: dict[str, int] = {}
+        self._took: list[float] = []
+
+    def run(self, seconds: float, numbers: Iterator[int]) -> dict[str, Any]:
+        """Talk, and return what it took."""
+        due = began = time.monotonic()
+        end = began + seconds
+        while (now := time.monotonic()) < end or (self._missing and now < end + GRACE_S):
+            if due <= now and due < end:
+                self._say(f"polite message {next(numbers)}", due)
+                due += 1 / self._per_s
+                continue
+            until = due if due < end else end + GRACE_S
+            for key, _ in self._waiting.select(min(max(until - now, 0.0), 0.1)):
+                self._hear(key.data)
+        self._waiting.close()
+        return self._figures()
+
+    def _say(self, text: str, due: float) -> None:
+        self._sent[text], self._missing[text] = due, len(self._members)
+        self._members[len(self._sent) % len(self._members)].send(kind="line", text=text)
+
+    def _hear(self, member: Member) -> None:
+        for one in member.received():
+            text = one["text"]
+            if one["kind"] == "say" and text in self._missing:
+                self._took.append(time.monotonic() - self._sent[text])
+                self._missing[text] -= 1
+                if not self._missing[text]:
+                    del self._missing[text]
+        if member.gone:
+            self._waiting.unregister(member.sock)
+
+    def _figures(self) -> dict[str, Any]:
+        lost = sum(self._missing.values())
+        now = time.monotonic()
+        took = self._took + [now - self._sent[text] for text, count in self._missing.items() for _ in range(count)]
+        return {
+            "p50": statistics.median(took),
+            "p99": statistics.quantiles(took, n=100)[98],
+            "gone": sum(member.gone for member in self._members),
+            "lost": lost,
+        }
+
+
+def waiting_for(members: list[Member]) -> selectors.BaseSelector:
+    """Return what waits for the members who are still there."""
     waiting = selectors.DefaultSelector()
     for member in members:
-        waiting.register(member.sock, selectors.EVENT_READ, member)
-    sent: dict[str, float] = {}
-    missing: dict[str, int] = {}
-    took: list[float] = []
-    began = time.monotonic()
-    due, end = began, began + seconds
-    while (now := time.monotonic()) < end or (missing and now < end + GRACE_S):
-        if due <= now and due < end:
-            text = f"polite message {next(numbers)}"
-            sent[text], missing[text] = due, len(members)
-            members[len(sent) % len(members)].send(kind="line", text=text)
-            due += 1 / per_s
-            continue
-        wait_s = (due if due < end else end + GRACE_S) - now
-        for key, _ in waiting.select(min(max(wait_s, 0.0), 0.1)):
-            for one in key.data.received():
-                if one["kind"] == "ping":
-                    key.data.send(kind="pong")
-                elif one["kind"] == "say" and missing.get(one["text"]):
-                    took.append(time.monotonic() - sent[one["text"]])
-                    missing[one["text"]] -= 1
-                    if not missing[one["text"]]:
-                        del missing[one["text"]]
+        if not member.gone:
+            waiting.register(member.sock, selectors.EVENT_READ, member)
+    return waiting
+
+
+def read_on(members: list[Member]) -> None:
+    """Let members read what comes, until figures are asked for: a member that doesn't read isn't polite."""
+    waiting = waiting_for(members)
+    waiting.register(sys.stdin, selectors.EVENT_READ)
+    while True:
+        for key, _ in waiting.select():
+            if key.data is None:
+                waiting.close()
+                return
+            for _ in key.data.received():
+                pass
             if key.data.gone:
                 waiting.unregister(key.fileobj)
-    waiting.close()
-    lost = sum(missing.values())
-    took += [time.monotonic() - sent[text] for text, count in missing.items() for _ in range(count)]
-    return {
-        "p50": statistics.median(took),
-        "p99": statistics.quantiles(took, n=100)[98],
-        "most": max(took),
-        "heard": len(took) - lost,
-        "lost": lost,
-    }
 
 
 def work(*, port: int, seconds: float, members: int = 6, per_s: float = 20.0, users: bool = False) -> Iterator[Any]:
@@ -109,8 +153,10 @@ def work(*, port: int, seconds: float, members: int = 6, per_s: float = 20.0, us
     there = [Member(port, number, users=users) for number in range(members)]
     numbers = itertools.count()
     yield None
-    while True:
-        yield talk(there, seconds, per_s, numbers)
+    read_on(there)
+    while asked():
+        yield Talk(there, per_s).run(seconds, numbers)
+        read_on(there)
 
 
 if __name__ == "__main__":
