@@ -1,5 +1,6 @@
 """What every test is held to: it leaves no thread and no descriptor behind."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -7,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.tools import unavailable
+from tests.two_hosts import FAR, LINES, NEAR, Line, TwoHosts, UnavailableError, two_hosts
 
 settings.register_profile("patient", settings(), deadline=None)  # how long an example takes says nothing here
 settings.load_profile("patient")
@@ -31,3 +35,38 @@ def nothing_leaks() -> Iterator[None]:
             return
         time.sleep(0.01)  # a thread that has done its work still needs a moment to end
     pytest.fail(f"left behind: threads {left}, {more} descriptors")
+
+
+@contextlib.contextmanager
+def _on_hosts(line: Line) -> Iterator[TwoHosts]:
+    with contextlib.ExitStack() as stack:
+        try:
+            hosts = stack.enter_context(two_hosts(line))
+        except UnavailableError as error:
+            unavailable(str(error))
+        yield hosts
+
+
+@pytest.fixture(params=["loopback", "near"])
+def network(request: pytest.FixtureRequest) -> Iterator[TwoHosts | None]:
+    """Be on loopback, and on the client's one of two hosts; see `tests.two_hosts.on_every_network`, too."""
+    line = LINES[request.param]
+    if line is None:
+        yield None
+    else:
+        with _on_hosts(line) as hosts:
+            yield hosts
+
+
+@pytest.fixture
+def near() -> Iterator[TwoHosts]:
+    """Be on the client's one of two hosts that are near to each other."""
+    with _on_hosts(NEAR) as hosts:
+        yield hosts
+
+
+@pytest.fixture
+def far() -> Iterator[TwoHosts]:
+    """Be on the client's one of two hosts that are far from each other, on a line that loses packets."""
+    with _on_hosts(FAR) as hosts:
+        yield hosts

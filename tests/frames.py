@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.running import TIMEOUT_S, receive_exactly
+from tests.two_hosts import server_address
 
 Fields = dict[str, Any]
 
@@ -74,7 +75,7 @@ class FrameClient:
 
 
 @contextlib.contextmanager
-def frame_client(port: int, host: str = "127.0.0.1", *, source: str = "", hello: bool = True) -> Iterator[FrameClient]:
-    with socket.create_connection((host, port), TIMEOUT_S, (source, 0) if source else None) as sock:
+def frame_client(port: int, host: str = "", *, source: str = "", hello: bool = True) -> Iterator[FrameClient]:
+    with socket.create_connection((host or server_address(), port), TIMEOUT_S, (source, 0) if source else None) as sock:
         sock.settimeout(TIMEOUT_S)
         yield FrameClient(sock, hello=hello)

@@ -22,6 +22,7 @@ from sockctl.net.listener import SocketOptions, open_listeners
 from sockctl.net.server import Limits, Server
 from sockctl.net.service import Service
 from sockctl.net.transport import TlsTransport
+from tests.two_hosts import on_the_server, server_address
 
 TIMEOUT_S = 20.0
 UNSUMMED = 1_000_000
@@ -94,13 +95,14 @@ def running(
     limits: Limits | None = None,
     *,
     level: Level = Level.DETAIL,
-    host: str = "127.0.0.1",
+    host: str | None = None,
     options: SocketOptions | None = None,
     secure: Callable[[socket.socket], TlsTransport] | None = None,
 ) -> Iterator[Running]:
     sink = MemorySink()
     journal = Journal(sink, service=service.name, level=level, per_second=UNSUMMED)
-    listeners = open_listeners(host, 0, options=options)
+    host = server_address() if host is None else host
+    listeners = on_the_server(lambda: open_listeners(host, 0, options=options))
     server = Server(service, listeners, journal, limits or Limits(), secure=secure)
     server.start()
     run = Running(server, sink, host, listeners.port)
@@ -210,7 +212,7 @@ class Process:
 
 @contextlib.contextmanager
 def process(*arguments: str, **options: Any) -> Iterator[Process]:
-    run = Process(*arguments, **options)
+    run = on_the_server(lambda: Process(*arguments, **options))
     try:
         yield run
     finally:
@@ -229,8 +231,8 @@ def sockctl(*arguments: str, stdin: bytes = b"", **options: Any) -> subprocess.C
     return subprocess.run([*SOCKCTL, *arguments], input=stdin, capture_output=True, timeout=60, check=False, **options)
 
 
-def connect(port: int, host: str = "127.0.0.1") -> socket.socket:
-    sock = socket.create_connection((host, port), TIMEOUT_S)
+def connect(port: int, host: str = "") -> socket.socket:
+    sock = socket.create_connection((host or server_address(), port), TIMEOUT_S)
     sock.settimeout(TIMEOUT_S)
     return sock
 

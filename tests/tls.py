@@ -11,6 +11,7 @@ from sockctl.net.tls import TlsSocket
 from sockctl.net.transport import TlsTransport
 from tests.running import TIMEOUT_S
 from tests.tools import tool
+from tests.two_hosts import server_address
 
 KIND = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
 
@@ -50,7 +51,7 @@ def blind_context() -> ssl.SSLContext:
 def tls_client(port: int, *, context: ssl.SSLContext | None = None, source: str = "") -> Iterator[ssl.SSLSocket]:
     """Connect with Python's own TLS."""
     with (
-        socket.create_connection(("127.0.0.1", port), TIMEOUT_S, (source, 0) if source else None) as plain,
+        socket.create_connection((server_address(), port), TIMEOUT_S, (source, 0) if source else None) as plain,
         (context or blind_context()).wrap_socket(plain, server_hostname="localhost") as sock,
     ):
         sock.settimeout(TIMEOUT_S)

@@ -31,6 +31,7 @@ from sockctl.net.server import Limits
 from sockctl.net.service import Conversation, RawService
 from sockctl.services.echo import Case, CaseEcho, Echo
 from tests.running import TIMEOUT_S, Running, receive_all, receive_exactly, running, send_and_half_close, wait_until
+from tests.two_hosts import on_every_network
 
 MANY = Limits(max_clients=2000, max_clients_per_address=2000)
 
@@ -92,6 +93,7 @@ class Greeter(RawService, Conversation[RawPeer]):
 # What comes back.
 
 
+@on_every_network
 def test_every_byte_comes_back_after_a_half_close() -> None:
     data = random.Random(1).randbytes(3_000_000)
     with running(Echo()) as run, run.client() as sock:
@@ -105,6 +107,7 @@ def test_every_byte_comes_back_after_a_half_close() -> None:
         assert [event.connection for event in run.sink.named("input_ended")] == [1]
 
 
+@on_every_network
 def test_a_half_close_before_anything_was_read_loses_nothing() -> None:
     with running(Echo()) as run, run.client() as sock:
         data = fill(run, sock)
@@ -115,6 +118,7 @@ def test_a_half_close_before_anything_was_read_loses_nothing() -> None:
         assert run.sink.named("reading_resumed")
 
 
+@on_every_network
 @pytest.mark.parametrize("size", [READ_BYTES - 1, READ_BYTES, READ_BYTES + 1, 2 * READ_BYTES])
 def test_what_one_read_leaves_is_read_by_the_next(size: int) -> None:
     service = Waiting()
@@ -127,6 +131,7 @@ def test_what_one_read_leaves_is_read_by_the_next(size: int) -> None:
         assert receive_exactly(sock, size) == data
 
 
+@on_every_network
 def test_data_around_an_urgent_byte_is_read() -> None:
     with running(Echo()) as run, run.client() as sock:
         sock.sendall(b"before")
@@ -209,6 +214,7 @@ def test_quiet_servers_tell_no_data() -> None:
         assert run.sink.events == []
 
 
+@on_every_network
 def test_case_mapping_across_portions() -> None:
     text = "grüße " * 40_000
     with running(CaseEcho(Case.UPPER)) as run, run.client() as sock:
@@ -820,6 +826,7 @@ def test_input_that_has_come_is_answered_before_the_end() -> None:
         assert reason_of(run) is DisconnectReason.SERVER_STOPPING
 
 
+@pytest.mark.usefixtures("network")
 def test_a_busy_client_gets_whole_answers_until_the_end() -> None:
     with running(Echo()) as run, run.client() as busy:
         counts = Counter[str]()

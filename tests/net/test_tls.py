@@ -25,6 +25,7 @@ from tests.frames import FrameClient
 from tests.net.test_message_peer import Doorman, Greeter, Parrot, reason_of
 from tests.running import TIMEOUT_S, receive_all, receive_exactly, running, wait_until
 from tests.tls import blind_context, securing, self_signed, tls_client
+from tests.two_hosts import on_every_network, server_address
 
 Files = tuple[Path, Path]
 SECONDS = float(os.environ.get("SOCKCTL_SOAK_SECONDS", "5"))
@@ -39,7 +40,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 def our_client(port: int) -> TlsSocket:
     """Connect with our own TLS, and do the handshake."""
-    plain = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
+    plain = socket.create_connection((server_address(), port), TIMEOUT_S)
     tls = TlsSocket(plain, blind_context(), server_side=False, server_hostname="localhost")
     wait_until(lambda: not tls.shake_hands())
     return tls
@@ -56,6 +57,7 @@ def receive_from(tls: TlsSocket) -> bytes:
             time.sleep(0.001)
 
 
+@on_every_network
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_echo(files: Files, version: ssl.TLSVersion) -> None:
     context = blind_context()
@@ -102,6 +104,7 @@ class Generous(RawService, Conversation[RawPeer]):
         peer.post(data)
 
 
+@on_every_network
 def test_what_came_with_the_handshake_is_read_after_a_long_answer(files: Files) -> None:
     with running(Generous(), secure=securing(files)) as run, tls_client(run.port) as sock:
         sock.sendall(b"1rest")
@@ -111,6 +114,7 @@ def test_what_came_with_the_handshake_is_read_after_a_long_answer(files: Files) 
         assert receive_exactly(sock, 4) == b"rest"
 
 
+@on_every_network
 def test_half_close_of_an_echo(files: Files) -> None:
     data = random.Random(2).randbytes(2_000_000)
     got = bytearray()

@@ -1,149 +1,155 @@
-"""Two hosts, made of network namespaces and a virtual cable: how others reach the server, and how they vanish."""
+"""Two hosts and the cable between them: how it is made, how others reach the server, and how they vanish."""
 
-import json
 import os
 import re
+import select
 import shlex
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from typing import Any
+import time
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from tests.running import SOCKCTL, Process
-from tests.tools import tool, unavailable
-
-SERVER, CLIENT = "10.231.7.1", "10.231.7.2"
-
-SERVE_WITH_SHORT_TIMEOUTS = """
-import sys
-from sockctl.events.journal import Journal
-from sockctl.events.server import Listening
-from sockctl.events.sinks import DescriptorSink, as_json
-from sockctl.net.listener import SocketOptions, open_listeners
-from sockctl.net.server import Limits, Server
+from sockctl.events.reasons import DisconnectReason
+from sockctl.net.listener import SocketOptions
 from sockctl.services.echo import Echo
+from tests.running import TIMEOUT_S, process, receive_exactly, running, sockctl
+from tests.two_hosts import CLIENT, FAR, MTU, SERVER, Line, TwoHosts, UnavailableError, on_the_server, two_hosts
 
-journal = Journal(DescriptorSink(2, as_json), service="echo")
-listeners = open_listeners("", 9090, options=SocketOptions(keepalive_s=1, vanish_timeout_s=3))
-server = Server(Echo(), listeners, journal, Limits())
-journal.tell(Listening(host="::", port=listeners.port, backlog=1))
-server.start()
-sys.stdin.read()
-server.stop(1.0)
-journal.close()
+TCP_AND_IP_HEADERS = 20 + 12 + 20  # with the time stamps (RFC 7323)
+
+HOLD_TWO_HOSTS = """
+import sys
+from tests.two_hosts import FAR, two_hosts
+with two_hosts(FAR, netem=False):
+    print(flush=True)
+    sys.stdin.read()
 """
 
 
-class TwoHosts:
-    """A host for the server and one for the client, joined by a cable."""
-
-    def __init__(self, ip: str) -> None:
-        self._ip = ip
-        self.server = f"sockctl-server-{os.getpid()}"
-        self.client = f"sockctl-client-{os.getpid()}"
-
-    def ip(self, *arguments: str) -> None:
-        subprocess.run([self._ip, *arguments], check=True, capture_output=True, text=True, timeout=30)
-
-    def make(self) -> None:
-        for host in (self.server, self.client):
-            self.ip("netns", "add", host)
-            self.ip("-n", host, "link", "set", "lo", "up")
-        self.ip("-n", self.server, "link", "add", "cable0", "type", "veth", "peer", "name", "cable1")
-        self.ip("-n", self.server, "link", "set", "cable1", "netns", self.client)
-        for host, end, address in ((self.server, "cable0", SERVER), (self.client, "cable1", CLIENT)):
-            self.ip("-n", host, "addr", "add", f"{address}/24", "dev", end)
-            self.ip("-n", host, "link", "set", end, "up")
-
-    def remove(self) -> None:
-        for host in (self.server, self.client):
-            subprocess.run([self._ip, "netns", "del", host], check=False, capture_output=True, timeout=30)
-
-    def on(self, host: str) -> list[str]:
-        """Return what must stand before a command to run it on `host`."""
-        return [self._ip, "netns", "exec", host]
+def retransmitted() -> int:
+    """Return how many segments the calling thread's host has sent again."""
+    names, values = (
+        line.split() for line in Path("/proc/thread-self/net/snmp").read_text().splitlines() if line.startswith("Tcp:")
+    )
+    return int(values[names.index("RetransSegs")])
 
 
-@pytest.fixture
-def hosts() -> Iterator[TwoHosts]:
-    both = TwoHosts(tool("ip", "iproute2"))
+# The hosts themselves.
+
+
+@pytest.mark.usefixtures("near")
+def test_packets_have_an_ethernets_size_and_clients_small_buffers() -> None:
+    with running(Echo()) as run, run.client() as sock:
+        assert run.host == SERVER
+        assert sock.getsockname()[0] == CLIENT
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG) == MTU - TCP_AND_IP_HEADERS
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 16_384
+
+
+@pytest.mark.usefixtures("far")
+def test_a_far_host_answers_late_and_packets_get_lost() -> None:
+    with running(Echo()) as run:
+        started = time.monotonic()
+        with run.client() as sock:
+            assert time.monotonic() - started >= FAR.round_trip_ms / 1000
+            for _ in range(20):  # some 1,500 packets of a seeded chance, or of the kernel's: one is lost
+                sock.sendall(b"x" * 50_000)
+                receive_exactly(sock, 50_000)
+            assert retransmitted() + on_the_server(retransmitted) > 0
+
+
+@pytest.mark.usefixtures("near")
+def test_the_kernel_delays_and_loses_where_it_can_and_else_a_process_of_ours() -> None:
     try:
-        try:
-            both.make()
-        except subprocess.CalledProcessError as error:
-            unavailable(f"network namespaces can't be made here: {error.stderr.strip()}")
-        yield both
-    finally:
-        both.remove()
+        with two_hosts(FAR, netem=True) as hosts:
+            can = hosts.way
+    except UnavailableError:
+        can = "relay"
+    with two_hosts(FAR) as hosts:
+        assert hosts.way == can
+    with two_hosts(FAR, netem=False) as hosts:
+        assert hosts.way == "relay"
 
 
-class ProcessOn(Process):
-    """A server process on one of the hosts."""
-
-    def __init__(self, prefix: list[str], command: list[str], **options: Any) -> None:
-        self._prefix = prefix
-        self._command = command
-        super().__init__(**options)
-
-    def command(self, *_: str) -> list[str]:
-        return [*self._prefix, *self._command]
+def traces() -> tuple[int, Path, list[str]]:
+    """Return how many descriptors there are, on which host the calling thread is, and that host's devices."""
+    names = [name for _, name in socket.if_nameindex()]
+    return len([*Path("/dev/fd").iterdir()]), Path("/proc/thread-self/ns/net").readlink(), names
 
 
-def test_the_command_that_the_server_tells_works_from_the_other_host(hosts: TwoHosts) -> None:
-    run = ProcessOn(hosts.on(hosts.server), [*SOCKCTL, "serve", "echo", "--host", "", "--log-format", "json"])
-    try:
+@pytest.mark.usefixtures("near")
+@pytest.mark.parametrize("line", [Line(), FAR])
+def test_nothing_is_left_of_hosts_of_a_test_that_fails(line: Line) -> None:
+    def fail() -> NoReturn:
+        with two_hosts(line, netem=False):
+            assert traces() != before
+            raise KeyboardInterrupt
+
+    before = traces()
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert traces() == before
+
+
+@pytest.mark.usefixtures("near")
+def test_nothing_is_left_of_hosts_of_a_killed_process() -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD_TWO_HOSTS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline()
+        (relay,) = Path(f"/proc/{holder.pid}/task/{holder.pid}/children").read_text().split()
+        end = os.pidfd_open(int(relay))
+        holder.kill()
+        assert select.select([end], [], [], TIMEOUT_S)[0], "the process that carries the packets has ended"
+        os.close(end)
+
+
+# Who reaches the server.
+
+
+@pytest.mark.usefixtures("near")
+def test_the_command_that_the_server_tells_works_from_the_other_host() -> None:
+    with process("serve", "echo", "--host", "", "--log-format", "json") as run:
         run.event("listening")
         reaches = [run.event("reachable") for _ in range(3)]
         network = [event["command"] for event in reaches if event["scope"] == "network" and event["host"] == SERVER]
         assert network == [f"sockctl connect {SERVER} 9090"]
-        command = [*SOCKCTL, *shlex.split(network[0])[1:]]
-        done = subprocess.run(
-            [*hosts.on(hosts.client), *command], input=b"from afar", capture_output=True, timeout=60, check=False
-        )
+        done = sockctl(*shlex.split(network[0])[1:], stdin=b"from afar")
         assert (done.returncode, done.stdout) == (0, b"from afar")
         assert re.match(CLIENT, run.event("client_connected")["peer"])
         assert run.end() == 0
-    finally:
-        run.close()
 
 
-def test_a_server_on_loopback_cannot_be_reached_from_the_other_host(hosts: TwoHosts) -> None:
-    run = ProcessOn(hosts.on(hosts.server), [*SOCKCTL, "serve", "echo", "--log-format", "json"])
-    try:
+@pytest.mark.usefixtures("near")
+def test_a_server_on_loopback_cannot_be_reached_from_the_other_host() -> None:
+    with process("serve", "echo", "--log-format", "json") as run:
         run.event("loopback_only")
-        done = subprocess.run(
-            [*hosts.on(hosts.client), *SOCKCTL, "connect", SERVER, "9090"], capture_output=True, timeout=60, check=False
-        )
-        assert done.returncode == 3
-    finally:
-        run.close()
+        assert sockctl("connect", SERVER, "9090").returncode == 3
 
 
-def test_a_client_that_vanishes_without_a_word(hosts: TwoHosts) -> None:
-    with subprocess.Popen(["sleep", "60"], stdout=subprocess.PIPE) as open_input:
-        run = ProcessOn(
-            hosts.on(hosts.server), [sys.executable, "-c", SERVE_WITH_SHORT_TIMEOUTS], stdin=open_input.stdout
-        )
-        try:
-            run.event("listening")
-            client = subprocess.Popen(
-                [*hosts.on(hosts.client), *SOCKCTL, "connect", SERVER, "9090"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-            )
-            with client:
-                assert client.stdin is not None
-                client.stdin.write(b"hello\n")
-                client.stdin.flush()
-                run.event("data_sent")
-                hosts.ip("-n", hosts.client, "link", "set", "cable1", "down")  # neither FIN nor RST can come any more
-                ended = run.event("client_disconnected")
-                assert json.loads(run.lines[-1]) == ended
-                assert ended["reason"] == "client_vanished"
-                assert 2 < ended["seconds"] < 15
-                client.kill()
-        finally:
-            open_input.kill()
-            run.close()
+# Who vanishes.
+
+
+def test_a_client_that_vanishes_without_a_word(near: TwoHosts) -> None:
+    with running(Echo(), options=SocketOptions(keepalive_s=1, vanish_timeout_s=3)) as run, run.client() as sock:
+        sock.sendall(b"hello")
+        assert receive_exactly(sock, 5) == b"hello"
+        near.cut()  # neither FIN nor RST can come any more
+        (ended,) = run.sink.wait_for("client_disconnected")
+        assert ended.reason is DisconnectReason.CLIENT_VANISHED
+        assert 2 < ended.seconds < 15
+
+
+def test_a_cable_that_is_mended_in_time_is_nobodys_end(near: TwoHosts) -> None:
+    with running(Echo()) as run, run.client() as sock:
+        near.cut()
+        sock.sendall(b"hello")
+        near.mend()
+        assert receive_exactly(sock, 5) == b"hello"
+        assert not run.sink.named("client_disconnected")
