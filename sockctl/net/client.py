@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, overload
@@ -67,7 +68,8 @@ def connect(
         endpoint: Where to connect; each address of the name is tried, in the order that the system gives (RFC 6724);
             ``localhost`` is ``::1``, then ``127.0.0.1``.
         tell: Takes the events.
-        timeout_s: Seconds for one round over all addresses; each address gets an equal share of what is left.
+        timeout_s: Seconds for one round: to look the name up, and over all addresses; each address gets an equal share
+            of what is left.
         retries: How many further rounds there are, with a pause that doubles from 0.5 s up to 10 s.
         family: Restricts the addresses to IPv4 or IPv6.
         secure: Makes TLS of the connected socket, within so many seconds, and sees whether the server is to be trusted;
@@ -75,7 +77,7 @@ def connect(
 
     Raises:
         UnreachableError: The name is unknown, or each address refused or can't be reached.
-        ConnectTimeoutError: An address did not answer in time.
+        ConnectTimeoutError: An address, or the name service, did not answer in time.
     """
     pause_s = FIRST_PAUSE_S
     for left in range(retries, 0, -1):
@@ -105,8 +107,8 @@ def addresses_of(endpoint: Endpoint) -> list[Endpoint]:
 def _connect_once(
     endpoint: Endpoint, family: socket.AddressFamily, tell: Tell, timeout_s: float, secure: Secure | None
 ) -> Transport:
-    addresses = _addresses_of(endpoint, family)
     deadline = time.monotonic() + timeout_s
+    addresses = _addresses_of(endpoint, family, timeout_s)
     failures: list[str] = []
     timed_out = False
     for number, (own_family, address) in enumerate(addresses):
@@ -134,18 +136,54 @@ def _connect_once(
     raise UnreachableError(f"Can't connect to {endpoint}: {reasons}. Is the server running, is the port right?")
 
 
-def _addresses_of(endpoint: Endpoint, family: socket.AddressFamily) -> list[tuple[socket.AddressFamily, Any]]:
+def _addresses_of(
+    endpoint: Endpoint, family: socket.AddressFamily, timeout_s: float
+) -> list[tuple[socket.AddressFamily, Any]]:
     if endpoint.host.lower() == "localhost":
         # Loopback, whatever the name service says of it (RFC 6761, section 6.3): some systems name one address only.
         both = [(socket.AF_INET6, ("::1", endpoint.port)), (socket.AF_INET, ("127.0.0.1", endpoint.port))]
         return [(own_family, address) for own_family, address in both if family in (socket.AF_UNSPEC, own_family)]
     try:
-        found = socket.getaddrinfo(endpoint.host, endpoint.port, family, socket.SOCK_STREAM)
+        found = _look_up(endpoint, family, timeout_s)
     except (OSError, UnicodeError) as error:
         kind = {socket.AF_INET: "IPv4 address", socket.AF_INET6: "IPv6 address"}.get(family, "address")
         why = getattr(error, "strerror", None) or str(error)
         raise UnreachableError(f"No {kind} of {endpoint.host!r} can be found: {why}. Is it spelled right?") from error
     return [(own_family, address) for own_family, _, _, _, address in found]
+
+
+def _look_up(endpoint: Endpoint, family: socket.AddressFamily, timeout_s: float) -> list[tuple[Any, ...]]:
+    """Return what getaddrinfo finds.
+
+    It knows no deadline, and no signal interrupts it: so a thread of its own calls it, which is left alone if need be.
+
+    Raises:
+        ConnectTimeoutError: The name service did not answer in time.
+        OSError: There is no such name.
+        UnicodeError: It can't be a name.
+    """
+    with contextlib.suppress(OSError):  # an address asks nobody
+        return socket.getaddrinfo(endpoint.host, endpoint.port, family, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    found: list[tuple[Any, ...]] = []
+    failure: list[OSError | UnicodeError] = []
+    done = threading.Event()
+
+    def ask() -> None:
+        try:
+            found.extend(socket.getaddrinfo(endpoint.host, endpoint.port, family, socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            failure.append(error)
+        done.set()
+
+    threading.Thread(target=ask, name="sockctl-resolver", daemon=True).start()
+    if not done.wait(min(timeout_s, threading.TIMEOUT_MAX)):
+        raise ConnectTimeoutError(
+            f"The name service did not answer in {timeout_s:g} s for {endpoint.host!r}. Is this machine's network up? "
+            f"An address in place of the name needs no name service."
+        )
+    if failure:
+        raise failure[0]
+    return found
 
 
 def _open(family: socket.AddressFamily, address: Any, timeout_s: float) -> socket.socket:

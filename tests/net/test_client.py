@@ -1,4 +1,5 @@
 import socket
+import threading
 import time
 from typing import Any
 
@@ -9,7 +10,7 @@ from sockctl.events.base import Event
 from sockctl.net import client
 from sockctl.net.address import Endpoint
 from sockctl.net.client import connect
-from tests.running import CLOSED_PORT, free_port
+from tests.running import CLOSED_PORT, TIMEOUT_S, free_port
 
 
 def names(events: list[Event]) -> list[str]:
@@ -53,6 +54,23 @@ def test_refused_by_all() -> None:
 def test_unknown_name() -> None:
     with pytest.raises(UnreachableError, match=r"No IPv6 address of 'nowhere\.invalid' can be found"):
         connect(Endpoint("nowhere.invalid", 1), tell=lambda _: None, timeout_s=5, family=socket.AF_INET6)
+
+
+def test_a_name_service_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = threading.Event()
+    resolved = socket.getaddrinfo
+
+    def getaddrinfo(host: str, port: int, family: int, kind: int, *, flags: int = 0) -> Any:
+        if not flags:
+            answer.wait(TIMEOUT_S)
+        return resolved(host, port, family, kind, flags=socket.AI_NUMERICHOST)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    started = time.monotonic()
+    with pytest.raises(ConnectTimeoutError, match=r"did not answer in 0\.2 s for 'slow\.example'"):
+        connect(Endpoint("slow.example", 1), tell=lambda _: None, timeout_s=0.2)
+    assert time.monotonic() - started < TIMEOUT_S / 2
+    answer.set()
 
 
 def test_a_name_that_is_no_name() -> None:
