@@ -54,7 +54,7 @@ def echo(
 def identify(*, server: ServerOptions) -> None:
     """Know clients by IP address: greet them, or ask for a name.
 
-    Names are kept in clients.json in the data directory; 'sockctl clients' lists, renames and forgets them.
+    Names are kept in clients.db in the data directory; 'sockctl clients' lists, renames and forgets them.
     """
     from sockctl.cli.running import serve
     from sockctl.services.identify import Identify

@@ -1,22 +1,42 @@
-"""Who is known by which name: clients by their IP address, kept in ``clients.json``."""
+"""Who is known by which name: clients by their IP address, kept in ``clients.db``."""
 
 import datetime
 import ipaddress
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sockctl.errors import NameRefusedError, NameTakenError, StoreFormatError, UnknownClientError
 from sockctl.net.address import host_of
 from sockctl.protocol.names import checked_name, same_name_key
-from sockctl.stores.json_store import JsonStore
+from sockctl.stores.json_store import Content
 from sockctl.stores.moments import Clock, check_moment, read_moment, utc_now, written_moment
+from sockctl.stores.sqlite_store import OldFile, SqliteStore
 
-__all__ = ["KnownClient", "KnownClients", "client_address"]
+if TYPE_CHECKING:
+    from sqlite3 import Connection
 
-FILE_NAME = "clients.json"
+__all__ = ["MAX_CLIENTS", "KnownClient", "KnownClients", "client_address"]
+
+FILE_NAME = "clients.db"
 VERSION = 1
+OLD_FILE_NAME = "clients.json"
+"""In which earlier versions kept them."""
+OLD_VERSION = 1
+MAX_CLIENTS = 100_000
+"""Clients that are known; one more, and the one that wasn't seen for longest is forgotten."""
+_SCHEMA = (
+    """CREATE TABLE clients (
+        number INTEGER PRIMARY KEY,
+        address TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        name_key TEXT NOT NULL UNIQUE,
+        first_seen INTEGER NOT NULL,
+        last_seen INTEGER NOT NULL
+    )""",
+    "CREATE INDEX clients_by_last_seen ON clients (last_seen)",
+)
+_SELECT = "SELECT address, name, first_seen, last_seen FROM clients"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +77,27 @@ def client_address(text: str) -> str:
 
 
 class KnownClients:
-    """The clients in a data directory's ``clients.json``. Several threads and processes may use it at once.
+    """The clients in a data directory's ``clients.db``. Several threads and processes may use it at once.
 
     Args:
         data_dir: Where the file is; both are made when the first client is remembered.
         clock: Returns the time, with a time zone.
+        max_clients: How many clients may be known.
     """
 
-    def __init__(self, data_dir: Path, *, clock: Clock = utc_now) -> None:
+    def __init__(self, data_dir: Path, *, clock: Clock = utc_now, max_clients: int = MAX_CLIENTS) -> None:
         self._clock = clock
-        self._store = JsonStore(data_dir / FILE_NAME, version=VERSION, empty=lambda: {"clients": {}}, check=_check)
+        self._max_clients = max_clients
+        old_file = OldFile(data_dir / OLD_FILE_NAME, OLD_VERSION, _check_old, _insert_old)
+        self._store = SqliteStore(data_dir / FILE_NAME, version=VERSION, schema=_SCHEMA, old_file=old_file)
 
     def now(self) -> datetime.datetime:
         """Return the time."""
         return self._clock()
+
+    def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        self._store.close()
 
     def all(self) -> list[KnownClient]:
         """Return all clients, in the order in which they came.
@@ -78,7 +105,7 @@ class KnownClients:
         Raises:
             StoreError: The file can't be read.
         """
-        return [_client(address, entry) for address, entry in self._store.read()["clients"].items()]
+        return [_client(row) for row in self._store.rows(f"{_SELECT} ORDER BY number")]
 
     def find(self, address: str) -> KnownClient | None:
         """Return the client with that IP address.
@@ -86,9 +113,8 @@ class KnownClients:
         Raises:
             StoreError: The file can't be read.
         """
-        key = client_address(address)
-        entry = self._store.read()["clients"].get(key)
-        return None if entry is None else _client(key, entry)
+        rows = self._store.rows(f"{_SELECT} WHERE address = ?", (client_address(address),))
+        return _client(rows[0]) if rows else None
 
     def remember(self, address: str, name: str) -> KnownClient:
         """Keep a new client and return it; when this returns, it is on the disk.
@@ -99,15 +125,18 @@ class KnownClients:
             NameTakenError: Another client has that name.
             StoreError: The file can't be read or written.
         """
-        key = client_address(address)
-        with self._store.update() as content:
-            clients = content["clients"]
-            if key not in clients:
-                _refuse_taken(clients, name, but=key)
-                now = written_moment(self._clock())
-                clients[key] = {"name": name, "first_seen": now, "last_seen": now}
-            entry = clients[key]
-        return _client(key, entry)
+        address, now = client_address(address), int(self._clock().timestamp())
+        with self._store.update() as database:
+            known = database.execute(f"{_SELECT} WHERE address = ?", (address,)).fetchone()
+            if known is not None:
+                return _client(known)
+            _refuse_taken(database, name, but=address)
+            self._make_room(database)
+            database.execute(
+                "INSERT INTO clients (address, name, name_key, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)",
+                (address, name, same_name_key(name), now, now),
+            )
+        return _client((address, name, now, now))
 
     def note_visit(self, address: str) -> None:
         """Note that a known client is here now; one that was forgotten meanwhile stays so.
@@ -115,10 +144,11 @@ class KnownClients:
         Raises:
             StoreError: The file can't be read or written.
         """
-        with self._store.update() as content:
-            entry = content["clients"].get(client_address(address))
-            if entry is not None:
-                entry["last_seen"] = written_moment(self._clock())
+        with self._store.update() as database:
+            database.execute(
+                "UPDATE clients SET last_seen = ? WHERE address = ?",
+                (int(self._clock().timestamp()), client_address(address)),
+            )
 
     def rename(self, which: str, name: str) -> KnownClient:
         """Give a client another name, and return it as it was.
@@ -134,10 +164,14 @@ class KnownClients:
             StoreError: The file can't be read or written.
         """
         name = checked_name(name)
-        with self._store.update() as content:
-            client = _found(content["clients"], which)
-            _refuse_taken(content["clients"], name, but=client.address)
-            content["clients"][client.address]["name"] = name
+        self._found(which)  # before a file or folder is made for nobody
+        with self._store.update() as database:
+            client = _found_in(database.execute(*_query(which)).fetchall(), which)
+            _refuse_taken(database, name, but=client.address)
+            database.execute(
+                "UPDATE clients SET name = ?, name_key = ? WHERE address = ?",
+                (name, same_name_key(name), client.address),
+            )
         return client
 
     def forget(self, which: str) -> KnownClient:
@@ -147,35 +181,63 @@ class KnownClients:
             UnknownClientError: There is none.
             StoreError: The file can't be read or written.
         """
-        with self._store.update() as content:
-            client = _found(content["clients"], which)
-            del content["clients"][client.address]
+        self._found(which)
+        with self._store.update() as database:
+            client = _found_in(database.execute(*_query(which)).fetchall(), which)
+            database.execute("DELETE FROM clients WHERE address = ?", (client.address,))
         return client
 
+    def _found(self, which: str) -> KnownClient:
+        return _found_in(self._store.rows(*_query(which)), which)
 
-def _found(clients: Mapping[str, Any], which: str) -> KnownClient:
+    def _make_room(self, database: "Connection") -> None:
+        (count,) = database.execute("SELECT count(*) FROM clients").fetchone()
+        database.execute(
+            "DELETE FROM clients WHERE number IN (SELECT number FROM clients ORDER BY last_seen, number LIMIT ?)",
+            (max(0, count - self._max_clients + 1),),
+        )
+
+
+def _query(which: str) -> tuple[str, tuple[str]]:
+    """Return what finds a client by address or name."""
     try:
-        address = client_address(which)
+        return f"{_SELECT} WHERE address = ?", (client_address(which),)
     except ValueError:
-        key = same_name_key(which)
-        address = next((own for own, entry in clients.items() if same_name_key(entry["name"]) == key), "")
-    if address not in clients:
+        return f"{_SELECT} WHERE name_key = ?", (same_name_key(which),)
+
+
+def _found_in(rows: list[tuple[Any, ...]], which: str) -> KnownClient:
+    if not rows:
         raise UnknownClientError(f"No client {which!r} is known: 'sockctl clients list' shows those that are.")
-    return _client(address, clients[address])
+    return _client(rows[0])
 
 
-def _refuse_taken(clients: Mapping[str, Any], name: str, *, but: str) -> None:
-    key = same_name_key(name)
-    for address, entry in clients.items():
-        if address != but and same_name_key(entry["name"]) == key:
-            raise NameTakenError(f"The name {name!r} is taken: choose another one.")
+def _refuse_taken(database: "Connection", name: str, *, but: str) -> None:
+    sql = "SELECT 1 FROM clients WHERE name_key = ? AND address <> ?"
+    if database.execute(sql, (same_name_key(name), but)).fetchone() is not None:
+        raise NameTakenError(f"The name {name!r} is taken: choose another one.")
 
 
-def _client(address: str, entry: Mapping[str, str]) -> KnownClient:
-    return KnownClient(address, entry["name"], read_moment(entry["first_seen"]), read_moment(entry["last_seen"]))
+def _client(row: tuple[Any, ...]) -> KnownClient:
+    address, name, first_seen, last_seen = row
+    return KnownClient(address, name, _moment(first_seen), _moment(last_seen))
 
 
-def _check(content: dict[str, Any]) -> None:
+def _moment(seconds: int) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+
+
+def _insert_old(database: "Connection", content: Content) -> None:
+    """Take over the clients of an old file."""
+    for address, entry in content.get("clients", {}).items():
+        moments = (int(read_moment(entry[key]).timestamp()) for key in ("first_seen", "last_seen"))
+        database.execute(
+            "INSERT OR IGNORE INTO clients (address, name, name_key, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)",
+            (address, entry["name"], same_name_key(entry["name"]), *moments),
+        )
+
+
+def _check_old(content: Content) -> None:
     """Refuse a file that some other hand has changed into something else."""
     clients = content.get("clients")
     if type(clients) is not dict:

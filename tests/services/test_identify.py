@@ -144,7 +144,7 @@ def test_fifty_at_once(tmp_path: Path) -> None:
 
 
 def full(*_: Any, **__: Any) -> Any:
-    raise StoreWriteError("clients.json can't be written: No space left on device.")
+    raise StoreWriteError("clients.db can't be written: No space left on device.")
 
 
 def test_a_full_disk_is_told_and_excused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,8 +170,8 @@ def test_who_is_known_is_greeted_even_on_a_full_disk(tmp_path: Path, monkeypatch
 
 def test_a_file_that_was_spoiled_meanwhile(tmp_path: Path) -> None:
     with running(Identify(KnownClients(tmp_path))) as run:
-        (tmp_path / "clients.json").write_text("oops")
+        (tmp_path / "clients.db").write_text("oops")
         with frame_client(run.port) as client:
             client.expect("error", code="store_failed")
-        assert "line 1, column 1" in run.sink.wait_for("store_failed")[0].text
-    assert (tmp_path / "clients.json").read_text() == "oops"
+        assert "clients.db is not a database" in run.sink.wait_for("store_failed")[0].text
+    assert (tmp_path / "clients.db").read_text() == "oops"

@@ -1,13 +1,18 @@
 """Who is known by which name, kept on disk."""
 
+import contextlib
 import datetime
 import json
+import sqlite3
+import statistics
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sockctl.errors import NameRefusedError, NameTakenError, StoreFormatError, UnknownClientError
-from sockctl.services.known_clients import KnownClients, client_address
+from sockctl.services.known_clients import MAX_CLIENTS, KnownClients, client_address
 from tests.clock import NOON, Clock
 
 
@@ -17,8 +22,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def clients(tmp_path: Path, clock: Clock) -> KnownClients:
-    return KnownClients(tmp_path, clock=clock)
+def clients(tmp_path: Path, clock: Clock) -> Iterator[KnownClients]:
+    made = KnownClients(tmp_path, clock=clock)
+    yield made
+    made.close()
 
 
 @pytest.mark.parametrize(
@@ -43,12 +50,7 @@ def test_remembered_across_restarts(clients: KnownClients, tmp_path: Path, clock
     found = KnownClients(tmp_path).find("192.0.2.7")
     assert found is not None
     assert (found.name, found.first_seen, found.last_seen) == ("ann", NOON, clock.now)
-    assert json.loads((tmp_path / "clients.json").read_text()) == {
-        "version": 1,
-        "clients": {
-            "192.0.2.7": {"name": "ann", "first_seen": "2026-01-31T12:00:00Z", "last_seen": "2026-01-31T13:00:00Z"}
-        },
-    }
+    assert [path.name for path in tmp_path.iterdir() if path.stat().st_mode & 0o077] == [], "the user's alone"
 
 
 def test_who_came_first_stays(clients: KnownClients) -> None:
@@ -99,7 +101,7 @@ ENTRY = {"name": "ann", "first_seen": "2026-01-31T12:00:00Z", "last_seen": "2026
         ({"192.0.2.7": {**ENTRY, "first_seen": "2026-01-31T12:00:00"}}, r"\.first_seen is no time"),
     ],
 )
-def test_a_file_of_another_form(clients: KnownClients, tmp_path: Path, content: object, where: str) -> None:
+def test_an_old_file_of_another_form(clients: KnownClients, tmp_path: Path, content: object, where: str) -> None:
     data = json.dumps({"version": 1, "clients": content})
     (tmp_path / "clients.json").write_text(data)
     with pytest.raises(StoreFormatError, match=where):
@@ -107,3 +109,51 @@ def test_a_file_of_another_form(clients: KnownClients, tmp_path: Path, content: 
     with pytest.raises(StoreFormatError, match=where):
         clients.remember("192.0.2.9", "bob")
     assert (tmp_path / "clients.json").read_text() == data
+
+
+def test_a_file_of_an_earlier_version_is_taken_over(clients: KnownClients, tmp_path: Path) -> None:
+    content = {"version": 1, "clients": {"192.0.2.7": ENTRY, "2001:db8::1": {**ENTRY, "name": "bob"}}}
+    (tmp_path / "clients.json").write_text(json.dumps(content))
+    assert [(one.address, one.name, one.last_seen) for one in clients.all()] == [
+        ("192.0.2.7", "ann", NOON),
+        ("2001:db8::1", "bob", NOON),
+    ]
+    assert not (tmp_path / "clients.json").exists()
+    assert json.loads((tmp_path / "clients.json.old").read_text()) == content
+
+
+def test_who_was_not_seen_for_longest_is_forgotten_first(tmp_path: Path, clock: Clock) -> None:
+    clients = KnownClients(tmp_path, clock=clock, max_clients=3)
+    for number in range(3):
+        clients.remember(f"192.0.2.{number}", f"client{number}")
+        clock.now += datetime.timedelta(seconds=1)
+    clients.note_visit("192.0.2.0")
+    clients.remember("192.0.2.3", "client3")
+    assert [one.name for one in clients.all()] == ["client0", "client2", "client3"]
+    clients.remember("192.0.2.4", "client1")
+    assert [one.name for one in clients.all()] == ["client0", "client3", "client1"], "the name is free again"
+
+
+def test_a_visit_costs_as_much_beside_many_clients(tmp_path: Path) -> None:
+    """What it computes is measured: how long a disk takes to sync says nothing."""
+    few, many = KnownClients(tmp_path / "few"), KnownClients(tmp_path / "many")
+    for clients, folder, number in ((few, "few", 10), (many, "many", MAX_CLIENTS)):
+        clients.remember("192.0.2.7", "ann")
+        with contextlib.closing(sqlite3.connect(tmp_path / folder / "clients.db")) as database, database:
+            database.execute(
+                "WITH RECURSIVE counted (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM counted WHERE n < ?) "
+                "INSERT INTO clients (address, name, name_key, first_seen, last_seen) "
+                "SELECT printf('2001:db8::%x', n), 'c' || n, 'c' || n, n, n FROM counted",
+                (number,),
+            )
+
+    def cost_s(clients: KnownClients, number: int) -> float:
+        began = time.thread_time()
+        assert clients.find("192.0.2.7") is not None
+        clients.note_visit("192.0.2.7")
+        clients.remember(f"2001:db8:1::{number:x}", f"new{number}")
+        return time.thread_time() - began
+
+    costs = [(cost_s(few, number), cost_s(many, number)) for number in range(100)]
+    assert statistics.median(much for _, much in costs) - statistics.median(little for little, _ in costs) < 0.003
+    assert len(many.all()) == MAX_CLIENTS

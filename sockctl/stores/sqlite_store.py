@@ -1,0 +1,324 @@
+"""One SQLite database that several processes and threads read and change, and that no crash can spoil.
+
+What grows is kept here: a change costs the same, however much there is. The database is in WAL mode, so readers wait
+for nobody, and each change is on the disk when it has returned:
+
+    lock (flock on FILE.lock) → BEGIN IMMEDIATE → change → COMMIT, which syncs FILE-wal → unlock
+
+SQLite before 3.51.3 may spoil a database that two connections write and checkpoint at the same moment
+(https://www.sqlite.org/wal.html#walresetbug). The lock rules that out: all writing and checkpointing happens under it.
+"""
+
+import contextlib
+import os
+import stat
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from sockctl.errors import (
+    StoreError,
+    StoreExposedError,
+    StoreFormatError,
+    StoreLockedError,
+    StoreReadError,
+    StoreWriteError,
+)
+from sockctl.stores.json_store import Content, JsonStore
+from sockctl.stores.private_files import exposure_of, make_private_folder, sync_folder, take_lock
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection, Error
+
+__all__ = ["OldFile", "SqliteStore"]
+
+LOCK_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 5.0
+"""How long a read waits for another process that recovers the database of one that was killed."""
+TAKEN_OVER = ".old"
+"""What the name of an old file gets when its content has been taken over."""
+_ADVICE = "It was left as it is: mend it, or move it away to begin anew."
+_EXPOSED_ADVICE = "See who could have read or changed it, then: chown it to yourself, chmod 600."
+
+
+@dataclass(frozen=True, slots=True)
+class OldFile:
+    """A JSON file in which an earlier version of sockctl kept the same.
+
+    Attributes:
+        path: The file. When its content is in the database, its name gets TAKEN_OVER.
+        version: The version of its form.
+        check: Raises StoreFormatError, saying where, if its content is not of the right form.
+        insert: Puts its content into the database, beside what is there already.
+        private: Refuse a file that others may read or write, or that another user owns.
+    """
+
+    path: Path
+    version: int
+    check: Callable[[Content], None]
+    insert: Callable[["Connection", Content], None]
+    private: bool = False
+
+    def read(self) -> Content:
+        """Return the content. Raises what `JsonStore.read` raises."""
+        return JsonStore(self.path, version=self.version, empty=dict, check=self.check, private=self.private).read()
+
+
+class SqliteStore:
+    """A database. Any thread may use it; other processes of this machine may use the file at the same time.
+
+    Args:
+        path: The file; it and its folder are made at the first change.
+        version: The version of the schema, kept in the file as its ``user_version``.
+        schema: The statements that make an empty database.
+        old_file: What an earlier version has kept the content in.
+        lock_timeout_s: Seconds that a change waits for another process to end its own.
+        private: Refuse a file that others may read or write, or that another user owns.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        version: int,
+        schema: Sequence[str],
+        old_file: OldFile | None = None,
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
+        private: bool = False,
+    ) -> None:
+        self._path = Path(os.path.realpath(path))
+        self._version = version
+        self._schema = schema
+        self._old_file = old_file
+        self._lock_timeout_s = lock_timeout_s
+        self._private = private
+        self._changing = threading.Lock()  # held while a thread changes the file: the others queue here, and poll not
+        self._using = threading.Lock()  # guards the three below; nobody waits for another process under it
+        self._connection: Connection | None = None
+        self._identity: tuple[int, int] | None = None  # of the file that the connection has open
+        self._close: Callable[[], object] = _nothing
+
+    def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+        """Return what a SELECT finds; nothing where there is no file.
+
+        Raises:
+            StoreReadError: The file can't be read.
+            StoreFormatError: It can't be understood.
+        """
+        if self._connection is None and self._is_old_file_there():
+            with self.update():
+                pass  # which takes it over
+        with self._using, self._explained(self._unreadable):
+            connection = self._opened()
+            return [] if connection is None else connection.execute(sql, parameters).fetchall()
+
+    @contextlib.contextmanager
+    def update(self, *, lock_timeout_s: float | None = None) -> Iterator["Connection"]:
+        """Give the database in a transaction, and commit it at the end; at an exception nothing is changed.
+
+        When it has returned, the change is on the disk.
+
+        Args:
+            lock_timeout_s: Seconds that this change waits for others, if not as long as all.
+
+        Raises:
+            StoreLockedError: Another process has held the lock all the time.
+            StoreReadError: The file can't be read.
+            StoreFormatError: It can't be understood.
+            StoreWriteError: It can't be written.
+        """
+        timeout_s = self._lock_timeout_s if lock_timeout_s is None else lock_timeout_s
+        until = time.monotonic() + timeout_s
+        if not self._changing.acquire(timeout=timeout_s):
+            raise self._locked(timeout_s)
+        try:
+            with self._file_lock(until, timeout_s), self._using, self._explained(self._unwritable):
+                connection = self._opened() or self._made()
+                self._take_over_old_file(connection)
+                with _transaction(connection):
+                    yield connection
+        finally:
+            self._changing.release()
+
+    def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        with self._using:
+            self._forget()
+
+    # Opening.
+
+    def _opened(self) -> "Connection | None":
+        """Return the connection to the file that is there now; None where there is none, or an empty one."""
+        try:
+            status = os.stat(self._path)  # noqa: PTH116  a Path makes it slower, and it is asked often
+        except FileNotFoundError:
+            self._forget()
+            return None
+        except OSError as error:
+            raise self._unreadable(error.strerror or str(error)) from error
+        if not stat.S_ISREG(status.st_mode):
+            raise self._unreadable("it is no regular file")
+        if self._private and (problem := exposure_of(status)):
+            raise StoreExposedError(f"{self._path} is not used: {problem}. {_EXPOSED_ADVICE}")
+        if self._identity != (status.st_dev, status.st_ino):
+            self._connect(status)
+        return self._connection
+
+    def _connect(self, status: os.stat_result) -> None:
+        import sqlite3
+
+        self._forget()
+        connection = sqlite3.connect(
+            f"file:{quote(str(self._path))}?mode=rw",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=READ_TIMEOUT_S,
+        )
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            self._check_version(version)
+        except BaseException:
+            connection.close()
+            raise
+        if not version:  # a writer was killed before it had made anything
+            connection.close()
+            return
+        self._keep(connection, status)
+
+    def _check_version(self, version: int) -> None:
+        if version > self._version:
+            raise StoreFormatError(
+                f"{self._path} was written by a newer sockctl (version {version}, this one knows up to "
+                f"{self._version}): update sockctl. It was left as it is."
+            )
+
+    def _made(self) -> "Connection":
+        """Return a connection to a new database. The caller holds the lock of the file."""
+        import sqlite3
+
+        with contextlib.suppress(FileExistsError):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+            os.close(os.open(self._path, flags, 0o600))  # SQLite gives its other files the same mode
+            sync_folder(self._path.parent)
+        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=READ_TIMEOUT_S)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            with _transaction(connection):
+                for statement in self._schema:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {self._version:d}")
+        except BaseException:
+            connection.close()
+            raise
+        self._keep(connection, os.stat(self._path))  # noqa: PTH116
+        return connection
+
+    def _keep(self, connection: "Connection", status: os.stat_result) -> None:
+        self._connection = connection
+        self._identity = status.st_dev, status.st_ino
+        self._close = weakref.finalize(self, connection.close)
+
+    def _forget(self) -> None:
+        self._close()
+        self._connection, self._identity, self._close = None, None, _nothing
+
+    # The file of an earlier version.
+
+    def _is_old_file_there(self) -> bool:
+        return self._old_file is not None and self._old_file.path.exists()
+
+    def _take_over_old_file(self, connection: "Connection") -> None:
+        """Put the content of an old file into the database, then rename the file.
+
+        A process that is killed between the two leaves the file: the next one takes it over once more, which adds
+        nothing, since nobody changes the database before that.
+        """
+        if self._old_file is None or not self._is_old_file_there():
+            return
+        content = self._old_file.read()
+        with _transaction(connection):
+            self._old_file.insert(connection, content)
+        path = self._old_file.path
+        path.rename(path.with_name(path.name + TAKEN_OVER))
+        sync_folder(path.parent)
+
+    # What goes wrong.
+
+    @contextlib.contextmanager
+    def _file_lock(self, until: float, timeout_s: float) -> Iterator[None]:
+        try:
+            make_private_folder(self._path.parent)
+            descriptor = take_lock(f"{self._path}.lock", until)
+        except BlockingIOError as error:
+            raise self._locked(timeout_s) from error
+        except OSError as error:
+            raise self._unwritable(error.strerror or str(error)) from error
+        try:
+            yield
+        finally:
+            os.close(descriptor)  # which unlocks it, as the end of the process does
+
+    @contextlib.contextmanager
+    def _explained(self, otherwise: Callable[[str], StoreError]) -> Iterator[None]:
+        """Turn what SQLite and the system say into an error of the stores; `otherwise` makes the usual one."""
+        import sqlite3
+
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise self._meaning(error, otherwise) from error
+        except OSError as error:
+            raise otherwise(error.strerror or str(error)) from error
+
+    def _meaning(self, error: "Error", otherwise: Callable[[str], StoreError]) -> StoreError:
+        import sqlite3
+
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # without the extension
+        if code == sqlite3.SQLITE_BUSY:
+            return self._locked(READ_TIMEOUT_S)
+        if code != sqlite3.SQLITE_FULL:  # a full disk has no room to open it once more
+            self._forget()
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT):
+            return StoreFormatError(f"{self._path} is not a database of sockctl's: {error}. {_ADVICE}")
+        return otherwise(str(error))
+
+    def _unreadable(self, why: str) -> StoreReadError:
+        return StoreReadError(f"{self._path} can't be read: {why}. See to its place and its permissions.")
+
+    def _unwritable(self, why: str) -> StoreWriteError:
+        return StoreWriteError(
+            f"{self._path} can't be written: {why}. It is as it was; see to the disk and the permissions."
+        )
+
+    def _locked(self, timeout_s: float) -> StoreLockedError:
+        return StoreLockedError(
+            f"{self._path} is being changed by another process for more than {timeout_s:g} s: nothing was "
+            f"changed. See which one holds {self._path}.lock, and try again."
+        )
+
+
+@contextlib.contextmanager
+def _transaction(connection: "Connection") -> Iterator[None]:
+    """Commit what the block changes; at an exception change nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _nothing() -> None:
+    """Nothing is open."""
