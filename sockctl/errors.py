@@ -59,6 +59,7 @@ __all__ = [
     "TlsError",
     "TlsReceivedError",
     "TokenRefusedError",
+    "TokenReusedError",
     "TruncatedMessageError",
     "UnknownClientError",
     "UnknownCommandError",
@@ -306,6 +307,20 @@ class TokenRefusedError(LoginError):
     """The token is not, or no longer, one of a session."""
 
     code = "bad_token"
+
+
+class TokenReusedError(TokenRefusedError):
+    """The token was shown after a newer one had replaced it: somebody has a copy, so its session has ended.
+
+    Attributes:
+        user: Whose session it was: for the operator.
+        session: The session's id.
+    """
+
+    def __init__(self, message: str, *, user: str, session: str) -> None:
+        super().__init__(message)
+        self.user = user
+        self.session = session
 
 
 class ThrottledError(LoginError):

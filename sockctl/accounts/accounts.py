@@ -43,13 +43,7 @@ class Accounts:
         self.settings = Settings(data_dir, on_bad=on_bad)
         self.users = Users(data_dir, clock=clock, on_bad=on_bad)
         self.device_tokens = DeviceTokens(self.settings.device_key)
-        self.sessions = Sessions(
-            data_dir,
-            server_id=self.settings.server_id,
-            make_secret=self.device_tokens.secret,
-            clock=clock,
-            on_bad=on_bad,
-        )
+        self.sessions = Sessions(data_dir, server_id=self.settings.server_id, tokens=self.device_tokens, clock=clock)
 
     @cached_property
     def hasher(self) -> Hasher:
@@ -177,7 +171,7 @@ class Accounts:
         Raises:
             StoreError: A file can't be read.
         """
-        return [one for one in self.sessions.all() if name in (None, one.user) and self.is_current(one)]
+        return [one for one in self.sessions.all(name) if self.is_current(one)]
 
     def _hashed(self, password: str, turn: Turn) -> str:
         with turn():

@@ -3,12 +3,15 @@
 One thread looks at the files and writes to them, so that nobody who serves clients waits for a disk.
 """
 
+import contextlib
 import datetime
 import threading
+import time
 from collections.abc import Callable
 
 from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.gate import Login
+from sockctl.accounts.sessions import Session
 from sockctl.errors import StoreError
 
 __all__ = ["LiveLogins"]
@@ -17,6 +20,9 @@ LOOK_S = 0.5
 """How often the files are looked at; where nothing has changed, that costs a few calls of stat()."""
 STILL_THERE_EVERY = datetime.timedelta(hours=1)
 """How often a session counts as used by a connection on which nothing is said."""
+TIDY_AFTER_S = 3_600.0
+"""How long a server runs before it forgets expired sessions: until then, its clock may have started wrong."""
+TIDY_EVERY_S = 60.0
 
 
 class LiveLogins:
@@ -24,10 +30,12 @@ class LiveLogins:
 
     Args:
         accounts: Who may come in.
+        tidy_after_s: Seconds after which expired sessions are forgotten for the first time.
     """
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, *, tidy_after_s: float = TIDY_AFTER_S) -> None:
         self._accounts = accounts
+        self._tidy_at = time.monotonic() + tidy_after_s
         self._lock = threading.Lock()  # guards the three below
         self._logins: dict[object, tuple[Login, Callable[[], None]]] = {}
         self._used: dict[str, str] = {}  # addresses by session
@@ -43,6 +51,7 @@ class LiveLogins:
         """Write what is left to be written, and end."""
         self._stopping.set()
         self._thread.join()
+        self._accounts.sessions.close()
 
     def enter(self, key: object, login: Login, end: Callable[[], None]) -> None:
         """Take note of somebody who is in.
@@ -77,9 +86,10 @@ class LiveLogins:
             used, ended = self._used, self._ended
             self._used, self._ended = {}, set()
             logins = list(self._logins.items())
+        sessions = self._sessions([login.session.id for _, (login, _) in logins if login.kept])
         for key, (login, end) in logins:
             try:
-                over = self._is_over(login, used)
+                over = self._is_over(login, sessions, used)
             except StoreError:
                 continue  # the file can't tell: nobody goes for that
             if over:
@@ -92,20 +102,36 @@ class LiveLogins:
             with self._lock:
                 self._used = {**used, **self._used}
                 self._ended |= ended
+        self._tidy()
 
     def _run(self) -> None:
         while not self._stopping.wait(LOOK_S):
             self.look()
         self.look()
 
-    def _is_over(self, login: Login, used: dict[str, str]) -> bool:
+    def _sessions(self, session_ids: list[str]) -> dict[str, Session] | None:
+        """Return those that aren't over; None if the file can't tell."""
+        try:
+            return self._accounts.sessions.find_all(session_ids) if session_ids else {}
+        except StoreError:
+            return None
+
+    def _is_over(self, login: Login, sessions: dict[str, Session] | None, used: dict[str, str]) -> bool:
         if not self._accounts.is_current(login.session):
             return True
-        if not login.kept:
+        if not login.kept or sessions is None:
             return False
-        session = self._accounts.sessions.find(login.session.id)
+        session = sessions.get(login.session.id)
         if session is None:
             return True
         if self._accounts.now() - session.last_used >= STILL_THERE_EVERY:
             used[session.id] = login.session.address
         return False
+
+    def _tidy(self) -> None:
+        """Forget what has expired, once in a while: not soon after the start, when the clock may be wrong."""
+        now = time.monotonic()
+        if now >= self._tidy_at:
+            self._tidy_at = now + TIDY_EVERY_S
+            with contextlib.suppress(StoreError):  # next time, then
+                self._accounts.sessions.tidy()

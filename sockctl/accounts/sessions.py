@@ -1,38 +1,32 @@
-"""The sessions of a data directory, ``sessions.json``: who stays logged in, by token, as with a cookie.
+"""The sessions of a data directory, ``sessions.db``: who stays logged in, by token, as with a cookie."""
 
-    {"version": 1, "sessions": {"<id>": {"user": "ann", "credential_generation": 7, "server_id": "…",
-        "address": "127.0.0.1", "created": "…", "last_used": "…", "tokens": {"<sha256>": "<that before it>"}}}}
-
-A token is ``<id>.<secret>`` (see `device_tokens`); only its SHA-256 is kept. Resuming gives a new token, and the one
-that was shown dies when one that came of it is shown:
-
-    shown   | kept afterwards
-    A       | A → B           (B is lost on its way: A still does)
-    A       | A → B, A → C    (two clients of one user: both B and C do)
-    C       | B, C → D        (A is dead)
-"""
-
-import contextlib
 import datetime
-import hashlib
-import hmac
-import ipaddress
-import re
+import json
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sockctl.accounts.device_tokens import DeviceTokens
+from sockctl.accounts.old_sessions import OLD_FILE_NAME, OLD_VERSION, check_old, insert_old
+from sockctl.accounts.session_tokens import (
+    TOKEN_SCHEMA,
+    give_token,
+    session_id_of,
+    use_token,
+)
 from sockctl.accounts.users import User
-from sockctl.errors import StoreError, StoreFormatError, TokenRefusedError, UnknownSessionError
-from sockctl.stores.json_store import Content, json_place
-from sockctl.stores.moments import Clock, check_moment, read_moment, utc_now, written_moment
-from sockctl.stores.served_store import store_at
+from sockctl.errors import TokenRefusedError, TokenReusedError, UnknownSessionError
+from sockctl.stores.moments import Clock, utc_now, written_moment
+from sockctl.stores.sqlite_store import OldFile, SqliteStore
 
-__all__ = ["ABSOLUTE", "IDLE", "MAX_PER_USER", "Session", "Sessions"]
+if TYPE_CHECKING:
+    from sqlite3 import Connection
 
-FILE_NAME = "sessions.json"
+__all__ = ["ABSOLUTE", "IDLE", "MAX_PER_USER", "MAX_SESSIONS", "Session", "Sessions"]
+
+FILE_NAME = "sessions.db"
 VERSION = 1
 IDLE = datetime.timedelta(hours=24)
 """A session that isn't used for so long is over."""
@@ -40,15 +34,33 @@ ABSOLUTE = datetime.timedelta(days=30)
 """No session lasts longer."""
 MAX_PER_USER = 10
 """Sessions of one user; one more, and the oldest goes."""
+MAX_SESSIONS = 100_000
+"""Sessions of all users; one more, and the one that would expire first goes."""
 WRITTEN_EVERY = datetime.timedelta(minutes=1)
 """How often it is written at most that a session is used."""
 SETTLE_S = 0.5
 """How long it may wait to be written: whoever writes it also sees to it that a change is in force within 2 s."""
-MAX_TOKENS = 16
-"""Tokens of one session that might still be shown; one more, and the oldest goes."""
-_TOKEN = re.compile(r"([0-9a-f]{12})\.[A-Za-z0-9_-]{43}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_TEXTS = ("user", "server_id", "address")
+TIDIED_AT_ONCE = 1_000
+"""Sessions that one change forgets, so that no login waits for long."""
+_IDLE_S, _ABSOLUTE_S = int(IDLE.total_seconds()), int(ABSOLUTE.total_seconds())
+_SCHEMA = (
+    f"""CREATE TABLE sessions (
+        number INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        user TEXT NOT NULL,
+        credential_generation INTEGER NOT NULL,
+        server_id TEXT NOT NULL,
+        address TEXT NOT NULL,
+        created INTEGER NOT NULL,
+        last_used INTEGER NOT NULL,
+        expires INTEGER NOT NULL
+            GENERATED ALWAYS AS (min(last_used + {_IDLE_S}, created + {_ABSOLUTE_S})) STORED
+    )""",
+    "CREATE INDEX sessions_of_user ON sessions (user)",
+    "CREATE INDEX sessions_by_end ON sessions (expires)",
+    *TOKEN_SCHEMA,
+)
+_COLUMNS = "id, user, credential_generation, server_id, address, created, last_used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +108,12 @@ class Session:
 class Sessions:
     """The sessions in a data directory. Several threads and processes may use them at once.
 
-    Every change forgets the sessions that are over, and sets right what a clock that was ahead has written.
-
     Args:
         data_dir: Where the file is; both are made when the first session begins.
         server_id: Returns what tells this server from others: a session of another one doesn't count.
-        make_secret: Returns the secret of a new token, for a session's id and its user.
+        tokens: What makes the secrets of tokens, and knows them again.
         clock: Returns the time, with a time zone.
-        on_bad: For a server: called when the file can't be read any more, while its last good content holds on.
+        max_sessions: How many sessions there may be.
     """
 
     def __init__(
@@ -111,26 +121,31 @@ class Sessions:
         data_dir: Path,
         *,
         server_id: Callable[[], str],
-        make_secret: Callable[[str, str], str] = lambda *_: secrets.token_urlsafe(32),
+        tokens: DeviceTokens,
         clock: Clock = utc_now,
-        on_bad: Callable[[StoreError], None] | None = None,
+        max_sessions: int = MAX_SESSIONS,
     ) -> None:
         self._server_id = server_id
-        self._make_secret = make_secret
+        self._tokens = tokens
         self._clock = clock
-        self._store = store_at(
-            data_dir / FILE_NAME, version=VERSION, empty=_empty, check=_check, private=True, on_bad=on_bad
+        self._max_sessions = max_sessions
+        old_file = OldFile(data_dir / OLD_FILE_NAME, OLD_VERSION, check_old, insert_old, private=True)
+        self._store = SqliteStore(
+            data_dir / FILE_NAME, version=VERSION, schema=_SCHEMA, old_file=old_file, private=True
         )
 
-    def all(self) -> list[Session]:
-        """Return the sessions that aren't over, in the order in which they began.
+    def all(self, user: str | None = None) -> list[Session]:
+        """Return the sessions of a user, or of everybody, that aren't over, in the order in which they began.
 
         Raises:
             StoreError: The file can't be read.
         """
-        now = self._clock()
-        sessions = (_session(own, entry) for own, entry in self._store.read()["sessions"].items())
-        return [session for session in sessions if _lasts(session, now)]
+        sql = f"SELECT {_COLUMNS} FROM sessions WHERE ? < expires"
+        if user is None:
+            rows = self._store.rows(f"{sql} ORDER BY number", (self._now(),))
+        else:
+            rows = self._store.rows(f"{sql} AND user = ? ORDER BY number", (self._now(), user))
+        return [_session(row) for row in rows]
 
     def find(self, session_id: str) -> Session | None:
         """Return a session that isn't over; None if there is none of that id.
@@ -138,7 +153,17 @@ class Sessions:
         Raises:
             StoreError: The file can't be read.
         """
-        return self._found(self._store.read(), session_id)
+        return self.find_all([session_id]).get(session_id)
+
+    def find_all(self, session_ids: Collection[str]) -> dict[str, Session]:
+        """Return those of the sessions that aren't over, by id.
+
+        Raises:
+            StoreError: The file can't be read.
+        """
+        sql = f"SELECT {_COLUMNS} FROM sessions WHERE id IN (SELECT value FROM json_each(?)) AND ? < expires"
+        rows = self._store.rows(sql, (json.dumps(list(session_ids)), self._now()))
+        return {row[0]: _session(row) for row in rows}
 
     def begin(self, user: User, address: str, *, with_token: bool) -> Session:
         """Begin a session of a user who has just logged in, and return it with its token.
@@ -151,52 +176,59 @@ class Sessions:
         Raises:
             StoreError: The file can't be read or written.
         """
-        server_id = self._server_id()
-        now = self._clock()
+        server_id, now = self._server_id(), self._now()
         session_id = secrets.token_hex(6)
-        token = f"{session_id}.{self._make_secret(session_id, user.name)}" if with_token else None
-        with self._changed() as content:
-            sessions = content["sessions"]
-            own = [each for each, entry in sessions.items() if entry["user"] == user.name]
-            for oldest in own[: max(0, len(own) - MAX_PER_USER + 1)]:
-                del sessions[oldest]
-            entry = {
-                "user": user.name,
-                "credential_generation": user.credential_generation,
-                "server_id": server_id,
-                "address": address,
-                "created": written_moment(now),
-                "last_used": written_moment(now),
-                "tokens": {} if token is None else {_sha256(token): ""},
-            }
-            sessions[session_id] = entry
-            return _session(session_id, entry, token)
+        token = self._new_token(session_id, user.name) if with_token else None
+        with self._store.update() as database:
+            self._make_room(database, user.name, now)
+            number = database.execute(
+                f"INSERT INTO sessions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (session_id, user.name, user.credential_generation, server_id, address, now, now),
+            ).lastrowid
+            if token is not None:
+                give_token(database, number, token)
+        row = session_id, user.name, user.credential_generation, server_id, address, now, now
+        return _session(row, token)
 
     def resume(self, token: str, address: str, *, is_current: Callable[[Session], bool]) -> Session:
         """Go on with a session, and return it with its next token.
 
         Args:
-            token: The token that was shown.
+            token: What was shown as the token; anything.
             address: The client's IP address.
             is_current: Whether the session's user may still come in with it.
 
         Raises:
+            TokenReusedError: A newer token had replaced it: somebody has a copy, and the session has ended.
             TokenRefusedError: The token is not one that could be shown now.
             StoreError: The file can't be read or written.
         """
-        match = _TOKEN.fullmatch(token)
-        session = None if match is None else self.find(match[1])
+        session = self.find(session_id_of(token))
         if session is None or not is_current(session) or session.server_id != self._server_id():
             raise _refused()
-        shown = _sha256(token)
-        next_token = f"{session.id}.{self._make_secret(session.id, session.user)}"
-        with self._changed() as content:
-            entry = content["sessions"].get(session.id)
-            if entry is None or not any(hmac.compare_digest(shown, own) for own in entry["tokens"]):
+        now, next_token = self._now(), self._new_token(session.id, session.user)
+        was_given = self._tokens.device([token], session.user) == session.id
+        with self._store.update() as database:
+            found = database.execute("SELECT number FROM sessions WHERE id = ?", (session.id,)).fetchone()
+            if found is None:
                 raise _refused()
-            _rotate(entry["tokens"], shown, _sha256(next_token))
-            _use(entry, self._clock(), address)
-            return _session(session.id, entry, next_token)
+            (number,) = found
+            counts = use_token(database, number, token, now)
+            if counts:
+                give_token(database, number, next_token)
+                _use(database, session.id, address, now)
+                (row,) = database.execute(f"SELECT {_COLUMNS} FROM sessions WHERE number = ?", (number,))
+            elif was_given:
+                database.execute("DELETE FROM sessions WHERE number = ?", (number,))
+            else:
+                raise _refused()
+        if not counts:
+            raise TokenReusedError(
+                "That token was replaced by a newer one, so its session is over: log in with your password.",
+                user=session.user,
+                session=session.id,
+            )
+        return _session(row, next_token)
 
     def settle(self, *, used: Mapping[str, str], ended: Collection[str] = ()) -> None:
         """Note, in one change, which sessions are used, and end others; doesn't wait long for other changes.
@@ -210,18 +242,41 @@ class Sessions:
         Raises:
             StoreError: The file can't be read or written.
         """
+        if not used and not ended:
+            return
         now = self._clock()
-        known = self._store.read()["sessions"]
-        stale = [own for own in used if own in known and not _is_fresh(read_moment(known[own]["last_used"]), now)]
+        known = self.find_all({*used, *ended})
+        stale = [own for own in used if own in known and not _is_fresh(known[own].last_used, now)]
         if not stale and not any(own in known for own in ended):
             return
-        with self._changed(lock_timeout_s=SETTLE_S) as content:
-            sessions = content["sessions"]
-            for own in ended:
-                sessions.pop(own, None)
+        with self._store.update(lock_timeout_s=SETTLE_S) as database:
+            database.executemany("DELETE FROM sessions WHERE id = ?", [(own,) for own in ended])
             for own in stale:
-                if own in sessions:
-                    _use(sessions[own], now, used[own])
+                _use(database, own, used[own], int(now.timestamp()))
+
+    def tidy(self) -> None:
+        """Forget sessions that are over, and set right those that a clock ahead has written; doesn't wait long.
+
+        Only a process may do so that has seen for long that its clock is right.
+
+        Raises:
+            StoreError: The file can't be read or written.
+        """
+        now = self._now()
+        bounds = {"now": now, "ahead": now + _IDLE_S, "most": TIDIED_AT_ONCE}
+        if not self._store.rows("SELECT 1 FROM sessions WHERE expires <= :now OR expires > :ahead LIMIT 1", bounds):
+            return
+        with self._store.update(lock_timeout_s=SETTLE_S) as database:
+            database.execute(
+                "DELETE FROM sessions WHERE number IN "
+                "(SELECT number FROM sessions WHERE expires <= :now ORDER BY expires LIMIT :most)",
+                bounds,
+            )
+            database.execute(
+                "UPDATE sessions SET created = min(created, :now), last_used = min(last_used, :now) WHERE number IN "
+                "(SELECT number FROM sessions WHERE expires > :ahead ORDER BY expires LIMIT :most)",
+                bounds,
+            )
 
     def end(self, session_id: str) -> Session:
         """End a session, and return it.
@@ -230,122 +285,80 @@ class Sessions:
             UnknownSessionError: There is none of that id.
             StoreError: The file can't be read or written.
         """
-        with self._changed() as content:
-            session = self._found(content, session_id)
-            if session is None:
-                raise UnknownSessionError(
-                    f"There is no session {session_id!r}: 'sockctl sessions list' shows those that there are."
-                )
-            del content["sessions"][session_id]
-            return session
+        session = self.find(session_id)
+        ended = False
+        if session is not None:
+            with self._store.update() as database:
+                ended = database.execute("DELETE FROM sessions WHERE id = ?", (session_id,)).rowcount > 0
+        if session is None or not ended:
+            raise UnknownSessionError(
+                f"There is no session {session_id!r}: 'sockctl sessions list' shows those that there are."
+            )
+        return session
 
     def end_all(self, user: str | None = None) -> list[Session]:
-        """End all sessions of a user, or of everybody, and return them.
+        """End all sessions of a user, or of everybody, and return those that weren't over.
 
         Raises:
             StoreError: The file can't be read or written.
         """
-        with self._changed() as content:
-            sessions = content["sessions"]
-            ended = [_session(own, entry) for own, entry in sessions.items() if user is None or entry["user"] == user]
-            for session in ended:
-                del sessions[session.id]
-            return ended
-
-    @contextlib.contextmanager
-    def _changed(self, *, lock_timeout_s: float | None = None) -> Iterator[Content]:
+        sql = "SELECT 1 FROM sessions" if user is None else "SELECT 1 FROM sessions WHERE user = :user"
+        if not self._store.rows(f"{sql} LIMIT 1", {"user": user}):
+            return []  # nothing to write, and no file or folder to make
+        where = "" if user is None else "WHERE user = :user"
+        with self._store.update() as database:
+            rows = database.execute(f"SELECT {_COLUMNS} FROM sessions {where} ORDER BY number", {"user": user})
+            sessions = [_session(row) for row in rows]
+            database.execute(f"DELETE FROM sessions {where}", {"user": user})
         now = self._clock()
-        with self._store.update(lock_timeout_s=lock_timeout_s) as content:
-            sessions = content["sessions"]
-            for session in [_session(own, entry) for own, entry in sessions.items()]:
-                if not _lasts(session, now):
-                    del sessions[session.id]
-                elif session.last_used > now:
-                    _use(sessions[session.id], now, session.address)
-            yield content
+        return [session for session in sessions if now < session.expires]
 
-    def _found(self, content: Content, session_id: str) -> Session | None:
-        entry = content["sessions"].get(session_id)
-        session = None if entry is None else _session(session_id, entry)
-        return session if session is not None and _lasts(session, self._clock()) else None
+    def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        self._store.close()
 
+    def _make_room(self, database: "Connection", user: str, now: int) -> None:
+        """Let sessions go, so that one more of a user keeps within both bounds."""
+        database.execute(
+            "DELETE FROM sessions WHERE number IN (SELECT number FROM sessions WHERE user = :user "
+            "ORDER BY expires > :now DESC, number DESC LIMIT -1 OFFSET :kept)",
+            {"user": user, "now": now, "kept": MAX_PER_USER - 1},
+        )
+        (count,) = database.execute("SELECT count(*) FROM sessions").fetchone()
+        database.execute(
+            "DELETE FROM sessions WHERE number IN (SELECT number FROM sessions ORDER BY expires LIMIT ?)",
+            (max(0, count - self._max_sessions + 1),),
+        )
 
-def _empty() -> Content:
-    return {"sessions": {}}
+    def _new_token(self, session_id: str, user: str) -> str:
+        return f"{session_id}.{self._tokens.secret(session_id, user)}"
 
-
-def _sha256(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    def _now(self) -> int:
+        return int(self._clock().timestamp())
 
 
 def _refused() -> TokenRefusedError:
     return TokenRefusedError("That session is over: log in with your password.")
 
 
-def _rotate(tokens: dict[str, str], shown: str, following: str) -> None:
-    """Let those die that came before `shown`, and add one that comes after it."""
-    before = tokens[shown]
-    while before:
-        before = tokens.pop(before, "")
-    tokens[following] = shown
-    for oldest in [own for own in tokens if own not in (shown, following)][: max(0, len(tokens) - MAX_TOKENS)]:
-        del tokens[oldest]
-
-
-def _use(entry: dict[str, Any], now: datetime.datetime, address: str) -> None:
-    entry["last_used"] = written_moment(now)
-    entry["address"] = address
-    if read_moment(entry["created"]) > now:  # the clock was ahead: it must not outlive its time by that
-        entry["created"] = written_moment(now)
+def _use(database: "Connection", session_id: str, address: str, now: int) -> None:
+    """Note that a session is used; one that began while the clock was ahead must not outlive its time by that."""
+    database.execute(
+        "UPDATE sessions SET created = min(created, :now), last_used = :now, address = :address WHERE id = :id",
+        {"now": now, "address": address, "id": session_id},
+    )
 
 
 def _is_fresh(last_used: datetime.datetime, now: datetime.datetime) -> bool:
     return datetime.timedelta() <= now - last_used < WRITTEN_EVERY  # one in the future is set right
 
 
-def _lasts(session: Session, now: datetime.datetime) -> bool:
-    return now < session.expires
-
-
-def _session(session_id: str, entry: dict[str, Any], token: str | None = None) -> Session:
+def _session(row: tuple[Any, ...], token: str | None = None) -> Session:
+    session_id, user, credential_generation, server_id, address, created, last_used = row
     return Session(
-        session_id,
-        entry["user"],
-        entry["credential_generation"],
-        entry["server_id"],
-        entry["address"],
-        read_moment(entry["created"]),
-        read_moment(entry["last_used"]),
-        token,
+        session_id, user, credential_generation, server_id, address, _moment(created), _moment(last_used), token
     )
 
 
-def _check(content: Content) -> None:
-    """Refuse a file that some other hand has changed into something else."""
-    sessions = content.get("sessions")
-    if type(sessions) is not dict:
-        raise StoreFormatError("sessions is no object")
-    for session_id, entry in sessions.items():
-        if type(entry) is not dict:
-            raise StoreFormatError(f"{json_place('sessions', session_id)} is no object")
-        _check_entry(session_id, entry)
-
-
-def _check_entry(session_id: str, entry: dict[str, Any]) -> None:
-    for key in _TEXTS:
-        if type(entry.get(key)) is not str:
-            raise StoreFormatError(f"{json_place('sessions', session_id, key)} is no text")
-    try:
-        ipaddress.ip_address(entry["address"])
-    except ValueError as error:
-        raise StoreFormatError(f"{json_place('sessions', session_id, 'address')} is no IP address") from error
-    if type(entry.get("credential_generation")) is not int:
-        raise StoreFormatError(f"{json_place('sessions', session_id, 'credential_generation')} is no whole number")
-    for key in ("created", "last_used"):
-        check_moment(entry.get(key), "sessions", session_id, key)
-    tokens = entry.get("tokens")
-    if type(tokens) is not dict:
-        raise StoreFormatError(f"{json_place('sessions', session_id, 'tokens')} is no object")
-    for own, before in tokens.items():
-        if not _SHA256.fullmatch(own) or type(before) is not str or (before and not _SHA256.fullmatch(before)):
-            raise StoreFormatError(f"{json_place('sessions', session_id, 'tokens')} holds what is no SHA-256")
+def _moment(seconds: int) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC)

@@ -71,7 +71,7 @@ class Resuming:
         remark: Tells the user something.
         logs_in_itself: Says whether a script answers by itself what a server asks a user of that name.
         piped: Whether lines come from a pipe, which may begin with the user's name and password.
-        held: What an earlier connection of this session was let in with; it goes before what the file has.
+        held: What an earlier connection of this session was let in with.
 
     Attributes:
         held: What this session can be let in with again, if it has something.
@@ -200,18 +200,28 @@ class Resuming:
         return self._tokens
 
     def _find(self) -> Held | None:
-        """Return what is good for this service and certificate: this session's own, or what the file has."""
+        """Return what is good for this service and certificate: this session's own, or what the file has.
+
+        Where both are of one user, the file has the newer one: another client of this user has been given it.
+        """
         if not self._keeps:
             return None
         held = self.held
-        here = self._service, self._fingerprint, self._endpoint
-        if held is not None and (held.service, held.fingerprint, held.endpoint) == here:
-            return held
+        if held is not None and (held.service, held.fingerprint, held.endpoint) != (
+            self._service,
+            self._fingerprint,
+            self._endpoint,
+        ):
+            held = None
+        if held is not None and not held.user:
+            return held  # a guest's is in no file
         try:
             kept = self._opened().find(self._endpoint.host, self._endpoint.port, self._service, self._fingerprint)
         except StoreError as error:
             self._do_without(error)
             return None
+        if held is not None and (kept is None or kept.user != held.user):
+            return held
         return None if kept is None else self._held(kept.token, kept.user)
 
     def _held(self, token: str, user: str) -> Held:

@@ -13,6 +13,7 @@ __all__ = [
     "PasswordChanged",
     "SessionEnded",
     "SessionUnkept",
+    "TokenReused",
     "UserSignedUp",
 ]
 
@@ -112,6 +113,24 @@ class SessionEnded(ConnectionEvent):
         return (
             f"The session {self.session} of {self.user} was revoked or has expired, or the user was removed, disabled "
             f"or given another password: the connection ends."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenReused(ConnectionEvent):
+    """A token was shown that a newer one had replaced: somebody has a copy."""
+
+    name: ClassVar[str] = "token_reused"
+    level: ClassVar[Level] = Level.WARNING
+
+    user: str
+    session: str
+
+    @property
+    def text(self) -> str:
+        return (
+            f"A token of {self.user} was shown after a newer one had replaced it: somebody may have stolen a copy. "
+            f"Session {self.session} has ended on every connection, and {self.user} must log in with the password."
         )
 
 

@@ -20,6 +20,7 @@ from sockctl.errors import (
     PeerGoneError,
     StoreError,
     TokenRefusedError,
+    TokenReusedError,
 )
 from sockctl.events.accounts import (
     AccountsUnreadable,
@@ -27,6 +28,7 @@ from sockctl.events.accounts import (
     LoginSucceeded,
     SessionEnded,
     SessionUnkept,
+    TokenReused,
     UserSignedUp,
 )
 from sockctl.events.journal import Journal
@@ -159,6 +161,10 @@ class LoginGate:
                 connection=peer.number, peer=peer.shown, code=error.code, user=user, retry_after=error.retry_after_s
             )
         )
+        if isinstance(error, TokenReusedError):
+            self._journal.tell(
+                TokenReused(connection=peer.number, peer=peer.shown, user=error.user, session=error.session)
+            )
 
     def excused(self, peer: Peer, error: StoreError | HashFailedError) -> PeerGoneError:
         """Excuse a failure of the server's, and return what ends the conversation."""

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import random
+import subprocess
 import time
 import unicodedata
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from sockctl.accounts.gate import Gate, Login
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.live import LiveLogins
 from sockctl.accounts.passwords import Hasher, HashParameters, parameters_of
+from sockctl.accounts.session_tokens import REPLACED_S
 from sockctl.accounts.signups import BURST
 from sockctl.accounts.throttle import PENALTIES, Penalties
 from sockctl.errors import (
@@ -36,6 +38,7 @@ from sockctl.errors import (
     StoreReadError,
     ThrottledError,
     TokenRefusedError,
+    TokenReusedError,
     UnknownUserError,
 )
 from sockctl.stores.json_store import LOCK_TIMEOUT_S
@@ -383,6 +386,18 @@ def test_a_login_makes_an_outdated_hash_anew(tmp_path: Path) -> None:
     assert accounts.users.get("ann") == after, "once"
 
 
+def fill_disk_of_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing be written to the sessions."""
+    open_file = os.open
+
+    def full(path: Any, *arguments: Any) -> int:
+        if str(path).endswith("sessions.db.lock"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return open_file(path, *arguments)
+
+    monkeypatch.setattr(os, "open", full)
+
+
 def test_a_disk_that_is_full_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     accounts_at(tmp_path, "ann")
     make_cheap(tmp_path, memory_kib=16)
@@ -394,6 +409,7 @@ def test_a_disk_that_is_full_keeps_nobody_out(tmp_path: Path, monkeypatch: pytes
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "replace", full)
+    fill_disk_of_sessions(monkeypatch)
     login = let_in(gate)
     assert login.user == "ann"
     assert not login.kept
@@ -437,13 +453,18 @@ def test_a_rehash_without_memory_is_left(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_token_gets_in_and_is_another_one_afterwards(tmp_path: Path) -> None:
-    gate = gate_at(accounts_at(tmp_path, "ann"))
+    clock = Clock()
+    gate = gate_at(accounts_at(tmp_path, "ann", clock=clock))
     first = token_of(let_in(gate))
     second = gate.resume(first, HERE)
     assert second.user == "ann"
-    gate.resume(token_of(second), HERE)
-    with pytest.raises(TokenRefusedError):
+    clock.now += datetime.timedelta(seconds=REPLACED_S)
+    third = gate.resume(token_of(second), HERE)
+    clock.now += datetime.timedelta(seconds=REPLACED_S)
+    with pytest.raises(TokenReusedError):
         gate.resume(first, HERE)
+    with pytest.raises(TokenRefusedError):
+        gate.resume(token_of(third), HERE)
 
 
 @pytest.mark.parametrize("change", ["password", "disable", "remove", "again", "revoke", "revoke all", "log out"])
@@ -480,15 +501,8 @@ def test_sessions_that_could_not_be_dropped_are_void_all_the_same(
     accounts = accounts_at(tmp_path, "ann")
     gate = gate_at(accounts)
     login = let_in(gate)
-    replace = os.replace
-
-    def full(source: str, target: str) -> None:
-        if str(target).endswith("sessions.json"):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        replace(source, target)
-
     with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", full)
+        fill_disk_of_sessions(patch)
         Accounts(tmp_path).set_password("ann", OTHER)
     assert accounts.sessions.find(login.session.id) is not None
     assert accounts.sessions_of() == []
@@ -583,17 +597,19 @@ def test_no_secret_is_in_any_file_or_repr(tmp_path: Path) -> None:
     second = gate.resume(token_of(first), HERE)
     secrets = [PASSWORD, *(token_of(one).partition(".")[2] for one in (first, second))]
     shown = "".join(map(repr, (first, second, accounts.users.get("ann"), accounts, gate)))
-    kept = "".join(path.read_text() for path in tmp_path.iterdir())
+    command = ["cat", *map(str, tmp_path.iterdir())]  # another process: reading here would end SQLite's locks
+    kept = subprocess.run(command, capture_output=True, check=True, timeout=TIMEOUT_S).stdout
+    assert first.session.id.encode() in kept
     for secret in secrets:
         assert secret not in shown
-        assert secret not in kept
+        assert secret.encode() not in kept
 
 
 class Live:
     """Logins that are open, and what became of them."""
 
-    def __init__(self, accounts: Accounts) -> None:
-        self.live = LiveLogins(accounts)
+    def __init__(self, accounts: Accounts, *, tidy_after_s: float = 3_600) -> None:
+        self.live = LiveLogins(accounts, tidy_after_s=tidy_after_s)
         self.ended: list[str] = []
 
     def enter(self, name: str, login: Login) -> None:
@@ -650,12 +666,12 @@ def test_what_is_said_and_left_is_written_later_by_one_thread(tmp_path: Path) ->
     live.enter("kept", kept)
     live.enter("passing", passing)
     clock.now += datetime.timedelta(minutes=2)
-    before = (tmp_path / "sessions.json").read_bytes()
+    before = accounts.sessions_of()
     live.live.used("kept")
     live.live.used("nobody")
     live.live.leave("passing")
     live.live.leave("nobody")
-    assert (tmp_path / "sessions.json").read_bytes() == before
+    assert accounts.sessions_of() == before
     live.live.look()
     (left,) = accounts.sessions_of()
     assert (left.id, left.last_used) == (kept.session.id, clock.now), "what nobody can resume has ended"
@@ -681,7 +697,7 @@ def test_a_file_that_is_locked_delays_no_end(tmp_path: Path) -> None:
     gate, live = gate_at(accounts), Live(accounts)
     live.enter("ann", let_in(gate))
     live.enter("passing", gate.log_in("bob", PASSWORD, HERE, with_token=False))
-    with (tmp_path / "sessions.json.lock").open() as lock:  # as another process does that was stopped
+    with (tmp_path / "sessions.db.lock").open() as lock:  # as another process does that was stopped
         fcntl.flock(lock, fcntl.LOCK_EX)
         live.live.leave("passing")
         began = time.monotonic()
@@ -701,9 +717,25 @@ def test_files_that_can_not_be_read_end_nobody(tmp_path: Path) -> None:
     live.enter("ann", let_in(gate_at(accounts)))
     (tmp_path / "users.json").write_text("")
     live.live.look()
-    (tmp_path / "sessions.json").write_text("")
+    accounts.sessions.close()
+    (tmp_path / "sessions.db").write_text("oops")
+    live.live.look()
+    live.live.leave("ann")
     live.live.look()
     assert live.ended == []
+
+
+def test_what_has_expired_is_forgotten_in_time(tmp_path: Path) -> None:
+    clock = Clock()
+    accounts = accounts_at(tmp_path, "ann", clock=clock)
+    gate = gate_at(accounts)
+    let_in(gate)
+    clock.now += datetime.timedelta(days=1)
+    Live(accounts).live.look()
+    earlier = Accounts(tmp_path, clock=Clock())
+    assert len(earlier.sessions.all()) == 1, "not soon after the start"
+    Live(accounts, tidy_after_s=0).live.look()
+    assert earlier.sessions.all() == []
 
 
 def test_a_gate_needs_files_that_can_be_used(tmp_path: Path) -> None:

@@ -1,24 +1,42 @@
 """Sessions: tokens that are shown once, twice, too late, or by somebody else."""
 
+import contextlib
 import datetime
+import hashlib
 import json
+import os
+import random
 import re
+import sqlite3
 import stat
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sockctl.accounts.sessions import ABSOLUTE, IDLE, MAX_PER_USER, MAX_TOKENS, Session, Sessions
+from sockctl.accounts.device_tokens import DeviceTokens
+from sockctl.accounts.session_tokens import MAX_TOKENS, REPLACED_S
+from sockctl.accounts.sessions import ABSOLUTE, IDLE, MAX_PER_USER, MAX_SESSIONS, Session, Sessions
 from sockctl.accounts.users import User
-from sockctl.errors import StoreError, StoreFormatError, TokenRefusedError, UnknownSessionError
+from sockctl.errors import StoreFormatError, TokenRefusedError, TokenReusedError, UnknownSessionError
+from sockctl.stores.moments import Clock as AnyClock
+from sockctl.stores.moments import utc_now
 from tests.clock import NOON, Clock
+from tests.running import UNMEASURED
 
 ANN = User("ann", "", NOON, NOON, disabled=False, credential_generation=3)
 BOB = User("bob", "", NOON, NOON, disabled=False, credential_generation=4)
+KILLS = int(os.environ.get("SOCKCTL_SOAK_KILLS", "20")) // 4
 HERE, THERE = "192.0.2.7", "2001:db8::7"
 SERVER = "5" * 32
+TOKENS = DeviceTokens(lambda: b"5" * 32)
 SECOND = datetime.timedelta(seconds=1)
+REPLACED = REPLACED_S * SECOND
 DAY = datetime.timedelta(days=1)
 
 
@@ -28,12 +46,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def sessions(tmp_path: Path, clock: Clock) -> Sessions:
-    return sessions_at(tmp_path, clock)
+def sessions(tmp_path: Path, clock: Clock) -> Iterator[Sessions]:
+    made = sessions_at(tmp_path, clock)
+    yield made
+    made.close()
 
 
-def sessions_at(tmp_path: Path, clock: Clock, server_id: str = SERVER) -> Sessions:
-    return Sessions(tmp_path, server_id=lambda: server_id, clock=clock)
+def sessions_at(tmp_path: Path, clock: AnyClock, server_id: str = SERVER) -> Sessions:
+    return Sessions(tmp_path, server_id=lambda: server_id, tokens=TOKENS, clock=clock)
 
 
 def begun(sessions: Sessions, user: User = ANN) -> tuple[Session, str]:
@@ -61,9 +81,10 @@ def test_a_session_begins(sessions: Sessions, tmp_path: Path) -> None:
     assert (session.user, session.credential_generation, session.address) == ("ann", 3, HERE)
     assert session.expires == NOON + IDLE
     assert re.fullmatch(rf"{session.id}\.[\w-]{{43}}", token, re.ASCII), "256 bits"
-    path = tmp_path / "sessions.json"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert token.partition(".")[2] not in path.read_text(), "only its sha256 is stored"
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(("sessions.db", "sessions.db-shm", "sessions.db-wal", "sessions.db.lock"), 0o600)
+    assert session.id.encode() in kept(tmp_path)
+    assert token.partition(".")[2].encode() not in kept(tmp_path), "only its sha256 is stored"
     assert token.partition(".")[2] not in repr(session) + str(session.as_fields)
     assert sessions.all() == [sessions.find(session.id)]
     assert begun(sessions)[1] != token
@@ -78,42 +99,76 @@ def test_resuming_gives_another_token(sessions: Sessions, clock: Clock) -> None:
     assert (after.address, after.last_used) == (THERE, clock.now)
 
 
-def test_a_token_dies_when_one_that_came_of_it_is_shown(sessions: Sessions) -> None:
-    _, first = begun(sessions)
+def test_a_token_that_a_newer_one_has_replaced_ends_the_session(sessions: Sessions, clock: Clock) -> None:
+    session, first = begun(sessions)
     second = resumed(sessions, first)
     third = resumed(sessions, second)
-    assert refused(sessions, first)
-    assert not refused(sessions, third)
-    assert refused(sessions, second)
+    clock.now += REPLACED
+    with pytest.raises(TokenReusedError) as caught:
+        sessions.resume(first, THERE, is_current=lambda _: True)
+    assert (caught.value.user, caught.value.session, caught.value.code) == ("ann", session.id, "bad_token")
+    assert first not in str(caught.value) + repr(caught.value)
+    assert sessions.find(session.id) is None
+    for token in (first, second, third):
+        assert refused(sessions, token), "thief or owner, nobody can say who is who"
 
 
-def test_a_lost_reply_locks_nobody_out(sessions: Sessions) -> None:
+@pytest.mark.parametrize("who", ["thief", "owner"])
+def test_a_thief_and_an_owner_are_not_both_in_for_long(sessions: Sessions, clock: Clock, who: str) -> None:
+    session, stolen = begun(sessions)
+    thief, owner = resumed(sessions, stolen), resumed(sessions, stolen)
+    clock.now += REPLACED
+    resumed(sessions, thief if who == "thief" else owner)
+    clock.now += REPLACED
+    with pytest.raises(TokenReusedError):
+        sessions.resume(owner if who == "thief" else thief, HERE, is_current=lambda _: True)
+    assert sessions.find(session.id) is None
+
+
+def test_a_guess_ends_no_session(sessions: Sessions) -> None:
+    session, first = begun(sessions)
+    with pytest.raises(TokenRefusedError) as caught:
+        sessions.resume(f"{session.id}.{'A' * 43}", THERE, is_current=lambda _: True)
+    assert not isinstance(caught.value, TokenReusedError), "its id is no secret"
+    assert not refused(sessions, first)
+
+
+def test_a_lost_reply_locks_nobody_out(sessions: Sessions, clock: Clock) -> None:
     _, first = begun(sessions)
     for _ in range(3):
         resumed(sessions, first)  # and the reply is lost
+        clock.now += IDLE - SECOND
     last = resumed(sessions, first)
     assert not refused(sessions, last)
-    assert refused(sessions, first)
 
 
-def test_two_clients_of_one_user_lock_each_other_not_out(sessions: Sessions) -> None:
+def test_two_clients_of_one_user_that_are_on_their_way(sessions: Sessions, clock: Clock) -> None:
     _, first = begun(sessions)
     mine, yours = resumed(sessions, first), resumed(sessions, first)
     for _ in range(5):
         mine = resumed(sessions, mine)
+        clock.now += REPLACED - SECOND
         yours = resumed(sessions, yours)
-    assert refused(sessions, first)
+    assert not refused(sessions, mine)
 
 
-def test_the_tokens_of_a_session_are_bounded(sessions: Sessions, tmp_path: Path) -> None:
+def test_the_tokens_of_a_session_are_bounded(sessions: Sessions, clock: Clock, tmp_path: Path) -> None:
     _, first = begun(sessions)
     lost = [resumed(sessions, first) for _ in range(MAX_TOKENS + 5)]
-    content = json.loads((tmp_path / "sessions.json").read_text())
-    (entry,) = content["sessions"].values()
-    assert len(entry["tokens"]) == MAX_TOKENS
-    assert refused(sessions, lost[0]), "the oldest went"
-    assert not refused(sessions, first), "never the one that was shown"
+    assert count(tmp_path, "tokens") == 1 + MAX_TOKENS, "never the one that was shown goes"
     assert not refused(sessions, lost[-1])
+    clock.now += REPLACED
+    token = lost[-1]
+    for _ in range(5):
+        token = resumed(sessions, token)
+        clock.now += REPLACED
+    assert count(tmp_path, "tokens") < MAX_TOKENS, "those that were replaced go"
+
+
+def test_the_oldest_of_too_many_tokens_counts_no_more(sessions: Sessions) -> None:
+    _, first = begun(sessions)
+    lost = [resumed(sessions, first) for _ in range(MAX_TOKENS + 1)]
+    assert refused(sessions, lost[0])
 
 
 @pytest.mark.parametrize("token", ["", "x", "0123456789ab." + "A" * 43, "0123456789ab." + "A" * 42, "\udc80", "ä" * 56])
@@ -133,6 +188,7 @@ def test_a_token_survives_a_restart_and_not_another_server(sessions: Sessions, t
     assert refused(sessions_at(tmp_path, clock, server_id="6" * 32), first)
     second = resumed(sessions_at(tmp_path, clock), first)
     assert not refused(sessions_at(tmp_path, clock), second)
+    clock.now += REPLACED
     assert refused(sessions_at(tmp_path, clock), first), "replayed after a restart"
 
 
@@ -193,11 +249,51 @@ def test_no_session_lasts_longer_than_a_month(sessions: Sessions, clock: Clock) 
     assert refused(sessions, token)
 
 
+def test_the_sessions_of_all_are_bounded(tmp_path: Path, clock: Clock) -> None:
+    sessions = Sessions(tmp_path, server_id=lambda: SERVER, tokens=TOKENS, clock=clock, max_sessions=3)
+    own = []
+    for number in range(5):
+        user = User(f"user{number}", "", NOON, NOON, disabled=False, credential_generation=1)
+        own.append(begun(sessions, user)[0].id)
+        clock.now += SECOND
+        sessions.settle(used={own[0]: HERE})
+    assert [one.id for one in sessions.all()] == own[2:], "those go that would have expired first"
+
+
+def test_sessions_that_are_over_go_before_those_that_are_not(sessions: Sessions, clock: Clock) -> None:
+    own = [begun(sessions) for _ in range(MAX_PER_USER)]
+    clock.now += IDLE - SECOND
+    resumed(sessions, own[0][1])
+    clock.now += SECOND
+    begun(sessions)
+    assert sessions.find(own[0][0].id) is not None, "the oldest, but in use"
+
+
 def test_sessions_that_are_over_are_forgotten(sessions: Sessions, clock: Clock, tmp_path: Path) -> None:
     begun(sessions)
     clock.now += 2 * DAY
     begun(sessions, BOB)
-    assert [one["user"] for one in json.loads((tmp_path / "sessions.json").read_text())["sessions"].values()] == ["bob"]
+    assert count(tmp_path, "sessions") == 2, "a login forgets nobody's: its clock may be wrong"
+    sessions.tidy()
+    assert count(tmp_path, "sessions") == count(tmp_path, "tokens") == 1
+    assert [one.user for one in sessions.all()] == ["bob"]
+    before = kept(tmp_path)
+    sessions.tidy()
+    assert kept(tmp_path) == before, "nothing is written where nothing is to be done"
+
+
+def test_a_command_at_a_wrong_time_ends_no_session(sessions: Sessions, tmp_path: Path) -> None:
+    session, token = begun(sessions)
+    other, _ = begun(sessions, BOB)
+    wrong = Clock()
+    wrong.now = NOON + 40 * DAY
+    command = sessions_at(tmp_path, wrong)
+    assert command.all() == []
+    with pytest.raises(UnknownSessionError):
+        command.end(other.id)
+    command.end_all("bob")
+    assert [one.id for one in sessions.all()] == [session.id]
+    assert not refused(sessions, token)
 
 
 def test_a_clock_that_was_set_back_by_a_day(sessions: Sessions, clock: Clock) -> None:
@@ -211,11 +307,11 @@ def test_a_clock_that_was_set_back_by_a_day(sessions: Sessions, clock: Clock) ->
     assert not refused(sessions, token)
 
 
-def test_what_a_clock_ahead_has_written_is_set_right_by_any_change(sessions: Sessions, clock: Clock) -> None:
+def test_what_a_clock_ahead_has_written_is_set_right(sessions: Sessions, clock: Clock) -> None:
     clock.now = NOON + 365 * DAY
     session, token = begun(sessions)
     clock.now = NOON
-    begun(sessions, BOB)
+    sessions.tidy()
     found = sessions.find(session.id)
     assert found is not None
     assert (found.created, found.last_used) == (NOON, NOON)
@@ -238,12 +334,11 @@ def test_a_clock_that_was_set_forward_by_a_day_and_back(sessions: Sessions, cloc
 
 def test_use_is_written_once_a_minute_at_most(sessions: Sessions, clock: Clock, tmp_path: Path) -> None:
     session, _ = begun(sessions)
-    path = tmp_path / "sessions.json"
 
     def used() -> bool:
-        before = path.stat().st_ino
+        before = kept(tmp_path)
         sessions.settle(used={session.id: THERE, "no such session": HERE})
-        return path.stat().st_ino != before
+        return kept(tmp_path) != before
 
     clock.now += 59 * SECOND
     assert not used()
@@ -304,30 +399,130 @@ GOOD: dict[str, Any] = {
         ({"tokens": {"a" * 64: "b"}}, "tokens holds what is no SHA-256"),
     ],
 )
-def test_what_is_no_file_of_sessions(tmp_path: Path, clock: Clock, changes: dict[str, Any], why: str) -> None:
+def test_what_is_no_old_file_of_sessions(tmp_path: Path, clock: Clock, changes: dict[str, Any], why: str) -> None:
     write(tmp_path, {"sessions": {"0123456789ab": {**GOOD, **changes}}})
     with pytest.raises(StoreFormatError, match=why):
         sessions_at(tmp_path, clock).all()
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".json"] == ["sessions.json"], "it is left"
 
 
 @pytest.mark.parametrize("content", [{}, {"sessions": []}, {"sessions": {"x": 1}}])
-def test_what_is_no_file_of_sessions_at_all(tmp_path: Path, clock: Clock, content: Any) -> None:
+def test_what_is_no_old_file_of_sessions_at_all(tmp_path: Path, clock: Clock, content: Any) -> None:
     write(tmp_path, content)
     with pytest.raises(StoreFormatError, match="is no object"):
         sessions_at(tmp_path, clock).all()
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".json"] == ["sessions.json"], "it is left"
 
 
-def test_a_good_file_is_read_and_a_server_holds_on_to_it(tmp_path: Path, clock: Clock) -> None:
-    bad: list[StoreError] = []
-    served = Sessions(tmp_path, server_id=lambda: SERVER, clock=clock, on_bad=bad.append)
+def test_a_file_of_an_earlier_version_is_taken_over(tmp_path: Path, clock: Clock) -> None:
+    first, second, third = (f"0123456789ab.{letter * 43}" for letter in "ABC")
+    shown, given, other = (hashlib.sha256(token.encode()).hexdigest() for token in (first, second, third))
+    tokens = {shown: "", given: shown, other: shown}
+    write(tmp_path, {"sessions": {"0123456789ab": {**GOOD, "tokens": tokens}, "ab0123456789": {**GOOD, "user": "bob"}}})
+    sessions = sessions_at(tmp_path, clock)
+    assert [(one.id, one.user) for one in sessions.all()] == [("0123456789ab", "ann"), ("ab0123456789", "bob")]
+    assert not (tmp_path / "sessions.json").exists()
+    assert json.loads((tmp_path / "sessions.json.old").read_text())["version"] == 1
+    assert not refused(sessions, first), "the reply of the version before was lost"
+    fourth = resumed(sessions, second)
+    clock.now += REPLACED
+    assert refused(sessions, third)
+    assert not refused(sessions, fourth), "what is merely unknown ends no session"
+
+
+def test_an_old_file_is_taken_over_once_though_a_process_was_killed_before_it_was_renamed(
+    tmp_path: Path, clock: Clock
+) -> None:
     write(tmp_path, {"sessions": {"0123456789ab": GOOD}})
-    assert [one.user for one in served.all()] == ["ann"]
-    (tmp_path / "sessions.json").write_text("")
-    assert [one.user for one in served.all()] == ["ann"]
-    assert len(bad) == 1
+    content = (tmp_path / "sessions.json").read_bytes()
+    assert len(sessions_at(tmp_path, clock).all()) == 1
+    (tmp_path / "sessions.json.old").rename(tmp_path / "sessions.json")
+    sessions = sessions_at(tmp_path, clock)
+    assert len(sessions.all()) == 1
+    assert (tmp_path / "sessions.json.old").read_bytes() == content
+
+
+def test_a_login_costs_as_much_beside_many_sessions(tmp_path: Path, clock: Clock) -> None:
+    """What it computes is measured: how long a disk takes to sync says nothing."""
+    few, many = sessions_at(tmp_path / "few", clock), sessions_at(tmp_path / "many", clock)
+    fill(tmp_path / "few", few, 10)
+    fill(tmp_path / "many", many, MAX_SESSIONS - 1_000)
+
+    def cost_s(sessions: Sessions, number: int) -> float:
+        user = User(f"user{number}", "", NOON, NOON, disabled=False, credential_generation=1)
+        began = time.thread_time()
+        resumed(sessions, begun(sessions, user)[1])
+        return time.thread_time() - began
+
+    costs = [(cost_s(few, number), cost_s(many, number)) for number in range(100)]
+    assert statistics.median(much for _, much in costs) - statistics.median(little for little, _ in costs) < 0.003
 
 
 def write(tmp_path: Path, content: dict[str, Any]) -> None:
     path = tmp_path / "sessions.json"
     path.touch(0o600)
     path.write_text(json.dumps({"version": 1, **content}))
+
+
+def kept(tmp_path: Path) -> bytes:
+    """Return all that a process of its own, which holds none of SQLite's locks, finds in the database's files."""
+    command = ["cat", *(str(path) for path in sorted(tmp_path.glob("sessions.db*")) if path.suffix != ".db-shm")]
+    return subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
+
+
+def count(tmp_path: Path, table: str) -> int:
+    with contextlib.closing(sqlite3.connect(tmp_path / "sessions.db")) as database:
+        (number,) = database.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608  the test's own
+        return int(number)
+
+
+def fill(tmp_path: Path, sessions: Sessions, number: int) -> None:
+    """Add so many sessions, of ten times fewer users."""
+    begun(sessions)
+    with contextlib.closing(sqlite3.connect(tmp_path / "sessions.db")) as database, database:
+        database.execute(
+            "WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < ?) "
+            "INSERT INTO sessions (id, user, credential_generation, server_id, address, created, last_used) "
+            "SELECT printf('%012x', n), printf('user%d', n / 10), 1, ?, '192.0.2.7', ?, ? FROM counted",
+            (number, SERVER, int(NOON.timestamp()), int(NOON.timestamp())),
+        )
+        database.execute(
+            "INSERT INTO tokens (session, sha256, used) SELECT number, randomblob(32), FALSE FROM sessions"
+        )
+
+
+LOGIN = """
+import sys
+from pathlib import Path
+from tests.accounts.test_sessions import HERE, begun, resumed, sessions_at
+from sockctl.accounts.users import User
+from sockctl.stores.moments import utc_now
+sessions = sessions_at(Path(sys.argv[1]), utc_now)
+for number in range(1_000_000):
+    user = User(f"{sys.argv[2]}-{number}", "", utc_now(), utc_now(), disabled=False, credential_generation=1)
+    token = resumed(sessions, begun(sessions, user)[1])
+    print("in", user.name, token, flush=True)
+    if number % 2:
+        sessions.end_all(user.name)
+        print("out", user.name, token, flush=True)
+"""
+
+
+@pytest.mark.timeout(3600)
+def test_a_killed_server_loses_no_login_and_no_logout(tmp_path: Path) -> None:
+    chance = random.Random(11)
+    for kill in range(KILLS):
+        command = [sys.executable, "-c", LOGIN, str(tmp_path), str(kill)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=UNMEASURED) as server:
+            assert server.stdout is not None
+            told = [server.stdout.readline()]
+            time.sleep(chance.uniform(0, 0.1))  # the random moment is what is tested
+            server.kill()
+            told += [line for line in server.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
+        state = {user: (what, token) for what, user, token in map(str.split, told)}
+        last, (what, _) = list(state.items())[-1]
+        if what == "in":
+            del state[last]  # it may have logged out without a word
+        with contextlib.closing(sessions_at(tmp_path, utc_now)) as sessions:
+            for user, (what, token) in state.items():
+                assert refused(sessions, token) is (what == "out"), f"{what} {user}"

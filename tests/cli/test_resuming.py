@@ -499,3 +499,14 @@ def test_a_token_never_goes_to_another_certificate(
 def test_json_has_the_kinds_that_are_meant_for_people(server: TokenServer) -> None:
     lines = connect(server, "--json", stdin=LOGIN).stdout.splitlines()
     assert [json.loads(line)["kind"] for line in lines] == ["ask", "ask", "welcome"]
+
+
+@pytest.mark.parametrize(
+    ("kept_by", "shown"), [("ann", "newer"), ("bob", "mine"), ("", "mine")], ids=["same user", "other user", "none"]
+)
+def test_the_newest_token_of_all_clients_of_a_user_is_shown(state: Path, kept_by: str, shown: str) -> None:
+    """A token that another client has used since counts no more, and would look like a stolen one."""
+    if kept_by:
+        KeptTokens(state).keep("localhost", 9090, "chat", "", token="newer", expires=LATER, user=kept_by)
+    one, _ = resuming(state, held=Held(service="chat", fingerprint="", token="mine", user="ann"))
+    assert f'"token":"{shown}"'.encode() in one.opening("chat")

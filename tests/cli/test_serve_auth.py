@@ -59,10 +59,10 @@ def test_from_nc_from_connect_and_across_a_killed_server(tmp_path: Path) -> None
         assert run.event("logged_out")["session"] not in left
         assert run.end() == 0
     told = "\n".join(run.lines)
-    kept = "".join(path.read_text() for path in data.iterdir())
+    kept = b"".join(path.read_bytes() for path in data.iterdir())
     for secret in (PASSWORD, *re.findall(r'"token": "[0-9a-f]+\.([^"]+)"', (state / "sessions.json").read_text())):
         assert secret not in told
-        assert secret not in kept
+        assert secret.encode() not in kept
 
 
 def test_commands_reach_a_server_that_runs(tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""The tokens of sessions: each resumes its session once, and gives the next one.
+
+A token is ``<id>.<secret>`` (see `device_tokens`); the file has its SHA-256 only. The first use of a token replaces all
+others of its session:
+
+    shown   | kept afterwards
+    A       | A, B            (B is lost on its way: A still counts)
+    A       | A, B, C
+    C       | C, D            (A and B are replaced, and count for REPLACED_S more: two clients may be on their way)
+    A       | nothing         (later: somebody has a copy, and nobody knows who, so the session ends)
+
+The secret proves that the session gave it, so no list of old tokens is needed to know them again.
+"""
+
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+__all__ = [
+    "MAX_TOKENS",
+    "REPLACED_S",
+    "TOKEN_SCHEMA",
+    "give_token",
+    "session_id_of",
+    "use_token",
+]
+
+MAX_TOKENS = 16
+"""Tokens of one session that were given and not used yet; one more, and the oldest goes."""
+REPLACED_S = 30
+"""For how long a token still counts that a newer one has replaced."""
+TOKEN_SCHEMA = (
+    """CREATE TABLE tokens (
+        number INTEGER PRIMARY KEY,
+        session INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
+        sha256 BLOB NOT NULL UNIQUE,
+        used INTEGER NOT NULL,
+        replaced INTEGER
+    )""",
+    "CREATE INDEX tokens_of_session ON tokens (session)",
+)
+_TOKEN = re.compile(r"([0-9a-f]{12})\.[A-Za-z0-9_-]{43}")
+
+
+def session_id_of(token: str) -> str:
+    """Return the id of the session that a token names; empty for what is no token."""
+    match = _TOKEN.fullmatch(token)
+    return "" if match is None else match[1]
+
+
+def give_token(database: "Connection", number: int | None, token: str) -> None:
+    """Keep a new token; of those that weren't used, only so many stay."""
+    database.execute("INSERT INTO tokens (session, sha256, used) VALUES (?, ?, FALSE)", (number, _sha256(token)))
+    database.execute(
+        "DELETE FROM tokens WHERE number IN (SELECT number FROM tokens WHERE session = ? AND NOT used "
+        "AND replaced IS NULL ORDER BY number DESC LIMIT -1 OFFSET ?)",
+        (number, MAX_TOKENS),
+    )
+
+
+def use_token(database: "Connection", number: int, token: str, now: int) -> bool:
+    """Return whether a token counts; its first use replaces the others."""
+    values = {"session": number, "sha256": _sha256(token), "now": now, "since": now - REPLACED_S}
+    database.execute("DELETE FROM tokens WHERE session = :session AND replaced <= :since", values)
+    found = database.execute(
+        "SELECT used OR replaced IS NOT NULL FROM tokens WHERE session = :session AND sha256 = :sha256", values
+    ).fetchone()
+    if found == (False,):
+        database.execute(
+            "UPDATE tokens SET replaced = :now WHERE session = :session AND sha256 <> :sha256 AND replaced IS NULL",
+            values,
+        )
+        database.execute("UPDATE tokens SET used = TRUE WHERE sha256 = :sha256", values)
+    return found is not None
+
+
+def _sha256(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
