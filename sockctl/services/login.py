@@ -38,6 +38,7 @@ from sockctl.net.peer import TRIES, Peer
 from sockctl.protocol.frames import LIMIT_BYTES
 from sockctl.protocol.messages import Message
 from sockctl.stores.moments import written_moment
+from sockctl.stores.steady_clock import SteadyClock
 
 __all__ = ["LoginGate"]
 
@@ -76,7 +77,7 @@ class LoginGate:
         floor_s: float = FLOOR_S,
         ipv6_prefix: int = IPV6_PREFIX,
     ) -> None:
-        accounts = Accounts(data_dir, on_bad=self._tell_bad)
+        accounts = Accounts(data_dir, clock=SteadyClock(), on_bad=self._tell_bad)
         self.gate = Gate(accounts, queue=queue, min_length=min_length, floor_s=floor_s, ipv6_prefix=ipv6_prefix)
         self._live = LiveLogins(accounts)
         self._signup = signup

@@ -42,8 +42,9 @@ from sockctl.errors import (
     UnknownUserError,
 )
 from sockctl.stores.json_store import LOCK_TIMEOUT_S
+from sockctl.stores.steady_clock import SteadyClock
 from tests.accounts.data import OTHER, PASSWORD, accounts_at, make_cheap
-from tests.clock import Clock
+from tests.clock import NOON, Clock
 
 HERE = "192.0.2.7"
 STRANGER = "198.51.100.9"
@@ -723,6 +724,31 @@ def test_files_that_can_not_be_read_end_nobody(tmp_path: Path) -> None:
     live.live.leave("ann")
     live.live.look()
     assert live.ended == []
+
+
+def test_a_clock_that_was_wrong_for_a_moment_ends_no_session(tmp_path: Path) -> None:
+    system, steady = Clock(), [0.0]
+    accounts_at(tmp_path, "ann")
+    accounts = Accounts(tmp_path, clock=SteadyClock(system=system, steady=lambda: steady[0], lasting_s=600))
+    gate = gate_at(accounts)
+    live = Live(accounts, tidy_after_s=0)
+    kept = let_in(gate)
+    live.enter("kept", kept)
+    for wrong in (datetime.timedelta(days=40), -datetime.timedelta(days=40)):
+        system.now += wrong
+        for _ in range(4):
+            system.now += datetime.timedelta(seconds=0.5)
+            steady[0] += 0.5
+            live.live.look()
+        assert Accounts(tmp_path, clock=system).sessions.end_all("bob") == [], "a command changes something meanwhile"
+        kept = gate.resume(token_of(kept), HERE)
+        system.now -= wrong
+        live.live.look()
+        assert live.ended == []
+        kept = gate.resume(token_of(kept), HERE)
+    found = accounts.sessions.find(kept.session.id)
+    assert found is not None
+    assert found.created == NOON, "nor does it last longer"
 
 
 def test_what_has_expired_is_forgotten_in_time(tmp_path: Path) -> None:

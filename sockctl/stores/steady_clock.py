@@ -1,0 +1,64 @@
+"""The time as a server believes it: the system's clock, unless that clock has just jumped.
+
+Somebody may set the system's clock wrong for a moment. What expires by it must not end at once: a jump counts only
+when it has lasted an hour by a clock that nobody sets.
+"""
+
+import datetime
+import threading
+import time
+from collections.abc import Callable
+
+from sockctl.stores.moments import Clock, utc_now
+
+__all__ = ["SteadyClock", "seconds_since_boot"]
+
+TOLERANCE_S = 60.0
+"""A clock that is set by less has not jumped: it was corrected."""
+LASTING_S = 3_600.0
+"""A jump that lasts so long is the truth."""
+
+
+def seconds_since_boot() -> float:
+    """Return seconds of a clock that nobody sets; where the system can, it counts the time asleep, too."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+class SteadyClock:
+    """Returns the time, with a time zone. Any thread may call it; a jump is noticed only by being called.
+
+    Args:
+        system: The clock that may jump.
+        steady: Returns seconds of a clock that nobody sets.
+        lasting_s: Seconds after which a jump counts.
+    """
+
+    def __init__(
+        self,
+        *,
+        system: Clock = utc_now,
+        steady: Callable[[], float] = seconds_since_boot,
+        lasting_s: float = LASTING_S,
+    ) -> None:
+        self._system = system
+        self._steady = steady
+        self._lasting_s = lasting_s
+        self._lock = threading.Lock()  # guards the three below
+        self._offset_s = system().timestamp() - steady()
+        self._jump_s: float | None = None  # the offset after a jump that doesn't count yet
+        self._jumped_at = 0.0
+
+    def __call__(self) -> datetime.datetime:
+        """Return the time."""
+        with self._lock:
+            now = self._steady()
+            self._see(self._system().timestamp() - now, now)
+            return datetime.datetime.fromtimestamp(now + self._offset_s, datetime.UTC)
+
+    def _see(self, offset_s: float, now: float) -> None:
+        if abs(offset_s - self._offset_s) <= TOLERANCE_S:
+            self._offset_s, self._jump_s = offset_s, None
+        elif self._jump_s is None or abs(offset_s - self._jump_s) > TOLERANCE_S:
+            self._jump_s, self._jumped_at = offset_s, now
+        elif now - self._jumped_at >= self._lasting_s:
+            self._offset_s, self._jump_s = offset_s, None
