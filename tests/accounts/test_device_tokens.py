@@ -32,21 +32,15 @@ def test_each_secret_is_another_one() -> None:
     assert len({TOKENS.secret(SESSION, "ann") for _ in range(100)}) == 100
 
 
-@pytest.mark.parametrize(
-    "token",
-    [
-        "",
-        SESSION,
-        f"{SESSION}.",
-        f"{SESSION}.{'A' * 43}",
-        f"{SESSION}.{'ä' * 43}",
-        f"{SESSION}.{secrets.token_urlsafe(32)}",
-        f"ba9876543210.{token_of().partition('.')[2]}",
-        f"{token_of()}A",
-    ],
-)
-def test_what_proves_nothing(token: str) -> None:
-    assert TOKENS.device([token], "ann") == ""
+@pytest.mark.parametrize("text", ["", SESSION, f"{SESSION}.", f"{SESSION}.{'A' * 43}", f"{SESSION}.{'ä' * 43}"])
+def test_what_is_no_token(text: str) -> None:
+    assert TOKENS.device([text], "ann") == ""
+
+
+def test_a_token_that_was_made_elsewhere_proves_nothing() -> None:
+    secret = TOKENS.secret(SESSION, "ann")
+    for text in (f"{SESSION}.{secrets.token_urlsafe(32)}", f"ba9876543210.{secret}", f"{SESSION}.{secret}A"):
+        assert TOKENS.device([text], "ann") == ""
 
 
 def test_a_changed_bit_proves_nothing() -> None:

@@ -28,6 +28,7 @@ def parts(folder: Path) -> list[list[str]]:
         [*own, "tests.benchmarks.longer", str(folder)],
         [*own, "tests.benchmarks.chat"],
         [*own, "tests.benchmarks.logins"],
+        [*own, "tests.benchmarks.growth"],
         [*own, "tests.benchmarks.tls"],
         [*own, "tests.benchmarks.decoder"],
         [*own, "tests.benchmarks.bench", str(folder)],
