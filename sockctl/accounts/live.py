@@ -86,16 +86,20 @@ class LiveLogins:
             used, ended = self._used, self._ended
             self._used, self._ended = {}, set()
             logins = list(self._logins.items())
+        quiet_since = self._accounts.now() - STILL_THERE_EVERY
         sessions = self._sessions([login.session.id for _, (login, _) in logins if login.kept])
         for key, (login, end) in logins:
             try:
-                over = self._is_over(login, sessions, used)
+                over = self._is_over(login, sessions)
             except StoreError:
                 continue  # the file can't tell: nobody goes for that
             if over:
                 with self._lock:
                     self._logins.pop(key, None)
                 end()
+        for session in (sessions or {}).values():
+            if session.last_used <= quiet_since:
+                used.setdefault(session.id, session.address)
         try:
             self._accounts.sessions.settle(used=used, ended=ended)
         except StoreError:  # next time, then: it only makes sessions last longer, or shorter
@@ -116,17 +120,10 @@ class LiveLogins:
         except StoreError:
             return None
 
-    def _is_over(self, login: Login, sessions: dict[str, Session] | None, used: dict[str, str]) -> bool:
+    def _is_over(self, login: Login, sessions: dict[str, Session] | None) -> bool:
         if not self._accounts.is_current(login.session):
             return True
-        if not login.kept or sessions is None:
-            return False
-        session = sessions.get(login.session.id)
-        if session is None:
-            return True
-        if self._accounts.now() - session.last_used >= STILL_THERE_EVERY:
-            used[session.id] = login.session.address
-        return False
+        return login.kept and sessions is not None and login.session.id not in sessions
 
     def _tidy(self) -> None:
         """Forget what has expired, once in a while: not soon after the start, when the clock may be wrong."""
