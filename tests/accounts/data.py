@@ -1,7 +1,12 @@
 """Accounts in a temporary data directory, whose password hashes cost next to nothing."""
 
+import errno
 import json
+import os
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.passwords import CHEAPEST
@@ -27,3 +32,15 @@ def accounts_at(data_dir: Path, *names: str, clock: Clock = utc_now) -> Accounts
     for name in names:
         accounts.add(name, PASSWORD)
     return accounts
+
+
+def fill_disk_of_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing be written to the sessions."""
+    open_file = os.open
+
+    def full(path: Any, *arguments: Any) -> int:
+        if str(path).endswith("sessions.db.lock"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return open_file(path, *arguments)
+
+    monkeypatch.setattr(os, "open", full)

@@ -43,7 +43,7 @@ from sockctl.errors import (
 )
 from sockctl.stores.json_store import LOCK_TIMEOUT_S
 from sockctl.stores.steady_clock import SteadyClock
-from tests.accounts.data import OTHER, PASSWORD, accounts_at, make_cheap
+from tests.accounts.data import OTHER, PASSWORD, accounts_at, fill_disk_of_sessions, make_cheap
 from tests.clock import NOON, Clock
 
 HERE = "192.0.2.7"
@@ -385,18 +385,6 @@ def test_a_login_makes_an_outdated_hash_anew(tmp_path: Path) -> None:
     assert accounts.is_current(first.session)
     let_in(gate_at(accounts))
     assert accounts.users.get("ann") == after, "once"
-
-
-def fill_disk_of_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nothing be written to the sessions."""
-    open_file = os.open
-
-    def full(path: Any, *arguments: Any) -> int:
-        if str(path).endswith("sessions.db.lock"):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return open_file(path, *arguments)
-
-    monkeypatch.setattr(os, "open", full)
 
 
 def test_a_disk_that_is_full_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

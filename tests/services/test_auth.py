@@ -1,8 +1,6 @@
 """Authentication: logging in by password and token, signing up, and what can be done inside."""
 
 import contextlib
-import errno
-import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +19,7 @@ from sockctl.protocol.messages import Message, message
 from sockctl.services import login as login_module
 from sockctl.services.auth import COMMANDS, Auth
 from sockctl.services.login import LoginGate
-from tests.accounts.data import OTHER, PASSWORD, accounts_at
+from tests.accounts.data import OTHER, PASSWORD, accounts_at, fill_disk_of_sessions
 from tests.frames import FrameClient, frame_client, framed
 from tests.running import TIMEOUT_S, MemorySink, Running, receive_all, running, send_and_half_close, wait_until
 from tests.services.scripted_peer import ScriptedPeer
@@ -182,9 +180,8 @@ def test_who_has_a_token_gets_in_by_password_while_the_disk_is_full(
     accounts_at(tmp_path, "ann")
     token = message("resume", token=token_in(talk(tmp_path, "ann", PASSWORD, framed=True)))
     service = Auth(login_at(tmp_path))
-    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(full))
+        fill_disk_of_sessions(patch)
         heard = Talk(service, ScriptedPeer(token, "ann", PASSWORD))
     assert heard.shape == ["ask name", "error store_failed", "ask name", "ask password", "welcome"]
     assert heard.events == ["store_failed", "login_succeeded", "session_unkept"]
@@ -196,7 +193,7 @@ def test_a_session_that_can_not_be_kept_is_told_and_the_user_is_in(
 ) -> None:
     accounts_at(tmp_path, "ann").settings.server_id()
     service = Auth(login_at(tmp_path))
-    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left")))
+    fill_disk_of_sessions(monkeypatch)
     peer = ScriptedPeer("ann", PASSWORD, "logout")
     peer.hello = message("hello")
     heard = Talk(service, peer)
