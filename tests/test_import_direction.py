@@ -22,6 +22,7 @@ FLOORS = {
     "byte_queue": 0,
     "cores": 0,
     "signals": 0,
+    "source_network": 0,
     "errors": 0,
     "__init__": 0,
 }

@@ -23,10 +23,11 @@ from sockctl.accounts.password_rules import MIN_LENGTH, check_new, prepared
 from sockctl.accounts.passwords import dummy_hash, parameters_of
 from sockctl.accounts.sessions import Session
 from sockctl.accounts.signups import Signups
-from sockctl.accounts.throttle import IPV6_PREFIX, Who
+from sockctl.accounts.throttle import Who
 from sockctl.accounts.users import User
 from sockctl.errors import HashFailedError, LoginFailedError, PasswordRefusedError, StoreError
 from sockctl.protocol.names import same_name_key
+from sockctl.source_network import IPV6_PREFIX
 
 __all__ = ["Gate", "Login"]
 

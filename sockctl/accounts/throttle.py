@@ -19,17 +19,16 @@ a neighbour may have earned that. A try that runs counts as failed until its end
 The penalties of a network are those of OpenSSH's PerSourcePenalties.
 """
 
-import ipaddress
 import math
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-__all__ = ["IPV6_PREFIX", "PENALTIES", "BoundedTable", "Penalties", "Throttle", "Who"]
+from sockctl.source_network import IPV6_PREFIX, source_network
 
-IPV6_PREFIX = 64
-"""Bits of an IPv6 address that name its network: one household or one server has them all."""
+__all__ = ["PENALTIES", "BoundedTable", "Penalties", "Throttle", "Who"]
+
 MAX_ENTRIES = 65_536
 """Entries of a table; one more, and the entry that was changed longest ago goes."""
 _MAX_NAME = 64
@@ -85,10 +84,7 @@ class Who:
     @classmethod
     def of(cls, address: str, name: str, *, ipv6_prefix: int = IPV6_PREFIX, device: str = "") -> "Who":
         """Return who types `name` at the IP address `address`."""
-        ip = ipaddress.ip_address(address.partition("%")[0])
-        prefix = ip.max_prefixlen if ip.version == 4 else ipv6_prefix  # noqa: PLR2004  IPv4
-        network = str(ip) if prefix == ip.max_prefixlen else str(ipaddress.ip_network((int(ip), prefix), strict=False))
-        return cls(network, name.strip().lower()[:_MAX_NAME], device)
+        return cls(source_network(address, ipv6_prefix), name.strip().lower()[:_MAX_NAME], device)
 
     @property
     def source(self) -> str:

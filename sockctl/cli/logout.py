@@ -61,7 +61,7 @@ def logout(
     refuse_lone_key(cert, key)
     place = place_of_state(state_dir)
     tokens = KeptTokens(place)
-    all_kept = [(each, kept) for each in _places_of(endpoint) for kept in tokens.all_of(each.host, each.port)]
+    all_kept = [(each, kept) for each in _places_of(endpoint, timeout) for kept in tokens.all_of(each.host, each.port)]
     if not all_kept:
         raise NotLoggedInError(f"No login of {endpoint} is kept: there is nothing to end.")
     ways = [_pinned(each, kept, place, cert, key) for each, kept in all_kept]  # before anything is forgotten
@@ -75,12 +75,12 @@ def logout(
     raise typer.Exit(next((code for code in codes if code), ExitCode.DONE))
 
 
-def _places_of(endpoint: "Endpoint") -> "list[Endpoint]":
+def _places_of(endpoint: "Endpoint", timeout_s: float) -> "list[Endpoint]":
     """Return where logins of a server are kept: under its name, and those without TLS under its addresses."""
     from sockctl.net.client import addresses_of
 
     try:
-        return list(dict.fromkeys([endpoint, *addresses_of(endpoint)]))
+        return list(dict.fromkeys([endpoint, *addresses_of(endpoint, timeout_s)]))
     except UnreachableError:  # what is kept under the name can be forgotten all the same
         return [endpoint]
 

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from sockctl.errors import AddressError
 
 __all__ = [
-    "IPV6_PREFIX",
     "Endpoint",
     "Target",
-    "address_key",
     "checked_host",
     "checked_port",
     "host_of",
@@ -22,11 +20,6 @@ __all__ = [
 
 SCHEMES = ("tcp", "sockctl", "tls", "sockctls")
 """The schemes that a target may begin with: raw bytes or messages, and each of them under TLS."""
-IPV6_PREFIX = 64
-"""Bits of an IPv6 address that name a site's network: within it each host chooses its own address (RFC 6177)."""
-IPV6_BITS = 128
-_LINK_LOCAL, _LINK_LOCAL_SHIFT = 0xFE80 >> 6, 118
-"""The first ten bits of a link-local address (fe80::/10, RFC 4291 section 2.5.6)."""
 MAX_PORT = 65_535
 MAX_LABEL = 63
 """Characters in one part of a host name, RFC 1035 section 2.3.4."""
@@ -62,26 +55,6 @@ def shown(host: str, port: int) -> str:
 def host_of(address: tuple[str, int] | tuple[str, int, int, int]) -> str:
     """Return the host of a socket address; an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2) is the IPv4 one."""
     return address[0].removeprefix("::ffff:") if "." in address[0] else address[0]
-
-
-def address_key(host: str, ipv6_prefix: int = IPV6_PREFIX) -> str:
-    """Return what counts as one address where clients are limited by address.
-
-    An IPv4 address counts by itself, an IPv6 address as the network that it lies in: one machine may use all of that. A
-    link-local address counts by itself, since all machines of a link share its network.
-
-    Args:
-        host: An IP address, as `host_of` returns it.
-        ipv6_prefix: How many bits of an IPv6 address count.
-    """
-    if ":" not in host:
-        return host
-    address = int.from_bytes(socket.inet_pton(socket.AF_INET6, host.partition("%")[0]))  # much faster than `ipaddress`
-    if address >> _LINK_LOCAL_SHIFT == _LINK_LOCAL:
-        return host
-    host_bits = IPV6_BITS - ipv6_prefix
-    network = (address >> host_bits << host_bits).to_bytes(IPV6_BITS // 8)
-    return f"{socket.inet_ntop(socket.AF_INET6, network)}/{ipv6_prefix}"
 
 
 def is_address(host: str) -> bool:

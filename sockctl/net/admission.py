@@ -22,8 +22,8 @@ from collections.abc import Callable, Iterable
 
 from sockctl.errors import RuleError
 from sockctl.events.reasons import RefusalReason
-from sockctl.net.address import IPV6_PREFIX, address_key
 from sockctl.net.connection import Connection
+from sockctl.source_network import IPV6_PREFIX, source_network
 
 __all__ = ["AccessRules", "Admission"]
 
@@ -139,7 +139,7 @@ class Admission:
         """
         if not self._rules.lets_in(host):
             return RefusalReason.DENIED
-        key = address_key(host, self._ipv6_prefix)
+        key = source_network(host, self._ipv6_prefix)
         evicted = None
         with self._lock:
             full = self._clients - len(self._evicted) >= self._max_clients
@@ -158,14 +158,14 @@ class Admission:
 
     def wait(self, connection: Connection) -> None:
         """Count a client that has entered as pending, until `admit` or `leave`."""
-        key = address_key(connection.host, self._ipv6_prefix)
+        key = source_network(connection.host, self._ipv6_prefix)
         with self._lock:
             self._pending.setdefault(key, {})[connection.number] = connection
             self._pending_count += 1
 
     def admit(self, connection: Connection) -> None:
         """Note that a pending client has logged in; any thread may call it, for any connection."""
-        key = address_key(connection.host, self._ipv6_prefix)
+        key = source_network(connection.host, self._ipv6_prefix)
         with self._lock:
             self._forget_pending(key, connection)
 
@@ -176,7 +176,7 @@ class Admission:
             host: Its IP address.
             connection: Its connection, if it came to one.
         """
-        key = address_key(host, self._ipv6_prefix)
+        key = source_network(host, self._ipv6_prefix)
         with self._lock:
             if connection is not None:
                 self._forget_pending(key, connection)

@@ -95,13 +95,13 @@ def connect(
         raise type(error)(f"{error} Tried {retries + 1} times.") from error
 
 
-def addresses_of(endpoint: Endpoint) -> list[Endpoint]:
-    """Return the addresses that `connect` tries for `endpoint`, in its order.
+def addresses_of(endpoint: Endpoint, timeout_s: float) -> list[Endpoint]:
+    """Return the addresses that `connect` tries for `endpoint`, in its order; wait `timeout_s` seconds at most.
 
     Raises:
         UnreachableError: The name is unknown.
     """
-    return [Endpoint(address[0], endpoint.port) for _, address in _addresses_of(endpoint, socket.AF_UNSPEC)]
+    return [Endpoint(address[0], endpoint.port) for _, address in _addresses_of(endpoint, socket.AF_UNSPEC, timeout_s)]
 
 
 def _connect_once(

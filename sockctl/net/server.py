@@ -37,7 +37,7 @@ from sockctl.events.server import (
     TlsFailed,
 )
 from sockctl.events.token_bucket import TokenBucket
-from sockctl.net.address import IPV6_PREFIX, address_key, host_of, shown
+from sockctl.net.address import host_of, shown
 from sockctl.net.admission import AccessRules, Admission
 from sockctl.net.closing import failure_of
 from sockctl.net.connection import SEND_S, Connection, Handler
@@ -48,6 +48,7 @@ from sockctl.net.raw_handler import RawHandler
 from sockctl.net.service import Conversation, MessageService, RawService, Service
 from sockctl.net.transport import TlsTransport, TransportError
 from sockctl.net.watcher import Watcher
+from sockctl.source_network import IPV6_PREFIX, source_network
 
 __all__ = ["Limits", "Server", "default_event_threads"]
 
@@ -313,7 +314,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         watcher = self._watcher_of(connection)
         match self._service:
             case MessageService():
-                budget = self._budgets.open(address_key(connection.host, self._limits.ipv6_prefix))
+                budget = self._budgets.open(source_network(connection.host, self._limits.ipv6_prefix))
                 return MessagePeer(connection, watcher, self._service, self._journal, budget)
             case RawService():
                 return RawHandler(connection, watcher, self._service)

@@ -10,7 +10,6 @@ from sockctl.accounts.gate import FLOOR_S, Gate, Login
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.live import LiveLogins
 from sockctl.accounts.password_rules import MIN_LENGTH, prepared
-from sockctl.accounts.throttle import IPV6_PREFIX
 from sockctl.errors import (
     AnswerRefusedError,
     HashFailedError,
@@ -37,6 +36,7 @@ from sockctl.events.services import StoreFailed
 from sockctl.net.peer import TRIES, Peer
 from sockctl.protocol.frames import LIMIT_BYTES
 from sockctl.protocol.messages import Message
+from sockctl.source_network import IPV6_PREFIX
 from sockctl.stores.moments import written_moment
 from sockctl.stores.steady_clock import SteadyClock
 

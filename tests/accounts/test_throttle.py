@@ -36,14 +36,14 @@ def test_what_counts_as_one() -> None:
     assert Who.of("192.0.2.1", "Ann") == Who.of("192.0.2.1", " ann ")
     assert Who.of("2001:db8:1:2::1", "ann") == Who.of("2001:db8:1:2:ffff::9", "ann")
     assert Who.of("2001:db8:1:2::1", "ann") != Who.of("2001:db8:1:3::1", "ann")
-    assert Who.of("fe80::1%eth0", "ann").network == "fe80::/64"
+    assert Who.of("fe80::1%eth0", "ann").network == "fe80::1%eth0"
     assert len(Who.of("192.0.2.1", "x" * 4000).account) == 64
 
 
 def test_the_prefix_of_a_network_is_chosen() -> None:
     first, second = (Who.of(f"2001:db8:1:{number}::1", "ann", ipv6_prefix=48) for number in (2, 3))
     assert first == second
-    assert Who.of("2001:db8::1", "ann", ipv6_prefix=128).network == "2001:db8::1"
+    assert Who.of("2001:db8::1", "ann", ipv6_prefix=128).network == "2001:db8::1/128"
     assert Who.of("192.0.2.1", "ann", ipv6_prefix=48) == ANN_HOME
 
 

@@ -508,5 +508,7 @@ def test_the_newest_token_of_all_clients_of_a_user_is_shown(state: Path, kept_by
     """A token that another client has used since counts no more, and would look like a stolen one."""
     if kept_by:
         KeptTokens(state).keep("localhost", 9090, "chat", "", token="newer", expires=LATER, user=kept_by)
-    one, _ = resuming(state, held=Held(service="chat", fingerprint="", token="mine", user="ann"))
+    one, _ = resuming(
+        state, held=Held(service="chat", endpoint=Endpoint("localhost", 9090), fingerprint="", token="mine", user="ann")
+    )
     assert f'"token":"{shown}"'.encode() in one.opening("chat")

@@ -4,7 +4,6 @@ from sockctl.errors import AddressError
 from sockctl.net.address import (
     Endpoint,
     Target,
-    address_key,
     checked_host,
     checked_port,
     host_of,
@@ -120,21 +119,3 @@ def test_ipv4_mapped_address_is_the_ipv4_one() -> None:
 )
 def test_what_stays_within_the_machine(address: str, stays: bool) -> None:
     assert is_loopback(address) is stays
-
-
-@pytest.mark.parametrize(
-    ("host", "bits", "key"),
-    [
-        ("192.0.2.7", 64, "192.0.2.7"),
-        ("2001:db8:0:1::7", 64, "2001:db8:0:1::/64"),
-        ("2001:db8:0:1:ffff::", 64, "2001:db8:0:1::/64"),
-        ("2001:db8:0:2::7", 64, "2001:db8:0:2::/64"),
-        ("2001:db8:0:1::7", 56, "2001:db8::/56"),
-        ("2001:db8::7", 128, "2001:db8::7/128"),
-        ("fe80::1%eth0", 64, "fe80::1%eth0"),
-        ("fe80::2", 64, "fe80::2"),
-        ("::1", 64, "::/64"),
-    ],
-)
-def test_what_counts_as_one_address(host: str, bits: int, key: str) -> None:
-    assert address_key(host, bits) == key

@@ -6,14 +6,13 @@ import re
 from dataclasses import dataclass, field
 
 from sockctl.protocol.names import same_name_key
+from sockctl.source_network import IPV6_PREFIX
 
 __all__ = ["Ban", "Network", "Target", "Topic", "blocked_network", "network_of", "shown_network"]
 
 _ZONE = re.compile(r"%[^/]*")
 _MAPPED_BITS = 96
 """The bits in front of the IPv4 address in an IPv4-mapped one, RFC 4291 section 2.5.5.2."""
-IPV6_PREFIX = 64
-"""The bits of an IPv6 address that a ban of it goes by: the client chooses the others freely (RFC 8981)."""
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 

@@ -2,10 +2,10 @@
 
 from collections import OrderedDict
 
-from sockctl.accounts.throttle import Who
 from sockctl.events.token_bucket import TokenBucket
 from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.places import Place
+from sockctl.source_network import source_network
 
 __all__ = ["RoomMaking"]
 
@@ -28,8 +28,9 @@ class RoomMaking:
         """Return whether one more room may be made from a place; if so, it is counted. An operator always may."""
         if place.member.operator or not place.address:
             return True
-        who = Who.of(place.address, place.member.account)
-        keys = [("address", who.address), *([("account", who.account)] if who.account else [])]
+        keys = [("address", source_network(place.address))]
+        if place.member.account:
+            keys.append(("account", place.member.account))
         buckets = [self._bucket(key) for key in keys]
         return all(bucket.has_any(now) for bucket in buckets) and all(bucket.take(now) for bucket in buckets)
 

@@ -1,0 +1,31 @@
+"""What counts as one source where clients are limited by where they come from: an IPv4 address, or an IPv6 network."""
+
+import socket
+
+__all__ = ["IPV6_PREFIX", "source_network"]
+
+IPV6_PREFIX = 64
+"""Bits of an IPv6 address that name a site's network: within it each host chooses its own address (RFC 6177)."""
+IPV6_BITS = 128
+_LINK_LOCAL, _LINK_LOCAL_SHIFT = 0xFE80 >> 6, 118
+"""The first ten bits of a link-local address (fe80::/10, RFC 4291 section 2.5.6)."""
+
+
+def source_network(host: str, ipv6_prefix: int = IPV6_PREFIX) -> str:
+    """Return what counts as one address where clients are limited by address.
+
+    An IPv4 address counts by itself, an IPv6 address as the network that it lies in: one machine may use all of that. A
+    link-local address counts by itself, since all machines of a link share its network.
+
+    Args:
+        host: An IP address, as `host_of` returns it.
+        ipv6_prefix: How many bits of an IPv6 address count.
+    """
+    if ":" not in host:
+        return host
+    address = int.from_bytes(socket.inet_pton(socket.AF_INET6, host.partition("%")[0]))  # much faster than `ipaddress`
+    if address >> _LINK_LOCAL_SHIFT == _LINK_LOCAL:
+        return host
+    host_bits = IPV6_BITS - ipv6_prefix
+    network = (address >> host_bits << host_bits).to_bytes(IPV6_BITS // 8)
+    return f"{socket.inet_ntop(socket.AF_INET6, network)}/{ipv6_prefix}"
