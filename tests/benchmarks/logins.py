@@ -134,7 +134,7 @@ def main() -> None:
             hashed = accounts.hasher.hash(PASSWORD)
             for number in range(CLIENTS):
                 accounts.users.add(f"user{number}", hashed)
-            with serving(folder, "auth", "--max-clients-per-address", "1000") as (port, pid):
+            with serving(folder, "auth", "--max-clients-per-address", "1000", "--max-pending", "500") as (port, pid):
                 time.sleep(1.0)
                 idle_mib = resident_mib(pid)
                 forget_peak(pid)
