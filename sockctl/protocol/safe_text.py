@@ -6,8 +6,6 @@ __all__ = ["clean"]
 
 _BREAKS = (0x0A, 0x0B, 0x0C, 0x0D, 0x85, 0x2028, 0x2029)
 _CLEANED: dict[int, str | None] = {**dict.fromkeys(HIDDEN_CODES), **dict.fromkeys(_BREAKS, " ")}
-_PRINTABLE_FILLERS = "\u115f\u1160\u3164\uffa0"
-"""The hidden characters that Python calls printable."""
 
 
 def clean(text: str) -> str:
@@ -20,6 +18,8 @@ def clean(text: str) -> str:
     """
     if text.isascii():
         return text if text.isprintable() else text.replace("\r\n", "\n").translate(_CLEANED)
-    if text.isprintable() and not any(filler in text for filler in _PRINTABLE_FILLERS):
+    # Python calls the fillers printable. Four searches are quicker than one by a pattern.
+    fillers = "\u115f" in text or "\u1160" in text or "\u3164" in text or "\uffa0" in text
+    if not fillers and text.isprintable():
         return text
     return without_strays(text.replace("\r\n", "\n").translate(_CLEANED), replacement="")
