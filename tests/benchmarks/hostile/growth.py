@@ -21,7 +21,7 @@ from tests.frames import frame_client
 __all__ = ["sessions", "visits"]
 
 FEW, MANY = 10, 100_000
-FILLING_S = 60.0
+FILLING_S = 120.0
 ADDED_MS = 3.0
 TRIES = 30
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  its folders are made by tempfile
