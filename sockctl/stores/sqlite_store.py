@@ -30,7 +30,14 @@ from sockctl.errors import (
     StoreWriteError,
 )
 from sockctl.stores.json_store import Content, JsonStore
-from sockctl.stores.private_files import exposure_of, make_private_folder, sync_folder, take_lock
+from sockctl.stores.private_files import (
+    exposure_of,
+    folder_exposure_of,
+    make_private_folder,
+    mending_of,
+    sync_folder,
+    take_lock,
+)
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Error
@@ -43,7 +50,6 @@ READ_TIMEOUT_S = 5.0
 TAKEN_OVER = ".old"
 """What the name of an old file gets when its content has been taken over."""
 _ADVICE = "It was left as it is: mend it, or move it away to begin anew."
-_EXPOSED_ADVICE = "See who could have read or changed it, then: chown it to yourself, chmod 600."
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +160,8 @@ class SqliteStore:
 
     def _opened(self) -> "Connection | None":
         """Return the connection to the file that is there now; None where there is none, or an empty one."""
+        if self._private and (problem := folder_exposure_of(self._path)):
+            raise StoreExposedError(f"{self._path} is not used: {problem}")
         try:
             status = os.stat(self._path)  # noqa: PTH116  a Path makes it slower, and it is asked often
         except FileNotFoundError:
@@ -164,7 +172,7 @@ class SqliteStore:
         if not stat.S_ISREG(status.st_mode):
             raise self._unreadable("it is no regular file")
         if self._private and (problem := exposure_of(status)):
-            raise StoreExposedError(f"{self._path} is not used: {problem}. {_EXPOSED_ADVICE}")
+            raise StoreExposedError(f"{self._path} is not used: {problem}. {mending_of(self._path, status)}")
         if self._identity != (status.st_dev, status.st_ino):
             self._connect(status)
         return self._connection

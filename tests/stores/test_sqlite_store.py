@@ -339,6 +339,17 @@ def test_a_file_that_others_may_read(store: SqliteStore, path: Path) -> None:
     assert names(store_at(path, private=False)) == ["ann"]
 
 
+def test_a_private_file_that_others_may_replace_is_refused(path: Path) -> None:
+    add(store_at(path), "ann")
+    path.parent.chmod(0o777)
+    with pytest.raises(StoreExposedError, match=rf"others may write to {path.parent} .*chmod go-w {path.parent}$"):
+        names(store_at(path))
+    with pytest.raises(StoreExposedError):
+        add(store_at(path), "bob")
+    path.parent.chmod(0o700)
+    assert names(store_at(path)) == ["ann"]
+
+
 def test_what_is_no_file(store: SqliteStore, path: Path) -> None:
     path.mkdir(parents=True)
     with pytest.raises(StoreReadError, match="no regular file"):
