@@ -13,6 +13,7 @@ from tests.accounts.data import PASSWORD
 from tests.benchmarks.hostile.served import Served, served
 from tests.benchmarks.hostile.table import Row
 from tests.frames import FrameClient, frame_client, framed
+from tests.running import wait_until
 
 __all__ = ["never_readers", "put_out", "revoke_auth"]
 
@@ -45,6 +46,7 @@ def put_out(how: str, seconds: float, *, trickle: bool) -> Iterator[Row]:
         sock.connect(("127.0.0.1", server.port))
         own = f"127.0.0.1:{sock.getsockname()[1]}"
         sock.sendall(_opening(MALLORY))
+        wait_until(lambda: _has_come(server, own, "login_succeeded"))
         _send_ahead(sock, "".join(f"said {number}\n/help\n/history 100\n" for number in range(AHEAD)), seconds)
         accounts = Accounts(server.folder)
         began = time.time()
@@ -66,6 +68,7 @@ def revoke_auth(seconds: float) -> Iterator[Row]:
         sock.connect(("127.0.0.1", server.port))
         own = f"127.0.0.1:{sock.getsockname()[1]}"
         sock.sendall(_opening(MALLORY))
+        wait_until(lambda: _has_come(server, own, "login_succeeded"))
         _send_ahead(sock, "sessions\n" * AHEAD, seconds)
         Accounts(server.folder).sessions.end_all(MALLORY)
         began, out, late, data = time.time(), math.inf, 0, b""
@@ -174,9 +177,18 @@ def _watched(
     return out, late
 
 
+def _has_come(server: Served, own: str, name: str) -> bool:
+    return any(own in text and f'"event": "{name}"' in text for text in _log(server))
+
+
 def _out_at(server: Served, own: str) -> float:
     """Return when the server closed the connection of `own`, in seconds since the epoch; infinite if it hasn't."""
-    for text in (server.folder / "log").read_text().splitlines():
+    for text in _log(server):
         if own in text and (event := json.loads(text))["event"] == "client_disconnected":
             return datetime.datetime.fromisoformat(event["time"]).timestamp()
     return math.inf
+
+
+def _log(server: Served) -> list[str]:
+    """Return the whole lines of the server's log."""
+    return (server.folder / "log").read_text().rpartition("\n")[0].splitlines()
