@@ -1,7 +1,7 @@
 """``sockctl serve chat``: what its options say, and the operator at the server's terminal."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from sockctl.cli.exit_codes import ExitCode
@@ -57,8 +57,11 @@ def serve_chat(options: ServerOptions, rules: ChatRules, login: LoginGate | None
     """Serve until a signal asks for the stop; on a terminal with an operator who reads along and types.
 
     Raises:
+        OptionError: A stranger could sign up as an operator.
         SockctlError: As `serve`, or what was kept can't be used.
     """
+    if login is not None and login.lets_sign_up:
+        _check_operators(rules.operators, login)
     chat = Chat(data_dir(options.data_dir), rules, login=login)
     if not is_terminal(STDIN) or options.no_input:
         return serve(chat, options)
@@ -70,6 +73,15 @@ def serve_chat(options: ServerOptions, rules: ChatRules, login: LoginGate | None
     ) as terminal:
         typed = chat.console(terminal.show)
         return serve(chat, options, started=lambda: terminal.read(typed))
+
+
+def _check_operators(operators: Collection[str], login: LoginGate) -> None:
+    for name in sorted(operators):
+        if login.gate.accounts.users.find(name) is None:
+            raise OptionError(
+                f"--operator {name}: there is no such user, so with --signup a stranger could become it. Add it first: "
+                f"sockctl users add {name}"
+            )
 
 
 def _flood(text: str) -> tuple[float, float]:

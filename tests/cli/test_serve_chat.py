@@ -115,6 +115,7 @@ def test_two_chats_dont_share_their_files(tmp_path: Path) -> None:
         (["--motd", "/nowhere/motd"], "--motd /nowhere/motd can't be read"),
         (["--operator", "ann"], "add --auth"),
         (["--signup"], "add --auth"),
+        (["--auth", "--signup", "--operator", "zoe"], "a stranger could become it"),
         (["--insecure"], "add --auth"),
         (["--history", "-1"], "--history"),
         (["--auth", "--host", ""], "in clear"),
