@@ -15,13 +15,13 @@ def source_network(host: str, ipv6_prefix: int = IPV6_PREFIX) -> str:
     """Return what counts as one address where clients are limited by address.
 
     An IPv4 address counts by itself, an IPv6 address as the network that it lies in: one machine may use all of that. A
-    link-local address counts by itself, since all machines of a link share its network.
+    link-local address counts by itself, since all machines of a link share its network, and so does loopback.
 
     Args:
         host: An IP address, as `host_of` returns it.
         ipv6_prefix: How many bits of an IPv6 address count.
     """
-    if ":" not in host:
+    if ":" not in host or host == "::1":
         return host
     address = int.from_bytes(socket.inet_pton(socket.AF_INET6, host.partition("%")[0]))  # much faster than `ipaddress`
     if address >> _LINK_LOCAL_SHIFT == _LINK_LOCAL:

@@ -16,7 +16,7 @@ from sockctl.source_network import source_network
         ("2001:db8::7", 128, "2001:db8::7/128"),
         ("fe80::1%eth0", 64, "fe80::1%eth0"),
         ("fe80::2", 64, "fe80::2"),
-        ("::1", 64, "::/64"),
+        ("::1", 64, "::1"),
     ],
 )
 def test_what_counts_as_one_source(host: str, bits: int, key: str) -> None:

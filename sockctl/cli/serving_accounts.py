@@ -37,4 +37,4 @@ def login_gate(options: ServerOptions, *, signup: bool, min_length: int) -> Logi
         StoreError: They can't be used.
         HashFailedError: There is not enough memory to hash a password.
     """
-    return LoginGate(data_dir(options.data_dir), signup=signup, min_length=min_length)
+    return LoginGate(data_dir(options.data_dir), signup=signup, min_length=min_length, ipv6_prefix=options.ipv6_prefix)

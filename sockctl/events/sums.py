@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from sockctl.events.base import ConnectionEvent, Event, Level
 from sockctl.events.record import Record
+from sockctl.source_network import source_network
 from sockctl.text import format_seconds, plural
 
 __all__ = ["PER_SECOND", "EventSums", "EventsSummed"]
@@ -24,7 +25,7 @@ class EventsSummed(Event):
 
     Attributes:
         of: The name of the events.
-        address: The IP address of the clients.
+        address: The IP address of the clients, or their IPv6 network.
         count: How many there were beyond those that were told.
         seconds: In what time they came.
         amounts: What their fields make together, by name: bytes and portions.
@@ -81,7 +82,7 @@ class EventSums:
             if not isinstance(event, ConnectionEvent):
                 kept.append(record)
                 continue
-            key = event.name, event.peer.rpartition(":")[0]
+            key = event.name, source_network(event.peer.rpartition(":")[0].strip("[]"))
             count = self._counts[key] = self._counts.get(key, 0) + 1
             if count <= self._per_second:
                 kept.append(record)
@@ -98,7 +99,7 @@ class EventSums:
         for key, totals in amounts.items():
             summed = EventsSummed(
                 of=key[0],
-                address=key[1].strip("[]"),
+                address=key[1],
                 count=counts[key] - self._per_second,
                 seconds=WINDOW_S,
                 amounts=dict(totals) or None,

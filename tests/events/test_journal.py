@@ -294,7 +294,7 @@ def test_the_close_tells_the_sums() -> None:
     journal.close()
     summed = sink.named("events_summed")
     assert len(sink.named("knocked")) + sum(event.count for event in summed) == 10
-    assert summed[-1].address == "2001:db8::1"
+    assert summed[-1].address == "2001:db8::/64"
 
 
 def test_sums_that_cannot_be_written_are_counted_as_what_they_stand_for() -> None:
