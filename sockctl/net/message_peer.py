@@ -207,6 +207,11 @@ class MessagePeer(Peer):
         return len(self._connection.outbox) > OUTBOX_BYTES
 
     @property
+    def is_gone(self) -> bool:
+        """Whether nothing reaches the client any more."""
+        return not self._connection.may_send
+
+    @property
     def bytes_in(self) -> int:
         """Bytes that have come from the client."""
         return self._connection.bytes_in

@@ -253,6 +253,11 @@ class Peer(ABC):
 
     @property
     @abstractmethod
+    def is_gone(self) -> bool:
+        """Whether nothing that is told reaches the client any more: its connection broke, or is ending."""
+
+    @property
+    @abstractmethod
     def bytes_in(self) -> int:
         """Bytes that have come from the client."""
 

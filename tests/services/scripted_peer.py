@@ -19,6 +19,7 @@ class ScriptedPeer(Peer):
     limit_bytes = 65_536
     stopping = False
     clogged = False
+    is_gone = False
     bytes_in = 0
 
     def __init__(

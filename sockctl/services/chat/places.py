@@ -169,6 +169,9 @@ class Seat(Place):
             self.tell("error", "You leave before you have read the answer: its rest is left out.", code="left_out")
 
     def _send_piece(self, messages: Iterator[Message]) -> None:
+        if self.peer.is_gone:
+            self.replaying = None  # what it had asked for is carried out, but nobody reads the answer
+            return
         some = list(islice(messages, AT_ONCE))
         for one in some:
             self.reply(one)

@@ -17,7 +17,7 @@ import pytest
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.connection import OUTBOX_BYTES
 from sockctl.net.server import Limits
-from sockctl.protocol.messages import message
+from sockctl.protocol.messages import Message, message
 from sockctl.services import login as login_module
 from sockctl.services.chat import actions, members
 from sockctl.services.chat.chat import Chat, ChatRules
@@ -339,6 +339,23 @@ class Clogging(ScriptedPeer):
 
     def soon(self, call: Callable[[], None]) -> None:
         """Call it later: nothing is that soon."""
+
+
+class Gone(ScriptedPeer):
+    """Broke off: nothing reaches it any more."""
+
+    is_gone = True
+
+
+def test_an_answer_that_nobody_will_read_is_not_made() -> None:
+    def answer() -> Iterator[Message]:
+        pytest.fail("somebody made it")
+        yield message("history", "one")
+
+    seat = Seat(Gone(), members.Member("ann", since=utc_now()), seen={}, now=0.0)
+    for _ in range(2):
+        seat.replay(answer())
+        assert seat.replaying is None
 
 
 @pytest.mark.parametrize(("count", "left_out"), [(100, False), (150, True)])
