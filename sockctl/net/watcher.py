@@ -388,6 +388,7 @@ class Watcher:
             return
         connection.state = State.WATCHED
         connection.handler.resumed()
+        self._closing.want(connection, 0)  # whatever it was waited for meanwhile: now it begins to be read from
         self._attend(connection)
         if self._closing.draining:
             self._closing.begin_drain(connection)

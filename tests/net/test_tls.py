@@ -142,6 +142,7 @@ class Answering(MessageService, Conversation[Peer]):
     does = "It answers."
 
     def converse(self, peer: Peer) -> None:
+        peer.admit()  # it sends more than a stranger may
         while (one := peer.receive()) is not None:
             if one.kind == "line":
                 peer.tell("say", one.text, sender="parrot")
