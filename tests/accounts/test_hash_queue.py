@@ -224,12 +224,12 @@ def test_twelve_newcomers_beside_sixty_strangers_who_never_rest() -> None:
             one.right = True
 
     with ThreadPoolExecutor(180 + 12) as pool:
-        with held(queue, 2):
-            strangers = [pool.submit(hammer, number % 60) for number in range(180)]
-            wait_until(lambda: queue.waiting == 128)
-            newcomers = [pool.submit(enter, number) for number in range(12)]
-            assert all(event.wait(TIMEOUT_S) for event in waits)
         try:
+            with held(queue, 2):
+                strangers = [pool.submit(hammer, number % 60) for number in range(180)]
+                wait_until(lambda: queue.waiting == 128, timeout_s=3 * TIMEOUT_S)  # 180 threads begin
+                newcomers = [pool.submit(enter, number) for number in range(12)]
+                assert all(event.wait(TIMEOUT_S) for event in waits)
             for one in newcomers:
                 one.result(TIMEOUT_S)
         finally:
