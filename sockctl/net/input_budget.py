@@ -61,7 +61,7 @@ class InputRates:
 
 STRANGER_INPUT = InputRates(rate=0.000_25, burst_s=0.005, address_rate=0.01, address_burst_s=0.05, flooding_s=10.0)
 """Who hasn't logged in yet: a login takes five messages, 15 microseconds of work."""
-MEMBER_INPUT = InputRates(rate=0.25, burst_s=0.25, address_rate=0.5, address_burst_s=0.5, flooding_s=60.0)
+MEMBER_INPUT = InputRates(rate=0.25, burst_s=0.25, address_rate=0.3, address_burst_s=0.3, flooding_s=60.0)
 """Who is in: 80,000 short messages a second, or 50 MB."""
 
 

@@ -201,6 +201,10 @@ class MessagePeer(Peer):
         """Have the event thread call something."""
         self._watcher.soon(self._connection, call)
 
+    def charge(self, work_s: float) -> None:
+        """Charge the client's budget; it is settled with what was decoded."""
+        self._budget.work_s += work_s
+
     @property
     def clogged(self) -> bool:
         """Whether more waits than for a slow reader."""

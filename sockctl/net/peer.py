@@ -246,6 +246,14 @@ class Peer(ABC):
         It is called even if the connection is closed by then.
         """
 
+    @abstractmethod
+    def charge(self, work_s: float) -> None:
+        """Charge the client's budget for work that it makes beyond its own input; its event thread calls it.
+
+        Args:
+            work_s: The work in seconds, as a usual core does it.
+        """
+
     @property
     @abstractmethod
     def clogged(self) -> bool:

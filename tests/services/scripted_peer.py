@@ -30,9 +30,13 @@ class ScriptedPeer(Peer):
         self.told: list[Message] = []
         self.reason: DisconnectReason | None = None
         self.admitted = False
+        self.charged_s = 0.0
 
     def admit(self) -> None:
         self.admitted = True
+
+    def charge(self, work_s: float) -> None:
+        self.charged_s += work_s
 
     def script(self, *steps: str | Message | Callable[[], object]) -> None:
         """Add to the script."""

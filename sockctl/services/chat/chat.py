@@ -215,7 +215,7 @@ class Chat(MessageService, Conversation[Peer]):
             while passing < len(batch) and limit.lets_pass(self._costs.of(seat, batch[passing])):
                 passing += 1
         if passing:
-            self._actions.take(seat, batch[:passing])
+            self._carry_out(seat, batch[:passing])
         if passing == len(batch):
             return
         if not seat.held:
@@ -237,7 +237,12 @@ class Chat(MessageService, Conversation[Peer]):
                 break
             released.append(seat.held.popleft())
         if released:
-            self._actions.take(seat, released)
+            self._carry_out(seat, released)
+
+    def _carry_out(self, seat: Seat, batch: list[Message]) -> None:
+        """Let a member say and do what the flood limit lets pass, and charge its connection and address for it."""
+        seat.peer.charge(self._costs.work_s(seat, batch))
+        self._actions.take(seat, batch)
 
     # The ticker.
 

@@ -17,6 +17,10 @@ REACHED = 50
 """As many members who are told something cost a message."""
 ANSWERED = 20
 """So do as many lines of an answer."""
+WORK_S = 1.5e-3
+"""The work of as many deliveries, in seconds of a usual core: most of it is the kernel's."""
+_SAYING = frozenset({"", "me"})
+"""Commands that say something; what begins with two slashes names none."""
 LISTED = 50
 """Lines of a list: of the commands, or of the rooms on a page."""
 
@@ -42,6 +46,22 @@ class Costs:
             return 1.0 + self._beyond(place, name, words)
         except CommandError:
             return 1.0  # it will be refused
+
+    def work_s(self, place: Place, batch: Sequence[Message]) -> float:
+        """Return the work of carrying out a batch, in seconds: its texts go to each member in one piece."""
+        if place.member.operator:
+            return 0.0
+        beyond, says = 0.0, False
+        for one in batch:
+            if one.kind != "line":
+                continue
+            if not one.text.startswith("/") or called(one.text)[0] in _SAYING:
+                says = True
+            else:
+                beyond += self.of(place, one) - 1.0
+        if says:
+            beyond += _count(self._rooms.find(place.room)) / REACHED
+        return beyond * WORK_S
 
     def _beyond(self, place: Place, name: str, words: Sequence[str]) -> float:
         """Return what a command costs beyond what any message does.

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from sockctl.net.server import Limits
 from sockctl.protocol.messages import message
 from sockctl.services.chat.actions import ROOMS_AT_ONCE
 from sockctl.services.chat.chat import Chat, ChatLimits, ChatRules
-from sockctl.services.chat.costs import ANSWERED, LISTED, REACHED, Costs
+from sockctl.services.chat.costs import ANSWERED, LISTED, REACHED, WORK_S, Costs
 from sockctl.services.chat.flood import FloodLimit
 from sockctl.services.chat.history import SHOWN
 from sockctl.services.chat.members import Member
 from sockctl.stores.moments import utc_now
 from tests.frames import framed
+from tests.net.test_input_limits import NO_WORK
 from tests.running import receive_all, running
 from tests.services.chat.test_chat import client, members
 from tests.services.chat.test_room import Played
@@ -73,6 +75,36 @@ def test_each_costs_what_it_reaches_or_is_answered(chat: Chat, line: str, cost: 
     assert costs.of(place, message("other", line)) == 1
     member.operator = True
     assert costs.of(place, message("line", line)) == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "beyond"),
+    [
+        (["hello"], 5 / REACHED),
+        (["hello", "//there", "/me waves"], 5 / REACHED),  # one piece for each member
+        (["/topic Tea"], 5 / REACHED),
+        (["/topic Tea", "hello"], 10 / REACHED),
+        (["/who"], 5 / 100),
+        (["/quiet"], 0),
+        ([], 0),
+    ],
+)
+def test_the_work_is_that_of_what_is_told(chat: Chat, lines: list[str], beyond: float) -> None:
+    place = Played("ann", member=Member("ann", since=utc_now()))
+    place.room = "#small"
+    costs = Costs(chat._members, chat._rooms)
+    batch = [message("line", line) for line in lines]
+    assert costs.work_s(place, batch) == pytest.approx(beyond * WORK_S)
+    assert costs.work_s(place, [message("other", "hello")]) == 0
+    place.member.operator = True
+    assert costs.work_s(place, batch) == 0
+
+
+def test_a_member_is_charged_for_what_others_are_told(tmp_path: Path) -> None:
+    chat, limits = Chat(tmp_path, ChatRules(flood=(1000, 1000))), Limits(member_input=NO_WORK)
+    with running(chat, limits) as run, members(run, "ann", "bob") as (ann, _):
+        ann.sock.sendall(framed(kind="line", text="/topic Tea") * 40)  # 2.4 ms of work for two members
+        run.sink.wait_for("input_throttled")
 
 
 @pytest.mark.parametrize(("count", "told"), [("", SHOWN), (" 30", 30), (" 1000", SAID), (" x", 0)])

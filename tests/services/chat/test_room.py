@@ -37,7 +37,6 @@ class Played(Place):
 
     address = ""
     clogged = False
-    is_gone = False
 
     def post_encoded(self, data: bytes) -> None:
         assert data, "nobody is sent nothing"
