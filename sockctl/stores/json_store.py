@@ -20,12 +20,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sockctl.errors import StoreExposedError, StoreFormatError, StoreLockedError, StoreReadError, StoreWriteError
+from sockctl.errors import StoreFormatError, StoreWriteError
+from sockctl.stores.faults import locked, refuse_exposed, refuse_replaceable, unreadable, unwritable
 from sockctl.stores.private_files import (
-    exposure_of,
-    folder_exposure_of,
     make_private_folder,
-    mending_of,
     sync_folder,
     take_lock,
     write_private_file,
@@ -130,7 +128,7 @@ class JsonStore:
         timeout_s = self._lock_timeout_s if lock_timeout_s is None else lock_timeout_s
         until = time.monotonic() + timeout_s
         if not self._changing.acquire(timeout=timeout_s):
-            raise self._locked(timeout_s)
+            raise locked(self._path, timeout_s)
         try:
             with self._file_lock(until, timeout_s):
                 content, _ = self._load()
@@ -152,26 +150,26 @@ class JsonStore:
 
     def _load(self) -> tuple[Content, tuple[int, ...] | None]:
         """Return the content, and the signature of the file it was read from; None where a change might not show."""
-        if self._private and (problem := folder_exposure_of(self._path)):
-            raise StoreExposedError(f"{self._path} is not used: {problem}")
+        if self._private:
+            refuse_replaceable(self._path)
         try:
             # A pipe in the file's place would block without O_NONBLOCK.
             descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return self._empty(), None
         except OSError as error:
-            raise self._unreadable(error.strerror or str(error)) from error
+            raise unreadable(self._path, error.strerror or str(error)) from error
         try:
             now_ns = time.time_ns()  # before the reading and the parsing, which may take longer than a tick
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise self._unreadable("it is no regular file")
-            if self._private and (problem := exposure_of(status)):
-                raise StoreExposedError(f"{self._path} is not used: {problem}. {mending_of(self._path, status)}")
+                raise unreadable(self._path, "it is no regular file")
+            if self._private:
+                refuse_exposed(self._path, status)
             with open(descriptor, "rb", closefd=False) as file:
                 data = file.read(MAX_BYTES + 1)
         except OSError as error:
-            raise self._unreadable(error.strerror or str(error)) from error
+            raise unreadable(self._path, error.strerror or str(error)) from error
         finally:
             os.close(descriptor)
         if len(data) > MAX_BYTES:
@@ -223,9 +221,9 @@ class JsonStore:
             make_private_folder(self._path.parent)
             descriptor = take_lock(f"{self._path}.lock", until)
         except BlockingIOError as error:
-            raise self._locked(timeout_s) from error
+            raise locked(self._path, timeout_s) from error
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise unwritable(self._path, error.strerror or str(error)) from error
         try:
             yield
         finally:
@@ -263,7 +261,7 @@ class JsonStore:
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)  # noqa: PTH108
-            raise self._unwritable(error) from error
+            raise unwritable(self._path, error.strerror or str(error)) from error
         self._sync_folder()
 
     def _sync_folder(self) -> None:
@@ -278,25 +276,11 @@ class JsonStore:
 
     # What goes wrong.
 
-    def _unreadable(self, why: str) -> StoreReadError:
-        return StoreReadError(f"{self._path} can't be read: {why}. See to its place and its permissions.")
-
     def _malformed(self, what: str) -> StoreFormatError:
         return StoreFormatError(f"{self._path} {what}. {_ADVICE}")
 
     def _unfit(self, why: str) -> StoreFormatError:
         return StoreFormatError(f"{self._path} can't take its new content: {why}. It was left as it is.")
-
-    def _unwritable(self, error: OSError) -> StoreWriteError:
-        return StoreWriteError(
-            f"{self._path} can't be written: {error.strerror}. It is as it was; see to the disk and the permissions."
-        )
-
-    def _locked(self, timeout_s: float) -> StoreLockedError:
-        return StoreLockedError(
-            f"{self._path} is being changed by another process for more than {timeout_s:g} s: nothing was "
-            f"changed. See which one holds {self._path}.lock, and try again."
-        )
 
 
 def _signature_of(status: os.stat_result) -> tuple[int, ...]:

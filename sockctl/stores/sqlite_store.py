@@ -23,18 +23,12 @@ from urllib.parse import quote
 
 from sockctl.errors import (
     StoreError,
-    StoreExposedError,
     StoreFormatError,
-    StoreLockedError,
-    StoreReadError,
-    StoreWriteError,
 )
+from sockctl.stores.faults import locked, refuse_exposed, refuse_replaceable, unreadable, unwritable
 from sockctl.stores.json_store import Content, JsonStore
 from sockctl.stores.private_files import (
-    exposure_of,
-    folder_exposure_of,
     make_private_folder,
-    mending_of,
     sync_folder,
     take_lock,
 )
@@ -119,7 +113,7 @@ class SqliteStore:
         if self._connection is None and self._is_old_file_there():
             with self.update():
                 pass  # which takes it over
-        with self._using, self._explained(self._unreadable):
+        with self._using, self._explained(unreadable):
             connection = self._opened()
             return [] if connection is None else connection.execute(sql, parameters).fetchall()
 
@@ -141,9 +135,9 @@ class SqliteStore:
         timeout_s = self._lock_timeout_s if lock_timeout_s is None else lock_timeout_s
         until = time.monotonic() + timeout_s
         if not self._changing.acquire(timeout=timeout_s):
-            raise self._locked(timeout_s)
+            raise locked(self._path, timeout_s)
         try:
-            with self._file_lock(until, timeout_s), self._using, self._explained(self._unwritable):
+            with self._file_lock(until, timeout_s), self._using, self._explained(unwritable):
                 connection = self._opened() or self._made()
                 self._take_over_old_file(connection)
                 with _transaction(connection):
@@ -160,19 +154,19 @@ class SqliteStore:
 
     def _opened(self) -> "Connection | None":
         """Return the connection to the file that is there now; None where there is none, or an empty one."""
-        if self._private and (problem := folder_exposure_of(self._path)):
-            raise StoreExposedError(f"{self._path} is not used: {problem}")
+        if self._private:
+            refuse_replaceable(self._path)
         try:
             status = os.stat(self._path)  # noqa: PTH116  a Path makes it slower, and it is asked often
         except FileNotFoundError:
             self._forget()
             return None
         except OSError as error:
-            raise self._unreadable(error.strerror or str(error)) from error
+            raise unreadable(self._path, error.strerror or str(error)) from error
         if not stat.S_ISREG(status.st_mode):
-            raise self._unreadable("it is no regular file")
-        if self._private and (problem := exposure_of(status)):
-            raise StoreExposedError(f"{self._path} is not used: {problem}. {mending_of(self._path, status)}")
+            raise unreadable(self._path, "it is no regular file")
+        if self._private:
+            refuse_exposed(self._path, status)
         if self._identity != (status.st_dev, status.st_ino):
             self._connect(status)
         return self._connection
@@ -268,16 +262,16 @@ class SqliteStore:
             make_private_folder(self._path.parent)
             descriptor = take_lock(f"{self._path}.lock", until)
         except BlockingIOError as error:
-            raise self._locked(timeout_s) from error
+            raise locked(self._path, timeout_s) from error
         except OSError as error:
-            raise self._unwritable(error.strerror or str(error)) from error
+            raise unwritable(self._path, error.strerror or str(error)) from error
         try:
             yield
         finally:
             os.close(descriptor)  # which unlocks it, as the end of the process does
 
     @contextlib.contextmanager
-    def _explained(self, otherwise: Callable[[str], StoreError]) -> Iterator[None]:
+    def _explained(self, otherwise: Callable[[Path, str], StoreError]) -> Iterator[None]:
         """Turn what SQLite and the system say into an error of the stores; `otherwise` makes the usual one."""
         import sqlite3
 
@@ -286,33 +280,19 @@ class SqliteStore:
         except sqlite3.DatabaseError as error:
             raise self._meaning(error, otherwise) from error
         except OSError as error:
-            raise otherwise(error.strerror or str(error)) from error
+            raise otherwise(self._path, error.strerror or str(error)) from error
 
-    def _meaning(self, error: "Error", otherwise: Callable[[str], StoreError]) -> StoreError:
+    def _meaning(self, error: "Error", otherwise: Callable[[Path, str], StoreError]) -> StoreError:
         import sqlite3
 
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # without the extension
         if code == sqlite3.SQLITE_BUSY:
-            return self._locked(READ_TIMEOUT_S)
+            return locked(self._path, READ_TIMEOUT_S)
         if code != sqlite3.SQLITE_FULL:  # a full disk has no room to open it once more
             self._forget()
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT):
             return StoreFormatError(f"{self._path} is not a database of sockctl's: {error}. {_ADVICE}")
-        return otherwise(str(error))
-
-    def _unreadable(self, why: str) -> StoreReadError:
-        return StoreReadError(f"{self._path} can't be read: {why}. See to its place and its permissions.")
-
-    def _unwritable(self, why: str) -> StoreWriteError:
-        return StoreWriteError(
-            f"{self._path} can't be written: {why}. It is as it was; see to the disk and the permissions."
-        )
-
-    def _locked(self, timeout_s: float) -> StoreLockedError:
-        return StoreLockedError(
-            f"{self._path} is being changed by another process for more than {timeout_s:g} s: nothing was "
-            f"changed. See which one holds {self._path}.lock, and try again."
-        )
+        return otherwise(self._path, str(error))
 
 
 @contextlib.contextmanager

@@ -16,13 +16,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from sockctl.errors import StoreError, StoreExposedError, StoreFormatError, StoreLockedError, StoreReadError
+from sockctl.errors import StoreError, StoreFormatError, StoreLockedError, StoreReadError
 from sockctl.services.chat.history_entry import read_entry
 from sockctl.services.chat.room_tail import RoomTail, held_bytes
+from sockctl.stores.faults import refuse_exposed
 from sockctl.stores.private_files import (
-    exposure_of,
     make_private_folder,
-    mending_of,
     sync_folder,
     take_lock,
     write_private_file,
@@ -164,8 +163,7 @@ class HistoryFile:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise self._unusable("it is no regular file")
-        if problem := exposure_of(status):
-            raise StoreExposedError(f"{self.path} is not used: {problem}. {mending_of(self.path, status)}")
+        refuse_exposed(self.path, status)
         self._size = status.st_size
         self._in_doubt = False
         with open(descriptor, "rb", closefd=False) as file:
