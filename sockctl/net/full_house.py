@@ -12,7 +12,6 @@ been full twice as long before the next.
 from collections.abc import Mapping
 
 from sockctl.net.connection import Connection
-from sockctl.net.poller import READABLE
 
 __all__ = ["AT_ONCE", "FEW", "FullHouse"]
 
@@ -80,7 +79,7 @@ class FullHouse:
             self._begin_pass()
 
     def _begin_pass(self) -> None:
-        self._turns = [one for one in self._connections.values() if one.interest == READABLE]
+        self._turns = [one for one in self._connections.values() if one.interest]  # for writing, too: nobody else asks
         self._place = 0
         count = len(self._turns)
         self._size = -(-count // -(-count // AT_ONCE)) if count else 0  # all of one size: a small one proves nothing

@@ -15,7 +15,7 @@ from sockctl.net import watcher
 from sockctl.net.connection import Connection
 from sockctl.net.full_house import AT_ONCE, FEW, LASTING, MAX_PATIENCE, FullHouse
 from sockctl.net.peer import RawPeer
-from sockctl.net.poller import READABLE
+from sockctl.net.poller import READABLE, WRITABLE
 from sockctl.net.server import Limits
 from sockctl.net.service import RawService
 from sockctl.services.echo import Echo
@@ -62,6 +62,20 @@ def test_everybody_has_a_turn_in_a_full_house() -> None:
             house.note(len(turns[-1]), 0)
         assert [len(turn) for turn in turns] == [200, 200, 200]
         assert [one for turn in turns for one in turn] == list(connections.values())
+
+
+def test_who_waits_to_be_written_to_has_a_turn_too() -> None:
+    house, connections = house_of(COUNT)
+    connections[5].interest = WRITABLE
+    connections[6].interest = 0
+    for _ in range(3):
+        house.note(AT_ONCE, 0)
+    turns = []
+    for _ in range(3):
+        turns += house.turn()
+        house.note(200, 1)
+    assert connections[5] in turns, "nobody else empties its outbox while everybody is tried"
+    assert connections[6] not in turns
 
 
 def test_a_house_that_is_not_full_is_asked() -> None:
