@@ -249,19 +249,29 @@ class TlsSocket:
             except ssl.SSLWantReadError:
                 break
             except ssl.SSLZeroReturnError:
-                self._ended = True
+                self._end_input()
                 break
             except ssl.SSLError as error:
                 self._failure = TransportError(explained(error))
                 self._shut = True
                 if not total:
                     raise self._failure from error
+                self._stay_readable()
                 break
             if not count:
-                self._ended = True
+                self._end_input()
                 break
             total += int(count)
         return total
+
+    def _end_input(self) -> None:
+        self._ended = True
+        self._stay_readable()
+
+    def _stay_readable(self) -> None:
+        """Have pollers report the socket from now on: an end that came behind data is found by the next read only."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RD)
 
     def _write(self, data: Any) -> int:
         try:

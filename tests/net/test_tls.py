@@ -114,6 +114,37 @@ def test_what_came_with_the_handshake_is_read_after_a_long_answer(files: Files) 
         assert receive_exactly(sock, 4) == b"rest"
 
 
+def written_with_goodbye(sock: socket.socket, data: bytes) -> tuple[bytes, ssl.SSLObject, ssl.MemoryBIO]:
+    """Shake hands; return `data` and a close_notify, encrypted, and what decrypts the answer."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = blind_context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    while True:
+        try:
+            tls.do_handshake()
+        except ssl.SSLWantReadError:
+            sock.sendall(outgoing.read())
+            incoming.write(sock.recv(65_536))
+        else:
+            break
+    tls.write(data)
+    with contextlib.suppress(ssl.SSLWantReadError):
+        tls.unwrap()
+    return outgoing.read(), tls, incoming
+
+
+@on_every_network
+@pytest.mark.parametrize("service", [Echo, Parrot], ids=["bytes", "messages"])
+def test_a_goodbye_right_behind_the_data_ends_the_input_without_a_fin(
+    files: Files, service: type[Echo | Parrot]
+) -> None:
+    """Go's tls.Conn.CloseWrite sends a close_notify, and leaves the socket as it is."""
+    with running(service(), secure=securing(files)) as run, run.client() as sock:
+        sent, _, _ = written_with_goodbye(sock, b"hello\n")
+        sock.sendall(sent)
+        assert receive_all(sock)
+        assert reason_of(run) is DisconnectReason.CLIENT_CLOSED
+
+
 @on_every_network
 def test_half_close_of_an_echo(files: Files) -> None:
     data = random.Random(2).randbytes(2_000_000)
