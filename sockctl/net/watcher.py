@@ -325,6 +325,8 @@ class Watcher:
         """Let the handler of a connection that is held go on, unless the client must take an answer first."""
         if connection.state is not State.WATCHED or connection.held_until is None:
             return
+        if connection.held_until > self._now:
+            return  # it has gone on already, and is beyond its budget since
         if connection.outbox:
             return  # it is attended when the client has taken the answer
         connection.held_until = None
@@ -346,6 +348,7 @@ class Watcher:
             return
         if connection.held_until is not None:
             return  # it goes on in a moment
+        self._closing.want(connection, connection.interest or READABLE)  # it was held: nobody would report it again
         try:
             count = connection.sock.recv_into(self._buffer)
         except BlockingIOError:

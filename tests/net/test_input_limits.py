@@ -10,6 +10,7 @@ from typing import ClassVar
 import pytest
 
 from sockctl.events.reasons import DisconnectReason
+from sockctl.net.connection import READ_BYTES
 from sockctl.net.input_budget import InputRates
 from sockctl.net.message_peer import SLICE
 from sockctl.net.peer import Peer
@@ -109,6 +110,21 @@ def test_what_a_client_had_sent_before_it_broke_is_heard_also_in_slices() -> Non
         wait_until(lambda: service.gone == [1])
         heard = service.heard_of(1)
         assert heard == [str(number) for number in range(len(heard))]
+        assert reason_of(run) in {DisconnectReason.CLIENT_RESET, DisconnectReason.CLIENT_CLOSED}
+
+
+def test_one_who_broke_while_it_was_held_is_heard_to_its_end_and_closed() -> None:
+    service = Listener()
+    one = framed(kind="line", text="x" * 80)
+    count = READ_BYTES // len(one) + SLICE // 4  # a read that is decoded in slices, and another one that isn't
+    with running(service) as run:
+        with frame_client(run.port) as client:
+            wait_until(lambda: bool(service.peers))
+            client.sock.sendall(one * count)
+            client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        service.peers[0].tell("notice", "what tells the server that the connection broke")
+        service.let_go.set()
+        wait_until(lambda: service.gone == [1])
         assert reason_of(run) in {DisconnectReason.CLIENT_RESET, DisconnectReason.CLIENT_CLOSED}
 
 
