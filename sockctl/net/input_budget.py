@@ -9,8 +9,8 @@ busy machine a client would else pay for the others.
 
 A budget grows by `rate` seconds of work a second, up to `burst_s`. It is kept as one number, the time at which all work
 is paid for (the generic cell rate algorithm of ATM networks). A connection collects its charges, and settles them a
-millisecond of work at a time. So whoever says a little never touches a shared budget, and pays
-nothing for those who share the address and flood.
+millisecond of work at a time. One that has settled no more than its fair share of what its address may cost never waits
+for the address. So whoever says a little pays nothing for those who share the address and flood.
 """
 
 import math
@@ -36,6 +36,10 @@ TELNET_BYTE_S = 250e-9
 """Work to drop a byte of a telnet command, beside that."""
 QUANTUM_S = 1e-3
 """Work that is settled at once."""
+FAIR_BURST_S = 2 * QUANTUM_S
+"""Work at once that is still within a connection's fair share of its address."""
+SHARERS = 32
+"""Connections among which the budget of an address is divided for that."""
 ADDRESSES = 1024
 """Addresses that may owe something before those that owe nothing are forgotten."""
 
@@ -49,7 +53,8 @@ class InputRates:
         burst_s: Seconds of work at once, for one connection.
         address_rate: Seconds of work a second, for all connections of an address.
         address_burst_s: Seconds of work at once, for all connections of an address.
-        flooding_s: Seconds after which a connection that has been beyond its budget all the time is closed.
+        flooding_s: Seconds after which a connection that has been beyond its budget all the time is closed. For longer
+            no connection waits for its address either.
     """
 
     rate: float
@@ -92,6 +97,8 @@ class InputBudgets:
         key = address, rates
         with self._lock:
             paid_at = max(self._paid_at.get(key, now), now) + work_s / rates.address_rate
+            # Else clients that come and go would leave debts for hours to those who come after them.
+            paid_at = min(paid_at, now + rates.address_burst_s / rates.address_rate + rates.flooding_s)
             self._paid_at[key] = paid_at
             if len(self._paid_at) > self._full:
                 self._paid_at = {key: at for key, at in self._paid_at.items() if at > now}
@@ -108,13 +115,13 @@ class InputBudget:
         is_beyond: Whether it was beyond its budget when it settled last.
     """
 
-    __slots__ = ("_address", "_beyond_since", "_budgets", "_paid_at", "_rates", "is_flooding", "work_s")
+    __slots__ = ("_address", "_beyond_since", "_budgets", "_fair_at", "_paid_at", "_rates", "is_flooding", "work_s")
 
     def __init__(self, budgets: InputBudgets, address: str) -> None:
         self._budgets = budgets
         self._address = address
         self._rates = budgets.stranger
-        self._paid_at = 0.0
+        self._paid_at = self._fair_at = 0.0
         self._beyond_since = math.inf
         self.is_flooding = False
         self.work_s = 0.0
@@ -122,7 +129,7 @@ class InputBudget:
     def admit(self) -> None:
         """Give the connection the budget of a member."""
         self._rates = self._budgets.member
-        self._paid_at = 0.0
+        self._paid_at = self._fair_at = 0.0
         self._beyond_since = math.inf
 
     @property
@@ -144,8 +151,12 @@ class InputBudget:
         rates, work_s = self._rates, self.work_s
         self.work_s = 0.0
         self._paid_at = max(self._paid_at, now) + work_s / rates.rate
-        own_until = self._paid_at - rates.burst_s / rates.rate
-        until = max(own_until, self._budgets.charge(self._address, rates, work_s, now))
+        until = self._paid_at - rates.burst_s / rates.rate
+        fair_rate = rates.address_rate / SHARERS
+        self._fair_at = max(self._fair_at, now) + work_s / fair_rate
+        address_until = self._budgets.charge(self._address, rates, work_s, now)
+        if self._fair_at - FAIR_BURST_S / fair_rate > now:
+            until = max(until, address_until)
         if until <= now:
             self._beyond_since = math.inf
             return 0.0

@@ -54,6 +54,26 @@ def test_those_who_wait_for_an_address_are_let_go_one_after_the_other() -> None:
     assert waits == pytest.approx([0.0, 0.0, 5.0, 10.0, 15.0, 20.0])
 
 
+def test_who_keeps_to_a_fair_share_waits_for_nobody_at_its_address() -> None:
+    shared = budgets()
+    polite = shared.open("192.0.2.1")
+    for second in range(600):
+        now = 5.0 + second
+        for _ in range(10):
+            spend(shared.open("192.0.2.1"), 0.1, now)
+        if second % 10 == 0:
+            assert spend(polite, QUANTUM_S, now) == 0.0
+            assert not polite.is_beyond
+            assert not polite.is_flooding
+
+
+def test_nobody_waits_for_an_address_for_longer_than_what_counts_as_flooding() -> None:
+    shared = budgets()
+    for _ in range(1_000):
+        spend(shared.open("192.0.2.1"), 0.1, now=5.0)
+    assert spend(shared.open("192.0.2.1"), 0.1, now=5.0) == pytest.approx(STRANGER.flooding_s)
+
+
 def test_strangers_and_members_of_an_address_have_budgets_of_their_own() -> None:
     shared = budgets()
     for _ in range(5):
