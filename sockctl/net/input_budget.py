@@ -5,7 +5,8 @@ lines, telnet commands, and all that a client sends before it has logged in. Yet
 every byte and message is charged, of whatever kind, before more is decoded.
 
 The unit is a second of work, as a usual core does it. The charges are constants, not times that were measured: on a
-busy machine a client would else pay for the others.
+busy machine a client would else pay for the others. Only what takes far longer is charged as measured, in processor
+time of the thread that decodes it.
 
 A budget grows by `rate` seconds of work a second, up to `burst_s`. It is kept as one number, the time at which all work
 is paid for (the generic cell rate algorithm of ATM networks). A connection collects its charges, and settles them a
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "BYTE_S",
+    "MEASURED_BYTES",
     "MEMBER_INPUT",
     "MESSAGE_S",
     "STRANGER_INPUT",
@@ -32,8 +34,14 @@ MESSAGE_S = 3e-6
 """Work to decode a short message, and to find that nothing is to be done."""
 BYTE_S = 5e-9
 """Work to receive and decode a byte."""
-TELNET_BYTE_S = 250e-9
+TELNET_BYTE_S = 1e-6
 """Work to drop a byte of a telnet command, beside that."""
+MEASURED_BYTES = 1024
+"""So many bytes at once may hold what takes much longer to decode than their number says: JSON nested in JSON, say."""
+MISJUDGED = 2.0
+"""What takes so many times as long as was reckoned is charged as it was measured, …"""
+DEAR = 8.0
+"""… so many times: polite clients send none of it, and one piece alone may keep all others waiting for 14 ms."""
 QUANTUM_S = 1e-3
 """Work that is settled at once."""
 FAIR_BURST_S = 2 * QUANTUM_S
@@ -131,6 +139,17 @@ class InputBudget:
         self._rates = self._budgets.member
         self._paid_at = self._fair_at = 0.0
         self._beyond_since = math.inf
+
+    def charge_measured(self, took_s: float, *, size_bytes: int, count: int) -> None:
+        """Charge the processor time that decoding took, if that is far beyond what is charged for it anyway.
+
+        Args:
+            took_s: Seconds.
+            size_bytes: Of how many bytes the messages were decoded.
+            count: How many messages there were.
+        """
+        if took_s > MISJUDGED * (size_bytes * BYTE_S + count * MESSAGE_S):
+            self.work_s += DEAR * took_s
 
     @property
     def is_due(self) -> bool:

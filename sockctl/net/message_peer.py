@@ -21,7 +21,7 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.events.server import InputThrottled, ProtocolBroken, SlowReaderDropped
 from sockctl.net.closing import FRAME_S
 from sockctl.net.connection import OUTBOX_BYTES, READ_BYTES, Connection, State
-from sockctl.net.input_budget import BYTE_S, MESSAGE_S, TELNET_BYTE_S, InputBudget
+from sockctl.net.input_budget import BYTE_S, MEASURED_BYTES, MESSAGE_S, TELNET_BYTE_S, InputBudget
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.net.watcher import Watcher
@@ -65,6 +65,7 @@ class MessagePeer(Peer):
         "_budget",
         "_connection",
         "_done",
+        "_fed",
         "_frame_until",
         "_given_up",
         "_inbox",
@@ -91,6 +92,7 @@ class MessagePeer(Peer):
         self._service = service
         self._journal = journal
         self._wire = ServerWire(service.name)
+        self._fed = 0  # bytes since nothing was left to decode
         self._inbox: list[Message] = []  # what `wait` has found
         self._frame_until = math.inf  # in a conversation: when the frame that has begun must be complete
         self._given_up: DisconnectReason | None = None  # why the conversation was given up
@@ -155,11 +157,18 @@ class MessagePeer(Peer):
     def skip(self) -> None:
         """Discard what the client has sent so far."""
         self._inbox.clear()
-        self._budget.work_s += self._wire.skip() * MESSAGE_S
+        self._skip_decoded()
         while not self._connection.input_ended and self._is_readable():
             self._wait_for_budget()
             self._fill()
-            self._budget.work_s += self._wire.skip() * MESSAGE_S  # now: whoever floods fills no memory
+            self._skip_decoded()  # now: whoever floods fills no memory
+
+    def _skip_decoded(self) -> None:
+        began = time.thread_time()
+        count = self._wire.skip()
+        self._budget.work_s += count * MESSAGE_S
+        self._budget.charge_measured(time.thread_time() - began, size_bytes=self._fed, count=count)
+        self._fed = 0
 
     def wait(self, events: dict[int, int], *, for_input: bool, until: float = math.inf) -> set[int]:
         """Wait for descriptors of the service's own, and for the client's input if that is wanted."""
@@ -253,7 +262,7 @@ class MessagePeer(Peer):
             return self._inbox.pop(0)
         while not self._done:
             self._wait_for_budget()
-            one = self._wire.next()
+            one = self._decode_next()
             if one is None:
                 return self._last() if self._connection.input_ended else None
             self._budget.work_s += MESSAGE_S
@@ -266,6 +275,16 @@ class MessagePeer(Peer):
             elif one.kind not in _HANDLED_HERE:
                 return one
         return None
+
+    def _decode_next(self) -> Message | None:
+        if self._fed < MEASURED_BYTES:
+            return self._wire.next()
+        began = time.thread_time()
+        one = self._wire.next()
+        self._budget.charge_measured(time.thread_time() - began, size_bytes=self._fed, count=1)
+        if one is None and not self._wire.in_message:
+            self._fed = 0
+        return one
 
     def _last(self) -> Message | None:
         self._done = True
@@ -338,6 +357,7 @@ class MessagePeer(Peer):
             return
         if self._wire.choice is Choice.UNDECIDED:
             self._choose(data)
+        self._fed += len(data)
         self._budget.work_s += len(data) * BYTE_S + self._wire.feed(data) * TELNET_BYTE_S
 
     def _choose(self, data: bytes | memoryview) -> None:
@@ -411,7 +431,7 @@ class MessagePeer(Peer):
         connection = self._connection
         count = 0
         try:
-            while count < SLICE and not self._done and (batch := self._wire.take(SLICE - count)):
+            while count < SLICE and not self._done and (batch := self._take(SLICE - count)):
                 count += len(batch)
                 self._give(batch)
         except ProtocolError as error:
@@ -421,10 +441,20 @@ class MessagePeer(Peer):
         self._budget.work_s += count * MESSAGE_S
         if (self._budget.is_due or count == SLICE) and not self._done:
             self._hold(more=count == SLICE)
+        if count < SLICE and not self._wire.in_message:
+            self._fed = 0
         if count == SLICE or not self._wire.in_frame:
             connection.frame_until = math.inf
         elif count or connection.frame_until == math.inf:
             self._watcher.expect_frame(connection)
+
+    def _take(self, at_most: int) -> list[Message]:
+        if self._fed < MEASURED_BYTES:
+            return self._wire.take(at_most)
+        began = time.thread_time()
+        batch = self._wire.take(at_most)
+        self._budget.charge_measured(time.thread_time() - began, size_bytes=self._fed, count=len(batch))
+        return batch
 
     def _hold(self, *, more: bool) -> None:
         """Let the client wait for its budget, and for the others' turn if there may be more to decode."""

@@ -70,6 +70,11 @@ class ServerWire:
         self._decoder.limit_bytes = limit_bytes
 
     @property
+    def in_message(self) -> bool:
+        """Whether a frame or a line has begun that is not complete; asked when all that is complete was taken."""
+        return self._decoder.in_message
+
+    @property
     def in_frame(self) -> bool:
         """Whether a frame has begun that is not complete; asked when all that is complete was taken."""
         return self.choice is Choice.FRAMES and self._decoder.in_message

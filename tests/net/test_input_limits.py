@@ -1,6 +1,7 @@
 """Clients that send too much, or take nothing: they wait, they go, and the others notice nothing."""
 
 import contextlib
+import json
 import socket
 import struct
 import threading
@@ -17,7 +18,7 @@ from sockctl.net.peer import Peer
 from sockctl.net.server import Limits
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message
-from tests.frames import frame_client, framed
+from tests.frames import frame, frame_client, framed
 from tests.net.test_message_peer import reason_of
 from tests.running import TIMEOUT_S, receive_all, running, wait_until
 
@@ -25,6 +26,7 @@ UNKNOWN = framed(kind="no such kind")
 NO_WORK = InputRates(rate=1e-6, burst_s=1e-6, address_rate=1e-6, address_burst_s=1e-6, flooding_s=3600.0)
 """A first settlement is the last for a long time."""
 FLOODED_AT_ONCE = InputRates(rate=0.01, burst_s=0.001, address_rate=1.0, address_burst_s=1.0, flooding_s=0.2)
+TWO_MS = InputRates(rate=1e-6, burst_s=0.002, address_rate=1.0, address_burst_s=1.0, flooding_s=3600.0)
 PLENTY = 20_000
 """Messages: their work is settled some sixty times."""
 
@@ -284,3 +286,22 @@ def test_who_reacts_and_is_put_out_is_gone_in_a_moment_too() -> None:
         assert reason_of(run) is DisconnectReason.SESSION_ENDED
         assert time.monotonic() - began < 2.0
         assert len(receive_all(sock)) < 10_000_000
+
+
+@pytest.mark.parametrize(
+    "costly",
+    [
+        framed(kind="pong", a=[[[[[[]]]]]] * 5_000),
+        framed(kind="pong", a=[1.5] * 12_000),
+        frame(json.dumps({"kind": "pong", "text": "\N{ZERO WIDTH JOINER}" * 21_000}, ensure_ascii=False)),
+    ],
+    ids=["nested", "numbers", "joiners"],
+)
+@pytest.mark.parametrize("service", [Listener, Asker], ids=["reacts", "converses"])
+def test_what_takes_long_to_decode_is_charged_as_it_was_measured(
+    service: type[Listener | Asker], costly: bytes
+) -> None:
+    limits = Limits(stranger_input=TWO_MS, member_input=TWO_MS)  # as a frame of that size 0.33 ms would be charged
+    with running(service(), limits) as run, frame_client(run.port) as client:
+        client.sock.sendall(costly)
+        run.sink.wait_for("input_throttled")
