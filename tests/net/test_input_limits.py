@@ -127,7 +127,6 @@ def test_one_who_broke_while_it_was_held_is_heard_to_its_end_and_closed() -> Non
         service.peers[0].tell("notice", "what tells the server that the connection broke")
         service.let_go.set()
         wait_until(lambda: service.gone == [1])
-        assert reason_of(run) in {DisconnectReason.CLIENT_RESET, DisconnectReason.CLIENT_CLOSED}
 
 
 def test_a_client_beyond_its_budget_is_read_from_more_slowly_and_loses_nothing() -> None:
