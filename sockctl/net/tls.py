@@ -6,6 +6,8 @@ while all waiting is done outside, with the socket's descriptor, by whoever wait
 
 - *Reading* takes what the socket has and decrypts all of it, so nothing is left inside the object where no poller sees
   it. What is not asked for at once waits in a stash, and `pending` says so.
+  From a client whose records are tiny, or hold nothing (key updates), little is taken at once: to the event thread they
+  cost a hundred times what their bytes say.
 - *Sending* encrypts 16 KiB at a time. What the kernel doesn't take of such a record is kept, and its plain bytes count
   as sent when its last byte has gone: a caller repeats them, as with any socket that takes a part.
 - *Half-close* is a close_notify after everything that had come was decrypted; reading goes on (RFC 8446, 6.1).
@@ -27,6 +29,12 @@ RECORD_BYTES = 16_384
 """Plain bytes in a record at most, RFC 8446 section 5.1."""
 READ_BYTES = 49_152
 """Taken from the socket at once: with the rest of a record from before it is at most 64 KiB of plain bytes."""
+LITTLE_BYTES = 1_024
+"""Taken at once from a client whose records hold next to nothing: each costs nearly as much as one of 16 KiB."""
+MAX_WASTE_BYTES = RECORD_BYTES + 512
+"""Encrypted bytes without anything to show for them: as many may be the beginning of a record."""
+OVERHEAD = 1.125
+"""Encrypted bytes for each plain one, in records of 200 bytes."""
 _NO_TLS = b"\x15\x03\x01\x00\x02\x02\x46"
 """A fatal alert, protocol_version, RFC 8446 section 6."""
 _HTTP_METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"CONNECT", b"PRI"})
@@ -73,6 +81,7 @@ class TlsSocket:
         self._ended = False  # the other side's close_notify has come
         self._shut = False  # ours has gone, or can't go any more
         self._failure: TransportError | None = None
+        self._waste = 0.0  # encrypted bytes beyond what is usual for the plain ones that they held
         self.raw_bytes_in = 0
         self.cut = False
 
@@ -160,7 +169,7 @@ class TlsSocket:
                 count = self._from_stash(buffer) or self._decrypt_into(memoryview(buffer))
                 if count or self._ended:
                     return count
-            data = self._sock.recv(READ_BYTES)
+            data = self._sock.recv(READ_BYTES if self._waste <= MAX_WASTE_BYTES else LITTLE_BYTES)
             if not data:
                 self.cut = not self._ended
                 self._ended = True
@@ -168,6 +177,7 @@ class TlsSocket:
             self.raw_bytes_in += len(data)
             self._incoming.write(data)
             count = self._decrypt_into(memoryview(buffer))
+            self._waste = min(max(0.0, self._waste + len(data) - OVERHEAD * count), 2.0 * MAX_WASTE_BYTES)
             if self._outgoing.pending and not self._started:
                 self._flush()  # an answer of TLS itself
             if not count and not self._ended:

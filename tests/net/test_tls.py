@@ -17,7 +17,7 @@ from sockctl.net.peer import Peer, RawPeer
 from sockctl.net.server import Limits
 from sockctl.net.service import Conversation, MessageService, RawService
 from sockctl.net.tls import TlsSocket
-from sockctl.net.transport import TransportError
+from sockctl.net.transport import Transport, TransportError
 from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import encode_message, message
 from sockctl.services.echo import Echo
@@ -86,6 +86,38 @@ def test_the_data_that_comes_with_the_handshake(files: Files) -> None:
                 assert receive_exactly(sock, 8) == b"ann\nxyz\n"
             else:
                 assert receive_all(sock).endswith(b"Hello, ann.\r\nGoodbye!\r\n")
+
+
+def test_little_is_taken_at_once_of_tiny_records(files: Files) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        theirs = socket.create_connection(listener.getsockname())
+        ours, _ = listener.accept()
+    theirs.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with securing(files)(ours) as server, TlsSocket(theirs, blind_context(), server_side=False) as client:
+        while client.shake_hands() | server.shake_hands():
+            pass
+        for _ in range(6_000):
+            client.send(b"x")
+        taken = counts_of(server, 6_000)
+        assert taken[0] > 1_000, "until then they might be a part of a record"
+        assert max(taken[2:]) < 100
+        for _ in range(20):
+            client.send(bytes(16_384))
+            counts_of(server, 16_384)
+        client.send(bytes(32_768))
+        assert len(counts_of(server, 32_768)) <= 3, "it sends much at once again"
+
+
+def counts_of(transport: Transport, size: int) -> list[int]:
+    """Receive so many bytes; return how many came at once each time."""
+    buffer = bytearray(65_536)
+    counts: list[int] = []
+    deadline = time.monotonic() + TIMEOUT_S
+    while sum(counts) < size:
+        assert time.monotonic() < deadline
+        with contextlib.suppress(BlockingIOError):
+            counts.append(transport.recv_into(buffer))
+    return counts
 
 
 class Generous(RawService, Conversation[RawPeer]):
