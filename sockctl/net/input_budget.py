@@ -46,8 +46,8 @@ QUANTUM_S = 1e-3
 """Work that is settled at once."""
 FAIR_BURST_S = 2 * QUANTUM_S
 """Work at once that is still within a connection's fair share of its address."""
-SHARERS = 32
-"""Connections among which the budget of an address is divided for that."""
+SHARERS = 64
+"""So many could have their fair share at once: twice as many as an address may have by default."""
 ADDRESSES = 1024
 """Addresses that may owe something before those that owe nothing are forgotten."""
 
@@ -123,7 +123,17 @@ class InputBudget:
         is_beyond: Whether it was beyond its budget when it settled last.
     """
 
-    __slots__ = ("_address", "_beyond_since", "_budgets", "_fair_at", "_paid_at", "_rates", "is_flooding", "work_s")
+    __slots__ = (
+        "_address",
+        "_beyond_since",
+        "_budgets",
+        "_fair_at",
+        "_paid_at",
+        "_rates",
+        "_waits_for_address",
+        "is_flooding",
+        "work_s",
+    )
 
     def __init__(self, budgets: InputBudgets, address: str) -> None:
         self._budgets = budgets
@@ -131,11 +141,13 @@ class InputBudget:
         self._rates = budgets.stranger
         self._paid_at = self._fair_at = 0.0
         self._beyond_since = math.inf
+        self._waits_for_address = False
         self.is_flooding = False
         self.work_s = 0.0
 
     def admit(self) -> None:
         """Give the connection the budget of a member."""
+        self._waits_for_address = False
         self._rates = self._budgets.member
         self._paid_at = self._fair_at = 0.0
         self._beyond_since = math.inf
@@ -172,9 +184,12 @@ class InputBudget:
         self._paid_at = max(self._paid_at, now) + work_s / rates.rate
         until = self._paid_at - rates.burst_s / rates.rate
         fair_rate = rates.address_rate / SHARERS
+        if self._fair_at <= now:
+            self._waits_for_address = False
         self._fair_at = max(self._fair_at, now) + work_s / fair_rate
         address_until = self._budgets.charge(self._address, rates, work_s, now)
-        if self._fair_at - FAIR_BURST_S / fair_rate > now:
+        if self._waits_for_address or self._fair_at - FAIR_BURST_S / fair_rate > now:
+            self._waits_for_address = True  # until it has rested: else it would have its fair share beside its turn
             until = max(until, address_until)
         if until <= now:
             self._beyond_since = math.inf
