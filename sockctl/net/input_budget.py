@@ -40,6 +40,8 @@ MEASURED_BYTES = 1024
 """So many bytes at once may hold what takes much longer to decode than their number says: JSON nested in JSON, say."""
 MISJUDGED = 2.0
 """What takes so many times as long as was reckoned is charged as it was measured, …"""
+NOTICEABLE_S = 0.5e-3
+"""Less is never measured to be too much: a busy machine takes so long now and then for anything."""
 DEAR = 8.0
 """… so many times: polite clients send none of it, and one piece alone may keep all others waiting for 14 ms."""
 QUANTUM_S = 1e-3
@@ -61,8 +63,8 @@ class InputRates:
         burst_s: Seconds of work at once, for one connection.
         address_rate: Seconds of work a second, for all connections of an address.
         address_burst_s: Seconds of work at once, for all connections of an address.
-        flooding_s: Seconds after which a connection that has been beyond its budget all the time is closed. For longer
-            no connection waits for its address either.
+        flooding_s: Seconds after which a connection that has been beyond its budget all the time is closed.
+        address_wait_s: Seconds that a connection waits at once for its address, at most.
     """
 
     rate: float
@@ -70,12 +72,17 @@ class InputRates:
     address_rate: float
     address_burst_s: float
     flooding_s: float
+    address_wait_s: float = 60.0
 
 
-STRANGER_INPUT = InputRates(rate=0.000_25, burst_s=0.005, address_rate=0.01, address_burst_s=0.05, flooding_s=10.0)
+STRANGER_INPUT = InputRates(
+    rate=0.000_25, burst_s=0.005, address_rate=0.01, address_burst_s=0.05, flooding_s=10.0, address_wait_s=2.0
+)
 """Who hasn't logged in yet: a login takes five messages, 15 microseconds of work."""
-MEMBER_INPUT = InputRates(rate=0.25, burst_s=0.25, address_rate=0.3, address_burst_s=0.3, flooding_s=60.0)
-"""Who is in: 80,000 short messages a second, or 50 MB."""
+MEMBER_INPUT = InputRates(
+    rate=0.25, burst_s=0.25, address_rate=0.3, address_burst_s=0.3, flooding_s=60.0, address_wait_s=2.0
+)
+"""Who is in: 80,000 short messages a second, or 50 MB; all of one address 100,000, or 60 MB."""
 
 
 class InputBudgets:
@@ -106,7 +113,7 @@ class InputBudgets:
         with self._lock:
             paid_at = max(self._paid_at.get(key, now), now) + work_s / rates.address_rate
             # Else clients that come and go would leave debts for hours to those who come after them.
-            paid_at = min(paid_at, now + rates.address_burst_s / rates.address_rate + rates.flooding_s)
+            paid_at = min(paid_at, now + rates.address_burst_s / rates.address_rate + rates.address_wait_s)
             self._paid_at[key] = paid_at
             if len(self._paid_at) > self._full:
                 self._paid_at = {key: at for key, at in self._paid_at.items() if at > now}
@@ -160,7 +167,7 @@ class InputBudget:
             size_bytes: Of how many bytes the messages were decoded.
             count: How many messages there were.
         """
-        if took_s > MISJUDGED * (size_bytes * BYTE_S + count * MESSAGE_S):
+        if took_s > max(MISJUDGED * (size_bytes * BYTE_S + count * MESSAGE_S), NOTICEABLE_S):
             self.work_s += DEAR * took_s
 
     @property
