@@ -10,7 +10,7 @@ from sockctl.protocol.messages import Message, message
 from sockctl.protocol.names import MAX_NAME, checked_name, same_name_key
 from sockctl.services.chat.commands import Call, help_lines, parse, parse_count, room_name, which_page
 from sockctl.services.chat.directory import Directory
-from sockctl.services.chat.history import SHOWN, past_messages
+from sockctl.services.chat.history import COMING_BYTES, SHOWN, past_messages
 from sockctl.services.chat.keeper import Keeper
 from sockctl.services.chat.members import Member, Members
 from sockctl.services.chat.moderation import Moderation
@@ -104,7 +104,7 @@ class Actions:
                 texts.append(one.text.removeprefix("/"))
         self._say(place, texts)
 
-    def enter(self, place: Place, name: str, *, new: bool, speaks: bool = True) -> None:
+    def enter(self, place: Place, name: str, *, new: bool, speaks: bool = True, most_bytes: int = COMING_BYTES) -> int:
         """Let a place into a room.
 
         Args:
@@ -112,6 +112,10 @@ class Actions:
             name: The room.
             new: Whether its member wasn't in it.
             speaks: Whether it speaks there from now on; it does so anyway where it was in none.
+            most_bytes: How much of what was said before it is told at most.
+
+        Returns:
+            How many bytes of it that are.
 
         Raises:
             CommandError: There is no such room, and it can't be made; or its member is in too many.
@@ -123,8 +127,10 @@ class Actions:
         if speaks or not place.room:
             place.room = name
         after = place.seen.pop(name, NOTHING) if isinstance(place, Seat) else NOTHING
-        room.enter(place, new=new, after=after, then=None if place.room == name else _speaks_in(place.room))
+        then = None if place.room == name else _speaks_in(place.room)
+        told = room.enter(place, new=new, after=after, then=then, most_bytes=most_bytes)
         self._soon(place, room)
+        return told
 
     def tell_renamed(self, member: Member, before: str) -> None:
         """Tell the rooms of a member, or itself if it is in none, that it has another name now."""

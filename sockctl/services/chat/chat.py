@@ -19,6 +19,7 @@ from sockctl.services.chat.costs import Costs
 from sockctl.services.chat.directory import Directory
 from sockctl.services.chat.entrance import ChatRules, Entrance
 from sockctl.services.chat.flood import FloodLimit
+from sockctl.services.chat.history import COMING_BYTES
 from sockctl.services.chat.keeper import Keeper
 from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.members import Member, Members
@@ -164,9 +165,11 @@ class Chat(MessageService, Conversation[Peer]):
         if isinstance(seat, Seat):
             seat.watched = True
             known = self._members.rooms_of(seat.member)
-            for name in self._rooms_for(seat):
+            left, rooms = COMING_BYTES, self._rooms_for(seat)
+            for number, name in enumerate(rooms):
+                share = left // (len(rooms) - number)
                 with contextlib.suppress(CommandError):  # it was there a moment ago
-                    self._actions.enter(seat, name, new=name not in known)
+                    left -= self._actions.enter(seat, name, new=name not in known, most_bytes=share)
 
     def _rooms_for(self, seat: Seat) -> list[str]:
         """Return the rooms that a place comes into: where its member is, or was; it speaks in the last of them."""

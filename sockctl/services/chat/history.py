@@ -12,12 +12,24 @@ from sockctl.protocol.names import same_name_key
 from sockctl.services.chat.places import NOTHING
 from sockctl.services.chat.room_tail import OVERHEAD_BYTES
 
-__all__ = ["MISSED_BYTES", "SHOWN", "History", "HistoryBudget", "Past", "audible", "past_messages", "read_past"]
+__all__ = [
+    "COMING_BYTES",
+    "MISSED_BYTES",
+    "SHOWN",
+    "History",
+    "HistoryBudget",
+    "Past",
+    "audible",
+    "past_messages",
+    "read_past",
+]
 
 SHOWN = 20
 """How much of what was said before is told to those who come."""
 MISSED_BYTES = 131_072
 """How much that is beyond it is told to those who were here before and have missed it."""
+COMING_BYTES = 262_144
+"""How much of what was said before a client is told when it comes, all its rooms together: it waits in the memory."""
 
 
 class Past(NamedTuple):
@@ -127,10 +139,14 @@ class History:
         """Return all that is remembered."""
         return list(self._past)
 
-    def since(self, after: int) -> tuple[list[Past], bool]:
+    def since(self, after: int, *, most_bytes: int = COMING_BYTES) -> tuple[list[Past], bool]:
         """Return what whoever comes is told, of which it has seen what is not after `after`.
 
         With it, whether there is, or was, more that it hasn't seen: what it saw last may be forgotten by now.
+
+        Args:
+            after: The last id that it has seen, or `NOTHING`.
+            most_bytes: How much it is told at most.
         """
         past = self._past
         told: list[Past] = []
@@ -140,7 +156,7 @@ class History:
             if one.id <= after:
                 more = False
                 break
-            if len(told) >= SHOWN and (after == NOTHING or size > MISSED_BYTES):
+            if size > most_bytes or (len(told) >= SHOWN and (after == NOTHING or size > MISSED_BYTES)):
                 more = after != NOTHING
                 break
             told.append(one)

@@ -19,7 +19,7 @@ from sockctl.errors import CommandError
 from sockctl.net.peer import Peer, post_to_all
 from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import LOBBY, Message, as_line, encode_message, message
-from sockctl.services.chat.history import History, HistoryBudget, Past, audible, past_messages
+from sockctl.services.chat.history import COMING_BYTES, History, HistoryBudget, Past, audible, past_messages
 from sockctl.services.chat.keeper import Keeper
 from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.members import Member
@@ -266,7 +266,9 @@ class Room:
             self._sums = {}
         self.advance()
 
-    def enter(self, place: Place, *, new: bool, after: int, then: Message | None = None) -> None:
+    def enter(
+        self, place: Place, *, new: bool, after: int, then: Message | None = None, most_bytes: int = COMING_BYTES
+    ) -> int:
         """Let a place hear the room from now on; `advance` is to follow.
 
         Args:
@@ -274,13 +276,18 @@ class Room:
             new: Whether its member comes with it.
             after: The last id that it has seen before, or `NOTHING`.
             then: What it is told when it has been told of the room.
+            most_bytes: How much of what was said before it is told at most.
+
+        Returns:
+            How many bytes of it that are.
         """
         member = place.member
         coming = message("joined", f"{member.name} joined {self.name}.", room=self.name, name=member.name)
         news = coming if new else None
         with self._lock:
-            past, more = self._history.since(after)
+            past, more = self._history.since(after, most_bytes=most_bytes)
             self._line.append(Movement(news, member.key, comes=place, past=past, more=more, then=then))
+        return sum([len(one.json) for one in past])
 
     def listen(self, place: Place) -> None:
         """Let a place hear the room that hears all; before anybody is in it."""

@@ -16,6 +16,7 @@ from sockctl.net.message_peer import MessagePeer
 from sockctl.protocol.messages import message
 from sockctl.services.chat.chat import Chat, ChatLimits, ChatRules
 from sockctl.services.chat.commands import COMMANDS
+from sockctl.services.chat.history import COMING_BYTES
 from sockctl.services.chat.members import Member
 from sockctl.services.chat.places import Place, Seat
 from sockctl.services.login import LoginGate
@@ -655,6 +656,28 @@ def test_a_gap_in_what_was_missed_is_told(tmp_path: Path) -> None:
         first, *rest = told_after(31, seen)
         assert "More was said in #lobby meanwhile" in first["text"]
         assert len(rest) == 30
+
+
+def test_what_is_told_at_coming_into_many_rooms_is_bounded(tmp_path: Path) -> None:
+    rooms = [f"#room{number}" for number in range(20)]
+    with served(tmp_path) as run:
+        with client(run) as ann:
+            ann.enter("ann")
+            for room in rooms:
+                ann.line(f"/join {room}")
+                for _ in range(40):
+                    ann.line("x" * 4_000)
+                ann.until("say", room=room)
+            ann.line("the last word")
+            ann.until("say", text="the last word")
+        with client(run) as back:
+            back.send(kind="resume", token="", name="back", seen=dict.fromkeys(rooms, 0))
+            told: list[Fields] = []
+            while not told or told[-1]["text"] != "the last word":
+                told.append(back.receive() or {})
+    assert sum(len(one["text"]) for one in told if one["kind"] == "history") < COMING_BYTES
+    assert {one["room"] for one in told if one.get("code") == "missed"} == set(rooms)
+    assert {one["room"] for one in told if one["kind"] == "history"} == set(rooms)
 
 
 def test_a_guest_comes_back_to_a_server_that_was_started_anew(tmp_path: Path) -> None:
