@@ -15,6 +15,7 @@ from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message, message
 from sockctl.services.chat.actions import MAX_JOINED, Actions
+from sockctl.services.chat.arrivals import Arrivals
 from sockctl.services.chat.costs import Costs
 from sockctl.services.chat.directory import Directory
 from sockctl.services.chat.entrance import ChatRules, Entrance
@@ -76,7 +77,13 @@ class Chat(MessageService, Conversation[Peer]):
         self._actions = Actions(self._members, self._rooms, self._keeper, moderation)
         self._costs = Costs(self._members, self._rooms)
         self._entrance = Entrance(
-            self._members, self._rooms, self._actions, keeper=self._keeper, rules=rules, login=login
+            self._members,
+            self._rooms,
+            self._actions,
+            keeper=self._keeper,
+            rules=rules,
+            arrivals=Arrivals(limits),
+            login=login,
         )
         self._journal: Journal
         self._stopping = threading.Event()

@@ -1,5 +1,6 @@
 """The entrance of the chat: under which name a client comes in, or comes back."""
 
+import contextlib
 import datetime
 import math
 import time
@@ -12,6 +13,7 @@ from sockctl.net.peer import Peer
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import checked_name
 from sockctl.services.chat.actions import Actions
+from sockctl.services.chat.arrivals import Arrivals
 from sockctl.services.chat.directory import Directory
 from sockctl.services.chat.flood import FloodLimit
 from sockctl.services.chat.keeper import Keeper
@@ -54,6 +56,7 @@ class Entrance:
         actions: What lets a place go that a member has left for another one.
         keeper: Knows who is banned.
         rules: How the chat is to be.
+        arrivals: Counts who comes from which address.
         login: What lets users in; None where everybody may come in under a name that is free.
     """
 
@@ -65,6 +68,7 @@ class Entrance:
         *,
         keeper: Keeper,
         rules: ChatRules,
+        arrivals: Arrivals,
         login: LoginGate | None,
     ) -> None:
         self._members = members
@@ -72,6 +76,7 @@ class Entrance:
         self._actions = actions
         self._keeper = keeper
         self._rules = rules
+        self._arrivals = arrivals
         self._login = login
         self._generation = -1  # of the users, as `return_names` saw them last
 
@@ -86,6 +91,7 @@ class Entrance:
 
     def _let_in_user(self, peer: Peer, gate: LoginGate) -> Seat:
         login, resume = gate.let_in(peer)
+        self._await_turn(peer)
         member, renamed = self._members.of_account(login.user, lambda: self._made(login.user, account=login.user))
         self._tell_renamed(renamed)
         return self._seated(peer, member, _seen_in(resume))
@@ -120,6 +126,7 @@ class Entrance:
     def _seat_of_guest(self, peer: Peer) -> Seat:
         for left in range(TRIES - 1, -1, -1):
             answer = peer.answer("name", "What is your name?", instead=("resume",))
+            self._await_turn(peer)
             try:
                 seat = self._resumed(peer, answer) if answer.kind == "resume" else self._named(peer, answer.text, {})
             except AnswerRefusedError as error:
@@ -130,6 +137,16 @@ class Entrance:
                 if seat is not None:
                     return seat
         raise peer.give_up(DisconnectReason.TOO_MANY_TRIES)
+
+    def _await_turn(self, peer: Peer) -> None:
+        """Wait while too many come from the address of a client; whoever may flood needn't."""
+        if self._rules.flood is None:
+            return
+        while wait_s := self._arrivals.wait_s(peer.address, now := time.monotonic()):
+            if now >= peer.until:
+                raise peer.give_up(DisconnectReason.LOGIN_TIMEOUT)
+            with contextlib.suppress(TimeoutError):
+                peer.wait({}, for_input=False, until=now + wait_s)
 
     def _named(self, peer: Peer, name: str, seen: Mapping[str, int]) -> Seat:
         member = self._made(checked_name(name))

@@ -20,6 +20,8 @@ class ChatLimits:
         max_rooms: Rooms at once.
         rooms_at_once: How many rooms may be made from one address, and by one account, without a pause.
         room_every_s: How soon another one may follow.
+        comings_at_once: How many may come in from one address without a pause: twice what is there at once by default.
+        coming_every_s: How soon another one may follow.
     """
 
     silent_s: float = 60.0
@@ -32,3 +34,5 @@ class ChatLimits:
     max_rooms: int = 1_000
     rooms_at_once: int = 30
     room_every_s: float = 60.0
+    comings_at_once: int = 64
+    coming_every_s: float = 0.1

@@ -55,7 +55,8 @@ def hoard(seconds: float) -> Iterator[Row]:
 
 def churn(kind: str, seconds: float) -> Iterator[Row]:
     """Come and go without a pause, six times as long as other attacks."""
-    with served("chat", "--log-format", "json") as server, frame_client(server.port) as witness:
+    # Without a flood limit nobody waits for its turn to come in.
+    with served("chat", "--log-format", "json", "--no-flood-limit") as server, frame_client(server.port) as witness:
         witness.send(kind="answer", field="name", text="witness")
         server.settle()
         sockets = server.sockets

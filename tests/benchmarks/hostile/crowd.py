@@ -10,7 +10,7 @@ from typing import Any
 from tests.benchmarks.hostile.part import asked, take_part
 from tests.frames import framed
 
-PER_ADDRESS = 100
+PER_ADDRESS = 50
 AT_ONCE = 200
 """Members that come at the same time where that isn't what is measured."""
 PATIENCE_S = 300.0

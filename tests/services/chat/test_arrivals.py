@@ -1,0 +1,60 @@
+"""How often members may come from one address."""
+
+from pathlib import Path
+
+import pytest
+
+from sockctl.services.chat.arrivals import Arrivals
+from sockctl.services.chat.chat import ChatLimits, ChatRules
+from tests.accounts.data import accounts_at
+from tests.services.chat.test_chat import Client, client, served
+
+SELDOM = ChatLimits(comings_at_once=1, coming_every_s=2.0)
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "waits"),
+    [
+        ("192.0.2.7", "192.0.2.7", True),
+        ("192.0.2.7", "192.0.2.8", False),
+        ("2001:db8::1", "2001:db8::ffff", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+    ],
+)
+def test_comings_are_counted_for_an_address(first: str, other: str, *, waits: bool) -> None:
+    arrivals = Arrivals(ChatLimits(comings_at_once=3, coming_every_s=0.5))
+    assert [arrivals.wait_s(first, 100.0) for _ in range(3)] == [0.0] * 3
+    assert arrivals.wait_s(other, 100.0) == (0.5 if waits else 0.0)
+    assert arrivals.wait_s(other, 100.6) == 0.0
+
+
+@pytest.mark.parametrize("auth", [False, True])
+def test_who_comes_too_often_waits_and_others_do_not(tmp_path: Path, *, auth: bool) -> None:
+    if auth:
+        accounts_at(tmp_path, "ann", "bob", "carl")
+    with (
+        served(tmp_path, ChatRules(), auth=auth, limits=SELDOM) as run,
+        client(run) as ann,
+        client(run) as bob,
+        client(run, source="127.0.0.2") as carl,
+    ):
+        for sock, name in ((ann, "ann"), (bob, "bob"), (carl, "carl")):
+            _come(sock, name, auth=auth)
+            if name != "bob":
+                sock.until("welcome")
+        assert [event.who for event in run.sink.named("member_came")] == ["ann", "carl"]
+        bob.until("welcome")
+
+
+def _come(sock: Client, name: str, *, auth: bool) -> None:
+    if auth:
+        sock.log_in(name, let_in=False)
+    else:
+        sock.send(kind="answer", field="name", text=name)
+
+
+def test_nobody_waits_where_members_may_flood(tmp_path: Path) -> None:
+    with served(tmp_path, ChatRules(flood=None), limits=ChatLimits(comings_at_once=1, coming_every_s=3_600.0)) as run:
+        for name in ("ann", "bob"):
+            with client(run) as sock:
+                sock.enter(name)
