@@ -45,7 +45,8 @@ class Directory:
         self._history = history
         self._keeper = keeper
         self._limits = limits
-        self._budget = HistoryBudget(limits.history_bytes)
+        share = limits.history_bytes // limits.max_rooms
+        self._budget = HistoryBudget(limits.history_bytes, share_bytes=share)
         self._lock = threading.Lock()  # guards what follows, to the listener
         self._making = RoomMaking(limits)
         self._now = time.monotonic()  # as of the last tick
@@ -102,6 +103,17 @@ class Directory:
             room.forget()
             if not self._budget.is_tight:
                 break
+        if self._budget.surplus_bytes:
+            self._make_room(rooms)
+
+    def _make_room(self, rooms: Iterable[Room]) -> None:
+        """Let the longest histories give way to the short ones that have grown within their share."""
+        sizes = [(room.history_bytes, room) for room in rooms]
+        for size, room in sorted(sizes, key=lambda one: one[0], reverse=True):
+            spare = min(self._budget.surplus_bytes, size - self._budget.share_bytes)
+            if spare <= 0:
+                break
+            room.forget_oldest(spare)
 
     def _unused(self, rooms: Iterable[Room]) -> list[Room]:
         """Return the rooms in which nobody was for long, the one that is unused for longest first."""

@@ -75,10 +75,15 @@ class HistoryBudget:
 
     Args:
         most_bytes: What they may take.
+        share_bytes: What one may take whatever the others have: they make room for it.
+
+    Attributes:
+        share_bytes: As the argument.
     """
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, most_bytes: int, *, share_bytes: int = 0) -> None:
         self._most_bytes = most_bytes
+        self.share_bytes = share_bytes
         self._lock = threading.Lock()  # guards the next; a leaf
         self._taken_bytes = 0
 
@@ -87,6 +92,11 @@ class HistoryBudget:
         with self._lock:
             self._taken_bytes += size_bytes
             return max(0, self._taken_bytes - self._most_bytes)
+
+    @property
+    def surplus_bytes(self) -> int:
+        """How many bytes there are too many."""
+        return max(0, self._taken_bytes - self._most_bytes)
 
     @property
     def is_tight(self) -> bool:

@@ -113,6 +113,8 @@ class HistoryFile:
             self._rooms[room] = tail
             self._fresh += new.frames
             self._behind += len(new.frames)
+        for room in remembered.keys() - said.keys() & self._rooms.keys():
+            self._rooms[room].keep(remembered[room])  # its lines go when the file is written anew
 
     def write(self) -> None:
         """Write what is not in the file yet. What fails is written by the next call that succeeds.

@@ -155,6 +155,15 @@ class Keeper(Rulings):
         if not woken:
             self._wake.set()
 
+    def keep_last(self, room: str, remembered: int) -> None:
+        """Keep no more of a room than its last messages. Never blocks; called in order with `said`."""
+        with self._queue_lock:
+            self._remembered[room] = max(1, remembered)  # the last one stays, and with it the id
+            if (tail := self._said.get(room)) is not None:
+                before = tail.size_bytes
+                tail.keep(self._remembered[room])
+                self._waiting_bytes += tail.size_bytes - before
+
     def forget(self, room: str) -> None:
         """Keep nothing any more of what was said in a room. Never blocks; called in order with `said`."""
         with self._queue_lock:

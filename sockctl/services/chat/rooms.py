@@ -180,6 +180,18 @@ class Room:
             self._budget.add(-self._history.forget_oldest(self._history.size_bytes))
             self._keeper.forget(self.name)
 
+    @property
+    def history_bytes(self) -> int:
+        """What its history takes of the memory."""
+        with self._lock:
+            return self._history.size_bytes
+
+    def forget_oldest(self, size_bytes: int) -> None:
+        """Forget the oldest of what was said, until so many bytes are free."""
+        with self._lock:
+            self._budget.add(-self._history.forget_oldest(size_bytes))
+            self._keeper.keep_last(self.name, len(self._history))
+
     def listing(self) -> Item:
         """Return how it is listed among the rooms: the same as before, unless its members or its topic have changed."""
         topic = self._keeper.topic(self.name)
@@ -230,8 +242,8 @@ class Room:
                 past.append(Past(self._last_id, json, key))
             self._history.extend(past)
             beyond = self._budget.add(self._history.size_bytes - before)
-            if beyond:
-                self._budget.add(-self._history.forget_oldest(beyond))
+            if beyond and (own := self._history.size_bytes - self._budget.share_bytes) > 0:
+                self._budget.add(-self._history.forget_oldest(min(beyond, own)))
             self._line.append(Item(b"".join(frames), "".join(lines).encode(), place, key))
             first = self._last_id - len(kept) + 1
             self._keeper.said(self.name, first, kept, remembered=len(self._history))  # its lock is a leaf

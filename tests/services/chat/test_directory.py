@@ -173,6 +173,23 @@ def test_what_was_said_in_the_room_that_is_unused_for_longest_goes_first(keeper:
     assert rooms.opened("#lobby").remembered == 25
 
 
+def test_a_full_memory_leaves_each_room_its_share(keeper: Keeper) -> None:
+    rooms = rooms_of(keeper, history_bytes=100_000, max_rooms=10)
+    for number in range(4):
+        say(rooms.opened(f"#full{number}"), 40)
+    lobby = rooms.opened("#lobby")
+    for _ in range(8):
+        say(lobby, 1)
+        rooms.tick(now_of(rooms) + 1)
+    assert lobby.remembered == 7, "the share of a room is 10,000 bytes"
+    assert all(rooms.opened(f"#full{number}").remembered >= 7 for number in range(4))
+    held = sum(room._history.size_bytes for room in rooms.all())
+    assert held == rooms._budget._taken_bytes <= 100_000
+    keeper.close()
+    kept = {name: len(tail.frames) for name, tail in keeper._file._rooms.items()}
+    assert kept == {room.name: room.remembered for room in rooms.all()}, "the file gives way as well"
+
+
 def test_the_last_message_stays_where_there_is_room_for_none(keeper: Keeper) -> None:
     rooms = rooms_of(keeper, history_bytes=10)
     say(rooms.opened("#lobby"), 3)
