@@ -362,7 +362,7 @@ class Actions:
         topic = words[0].strip()
         if len(topic) > MAX_TOPIC:
             raise CommandError(f"A topic may have {MAX_TOPIC} characters: it was not set.")
-        self._keeper.set_topic(room.name, topic, by=by.name)
+        self._keeper.set_topic(room.name, topic, by=by.name, rooms={each.name for each in self._rooms.all()})
         text = f"{by.name} set the topic of {room.name}: {topic}"
         room.tell(message("notice", text, code="topic", room=room.name, topic=topic), about=by.key)
         room.advance()

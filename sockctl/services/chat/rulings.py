@@ -5,6 +5,7 @@ All of it is in memory: who asks never waits for a disk.
 
 import datetime
 import threading
+from collections.abc import Collection
 
 from sockctl.protocol.safe_text import clean
 from sockctl.services.chat.ban_table import BanTable
@@ -16,7 +17,7 @@ from sockctl.stores.moments import Clock, utc_now
 __all__ = ["Rulings"]
 
 MAX_TOPICS = 1_000
-"""Topics that are kept; one more, and the one that was set longest ago goes."""
+"""Topics that are kept, as many as there may be rooms; one more, and that of a room that has gone goes first."""
 
 
 class Rulings:
@@ -40,8 +41,15 @@ class Rulings:
         with self._rulings_lock:
             return self._topics.get(room)
 
-    def set_topic(self, room: str, text: str, *, by: str) -> Topic | None:
-        """Set a room's topic, and return it; an empty text takes it away."""
+    def set_topic(self, room: str, text: str, *, by: str, rooms: Collection[str] = ()) -> Topic | None:
+        """Set a room's topic, and return it; an empty text takes it away.
+
+        Args:
+            room: The room.
+            text: The topic.
+            by: Who sets it.
+            rooms: The rooms that are there: their topics stay.
+        """
         text = clean(text).strip()
         topic = Topic(text, clean(by), self._clock()) if text else None
         with self._rulings_lock:
@@ -49,7 +57,8 @@ class Rulings:
             if topic is not None:
                 self._topics[room] = topic
                 if len(self._topics) > MAX_TOPICS:
-                    del self._topics[next(iter(self._topics))]
+                    gone = (name for name in self._topics if name not in rooms)
+                    del self._topics[next(gone, next(iter(self._topics)))]
         self._changed()
         return topic
 

@@ -58,6 +58,15 @@ def test_topics(rulings: Rulings, clock: Clock) -> None:
     assert rulings.topic("#lobby") is None
 
 
+def test_topics_of_rooms_that_are_there_stay(rulings: Rulings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_TOPICS", 2)
+    rulings.set_topic("#lobby", "tea", by="ann")
+    for number in range(3):
+        rulings.set_topic(f"#stranger{number}", "mine", by="eve", rooms={"#lobby", f"#stranger{number}"})
+    assert rulings.topic("#lobby") is not None
+    assert [rulings.topic(f"#stranger{number}") is not None for number in range(3)] == [False, False, True]
+
+
 def test_topics_are_bounded(rulings: Rulings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_TOPICS", 2)
     for room in ("#a", "#b", "#a", "#c"):
