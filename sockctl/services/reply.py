@@ -1,9 +1,8 @@
 """Talk without an operator (row 10): a program for each client reads what it says and writes the answers."""
 
 import select
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from sockctl.errors import PeerGoneError
@@ -13,6 +12,7 @@ from sockctl.events.services import ProgramEnded, ProgramStarted, ProgramWarned
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.services.program import OutputLines, Program
+from sockctl.services.program_places import ProgramPlaces
 from sockctl.services.talk import SAYING_KINDS
 
 __all__ = ["Reply"]
@@ -41,7 +41,7 @@ class Reply(MessageService, Conversation[Peer]):
         self._argv = list(argv)
         self._max_programs = max_programs
         self._idle_s = idle_s
-        self._free = threading.Semaphore(max_programs)
+        self._places = ProgramPlaces(max_programs)
         self._journal: Journal
 
     @property
@@ -62,14 +62,14 @@ class Reply(MessageService, Conversation[Peer]):
             lines = _said_by(peer)
             if lines is None:
                 return
-        if not self._free.acquire(blocking=False):
+        if not self._places.take(peer):
             text = f"All {self._max_programs} programs that may answer are busy. Please come back later."
             peer.tell("error", text, code="busy")
             raise peer.give_up(DisconnectReason.BUSY)
         try:
             self._answer(peer, lines)
         finally:
-            self._free.release()
+            self._places.give_back(peer)
 
     def _answer(self, peer: Peer, lines: bytes) -> None:
         environment = {"SOCKCTL_PEER": peer.shown, "SOCKCTL_CONNECTION": str(peer.number)}
@@ -81,7 +81,9 @@ class Reply(MessageService, Conversation[Peer]):
             peer.tell("error", "The program that answers can't be started right now.", code="program_failed")
             raise peer.give_up(DisconnectReason.PROGRAM_ENDED) from error
         self._journal.tell(ProgramStarted(connection=peer.number, peer=peer.shown, pid=program.pid))
-        exchange = _Exchange(peer, program, self._journal, lines, idle_s=self._idle_s)
+        exchange = _Exchange(
+            peer, program, self._journal, lines, idle_s=self._idle_s, on_said=lambda: self._places.used(peer)
+        )
         idle = ""
         try:
             exchange.run()
@@ -119,17 +121,28 @@ class _Exchange:
     Args:
         lines: What the client has said so far.
         idle_s: As for `Reply`.
+        on_said: Called when one of the two has said something.
 
     Attributes:
         input_ended: Whether the client has ended its input.
     """
 
-    def __init__(self, peer: Peer, program: Program, journal: Journal, lines: bytes, *, idle_s: float) -> None:
+    def __init__(
+        self,
+        peer: Peer,
+        program: Program,
+        journal: Journal,
+        lines: bytes,
+        *,
+        idle_s: float,
+        on_said: Callable[[], None],
+    ) -> None:
         self._peer = peer
         self._program = program
         self._journal = journal
         self._to_program = bytearray(lines)
         self._idle_s = idle_s
+        self._on_said = on_said
         self._idle_until = time.monotonic() + idle_s
         self.input_ended = False
         self._answers = OutputLines()
@@ -179,6 +192,7 @@ class _Exchange:
 
     def _said(self) -> None:
         self._idle_until = time.monotonic() + self._idle_s
+        self._on_said()
 
     def _read_program(self, ready: set[int]) -> None:
         program = self._program

@@ -1,5 +1,6 @@
 """A program that answers: started, spoken with, slow, silent, failing, and ended with its client."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -13,7 +14,7 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.services import reply
 from sockctl.services.program import LINE_CHARACTERS, OutputLines, Program
 from sockctl.services.reply import Reply
-from tests.frames import frame_client, framed
+from tests.frames import FrameClient, frame_client, framed
 from tests.running import TIMEOUT_S, Running, receive_all, running, send_and_half_close, wait_until
 
 
@@ -100,6 +101,31 @@ def test_a_limit_on_how_many_at_once() -> None:
         with frame_client(run.port) as third:
             third.line("b")
             third.expect("say", text="B")
+
+
+def test_no_address_keeps_the_others_out() -> None:
+    with running(Reply(UPPER, max_programs=3)) as run, contextlib.ExitStack() as stack:
+
+        def comes(source: str) -> FrameClient:
+            one = stack.enter_context(frame_client(run.port, source=source))
+            one.line("hello")
+            return one
+
+        crowd = [comes("127.0.0.2") for _ in range(3)]
+        for one in crowd:
+            one.expect("say", text="HELLO")
+        crowd[0].line("I am not idle")
+        crowd[0].expect("say", text="I AM NOT IDLE")
+        comes("127.0.0.3").expect("say", text="HELLO")
+        crowd[1].expect("error", code="busy")
+        crowd[1].expect("bye", reason="busy")
+        for source in ("127.0.0.2", "127.0.0.3"):
+            comes(source).expect("error", code="busy")
+        comes("127.0.0.4").expect("say", text="HELLO")
+        crowd[2].expect("error", code="busy")
+        comes("127.0.0.5").expect("error", code="busy")
+        crowd[0].line("here")
+        crowd[0].expect("say", text="HERE")
 
 
 def test_a_client_that_says_nothing_takes_no_place() -> None:
