@@ -1,10 +1,13 @@
 """Text of a stranger, made safe before it goes anywhere: into a message, to another client, into a file."""
 
+import re
+
 from sockctl.text import HIDDEN_CODES, without_strays
 
-__all__ = ["clean"]
+__all__ = ["clean", "has_controls"]
 
 _BREAKS = (0x0A, 0x0B, 0x0C, 0x0D, 0x85, 0x2028, 0x2029)
+_CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _CLEANED: dict[int, str | None] = {**dict.fromkeys(HIDDEN_CODES), **dict.fromkeys(_BREAKS, " ")}
 
 
@@ -23,3 +26,8 @@ def clean(text: str) -> str:
     if not fillers and text.isprintable():
         return text
     return without_strays(text.replace("\r\n", "\n").translate(_CLEANED), replacement="")
+
+
+def has_controls(text: str) -> bool:
+    """Return whether `text` has a control character other than tab: C0, DEL or C1."""
+    return _CONTROLS.search(text) is not None

@@ -14,7 +14,7 @@ from typing import Any
 
 from sockctl.errors import NameRefusedError, StoreFormatError
 from sockctl.protocol.names import checked_name, same_name_key
-from sockctl.protocol.safe_text import clean
+from sockctl.protocol.safe_text import clean, has_controls
 from sockctl.services.chat.bans import Ban, Target, Topic, network_of, shown_network
 from sockctl.stores.json_store import Content, json_place
 from sockctl.stores.moments import check_moment, read_moment, written_moment
@@ -58,7 +58,7 @@ def topic_fields(topic: Topic) -> dict[str, str]:
 
 def read_topic(entry: Mapping[str, str]) -> Topic:
     """Return the topic that an entry of the file stands for."""
-    return Topic(entry["text"], entry["by"], read_moment(entry["at"]))
+    return Topic(clean(entry["text"]), clean(entry["by"]), read_moment(entry["at"]))
 
 
 def ban_fields(ban: Ban) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def read_ban(entry: Mapping[str, Any]) -> Ban:
     addresses = [entry["address"]] if "address" in entry else entry.get("addresses", [])
     networks = (network for text in addresses if (network := network_of(text)) is not None)
     target = Target(name=entry.get("name", ""), account=entry.get("account", ""), networks=tuple(networks))
-    return Ban(target, entry["by"], read_moment(entry["at"]), until)
+    return Ban(target, clean(entry["by"]), read_moment(entry["at"]), until)
 
 
 def _check_entry(entry: object, texts: Iterable[str], *keys: str | int) -> None:
@@ -88,7 +88,7 @@ def _check_entry(entry: object, texts: Iterable[str], *keys: str | int) -> None:
         raise StoreFormatError(f"{json_place(*keys)} is no object")
     for key in texts:
         value = entry.get(key)
-        if type(value) is not str or clean(value) != value:
+        if type(value) is not str or has_controls(value):
             raise StoreFormatError(f"{json_place(*keys, key)} is no text, or holds control characters")
     check_moment(entry.get("at"), *keys, "at")
 

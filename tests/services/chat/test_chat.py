@@ -1102,6 +1102,20 @@ def test_history_topics_and_mutes_outlast_a_restart(tmp_path: Path) -> None:
         bob.until("history", room="#dev", text="codes", action=True)
 
 
+def test_what_an_older_version_has_kept_is_told_without_what_is_hidden_today(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann") as (ann,):
+        ann.line("/topic Teatime")
+        ann.line("zerowidth")
+        ann.until("say")
+    for name, text in (("chat.json", "Teatime"), ("chat-history.jsonl", "zerowidth")):
+        file = tmp_path / name
+        file.write_text(file.read_text().replace(text, f"{text[:4]}\u200b\u00ad{text[4:]}"))
+    with served(tmp_path) as run, client(run) as bob:
+        bob.enter("bob")
+        bob.until("notice", code="topic", topic="Teatime")
+        bob.until("history", text="zerowidth")
+
+
 def test_a_chat_without_history(tmp_path: Path) -> None:
     with served(tmp_path, ChatRules(flood=None, history=0)) as run, members(run, "ann") as (ann,):
         ann.line("hello")
