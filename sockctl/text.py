@@ -35,8 +35,11 @@ _BEYOND_ASCII = frozenset(
         range(0x2028, 0x202A),  # line and paragraph separator
         (0x00AD, 0x200B, 0xFEFF),  # soft hyphen, zero width space, byte order mark
         range(0x2060, 0x2065),  # word joiner and invisible operators
+        (0x180E,),  # Mongolian vowel separator
         range(0x206A, 0x2070),  # deprecated formatters
         range(0xFFF9, 0xFFFC),  # interlinear annotation
+        range(0x1BCA0, 0x1BCA4),  # shorthand formatters
+        range(0x1D173, 0x1D17B),  # musical formatters
         (0x115F, 0x1160, 0x3164, 0xFFA0),  # Hangul fillers
         range(0xD800, 0xE000),  # lone surrogates
     )

@@ -15,9 +15,9 @@ def clean(text: str) -> str:
     """Return `text` without controls and invisible formatters, and with a space for each line break.
 
     Controls are C0 except tab, DEL, C1, the bidi controls (U+061C, U+200E-F, U+202A-E, U+2066-9) and lone surrogates.
-    Invisible formatters are U+00AD, U+200B, U+2060-4, U+206A-F, U+FEFF, U+FFF9-B and the Hangul fillers (U+115F,
-    U+1160, U+3164, U+FFA0). Line breaks are LF, VT, FF, CR, CR LF, NEL, U+2028 and U+2029. ZWNJ, ZWJ and tags stay
-    where text needs them (`without_strays`). Everything else passes.
+    Invisible formatters are U+00AD, U+180E, U+200B, U+2060-4, U+206A-F, U+FEFF, U+FFF9-B, U+1BCA0-3, U+1D173-A and
+    the Hangul fillers (U+115F, U+1160, U+3164, U+FFA0). Line breaks are LF, VT, FF, CR, CR LF, NEL, U+2028 and
+    U+2029. ZWNJ, ZWJ and tags stay where text needs them (`without_strays`). Everything else passes.
     """
     if text.isascii():
         return text if text.isprintable() else text.replace("\r\n", "\n").translate(_CLEANED)
