@@ -134,7 +134,7 @@ class Moderation:
         if left is not None and not (is_account and left.account != key):  # a nick that has become a user's name
             member = left
         if member is not None:
-            return self._target_of(member, own)
+            return self._target_of(member)
         if is_account:
             return Target(name=key, account=key)
         network = blocked_network(word)
@@ -144,11 +144,12 @@ class Moderation:
             raise CommandError(f"{word} is where you are yourself.")
         return Target(networks=(network,))
 
-    def _target_of(self, member: Member, own: Member) -> Target:
-        """Return for whom a ban or mute of a member holds; never for the addresses of the operator who decides it."""
+    def _target_of(self, member: Member) -> Target:
+        """Return for whom a ban or mute of a member holds; never for the addresses at which operators are."""
         networks: tuple[Network, ...] = ()
         if self._lets_strangers_in:
-            at = self._networks_of(own)
+            operators = (one for one in self._members.all() if one.operator and one is not member)
+            at = {network for one in operators for network in self._networks_of(one)}
             networks = tuple(network for network in self._networks_of(member) if network not in at)
         if not member.account and not networks:
             raise CommandError(f"{member.name} is only just coming in: try again.")

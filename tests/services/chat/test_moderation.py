@@ -163,6 +163,17 @@ def test_where_clients_sign_up_the_address_is_banned_as_well(tmp_path: Path) -> 
             says(again, "back")
 
 
+def test_no_operator_is_put_out_with_its_address(tmp_path: Path) -> None:
+    with (
+        served(tmp_path, "ann", "bert", signup=True) as (run, terminal),
+        member(run, "ann", auth=True) as ann,
+        member(run, "bert", auth=True) as bert,
+    ):
+        assert terminal.type("/ban bert") == "server banned bert (account bert)."
+        bert.until("bye", reason="banned")
+        says(ann, "still here")
+
+
 def test_a_user_is_put_out_by_its_account(tmp_path: Path) -> None:
     with served(tmp_path, "bert") as (run, terminal), member(run, "bert", auth=True) as bert:
         called(bert, "zoe")
