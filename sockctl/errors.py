@@ -60,6 +60,7 @@ __all__ = [
     "TlsReceivedError",
     "TokenRefusedError",
     "TokenReusedError",
+    "TooManyNewError",
     "TruncatedMessageError",
     "UnknownClientError",
     "UnknownCommandError",
@@ -156,6 +157,12 @@ class NameTakenError(AnswerRefusedError):
     """A name is somebody else's."""
 
     code = "name_taken"
+
+
+class TooManyNewError(AnswerRefusedError):
+    """Too many clients of a network were new within a short time."""
+
+    code = "too_many_new"
 
 
 class PasswordRefusedError(AnswerRefusedError):

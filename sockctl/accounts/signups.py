@@ -1,4 +1,4 @@
-"""How many may sign up from one network."""
+"""How many may sign up, or become known, from one network."""
 
 import threading
 import time

@@ -63,7 +63,7 @@ def identify(*, server: ServerOptions) -> None:
 
     clients = KnownClients(data_dir(server.data_dir))
     clients.all()  # a file that can't be used is told now, not to the first client
-    raise typer.Exit(serve(Identify(clients), server))
+    raise typer.Exit(serve(Identify(clients, ipv6_prefix=server.ipv6_prefix), server))
 
 
 @app.command(epilog="Examples: sockctl serve talk, or without an operator: sockctl serve talk --reply-with 'bc -lq'")

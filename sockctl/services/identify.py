@@ -1,9 +1,15 @@
-"""Identification (row 7): who comes from a known address is greeted by name, everyone else is asked for one."""
+"""Identification (row 7): who comes from a known address is greeted by name, everyone else is asked for one.
+
+A network that has many addresses could take all names, and have all other clients forgotten. So the clients of a
+network become known as slowly as users sign up.
+"""
 
 import time
 from typing import ClassVar
 
-from sockctl.errors import PeerGoneError, StoreError
+from sockctl.accounts.signups import Signups
+from sockctl.accounts.throttle import Who
+from sockctl.errors import PeerGoneError, StoreError, TooManyNewError
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.events.services import ClientIdentified, StoreFailed
@@ -11,6 +17,7 @@ from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.names import checked_name
 from sockctl.services.known_clients import KnownClient, KnownClients
+from sockctl.source_network import IPV6_PREFIX
 from sockctl.text import format_age
 
 __all__ = ["Identify"]
@@ -27,13 +34,16 @@ class Identify(MessageService, Conversation[Peer]):
     Args:
         clients: Who is known.
         name_s: How long a client may take to give its name, in seconds.
+        ipv6_prefix: Bits of an IPv6 address that name its network.
     """
 
     name: ClassVar[str] = "identify"
 
-    def __init__(self, clients: KnownClients, *, name_s: float = NAME_S) -> None:
+    def __init__(self, clients: KnownClients, *, name_s: float = NAME_S, ipv6_prefix: int = IPV6_PREFIX) -> None:
         self._clients = clients
         self._name_s = name_s
+        self._ipv6_prefix = ipv6_prefix
+        self._new = Signups()
         self._journal: Journal
 
     @property
@@ -67,8 +77,13 @@ class Identify(MessageService, Conversation[Peer]):
         )
 
     def _get_to_know(self, peer: Peer) -> None:
+        who = Who.of(peer.address, "", ipv6_prefix=self._ipv6_prefix)
+
         def kept(answer: str) -> KnownClient:
-            return self._clients.remember(peer.address, checked_name(answer))
+            name = checked_name(answer)
+            if not self._new.count(who):
+                raise TooManyNewError("Too many of your network have given a name just now: come again in a minute.")
+            return self._clients.remember(peer.address, name)
 
         client = peer.ask("name", "I don't know you yet. What is your name?", check=kept)
         peer.admit()

@@ -65,6 +65,18 @@ def test_three_tries(tmp_path: Path) -> None:
     assert clients.find(peer.address) is None
 
 
+def test_a_network_of_many_addresses_takes_few_names(tmp_path: Path) -> None:
+    service = Identify(KnownClients(tmp_path))
+    peers = [ScriptedPeer(*[f"m{number}"] * 3, address=f"2001:db8::{number:x}") for number in range(31)]
+    for peer in peers:
+        converse(service, peer)
+    assert [peer.admitted for peer in peers] == [True] * 30 + [False]
+    assert peers[30].kinds == ["ask", "error"] * 3
+    assert peers[30].told[1].get("code") == "too_many_new"
+    assert converse(service, ScriptedPeer("ann", address="2001:db8:0:1::1")).admitted, "another network"
+    assert converse(service, ScriptedPeer(address="2001:db8::1")).texts[0].startswith("Hello again, m1!")
+
+
 def test_who_leaves_instead_of_answering(tmp_path: Path) -> None:
     peer = converse(Identify(KnownClients(tmp_path)), ScriptedPeer())
     assert peer.kinds == ["ask"]
