@@ -37,11 +37,15 @@ def refuse_exposed(path: Path, status: os.stat_result) -> None:
         raise StoreExposedError(f"{path} is not used: {problem}. {mending_of(path, status)}")
 
 
-def refuse_replaceable(path: Path) -> None:
+def refuse_replaceable(path: Path, *, with_companions: bool = False) -> None:
     """Refuse a private file in whose place others could put another one.
+
+    Args:
+        path: The file.
+        with_companions: Whether others may not put files beside it either.
 
     Raises:
         StoreExposedError: They could; the error ends with the command that mends it.
     """
-    if problem := folder_exposure_of(path):
+    if problem := folder_exposure_of(path, with_companions=with_companions):
         raise StoreExposedError(f"{path} is not used: {problem}")

@@ -100,14 +100,19 @@ def mending_of(path: str | Path, status: os.stat_result) -> str:
     return f"See who could have read or changed it, then: {chown}chmod 600 {_quoted(path)}"
 
 
-def folder_exposure_of(path: str | Path) -> str:
+def folder_exposure_of(path: str | Path, *, with_companions: bool = False) -> str:
     """Return why others could put another file in the place of `path`, and what mends that; empty where they can't.
 
     Each folder above it must belong to the user or to root, and be writable for the owner alone. A sticky one, such as
     /tmp, may be writable for all: in it nobody can replace what belongs to somebody else.
+
+    Args:
+        path: The file.
+        with_companions: Whether files beside it count for its content: then its own folder may not be sticky, either.
     """
     folder = os.path.realpath(path)
     while folder != (folder := os.path.dirname(folder)):  # noqa: PTH120  it is asked at each reading of a file
+        companions, with_companions = with_companions, False
         try:
             status = os.stat(folder)  # noqa: PTH116  as above
         except OSError:
@@ -121,6 +126,10 @@ def folder_exposure_of(path: str | Path) -> str:
             return (
                 f"others may write to {visible(folder)} (its mode is {mode:04o}). See who could have replaced "
                 f"something there, then: chmod go-w {_quoted(folder)}"
+            )
+        if companions and mode & 0o022:
+            return (
+                f"others may put files beside it in {visible(folder)} (its mode is {mode:04o}). Choose another place."
             )
     return ""
 

@@ -155,7 +155,7 @@ class SqliteStore:
     def _opened(self) -> "Connection | None":
         """Return the connection to the file that is there now; None where there is none, or an empty one."""
         if self._private:
-            refuse_replaceable(self._path)
+            refuse_replaceable(self._path, with_companions=True)  # SQLite takes a FILE-wal for its own, whosever it is
         try:
             status = os.stat(self._path)  # noqa: PTH116  a Path makes it slower, and it is asked often
         except FileNotFoundError:

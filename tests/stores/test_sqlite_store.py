@@ -350,6 +350,16 @@ def test_a_private_file_that_others_may_replace_is_refused(path: Path) -> None:
     assert names(store_at(path)) == ["ann"]
 
 
+def test_a_private_file_beside_which_others_may_put_a_write_ahead_log_is_refused(path: Path) -> None:
+    add(store_at(path), "ann")
+    path.parent.chmod(0o1777)
+    with pytest.raises(StoreExposedError, match=rf"others may put files beside it in {path.parent} .*another place"):
+        names(store_at(path))
+    path.parent.chmod(0o700)
+    path.parent.parent.chmod(0o1777)
+    assert names(store_at(path)) == ["ann"], "what is above may be sticky"
+
+
 def test_what_is_no_file(store: SqliteStore, path: Path) -> None:
     path.mkdir(parents=True)
     with pytest.raises(StoreReadError, match="no regular file"):
