@@ -21,6 +21,8 @@ OLD_FILE_NAME = "sessions.json"
 OLD_VERSION = 1
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TEXTS = ("user", "server_id", "address")
+_MOST = 2**63 - 1
+"""The largest whole number that SQLite holds."""
 
 
 def insert_old(database: "Connection", content: Content) -> None:
@@ -49,18 +51,21 @@ def check_old(content: Content) -> None:
     for session_id, entry in sessions.items():
         if type(entry) is not dict:
             raise StoreFormatError(f"{json_place('sessions', session_id)} is no object")
+        if not session_id.isascii():
+            raise StoreFormatError(f"{json_place('sessions', session_id)} has an id that is not ASCII")
         _check_entry(session_id, entry)
 
 
 def _check_entry(session_id: str, entry: dict[str, Any]) -> None:
     for key in _TEXTS:
-        if type(entry.get(key)) is not str:
-            raise StoreFormatError(f"{json_place('sessions', session_id, key)} is no text")
+        if type(entry.get(key)) is not str or not entry[key].isascii():
+            raise StoreFormatError(f"{json_place('sessions', session_id, key)} is no text of ASCII")
     try:
         ipaddress.ip_address(entry["address"])
     except ValueError as error:
         raise StoreFormatError(f"{json_place('sessions', session_id, 'address')} is no IP address") from error
-    if type(entry.get("credential_generation")) is not int:
+    generation = entry.get("credential_generation")
+    if type(generation) is not int or abs(generation) > _MOST:
         raise StoreFormatError(f"{json_place('sessions', session_id, 'credential_generation')} is no whole number")
     for key in ("created", "last_used"):
         check_moment(entry.get(key), "sessions", session_id, key)

@@ -199,11 +199,11 @@ class KnownClients:
 
 
 def _query(which: str) -> tuple[str, tuple[str]]:
-    """Return what finds a client by address or name."""
+    """Return what finds a client by address or name; a text that isn't Unicode finds nobody."""
     try:
         return f"{_SELECT} WHERE address = ?", (client_address(which),)
     except ValueError:
-        return f"{_SELECT} WHERE name_key = ?", (same_name_key(which),)
+        return f"{_SELECT} WHERE name_key = ?", (same_name_key(which).encode(errors="replace").decode(),)
 
 
 def _found_in(rows: list[tuple[Any, ...]], which: str) -> KnownClient:

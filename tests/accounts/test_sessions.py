@@ -390,7 +390,9 @@ GOOD: dict[str, Any] = {
         ({"user": 1}, "user is no text"),
         ({"server_id": None}, "server_id is no text"),
         ({"address": "here"}, "address is no IP address"),
+        ({"user": "ann\ud800"}, "user is no text"),
         ({"credential_generation": "3"}, "credential_generation is no whole number"),
+        ({"credential_generation": 2**63}, "credential_generation is no whole number"),
         ({"created": "9999-12-31T12:00:00Z"}, "created is no time"),
         ({"last_used": None}, "last_used is no time"),
         ({"tokens": []}, "tokens is no object"),
@@ -406,10 +408,10 @@ def test_what_is_no_old_file_of_sessions(tmp_path: Path, clock: Clock, changes: 
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".json"] == ["sessions.json"], "it is left"
 
 
-@pytest.mark.parametrize("content", [{}, {"sessions": []}, {"sessions": {"x": 1}}])
+@pytest.mark.parametrize("content", [{}, {"sessions": []}, {"sessions": {"x": 1}}, {"sessions": {"\ud800": GOOD}}])
 def test_what_is_no_old_file_of_sessions_at_all(tmp_path: Path, clock: Clock, content: Any) -> None:
     write(tmp_path, content)
-    with pytest.raises(StoreFormatError, match="is no object"):
+    with pytest.raises(StoreFormatError, match=r"is no object|is not ASCII"):
         sessions_at(tmp_path, clock).all()
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".json"] == ["sessions.json"], "it is left"
 

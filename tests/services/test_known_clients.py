@@ -85,6 +85,14 @@ def test_forget(clients: KnownClients) -> None:
     assert clients.all() == [], "a visit doesn't bring back who was forgotten"
 
 
+@pytest.mark.parametrize("which", ["zoe", "192.0.2.9", "\udcff"])
+def test_who_is_not_known_is_told(clients: KnownClients, which: str) -> None:
+    clients.remember("192.0.2.7", "ann")
+    for change in (clients.forget, lambda who: clients.rename(who, "bob")):
+        with pytest.raises(UnknownClientError):
+            change(which)
+
+
 ENTRY = {"name": "ann", "first_seen": "2026-01-31T12:00:00Z", "last_seen": "2026-01-31T12:00:00Z"}
 
 
