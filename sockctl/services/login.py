@@ -10,6 +10,7 @@ from sockctl.accounts.gate import FLOOR_S, Gate, Login
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.live import LiveLogins
 from sockctl.accounts.password_rules import MIN_LENGTH, prepared
+from sockctl.accounts.users import user_name
 from sockctl.errors import (
     AnswerRefusedError,
     HashFailedError,
@@ -217,9 +218,9 @@ class LoginGate:
 
     def _by_password(self, peer: Peer, name: str, shown: Sequence[str]) -> Login:
         if self._signup and self.gate.accounts.users.find(name) is None:
-            new = self.gate.accounts.signup_name(name)
+            new = user_name(name)
             if self.gate.count_signup(peer.address):
-                return self._signed_up(peer, new)
+                return self._signed_up(peer, self.gate.accounts.signup_name(new))
             # No word of that: else whoever tries names learns which are users' without any limit.
         password = peer.answer("password", "Password:", secret=True).text
         login = self.gate.log_in(

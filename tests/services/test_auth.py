@@ -393,6 +393,16 @@ def test_beyond_the_limit_of_sign_ups_a_new_name_is_like_any_other(tmp_path: Pat
     assert len(accounts.users.all()) == 1
 
 
+def test_beyond_the_limit_of_sign_ups_nobody_learns_who_was_a_user(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path, "ann", "bob")
+    accounts.remove("ann")
+    service = Auth(login_at(tmp_path, signup=True))
+    while service._login.gate.count_signup("192.0.2.7"):
+        pass
+    heard = Talk(service, ScriptedPeer("ann", OTHER, "bob", OTHER))
+    assert heard.shape == ["ask name", "ask password", "error login_failed"] * 2 + ["ask name"]
+
+
 # Through sockets.
 
 
