@@ -3,9 +3,10 @@
 Three groups of sources (see `throttle`) take turns at the slots: those that the account knows, those without a recent
 failure, and those with one. So strangers who guess hold up neither a known device nor a new address.
 
-Within a group the queue is fair to the sources, not to the tries. The source that was served longest ago comes next; a
-source that was never served counts from its first try on, also if that try was refused as `busy`. So a source waits for
-one round over the others at most, and a try that comes again after `retry_after` is ahead of all sources that were
+Within a group the queue is fair to the networks, and within a network to the accounts, not to the tries. A stranger has
+few of both, but any number of known devices: each login makes one. The network that was served longest ago comes next;
+a network that was never served counts from its first try on, also if that try was refused as `busy`. So a network waits
+for one round over the others at most, and a try that comes again after `retry_after` is ahead of all networks that were
 served, or came, since. Where the queue of a group is full, the try that would be served last is refused.
 
 A try that would be a guess too many, should all running tries fail, waits until their end is known; others pass it.
@@ -61,6 +62,10 @@ class Group(enum.IntEnum):
     FAILED = 2
 
 
+_Turn = tuple[Group, str, str]
+"""Who takes turns in a group: a network, and an account that is tried from there; empty for all of them."""
+
+
 @dataclass(slots=True, eq=False)
 class Try:
     """One use of the hash, most often a try of a password.
@@ -108,7 +113,7 @@ class HashQueue:
         self._throttle = Throttle(clock, penalties)
         self._waiting: list[Try] = []
         self._numbers = itertools.count(1)
-        self._turns: BoundedTable[str, int] = BoundedTable()  # a smaller number was served, or came, earlier
+        self._turns: BoundedTable[_Turn, int] = BoundedTable()  # a smaller number was served, or came, earlier
         self._running = 0
         self._last = Group.FAILED  # the group of the try that got the last slot
         self._hash_s = FIRST_GUESS_S
@@ -192,8 +197,9 @@ class HashQueue:
         own = [other for other in self._waiting if other.group is one.group]
         if sum(other.who.source == source for other in own) >= self._limits.of_source:
             raise self._busy(one)
-        if source not in self._turns:
-            self._turns.put(source, next(self._numbers))
+        for turn in (_network_of(one), _account_of(one)):
+            if turn not in self._turns:
+                self._turns.put(turn, next(self._numbers))
         self._waiting.append(one)
         if len(own) < self._limits.waiting:
             return
@@ -207,14 +213,18 @@ class HashQueue:
 
     def _in_order(self, group: Group) -> list[Try]:
         """Return the waiting tries of a group in the order in which they are to be served."""
-        rounds: Counter[str] = Counter()
+        waiting = [one for one in self._waiting if one.group is group]
+        return self._by_turns(self._by_turns(waiting, _account_of), _network_of)
+
+    def _by_turns(self, tries: list[Try], turn_of: Callable[[Try], _Turn]) -> list[Try]:
+        """Return tries so that those who share a turn keep their order, and the turns alternate."""
+        rounds: Counter[_Turn] = Counter()
         ranks: dict[Try, tuple[int, int]] = {}
-        for one in self._waiting:
-            if one.group is group:
-                source = one.who.source
-                ranks[one] = rounds[source], self._turns.get(source, 0)
-                rounds[source] += 1
-        return sorted(ranks, key=ranks.__getitem__)
+        for one in tries:
+            turn = turn_of(one)
+            ranks[one] = rounds[turn], self._turns.get(turn, 0)
+            rounds[turn] += 1
+        return sorted(tries, key=ranks.__getitem__)
 
     def _call_next(self) -> None:
         """Give the free slots to the tries whose turn it is."""
@@ -222,7 +232,8 @@ class HashQueue:
             self._waiting.remove(one)
             self._running += 1
             self._last = one.group
-            self._turns.put(one.who.source, next(self._numbers))
+            for turn in (_network_of(one), _account_of(one)):
+                self._turns.put(turn, next(self._numbers))
             one.release = self._throttle.reserve(one.who) if one.guess else _nothing
             one.called.set()
 
@@ -246,6 +257,14 @@ class HashQueue:
         groups = len({one.group, *(other.group for other in self._waiting)})
         seconds = max(1, math.ceil((before + 1) * groups * self._hash_s / self.slots))
         return BusyError(f"Too many people log in at once: try again in {seconds} s.", retry_after_s=seconds)
+
+
+def _network_of(one: Try) -> _Turn:
+    return one.group, one.who.network, ""
+
+
+def _account_of(one: Try) -> _Turn:
+    return one.group, one.who.network, one.who.account
 
 
 def _nothing() -> None:

@@ -255,6 +255,35 @@ def test_strangers_who_fill_the_queue_hold_up_nobody_who_is_known() -> None:
     assert order == ["ann", "stranger", "device", "stranger", "ann", "stranger", "stranger"], "by turns"
 
 
+def test_devices_of_one_network_take_no_more_turns_than_another_network() -> None:
+    queue = HashQueue(slots=1)
+    devices = [Who.of("198.51.100.1", "mallory", device=f"{number:012}") for number in range(10)]
+    for device in devices:
+        in_slot(queue, device)
+    queue.know(ANN)
+    with ThreadPoolExecutor(20) as pool:
+        line = Line(queue, pool)
+        with held(queue, 1):
+            for device in devices:
+                line.add(device, "mallory")
+            for _ in range(2):
+                line.add(ANN, "ann")
+        assert line.served()[:4] == ["mallory", "ann", "mallory", "ann"]
+
+
+def test_accounts_of_one_network_take_turns() -> None:
+    queue = HashQueue(slots=1)
+    devices = [Who.of("192.0.2.1", "mallory", device=f"{number:012}") for number in range(10)]
+    queue.know(ANN)
+    with ThreadPoolExecutor(20) as pool:
+        line = Line(queue, pool)
+        with held(queue, 1):
+            for device in devices:
+                line.add(device, "mallory")
+            line.add(ANN, "ann")
+        assert line.served()[:3] == ["mallory", "ann", "mallory"]
+
+
 def test_a_try_that_waits_too_long_is_told() -> None:
     queue = HashQueue(slots=1, limits=QueueLimits(patience_s=0.05))
     with held(queue, 1), pytest.raises(BusyError):
