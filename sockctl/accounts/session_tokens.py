@@ -28,8 +28,11 @@ __all__ = [
     "use_token",
 ]
 
-MAX_TOKENS = 16
-"""Tokens of one session that were given and not used yet; one more, and the oldest goes."""
+MAX_TOKENS = 64
+"""Tokens of one session that were given and not used yet; one more, and the oldest goes.
+
+A token that has gone counts as copied. So there are more than clients of one user that show the same one at once.
+"""
 REPLACED_S = 30
 """For how long a token still counts that a newer one has replaced."""
 TOKEN_SCHEMA = (

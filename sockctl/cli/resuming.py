@@ -238,17 +238,18 @@ class Resuming:
             return
         (token, expires), self._new = self._new, None
         self._user, self.held = user, self._held(token, user)
-        if user and self._write(token, expires if isinstance(expires, str) else ""):
-            self._token = token
+        if user:
+            kept = self._write(token, expires if isinstance(expires, str) else "")
+            self._token = token if kept else None
 
     def _write(self, token: str, expires: str) -> bool:
         place = (self._endpoint.host, self._endpoint.port, self._service, self._fingerprint)
+        shown = self._token if self._resumed else None
         try:
-            self._opened().keep(*place, token=token, expires=expires, user=self._user)
+            return self._opened().keep(*place, token=token, expires=expires, user=self._user, in_place_of=shown)
         except StoreError as error:
             self._do_without(error)
             return False
-        return True
 
     def _forget(self) -> None:
         """Forget the token, unless another client of this user has kept a newer one."""

@@ -100,9 +100,18 @@ class KeptTokens:
         return next((one for one in self.all_of(host, port) if one.login == login), None)
 
     def keep(
-        self, host: str, port: int, service: str, fingerprint: str, *, token: str, expires: str, user: str = ""
-    ) -> None:
-        """Keep a token in place of the one before; when this returns, it is on the disk.
+        self,
+        host: str,
+        port: int,
+        service: str,
+        fingerprint: str,
+        *,
+        token: str,
+        expires: str,
+        user: str = "",
+        in_place_of: str | None = None,
+    ) -> bool:
+        """Keep a token in place of the one before, and return whether it is kept; then it is on the disk.
 
         Tokens that expired 30 days ago are dropped.
 
@@ -114,6 +123,8 @@ class KeptTokens:
             token: The token, as the server gave it.
             expires: Until when it counts, as the server gave it (RFC 3339).
             user: Whose it is, if that is known.
+            in_place_of: The token that was shown for it. If the file has another one of this user, that one stays: a
+                client that was quicker has kept it, and its first use may have replaced this one.
 
         Raises:
             StoreFormatError: The token or its end can't be one.
@@ -129,13 +140,18 @@ class KeptTokens:
         entry = {"service": service, "fingerprint": fingerprint, "token": token, "expires": until}
         if user:
             entry["user"] = user[:MAX_USER]
+        login = Login(address, service, fingerprint)
         with self._store.update() as content:
+            entries = content["sessions"].setdefault(address, [])
+            before = next((kept for one in entries if (kept := _kept(address, one)).login == login), None)
+            if before is not None and in_place_of is not None and _is_anothers(before, user, in_place_of):
+                return False
             for others in content["sessions"].values():
                 others[:] = [one for one in others if read_moment(one["expires"]) > dropped_at]
-            entries = content["sessions"].setdefault(address, [])
-            entries[:] = [one for one in entries if _kept(address, one).login != Login(address, service, fingerprint)]
+            entries[:] = [one for one in entries if _kept(address, one).login != login]
             entries.append(entry)
             _drop_empty(content)
+        return True
 
     def forget(self, host: str, port: int, service: str, fingerprint: str, *, token: str | None = None) -> None:
         """Forget a token, if there is one.
@@ -172,6 +188,11 @@ def _kept(address: str, entry: dict[str, str]) -> KeptToken:
         expires=read_moment(entry["expires"]),
         user=entry.get("user", ""),
     )
+
+
+def _is_anothers(kept: KeptToken, user: str, shown: str) -> bool:
+    """Return whether a kept token is of that user, and not the one that this client has shown."""
+    return kept.user == user[:MAX_USER] and not hmac.compare_digest(kept.token.encode(), shown.encode())
 
 
 def _drop_empty(content: dict[str, Any]) -> None:

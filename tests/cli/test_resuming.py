@@ -273,6 +273,36 @@ def test_a_newer_token_of_another_client_stays(state: Path, ending: Message) -> 
     assert [each.token for each in tokens.all_of("localhost", 9090)] == ["newer"]
 
 
+def test_a_token_that_comes_late_takes_no_newer_ones_place(state: Path) -> None:
+    """Its first use may have been replaced by then: shown again, it would look like a copy, and end the session."""
+    tokens = KeptTokens(state)
+    tokens.keep("localhost", 9090, "auth", "", token="first", expires=LATER, user="ann")
+    late, _ = resuming(state)
+    quick, _ = resuming(state)
+    for one, given in ((late, "late"), (quick, "quick")):
+        assert b'"token":"first"' in one.opening("auth")
+        one.admits(token(given))
+    for one in (quick, late):
+        one.admits(message("welcome", "Hello!", user="ann"))
+    assert [each.token for each in tokens.all_of("localhost", 9090)] == ["quick"]
+    assert late.held is not None
+    assert late.held.token == "late", "it counts for this session"
+    late.admits(message("bye", "Bye.", reason="logged_out"))
+    assert [each.token for each in tokens.all_of("localhost", 9090)] == ["quick"]
+
+
+def test_who_logs_in_anew_takes_the_place_of_whatever_is_kept(state: Path) -> None:
+    tokens = KeptTokens(state)
+    tokens.keep("localhost", 9090, "auth", "", token="first", expires=LATER, user="ann")
+    one, _ = resuming(state)
+    one.opening("auth")
+    tokens.keep("localhost", 9090, "auth", "", token="newer", expires=LATER, user="ann")
+    one.admits(message("error", "No.", code="bad_token"))
+    one.admits(token("anew"))
+    one.admits(message("welcome", "Hello!", user="ann"))
+    assert [each.token for each in tokens.all_of("localhost", 9090)] == ["anew"]
+
+
 def test_whose_token_it_is(state: Path) -> None:
     one, _ = resuming(state)
     one.opening("auth")
