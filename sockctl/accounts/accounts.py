@@ -74,6 +74,7 @@ class Accounts:
         """
         name = self.free_name(name)
         hashed = self._hashed(check_new(password, name=name, min_length=min_length), turn)
+        name = self.free_name(name)  # still: a hash may wait for long, and sessions of a user who is new must not end
         self.sessions.end_all(name)  # of somebody of that name who is no more
         return self.users.add(name, hashed)
 

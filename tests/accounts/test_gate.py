@@ -1,6 +1,7 @@
 """The gate: who gets in, what the others learn (nothing), and what is written of it."""
 
 import bisect
+import contextlib
 import datetime
 import errno
 import fcntl
@@ -11,7 +12,7 @@ import random
 import subprocess
 import time
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -515,6 +516,20 @@ def test_signing_up(tmp_path: Path) -> None:
         with pytest.raises(error):
             gate.sign_up(name, password, HERE, with_token=True)
     assert [user.name for user in accounts.users.all()] == ["ann", "zoe"]
+
+
+def test_who_signs_up_under_the_same_name_later_ends_no_session(tmp_path: Path) -> None:
+    accounts = accounts_at(tmp_path)
+
+    @contextlib.contextmanager
+    def meanwhile() -> Iterator[None]:
+        user = accounts.users.add("zoe", accounts.hasher.hash(PASSWORD))
+        accounts.sessions.begin(user, HERE, with_token=True)
+        yield
+
+    with pytest.raises(NameTakenError):
+        accounts.add("zoe", OTHER, turn=meanwhile)
+    assert len(accounts.sessions_of("zoe")) == 1
 
 
 def test_nobody_waits_in_a_slot_for_a_file(tmp_path: Path) -> None:
