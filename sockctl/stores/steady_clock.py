@@ -1,7 +1,8 @@
 """The time as a server believes it: the system's clock, unless that clock has just jumped.
 
 Somebody may set the system's clock wrong for a moment. What expires by it must not end at once: a jump counts only
-when it has lasted an hour by a clock that nobody sets.
+when it has lasted an hour by a clock that nobody sets. After a start that is less: as long as the time before the jump
+was seen, a minute at least. For many machines start with a wrong clock, and set it when they find the network.
 """
 
 import datetime
@@ -17,6 +18,8 @@ TOLERANCE_S = 60.0
 """A clock that is set by less has not jumped: it was corrected."""
 LASTING_S = 3_600.0
 """A jump that lasts so long is the truth."""
+LEAST_S = 60.0
+"""A jump that lasts less is not, however lately the clock was seen for the first time."""
 
 
 def seconds_since_boot() -> float:
@@ -43,8 +46,9 @@ class SteadyClock:
         self._system = system
         self._steady = steady
         self._lasting_s = lasting_s
-        self._lock = threading.Lock()  # guards the three below
-        self._offset_s = system().timestamp() - steady()
+        self._lock = threading.Lock()  # guards the four below
+        self._since = steady()  # when the offset was seen first
+        self._offset_s = system().timestamp() - self._since
         self._jump_s: float | None = None  # the offset after a jump that doesn't count yet
         self._jumped_at = 0.0
 
@@ -60,5 +64,5 @@ class SteadyClock:
             self._offset_s, self._jump_s = offset_s, None
         elif self._jump_s is None or abs(offset_s - self._jump_s) > TOLERANCE_S:
             self._jump_s, self._jumped_at = offset_s, now
-        elif now - self._jumped_at >= self._lasting_s:
-            self._offset_s, self._jump_s = offset_s, None
+        elif now - self._jumped_at >= min(self._lasting_s, max(LEAST_S, self._jumped_at - self._since)):
+            self._offset_s, self._jump_s, self._since = offset_s, None, self._jumped_at

@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from sockctl.stores.steady_clock import TOLERANCE_S, SteadyClock, seconds_since_boot
+from sockctl.stores.steady_clock import LEAST_S, TOLERANCE_S, SteadyClock, seconds_since_boot
 from tests.clock import NOON, Clock
 
 DAYS_40 = datetime.timedelta(days=40)
@@ -49,12 +49,29 @@ def test_a_jump_does_not_count_at_once(jump: datetime.timedelta) -> None:
 @pytest.mark.parametrize("jump", [DAYS_40, -DAYS_40])
 def test_a_jump_that_lasts_counts(jump: datetime.timedelta) -> None:
     machine = Machine()
+    machine.pass_s(LASTING_S)
     machine.system.now += jump
     assert machine.error_s() == -jump.total_seconds()
     machine.pass_s(LASTING_S - 1)
     assert machine.error_s() == -jump.total_seconds()
     machine.pass_s(1)
     assert machine.error_s() == 0
+
+
+@pytest.mark.parametrize("jump", [DAYS_40, -DAYS_40])
+@pytest.mark.parametrize("wrong_s", [5.0, 100.0, LASTING_S - 1])
+def test_a_clock_that_is_set_right_after_the_start_counts_sooner(jump: datetime.timedelta, wrong_s: float) -> None:
+    machine = Machine()
+    machine.pass_s(wrong_s)
+    machine.system.now += jump
+    assert machine.error_s() == -jump.total_seconds()
+    machine.pass_s(max(wrong_s, LEAST_S) - 1)
+    assert machine.error_s() == -jump.total_seconds(), "it may be wrong for a moment, too"
+    machine.pass_s(1)
+    assert machine.error_s() == 0
+    machine.system.now -= jump
+    machine.pass_s(max(wrong_s, LEAST_S) - 1)
+    assert machine.error_s() == jump.total_seconds(), "and again"
 
 
 def test_each_jump_must_last_for_itself() -> None:
