@@ -185,8 +185,7 @@ class SqliteStore:
         try:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            self._check_version(version)
+            version = self._checked_version(connection)
         except BaseException:
             connection.close()
             raise
@@ -195,12 +194,17 @@ class SqliteStore:
             return
         self._keep(connection, status)
 
-    def _check_version(self, version: int) -> None:
+    def _checked_version(self, connection: "Connection") -> int:
+        """Return the version of the schema; 0 where the database is empty."""
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        if not version and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
+            raise StoreFormatError(f"{self._path} is a database of another program's. {_ADVICE}")
         if version > self._version:
             raise StoreFormatError(
                 f"{self._path} was written by a newer sockctl (version {version}, this one knows up to "
                 f"{self._version}): update sockctl. It was left as it is."
             )
+        return version
 
     def _made(self) -> "Connection":
         """Return a connection to a new database. The caller holds the lock of the file."""
@@ -212,6 +216,7 @@ class SqliteStore:
             sync_folder(self._path.parent)
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=READ_TIMEOUT_S)
         try:
+            self._checked_version(connection)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")

@@ -322,6 +322,18 @@ def test_a_database_of_a_newer_version_is_refused(path: Path) -> None:
         add(store_at(path), "bob")
 
 
+def test_a_database_of_another_program_is_refused_and_left(store: SqliteStore, path: Path) -> None:
+    path.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE notes (text TEXT)")
+    path.chmod(0o600)
+    before = path.read_bytes()
+    for use in (names, lambda store: add(store, "ann")):
+        with pytest.raises(StoreFormatError, match=r"of another program's\. It was left as it is"):
+            use(store)
+    assert path.read_bytes() == before
+
+
 def test_an_empty_file_is_what_a_killed_writer_left(store: SqliteStore, path: Path) -> None:
     path.parent.mkdir()
     path.touch(0o600)
