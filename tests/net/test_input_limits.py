@@ -23,10 +23,10 @@ from tests.net.test_message_peer import reason_of
 from tests.running import TIMEOUT_S, receive_all, running, wait_until
 
 UNKNOWN = framed(kind="no such kind")
-NO_WORK = InputRates(rate=1e-6, burst_s=1e-6, address_rate=1e-6, address_burst_s=1e-6, flooding_s=3600.0)
+NO_WORK = InputRates(rate=1e-6, burst_s=1e-6, address_rate=1e-6, address_burst_s=1e-6, flooding_s=1e9)
 """A first settlement is the last for a long time."""
 FLOODED_AT_ONCE = InputRates(rate=0.01, burst_s=0.001, address_rate=1.0, address_burst_s=1.0, flooding_s=0.2)
-TWO_MS = InputRates(rate=1e-6, burst_s=0.002, address_rate=1.0, address_burst_s=1.0, flooding_s=3600.0)
+TWO_MS = InputRates(rate=1e-6, burst_s=0.002, address_rate=1.0, address_burst_s=1.0, flooding_s=1e9)
 PLENTY = 20_000
 """Messages: their work is settled some sixty times."""
 
@@ -132,7 +132,7 @@ def test_one_who_broke_while_it_was_held_is_heard_to_its_end_and_closed() -> Non
 def test_a_client_beyond_its_budget_is_read_from_more_slowly_and_loses_nothing() -> None:
     service = Listener()
     service.let_go.set()
-    slow = InputRates(rate=0.2, burst_s=0.001, address_rate=1.0, address_burst_s=1.0, flooding_s=3600.0)
+    slow = InputRates(rate=0.2, burst_s=0.001, address_rate=1.0, address_burst_s=1.0, flooding_s=1e9)
     with running(service, Limits(member_input=slow)) as run, frame_client(run.port) as client:
         began = time.monotonic()
         client.sock.sendall(lines(PLENTY))
