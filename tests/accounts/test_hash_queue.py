@@ -202,14 +202,15 @@ def test_how_long_a_busy_queue_asks_to_wait() -> None:
                 assert error.retry_after_s == expected
 
 
-def test_twelve_newcomers_beside_sixty_strangers_who_never_rest() -> None:
+def test_twelve_newcomers_beside_twenty_strangers_who_never_rest() -> None:
     penalties = Penalties(failure_s=0.0, free_failures=1_000_000)
-    queue = HashQueue(slots=2, limits=QueueLimits(patience_s=TIMEOUT_S, look_s=0.05), penalties=penalties)
+    limits = QueueLimits(waiting=36, patience_s=TIMEOUT_S, look_s=0.05)
+    queue = HashQueue(slots=2, limits=limits, penalties=penalties)
     done, served = threading.Event(), list[str]()
     waits = [threading.Event() for _ in range(12)]
 
     def hammer(number: int) -> None:
-        while not done.wait(0.1):  # more often, and 180 threads have no time for anything but the lock
+        while not done.wait(0.3):  # more often, and so many threads have no time for anything but the lock
             with contextlib.suppress(BusyError), queue.slot(stranger(number), given_up=done.is_set) as one:
                 served.append("stranger")
                 one.right = False
@@ -223,11 +224,11 @@ def test_twelve_newcomers_beside_sixty_strangers_who_never_rest() -> None:
             served.append("newcomer")
             one.right = True
 
-    with ThreadPoolExecutor(180 + 12) as pool:
+    with ThreadPoolExecutor(40 + 12) as pool:
         try:
             with held(queue, 2):
-                strangers = [pool.submit(hammer, number % 60) for number in range(180)]
-                wait_until(lambda: queue.waiting == 128)
+                strangers = [pool.submit(hammer, number % 20) for number in range(40)]
+                wait_until(lambda: queue.waiting == 36)
                 newcomers = [pool.submit(enter, number) for number in range(12)]
                 assert all(event.wait(TIMEOUT_S) for event in waits)
             for one in newcomers:
@@ -238,7 +239,7 @@ def test_twelve_newcomers_beside_sixty_strangers_who_never_rest() -> None:
             one.result(TIMEOUT_S)
     last = max(place for place, who in enumerate(served) if who == "newcomer")
     # One round, half of which goes to strangers who have failed meanwhile; as long again for threads that run late.
-    assert last < 4 * (60 + 12)
+    assert last < 4 * (20 + 12)
 
 
 def test_strangers_who_fill_the_queue_hold_up_nobody_who_is_known() -> None:
