@@ -63,8 +63,7 @@ class InputRates:
         burst_s: Seconds of work at once, for one connection.
         address_rate: Seconds of work a second, for all connections of an address.
         address_burst_s: Seconds of work at once, for all connections of an address.
-        flooding_s: Seconds after which a connection that has been beyond its budget all the time is closed; at once, if
-            it would have to wait for so long.
+        flooding_s: Seconds after which a connection that has been beyond its budget all the time is closed.
         address_wait_s: Seconds that a connection waits at once for its address, at most.
     """
 
@@ -203,6 +202,5 @@ class InputBudget:
             self._beyond_since = math.inf
             return 0.0
         self._beyond_since = min(self._beyond_since, now)
-        paid_for_at = self._paid_at - rates.burst_s / rates.rate
-        self.is_flooding = max(now, paid_for_at) - self._beyond_since >= rates.flooding_s
+        self.is_flooding = now - self._beyond_since >= rates.flooding_s
         return until - now
