@@ -22,10 +22,9 @@ from typing import Any
 
 from sockctl.errors import StoreFormatError, StoreWriteError
 from sockctl.stores.faults import locked, refuse_exposed, refuse_replaceable, unreadable, unwritable
+from sockctl.stores.file_lock import file_lock
 from sockctl.stores.private_files import (
-    make_private_folder,
     sync_folder,
-    take_lock,
     write_private_file,
 )
 from sockctl.text import visible
@@ -130,7 +129,7 @@ class JsonStore:
         if not self._changing.acquire(timeout=timeout_s):
             raise locked(self._path, timeout_s)
         try:
-            with self._file_lock(until, timeout_s):
+            with file_lock(self._path, until, timeout_s):
                 content, _ = self._load()
                 before = self._json_of(content)  # text, not values: to Python 1 == True, and order doesn't count
                 yield content
@@ -214,20 +213,6 @@ class JsonStore:
             raise self._malformed("holds a whole number of far too many digits") from error
 
     # Changing.
-
-    @contextlib.contextmanager
-    def _file_lock(self, until: float, timeout_s: float) -> Iterator[None]:
-        try:
-            make_private_folder(self._path.parent)
-            descriptor = take_lock(f"{self._path}.lock", until)
-        except BlockingIOError as error:
-            raise locked(self._path, timeout_s) from error
-        except OSError as error:
-            raise unwritable(self._path, error.strerror or str(error)) from error
-        try:
-            yield
-        finally:
-            os.close(descriptor)  # which unlocks it, as the end of the process does
 
     def _check_new(self, content: Content) -> None:
         if "version" in content:

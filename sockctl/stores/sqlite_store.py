@@ -26,11 +26,10 @@ from sockctl.errors import (
     StoreFormatError,
 )
 from sockctl.stores.faults import locked, refuse_exposed, refuse_replaceable, unreadable, unwritable
+from sockctl.stores.file_lock import file_lock
 from sockctl.stores.json_store import Content, JsonStore
 from sockctl.stores.private_files import (
-    make_private_folder,
     sync_folder,
-    take_lock,
 )
 
 if TYPE_CHECKING:
@@ -137,7 +136,7 @@ class SqliteStore:
         if not self._changing.acquire(timeout=timeout_s):
             raise locked(self._path, timeout_s)
         try:
-            with self._file_lock(until, timeout_s), self._using, self._explained(unwritable):
+            with file_lock(self._path, until, timeout_s), self._using, self._explained(unwritable):
                 connection = self._opened() or self._made()
                 self._take_over_old_file(connection)
                 with _transaction(connection):
@@ -260,20 +259,6 @@ class SqliteStore:
         sync_folder(path.parent)
 
     # What goes wrong.
-
-    @contextlib.contextmanager
-    def _file_lock(self, until: float, timeout_s: float) -> Iterator[None]:
-        try:
-            make_private_folder(self._path.parent)
-            descriptor = take_lock(f"{self._path}.lock", until)
-        except BlockingIOError as error:
-            raise locked(self._path, timeout_s) from error
-        except OSError as error:
-            raise unwritable(self._path, error.strerror or str(error)) from error
-        try:
-            yield
-        finally:
-            os.close(descriptor)  # which unlocks it, as the end of the process does
 
     @contextlib.contextmanager
     def _explained(self, otherwise: Callable[[Path, str], StoreError]) -> Iterator[None]:
