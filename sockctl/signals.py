@@ -1,11 +1,15 @@
-"""Signals that ask a process to end."""
+"""Signals that ask a process to end, received where they can be waited for."""
 
 import contextlib
 import signal
+import socket
 import time
 from collections.abc import Iterator
+from types import TracebackType
+from typing import Any
 
-__all__ = ["SAME_SIGNAL_S", "interrupts"]
+__all__ = ["SAME_SIGNAL_S", "StopSignals", "interrupts", "wait_for_children"]
+
 
 SAME_SIGNAL_S = 0.1
 """Signals this close together are one: timeout(1) signals its command, and then the command's group as well."""
@@ -28,3 +32,54 @@ def interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+class StopSignals:
+    """Catches SIGINT, SIGTERM and SIGHUP while it is open, and lets the main thread wait for them.
+
+    The interpreter's own C handler writes each signal's number to a socket pair (`signal.set_wakeup_fd`). So it doesn't
+    matter which thread the kernel interrupts, and no Python code runs in the middle of other code. Main thread only.
+    """
+
+    def __init__(self) -> None:
+        self._receiver, self._sender = socket.socketpair()
+        self._sender.setblocking(False)
+        self._before: dict[int, Any] = {}
+        self._wakeup_before = -1
+
+    def __enter__(self) -> "StopSignals":
+        self._wakeup_before = signal.set_wakeup_fd(self._sender.fileno())
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self._before[number] = signal.signal(number, _ignore)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._wakeup_before)
+        self._receiver.close()
+        self._sender.close()
+
+    def wait(self) -> signal.Signals | None:
+        """Wait for a signal and return it; None when `wake` was called instead."""
+        number = self._receiver.recv(1)[0]
+        return signal.Signals(number) if number else None
+
+    def wake(self) -> None:
+        """End a `wait`; any thread may call it."""
+        self._sender.send(b"\0")
+
+
+def wait_for_children() -> None:
+    """Have the system keep how a child process has ended until it is waited for; main thread only.
+
+    A parent that ignores SIGCHLD hands that on (``trap '' CHLD`` in a shell). Then nobody could learn a child's exit
+    code, and its number might belong to another process by the time it is signalled.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def _ignore(number: int, frame: object) -> None:
+    """Do nothing: the C handler has written the number already."""

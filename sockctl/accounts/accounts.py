@@ -13,7 +13,7 @@ from sockctl.accounts.sessions import Session, Sessions
 from sockctl.accounts.settings import Settings
 from sockctl.accounts.users import User, Users, user_name
 from sockctl.errors import NameTakenError, PasswordRefusedError, StoreError
-from sockctl.stores.moments import Clock, utc_now
+from sockctl.stores.timestamps import Clock, utc_now
 
 __all__ = ["Accounts"]
 

@@ -23,8 +23,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sockctl.accounts.throttle import PENALTIES, BoundedTable, Penalties, Throttle, Who
-from sockctl.cores import usable_cores
 from sockctl.errors import BusyError, LoginError, ThrottledError
+from sockctl.os_limits import usable_cores
 
 __all__ = ["HashQueue", "QueueLimits", "Try"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sockctl.errors import StoreFormatError
 from sockctl.stores.json_store import Content, json_place
-from sockctl.stores.moments import check_moment, read_moment
+from sockctl.stores.timestamps import check_moment, read_moment
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

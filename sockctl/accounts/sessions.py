@@ -18,8 +18,8 @@ from sockctl.accounts.session_tokens import (
 )
 from sockctl.accounts.users import User
 from sockctl.errors import TokenRefusedError, TokenReusedError, UnknownSessionError
-from sockctl.stores.moments import Clock, utc_now, written_moment
 from sockctl.stores.sqlite_store import OldFile, SqliteStore
+from sockctl.stores.timestamps import Clock, utc_now, written_moment
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

@@ -16,7 +16,7 @@ from typing import Any
 from sockctl.accounts.passwords import DEFAULT, HashParameters
 from sockctl.errors import StoreError, StoreFormatError
 from sockctl.stores.json_store import json_place
-from sockctl.stores.served_store import store_at
+from sockctl.stores.last_good_store import store_at
 
 __all__ = ["Settings"]
 

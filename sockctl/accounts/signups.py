@@ -4,7 +4,7 @@ import threading
 import time
 
 from sockctl.accounts.throttle import BoundedTable, Who
-from sockctl.events.token_bucket import TokenBucket
+from sockctl.token_bucket import TokenBucket
 
 __all__ = ["Signups"]
 

@@ -20,8 +20,8 @@ from sockctl.accounts.passwords import HashParameters, check_hash, parameters_of
 from sockctl.errors import NameRefusedError, NameTakenError, StoreError, StoreFormatError, UnknownUserError
 from sockctl.protocol.names import checked_name, same_name_key
 from sockctl.stores.json_store import Content, json_place
-from sockctl.stores.moments import Clock, check_moment, read_moment, utc_now, written_moment
-from sockctl.stores.served_store import store_at
+from sockctl.stores.last_good_store import store_at
+from sockctl.stores.timestamps import Clock, check_moment, read_moment, utc_now, written_moment
 
 __all__ = ["User", "Users", "user_name"]
 

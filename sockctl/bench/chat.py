@@ -11,8 +11,8 @@ import zlib
 from collections import deque
 from dataclasses import dataclass
 
-from sockctl.bench.client import Crowd, Scene
 from sockctl.bench.message_client import MessageClient
+from sockctl.bench.pool import Crowd, Scene
 from sockctl.net.transport import Transport
 from sockctl.protocol.messages import Message, message
 

@@ -5,8 +5,8 @@ import socket
 import time
 from collections import deque
 
-from sockctl.bench.client import Client, Crowd, Scene
-from sockctl.bench.stream import PIECE_BYTES, Stream, diagnosis
+from sockctl.bench.payload import PIECE_BYTES, Stream, diagnosis
+from sockctl.bench.pool import Client, Crowd, Scene
 from sockctl.net.poller import READABLE, WRITABLE
 from sockctl.net.transport import Transport
 

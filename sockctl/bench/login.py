@@ -3,8 +3,8 @@
 import time
 from collections import deque
 
-from sockctl.bench.client import Client, Crowd, Scene
 from sockctl.bench.message_client import MessageClient
+from sockctl.bench.pool import Client, Crowd, Scene
 from sockctl.errors import UnsendableError
 from sockctl.protocol.messages import Message, message
 

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 
-from sockctl.bench.client import Client, Scene
+from sockctl.bench.pool import Client, Scene
 from sockctl.errors import ProtocolError
 from sockctl.net.poller import WRITABLE
 from sockctl.net.transport import Transport

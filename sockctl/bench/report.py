@@ -45,7 +45,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from sockctl.bench.crew import Outcome
+from sockctl.bench.coordinator import Outcome
 from sockctl.bench.histogram import ERROR
 from sockctl.bench.plan import Kind, Plan
 

@@ -16,15 +16,15 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from sockctl.bench.client import Crowd, Scene
+from sockctl.bench.connector import securing
 from sockctl.bench.loop import Loop
-from sockctl.bench.opening import securing
-from sockctl.bench.pace import Pace
+from sockctl.bench.pacing import Pace
 from sockctl.bench.plan import Kind, Plan
-from sockctl.bench.tally import Tally
+from sockctl.bench.pool import Crowd, Scene
+from sockctl.bench.stats import Tally
 from sockctl.errors import BenchFailedError, SockctlError
-from sockctl.net.descriptors import raise_limit
 from sockctl.net.poller import READABLE
+from sockctl.os_limits import raise_descriptor_limit
 
 __all__ = ["Worker", "main"]
 
@@ -190,7 +190,7 @@ def main() -> None:
     """Be a process of the load tool."""
     try:
         plan = Plan.from_json(_first_line())
-        needed, limit = raise_limit(plan.clients)
+        needed, limit = raise_descriptor_limit(plan.clients)
         if limit < needed:
             raise BenchFailedError(
                 f"{plan.clients:,} clients need {needed:,} open files, and the system allows {limit:,} a process: "

@@ -14,8 +14,8 @@ from typer.core import TyperGroup
 
 from sockctl import __version__
 from sockctl.cli.exit_codes import ExitCode, exit_code_of
-from sockctl.cli.terminal import open_missing_streams, say
 from sockctl.errors import SockctlError
+from sockctl.terminal import open_missing_streams, say
 
 __all__ = ["COMMANDS", "app", "run"]
 

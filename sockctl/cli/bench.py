@@ -7,7 +7,7 @@ import typer
 
 from sockctl.cli.bench_options import BenchOptions, Rate
 from sockctl.cli.options import with_option_group
-from sockctl.cli.password_input import PasswordFile, PasswordStdin
+from sockctl.cli.passwords import PasswordFile, PasswordStdin
 from sockctl.errors import OptionError
 
 __all__ = ["app"]
@@ -62,7 +62,7 @@ def echo(
     not trusted, 5 timed out connecting, 7 no TLS, 130 interrupted (what was measured until then is printed).
     """
     from sockctl.bench.plan import Kind
-    from sockctl.cli.benching import Wanted, run_bench
+    from sockctl.cli.bench_runner import Wanted, run_bench
 
     wanted = Wanted(
         kind=Kind.ECHO, size_bytes=size, depth=_depth(depth, rate), rate=rate, processes=processes, options=bench
@@ -97,7 +97,7 @@ def chat(
     not trusted, 5 timed out connecting, 7 no TLS, 130 interrupted (what was measured until then is printed).
     """
     from sockctl.bench.plan import Kind
-    from sockctl.cli.benching import Wanted, run_bench
+    from sockctl.cli.bench_runner import Wanted, run_bench
 
     if senders > bench.clients:
         raise OptionError(f"--senders {senders} are more than --clients {bench.clients}: give fewer, or more clients.")
@@ -146,8 +146,8 @@ def login(
     until then is printed).
     """
     from sockctl.bench.plan import Kind
-    from sockctl.cli.benching import Wanted, run_bench
-    from sockctl.cli.password_input import given_password
+    from sockctl.cli.bench_runner import Wanted, run_bench
+    from sockctl.cli.passwords import given_password
 
     password = given_password(
         f"Password for {user}",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.listing import print_json, print_table
+from sockctl.cli.tables import print_json, print_table
 
 if TYPE_CHECKING:
     from sockctl.services.known_clients import KnownClients
@@ -66,7 +66,7 @@ def forget(which: Which, *, json: options.Json = False, data_dir: options.DataDi
 
 
 def _known(data_dir: Path | None) -> "KnownClients":
+    from sockctl.paths import data_dir as place_of_data
     from sockctl.services.known_clients import KnownClients
-    from sockctl.stores.places import data_dir as place_of_data
 
     return KnownClients(place_of_data(data_dir))

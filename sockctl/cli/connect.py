@@ -8,10 +8,11 @@ import typer
 from typer.core import TyperCommand
 
 from sockctl.cli import options
+from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.prompts import ask, may_ask
-from sockctl.cli.terminal import STDIN, is_terminal
 from sockctl.cli.tls_options import tls_wishes
 from sockctl.errors import InputNeededError
+from sockctl.terminal import STDIN, is_terminal
 
 __all__ = ["app"]
 
@@ -134,8 +135,8 @@ def connect(
     script's wait), 6 expectation or --count not met in time or by the end, 7 reset or protocol broken by the server,
     130 interrupted.
     """
-    from sockctl.cli.session import run_session
-    from sockctl.cli.style import Style
+    from sockctl.client.session import run_session
+    from sockctl.client.settings import Style
     from sockctl.net.address import Endpoint, checked_host, checked_port, parse_target
 
     if ipv4 and ipv6:
@@ -144,7 +145,7 @@ def connect(
         raise typer.BadParameter("--json and --hex exclude each other: leave one out.")
     steps = []
     if send or expect or script:
-        from sockctl.cli.steps import parse_steps
+        from sockctl.client.script_steps import parse_steps
 
         steps = parse_steps(ctx.meta[ORDER], send=send or [], expect=expect or [], script=script)
     wanted = parse_target(target, port)
@@ -186,4 +187,5 @@ def connect(
         may_ask=may_ask(no_input=no_input),
     )
     family = socket.AF_INET if ipv4 else socket.AF_INET6 if ipv6 else socket.AF_UNSPEC
-    raise typer.Exit(run_session(Endpoint(host, number), style, wishes, retries=retry, family=family))
+    if not run_session(Endpoint(host, number), style, wishes, retries=retry, family=family):
+        raise typer.Exit(ExitCode.INTERRUPTED)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.listing import print_json, print_table
+from sockctl.cli.tables import print_json, print_table
 from sockctl.errors import AddressError
 
 if TYPE_CHECKING:
-    from sockctl.net.known_hosts import KnownHosts
+    from sockctl.client.known_hosts import KnownHosts
 
 __all__ = ["Server", "app", "host_and_port"]
 
@@ -54,7 +54,7 @@ def trust(
     state_dir: options.StateDir = None,
 ) -> None:
     """Trust a server with this certificate, and with no other one."""
-    from sockctl.net.known_hosts import host_key
+    from sockctl.client.known_hosts import host_key
 
     host, port = host_and_port(server)
     _known(state_dir).trust(host, port, fingerprint)
@@ -64,7 +64,7 @@ def trust(
 @app.command(epilog="Example: sockctl hosts forget server.example:9090")
 def forget(server: Server, *, state_dir: options.StateDir = None) -> None:
     """Forget a server's certificate. The next connection meets it as a new one."""
-    from sockctl.net.known_hosts import host_key
+    from sockctl.client.known_hosts import host_key
 
     host, port = host_and_port(server)
     _known(state_dir).forget(host, port)
@@ -86,7 +86,7 @@ def host_and_port(server: str) -> tuple[str, int]:
 
 
 def _known(state_dir: Path | None) -> "KnownHosts":
-    from sockctl.net.known_hosts import KnownHosts
-    from sockctl.stores.places import state_dir as place_of_state
+    from sockctl.client.known_hosts import KnownHosts
+    from sockctl.paths import state_dir as place_of_state
 
     return KnownHosts(place_of_state(state_dir))

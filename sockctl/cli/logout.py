@@ -8,7 +8,6 @@ import typer
 from sockctl.cli import options
 from sockctl.cli.exit_codes import ExitCode, exit_code_of
 from sockctl.cli.hosts import Server, host_and_port
-from sockctl.cli.terminal import say
 from sockctl.cli.tls_options import refuse_lone_key
 from sockctl.errors import (
     InsecureError,
@@ -18,11 +17,12 @@ from sockctl.errors import (
     UnreachableError,
     UntrustedError,
 )
+from sockctl.terminal import say
 
 if TYPE_CHECKING:
+    from sockctl.client.token_store import KeptToken
     from sockctl.net.address import Endpoint
-    from sockctl.net.client import Secure
-    from sockctl.net.kept_tokens import KeptToken
+    from sockctl.net.connector import Secure
 
 __all__ = ["app"]
 
@@ -51,10 +51,10 @@ def logout(
     refused the token or is not to be trusted with it, 5 timed out, 7 reset or protocol broken by the server, 130
     interrupted.
     """
+    from sockctl.client.token_store import KeptTokens
     from sockctl.net.address import Endpoint
-    from sockctl.net.kept_tokens import KeptTokens
-    from sockctl.stores.moments import utc_now
-    from sockctl.stores.places import state_dir as place_of_state
+    from sockctl.paths import state_dir as place_of_state
+    from sockctl.stores.timestamps import utc_now
 
     host, port = host_and_port(server)
     endpoint = Endpoint(host, port)
@@ -77,7 +77,7 @@ def logout(
 
 def _places_of(endpoint: "Endpoint", timeout_s: float) -> "list[Endpoint]":
     """Return where logins of a server are kept: under its name, and those without TLS under its addresses."""
-    from sockctl.net.client import addresses_of
+    from sockctl.net.connector import addresses_of
 
     try:
         return list(dict.fromkeys([endpoint, *addresses_of(endpoint, timeout_s)]))
@@ -89,10 +89,10 @@ def _tell_server(
     endpoint: "Endpoint", kept: "KeptToken", secure: "Secure | None", *, timeout_s: float, insecure: bool
 ) -> SockctlError | None:
     """End a login at its server; return why that couldn't be done, if so."""
-    from sockctl.cli.clear_text import is_in_clear
+    from sockctl.client.logout import log_out
+    from sockctl.client.plaintext_guard import is_in_clear
     from sockctl.net.address import is_address
-    from sockctl.net.client import connect
-    from sockctl.net.logout import log_out
+    from sockctl.net.connector import connect
 
     if not kept.login.fingerprint and not is_address(endpoint.host):
         return NotToldError("An older sockctl kept it without saying at which address: it is shown nowhere in clear.")
@@ -124,7 +124,7 @@ def _pinned(
     """
     if not kept.login.fingerprint:
         return None
-    from sockctl.cli.trusting import Trust, Wishes
+    from sockctl.client.trust import Trust, Wishes
 
     wishes = Wishes(
         ca=None,

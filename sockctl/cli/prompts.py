@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from sockctl.cli.terminal import STDIN, is_terminal, read_line, say
 from sockctl.errors import AddressError, InputNeededError
+from sockctl.terminal import STDIN, is_terminal, read_line, say
 
 __all__ = ["ask", "confirm", "may_ask"]
 

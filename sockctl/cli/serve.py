@@ -42,7 +42,7 @@ def echo(
 
     Tells every event with an explanation. Ctrl-C stops it in order, a second Ctrl-C at once.
     """
-    from sockctl.cli.running import serve
+    from sockctl.cli.serve_runner import serve
     from sockctl.services.echo import Case, CaseEcho, Echo
 
     service = Echo() if transform is Transform.NONE else CaseEcho(Case(transform.value))
@@ -56,10 +56,10 @@ def identify(*, server: ServerOptions) -> None:
 
     Names are kept in clients.db in the data directory; 'sockctl clients' lists, renames and forgets them.
     """
-    from sockctl.cli.running import serve
+    from sockctl.cli.serve_runner import serve
+    from sockctl.paths import data_dir
     from sockctl.services.identify import Identify
     from sockctl.services.known_clients import KnownClients
-    from sockctl.stores.places import data_dir
 
     clients = KnownClients(data_dir(server.data_dir))
     clients.all()  # a file that can't be used is told now, not to the first client
@@ -93,16 +93,16 @@ def talk(
     What clients say is shown with their number. What you type goes to the client that spoke last; '@2 hello' goes to
     client 2. The command of --reply-with is split as a shell splits it, but no shell runs it.
     """
-    from sockctl.cli.running import serve
+    from sockctl.cli.serve_runner import serve
 
     if reply_with is not None:
-        from sockctl.cli.signals import wait_for_children
-        from sockctl.services.reply import Reply
+        from sockctl.services.program_reply import Reply
+        from sockctl.signals import wait_for_children
 
         service = Reply(_command(reply_with), max_programs=max_programs, idle_s=program_idle)
         wait_for_children()
         raise typer.Exit(serve(service, server))
-    from sockctl.cli.operator import Operator
+    from sockctl.cli.console import Operator
 
     with Operator() as operator:
         raise typer.Exit(serve(operator.talk, server, started=operator.start))
@@ -127,8 +127,8 @@ def auth(
     Users come from 'sockctl users add', or sign up. Who is in may see who it is, where it is logged in, change the
     password, and log out. The port is its own or none (--strict-port): a password must not go to whoever took it first.
     """
-    from sockctl.cli.running import serve
-    from sockctl.cli.serving_accounts import guarded, login_gate
+    from sockctl.cli.serve_accounts import guarded, login_gate
+    from sockctl.cli.serve_runner import serve
     from sockctl.services.auth import Auth
 
     server = guarded(server, insecure=insecure)
@@ -182,7 +182,7 @@ def chat(
     """
     if not with_accounts and (operator or signup or insecure):
         raise OptionError("--operator, --signup and --insecure are about users who log in: add --auth.")
-    from sockctl.cli.serving_chat import chat_rules, serve_chat, with_login
+    from sockctl.cli.serve_chat import chat_rules, serve_chat, with_login
 
     rules = chat_rules(
         rooms=room or [],

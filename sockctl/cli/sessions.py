@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.listing import print_json, print_table
+from sockctl.cli.tables import print_json, print_table
 from sockctl.cli.users import accounts_in
 from sockctl.errors import OptionError
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from sockctl.errors import OptionError
 
 if TYPE_CHECKING:
-    from sockctl.cli.trusting import Wishes
+    from sockctl.client.trust import Wishes
 
 __all__ = ["refuse_lone_key", "tls_wishes"]
 
@@ -36,9 +36,9 @@ def tls_wishes(
     refuse_lone_key(cert, key)
     if sum((fingerprint is not None, accept_new, ca is not None or verify_system)) > 1:
         raise OptionError("--fingerprint, --accept-new and authorities exclude each other: leave all but one out.")
-    from sockctl.cli.trusting import Wishes
+    from sockctl.client.trust import Wishes
     from sockctl.net.certificates import parse_fingerprint
-    from sockctl.stores.places import state_dir as place_of_state
+    from sockctl.paths import state_dir as place_of_state
 
     return Wishes(
         ca=ca,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.listing import print_json, print_table
-from sockctl.cli.password_input import PasswordFile, PasswordStdin, given_password
+from sockctl.cli.passwords import PasswordFile, PasswordStdin, given_password
 from sockctl.cli.prompts import confirm
+from sockctl.cli.tables import print_json, print_table
 
 if TYPE_CHECKING:
     from sockctl.accounts.accounts import Accounts
@@ -174,6 +174,6 @@ def _moments(user: "User") -> tuple[str, str]:
 def accounts_in(data_dir: Path | None) -> "Accounts":
     """Return the accounts in the chosen data directory, or the usual one."""
     from sockctl.accounts.accounts import Accounts
-    from sockctl.stores.places import data_dir as place_of_data
+    from sockctl.paths import data_dir as place_of_data
 
     return Accounts(place_of_data(data_dir))

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from sockctl.errors import AddressError, CertificateError, FingerprintError
 from sockctl.net.address import checked_host
-from sockctl.stores.private_files import (
+from sockctl.stores.files import (
     exposure_of,
     folder_exposure_of,
     make_private_folder,

@@ -19,12 +19,12 @@ from sockctl.errors import MessageTimeoutError, PeerGoneError, ProtocolError, Tl
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.events.server import InputThrottled, ProtocolBroken, SlowReaderDropped
-from sockctl.net.closing import FRAME_S
 from sockctl.net.connection import OUTBOX_BYTES, READ_BYTES, Connection, State
+from sockctl.net.event_loop import Watcher
 from sockctl.net.input_budget import BYTE_S, MEASURED_BYTES, MESSAGE_S, TELNET_BYTE_S, InputBudget
+from sockctl.net.lifecycle import FRAME_S
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
-from sockctl.net.watcher import Watcher
 from sockctl.protocol.messages import Message, message
 from sockctl.protocol.server_wire import Choice, ServerWire
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sockctl.errors import AnswerRefusedError, PeerGoneError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.connection import OUTBOX_BYTES, READ_BYTES, Connection, post_to_each
-from sockctl.net.watcher import Watcher
+from sockctl.net.event_loop import Watcher
 from sockctl.protocol.messages import Message, message
 
 __all__ = ["Peer", "RawPeer", "post_to_all"]

@@ -21,7 +21,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from sockctl.cores import usable_cores
 from sockctl.errors import PeerGoneError
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason, RefusalReason
@@ -36,19 +35,20 @@ from sockctl.events.server import (
     TlsEstablished,
     TlsFailed,
 )
-from sockctl.events.token_bucket import TokenBucket
 from sockctl.net.address import host_of, shown
 from sockctl.net.admission import AccessRules, Admission
-from sockctl.net.closing import failure_of
 from sockctl.net.connection import SEND_S, Connection, Handler
+from sockctl.net.event_loop import Watcher
 from sockctl.net.input_budget import MEMBER_INPUT, STRANGER_INPUT, InputBudgets, InputRates
+from sockctl.net.lifecycle import failure_of
 from sockctl.net.listener import Listeners
 from sockctl.net.message_peer import MessagePeer
-from sockctl.net.raw_handler import RawHandler
+from sockctl.net.raw_peer import RawHandler
 from sockctl.net.service import Conversation, MessageService, RawService, Service
 from sockctl.net.transport import TlsTransport, TransportError
-from sockctl.net.watcher import Watcher
+from sockctl.os_limits import usable_cores
 from sockctl.source_network import IPV6_PREFIX, source_network
+from sockctl.token_bucket import TokenBucket
 
 __all__ = ["Limits", "Server", "default_event_threads"]
 

@@ -14,8 +14,8 @@ import math
 from sockctl.events.base import Level
 from sockctl.events.journal import Journal
 from sockctl.events.server import DataReceived, DataSent
-from sockctl.events.token_bucket import TokenBucket
 from sockctl.net.connection import Connection
+from sockctl.token_bucket import TokenBucket
 
 __all__ = ["Traffic"]
 

@@ -16,8 +16,7 @@ import math
 from typing import Any
 
 from sockctl.errors import BadMessageError
-from sockctl.protocol.safe_text import clean
-from sockctl.text import visible
+from sockctl.text import clean, visible
 
 __all__ = ["LOBBY", "Message", "as_line", "decode_message", "encode_message", "message"]
 

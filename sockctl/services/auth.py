@@ -4,7 +4,7 @@ import contextlib
 from difflib import get_close_matches
 from typing import ClassVar
 
-from sockctl.accounts.gate import Login
+from sockctl.accounts.authenticator import Login
 from sockctl.errors import (
     AnswerRefusedError,
     HashFailedError,

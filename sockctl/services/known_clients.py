@@ -10,8 +10,8 @@ from sockctl.errors import NameRefusedError, NameTakenError, StoreFormatError, U
 from sockctl.net.address import host_of
 from sockctl.protocol.names import checked_name, same_name_key
 from sockctl.stores.json_store import Content
-from sockctl.stores.moments import Clock, check_moment, read_moment, utc_now, written_moment
 from sockctl.stores.sqlite_store import OldFile, SqliteStore
+from sockctl.stores.timestamps import Clock, check_moment, read_moment, utc_now, written_moment
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sockctl.accounts.accounts import Accounts
-from sockctl.accounts.gate import FLOOR_S, Gate, Login
+from sockctl.accounts.active_logins import LiveLogins
+from sockctl.accounts.authenticator import FLOOR_S, Gate, Login
 from sockctl.accounts.hash_queue import HashQueue
-from sockctl.accounts.live import LiveLogins
 from sockctl.accounts.password_rules import MIN_LENGTH, prepared
 from sockctl.accounts.users import user_name
 from sockctl.errors import (
@@ -38,8 +38,8 @@ from sockctl.net.peer import TRIES, Peer
 from sockctl.protocol.frames import LIMIT_BYTES
 from sockctl.protocol.messages import Message
 from sockctl.source_network import IPV6_PREFIX
-from sockctl.stores.moments import written_moment
 from sockctl.stores.steady_clock import SteadyClock
+from sockctl.stores.timestamps import written_moment
 
 __all__ = ["LoginGate"]
 

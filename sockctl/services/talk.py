@@ -9,7 +9,7 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.net.peer import Peer
 from sockctl.net.service import MessageService
 from sockctl.protocol.messages import Message, message
-from sockctl.stores.moments import utc_now, written_moment
+from sockctl.stores.timestamps import utc_now, written_moment
 
 __all__ = ["OPERATOR", "SAYING_KINDS", "Desk", "Talk"]
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from sockctl.errors import StoreExposedError, StoreLockedError, StoreReadError, StoreWriteError
-from sockctl.stores.private_files import exposure_of, folder_exposure_of, mending_of
+from sockctl.stores.files import exposure_of, folder_exposure_of, mending_of
 
 __all__ = ["locked", "refuse_exposed", "refuse_replaceable", "unreadable", "unwritable"]
 

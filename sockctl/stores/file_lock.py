@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sockctl.stores.faults import locked, unwritable
-from sockctl.stores.private_files import make_private_folder, take_lock
+from sockctl.stores.files import make_private_folder, take_lock
 
 __all__ = ["file_lock"]
 

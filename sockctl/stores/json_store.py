@@ -23,7 +23,7 @@ from typing import Any
 from sockctl.errors import StoreFormatError, StoreWriteError
 from sockctl.stores.faults import locked, refuse_exposed, refuse_replaceable, unreadable, unwritable
 from sockctl.stores.file_lock import file_lock
-from sockctl.stores.private_files import (
+from sockctl.stores.files import (
     sync_folder,
     write_private_file,
 )

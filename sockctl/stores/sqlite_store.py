@@ -27,10 +27,10 @@ from sockctl.errors import (
 )
 from sockctl.stores.faults import locked, refuse_exposed, refuse_replaceable, unreadable, unwritable
 from sockctl.stores.file_lock import file_lock
-from sockctl.stores.json_store import Content, JsonStore
-from sockctl.stores.private_files import (
+from sockctl.stores.files import (
     sync_folder,
 )
+from sockctl.stores.json_store import Content, JsonStore
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Error

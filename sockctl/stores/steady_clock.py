@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from sockctl.stores.moments import Clock, utc_now
+from sockctl.stores.timestamps import Clock, utc_now
 
 __all__ = ["SteadyClock", "seconds_since_boot"]
 

@@ -10,7 +10,7 @@ import pytest
 
 from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.passwords import CHEAPEST
-from sockctl.stores.moments import Clock, utc_now
+from sockctl.stores.timestamps import Clock, utc_now
 
 PASSWORD = "tall copper window frog"
 OTHER = "seven dusty violins sail"

@@ -24,8 +24,8 @@ from sockctl.accounts.session_tokens import MAX_TOKENS, REPLACED_S
 from sockctl.accounts.sessions import ABSOLUTE, IDLE, MAX_PER_USER, MAX_SESSIONS, Session, Sessions
 from sockctl.accounts.users import User
 from sockctl.errors import StoreFormatError, TokenRefusedError, TokenReusedError, UnknownSessionError
-from sockctl.stores.moments import Clock as AnyClock
-from sockctl.stores.moments import utc_now
+from sockctl.stores.timestamps import Clock as AnyClock
+from sockctl.stores.timestamps import utc_now
 from tests.clock import NOON, Clock
 from tests.running import UNMEASURED
 
@@ -498,7 +498,7 @@ import sys
 from pathlib import Path
 from tests.accounts.test_sessions import HERE, begun, resumed, sessions_at
 from sockctl.accounts.users import User
-from sockctl.stores.moments import utc_now
+from sockctl.stores.timestamps import utc_now
 sessions = sessions_at(Path(sys.argv[1]), utc_now)
 for number in range(1_000_000):
     user = User(f"{sys.argv[2]}-{number}", "", utc_now(), utc_now(), disabled=False, credential_generation=1)

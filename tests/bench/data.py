@@ -4,9 +4,9 @@ import dataclasses
 import socket
 from typing import Any
 
-from sockctl.bench.crew import measure
+from sockctl.bench.coordinator import measure
 from sockctl.bench.plan import Kind, Plan, Where
-from sockctl.bench.tally import Tally
+from sockctl.bench.stats import Tally
 
 RUN = "a1b2c3"
 

@@ -13,7 +13,7 @@ from sockctl.bench.chat import Said, said, understood
 from sockctl.bench.plan import Kind
 from sockctl.events.base import Level
 from sockctl.net.server import Limits
-from sockctl.services.chat.chat import Chat, ChatRules
+from sockctl.services.chat.service import Chat, ChatRules
 from tests.bench.data import RUN, measured
 from tests.bench.wrong_servers import serving
 from tests.frames import FrameClient, framed

@@ -1,9 +1,9 @@
 import pytest
 
-from sockctl.bench.pace import Pace
+from sockctl.bench.pacing import Pace
+from sockctl.bench.payload import Stream, diagnosis
 from sockctl.bench.plan import Kind, Plan, Tls, Where
-from sockctl.bench.stream import Stream, diagnosis
-from sockctl.bench.tally import Tally
+from sockctl.bench.stats import Tally
 from tests.bench.data import plan
 
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from sockctl.bench import report as report_module
-from sockctl.bench.crew import Outcome
+from sockctl.bench.coordinator import Outcome
 from sockctl.bench.histogram import Histogram
 from sockctl.bench.plan import Kind
 from sockctl.bench.report import comparison, report
-from sockctl.bench.tally import Tally
-from sockctl.cores import usable_cores
+from sockctl.bench.stats import Tally
+from sockctl.os_limits import usable_cores
 from tests.bench.data import plan
 
 

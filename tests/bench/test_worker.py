@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from sockctl.bench import crew, worker
-from sockctl.bench.crew import Progress, measure
+from sockctl.bench import coordinator as crew
+from sockctl.bench import worker
+from sockctl.bench.coordinator import Progress, measure
 from sockctl.bench.loop import Loop
 from sockctl.bench.plan import Tls
 from sockctl.errors import BenchFailedError

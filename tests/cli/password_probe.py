@@ -7,7 +7,7 @@ import typer
 from sockctl.accounts.opaque_string import prepared
 from sockctl.cli import options
 from sockctl.cli.app import app, run
-from sockctl.cli.password_input import PasswordFile, PasswordStdin, given_password
+from sockctl.cli.passwords import PasswordFile, PasswordStdin, given_password
 
 
 @app.command()

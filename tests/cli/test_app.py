@@ -88,7 +88,7 @@ def test_version_loads_nothing_of_the_command_line() -> None:
 
 
 def test_a_chat_without_accounts_needs_no_hashes() -> None:
-    loaded = loaded_by("import sockctl.services.chat.chat")
+    loaded = loaded_by("import sockctl.services.chat.service")
     assert "sockctl.accounts.passwords" in loaded
     assert "argon2" not in loaded
 
@@ -106,10 +106,16 @@ except SystemExit as ended:
     assert ended.code == 0, ended.code
 """
     loaded = loaded_by(code)
-    server = {"sockctl.net.server", "sockctl.net.watcher", "sockctl.events.server", "sockctl.services", "socketserver"}
-    assert "sockctl.net.relay" in loaded
+    server = {
+        "sockctl.net.server",
+        "sockctl.net.event_loop",
+        "sockctl.events.server",
+        "sockctl.services",
+        "socketserver",
+    }
+    assert "sockctl.client.io_loop" in loaded
     assert not loaded & {"rich", "argon2", "ssl", "ifaddr", "cryptography", "prompt_toolkit", "click", *server}
-    assert not loaded & {"sockctl.cli.resuming", "sockctl.stores.json_store"}, "there are no messages"
+    assert not loaded & {"sockctl.client.token_login", "sockctl.stores.json_store"}, "there are no messages"
 
 
 @pytest.mark.parametrize("name", app_module.COMMANDS)

@@ -15,23 +15,23 @@ from typing import Any
 
 import pytest
 
-from sockctl.bench.crew import Outcome, Progress
+from sockctl.bench.coordinator import Outcome, Progress
 from sockctl.bench.histogram import Histogram
 from sockctl.bench.plan import Kind
 from sockctl.bench.report import comparison, report
-from sockctl.bench.tally import Tally
-from sockctl.cli.bench_picture import ProgressLine, comparison_lines, report_lines
+from sockctl.bench.stats import Tally
+from sockctl.cli.bench_output import ProgressLine, comparison_lines, report_lines
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.events.base import Level
 from sockctl.net.certificates import fingerprint_of_file
-from sockctl.services.chat.chat import Chat, ChatRules
+from sockctl.services.chat.service import Chat, ChatRules
 from sockctl.services.echo import Echo
 from tests.accounts.data import PASSWORD
 from tests.bench.data import plan
 from tests.bench.test_login import auth
 from tests.bench.wrong_servers import altering, resetting, serving, silent
-from tests.cli.test_terminal import terminal
 from tests.running import CLOSED_PORT, SOCKCTL, TIMEOUT_S, running, sockctl, wait_until
+from tests.test_terminal import terminal
 from tests.tls import securing, self_signed
 
 __all__ = ["terminal"]

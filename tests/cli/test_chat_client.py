@@ -9,8 +9,8 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from tests.chat_server import ChatServer, chat_server
-from tests.cli.test_terminal import ended, terminal
 from tests.running import sockctl, wait_until
+from tests.test_terminal import ended, terminal
 from tests.tls import self_signed
 
 __all__ = ["terminal"]

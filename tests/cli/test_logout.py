@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
+from sockctl.client.token_store import KeptTokens
 from sockctl.net.certificates import fingerprint_of_file
-from sockctl.net.kept_tokens import KeptTokens
-from sockctl.net.reach import reach_of
+from sockctl.net.reachability import reach_of
 from tests.cli.test_connect_messages import read_frame
 from tests.cli.test_connect_messages import server as played
 from tests.frames import framed

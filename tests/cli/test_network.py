@@ -8,11 +8,11 @@ import pytest
 
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.listener import SocketOptions
-from sockctl.services.chat.chat import Chat, ChatRules
+from sockctl.services.chat.service import Chat, ChatRules
 from tests.accounts.data import PASSWORD, accounts_at
-from tests.cli.test_terminal import ended, terminal
 from tests.running import process, running, sockctl
 from tests.services.chat.test_chat import client
+from tests.test_terminal import ended, terminal
 from tests.two_hosts import SERVER, TwoHosts
 
 __all__ = ["terminal"]

@@ -12,9 +12,9 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from tests.accounts.data import PASSWORD, accounts_at
-from tests.cli.test_terminal import terminal
 from tests.frames import FrameClient, frame_client
 from tests.running import TIMEOUT_S, Process, process, sockctl, wait_until
+from tests.test_terminal import terminal
 from tests.tools import tool
 
 __all__ = ["terminal"]

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from sockctl.net import closing
+from sockctl.net import lifecycle as closing
 from tests.running import (
     SOCKCTL,
     TIMEOUT_S,

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from tests.cli.test_terminal import ended, terminal
 from tests.running import TIMEOUT_S, Process, free_port, process, receive_all, sockctl, wait_until
+from tests.test_terminal import ended, terminal
 from tests.tls import openssl, self_signed, tls_client
 from tests.tools import tool
 

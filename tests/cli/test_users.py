@@ -16,7 +16,7 @@ import pexpect
 import pytest
 
 from sockctl.accounts.accounts import Accounts
-from sockctl.accounts.gate import Gate
+from sockctl.accounts.authenticator import Gate
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.cli.exit_codes import ExitCode
 from tests.accounts.data import OTHER, PASSWORD, accounts_at, make_cheap

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from sockctl.net import busy_polling, watcher
+from sockctl.net import busy_polling
+from sockctl.net import event_loop as watcher
 from sockctl.net.busy_polling import MAX_WAITS, BusyPolling
 from sockctl.net.server import Limits
 from sockctl.services.echo import Echo

@@ -21,7 +21,7 @@ from sockctl.net.certificates import (
     parse_fingerprint,
     server_context,
 )
-from sockctl.stores.private_files import take_lock, write_private_file
+from sockctl.stores.files import take_lock, write_private_file
 from tests.other_user import OTHER_UID, needs_root
 from tests.running import TIMEOUT_S, UNMEASURED
 from tests.tools import tool

@@ -11,7 +11,8 @@ import pytest
 
 from sockctl.errors import AnswerRefusedError, PeerGoneError
 from sockctl.events.reasons import DisconnectReason, RefusalReason
-from sockctl.net import closing, message_peer
+from sockctl.net import lifecycle as closing
+from sockctl.net import message_peer
 from sockctl.net.peer import Peer
 from sockctl.net.server import Limits
 from sockctl.net.service import Conversation, MessageService

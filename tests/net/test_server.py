@@ -20,8 +20,10 @@ import pytest
 
 from sockctl.events.base import Level
 from sockctl.events.reasons import DisconnectReason, RefusalReason
-from sockctl.net import closing, traffic, watcher
+from sockctl.net import event_loop as watcher
+from sockctl.net import lifecycle as closing
 from sockctl.net import server as server_module
+from sockctl.net import traffic
 from sockctl.net.admission import AccessRules
 from sockctl.net.connection import READ_BYTES, Connection
 from sockctl.net.listener import SocketOptions

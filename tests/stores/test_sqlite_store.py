@@ -25,7 +25,7 @@ from sockctl.errors import (
     StoreReadError,
     StoreWriteError,
 )
-from sockctl.stores.private_files import take_lock
+from sockctl.stores.files import take_lock
 from sockctl.stores.sqlite_store import OldFile, SqliteStore
 from tests.running import UNMEASURED
 

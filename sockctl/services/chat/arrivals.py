@@ -3,9 +3,9 @@
 import threading
 
 from sockctl.accounts.throttle import BoundedTable
-from sockctl.events.token_bucket import TokenBucket
 from sockctl.services.chat.limits import ChatLimits
 from sockctl.source_network import source_network
+from sockctl.token_bucket import TokenBucket
 
 __all__ = ["Arrivals"]
 

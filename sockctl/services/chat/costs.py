@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from sockctl.errors import CommandError
 from sockctl.protocol.messages import Message
+from sockctl.services.chat.clients import Place
 from sockctl.services.chat.commands import called, parse_count, room_name, which_page
-from sockctl.services.chat.directory import Directory
 from sockctl.services.chat.history import SHOWN
 from sockctl.services.chat.members import Members
-from sockctl.services.chat.places import Place
+from sockctl.services.chat.room_registry import Directory
 from sockctl.services.chat.rooms import NAMES_AT_ONCE, Room
 
 __all__ = ["Costs"]

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from sockctl.events.token_bucket import TokenBucket
+from sockctl.token_bucket import TokenBucket
 
 __all__ = ["FloodLimit"]
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import same_name_key
-from sockctl.services.chat.places import NOTHING
+from sockctl.services.chat.clients import NOTHING
 from sockctl.services.chat.room_tail import OVERHEAD_BYTES
 
 __all__ = [

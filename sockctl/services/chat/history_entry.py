@@ -9,8 +9,8 @@ import json
 from typing import Any
 
 from sockctl.errors import StoreFormatError
-from sockctl.protocol.safe_text import clean, has_controls
-from sockctl.stores.moments import check_moment
+from sockctl.stores.timestamps import check_moment
+from sockctl.text import clean, has_controls
 
 __all__ = ["read_entry"]
 

@@ -20,7 +20,7 @@ from sockctl.errors import StoreError, StoreFormatError, StoreLockedError, Store
 from sockctl.services.chat.history_entry import read_entry
 from sockctl.services.chat.room_tail import RoomTail, held_bytes
 from sockctl.stores.faults import refuse_exposed
-from sockctl.stores.private_files import (
+from sockctl.stores.files import (
     make_private_folder,
     sync_folder,
     take_lock,

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from sockctl.errors import CommandError, NameTakenError
 from sockctl.protocol.names import MAX_NAME, same_name_key
+from sockctl.services.chat.clients import Place
 from sockctl.services.chat.flood import FloodLimit
-from sockctl.services.chat.places import Place
 
 __all__ = ["GUEST_TOKEN_S", "Member", "Members", "Renamed"]
 

@@ -9,10 +9,10 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import message
 from sockctl.protocol.names import same_name_key
 from sockctl.services.chat.bans import Ban, Network, Target, blocked_network
+from sockctl.services.chat.clients import Console, Place
 from sockctl.services.chat.commands import parse_duration
-from sockctl.services.chat.keeper import Keeper
 from sockctl.services.chat.members import Identity, Member, Members
-from sockctl.services.chat.places import Console, Place
+from sockctl.services.chat.store import Keeper
 
 __all__ = ["Moderation"]
 

@@ -2,10 +2,10 @@
 
 from collections import OrderedDict
 
-from sockctl.events.token_bucket import TokenBucket
+from sockctl.services.chat.clients import Place
 from sockctl.services.chat.limits import ChatLimits
-from sockctl.services.chat.places import Place
 from sockctl.source_network import source_network
+from sockctl.token_bucket import TokenBucket
 
 __all__ = ["RoomMaking"]
 

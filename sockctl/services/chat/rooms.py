@@ -19,11 +19,11 @@ from sockctl.errors import CommandError
 from sockctl.net.peer import Peer, post_to_all
 from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import LOBBY, Message, as_line, encode_message, message
+from sockctl.services.chat.clients import Place
 from sockctl.services.chat.history import COMING_BYTES, History, HistoryBudget, Past, audible, past_messages
-from sockctl.services.chat.keeper import Keeper
 from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.members import Member
-from sockctl.services.chat.places import Place
+from sockctl.services.chat.store import Keeper
 from sockctl.text import plural
 
 __all__ = ["Room"]

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from sockctl.services.chat.chat import Chat, ChatLimits, ChatRules
+from sockctl.services.chat.service import Chat, ChatLimits, ChatRules
 from tests.running import running
 
 SILENT_S, ANSWER_S = 1.0, 2.5

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.services.chat.arrivals import Arrivals
-from sockctl.services.chat.chat import ChatLimits, ChatRules
+from sockctl.services.chat.service import ChatLimits, ChatRules
 from tests.accounts.data import accounts_at
 from tests.services.chat.test_chat import Client, client, served
 

@@ -14,13 +14,13 @@ from sockctl.accounts.hash_queue import HashQueue
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.message_peer import MessagePeer
 from sockctl.protocol.messages import message
-from sockctl.services.chat.chat import Chat, ChatLimits, ChatRules
+from sockctl.services.chat.clients import Place, Seat
 from sockctl.services.chat.commands import COMMANDS
 from sockctl.services.chat.history import COMING_BYTES
 from sockctl.services.chat.members import Member
-from sockctl.services.chat.places import Place, Seat
+from sockctl.services.chat.service import Chat, ChatLimits, ChatRules
 from sockctl.services.login import LoginGate
-from sockctl.stores.moments import utc_now
+from sockctl.stores.timestamps import utc_now
 from tests.accounts.data import PASSWORD, accounts_at
 from tests.frames import Fields, FrameClient, frame_client, framed
 from tests.running import Running, receive_all, running, wait_until

@@ -8,8 +8,8 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-from sockctl.services.chat.chat import Chat, ChatRules
-from sockctl.services.chat.places import Seat
+from sockctl.services.chat.clients import Seat
+from sockctl.services.chat.service import Chat, ChatRules
 from sockctl.services.login import LoginGate
 from tests.accounts.data import accounts_at
 from tests.frames import framed

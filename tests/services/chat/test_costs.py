@@ -7,18 +7,18 @@ import pytest
 
 from sockctl.net.server import Limits
 from sockctl.protocol.messages import message
-from sockctl.services.chat.actions import ROOMS_AT_ONCE
-from sockctl.services.chat.chat import Chat, ChatLimits, ChatRules
+from sockctl.services.chat.command_handlers import ROOMS_AT_ONCE
 from sockctl.services.chat.costs import ANSWERED, LISTED, REACHED, WORK_S, Costs
 from sockctl.services.chat.flood import FloodLimit
 from sockctl.services.chat.history import SHOWN
 from sockctl.services.chat.members import Member
-from sockctl.stores.moments import utc_now
+from sockctl.services.chat.service import Chat, ChatLimits, ChatRules
+from sockctl.stores.timestamps import utc_now
 from tests.frames import framed
 from tests.net.test_input_limits import NO_WORK
 from tests.running import receive_all, running
 from tests.services.chat.test_chat import client, members
-from tests.services.chat.test_room import Played
+from tests.services.chat.test_rooms import Played
 
 AT = "2026-01-31T12:00:00Z"
 MOST = 10

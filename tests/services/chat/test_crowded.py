@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from sockctl.services.chat.chat import Chat, ChatLimits, ChatRules
 from sockctl.services.chat.history import History, HistoryBudget
-from sockctl.services.chat.keeper import Keeper
 from sockctl.services.chat.rooms import NAMES_AT_ONCE, Room
+from sockctl.services.chat.service import Chat, ChatLimits, ChatRules
+from sockctl.services.chat.store import Keeper
 from tests.running import Running, running
 from tests.services.chat.test_chat import client, members
-from tests.services.chat.test_room import Played, enter, leave
+from tests.services.chat.test_rooms import Played, enter, leave
 
 AT = "2026-01-31T12:00:00Z"
 MOST = 3

@@ -20,12 +20,13 @@ from sockctl.net.input_budget import InputRates
 from sockctl.net.server import Limits
 from sockctl.protocol.messages import Message, message
 from sockctl.services import login as login_module
-from sockctl.services.chat import actions, members
-from sockctl.services.chat.chat import Chat, ChatRules
+from sockctl.services.chat import command_handlers as actions
+from sockctl.services.chat import members
+from sockctl.services.chat.clients import AT_ONCE, Seat
 from sockctl.services.chat.history_entry import read_entry
-from sockctl.services.chat.places import AT_ONCE, Seat
+from sockctl.services.chat.service import Chat, ChatRules
 from sockctl.services.login import LoginGate
-from sockctl.stores.moments import utc_now
+from sockctl.stores.timestamps import utc_now
 from tests.accounts.data import accounts_at
 from tests.frames import Fields, framed
 from tests.running import TIMEOUT_S, Running, connect, process, receive_all, running, wait_until
@@ -253,7 +254,7 @@ def stalled(run: Running, name: str = "stalled", *, ahead: bytes = b"") -> socke
 def test_one_of_fifty_that_stops_reading_is_dropped_and_hurts_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: TwoHosts | None
 ) -> None:
-    monkeypatch.setattr("sockctl.net.closing.FLUSH_S", 0.5)
+    monkeypatch.setattr("sockctl.net.lifecycle.FLUSH_S", 0.5)
     count = 5_000 if network is None else 1_000
     with served(tmp_path) as run, stalled(run), crowd(run, 49) as heard:
         text = "x" * 4000
@@ -858,7 +859,7 @@ def test_a_room_joined_from_one_place_while_another_still_comes(tmp_path: Path) 
 def test_who_gives_no_name_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert login_module.LOGIN_S == 120
     with served(tmp_path) as run, here(run, "ann") as (ann,), contextlib.ExitStack() as stack:
-        monkeypatch.setattr("sockctl.services.chat.entrance.LOGIN_S", 0.3)  # ann is in
+        monkeypatch.setattr("sockctl.services.chat.registration.LOGIN_S", 0.3)  # ann is in
         stack.enter_context(client(run)).until("bye", reason="login_timeout")
         time.sleep(0.3)
         ann.line("here all the same")

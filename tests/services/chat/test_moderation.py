@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.accounts.hash_queue import HashQueue
-from sockctl.services.chat.chat import Chat, ChatRules
+from sockctl.services.chat.service import Chat, ChatRules
 from sockctl.services.login import LoginGate
 from tests.accounts.data import accounts_at
 from tests.running import Running, running

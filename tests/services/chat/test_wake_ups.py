@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.events.base import Level
-from sockctl.services.chat.chat import Chat, ChatRules
+from sockctl.services.chat.service import Chat, ChatRules
 from tests.frames import framed
 from tests.running import TIMEOUT_S, Running, running, wait_until
 from tests.services.chat.test_chat import Client, client

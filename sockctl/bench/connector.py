@@ -1,0 +1,95 @@
+"""A connection in the making: the TCP handshake, then that of TLS, without ever waiting."""
+
+import contextlib
+import errno
+import hmac
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from sockctl.bench.plan import Plan, Tls
+from sockctl.errors import UntrustedError
+from sockctl.net.transport import TlsTransport, Transport
+
+__all__ = ["Opening", "securing"]
+
+Secure = Callable[[socket.socket], TlsTransport]
+
+
+class Opening:
+    """Connects to the plan's server.
+
+    Args:
+        plan: It says where.
+        secure: Makes TLS of the connected socket; None where it stays plain.
+
+    Attributes:
+        transport: The connection, closed by whoever took it.
+    """
+
+    def __init__(self, plan: Plan, secure: Secure | None) -> None:
+        sock = socket.socket(plan.family, socket.SOCK_STREAM)
+        self.transport: Transport = sock
+        self._sock: socket.socket | None = sock
+        self._secure = secure
+        self._plan = plan
+        with contextlib.ExitStack() as undo:
+            undo.enter_context(sock)
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            number = sock.connect_ex(plan.where.address)
+            if number not in {0, errno.EINPROGRESS}:
+                raise OSError(number, os.strerror(number))
+            undo.pop_all()
+
+    def advance(self) -> int:
+        """Go on; return what to wait for (see `sockctl.net.poller`), or 0 when the connection stands.
+
+        Call it first when the descriptor is writable.
+
+        Raises:
+            OSError: It failed; a TransportError where TLS did.
+            UntrustedError: The certificate is another one than it should be.
+        """
+        if self._sock is not None:
+            number = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if number:
+                raise OSError(number, os.strerror(number))
+            if self._secure is not None:
+                self.transport = self._secure(self._sock)
+            self._sock = None
+        if not isinstance(self.transport, TlsTransport):
+            return 0
+        waits_for = self.transport.shake_hands()
+        tls = self._plan.where.tls
+        if not waits_for and tls is not None and tls.fingerprint:
+            self._compare(self.transport, tls.fingerprint)
+        return waits_for
+
+    def _compare(self, transport: TlsTransport, trusted: str) -> None:
+        from sockctl.net.certificates import fingerprint_of  # noqa: PLC0415  only for TLS
+
+        if not hmac.compare_digest(fingerprint_of(transport.certificate()), trusted):
+            raise UntrustedError(f"The certificate of {self._plan.where.name} changed while it was measured.")
+
+
+def securing(tls: Tls | None) -> Secure | None:
+    """Return what makes TLS of a connected socket; None where it stays plain.
+
+    Raises:
+        CertificateError: A file can't be used.
+    """
+    if tls is None:
+        return None
+    from sockctl.net.tls import TlsSocket  # noqa: PLC0415  only for TLS
+    from sockctl.net.tls_client import client_context  # noqa: PLC0415  only for TLS
+
+    context = client_context(
+        ca=Path(tls.ca) if tls.ca else None,
+        system_authorities=tls.system_authorities,
+        certificate=Path(tls.certificate) if tls.certificate else None,
+        key=Path(tls.key) if tls.key else None,
+    )
+    name = tls.server_name.partition("%")[0]
+    return lambda sock: TlsSocket(sock, context, server_side=False, server_hostname=name)

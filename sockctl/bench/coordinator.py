@@ -1,0 +1,185 @@
+"""The processes of the load tool, seen from the one that starts them: begun together, stopped together, added up."""
+
+import contextlib
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sockctl.bench.plan import Plan
+from sockctl.bench.stats import Tally
+from sockctl.errors import BenchFailedError
+from sockctl.signals import interrupts
+
+__all__ = ["Outcome", "Progress", "measure"]
+
+HEAD_START_S = 0.02
+"""How long after `go` was written the processes begin, so that each has read it."""
+FAREWELL_S = 10.0
+_BEGIN = "import sys; sys.path.append(sys.argv[1]); from sockctl.bench.worker import main; main()"
+_ROOT = str(Path(__file__).parents[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far it is.
+
+    Attributes:
+        seconds: Since the first message.
+        answered: Answers in the measured time.
+        errors: Errors so far.
+    """
+
+    seconds: float
+    answered: int
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it.
+
+    Attributes:
+        tally: What all processes have counted.
+        interrupted: Whether the user has stopped it.
+    """
+
+    tally: Tally
+    interrupted: bool
+
+
+class _Process:
+    """One of them. Its group is its own, so that Ctrl-C reaches only whoever started it."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.process = subprocess.Popen(  # noqa: S603  it is this program
+            [sys.executable, "-P", "-c", _BEGIN, _ROOT],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            process_group=0,
+            bufsize=0,
+        )
+        self.ready: int | None = None
+        self.tally: Tally | None = None
+        self.answered = self.errors = 0
+        self._pending = b""
+        self.tell(plan.to_json())
+
+    def fileno(self) -> int:
+        """Return the descriptor where it can be heard."""
+        assert self.process.stdout is not None  # noqa: S101  it is a pipe
+        return self.process.stdout.fileno()
+
+    def tell(self, line: str) -> None:
+        """Tell it something; what it can't hear any more is not missed."""
+        assert self.process.stdin is not None  # noqa: S101  it is a pipe
+        data = memoryview(f"{line}\n".encode())
+        with contextlib.suppress(BrokenPipeError):
+            while data:
+                data = data[self.process.stdin.write(data) :]
+
+    def hear(self) -> bool:
+        """Take what it has told; return whether it may tell more.
+
+        Raises:
+            BenchFailedError: It couldn't do its part.
+        """
+        data = os.read(self.fileno(), 65_536)
+        if not data:
+            if self.tally is None:
+                raise BenchFailedError("A process of the load tool ended too early: what it has said stands above.")
+            return False
+        *lines, self._pending = (self._pending + data).split(b"\n")
+        for line in lines:
+            self._take(json.loads(line))
+        return True
+
+    def _take(self, fields: dict[str, Any]) -> None:
+        match fields:
+            case {"ready": ready}:
+                self.ready = ready
+            case {"progress": {"answered": answered, "errors": errors}}:
+                self.answered, self.errors = answered, errors
+            case {"tally": tally}:
+                self.tally = Tally.from_fields(tally)
+            case {"failed": why}:
+                raise BenchFailedError(why)
+
+    def close(self) -> None:
+        """End it, and wait for its end."""
+        assert self.process.stdin is not None  # noqa: S101  they are pipes
+        assert self.process.stdout is not None  # noqa: S101
+        self.process.stdin.close()
+        try:
+            self.process.wait(FAREWELL_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+
+def measure(plans: Sequence[Plan], on_progress: Callable[[Progress], None] | None = None) -> Outcome:
+    """Let a process carry out each plan, all at the same time, and add up what they have counted. Blocks.
+
+    Ctrl-C (KeyboardInterrupt) stops them, and what they have counted by then is returned; a second one is raised. Main
+    thread only.
+
+    Raises:
+        BenchFailedError: One couldn't do its part; all are ended then.
+    """
+    processes: list[_Process] = []
+    with interrupts():
+        try:
+            for plan in plans:
+                processes.append(_Process(plan))
+            return _measured(processes, on_progress)
+        finally:
+            for one in processes:
+                try:
+                    one.close()
+                except KeyboardInterrupt:
+                    one.close()  # it ends anyway: what was measured isn't lost
+
+
+def _measured(processes: Sequence[_Process], on_progress: Callable[[Progress], None] | None) -> Outcome:
+    with selectors.DefaultSelector() as selector:
+        for one in processes:
+            selector.register(one.fileno(), selectors.EVENT_READ, one)
+        interrupted = False
+        try:
+            _hear(processes, selector, on_progress)
+        except KeyboardInterrupt:
+            interrupted = True
+            for one in processes:
+                one.tell("stop")
+            _hear(processes, selector, None)
+    tally = processes[0].tally
+    assert tally is not None  # noqa: S101  else it would have been raised
+    for one in processes[1:]:
+        assert one.tally is not None  # noqa: S101
+        tally.merge(one.tally)
+    return Outcome(tally, interrupted)
+
+
+def _hear(
+    processes: Sequence[_Process], selector: selectors.BaseSelector, on_progress: Callable[[Progress], None] | None
+) -> None:
+    """Hear all of them to their end; let them begin when all are ready."""
+    began: float | None = None
+    while selector.get_map():
+        for key, _ in selector.select():
+            if not key.data.hear():
+                selector.unregister(key.fileobj)
+        if began is None and all(one.ready is not None for one in processes):
+            began = time.monotonic() + HEAD_START_S
+            for one in processes:
+                one.tell(f"go {began!r}")
+        if on_progress is not None and began is not None:
+            answered, errors = sum(one.answered for one in processes), sum(one.errors for one in processes)
+            on_progress(Progress(max(0.0, time.monotonic() - began), answered, errors))

@@ -1,0 +1,99 @@
+"""When messages may be sent: as soon as one is answered (closed loop), or when the clock says so (open loop)."""
+
+import math
+from collections.abc import Iterator
+
+from sockctl.bench.plan import Plan
+from sockctl.bench.stats import Tally
+
+__all__ = ["Pace"]
+
+
+class Pace:
+    """Says how many messages may go out, and counts them. Nothing may before `start`.
+
+    What is sent (open loop: due) before `measured_from` is the warm-up, which isn't counted.
+
+    Args:
+        plan: What is to be measured.
+        tally: Where is counted.
+
+    Attributes:
+        answers: How many answers each message is to get.
+        measured_from: When the measuring begins, on the monotonic clock.
+        until: When nothing more is sent.
+    """
+
+    def __init__(self, plan: Plan, tally: Tally) -> None:
+        self._plan = plan
+        self._tally = tally
+        self._left = plan.count
+        self._next = 0
+        self._start = self.measured_from = math.inf
+        self.until = -math.inf
+        self.answers = 1
+
+    def start(self, at: float) -> None:
+        """Begin at this time."""
+        self._start = at + self._plan.offset_s
+        self.measured_from = at + self._plan.warm_up_s
+        self.until = math.inf if self._plan.duration_s is None else self.measured_from + self._plan.duration_s
+        self._tally.began = self.measured_from
+
+    def stop(self, now: float) -> None:
+        """Let nothing more out."""
+        self.until = min(self.until, now)
+
+    @property
+    def all_sent(self) -> bool:
+        """Whether as many messages have gone out as were asked for."""
+        return self._left == 0
+
+    def is_over(self, now: float) -> bool:
+        """Return whether nothing more is to be sent."""
+        return now >= self.until or self.all_sent
+
+    def granted(self, wanted: int, now: float) -> int:
+        """Return how many of so many messages may be sent now, and count them."""
+        if now >= self.until:
+            return 0
+        if now < self.measured_from:
+            return wanted
+        if self._left is not None:
+            wanted = min(wanted, self._left)
+            self._left -= wanted
+        self._tally.sent += wanted
+        self._tally.expected += wanted * self.answers
+        return wanted
+
+    # Open loop.
+
+    def arrivals(self, now: float) -> Iterator[float]:
+        """Yield when each message was due that hasn't been sent yet, and count it."""
+        while (due := self._due()) <= now and self.granted(1, due):
+            self._next += 1
+            yield due
+
+    @property
+    def unsent(self) -> int:
+        """How many messages to be counted were due before `until`, and haven't been sent; 0 in a closed loop."""
+        if self._plan.rate is None or not math.isfinite(self.until):
+            return 0
+        unsent = max(0, self._due_before(self.until) - max(self._next, self._due_before(self.measured_from)))
+        return unsent if self._left is None else min(unsent, self._left)
+
+    def wait_s(self, now: float) -> float:
+        """Return for how many seconds no message is due."""
+        return self._due() - now
+
+    def _due(self) -> float:
+        rate = self._plan.rate
+        return math.inf if rate is None else self._start + self._next / rate
+
+    def _due_before(self, at: float) -> int:
+        """Return how many messages of an open loop are due before a time."""
+        assert self._plan.rate is not None  # noqa: S101  that is what an open loop has
+        count = max(0, math.ceil((at - self._start) * self._plan.rate))
+        while count and self._start + (count - 1) / self._plan.rate >= at:
+            count -= 1  # a rounded product is not always that of the sum
+        return count

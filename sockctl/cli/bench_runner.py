@@ -1,0 +1,240 @@
+"""Runs ``sockctl bench``: sees that the server is there and to be trusted, has it measured, and prints the result."""
+
+import dataclasses
+import secrets
+import socket
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from sockctl.bench.coordinator import measure
+from sockctl.bench.plan import Kind, Plan, Tls, Where
+from sockctl.bench.report import comparison, report
+from sockctl.cli.bench_options import BenchOptions
+from sockctl.cli.bench_output import ProgressLine, comparison_lines, report_lines
+from sockctl.cli.exit_codes import ExitCode
+from sockctl.cli.prompts import may_ask
+from sockctl.cli.tls_options import tls_wishes
+from sockctl.client.plaintext_guard import is_in_clear
+from sockctl.errors import AddressError, InsecureError
+from sockctl.events.base import Event
+from sockctl.net.address import Endpoint, parse_target
+from sockctl.net.connector import Secure, connect
+from sockctl.net.transport import TlsTransport, Transport
+from sockctl.os_limits import usable_cores
+from sockctl.terminal import STDERR, is_terminal, say
+
+if TYPE_CHECKING:
+    from sockctl.client.trust import Wishes
+
+__all__ = ["Wanted", "run_bench"]
+
+_SCHEMES = {
+    Kind.ECHO: ("tcp", "tls"),
+    Kind.CHAT: ("sockctl", "sockctls"),
+    Kind.LOGIN: ("sockctl", "sockctls"),
+}
+_MOST_PROCESSES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the user wants to be measured.
+
+    Attributes:
+        kind: What the clients do.
+        options: What all kinds have in common.
+        size_bytes: Bytes of a message.
+        depth: Messages of a client in flight.
+        rate: Messages per second, on a clock; None for a closed loop.
+        processes: How many processes; None for as many as suit.
+        senders: How many members of a chat speak.
+        user: Who logs in.
+        password: With which password.
+        insecure: Whether it may go in clear.
+    """
+
+    kind: Kind
+    options: BenchOptions
+    size_bytes: int = 64
+    depth: int = 1
+    rate: float | None = None
+    processes: int | None = None
+    senders: int = 1
+    user: str = ""
+    password: str = field(default="", repr=False)
+    insecure: bool = False
+
+    def plan(self, where: Where) -> Plan:
+        """Return what is to be done there."""
+        return Plan(
+            kind=self.kind,
+            where=where,
+            run="",
+            clients=self.options.clients,
+            duration_s=self.options.seconds,
+            count=self.options.count,
+            size_bytes=self.size_bytes,
+            depth=self.depth,
+            rate=self.rate,
+            warm_up_s=self.options.warm_up_s,
+            timeout_s=self.options.timeout,
+            senders=self.senders,
+            user=self.user,
+            password=self.password,
+            progress=is_terminal(STDERR),
+        )
+
+    @property
+    def chosen_processes(self) -> int:
+        """How many processes there are: for echo one a processor, but no more than clients; for all else one."""
+        most = self.options.clients if self.options.count is None else min(self.options.clients, self.options.count)
+        if self.processes is not None:
+            return min(self.processes, most)
+        return min(usable_cores(), _MOST_PROCESSES, most) if self.kind is Kind.ECHO else 1
+
+
+def run_bench(target: str, wanted: Wanted) -> ExitCode:
+    """Measure, print, and return the exit code.
+
+    Raises:
+        SockctlError: The server can't be reached or is not to be trusted, or the measuring failed.
+    """
+    names = [target] if wanted.options.compare is None else [target, wanted.options.compare]
+    plans = [wanted.plan(where) for where in _all_found(names, wanted)]
+    try:
+        if len(plans) == 1:
+            result = _measured(plans[0], wanted, "")
+        else:
+            rounds, interrupted = _rounds(plans[0], plans[1], wanted)
+            if not rounds:
+                say("sockctl: It was interrupted in the first round: there is nothing to compare.")
+                return ExitCode.INTERRUPTED
+            result = comparison(rounds, interrupted=interrupted)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED  # a second time, or before there was anything to print
+    _print(result, json=wanted.options.json)
+    if result["interrupted"]:
+        return ExitCode.INTERRUPTED
+    return ExitCode.DONE if result["ok"] else ExitCode.FAILED
+
+
+def _print(result: dict[str, Any], *, json: bool) -> None:
+    if json:
+        from json import dumps
+
+        typer.echo(dumps(result, ensure_ascii=False))
+        return
+    for line in comparison_lines(result) if "compare" in result else report_lines(result):
+        typer.echo(line)
+
+
+def _rounds(first: Plan, second: Plan, wanted: Wanted) -> tuple[list[tuple[dict[str, Any], dict[str, Any]]], bool]:
+    """Measure both in each round, one before the other in turns.
+
+    Returns:
+        The rounds that were measured in full, and whether the user has ended them before the last.
+    """
+    done: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    count = wanted.options.rounds
+    for number in range(count):
+        reports: list[dict[str, Any]] = []
+        for plan in (second, first) if number % 2 else (first, second):
+            try:
+                reports.append(_measured(plan, wanted, f"round {number + 1} of {count}, "))
+            except KeyboardInterrupt:
+                return done, True
+            if reports[-1]["interrupted"]:
+                return done, True
+        one, other = reversed(reports) if number % 2 else reports
+        done.append((one, other))
+    return done, False
+
+
+def _measured(plan: Plan, wanted: Wanted, label: str) -> dict[str, Any]:
+    plan = dataclasses.replace(plan, run=secrets.token_hex(3))
+    line = ProgressLine(plan, label) if plan.progress else None
+    try:
+        outcome = measure(plan.shares(wanted.chosen_processes), None if line is None else line.show)
+    finally:
+        if line is not None:
+            line.clear()
+    return report(plan, outcome, cores=usable_cores())
+
+
+def _all_found(targets: list[str], wanted: Wanted) -> list[Where]:
+    """Connect to each server once, as ``connect`` does: so it is known which address answers, and is trusted."""
+    options = wanted.options
+    plain, secure = _SCHEMES[wanted.kind]
+    parsed = []
+    for target in targets:
+        one = parse_target(target)
+        if one.host is None or one.port is None:
+            raise AddressError(f"{target!r} is not complete: write HOST:PORT, such as localhost:9090.")
+        if one.scheme not in {None, plain, secure}:
+            raise AddressError(f"{target!r}: bench {wanted.kind} is for {plain}:// and {secure}:// only.")
+        parsed.append((Endpoint(one.host, one.port), one.scheme == secure or (options.tls and one.scheme is None)))
+    wishes = tls_wishes(
+        wanted=any(encrypted for _, encrypted in parsed),
+        fingerprint=options.fingerprint,
+        accept_new=options.accept_new,
+        ca=options.ca,
+        verify_system=options.verify_system,
+        cert=options.cert,
+        key=options.key,
+        state_dir=options.state_dir,
+        may_ask=may_ask(no_input=options.no_input),
+    )
+    return [_found(endpoint, wanted, wishes if encrypted else None) for endpoint, encrypted in parsed]
+
+
+def _found(endpoint: Endpoint, wanted: Wanted, wishes: "Wishes | None") -> Where:
+    """Connect to a server, and return where that was.
+
+    Raises:
+        InsecureError: It is one to log in at, over the network and in clear.
+    """
+    places: list[tuple[int, Any]] = []
+    secure: Secure | None = None
+    if wishes is not None:
+        from sockctl.client.trust import Trust
+
+        trust = Trust(endpoint, wishes, _silent)
+
+        def secure(sock: socket.socket, timeout_s: float) -> Transport:
+            places.append((sock.family, sock.getpeername()))
+            return trust.secure(sock, timeout_s)
+
+    with connect(endpoint, tell=_silent, timeout_s=wanted.options.timeout, secure=secure) as sock:
+        if isinstance(sock, socket.socket):
+            places.append((sock.family, sock.getpeername()))
+        if wanted.kind is Kind.LOGIN and not wanted.insecure and is_in_clear(sock):
+            raise InsecureError(
+                f"The password was not sent: the connection to {endpoint} is not encrypted, and anybody on the way "
+                f"could read it. If the server speaks TLS, write sockctls://{endpoint}; --insecure sends it in clear."
+            )
+        tls = _tls(endpoint, wishes, sock)
+    family, address = places[-1]
+    return Where(name=str(endpoint), family=family, address=address, tls=tls)
+
+
+def _tls(endpoint: Endpoint, wishes: "Wishes | None", sock: Transport) -> Tls | None:
+    """Return how the clients are to speak TLS: as the connection that was trusted does."""
+    if wishes is None or not isinstance(sock, TlsTransport):
+        return None
+    from sockctl.net.certificates import fingerprint_of
+
+    vouched = wishes.ca is not None or wishes.system_authorities
+    return Tls(
+        server_name=endpoint.host,
+        fingerprint="" if vouched else fingerprint_of(sock.certificate()),
+        ca="" if wishes.ca is None else str(wishes.ca),
+        system_authorities=wishes.system_authorities,
+        certificate="" if wishes.certificate is None else str(wishes.certificate),
+        key="" if wishes.key is None else str(wishes.key),
+    )
+
+
+def _silent(_: Event) -> None:
+    """Tell nothing: the result is what counts."""

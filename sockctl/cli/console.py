@@ -1,0 +1,121 @@
+"""Whoever sits at the server's terminal: sees what is said on standard output, and types on standard input."""
+
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import ClassVar, Self
+
+from sockctl.errors import NobodyThereError
+from sockctl.events.base import HELD_BYTES, Event
+from sockctl.events.journal import Journal
+from sockctl.events.reasons import DisconnectReason
+from sockctl.events.record import Record
+from sockctl.events.sinks import DescriptorSink
+from sockctl.services.talk import Talk
+from sockctl.terminal import STDOUT, read_line, say
+from sockctl.text import visible
+
+__all__ = ["Operator", "ServerTerminal"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown(Event):
+    """One line for the operator."""
+
+    name: ClassVar[str] = "shown"
+
+    line: str
+
+    @property
+    def held_bytes(self) -> int:
+        return HELD_BYTES + sys.getsizeof(self.line)
+
+    @property
+    def text(self) -> str:
+        return self.line
+
+
+class ServerTerminal:
+    """The server's own terminal; a context manager.
+
+    What is shown goes through a journal of its own: the event thread never waits for a terminal that was stopped.
+
+    Args:
+        service: The service's name.
+        invitation: What says how to type.
+        farewell: What is said when the input has ended.
+    """
+
+    def __init__(self, service: str, *, invitation: str, farewell: str) -> None:
+        self._invitation = invitation
+        self._farewell = farewell
+        self._typed: Callable[[str], None]
+        self._shown = Journal(DescriptorSink(STDOUT, _as_line, label="standard output"), service=service)
+        # A daemon: it waits for the keyboard, and nothing ends that but the end of the process.
+        self._reader = threading.Thread(target=self._read, name="sockctl-operator", daemon=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._shown.close()
+
+    def read(self, typed: Callable[[str], None]) -> None:
+        """Read what the operator types from now on; `typed` takes each line but empty ones."""
+        self._typed = typed
+        say(self._invitation)
+        self._reader.start()
+
+    def show(self, line: str) -> None:
+        """Show a line; never waits."""
+        self._shown.tell(_Shown(line=line))
+
+    def _read(self) -> None:
+        while (line := read_line()) is not None:
+            if line:
+                self._typed(line)
+        say(self._farewell)
+
+
+class Operator(ServerTerminal):
+    """The operator of ``serve talk``."""
+
+    def __init__(self) -> None:
+        self.talk = Talk(self)
+        super().__init__(
+            Talk.name,
+            invitation="Type lines, Enter sends each to the client that spoke last; '@2 hello' goes to client 2. "
+            "Ctrl-C ends it.",
+            farewell="The operator's input has ended: what clients say is still shown, and nobody answers. Ctrl-C "
+            "ends the server; --reply-with lets a program answer.",
+        )
+
+    def start(self) -> None:
+        """Read what the operator types from now on."""
+        self.read(self._say)
+
+    def joined(self, number: int, peer: str) -> None:
+        """Show that a client is here."""
+        self.show(f"* client {number} joined from {peer}")
+
+    def said(self, number: int, text: str) -> None:
+        """Show what a client has said."""
+        self.show(f"<{number}> {text}")
+
+    def left(self, number: int, reason: DisconnectReason) -> None:
+        """Show that a client is gone."""
+        self.show(f"* client {number} left ({reason})")
+
+    def _say(self, line: str) -> None:
+        try:
+            self.talk.say(line)
+        except NobodyThereError as error:
+            say(str(error))
+
+
+def _as_line(record: Record) -> str:
+    return visible(record.event.text)

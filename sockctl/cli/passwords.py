@@ -1,0 +1,185 @@
+"""Where a command's password comes from: standard input, a file of the user's alone, or a person; never an argument."""
+
+import os
+import select
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from sockctl.cli.prompts import may_ask
+from sockctl.errors import (
+    AnswerRefusedError,
+    InputNeededError,
+    OptionError,
+    PasswordRefusedError,
+    SecretFileError,
+    StreamError,
+)
+from sockctl.stores.files import exposure_of
+from sockctl.terminal import STDIN, is_terminal, say
+from sockctl.text import visible
+
+__all__ = ["PasswordFile", "PasswordStdin", "given_password"]
+
+T = TypeVar("T")
+
+PasswordStdin = Annotated[
+    bool,
+    typer.Option(
+        "--password-stdin", help="Take the password from the first line of standard input.", show_default=False
+    ),
+]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--password-file",
+        help="Take the password from the first line of this file, which only you may read (mode 0600 or 0400).",
+        metavar="FILE",
+        show_default=False,
+    ),
+]
+
+MAX_LINE_BYTES = 16_384
+"""Bytes of a line with a password: more than one that is allowed can have, however it is composed."""
+
+
+def given_password(
+    question: str, *, check: Callable[[str], T], stdin: bool, file: Path | None, twice: bool, no_input: bool = False
+) -> T:
+    """Return the password that the user gives, as `check` returns it. Blocks; main thread only.
+
+    Args:
+        question: What is asked for, such as ``Password``.
+        check: Returns the value, or raises AnswerRefusedError with a sentence that explains what is wrong: a person is
+            told and asked again.
+        stdin: Whether ``--password-stdin`` was given: the first line is read, byte by byte, and the rest stays there.
+        file: What ``--password-file`` said: the first line counts.
+        twice: Whether a person types it twice, because it is a new one.
+        no_input: Whether nobody may be asked.
+
+    Raises:
+        AnswerRefusedError: `check` refused what came from standard input or the file.
+        InputNeededError: There is no password: nothing could be read, nobody may be asked, or the answer was Ctrl-D.
+        OptionError: The options contradict each other.
+        PasswordRefusedError: It is not UTF-8, or longer than any password.
+        SecretFileError: The file can't be read, or isn't the user's alone.
+        StreamError: Standard input can't be read.
+    """
+    if stdin and file is not None:
+        raise OptionError("--password-stdin and --password-file contradict each other: give one of them.")
+    if stdin:
+        return check(_from_stdin())
+    if file is not None:
+        return check(_from_file(file))
+    if not may_ask(no_input=no_input):
+        raise InputNeededError(
+            "A password is needed, and nobody may be asked for it here: give --password-stdin or --password-file FILE."
+        )
+    return _from_person(question, check, twice=twice)
+
+
+def _from_stdin() -> str:
+    if is_terminal(STDIN):
+        raise OptionError(
+            "--password-stdin is for a pipe or a file; on a terminal leave it out, and type the password when asked."
+        )
+    try:
+        line = _first_line(STDIN)
+    except OSError as error:
+        raise StreamError(f"Standard input can't be read: {error.strerror}.") from error
+    return _text_of(line, "Standard input")
+
+
+def _from_file(path: Path) -> str:
+    """Read a file that is the user's alone.
+
+    What is opened is what is judged: another file may stand at `path` a moment later. A pipe there is never waited for.
+    """
+    shown = visible(str(path))
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            _judge(os.fstat(descriptor), shown)
+            line = _first_line(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise SecretFileError(f"The password file {shown} can't be read: {error.strerror}.") from error
+    return _text_of(line, f"The password file {shown}")
+
+
+def _judge(status: os.stat_result, shown: str) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise SecretFileError(f"The password file {shown} is not a regular file: for a pipe there is --password-stdin.")
+    if problem := exposure_of(status):
+        raise SecretFileError(
+            f"The password file {shown} is not used: {problem}. Take one of your own, with mode 0600, and change the "
+            f"password if somebody may have read it."
+        )
+
+
+def _from_person(question: str, check: Callable[[str], T], *, twice: bool) -> T:
+    from hmac import compare_digest  # it costs 3 ms, and most give no password
+
+    while True:
+        try:
+            typed = _typed(question)
+            value = check(typed)
+            if not twice or compare_digest(typed.encode(), _typed("Again").encode()):
+                return value
+            say("The two are different: type it again, twice.")
+        except AnswerRefusedError as error:
+            say(str(error))
+
+
+def _typed(question: str) -> str:
+    """Ask once, and return what was typed without being shown."""
+    from sockctl.client.tty.no_echo import HiddenTyping
+
+    with HiddenTyping(STDIN).hidden():
+        say(f"{question}: ", end="")
+        try:
+            line = _first_line(STDIN)
+        except OSError as error:  # the terminal is gone
+            raise StreamError(f"The terminal can't be read: {error.strerror}.") from error
+        say("")  # Enter was not shown either
+    if not line:
+        raise InputNeededError(f"No answer was given to: {question}.")
+    return _text_of(line, "What was typed")
+
+
+def _first_line(descriptor: int) -> bytes:
+    """Read a line with its end, and nothing behind it; what there is of it at the end of the input.
+
+    It ends, incomplete, where it is longer than `MAX_LINE_BYTES`.
+
+    Raises:
+        OSError: It can't be read.
+    """
+    line = b""
+    while len(line) <= MAX_LINE_BYTES and not line.endswith(b"\n"):
+        try:
+            byte = os.read(descriptor, 1)
+        except BlockingIOError:  # another process made the shared stream non-blocking
+            select.select([descriptor], [], [])
+            continue
+        if not byte:
+            break
+        line += byte
+    return line
+
+
+def _text_of(line: bytes, source: str) -> str:
+    """Return the text of a line without its end."""
+    if not line:
+        raise InputNeededError(f"{source} is empty: the password is expected in its first line.")
+    if len(line) > MAX_LINE_BYTES:
+        raise PasswordRefusedError(f"{source} has no password in its first line: that is too long for one.")
+    try:
+        return line.removesuffix(b"\n").removesuffix(b"\r").decode()
+    except UnicodeDecodeError:
+        pass  # the error that is raised must not carry this one: it holds the bytes
+    raise PasswordRefusedError(f"{source} is not UTF-8 in its first line: write the password in UTF-8.")

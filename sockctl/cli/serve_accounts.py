@@ -1,0 +1,40 @@
+"""Servers that take passwords: how they are kept from whoever listens in, or took the port first."""
+
+import dataclasses
+
+from sockctl.cli.options import ServerOptions
+from sockctl.errors import OptionError
+from sockctl.net.address import checked_host, is_loopback
+from sockctl.net.listener import addresses_of
+from sockctl.paths import data_dir
+from sockctl.services.login import LoginGate
+
+__all__ = ["guarded", "login_gate"]
+
+
+def guarded(options: ServerOptions, *, insecure: bool) -> ServerOptions:
+    """Return the options as a server must have them that takes passwords: on its own port, or not at all.
+
+    Raises:
+        OptionError: Passwords would cross a network in clear, and `insecure` doesn't allow it.
+        ListenError: The host is not known.
+    """
+    if not options.encrypted and not insecure:
+        host = checked_host(options.host) if options.host else ""
+        beyond = [address for address in addresses_of(host) if not is_loopback(address)]
+        if beyond:
+            raise OptionError(
+                f"On {beyond[0]}, names, passwords and tokens would cross the network in clear: add --tls, or listen "
+                f"on 127.0.0.1. --insecure sends them in clear all the same."
+            )
+    return dataclasses.replace(options, strict_port=True)
+
+
+def login_gate(options: ServerOptions, *, signup: bool, min_length: int) -> LoginGate:
+    """Return the login of a server, with the accounts in its data directory.
+
+    Raises:
+        StoreError: They can't be used.
+        HashFailedError: There is not enough memory to hash a password.
+    """
+    return LoginGate(data_dir(options.data_dir), signup=signup, min_length=min_length, ipv6_prefix=options.ipv6_prefix)

@@ -1,0 +1,109 @@
+"""``sockctl serve chat``: what its options say, and the operator at the server's terminal."""
+
+import re
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from sockctl.cli.console import ServerTerminal
+from sockctl.cli.exit_codes import ExitCode
+from sockctl.cli.options import ServerOptions
+from sockctl.cli.serve_accounts import guarded, login_gate
+from sockctl.cli.serve_runner import serve
+from sockctl.errors import OptionError
+from sockctl.paths import data_dir
+from sockctl.services.chat.commands import room_name
+from sockctl.services.chat.service import Chat, ChatRules
+from sockctl.services.login import LoginGate
+from sockctl.terminal import STDIN, is_terminal
+
+__all__ = ["chat_rules", "serve_chat", "with_login"]
+
+MAX_MOTD_LINES, MAX_MOTD_BYTES = 50, 4_096
+_FLOOD = re.compile(r"([0-9]{1,6})/([0-9]{1,6}(?:\.[0-9]{1,6})?)")
+
+
+def chat_rules(
+    *,
+    rooms: Sequence[str],
+    motd: Path | None,
+    history: int,
+    flood: str | None,
+    operators: Sequence[str],
+) -> ChatRules:
+    """Return what the options say.
+
+    Raises:
+        RoomRefusedError: A room can't have that name.
+        OptionError: The file can't be read, or the flood limit not understood.
+    """
+    return ChatRules(
+        rooms=list(dict.fromkeys(map(room_name, rooms))),
+        motd=[] if motd is None else _lines_of(motd),
+        history=history,
+        flood=None if flood is None else _flood(flood),
+        operators=frozenset(operator.strip().lower() for operator in operators),
+    )
+
+
+def with_login(
+    options: ServerOptions, *, insecure: bool, signup: bool, min_length: int
+) -> tuple[ServerOptions, LoginGate]:
+    """Return the options and the login of a chat whose members are users. Raises what `guarded` and `login_gate` do."""
+    options = guarded(options, insecure=insecure)
+    return options, login_gate(options, signup=signup, min_length=min_length)
+
+
+def serve_chat(options: ServerOptions, rules: ChatRules, login: LoginGate | None) -> ExitCode:
+    """Serve until a signal asks for the stop; on a terminal with an operator who reads along and types.
+
+    Raises:
+        OptionError: A stranger could sign up as an operator.
+        SockctlError: As `serve`, or what was kept can't be used.
+    """
+    if login is not None and login.lets_sign_up:
+        _check_operators(rules.operators, login)
+    chat = Chat(data_dir(options.data_dir), rules, login=login)
+    if not is_terminal(STDIN) or options.no_input:
+        return serve(chat, options)
+    with ServerTerminal(
+        Chat.name,
+        invitation="What is said is shown here. Type lines to chat along as server; /help lists the commands. Ctrl-C "
+        "ends it.",
+        farewell="The operator's input has ended: what is said is still shown. Ctrl-C ends the server.",
+    ) as terminal:
+        typed = chat.console(terminal.show)
+        return serve(chat, options, started=lambda: terminal.read(typed))
+
+
+def _check_operators(operators: Collection[str], login: LoginGate) -> None:
+    for name in sorted(operators):
+        if login.gate.accounts.users.find(name) is None:
+            raise OptionError(
+                f"--operator {name}: there is no such user, so with --signup a stranger could become it. Add it first: "
+                f"sockctl users add {name}"
+            )
+
+
+def _flood(text: str) -> tuple[float, float]:
+    match = _FLOOD.fullmatch(text)
+    burst, rate = (float(match[1]), float(match[2])) if match else (0.0, 0.0)
+    if burst < 1 or rate <= 0:
+        raise OptionError(
+            f"--flood {text!r} can't be understood: write BURST/RATE, such as 20/10 for 20 messages at once and 10 a "
+            f"second; --no-flood-limit sets none."
+        )
+    return burst, rate
+
+
+def _lines_of(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise OptionError(f"--motd {path} can't be read: {error.strerror}. Is its name right?") from error
+    except UnicodeDecodeError as error:
+        raise OptionError(f"--motd {path} is not UTF-8 (byte {error.start}): save it as UTF-8.") from error
+    if len(lines) > MAX_MOTD_LINES:
+        raise OptionError(f"--motd {path} has {len(lines):,} lines: {MAX_MOTD_LINES} may be told to everybody.")
+    if any(len(line.encode()) > MAX_MOTD_BYTES for line in lines):
+        raise OptionError(f"--motd {path} has a line of more than {MAX_MOTD_BYTES:,} bytes: break it.")
+    return lines

@@ -1,0 +1,219 @@
+"""Runs a server from its start to its stop: the journal, the port, where it can be reached, and the signals."""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sockctl import __version__
+from sockctl.cli.exit_codes import ExitCode
+from sockctl.cli.options import LogFormat, ServerOptions
+from sockctl.cli.prompts import ask, may_ask
+from sockctl.errors import ListenError, OptionError
+from sockctl.events.base import Level
+from sockctl.events.journal import Journal
+from sockctl.events.server import DescriptorsLimited, Listening, LoopbackOnly, PortTaken, Reachable, ServerStarted
+from sockctl.events.sinks import DescriptorSink, FileSink, as_json, as_plain_text, as_terminal_text, as_text
+from sockctl.net.address import checked_host, checked_port, shown
+from sockctl.net.admission import AccessRules
+from sockctl.net.listener import BACKLOG, Listeners, open_listeners
+from sockctl.net.reachability import reach_of
+from sockctl.net.server import Limits, Server
+from sockctl.net.service import MessageService, Service
+from sockctl.os_limits import raise_descriptor_limit
+from sockctl.signals import SAME_SIGNAL_S, StopSignals
+from sockctl.terminal import STDERR, STDIN, is_terminal, say, wants_colour
+
+if TYPE_CHECKING:
+    from sockctl.cli.serve_tls import ServingTls
+
+__all__ = ["DEFAULT_PORT", "chosen_port", "serve"]
+
+DEFAULT_PORT = "9090"
+LAST_WORDS_S = 0.2
+"""How long the journal may take to write what it holds when a second signal ends the process."""
+
+
+def chosen_port(port: str | None, *, no_input: bool) -> int:
+    """Return the port to listen on: the given one, the answer of whoever sits at the terminal, or the default.
+
+    Raises:
+        AddressError: The given one isn't a port.
+        InputNeededError: The terminal's input ended instead of an answer.
+    """
+    if port is not None:
+        return _checked(port)
+    if may_ask(no_input=no_input):
+        return ask("Port to listen on", DEFAULT_PORT, _checked)
+    return _checked(DEFAULT_PORT)
+
+
+def serve(
+    service: Service,
+    options: ServerOptions,
+    *,
+    portion: int = 1024,
+    started: Callable[[], None] = lambda: None,
+) -> ExitCode:
+    """Serve until a signal asks for the stop.
+
+    A second signal ends the process at once, without returning.
+
+    Args:
+        service: What to serve.
+        options: How, as the user has said.
+        portion: Bytes in a portion, the unit in which data is told.
+        started: Called when the server takes clients.
+
+    Raises:
+        AddressError: The host or the port can't be one.
+        RuleError: A rule of --allow or --deny is none.
+        InputNeededError: The terminal's input ended instead of an answer.
+        ListenError: It can't listen there.
+        LogFileError: The log file can't be opened.
+        OptionError: Options contradict each other.
+        CertificateError: The certificate can't be made or loaded.
+    """
+    host = checked_host(options.host) if options.host else ""
+    port = chosen_port(options.port, no_input=options.no_input)
+    limits = Limits(
+        max_clients=options.max_clients,
+        max_clients_per_address=options.max_clients_per_address,
+        max_pending=options.max_pending,
+        ipv6_prefix=options.ipv6_prefix,
+        rules=AccessRules(allow=options.allow or (), deny=options.deny or ()),
+        idle_timeout_s=options.idle_timeout,
+        portion=portion,
+        event_threads=options.event_threads or 0,
+    )
+    with StopSignals() as signals, contextlib.closing(_journal(service.name, options)) as journal:
+        needed, limit = raise_descriptor_limit(limits.max_clients)
+        tls = _tls(options, journal)
+        listeners = open_listeners(host, port, strict_port=options.strict_port)
+        server = _made_server(service, listeners, journal, limits, tls)
+        journal.tell(ServerStarted(version=__version__, pid=os.getpid(), does=service.does))
+        if limit < needed:
+            journal.tell(DescriptorsLimited(needed=needed, limit=limit, max_clients=limits.max_clients))
+        _tell_place(journal, listeners, _scheme(service, encrypted=tls is not None))
+        if tls is not None:
+            tls.tell_certificate()
+        if options.log_file is not None or options.quiet:
+            # Not in this thread: while standard error is blocked, signals must still be waited for.
+            certificate = "" if tls is None else f" Its certificate has SHA256 {tls.fingerprint}."
+            threading.Thread(target=_say_place, args=(listeners, options.log_file, certificate), daemon=True).start()
+        server.start()
+        started()
+        _wait_for_stop(signals, tls)
+        return _stop(server, options.drain_timeout, signals, journal)
+
+
+def _journal(service: str, options: ServerOptions) -> Journal:
+    """Open the journal.
+
+    Raises:
+        LogFileError: The log file can't be opened.
+    """
+    json = options.log_format is LogFormat.JSON
+    level = Level.WARNING if options.quiet else Level.DETAIL if options.verbose else Level.INFO
+    console = DescriptorSink(STDERR, as_json if json else as_terminal_text if wants_colour() else as_plain_text)
+    if options.log_file is None:
+        return Journal(console, service=service, level=level)
+    sink = FileSink(options.log_file, as_json if json else as_text)
+    return Journal(sink, service=service, level=level, fallback=console)
+
+
+def _tls(options: ServerOptions, journal: Journal) -> "ServingTls | None":
+    if not options.encrypted:
+        if options.tls_client_ca is not None:
+            raise OptionError("--tls-client-ca asks for certificates in TLS: add --tls, or --tls-cert and --tls-key.")
+        return None
+    from sockctl.cli.serve_tls import ServingTls
+
+    return ServingTls(options, journal.tell)
+
+
+def _wait_for_stop(signals: StopSignals, tls: "ServingTls | None") -> None:
+    """Wait for a signal that asks for the stop.
+
+    SIGHUP loads the certificate again; it asks for the stop where there is none, and where the terminal has gone.
+    """
+    had_terminal = is_terminal(STDIN)
+    while signals.wait() is signal.SIGHUP and tls is not None:
+        if had_terminal and not is_terminal(STDIN):
+            return
+        tls.reload()
+
+
+def _scheme(service: Service, *, encrypted: bool) -> str:
+    """Return what stands in front of HOST:PORT where `connect` should be told; nothing where it finds out by itself."""
+    if not encrypted:
+        return ""
+    return "sockctls://" if isinstance(service, MessageService) else "tls://"
+
+
+def _made_server(
+    service: Service, listeners: Listeners, journal: Journal, limits: Limits, tls: "ServingTls | None"
+) -> Server:
+    try:
+        return Server(service, listeners, journal, limits, secure=None if tls is None else tls.secure)
+    except OSError as error:
+        listeners.close()
+        raise ListenError(
+            f"The server can't start: {error.strerror}. Raise the limit of open files (ulimit -n)."
+        ) from error
+
+
+def _stop(server: Server, drain_timeout_s: float, signals: StopSignals, journal: Journal) -> ExitCode:
+    """Stop the server; a second signal meanwhile ends the process at once."""
+    ended = False
+
+    def stop() -> None:
+        nonlocal ended
+        try:
+            ended = server.stop(drain_timeout_s)
+            journal.close()  # here, so that a second signal ends this wait, too
+        finally:
+            signals.wake()
+
+    stopper = threading.Thread(target=stop, name="sockctl-stopper", daemon=True)
+    stopper.start()
+    one_signal_until = time.monotonic() + SAME_SIGNAL_S
+    while signals.wait() is not None:
+        if time.monotonic() > one_signal_until:
+            journal.close(LAST_WORDS_S)
+            os._exit(ExitCode.INTERRUPTED)
+    stopper.join()
+    return ExitCode.DONE if ended else ExitCode.FAILED
+
+
+def _checked(port: str) -> int:
+    return checked_port(port, any_free=True)
+
+
+def _tell_place(journal: Journal, listeners: Listeners, scheme: str) -> None:
+    """Tell where the server listens, and how it is reached from this machine and from others."""
+    if listeners.wanted_port not in (0, listeners.port):
+        journal.tell(PortTaken(wanted_port=listeners.wanted_port, port=listeners.port))
+    for host in listeners.hosts:
+        journal.tell(Listening(host=host, port=listeners.port, backlog=BACKLOG))
+    reach = reach_of(listeners.hosts, listeners.port)
+    for scope, endpoints in (("machine", reach.machine), ("network", reach.network)):
+        for endpoint in endpoints:
+            target = f"{scheme}{endpoint}" if scheme else f"{endpoint.host} {endpoint.port}"
+            command = f"sockctl connect {target}"
+            journal.tell(Reachable(scope=scope, host=endpoint.host, port=endpoint.port, command=command))
+    if not reach.network:
+        journal.tell(LoopbackOnly())
+
+
+def _say_place(listeners: Listeners, log_file: Path | None, certificate: str) -> None:
+    """Say on standard error where the server listens, when the events that tell it go elsewhere or nowhere."""
+    places = " and ".join(shown(host, listeners.port) for host in listeners.hosts)
+    moved = ""
+    if listeners.wanted_port not in (0, listeners.port):
+        moved = f" (port {listeners.wanted_port} is taken)"
+    say(f"Listening on {places}{moved}.{certificate}" + (f" Events go to {log_file}." if log_file else ""))

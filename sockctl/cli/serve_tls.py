@@ -1,0 +1,70 @@
+"""TLS of a server, as its options say: which certificate, and the same again when SIGHUP comes."""
+
+import socket
+from collections.abc import Callable
+
+from sockctl.cli.options import ServerOptions
+from sockctl.errors import CertificateError, OptionError
+from sockctl.events.base import Event
+from sockctl.events.server import TlsCertificate, TlsCertificateRefused
+from sockctl.net.certificates import fingerprint_of_file, own_certificate, server_context
+from sockctl.net.reachability import reach_of
+from sockctl.net.tls import TlsSocket
+from sockctl.net.transport import TlsTransport
+from sockctl.paths import data_dir
+
+__all__ = ["ServingTls"]
+
+
+class ServingTls:
+    """The certificate of a server, and what makes TLS of its clients' sockets.
+
+    Args:
+        options: What the user has said.
+        tell: Takes the events.
+
+    Raises:
+        OptionError: Options contradict each other.
+        CertificateError: The certificate can't be made or loaded.
+    """
+
+    def __init__(self, options: ServerOptions, tell: Callable[[Event], None]) -> None:
+        if (options.tls_cert is None) != (options.tls_key is None):
+            raise OptionError("--tls-cert and --tls-key belong together: give both, or --tls alone.")
+        self._tell = tell
+        self._client_ca = options.tls_client_ca
+        if options.tls_cert is not None and options.tls_key is not None:
+            self._files = options.tls_cert, options.tls_key
+        else:
+            everywhere = reach_of(["0.0.0.0", "::"], 0).network  # noqa: S104  no socket listens: it is a question
+            hosts = [*([options.host] if options.host else []), *(endpoint.host for endpoint in everywhere)]
+            self._files = own_certificate(data_dir(options.data_dir), hosts=hosts)
+        self._load()
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the certificate.
+
+        Raises:
+            CertificateError: The file can't be read any more.
+        """
+        return fingerprint_of_file(self._files[0])
+
+    def secure(self, sock: socket.socket) -> TlsTransport:
+        """Make TLS of an accepted socket; the handshake is still to be done."""
+        return TlsSocket(sock, self._context, server_side=True)
+
+    def tell_certificate(self) -> None:
+        """Tell which certificate it is."""
+        self._tell(TlsCertificate(path=str(self._files[0]), fingerprint=self.fingerprint))
+
+    def reload(self) -> None:
+        """Load the files again; who is connected already stays with what was before."""
+        try:
+            self._load()
+            self.tell_certificate()
+        except CertificateError as error:
+            self._tell(TlsCertificateRefused(error=str(error)))
+
+    def _load(self) -> None:
+        self._context = server_context(*self._files, client_ca=self._client_ca)

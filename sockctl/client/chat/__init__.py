@@ -1,0 +1,1 @@
+"""What the client knows of a chat, and how it shows that."""

@@ -1,0 +1,44 @@
+"""What Tab completes: names, commands after ``/``, rooms after ``#``, as IRC clients do."""
+
+from sockctl.client.chat.roster import Company
+from sockctl.protocol.names import same_name_key
+
+__all__ = ["COMMANDS", "completions"]
+
+COMMANDS = (
+    "help",
+    "history",
+    "ignore",
+    "join",
+    "leave",
+    "me",
+    "msg",
+    "nick",
+    "quiet",
+    "quit",
+    "reply",
+    "rooms",
+    "topic",
+    "who",
+    "whois",
+)
+
+
+def completions(before: str, company: Company) -> tuple[str, list[str]]:
+    """Return the word before the cursor, and what it may become; nothing where one is in no room.
+
+    Args:
+        before: The line up to the cursor.
+        company: Whose names and rooms there are.
+    """
+    word = before[before.rfind(" ") + 1 :]
+    if not word or not company.rooms:
+        return word, []
+    begins = word == before
+    if begins and word.startswith("/"):
+        return word, [f"/{name} " for name in COMMANDS if name.startswith(word[1:].lower())]
+    if word.startswith("#"):
+        rooms = sorted(f"#{room.lstrip('#')} " for room in company.rooms)
+        return word, [room for room in rooms if room.lower().startswith(word.lower())]
+    key, end = same_name_key(word), ": " if begins else " "
+    return word, [name + end for name in company.others if same_name_key(name).startswith(key)]

@@ -1,0 +1,62 @@
+"""What was said here and has not come back yet: the server sends each message to its sender, too."""
+
+import re
+from collections import deque
+from dataclasses import dataclass
+
+from sockctl.protocol.messages import Message
+from sockctl.text import clean
+
+__all__ = ["Unheard", "comes_back"]
+
+REMEMBERED = 100
+_PRIVATE = re.compile(r"/(?:(?:msg|tell)[ \t]+[^ \t]+|reply|r)[ \t](.*)", re.DOTALL)
+
+
+def comes_back(line: str) -> str:
+    """Return the text with which a line comes back from a room; empty if it is a command that doesn't, or nothing."""
+    text = clean(line).strip()
+    if text.startswith("/me "):
+        return text.removeprefix("/me ").strip()
+    if text.startswith("//"):
+        return text.removeprefix("/")
+    return "" if text.startswith("/") else text
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What was said: the line as it was typed, and how it comes back."""
+
+    line: str
+    text: str
+    private: bool
+
+
+class Unheard:
+    """Lines on their way. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._said: deque[_Said] = deque(maxlen=REMEMBERED)
+
+    def said(self, line: str) -> None:
+        """Take note of a line that goes out."""
+        typed = clean(line).strip()
+        private = _PRIVATE.fullmatch(typed)
+        text = comes_back(line) if private is None else private[1].strip()
+        if text:
+            self._said.append(_Said(typed, text, private is not None))
+
+    def came_back(self, one: Message) -> bool:
+        """Return whether this message was said to a room here; it, and all before it, is awaited no longer."""
+        text, private = one.text.strip(), one.fields.get("private") is True
+        if not any(said.text == text and said.private is private for said in self._said):
+            return False
+        while (said := self._said.popleft()).text != text or said.private is not private:
+            pass
+        return not private
+
+    def take(self) -> list[str]:
+        """Return what has not come back, and await it no longer."""
+        lines = [said.line for said in self._said]
+        self._said.clear()
+        return lines

@@ -1,0 +1,118 @@
+"""What a person's session remembers beyond the connection that it began with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sockctl.client.chat.roster import MAX_NAMES, MAX_ROOMS, Company
+from sockctl.client.chat.seen import Seen
+from sockctl.client.chat.unconfirmed import Unheard
+from sockctl.net.address import Endpoint
+from sockctl.protocol.messages import Message
+
+__all__ = ["Held", "Memory"]
+
+MAX_SEEN_BYTES = 2000
+"""Of the names of rooms in a `resume`: before login a frame has 4 KiB at most, and the token wants its share."""
+MAX_TOLD = 10_000
+"""How many messages are remembered that a server tells whoever comes in; the rest is shown again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What lets this session in again.
+
+    Attributes:
+        service: The service that gave it.
+        endpoint: At which server it counts: by its address without TLS, else by its name.
+        fingerprint: The SHA-256 of the certificate of its server; empty without TLS.
+        token: The secret itself; the repr is without it.
+        user: Whose it is; empty for a guest's.
+    """
+
+    service: str
+    endpoint: Endpoint
+    fingerprint: str
+    token: str = field(repr=False)
+    user: str
+
+
+class Memory:
+    """The memory of one session. Not thread-safe, but for `company`.
+
+    Args:
+        own_lines_stay: Whether what was typed stays on the terminal, so that it isn't shown when it comes back.
+        remark: Tells the user something.
+
+    Attributes:
+        company: One's name, one's rooms, and who is there.
+        held: What lets this session in again, if it has something.
+        own_lines_stay: As the argument.
+    """
+
+    def __init__(self, *, own_lines_stay: bool = True, remark: Callable[[str], None] = lambda _: None) -> None:
+        self.company = Company()
+        self.held: Held | None = None
+        self.own_lines_stay = own_lines_stay
+        self._remark = remark
+        self._remarked = False
+        self._seen = Seen()
+        self._unheard = Unheard()
+        self._coming_in = False  # whether the server is telling what it tells whoever comes in
+        self._told: set[int] = set()  # what it has told so: hashes of kind, room and text, which may be long
+        self._known: set[int] = set()  # what it had told so the last time
+
+    def admits(self, one: Message) -> bool:
+        """Take note of a message; return whether it is to be shown: a person has not seen it yet."""
+        self.company.note(one)
+        if self.company.left_out and not self._remarked:
+            self._remarked = True
+            self._remark(
+                f"sockctl: The server names more rooms or members than are remembered ({MAX_ROOMS:,} and "
+                f"{MAX_NAMES:,}), or longer names than there can be: those beyond can't be completed."
+            )
+        new = self._seen.admits(one) and not self._is_known(one)
+        own = one.kind in {"say", "history"} and self.company.is_me(one.get("sender"))
+        if own and self._unheard.came_back(one) and one.kind == "say" and self.own_lines_stay:
+            return False
+        return new
+
+    def said(self, line: str) -> None:
+        """Take note of a line that goes out."""
+        self._coming_in = False  # from here on everything may be an answer to it
+        if self.company.rooms:
+            self._unheard.said(line)
+
+    def lost(self) -> list[str]:
+        """Take note that the connection was lost; return what may not have arrived."""
+        return self._unheard.take()
+
+    def _is_known(self, one: Message) -> bool:
+        """Return whether the server only tells somebody who comes back what it told the last time.
+
+        That are the notices (the topic, the message of the day), one's own coming into rooms, and who is there, until
+        somebody says something.
+        """
+        if one.kind == "welcome":
+            self._coming_in = True
+            self._known, self._told = self._told or self._known, set()
+        elif one.kind == "say":
+            self._coming_in = False
+        own = one.kind == "joined" and self.company.is_me(one.get("name"))
+        if one.get("code") == "missed":
+            return False
+        if not self._coming_in or not (own or one.kind in {"notice", "members"}):
+            return False
+        told = hash((one.kind, one.get("room"), one.text))
+        if len(self._told) < MAX_TOLD:
+            self._told.add(told)
+        return told in self._known
+
+    def seen(self) -> dict[str, int] | None:
+        """Return the rooms and the last id that was shown of each, for a `resume`; None if there are none."""
+        seen: dict[str, int] = {}
+        left = MAX_SEEN_BYTES
+        for room in self.company.last_rooms:
+            left -= len(room.encode()) + 16
+            if left >= 0:
+                seen[room] = self._seen.last(room)
+        return seen or None

@@ -1,0 +1,154 @@
+"""Whose certificate the client trusts: servers by host and port, kept in ``known_hosts.json``."""
+
+import datetime
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sockctl.errors import AddressError, FingerprintError, StoreFormatError, UnknownHostError
+from sockctl.net.address import parse_target, shown
+from sockctl.net.certificates import parse_fingerprint
+from sockctl.stores.json_store import JsonStore, json_place
+from sockctl.stores.timestamps import Clock, check_moment, read_moment, utc_now, written_moment
+
+__all__ = ["KnownHost", "KnownHosts", "host_key", "is_host_key"]
+
+FILE_NAME = "known_hosts.json"
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHost:
+    """One trusted server.
+
+    Attributes:
+        address: Its ``HOST:PORT``.
+        fingerprint: The SHA-256 of its certificate, as `parse_fingerprint` returns it.
+        first_seen: When that certificate was trusted first.
+    """
+
+    address: str
+    fingerprint: str
+    first_seen: datetime.datetime
+
+    @property
+    def as_fields(self) -> dict[str, str]:
+        """The server as JSON has it, the time as RFC 3339 in UTC."""
+        return {
+            "address": self.address,
+            "fingerprint": self.fingerprint,
+            "first_seen": written_moment(self.first_seen),
+        }
+
+
+def host_key(host: str, port: int) -> str:
+    """Return the one form of host and port: lower case, an IP address as it is usually written, IPv6 in brackets."""
+    address, percent, zone = host.partition("%")
+    try:
+        usual = str(ipaddress.ip_address(address))
+    except ValueError:
+        return shown(host.lower(), port)
+    return shown(f"{usual}{percent}{zone}", port)  # a zone is an interface's name, where case counts
+
+
+def is_host_key(address: str) -> bool:
+    """Return whether `address` is such a form."""
+    try:
+        target = parse_target(address)
+    except AddressError:
+        return False
+    return bool(target.host) and target.port is not None and host_key(target.host or "", target.port) == address
+
+
+class KnownHosts:
+    """The servers in a state directory's ``known_hosts.json``. Several threads and processes may use it at once.
+
+    Args:
+        state_dir: Where the file is; both are made when the first server is trusted.
+        clock: Returns the time, with a time zone.
+    """
+
+    def __init__(self, state_dir: Path, *, clock: Clock = utc_now) -> None:
+        self._clock = clock
+        self._store = JsonStore(state_dir / FILE_NAME, version=VERSION, empty=lambda: {"hosts": {}}, check=_check)
+
+    def all(self) -> list[KnownHost]:
+        """Return all trusted servers, in the order in which they came.
+
+        Raises:
+            StoreError: The file can't be read.
+        """
+        return [
+            KnownHost(address, entry["fingerprint"], read_moment(entry["first_seen"]))
+            for address, entry in self._store.read()["hosts"].items()
+        ]
+
+    def find(self, host: str, port: int) -> str | None:
+        """Return the fingerprint of the certificate that this server is trusted with; None if it is unknown.
+
+        Raises:
+            StoreError: The file can't be read.
+        """
+        entry = self._store.read()["hosts"].get(host_key(host, port))
+        return None if entry is None else str(entry["fingerprint"])
+
+    def trust(self, host: str, port: int, fingerprint: str) -> None:
+        """Trust a server with this certificate, and with no other one; when this returns, it is on the disk.
+
+        Args:
+            host: Its name or address.
+            port: Its port.
+            fingerprint: The SHA-256 of its certificate, in any form that `parse_fingerprint` takes.
+
+        Raises:
+            FingerprintError: It is no fingerprint.
+            StoreError: The file can't be read or written.
+        """
+        usual = parse_fingerprint(fingerprint)
+        key = host_key(host, port)
+        with self._store.update() as content:
+            known = content["hosts"].get(key)
+            if known is None or known["fingerprint"] != usual:
+                content["hosts"][key] = {"fingerprint": usual, "first_seen": written_moment(self._clock())}
+
+    def forget(self, host: str, port: int) -> None:
+        """Forget a server: its next certificate will be new.
+
+        Raises:
+            UnknownHostError: It isn't known.
+            StoreError: The file can't be read or written.
+        """
+        key = host_key(host, port)
+        with self._store.update() as content:
+            if key not in content["hosts"]:
+                raise UnknownHostError(
+                    f"No certificate of {key} is kept: 'sockctl hosts list' shows those that are trusted."
+                )
+            del content["hosts"][key]
+
+
+def _check(content: dict[str, Any]) -> None:
+    """Refuse a file that some other hand has changed into something else."""
+    hosts = content.get("hosts")
+    if type(hosts) is not dict:
+        raise StoreFormatError("hosts is no object")
+    for address, entry in hosts.items():
+        if not is_host_key(address):
+            raise StoreFormatError(f"{json_place('hosts', address)} is no HOST:PORT in its usual form")
+        if type(entry) is not dict:
+            raise StoreFormatError(f"{json_place('hosts', address)} is no object")
+        _check_entry(address, entry)
+
+
+def _check_entry(address: str, entry: dict[str, Any]) -> None:
+    if type(entry.get("fingerprint")) is not str:
+        raise StoreFormatError(f"{json_place('hosts', address, 'fingerprint')} is no text")
+    try:
+        usual = parse_fingerprint(entry["fingerprint"])
+    except FingerprintError:
+        usual = ""
+    if usual != entry["fingerprint"]:
+        where = json_place("hosts", address, "fingerprint")
+        raise StoreFormatError(f"{where} is no SHA-256 in upper-case hex with colons")
+    check_moment(entry.get("first_seen"), "hosts", address, "first_seen")

@@ -1,0 +1,151 @@
+"""How the client shows what it hears: as it is in a pipe, made safe on a terminal, as a hex dump, or as JSON."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from sockctl.client.screen import MAX_PROMPT, Screen
+from sockctl.protocol.line_splitter import LineHearing
+from sockctl.text import TerminalText
+
+if TYPE_CHECKING:
+    from sockctl.client.chat.formatter import Look
+    from sockctl.protocol.messages import Message
+
+__all__ = ["HexOutput", "JsonOutput", "Output", "PlainOutput", "hex_lines"]
+
+HEX_COLUMNS = 16
+MAX_LINE = 1 << 20
+"""Characters of a line that is no message, as JSON shows it: 16 times what a message may have."""
+
+
+class Output(Protocol):
+    """Where what a session hears is shown. Every method may raise what `Screen.write` raises."""
+
+    def sent(self, data: bytes) -> None:
+        """Show what was sent, as bytes."""
+        ...
+
+    def received(self, data: bytes) -> None:
+        """Show what was received, as bytes: all of it, whether it is a message or not."""
+        ...
+
+    def heard(self, data: bytes) -> None:
+        """Show what was received and is no message; no data means the end."""
+        ...
+
+    def message(self, one: "Message") -> None:
+        """Show a message."""
+        ...
+
+
+class PlainOutput:
+    """Shows what is heard: the bytes themselves, or safe text where standard output is a terminal.
+
+    Args:
+        screen: Where to.
+        look: How messages look to a person; None where nobody looks.
+    """
+
+    def __init__(self, screen: Screen, look: "Look | None") -> None:
+        self._screen = screen
+        self._look = look
+        self._text = TerminalText() if look is not None else None
+
+    def sent(self, data: bytes) -> None:
+        """Show nothing: who typed it knows."""
+
+    def received(self, data: bytes) -> None:
+        """Show nothing: it comes again as what it means."""
+
+    def heard(self, data: bytes) -> None:
+        """Show bytes."""
+        if self._text is None:
+            self._screen.write(data)
+        elif shown := self._text.feed(data, final=not data):
+            self._screen.write(shown.encode())
+
+    def message(self, one: "Message") -> None:
+        """Show a message as a line; a question leaves the cursor behind it, for a person to answer."""
+        from sockctl.protocol.messages import as_line
+
+        if not one.text and one.kind != "say":
+            return
+        if self._look is None:
+            self._screen.write(f"{as_line(one)}\n".encode())
+            return
+        if one.kind == "ask" and self._screen.above_prompt and len(one.text) <= MAX_PROMPT:
+            return  # it is the prompt
+        end = " " if one.kind == "ask" and not self._screen.above_prompt else "\n"
+        self._screen.write((self._look.line(one) + end).encode())
+
+
+class HexOutput:
+    """Shows both directions as a hex dump with an offset for each."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._sent = 0
+        self._received = 0
+
+    def sent(self, data: bytes) -> None:
+        """Show what was sent."""
+        self._screen.write(hex_lines(">", self._sent, data).encode())
+        self._sent += len(data)
+
+    def received(self, data: bytes) -> None:
+        """Show what was received."""
+        self._screen.write(hex_lines("<", self._received, data).encode())
+        self._received += len(data)
+
+    def heard(self, data: bytes) -> None:
+        """Show nothing: the bytes were shown."""
+
+    def message(self, one: "Message") -> None:
+        """Show nothing: its bytes were shown."""
+
+
+class JsonOutput:
+    """Shows each message as one JSON object a line, and each line that is none as ``{"text": …}``.
+
+    A line of a raw server may have no end, so what goes beyond `max_line` is left out: ``{"text": …, "left_out": N}``.
+
+    Args:
+        screen: Where to.
+        max_line: Characters of a line that are shown.
+    """
+
+    def __init__(self, screen: Screen, *, max_line: int = MAX_LINE) -> None:
+        self._screen = screen
+        self._lines = LineHearing(limit=max_line)
+
+    def sent(self, data: bytes) -> None:
+        """Show nothing."""
+
+    def received(self, data: bytes) -> None:
+        """Show nothing: it comes again as what it means."""
+
+    def heard(self, data: bytes) -> None:
+        """Show the lines that are complete, at the end also one that isn't."""
+        for line, left_out in zip(self._lines.feed(data), self._lines.dropped, strict=True):
+            self._show({"text": line, "left_out": left_out} if left_out else {"text": line})
+
+    def message(self, one: "Message") -> None:
+        """Show a message."""
+        self._show(one.fields)
+
+    def _show(self, fields: dict[str, object]) -> None:
+        from json import dumps
+
+        # ASCII on a terminal: a field that isn't meant for people may hold what would steer it.
+        line = dumps(fields, ensure_ascii=self._screen.person)
+        self._screen.write(f"{line}\n".encode(errors="replace"))
+
+
+def hex_lines(direction: str, offset: int, data: bytes) -> str:
+    """Return `data` as lines of direction, offset, up to 16 bytes in hex, and their ASCII characters."""
+    lines = []
+    for start in range(0, len(data), HEX_COLUMNS):
+        row = data[start : start + HEX_COLUMNS]
+        left, right = row[:8].hex(" "), row[8:].hex(" ")
+        characters = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)  # noqa: PLR2004  printable ASCII
+        lines.append(f"{direction} {offset + start:08x}  {left:<23}  {right:<23}  |{characters}|\n")
+    return "".join(lines)

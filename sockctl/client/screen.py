@@ -1,0 +1,59 @@
+"""Where a session writes: standard output, or above the line that is being typed."""
+
+import sys
+
+from sockctl.errors import StreamError
+from sockctl.terminal import STDERR, STDOUT, is_terminal, say, wants_colour, write_all
+
+__all__ = ["MAX_PROMPT", "Screen"]
+
+MAX_PROMPT = 200
+"""Characters in a question that may stand in front of the line being typed; a longer one is written above it."""
+
+
+class Screen:
+    """The standard streams of a session.
+
+    Attributes:
+        person: Whether a person reads standard output.
+        colours: Whether it may be coloured.
+        above_prompt: Whether a line is being typed that must not be broken: then everything is written above it.
+    """
+
+    def __init__(self) -> None:
+        self.person = is_terminal(STDOUT)
+        self.colours = self.person and wants_colour()
+        self.above_prompt = False
+        self._in_line = False  # whether the cursor stands in the middle of a line
+
+    def write(self, data: bytes) -> None:
+        """Write data to standard output.
+
+        Raises:
+            BrokenPipeError: Nobody reads it any more.
+            StreamError: It can't be written.
+        """
+        if self.above_prompt:
+            sys.stdout.write(data.decode())
+            return
+        try:
+            write_all(STDOUT, data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise StreamError(f"Standard output can't be written: {error.strerror}. The rest is lost.") from error
+        self._in_line = not data.endswith(b"\n")
+
+    def begin_line(self) -> None:
+        """Take note that the cursor stands at the beginning of a line: Enter was typed."""
+        self._in_line = False
+
+    def remark(self, line: str) -> None:
+        """Write a line about the session to standard error, on a line of its own."""
+        if self.above_prompt and is_terminal(STDERR):
+            sys.stdout.write(line + "\n")
+            return
+        if self._in_line and self.person and is_terminal(STDERR):
+            say("")
+            self._in_line = False
+        say(line)

@@ -1,0 +1,252 @@
+"""The client's logins: tokens with which servers let it in again, kept in ``sessions.json``.
+
+A token is a password for as long as it lives. So it is found for exactly that server that gave it: the same host and
+port, the same service, and under TLS the same certificate, whoever vouches for another one. Without TLS the host is an
+IP address, since a name may lead to another program the next time. The token is in the file, and in the one field that
+carries it to the wire; no repr and no error shows it.
+
+An expired token lets nobody in. It still shows the server that this device belongs to the user, so that strangers who
+guess at the user's password don't hold up the device.
+"""
+
+import datetime
+import hmac
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sockctl.client.known_hosts import host_key, is_host_key
+from sockctl.errors import FingerprintError, StoreFormatError
+from sockctl.net.certificates import parse_fingerprint
+from sockctl.stores.json_store import JsonStore, json_place
+from sockctl.stores.timestamps import Clock, read_moment, utc_now, written_moment
+
+__all__ = ["KeptToken", "KeptTokens", "Login"]
+
+FILE_NAME = "sessions.json"
+VERSION = 1
+MAX_USER = 64
+"""Characters of a user's name that are kept: twice what a name may have."""
+REMEMBERED = datetime.timedelta(days=30)
+"""How long an expired token is kept."""
+_TOKEN = re.compile(r"[!-~]{1,1024}")
+_SERVICE = re.compile(r"[a-z][a-z0-9-]{0,31}")
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Where a token counts.
+
+    Attributes:
+        address: The server's ``HOST:PORT``, as `host_key` returns it.
+        service: The service's name, as the greeting says it.
+        fingerprint: The SHA-256 of its certificate, as `fingerprint_of` returns it; empty without TLS.
+    """
+
+    address: str
+    service: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptToken:
+    """One kept token.
+
+    Attributes:
+        login: Where it counts.
+        token: The secret itself; the repr is without it.
+        expires: Until when it counts.
+        user: Whose it is; empty if that is not known.
+    """
+
+    login: Login
+    token: str = field(repr=False)
+    expires: datetime.datetime
+    user: str = ""
+
+
+class KeptTokens:
+    """The tokens in a state directory's ``sessions.json``. Several threads and processes may use it at once.
+
+    Args:
+        state_dir: Where the file is; both are made when the first token is kept.
+        clock: Returns the time, with a time zone.
+    """
+
+    def __init__(self, state_dir: Path, *, clock: Clock = utc_now) -> None:
+        self._clock = clock
+        self._store = JsonStore(
+            state_dir / FILE_NAME, version=VERSION, empty=lambda: {"sessions": {}}, check=_check, private=True
+        )
+
+    def all_of(self, host: str, port: int) -> list[KeptToken]:
+        """Return all tokens of a server, expired ones as well.
+
+        Raises:
+            StoreError: The file can't be read.
+        """
+        address = host_key(host, port)
+        return [_kept(address, entry) for entry in self._store.read()["sessions"].get(address, [])]
+
+    def find(self, host: str, port: int, service: str, fingerprint: str) -> KeptToken | None:
+        """Return the token for exactly this service of this server with this certificate, expired or not.
+
+        Raises:
+            StoreError: The file can't be read.
+        """
+        login = Login(host_key(host, port), service, fingerprint)
+        return next((one for one in self.all_of(host, port) if one.login == login), None)
+
+    def keep(
+        self,
+        host: str,
+        port: int,
+        service: str,
+        fingerprint: str,
+        *,
+        token: str,
+        expires: str,
+        user: str = "",
+        in_place_of: str | None = None,
+    ) -> bool:
+        """Keep a token in place of the one before, and return whether it is kept; then it is on the disk.
+
+        Tokens that expired 30 days ago are dropped.
+
+        Args:
+            host: The server's name or address.
+            port: Its port.
+            service: The service's name.
+            fingerprint: The SHA-256 of the certificate, as `fingerprint_of` returns it; empty without TLS.
+            token: The token, as the server gave it.
+            expires: Until when it counts, as the server gave it (RFC 3339).
+            user: Whose it is, if that is known.
+            in_place_of: The token that was shown for it. If the file has another one of this user, that one stays: a
+                client that was quicker has kept it, and its first use may have replaced this one.
+
+        Raises:
+            StoreFormatError: The token or its end can't be one.
+            StoreError: The file can't be read or written.
+        """
+        if not _TOKEN.fullmatch(token):
+            raise StoreFormatError("A token can't be kept: it is not of printable ASCII characters, 1,024 at most.")
+        try:
+            until = written_moment(read_moment(expires))
+        except ValueError as error:
+            raise StoreFormatError("A token can't be kept: the server doesn't say until when it counts.") from error
+        address, dropped_at = host_key(host, port), self._clock() - REMEMBERED
+        entry = {"service": service, "fingerprint": fingerprint, "token": token, "expires": until}
+        if user:
+            entry["user"] = user[:MAX_USER]
+        login = Login(address, service, fingerprint)
+        with self._store.update() as content:
+            entries = content["sessions"].setdefault(address, [])
+            before = next((kept for one in entries if (kept := _kept(address, one)).login == login), None)
+            if before is not None and in_place_of is not None and _is_anothers(before, user, in_place_of):
+                return False
+            for others in content["sessions"].values():
+                others[:] = [one for one in others if read_moment(one["expires"]) > dropped_at]
+            entries[:] = [one for one in entries if _kept(address, one).login != login]
+            entries.append(entry)
+            _drop_empty(content)
+        return True
+
+    def forget(self, host: str, port: int, service: str, fingerprint: str, *, token: str | None = None) -> None:
+        """Forget a token, if there is one.
+
+        Args:
+            host: The server's name or address.
+            port: Its port.
+            service: The service's name.
+            fingerprint: The SHA-256 of the certificate; empty without TLS.
+            token: Forget it only if it is still this one: another client of the same user may have kept a newer one.
+
+        Raises:
+            StoreError: The file can't be read or written.
+        """
+        login = Login(host_key(host, port), service, fingerprint)
+
+        def is_meant(entry: dict[str, str]) -> bool:
+            if _kept(login.address, entry).login != login:
+                return False
+            return token is None or hmac.compare_digest(entry["token"].encode(), token.encode())
+
+        if not any(map(is_meant, self._store.read()["sessions"].get(login.address, []))):
+            return  # nothing to write, and no file or folder to make
+        with self._store.update() as content:
+            entries = content["sessions"].get(login.address, [])
+            entries[:] = [one for one in entries if not is_meant(one)]
+            _drop_empty(content)
+
+
+def _kept(address: str, entry: dict[str, str]) -> KeptToken:
+    return KeptToken(
+        login=Login(address, entry["service"], entry["fingerprint"]),
+        token=entry["token"],
+        expires=read_moment(entry["expires"]),
+        user=entry.get("user", ""),
+    )
+
+
+def _is_anothers(kept: KeptToken, user: str, shown: str) -> bool:
+    """Return whether a kept token is of that user, and not the one that this client has shown."""
+    return kept.user == user[:MAX_USER] and not hmac.compare_digest(kept.token.encode(), shown.encode())
+
+
+def _drop_empty(content: dict[str, Any]) -> None:
+    content["sessions"] = {address: entries for address, entries in content["sessions"].items() if entries}
+
+
+def _check(content: dict[str, Any]) -> None:
+    """Refuse a file that some other hand has changed into something else; what is said of it never shows a token."""
+    sessions = content.get("sessions")
+    if type(sessions) is not dict:
+        raise StoreFormatError("sessions is no object")
+    for address, entries in sessions.items():
+        if not is_host_key(address):
+            raise StoreFormatError(f"{json_place('sessions', address)} is no HOST:PORT in its usual form")
+        if type(entries) is not list:
+            raise StoreFormatError(f"{json_place('sessions', address)} is no array")
+        for number, entry in enumerate(entries):
+            if type(entry) is not dict:
+                raise StoreFormatError(f"{json_place('sessions', address, number)} is no object")
+            _check_entry((address, number), entry)
+        if len({(entry["service"], entry["fingerprint"]) for entry in entries}) < len(entries):
+            raise StoreFormatError(f"{json_place('sessions', address)} has a service with one certificate twice")
+
+
+def _check_entry(where: tuple[str, int], entry: dict[str, Any]) -> None:
+    for name, is_one in _FIELDS.items():
+        if name == "user" and name not in entry:
+            continue
+        place = json_place("sessions", *where, name)
+        if type(entry.get(name)) is not str:
+            raise StoreFormatError(f"{place} is no text")
+        if not is_one(entry[name]):
+            raise StoreFormatError(f"{place} is not what it should be")
+
+
+def _is_fingerprint(text: str) -> bool:
+    try:
+        return not text or parse_fingerprint(text) == text
+    except FingerprintError:
+        return False
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        read_moment(text)
+    except ValueError:
+        return False
+    return True
+
+
+_FIELDS: dict[str, Callable[[str], bool]] = {
+    "service": lambda text: bool(_SERVICE.fullmatch(text)),
+    "fingerprint": _is_fingerprint,
+    "token": lambda text: bool(_TOKEN.fullmatch(text)),
+    "expires": _is_moment,
+    "user": str.isprintable,
+}

@@ -1,0 +1,144 @@
+"""Whom the client trusts: authorities, a given fingerprint, or the certificate that it saw first, as ssh does.
+
+Nothing of the application's is sent before this is settled: the handshake is done, then the certificate is compared,
+and only then does the session begin.
+"""
+
+import hmac
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sockctl.client.known_hosts import KnownHosts
+from sockctl.errors import UntrustedError
+from sockctl.events.base import Event
+from sockctl.events.client import HostTrusted, TlsEstablished
+from sockctl.net.address import Endpoint
+from sockctl.net.certificates import fingerprint_of
+from sockctl.net.tls import TlsSocket
+from sockctl.net.tls_client import client_context, shake_hands
+from sockctl.terminal import read_line, say
+from sockctl.text import visible
+
+__all__ = ["Trust", "Wishes"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the user has said of TLS.
+
+    Attributes:
+        ca: Authorities that vouch for the server (PEM), or None.
+        system_authorities: Whether the system's do.
+        fingerprint: The only certificate to be trusted, as `parse_fingerprint` returns it, or None.
+        accept_new: Whether an unknown server is trusted without a question.
+        certificate: This side's own certificate (PEM), or None.
+        key: Its key (PEM), or None.
+        state_dir: Where known servers are kept.
+        may_ask: Whether somebody sits at a terminal and may be asked.
+    """
+
+    ca: Path | None
+    system_authorities: bool
+    fingerprint: str | None
+    accept_new: bool
+    certificate: Path | None
+    key: Path | None
+    state_dir: Path
+    may_ask: bool
+
+
+class Trust:
+    """Makes TLS of a connected socket, and settles whether its server is to be trusted.
+
+    Args:
+        endpoint: The server, as the user has named it.
+        wishes: What the user has said.
+        tell: Takes the events.
+
+    Raises:
+        CertificateError: A file can't be used.
+    """
+
+    def __init__(self, endpoint: Endpoint, wishes: Wishes, tell: Callable[[Event], None]) -> None:
+        self._endpoint = endpoint
+        self._wishes = wishes
+        self._tell = tell
+        self._vouched = wishes.ca is not None or wishes.system_authorities
+        self._context = client_context(
+            ca=wishes.ca,
+            system_authorities=wishes.system_authorities,
+            certificate=wishes.certificate,
+            key=wishes.key,
+        )
+
+    def secure(self, sock: socket.socket, timeout_s: float) -> TlsSocket:
+        """Shake hands within `timeout_s` seconds, and compare the certificate.
+
+        Raises:
+            UntrustedError: The server is not to be trusted; nothing was sent to it.
+            TlsError: The two sides don't come to speak TLS.
+            ConnectTimeoutError: The handshake was not done in time.
+            StoreError: What is known of servers can't be read or written.
+        """
+        tls = shake_hands(sock, self._context, self._endpoint, timeout_s)
+        try:
+            fingerprint = fingerprint_of(tls.certificate())
+            self._check(fingerprint)
+        except BaseException:
+            tls.close()
+            raise
+        version, cipher = tls.described()
+        self._tell(TlsEstablished(version=version, cipher=cipher, fingerprint=fingerprint))
+        return tls
+
+    def _check(self, fingerprint: str) -> None:
+        given = self._wishes.fingerprint
+        if given is not None:
+            if not hmac.compare_digest(given, fingerprint):
+                raise UntrustedError(
+                    f"The certificate of {self._endpoint} is another one than --fingerprint says. It has\n"
+                    f"  SHA256 {fingerprint}\nand --fingerprint says\n  SHA256 {given}\nNothing was sent to it."
+                )
+        elif not self._vouched:
+            self._check_known(fingerprint)
+
+    def _check_known(self, fingerprint: str) -> None:
+        endpoint, hosts = self._endpoint, KnownHosts(self._wishes.state_dir)
+        known = hosts.find(endpoint.host, endpoint.port)
+        if known is None:
+            self._accept(fingerprint)
+            hosts.trust(endpoint.host, endpoint.port, fingerprint)
+            self._tell(HostTrusted(host=str(endpoint), fingerprint=fingerprint))
+        elif not hmac.compare_digest(known, fingerprint):
+            raise UntrustedError(
+                f"The certificate of {endpoint} has CHANGED: somebody may be in between, or the server has a new one. "
+                f"It has\n  SHA256 {fingerprint}\nand was known by\n  SHA256 {known}\nNothing was sent to it. If the "
+                f"change is right, forget the old one: sockctl hosts forget {endpoint}"
+            )
+
+    def _accept(self, fingerprint: str) -> None:
+        """See whether an unknown server is to be trusted.
+
+        Raises:
+            UntrustedError: It isn't.
+        """
+        if self._wishes.accept_new:
+            return
+        if not self._wishes.may_ask:
+            raise UntrustedError(
+                f"{self._endpoint} is not known yet. Its certificate has\n  SHA256 {fingerprint}\nCompare that with "
+                f"what the server has told at its start, then write --fingerprint with it, or --accept-new, or "
+                f"'sockctl hosts trust {self._endpoint} {fingerprint}'. Nothing was sent to it."
+            )
+        say(f"{visible(str(self._endpoint))} is not known yet. Its certificate has\n  SHA256 {fingerprint}")
+        say("Compare that with what the server has told at its start.")
+        while True:
+            say("Trust it from now on? [yes/no]: ", end="")
+            answer = read_line()
+            if answer is None or answer.strip().lower() in {"no", "n"}:
+                raise UntrustedError(f"{self._endpoint} is not trusted. Nothing was sent to it.")
+            if answer.strip().lower() in {"yes", "y"}:
+                return
+            say("Please type yes or no.")

@@ -1,0 +1,283 @@
+"""The line editor (extra `tui`): the line being typed stays whole at the bottom, everything else appears above it.
+
+prompt_toolkit holds the main thread; the session, one connection after the other, runs in a second one, and reads the
+lines from a socket pair, so that it waits for them as it waits for any input. What it shows goes through
+prompt_toolkit's proxy of standard output, which puts it above the prompt. Questions go the same way, from the session's
+thread to the prompt's. In a room a line that comes back from the server leaves the prompt without a trace.
+"""
+
+import contextlib
+import importlib.util
+import os
+import signal
+import socket
+import sys
+import termios
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TextIO, cast
+
+from sockctl.client.chat.completion import completions
+from sockctl.client.chat.unconfirmed import comes_back
+from sockctl.client.io_loop import Ending
+from sockctl.client.screen import MAX_PROMPT
+from sockctl.terminal import STDIN, STDOUT, is_terminal
+from sockctl.text import visible
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from prompt_toolkit.buffer import Buffer
+
+    from sockctl.client.chat.roster import Company
+    from sockctl.protocol.messages import Message
+
+__all__ = ["LineEditor", "as_typed", "can_edit_lines"]
+
+
+MAX_QUESTIONS = 16
+"""Questions that wait for the prompt; of more, the oldest are left out: the last one is what it becomes."""
+LOOK_S = 0.1
+WAITING_WRITES = 64
+"""Pieces of output that wait for the terminal; then the session waits, and so does the server."""
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""Signals that end the process; the terminal is to be as it was before."""
+
+
+def can_edit_lines() -> bool:
+    """Return whether there is a terminal that can move its cursor, and prompt_toolkit."""
+    dumb = os.environ.get("TERM", "dumb") in {"dumb", "unknown", ""}
+    return not dumb and is_terminal(STDIN) and is_terminal(STDOUT) and bool(importlib.util.find_spec("prompt_toolkit"))
+
+
+@contextlib.contextmanager
+def as_typed() -> Iterator[None]:
+    """Have the terminal pass on what is typed while there is no prompt: it would show it, and swallow a Ctrl-D.
+
+    Main thread only. A signal that ends the process raises KeyboardInterrupt.
+    """
+    # First: they must not leave it so.
+    handlers = {number: signal.signal(number, signal.default_int_handler) for number in ENDING}
+    try:
+        with _passing_on():
+            yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _passing_on() -> Iterator[None]:
+    try:
+        before = termios.tcgetattr(STDIN)
+        passing_on = [*before]
+        passing_on[3] &= ~(termios.ICANON | termios.ECHO)
+        termios.tcsetattr(STDIN, termios.TCSANOW, passing_on)
+    except termios.error:  # it has gone: whoever reads from it finds out
+        yield
+        return
+    try:
+        yield
+    finally:
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(STDIN, termios.TCSANOW, before)
+
+
+class LineEditor:
+    """One session's editor. Main thread only, but for `asked`.
+
+    Args:
+        company: Whose names and rooms are completed; None for nothing.
+    """
+
+    def __init__(self, company: "Company | None" = None) -> None:
+        from prompt_toolkit import PromptSession
+        from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+        from prompt_toolkit.document import Document
+        from prompt_toolkit.filters import Condition
+        from prompt_toolkit.history import InMemoryHistory
+        from prompt_toolkit.layout.processors import ConditionalProcessor, PasswordProcessor
+        from prompt_toolkit.shortcuts import CompleteStyle
+
+        class History(InMemoryHistory):
+            """What was typed, without the secrets."""
+
+            def append_string(self, string: str) -> None:
+                if not secret():
+                    super().append_string(string)
+
+        class Words(Completer):
+            """Names, commands and rooms; an answer has none."""
+
+            def get_completions(self, document: Document, _: CompleteEvent) -> Iterator[Completion]:
+                if company is None or asked():
+                    return
+                word, found = completions(document.text_before_cursor, company)
+                for text in found:
+                    yield Completion(text, -len(word), display=text.strip())
+
+        def asked() -> bool:
+            return self._question is not None
+
+        def secret() -> bool:
+            return _is_secret(self._question)
+
+        self._near, self._far = socket.socketpair()
+        self._prompt: PromptSession[str] = PromptSession(
+            lambda: [("", _prompt_of(self._question))],
+            history=History(),
+            enable_suspend=True,
+            input_processors=[ConditionalProcessor(PasswordProcessor(char=""), Condition(secret))],
+            completer=Words(),
+            complete_style=CompleteStyle.READLINE_LIKE,
+            complete_while_typing=False,
+        )
+        self._company = company
+        self._accept = self._prompt.default_buffer.accept_handler
+        self._prompt.default_buffer.accept_handler = self._accepted
+        self._question: Message | None = None  # the prompt; the prompt's thread alone changes it
+        self._questions: deque[Message | None] = deque(maxlen=MAX_QUESTIONS)  # what it becomes, from any thread
+        self._over = threading.Event()
+        self._outcome: Ending | BaseException | None = None
+
+    def fileno(self) -> int:
+        """Return the descriptor that the lines come from."""
+        return self._far.fileno()
+
+    def asked(self, question: "Message | None") -> None:
+        """Make `question` the prompt, as soon as there is one; any thread."""
+        self._questions.append(question)
+        self._wake()
+
+    def hold(self, run: Callable[[], Ending], stop: Callable[[], None]) -> Ending:
+        """Let lines be typed until `run` returns, which a second thread calls.
+
+        Args:
+            run: Holds the session.
+            stop: Makes `run` return soon; called when Ctrl-C is typed.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C was typed, or SIGTERM or SIGHUP came.
+            Exception: What `run` has raised.
+        """
+        relay = threading.Thread(target=self._relay, args=(run,), name="sockctl-session")
+        before = {number: signal.signal(number, self._interrupted) for number in ENDING}
+        try:
+            with _above_prompt():
+                relay.start()
+                try:
+                    self._read_lines()
+                    self._near.close()  # the end of the input
+                    relay.join()
+                except BaseException:
+                    stop()
+                    raise
+                finally:
+                    self._near.close()
+                    relay.join()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            self._far.close()
+        if isinstance(self._outcome, Ending):
+            return self._outcome
+        raise self._outcome or RuntimeError("the relay has no outcome")
+
+    def _relay(self, run: Callable[[], Ending]) -> None:
+        try:
+            self._outcome = run()
+        except BaseException as error:  # noqa: BLE001  raised again in the main thread
+            self._outcome = error
+        self._over.set()
+        self._wake()
+
+    def _read_lines(self) -> None:
+        """Read lines until the end of the input, ``exit``, or the end of the connection."""
+        while not self._over.is_set():
+            try:
+                line = self._prompt.prompt(pre_run=self._take_note)
+            except EOFError:
+                return
+            self._question = None  # it is answered; before the answer goes out, so that the next one comes after this
+            with contextlib.suppress(OSError):  # the relay has just ended
+                self._near.sendall(line.encode(errors="replace") + b"\n")
+            if line.strip() == "exit":
+                return
+
+    def _accepted(self, buffer: "Buffer") -> bool:
+        """Take a line: what comes back from a room is not left standing above the prompt as well."""
+        in_room = self._company is not None and self._question is None and bool(self._company.rooms)
+        self._prompt.app.erase_when_done = in_room and bool(comes_back(buffer.text))
+        return self._accept is not None and self._accept(buffer)
+
+    def _wake(self) -> None:
+        """Let the prompt take note of what is new, if it is there; else it does so when it comes. Any thread."""
+        loop = self._prompt.app.loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the prompt has just ended by itself
+                loop.call_soon_threadsafe(self._take_note)
+
+    def _take_note(self) -> None:
+        app = self._prompt.app
+        while self._questions:
+            before, self._question = self._question, self._questions.popleft()
+            if _is_secret(before) and not _is_secret(self._question):
+                app.current_buffer.reset()  # what was half typed must not be seen, and is no answer to this
+            app.invalidate()
+        if self._over.is_set():
+            self._leave(EOFError())
+
+    def _leave(self, error: BaseException) -> bool:
+        """End the prompt, if it is there; return whether it was."""
+        app = self._prompt.app
+        if not app.is_running or app.is_done:
+            return False
+        app.exit(exception=error)
+        return True
+
+    def _interrupted(self, _number: int, _frame: object) -> None:
+        if not self._leave(KeyboardInterrupt()):
+            raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _above_prompt() -> Iterator[None]:
+    """Have what is written to standard output appear above the prompt, no faster than the terminal takes it.
+
+    As `prompt_toolkit.patch_stdout.patch_stdout`, whose proxy keeps any amount for a terminal that was stopped.
+    """
+    from prompt_toolkit.patch_stdout import StdoutProxy
+
+    class Proxy(StdoutProxy):
+        """A proxy with a bound. Its own thread writes, and waits until the prompt's loop has taken that."""
+
+        def __init__(self) -> None:
+            super().__init__(raw=True)
+            self._flush_queue.maxsize = WAITING_WRITES
+
+        def _write_and_flush(self, loop: "asyncio.AbstractEventLoop | None", text: str) -> None:
+            super()._write_and_flush(loop, text)
+            if loop is None:
+                return
+            taken = threading.Event()
+            loop.call_soon_threadsafe(taken.set)
+            while not taken.wait(LOOK_S) and loop.is_running():
+                pass
+
+    with Proxy() as proxy:
+        before = sys.stdout, sys.stderr
+        sys.stdout = sys.stderr = cast("TextIO", proxy)
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = before
+
+
+def _is_secret(question: "Message | None") -> bool:
+    return question is not None and question.fields.get("secret") is True
+
+
+def _prompt_of(question: "Message | None") -> str:
+    short = question is not None and len(question.text) <= MAX_PROMPT
+    return f"{visible(question.text)} " if question is not None and short else "> "

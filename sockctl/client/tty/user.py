@@ -1,0 +1,94 @@
+"""Whoever sits at the terminal of a session: invited to type, asked, and given a line editor where there is one."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sockctl.client.inputs import LineInput
+from sockctl.client.io_loop import Ending
+from sockctl.client.screen import Screen
+from sockctl.client.tty.no_echo import HiddenTyping
+from sockctl.terminal import STDIN, say
+
+if TYPE_CHECKING:
+    from sockctl.client.chat.view import Memory
+    from sockctl.client.tty.line_editor import LineEditor
+    from sockctl.protocol.messages import Message
+
+__all__ = ["Person"]
+
+
+class Person:
+    """The person at the terminal.
+
+    Args:
+        screen: What the person sees.
+        memory: What the session remembers: what the line editor completes.
+        may_edit: Whether the line editor may be used.
+    """
+
+    def __init__(self, screen: Screen, memory: "Memory | None", *, may_edit: bool) -> None:
+        self._screen = screen
+        self._memory = memory
+        self._may_edit = may_edit
+        self._hidden = HiddenTyping(STDIN)
+        self._editor: LineEditor | None = None
+        self._invited = False
+        self._question: Message | None = None  # that came before there was a line editor
+
+    def invite(self) -> None:
+        """Say how to type, once."""
+        if not self._invited:
+            self._invited = True
+            self._screen.remark("Type lines, Enter sends each. 'exit' or Ctrl-D ends the connection.")
+
+    def asked(self, question: "Message | None") -> None:
+        """Get ready for the answer to `question`, before it is shown; None if the one before is void."""
+        self._question = question
+        (self._editor or self._hidden).asked(question)
+
+    def line_taken(self) -> None:
+        """Go on after a line was typed."""
+        self._question = None
+        if self._hidden.end():
+            say("")  # Enter was not shown either
+        self._screen.begin_line()
+
+    def edit(
+        self, run: Callable[[], Ending], stop: Callable[[], None], take: Callable[[LineInput], None]
+    ) -> Ending | None:
+        """Invite to type, and let lines be edited until `run` returns; return what it does, None without a line editor.
+
+        Args:
+            run: Holds the session; called in another thread.
+            stop: Makes `run` return soon.
+            take: Takes what the lines come from.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C was typed, or a signal came that ends the process.
+            Exception: What `run` has raised.
+        """
+        if not self._may_edit:
+            self.invite()
+            return None
+        from sockctl.client.tty.line_editor import LineEditor, as_typed, can_edit_lines
+
+        if not can_edit_lines():
+            self.invite()
+            return None
+        if self._memory is not None:
+            self._memory.own_lines_stay = False
+        self._hidden.end()  # the editor hides by itself
+        with as_typed():
+            self.invite()
+            self._editor = LineEditor(None if self._memory is None else self._memory.company)
+            self._editor.asked(self._question)
+            take(LineInput(crlf=False, descriptor=self._editor.fileno()))
+            self._screen.above_prompt = True
+            try:
+                return self._editor.hold(run, stop)
+            finally:
+                self._screen.above_prompt = False
+
+    def leave(self) -> None:
+        """Leave the terminal as it was."""
+        self._hidden.end()

@@ -1,0 +1,35 @@
+"""What the system lets this process use: processors, and file descriptors."""
+
+import os
+import resource
+
+__all__ = ["raise_descriptor_limit", "usable_cores"]
+
+
+RESERVE = 64
+"""File descriptors beside those of the clients: listening sockets, log file, pollers, the interpreter's own."""
+
+
+def raise_descriptor_limit(max_clients: int) -> tuple[int, int]:
+    """Raise this process's soft limit to what `max_clients` clients need, as far as the hard limit lets it.
+
+    Returns:
+        What is needed, and the limit that is now in force.
+    """
+    needed = max_clients + RESERVE
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return needed, needed
+    wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError):
+        return needed, soft  # macOS refuses more than kern.maxfilesperproc, whatever the hard limit says
+    return needed, wanted
+
+
+def usable_cores() -> int:
+    """Return how many processors this process may use: fewer than the machine has, where it is bound to some."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,148 @@
+"""Clients whose connection takes nothing, breaks, or never comes to be."""
+
+import socket
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+
+from sockctl.bench.chat import ChatCrowd
+from sockctl.bench.echo import EchoCrowd
+from sockctl.bench.loop import Loop
+from sockctl.bench.pacing import Pace
+from sockctl.bench.plan import Kind, Where
+from sockctl.bench.pool import Crowd, Scene
+from sockctl.bench.stats import Tally
+from sockctl.net.poller import READABLE, WRITABLE
+from tests.bench.data import plan
+
+
+class Line:
+    """A connection that does what it is told."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.fails: type[OSError] | None = None
+
+    def fileno(self) -> int:
+        return self.sock.fileno()
+
+    def send(self, data: bytes) -> int:
+        self._fail()
+        return self.sock.send(data[:10])
+
+    def recv_into(self, buffer: bytearray) -> int:
+        self._fail()
+        return self.sock.recv_into(buffer)
+
+    def close(self) -> None:
+        self.sock.close()
+
+    def _fail(self) -> None:
+        if self.fails is not None:
+            raise self.fails
+
+
+class Stage:
+    """One client with such a connection."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.plan = plan(kind=kind, clients=1, size_bytes=64)
+        self.tally = Tally()
+        self.loop = Loop()
+        self.pace = Pace(self.plan, self.tally)
+        scene = Scene(self.plan, self.loop, self.pace, self.tally, None)
+        self.crowd: Crowd = EchoCrowd(scene) if kind is Kind.ECHO else ChatCrowd(scene)
+        self.client: Any = self.crowd.clients[0]
+        own, self.other = socket.socketpair()
+        own.setblocking(False)
+        self.other.settimeout(5)
+        self.line = cast(Any, Line(own))
+        self.client._transport = self.line
+        self.client._fd = own.fileno()
+        self.loop.watch(own.fileno(), READABLE, self.client.ready)
+        self.client.connected(self.line)
+        self.pace.start(0.0)
+
+    def close(self) -> None:
+        self.crowd.close()
+        self.line.close()
+        self.other.close()
+        self.loop.close()
+
+
+@pytest.fixture(params=[Kind.ECHO, Kind.CHAT])
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    one = Stage(request.param)
+    yield one
+    one.close()
+
+
+def say(stage: Stage) -> None:
+    if stage.plan.kind is Kind.CHAT:
+        stage.other.sendall(b"sockctl/1 chat\r\n")  # the hello is sent, 10 bytes at a time
+        stage.loop.step(1)
+    else:
+        stage.client.joined = True
+        stage.crowd.say(0.0)
+
+
+def test_what_is_not_taken_at_once_is_sent_later(stage: Stage) -> None:
+    stage.line.fails = BlockingIOError
+    if stage.plan.kind is Kind.ECHO:
+        say(stage)
+        stage.line.fails = None
+    else:
+        stage.line.fails = None
+        say(stage)
+    got = b""
+    while len(got) < 60:
+        stage.loop.step(0.1)
+        got += stage.other.recv(100)
+    assert not stage.tally.errors
+
+
+def test_nothing_there_after_all(stage: Stage) -> None:
+    stage.line.fails = BlockingIOError
+    stage.client.ready(READABLE)
+    stage.client.ready(WRITABLE)
+    assert not stage.client.gone
+
+
+def test_broken_while_it_receives(stage: Stage) -> None:
+    stage.line.fails = ConnectionResetError
+    stage.client.ready(READABLE)
+    assert stage.tally.errors == {"reset": 1}
+    stage.client.ready(READABLE | WRITABLE)
+    stage.client.fail("closed")
+    assert stage.tally.errors == {"reset": 1}, "one error a client"
+
+
+def test_broken_while_it_sends() -> None:
+    one = Stage(Kind.ECHO)
+    one.client.joined = True
+    one.line.fails = ConnectionResetError
+    one.crowd.say(0.0)
+    one.crowd.say(0.0)
+    assert one.tally.errors == {"reset": 1}
+    one.close()
+    two = Stage(Kind.CHAT)
+    two.line.fails = BrokenPipeError
+    two.client._out += b"x"
+    two.client.flush()
+    assert two.tally.errors == {"reset": 1}
+    two.close()
+
+
+def test_an_address_that_is_refused_at_once() -> None:
+    there = Where(name="x:1", family=socket.AF_INET, address=("255.255.255.255", 1))
+    tally = Tally()
+    loop = Loop()
+    own = plan(where=there, clients=1)
+    crowd = EchoCrowd(Scene(own, loop, Pace(own, tally), tally, None))
+    crowd.open()
+    crowd.settle(0.0)
+    assert crowd.settle(0.0)
+    assert tally.errors == {"not_connected": 1}
+    assert crowd.all_out
+    loop.close()

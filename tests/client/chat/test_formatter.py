@@ -1,0 +1,84 @@
+import datetime
+import re
+from typing import Any
+
+import pytest
+
+from sockctl.client.chat.formatter import PALETTE, Look
+from sockctl.client.chat.roster import Company
+from sockctl.protocol.messages import Message, message
+
+NOON = datetime.datetime(2026, 1, 31, 12, 30, tzinfo=datetime.UTC)
+ZONE = datetime.timezone(datetime.timedelta(hours=2))
+
+
+def look(*rooms: str, colours: bool = False) -> Look:
+    company = Company()
+    company.note(message("welcome", "", name="ann"))
+    for room in rooms or ("lobby",):
+        company.note(message("joined", "", room=room, name="ann"))
+    return Look(company, colours=colours, now=lambda: NOON, zone=ZONE)
+
+
+def said(text: str = "hello", sender: Any = "bob", kind: str = "say", **fields: Any) -> Message:
+    return message(kind, text, **{"room": "lobby", "sender": sender, "id": 1, "at": "2026-01-31T12:05:00Z", **fields})
+
+
+@pytest.mark.parametrize(
+    ("one", "line"),
+    [
+        (said(), "14:05 <bob> hello"),
+        (said(kind="history", at="2026-01-30T20:00:00Z"), "2026-01-30 22:00 <bob> hello"),
+        (said(at="2026-01-30T22:30:00Z"), "00:30 <bob> hello"),
+        (said(at="yesterday"), "<bob> hello"),
+        (said(at=None), "<bob> hello"),
+        (said("waves", action=True), "14:05 * bob waves"),
+        (said("is on", None, action=True), "14:05 * is on"),
+        (said("hello", None), "14:05 hello"),
+        (said("", at=None), "<bob> "),
+        (said("Ann, hi"), "14:05 >> <bob> Ann, hi"),
+        (said("I am ann", "Ann"), "14:05 <Ann> I am ann"),
+        (said("ann", None), "14:05 ann"),
+        (said(private=True), "14:05 [private] <bob> hello"),
+        (said("psst", "ann", private=True, to="bob"), "14:05 [private to bob] <ann> psst"),
+        (message("joined", "bob joined", room="lobby", name="bob"), "* bob joined"),
+        (message("notice", "Welcome to the chat."), "* Welcome to the chat."),
+        (message("error", "No."), "! No."),
+        (message("ask", "Who?"), "Who?"),
+        (message("members", "ann, bob"), "ann, bob"),
+    ],
+)
+def test_lines(one: Message, line: str) -> None:
+    assert look().line(one) == line
+
+
+def test_the_room_stands_in_front_where_there_are_several() -> None:
+    several = look("lobby", "games")
+    assert several.line(said()) == "14:05 #lobby <bob> hello"
+    assert several.line(said(room="#games", action=True)) == "14:05 #games * bob hello"
+    assert several.line(said(room=None, private=True)) == "14:05 [private] <bob> hello"
+    assert several.line(message("left", "bob left", room="lobby")) == "* #lobby bob left"
+    assert several.line(message("left", "bob left #LOBBY", room="lobby")) == "* bob left #LOBBY"
+
+
+def test_colours() -> None:
+    colourful = look(colours=True)
+    line = colourful.line(said("hi ann"))
+    assert re.fullmatch(r"\x1b\[2m14:05\x1b\[0m >> <\x1b\[38;5;\d+mbob\x1b\[0m> hi \x1b\[1;7mann\x1b\[0m", line)
+    assert colourful.line(said(private=True)).startswith("\x1b[2m14:05\x1b[0m \x1b[1m[private]\x1b[0m <")
+    assert colourful.line(message("left", "bob left")) == "\x1b[2m* bob left\x1b[0m"
+    assert colourful.line(message("error", "No.")) == "\x1b[31m! No.\x1b[0m"
+    names = [str(number) for number in range(200)]
+    found = [re.findall(r"38;5;(\d+)m", colourful.line(said(sender=name))) for name in names]
+    assert {int(one) for (one,) in found} == set(PALETTE), "each is used"
+    bob, same = (colourful.line(said(sender=name)).lower() for name in ("bob", "BOB"))
+    assert bob == same
+
+
+@pytest.mark.parametrize("colours", [True, False])
+def test_nothing_steers_the_terminal(colours: bool) -> None:
+    evil = "\x1b[2J\x9b1m\u202e\nx\r\x07"
+    for kind in ("say", "history", "joined", "error", "members", "novelty"):
+        one = message(kind, evil, room=evil, sender=evil, name=evil, at=evil, to=evil, private=True)
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", look("a", evil, colours=colours).line(one))
+        assert plain.isprintable()

@@ -1,0 +1,175 @@
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+
+from sockctl.client.chat.unconfirmed import comes_back
+from sockctl.client.chat.view import MAX_SEEN_BYTES, Memory
+from sockctl.protocol.messages import Message, message
+
+
+def in_room(*, own_lines_stay: bool = False) -> Memory:
+    memory = Memory(own_lines_stay=own_lines_stay)
+    memory.admits(message("welcome", "", name="ann"))
+    memory.admits(message("joined", "", room="lobby", name="ann"))
+    return memory
+
+
+def said(text: str, number: int, *, sender: str = "ann", **fields: object) -> Message:
+    return message("say", text, room="lobby", sender=sender, id=number, **fields)
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (" hello \t", "hello"),
+        ("/me waves ", "waves"),
+        ("/me", ""),
+        ("/who", ""),
+        ("//who", "/who"),
+        ("", ""),
+        ("a\x1bb\nc", "ab c"),
+    ],
+)
+def test_what_comes_back(line: str, text: str) -> None:
+    assert comes_back(line) == text
+
+
+def test_what_may_not_have_arrived() -> None:
+    memory = in_room()
+    for line in ("refused", "one", "/who", "two", "/me waves"):
+        memory.said(line)
+    assert memory.admits(said("one", 1))
+    assert not memory.admits(said("one", 1)), "nothing is shown twice"
+    assert memory.admits(said("two", 2, sender="bob")), "that is somebody else's"
+    assert memory.lost() == ["two", "/me waves"]
+    assert memory.lost() == []
+
+
+def test_what_was_said_to_one_alone_may_not_have_arrived_either() -> None:
+    memory = in_room(own_lines_stay=True)
+    for line in ("/msg bob one", "one", "/tell bob two", "/r three", "/reply four", "//five", "/topic six"):
+        memory.said(line)
+    assert memory.admits(said("one", 0, private=True)), "it is shown to whom it went"
+    assert not memory.admits(said("one", 1))
+    assert memory.lost() == ["/tell bob two", "/r three", "/reply four", "//five"]
+
+
+def test_outside_of_rooms_nothing_comes_back() -> None:
+    memory = Memory()
+    memory.said("hello")
+    assert memory.lost() == []
+
+
+def test_what_was_typed_here_is_not_shown_again_where_it_stays() -> None:
+    memory = in_room(own_lines_stay=True)
+    memory.said("hello")
+    assert not memory.admits(said("hello", 1))
+    assert memory.admits(said("hello", 2)), "that was typed elsewhere, by the same user"
+    memory.said("hello")
+    assert memory.admits(said("hello", 3, private=True))
+    assert memory.admits(Message({**said("hello", 4).fields, "kind": "history"})), "it was named as perhaps lost"
+
+
+def test_who_comes_back_is_not_told_the_same_again() -> None:
+    memory = in_room()
+    told = [message("notice", "-"), message("notice", "-"), message("members", "ann, bob", room="lobby")]
+    assert all(map(memory.admits, told))
+    memory.lost()
+    assert memory.admits(message("welcome", "", name="ann"))
+    assert not memory.admits(message("joined", "", room="lobby", name="ann"))
+    assert memory.admits(message("joined", "", room="lobby", name="bob"))
+    assert memory.admits(message("members", "ann", room="lobby")), "that has changed"
+    assert [memory.admits(one) for one in told] == [False, False, False]
+    memory.said("/who")
+    assert memory.admits(told[2]), "that was asked for"
+    memory.admits(message("welcome", "", name="ann"))
+    memory.admits(said("hello", 1, sender="bob"))
+    assert memory.admits(told[0]), "that is news"
+
+
+def test_each_time_that_something_was_missed_is_told() -> None:
+    memory = in_room()
+    for _ in range(2):
+        memory.lost()
+        memory.admits(message("welcome", "", name="ann"))
+        assert memory.admits(message("notice", "More was said.", code="missed", room="lobby"))
+
+
+def test_what_is_told_when_it_comes_back() -> None:
+    memory = in_room()
+    memory.admits(said("one", 7, sender="bob"))
+    assert memory.seen() == {"lobby": 7}
+    memory.admits(message("joined", "", room="games", name="ann"))
+    assert memory.seen() == {"lobby": 7, "games": 0}
+    assert Memory().seen() is None
+    for number in range(100):
+        memory.admits(message("joined", "", room=f"{number:032}", name="ann"))
+    seen = memory.seen()
+    assert seen is not None
+    assert sum(map(len, seen)) < MAX_SEEN_BYTES
+
+
+LONG = "x" * 60_000
+
+
+def in_many_rooms(number: int) -> Message:
+    return message("joined", room=f"#room{number}", name="ann")
+
+
+def members_of_many_rooms(number: int) -> Message:
+    return message("members", room=f"#room{number % 50}", members=[f"member{number}.{one}" for one in range(40)])
+
+
+def a_long_room(number: int) -> Message:
+    return message("joined", room=f"#{number}{LONG}", name="ann")
+
+
+def a_long_name(number: int) -> Message:
+    return message("joined", room="lobby", name=f"{number}{LONG}")
+
+
+def a_long_moment(number: int) -> Message:
+    return message("history", room="lobby", id=number, at=f"{number}{LONG}")
+
+
+def a_long_id(number: int) -> Message:
+    return message("history", room="lobby", id=10**4_000 + number)
+
+
+def a_long_notice(number: int) -> Message:
+    return message("notice", f"{number}{LONG}", room="lobby")
+
+
+def a_welcome(number: int) -> Message:
+    return message("welcome", name=f"{number}{LONG}")
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        in_many_rooms,
+        members_of_many_rooms,
+        a_long_room,
+        a_long_name,
+        a_long_moment,
+        a_long_id,
+        a_long_notice,
+        a_welcome,
+    ],
+)
+def test_a_server_without_measure_fills_no_memory(attack: Callable[[int], Message]) -> None:
+    remarks: list[str] = []
+    memory = Memory(remark=remarks.append)
+    memory.admits(message("welcome", "", name="ann"))
+    for room in ("lobby", *(f"#room{number}" for number in range(50))):
+        memory.admits(message("joined", "", room=room, name="ann"))
+    tracemalloc.start()
+    try:
+        for number in range(1_200):
+            memory.admits(attack(number))
+        assert tracemalloc.get_traced_memory()[0] < 12_000_000
+    finally:
+        tracemalloc.stop()
+    assert len(remarks) <= 1
+    assert bool(remarks) is (attack in {in_many_rooms, members_of_many_rooms, a_long_room, a_long_name})

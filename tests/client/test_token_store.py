@@ -1,0 +1,171 @@
+"""The client's logins, kept on disk."""
+
+import datetime
+import json
+import stat
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sockctl.client.token_store import REMEMBERED, KeptTokens
+from sockctl.errors import StoreError, StoreFormatError
+from tests.clock import Clock
+
+ONE, TWO = ":".join(["AB"] * 32), ":".join(["0C"] * 32)
+LATER, EARLIER = "2026-01-31T14:00:00+01:00", "2026-01-31T11:59:59Z"
+PLACE = ("Localhost", 9090, "auth", "")
+TOKEN = "tok-sEcret_1"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def tokens(tmp_path: Path, clock: Clock) -> KeptTokens:
+    return KeptTokens(tmp_path / "state", clock=clock)
+
+
+def found(tokens: KeptTokens, *place: Any) -> str | None:
+    kept = tokens.find(*place)
+    return None if kept is None else kept.token
+
+
+def test_kept_across_restarts(tokens: KeptTokens, tmp_path: Path, clock: Clock) -> None:
+    assert tokens.find(*PLACE) is None
+    tokens.forget(*PLACE)
+    assert not (tmp_path / "state").exists(), "looking and forgetting make nothing"
+    tokens.keep(*PLACE, token=TOKEN, expires="2026-01-31T14:00:00.9+01:00", user="ann")
+    again = KeptTokens(tmp_path / "state", clock=clock)
+    kept = again.find("LOCALHOST", 9090, "auth", "")
+    assert kept is not None
+    assert (kept.token, kept.user) == (TOKEN, "ann")
+    path = tmp_path / "state" / "sessions.json"
+    entry = {"service": "auth", "fingerprint": "", "token": TOKEN, "expires": "2026-01-31T13:00:00Z", "user": "ann"}
+    assert json.loads(path.read_text()) == {"version": 1, "sessions": {"localhost:9090": [entry]}}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_found_for_exactly_that_server(tokens: KeptTokens) -> None:
+    tokens.keep("localhost", 9090, "auth", "", token="plain", expires=LATER)
+    tokens.keep("localhost", 9090, "auth", ONE, token="one", expires=LATER)
+    tokens.keep("localhost", 9090, "auth", TWO, token="two", expires=LATER)
+    tokens.keep("localhost", 9090, "chat", ONE, token="chat", expires=LATER)
+    tokens.keep("::1", 9090, "auth", "", token="address", expires=LATER)
+    assert found(tokens, "localhost", 9090, "auth", "") == "plain"
+    assert found(tokens, "localhost", 9090, "auth", ONE) == "one"
+    assert found(tokens, "localhost", 9090, "auth", TWO) == "two"
+    assert found(tokens, "localhost", 9090, "chat", ONE) == "chat"
+    assert found(tokens, "0:0::1", 9090, "auth", "") == "address"
+    for place in (("localhost", 9091, "auth", ""), ("127.0.0.1", 9090, "auth", ""), ("localhost", 9090, "chat", "")):
+        assert found(tokens, *place) is None
+    assert [one.token for one in tokens.all_of("localhost", 9090)] == ["plain", "one", "two", "chat"]
+    assert tokens.all_of("localhost", 1) == []
+
+
+def test_a_new_token_takes_the_place_of_the_old_one(tokens: KeptTokens) -> None:
+    tokens.keep(*PLACE, token="old", expires=LATER, user="ann")
+    tokens.keep(*PLACE, token="new", expires=LATER)
+    assert [(one.token, one.user) for one in tokens.all_of("localhost", 9090)] == [("new", "")]
+
+
+def test_expired_ones(tokens: KeptTokens, clock: Clock, tmp_path: Path) -> None:
+    tokens.keep(*PLACE, token="old", expires=LATER)
+    tokens.keep("localhost", 9091, "auth", "", token="other", expires=LATER)
+    clock.now += datetime.timedelta(hours=1)
+    kept = tokens.find(*PLACE)
+    assert kept is not None, "it still shows whose device this is"
+    assert kept.expires == clock.now
+    assert [one.token for one in tokens.all_of("localhost", 9090)] == ["old"]
+    clock.now += REMEMBERED
+    tokens.keep("localhost", 9092, "auth", "", token="new", expires="2026-02-01T00:00:00Z")
+    content = json.loads((tmp_path / "state" / "sessions.json").read_text())
+    assert list(content["sessions"]) == ["localhost:9092"], "what has expired is not kept for ever"
+
+
+def test_forget(tokens: KeptTokens) -> None:
+    tokens.keep(*PLACE, token="newer", expires=LATER)
+    tokens.keep("localhost", 9090, "auth", ONE, token="encrypted", expires=LATER)
+    tokens.forget(*PLACE, token="older")
+    assert found(tokens, *PLACE) == "newer", "another client has kept a newer one"
+    tokens.forget(*PLACE, token="newer")
+    assert found(tokens, *PLACE) is None
+    assert found(tokens, "localhost", 9090, "auth", ONE) == "encrypted"
+    tokens.forget("localhost", 9090, "auth", ONE)
+    assert tokens.all_of("localhost", 9090) == []
+
+
+def test_a_token_is_in_no_repr(tokens: KeptTokens) -> None:
+    tokens.keep(*PLACE, token=TOKEN, expires=LATER)
+    kept = tokens.find(*PLACE)
+    assert "2026" in repr(kept)
+    assert TOKEN not in repr(kept)
+    assert TOKEN not in repr(tokens.all_of("localhost", 9090))
+
+
+@pytest.mark.parametrize("token", ["", "a b", "\ud800", "é", "a\n", "x" * 1025])
+def test_what_can_be_no_token(tokens: KeptTokens, token: str) -> None:
+    with pytest.raises(StoreFormatError, match="printable ASCII") as caught:
+        tokens.keep(*PLACE, token=token, expires=LATER)
+    assert token not in str(caught.value) or not token
+
+
+@pytest.mark.parametrize("expires", ["", "tomorrow", "2026-01-31T12:00:00", "0001-01-01T00:00:00+23:59"])
+def test_what_can_be_no_end(tokens: KeptTokens, expires: str) -> None:
+    with pytest.raises(StoreFormatError, match="until when"):
+        tokens.keep(*PLACE, token=TOKEN, expires=expires)
+
+
+ENTRY = {"service": "auth", "fingerprint": ONE, "token": TOKEN, "expires": "2026-01-31T13:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("content", "where"),
+    [
+        ([], "sessions is no object"),
+        ({"LOCALHOST:9090": []}, "is no HOST:PORT in its usual form"),
+        ({"localhost": []}, r"sessions\.localhost is no HOST:PORT"),
+        ({"localhost:9090": ENTRY}, r'sessions\["localhost:9090"\] is no array'),
+        ({"localhost:9090": [TOKEN]}, r'sessions\["localhost:9090"\]\[0\] is no object'),
+        ({"localhost:9090": [ENTRY, ENTRY]}, "with one certificate twice"),
+        ({"localhost:9090": [{**ENTRY, "token": ""}]}, r"\.token is not what it should be"),
+        ({"localhost:9090": [{**ENTRY, "token": TOKEN + "\n"}]}, r"\.token is not what it should be"),
+        ({"localhost:9090": [{**ENTRY, "token": [TOKEN]}]}, r"\.token is no text"),
+        ({"localhost:9090": [{"token": TOKEN}]}, r"\.service is no text"),
+        ({"localhost:9090": [{**ENTRY, "service": "A"}]}, r"\.service is not"),
+        ({"localhost:9090": [{**ENTRY, "fingerprint": ONE.lower()}]}, r"\.fingerprint is not"),
+        ({"localhost:9090": [{**ENTRY, "fingerprint": "AB"}]}, r"\.fingerprint is not"),
+        ({"localhost:9090": [{**ENTRY, "expires": "today"}]}, r"\.expires is not"),
+        ({"localhost:9090": [{**ENTRY, "user": "\x1b[31m"}]}, r"\.user is not"),
+        ({"localhost:9090": [{**ENTRY, "user": None}]}, r"\.user is no text"),
+    ],
+)
+def test_a_file_of_another_form_is_left_alone_and_shows_no_token(
+    tokens: KeptTokens, tmp_path: Path, content: object, where: str
+) -> None:
+    path = tmp_path / "state" / "sessions.json"
+    path.parent.mkdir()
+    data = json.dumps({"version": 1, "sessions": content})
+    path.write_text(data)
+    path.chmod(0o600)
+    with pytest.raises(StoreFormatError, match=where) as caught:
+        tokens.find(*PLACE)
+    assert TOKEN not in "".join(traceback.format_exception(caught.value))
+    with pytest.raises(StoreFormatError, match=where):
+        tokens.keep(*PLACE, token=TOKEN, expires=LATER)
+    assert path.read_text() == data
+
+
+def test_a_file_that_is_no_json_shows_no_token(tokens: KeptTokens, tmp_path: Path) -> None:
+    path = tmp_path / "state" / "sessions.json"
+    path.parent.mkdir()
+    for text in (TOKEN, f'{{"version": 1, "sessions": {{"{TOKEN}": 1}}, }}', f'{{"version": 1, "a": {TOKEN}}}'):
+        path.write_text(text)
+        path.chmod(0o600)
+        with pytest.raises(StoreError) as caught:
+            tokens.find(*PLACE)
+        assert TOKEN not in str(caught.value)

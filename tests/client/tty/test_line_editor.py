@@ -1,0 +1,475 @@
+"""A person at a terminal, with message services: prompts, secrets, the line editor, and the operator of talk."""
+
+import os
+import re
+import signal
+import socket
+import termios
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+from sockctl.cli.exit_codes import ExitCode
+from sockctl.client.tty import line_editor
+from tests.cli.test_connect_messages import greet, read_frame, server
+from tests.frames import frame_client, framed
+from tests.running import TIMEOUT_S, free_port, receive_all, receive_exactly
+from tests.test_terminal import ended, terminal
+
+__all__ = ["terminal"]
+
+EDITOR_PROMPT = r"\x1b\[0m>"
+
+
+def login(sock: socket.socket) -> None:
+    """Ask for a name and a password, then talk."""
+    greet(sock)
+    sock.sendall(framed(kind="ask", text="Who?", field="name"))
+    assert read_frame(sock) == {"kind": "answer", "text": "ann", "field": "name"}
+    sock.sendall(framed(kind="ask", text="Password?", field="password", secret=True))
+    assert read_frame(sock) == {"kind": "answer", "text": "swordfish", "field": "password"}
+    sock.sendall(framed(kind="welcome", text="Hello \x1b[31mann."))
+    assert read_frame(sock) == {"kind": "line", "text": "typed openly"}
+    sock.sendall(framed(kind="error", text="No such thing.", code="none"))
+    assert read_frame(sock)["kind"] == "bye"
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
+def test_prompts_and_a_secret(terminal: Any, plain: bool) -> None:
+    with server(login) as target:
+        child = terminal("connect", *(["--plain"] if plain else []), target)
+        child.expect("greeted.*message service test")
+        child.expect(r"Who\?")
+        child.sendline("ann")
+        child.expect(r"Password\?")  # what is typed from here on is hidden
+        child.sendline("swordfish")
+        child.expect(r"\* Hello \[31mann\.")
+        assert "swordfish" not in child.before
+        assert "*" not in child.before, "not even how long it is"
+        child.sendline("typed openly")
+        child.expect("typed openly")
+        child.expect("! No such thing")
+        child.sendline("exit")
+        child.expect("disconnected.*You ended the connection")
+        assert ended(child) == 0
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM", "server"])
+@pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
+def test_the_terminal_is_as_it_was_after_a_secret(terminal: Any, how: str, plain: bool) -> None:
+    leave = threading.Event()
+
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        sock.sendall(framed(kind="ask", text="Password?", field="password", secret=True))
+        assert leave.wait(TIMEOUT_S)
+
+    with server(play) as target:
+        child = terminal("connect", *(["--plain"] if plain else []), target)
+        child.expect(r"Password\?")
+        assert not child.getecho()
+        if how == "Ctrl-C":
+            child.sendintr()
+        elif how == "SIGTERM":
+            child.kill(signal.SIGTERM)
+        else:
+            leave.set()
+        child.expect(pexpect.EOF)
+        leave.set()
+        assert child.getecho(), "the echo is on again"
+        child.wait()
+        assert "Traceback" not in child.before
+        if how == "server":
+            assert child.exitstatus == 0
+        elif how == "Ctrl-C" or not plain:
+            assert child.exitstatus == ExitCode.INTERRUPTED
+        else:
+            assert child.signalstatus == signal.SIGTERM
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.05, 0.1])
+def test_ctrl_d_as_soon_as_one_is_invited(terminal: Any, pause_s: float) -> None:
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        sock.sendall(framed(kind="welcome", text="In."))
+        assert receive_all(sock)  # the hello and the goodbye
+
+    with server(play) as target:
+        child = terminal("connect", target)
+        child.delaybeforesend = None
+        child.expect("Type lines")
+        time.sleep(pause_s)
+        child.sendeof()
+        assert ended(child) == 0
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.05, 0.5])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_a_signal_while_the_editor_comes(terminal: Any, number: signal.Signals, pause_s: float) -> None:
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        receive_all(sock)
+
+    with server(play) as target:
+        child = terminal("connect", target)
+        before = termios.tcgetattr(child.child_fd)
+        child.expect("Type lines")
+        time.sleep(pause_s)
+        child.kill(number)
+        child.expect(pexpect.EOF)
+        assert termios.tcgetattr(child.child_fd) == before
+        child.wait()
+        assert child.exitstatus == ExitCode.INTERRUPTED
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
+def test_a_secret_that_is_asked_for_with_the_greeting(terminal: Any, plain: bool) -> None:
+    def play(sock: socket.socket) -> None:
+        question = framed(kind="ask", text="Password?", field="password", secret=True)
+        sock.sendall(b"sockctl/1 test\r\n" + question)
+        assert read_frame(sock)["kind"] == "hello"
+        assert read_frame(sock) == {"kind": "answer", "text": "swordfish", "field": "password"}
+        sock.sendall(framed(kind="welcome", text="In."))
+        receive_all(sock)
+
+    with server(play) as target:
+        child = terminal("connect", *(["--plain"] if plain else []), target)
+        before = termios.tcgetattr(child.child_fd)
+        child.expect(r"Password\?")
+        child.expect("Type lines")
+        child.sendline("swordfish")
+        child.expect(r"\* In\.")
+        assert "swordfish" not in child.before
+        child.sendeof()
+        assert ended(child) == 0
+        assert termios.tcgetattr(child.child_fd) == before
+
+
+def test_a_message_arrives_while_a_line_is_typed(terminal: Any) -> None:
+    said: list[object] = []
+    typed = threading.Event()
+
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        sock.sendall(framed(kind="welcome", text="In."))
+        assert typed.wait(TIMEOUT_S)
+        sock.sendall(framed(kind="say", text="\x1b[2J[/x] \u202einterrupting", sender="bob"))
+        said.append(read_frame(sock)["text"])
+        said.append(read_frame(sock)["text"])
+        receive_all(sock)
+
+    with server(play) as target:
+        child = terminal("connect", target, NO_COLOR="1")
+        child.expect(r"\* In\.")
+        child.expect(EDITOR_PROMPT)
+        child.send("half a li")
+        child.expect("half a li")
+        typed.set()
+        child.expect(r"<bob> \[2J\[/x\] interrupting")
+        child.expect(EDITOR_PROMPT + r"[^\n]*half a li")  # drawn again, whole, below the message
+        child.sendline("ne")
+        child.expect("half a line")
+        child.send("\x1b[A")  # the arrow brings back what was typed
+        child.expect("half a line")
+        child.sendline(" twice")
+        child.sendeof()
+        assert ended(child) == 0
+    assert said == ["half a line", "half a line twice"]
+
+
+def test_the_server_ends_while_a_line_is_typed(terminal: Any) -> None:
+    typed = threading.Event()
+
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        assert typed.wait(TIMEOUT_S)
+        sock.sendall(framed(kind="bye", text="Goodbye!"))
+
+    with server(play) as target:
+        child = terminal("connect", target)
+        child.expect(EDITOR_PROMPT)
+        child.send("half")
+        child.expect("half")
+        typed.set()
+        child.expect(r"\* Goodbye!")
+        child.expect("The server ended the connection")
+        assert ended(child) == 0
+
+
+def test_a_server_that_breaks_the_protocol_in_the_editor(terminal: Any) -> None:
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        sock.sendall(framed(kind="welcome", text="In.") + b"\xff\xff\xff\xff")
+        receive_all(sock)
+
+    with server(play) as target:
+        child = terminal("connect", target)
+        child.expect("sockctl: .*4,294,967,295 bytes")
+        assert ended(child) == ExitCode.BROKEN
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
+@pytest.mark.parametrize("late_s", [0.05, 0.6])
+def test_a_late_greeting(terminal: Any, late_s: float, plain: bool) -> None:
+    """The first line waits for 0.3 s; a greeting that comes later still counts while nothing was typed."""
+
+    def play(sock: socket.socket) -> None:
+        time.sleep(late_s)
+        greet(sock)
+        sock.sendall(framed(kind="welcome", text="In."))
+        assert read_frame(sock) == {"kind": "line", "text": "typed ahead"}
+
+    with server(play) as target:
+        child = terminal("connect", *(["--plain"] if plain else []), target)
+        child.expect("connected")
+        if late_s < 0.3:
+            child.sendline("typed ahead")
+            child.expect(r"\* In\.")
+        else:
+            child.expect("Type lines")
+            child.expect(r"\* In\.")
+            if not plain:
+                child.expect(EDITOR_PROMPT)
+            child.sendline("typed ahead")
+        child.expect("disconnected")
+        assert ended(child) == 0
+
+
+def test_a_line_that_was_not_held_long_enough(terminal: Any) -> None:
+    """Who speaks first stays raw, and sees the greeting as text."""
+
+    def play(sock: socket.socket) -> None:
+        assert receive_exactly(sock, 6) == b"early\n"
+        sock.sendall(b"sockctl/1 test\r\nIn text.\r\n")
+
+    with server(play) as target:
+        child = terminal("connect", target)
+        child.sendline("early")
+        child.expect("sockctl/1 test\r\nIn text.")
+        assert ended(child) == 0
+
+
+def test_what_might_have_become_a_greeting_is_shown(terminal: Any) -> None:
+    def play(sock: socket.socket) -> None:
+        sock.sendall(b"sock")
+        assert receive_exactly(sock, 6) == b"typed\n"
+
+    with server(play) as target:
+        child = terminal("connect", target)
+        child.expect("connected")
+        child.sendline("typed")
+        child.expect("sock\r\n")
+        assert ended(child) == 0
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
+def test_who_insists_on_messages_never_speaks_raw(terminal: Any, plain: bool) -> None:
+    """However late the greeting comes, and in however many pieces."""
+
+    def play(sock: socket.socket) -> None:
+        for piece in (b"sock", b"ctl/1 te"):
+            time.sleep(0.4)
+            sock.sendall(piece)
+        sock.sendall(b"st\r\n")
+        assert read_frame(sock)["kind"] == "hello"
+        assert read_frame(sock) == {"kind": "line", "text": "typed ahead"}
+        sock.sendall(framed(kind="say", text="heard"))
+
+    with server(play) as target:
+        child = terminal("connect", *(["--plain"] if plain else []), f"sockctl://{target}")
+        child.expect("connected")
+        child.sendline("typed ahead")
+        child.expect("heard")
+        assert ended(child) == 0
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
+def test_a_secret_that_was_half_typed_is_no_answer_to_another_question(terminal: Any, plain: bool) -> None:
+    go_on = [threading.Event(), threading.Event()]
+
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        sock.sendall(framed(kind="ask", text="First:", field="first"))
+        assert go_on[0].wait(TIMEOUT_S)
+        sock.sendall(framed(kind="ask", text="Password:", field="password", secret=True))
+        assert go_on[1].wait(TIMEOUT_S)
+        sock.sendall(framed(kind="error", text="Too slow.") + framed(kind="ask", text="Zugang:", field="name"))
+        assert read_frame(sock) == {"kind": "answer", "text": "ann", "field": "name"}
+
+    with server(play) as target:
+        child = terminal("connect", *(["--plain"] if plain else []), target)
+        child.expect("First:")
+        child.send("sword")
+        child.expect("sword")  # the echo: it has arrived
+        go_on[0].set()
+        child.expect("word:")  # the editor draws only what differs from what stood there
+        go_on[1].set()
+        child.expect("Too slow")
+        child.expect("Zugang:")
+        if plain:
+            assert child.getecho()
+        child.sendline("ann")
+        child.expect("disconnected")
+        assert "sword" not in child.before
+        assert ended(child) == 0
+
+
+def test_a_long_question_stands_above_the_line(terminal: Any) -> None:
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        sock.sendall(framed(kind="ask", text=60_000 * "Q" + "?", field="name"))
+        assert read_frame(sock) == {"kind": "answer", "text": "ann", "field": "name"}
+
+    with server(play) as target:
+        child = terminal("connect", target)
+        child.expect(r"QQ\?")
+        child.expect(EDITOR_PROMPT)
+        child.sendline("ann")
+        child.expect("disconnected")
+        assert ended(child) == 0
+
+
+def test_json_on_a_terminal_shows_questions_too(terminal: Any) -> None:
+    with server(asking) as target:
+        child = terminal("connect", "--json", target)
+        child.expect_exact('"kind": "ask"')
+        child.expect(r"Who\?")
+        child.sendline("ann")
+        child.expect("disconnected")
+        assert ended(child) == 0
+
+
+def asking(sock: socket.socket) -> None:
+    greet(sock)
+    sock.sendall(framed(kind="ask", text="Who?", field="name"))
+    assert read_frame(sock) == {"kind": "answer", "text": "ann", "field": "name"}
+
+
+def test_events_go_to_a_file_where_standard_error_does(terminal: Any, tmp_path: Path) -> None:
+    events = tmp_path / "events"
+    with server(asking) as target:
+        child = terminal("connect", "-v", target, command=["sh", "-c", f'exec "$@" 2>{events}', "sh"])
+        child.expect(r"Who\?")
+        child.sendline("ann")
+        child.expect(pexpect.EOF)
+    assert "data_sent" in events.read_text()
+    assert "data_sent" not in child.before
+
+
+def test_ctrl_c_while_the_servers_end_is_awaited(terminal: Any) -> None:
+    gone = threading.Event()
+
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        assert read_frame(sock)["kind"] == "bye"
+        assert gone.wait(TIMEOUT_S)
+
+    with server(play) as target:
+        child = terminal("connect", "--quit-after", "60", target)
+        child.expect(EDITOR_PROMPT)
+        child.sendeof()
+        child.expect("input_ended")
+        child.sendintr()
+        child.expect("Interrupted")
+        assert ended(child) == ExitCode.INTERRUPTED
+        gone.set()
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(
+    terminal: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with server(asking) as target:
+        child = terminal("connect", target, TERM="dumb")
+        child.expect(r"Who\? ")
+        child.sendline("ann")
+        child.expect("disconnected")
+        assert "\x1b[?" not in child.before
+        assert ended(child) == 0
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(line_editor, "is_terminal", lambda _: True)
+    assert line_editor.can_edit_lines()
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert not line_editor.can_edit_lines(), "prompt_toolkit is not installed"
+
+
+def test_what_cannot_be_sent_is_told_and_the_session_goes_on(terminal: Any) -> None:
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        sock.sendall(framed(kind="welcome", text="In."))
+        assert read_frame(sock) == {"kind": "line", "text": "fine"}
+
+    with server(play) as target:
+        child = terminal("connect", "--plain", target)
+        child.expect(r"\* In\.")
+        os.write(child.child_fd, b"caf\xe9\n")
+        child.expect("Line 1 of the input is not UTF-8")
+        child.sendline("fine")
+        assert ended(child) == 0
+
+
+# The operator of talk.
+
+
+@pytest.fixture
+def operator(terminal: Any) -> Iterator[tuple[Any, int]]:
+    port = free_port()
+    child = terminal("serve", "talk", "--port", str(port), "--strict-port", "--quiet")
+    child.expect("Type lines")
+    yield child, port
+    child.sendintr()
+    assert ended(child) == 0
+
+
+def test_the_operator_and_several_clients_answer_each_other(operator: tuple[Any, int]) -> None:
+    child, port = operator
+    child.sendline("hello?")
+    child.expect("Nobody is connected")
+    with frame_client(port) as one, frame_client(port) as two:
+        child.expect(r"\* client 1 joined from 127.0.0.1")
+        child.expect(r"\* client 2 joined")
+        one.expect("welcome")
+        two.expect("welcome")
+        two.line("\x1b[31mhi\u202e\n<3> fake [/x]")
+        child.expect(r"<2> \[31mhi <3> fake \[/x\]\r\n")
+        child.sendline("hello two")
+        two.expect("say", text="hello two", sender="operator")
+        child.sendline("@1 hello one")
+        one.expect("say", text="hello one")
+        child.sendline("@7 hello seven")
+        child.expect("There is no client 7.*Connected: 1, 2")
+        for number in range(5):
+            one.line(f"question {number}")
+            child.expect(f"<1> question {number}")
+            child.sendline(f"answer {number}")
+            one.expect("say", text=f"answer {number}")
+    child.expect(r"\* client [12] left \(client_\w+\)")
+    child.expect(r"\* client [12] left \(client_\w+\)")
+
+
+def test_the_operator_leaves_and_the_server_stays(operator: tuple[Any, int]) -> None:
+    child, port = operator
+    child.sendeof()
+    child.expect("input has ended")
+    with frame_client(port) as client:
+        client.expect("welcome")
+        client.line("anybody there?")
+        child.expect("<1> anybody there")
+
+
+def test_connect_talks_with_the_operator(operator: tuple[Any, int], terminal: Any) -> None:
+    child, port = operator
+    client = terminal("connect", "localhost", str(port), NO_COLOR="1")
+    client.expect(r"\* You are client 1")
+    client.sendline("hello operator")
+    child.expect("<1> hello operator")
+    child.sendline("hello client")
+    client.expect("<operator> hello client")
+    client.sendline("exit")
+    assert ended(client) == 0
+    child.expect(r"client 1 left \(client_exit\)")
+    assert not re.search("Traceback", str(child.before))

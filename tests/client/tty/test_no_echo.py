@@ -1,0 +1,68 @@
+"""Typing without echo, on a pseudo-terminal of this process's own."""
+
+import os
+import pty
+import signal
+import termios
+from collections.abc import Iterator
+
+import pytest
+
+from sockctl.client.tty.no_echo import HiddenTyping
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, int]]:
+    """Return the person's end of a terminal, and the program's."""
+    person, program = pty.openpty()
+    yield person, program
+    os.close(person)
+    os.close(program)
+
+
+def echoes(program: int) -> bool:
+    return bool(termios.tcgetattr(program)[3] & termios.ECHO)
+
+
+def test_hidden_as_long_as_the_context_lasts(terminal: tuple[int, int]) -> None:
+    person, program = terminal
+    hidden = HiddenTyping(program)
+    for _ in range(2):
+        with hidden.hidden():
+            assert not echoes(program)
+            os.write(person, b"swordfish\nahead")
+            assert os.read(program, 100) == b"swordfish\n"
+        assert echoes(program)
+        os.write(person, b"\n")
+        assert os.read(program, 100) == b"ahead\n", "what was typed ahead is kept"
+
+
+def test_shown_again_after_an_error(terminal: tuple[int, int]) -> None:
+    with pytest.raises(KeyboardInterrupt), HiddenTyping(terminal[1]).hidden():
+        raise KeyboardInterrupt
+    assert echoes(terminal[1])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_a_signal_leaves_nothing_of_a_secret_to_the_shell(terminal: tuple[int, int], number: signal.Signals) -> None:
+    person, program = terminal
+    ended = []
+    before = signal.signal(number, lambda *_: ended.append(echoes(program)))
+    try:
+        with HiddenTyping(program).hidden():
+            os.write(person, b"swordfish")
+            signal.raise_signal(number)
+            assert ended == [True]
+    finally:
+        signal.signal(number, before)
+    os.write(person, b"\n")
+    assert os.read(program, 100) == b"\n"
+
+
+def test_no_terminal() -> None:
+    reader, writer = os.pipe()
+    with HiddenTyping(reader).hidden():
+        os.write(writer, b"x")
+    assert os.read(reader, 10) == b"x"
+    os.close(reader)
+    os.close(writer)

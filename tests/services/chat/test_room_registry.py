@@ -1,0 +1,233 @@
+"""The rooms that there are: who may make how many, which go for others, and what is remembered of them all."""
+
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sockctl.errors import CommandError
+from sockctl.services.chat.history import History, HistoryBudget, Past
+from sockctl.services.chat.limits import ChatLimits
+from sockctl.services.chat.members import Member
+from sockctl.services.chat.room_registry import Directory
+from sockctl.services.chat.room_tail import held_bytes
+from sockctl.services.chat.rooms import Room
+from sockctl.services.chat.store import Keeper
+from sockctl.stores.timestamps import utc_now
+from tests.services.chat.test_rooms import Played
+
+AT = "2026-01-31T12:00:00Z"
+DAY_S = 86_400.0
+
+
+@pytest.fixture
+def keeper(tmp_path: Path) -> Iterator[Keeper]:
+    keeper = Keeper(tmp_path, history=1_000, on_failure=lambda why, _: pytest.fail(why))
+    yield keeper
+    keeper.close()
+
+
+def rooms_of(keeper: Keeper, history: int = 1_000, **limits: float) -> Directory:
+    """Return the rooms, with what is kept."""
+    kept = keeper.start()
+    return Directory(fixed=(), kept=kept, history=history, keeper=keeper, limits=ChatLimits(**limits))  # type: ignore[arg-type]  # some are whole
+
+
+def place_at(address: str, account: str = "", *, operator: bool = False) -> Played:
+    place = Played("ann", member=Member("ann", since=utc_now(), account=account, operator=operator))
+    place.address = address
+    return place
+
+
+def say(room: Room, count: int, size: int = 1_000) -> None:
+    for number in range(count):
+        room.say(Played("ann"), [f"{number:>{size}}"], AT)
+        room.advance()
+
+
+def now_of(rooms: Directory) -> float:
+    return rooms._now
+
+
+# Making rooms.
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "is_free"),
+    [
+        (("192.0.2.7", ""), ("192.0.2.7", ""), False),
+        (("192.0.2.7", ""), ("192.0.2.8", ""), True),
+        (("2001:db8::1", ""), ("2001:db8::ffff", ""), False),
+        (("2001:db8::1", ""), ("2001:db8:0:1::1", ""), True),
+        (("192.0.2.7", "ann"), ("192.0.2.8", "ann"), False),
+        (("192.0.2.7", "ann"), ("192.0.2.7", "bob"), False),
+        (("192.0.2.7", "ann"), ("192.0.2.8", "bob"), True),
+        (("", ""), ("", ""), True),
+    ],
+)
+def test_rooms_are_counted_for_who_makes_them(
+    keeper: Keeper, first: tuple[str, str], other: tuple[str, str], is_free: bool
+) -> None:
+    rooms = rooms_of(keeper, rooms_at_once=2, room_every_s=1_000)
+    for number in range(2):
+        rooms.opened(f"#room{number}", by=place_at(*first))
+    rooms.opened("#room1", by=place_at(*other))  # which is there
+    if is_free:
+        rooms.opened("#another", by=place_at(*other))
+    else:
+        with pytest.raises(CommandError, match="You make rooms too fast"):
+            rooms.opened("#another", by=place_at(*other))
+        rooms.opened("#another", by=place_at(*other, operator=True))
+
+
+def test_after_a_while_another_room_may_be_made(keeper: Keeper) -> None:
+    rooms = rooms_of(keeper, rooms_at_once=1, room_every_s=0.001)
+    for number in range(3):
+        while True:
+            try:
+                rooms.opened(f"#room{number}", by=place_at("192.0.2.7"))
+                break
+            except CommandError:
+                continue
+
+
+def test_those_who_made_rooms_are_bounded(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sockctl.services.chat.room_making.MAX_ENTRIES", 2)
+    rooms = rooms_of(keeper)
+    for number in range(5):
+        rooms.opened(f"#room{number}", by=place_at(f"192.0.2.{number}"))
+    assert len(rooms._making._buckets) == 2
+
+
+# Which rooms go.
+
+
+def test_a_room_in_which_nothing_was_said_goes_first_and_a_used_one_never(keeper: Keeper) -> None:
+    rooms = rooms_of(keeper, max_rooms=4)
+    for name in ("#said", "#silent", "#also"):
+        rooms.opened(name)
+    say(rooms.opened("#said"), 1)
+    say(rooms.opened("#also"), 1)
+    rooms.opened("#new")
+    assert [room.name for room in rooms.all()] == ["#lobby", "#said", "#also", "#new"]
+    say(rooms.opened("#new"), 1)
+    rooms.tick(now_of(rooms) + DAY_S / 2)
+    with pytest.raises(CommandError, match="There are 4 rooms already"):
+        rooms.opened("#more")
+    also, guest = rooms.opened("#also"), Played("guest")
+    also.enter(guest, new=True, after=-1)
+    also.advance()
+    rooms.tick(now_of(rooms) + DAY_S / 4)
+    also.exit(guest, reason="left")
+    also.advance()
+    rooms.tick(now_of(rooms) + DAY_S / 3)
+    rooms.opened("#more")
+    assert [room.name for room in rooms.all()] == ["#lobby", "#also", "#new", "#more"]
+
+
+def test_a_room_that_is_made_again_has_larger_ids_and_no_history(keeper: Keeper) -> None:
+    rooms = rooms_of(keeper, max_rooms=2)
+    one = rooms.opened("#one")
+    one._last_id += 10**9
+    say(one, 1)
+    last_id = one.last_id
+    rooms.tick(now_of(rooms) + 2 * DAY_S)
+    rooms.opened("#two")
+    rooms.tick(now_of(rooms) + 2 * DAY_S)
+    again = rooms.opened("#one")
+    assert again is not one
+    assert again.last_id >= last_id
+    assert not again.remembered
+
+
+# What is remembered.
+
+
+def test_a_stranger_who_makes_rooms_takes_nothing_from_the_others(keeper: Keeper) -> None:
+    rooms = rooms_of(keeper, history_bytes=100_000)
+    lobby = rooms.opened("#lobby")
+    say(lobby, 20)
+    for number in range(40):
+        say(rooms.opened(f"#room{number}"), 5)
+        rooms.tick(now_of(rooms) + 1)
+    assert lobby.remembered == 20
+    held = sum(room._history.size_bytes for room in rooms.all())
+    assert held == rooms._budget._taken_bytes <= 100_000
+    say(lobby, 20)
+    assert lobby.remembered in range(19, 22), "what it says goes for what it said"
+
+
+def test_what_was_said_in_the_room_that_is_unused_for_longest_goes_first(keeper: Keeper) -> None:
+    rooms = rooms_of(keeper, history_bytes=100_000)
+    for name in ("#oldest", "#old", "#used"):
+        say(rooms.opened(name), 24)
+        rooms.tick(now_of(rooms) + 10)
+        rooms.opened(name).used_at = now_of(rooms)
+    used = rooms.opened("#used")
+    used.enter(Played("guest"), new=True, after=-1)
+    used.advance()
+    rooms.tick(now_of(rooms) + DAY_S)
+    assert [rooms.opened(name).remembered for name in ("#oldest", "#old", "#used")] == [0, 24, 24]
+    say(rooms.opened("#lobby"), 25)
+    assert rooms.opened("#lobby").remembered == 25
+
+
+def test_a_full_memory_leaves_each_room_its_share(keeper: Keeper) -> None:
+    rooms = rooms_of(keeper, history_bytes=100_000, max_rooms=10)
+    for number in range(4):
+        say(rooms.opened(f"#full{number}"), 40)
+    lobby = rooms.opened("#lobby")
+    for _ in range(8):
+        say(lobby, 1)
+        rooms.tick(now_of(rooms) + 1)
+    assert lobby.remembered == 7, "the share of a room is 10,000 bytes"
+    assert all(rooms.opened(f"#full{number}").remembered >= 7 for number in range(4))
+    held = sum(room._history.size_bytes for room in rooms.all())
+    assert held == rooms._budget._taken_bytes <= 100_000
+    keeper.close()
+    kept = {name: len(tail.frames) for name, tail in keeper._file._rooms.items()}
+    assert kept == {room.name: room.remembered for room in rooms.all()}, "the file gives way as well"
+
+
+def test_the_last_message_stays_where_there_is_room_for_none(keeper: Keeper) -> None:
+    rooms = rooms_of(keeper, history_bytes=10)
+    say(rooms.opened("#lobby"), 3)
+    assert rooms.opened("#lobby").remembered == 0
+    heard = Played("bob")
+    rooms.opened("#lobby").enter(heard, new=True, after=-1)
+    say(rooms.opened("#lobby"), 1)
+    assert len(heard.of("say")) == 1, "it is said all the same"
+
+
+@pytest.mark.parametrize("most", [0, 1, 3, 100])
+def test_a_history_knows_its_size(most: int) -> None:
+    history = History(most=most)
+    for number in range(0, 10, 2):
+        history.extend([Past(number, b"x" * number, "ann"), Past(number + 1, b"x" * (number + 1), "ann")])
+        assert history.size_bytes == sum(held_bytes(one.json) for one in history.all())
+    freed = history.forget_oldest(1_000)
+    assert freed >= min(1_000, sum(held_bytes(b"x" * number) for number in range(10 - min(most, 10), 10)))
+    assert history.size_bytes == sum(held_bytes(one.json) for one in history.all())
+
+
+def test_a_history_takes_no_more_than_is_counted(keeper: Keeper) -> None:
+    rooms = rooms_of(keeper, history=5_000)
+    room, place = rooms.opened("#lobby"), Played("ann")
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(5_000):
+        room.say(place, ["x"], AT)
+        room.advance()
+    held = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert held < room._history.size_bytes * 1.1
+
+
+def test_a_budget_counts_back() -> None:
+    budget = HistoryBudget(100)
+    assert budget.add(90) == 0
+    assert not budget.is_tight
+    assert budget.add(20) == 10
+    assert budget.is_tight
+    assert budget.add(-110) == 0

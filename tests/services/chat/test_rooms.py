@@ -1,0 +1,434 @@
+"""A room alone, with played places and several threads: one order for all, nothing twice, nothing lost."""
+
+import json
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest.mock import Mock, PropertyMock
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from sockctl.events.reasons import DisconnectReason
+from sockctl.protocol.frames import encode_frame
+from sockctl.protocol.messages import Message, as_line, encode_message, message
+from sockctl.services.chat.clients import NOTHING, Place
+from sockctl.services.chat.history import MISSED_BYTES, SHOWN, History, HistoryBudget, Past, read_past
+from sockctl.services.chat.limits import ChatLimits
+from sockctl.services.chat.members import Member
+from sockctl.services.chat.rooms import Room
+from sockctl.services.chat.store import Keeper
+from sockctl.stores.timestamps import utc_now
+from tests.frames import Fields
+from tests.running import TIMEOUT_S
+
+AT = "2026-01-31T12:00:00Z"
+DEFAULT = ChatLimits()
+
+
+class Played(Place):
+    """A place that keeps the bytes that it was sent."""
+
+    def __init__(self, name: str, *, framed: bool = True, member: Member | None = None) -> None:
+        super().__init__(member or Member(name, since=utc_now()), framed=framed)
+        self.data = bytearray()
+
+    address = ""
+    clogged = False
+
+    def post_encoded(self, data: bytes) -> None:
+        assert data, "nobody is sent nothing"
+        self.data += data
+
+    def reply(self, one: Message) -> None:
+        self.data += encode_frame(encode_message(one)) if self.framed else f"{as_line(one)}\r\n".encode()
+
+    def reply_encoded(self, data: bytes) -> None:
+        self.data += data
+
+    def replay(self, messages: Iterator[Message]) -> None:
+        for one in messages:
+            self.reply(one)
+
+    def post(self, one: Message) -> None:
+        self.reply(one)
+
+    def close(self, reason: DisconnectReason) -> None:
+        raise NotImplementedError
+
+    @property
+    def messages(self) -> list[Fields]:
+        found, position = [], 0
+        while position < len(self.data):
+            (size,) = struct.unpack_from(">I", self.data, position)
+            found.append(json.loads(self.data[position + 4 : position + 4 + size]))
+            position += 4 + size
+        return found
+
+    @property
+    def lines(self) -> list[str]:
+        return self.data.decode().split("\r\n")[:-1]
+
+    def of(self, *kinds: str) -> list[Fields]:
+        return [one for one in self.messages if one["kind"] in kinds]
+
+
+def said(number: int, text: str) -> Past:
+    one = message("say", text, room="#lobby", sender="bob", id=number, at=AT)
+    return read_past(encode_message(one).encode())
+
+
+def room_at(folder: Path, history: int = 1000, past: list[Past] | None = None, limits: ChatLimits = DEFAULT) -> Room:
+    keeper = Keeper(folder, history=0, on_failure=lambda _why, _count: None)
+    last_id = past[-1].id if past else 0
+    return Room(
+        "#lobby",
+        keeper=keeper,
+        history=History(past or (), most=history),
+        last_id=last_id,
+        limits=limits,
+        budget=HistoryBudget(1 << 30),
+    )
+
+
+def enter(room: Room, place: Place, *, after: int = NOTHING, new: bool = True) -> None:
+    room.enter(place, new=new, after=after)
+    room.advance()
+
+
+def test_frames_stay_frames_while_somebody_stops_to_ignore(tmp_path: Path) -> None:
+    room = room_at(tmp_path)
+    ann, bob = Played("ann"), Played("bob")
+    enter(room, ann)
+    enter(room, bob)
+    bob.data.clear()
+    bob.peer = Mock(outlet=None)
+    bob.member = Mock(quiet=False, key="bob")
+    type(bob.member).ignored = PropertyMock(side_effect=[frozenset({"carl"}), *[frozenset()] * 9])
+    room.say(ann, ["hello"], AT)
+    room.advance()
+    assert bob.data[4:5] == b"{"
+    assert bob.peer.mock_calls == []
+
+
+def test_nobody_is_always_served_last(tmp_path: Path) -> None:
+    room = room_at(tmp_path)
+    order: list[int] = []
+
+    class Noting(Played):
+        def post_encoded(self, data: bytes) -> None:
+            super().post_encoded(data)
+            order.append(int(self.member.name))
+
+    count, rounds = 50, 200
+    places = [Noting(str(number)) for number in range(count)]
+    for place in places:
+        enter(room, place)
+    positions: list[list[int]] = [[] for _ in range(count)]
+    for _ in range(rounds):
+        order.clear()
+        room.say(places[0], ["hello"], AT)
+        room.advance()
+        assert sorted(order) == list(range(count)), "each once"
+        for position, number in enumerate(order):
+            positions[number].append(position)
+    for of_one in positions:
+        assert sum(of_one) / rounds == pytest.approx((count - 1) / 2, abs=1)
+
+
+@pytest.mark.parametrize("name", ["#lobby", "#dev"])
+@pytest.mark.parametrize("action", [False, True])
+@pytest.mark.parametrize("text", ["hello", 'Zoë 🦜 "quoted" \\ \t </b>'])
+def test_what_is_said_is_encoded_as_any_other_message(tmp_path: Path, name: str, action: bool, text: str) -> None:
+    keeper = Keeper(tmp_path, history=0, on_failure=lambda _why, _count: None)
+    room = Room(name, keeper=keeper, history=History(most=10), last_id=6, limits=DEFAULT, budget=HistoryBudget(1 << 30))
+    ann, frames, lines = Played("ann"), Played("bob"), Played("carl", framed=False)
+    for place in (ann, frames, lines):
+        enter(room, place)
+    frames.data.clear()
+    lines.data.clear()
+    room.say(ann, [text], AT, action=action)
+    room.advance()
+    one = message("say", text, room=name, sender="ann", id=7, at=AT, action=action or None)
+    assert frames.data == encode_frame(encode_message(one))
+    assert lines.data == f"{as_line(one)}\r\n".encode()
+
+
+def leave(room: Room, place: Place) -> None:
+    room.exit(place, reason="left")
+    room.advance()
+
+
+def all_at_once(*calls: Callable[[], None]) -> None:
+    """Make each call in a thread of its own, all beginning together."""
+    barrier = threading.Barrier(len(calls), timeout=TIMEOUT_S)
+    failures: list[BaseException] = []
+
+    def run(call: Callable[[], None]) -> None:
+        try:
+            barrier.wait()
+            call()
+        except BaseException as error:  # noqa: BLE001  it is raised below
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(TIMEOUT_S)
+    assert not failures, failures
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_one_order_for_all_whoever_speaks_comes_and_goes(  # noqa: C901  several roles at once
+    tmp_path: Path,
+) -> None:
+    room = room_at(tmp_path)
+    frames = [Played(f"f{number}") for number in range(8)]
+    lines = [Played(f"l{number}", framed=False) for number in range(8)]
+    for place in (*frames, *lines):
+        enter(room, place)
+    speakers = [Played(f"s{number}", framed=number % 2 == 0) for number in range(6)]
+    for place in speakers:
+        enter(room, place)
+    late = [Played(f"late{number}") for number in range(6)]
+
+    def speak(place: Played) -> None:
+        for number in range(100):
+            room.say(place, [f"{place.member.name} {number}", "and more"] if number % 7 == 0 else ["x"], AT)
+            room.advance()
+
+    def come_and_go() -> None:
+        for number in range(60):
+            guest = Played(f"guest{number}", framed=number % 2 == 0)
+            enter(room, guest)
+            leave(room, guest)
+
+    def come_late() -> None:
+        for place in late:
+            room.past(20)
+            enter(room, place)
+
+    all_at_once(*[lambda place=place: speak(place) for place in speakers], come_and_go, come_late)
+    heard = [one["id"] for one in frames[0].of("say")]
+    count = 6 * (100 + 15)
+    assert heard == list(range(1, count + 1)), "ids that grow, and none is missing"
+    first = frames[0].of("say", "left")
+    assert all(place.of("say", "left") == first for place in frames)
+    assert all(place.lines[-count:] == lines[0].lines[-count:] for place in lines)
+    told = [one for one in lines[0].lines if "<" in one]
+    assert len(told) == count
+    assert told == [f"<{one['sender']}> {one['text']}" for one in frames[0].of("say")]
+    for place in late:
+        ids = [one["id"] for one in place.of("history", "say")]
+        assert ids == list(range(ids[0], count + 1)), "history, then what is said: no gap, nothing twice"
+        assert len(place.of("history")) <= SHOWN
+        kinds = [one["kind"] for one in place.of("history", "say")]
+        assert kinds == sorted(kinds), "all history comes first"
+    for place in speakers:
+        own = [one for one in frames[0].of("say") if one["sender"] == place.member.name]
+        assert len(own) == 115
+        if place.framed:
+            assert place.of("say") == frames[0].of("say"), "its own, once"
+        else:
+            assert not [one for one in place.lines if one.startswith(f"<{place.member.name}>")]
+            assert len([one for one in place.lines if one.startswith("<")]) == count - 115
+    assert not room._busy
+    assert room.names == [place.member.name for place in (*frames, *lines, *speakers, *late)]
+
+
+def test_each_joiner_sees_everything_once_however_many_speak(tmp_path: Path) -> None:
+    for _ in range(15):
+        room = room_at(tmp_path)
+        speaker, other = Played("ann"), Played("bob")
+        enter(room, speaker)
+        joiners = [Played(f"j{number}") for number in range(4)]
+
+        def speak(room: Room = room, place: Played = speaker) -> None:
+            for number in range(50):
+                room.say(place, [str(number)], AT)
+                room.advance()
+
+        def speak_too(room: Room = room, place: Played = other) -> None:
+            for number in range(50):
+                room.say(place, [str(number)] * 3, AT)
+                room.advance()
+
+        all_at_once(speak, speak_too, *[lambda place=place, room=room: enter(room, place) for place in joiners])
+        for place in joiners:
+            ids = [one["id"] for one in place.of("history", "say")]
+            assert ids == list(range(ids[0], 201))
+            assert ids[0] == 1 or len(place.of("history")) == SHOWN
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["say", "two", "come", "go", "quiet", "ignore", "tell"]), st.integers(0, 3)), max_size=40
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=STEPS, advances=st.lists(st.booleans(), min_size=40, max_size=40))
+@example(steps=[("come", 0), ("come", 2), ("go", 0), ("go", 2)], advances=[False] * 40)
+def test_whatever_happens_each_hears_it_as_if_alone(  # noqa: C901  a table of what may happen
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]], advances: list[bool]
+) -> None:
+    """However much is in line before it is carried out, each hears what it would have heard one by one."""
+    told = []
+    for at_once in (False, True):
+        room = room_at(tmp_path_factory.getbasetemp())
+        places = [Played(f"m{number}", framed=number != 3) for number in range(4)]
+        inside = set()
+        for (what, who), advance in zip(steps, advances, strict=False):
+            place = places[who]
+            if what in {"say", "two"} and at_once and not advance:
+                room._busy = True  # somebody else is at it
+                room.say(place, ["x"] if what == "say" else ["x", "y"], AT)
+                room.advance()
+                room._busy = False
+            elif what in {"say", "two"}:
+                room.say(place, ["x"] if what == "say" else ["x", "y"], AT)
+                room.advance()
+            elif what == "come" and who not in inside:
+                inside.add(who)
+                room.enter(place, new=True, after=NOTHING)
+            elif what == "go" and who in inside:
+                inside.discard(who)
+                room.exit(place, reason="left")
+            elif what == "tell":
+                room.tell(Message({"kind": "notice", "text": "news"}))
+            elif what in {"quiet", "ignore"}:  # it holds for what is carried out from then on
+                room.advance()
+                if what == "quiet":
+                    place.member.quiet = not place.member.quiet
+                else:
+                    place.member.ignored ^= {"m0"}
+            if not at_once or advance:
+                room.advance()
+        room.advance()
+        assert room.names == [one for one in room.names if int(one[1:]) in inside]
+        assert len(room.names) == len(inside)
+        told.append([_without_members(place) for place in places])
+    assert told[0] == told[1]
+
+
+def _without_members(place: Played) -> list[str]:
+    """Who is here is told as of when it is told: whoever comes behind is heard of next."""
+    if place.framed:
+        return [json.dumps(one) for one in place.messages if one["kind"] != "members"]
+    return [line for line in place.lines if not line.startswith("In #lobby")]
+
+
+def test_ignoring_and_quiet_hide_exactly_that(tmp_path: Path) -> None:
+    room = room_at(tmp_path)
+    ann, bob, eve = Played("ann"), Played("bob"), Played("eve", framed=False)
+    for place in (ann, bob, eve):
+        enter(room, place)
+    ann.data.clear()
+    ann.member.ignored = frozenset({"bob"})
+    ann.member.quiet = True
+    room._busy = True  # so that all of it makes one piece
+    room.say(bob, ["from bob"], AT)
+    room.advance()
+    room.say(ann, ["from ann"], AT)
+    room.advance()
+    room.say(eve, ["from eve"], AT)
+    room.advance()
+    room._busy = False
+    guest = Played("guest")
+    enter(room, guest)
+    leave(room, guest)
+    leave(room, bob)
+    room.tell(Message({"kind": "notice", "text": "news"}), about="eve")
+    room.tell(Message({"kind": "notice", "text": "of bob"}), about="bob")
+    room.advance()
+    assert [one["text"] for one in ann.messages] == ["from ann", "from eve", "news"]
+    assert eve.lines[-7:] == [
+        *("<bob> from bob", "<ann> from ann", "guest joined #lobby.", "guest left #lobby (left)."),
+        *("bob left #lobby (left).", "news", "of bob"),
+    ]
+
+
+def test_a_member_from_several_places_is_counted_by_place_and_once_each(tmp_path: Path) -> None:
+    room = room_at(tmp_path)
+    here = Played("ann")
+    there = Played("ann", member=here.member)
+    bob = Played("bob")
+    enter(room, bob)
+    bob.data.clear()
+    enter(room, here)
+    enter(room, there, new=False)
+    enter(room, there, new=False)  # two of its places let it in at once
+    assert room.names == ["bob", "ann"]
+    room.exit(there, reason=None)
+    room.advance()
+    assert room.names == ["bob", "ann"]
+    leave(room, here)
+    assert room.names == ["bob"]
+    assert [one["kind"] for one in bob.messages] == ["joined", "left"]
+
+
+def test_who_was_here_before_is_told_all_that_it_has_missed(tmp_path: Path) -> None:
+    room = room_at(tmp_path, 10_000, [said(number, f"text {number}") for number in range(1, 301)])
+    new, first, back, up_to_date, ahead = (Played(name) for name in ("new", "first", "back", "uptodate", "ahead"))
+    for place, after in ((new, NOTHING), (first, 0), (back, 120), (up_to_date, 300), (ahead, 10**30)):
+        enter(room, place, after=after)
+    assert [one["id"] for one in new.of("history")] == list(range(281, 301))
+    assert [one["id"] for one in first.of("history")] == list(range(1, 301)), "it was here before anything was said"
+    assert [one["id"] for one in back.of("history")] == list(range(121, 301))
+    assert [one.get("more") for one in back.of("history")] == [True] * 179 + [None]
+    assert not up_to_date.of("history")
+    assert not ahead.of("history")
+    for place in (new, first, back, up_to_date, ahead):
+        assert not [one for one in place.of("notice") if one["code"] == "missed"], "nothing is left out"
+
+
+@pytest.mark.parametrize(
+    ("history", "after", "missed"),
+    [
+        (10, NOTHING, False),
+        (10, 0, True),
+        (10, 89, True),
+        (10, 90, False),
+        (10, 95, False),
+        (1000, 0, False),
+        (0, 5, False),
+    ],
+)
+def test_a_gap_before_what_was_missed_is_told(tmp_path: Path, history: int, after: int, missed: bool) -> None:
+    room = room_at(tmp_path, history, [said(number, f"text {number}") for number in range(1, 101)])
+    back = Played("back")
+    enter(room, back, after=after)
+    assert ["missed" in one["code"] for one in back.of("notice")] == ([True] if missed else [])
+
+
+def test_what_was_missed_is_bounded(tmp_path: Path) -> None:
+    room = room_at(tmp_path, 10_000, [said(number, "x" * 4000) for number in range(1, 10_001)])
+    back = Played("back")
+    enter(room, back, after=1)
+    assert SHOWN < len(back.of("history")) < 40
+    assert [one["code"] for one in back.of("notice")] == ["missed"]
+    assert len(back.data) < 2 * MISSED_BYTES
+    room = room_at(tmp_path, 10_000, [said(number, "x") for number in range(1, 10_001)])
+    back = Played("back")
+    enter(room, back, after=1)
+    assert len(back.data) < 2 * MISSED_BYTES
+
+
+def test_a_defect_at_one_place_does_not_stop_the_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = room_at(tmp_path)
+    ann = Played("ann")
+    enter(room, ann)
+
+    def broken(_: bytes) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(ann, "post_encoded", broken)
+    room.say(ann, ["x"], AT)
+    with pytest.raises(RuntimeError):
+        room.advance()
+    monkeypatch.undo()
+    room.say(ann, ["y"], AT)
+    room.advance()
+    assert [one["text"] for one in ann.of("say")] == ["y"]
