@@ -84,7 +84,7 @@ class Running:
     def stop(self, drain_timeout_s: float = 5.0) -> bool:
         if self.stopped is None:
             self.stopped = self.server.stop(drain_timeout_s)
-            if self.server._journal.tells(Level.INFO):
+            if self.server._journal.emits(Level.INFO):
                 self.sink.wait_for("server_stopped")
         return self.stopped
 

@@ -4,5 +4,5 @@
 - `users`, `sessions`, `settings`: what is kept in the data directory.
 - `accounts`: all of that together, as commands and servers use it.
 - `throttle`, `hash_queue`: who must wait before the next guess.
-- `gate`: logging in, by password or token, and what ends it.
+- `authenticator`: logging in, by password or token, and what ends it.
 """

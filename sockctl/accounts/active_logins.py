@@ -14,7 +14,7 @@ from sockctl.accounts.authenticator import Login
 from sockctl.accounts.sessions import Session
 from sockctl.errors import StoreError
 
-__all__ = ["LiveLogins"]
+__all__ = ["ActiveLogins"]
 
 LOOK_S = 0.5
 """How often the files are looked at; where nothing has changed, that costs a few calls of stat()."""
@@ -25,7 +25,7 @@ TIDY_AFTER_S = 3_600.0
 TIDY_EVERY_S = 60.0
 
 
-class LiveLogins:
+class ActiveLogins:
     """The logins whose connections are open. Any thread may use it; nothing but `start` and `stop` blocks.
 
     Args:

@@ -29,7 +29,7 @@ from sockctl.errors import HashFailedError, LoginFailedError, PasswordRefusedErr
 from sockctl.protocol.names import same_name_key
 from sockctl.source_network import IPV6_PREFIX
 
-__all__ = ["Gate", "Login"]
+__all__ = ["Authenticator", "Login"]
 
 FLOOR_S = 0.5
 """What fails is answered after so long, or a multiple of it: how long it took is not to be seen."""
@@ -57,7 +57,7 @@ class Login:
         return self.session.user
 
 
-class Gate:
+class Authenticator:
     """Lets people in. Any thread may use it; calls block while they wait for a hash slot, and while it hashes.
 
     Args:

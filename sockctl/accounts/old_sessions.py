@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sockctl.errors import StoreFormatError
 from sockctl.stores.json_store import Content, json_place
-from sockctl.stores.timestamps import check_moment, read_moment
+from sockctl.stores.timestamps import check_timestamp, parse_timestamp
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -28,7 +28,7 @@ _MOST = 2**63 - 1
 def insert_old(database: "Connection", content: Content) -> None:
     """Take over the sessions of an old file, beside those that are there already."""
     for session_id, entry in content.get("sessions", {}).items():
-        moments = (int(read_moment(entry[key]).timestamp()) for key in ("created", "last_used"))
+        moments = (int(parse_timestamp(entry[key]).timestamp()) for key in ("created", "last_used"))
         values = (*(entry[key] for key in ("user", "credential_generation", "server_id", "address")), *moments)
         added = database.execute(
             "INSERT OR IGNORE INTO sessions (id, user, credential_generation, server_id, address, created, last_used) "
@@ -68,7 +68,7 @@ def _check_entry(session_id: str, entry: dict[str, Any]) -> None:
     if type(generation) is not int or abs(generation) > _MOST:
         raise StoreFormatError(f"{json_place('sessions', session_id, 'credential_generation')} is no whole number")
     for key in ("created", "last_used"):
-        check_moment(entry.get(key), "sessions", session_id, key)
+        check_timestamp(entry.get(key), "sessions", session_id, key)
     tokens = entry.get("tokens")
     if type(tokens) is not dict:
         raise StoreFormatError(f"{json_place('sessions', session_id, 'tokens')} is no object")

@@ -19,7 +19,7 @@ from sockctl.accounts.session_tokens import (
 from sockctl.accounts.users import User
 from sockctl.errors import TokenRefusedError, TokenReusedError, UnknownSessionError
 from sockctl.stores.sqlite_store import OldFile, SqliteStore
-from sockctl.stores.timestamps import Clock, utc_now, written_moment
+from sockctl.stores.timestamps import Clock, format_timestamp, utc_now
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -99,9 +99,9 @@ class Session:
             "id": self.id,
             "user": self.user,
             "address": self.address,
-            "created": written_moment(self.created),
-            "last_used": written_moment(self.last_used),
-            "expires": written_moment(self.expires),
+            "created": format_timestamp(self.created),
+            "last_used": format_timestamp(self.last_used),
+            "expires": format_timestamp(self.expires),
         }
 
 

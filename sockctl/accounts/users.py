@@ -21,7 +21,7 @@ from sockctl.errors import NameRefusedError, NameTakenError, StoreError, StoreFo
 from sockctl.protocol.names import checked_name, same_name_key
 from sockctl.stores.json_store import Content, json_place
 from sockctl.stores.last_good_store import store_at
-from sockctl.stores.timestamps import Clock, check_moment, read_moment, utc_now, written_moment
+from sockctl.stores.timestamps import Clock, check_timestamp, format_timestamp, parse_timestamp, utc_now
 
 __all__ = ["User", "Users", "user_name"]
 
@@ -54,8 +54,8 @@ class User:
         """The user as JSON for others: without the hash; times as RFC 3339 in UTC."""
         return {
             "name": self.name,
-            "created": written_moment(self.created),
-            "changed": written_moment(self.changed),
+            "created": format_timestamp(self.created),
+            "changed": format_timestamp(self.changed),
             "disabled": self.disabled,
         }
 
@@ -165,7 +165,7 @@ class Users:
                 raise NameTakenError(f"There is a user {name} already: choose another name.")
             content["generation"] += 1
             content.get("removed", {}).pop(name, None)
-            now = written_moment(self._clock())
+            now = format_timestamp(self._clock())
             users[name] = {
                 "hash": hashed,
                 "created": now,
@@ -194,7 +194,7 @@ class Users:
                 raise UnknownUserError(f"The user {name} was changed meanwhile: nothing was done.")
             content["generation"] += 1
             entry.update(
-                hash=hashed, changed=written_moment(self._clock()), credential_generation=content["generation"]
+                hash=hashed, changed=format_timestamp(self._clock()), credential_generation=content["generation"]
             )
             return _user(name, entry)
 
@@ -252,7 +252,7 @@ class Users:
             user = _user(name, _entry(content, name))
             content["generation"] += 1
             del content["users"][name]
-            content.setdefault("removed", {})[name] = written_moment(self._clock())
+            content.setdefault("removed", {})[name] = format_timestamp(self._clock())
             return user
 
 
@@ -275,8 +275,8 @@ def _user(name: str, entry: dict[str, Any]) -> User:
     return User(
         name,
         entry["hash"],
-        read_moment(entry["created"]),
-        read_moment(entry["changed"]),
+        parse_timestamp(entry["created"]),
+        parse_timestamp(entry["changed"]),
         entry["disabled"],
         entry["credential_generation"],
     )
@@ -300,7 +300,7 @@ def _check(content: Content) -> None:
         raise StoreFormatError("removed is no object")
     for name, moment in removed.items():
         _check_name(name, "removed")
-        check_moment(moment, "removed", name)
+        check_timestamp(moment, "removed", name)
 
 
 def _check_name(name: str, key: str) -> None:
@@ -326,4 +326,4 @@ def _check_entry(name: str, entry: dict[str, Any], generation: int) -> None:
     except ValueError as error:
         raise StoreFormatError(f"{json_place('users', name, 'hash')} can't be used: {error}") from error
     for key in ("created", "changed"):
-        check_moment(entry.get(key), "users", name, key)
+        check_timestamp(entry.get(key), "users", name, key)

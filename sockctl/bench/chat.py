@@ -12,11 +12,11 @@ from collections import deque
 from dataclasses import dataclass
 
 from sockctl.bench.message_client import MessageClient
-from sockctl.bench.pool import Crowd, Scene
+from sockctl.bench.pool import ClientPool, WorkerContext
 from sockctl.net.transport import Transport
 from sockctl.protocol.messages import Message, message
 
-__all__ = ["ChatCrowd", "Said", "said", "understood"]
+__all__ = ["ChatPool", "Said", "said", "understood"]
 
 _PADDING = b"abcdefghijklmnopqrstuvwxyz"
 _MOST_REMEMBERED = 256
@@ -66,15 +66,15 @@ class ChatClient(MessageClient):
     """A member.
 
     Args:
-        scene: What all members share.
+        context: What all members share.
         number: Which member this is.
-        crowd: The others.
+        pool: The others.
     """
 
-    def __init__(self, scene: Scene, number: int, crowd: "ChatCrowd") -> None:
-        super().__init__(scene, number)
-        self._crowd = crowd
-        self._run = scene.plan.run
+    def __init__(self, context: WorkerContext, number: int, pool: "ChatPool") -> None:
+        super().__init__(context, number)
+        self._pool = pool
+        self._run = context.plan.run
         self._name = f"b{self._run}-{number}"
         self._said = 0
         self._next: dict[int, int] = {}  # the number of each sender's next message
@@ -83,7 +83,7 @@ class ChatClient(MessageClient):
 
     def connected(self, transport: Transport) -> None:
         """Wait for the greeting."""
-        self._next = dict.fromkeys(range(self.scene.plan.senders), 0)
+        self._next = dict.fromkeys(range(self.context.plan.senders), 0)
         super().connected(transport)
 
     def waits_since(self) -> float | None:
@@ -92,15 +92,15 @@ class ChatClient(MessageClient):
 
     def say(self, due: float) -> None:
         """Say the next message."""
-        text = said(self._run, self.number, self._said, due, self.scene.plan.size_bytes)
+        text = said(self._run, self.number, self._said, due, self.context.plan.size_bytes)
         self._said += 1
-        self._crowd.was_said(due)
+        self._pool.was_said(due)
         self.send(message("line", text))
 
     def take(self, data: bytes) -> None:
         """Take bytes; what other members have got as well is not understood anew."""
         whole = not self.wire.in_message
-        known = self._crowd.understood.get(data) if whole else None
+        known = self._pool.understood.get(data) if whole else None
         if known is not None:
             self._hear(known)
             return
@@ -108,7 +108,7 @@ class ChatClient(MessageClient):
         self._saying = saying
         super().take(data)
         if saying and whole and not self.gone and not self.wire.in_message:
-            self._crowd.remember(data, saying)
+            self._pool.remember(data, saying)
         self._hear(saying)
 
     def heard(self, one: Message) -> None:
@@ -130,7 +130,7 @@ class ChatClient(MessageClient):
             case "error":
                 self.fail(one.get("code") or "refused")
             case "notice" if one.get("code") == "held_back":
-                self.scene.tally.held_back += 1
+                self.context.stats.held_back += 1
             case "bye":
                 self.fail("closed")
 
@@ -146,8 +146,8 @@ class ChatClient(MessageClient):
     def _hear(self, batch: list[Said]) -> None:
         """Take messages; a sender's are to come in order, none missing, none twice."""
         now = time.monotonic()
-        scene, numbers = self.scene, self._next
-        measured_from, answer = scene.pace.measured_from, scene.tally.answer
+        context, numbers = self.context, self._next
+        measured_from, answer = context.pace.measured_from, context.stats.answer
         for what in batch:
             expected = numbers.get(what.sender, 0)
             if what.number == expected:
@@ -156,24 +156,24 @@ class ChatClient(MessageClient):
                 if what.due >= measured_from:
                     answer(now - what.due, now, what.size_bytes)
                 if what.sender == self.number:
-                    self._crowd.came_back(self, now)
+                    self._pool.came_back(self, now)
             else:
                 self.fail("missing" if what.number > expected else "doubled")
                 return
 
 
-class ChatCrowd(Crowd):
+class ChatPool(ClientPool):
     """The members of a chat.
 
     Args:
-        scene: What they share.
+        context: What they share.
     """
 
-    def __init__(self, scene: Scene) -> None:
-        super().__init__(scene)
-        self._members = [ChatClient(scene, number, self) for number in range(scene.plan.clients)]
+    def __init__(self, context: WorkerContext) -> None:
+        super().__init__(context)
+        self._members = [ChatClient(context, number, self) for number in range(context.plan.clients)]
         self.clients.extend(self._members)
-        self._senders = self._members[: scene.plan.senders]
+        self._senders = self._members[: context.plan.senders]
         self._turn = 0
         self._in_all = 0
         self._open: deque[tuple[float, int]] = deque()  # when it was due up to how many in all
@@ -193,7 +193,7 @@ class ChatCrowd(Crowd):
         """Let all senders say as much as they may at once."""
         for sender in self._senders:
             if sender.joined and not sender.gone:
-                self._say(sender, self.scene.plan.depth, now)
+                self._say(sender, self.context.plan.depth, now)
 
     def say(self, due: float) -> None:
         """Let the next sender say a message."""
@@ -204,11 +204,11 @@ class ChatCrowd(Crowd):
 
     def came_back(self, sender: ChatClient, now: float) -> None:
         """Take note that a sender has heard itself: in a closed loop it says more."""
-        if self.scene.plan.rate is None:
+        if self.context.plan.rate is None:
             self._say(sender, 1, now)
 
     def _say(self, sender: ChatClient, times: int, now: float) -> None:
-        for _ in range(self.scene.pace.granted(times, now)):
+        for _ in range(self.context.pace.granted(times, now)):
             if not sender.gone:
                 sender.say(now)
 
@@ -231,7 +231,7 @@ class ChatCrowd(Crowd):
         """Give up on those for whom something takes too long."""
         super().look(now)
         must = 0
-        while self._open and now - self._open[0][0] > self.scene.plan.timeout_s:
+        while self._open and now - self._open[0][0] > self.context.plan.timeout_s:
             must = self._open.popleft()[1]
         for member in self._members:
             if member.joined and not member.gone and member.heard_in_all < must:

@@ -12,12 +12,12 @@ from sockctl.bench.plan import Plan, Tls
 from sockctl.errors import UntrustedError
 from sockctl.net.transport import TlsTransport, Transport
 
-__all__ = ["Opening", "securing"]
+__all__ = ["Connector", "securing"]
 
 Secure = Callable[[socket.socket], TlsTransport]
 
 
-class Opening:
+class Connector:
     """Connects to the plan's server.
 
     Args:
@@ -43,7 +43,7 @@ class Opening:
                 raise OSError(number, os.strerror(number))
             undo.pop_all()
 
-    def advance(self) -> int:
+    def process_pending(self) -> int:
         """Go on; return what to wait for (see `sockctl.net.poller`), or 0 when the connection stands.
 
         Call it first when the descriptor is writable.

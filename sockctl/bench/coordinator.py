@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sockctl.bench.plan import Plan
-from sockctl.bench.stats import Tally
+from sockctl.bench.stats import Stats
 from sockctl.errors import BenchFailedError
 from sockctl.signals import interrupts
 
@@ -46,11 +46,11 @@ class Outcome:
     """What came of it.
 
     Attributes:
-        tally: What all processes have counted.
+        stats: What all processes have counted.
         interrupted: Whether the user has stopped it.
     """
 
-    tally: Tally
+    stats: Stats
     interrupted: bool
 
 
@@ -66,7 +66,7 @@ class _Process:
             bufsize=0,
         )
         self.ready: int | None = None
-        self.tally: Tally | None = None
+        self.stats: Stats | None = None
         self.answered = self.errors = 0
         self._pending = b""
         self.tell(plan.to_json())
@@ -92,7 +92,7 @@ class _Process:
         """
         data = os.read(self.fileno(), 65_536)
         if not data:
-            if self.tally is None:
+            if self.stats is None:
                 raise BenchFailedError("A process of the load tool ended too early: what it has said stands above.")
             return False
         *lines, self._pending = (self._pending + data).split(b"\n")
@@ -106,8 +106,8 @@ class _Process:
                 self.ready = ready
             case {"progress": {"answered": answered, "errors": errors}}:
                 self.answered, self.errors = answered, errors
-            case {"tally": tally}:
-                self.tally = Tally.from_fields(tally)
+            case {"tally": stats}:
+                self.stats = Stats.from_fields(stats)
             case {"failed": why}:
                 raise BenchFailedError(why)
 
@@ -159,12 +159,12 @@ def _measured(processes: Sequence[_Process], on_progress: Callable[[Progress], N
             for one in processes:
                 one.tell("stop")
             _hear(processes, selector, None)
-    tally = processes[0].tally
-    assert tally is not None  # noqa: S101  else it would have been raised
+    stats = processes[0].stats
+    assert stats is not None  # noqa: S101  else it would have been raised
     for one in processes[1:]:
-        assert one.tally is not None  # noqa: S101
-        tally.merge(one.tally)
-    return Outcome(tally, interrupted)
+        assert one.stats is not None  # noqa: S101
+        stats.merge(one.stats)
+    return Outcome(stats, interrupted)
 
 
 def _hear(

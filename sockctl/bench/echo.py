@@ -5,32 +5,32 @@ import socket
 import time
 from collections import deque
 
-from sockctl.bench.payload import PIECE_BYTES, Stream, diagnosis
-from sockctl.bench.pool import Client, Crowd, Scene
+from sockctl.bench.payload import PIECE_BYTES, Payload, diagnosis
+from sockctl.bench.pool import Client, ClientPool, WorkerContext
 from sockctl.net.poller import READABLE, WRITABLE
 from sockctl.net.transport import Transport
 
-__all__ = ["EchoCrowd"]
+__all__ = ["EchoPool"]
 
 
 class EchoClient(Client):
     """One connection. What is awaited is known by its length alone: it is the block's next bytes.
 
     Args:
-        scene: What all clients share.
+        context: What all clients share.
         number: Which client this is.
         stream: What they send.
     """
 
-    def __init__(self, scene: Scene, number: int, stream: Stream) -> None:
-        super().__init__(scene, number)
+    def __init__(self, context: WorkerContext, number: int, stream: Payload) -> None:
+        super().__init__(context, number)
         self._stream = stream
         self._at_out = self._at_in = stream.start_of(number)
         self._unsent = 0
         self._owed = 0  # bytes that were sent, and have not come back
         self._part = 0  # bytes of a message that has not come back as a whole
         self._sent: deque[tuple[float, int]] = deque()  # when how many messages were sent that aren't back
-        self._closed_loop = scene.plan.rate is None
+        self._closed_loop = context.plan.rate is None
         self._parting = False
         self._blocked = False
 
@@ -61,18 +61,18 @@ class EchoClient(Client):
             self._flush()
             if not events & ~WRITABLE:
                 return
-        transport, scene, stream = self._transport, self.scene, self._stream
+        transport, context, stream = self._transport, self.context, self._stream
         if transport is None:
             return
         try:
-            size = transport.recv_into(scene.buffer)
+            size = transport.recv_into(context.buffer)
         except BlockingIOError:
             return
         except OSError:
             self._end("reset")
             return
         at = self._at_in
-        if size == 0 or size > self._owed or not stream.block.startswith(scene.view[:size], at):
+        if size == 0 or size > self._owed or not stream.block.startswith(context.view[:size], at):
             self._odd(size)
             return
         self._owed -= size
@@ -82,11 +82,11 @@ class EchoClient(Client):
         if whole:
             now = time.monotonic()
             self._answered(whole, now)
-            if self._closed_loop and (more := scene.pace.granted(whole, now)):
+            if self._closed_loop and (more := context.pace.granted(whole, now)):
                 self.say(more, now)
 
     def _answered(self, whole: int, now: float) -> None:
-        sent, pace, tally = self._sent, self.scene.pace, self.scene.tally
+        sent, pace, stats = self._sent, self.context.pace, self.context.stats
         while whole:
             due, times = sent[0]
             if times > whole:
@@ -96,7 +96,7 @@ class EchoClient(Client):
                 sent.popleft()
             whole -= times
             if due >= pace.measured_from:
-                tally.answer(now - due, now, self._stream.size_bytes, times)
+                stats.answer(now - due, now, self._stream.size_bytes, times)
 
     def _flush(self) -> None:
         """Send what is unsent, as far as the system takes it."""
@@ -127,10 +127,10 @@ class EchoClient(Client):
         """Take what is not what was expected."""
         if not size:
             self._end("closed")
-        elif self._stream.block.startswith(self.scene.view[: min(size, self._owed)], self._at_in):
+        elif self._stream.block.startswith(self.context.view[: min(size, self._owed)], self._at_in):
             self._end("extra")
         else:
-            self._end(diagnosis(self._stream, self._at_in, bytes(self.scene.view[:size])))
+            self._end(diagnosis(self._stream, self._at_in, bytes(self.context.view[:size])))
 
     def _end(self, reason: str) -> None:
         if self._parting and reason in {"closed", "reset"}:
@@ -144,28 +144,28 @@ class EchoClient(Client):
         if self._transport is not None:
             with contextlib.suppress(OSError):
                 self._transport.shutdown(socket.SHUT_WR)
-            self.scene.loop.watch(self._fd, READABLE, self.ready)
+            self.context.loop.watch(self._fd, READABLE, self.ready)
 
 
-class EchoCrowd(Crowd):
+class EchoPool(ClientPool):
     """The clients of an echo server.
 
     Args:
-        scene: What they share.
+        context: What they share.
     """
 
-    def __init__(self, scene: Scene) -> None:
-        super().__init__(scene)
-        plan = scene.plan
-        stream = Stream(plan.size_bytes)
-        self._clients = [EchoClient(scene, plan.first + number, stream) for number in range(plan.clients)]
+    def __init__(self, context: WorkerContext) -> None:
+        super().__init__(context)
+        plan = context.plan
+        stream = Payload(plan.size_bytes)
+        self._clients = [EchoClient(context, plan.first + number, stream) for number in range(plan.clients)]
         self.clients.extend(self._clients)
         self._turn = 0
 
     def begin(self, now: float) -> None:
         """Let all of them send as much as they may at once."""
         for client in self._clients:
-            if client.joined and not client.gone and (times := self.scene.pace.granted(self.scene.plan.depth, now)):
+            if client.joined and not client.gone and (times := self.context.pace.granted(self.context.plan.depth, now)):
                 client.say(times, now)
 
     def say(self, due: float) -> None:

@@ -4,11 +4,11 @@ import time
 from collections import deque
 
 from sockctl.bench.message_client import MessageClient
-from sockctl.bench.pool import Client, Crowd, Scene
+from sockctl.bench.pool import Client, ClientPool, WorkerContext
 from sockctl.errors import UnsendableError
 from sockctl.protocol.messages import Message, message
 
-__all__ = ["LoginCrowd"]
+__all__ = ["LoginPool"]
 
 REST_S = 0.1
 """How long a client rests when it wasn't let in, so that a server that refuses isn't stormed."""
@@ -18,14 +18,14 @@ class LoginClient(MessageClient):
     """One client, one connection after the other.
 
     Args:
-        scene: What all clients share.
+        context: What all clients share.
         number: Which client this is.
-        crowd: The others, who may have logins for it that are due.
+        pool: The others, who may have logins for it that are due.
     """
 
-    def __init__(self, scene: Scene, number: int, crowd: "LoginCrowd") -> None:
-        super().__init__(scene, number)
-        self._crowd = crowd
+    def __init__(self, context: WorkerContext, number: int, pool: "LoginPool") -> None:
+        super().__init__(context, number)
+        self._pool = pool
         self._due: float | None = None
         self._named = self._asked = False
 
@@ -49,10 +49,10 @@ class LoginClient(MessageClient):
         match one.kind:
             case "ask" if one.get("field") == "password":
                 self._asked = True
-                self._say("password", self.scene.plan.password)
+                self._say("password", self.context.plan.password)
             case "ask" if one.get("field") == "name" and not self._named:
                 self._named = True
-                self._say("name", self.scene.plan.user.replace("{}", str(self.number)))
+                self._say("name", self.context.plan.user.replace("{}", str(self.number)))
             case "welcome" if self._asked:
                 self._succeed()
             case "welcome":
@@ -72,8 +72,8 @@ class LoginClient(MessageClient):
         now = time.monotonic()
         due = now if self._due is None else self._due
         self.joined = True
-        if due >= self.scene.pace.measured_from:
-            self.scene.tally.answer(now - due, now, 0)
+        if due >= self.context.pace.measured_from:
+            self.context.stats.answer(now - due, now, 0)
         self.send(message("bye"))
         self.drop()
 
@@ -82,20 +82,20 @@ class LoginClient(MessageClient):
         was_at_work, self._due = self._due is not None, None
         super().drop()
         if was_at_work:
-            self._crowd.free(self, rests=not self.joined)
+            self._pool.free(self, rests=not self.joined)
 
 
-class LoginCrowd(Crowd):
+class LoginPool(ClientPool):
     """The clients of a server where one logs in.
 
     Args:
-        scene: What they share.
+        context: What they share.
     """
 
-    def __init__(self, scene: Scene) -> None:
-        super().__init__(scene)
-        plan = scene.plan
-        self._clients = [LoginClient(scene, plan.first + number, self) for number in range(plan.clients)]
+    def __init__(self, context: WorkerContext) -> None:
+        super().__init__(context)
+        plan = context.plan
+        self._clients = [LoginClient(context, plan.first + number, self) for number in range(plan.clients)]
         self.clients.extend(self._clients)
         self._idle = deque(self._clients)
         self._due: deque[float] = deque()
@@ -117,7 +117,7 @@ class LoginCrowd(Crowd):
     def begin(self, now: float) -> None:
         """Let all of them log in."""
         for _ in range(len(self._idle)):
-            if self.scene.pace.granted(1, now):
+            if self.context.pace.granted(1, now):
                 self.say(now)
 
     def say(self, due: float) -> None:
@@ -134,13 +134,13 @@ class LoginCrowd(Crowd):
         else:
             self._idle.append(client)
 
-    def advance(self, now: float) -> None:
+    def process_pending(self, now: float) -> None:
         """Let those begin who have nothing to do."""
         while self._resting and self._resting[0][0] <= now:
             self._idle.append(self._resting.popleft()[1])
         while self._idle and self._due:
             self._idle.popleft().log_in(self._due.popleft())
-        if self.scene.plan.rate is None:
+        if self.context.plan.rate is None:
             self.begin(now)
 
     def look(self, now: float) -> None:

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 
-from sockctl.bench.pool import Client, Scene
+from sockctl.bench.pool import Client, WorkerContext
 from sockctl.errors import ProtocolError
 from sockctl.net.poller import WRITABLE
 from sockctl.net.transport import Transport
@@ -16,12 +16,12 @@ class MessageClient(Client):
     """One connection to a message service.
 
     Args:
-        scene: What all clients share.
+        context: What all clients share.
         number: Which client this is.
     """
 
-    def __init__(self, scene: Scene, number: int) -> None:
-        super().__init__(scene, number)
+    def __init__(self, context: WorkerContext, number: int) -> None:
+        super().__init__(context, number)
         self.wire = ClientWire(insist=True)
         self._out = bytearray()
         self._blocked = False
@@ -52,9 +52,9 @@ class MessageClient(Client):
         if self._transport is None:
             return
         try:
-            size = self._transport.recv_into(self.scene.buffer)
+            size = self._transport.recv_into(self.context.buffer)
             if size:
-                self.take(bytes(self.scene.view[:size]))
+                self.take(bytes(self.context.view[:size]))
             else:
                 self.fail("closed")
         except BlockingIOError:

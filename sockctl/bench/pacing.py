@@ -4,19 +4,19 @@ import math
 from collections.abc import Iterator
 
 from sockctl.bench.plan import Plan
-from sockctl.bench.stats import Tally
+from sockctl.bench.stats import Stats
 
-__all__ = ["Pace"]
+__all__ = ["Pacing"]
 
 
-class Pace:
+class Pacing:
     """Says how many messages may go out, and counts them. Nothing may before `start`.
 
     What is sent (open loop: due) before `measured_from` is the warm-up, which isn't counted.
 
     Args:
         plan: What is to be measured.
-        tally: Where is counted.
+        stats: Where is counted.
 
     Attributes:
         answers: How many answers each message is to get.
@@ -24,9 +24,9 @@ class Pace:
         until: When nothing more is sent.
     """
 
-    def __init__(self, plan: Plan, tally: Tally) -> None:
+    def __init__(self, plan: Plan, stats: Stats) -> None:
         self._plan = plan
-        self._tally = tally
+        self._stats = stats
         self._left = plan.count
         self._next = 0
         self._start = self.measured_from = math.inf
@@ -38,7 +38,7 @@ class Pace:
         self._start = at + self._plan.offset_s
         self.measured_from = at + self._plan.warm_up_s
         self.until = math.inf if self._plan.duration_s is None else self.measured_from + self._plan.duration_s
-        self._tally.began = self.measured_from
+        self._stats.began = self.measured_from
 
     def stop(self, now: float) -> None:
         """Let nothing more out."""
@@ -62,8 +62,8 @@ class Pace:
         if self._left is not None:
             wanted = min(wanted, self._left)
             self._left -= wanted
-        self._tally.sent += wanted
-        self._tally.expected += wanted * self.answers
+        self._stats.sent += wanted
+        self._stats.expected += wanted * self.answers
         return wanted
 
     # Open loop.

@@ -8,7 +8,7 @@ message ends with a line feed, for servers that take lines.
 import random
 import string
 
-__all__ = ["PIECE_BYTES", "Stream", "diagnosis"]
+__all__ = ["PIECE_BYTES", "Payload", "diagnosis"]
 
 PIECE_BYTES = 262_144
 """Handed to the system, or compared, at once at most."""
@@ -23,7 +23,7 @@ _ENOUGH = 4
 """Bytes that must fit to recognise anything."""
 
 
-class Stream:
+class Payload:
     """What clients send, again and again.
 
     Args:
@@ -52,7 +52,7 @@ class Stream:
         return client * _STRIDE % self.messages * self.size_bytes
 
 
-def diagnosis(stream: Stream, at: int, came: bytes) -> str:
+def diagnosis(stream: Payload, at: int, came: bytes) -> str:
     """Return what is wrong with what came in place of the block's bytes from `at` on.
 
     Returns:

@@ -5,16 +5,16 @@ from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass, field
 
-from sockctl.bench.connector import Opening, Secure
+from sockctl.bench.connector import Connector, Secure
 from sockctl.bench.loop import Loop
-from sockctl.bench.pacing import Pace
+from sockctl.bench.pacing import Pacing
 from sockctl.bench.plan import Plan
-from sockctl.bench.stats import Tally
+from sockctl.bench.stats import Stats
 from sockctl.errors import UntrustedError
 from sockctl.net.poller import READABLE, WRITABLE
 from sockctl.net.transport import Transport, TransportError
 
-__all__ = ["AT_ONCE", "BUFFER_BYTES", "Client", "Crowd", "Scene"]
+__all__ = ["AT_ONCE", "BUFFER_BYTES", "Client", "ClientPool", "WorkerContext"]
 
 BUFFER_BYTES = 65_536
 """Read at once: at least as much as a `TlsSocket` may have, so that nothing is left where no poller sees it."""
@@ -23,14 +23,14 @@ AT_ONCE = 64
 
 
 @dataclass(slots=True)
-class Scene:
+class WorkerContext:
     """What all clients of a process share.
 
     Attributes:
         plan: What is to be measured.
         loop: What waits for all of them.
         pace: When they may send.
-        tally: Where is counted.
+        stats: Where is counted.
         secure: Makes TLS of a socket; None for none.
         buffer: Where is received; what is in it belongs to whoever is called, as long as that is.
         view: The same, to take parts of it.
@@ -38,8 +38,8 @@ class Scene:
 
     plan: Plan
     loop: Loop
-    pace: Pace
-    tally: Tally
+    pace: Pacing
+    stats: Stats
     secure: Secure | None
     buffer: bytearray = field(default_factory=lambda: bytearray(BUFFER_BYTES))
     view: memoryview = field(init=False)
@@ -52,7 +52,7 @@ class Client(ABC):
     """One connection.
 
     Args:
-        scene: What all share.
+        context: What all share.
         number: Which client this is, among those of all processes.
 
     Attributes:
@@ -61,47 +61,47 @@ class Client(ABC):
         gone: Whether it has no connection any more.
     """
 
-    def __init__(self, scene: Scene, number: int) -> None:
-        self.scene = scene
+    def __init__(self, context: WorkerContext, number: int) -> None:
+        self.context = context
         self.number = number
         self.joined = self.gone = False
         self._transport: Transport | None = None
-        self._opening: Opening | None = None
+        self._opening: Connector | None = None
         self._fd = -1
         self._until = 0.0
 
     def open(self, now: float) -> None:
         """Begin to connect."""
         self.joined = self.gone = False
-        self._until = now + self.scene.plan.timeout_s
+        self._until = now + self.context.plan.timeout_s
         try:
-            self._opening = Opening(self.scene.plan, self.scene.secure)
+            self._opening = Connector(self.context.plan, self.context.secure)
         except OSError:
             self.fail("not_connected")
             return
         self._transport = self._opening.transport
         self._fd = self._transport.fileno()
-        self.scene.loop.watch(self._fd, WRITABLE, self._advance)
+        self.context.loop.watch(self._fd, WRITABLE, self._advance)
 
     def _advance(self, _: int) -> None:
         """Go on connecting."""
-        opening = self._opening
-        assert opening is not None  # noqa: S101  else it isn't watched
+        connector = self._opening
+        assert connector is not None  # noqa: S101  else it isn't watched
         try:
-            waits_for = opening.advance()
+            waits_for = connector.process_pending()
         except (TransportError, UntrustedError):
-            self._transport = opening.transport
+            self._transport = connector.transport
             self.fail("tls")
         except OSError:
-            self._transport = opening.transport
+            self._transport = connector.transport
             self.fail("not_connected")
         else:
-            self._transport = opening.transport
+            self._transport = connector.transport
             if waits_for:
-                self.scene.loop.watch(self._fd, waits_for, self._advance)
+                self.context.loop.watch(self._fd, waits_for, self._advance)
                 return
             self._opening = None
-            self.scene.loop.watch(self._fd, READABLE, self.ready)
+            self.context.loop.watch(self._fd, READABLE, self.ready)
             self.connected(self._transport)
 
     @abstractmethod
@@ -125,18 +125,18 @@ class Client(ABC):
                 self.fail("not_connected" if self._opening is not None else "no_answer")
             return
         since = self.waits_since()
-        if since is not None and now - since > self.scene.plan.timeout_s:
+        if since is not None and now - since > self.context.plan.timeout_s:
             self.fail("no_answer")
 
     def want_to_send(self, wants: bool) -> None:
         """Be called as well when something can be sent, or no more."""
-        self.scene.loop.watch(self._fd, READABLE | WRITABLE if wants else READABLE, self.ready)
+        self.context.loop.watch(self._fd, READABLE | WRITABLE if wants else READABLE, self.ready)
 
     def fail(self, reason: str) -> None:
         """Count an error, and be out; who is out already counts no more."""
         if self.gone:
             return
-        self.scene.tally.errors[reason] += 1
+        self.context.stats.errors[reason] += 1
         self.drop()
 
     def drop(self) -> None:
@@ -144,21 +144,21 @@ class Client(ABC):
         self.gone = True
         self._opening = None
         if self._transport is not None:
-            self.scene.loop.forget(self._fd)
+            self.context.loop.forget(self._fd)
             with contextlib.suppress(OSError):
                 self._transport.close()
             self._transport = None
 
 
-class Crowd(ABC):
+class ClientPool(ABC):
     """All clients of a process.
 
     Args:
-        scene: What they share.
+        context: What they share.
     """
 
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
+    def __init__(self, context: WorkerContext) -> None:
+        self.context = context
         self.clients: list[Client] = []
         self._waiting: deque[Client] = deque()
         self._opening: list[Client] = []
@@ -203,7 +203,7 @@ class Crowd(ABC):
     def awaits(self) -> bool:
         """Return whether answers are still to come."""
 
-    def advance(self, now: float) -> None:  # noqa: B027  most have nothing to do
+    def process_pending(self, now: float) -> None:  # noqa: B027  most have nothing to do
         """Do what is due beside the answers."""
 
     def look(self, now: float) -> None:

@@ -67,9 +67,9 @@ def report(plan: Plan, outcome: Outcome, *, cores: int) -> Fields:
         outcome: What came of it.
         cores: How many processors they could use.
     """
-    tally = outcome.tally
-    seconds = tally.seconds
-    own_cpu = tally.cpu_s / tally.cpu_of_s / min(1.0, cores / tally.processes) if tally.cpu_of_s > 0 else 0.0
+    stats = outcome.stats
+    seconds = stats.seconds
+    own_cpu = stats.cpu_s / stats.cpu_of_s / min(1.0, cores / stats.processes) if stats.cpu_of_s > 0 else 0.0
     login, open_loop = plan.kind is Kind.LOGIN, plan.rate is not None
     return {
         "schema": SCHEMA,
@@ -78,30 +78,30 @@ def report(plan: Plan, outcome: Outcome, *, cores: int) -> Fields:
         "tls": plan.where.tls is not None,
         "loop": "open" if open_loop else "closed",
         "clients": plan.clients,
-        "joined": tally.clients,
+        "joined": stats.clients,
         "senders": plan.senders if plan.kind is Kind.CHAT else None,
         "size_bytes": None if login else plan.size_bytes,
         "depth": None if login or open_loop else plan.depth,
         "rate": plan.rate,
-        "processes": tally.processes,
+        "processes": stats.processes,
         "seconds": round(seconds, 6),
-        "sent": tally.sent,
-        "unsent": tally.unsent,
-        "expected": tally.expected,
-        "answered": tally.answered,
-        "lost": tally.lost,
-        "per_second": _per(tally.answered, seconds),
-        "bytes": tally.bytes,
-        "bytes_per_second": _per(tally.bytes, seconds),
-        "errors": dict(tally.errors.most_common()),
-        "held_back": tally.held_back,
+        "sent": stats.sent,
+        "unsent": stats.unsent,
+        "expected": stats.expected,
+        "answered": stats.answered,
+        "lost": stats.lost,
+        "per_second": _per(stats.answered, seconds),
+        "bytes": stats.bytes,
+        "bytes_per_second": _per(stats.bytes, seconds),
+        "errors": dict(stats.errors.most_common()),
+        "held_back": stats.held_back,
         "latency_us": _latencies(outcome),
         "latency_error": round(ERROR, 5),
-        "bands": [{"below_us": round(below_s * 1e6), "count": count} for below_s, count in tally.latencies.bands()],
+        "bands": [{"below_us": round(below_s * 1e6), "count": count} for below_s, count in stats.latencies.bands()],
         "own_cpu": round(own_cpu, 3),
-        "own_limit": own_cpu >= OWN_LIMIT or tally.unsent > 0,
+        "own_limit": own_cpu >= OWN_LIMIT or stats.unsent > 0,
         "interrupted": outcome.interrupted,
-        "ok": not tally.errors and not tally.lost and tally.answered > 0,
+        "ok": not stats.errors and not stats.lost and stats.answered > 0,
     }
 
 
@@ -143,7 +143,7 @@ def _per(count: int, seconds: float) -> float:
 
 
 def _latencies(outcome: Outcome) -> Fields | None:
-    latencies = outcome.tally.latencies
+    latencies = outcome.stats.latencies
     if not latencies.count:
         return None
     figures = {"min": latencies.min_s, "mean": latencies.mean_s}

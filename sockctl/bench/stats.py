@@ -6,11 +6,11 @@ from typing import Any, Self
 
 from sockctl.bench.histogram import Histogram
 
-__all__ = ["Tally"]
+__all__ = ["Stats"]
 
 
 @dataclass(slots=True)
-class Tally:
+class Stats:
     """What was counted. Times are those of the monotonic clock, which all processes of a machine share.
 
     Attributes:
@@ -52,7 +52,7 @@ class Tally:
         self.bytes += size_bytes * times
         self.ended = now
 
-    def merge(self, other: "Tally") -> None:
+    def merge(self, other: "Stats") -> None:
         """Add another process's."""
         self.latencies.merge(other.latencies)
         self.errors += other.errors

@@ -18,10 +18,10 @@ from typing import Any
 
 from sockctl.bench.connector import securing
 from sockctl.bench.loop import Loop
-from sockctl.bench.pacing import Pace
+from sockctl.bench.pacing import Pacing
 from sockctl.bench.plan import Kind, Plan
-from sockctl.bench.pool import Crowd, Scene
-from sockctl.bench.stats import Tally
+from sockctl.bench.pool import ClientPool, WorkerContext
+from sockctl.bench.stats import Stats
 from sockctl.errors import BenchFailedError, SockctlError
 from sockctl.net.poller import READABLE
 from sockctl.os_limits import raise_descriptor_limit
@@ -66,11 +66,11 @@ class Worker:
         self._pending = b""
         self._go = math.inf
         self._stopped: float | None = None
-        self._tally = Tally()
+        self._stats = Stats()
         self._loop = Loop()
-        self._pace = Pace(plan, self._tally)
-        scene = Scene(plan, self._loop, self._pace, self._tally, securing(plan.where.tls))
-        self._crowd = _crowd(scene)
+        self._pace = Pacing(plan, self._stats)
+        context = WorkerContext(plan, self._loop, self._pace, self._stats, securing(plan.where.tls))
+        self._pool = _pool(context)
         self._look_at = self._progress_at = 0.0
 
     def run(self) -> None:
@@ -85,66 +85,66 @@ class Worker:
         except _StoppedError:
             return
         finally:
-            self._crowd.close()
+            self._pool.close()
             self._loop.close()
-        self._tell({"tally": self._tally.as_fields()})
+        self._tell({"tally": self._stats.as_fields()})
 
     def _connect(self) -> None:
-        self._crowd.open()
-        while not self._crowd.settle(time.monotonic()) and self._stopped is None:
+        self._pool.open()
+        while not self._pool.settle(time.monotonic()) and self._stopped is None:
             self._step(STEP_S)
-        self._tally.clients = len(self._crowd.here)
-        self._pace.answers = self._crowd.answers
-        self._tell({"ready": self._tally.clients})
+        self._stats.clients = len(self._pool.here)
+        self._pace.answers = self._pool.answers
+        self._tell({"ready": self._stats.clients})
         while self._stopped is None and (left_s := self._go - time.monotonic()) > 0:
             self._step(min(left_s, STEP_S))
 
     def _measure(self) -> None:
         """Let everybody send until the time, or the number of messages, is over."""
-        pace, crowd = self._pace, self._crowd
+        pace, pool = self._pace, self._pool
         closed_loop = self._plan.rate is None
         pace.start(self._go)
         now = time.monotonic()
         used_s: tuple[float, float] | None = None
         if closed_loop:
-            crowd.begin(now)
-        while not pace.is_over(now) and not crowd.all_out and self._stopped is None:
+            pool.begin(now)
+        while not pace.is_over(now) and not pool.all_out and self._stopped is None:
             if used_s is None and now >= pace.measured_from:
                 used_s = (now, time.process_time())
             self._say_what_is_due(now)
-            crowd.advance(now)
+            pool.process_pending(now)
             self._step(min(STEP_S, pace.wait_s(now), pace.until - now))
             now = time.monotonic()
         if self._stopped is not None:
             pace.stop(self._stopped)
-        if not crowd.all_out:
+        if not pool.all_out:
             self._say_what_is_due(now)  # before the end, though it is over by now
-            self._tally.unsent = pace.unsent
+            self._stats.unsent = pace.unsent
         if used_s is not None:
-            self._tally.cpu_of_s, self._tally.cpu_s = now - used_s[0], time.process_time() - used_s[1]
+            self._stats.cpu_of_s, self._stats.cpu_s = now - used_s[0], time.process_time() - used_s[1]
         if not pace.all_sent:  # else the last answer ends it
-            self._tally.ended = max(self._tally.ended, min(now, pace.until), pace.measured_from)
+            self._stats.ended = max(self._stats.ended, min(now, pace.until), pace.measured_from)
         pace.stop(now)
 
     def _say_what_is_due(self, now: float) -> None:
         """Send what the clock says, so much at once that answers are heard in between."""
         for due in islice(self._pace.arrivals(now), AT_ONCE):
-            self._crowd.say(due)
+            self._pool.say(due)
 
     def _drain(self) -> None:
         """Wait for what is still to come."""
         until = time.monotonic() + self._plan.timeout_s
-        while self._crowd.awaits() and (now := time.monotonic()) < until:
+        while self._pool.awaits() and (now := time.monotonic()) < until:
             if self._stopped is not None and now > self._stopped + PATIENCE_S:
                 break
-            self._crowd.advance(now)
+            self._pool.process_pending(now)
             self._step(STEP_S)
 
     def _part(self) -> None:
         """Leave; see whether more comes than was to come."""
-        if self._crowd.part():
+        if self._pool.part():
             until = time.monotonic() + PARTING_S
-            while not self._crowd.all_out and time.monotonic() < until:
+            while not self._pool.all_out and time.monotonic() < until:
                 self._step(STEP_S)
 
     def _step(self, wait_s: float) -> None:
@@ -152,10 +152,10 @@ class Worker:
         now = time.monotonic()
         if now >= self._look_at:
             self._look_at = now + LOOK_S
-            self._crowd.look(now)
+            self._pool.look(now)
         if self._plan.progress and now >= self._progress_at:
             self._progress_at = now + PROGRESS_S
-            self._tell({"progress": {"answered": self._tally.answered, "errors": self._tally.errors.total()}})
+            self._tell({"progress": {"answered": self._stats.answered, "errors": self._stats.errors.total()}})
 
     def _command(self, _: int) -> None:
         data = os.read(self._commands, 4096)
@@ -170,20 +170,20 @@ class Worker:
                 self._stopped = time.monotonic()
 
 
-def _crowd(scene: Scene) -> Crowd:
-    match scene.plan.kind:
+def _pool(context: WorkerContext) -> ClientPool:
+    match context.plan.kind:
         case Kind.ECHO:
-            from sockctl.bench.echo import EchoCrowd  # noqa: PLC0415  each loads its own only
+            from sockctl.bench.echo import EchoPool  # noqa: PLC0415  each loads its own only
 
-            return EchoCrowd(scene)
+            return EchoPool(context)
         case Kind.CHAT:
-            from sockctl.bench.chat import ChatCrowd  # noqa: PLC0415
+            from sockctl.bench.chat import ChatPool  # noqa: PLC0415
 
-            return ChatCrowd(scene)
+            return ChatPool(context)
         case Kind.LOGIN:
-            from sockctl.bench.login import LoginCrowd  # noqa: PLC0415
+            from sockctl.bench.login import LoginPool  # noqa: PLC0415
 
-            return LoginCrowd(scene)
+            return LoginPool(context)
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ from sockctl.os_limits import usable_cores
 from sockctl.terminal import STDERR, is_terminal, say
 
 if TYPE_CHECKING:
-    from sockctl.client.trust import Wishes
+    from sockctl.client.trust import TlsPolicy
 
 __all__ = ["Wanted", "run_bench"]
 
@@ -175,7 +175,7 @@ def _all_found(targets: list[str], wanted: Wanted) -> list[Where]:
         if one.scheme not in {None, plain, secure}:
             raise AddressError(f"{target!r}: bench {wanted.kind} is for {plain}:// and {secure}:// only.")
         parsed.append((Endpoint(one.host, one.port), one.scheme == secure or (options.tls and one.scheme is None)))
-    wishes = tls_wishes(
+    policy = tls_wishes(
         wanted=any(encrypted for _, encrypted in parsed),
         fingerprint=options.fingerprint,
         accept_new=options.accept_new,
@@ -186,10 +186,10 @@ def _all_found(targets: list[str], wanted: Wanted) -> list[Where]:
         state_dir=options.state_dir,
         may_ask=may_ask(no_input=options.no_input),
     )
-    return [_found(endpoint, wanted, wishes if encrypted else None) for endpoint, encrypted in parsed]
+    return [_found(endpoint, wanted, policy if encrypted else None) for endpoint, encrypted in parsed]
 
 
-def _found(endpoint: Endpoint, wanted: Wanted, wishes: "Wishes | None") -> Where:
+def _found(endpoint: Endpoint, wanted: Wanted, policy: "TlsPolicy | None") -> Where:
     """Connect to a server, and return where that was.
 
     Raises:
@@ -197,10 +197,10 @@ def _found(endpoint: Endpoint, wanted: Wanted, wishes: "Wishes | None") -> Where
     """
     places: list[tuple[int, Any]] = []
     secure: Secure | None = None
-    if wishes is not None:
+    if policy is not None:
         from sockctl.client.trust import Trust
 
-        trust = Trust(endpoint, wishes, _silent)
+        trust = Trust(endpoint, policy, _silent)
 
         def secure(sock: socket.socket, timeout_s: float) -> Transport:
             places.append((sock.family, sock.getpeername()))
@@ -214,25 +214,25 @@ def _found(endpoint: Endpoint, wanted: Wanted, wishes: "Wishes | None") -> Where
                 f"The password was not sent: the connection to {endpoint} is not encrypted, and anybody on the way "
                 f"could read it. If the server speaks TLS, write sockctls://{endpoint}; --insecure sends it in clear."
             )
-        tls = _tls(endpoint, wishes, sock)
+        tls = _tls(endpoint, policy, sock)
     family, address = places[-1]
     return Where(name=str(endpoint), family=family, address=address, tls=tls)
 
 
-def _tls(endpoint: Endpoint, wishes: "Wishes | None", sock: Transport) -> Tls | None:
+def _tls(endpoint: Endpoint, policy: "TlsPolicy | None", sock: Transport) -> Tls | None:
     """Return how the clients are to speak TLS: as the connection that was trusted does."""
-    if wishes is None or not isinstance(sock, TlsTransport):
+    if policy is None or not isinstance(sock, TlsTransport):
         return None
     from sockctl.net.certificates import fingerprint_of
 
-    vouched = wishes.ca is not None or wishes.system_authorities
+    vouched = policy.ca is not None or policy.system_authorities
     return Tls(
         server_name=endpoint.host,
         fingerprint="" if vouched else fingerprint_of(sock.certificate()),
-        ca="" if wishes.ca is None else str(wishes.ca),
-        system_authorities=wishes.system_authorities,
-        certificate="" if wishes.certificate is None else str(wishes.certificate),
-        key="" if wishes.key is None else str(wishes.key),
+        ca="" if policy.ca is None else str(policy.ca),
+        system_authorities=policy.system_authorities,
+        certificate="" if policy.certificate is None else str(policy.certificate),
+        key="" if policy.key is None else str(policy.key),
     )
 
 

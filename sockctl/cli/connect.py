@@ -136,8 +136,8 @@ def connect(
     130 interrupted.
     """
     from sockctl.client.session import run_session
-    from sockctl.client.settings import Style
-    from sockctl.net.address import Endpoint, checked_host, checked_port, parse_target
+    from sockctl.client.settings import ClientSettings
+    from sockctl.net.address import Endpoint, checked_port, parse_host, parse_target
 
     if ipv4 and ipv6:
         raise typer.BadParameter("-4 and -6 exclude each other: leave one out.")
@@ -151,14 +151,14 @@ def connect(
     wanted = parse_target(target, port)
     host, number = wanted.host, wanted.port
     if may_ask(no_input=no_input):
-        host = host or ask("Host", "localhost", checked_host)
+        host = host or ask("Host", "localhost", parse_host)
         number = number or ask("Port", "9090", checked_port)
     if host is None or number is None:
         missing = "HOST and PORT are" if host is None and number is None else "HOST is" if host is None else "PORT is"
         hint = f" An IPv6 address with a port is written [{host}]:PORT." if host is not None and ":" in host else ""
         raise InputNeededError(f"{missing} missing and can't be asked for here: write sockctl connect HOST PORT.{hint}")
     terminal = is_terminal(STDIN) and not steps
-    style = Style(
+    style = ClientSettings(
         terminal=terminal,
         messages=wanted.scheme in {"sockctl", "sockctls"} if wanted.scheme or not terminal else None,
         verbose=verbose,
@@ -175,7 +175,7 @@ def connect(
         state_dir=state_dir,
         reconnect=not no_reconnect,
     )
-    wishes = tls_wishes(
+    policy = tls_wishes(
         wanted=tls or wanted.scheme in {"tls", "sockctls"},
         fingerprint=fingerprint,
         accept_new=accept_new,
@@ -187,5 +187,5 @@ def connect(
         may_ask=may_ask(no_input=no_input),
     )
     family = socket.AF_INET if ipv4 else socket.AF_INET6 if ipv6 else socket.AF_UNSPEC
-    if not run_session(Endpoint(host, number), style, wishes, retries=retry, family=family):
+    if not run_session(Endpoint(host, number), style, policy, retries=retry, family=family):
         raise typer.Exit(ExitCode.INTERRUPTED)

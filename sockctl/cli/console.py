@@ -72,7 +72,7 @@ class ServerTerminal:
 
     def show(self, line: str) -> None:
         """Show a line; never waits."""
-        self._shown.tell(_Shown(line=line))
+        self._shown.emit(_Shown(line=line))
 
     def _read(self) -> None:
         while (line := read_line()) is not None:

@@ -51,7 +51,7 @@ def logout(
     refused the token or is not to be trusted with it, 5 timed out, 7 reset or protocol broken by the server, 130
     interrupted.
     """
-    from sockctl.client.token_store import KeptTokens
+    from sockctl.client.token_store import TokenStore
     from sockctl.net.address import Endpoint
     from sockctl.paths import state_dir as place_of_state
     from sockctl.stores.timestamps import utc_now
@@ -60,7 +60,7 @@ def logout(
     endpoint = Endpoint(host, port)
     refuse_lone_key(cert, key)
     place = place_of_state(state_dir)
-    tokens = KeptTokens(place)
+    tokens = TokenStore(place)
     all_kept = [(each, kept) for each in _places_of(endpoint, timeout) for kept in tokens.all_of(each.host, each.port)]
     if not all_kept:
         raise NotLoggedInError(f"No login of {endpoint} is kept: there is nothing to end.")
@@ -124,9 +124,9 @@ def _pinned(
     """
     if not kept.login.fingerprint:
         return None
-    from sockctl.client.trust import Trust, Wishes
+    from sockctl.client.trust import TlsPolicy, Trust
 
-    wishes = Wishes(
+    policy = TlsPolicy(
         ca=None,
         system_authorities=False,
         fingerprint=kept.login.fingerprint,
@@ -136,7 +136,7 @@ def _pinned(
         state_dir=state_dir,
         may_ask=False,
     )
-    return Trust(endpoint, wishes, lambda _: None).secure
+    return Trust(endpoint, policy, lambda _: None).secure
 
 
 def _report(kept: "KeptToken", failure: SockctlError | None) -> ExitCode:

@@ -137,9 +137,9 @@ def _from_person(question: str, check: Callable[[str], T], *, twice: bool) -> T:
 
 def _typed(question: str) -> str:
     """Ask once, and return what was typed without being shown."""
-    from sockctl.client.tty.no_echo import HiddenTyping
+    from sockctl.client.tty.no_echo import NoEcho
 
-    with HiddenTyping(STDIN).hidden():
+    with NoEcho(STDIN).hidden():
         say(f"{question}: ", end="")
         try:
             line = _first_line(STDIN)

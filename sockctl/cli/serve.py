@@ -96,10 +96,10 @@ def talk(
     from sockctl.cli.serve_runner import serve
 
     if reply_with is not None:
-        from sockctl.services.program_reply import Reply
+        from sockctl.services.program_reply import ProgramReply
         from sockctl.signals import wait_for_children
 
-        service = Reply(_command(reply_with), max_programs=max_programs, idle_s=program_idle)
+        service = ProgramReply(_command(reply_with), max_programs=max_programs, idle_s=program_idle)
         wait_for_children()
         raise typer.Exit(serve(service, server))
     from sockctl.cli.console import Operator

@@ -4,10 +4,10 @@ import dataclasses
 
 from sockctl.cli.options import ServerOptions
 from sockctl.errors import OptionError
-from sockctl.net.address import checked_host, is_loopback
+from sockctl.net.address import is_loopback, parse_host
 from sockctl.net.listener import addresses_of
 from sockctl.paths import data_dir
-from sockctl.services.login import LoginGate
+from sockctl.services.login import LoginConversation
 
 __all__ = ["guarded", "login_gate"]
 
@@ -20,7 +20,7 @@ def guarded(options: ServerOptions, *, insecure: bool) -> ServerOptions:
         ListenError: The host is not known.
     """
     if not options.encrypted and not insecure:
-        host = checked_host(options.host) if options.host else ""
+        host = parse_host(options.host) if options.host else ""
         beyond = [address for address in addresses_of(host) if not is_loopback(address)]
         if beyond:
             raise OptionError(
@@ -30,11 +30,13 @@ def guarded(options: ServerOptions, *, insecure: bool) -> ServerOptions:
     return dataclasses.replace(options, strict_port=True)
 
 
-def login_gate(options: ServerOptions, *, signup: bool, min_length: int) -> LoginGate:
+def login_gate(options: ServerOptions, *, signup: bool, min_length: int) -> LoginConversation:
     """Return the login of a server, with the accounts in its data directory.
 
     Raises:
         StoreError: They can't be used.
         HashFailedError: There is not enough memory to hash a password.
     """
-    return LoginGate(data_dir(options.data_dir), signup=signup, min_length=min_length, ipv6_prefix=options.ipv6_prefix)
+    return LoginConversation(
+        data_dir(options.data_dir), signup=signup, min_length=min_length, ipv6_prefix=options.ipv6_prefix
+    )

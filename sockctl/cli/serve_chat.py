@@ -13,7 +13,7 @@ from sockctl.errors import OptionError
 from sockctl.paths import data_dir
 from sockctl.services.chat.commands import room_name
 from sockctl.services.chat.service import Chat, ChatRules
-from sockctl.services.login import LoginGate
+from sockctl.services.login import LoginConversation
 from sockctl.terminal import STDIN, is_terminal
 
 __all__ = ["chat_rules", "serve_chat", "with_login"]
@@ -47,13 +47,13 @@ def chat_rules(
 
 def with_login(
     options: ServerOptions, *, insecure: bool, signup: bool, min_length: int
-) -> tuple[ServerOptions, LoginGate]:
+) -> tuple[ServerOptions, LoginConversation]:
     """Return the options and the login of a chat whose members are users. Raises what `guarded` and `login_gate` do."""
     options = guarded(options, insecure=insecure)
     return options, login_gate(options, signup=signup, min_length=min_length)
 
 
-def serve_chat(options: ServerOptions, rules: ChatRules, login: LoginGate | None) -> ExitCode:
+def serve_chat(options: ServerOptions, rules: ChatRules, login: LoginConversation | None) -> ExitCode:
     """Serve until a signal asks for the stop; on a terminal with an operator who reads along and types.
 
     Raises:
@@ -75,9 +75,9 @@ def serve_chat(options: ServerOptions, rules: ChatRules, login: LoginGate | None
         return serve(chat, options, started=lambda: terminal.read(typed))
 
 
-def _check_operators(operators: Collection[str], login: LoginGate) -> None:
+def _check_operators(operators: Collection[str], login: LoginConversation) -> None:
     for name in sorted(operators):
-        if login.gate.accounts.users.find(name) is None:
+        if login.authenticator.accounts.users.find(name) is None:
             raise OptionError(
                 f"--operator {name}: there is no such user, so with --signup a stranger could become it. Add it first: "
                 f"sockctl users add {name}"

@@ -18,7 +18,7 @@ from sockctl.events.base import Level
 from sockctl.events.journal import Journal
 from sockctl.events.server import DescriptorsLimited, Listening, LoopbackOnly, PortTaken, Reachable, ServerStarted
 from sockctl.events.sinks import DescriptorSink, FileSink, as_json, as_plain_text, as_terminal_text, as_text
-from sockctl.net.address import checked_host, checked_port, shown
+from sockctl.net.address import checked_port, parse_host, shown
 from sockctl.net.admission import AccessRules
 from sockctl.net.listener import BACKLOG, Listeners, open_listeners
 from sockctl.net.reachability import reach_of
@@ -78,7 +78,7 @@ def serve(
         OptionError: Options contradict each other.
         CertificateError: The certificate can't be made or loaded.
     """
-    host = checked_host(options.host) if options.host else ""
+    host = parse_host(options.host) if options.host else ""
     port = chosen_port(options.port, no_input=options.no_input)
     limits = Limits(
         max_clients=options.max_clients,
@@ -95,9 +95,9 @@ def serve(
         tls = _tls(options, journal)
         listeners = open_listeners(host, port, strict_port=options.strict_port)
         server = _made_server(service, listeners, journal, limits, tls)
-        journal.tell(ServerStarted(version=__version__, pid=os.getpid(), does=service.does))
+        journal.emit(ServerStarted(version=__version__, pid=os.getpid(), does=service.does))
         if limit < needed:
-            journal.tell(DescriptorsLimited(needed=needed, limit=limit, max_clients=limits.max_clients))
+            journal.emit(DescriptorsLimited(needed=needed, limit=limit, max_clients=limits.max_clients))
         _tell_place(journal, listeners, _scheme(service, encrypted=tls is not None))
         if tls is not None:
             tls.tell_certificate()
@@ -133,7 +133,7 @@ def _tls(options: ServerOptions, journal: Journal) -> "ServingTls | None":
         return None
     from sockctl.cli.serve_tls import ServingTls
 
-    return ServingTls(options, journal.tell)
+    return ServingTls(options, journal.emit)
 
 
 def _wait_for_stop(signals: StopSignals, tls: "ServingTls | None") -> None:
@@ -197,17 +197,17 @@ def _checked(port: str) -> int:
 def _tell_place(journal: Journal, listeners: Listeners, scheme: str) -> None:
     """Tell where the server listens, and how it is reached from this machine and from others."""
     if listeners.wanted_port not in (0, listeners.port):
-        journal.tell(PortTaken(wanted_port=listeners.wanted_port, port=listeners.port))
+        journal.emit(PortTaken(wanted_port=listeners.wanted_port, port=listeners.port))
     for host in listeners.hosts:
-        journal.tell(Listening(host=host, port=listeners.port, backlog=BACKLOG))
+        journal.emit(Listening(host=host, port=listeners.port, backlog=BACKLOG))
     reach = reach_of(listeners.hosts, listeners.port)
     for scope, endpoints in (("machine", reach.machine), ("network", reach.network)):
         for endpoint in endpoints:
             target = f"{scheme}{endpoint}" if scheme else f"{endpoint.host} {endpoint.port}"
             command = f"sockctl connect {target}"
-            journal.tell(Reachable(scope=scope, host=endpoint.host, port=endpoint.port, command=command))
+            journal.emit(Reachable(scope=scope, host=endpoint.host, port=endpoint.port, command=command))
     if not reach.network:
-        journal.tell(LoopbackOnly())
+        journal.emit(LoopbackOnly())
 
 
 def _say_place(listeners: Listeners, log_file: Path | None, certificate: str) -> None:

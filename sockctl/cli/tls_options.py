@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from sockctl.errors import OptionError
 
 if TYPE_CHECKING:
-    from sockctl.client.trust import Wishes
+    from sockctl.client.trust import TlsPolicy
 
 __all__ = ["refuse_lone_key", "tls_wishes"]
 
@@ -22,7 +22,7 @@ def tls_wishes(
     key: Path | None,
     state_dir: Path | None,
     may_ask: bool,
-) -> "Wishes | None":
+) -> "TlsPolicy | None":
     """Return what the options say of TLS; None where it isn't wanted.
 
     Raises:
@@ -36,11 +36,11 @@ def tls_wishes(
     refuse_lone_key(cert, key)
     if sum((fingerprint is not None, accept_new, ca is not None or verify_system)) > 1:
         raise OptionError("--fingerprint, --accept-new and authorities exclude each other: leave all but one out.")
-    from sockctl.client.trust import Wishes
+    from sockctl.client.trust import TlsPolicy
     from sockctl.net.certificates import parse_fingerprint
     from sockctl.paths import state_dir as place_of_state
 
-    return Wishes(
+    return TlsPolicy(
         ca=ca,
         system_authorities=verify_system,
         fingerprint=None if fingerprint is None else parse_fingerprint(fingerprint),

@@ -11,12 +11,12 @@ from sockctl.client.inputs import LineInput, PipeInput
 from sockctl.client.io_loop import Ending, Relay
 from sockctl.client.outputs import Output
 from sockctl.client.patience import Patience
-from sockctl.client.receiver import Hearing
+from sockctl.client.receiver import Receiver
 from sockctl.client.screen import Screen
-from sockctl.client.sender import Speaking
-from sockctl.client.settings import Style
+from sockctl.client.sender import Sender
+from sockctl.client.settings import ClientSettings
 from sockctl.client.telling import Tell
-from sockctl.client.traffic import Meter
+from sockctl.client.traffic import TrafficMeter
 from sockctl.errors import TlsError
 from sockctl.events.base import Event
 from sockctl.events.client import Disconnected, Greeted, InputEnded, TlsCut
@@ -24,11 +24,11 @@ from sockctl.net.address import Endpoint
 from sockctl.net.transport import Transport
 
 if TYPE_CHECKING:
-    from sockctl.client.chat.view import Memory
-    from sockctl.client.tty.user import Person
+    from sockctl.client.chat.view import ChatView
+    from sockctl.client.tty.user import TerminalUser
     from sockctl.protocol.messages import Message
 
-__all__ = ["Link", "Stage"]
+__all__ = ["ClientConnection", "Stage"]
 
 TLS_ALERT = b"\x15\x03"
 """How the answer of a TLS server begins to what is no TLS, RFC 8446 section 6."""
@@ -41,27 +41,27 @@ class Stage:
     Attributes:
         endpoint: The server, as the user has named it.
         encrypted: Whether connections are under TLS.
-        style: How the session behaves.
+        settings: How the session behaves.
         screen: Where remarks go.
         tell: Takes the events.
         output: Where what is heard is shown.
         source: Where words come from.
-        memory: What is remembered of what was said; None for nothing.
+        view: What is remembered of what was said; None for nothing.
         person: Whoever sits at the terminal; None for nobody.
     """
 
     endpoint: Endpoint
     encrypted: bool
-    style: Style
+    settings: ClientSettings
     screen: Screen
     tell: Tell
     output: Output
     source: LineInput | PipeInput
-    memory: "Memory | None"
-    person: "Person | None"
+    view: "ChatView | None"
+    person: "TerminalUser | None"
 
 
-class Link:
+class ClientConnection:
     """A connection that stands, until it ends.
 
     Args:
@@ -75,45 +75,45 @@ class Link:
         self._sock = sock
         self._returning = returning
         self._told = False
-        style, remark = stage.style, stage.screen.remark
+        settings, remark = stage.settings, stage.screen.remark
         self._started = time.monotonic()
-        self._meter = Meter(self._tell_moved)
-        self.dialogue = style.dialogue(stage.endpoint, sock, remark, stage.memory, returning=returning)
-        self._script = style.script(say=self._say, may_say=lambda: self.dialogue.may_say, leave=self._leave)
-        self._hearing = Hearing(
+        self._meter = TrafficMeter(self._tell_moved)
+        self.dialogue = settings.dialogue(stage.endpoint, sock, remark, stage.view, returning=returning)
+        self._script = settings.script(say=self._say, may_say=lambda: self.dialogue.may_say, leave=self._leave)
+        self._receiver = Receiver(
             self.dialogue,
             stage.output,
             script=self._script,
-            count=style.count,
+            count=settings.count,
             send=self._answer,
             on_bytes=self._count_received,
             on_greeted=self._greeted,
             on_question=self._asked,
         )
-        self._speaking = Speaking(
+        self._sender = Sender(
             stage.source,
             self.dialogue,
-            by_hand=style.terminal,
-            on_raw=self._hearing.raw,
+            by_hand=settings.terminal,
+            on_raw=self._receiver.raw,
             on_line=self._line_taken,
             remark=remark,
             returning=returning,
         )
-        self._patience = Patience(self.dialogue, self._speaking, timeout_s=style.timeout_s)
+        self._patience = Patience(self.dialogue, self._sender, timeout_s=settings.timeout_s)
         self._relay = Relay(
             sock,
-            self._script or self._speaking,
+            self._script or self._sender,
             on_received=self._received,
             on_sent=self._sent,
             on_input_ended=lambda: stage.tell(InputEnded()),
             on_pause=self._pause,
-            quit_after_s=style.patience_s(self._script),
+            quit_after_s=settings.patience_s(self._script),
         )
 
     @property
     def left(self) -> bool:
         """Whether this side has ended its own."""
-        return self._speaking.ended
+        return self._sender.ended
 
     @property
     def stood_s(self) -> float:
@@ -127,7 +127,7 @@ class Link:
             invite: Called when words may come, once or more.
         """
         while self.dialogue.listening:
-            if self._speaking.wanted:
+            if self._sender.wanted:
                 invite()
             ending = self._relay.step()
             if ending is not None:
@@ -144,7 +144,7 @@ class Link:
 
     def take_lines_from(self, source: LineInput) -> None:
         """Take what a person types from somewhere else."""
-        self._speaking.take_lines_from(source)
+        self._sender.take_lines_from(source)
 
     def break_off(self) -> None:
         """Make `run` end soon; any thread."""
@@ -179,9 +179,9 @@ class Link:
 
     def _checked(self, ending: Ending) -> Ending:
         """See whether everything came, and went, that was to."""
-        self._hearing.end(by_server=ending is Ending.SERVER_CLOSED)
+        self._receiver.end(by_server=ending is Ending.SERVER_CLOSED)
         if ending is Ending.SERVER_CLOSED:
-            self._speaking.end()
+            self._sender.end()
         return ending
 
     # What the relay, and those who hear and speak, call.
@@ -189,8 +189,8 @@ class Link:
     def _received(self, data: bytes) -> None:
         if not self._stage.encrypted and not self._meter.bytes_in and data.startswith(TLS_ALERT):
             raise TlsError("The server speaks TLS: write tls://HOST:PORT, or sockctls://HOST:PORT for messages.")
-        self._hearing.received(data)
-        if self._hearing.enough:
+        self._receiver.received(data)
+        if self._receiver.enough:
             self._relay.stop()
 
     def _count_received(self, size: int) -> None:
@@ -210,11 +210,11 @@ class Link:
         self._relay.send(self.dialogue.leave())
 
     def _greeted(self) -> None:
-        if self._stage.style.returns:
+        if self._stage.settings.returns:
             from sockctl.client.reconnect import watch_over
 
             watch_over(self._sock)
-        if not self._returning or self._stage.style.verbose:
+        if not self._returning or self._stage.settings.verbose:
             self._stage.tell(Greeted(service=self.dialogue.service))
 
     def _asked(self, question: "Message | None") -> None:
@@ -227,16 +227,16 @@ class Link:
 
     def _pause(self) -> float | None:
         """Do what is due, and return for how many seconds to wait at most."""
-        self._hearing.catch_up()
-        self._relay.send(self._speaking.release())
+        self._receiver.catch_up()
+        self._relay.send(self._sender.release())
         waits_s = [self._meter.tell_sum(), *self._patience.waits_s()]
         if self._script is not None and not (self.dialogue.listening and self.dialogue.insists):
             waits_s.append(self._script.advance())
-        if self._hearing.enough:
+        if self._receiver.enough:
             self._relay.stop()
         return min((wait_s for wait_s in waits_s if wait_s is not None), default=None)
 
     def _tell_moved(self, event: Event) -> None:
         """Tell what was moved; on a terminal it would drown what is said in messages."""
-        if self._stage.style.verbose or not self.dialogue.in_messages:
+        if self._stage.settings.verbose or not self.dialogue.in_messages:
             self._stage.tell(event)

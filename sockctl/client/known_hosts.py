@@ -10,7 +10,7 @@ from sockctl.errors import AddressError, FingerprintError, StoreFormatError, Unk
 from sockctl.net.address import parse_target, shown
 from sockctl.net.certificates import parse_fingerprint
 from sockctl.stores.json_store import JsonStore, json_place
-from sockctl.stores.timestamps import Clock, check_moment, read_moment, utc_now, written_moment
+from sockctl.stores.timestamps import Clock, check_timestamp, format_timestamp, parse_timestamp, utc_now
 
 __all__ = ["KnownHost", "KnownHosts", "host_key", "is_host_key"]
 
@@ -38,7 +38,7 @@ class KnownHost:
         return {
             "address": self.address,
             "fingerprint": self.fingerprint,
-            "first_seen": written_moment(self.first_seen),
+            "first_seen": format_timestamp(self.first_seen),
         }
 
 
@@ -80,7 +80,7 @@ class KnownHosts:
             StoreError: The file can't be read.
         """
         return [
-            KnownHost(address, entry["fingerprint"], read_moment(entry["first_seen"]))
+            KnownHost(address, entry["fingerprint"], parse_timestamp(entry["first_seen"]))
             for address, entry in self._store.read()["hosts"].items()
         ]
 
@@ -110,7 +110,7 @@ class KnownHosts:
         with self._store.update() as content:
             known = content["hosts"].get(key)
             if known is None or known["fingerprint"] != usual:
-                content["hosts"][key] = {"fingerprint": usual, "first_seen": written_moment(self._clock())}
+                content["hosts"][key] = {"fingerprint": usual, "first_seen": format_timestamp(self._clock())}
 
     def forget(self, host: str, port: int) -> None:
         """Forget a server: its next certificate will be new.
@@ -151,4 +151,4 @@ def _check_entry(address: str, entry: dict[str, Any]) -> None:
     if usual != entry["fingerprint"]:
         where = json_place("hosts", address, "fingerprint")
         raise StoreFormatError(f"{where} is no SHA-256 in upper-case hex with colons")
-    check_moment(entry.get("first_seen"), "hosts", address, "first_seen")
+    check_timestamp(entry.get("first_seen"), "hosts", address, "first_seen")

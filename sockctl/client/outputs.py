@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING, Protocol
 
 from sockctl.client.screen import MAX_PROMPT, Screen
-from sockctl.protocol.line_splitter import LineHearing
+from sockctl.protocol.line_splitter import LineSplitter
 from sockctl.text import TerminalText
 
 if TYPE_CHECKING:
-    from sockctl.client.chat.formatter import Look
+    from sockctl.client.chat.formatter import MessageFormatter
     from sockctl.protocol.messages import Message
 
 __all__ = ["HexOutput", "JsonOutput", "Output", "PlainOutput", "hex_lines"]
@@ -42,13 +42,13 @@ class PlainOutput:
 
     Args:
         screen: Where to.
-        look: How messages look to a person; None where nobody looks.
+        formatter: How messages look to a person; None where nobody looks.
     """
 
-    def __init__(self, screen: Screen, look: "Look | None") -> None:
+    def __init__(self, screen: Screen, formatter: "MessageFormatter | None") -> None:
         self._screen = screen
-        self._look = look
-        self._text = TerminalText() if look is not None else None
+        self._formatter = formatter
+        self._text = TerminalText() if formatter is not None else None
 
     def sent(self, data: bytes) -> None:
         """Show nothing: who typed it knows."""
@@ -69,13 +69,13 @@ class PlainOutput:
 
         if not one.text and one.kind != "say":
             return
-        if self._look is None:
+        if self._formatter is None:
             self._screen.write(f"{as_line(one)}\n".encode())
             return
         if one.kind == "ask" and self._screen.above_prompt and len(one.text) <= MAX_PROMPT:
             return  # it is the prompt
         end = " " if one.kind == "ask" and not self._screen.above_prompt else "\n"
-        self._screen.write((self._look.line(one) + end).encode())
+        self._screen.write((self._formatter.line(one) + end).encode())
 
 
 class HexOutput:
@@ -115,7 +115,7 @@ class JsonOutput:
 
     def __init__(self, screen: Screen, *, max_line: int = MAX_LINE) -> None:
         self._screen = screen
-        self._lines = LineHearing(limit=max_line)
+        self._lines = LineSplitter(limit=max_line)
 
     def sent(self, data: bytes) -> None:
         """Show nothing."""

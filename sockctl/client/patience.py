@@ -3,7 +3,7 @@
 import time
 
 from sockctl.client.dialogue import Dialogue
-from sockctl.client.sender import Speaking
+from sockctl.client.sender import Sender
 from sockctl.errors import ConnectTimeoutError
 
 __all__ = ["Patience"]
@@ -18,9 +18,9 @@ class Patience:
         timeout_s: Seconds for each of them.
     """
 
-    def __init__(self, dialogue: Dialogue, speaking: Speaking, *, timeout_s: float) -> None:
+    def __init__(self, dialogue: Dialogue, sender: Sender, *, timeout_s: float) -> None:
         self._dialogue = dialogue
-        self._speaking = speaking
+        self._sender = sender
         self._timeout_s = timeout_s
         self._started = time.monotonic()
         self._held_since: float | None = None
@@ -35,7 +35,7 @@ class Patience:
 
     def _for_greeting(self) -> float | None:
         if not (self._dialogue.listening and self._dialogue.insists):
-            return self._speaking.held_s()
+            return self._sender.held_s()
         left_s = self._started + self._timeout_s - time.monotonic()
         if left_s <= 0:
             raise ConnectTimeoutError(
@@ -46,7 +46,7 @@ class Patience:
 
     def _for_turn(self) -> float | None:
         """Lines that were read already wait for the server's question or welcome."""
-        if not self._speaking.held_lines:
+        if not self._sender.held_lines:
             self._held_since = None
             return None
         if self._held_since is None:

@@ -9,7 +9,7 @@ from sockctl.net.transport import TlsTransport, Transport
 if TYPE_CHECKING:
     from sockctl.protocol.messages import Message
 
-__all__ = ["NO_PASSWORD_SERVICES", "Discretion", "is_in_clear", "never_asked"]
+__all__ = ["NO_PASSWORD_SERVICES", "PlaintextGuard", "is_in_clear", "never_asked"]
 
 NO_PASSWORD_SERVICES = frozenset({"identify", "talk"})
 """Services that ask for no password and give no token: what is said to them may go ahead of their questions."""
@@ -28,14 +28,14 @@ def is_in_clear(sock: Transport) -> bool:
 
 
 def never_asked(timeout_s: float) -> ConnectTimeoutError:
-    """Return what is raised where a line has waited too long for its turn (see `Discretion`)."""
+    """Return what is raised where a line has waited too long for its turn (see `PlaintextGuard`)."""
     return ConnectTimeoutError(
         f"The server has neither asked nor welcomed within {timeout_s:g} s (--timeout), and until then nothing is sent "
         f"in clear that it could take for a password. sockctls://HOST:PORT is encrypted; --insecure sends it at once."
     )
 
 
-class Discretion:
+class PlaintextGuard:
     """Keeps passwords back on a connection in clear.
 
     A server may take what is said to it for the answer to a question that it is about to ask. So a line waits until the

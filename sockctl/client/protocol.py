@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING
 
 from sockctl.client.dialogue import Dialogue
-from sockctl.client.plaintext_guard import Discretion
-from sockctl.client.token_login import Resuming
+from sockctl.client.plaintext_guard import PlaintextGuard
+from sockctl.client.token_login import TokenLogin
 from sockctl.protocol.client_wire import ClientWire, Phase
 from sockctl.protocol.messages import Message, message
 
 if TYPE_CHECKING:
-    from sockctl.client.chat.view import Memory
+    from sockctl.client.chat.view import ChatView
 
 __all__ = ["MessageDialogue"]
 
@@ -25,7 +25,7 @@ class MessageDialogue(Dialogue):
         line_end: What ends a line where it stays raw.
         resuming: What is done about the login.
         discretion: What keeps passwords back where the connection is in clear; None where they may go.
-        memory: What a person's session remembers; None where it remembers nothing.
+        view: What a person's session remembers; None where it remembers nothing.
     """
 
     def __init__(
@@ -33,15 +33,15 @@ class MessageDialogue(Dialogue):
         *,
         insist: bool,
         line_end: bytes = b"\n",
-        resuming: Resuming,
-        discretion: Discretion | None,
-        memory: "Memory | None" = None,
+        resuming: TokenLogin,
+        discretion: PlaintextGuard | None,
+        view: "ChatView | None" = None,
     ) -> None:
         super().__init__(line_end=line_end)
         self.insists = insist
         self._resuming = resuming
         self._discretion = discretion
-        self._memory = memory
+        self._view = view
         self._welcomed = self._over = False
         self._wire = ClientWire(insist=insist)
 
@@ -112,8 +112,8 @@ class MessageDialogue(Dialogue):
     def admits(self, one: Message) -> bool:
         """Take note of a message; tokens are never shown, nor what the server asks before it has seen one."""
         shown = self._resuming.admits(one)
-        if self._memory is not None:
-            self._memory.held = self._resuming.held
+        if self._view is not None:
+            self._view.held = self._resuming.held
         if not shown:
             return False
         if self._discretion is not None:
@@ -122,7 +122,7 @@ class MessageDialogue(Dialogue):
             self.question = one if one.kind == "ask" else None
             self._welcomed = self._welcomed or one.kind == "welcome"
         self._over = self._over or (one.kind == "bye" and one.get("reason") not in COMING_BACK)
-        return self._memory is None or self._memory.admits(one)
+        return self._view is None or self._view.admits(one)
 
     def end(self) -> bytes:
         """Take note of the end; text that was dropped for frames that never came is shown after all."""
@@ -143,8 +143,8 @@ class MessageDialogue(Dialogue):
         asked, self.question = self.question, None
         if asked is None:
             said = self._wire.encode(message("line", line))
-            if self._memory is not None:
-                self._memory.said(line)
+            if self._view is not None:
+                self._view.said(line)
             return said
         if self._discretion is not None:
             self._discretion.answered()
@@ -157,8 +157,8 @@ class MessageDialogue(Dialogue):
     def _opening(self) -> bytes:
         if self._discretion is not None:
             self._discretion.greeted(self.service)
-        if self._memory is None:
+        if self._view is None:
             return self._resuming.opening(self.service)
-        opening = self._resuming.opening(self.service, self._memory.seen(), self._memory.company.me)
-        self._memory.held = self._resuming.held
+        opening = self._resuming.opening(self.service, self._view.seen(), self._view.roster.me)
+        self._view.held = self._resuming.held
         return opening

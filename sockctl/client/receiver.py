@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 from sockctl.client.dialogue import Dialogue
 from sockctl.client.outputs import Output
 from sockctl.errors import ExpectationError
-from sockctl.protocol.line_splitter import LineHearing
+from sockctl.protocol.line_splitter import LineSplitter
 
 if TYPE_CHECKING:
     from sockctl.client.script import Script
     from sockctl.protocol.messages import Message
 
-__all__ = ["Hearing"]
+__all__ = ["Receiver"]
 
 SEARCHED_CHARACTERS = 65_536
 """How much of one raw line a pattern is searched in."""
 _LINES = re.compile(rb"[^\n]*\n|[^\n]+")
 
 
-class Hearing:
+class Receiver:
     """The listening half of a session. Not thread-safe.
 
     Args:
@@ -56,7 +56,7 @@ class Hearing:
         self._on_question = on_question
         self._counted = 0
         self._over = False  # whether the server has ended its side: then nothing can be sent any more
-        self._lines = None if script is None and count is None else LineHearing(limit=SEARCHED_CHARACTERS)
+        self._lines = None if script is None and count is None else LineSplitter(limit=SEARCHED_CHARACTERS)
 
     @property
     def enough(self) -> bool:

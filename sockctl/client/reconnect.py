@@ -25,7 +25,7 @@ from sockctl.events.client import ConnectionLost, Reconnecting
 from sockctl.net.listener import SocketOptions
 from sockctl.net.transport import Transport
 
-__all__ = ["FAILED", "LOST", "Attempt", "Backoff", "Connect", "WayBack", "watch_over"]
+__all__ = ["FAILED", "LOST", "Backoff", "Connect", "ConnectAttempt", "Reconnector", "watch_over"]
 
 LOST = (ConnectionBrokenError, TruncatedMessageError)
 """How a connection is lost, apart from its plain end without a goodbye."""
@@ -58,7 +58,7 @@ class Backoff:
             self._pause_s = FIRST_PAUSE_S
 
 
-class Attempt:
+class ConnectAttempt:
     """A try to connect, in a thread of its own, for whose end `select` can wait. It ends within the connect's timeout.
 
     Args:
@@ -120,7 +120,7 @@ class Attempt:
         self._outcome = None
 
 
-class WayBack:
+class Reconnector:
     """Finds the way back to a server.
 
     Args:
@@ -178,7 +178,7 @@ class WayBack:
         while True:
             if not self._waited(source, pause_s):
                 return None
-            attempt = Attempt(self._connect)
+            attempt = ConnectAttempt(self._connect)
             try:
                 done = self._waited(source, None, attempt)
             except BaseException:
@@ -192,10 +192,10 @@ class WayBack:
             except FAILED as error:
                 pause_s = self.failed(error)
 
-    def _waited(self, source: LineInput, pause_s: float | None, attempt: Attempt | None = None) -> bool:
+    def _waited(self, source: LineInput, pause_s: float | None, attempt: ConnectAttempt | None = None) -> bool:
         """Wait for the pause, or the attempt; return False if the person has ended it."""
         until = None if pause_s is None else time.monotonic() + pause_s
-        waited_for: list[LineInput | Attempt] = [source] if attempt is None else [source, attempt]
+        waited_for: list[LineInput | ConnectAttempt] = [source] if attempt is None else [source, attempt]
         while not source.ended:
             left_s = None if until is None else max(0.0, until - time.monotonic())
             readable, _, _ = select.select(waited_for, [], [], left_s)

@@ -10,7 +10,7 @@ from sockctl.errors import ConnectionBrokenError, StreamError, UnsendableError
 from sockctl.protocol.frames import LIMIT_BYTES
 from sockctl.text import plural, visible
 
-__all__ = ["Speaking", "refuse"]
+__all__ = ["Sender", "refuse"]
 
 SHOWN_CHARACTERS = 500
 """How much is shown of a line that is refused."""
@@ -18,7 +18,7 @@ FIRST_LINE_HELD_S = 0.3
 """How long a person's first line waits for a greeting."""
 
 
-class Speaking:
+class Sender:
     """An input for the relay.
 
     Args:

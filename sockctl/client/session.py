@@ -9,11 +9,11 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
-from sockctl.client.connection import Link, Stage
+from sockctl.client.connection import ClientConnection, Stage
 from sockctl.client.inputs import LineInput
 from sockctl.client.io_loop import Ending
 from sockctl.client.screen import Screen
-from sockctl.client.settings import Style
+from sockctl.client.settings import ClientSettings
 from sockctl.client.telling import Tell, teller
 from sockctl.errors import ConnectionBrokenError, ProtocolError, SockctlError
 from sockctl.net.address import Endpoint
@@ -22,16 +22,21 @@ from sockctl.net.transport import Transport
 from sockctl.text import visible
 
 if TYPE_CHECKING:
-    from sockctl.client.reconnect import Connect, WayBack
-    from sockctl.client.trust import Wishes
+    from sockctl.client.reconnect import Connect, Reconnector
+    from sockctl.client.trust import TlsPolicy
 
 __all__ = ["run_session"]
 
 
 def run_session(
-    endpoint: Endpoint, style: Style, wishes: "Wishes | None", *, retries: int, family: socket.AddressFamily
+    endpoint: Endpoint,
+    settings: ClientSettings,
+    policy: "TlsPolicy | None",
+    *,
+    retries: int,
+    family: socket.AddressFamily,
 ) -> bool:
-    """Connect to `endpoint`, under TLS if there are `wishes` for it, and hold the session.
+    """Connect to `endpoint`, under TLS if there is a `policy` for it, and hold the session.
 
     Returns:
         Whether it came to its end; False where Ctrl-C ended it.
@@ -41,38 +46,38 @@ def run_session(
             standard stream broke.
     """
     screen = Screen()
-    tell = teller(screen, wanted=style.terminal or style.verbose, details=style.verbose)
-    secure = _secured(endpoint, wishes, tell)
+    tell = teller(screen, wanted=settings.terminal or settings.verbose, details=settings.verbose)
+    secure = _secured(endpoint, policy, tell)
 
     def connect_again(tell: Tell) -> Transport:
         from dataclasses import replace
 
-        asking_nobody = None if wishes is None else replace(wishes, may_ask=False)  # the terminal has its line to show
+        asking_nobody = None if policy is None else replace(policy, may_ask=False)  # the terminal has its line to show
         secure = _secured(endpoint, asking_nobody, tell)
-        return connect(endpoint, tell=tell, timeout_s=style.timeout_s, family=family, secure=secure)
+        return connect(endpoint, tell=tell, timeout_s=settings.timeout_s, family=family, secure=secure)
 
-    sock = connect(endpoint, tell=tell, timeout_s=style.timeout_s, retries=retries, family=family, secure=secure)
-    memory = style.memory(screen)
+    sock = connect(endpoint, tell=tell, timeout_s=settings.timeout_s, retries=retries, family=family, secure=secure)
+    view = settings.view(screen)
     stage = Stage(
         endpoint=endpoint,
         encrypted=secure is not None,
-        style=style,
+        settings=settings,
         screen=screen,
         tell=tell,
-        output=style.output(screen, memory),
-        source=style.source(),
-        memory=memory,
-        person=style.person(screen, memory),
+        output=settings.output(screen, view),
+        source=settings.source(),
+        view=view,
+        person=settings.person(screen, view),
     )
     return _Session(stage, sock, connect_again).run()
 
 
-def _secured(endpoint: Endpoint, wishes: "Wishes | None", tell: Tell) -> Secure | None:
-    if wishes is None:
+def _secured(endpoint: Endpoint, policy: "TlsPolicy | None", tell: Tell) -> Secure | None:
+    if policy is None:
         return None
     from sockctl.client.trust import Trust
 
-    return Trust(endpoint, wishes, tell).secure
+    return Trust(endpoint, policy, tell).secure
 
 
 class _Session:
@@ -81,17 +86,17 @@ class _Session:
     def __init__(self, stage: Stage, sock: Transport, connect_again: "Connect") -> None:
         self._stage = stage
         self._connect_again = connect_again
-        self._way_back: WayBack | None = None
+        self._reconnector: Reconnector | None = None
         self._lost = False  # whether a connection was lost: then one that is not let in is only one more try
         self._stopped = threading.Event()  # Ctrl-C was typed: whoever sets it then breaks off the link
-        self._link = Link(stage, sock)
+        self._link = ClientConnection(stage, sock)
 
     def run(self) -> bool:
         """Hold the session to its end; return False where Ctrl-C ended it."""
         try:
             ending = self._hold()
             self._leave_terminal()
-            by_hand = self._stage.style.terminal and self._link.left
+            by_hand = self._stage.settings.terminal and self._link.left
             self._link.tell_end("client_exit" if by_hand else str(ending))
         except BrokenPipeError:
             self._end("output_closed")  # as with `| head -1`: who reads has enough
@@ -139,7 +144,7 @@ class _Session:
     def _comes_back(self, error: SockctlError | None) -> bool:
         """Return whether the connection that has just ended is made again."""
         link = self._link
-        if not self._stage.style.returns or self._stopped.is_set() or link.left or link.dialogue.is_over:
+        if not self._stage.settings.returns or self._stopped.is_set() or link.left or link.dialogue.is_over:
             return False
         from sockctl.client.reconnect import FAILED, LOST
 
@@ -149,25 +154,25 @@ class _Session:
 
     def _come_back(self, error: SockctlError | None) -> bool:
         """Make the connection again; return False if the person has ended the session instead."""
-        from sockctl.client.reconnect import WayBack
+        from sockctl.client.reconnect import Reconnector
 
-        stage, way_back = self._stage, self._way_back
-        if way_back is None:
-            way_back = WayBack(self._connect_again, tell=stage.tell, remark=stage.screen.remark)
-            self._way_back = way_back
+        stage, reconnector = self._stage, self._reconnector
+        if reconnector is None:
+            reconnector = Reconnector(self._connect_again, tell=stage.tell, remark=stage.screen.remark)
+            self._reconnector = reconnector
         assert isinstance(stage.source, LineInput)  # noqa: S101  a person types
         link = self._link
-        pause_s = way_back.lost(error, stood_s=link.stood_s) if link.dialogue.is_in else way_back.failed(error)
+        pause_s = reconnector.lost(error, stood_s=link.stood_s) if link.dialogue.is_in else reconnector.failed(error)
         self._lost = True
         link.dismiss()
         if stage.person is not None:
             stage.person.asked(None)
-        for text in stage.memory.lost() if stage.memory is not None else ():
+        for text in stage.view.lost() if stage.view is not None else ():
             stage.screen.remark(f"sockctl: This may not have arrived: {visible(text)}")
-        sock = way_back.find(stage.source, pause_s)
+        sock = reconnector.find(stage.source, pause_s)
         if sock is None:
             return False
-        self._link = Link(stage, sock, returning=True)
+        self._link = ClientConnection(stage, sock, returning=True)
         if self._stopped.is_set():
             self._link.break_off()
         return True

@@ -13,19 +13,19 @@ from sockctl.net.address import Endpoint
 from sockctl.net.transport import Transport
 
 if TYPE_CHECKING:
-    from sockctl.client.chat.view import Memory
+    from sockctl.client.chat.view import ChatView
     from sockctl.client.script import Script
     from sockctl.client.script_steps import Step
-    from sockctl.client.tty.user import Person
+    from sockctl.client.tty.user import TerminalUser
 
-__all__ = ["Style"]
+__all__ = ["ClientSettings"]
 
 QUIT_AFTER_S = 2.0
 """How long a session that a person or a script has ended waits for the server's end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Style:
+class ClientSettings:
     """How a session behaves.
 
     Attributes:
@@ -72,7 +72,7 @@ class Style:
         endpoint: Endpoint,
         sock: Transport,
         remark: Callable[[str], None],
-        memory: "Memory | None",
+        view: "ChatView | None",
         *,
         returning: bool,
     ) -> Dialogue:
@@ -82,18 +82,18 @@ class Style:
             endpoint: The server, as the user has named it.
             sock: The connection to it.
             remark: Tells the user something.
-            memory: What the session remembers.
+            view: What the session remembers.
             returning: Whether the connection is one in place of another.
         """
         line_end = b"\r\n" if self.crlf else b"\n"
         if self.messages is False:
             return Dialogue(line_end=line_end)
-        from sockctl.client.plaintext_guard import Discretion, is_in_clear
+        from sockctl.client.plaintext_guard import PlaintextGuard, is_in_clear
         from sockctl.client.protocol import MessageDialogue
-        from sockctl.client.token_login import Resuming, place_behind
+        from sockctl.client.token_login import TokenLogin, place_behind
 
         clear = not self.insecure and is_in_clear(sock)
-        resuming = Resuming(
+        resuming = TokenLogin(
             *place_behind(sock, endpoint),
             keeps=self.session and not self.hex_dump and not clear,  # a hex dump would show the token
             state_dir=self.state_dir,
@@ -101,14 +101,14 @@ class Style:
             remark=remark,
             logs_in_itself=self._logs_in_itself,
             piped=not self.terminal and not self.steps,
-            held=None if memory is None else memory.held,
+            held=None if view is None else view.held,
         )
         return MessageDialogue(
             insist=returning or self.messages is True,
             line_end=line_end,
             resuming=resuming,
-            discretion=Discretion(endpoint) if clear else None,
-            memory=memory,
+            discretion=PlaintextGuard(endpoint) if clear else None,
+            view=view,
         )
 
     def source(self) -> LineInput | PipeInput:
@@ -117,15 +117,15 @@ class Style:
             return LineInput(crlf=self.crlf, by_hand=self.terminal)
         return PipeInput(crlf=self.crlf)
 
-    def memory(self, screen: Screen) -> "Memory | None":
+    def view(self, screen: Screen) -> "ChatView | None":
         """Return what remembers what a person is told in messages."""
         if not self.terminal or self.json or self.hex_dump or self.messages is False:
             return None
-        from sockctl.client.chat.view import Memory
+        from sockctl.client.chat.view import ChatView
 
-        return Memory(own_lines_stay=screen.person, remark=screen.remark)
+        return ChatView(own_lines_stay=screen.person, remark=screen.remark)
 
-    def output(self, screen: Screen, memory: "Memory | None") -> Output:
+    def output(self, screen: Screen, view: "ChatView | None") -> Output:
         """Return what shows the server's words."""
         if self.hex_dump:
             return HexOutput(screen)
@@ -133,18 +133,18 @@ class Style:
             return JsonOutput(screen)
         if not screen.person:
             return PlainOutput(screen, None)
-        from sockctl.client.chat.formatter import Look
-        from sockctl.client.chat.roster import Company
+        from sockctl.client.chat.formatter import MessageFormatter
+        from sockctl.client.chat.roster import Roster
 
-        return PlainOutput(screen, Look(Company() if memory is None else memory.company, colours=screen.colours))
+        return PlainOutput(screen, MessageFormatter(Roster() if view is None else view.roster, colours=screen.colours))
 
-    def person(self, screen: Screen, memory: "Memory | None") -> "Person | None":
+    def person(self, screen: Screen, view: "ChatView | None") -> "TerminalUser | None":
         """Return whoever sits at the terminal."""
         if not self.terminal:
             return None
-        from sockctl.client.tty.user import Person
+        from sockctl.client.tty.user import TerminalUser
 
-        return Person(screen, memory, may_edit=not self.plain and not self.hex_dump)
+        return TerminalUser(screen, view, may_edit=not self.plain and not self.hex_dump)
 
     def script(
         self, *, say: Callable[[str], None], may_say: Callable[[], bool], leave: Callable[[], None]

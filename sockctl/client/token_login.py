@@ -30,9 +30,9 @@ from sockctl.protocol.messages import Message, message
 from sockctl.protocol.names import same_name_key
 
 if TYPE_CHECKING:
-    from sockctl.client.token_store import KeptTokens
+    from sockctl.client.token_store import TokenStore
 
-__all__ = ["Resuming", "place_behind"]
+__all__ = ["TokenLogin", "place_behind"]
 
 ANSWERS = 2
 """Lines with which one logs in: name and password."""
@@ -59,7 +59,7 @@ def place_behind(sock: Transport, endpoint: Endpoint) -> tuple[Endpoint, str]:
     return Endpoint(host_of(address), address[1]), ""
 
 
-class Resuming:
+class TokenLogin:
     """What a connection does about its login. A file that can't be used is told once, and done without.
 
     Args:
@@ -102,7 +102,7 @@ class Resuming:
         self._lines = 0  # said on this connection
         self._resumed = self._not_needed = False
         self._service = ""
-        self._tokens: KeptTokens | None = None
+        self._tokens: TokenStore | None = None
         self._token: str | None = None  # the one that the file has, as far as this session knows
         self._new: tuple[str, object] | None = None  # one that has just come, and until when it counts
         self._user = ""
@@ -191,12 +191,12 @@ class Resuming:
 
     # The file.
 
-    def _opened(self) -> "KeptTokens":
+    def _opened(self) -> "TokenStore":
         if self._tokens is None:
-            from sockctl.client.token_store import KeptTokens
+            from sockctl.client.token_store import TokenStore
             from sockctl.paths import state_dir
 
-            self._tokens = KeptTokens(state_dir(self._state_dir))
+            self._tokens = TokenStore(state_dir(self._state_dir))
         return self._tokens
 
     def _find(self) -> Held | None:

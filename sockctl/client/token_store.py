@@ -21,9 +21,9 @@ from sockctl.client.known_hosts import host_key, is_host_key
 from sockctl.errors import FingerprintError, StoreFormatError
 from sockctl.net.certificates import parse_fingerprint
 from sockctl.stores.json_store import JsonStore, json_place
-from sockctl.stores.timestamps import Clock, read_moment, utc_now, written_moment
+from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, utc_now
 
-__all__ = ["KeptToken", "KeptTokens", "Login"]
+__all__ = ["KeptToken", "Login", "TokenStore"]
 
 FILE_NAME = "sessions.json"
 VERSION = 1
@@ -67,7 +67,7 @@ class KeptToken:
     user: str = ""
 
 
-class KeptTokens:
+class TokenStore:
     """The tokens in a state directory's ``sessions.json``. Several threads and processes may use it at once.
 
     Args:
@@ -133,7 +133,7 @@ class KeptTokens:
         if not _TOKEN.fullmatch(token):
             raise StoreFormatError("A token can't be kept: it is not of printable ASCII characters, 1,024 at most.")
         try:
-            until = written_moment(read_moment(expires))
+            until = format_timestamp(parse_timestamp(expires))
         except ValueError as error:
             raise StoreFormatError("A token can't be kept: the server doesn't say until when it counts.") from error
         address, dropped_at = host_key(host, port), self._clock() - REMEMBERED
@@ -147,7 +147,7 @@ class KeptTokens:
             if before is not None and in_place_of is not None and _is_anothers(before, user, in_place_of):
                 return False
             for others in content["sessions"].values():
-                others[:] = [one for one in others if read_moment(one["expires"]) > dropped_at]
+                others[:] = [one for one in others if parse_timestamp(one["expires"]) > dropped_at]
             entries[:] = [one for one in entries if _kept(address, one).login != login]
             entries.append(entry)
             _drop_empty(content)
@@ -185,7 +185,7 @@ def _kept(address: str, entry: dict[str, str]) -> KeptToken:
     return KeptToken(
         login=Login(address, entry["service"], entry["fingerprint"]),
         token=entry["token"],
-        expires=read_moment(entry["expires"]),
+        expires=parse_timestamp(entry["expires"]),
         user=entry.get("user", ""),
     )
 
@@ -237,7 +237,7 @@ def _is_fingerprint(text: str) -> bool:
 
 def _is_moment(text: str) -> bool:
     try:
-        read_moment(text)
+        parse_timestamp(text)
     except ValueError:
         return False
     return True

@@ -7,13 +7,13 @@ from sockctl.events.base import Event
 from sockctl.events.client import PeerDataReceived, PeerDataSent
 from sockctl.token_bucket import TokenBucket
 
-__all__ = ["Meter"]
+__all__ = ["TrafficMeter"]
 
 CALM_PER_SECOND = 10
 SUM_SECONDS = 1.0
 
 
-class Meter:
+class TrafficMeter:
     """Counts the bytes of a session, and tells them.
 
     Args:

@@ -21,11 +21,11 @@ from sockctl.net.tls_client import client_context, shake_hands
 from sockctl.terminal import read_line, say
 from sockctl.text import visible
 
-__all__ = ["Trust", "Wishes"]
+__all__ = ["TlsPolicy", "Trust"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class TlsPolicy:
     """What the user has said of TLS.
 
     Attributes:
@@ -54,23 +54,23 @@ class Trust:
 
     Args:
         endpoint: The server, as the user has named it.
-        wishes: What the user has said.
+        policy: What the user has said.
         tell: Takes the events.
 
     Raises:
         CertificateError: A file can't be used.
     """
 
-    def __init__(self, endpoint: Endpoint, wishes: Wishes, tell: Callable[[Event], None]) -> None:
+    def __init__(self, endpoint: Endpoint, policy: TlsPolicy, tell: Callable[[Event], None]) -> None:
         self._endpoint = endpoint
-        self._wishes = wishes
+        self._policy = policy
         self._tell = tell
-        self._vouched = wishes.ca is not None or wishes.system_authorities
+        self._vouched = policy.ca is not None or policy.system_authorities
         self._context = client_context(
-            ca=wishes.ca,
-            system_authorities=wishes.system_authorities,
-            certificate=wishes.certificate,
-            key=wishes.key,
+            ca=policy.ca,
+            system_authorities=policy.system_authorities,
+            certificate=policy.certificate,
+            key=policy.key,
         )
 
     def secure(self, sock: socket.socket, timeout_s: float) -> TlsSocket:
@@ -94,7 +94,7 @@ class Trust:
         return tls
 
     def _check(self, fingerprint: str) -> None:
-        given = self._wishes.fingerprint
+        given = self._policy.fingerprint
         if given is not None:
             if not hmac.compare_digest(given, fingerprint):
                 raise UntrustedError(
@@ -105,7 +105,7 @@ class Trust:
             self._check_known(fingerprint)
 
     def _check_known(self, fingerprint: str) -> None:
-        endpoint, hosts = self._endpoint, KnownHosts(self._wishes.state_dir)
+        endpoint, hosts = self._endpoint, KnownHosts(self._policy.state_dir)
         known = hosts.find(endpoint.host, endpoint.port)
         if known is None:
             self._accept(fingerprint)
@@ -124,9 +124,9 @@ class Trust:
         Raises:
             UntrustedError: It isn't.
         """
-        if self._wishes.accept_new:
+        if self._policy.accept_new:
             return
-        if not self._wishes.may_ask:
+        if not self._policy.may_ask:
             raise UntrustedError(
                 f"{self._endpoint} is not known yet. Its certificate has\n  SHA256 {fingerprint}\nCompare that with "
                 f"what the server has told at its start, then write --fingerprint with it, or --accept-new, or "

@@ -108,11 +108,11 @@ class Journal:
         self._writer = threading.Thread(target=self._write_all, name="sockctl-journal", daemon=True)
         self._writer.start()
 
-    def tells(self, level: Level) -> bool:
+    def emits(self, level: Level) -> bool:
         """Return whether events of this level are written."""
         return level >= self._level
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """Take an event. Never blocks and never raises; any thread may call it."""
         if event.level < self._level:
             return

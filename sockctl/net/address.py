@@ -9,11 +9,11 @@ from sockctl.errors import AddressError
 __all__ = [
     "Endpoint",
     "Target",
-    "checked_host",
     "checked_port",
     "host_of",
     "is_address",
     "is_loopback",
+    "parse_host",
     "parse_target",
     "shown",
 ]
@@ -98,7 +98,7 @@ def checked_port(text: str, *, any_free: bool = False) -> int:
     return port
 
 
-def checked_host(text: str) -> str:
+def parse_host(text: str) -> str:
     """Return the host that `text` names: a name, an IPv4 or an IPv6 address, brackets taken off.
 
     Raises:
@@ -144,9 +144,7 @@ def parse_target(target: str | None, port: str | None = None) -> Target:
     if port is not None and own_port is not None:
         raise AddressError(f"The port is given twice, in {target!r} and as {port!r}: leave one out.")
     chosen = own_port if port is None else port
-    return Target(
-        checked_host(host) if host else None, None if chosen is None else checked_port(chosen), scheme or None
-    )
+    return Target(parse_host(host) if host else None, None if chosen is None else checked_port(chosen), scheme or None)
 
 
 def _split(text: str) -> tuple[str, str | None]:

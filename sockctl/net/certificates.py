@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from sockctl.errors import AddressError, CertificateError, FingerprintError
-from sockctl.net.address import checked_host
+from sockctl.net.address import parse_host
 from sockctl.stores.files import (
     exposure_of,
     folder_exposure_of,
@@ -284,7 +284,7 @@ def _names(hosts: Iterable[str]) -> "list[x509.GeneralName]":
 def _dns_name(host: str) -> str:
     """Return a name as DNS has it (RFC 5890's A-labels), or nothing if it is none."""
     try:
-        name = checked_host(host).removesuffix(".").encode("idna").decode().lower()
+        name = parse_host(host).removesuffix(".").encode("idna").decode().lower()
     except (AddressError, UnicodeError):
         return ""
     return "" if ":" in name else name

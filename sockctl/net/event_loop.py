@@ -38,19 +38,19 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.events.server import InputEnded, ReadingPaused, ReadingResumed
 from sockctl.net.busy_polling import BusyPolling
 from sockctl.net.connection import READ_BYTES, Connection, State
-from sockctl.net.lifecycle import Closing
-from sockctl.net.optimistic_reads import AT_ONCE, FEW, FullHouse
+from sockctl.net.lifecycle import ConnectionLifecycle
+from sockctl.net.optimistic_reads import AT_ONCE, FEW, OptimisticReads
 from sockctl.net.poller import READABLE, WRITABLE, Poller, open_poller
 from sockctl.net.traffic import Traffic
 
-__all__ = ["Watcher"]
+__all__ = ["EventLoop"]
 
 MAX_WAIT_S = 60.0
 _OVER = (errno.EPIPE, errno.ECONNRESET, errno.ETIMEDOUT)
 """Errors of a connection to which nothing can come any more, beside what has come already."""
 
 
-class Watcher:
+class EventLoop:
     """An event thread and its connections.
 
     Args:
@@ -71,7 +71,7 @@ class Watcher:
         self._journal = journal
         self._poller: Poller = poller or open_poller()
         self._traffic = Traffic(journal)
-        self._closing = Closing(
+        self._closing = ConnectionLifecycle(
             journal,
             self._poller,
             self._traffic,
@@ -79,7 +79,7 @@ class Watcher:
             on_closed=on_closed,
             let_go=self._let_go,
         )
-        self._full_house = FullHouse(self._closing.connections)
+        self._full_house = OptimisticReads(self._closing.connections)
         self._buffer = bytearray(READ_BYTES)
         self._view = memoryview(self._buffer)
         self._part = self._view  # of what was read last: a read of the same length takes it again
@@ -121,7 +121,7 @@ class Watcher:
         """End a connection: what is queued for it is still sent."""
         self._call_soon(lambda one: self._closing.finish(one, reason), connection)
 
-    def soon(self, connection: Connection, call: Callable[[], None]) -> None:
+    def call_soon(self, connection: Connection, call: Callable[[], None]) -> None:
         """Have the event thread of a connection call something, even if that is closed by then.
 
         While it reacts to what is ready, that is at the end of this round.
@@ -280,7 +280,7 @@ class Watcher:
     def _end_input(self, connection: Connection) -> None:
         """The client shut its sending side: let the service say its last, then close."""
         connection.input_ended = True
-        self._journal.tell(InputEnded(connection=connection.number, peer=connection.peer))
+        self._journal.emit(InputEnded(connection=connection.number, peer=connection.peer))
         connection.handler.ended()
         if connection.error is not None:
             self._closing.broken(connection, connection.error)
@@ -315,7 +315,7 @@ class Watcher:
                 self._let_go(connection)
             return
         if connection.interest == WRITABLE:
-            self._journal.tell(ReadingResumed(connection=connection.number, peer=connection.peer))
+            self._journal.emit(ReadingResumed(connection=connection.number, peer=connection.peer))
         self._closing.want(connection, READABLE)
         if connection.frame_until < math.inf:
             self._closing.expect_frame(connection)  # its rest may have waited in the kernel
@@ -371,7 +371,7 @@ class Watcher:
     def _pause(self, connection: Connection) -> None:
         if connection.state is State.WATCHED and connection.interest != WRITABLE:
             waiting = len(connection.outbox)
-            self._journal.tell(ReadingPaused(connection=connection.number, peer=connection.peer, queued_bytes=waiting))
+            self._journal.emit(ReadingPaused(connection=connection.number, peer=connection.peer, queued_bytes=waiting))
         self._closing.want(connection, WRITABLE)
 
     # Beginning.

@@ -34,7 +34,7 @@ from sockctl.net.poller import READABLE, WRITABLE, Poller
 from sockctl.net.traffic import Traffic
 from sockctl.net.transport import TransportError
 
-__all__ = ["Closing", "failure_of"]
+__all__ = ["ConnectionLifecycle", "failure_of"]
 
 LINGER_S = 2.0
 """How long input is discarded for after the server shut its sending side."""
@@ -71,7 +71,7 @@ _WITHOUT_A_WORD = frozenset(
 _VANISHED = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN)
 
 
-class Closing:
+class ConnectionLifecycle:
     """The connections of one event thread, their deadlines, and their ends.
 
     Args:
@@ -222,7 +222,7 @@ class Closing:
 
     def failed(self, connection: Connection, error: Exception) -> None:
         """End a connection on which the service failed."""
-        self._journal.tell(failure_of(connection, error))
+        self._journal.emit(failure_of(connection, error))
         if connection.state is State.CONVERSING:
             connection.interrupt(DisconnectReason.INTERNAL_ERROR, socket.SHUT_RDWR)
             return
@@ -269,7 +269,7 @@ class Closing:
         self._traffic.settle(connection, self.now)
         self._on_closed(connection)
         reason = connection.reason or DisconnectReason.SERVER_CLOSED
-        self._journal.tell(
+        self._journal.emit(
             ClientDisconnected(
                 connection=connection.number,
                 peer=connection.peer,
@@ -282,7 +282,7 @@ class Closing:
         try:
             connection.handler.closed(reason)
         except Exception as error:  # noqa: BLE001  as in guard, but the connection is gone
-            self._journal.tell(failure_of(connection, error))
+            self._journal.emit(failure_of(connection, error))
 
     # Time.
 

@@ -20,7 +20,7 @@ from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.events.server import InputThrottled, ProtocolBroken, SlowReaderDropped
 from sockctl.net.connection import OUTBOX_BYTES, READ_BYTES, Connection, State
-from sockctl.net.event_loop import Watcher
+from sockctl.net.event_loop import EventLoop
 from sockctl.net.input_budget import BYTE_S, MEASURED_BYTES, MESSAGE_S, TELNET_BYTE_S, InputBudget
 from sockctl.net.lifecycle import FRAME_S
 from sockctl.net.peer import Peer
@@ -65,6 +65,7 @@ class MessagePeer(Peer):
         "_budget",
         "_connection",
         "_done",
+        "_event_loop",
         "_fed",
         "_frame_until",
         "_given_up",
@@ -72,14 +73,13 @@ class MessagePeer(Peer):
         "_journal",
         "_opened",
         "_service",
-        "_watcher",
         "_wire",
     )
 
     def __init__(
         self,
         connection: Connection,
-        watcher: Watcher,
+        event_loop: EventLoop,
         service: MessageService,
         journal: Journal,
         budget: InputBudget,
@@ -88,7 +88,7 @@ class MessagePeer(Peer):
         self._budget = budget
         self.outlet = connection
         self._connection = connection
-        self._watcher = watcher
+        self._event_loop = event_loop
         self._service = service
         self._journal = journal
         self._wire = ServerWire(service.name)
@@ -141,10 +141,10 @@ class MessagePeer(Peer):
             return
         self._done = True
         connection = self._connection
-        self._journal.tell(
+        self._journal.emit(
             SlowReaderDropped(connection=connection.number, peer=connection.peer, queued_bytes=len(connection.outbox))
         )
-        self._watcher.close(connection, DisconnectReason.SLOW_READER)
+        self._event_loop.close(connection, DisconnectReason.SLOW_READER)
 
     def receive(self) -> Message | None:
         """Wait for the next message; None when the client has ended its input."""
@@ -204,18 +204,18 @@ class MessagePeer(Peer):
         if reason is DisconnectReason.SLOW_READER:
             self._drop_slow_reader()
         else:
-            self._watcher.close(self._connection, reason)
+            self._event_loop.close(self._connection, reason)
 
-    def soon(self, call: Callable[[], None]) -> None:
+    def call_soon(self, call: Callable[[], None]) -> None:
         """Have the event thread call something."""
-        self._watcher.soon(self._connection, call)
+        self._event_loop.call_soon(self._connection, call)
 
     def charge(self, work_s: float) -> None:
         """Charge the client's budget; it is settled with what was decoded."""
         self._budget.work_s += work_s
 
     @property
-    def clogged(self) -> bool:
+    def is_backlogged(self) -> bool:
         """Whether more waits than for a slow reader."""
         return len(self._connection.outbox) > OUTBOX_BYTES
 
@@ -343,7 +343,7 @@ class MessagePeer(Peer):
         was_beyond = self._budget.is_beyond
         wait_s = self._budget.settle(now)
         if wait_s and not was_beyond:
-            self._journal.tell(InputThrottled(connection=self.number, peer=self.shown, seconds=round(wait_s, 3)))
+            self._journal.emit(InputThrottled(connection=self.number, peer=self.shown, seconds=round(wait_s, 3)))
         return wait_s
 
     def _is_readable(self) -> bool:
@@ -446,7 +446,7 @@ class MessagePeer(Peer):
         if count == SLICE or not self._wire.in_frame:
             connection.frame_until = math.inf
         elif count or connection.frame_until == math.inf:
-            self._watcher.expect_frame(connection)
+            self._event_loop.expect_frame(connection)
 
     def _take(self, at_most: int) -> list[Message]:
         if self._fed < MEASURED_BYTES:
@@ -463,7 +463,7 @@ class MessagePeer(Peer):
             self._done = True
             self.close(DisconnectReason.FLOODING)
         elif wait_s or more:
-            self._watcher.hold(self._connection, wait_s)
+            self._event_loop.hold(self._connection, wait_s)
 
     def _give(self, batch: list[Message]) -> None:
         kinds = {one.kind for one in batch}
@@ -483,7 +483,7 @@ class MessagePeer(Peer):
         """Tell the client what is wrong; return the reason for which the connection is to be ended."""
         self._done = True
         connection = self._connection
-        self._journal.tell(
+        self._journal.emit(
             ProtocolBroken(connection=connection.number, peer=connection.peer, code=error.code, error=str(error))
         )
         self._say(message("error", str(error), code=error.code))

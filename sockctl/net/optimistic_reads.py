@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from sockctl.net.connection import Connection
 
-__all__ = ["AT_ONCE", "FEW", "FullHouse"]
+__all__ = ["AT_ONCE", "FEW", "OptimisticReads"]
 
 AT_ONCE = 256
 """Connections seen to at once: what the kernel looked at to report one is still in the cache when it is read."""
@@ -27,7 +27,7 @@ MAX_PATIENCE = 64
 """Times that everybody must have been ready, at most, before the next attempt."""
 
 
-class FullHouse:
+class OptimisticReads:
     """Whether the connections of an event thread, which alone calls it, are tried in turn.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sockctl.errors import AnswerRefusedError, PeerGoneError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.connection import OUTBOX_BYTES, READ_BYTES, Connection, post_to_each
-from sockctl.net.event_loop import Watcher
+from sockctl.net.event_loop import EventLoop
 from sockctl.protocol.messages import Message, message
 
 __all__ = ["Peer", "RawPeer", "post_to_all"]
@@ -30,11 +30,11 @@ class RawPeer:
         watching: Whether the service asked to go on by reacting.
     """
 
-    __slots__ = ("_connection", "_watcher", "address", "number", "post", "state", "watching")
+    __slots__ = ("_connection", "_event_loop", "address", "number", "post", "state", "watching")
 
-    def __init__(self, connection: Connection, watcher: Watcher) -> None:
+    def __init__(self, connection: Connection, event_loop: EventLoop) -> None:
         self._connection = connection
-        self._watcher = watcher
+        self._event_loop = event_loop
         self.number = connection.number
         self.address = connection.host
         self.post = connection.post
@@ -63,7 +63,7 @@ class RawPeer:
 
     def close(self, reason: DisconnectReason = DisconnectReason.SERVER_CLOSED) -> None:
         """End the connection: what is queued is still sent. Any thread may call it; it returns at once."""
-        self._watcher.close(self._connection, reason)
+        self._event_loop.close(self._connection, reason)
 
 
 class Peer(ABC):
@@ -240,7 +240,7 @@ class Peer(ABC):
         """Return the messages that `wait` found, perhaps none; None when the client has ended its input."""
 
     @abstractmethod
-    def soon(self, call: Callable[[], None]) -> None:
+    def call_soon(self, call: Callable[[], None]) -> None:
         """Have the thread that the client's batches come in call something; any thread, returns at once.
 
         It is called even if the connection is closed by then.
@@ -256,7 +256,7 @@ class Peer(ABC):
 
     @property
     @abstractmethod
-    def clogged(self) -> bool:
+    def is_backlogged(self) -> bool:
         """Whether more waits to be sent than what makes a client a slow reader, the service's own replies included."""
 
     @property

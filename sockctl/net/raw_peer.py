@@ -2,21 +2,21 @@
 
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.connection import Connection
-from sockctl.net.event_loop import Watcher
+from sockctl.net.event_loop import EventLoop
 from sockctl.net.peer import RawPeer
 from sockctl.net.service import Conversation, RawService
 
-__all__ = ["RawHandler"]
+__all__ = ["RawPeerHandler"]
 
 
-class RawHandler:
+class RawPeerHandler:
     """The handler of such a connection."""
 
     __slots__ = ("_connection", "_peer", "_service", "received", "watching")
 
-    def __init__(self, connection: Connection, watcher: Watcher, service: RawService) -> None:
+    def __init__(self, connection: Connection, event_loop: EventLoop, service: RawService) -> None:
         self._connection = connection
-        self._peer = RawPeer(connection, watcher)
+        self._peer = RawPeer(connection, event_loop)
         self._service = service
         self.watching = False
         self.received = service.reaction(self._peer)

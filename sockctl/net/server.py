@@ -38,12 +38,12 @@ from sockctl.events.server import (
 from sockctl.net.address import host_of, shown
 from sockctl.net.admission import AccessRules, Admission
 from sockctl.net.connection import SEND_S, Connection, Handler
-from sockctl.net.event_loop import Watcher
+from sockctl.net.event_loop import EventLoop
 from sockctl.net.input_budget import MEMBER_INPUT, STRANGER_INPUT, InputBudgets, InputRates
 from sockctl.net.lifecycle import failure_of
 from sockctl.net.listener import Listeners
 from sockctl.net.message_peer import MessagePeer
-from sockctl.net.raw_peer import RawHandler
+from sockctl.net.raw_peer import RawPeerHandler
 from sockctl.net.service import Conversation, MessageService, RawService, Service
 from sockctl.net.transport import TlsTransport, TransportError
 from sockctl.os_limits import usable_cores
@@ -150,8 +150,8 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
             ipv6_prefix=limits.ipv6_prefix,
             evict=self._evict,
         )
-        self._watchers = [
-            Watcher(journal, idle_timeout_s=limits.idle_timeout_s, on_closed=self._closed)
+        self._event_loops = [
+            EventLoop(journal, idle_timeout_s=limits.idle_timeout_s, on_closed=self._closed)
             for _ in range(limits.event_threads or default_event_threads())
         ]
         self._budgets = InputBudgets(limits.stranger_input, limits.member_input)
@@ -171,8 +171,8 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
     def start(self) -> None:
         """Start to accept and to serve."""
         self._service.start(self._journal)
-        for watcher in self._watchers:
-            watcher.start()
+        for event_loop in self._event_loops:
+            event_loop.start()
         self._acceptor.start()
 
     def stop(self, drain_timeout_s: float) -> bool:
@@ -187,18 +187,18 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         self._stopping.set()
         self._waker.send(b"\0")
         self._acceptor.join()
-        self._journal.tell(ServerStopping(clients=self._admission.clients, drain_timeout_s=drain_timeout_s))
-        for watcher in self._watchers:
-            watcher.drain(drain_timeout_s)
+        self._journal.emit(ServerStopping(clients=self._admission.clients, drain_timeout_s=drain_timeout_s))
+        for event_loop in self._event_loops:
+            event_loop.drain(drain_timeout_s)
         until = time.monotonic() + drain_timeout_s + 5.0
-        ended = [watcher.join(max(0.0, until - time.monotonic())) for watcher in self._watchers]
+        ended = [event_loop.join(max(0.0, until - time.monotonic())) for event_loop in self._event_loops]
         deadline = time.monotonic() + 1.0
         for thread in list(self._conversations):
             thread.join(max(0.0, deadline - time.monotonic()))
         self._waker.close()
         self._woken.close()
         self._service.stop()
-        self._journal.tell(
+        self._journal.emit(
             ServerStopped(
                 clients=self._accepted,
                 bytes_in=self._bytes_in,
@@ -288,7 +288,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
                 super().process_request(cast("Any", connection), client_address)
                 self._admission.wait(connection)
             self._accepted += 1
-            self._journal.tell(
+            self._journal.emit(
                 ClientConnected(
                     connection=connection.number,
                     peer=connection.peer,
@@ -306,18 +306,18 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
     def _evict(self, connection: Connection) -> None:
         self._watcher_of(connection).close(connection, DisconnectReason.TOO_MANY_PENDING)
 
-    def _watcher_of(self, connection: Connection) -> Watcher:
-        return self._watchers[connection.number % len(self._watchers)]
+    def _watcher_of(self, connection: Connection) -> EventLoop:
+        return self._event_loops[connection.number % len(self._event_loops)]
 
     def _handler(self, connection: Connection) -> Handler:
         """Make what the service and `connection` see of each other."""
-        watcher = self._watcher_of(connection)
+        event_loop = self._watcher_of(connection)
         match self._service:
             case MessageService():
                 budget = self._budgets.open(source_network(connection.host, self._limits.ipv6_prefix))
-                return MessagePeer(connection, watcher, self._service, self._journal, budget)
+                return MessagePeer(connection, event_loop, self._service, self._journal, budget)
             case RawService():
-                return RawHandler(connection, watcher, self._service)
+                return RawPeerHandler(connection, event_loop, self._service)
             case _:
                 raise TypeError(f"{type(self._service).__name__} is neither a RawService nor a MessageService")
 
@@ -338,7 +338,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         except PeerGoneError:
             pass  # the connection says why
         except Exception as error:  # noqa: BLE001  one service's defect must not reach the terminal as a traceback
-            self._journal.tell(failure_of(connection, error))
+            self._journal.emit(failure_of(connection, error))
             connection.reason = DisconnectReason.INTERNAL_ERROR
         finally:
             self._watcher_of(connection).release(connection, watch=watch)
@@ -363,12 +363,12 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
             raise PeerGoneError(f"{connection.peer} broke the connection off") from error
         else:
             version, cipher = tls.described()
-            self._journal.tell(
+            self._journal.emit(
                 TlsEstablished(connection=connection.number, peer=connection.peer, version=version, cipher=cipher)
             )
             return
         if connection.reason is None:  # else the server has ended it, and what failed is only how it shows here
-            self._journal.tell(TlsFailed(connection=connection.number, peer=connection.peer, error=failure))
+            self._journal.emit(TlsFailed(connection=connection.number, peer=connection.peer, error=failure))
             connection.reason = DisconnectReason.TLS_ERROR
         raise PeerGoneError(f"no TLS with {connection.peer}")
 
@@ -392,7 +392,7 @@ class _Refusals:
         """Tell that a client was refused, or add it to the sum."""
         now = time.monotonic()
         if not self._sum and self._one_by_one.take(now):
-            self._journal.tell(ClientRefused(peer=shown(host_of(address), address[1]), reason=reason))
+            self._journal.emit(ClientRefused(peer=shown(host_of(address), address[1]), reason=reason))
             return
         if not self._sum:
             self._since = now
@@ -407,7 +407,7 @@ class _Refusals:
         if not self._sum or (now < self._since + 1.0 and not ending):
             return
         seconds = round(now - self._since, 3)
-        self._journal.tell(ClientsRefused(count=self._sum.total(), seconds=seconds, reasons=dict(self._sum)))
+        self._journal.emit(ClientsRefused(count=self._sum.total(), seconds=seconds, reasons=dict(self._sum)))
         self._sum.clear()
 
 
@@ -443,9 +443,9 @@ class _Accepting:
         self._told_at = now
         if paused:
             self._paused_at = now
-            self._journal.tell(AcceptPaused(error=self._error, clients=clients, retry_s=RETRY_S))
+            self._journal.emit(AcceptPaused(error=self._error, clients=clients, retry_s=RETRY_S))
         elif self._paused_at is not None:
-            self._journal.tell(AcceptResumed(seconds=round(now - self._paused_at, 3)))
+            self._journal.emit(AcceptResumed(seconds=round(now - self._paused_at, 3)))
             self._paused_at = None
 
 

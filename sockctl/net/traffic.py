@@ -31,7 +31,7 @@ class Traffic:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._silent = not journal.tells(Level.INFO)
+        self._silent = not journal.emits(Level.INFO)
         self._calm = TokenBucket(rate=CALM_PER_SECOND, burst=CALM_PER_SECOND)
         self._waiting: dict[Connection, None] = {}  # in the order in which they came; those that end are taken out
         self.due_at = math.inf
@@ -77,7 +77,7 @@ class Traffic:
         connection.told = counts
         bytes_in, portions_in, bytes_out, portions_out = counts
         if bytes_in > told_in:
-            self._journal.tell(
+            self._journal.emit(
                 DataReceived(
                     connection=connection.number,
                     peer=connection.peer,
@@ -87,7 +87,7 @@ class Traffic:
                 )
             )
         if bytes_out > told_out:
-            self._journal.tell(
+            self._journal.emit(
                 DataSent(
                     connection=connection.number,
                     peer=connection.peer,

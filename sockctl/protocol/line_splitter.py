@@ -2,13 +2,13 @@
 
 import codecs
 
-__all__ = ["LineHearing"]
+__all__ = ["LineSplitter"]
 
 MAX_PIECES = 10_000
 """Pieces of a line that are kept apart: one of few characters takes far more memory than they do."""
 
 
-class LineHearing:
+class LineSplitter:
     """Makes lines of bytes: UTF-8, what isn't becomes U+FFFD; LF or CR LF ends one. Not thread-safe.
 
     Args:

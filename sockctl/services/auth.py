@@ -18,7 +18,7 @@ from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
-from sockctl.services.login import LoginGate
+from sockctl.services.login import LoginConversation
 
 __all__ = ["Auth"]
 
@@ -41,7 +41,7 @@ class Auth(MessageService, Conversation[Peer]):
 
     name: ClassVar[str] = "auth"
 
-    def __init__(self, login: LoginGate) -> None:
+    def __init__(self, login: LoginConversation) -> None:
         self._login = login
         self._journal: Journal
 
@@ -111,7 +111,7 @@ class Auth(MessageService, Conversation[Peer]):
         peer.tell("notice", text, user=login.user, session=session.id)
 
     def _tell_sessions(self, peer: Peer, login: Login) -> None:
-        for session in self._login.gate.accounts.sessions_of(login.user):
+        for session in self._login.authenticator.accounts.sessions_of(login.user):
             own = session.id == login.session.id
             text = (
                 f"{session.id} from {session.address}, since {session.created:%Y-%m-%d %H:%M:%S} UTC, used "
@@ -120,14 +120,14 @@ class Auth(MessageService, Conversation[Peer]):
             peer.tell("notice", text + (" (this one)" if own else ""), **session.as_fields, this=own)
 
     def _change_password(self, peer: Peer, login: Login) -> None:
-        gate = self._login.gate
+        authenticator = self._login.authenticator
         current = peer.answer("password", "Your password now:", secret=True).text
         try:
-            user = gate.confirm(login.user, current, peer.address, given_up=lambda: peer.stopping)
+            user = authenticator.confirm(login.user, current, peer.address, given_up=lambda: peer.stopping)
             new = self._login.new_password(peer, login.user)
             if not self._login.used(peer):
                 raise peer.give_up(DisconnectReason.SESSION_ENDED)
-            gate.set_password(user, new, peer.address, given_up=lambda: peer.stopping)
+            authenticator.set_password(user, new, peer.address, given_up=lambda: peer.stopping)
         except LoginError as error:
             self._login.tell_failure(peer, error)
             peer.skip()  # before it is told: what a client sends when it has read that counts
@@ -138,15 +138,15 @@ class Auth(MessageService, Conversation[Peer]):
         except UnknownUserError as error:
             peer.tell("error", str(error), code="changed")
         else:
-            self._journal.tell(PasswordChanged(connection=peer.number, peer=peer.shown, user=login.user))
+            self._journal.emit(PasswordChanged(connection=peer.number, peer=peer.shown, user=login.user))
             peer.tell("notice", "Your password is changed, and all your sessions have ended, this one too.")
             raise peer.give_up(DisconnectReason.SESSION_ENDED)
 
     def _log_out(self, peer: Peer, login: Login) -> None:
         self._login.left(peer)  # else whoever looks for sessions that are over says the goodbye
         with contextlib.suppress(UnknownSessionError):  # it was revoked meanwhile, or was never kept
-            self._login.gate.accounts.sessions.end(login.session.id)
-        self._journal.tell(
+            self._login.authenticator.accounts.sessions.end(login.session.id)
+        self._journal.emit(
             LogoutDone(connection=peer.number, peer=peer.shown, user=login.user, session=login.session.id)
         )
         raise peer.give_up(DisconnectReason.LOGGED_OUT)

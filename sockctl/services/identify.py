@@ -87,18 +87,18 @@ class Identify(MessageService, Conversation[Peer]):
 
         client = peer.ask("name", "I don't know you yet. What is your name?", check=kept)
         peer.admit()
-        self._journal.tell(ClientIdentified(connection=peer.number, peer=peer.shown, who=client.name, known=False))
+        self._journal.emit(ClientIdentified(connection=peer.number, peer=peer.shown, who=client.name, known=False))
         peer.tell("welcome", f"Hello, {client.name}! From now on I know you by your address.", name=client.name)
 
     def _note_visit(self, peer: Peer, client: KnownClient) -> None:
-        self._journal.tell(ClientIdentified(connection=peer.number, peer=peer.shown, who=client.name, known=True))
+        self._journal.emit(ClientIdentified(connection=peer.number, peer=peer.shown, who=client.name, known=True))
         try:
             self._clients.note_visit(client.address)
         except StoreError as error:  # it can be greeted all the same
-            self._journal.tell(StoreFailed(connection=peer.number, peer=peer.shown, error=str(error)))
+            self._journal.emit(StoreFailed(connection=peer.number, peer=peer.shown, error=str(error)))
 
     def _excused(self, peer: Peer, error: StoreError) -> PeerGoneError:
-        self._journal.tell(StoreFailed(connection=peer.number, peer=peer.shown, error=str(error)))
+        self._journal.emit(StoreFailed(connection=peer.number, peer=peer.shown, error=str(error)))
         text = "I can't look up or keep your name right now, and whoever runs me is told why. Please come back later."
         peer.tell("error", text, code="store_failed")
         return peer.give_up(DisconnectReason.STORE_FAILED)

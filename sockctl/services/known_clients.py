@@ -11,7 +11,7 @@ from sockctl.net.address import host_of
 from sockctl.protocol.names import checked_name, same_name_key
 from sockctl.stores.json_store import Content
 from sockctl.stores.sqlite_store import OldFile, SqliteStore
-from sockctl.stores.timestamps import Clock, check_moment, read_moment, utc_now, written_moment
+from sockctl.stores.timestamps import Clock, check_timestamp, format_timestamp, parse_timestamp, utc_now
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -61,8 +61,8 @@ class KnownClient:
         return {
             "address": self.address,
             "name": self.name,
-            "first_seen": written_moment(self.first_seen),
-            "last_seen": written_moment(self.last_seen),
+            "first_seen": format_timestamp(self.first_seen),
+            "last_seen": format_timestamp(self.last_seen),
         }
 
 
@@ -230,7 +230,7 @@ def _moment(seconds: int) -> datetime.datetime:
 def _insert_old(database: "Connection", content: Content) -> None:
     """Take over the clients of an old file."""
     for address, entry in content.get("clients", {}).items():
-        moments = (int(read_moment(entry[key]).timestamp()) for key in ("first_seen", "last_seen"))
+        moments = (int(parse_timestamp(entry[key]).timestamp()) for key in ("first_seen", "last_seen"))
         database.execute(
             "INSERT OR IGNORE INTO clients (address, name, name_key, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)",
             (address, entry["name"], same_name_key(entry["name"]), *moments),
@@ -267,4 +267,4 @@ def _check_entry(address: str, entry: dict[str, Any]) -> None:
     except NameRefusedError as error:
         raise StoreFormatError(f"{where}.name won't do: {error}") from error
     for field in ("first_seen", "last_seen"):
-        check_moment(entry.get(field), "clients", address, field)
+        check_timestamp(entry.get(field), "clients", address, field)

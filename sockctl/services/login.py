@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sockctl.accounts.accounts import Accounts
-from sockctl.accounts.active_logins import LiveLogins
-from sockctl.accounts.authenticator import FLOOR_S, Gate, Login
+from sockctl.accounts.active_logins import ActiveLogins
+from sockctl.accounts.authenticator import FLOOR_S, Authenticator, Login
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.password_rules import MIN_LENGTH, prepared
 from sockctl.accounts.users import user_name
@@ -39,9 +39,9 @@ from sockctl.protocol.frames import LIMIT_BYTES
 from sockctl.protocol.messages import Message
 from sockctl.source_network import IPV6_PREFIX
 from sockctl.stores.steady_clock import SteadyClock
-from sockctl.stores.timestamps import written_moment
+from sockctl.stores.timestamps import format_timestamp
 
-__all__ = ["LoginGate"]
+__all__ = ["LoginConversation"]
 
 LOGIN_S = 120.0
 """How long a client may take to log in, typing included."""
@@ -49,7 +49,7 @@ LOGIN_LIMIT_BYTES = 4_096
 """Nobody needs more to log in."""
 
 
-class LoginGate:
+class LoginConversation:
     """Lets clients in. Any thread may use it.
 
     Args:
@@ -61,7 +61,7 @@ class LoginGate:
         ipv6_prefix: Bits of an IPv6 address that name its network.
 
     Attributes:
-        gate: Who gets in.
+        authenticator: Who gets in.
 
     Raises:
         StoreError: A file of the accounts can't be used.
@@ -79,8 +79,10 @@ class LoginGate:
         ipv6_prefix: int = IPV6_PREFIX,
     ) -> None:
         accounts = Accounts(data_dir, clock=SteadyClock(), on_bad=self._tell_bad)
-        self.gate = Gate(accounts, queue=queue, min_length=min_length, floor_s=floor_s, ipv6_prefix=ipv6_prefix)
-        self._live = LiveLogins(accounts)
+        self.authenticator = Authenticator(
+            accounts, queue=queue, min_length=min_length, floor_s=floor_s, ipv6_prefix=ipv6_prefix
+        )
+        self._live = ActiveLogins(accounts)
         self._signup = signup
         self._min_length = min_length
         self._journal: Journal
@@ -117,7 +119,7 @@ class LoginGate:
         peer.limit_bytes = LIMIT_BYTES
         peer.admit()
         if login.problem:
-            self._journal.tell(
+            self._journal.emit(
                 SessionUnkept(connection=peer.number, peer=peer.shown, user=login.user, error=login.problem)
             )
         self._live.enter(peer, login, lambda: self._end(peer, login))
@@ -127,7 +129,7 @@ class LoginGate:
                 "token",
                 "This token lets you in again, without a password.",
                 token=session.token,
-                expires=written_moment(session.expires),
+                expires=format_timestamp(session.expires),
             )
         return login, resume
 
@@ -150,7 +152,9 @@ class LoginGate:
             PeerGoneError: The client left, or none of its passwords would do.
         """
         question = f"New password (at least {self._min_length} characters):"
-        password = peer.ask("password", question, check=lambda typed: self.gate.check_new(typed, name), secret=True)
+        password = peer.ask(
+            "password", question, check=lambda typed: self.authenticator.check_new(typed, name), secret=True
+        )
         if prepared(peer.answer("password", "The same again:", secret=True).text) != password:
             raise PasswordRefusedError("The two passwords differ: nothing was changed.")
         return password
@@ -158,13 +162,13 @@ class LoginGate:
     def tell_failure(self, peer: Peer, error: LoginError) -> None:
         """Tell the operator of somebody who isn't let in."""
         user = error.user if isinstance(error, LoginFailedError) else None
-        self._journal.tell(
+        self._journal.emit(
             LoginFailed(
                 connection=peer.number, peer=peer.shown, code=error.code, user=user, retry_after=error.retry_after_s
             )
         )
         if isinstance(error, TokenReusedError):
-            self._journal.tell(
+            self._journal.emit(
                 TokenReused(connection=peer.number, peer=peer.shown, user=error.user, session=error.session)
             )
 
@@ -198,7 +202,7 @@ class LoginGate:
                 return self._by_password(peer, answer.text.strip(), shown), None
             shown.append(answer.get("token"))
             try:
-                return self._told(peer, self.gate.resume(shown[-1], peer.address), "token"), answer
+                return self._told(peer, self.authenticator.resume(shown[-1], peer.address), "token"), answer
             except TokenRefusedError as error:
                 self.tell_failure(peer, error)
                 self._tell_error(peer, error)
@@ -212,18 +216,18 @@ class LoginGate:
     def _question(self, peer: Peer) -> str:
         if not self._signup:
             return "Your name:"
-        if self.gate.may_sign_up(peer.address):
+        if self.authenticator.may_sign_up(peer.address):
             return "Your name, or a new one to sign up:"
         return "Your name (too many have signed up from your address: nobody new can for now):"
 
     def _by_password(self, peer: Peer, name: str, shown: Sequence[str]) -> Login:
-        if self._signup and self.gate.accounts.users.find(name) is None:
+        if self._signup and self.authenticator.accounts.users.find(name) is None:
             new = user_name(name)
-            if self.gate.count_signup(peer.address):
-                return self._signed_up(peer, self.gate.accounts.signup_name(new))
+            if self.authenticator.count_signup(peer.address):
+                return self._signed_up(peer, self.authenticator.accounts.signup_name(new))
             # No word of that: else whoever tries names learns which are users' without any limit.
         password = peer.answer("password", "Password:", secret=True).text
-        login = self.gate.log_in(
+        login = self.authenticator.log_in(
             name,
             password,
             peer.address,
@@ -236,14 +240,14 @@ class LoginGate:
     def _signed_up(self, peer: Peer, name: str) -> Login:
         peer.tell("notice", f"There is no user {name} yet: choose a password to become one.")
         password = self.new_password(peer, name)
-        login = self.gate.sign_up(
+        login = self.authenticator.sign_up(
             name, password, peer.address, with_token=_keeps_tokens(peer.hello), given_up=lambda: peer.stopping
         )
-        self._journal.tell(UserSignedUp(connection=peer.number, peer=peer.shown, user=login.user))
+        self._journal.emit(UserSignedUp(connection=peer.number, peer=peer.shown, user=login.user))
         return self._told(peer, login, "signup")
 
     def _told(self, peer: Peer, login: Login, by: str) -> Login:
-        self._journal.tell(
+        self._journal.emit(
             LoginSucceeded(connection=peer.number, peer=peer.shown, user=login.user, by=by, session=login.session.id)
         )
         return login
@@ -254,16 +258,16 @@ class LoginGate:
         peer.tell("error", f"{error}{more}", code=error.code, retry_after=retry_after)
 
     def _tell_store_failure(self, peer: Peer, error: StoreError | HashFailedError) -> None:
-        self._journal.tell(StoreFailed(connection=peer.number, peer=peer.shown, error=str(error)))
+        self._journal.emit(StoreFailed(connection=peer.number, peer=peer.shown, error=str(error)))
 
     def _end(self, peer: Peer, login: Login) -> None:
-        self._journal.tell(
+        self._journal.emit(
             SessionEnded(connection=peer.number, peer=peer.shown, user=login.user, session=login.session.id)
         )
         peer.close(DisconnectReason.SESSION_ENDED)
 
     def _tell_bad(self, error: StoreError) -> None:
-        self._journal.tell(AccountsUnreadable(error=str(error)))
+        self._journal.emit(AccountsUnreadable(error=str(error)))
 
 
 def _keeps_tokens(hello: Message | None) -> bool:

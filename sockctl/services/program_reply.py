@@ -15,7 +15,7 @@ from sockctl.services.program import OutputLines, Program
 from sockctl.services.program_places import ProgramPlaces
 from sockctl.services.talk import SAYING_KINDS
 
-__all__ = ["Reply"]
+__all__ = ["ProgramReply"]
 
 LAST_ANSWERS_S = 1.0
 """How long a program may still answer when the server stops."""
@@ -23,7 +23,7 @@ IDLE_S = 600.0
 """How long client and program may both say nothing."""
 
 
-class Reply(MessageService, Conversation[Peer]):
+class ProgramReply(MessageService, Conversation[Peer]):
     """Starts a program for each client that says something: each message is a line for it, each of its lines a message.
 
     A client that says nothing takes no program's place. A program that is idle for too long ends, and its connection
@@ -77,10 +77,10 @@ class Reply(MessageService, Conversation[Peer]):
             program = Program(self._argv, environment)
         except OSError as error:
             why = error.strerror or str(error)
-            self._journal.tell(ProgramEnded(connection=peer.number, peer=peer.shown, pid=0, how=why))
+            self._journal.emit(ProgramEnded(connection=peer.number, peer=peer.shown, pid=0, how=why))
             peer.tell("error", "The program that answers can't be started right now.", code="program_failed")
             raise peer.give_up(DisconnectReason.PROGRAM_ENDED) from error
-        self._journal.tell(ProgramStarted(connection=peer.number, peer=peer.shown, pid=program.pid))
+        self._journal.emit(ProgramStarted(connection=peer.number, peer=peer.shown, pid=program.pid))
         exchange = _Exchange(
             peer, program, self._journal, lines, idle_s=self._idle_s, on_said=lambda: self._places.used(peer)
         )
@@ -95,7 +95,7 @@ class Reply(MessageService, Conversation[Peer]):
             raise
         finally:
             how = program.end()
-            self._journal.tell(ProgramEnded(connection=peer.number, peer=peer.shown, pid=program.pid, how=idle or how))
+            self._journal.emit(ProgramEnded(connection=peer.number, peer=peer.shown, pid=program.pid, how=idle or how))
         if idle:
             peer.tell("notice", f"The program that answered has ended: nothing was said for {self._idle_s:g} s.")
             raise peer.give_up(DisconnectReason.IDLE_TIMEOUT)
@@ -120,7 +120,7 @@ class _Exchange:
 
     Args:
         lines: What the client has said so far.
-        idle_s: As for `Reply`.
+        idle_s: As for `ProgramReply`.
         on_said: Called when one of the two has said something.
 
     Attributes:
@@ -208,7 +208,7 @@ class _Exchange:
                     self._peer.tell("say", line)
             else:
                 for line in self._warnings.feed(data):
-                    self._journal.tell(
+                    self._journal.emit(
                         ProgramWarned(
                             connection=self._peer.number, peer=self._peer.shown, pid=program.pid, said=line[:500]
                         )

@@ -9,7 +9,7 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.net.peer import Peer
 from sockctl.net.service import MessageService
 from sockctl.protocol.messages import Message, message
-from sockctl.stores.timestamps import utc_now, written_moment
+from sockctl.stores.timestamps import format_timestamp, utc_now
 
 __all__ = ["OPERATOR", "SAYING_KINDS", "Desk", "Talk"]
 
@@ -89,7 +89,7 @@ class Talk(MessageService):
         with self._lock:
             peer = self._addressee(int(addressed[1]) if addressed else None)
         text = addressed[2] if addressed else line
-        peer.post(message("say", text, sender=OPERATOR, at=written_moment(utc_now())))
+        peer.post(message("say", text, sender=OPERATOR, at=format_timestamp(utc_now())))
 
     def _addressee(self, number: int | None) -> Peer:
         here = ", ".join(map(str, sorted(self._peers)))

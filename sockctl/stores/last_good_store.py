@@ -8,15 +8,15 @@ from typing import Any
 from sockctl.errors import StoreError
 from sockctl.stores.json_store import Content, JsonStore
 
-__all__ = ["ServedStore", "store_at"]
+__all__ = ["LastGoodStore", "store_at"]
 
 
 def store_at(path: Path, *, on_bad: Callable[[StoreError], None] | None, **options: Any) -> JsonStore:
     """Return the store of a file: a ServedStore if `on_bad` is given, else a JsonStore; `options` are theirs."""
-    return JsonStore(path, **options) if on_bad is None else ServedStore(path, on_bad=on_bad, **options)
+    return JsonStore(path, **options) if on_bad is None else LastGoodStore(path, on_bad=on_bad, **options)
 
 
-class ServedStore(JsonStore):
+class LastGoodStore(JsonStore):
     """A JsonStore whose `read` fails only as long as there was nothing good to read.
 
     Args:

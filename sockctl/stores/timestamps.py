@@ -6,7 +6,7 @@ from collections.abc import Callable
 from sockctl.errors import StoreFormatError
 from sockctl.stores.json_store import json_place
 
-__all__ = ["Clock", "check_moment", "read_moment", "utc_now", "written_moment"]
+__all__ = ["Clock", "check_timestamp", "format_timestamp", "parse_timestamp", "utc_now"]
 
 Clock = Callable[[], datetime.datetime]
 """Returns the time, with a time zone."""
@@ -17,12 +17,12 @@ def utc_now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-def written_moment(moment: datetime.datetime) -> str:
+def format_timestamp(moment: datetime.datetime) -> str:
     """Return a moment as text."""
     return moment.astimezone(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def read_moment(text: str) -> datetime.datetime:
+def parse_timestamp(text: str) -> datetime.datetime:
     """Return the moment that a text names, in UTC.
 
     Raises:
@@ -36,7 +36,7 @@ def read_moment(text: str) -> datetime.datetime:
     return moment.astimezone(datetime.UTC)
 
 
-def check_moment(value: object, *place: str | int) -> None:
+def check_timestamp(value: object, *place: str | int) -> None:
     """See whether a value read from a file is a moment.
 
     Raises:
@@ -44,7 +44,7 @@ def check_moment(value: object, *place: str | int) -> None:
     """
     try:
         if type(value) is str:
-            read_moment(value)
+            parse_timestamp(value)
             return
     except ValueError:
         pass

@@ -22,8 +22,8 @@ import pytest
 
 from sockctl.accounts import authenticator as module
 from sockctl.accounts.accounts import Accounts
-from sockctl.accounts.active_logins import LiveLogins
-from sockctl.accounts.authenticator import Gate, Login
+from sockctl.accounts.active_logins import ActiveLogins
+from sockctl.accounts.authenticator import Authenticator, Login
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.passwords import Hasher, HashParameters, parameters_of
 from sockctl.accounts.session_tokens import REPLACED_S
@@ -52,21 +52,28 @@ STRANGER = "198.51.100.9"
 TIMEOUT_S = 20.0
 
 
-def gate_at(accounts: Accounts, *, floor_s: float = 0.001, slots: int = 2, penalties: Penalties = PENALTIES) -> Gate:
+def authenticator_at(
+    accounts: Accounts, *, floor_s: float = 0.001, slots: int = 2, penalties: Penalties = PENALTIES
+) -> Authenticator:
     """Return a gate whose throttle sees no time pass."""
     queue = HashQueue(slots=slots, clock=lambda: 1000.0, penalties=penalties)
-    return Gate(accounts, queue=queue, floor_s=floor_s)
+    return Authenticator(accounts, queue=queue, floor_s=floor_s)
 
 
 def let_in(
-    gate: Gate, name: str = "ann", password: str = PASSWORD, address: str = HERE, *, shown: Sequence[str] = ()
+    authenticator: Authenticator,
+    name: str = "ann",
+    password: str = PASSWORD,
+    address: str = HERE,
+    *,
+    shown: Sequence[str] = (),
 ) -> Login:
-    return gate.log_in(name, password, address, with_token=True, shown=shown)
+    return authenticator.log_in(name, password, address, with_token=True, shown=shown)
 
 
-def fail(gate: Gate, address: str, name: str = "ann") -> None:
+def fail(authenticator: Authenticator, address: str, name: str = "ann") -> None:
     with pytest.raises(LoginFailedError):
-        let_in(gate, name, OTHER, address)
+        let_in(authenticator, name, OTHER, address)
 
 
 def token_of(login: Login) -> str:
@@ -76,7 +83,7 @@ def token_of(login: Login) -> str:
 
 def test_the_right_password_gets_in(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann")
-    login = let_in(gate_at(accounts), " Ann ")
+    login = let_in(authenticator_at(accounts), " Ann ")
     assert (login.user, login.kept, login.problem) == ("ann", True, "")
     assert [session.id for session in accounts.sessions_of("ann")] == [login.session.id]
 
@@ -84,7 +91,7 @@ def test_the_right_password_gets_in(tmp_path: Path) -> None:
 def test_unknown_disabled_and_wrong_end_in_the_same_words(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann", "bob")
     accounts.disable("bob")
-    gate = gate_at(accounts)
+    authenticator = authenticator_at(accounts)
     failures = []
     for number, (name, password) in enumerate(
         [
@@ -98,18 +105,18 @@ def test_unknown_disabled_and_wrong_end_in_the_same_words(tmp_path: Path) -> Non
         ]
     ):
         with pytest.raises(LoginFailedError) as caught:
-            let_in(gate, name, password, f"192.0.2.{number}")
+            let_in(authenticator, name, password, f"192.0.2.{number}")
         failures.append((type(caught.value), str(caught.value), caught.value.code, caught.value.retry_after_s))
         assert PASSWORD not in str(caught.value) + repr(caught.value)
     assert len(set(failures)) == 1
 
 
 def test_the_operator_learns_a_name_only_if_it_is_one(tmp_path: Path) -> None:
-    gate = gate_at(accounts_at(tmp_path, "ann"))
+    authenticator = authenticator_at(accounts_at(tmp_path, "ann"))
     users = []
     for name in ("ann", "hunter2hunter2"):
         with pytest.raises(LoginFailedError) as caught:
-            let_in(gate, name, OTHER)
+            let_in(authenticator, name, OTHER)
         users.append(caught.value.user)
     assert users == ["ann", None], "it may be a password, typed at the wrong question"
 
@@ -119,23 +126,23 @@ def test_passwords_are_compared_as_text_not_as_bytes(tmp_path: Path) -> None:
     composed = "Zoë schläft unter der Brücke"
     accounts.add("ann", unicodedata.normalize("NFC", composed))
     accounts.add("bob", unicodedata.normalize("NFD", composed))
-    gate = gate_at(accounts)
+    authenticator = authenticator_at(accounts)
     for name in ("ann", "bob"):
         for form in ("NFC", "NFD"):
-            let_in(gate, name, unicodedata.normalize(form, composed))
-        let_in(gate, name, composed.replace(" ", "\N{NO-BREAK SPACE}"))
+            let_in(authenticator, name, unicodedata.normalize(form, composed))
+        let_in(authenticator, name, composed.replace(" ", "\N{NO-BREAK SPACE}"))
         with pytest.raises(LoginFailedError):
-            let_in(gate, name, composed.lower())
+            let_in(authenticator, name, composed.lower())
 
 
 def test_a_password_of_1025_bytes(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path)
     longest = "".join(random.Random(1).choices("abcdefghijkmnpqrstuvwxyz ", k=1023)) + "x"
     accounts.add("ann", longest)
-    gate = gate_at(accounts)
-    let_in(gate, "ann", longest)
+    authenticator = authenticator_at(accounts)
+    let_in(authenticator, "ann", longest)
     with pytest.raises(LoginFailedError):
-        let_in(gate, "ann", longest + "y")
+        let_in(authenticator, "ann", longest + "y")
     with pytest.raises(PasswordRefusedError, match=r"1,?024"):
         accounts.add("bob", longest + "y")
 
@@ -166,7 +173,7 @@ def test_unknown_disabled_and_wrong_take_the_same_time(tmp_path: Path) -> None:
     accounts.disable("bob")
     tries = [name for name in ("ann", "bob", "carl") for _ in range(1000)]
     now = 0.0
-    gate = Gate(accounts, queue=HashQueue(slots=1, clock=lambda: now), floor_s=0.004)
+    authenticator = Authenticator(accounts, queue=HashQueue(slots=1, clock=lambda: now), floor_s=0.004)
     p_values = []
     for seed in range(3):  # on a machine that others use, one disturbance may fall on one of the three kinds
         took_s: dict[str, list[float]] = {"ann": [], "bob": [], "carl": []}
@@ -175,7 +182,7 @@ def test_unknown_disabled_and_wrong_take_the_same_time(tmp_path: Path) -> None:
             now += 100_000  # the throttle forgets
             began = time.perf_counter()
             with pytest.raises(LoginFailedError):
-                gate.log_in(name, OTHER, HERE, with_token=True)
+                authenticator.log_in(name, OTHER, HERE, with_token=True)
             took_s[name].append(time.perf_counter() - began)
         p_values = [
             kolmogorov_smirnov(took_s[one], took_s[other])
@@ -187,67 +194,67 @@ def test_unknown_disabled_and_wrong_take_the_same_time(tmp_path: Path) -> None:
 
 
 def test_a_failure_is_answered_at_the_floor_and_a_success_at_once(tmp_path: Path) -> None:
-    gate = gate_at(accounts_at(tmp_path, "ann"), floor_s=1.0)
+    authenticator = authenticator_at(accounts_at(tmp_path, "ann"), floor_s=1.0)
     began = time.monotonic()
-    let_in(gate)
+    let_in(authenticator)
     assert time.monotonic() - began < 1.0
     began = time.monotonic()
     with pytest.raises(LoginFailedError):
-        let_in(gate, password=OTHER)
+        let_in(authenticator, password=OTHER)
     assert 1.0 <= time.monotonic() - began < 1.9
 
 
 def test_nobody_sleeps_in_a_slot(tmp_path: Path) -> None:
-    gate = gate_at(accounts_at(tmp_path, "ann"), floor_s=0.3, slots=1)
+    authenticator = authenticator_at(accounts_at(tmp_path, "ann"), floor_s=0.3, slots=1)
     began = time.monotonic()
     with ThreadPoolExecutor(2) as pool:
-        ends = [pool.submit(let_in, gate, "ann", OTHER, f"192.0.2.{number}") for number in range(2)]
+        ends = [pool.submit(let_in, authenticator, "ann", OTHER, f"192.0.2.{number}") for number in range(2)]
         assert all(isinstance(end.exception(TIMEOUT_S), LoginFailedError) for end in ends)
     assert time.monotonic() - began < 0.55
 
 
 def test_twenty_guesses_in_parallel(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann")
-    gate = gate_at(accounts, floor_s=0.2, slots=4)
-    let_in(gate, address="203.0.113.9")
+    authenticator = authenticator_at(accounts, floor_s=0.2, slots=4)
+    let_in(authenticator, address="203.0.113.9")
 
     with ThreadPoolExecutor(20) as pool:
-        ends = [pool.submit(let_in, gate, "ann", f"{OTHER} {n}", STRANGER) for n in range(20)]
+        ends = [pool.submit(let_in, authenticator, "ann", f"{OTHER} {n}", STRANGER) for n in range(20)]
         kinds = [type(end.exception(TIMEOUT_S)) for end in ends]
         assert kinds.count(LoginFailedError) == 3
         assert kinds.count(ThrottledError) == 17
     with pytest.raises(ThrottledError):
-        let_in(gate, address=STRANGER)
-    let_in(gate)
+        let_in(authenticator, address=STRANGER)
+    let_in(authenticator)
 
 
 def test_sixty_strangers_keep_nobody_out(tmp_path: Path) -> None:
-    gate = gate_at(accounts_at(tmp_path, "ann"), penalties=Penalties(failure_s=0.0))
+    authenticator = authenticator_at(accounts_at(tmp_path, "ann"), penalties=Penalties(failure_s=0.0))
     for number in range(60):
         for _ in range(5):
-            fail(gate, f"198.51.100.{number}")
+            fail(authenticator, f"198.51.100.{number}")
         with pytest.raises(ThrottledError):
-            let_in(gate, address=f"198.51.100.{number}")
-    let_in(gate, address="203.0.113.77")
+            let_in(authenticator, address=f"198.51.100.{number}")
+    let_in(authenticator, address="203.0.113.77")
 
 
 def test_a_hostile_neighbour_holds_up_no_known_network(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann", "bob")
-    let_in(gate_at(accounts))
-    gate = gate_at(Accounts(tmp_path))  # it is known from its session, after a restart as well
+    let_in(authenticator_at(accounts))
+    authenticator = authenticator_at(Accounts(tmp_path))  # it is known from its session, after a restart as well
     for _ in range(3):
-        fail(gate, HERE, "bob")
+        fail(authenticator, HERE, "bob")
     with pytest.raises(ThrottledError):
-        let_in(gate, "bob")
-    let_in(gate)
+        let_in(authenticator, "bob")
+    let_in(authenticator)
 
 
 @pytest.mark.parametrize("state", ["expired", "revoked", "used up", "of another password"])
 def test_a_device_that_shows_a_token_of_the_account_goes_ahead(tmp_path: Path, state: str) -> None:
     clock = Clock()
     accounts = accounts_at(tmp_path, "ann", "bob", clock=clock)
-    gate = gate_at(accounts)
-    login = let_in(gate, address="203.0.113.9")
+    authenticator = authenticator_at(accounts)
+    login = let_in(authenticator, address="203.0.113.9")
     token = token_of(login)
     match state:
         case "expired":
@@ -255,56 +262,56 @@ def test_a_device_that_shows_a_token_of_the_account_goes_ahead(tmp_path: Path, s
         case "revoked":
             accounts.sessions.end(login.session.id)
         case "used up":
-            gate.resume(token_of(gate.resume(token, HERE)), HERE)
+            authenticator.resume(token_of(authenticator.resume(token, HERE)), HERE)
         case "of another password":
             accounts.set_password("ann", PASSWORD)
-    gate = gate_at(Accounts(tmp_path, clock=clock))  # after a restart
+    authenticator = authenticator_at(Accounts(tmp_path, clock=clock))  # after a restart
     for _ in range(3):
-        fail(gate, STRANGER, "bob")
+        fail(authenticator, STRANGER, "bob")
     with pytest.raises(ThrottledError):
-        let_in(gate, address=STRANGER)
+        let_in(authenticator, address=STRANGER)
     with pytest.raises(ThrottledError):
-        let_in(gate, "bob", address=STRANGER, shown=[token])
+        let_in(authenticator, "bob", address=STRANGER, shown=[token])
     with pytest.raises(ThrottledError):
-        let_in(gate, address=STRANGER, shown=["", "junk", f"{token[:-1]}?", token.swapcase()])
-    let_in(gate, address=STRANGER, shown=["junk", token])
+        let_in(authenticator, address=STRANGER, shown=["", "junk", f"{token[:-1]}?", token.swapcase()])
+    let_in(authenticator, address=STRANGER, shown=["junk", token])
 
 
 def test_a_stolen_token_makes_guessing_no_faster(tmp_path: Path) -> None:
-    gate = gate_at(accounts_at(tmp_path, "ann"), penalties=Penalties(failure_s=0.0))
-    token = token_of(let_in(gate))
+    authenticator = authenticator_at(accounts_at(tmp_path, "ann"), penalties=Penalties(failure_s=0.0))
+    token = token_of(let_in(authenticator))
     for number in range(5):
         with pytest.raises(LoginFailedError):
-            let_in(gate, password=OTHER, address=f"198.51.100.{number}", shown=[token])
+            let_in(authenticator, password=OTHER, address=f"198.51.100.{number}", shown=[token])
     with pytest.raises(ThrottledError):
-        let_in(gate, address="198.51.100.99", shown=[token])
-    let_in(gate)
+        let_in(authenticator, address="198.51.100.99", shown=[token])
+    let_in(authenticator)
 
 
 def test_a_device_counts_as_unknown_where_the_key_can_not_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accounts = accounts_at(tmp_path, "ann")
-    gate = gate_at(accounts)
-    token = token_of(let_in(gate, address="203.0.113.9"))
+    authenticator = authenticator_at(accounts)
+    token = token_of(let_in(authenticator, address="203.0.113.9"))
 
     def unreadable(*_: object) -> None:
         raise StoreReadError("settings.json can't be read")
 
     monkeypatch.setattr(accounts.device_tokens, "device", unreadable)
-    let_in(gate, shown=[token])
+    let_in(authenticator, shown=[token])
 
 
 def test_an_ipv6_network_has_the_prefix_that_was_chosen(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann", "bob", "carl")
     for prefix, other in ((64, "2001:db8:0:1::1"), (48, "2001:db8:1::1")):
         queue = HashQueue(slots=2, clock=lambda: 1000.0)
-        gate = Gate(accounts, queue=queue, floor_s=0.001, ipv6_prefix=prefix)
+        authenticator = Authenticator(accounts, queue=queue, floor_s=0.001, ipv6_prefix=prefix)
         for number in range(3):
-            fail(gate, f"2001:db8::{number}", "bob")
+            fail(authenticator, f"2001:db8::{number}", "bob")
         with pytest.raises(ThrottledError):
-            let_in(gate, address="2001:db8::9")
-        let_in(gate, "carl", address=other)
+            let_in(authenticator, address="2001:db8::9")
+        let_in(authenticator, "carl", address=other)
 
 
 @dataclass
@@ -313,11 +320,11 @@ class Hashed:
 
     parameters: list[HashParameters]
 
-    def of(self, gate: Gate, name: str, password: str = OTHER) -> list[HashParameters]:
+    def of(self, authenticator: Authenticator, name: str, password: str = OTHER) -> list[HashParameters]:
         """Return in which order what was hashed by a try that fails."""
         self.parameters.clear()
         with pytest.raises(LoginFailedError):
-            let_in(gate, name, password)
+            let_in(authenticator, name, password)
         return sorted(self.parameters, key=lambda one: one.memory_kib)
 
 
@@ -350,26 +357,28 @@ def with_costs(data_dir: Path) -> Accounts:
 
 
 def test_every_refusal_hashes_with_the_same_costs(tmp_path: Path, hashed: Hashed) -> None:
-    gate = gate_at(with_costs(tmp_path), penalties=Penalties(failure_s=0.0))
+    authenticator = authenticator_at(with_costs(tmp_path), penalties=Penalties(failure_s=0.0))
     for name in ("cheap", "middle", "slow", "nobody", "locked", ""):
-        assert hashed.of(gate, name) == COSTS, name
-    assert hashed.of(gate, "cheap", "\x07") == COSTS, "what can't be a password"
-    assert hashed.of(gate, "locked", PASSWORD) == COSTS
+        assert hashed.of(authenticator, name) == COSTS, name
+    assert hashed.of(authenticator, "cheap", "\x07") == COSTS, "what can't be a password"
+    assert hashed.of(authenticator, "locked", PASSWORD) == COSTS
     hashed.parameters.clear()
-    let_in(gate, "cheap")
+    let_in(authenticator, "cheap")
     assert hashed.parameters == COSTS[:1], "who gets in doesn't wait for it"
 
 
 def test_the_costs_of_a_refusal_follow_the_users(tmp_path: Path, hashed: Hashed) -> None:
     accounts = with_costs(tmp_path)
-    gate = gate_at(accounts, penalties=Penalties(failure_s=0.0))
+    authenticator = authenticator_at(accounts, penalties=Penalties(failure_s=0.0))
     accounts.remove("slow")
-    assert hashed.of(gate, "nobody") == COSTS[:2]
-    let_in(gate, "middle")  # which makes its hash anew
-    assert [one.memory_kib for one in hashed.of(gate, "nobody")] == [8, 64]
+    assert hashed.of(authenticator, "nobody") == COSTS[:2]
+    let_in(authenticator, "middle")  # which makes its hash anew
+    assert [one.memory_kib for one in hashed.of(authenticator, "nobody")] == [8, 64]
     for name in ("cheap", "middle", "locked"):
         accounts.remove(name)
-    assert [one.memory_kib for one in hashed.of(gate, "nobody")] == [64], "without users, what a new hash costs"
+    assert [one.memory_kib for one in hashed.of(authenticator, "nobody")] == [64], (
+        "without users, what a new hash costs"
+    )
 
 
 def test_a_login_makes_an_outdated_hash_anew(tmp_path: Path) -> None:
@@ -377,14 +386,14 @@ def test_a_login_makes_an_outdated_hash_anew(tmp_path: Path) -> None:
     make_cheap(tmp_path, memory_kib=16)
     accounts = Accounts(tmp_path)
     with pytest.raises(LoginFailedError):
-        let_in(gate_at(accounts), password=OTHER)
+        let_in(authenticator_at(accounts), password=OTHER)
     assert accounts.users.get("ann") == before
-    first = let_in(gate_at(accounts))
+    first = let_in(authenticator_at(accounts))
     after = accounts.users.get("ann")
     assert "m=16," in after.hash
     assert after.credential_generation == before.credential_generation, "sessions stay"
     assert accounts.is_current(first.session)
-    let_in(gate_at(accounts))
+    let_in(authenticator_at(accounts))
     assert accounts.users.get("ann") == after, "once"
 
 
@@ -393,14 +402,14 @@ def test_a_disk_that_is_full_keeps_nobody_out(tmp_path: Path, monkeypatch: pytes
     make_cheap(tmp_path, memory_kib=16)
     accounts = Accounts(tmp_path)
     accounts.settings.server_id()
-    gate = gate_at(accounts)
+    authenticator = authenticator_at(accounts)
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "replace", full)
     fill_disk_of_sessions(monkeypatch)
-    login = let_in(gate)
+    login = let_in(authenticator)
     assert login.user == "ann"
     assert not login.kept
     assert login.session.token is None
@@ -421,9 +430,9 @@ def test_a_rehash_that_can_not_be_written_is_told(tmp_path: Path, monkeypatch: p
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         replace(source, target)
 
-    gate = gate_at(accounts)
+    authenticator = authenticator_at(accounts)
     monkeypatch.setattr(os, "replace", full)
-    login = let_in(gate)
+    login = let_in(authenticator)
     assert login.kept
     assert login.session.token is not None
     assert "users.json can't be written: No space left" in login.problem
@@ -433,35 +442,35 @@ def test_a_rehash_without_memory_is_left(tmp_path: Path, monkeypatch: pytest.Mon
     accounts_at(tmp_path, "ann")
     make_cheap(tmp_path, memory_kib=16)
     accounts = Accounts(tmp_path)
-    gate = gate_at(accounts)
+    authenticator = authenticator_at(accounts)
 
     def full(_: str) -> str:
         raise HashFailedError("no memory")
 
     monkeypatch.setattr(accounts.hasher, "hash", full)
-    assert let_in(gate).problem == ""
+    assert let_in(authenticator).problem == ""
 
 
 def test_a_token_gets_in_and_is_another_one_afterwards(tmp_path: Path) -> None:
     clock = Clock()
-    gate = gate_at(accounts_at(tmp_path, "ann", clock=clock))
-    first = token_of(let_in(gate))
-    second = gate.resume(first, HERE)
+    authenticator = authenticator_at(accounts_at(tmp_path, "ann", clock=clock))
+    first = token_of(let_in(authenticator))
+    second = authenticator.resume(first, HERE)
     assert second.user == "ann"
     clock.now += datetime.timedelta(seconds=REPLACED_S)
-    third = gate.resume(token_of(second), HERE)
+    third = authenticator.resume(token_of(second), HERE)
     clock.now += datetime.timedelta(seconds=REPLACED_S)
     with pytest.raises(TokenReusedError):
-        gate.resume(first, HERE)
+        authenticator.resume(first, HERE)
     with pytest.raises(TokenRefusedError):
-        gate.resume(token_of(third), HERE)
+        authenticator.resume(token_of(third), HERE)
 
 
 @pytest.mark.parametrize("change", ["password", "disable", "remove", "again", "revoke", "revoke all", "log out"])
 def test_a_token_is_replayed_after(tmp_path: Path, change: str) -> None:
     accounts = accounts_at(tmp_path, "ann", "bob")
-    gate = gate_at(accounts)
-    login, others = let_in(gate), let_in(gate, "bob")
+    authenticator = authenticator_at(accounts)
+    login, others = let_in(authenticator), let_in(authenticator, "bob")
     commands = Accounts(tmp_path)  # as another process has it
     match change:
         case "password":
@@ -479,33 +488,33 @@ def test_a_token_is_replayed_after(tmp_path: Path, change: str) -> None:
         case "revoke all":
             commands.sessions.end_all("ann")
     with pytest.raises(TokenRefusedError):
-        gate.resume(token_of(login), HERE)
-    gate.resume(token_of(others), HERE)
+        authenticator.resume(token_of(login), HERE)
+    authenticator.resume(token_of(others), HERE)
     with pytest.raises(TokenRefusedError):
-        gate_at(Accounts(tmp_path)).resume(token_of(login), HERE)
+        authenticator_at(Accounts(tmp_path)).resume(token_of(login), HERE)
 
 
 def test_sessions_that_could_not_be_dropped_are_void_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accounts = accounts_at(tmp_path, "ann")
-    gate = gate_at(accounts)
-    login = let_in(gate)
+    authenticator = authenticator_at(accounts)
+    login = let_in(authenticator)
     with monkeypatch.context() as patch:
         fill_disk_of_sessions(patch)
         Accounts(tmp_path).set_password("ann", OTHER)
     assert accounts.sessions.find(login.session.id) is not None
     assert accounts.sessions_of() == []
     with pytest.raises(TokenRefusedError):
-        gate.resume(token_of(login), HERE)
+        authenticator.resume(token_of(login), HERE)
 
 
 def test_signing_up(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann")
-    gate = gate_at(accounts)
-    login = gate.sign_up("Zoe", OTHER, HERE, with_token=True)
+    authenticator = authenticator_at(accounts)
+    login = authenticator.sign_up("Zoe", OTHER, HERE, with_token=True)
     assert login.user == "zoe"
-    assert let_in(gate, "zoe", OTHER).user == "zoe"
+    assert let_in(authenticator, "zoe", OTHER).user == "zoe"
     for name, password, error in (
         ("Ann", OTHER, NameTakenError),
         ("root", OTHER, NameRefusedError),
@@ -514,7 +523,7 @@ def test_signing_up(tmp_path: Path) -> None:
         ("carl", "password1234", PasswordRefusedError),
     ):
         with pytest.raises(error):
-            gate.sign_up(name, password, HERE, with_token=True)
+            authenticator.sign_up(name, password, HERE, with_token=True)
     assert [user.name for user in accounts.users.all()] == ["ann", "zoe"]
 
 
@@ -534,55 +543,55 @@ def test_who_signs_up_under_the_same_name_later_ends_no_session(tmp_path: Path) 
 
 def test_nobody_waits_in_a_slot_for_a_file(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann", "bob")
-    gate = gate_at(accounts, slots=1)
-    user = gate.confirm("bob", PASSWORD, HERE)
+    authenticator = authenticator_at(accounts, slots=1)
+    user = authenticator.confirm("bob", PASSWORD, HERE)
     with ThreadPoolExecutor(2) as pool:
         with (tmp_path / "users.json.lock").open() as lock:  # as another process does that was stopped
             fcntl.flock(lock, fcntl.LOCK_EX)
             ends: list[Future[Any]] = [
-                pool.submit(gate.sign_up, "zoe", OTHER, HERE, with_token=True),
-                pool.submit(gate.set_password, user, OTHER, HERE),
+                pool.submit(authenticator.sign_up, "zoe", OTHER, HERE, with_token=True),
+                pool.submit(authenticator.set_password, user, OTHER, HERE),
             ]
             began = time.monotonic()
             while time.monotonic() - began < 1:
-                let_in(gate)
+                let_in(authenticator)
             assert not any(end.done() for end in ends)
         for end in ends:
             end.result(TIMEOUT_S)
 
 
 def test_who_has_signed_up_is_known(tmp_path: Path) -> None:
-    gate = gate_at(accounts_at(tmp_path, "bob"))
-    gate.sign_up("zoe", OTHER, HERE, with_token=True)
+    authenticator = authenticator_at(accounts_at(tmp_path, "bob"))
+    authenticator.sign_up("zoe", OTHER, HERE, with_token=True)
     for _ in range(3):
-        fail(gate, HERE, "bob")
+        fail(authenticator, HERE, "bob")
     with pytest.raises(ThrottledError):
-        let_in(gate, "bob")
-    let_in(gate, "zoe", OTHER)
+        let_in(authenticator, "bob")
+    let_in(authenticator, "zoe", OTHER)
 
 
 def test_signing_up_is_limited_by_address(tmp_path: Path) -> None:
-    gate = gate_at(accounts_at(tmp_path))
+    authenticator = authenticator_at(accounts_at(tmp_path))
     for _ in range(BURST):
-        assert gate.may_sign_up(HERE)
-        assert gate.count_signup(HERE)
-    assert not gate.may_sign_up(HERE)
-    assert not gate.count_signup(HERE)
-    assert gate.count_signup("192.0.2.8")
+        assert authenticator.may_sign_up(HERE)
+        assert authenticator.count_signup(HERE)
+    assert not authenticator.may_sign_up(HERE)
+    assert not authenticator.count_signup(HERE)
+    assert authenticator.count_signup("192.0.2.8")
 
 
 def test_another_password(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann")
-    gate = gate_at(accounts)
+    authenticator = authenticator_at(accounts)
     with pytest.raises(LoginFailedError):
-        gate.confirm("ann", OTHER, HERE)
-    user = gate.confirm("ann", PASSWORD, HERE)
+        authenticator.confirm("ann", OTHER, HERE)
+    user = authenticator.confirm("ann", PASSWORD, HERE)
     with pytest.raises(PasswordRefusedError):
-        gate.check_new("qwertyuiop12", "ann")
-    gate.set_password(user, OTHER, HERE)
-    let_in(gate, password=OTHER)
+        authenticator.check_new("qwertyuiop12", "ann")
+    authenticator.set_password(user, OTHER, HERE)
+    let_in(authenticator, password=OTHER)
     with pytest.raises(UnknownUserError, match="changed meanwhile"):
-        gate.set_password(user, PASSWORD, HERE)
+        authenticator.set_password(user, PASSWORD, HERE)
 
 
 def test_accounts_know_who_has_which_password(tmp_path: Path) -> None:
@@ -596,11 +605,11 @@ def test_accounts_know_who_has_which_password(tmp_path: Path) -> None:
 
 def test_no_secret_is_in_any_file_or_repr(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann")
-    gate = gate_at(accounts)
-    first = let_in(gate)
-    second = gate.resume(token_of(first), HERE)
+    authenticator = authenticator_at(accounts)
+    first = let_in(authenticator)
+    second = authenticator.resume(token_of(first), HERE)
     secrets = [PASSWORD, *(token_of(one).partition(".")[2] for one in (first, second))]
-    shown = "".join(map(repr, (first, second, accounts.users.get("ann"), accounts, gate)))
+    shown = "".join(map(repr, (first, second, accounts.users.get("ann"), accounts, authenticator)))
     command = ["cat", *map(str, tmp_path.iterdir())]  # another process: reading here would end SQLite's locks
     kept = subprocess.run(command, capture_output=True, check=True, timeout=TIMEOUT_S).stdout
     assert first.session.id.encode() in kept
@@ -613,7 +622,7 @@ class Live:
     """Logins that are open, and what became of them."""
 
     def __init__(self, accounts: Accounts, *, tidy_after_s: float = 3_600) -> None:
-        self.live = LiveLogins(accounts, tidy_after_s=tidy_after_s)
+        self.live = ActiveLogins(accounts, tidy_after_s=tidy_after_s)
         self.ended: list[str] = []
 
     def enter(self, name: str, login: Login) -> None:
@@ -624,8 +633,8 @@ class Live:
 def test_a_change_ends_who_is_in(tmp_path: Path, change: str) -> None:
     clock = Clock()
     accounts = accounts_at(tmp_path, "ann", "bob", clock=clock)
-    gate, live = gate_at(accounts), Live(accounts)
-    login = let_in(gate)
+    authenticator, live = authenticator_at(accounts), Live(accounts)
+    login = let_in(authenticator)
     live.enter("ann", login)
     live.enter("unkept", Login(login.session, kept=False))
     live.live.look()
@@ -644,7 +653,7 @@ def test_a_change_ends_who_is_in(tmp_path: Path, change: str) -> None:
             clock.now += datetime.timedelta(days=1)
         case "expire for good":
             clock.now += datetime.timedelta(days=30)
-    live.enter("bob", let_in(gate, "bob"))
+    live.enter("bob", let_in(authenticator, "bob"))
     live.live.look()
     live.live.look()
     unkept = ["unkept"] if change in {"password", "disable", "remove"} else []
@@ -655,7 +664,7 @@ def test_a_quiet_connection_keeps_its_session(tmp_path: Path) -> None:
     clock = Clock()
     accounts = accounts_at(tmp_path, "ann", clock=clock)
     live = Live(accounts)
-    live.enter("ann", let_in(gate_at(accounts)))
+    live.enter("ann", let_in(authenticator_at(accounts)))
     for _ in range(30):
         clock.now += datetime.timedelta(hours=1)
         live.live.look()
@@ -665,8 +674,8 @@ def test_a_quiet_connection_keeps_its_session(tmp_path: Path) -> None:
 def test_what_is_said_and_left_is_written_later_by_one_thread(tmp_path: Path) -> None:
     clock = Clock()
     accounts = accounts_at(tmp_path, "ann", clock=clock)
-    gate, live = gate_at(accounts), Live(accounts)
-    kept, passing = let_in(gate), gate.log_in("ann", PASSWORD, HERE, with_token=False)
+    authenticator, live = authenticator_at(accounts), Live(accounts)
+    kept, passing = let_in(authenticator), authenticator.log_in("ann", PASSWORD, HERE, with_token=False)
     live.enter("kept", kept)
     live.enter("passing", passing)
     clock.now += datetime.timedelta(minutes=2)
@@ -686,7 +695,7 @@ def test_live_logins_have_a_thread_of_their_own(tmp_path: Path) -> None:
     live = Live(accounts)
     live.live.start()
     try:
-        live.enter("ann", let_in(gate_at(accounts)))
+        live.enter("ann", let_in(authenticator_at(accounts)))
         began = time.monotonic()
         Accounts(tmp_path).disable("ann")
         while not live.ended:
@@ -698,9 +707,9 @@ def test_live_logins_have_a_thread_of_their_own(tmp_path: Path) -> None:
 
 def test_a_file_that_is_locked_delays_no_end(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann", "bob")
-    gate, live = gate_at(accounts), Live(accounts)
-    live.enter("ann", let_in(gate))
-    live.enter("passing", gate.log_in("bob", PASSWORD, HERE, with_token=False))
+    authenticator, live = authenticator_at(accounts), Live(accounts)
+    live.enter("ann", let_in(authenticator))
+    live.enter("passing", authenticator.log_in("bob", PASSWORD, HERE, with_token=False))
     with (tmp_path / "sessions.db.lock").open() as lock:  # as another process does that was stopped
         fcntl.flock(lock, fcntl.LOCK_EX)
         live.live.leave("passing")
@@ -718,7 +727,7 @@ def test_a_file_that_is_locked_delays_no_end(tmp_path: Path) -> None:
 def test_files_that_can_not_be_read_end_nobody(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann")
     live = Live(accounts)
-    live.enter("ann", let_in(gate_at(accounts)))
+    live.enter("ann", let_in(authenticator_at(accounts)))
     (tmp_path / "users.json").write_text("")
     live.live.look()
     accounts.sessions.close()
@@ -733,9 +742,9 @@ def test_a_clock_that_was_wrong_for_a_moment_ends_no_session(tmp_path: Path) -> 
     system, steady = Clock(), [0.0]
     accounts_at(tmp_path, "ann")
     accounts = Accounts(tmp_path, clock=SteadyClock(system=system, steady=lambda: steady[0], lasting_s=600))
-    gate = gate_at(accounts)
+    authenticator = authenticator_at(accounts)
     live = Live(accounts, tidy_after_s=0)
-    kept = let_in(gate)
+    kept = let_in(authenticator)
     live.enter("kept", kept)
     for wrong in (datetime.timedelta(days=40), -datetime.timedelta(days=40)):
         system.now += wrong
@@ -744,11 +753,11 @@ def test_a_clock_that_was_wrong_for_a_moment_ends_no_session(tmp_path: Path) -> 
             steady[0] += 0.5
             live.live.look()
         assert Accounts(tmp_path, clock=system).sessions.end_all("bob") == [], "a command changes something meanwhile"
-        kept = gate.resume(token_of(kept), HERE)
+        kept = authenticator.resume(token_of(kept), HERE)
         system.now -= wrong
         live.live.look()
         assert live.ended == []
-        kept = gate.resume(token_of(kept), HERE)
+        kept = authenticator.resume(token_of(kept), HERE)
     found = accounts.sessions.find(kept.session.id)
     assert found is not None
     assert found.created == NOON, "nor does it last longer"
@@ -757,8 +766,8 @@ def test_a_clock_that_was_wrong_for_a_moment_ends_no_session(tmp_path: Path) -> 
 def test_what_has_expired_is_forgotten_in_time(tmp_path: Path) -> None:
     clock = Clock()
     accounts = accounts_at(tmp_path, "ann", clock=clock)
-    gate = gate_at(accounts)
-    let_in(gate)
+    authenticator = authenticator_at(accounts)
+    let_in(authenticator)
     clock.now += datetime.timedelta(days=1)
     Live(accounts).live.look()
     earlier = Accounts(tmp_path, clock=Clock())
@@ -774,5 +783,5 @@ def test_a_gate_needs_files_that_can_be_used(tmp_path: Path) -> None:
     content["users"]["ann"]["hash"] = content["users"]["ann"]["hash"].replace("m=8,", "m=4194304,")
     path.write_text(json.dumps(content))
     with pytest.raises(SockctlError, match=r"users\.ann\.hash can't be used: a memory of 4,194,304 KiB"):
-        Gate(Accounts(tmp_path))
+        Authenticator(Accounts(tmp_path))
     assert module.FLOOR_S == 0.5

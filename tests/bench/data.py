@@ -6,7 +6,7 @@ from typing import Any
 
 from sockctl.bench.coordinator import measure
 from sockctl.bench.plan import Kind, Plan, Where
-from sockctl.bench.stats import Tally
+from sockctl.bench.stats import Stats
 
 RUN = "a1b2c3"
 
@@ -20,7 +20,7 @@ def plan(port: int = 1, kind: Kind = Kind.ECHO, **values: Any) -> Plan:
     return dataclasses.replace(short, **values)
 
 
-def measured(port: int, kind: Kind = Kind.ECHO, *, processes: int = 1, **values: Any) -> Tally:
+def measured(port: int, kind: Kind = Kind.ECHO, *, processes: int = 1, **values: Any) -> Stats:
     outcome = measure(plan(port, kind, **values).shares(processes))
     assert not outcome.interrupted
-    return outcome.tally
+    return outcome.stats

@@ -38,21 +38,21 @@ def chat(folder: Path, *, flood: tuple[float, float] | None = None) -> Iterator[
 )
 def test_everybody_hears_everything_in_ours(tmp_path: Path, values: dict[str, Any]) -> None:
     with chat(tmp_path) as port:
-        tally = measured(port, Kind.CHAT, **{"duration_s": None if "count" in values else 0.2, **values})
-    assert not tally.errors
+        stats = measured(port, Kind.CHAT, **{"duration_s": None if "count" in values else 0.2, **values})
+    assert not stats.errors
     clients = values.get("clients", 4)
-    assert tally.clients == clients
-    assert tally.answered == tally.expected == tally.sent * clients > 0
-    assert "count" not in values or tally.sent == 100
-    assert tally.bytes >= tally.answered * values.get("size_bytes", 64)
+    assert stats.clients == clients
+    assert stats.answered == stats.expected == stats.sent * clients > 0
+    assert "count" not in values or stats.sent == 100
+    assert stats.bytes >= stats.answered * values.get("size_bytes", 64)
 
 
 def test_a_flood_limit_is_told(tmp_path: Path) -> None:
     with chat(tmp_path, flood=(5, 100)) as port:
-        tally = measured(port, Kind.CHAT, count=20, depth=20, duration_s=None)
-    assert not tally.errors
-    assert tally.held_back > 0
-    assert tally.lost == 0
+        stats = measured(port, Kind.CHAT, count=20, depth=20, duration_s=None)
+    assert not stats.errors
+    assert stats.held_back > 0
+    assert stats.lost == 0
 
 
 def test_a_text_is_understood_only_unchanged() -> None:
@@ -140,9 +140,9 @@ def twice(chat: ScriptedChat, text: str) -> None:
 )
 def test_what_is_wrong_is_counted_by_reason(do: Callable[[ScriptedChat, str], None], reason: str) -> None:
     with serving(scripted(on_third(do))) as port:
-        tally = measured(port, Kind.CHAT, clients=1, depth=2, timeout_s=0.3, duration_s=2.0)
-    assert tally.errors == {reason: 1}
-    assert tally.lost > 0
+        stats = measured(port, Kind.CHAT, clients=1, depth=2, timeout_s=0.3, duration_s=2.0)
+    assert stats.errors == {reason: 1}
+    assert stats.lost > 0
 
 
 def test_silence_is_found() -> None:
@@ -152,8 +152,8 @@ def test_silence_is_found() -> None:
             chat.say(text)
 
     with serving(scripted(behave)) as port:
-        tally = measured(port, Kind.CHAT, clients=1, timeout_s=0.2, duration_s=2.0)
-    assert tally.errors == {"no_answer": 1}
+        stats = measured(port, Kind.CHAT, clients=1, timeout_s=0.2, duration_s=2.0)
+    assert stats.errors == {"no_answer": 1}
 
 
 @pytest.mark.parametrize(
@@ -166,9 +166,9 @@ def test_what_is_no_chat_is_found_at_once(greeting: bytes, reason: str) -> None:
         receive_exactly(sock, 1_000_000)
 
     with serving(handle) as port:
-        tally = measured(port, Kind.CHAT, timeout_s=0.2 if reason == "no_answer" else 5.0)
-    assert tally.errors == {reason: 4}
-    assert tally.answered == 0
+        stats = measured(port, Kind.CHAT, timeout_s=0.2 if reason == "no_answer" else 5.0)
+    assert stats.errors == {reason: 4}
+    assert stats.answered == 0
 
 
 def test_a_member_that_reads_slowly_gets_large_messages_whole() -> None:
@@ -178,6 +178,6 @@ def test_a_member_that_reads_slowly_gets_large_messages_whole() -> None:
         chat.say(text)
 
     with serving(scripted(slowly)) as port:
-        tally = measured(port, Kind.CHAT, clients=1, depth=200, count=400, size_bytes=60_000, duration_s=None)
-    assert not tally.errors
-    assert tally.answered == 400
+        stats = measured(port, Kind.CHAT, clients=1, depth=200, count=400, size_bytes=60_000, duration_s=None)
+    assert not stats.errors
+    assert stats.answered == 400

@@ -41,21 +41,21 @@ from tests.tools import tool
 )
 def test_all_comes_back_from_ours(processes: int, values: dict[str, Any]) -> None:
     with running(Echo(), level=Level.WARNING) as run:
-        tally = measured(run.port, processes=processes, **values)
-    assert not tally.errors
-    assert tally.answered == tally.sent == tally.expected > 0
-    assert tally.lost == 0
-    assert tally.latencies.count == tally.answered
-    assert tally.bytes == tally.answered * values.get("size_bytes", 64)
-    assert tally.clients == plan(**values).clients
-    assert "count" not in values or tally.sent == values["count"]
+        stats = measured(run.port, processes=processes, **values)
+    assert not stats.errors
+    assert stats.answered == stats.sent == stats.expected > 0
+    assert stats.lost == 0
+    assert stats.latencies.count == stats.answered
+    assert stats.bytes == stats.answered * values.get("size_bytes", 64)
+    assert stats.clients == plan(**values).clients
+    assert "count" not in values or stats.sent == values["count"]
 
 
 def test_the_echo_in_c_with_several_processes(tmp_path: Path) -> None:
     with c_echo(tmp_path) as port:
-        tally = measured(port, clients=50, depth=16, processes=2, count=5_000, duration_s=None)
-    assert not tally.errors
-    assert tally.answered == tally.sent == 5_000
+        stats = measured(port, clients=50, depth=16, processes=2, count=5_000, duration_s=None)
+    assert not stats.errors
+    assert stats.answered == stats.sent == 5_000
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def test_the_echo_in_c_with_several_processes(tmp_path: Path) -> None:
 def test_other_echo_servers(words: list[str]) -> None:
     tool(words[0], words[0])
     with command(*words) as port:
-        tally = measured(port, clients=3, count=50, duration_s=None)
-    assert not tally.errors
-    assert tally.answered == tally.sent == 50
+        stats = measured(port, clients=3, count=50, duration_s=None)
+    assert not stats.errors
+    assert stats.answered == stats.sent == 50
 
 
 def test_under_tls(tmp_path: Path) -> None:
@@ -83,13 +83,13 @@ def test_under_tls(tmp_path: Path) -> None:
         with running(Echo(), secure=securing(files), level=Level.WARNING) as run:
             there = where(run.port)
             own = type(there)(name="x", family=2, address=there.address, tls=tls)
-            tally = measured(run.port, where=own, count=50, duration_s=None)
-        assert not tally.errors
-        assert tally.answered == tally.sent == 50
+            stats = measured(run.port, where=own, count=50, duration_s=None)
+        assert not stats.errors
+        assert stats.answered == stats.sent == 50
     with running(Echo(), secure=securing(files), level=Level.WARNING) as run:
         other = Tls(server_name="localhost", fingerprint=":".join(["00"] * 32))
-        tally = measured(run.port, where=type(there)(name="x", family=2, address=("127.0.0.1", run.port), tls=other))
-    assert tally.errors == {"tls": 4}
+        stats = measured(run.port, where=type(there)(name="x", family=2, address=("127.0.0.1", run.port), tls=other))
+    assert stats.errors == {"tls": 4}
 
 
 @pytest.mark.parametrize(
@@ -105,32 +105,32 @@ def test_under_tls(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_counted_by_reason(handle: Handle, reasons: set[str]) -> None:
     with serving(handle) as port:
-        tally = measured(port, depth=4, size_bytes=1_001, timeout_s=0.5, duration_s=5.0)
-    assert set(tally.errors) == reasons
-    assert tally.errors.total() == 4
-    assert tally.lost > 0
+        stats = measured(port, depth=4, size_bytes=1_001, timeout_s=0.5, duration_s=5.0)
+    assert set(stats.errors) == reasons
+    assert stats.errors.total() == 4
+    assert stats.lost > 0
 
 
 def test_one_byte_dropped_among_ten_thousand_where_each_message_waits() -> None:
     with serving(altering(lambda _: b"", every=10_000)) as port:
-        tally = measured(port, timeout_s=0.5, duration_s=5.0)
-    assert tally.errors.total() == 4
-    assert set(tally.errors) <= {"missing", "corrupt", "no_answer"}
-    assert tally.seconds < 5, "it ends when nobody is left"
+        stats = measured(port, timeout_s=0.5, duration_s=5.0)
+    assert stats.errors.total() == 4
+    assert set(stats.errors) <= {"missing", "corrupt", "no_answer"}
+    assert stats.seconds < 5, "it ends when nobody is left"
 
 
 def test_one_that_never_answers() -> None:
     with serving(silent) as port:
-        tally = measured(port, timeout_s=0.2, duration_s=5.0, depth=3)
-    assert tally.errors == {"no_answer": 4}
-    assert (tally.answered, tally.lost) == (0, 12)
+        stats = measured(port, timeout_s=0.2, duration_s=5.0, depth=3)
+    assert stats.errors == {"no_answer": 4}
+    assert (stats.answered, stats.lost) == (0, 12)
 
 
 def test_one_word_too_many_at_the_end() -> None:
     with serving(talkative) as port:
-        tally = measured(port, duration_s=0.05)
-    assert tally.errors == {"extra": 4}
-    assert tally.lost == 0
+        stats = measured(port, duration_s=0.05)
+    assert stats.errors == {"extra": 4}
+    assert stats.lost == 0
 
 
 def test_another_case_is_not_the_same() -> None:
@@ -140,18 +140,18 @@ def test_another_case_is_not_the_same() -> None:
 
 def test_a_clock_that_is_too_fast_for_the_tool() -> None:
     with running(Echo(), level=Level.WARNING) as run:
-        tally = measured(run.port, rate=5_000_000.0, duration_s=0.1)
-    assert tally.unsent > 0
-    assert tally.sent + tally.unsent == 500_000
-    assert not tally.errors
-    assert tally.answered == tally.sent
+        stats = measured(run.port, rate=5_000_000.0, duration_s=0.1)
+    assert stats.unsent > 0
+    assert stats.sent + stats.unsent == 500_000
+    assert not stats.errors
+    assert stats.answered == stats.sent
 
 
 def test_nobody_there() -> None:
-    tally = measured(CLOSED_PORT)
-    assert tally.errors == {"not_connected": 4}
-    assert (tally.clients, tally.answered) == (0, 0)
-    assert tally.seconds < 0.2, "there is nothing to wait for"
+    stats = measured(CLOSED_PORT)
+    assert stats.errors == {"not_connected": 4}
+    assert (stats.clients, stats.answered) == (0, 0)
+    assert stats.seconds < 0.2, "there is nothing to wait for"
 
 
 def test_a_stall_shows_on_a_clock_and_hides_where_clients_wait() -> None:
@@ -167,6 +167,6 @@ def test_a_stall_shows_on_a_clock_and_hides_where_clients_wait() -> None:
 
 def test_wide_and_deep_where_the_system_takes_not_all_at_once() -> None:
     with running(Echo(), level=Level.WARNING) as run:
-        tally = measured(run.port, clients=1, size_bytes=4_000_000, depth=4, count=6, duration_s=None)
-    assert not tally.errors
-    assert tally.answered == 6
+        stats = measured(run.port, clients=1, size_bytes=4_000_000, depth=4, count=6, duration_s=None)
+    assert not stats.errors
+    assert stats.answered == 6

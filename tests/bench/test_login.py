@@ -10,7 +10,7 @@ from sockctl.accounts.hash_queue import HashQueue
 from sockctl.bench.plan import Kind
 from sockctl.events.base import Level
 from sockctl.services.auth import Auth
-from sockctl.services.login import LoginGate
+from sockctl.services.login import LoginConversation
 from tests.accounts.data import PASSWORD, accounts_at
 from tests.bench.data import measured
 from tests.bench.wrong_servers import serving
@@ -20,7 +20,7 @@ from tests.running import CLOSED_PORT, receive_exactly, running
 
 def auth(folder: Path) -> Auth:
     accounts_at(folder, "ann", *(f"user{number}" for number in range(4)))
-    return Auth(LoginGate(folder, queue=HashQueue(slots=2), floor_s=0.001))
+    return Auth(LoginConversation(folder, queue=HashQueue(slots=2), floor_s=0.001))
 
 
 @pytest.mark.parametrize(
@@ -34,29 +34,29 @@ def auth(folder: Path) -> Auth:
 )
 def test_all_are_let_in_by_ours(tmp_path: Path, processes: int, values: dict[str, Any]) -> None:
     with running(auth(tmp_path), level=Level.WARNING) as run:
-        tally = measured(run.port, Kind.LOGIN, processes=processes, password=PASSWORD, **values)
-    assert not tally.errors
-    assert tally.answered == tally.sent == tally.expected > 0
-    assert "count" not in values or tally.sent == values["count"]
-    assert tally.bytes == 0
+        stats = measured(run.port, Kind.LOGIN, processes=processes, password=PASSWORD, **values)
+    assert not stats.errors
+    assert stats.answered == stats.sent == stats.expected > 0
+    assert "count" not in values or stats.sent == values["count"]
+    assert stats.bytes == 0
 
 
 def test_refusals_are_counted_by_code(tmp_path: Path) -> None:
     with running(auth(tmp_path), level=Level.WARNING) as run:
-        tally = measured(run.port, Kind.LOGIN, user="ann", password="wrong", count=8, duration_s=None, clients=2)
-    assert set(tally.errors) <= {"login_failed", "throttled"}
-    assert tally.errors.total() == tally.lost == 8
+        stats = measured(run.port, Kind.LOGIN, user="ann", password="wrong", count=8, duration_s=None, clients=2)
+    assert set(stats.errors) <= {"login_failed", "throttled"}
+    assert stats.errors.total() == stats.lost == 8
 
 
 def test_a_password_that_can_not_be_sent(tmp_path: Path) -> None:
     with running(auth(tmp_path), level=Level.WARNING) as run:
-        tally = measured(run.port, Kind.LOGIN, user="ann", password="x" * 70_000, count=1, clients=1)
-    assert tally.errors == {"unsendable": 1}
+        stats = measured(run.port, Kind.LOGIN, user="ann", password="x" * 70_000, count=1, clients=1)
+    assert stats.errors == {"unsendable": 1}
 
 
 def test_nobody_there_is_not_stormed() -> None:
-    tally = measured(CLOSED_PORT, Kind.LOGIN, user="ann", password=PASSWORD, clients=1, duration_s=0.35)
-    assert tally.errors["not_connected"] == tally.lost <= 5
+    stats = measured(CLOSED_PORT, Kind.LOGIN, user="ann", password=PASSWORD, clients=1, duration_s=0.35)
+    assert stats.errors["not_connected"] == stats.lost <= 5
 
 
 def test_a_server_that_does_not_go_on() -> None:
@@ -65,8 +65,8 @@ def test_a_server_that_does_not_go_on() -> None:
         receive_exactly(sock, 1_000_000)
 
     with serving(handle) as port:
-        tally = measured(port, Kind.LOGIN, user="ann", password=PASSWORD, timeout_s=0.2, count=4, duration_s=None)
-    assert tally.errors == {"no_answer": 4}
+        stats = measured(port, Kind.LOGIN, user="ann", password=PASSWORD, timeout_s=0.2, count=4, duration_s=None)
+    assert stats.errors == {"no_answer": 4}
 
 
 def test_a_server_that_asks_for_no_password() -> None:
@@ -77,9 +77,9 @@ def test_a_server_that_asks_for_no_password() -> None:
         sock.recv(1)
 
     with serving(handle) as port:
-        tally = measured(port, Kind.LOGIN, user="ann", password=PASSWORD, count=2, clients=2, duration_s=None)
-    assert tally.errors == {"no_password": 2}
-    assert tally.answered == 0
+        stats = measured(port, Kind.LOGIN, user="ann", password=PASSWORD, count=2, clients=2, duration_s=None)
+    assert stats.errors == {"no_password": 2}
+    assert stats.answered == 0
 
 
 def test_a_server_that_is_of_another_kind() -> None:
@@ -90,5 +90,5 @@ def test_a_server_that_is_of_another_kind() -> None:
         sock.recv(1)
 
     with serving(handle) as port:
-        tally = measured(port, Kind.LOGIN, user="ann", password=PASSWORD, count=2, clients=2, duration_s=None)
-    assert tally.errors == {"closed": 2}
+        stats = measured(port, Kind.LOGIN, user="ann", password=PASSWORD, count=2, clients=2, duration_s=None)
+    assert stats.errors == {"closed": 2}

@@ -6,13 +6,13 @@ from typing import Any, cast
 
 import pytest
 
-from sockctl.bench.chat import ChatCrowd
-from sockctl.bench.echo import EchoCrowd
+from sockctl.bench.chat import ChatPool
+from sockctl.bench.echo import EchoPool
 from sockctl.bench.loop import Loop
-from sockctl.bench.pacing import Pace
+from sockctl.bench.pacing import Pacing
 from sockctl.bench.plan import Kind, Where
-from sockctl.bench.pool import Crowd, Scene
-from sockctl.bench.stats import Tally
+from sockctl.bench.pool import ClientPool, WorkerContext
+from sockctl.bench.stats import Stats
 from sockctl.net.poller import READABLE, WRITABLE
 from tests.bench.data import plan
 
@@ -48,12 +48,12 @@ class Stage:
 
     def __init__(self, kind: Kind) -> None:
         self.plan = plan(kind=kind, clients=1, size_bytes=64)
-        self.tally = Tally()
+        self.stats = Stats()
         self.loop = Loop()
-        self.pace = Pace(self.plan, self.tally)
-        scene = Scene(self.plan, self.loop, self.pace, self.tally, None)
-        self.crowd: Crowd = EchoCrowd(scene) if kind is Kind.ECHO else ChatCrowd(scene)
-        self.client: Any = self.crowd.clients[0]
+        self.pace = Pacing(self.plan, self.stats)
+        context = WorkerContext(self.plan, self.loop, self.pace, self.stats, None)
+        self.pool: ClientPool = EchoPool(context) if kind is Kind.ECHO else ChatPool(context)
+        self.client: Any = self.pool.clients[0]
         own, self.other = socket.socketpair()
         own.setblocking(False)
         self.other.settimeout(5)
@@ -65,7 +65,7 @@ class Stage:
         self.pace.start(0.0)
 
     def close(self) -> None:
-        self.crowd.close()
+        self.pool.close()
         self.line.close()
         self.other.close()
         self.loop.close()
@@ -84,7 +84,7 @@ def say(stage: Stage) -> None:
         stage.loop.step(1)
     else:
         stage.client.joined = True
-        stage.crowd.say(0.0)
+        stage.pool.say(0.0)
 
 
 def test_what_is_not_taken_at_once_is_sent_later(stage: Stage) -> None:
@@ -99,7 +99,7 @@ def test_what_is_not_taken_at_once_is_sent_later(stage: Stage) -> None:
     while len(got) < 60:
         stage.loop.step(0.1)
         got += stage.other.recv(100)
-    assert not stage.tally.errors
+    assert not stage.stats.errors
 
 
 def test_nothing_there_after_all(stage: Stage) -> None:
@@ -112,37 +112,37 @@ def test_nothing_there_after_all(stage: Stage) -> None:
 def test_broken_while_it_receives(stage: Stage) -> None:
     stage.line.fails = ConnectionResetError
     stage.client.ready(READABLE)
-    assert stage.tally.errors == {"reset": 1}
+    assert stage.stats.errors == {"reset": 1}
     stage.client.ready(READABLE | WRITABLE)
     stage.client.fail("closed")
-    assert stage.tally.errors == {"reset": 1}, "one error a client"
+    assert stage.stats.errors == {"reset": 1}, "one error a client"
 
 
 def test_broken_while_it_sends() -> None:
     one = Stage(Kind.ECHO)
     one.client.joined = True
     one.line.fails = ConnectionResetError
-    one.crowd.say(0.0)
-    one.crowd.say(0.0)
-    assert one.tally.errors == {"reset": 1}
+    one.pool.say(0.0)
+    one.pool.say(0.0)
+    assert one.stats.errors == {"reset": 1}
     one.close()
     two = Stage(Kind.CHAT)
     two.line.fails = BrokenPipeError
     two.client._out += b"x"
     two.client.flush()
-    assert two.tally.errors == {"reset": 1}
+    assert two.stats.errors == {"reset": 1}
     two.close()
 
 
 def test_an_address_that_is_refused_at_once() -> None:
     there = Where(name="x:1", family=socket.AF_INET, address=("255.255.255.255", 1))
-    tally = Tally()
+    stats = Stats()
     loop = Loop()
     own = plan(where=there, clients=1)
-    crowd = EchoCrowd(Scene(own, loop, Pace(own, tally), tally, None))
-    crowd.open()
-    crowd.settle(0.0)
-    assert crowd.settle(0.0)
-    assert tally.errors == {"not_connected": 1}
-    assert crowd.all_out
+    pool = EchoPool(WorkerContext(own, loop, Pacing(own, stats), stats, None))
+    pool.open()
+    pool.settle(0.0)
+    assert pool.settle(0.0)
+    assert stats.errors == {"not_connected": 1}
+    assert pool.all_out
     loop.close()

@@ -42,8 +42,8 @@ def test_progress_is_told() -> None:
     assert told[-1].answered > 0
     assert told[-1].seconds > 0.3
     assert told[-1].errors == 0
-    assert 0 < outcome.tally.cpu_s < 2 * outcome.tally.seconds
-    assert outcome.tally.processes == 2
+    assert 0 < outcome.stats.cpu_s < 2 * outcome.stats.seconds
+    assert outcome.stats.processes == 2
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def test_ctrl_c_while_the_processes_end_loses_nothing(monkeypatch: pytest.Monkey
     monkeypatch.setattr(crew._Process, "close", interrupted_once)
     with echo() as port:
         outcome = measure(plan(port, count=10, duration_s=None).shares(2))
-    assert outcome.tally.answered == 10
+    assert outcome.stats.answered == 10
 
 
 def test_an_interrupted_clock_says_what_did_not_go_out() -> None:
@@ -83,7 +83,7 @@ def test_an_interrupted_clock_says_what_did_not_go_out() -> None:
     with echo() as port, interrupted_when(lambda: bool(told) and told[-1].answered > 0):
         outcome = measure(plan(port, rate=10_000_000.0, duration_s=60.0, progress=True).shares(1), told.append)
     assert outcome.interrupted
-    assert outcome.tally.unsent > 0
+    assert outcome.stats.unsent > 0
 
 
 def test_ctrl_c_gives_what_there_is() -> None:
@@ -92,8 +92,8 @@ def test_ctrl_c_gives_what_there_is() -> None:
     with echo() as port, interrupted_when(lambda: bool(told) and told[-1].answered > 0):
         outcome = measure(plan(port, duration_s=60.0, progress=True).shares(2), told.append)
     assert outcome.interrupted
-    assert outcome.tally.answered > 0
-    assert not outcome.tally.errors
+    assert outcome.stats.answered > 0
+    assert not outcome.stats.errors
     assert time.monotonic() - began < 10
 
 
@@ -107,7 +107,7 @@ def test_ctrl_c_while_nothing_is_answered() -> None:
     with serving(hearing) as port, interrupted_when(lambda: len(heard) == 4):
         outcome = measure(plan(port, duration_s=60.0, timeout_s=60.0).shares(1))
     assert outcome.interrupted
-    assert (outcome.tally.answered, outcome.tally.lost) == (0, 4)
+    assert (outcome.stats.answered, outcome.stats.lost) == (0, 4)
 
 
 def test_more_files_than_there_may_be() -> None:
@@ -181,7 +181,7 @@ def test_stopped_before_it_begins() -> None:
     finally:
         os.close(receiver)
         os.close(sender)
-    assert told[-1]["tally"]["answered"] == 0
+    assert told[-1]["stats"]["answered"] == 0
 
 
 @pytest.mark.parametrize("poller", [None, SelectorPoller])

@@ -19,7 +19,7 @@ from sockctl.bench.coordinator import Outcome, Progress
 from sockctl.bench.histogram import Histogram
 from sockctl.bench.plan import Kind
 from sockctl.bench.report import comparison, report
-from sockctl.bench.stats import Tally
+from sockctl.bench.stats import Stats
 from sockctl.cli.bench_output import ProgressLine, comparison_lines, report_lines
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.events.base import Level
@@ -263,7 +263,7 @@ def test_interrupted_between_the_rounds(terminal: Any) -> None:
 
 
 def fields(kind: Kind = Kind.ECHO, *, interrupted: bool = False, **values: Any) -> dict[str, Any]:
-    tally = Tally(
+    stats = Stats(
         latencies=Histogram.of([0.0001] * 98 + [0.002, 3.0]),
         sent=100,
         expected=100,
@@ -276,8 +276,8 @@ def fields(kind: Kind = Kind.ECHO, *, interrupted: bool = False, **values: Any) 
         cpu_of_s=2.0,
     )
     for name, value in values.items():
-        setattr(tally, name, value)
-    return report(plan(kind=kind), Outcome(tally, interrupted=interrupted), cores=2)
+        setattr(stats, name, value)
+    return report(plan(kind=kind), Outcome(stats, interrupted=interrupted), cores=2)
 
 
 def test_bars_and_times() -> None:

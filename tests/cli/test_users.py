@@ -16,7 +16,7 @@ import pexpect
 import pytest
 
 from sockctl.accounts.accounts import Accounts
-from sockctl.accounts.authenticator import Gate
+from sockctl.accounts.authenticator import Authenticator
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.cli.exit_codes import ExitCode
 from tests.accounts.data import OTHER, PASSWORD, accounts_at, make_cheap
@@ -162,8 +162,8 @@ def test_a_person_types_a_new_password_twice_and_says_yes(tmp_path: Path) -> Non
 @pytest.mark.parametrize("what", ["empty", "corrupt", "newer", "twice", "open to others", "absurd"])
 def test_files_that_can_not_be_used_are_refused_and_left(tmp_path: Path, command: list[str], what: str) -> None:
     accounts = accounts_at(tmp_path, "ann")
-    gate = Gate(accounts, queue=HashQueue(slots=1))
-    gate.log_in("ann", PASSWORD, "192.0.2.7", with_token=True)
+    authenticator = Authenticator(accounts, queue=HashQueue(slots=1))
+    authenticator.log_in("ann", PASSWORD, "192.0.2.7", with_token=True)
     path = tmp_path / "users.json"
     good = path.read_text()
     match what:
@@ -213,9 +213,9 @@ def test_a_data_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> No
 def test_sessions_are_listed_and_revoked(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann", "bob")
     assert sessions(tmp_path, "list").stdout == b"Nobody is logged in.\n"
-    gate = Gate(accounts, queue=HashQueue(slots=1))
+    authenticator = Authenticator(accounts, queue=HashQueue(slots=1))
     ids = {
-        name: [gate.log_in(name, PASSWORD, "192.0.2.7", with_token=True).session.id for _ in range(2)]
+        name: [authenticator.log_in(name, PASSWORD, "192.0.2.7", with_token=True).session.id for _ in range(2)]
         for name in ("ann", "bob")
     }
     listed = sessions(tmp_path, "list").stdout.decode().splitlines()

@@ -4,8 +4,8 @@ import os
 import pytest
 
 from sockctl.client import screen as screen_module
-from sockctl.client.chat.formatter import Look
-from sockctl.client.chat.roster import Company
+from sockctl.client.chat.formatter import MessageFormatter
+from sockctl.client.chat.roster import Roster
 from sockctl.client.outputs import HexOutput, JsonOutput, Output, PlainOutput, hex_lines
 from sockctl.client.screen import Screen
 from sockctl.errors import StreamError
@@ -42,7 +42,7 @@ def test_pipe_gets_the_bytes_as_they_are(written: list[bytes]) -> None:
 
 
 def test_terminal_gets_safe_text(written: list[bytes]) -> None:
-    output = PlainOutput(screen(person=True), Look(Company(), colours=False))
+    output = PlainOutput(screen(person=True), MessageFormatter(Roster(), colours=False))
     output.heard("\x1b[31mgrüße".encode()[:-2])
     output.heard(b"e\n")
     output.heard(b"\xc3")  # half a character: nothing to show yet
@@ -61,11 +61,11 @@ def test_messages_in_a_pipe_are_lines(written: list[bytes]) -> None:
 
 
 def test_messages_on_a_terminal_tell_who_says_it(written: list[bytes]) -> None:
-    output = PlainOutput(screen(person=True), Look(Company(), colours=False))
+    output = PlainOutput(screen(person=True), MessageFormatter(Roster(), colours=False))
     for one in (message("welcome", "Hello."), EVIL, message("error", "No."), message("ask", "Who?")):
         output.message(one)
     assert text_of(written) == "* Hello.\n<bob> [31mred [/x] next\n! No.\nWho? "
-    PlainOutput(screen(person=True), Look(Company(), colours=True)).message(message("error", "\x1b[2J"))
+    PlainOutput(screen(person=True), MessageFormatter(Roster(), colours=True)).message(message("error", "\x1b[2J"))
     assert text_of(written) == "\x1b[31m! [2J\x1b[0m\n"
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from sockctl.client.plaintext_guard import Discretion, is_in_clear
-from sockctl.client.token_store import KeptTokens
+from sockctl.client.plaintext_guard import PlaintextGuard, is_in_clear
+from sockctl.client.token_store import TokenStore
 from sockctl.errors import InsecureError
 from sockctl.net.address import Endpoint
 from sockctl.net.reachability import reach_of
@@ -79,7 +79,7 @@ def test_a_connection_within_the_machine() -> None:
 
 
 def test_when_a_line_may_go() -> None:
-    one = Discretion(Endpoint("192.0.2.7", 9090))
+    one = PlaintextGuard(Endpoint("192.0.2.7", 9090))
     one.greeted("auth")
     turns = [("notice", False), ("ask", True), ("", False), ("say", False), ("error", True), ("", False)]
     for kind, may_say in [*turns, ("welcome", True), ("say", True)]:
@@ -91,7 +91,7 @@ def test_when_a_line_may_go() -> None:
 
 
 def test_services_that_never_ask_for_a_password() -> None:
-    one = Discretion(Endpoint("192.0.2.7", 9090))
+    one = PlaintextGuard(Endpoint("192.0.2.7", 9090))
     one.greeted("identify")
     assert one.may_say
     one.answered()
@@ -111,7 +111,7 @@ def test_services_that_never_ask_for_a_password() -> None:
     ],
 )
 def test_which_questions_are_not_answered(fields: dict[str, Any], refused: bool) -> None:
-    one = Discretion(Endpoint("2001:db8::7", 9090))
+    one = PlaintextGuard(Endpoint("2001:db8::7", 9090))
     one.check(None)
     if not refused:
         one.check(message("ask", "?", **fields))
@@ -158,7 +158,7 @@ def test_a_name_alone_may_go(server: TokenServer) -> None:
 
 
 def test_no_token_is_sent_or_kept(server: TokenServer, state: Path) -> None:
-    KeptTokens(state).keep(server.host, server.port, "auth", "", token="tok", expires=LATER)
+    TokenStore(state).keep(server.host, server.port, "auth", "", token="tok", expires=LATER)
     assert connect(server).stdout == b"Your name?\n"
     assert server.resumed() == []
 
@@ -166,7 +166,7 @@ def test_no_token_is_sent_or_kept(server: TokenServer, state: Path) -> None:
 def test_insecure_lifts_it(server: TokenServer, state: Path) -> None:
     assert connect(server, "--insecure", stdin=LOGIN).stdout.endswith(b"Hello, ann!\n<ann> hello\n")
     assert len(passwords(server)) == 1
-    assert [one.token for one in KeptTokens(state).all_of(server.host, server.port)] == server.given
+    assert [one.token for one in TokenStore(state).all_of(server.host, server.port)] == server.given
     assert connect(server, "--insecure").stdout == b"Hello, ann!\n"
 
 

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from sockctl.client.inputs import LineInput
-from sockctl.client.reconnect import FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_S, Attempt, Backoff, WayBack, watch_over
+from sockctl.client.reconnect import (
+    FIRST_PAUSE_S,
+    LONGEST_PAUSE_S,
+    STEADY_S,
+    Backoff,
+    ConnectAttempt,
+    Reconnector,
+    watch_over,
+)
 from sockctl.client.telling import Tell
 from sockctl.errors import ConnectionBrokenError, TruncatedMessageError, UnreachableError, UntrustedError
 from sockctl.events.base import Event
@@ -73,7 +81,7 @@ class Way:
         self.remarks: list[str] = []
         backoff = Backoff(lambda: 0.5)
         backoff.next_s = lambda: 0.0  # type: ignore[method-assign]
-        self.back = WayBack(self.played.connect, tell=self.told.append, remark=self.remarks.append, backoff=backoff)
+        self.back = Reconnector(self.played.connect, tell=self.told.append, remark=self.remarks.append, backoff=backoff)
 
     def texts(self, kind: type[Event]) -> list[str]:
         return [event.text for event in self.told if isinstance(event, kind)]
@@ -142,12 +150,12 @@ def test_an_interruption_abandons_the_try(
 
 
 def test_a_try_that_is_abandoned_when_it_was_done(ends: tuple[socket.socket, socket.socket]) -> None:
-    attempt = Attempt(lambda _: ends[0])
+    attempt = ConnectAttempt(lambda _: ends[0])
     wait_until(lambda: attempt._outcome is not None)
     attempt.abandon()
     assert ends[0].fileno() == -1
     played = Played()
-    Attempt(played.connect).abandon()
+    ConnectAttempt(played.connect).abandon()
     played.outcomes.put(UnreachableError("Gone."))
 
 

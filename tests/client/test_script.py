@@ -10,7 +10,7 @@ import pytest
 from sockctl.client.script import Script
 from sockctl.client.script_steps import Expect, Send, Step, Wait, WaitForEnd
 from sockctl.errors import ConnectionBrokenError, ConnectTimeoutError, ExpectationError
-from sockctl.protocol.line_splitter import LineHearing
+from sockctl.protocol.line_splitter import LineSplitter
 
 
 def expect(pattern: str) -> Expect:
@@ -164,7 +164,7 @@ def test_it_is_no_input() -> None:
 
 
 def test_lines_of_bytes() -> None:
-    hearing = LineHearing(limit=1_000)
+    hearing = LineSplitter(limit=1_000)
     assert hearing.feed("ß".encode()[:1]) == []
     assert hearing.feed("ß".encode()[1:] + b"\r\nne") == ["ß"]
     assert hearing.open == "ne"
@@ -174,20 +174,20 @@ def test_lines_of_bytes() -> None:
 
 
 def test_a_line_without_end_costs_no_more_than_its_limit() -> None:
-    hearing = LineHearing(limit=5)
+    hearing = LineSplitter(limit=5)
     for _ in range(1000):
         assert hearing.feed(b"abc") == []
     assert hearing.open == "abcab"
     assert hearing.feed(b"\nnext line\nx") == ["abcab", "next "]
     assert hearing.open == "x"
-    whole = LineHearing(limit=30_000)
+    whole = LineSplitter(limit=30_000)
     for _ in range(30_000):
         whole.feed(b"a")
     assert whole.feed(b"\n") == ["a" * 30_000]
 
 
 def test_what_was_dropped_of_a_line_is_counted() -> None:
-    hearing = LineHearing(limit=3)
+    hearing = LineSplitter(limit=3)
     assert hearing.feed(b"abcd\nabc\nabcd") == ["abc", "abc"]
     assert hearing.dropped == [1, 0]
     assert hearing.feed(b"efg") == []

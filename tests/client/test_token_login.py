@@ -12,8 +12,8 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.client.chat.view import Held
-from sockctl.client.token_login import Resuming, place_behind
-from sockctl.client.token_store import KeptToken, KeptTokens
+from sockctl.client.token_login import TokenLogin, place_behind
+from sockctl.client.token_store import KeptToken, TokenStore
 from sockctl.net.address import Endpoint
 from sockctl.net.certificates import fingerprint_of_file
 from sockctl.protocol.messages import Message, message
@@ -45,11 +45,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def kept(state: Path, server: TokenServer) -> list[KeptToken]:
-    return KeptTokens(state).all_of(server.host, server.port)
+    return TokenStore(state).all_of(server.host, server.port)
 
 
 def keep(state: Path, server: TokenServer, token: str, *, service: str = "auth", fingerprint: str = "") -> None:
-    KeptTokens(state).keep(server.host, server.port, service, fingerprint, token=token, expires=LATER)
+    TokenStore(state).keep(server.host, server.port, service, fingerprint, token=token, expires=LATER)
 
 
 def connect(
@@ -242,7 +242,7 @@ def test_logging_out_forgets(server: TokenServer, state: Path) -> None:
     assert len(kept(state, server)) == 1, "another goodbye is none of the login"
 
 
-def resuming(state: Path, **options: Any) -> tuple[Resuming, list[str]]:
+def resuming(state: Path, **options: Any) -> tuple[TokenLogin, list[str]]:
     remarks: list[str] = []
     options = {
         "keeps": True,
@@ -253,7 +253,7 @@ def resuming(state: Path, **options: Any) -> tuple[Resuming, list[str]]:
         "piped": True,
         **options,
     }
-    return Resuming(Endpoint("localhost", 9090), "", **options), remarks
+    return TokenLogin(Endpoint("localhost", 9090), "", **options), remarks
 
 
 def token(text: object, expires: str = LATER) -> Message:
@@ -264,7 +264,7 @@ def token(text: object, expires: str = LATER) -> Message:
     "ending", [message("error", "No.", code="bad_token"), message("bye", "Bye.", reason="logged_out")]
 )
 def test_a_newer_token_of_another_client_stays(state: Path, ending: Message) -> None:
-    tokens = KeptTokens(state)
+    tokens = TokenStore(state)
     tokens.keep("localhost", 9090, "auth", "", token="mine", expires=LATER)
     one, _ = resuming(state)
     assert b'"token":"mine"' in one.opening("auth")
@@ -275,7 +275,7 @@ def test_a_newer_token_of_another_client_stays(state: Path, ending: Message) -> 
 
 def test_a_token_that_comes_late_takes_no_newer_ones_place(state: Path) -> None:
     """Its first use may have been replaced by then: shown again, it would look like a copy, and end the session."""
-    tokens = KeptTokens(state)
+    tokens = TokenStore(state)
     tokens.keep("localhost", 9090, "auth", "", token="first", expires=LATER, user="ann")
     late, _ = resuming(state)
     quick, _ = resuming(state)
@@ -292,7 +292,7 @@ def test_a_token_that_comes_late_takes_no_newer_ones_place(state: Path) -> None:
 
 
 def test_who_logs_in_anew_takes_the_place_of_whatever_is_kept(state: Path) -> None:
-    tokens = KeptTokens(state)
+    tokens = TokenStore(state)
     tokens.keep("localhost", 9090, "auth", "", token="first", expires=LATER, user="ann")
     one, _ = resuming(state)
     one.opening("auth")
@@ -308,7 +308,7 @@ def test_whose_token_it_is(state: Path) -> None:
     one.opening("auth")
     assert not one.admits(token("tok"))
     assert one.admits(message("welcome", "Hello!", user="bob"))
-    assert [each.user for each in KeptTokens(state).all_of("localhost", 9090)] == ["bob"]
+    assert [each.user for each in TokenStore(state).all_of("localhost", 9090)] == ["bob"]
     before = (state / "sessions.json").stat().st_mtime_ns
     again, _ = resuming(state)
     again.opening("auth")
@@ -344,7 +344,7 @@ def test_a_sessions_own_token_goes_nowhere_else(state: Path, elsewhere: str) -> 
 
 
 def test_a_sessions_own_token_goes_before_a_newer_one_of_another_session(state: Path) -> None:
-    KeptTokens(state).keep("localhost", 9090, "chat", "", token="newer", expires=LATER, user="bob")
+    TokenStore(state).keep("localhost", 9090, "chat", "", token="newer", expires=LATER, user="bob")
     held = Held(service="chat", endpoint=Endpoint("localhost", 9090), fingerprint="", token="mine", user="ann")
     one, _ = resuming(state, held=held)
     assert b'"token":"mine"' in one.opening("chat")
@@ -383,7 +383,7 @@ def test_a_file_that_cannot_be_written(server: TokenServer, state: Path) -> None
 
 
 def test_a_file_that_cannot_be_written_any_more(state: Path) -> None:
-    KeptTokens(state).keep("localhost", 9090, "auth", "", token="tok", expires=LATER)
+    TokenStore(state).keep("localhost", 9090, "auth", "", token="tok", expires=LATER)
     one, remarks = resuming(state)
     one.opening("auth")
     (state / "sessions.json.lock").unlink()
@@ -449,10 +449,10 @@ def test_a_token_that_nobody_asked_for_is_not_shown_either(state: Path) -> None:
 @pytest.mark.parametrize("service", ["identify", "talk"])
 def test_services_without_logins_touch_no_file(state: Path, service: str) -> None:
     one, _ = resuming(state)
-    KeptTokens(state).keep("localhost", 9090, service, "", token="tok", expires=LATER)
+    TokenStore(state).keep("localhost", 9090, service, "", token="tok", expires=LATER)
     assert b"resume" not in one.opening(service)
     assert not one.admits(token("new"))
-    assert [each.token for each in KeptTokens(state).all_of("localhost", 9090)] == ["tok"]
+    assert [each.token for each in TokenStore(state).all_of("localhost", 9090)] == ["tok"]
 
 
 # Never to another server.
@@ -537,7 +537,7 @@ def test_json_has_the_kinds_that_are_meant_for_people(server: TokenServer) -> No
 def test_the_newest_token_of_all_clients_of_a_user_is_shown(state: Path, kept_by: str, shown: str) -> None:
     """A token that another client has used since counts no more, and would look like a stolen one."""
     if kept_by:
-        KeptTokens(state).keep("localhost", 9090, "chat", "", token="newer", expires=LATER, user=kept_by)
+        TokenStore(state).keep("localhost", 9090, "chat", "", token="newer", expires=LATER, user=kept_by)
     one, _ = resuming(
         state, held=Held(service="chat", endpoint=Endpoint("localhost", 9090), fingerprint="", token="mine", user="ann")
     )

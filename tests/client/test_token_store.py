@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sockctl.client.token_store import REMEMBERED, KeptTokens
+from sockctl.client.token_store import REMEMBERED, TokenStore
 from sockctl.errors import StoreError, StoreFormatError
 from tests.clock import Clock
 
@@ -25,21 +25,21 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def tokens(tmp_path: Path, clock: Clock) -> KeptTokens:
-    return KeptTokens(tmp_path / "state", clock=clock)
+def tokens(tmp_path: Path, clock: Clock) -> TokenStore:
+    return TokenStore(tmp_path / "state", clock=clock)
 
 
-def found(tokens: KeptTokens, *place: Any) -> str | None:
+def found(tokens: TokenStore, *place: Any) -> str | None:
     kept = tokens.find(*place)
     return None if kept is None else kept.token
 
 
-def test_kept_across_restarts(tokens: KeptTokens, tmp_path: Path, clock: Clock) -> None:
+def test_kept_across_restarts(tokens: TokenStore, tmp_path: Path, clock: Clock) -> None:
     assert tokens.find(*PLACE) is None
     tokens.forget(*PLACE)
     assert not (tmp_path / "state").exists(), "looking and forgetting make nothing"
     tokens.keep(*PLACE, token=TOKEN, expires="2026-01-31T14:00:00.9+01:00", user="ann")
-    again = KeptTokens(tmp_path / "state", clock=clock)
+    again = TokenStore(tmp_path / "state", clock=clock)
     kept = again.find("LOCALHOST", 9090, "auth", "")
     assert kept is not None
     assert (kept.token, kept.user) == (TOKEN, "ann")
@@ -50,7 +50,7 @@ def test_kept_across_restarts(tokens: KeptTokens, tmp_path: Path, clock: Clock) 
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_found_for_exactly_that_server(tokens: KeptTokens) -> None:
+def test_found_for_exactly_that_server(tokens: TokenStore) -> None:
     tokens.keep("localhost", 9090, "auth", "", token="plain", expires=LATER)
     tokens.keep("localhost", 9090, "auth", ONE, token="one", expires=LATER)
     tokens.keep("localhost", 9090, "auth", TWO, token="two", expires=LATER)
@@ -67,13 +67,13 @@ def test_found_for_exactly_that_server(tokens: KeptTokens) -> None:
     assert tokens.all_of("localhost", 1) == []
 
 
-def test_a_new_token_takes_the_place_of_the_old_one(tokens: KeptTokens) -> None:
+def test_a_new_token_takes_the_place_of_the_old_one(tokens: TokenStore) -> None:
     tokens.keep(*PLACE, token="old", expires=LATER, user="ann")
     tokens.keep(*PLACE, token="new", expires=LATER)
     assert [(one.token, one.user) for one in tokens.all_of("localhost", 9090)] == [("new", "")]
 
 
-def test_expired_ones(tokens: KeptTokens, clock: Clock, tmp_path: Path) -> None:
+def test_expired_ones(tokens: TokenStore, clock: Clock, tmp_path: Path) -> None:
     tokens.keep(*PLACE, token="old", expires=LATER)
     tokens.keep("localhost", 9091, "auth", "", token="other", expires=LATER)
     clock.now += datetime.timedelta(hours=1)
@@ -87,7 +87,7 @@ def test_expired_ones(tokens: KeptTokens, clock: Clock, tmp_path: Path) -> None:
     assert list(content["sessions"]) == ["localhost:9092"], "what has expired is not kept for ever"
 
 
-def test_forget(tokens: KeptTokens) -> None:
+def test_forget(tokens: TokenStore) -> None:
     tokens.keep(*PLACE, token="newer", expires=LATER)
     tokens.keep("localhost", 9090, "auth", ONE, token="encrypted", expires=LATER)
     tokens.forget(*PLACE, token="older")
@@ -99,7 +99,7 @@ def test_forget(tokens: KeptTokens) -> None:
     assert tokens.all_of("localhost", 9090) == []
 
 
-def test_a_token_is_in_no_repr(tokens: KeptTokens) -> None:
+def test_a_token_is_in_no_repr(tokens: TokenStore) -> None:
     tokens.keep(*PLACE, token=TOKEN, expires=LATER)
     kept = tokens.find(*PLACE)
     assert "2026" in repr(kept)
@@ -108,14 +108,14 @@ def test_a_token_is_in_no_repr(tokens: KeptTokens) -> None:
 
 
 @pytest.mark.parametrize("token", ["", "a b", "\ud800", "é", "a\n", "x" * 1025])
-def test_what_can_be_no_token(tokens: KeptTokens, token: str) -> None:
+def test_what_can_be_no_token(tokens: TokenStore, token: str) -> None:
     with pytest.raises(StoreFormatError, match="printable ASCII") as caught:
         tokens.keep(*PLACE, token=token, expires=LATER)
     assert token not in str(caught.value) or not token
 
 
 @pytest.mark.parametrize("expires", ["", "tomorrow", "2026-01-31T12:00:00", "0001-01-01T00:00:00+23:59"])
-def test_what_can_be_no_end(tokens: KeptTokens, expires: str) -> None:
+def test_what_can_be_no_end(tokens: TokenStore, expires: str) -> None:
     with pytest.raises(StoreFormatError, match="until when"):
         tokens.keep(*PLACE, token=TOKEN, expires=expires)
 
@@ -145,7 +145,7 @@ ENTRY = {"service": "auth", "fingerprint": ONE, "token": TOKEN, "expires": "2026
     ],
 )
 def test_a_file_of_another_form_is_left_alone_and_shows_no_token(
-    tokens: KeptTokens, tmp_path: Path, content: object, where: str
+    tokens: TokenStore, tmp_path: Path, content: object, where: str
 ) -> None:
     path = tmp_path / "state" / "sessions.json"
     path.parent.mkdir()
@@ -160,7 +160,7 @@ def test_a_file_of_another_form_is_left_alone_and_shows_no_token(
     assert path.read_text() == data
 
 
-def test_a_file_that_is_no_json_shows_no_token(tokens: KeptTokens, tmp_path: Path) -> None:
+def test_a_file_that_is_no_json_shows_no_token(tokens: TokenStore, tmp_path: Path) -> None:
     path = tmp_path / "state" / "sessions.json"
     path.parent.mkdir()
     for text in (TOKEN, f'{{"version": 1, "sessions": {{"{TOKEN}": 1}}, }}', f'{{"version": 1, "a": {TOKEN}}}'):

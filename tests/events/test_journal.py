@@ -74,7 +74,7 @@ def test_order_from_one_thread_is_kept_and_close_writes_everything() -> None:
     sink = MemorySink()
     journal = Journal(sink, service="test")
     for number in range(5000):
-        journal.tell(Happened(number=number))
+        journal.emit(Happened(number=number))
     journal.close()
     assert numbers(sink) == list(range(5000))
     assert {record.service for record in sink.records} == {"test"}
@@ -83,21 +83,21 @@ def test_order_from_one_thread_is_kept_and_close_writes_everything() -> None:
 def test_events_below_the_level_are_left_out() -> None:
     sink = MemorySink()
     journal = Journal(sink, service="test", level=Level.INFO)
-    journal.tell(Detail(number=1))
-    journal.tell(Happened(number=2))
+    journal.emit(Detail(number=1))
+    journal.emit(Happened(number=2))
     journal.close()
     assert [event.name for event in sink.events] == ["happened"]
-    assert journal.tells(Level.INFO)
-    assert not journal.tells(Level.DETAIL)
+    assert journal.emits(Level.INFO)
+    assert not journal.emits(Level.DETAIL)
 
 
 def test_a_slow_sink_makes_nobody_wait_and_what_does_not_fit_is_counted() -> None:
     sink = BlockedSink()
     journal = Journal(sink, service="test", capacity_bytes=10 * HELD_BYTES)
-    journal.tell(Happened(number=0))
+    journal.emit(Happened(number=0))
     assert sink.entered.wait(TIMEOUT_S)
     for number in range(1, 101):
-        journal.tell(Happened(number=number))  # would hang here if it waited
+        journal.emit(Happened(number=number))  # would hang here if it waited
     sink.let_go.set()
     journal.close()
     assert numbers(sink) == list(range(11))
@@ -106,15 +106,15 @@ def test_a_slow_sink_makes_nobody_wait_and_what_does_not_fit_is_counted() -> Non
 
 def tell_often(journal: Journal) -> None:
     for _ in range(500):
-        journal.tell(Happened(number=2))
+        journal.emit(Happened(number=2))
 
 
 def test_threads_lose_no_count() -> None:
     sink = BlockedSink()
     journal = Journal(sink, service="test", capacity_bytes=HELD_BYTES)
-    journal.tell(Happened(number=0))
+    journal.emit(Happened(number=0))
     assert sink.entered.wait(TIMEOUT_S)
-    journal.tell(Happened(number=1))
+    journal.emit(Happened(number=1))
     threads = [threading.Thread(target=tell_often, args=(journal,)) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -129,12 +129,12 @@ def test_a_failing_sink_is_told_once_and_counted() -> None:
     sink, console = FailingSink(), MemorySink()
     journal = Journal(sink, service="test", fallback=console)
     for number in range(7):
-        journal.tell(Happened(number=number))
+        journal.emit(Happened(number=number))
         wait_until(partial(sink.has_failed, number + 1))
     assert [event.name for event in console.events] == ["sink_failed"]
     assert "No space left" in console.events[0].text
     sink.broken = False
-    journal.tell(Happened(number=7))
+    journal.emit(Happened(number=7))
     journal.close()
     lost, happened = sink.events
     assert lost.fields == {"count": 7, "why": "the file: No space left on device"}
@@ -145,13 +145,13 @@ def test_what_was_written_before_the_failure_is_not_counted_as_missing() -> None
     sink = FailingSink(accepts=2)
     journal = Journal(sink, service="test")
     for number in range(4):
-        journal.tell(Happened(number=number))
+        journal.emit(Happened(number=number))
     wait_until(lambda: sink.failures >= 1)
     before = len(numbers(sink))
     assert before == 2
     sink.accepts = 1  # enough for the line that tells what is missing, and not for the next event
     seen = sink.failures
-    journal.tell(Happened(number=4))
+    journal.emit(Happened(number=4))
     wait_until(lambda: sink.failures > seen)
     sink.broken = False
     journal.close()
@@ -162,9 +162,9 @@ def test_what_was_written_before_the_failure_is_not_counted_as_missing() -> None
 def test_a_console_that_fails_too_ends_nothing() -> None:
     sink, console = FailingSink(), FailingSink()
     journal = Journal(sink, service="test", fallback=console)
-    journal.tell(Happened(number=0))
+    journal.emit(Happened(number=0))
     wait_until(lambda: console.failures >= 1)
-    journal.tell(Happened(number=1))
+    journal.emit(Happened(number=1))
     journal.close()
     assert sink.failures >= 2
 
@@ -173,10 +173,10 @@ def test_missing_events_are_counted_through_repeated_failures() -> None:
     sink = FailingSink()
     journal = Journal(sink, service="test")
     for number in range(50):
-        journal.tell(Happened(number=number))
+        journal.emit(Happened(number=number))
         wait_until(partial(sink.has_failed, number + 1))
     sink.broken = False
-    journal.tell(Happened(number=50))
+    journal.emit(Happened(number=50))
     journal.close()
     assert [event.count for event in sink.named("events_lost")] == [50]
 
@@ -201,9 +201,9 @@ class ReadingSink(MemorySink):
 def test_an_event_that_cannot_be_written_does_not_end_the_journal() -> None:
     sink, console = ReadingSink(), MemorySink()
     journal = Journal(sink, service="test", fallback=console)
-    journal.tell(Untellable(number=1))
+    journal.emit(Untellable(number=1))
     wait_until(lambda: bool(console.events))
-    journal.tell(Happened(number=2))
+    journal.emit(Happened(number=2))
     journal.close()
     assert [event.name for event in sink.events] == ["events_lost", "happened"]
 
@@ -211,10 +211,10 @@ def test_an_event_that_cannot_be_written_does_not_end_the_journal() -> None:
 def test_an_event_told_after_the_close_does_not_keep_the_writer() -> None:
     sink = BlockedSink()
     journal = Journal(sink, service="test")
-    journal.tell(Happened(number=0))
+    journal.emit(Happened(number=0))
     assert sink.entered.wait(TIMEOUT_S)
     journal.close(0.01)
-    journal.tell(Happened(number=1))
+    journal.emit(Happened(number=1))
     sink.let_go.set()
     wait_until(lambda: not journal._writer.is_alive())
     assert numbers(sink) == [0, 1]
@@ -223,7 +223,7 @@ def test_an_event_told_after_the_close_does_not_keep_the_writer() -> None:
 def test_close_gives_up_on_a_sink_that_is_stuck() -> None:
     sink = BlockedSink()
     journal = Journal(sink, service="test")
-    journal.tell(Happened(number=0))
+    journal.emit(Happened(number=0))
     assert sink.entered.wait(TIMEOUT_S)
     journal.close(0.05)
     assert not sink.records
@@ -248,10 +248,10 @@ class Told(Event):
 def test_the_queue_is_bounded_in_bytes() -> None:
     sink = BlockedSink()
     journal = Journal(sink, service="test", capacity_bytes=1_000_000)
-    journal.tell(Told(line=""))
+    journal.emit(Told(line=""))
     assert sink.entered.wait(TIMEOUT_S)
     for _ in range(100):
-        journal.tell(Told(line="x" * 60_000))
+        journal.emit(Told(line="x" * 60_000))
     sink.let_go.set()
     journal.close()
     assert len(sink.named("told")) == 1 + 1_000_000 // 60_000
@@ -273,8 +273,8 @@ def test_what_one_address_does_too_often_is_told_as_a_sum() -> None:
     sink = MemorySink()
     journal = Journal(sink, service="test", per_second=5)
     for number in range(100):
-        journal.tell(Knocked(connection=number, peer=f"192.0.2.1:{50_000 + number}", bytes=3))
-        journal.tell(Happened(number=number))
+        journal.emit(Knocked(connection=number, peer=f"192.0.2.1:{50_000 + number}", bytes=3))
+        journal.emit(Happened(number=number))
     summed = sink.wait_for("events_summed")  # without a further event, and before the close
     journal.close()
     summed = sink.named("events_summed")
@@ -290,7 +290,7 @@ def test_the_close_tells_the_sums() -> None:
     sink = MemorySink()
     journal = Journal(sink, service="test", per_second=1)
     for number in range(10):
-        journal.tell(Knocked(connection=number, peer="[2001:db8::1]:50000", bytes=1))
+        journal.emit(Knocked(connection=number, peer="[2001:db8::1]:50000", bytes=1))
     journal.close()
     summed = sink.named("events_summed")
     assert len(sink.named("knocked")) + sum(event.count for event in summed) == 10
@@ -301,10 +301,10 @@ def test_sums_that_cannot_be_written_are_counted_as_what_they_stand_for() -> Non
     sink = FailingSink(accepts=1)
     journal = Journal(sink, service="test", per_second=1)
     for number in range(10):
-        journal.tell(Knocked(connection=number, peer="192.0.2.1:50000", bytes=1))
+        journal.emit(Knocked(connection=number, peer="192.0.2.1:50000", bytes=1))
     wait_until(partial(sink.has_failed, 1))
     sink.broken = False
-    journal.tell(Happened(number=1))
+    journal.emit(Happened(number=1))
     journal.close()
     missing = sum(event.count for event in sink.named("events_lost"))
     told = len(sink.named("knocked")) + sum(event.count for event in sink.named("events_summed"))

@@ -4,10 +4,10 @@ from sockctl.errors import AddressError
 from sockctl.net.address import (
     Endpoint,
     Target,
-    checked_host,
     checked_port,
     host_of,
     is_loopback,
+    parse_host,
     parse_target,
     shown,
 )
@@ -78,12 +78,12 @@ def test_ports() -> None:
 
 
 def test_hosts() -> None:
-    assert checked_host("[::1]") == "::1"
+    assert parse_host("[::1]") == "::1"
     with pytest.raises(AddressError, match="empty"):
-        checked_host("")
+        parse_host("")
     for text in ("127.0.0.1:9090", "tcp://127.0.0.1"):
         with pytest.raises(AddressError, match="alone, without scheme and port"):
-            checked_host(text)
+            parse_host(text)
 
 
 def test_shown() -> None:

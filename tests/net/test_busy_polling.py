@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sockctl.net import busy_polling
-from sockctl.net import event_loop as watcher
+from sockctl.net import busy_polling, event_loop
 from sockctl.net.busy_polling import MAX_WAITS, BusyPolling
 from sockctl.net.server import Limits
 from sockctl.services.echo import Echo
@@ -143,7 +142,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
             super().__init__(noting)
 
-    monkeypatch.setattr(watcher, "BusyPolling", Noting)
+    monkeypatch.setattr(event_loop, "BusyPolling", Noting)
     return timeouts
 
 

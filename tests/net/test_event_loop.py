@@ -10,7 +10,7 @@ from sockctl.events.base import Level
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.connection import Connection
-from sockctl.net.event_loop import Watcher
+from sockctl.net.event_loop import EventLoop
 from sockctl.net.poller import open_poller
 from tests.running import TIMEOUT_S, MemorySink, receive_exactly, wait_until
 
@@ -97,14 +97,14 @@ class Loop:
         self.numbers = itertools.count(1)
         self.poller = EndlessPoller()
         self.journal = Journal(MemorySink(), service="test", level=Level.DETAIL)
-        self.watcher = Watcher(self.journal, idle_timeout_s=IDLE_S, on_closed=lambda _: None, poller=self.poller)
+        self.event_loop = EventLoop(self.journal, idle_timeout_s=IDLE_S, on_closed=lambda _: None, poller=self.poller)
         self.clients: list[Client] = []
 
     def client(self, *, conversing: bool = False, calls: dict[str, Callable[[], object]] | None = None) -> Client:
         client = Client(self, conversing=conversing)
         client.handler.calls.update(calls or {})
         self.clients.append(client)
-        self.watcher.add(client.connection, conversing=conversing)
+        self.event_loop.add(client.connection, conversing=conversing)
         if not conversing:
             client.has_seen("opened")
         return client
@@ -114,9 +114,9 @@ class Loop:
         for client in self.clients:
             client.sock.close()
             if client.conversing:
-                self.watcher.release(client.connection, watch=False)
-        self.watcher.drain(0.0)
-        assert self.watcher.join(TIMEOUT_S)
+                self.event_loop.release(client.connection, watch=False)
+        self.event_loop.drain(0.0)
+        assert self.event_loop.join(TIMEOUT_S)
         self.journal.close()
 
 
@@ -147,7 +147,7 @@ def closed(loop: Loop, ask: Callable[[], None]) -> None:
 
 def ending(loop: Loop, ask: Callable[[], None]) -> None:
     client = loop.client(calls={"ending": ask})
-    loop.watcher.close(client.connection, DisconnectReason.SERVER_CLOSED)
+    loop.event_loop.close(client.connection, DisconnectReason.SERVER_CLOSED)
 
 
 def expired(loop: Loop, ask: Callable[[], None]) -> None:
@@ -156,24 +156,24 @@ def expired(loop: Loop, ask: Callable[[], None]) -> None:
     client.handler.calls["ending"] = ask
     client.connection.last_active -= 2 * IDLE_S
     loop.clients.append(client)
-    loop.watcher.add(client.connection, conversing=False)
+    loop.event_loop.add(client.connection, conversing=False)
 
 
 def resumed(loop: Loop, ask: Callable[[], None]) -> None:
     client = loop.client(conversing=True, calls={"resumed": ask})
     client.conversing = False
-    loop.watcher.release(client.connection, watch=True)
+    loop.event_loop.release(client.connection, watch=True)
 
 
 def called_soon(loop: Loop, ask: Callable[[], None]) -> None:
     client = loop.client()
-    loop.watcher.soon(client.connection, ask)
+    loop.event_loop.call_soon(client.connection, ask)
 
 
 def called_sooner(loop: Loop, ask: Callable[[], None]) -> None:
     """A call that a call has asked for: the queue is being emptied when it is filled again."""
     client = loop.client()
-    loop.watcher.soon(client.connection, lambda: loop.watcher.soon(client.connection, ask))
+    loop.event_loop.call_soon(client.connection, lambda: loop.event_loop.call_soon(client.connection, ask))
 
 
 # What is asked for; each returns how it is asked for, and what waits until it is done.
@@ -194,7 +194,7 @@ def a_post(loop: Loop) -> Asked:
 def a_close(loop: Loop) -> Asked:
     other = loop.client()
     return (
-        lambda: loop.watcher.close(other.connection, DisconnectReason.SERVER_CLOSED),
+        lambda: loop.event_loop.close(other.connection, DisconnectReason.SERVER_CLOSED),
         lambda: other.has_seen("ending"),
     )
 
@@ -202,7 +202,7 @@ def a_close(loop: Loop) -> Asked:
 def an_interruption(loop: Loop) -> Asked:
     other = loop.client(conversing=True)
     return (
-        lambda: loop.watcher.close(other.connection, DisconnectReason.KICKED),
+        lambda: loop.event_loop.close(other.connection, DisconnectReason.KICKED),
         lambda: wait_until(lambda: other.connection.reason is DisconnectReason.KICKED, timeout_s=STALLED_S),
     )
 
@@ -210,13 +210,13 @@ def an_interruption(loop: Loop) -> Asked:
 def a_release(loop: Loop) -> Asked:
     other = loop.client(conversing=True)
     other.conversing = False
-    return lambda: loop.watcher.release(other.connection, watch=True), lambda: other.has_seen("resumed")
+    return lambda: loop.event_loop.release(other.connection, watch=True), lambda: other.has_seen("resumed")
 
 
 def a_call(loop: Loop) -> Asked:
     other = loop.client()
     return (
-        lambda: loop.watcher.soon(other.connection, lambda: other.handler.happen("called")),
+        lambda: loop.event_loop.call_soon(other.connection, lambda: other.handler.happen("called")),
         lambda: other.has_seen("called"),
     )
 
@@ -239,7 +239,7 @@ def test_what_a_callback_asks_for_is_attended_at_once(
     request_of: Callable[[Loop], Asked],
 ) -> None:
     loop = Loop(listener)
-    loop.watcher.start()
+    loop.event_loop.start()
     try:
         ask, wait_for_it = request_of(loop)
         callback(loop, ask)
@@ -260,13 +260,13 @@ class CountedConnection(Connection):
 
 def test_a_connection_is_attended_once_however_often_something_is_posted(listener: socket.socket) -> None:
     loop = Loop(listener)
-    loop.watcher.start()
+    loop.event_loop.start()
     try:
         with socket.create_connection(listener.getsockname(), STALLED_S):
             accepted, address = listener.accept()
             other = CountedConnection(accepted, address, next(loop.numbers), 1024)
             handler = other.handler = Caller()
-            loop.watcher.add(other, conversing=False)
+            loop.event_loop.add(other, conversing=False)
             wait_until(lambda: "opened" in handler.happened)
             client = loop.client()
 
@@ -275,7 +275,7 @@ def test_a_connection_is_attended_once_however_often_something_is_posted(listene
                 for _ in range(1000):
                     other.post(PLENTY[:100_000])
 
-            loop.watcher.soon(client.connection, post_often)
+            loop.event_loop.call_soon(client.connection, post_often)
             wait_until(lambda: getattr(other, "flushes", 0) > 0)
             assert other.flushes <= 2
     finally:

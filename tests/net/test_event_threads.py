@@ -60,7 +60,7 @@ def test_every_client_gets_its_own_bytes_in_order() -> None:
         together(30, talk)
         names = {thread.name for thread in threading.enumerate()}
         assert "sockctl-watcher" in names
-        assert len(run.server._watchers) == 3
+        assert len(run.server._event_loops) == 3
         ended = run.sink.wait_for("client_disconnected", 30)
         assert run.stop()
         stopped = run.sink.named("server_stopped")[0]

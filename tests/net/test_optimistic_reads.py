@@ -11,9 +11,9 @@ from unittest.mock import Mock
 
 import pytest
 
-from sockctl.net import event_loop as watcher
+from sockctl.net import event_loop
 from sockctl.net.connection import Connection
-from sockctl.net.optimistic_reads import AT_ONCE, FEW, LASTING, MAX_PATIENCE, FullHouse
+from sockctl.net.optimistic_reads import AT_ONCE, FEW, LASTING, MAX_PATIENCE, OptimisticReads
 from sockctl.net.peer import RawPeer
 from sockctl.net.poller import READABLE, WRITABLE
 from sockctl.net.server import Limits
@@ -25,19 +25,19 @@ from tests.running import TIMEOUT_S, receive_exactly, running, wait_until
 COUNT = 600  # three turns a pass
 
 
-def house_of(count: int) -> tuple[FullHouse, dict[int, Connection]]:
+def house_of(count: int) -> tuple[OptimisticReads, dict[int, Connection]]:
     connections: dict[int, Connection] = {fd: Mock(name=f"connection {fd}", interest=READABLE) for fd in range(count)}
-    return FullHouse(connections), connections
+    return OptimisticReads(connections), connections
 
 
-def report_everybody(house: FullHouse, count: int) -> None:
+def report_everybody(house: OptimisticReads, count: int) -> None:
     """Have as many reported as there are, as epoll does: up to 256 at once."""
     for start in range(0, count, AT_ONCE):
         assert not house.trying
         house.note(min(AT_ONCE, count - start), 0)
 
 
-def passes_until_given_up(house: FullHouse) -> int:
+def passes_until_given_up(house: OptimisticReads) -> int:
     """Report everybody until they are tried, in vain; return how often it took."""
     for times in range(1, 2 * MAX_PATIENCE):
         report_everybody(house, FEW)
@@ -163,14 +163,14 @@ class Held(RawService):
 def test_many_who_say_much_are_tried_and_nobody_is_later(monkeypatch: pytest.MonkeyPatch) -> None:
     most_passes = 0
 
-    class Counting(FullHouse):
+    class Counting(OptimisticReads):
         def note(self, count: int, in_vain: int) -> None:
             nonlocal most_passes
             super().note(count, in_vain)
             most_passes = max(most_passes, self._passes)
 
-    monkeypatch.setattr(watcher, "FullHouse", Counting)
-    monkeypatch.setattr(watcher, "READ_BYTES", 1024)
+    monkeypatch.setattr(event_loop, "OptimisticReads", Counting)
+    monkeypatch.setattr(event_loop, "READ_BYTES", 1024)
     much = random.Random(8).randbytes(50 * 1024)
     service = Held()
     with running(service, Limits(event_threads=1)) as run, contextlib.ExitStack() as clients:
@@ -189,7 +189,7 @@ def test_many_who_say_much_are_tried_and_nobody_is_later(monkeypatch: pytest.Mon
         wait_until(lambda: service.came.get(FEW + 1) == bytearray(b"late"))
 
 
-class Always(FullHouse):
+class Always(OptimisticReads):
     """Tries everybody, whatever comes of it."""
 
     def __init__(self, connections: dict[int, Connection]) -> None:
@@ -225,12 +225,12 @@ class Always(FullHouse):
     ],
 )
 def test_trying_serves_as_asking_does(what: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher, "FullHouse", Always)
+    monkeypatch.setattr(event_loop, "OptimisticReads", Always)
     what()
 
 
 def test_a_client_that_ends_is_let_go_while_everybody_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher, "FullHouse", Always)
+    monkeypatch.setattr(event_loop, "OptimisticReads", Always)
     with running(Echo()) as run, run.client() as sock:
         sock.sendall(b"a")
         receive_exactly(sock, 1)

@@ -20,10 +20,9 @@ import pytest
 
 from sockctl.events.base import Level
 from sockctl.events.reasons import DisconnectReason, RefusalReason
-from sockctl.net import event_loop as watcher
+from sockctl.net import event_loop, traffic
 from sockctl.net import lifecycle as closing
 from sockctl.net import server as server_module
-from sockctl.net import traffic
 from sockctl.net.admission import AccessRules
 from sockctl.net.connection import READ_BYTES, Connection
 from sockctl.net.listener import SocketOptions
@@ -233,7 +232,7 @@ def test_case_echo_of_nothing() -> None:
 
 
 def test_the_portable_poller_serves_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher, "open_poller", SelectorPoller)
+    monkeypatch.setattr(event_loop, "open_poller", SelectorPoller)
     test_a_half_close_before_anything_was_read_loses_nothing()
 
 
@@ -471,7 +470,7 @@ def test_a_defect_in_a_call_ends_one_connection_only(monkeypatch: pytest.MonkeyP
     with running(Echo()) as run, run.client() as other:
         other.sendall(b"a")
         receive_exactly(other, 1)
-        monkeypatch.setattr(run.server._watchers[0]._closing, "want", full)
+        monkeypatch.setattr(run.server._event_loops[0]._closing, "want", full)
         with run.client() as sock:
             assert receive_all(sock) == b""
         assert reason_of(run, 2) is DisconnectReason.INTERNAL_ERROR
@@ -537,7 +536,7 @@ def test_what_came_before_a_break_is_heard(
     last: bytes, reason: DisconnectReason, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server sends before it has read, and so learns first that the client is gone."""
-    monkeypatch.setattr(watcher, "READ_BYTES", 1000)
+    monkeypatch.setattr(event_loop, "READ_BYTES", 1000)
     service = Gossip()
     words = bytes(10_000) + last
     limits = Limits(event_threads=1)
@@ -713,7 +712,7 @@ def test_idle_while_a_conversation_waits_to_send() -> None:
         assert reason_of(run) is DisconnectReason.IDLE_TIMEOUT
 
 
-class Closing(RawService):
+class ConnectionLifecycle(RawService):
     """Says its last and closes, while input is still coming."""
 
     name: ClassVar[str] = "closing"
@@ -728,27 +727,27 @@ class Closing(RawService):
 
 
 def test_the_last_words_survive_input_that_is_not_read() -> None:
-    with running(Closing()) as run, run.client() as sock:
+    with running(ConnectionLifecycle()) as run, run.client() as sock:
         sock.sendall(b"x")
         run.sink.wait_for("data_received")
         sock.sendall(b"y" * 100_000)  # unread at the server: closing now would send a reset
-        assert receive_all(sock) == Closing.last_words
+        assert receive_all(sock) == ConnectionLifecycle.last_words
         sock.close()
         assert reason_of(run) is DisconnectReason.SERVER_CLOSED
 
 
 def test_lingering_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(closing, "LINGER_S", 0.3)
-    with running(Closing()) as run, run.client() as sock:
+    with running(ConnectionLifecycle()) as run, run.client() as sock:
         sock.sendall(b"x")
-        assert receive_all(sock) == Closing.last_words
+        assert receive_all(sock) == ConnectionLifecycle.last_words
         assert reason_of(run) is DisconnectReason.SERVER_CLOSED  # though the client keeps its side open
 
 
 def test_flushing_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(closing, "FLUSH_S", 0.3)
-    monkeypatch.setattr(Closing, "last_words", b"z" * 20_000_000)
-    with running(Closing()) as run, run.client() as sock:
+    monkeypatch.setattr(ConnectionLifecycle, "last_words", b"z" * 20_000_000)
+    with running(ConnectionLifecycle()) as run, run.client() as sock:
         sock.sendall(b"x")
         assert reason_of(run) is DisconnectReason.SERVER_CLOSED  # though nothing was read
 
@@ -1016,7 +1015,7 @@ def test_a_defect_while_draining_ends_one_connection_only(monkeypatch: pytest.Mo
 
     with running(Echo()) as run, run.client() as first, run.client() as second:
         run.sink.wait_for("client_connected", 2)
-        wait_until(lambda: sum(len(one._closing.connections) for one in run.server._watchers) == 2)
+        wait_until(lambda: sum(len(one._closing.connections) for one in run.server._event_loops) == 2)
         monkeypatch.setattr(closing, "_unread_bytes", fail)
         assert run.stop()
         assert receive_all(first) == receive_all(second) == b""

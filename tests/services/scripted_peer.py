@@ -18,7 +18,7 @@ class ScriptedPeer(Peer):
 
     limit_bytes = 65_536
     stopping = False
-    clogged = False
+    is_backlogged = False
     is_gone = False
     bytes_in = 0
 
@@ -62,7 +62,7 @@ class ScriptedPeer(Peer):
     def post_encoded(self, data: bytes) -> None:
         raise NotImplementedError
 
-    def soon(self, call: Callable[[], None]) -> None:
+    def call_soon(self, call: Callable[[], None]) -> None:
         call()
 
     def receive(self) -> Message | None:

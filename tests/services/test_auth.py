@@ -18,15 +18,15 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import Message, message
 from sockctl.services import login as login_module
 from sockctl.services.auth import COMMANDS, Auth
-from sockctl.services.login import LoginGate
+from sockctl.services.login import LoginConversation
 from tests.accounts.data import OTHER, PASSWORD, accounts_at, fill_disk_of_sessions
 from tests.frames import FrameClient, frame_client, framed
 from tests.running import TIMEOUT_S, MemorySink, Running, receive_all, running, send_and_half_close, wait_until
 from tests.services.scripted_peer import ScriptedPeer
 
 
-def login_at(data_dir: Path, *, signup: bool = False) -> LoginGate:
-    return LoginGate(data_dir, signup=signup, queue=HashQueue(slots=2), floor_s=0.001)
+def login_at(data_dir: Path, *, signup: bool = False) -> LoginConversation:
+    return LoginConversation(data_dir, signup=signup, queue=HashQueue(slots=2), floor_s=0.001)
 
 
 class Talk:
@@ -138,7 +138,7 @@ def test_three_tries_then_no_more(tmp_path: Path) -> None:
 def test_too_many_failures_are_throttled_in_answer_to_the_password(tmp_path: Path) -> None:
     accounts_at(tmp_path, "ann")
     service = Auth(login_at(tmp_path))
-    queue = service._login.gate._queue
+    queue = service._login.authenticator._queue
     for _ in range(6):
         queue._throttle.failed(Who.of("192.0.2.7", "ann"))
     peer = ScriptedPeer("ann", PASSWORD)
@@ -157,7 +157,7 @@ def test_too_many_at_once_are_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def busy(*_: object, **__: object) -> None:
         raise BusyError("Too many people log in at once: try again in 3 s.", retry_after_s=3)
 
-    monkeypatch.setattr(service._login.gate, "log_in", busy)
+    monkeypatch.setattr(service._login.authenticator, "log_in", busy)
     heard = Talk(service, ScriptedPeer("ann", PASSWORD))
     assert heard.shape == ["ask name", "ask password", "error busy", "ask name"]
     assert heard.peer.told[2].fields["retry_after"] == 3
@@ -167,7 +167,9 @@ def test_a_server_that_can_not_tell_excuses_itself(tmp_path: Path, monkeypatch: 
     accounts_at(tmp_path, "ann")
     service = Auth(login_at(tmp_path))
     failure = HashFailedError("no memory")
-    monkeypatch.setattr(service._login.gate.accounts.hasher, "verify", lambda *_: (_ for _ in ()).throw(failure))
+    monkeypatch.setattr(
+        service._login.authenticator.accounts.hasher, "verify", lambda *_: (_ for _ in ()).throw(failure)
+    )
     heard = Talk(service, ScriptedPeer("ann", PASSWORD))
     assert heard.shape[-1] == "error store_failed"
     assert heard.peer.reason is DisconnectReason.STORE_FAILED
@@ -234,7 +236,7 @@ def test_logging_out_ends_the_session_and_leaving_doesnt(tmp_path: Path) -> None
 def test_logging_out_is_no_session_that_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     accounts_at(tmp_path, "ann")
     service = Auth(login_at(tmp_path))
-    sessions, live = service._login.gate.accounts.sessions, service._login._live
+    sessions, live = service._login.authenticator.accounts.sessions, service._login._live
     end = sessions.end
 
     def end_and_look(session_id: str) -> None:
@@ -322,7 +324,7 @@ def test_a_device_that_shows_a_token_that_is_over_is_not_throttled_with_its_netw
     accounts = accounts_at(tmp_path, "ann", "bob")
     token = message("resume", token=token_in(talk(tmp_path, "ann", PASSWORD, framed=True)))
     accounts.sessions.end_all("ann")
-    service = Auth(LoginGate(tmp_path, queue=HashQueue(slots=2, clock=lambda: 1000.0), floor_s=0.001))
+    service = Auth(LoginConversation(tmp_path, queue=HashQueue(slots=2, clock=lambda: 1000.0), floor_s=0.001))
     journal = Journal(MemorySink(), service="auth")
     service.start(journal)
 
@@ -380,7 +382,7 @@ def test_signing_up_without_success(tmp_path: Path) -> None:
 def test_beyond_the_limit_of_sign_ups_a_new_name_is_like_any_other(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann")
     service = Auth(login_at(tmp_path, signup=True))
-    while service._login.gate.count_signup("192.0.2.7"):
+    while service._login.authenticator.count_signup("192.0.2.7"):
         pass
     heard = Talk(service, ScriptedPeer("zoe", OTHER, "ann", OTHER, "ann", PASSWORD))
     assert heard.shape == ["ask name", "ask password", "error login_failed"] * 2 + [
@@ -397,7 +399,7 @@ def test_beyond_the_limit_of_sign_ups_nobody_learns_who_was_a_user(tmp_path: Pat
     accounts = accounts_at(tmp_path, "ann", "bob")
     accounts.remove("ann")
     service = Auth(login_at(tmp_path, signup=True))
-    while service._login.gate.count_signup("192.0.2.7"):
+    while service._login.authenticator.count_signup("192.0.2.7"):
         pass
     heard = Talk(service, ScriptedPeer("ann", OTHER, "bob", OTHER))
     assert heard.shape == ["ask name", "ask password", "error login_failed"] * 2 + ["ask name"]
@@ -537,7 +539,7 @@ def test_spoiled_files_keep_nobody_out_and_are_told_once(tmp_path: Path) -> None
 
 def test_a_command_right_after_a_failure_is_heard(tmp_path: Path) -> None:
     accounts_at(tmp_path, "ann")
-    login = LoginGate(tmp_path, queue=HashQueue(slots=2, clock=lambda: 0.0), floor_s=0.001)
+    login = LoginConversation(tmp_path, queue=HashQueue(slots=2, clock=lambda: 0.0), floor_s=0.001)
     with running(Auth(login)) as run, frame_client(run.port) as client:
         logged_in(client)
         for number in range(50):

@@ -9,7 +9,7 @@ from sockctl.accounts.session_tokens import REPLACED_S
 from sockctl.events.accounts import TokenReused
 from sockctl.events.base import Level
 from sockctl.services.auth import Auth
-from sockctl.services.login import LoginGate
+from sockctl.services.login import LoginConversation
 from tests.accounts.data import PASSWORD, accounts_at
 from tests.frames import FrameClient, frame_client
 from tests.running import running
@@ -32,7 +32,7 @@ def resumed(client: FrameClient, token: str) -> str:
 
 def test_a_token_that_is_shown_again_ends_the_session_of_thief_and_owner(tmp_path: Path) -> None:
     accounts_at(tmp_path, "ann")
-    login = LoginGate(tmp_path, queue=HashQueue(slots=1), floor_s=0.001)
+    login = LoginConversation(tmp_path, queue=HashQueue(slots=1), floor_s=0.001)
     with running(Auth(login)) as run, frame_client(run.port) as owner, frame_client(run.port) as thief:
         owner.expect("ask", field="name")
         owner.line("ann")

@@ -13,7 +13,7 @@ import pytest
 from sockctl.events.reasons import DisconnectReason
 from sockctl.services import program_reply as reply
 from sockctl.services.program import LINE_CHARACTERS, OutputLines, Program
-from sockctl.services.program_reply import Reply
+from sockctl.services.program_reply import ProgramReply
 from tests.frames import FrameClient, frame_client, framed
 from tests.running import TIMEOUT_S, Running, receive_all, running, send_and_half_close, wait_until
 
@@ -39,7 +39,7 @@ def ended(run: Running) -> str:
 
 
 def test_nc_gets_an_answer_to_each_line() -> None:
-    with running(Reply(UPPER, max_programs=1)) as run, run.client() as sock:
+    with running(ProgramReply(UPPER, max_programs=1)) as run, run.client() as sock:
         send_and_half_close(sock, b"one\ntwo\nthree")
         assert receive_all(sock) == b"sockctl/1 talk\r\nONE\r\nTWO\r\nTHREE\r\n"
         assert ended(run) == "exit code 0"
@@ -47,7 +47,7 @@ def test_nc_gets_an_answer_to_each_line() -> None:
 
 
 def test_frames_one_in_answer_to_another() -> None:
-    with running(Reply(UPPER, max_programs=1)) as run, frame_client(run.port) as client:
+    with running(ProgramReply(UPPER, max_programs=1)) as run, frame_client(run.port) as client:
         for number in range(100):
             client.line(f"message {number}")
             client.expect("say", text=f"MESSAGE {number}")
@@ -63,7 +63,7 @@ def test_what_a_program_writes_is_text_of_a_stranger() -> None:
     code = (
         r"import sys; sys.stdout.buffer.write(b'\x1b[31mred\x07 \xe2\x80\xae[/x] caf\xe9\r\nno end'); input(); input()"
     )
-    with running(Reply(python(code), max_programs=1)) as run, frame_client(run.port) as client:
+    with running(ProgramReply(python(code), max_programs=1)) as run, frame_client(run.port) as client:
         client.line("start")
         assert client.expect("say")["text"] == "[31mred [/x] caf\N{REPLACEMENT CHARACTER}"
         client.line("end")
@@ -71,7 +71,7 @@ def test_what_a_program_writes_is_text_of_a_stranger() -> None:
 
 
 def test_a_program_that_ends() -> None:
-    with running(Reply(python("print('that was all'); raise SystemExit(3)"), max_programs=1)) as run:
+    with running(ProgramReply(python("print('that was all'); raise SystemExit(3)"), max_programs=1)) as run:
         with frame_client(run.port) as client:
             client.line("start")
             client.expect("say", text="that was all")
@@ -83,13 +83,13 @@ def test_a_program_that_ends() -> None:
 
 def test_what_it_writes_to_standard_error_is_an_event() -> None:
     code = r"import sys; print('\x1b[31mcareful', file=sys.stderr); input()"
-    with running(Reply(python(code), max_programs=1)) as run, frame_client(run.port) as client:
+    with running(ProgramReply(python(code), max_programs=1)) as run, frame_client(run.port) as client:
         client.line("start")
         assert run.sink.wait_for("program_warned")[0].said == "\x1b[31mcareful", "the sink makes it safe"
 
 
 def test_a_limit_on_how_many_at_once() -> None:
-    with running(Reply(UPPER, max_programs=1)) as run:
+    with running(ProgramReply(UPPER, max_programs=1)) as run:
         with frame_client(run.port) as first:
             first.line("a")
             first.expect("say", text="A")
@@ -104,7 +104,7 @@ def test_a_limit_on_how_many_at_once() -> None:
 
 
 def test_no_address_keeps_the_others_out() -> None:
-    with running(Reply(UPPER, max_programs=3)) as run, contextlib.ExitStack() as stack:
+    with running(ProgramReply(UPPER, max_programs=3)) as run, contextlib.ExitStack() as stack:
 
         def comes(source: str) -> FrameClient:
             one = stack.enter_context(frame_client(run.port, source=source))
@@ -129,7 +129,7 @@ def test_no_address_keeps_the_others_out() -> None:
 
 
 def test_a_client_that_says_nothing_takes_no_place() -> None:
-    with running(Reply(UPPER, max_programs=1)) as run:
+    with running(ProgramReply(UPPER, max_programs=1)) as run:
         with frame_client(run.port) as silent, frame_client(run.port) as client:
             silent.send(kind="novelty", text="no line")
             client.line("a")
@@ -143,7 +143,7 @@ def test_a_client_that_says_nothing_takes_no_place() -> None:
 @pytest.mark.parametrize("code", ["input()", "import time; time.sleep(60)"])
 def test_an_idle_program_ends_and_its_connection_too(code: str) -> None:
     """Whether it waits for its client or does something else."""
-    with running(Reply(python(f"{code}; {code}"), max_programs=1, idle_s=0.5)) as run:
+    with running(ProgramReply(python(f"{code}; {code}"), max_programs=1, idle_s=0.5)) as run:
         with frame_client(run.port) as client:
             client.line("a")
             client.expect("notice", text="The program that answered has ended: nothing was said for 0.5 s.")
@@ -155,7 +155,7 @@ def test_an_idle_program_ends_and_its_connection_too(code: str) -> None:
 
 
 def test_a_program_with_which_somebody_speaks_is_not_idle() -> None:
-    with running(Reply(UPPER, max_programs=1, idle_s=2.0)) as run, frame_client(run.port) as client:
+    with running(ProgramReply(UPPER, max_programs=1, idle_s=2.0)) as run, frame_client(run.port) as client:
         started = time.monotonic()
         while time.monotonic() - started < 3.0:
             client.line("a")
@@ -166,7 +166,7 @@ def test_a_program_with_which_somebody_speaks_is_not_idle() -> None:
 
 def test_a_program_that_cannot_be_started(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
-    with running(Reply([str(missing)], max_programs=1)) as run, frame_client(run.port) as client:
+    with running(ProgramReply([str(missing)], max_programs=1)) as run, frame_client(run.port) as client:
         client.line("start")
         client.expect("error", code="program_failed")
         client.expect("bye")
@@ -186,14 +186,14 @@ time.sleep(60)
 @pytest.mark.parametrize("how", ["reset", "bye", "stop"])
 def test_it_ends_with_its_connection_and_so_does_what_it_started(how: str) -> None:
     """Even a program that reads nothing and heeds no SIGTERM; its own children too."""
-    with running(Reply(python(IGNORING), max_programs=1)) as run, frame_client(run.port) as client:
+    with running(ProgramReply(python(IGNORING), max_programs=1)) as run, frame_client(run.port) as client:
         client.line("start")
         child = int(client.expect("say")["text"])
         pid = run.sink.wait_for("program_started")[0].pid
         if how == "stop":
             run.server._stopping.set()
-            for watcher in run.server._watchers:
-                watcher.drain(3)
+            for event_loop in run.server._event_loops:
+                event_loop.drain(3)
         elif how == "bye":
             client.send(kind="bye")
         else:
@@ -206,7 +206,7 @@ def test_it_ends_with_its_connection_and_so_does_what_it_started(how: str) -> No
 
 def test_a_client_that_resets_while_the_program_does_not_read() -> None:
     """What it said waits for the program, so nothing is read from it: its end must be noticed all the same."""
-    with running(Reply(python("import time; time.sleep(60)"), max_programs=1)) as run:
+    with running(ProgramReply(python("import time; time.sleep(60)"), max_programs=1)) as run:
         with frame_client(run.port) as client:
             client.sock.settimeout(0.5)
             with pytest.raises(TimeoutError):
@@ -219,7 +219,7 @@ def test_a_client_that_resets_while_the_program_does_not_read() -> None:
 
 def test_a_program_that_reads_slowly_loses_nothing() -> None:
     code = "import sys, time\ntime.sleep(0.5)\nfor line in sys.stdin: print(len(line))"
-    with running(Reply(python(code), max_programs=1)) as run, run.client() as sock:
+    with running(ProgramReply(python(code), max_programs=1)) as run, run.client() as sock:
         sock.sendall(b"".join(b"y" * 1000 + b"\n" for _ in range(1000)))
         send_and_half_close(sock, b"")
         assert receive_all(sock).split(b"\r\n")[1:-1] == [b"1001"] * 1000
@@ -227,7 +227,7 @@ def test_a_program_that_reads_slowly_loses_nothing() -> None:
 
 def test_a_program_that_closes_its_input_may_go_on_writing() -> None:
     code = "import os, time\nos.close(0)\ntime.sleep(0.2)\nprint('still here')"
-    with running(Reply(python(code), max_programs=1)) as run, frame_client(run.port) as client:
+    with running(ProgramReply(python(code), max_programs=1)) as run, frame_client(run.port) as client:
         client.line("start")
         run.sink.wait_for("program_started")
         client.line("lost")
@@ -237,7 +237,7 @@ def test_a_program_that_closes_its_input_may_go_on_writing() -> None:
 
 def test_it_knows_whom_it_answers() -> None:
     code = "import os; print(os.environ['SOCKCTL_PEER'], os.environ['SOCKCTL_CONNECTION'])"
-    with running(Reply(python(code), max_programs=1)) as run, frame_client(run.port) as client:
+    with running(ProgramReply(python(code), max_programs=1)) as run, frame_client(run.port) as client:
         client.line("start")
         host, port = client.sock.getsockname()
         client.expect("say", text=f"{host}:{port} 1")
@@ -269,7 +269,7 @@ def test_lines_of_output() -> None:
 
 def test_a_long_line_is_a_message_in_pieces() -> None:
     code = "print('\"' * 100_000); input(); input()"
-    with running(Reply(python(code), max_programs=1)) as run, frame_client(run.port) as client:
+    with running(ProgramReply(python(code), max_programs=1)) as run, frame_client(run.port) as client:
         client.line("start")
         got = ""
         while len(got) < 100_000:
@@ -280,7 +280,7 @@ def test_a_long_line_is_a_message_in_pieces() -> None:
 def test_the_stop_still_brings_the_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reply, "LAST_ANSWERS_S", 5.0)
     code = "import sys, time\nfor line in sys.stdin: time.sleep(0.3); print(line.strip().upper())"
-    with running(Reply(python(code), max_programs=1)) as run, frame_client(run.port) as client:
+    with running(ProgramReply(python(code), max_programs=1)) as run, frame_client(run.port) as client:
         client.line("one")
         client.line("two")
         run.sink.wait_for("program_started")

@@ -1,6 +1,6 @@
 """What Tab completes: names, commands after ``/``, rooms after ``#``, as IRC clients do."""
 
-from sockctl.client.chat.roster import Company
+from sockctl.client.chat.roster import Roster
 from sockctl.protocol.names import same_name_key
 
 __all__ = ["COMMANDS", "completions"]
@@ -24,21 +24,21 @@ COMMANDS = (
 )
 
 
-def completions(before: str, company: Company) -> tuple[str, list[str]]:
+def completions(before: str, roster: Roster) -> tuple[str, list[str]]:
     """Return the word before the cursor, and what it may become; nothing where one is in no room.
 
     Args:
         before: The line up to the cursor.
-        company: Whose names and rooms there are.
+        roster: Whose names and rooms there are.
     """
     word = before[before.rfind(" ") + 1 :]
-    if not word or not company.rooms:
+    if not word or not roster.rooms:
         return word, []
     begins = word == before
     if begins and word.startswith("/"):
         return word, [f"/{name} " for name in COMMANDS if name.startswith(word[1:].lower())]
     if word.startswith("#"):
-        rooms = sorted(f"#{room.lstrip('#')} " for room in company.rooms)
+        rooms = sorted(f"#{room.lstrip('#')} " for room in roster.rooms)
         return word, [room for room in rooms if room.lower().startswith(word.lower())]
     key, end = same_name_key(word), ": " if begins else " "
-    return word, [name + end for name in company.others if same_name_key(name).startswith(key)]
+    return word, [name + end for name in roster.others if same_name_key(name).startswith(key)]

@@ -3,33 +3,33 @@
 import datetime
 import zlib
 
-from sockctl.client.chat.roster import Company
+from sockctl.client.chat.roster import Roster
 from sockctl.protocol.messages import Message, as_line
 from sockctl.protocol.names import same_name_key
-from sockctl.stores.timestamps import Clock, read_moment, utc_now
+from sockctl.stores.timestamps import Clock, parse_timestamp, utc_now
 from sockctl.text import visible
 
-__all__ = ["Look"]
+__all__ = ["MessageFormatter"]
 
 PALETTE = (130, 100, 64, 28, 30, 32, 67, 63, 98, 134, 129, 164)
 """Of xterm's 256 colours: each has a contrast of 3.6 or more on black and on white (WCAG 2), and none is red."""
 _FAINT, _BOLD, _RED, _MARKED, _END = "\x1b[2m", "\x1b[1m", "\x1b[31m", "\x1b[1;7m", "\x1b[0m"
 
 
-class Look:
+class MessageFormatter:
     """Makes lines of messages.
 
     Args:
-        company: Who one is, and in which rooms.
+        roster: Who one is, and in which rooms.
         colours: Whether lines may be coloured; they can be read without.
         now: The time.
         zone: Where the person is; None for the system's own time zone.
     """
 
     def __init__(
-        self, company: Company, *, colours: bool, now: Clock = utc_now, zone: datetime.tzinfo | None = None
+        self, roster: Roster, *, colours: bool, now: Clock = utc_now, zone: datetime.tzinfo | None = None
     ) -> None:
-        self._company = company
+        self._roster = roster
         self._colours = colours
         self._now = now
         self._zone = zone
@@ -48,8 +48,8 @@ class Look:
     def _said(self, one: Message) -> str:
         sender, text = one.get("sender"), visible(one.text)
         mark = ""
-        if sender and not self._company.is_me(sender):
-            found = self._company.mentions(text)
+        if sender and not self._roster.is_me(sender):
+            found = self._roster.mentions(text)
             if found is not None:
                 mark = ">> "
                 text = found.sub(lambda match: self._in(_MARKED, match[0]), text)
@@ -66,20 +66,20 @@ class Look:
     def _private(self, one: Message) -> str:
         if one.fields.get("private") is not True:
             return ""
-        to = one.get("to") if self._company.is_me(one.get("sender")) else ""
+        to = one.get("to") if self._roster.is_me(one.get("sender")) else ""
         return self._in(_BOLD, f"[private to {visible(to)}]" if to else "[private]") + " "
 
     def _room(self, one: Message) -> str:
         """Return the room in front, where it isn't the only one and the text doesn't name it."""
         room = visible(one.get("room")).lstrip("#")
-        if not room or len(self._company.last_rooms) <= 1:
+        if not room or len(self._roster.last_rooms) <= 1:
             return ""
         said = one.kind in {"say", "history"}
         return f"#{room} " if said or f"#{room}".lower() not in one.text.lower() else ""
 
     def _time(self, at: str) -> str:
         try:
-            moment = read_moment(at).astimezone(self._zone)
+            moment = parse_timestamp(at).astimezone(self._zone)
         except ValueError:
             return ""
         today = self._now().astimezone(self._zone).date()

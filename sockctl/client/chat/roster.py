@@ -8,7 +8,7 @@ from typing import Any
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import is_name, same_name_key
 
-__all__ = ["Company"]
+__all__ = ["Roster"]
 
 MAX_NAMES = 20_000
 """How many names are known, in all rooms together; the rest only can't be completed."""
@@ -16,7 +16,7 @@ MAX_ROOMS = 1_000
 """How many rooms are known: as many as there may be."""
 
 
-class Company:
+class Roster:
     """Who is where. Any thread may ask; one takes note.
 
     Attributes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sockctl.protocol.messages import Message
 from sockctl.text import clean
 
-__all__ = ["Unheard", "comes_back"]
+__all__ = ["UnconfirmedMessages", "comes_back"]
 
 REMEMBERED = 100
 _PRIVATE = re.compile(r"/(?:(?:msg|tell)[ \t]+[^ \t]+|reply|r)[ \t](.*)", re.DOTALL)
@@ -32,7 +32,7 @@ class _Said:
     private: bool
 
 
-class Unheard:
+class UnconfirmedMessages:
     """Lines on their way. Not thread-safe."""
 
     def __init__(self) -> None:

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sockctl.client.chat.roster import MAX_NAMES, MAX_ROOMS, Company
+from sockctl.client.chat.roster import MAX_NAMES, MAX_ROOMS, Roster
 from sockctl.client.chat.seen import Seen
-from sockctl.client.chat.unconfirmed import Unheard
+from sockctl.client.chat.unconfirmed import UnconfirmedMessages
 from sockctl.net.address import Endpoint
 from sockctl.protocol.messages import Message
 
-__all__ = ["Held", "Memory"]
+__all__ = ["ChatView", "Held"]
 
 MAX_SEEN_BYTES = 2000
 """Of the names of rooms in a `resume`: before login a frame has 4 KiB at most, and the token wants its share."""
@@ -36,55 +36,55 @@ class Held:
     user: str
 
 
-class Memory:
-    """The memory of one session. Not thread-safe, but for `company`.
+class ChatView:
+    """The memory of one session. Not thread-safe, but for `roster`.
 
     Args:
         own_lines_stay: Whether what was typed stays on the terminal, so that it isn't shown when it comes back.
         remark: Tells the user something.
 
     Attributes:
-        company: One's name, one's rooms, and who is there.
+        roster: One's name, one's rooms, and who is there.
         held: What lets this session in again, if it has something.
         own_lines_stay: As the argument.
     """
 
     def __init__(self, *, own_lines_stay: bool = True, remark: Callable[[str], None] = lambda _: None) -> None:
-        self.company = Company()
+        self.roster = Roster()
         self.held: Held | None = None
         self.own_lines_stay = own_lines_stay
         self._remark = remark
         self._remarked = False
         self._seen = Seen()
-        self._unheard = Unheard()
+        self._unconfirmed = UnconfirmedMessages()
         self._coming_in = False  # whether the server is telling what it tells whoever comes in
         self._told: set[int] = set()  # what it has told so: hashes of kind, room and text, which may be long
         self._known: set[int] = set()  # what it had told so the last time
 
     def admits(self, one: Message) -> bool:
         """Take note of a message; return whether it is to be shown: a person has not seen it yet."""
-        self.company.note(one)
-        if self.company.left_out and not self._remarked:
+        self.roster.note(one)
+        if self.roster.left_out and not self._remarked:
             self._remarked = True
             self._remark(
                 f"sockctl: The server names more rooms or members than are remembered ({MAX_ROOMS:,} and "
                 f"{MAX_NAMES:,}), or longer names than there can be: those beyond can't be completed."
             )
         new = self._seen.admits(one) and not self._is_known(one)
-        own = one.kind in {"say", "history"} and self.company.is_me(one.get("sender"))
-        if own and self._unheard.came_back(one) and one.kind == "say" and self.own_lines_stay:
+        own = one.kind in {"say", "history"} and self.roster.is_me(one.get("sender"))
+        if own and self._unconfirmed.came_back(one) and one.kind == "say" and self.own_lines_stay:
             return False
         return new
 
     def said(self, line: str) -> None:
         """Take note of a line that goes out."""
         self._coming_in = False  # from here on everything may be an answer to it
-        if self.company.rooms:
-            self._unheard.said(line)
+        if self.roster.rooms:
+            self._unconfirmed.said(line)
 
     def lost(self) -> list[str]:
         """Take note that the connection was lost; return what may not have arrived."""
-        return self._unheard.take()
+        return self._unconfirmed.take()
 
     def _is_known(self, one: Message) -> bool:
         """Return whether the server only tells somebody who comes back what it told the last time.
@@ -97,7 +97,7 @@ class Memory:
             self._known, self._told = self._told or self._known, set()
         elif one.kind == "say":
             self._coming_in = False
-        own = one.kind == "joined" and self.company.is_me(one.get("name"))
+        own = one.kind == "joined" and self.roster.is_me(one.get("name"))
         if one.get("code") == "missed":
             return False
         if not self._coming_in or not (own or one.kind in {"notice", "members"}):
@@ -111,7 +111,7 @@ class Memory:
         """Return the rooms and the last id that was shown of each, for a `resume`; None if there are none."""
         seen: dict[str, int] = {}
         left = MAX_SEEN_BYTES
-        for room in self.company.last_rooms:
+        for room in self.roster.last_rooms:
             left -= len(room.encode()) + 16
             if left >= 0:
                 seen[room] = self._seen.last(room)

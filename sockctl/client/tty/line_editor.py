@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from prompt_toolkit.buffer import Buffer
 
-    from sockctl.client.chat.roster import Company
+    from sockctl.client.chat.roster import Roster
     from sockctl.protocol.messages import Message
 
 __all__ = ["LineEditor", "as_typed", "can_edit_lines"]
@@ -88,10 +88,10 @@ class LineEditor:
     """One session's editor. Main thread only, but for `asked`.
 
     Args:
-        company: Whose names and rooms are completed; None for nothing.
+        roster: Whose names and rooms are completed; None for nothing.
     """
 
-    def __init__(self, company: "Company | None" = None) -> None:
+    def __init__(self, roster: "Roster | None" = None) -> None:
         from prompt_toolkit import PromptSession
         from prompt_toolkit.completion import CompleteEvent, Completer, Completion
         from prompt_toolkit.document import Document
@@ -111,9 +111,9 @@ class LineEditor:
             """Names, commands and rooms; an answer has none."""
 
             def get_completions(self, document: Document, _: CompleteEvent) -> Iterator[Completion]:
-                if company is None or asked():
+                if roster is None or asked():
                     return
-                word, found = completions(document.text_before_cursor, company)
+                word, found = completions(document.text_before_cursor, roster)
                 for text in found:
                     yield Completion(text, -len(word), display=text.strip())
 
@@ -133,7 +133,7 @@ class LineEditor:
             complete_style=CompleteStyle.READLINE_LIKE,
             complete_while_typing=False,
         )
-        self._company = company
+        self._roster = roster
         self._accept = self._prompt.default_buffer.accept_handler
         self._prompt.default_buffer.accept_handler = self._accepted
         self._question: Message | None = None  # the prompt; the prompt's thread alone changes it
@@ -207,7 +207,7 @@ class LineEditor:
 
     def _accepted(self, buffer: "Buffer") -> bool:
         """Take a line: what comes back from a room is not left standing above the prompt as well."""
-        in_room = self._company is not None and self._question is None and bool(self._company.rooms)
+        in_room = self._roster is not None and self._question is None and bool(self._roster.rooms)
         self._prompt.app.erase_when_done = in_room and bool(comes_back(buffer.text))
         return self._accept is not None and self._accept(buffer)
 

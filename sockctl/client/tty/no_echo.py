@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sockctl.protocol.messages import Message
 
-__all__ = ["HiddenTyping"]
+__all__ = ["NoEcho"]
 
 
-class HiddenTyping:
+class NoEcho:
     """Turns a terminal's echo off and on again; a signal that ends the process turns it on first. Main thread only.
 
     Args:

@@ -6,31 +6,31 @@ from typing import TYPE_CHECKING
 from sockctl.client.inputs import LineInput
 from sockctl.client.io_loop import Ending
 from sockctl.client.screen import Screen
-from sockctl.client.tty.no_echo import HiddenTyping
+from sockctl.client.tty.no_echo import NoEcho
 from sockctl.terminal import STDIN, say
 
 if TYPE_CHECKING:
-    from sockctl.client.chat.view import Memory
+    from sockctl.client.chat.view import ChatView
     from sockctl.client.tty.line_editor import LineEditor
     from sockctl.protocol.messages import Message
 
-__all__ = ["Person"]
+__all__ = ["TerminalUser"]
 
 
-class Person:
+class TerminalUser:
     """The person at the terminal.
 
     Args:
         screen: What the person sees.
-        memory: What the session remembers: what the line editor completes.
+        view: What the session remembers: what the line editor completes.
         may_edit: Whether the line editor may be used.
     """
 
-    def __init__(self, screen: Screen, memory: "Memory | None", *, may_edit: bool) -> None:
+    def __init__(self, screen: Screen, view: "ChatView | None", *, may_edit: bool) -> None:
         self._screen = screen
-        self._memory = memory
+        self._view = view
         self._may_edit = may_edit
-        self._hidden = HiddenTyping(STDIN)
+        self._hidden = NoEcho(STDIN)
         self._editor: LineEditor | None = None
         self._invited = False
         self._question: Message | None = None  # that came before there was a line editor
@@ -75,12 +75,12 @@ class Person:
         if not can_edit_lines():
             self.invite()
             return None
-        if self._memory is not None:
-            self._memory.own_lines_stay = False
+        if self._view is not None:
+            self._view.own_lines_stay = False
         self._hidden.end()  # the editor hides by itself
         with as_typed():
             self.invite()
-            self._editor = LineEditor(None if self._memory is None else self._memory.company)
+            self._editor = LineEditor(None if self._view is None else self._view.roster)
             self._editor.asked(self._question)
             take(LineInput(crlf=False, descriptor=self._editor.fileno()))
             self._screen.above_prompt = True

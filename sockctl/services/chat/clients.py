@@ -14,7 +14,7 @@ from sockctl.protocol.messages import Message, as_line, message
 if TYPE_CHECKING:
     from sockctl.services.chat.members import Member
 
-__all__ = ["NOTHING", "Console", "Place", "Seat"]
+__all__ = ["NOTHING", "Client", "ConsoleClient", "RemoteClient"]
 
 NOTHING = -1
 """In place of the last id that was seen, where nothing is known of that; 0 says that there was nothing to be seen."""
@@ -22,7 +22,7 @@ AT_ONCE = 50
 """Messages of a long answer that are sent before the others have their turn."""
 
 
-class Place(ABC):
+class Client(ABC):
     """Where a member sits. Its state belongs to the thread in which its messages come.
 
     Attributes:
@@ -57,7 +57,7 @@ class Place(ABC):
 
     @property
     @abstractmethod
-    def clogged(self) -> bool:
+    def is_backlogged(self) -> bool:
         """Whether more waits to be sent to it than to a slow reader: then it is told nothing that can wait."""
 
     @abstractmethod
@@ -92,7 +92,7 @@ class Place(ABC):
         """Let it go."""
 
 
-class Seat(Place):
+class RemoteClient(Client):
     """A member's connection.
 
     Attributes:
@@ -126,9 +126,9 @@ class Seat(Place):
         return self.peer.address
 
     @property
-    def clogged(self) -> bool:
+    def is_backlogged(self) -> bool:
         """Whether the client takes less than it is sent."""
-        return self.peer.clogged
+        return self.peer.is_backlogged
 
     def reply(self, one: Message) -> None:
         """Send what the chat itself says."""
@@ -148,7 +148,7 @@ class Seat(Place):
     def go_on(self) -> None:
         """Send the next piece of a long answer, as soon as the client has taken the one before."""
         self._goes_on = False
-        if self.replaying is None or self.clogged:
+        if self.replaying is None or self.is_backlogged:
             return  # then it is looked at again
         self._send_piece(self.replaying)
         if self.replaying is not None:
@@ -158,11 +158,11 @@ class Seat(Place):
         """Have `go_on` called by the event thread."""
         if not self._goes_on:
             self._goes_on = True
-            self.peer.soon(self.go_on)
+            self.peer.call_soon(self.go_on)
 
     def finish_answer(self) -> None:
         """Send the rest of a long answer, since nothing can be sent any more soon: as much of it as may wait."""
-        while self.replaying is not None and not self.clogged:
+        while self.replaying is not None and not self.is_backlogged:
             self._send_piece(self.replaying)
         if self.replaying is not None:
             self.replaying = None
@@ -192,7 +192,7 @@ class Seat(Place):
         self.peer.close(reason)
 
 
-class Console(Place):
+class ConsoleClient(Client):
     """The server's own terminal, where an operator reads along.
 
     Args:
@@ -212,7 +212,7 @@ class Console(Place):
         return ""
 
     @property
-    def clogged(self) -> bool:
+    def is_backlogged(self) -> bool:
         """Never: a terminal that is too slow is shown less."""
         return False
 

@@ -8,18 +8,18 @@ from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import Message, message
 from sockctl.protocol.names import MAX_NAME, checked_name, same_name_key
-from sockctl.services.chat.clients import NOTHING, Place, Seat
+from sockctl.services.chat.clients import NOTHING, Client, RemoteClient
 from sockctl.services.chat.commands import Call, help_lines, parse, parse_count, room_name, which_page
 from sockctl.services.chat.history import COMING_BYTES, SHOWN, past_messages
 from sockctl.services.chat.members import Member, Members
 from sockctl.services.chat.moderation import Moderation
-from sockctl.services.chat.room_registry import Directory
+from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.rooms import Room
-from sockctl.services.chat.store import Keeper
-from sockctl.stores.timestamps import utc_now, written_moment
+from sockctl.services.chat.store import ChatStore
+from sockctl.stores.timestamps import format_timestamp, utc_now
 from sockctl.text import plural
 
-__all__ = ["MAX_JOINED", "Actions"]
+__all__ = ["MAX_JOINED", "CommandHandlers"]
 
 MAX_TEXT_BYTES = 4_096
 """Bytes of what is said at once."""
@@ -48,23 +48,23 @@ _WORDS = {
 """Why a member has left, for the others; any other reason is nobody's business."""
 
 
-class Actions:
+class CommandHandlers:
     """What members can do. Any thread may call it; nothing in it waits.
 
     Args:
         members: Who is here.
         rooms: The rooms.
-        keeper: What survives a restart.
+        store: What survives a restart.
         moderation: What operators can do.
     """
 
-    def __init__(self, members: Members, rooms: Directory, keeper: Keeper, moderation: Moderation) -> None:
+    def __init__(self, members: Members, rooms: RoomRegistry, store: ChatStore, moderation: Moderation) -> None:
         self._members = members
         self._rooms = rooms
-        self._keeper = keeper
+        self._store = store
         self._moderation = moderation
         self._journal: Journal
-        self._does: dict[str, Callable[[Place, Sequence[str]], None]] = {
+        self._does: dict[str, Callable[[Client, Sequence[str]], None]] = {
             "nick": self._nick,
             "msg": self._msg,
             "reply": self._reply,
@@ -88,7 +88,7 @@ class Actions:
         self._journal = journal
         self._moderation.start(journal)
 
-    def take(self, place: Place, batch: Sequence[Message]) -> None:
+    def take(self, place: Client, batch: Sequence[Message]) -> None:
         """Let a member say or do what its messages hold."""
         texts: list[str] = []
         for one in batch:
@@ -104,7 +104,7 @@ class Actions:
                 texts.append(one.text.removeprefix("/"))
         self._say(place, texts)
 
-    def enter(self, place: Place, name: str, *, new: bool, speaks: bool = True, most_bytes: int = COMING_BYTES) -> int:
+    def enter(self, place: Client, name: str, *, new: bool, speaks: bool = True, most_bytes: int = COMING_BYTES) -> int:
         """Let a place into a room.
 
         Args:
@@ -126,7 +126,7 @@ class Actions:
         new = self._members.enter(place.member, name) or new
         if speaks or not place.room:
             place.room = name
-        after = place.seen.pop(name, NOTHING) if isinstance(place, Seat) else NOTHING
+        after = place.seen.pop(name, NOTHING) if isinstance(place, RemoteClient) else NOTHING
         then = None if place.room == name else _speaks_in(place.room)
         told = room.enter(place, new=new, after=after, then=then, most_bytes=most_bytes)
         self._soon(place, room)
@@ -135,22 +135,22 @@ class Actions:
     def tell_renamed(self, member: Member, before: str) -> None:
         """Tell the rooms of a member, or itself if it is in none, that it has another name now."""
         told = message("renamed", f"{before} is {member.name} now.", before=before, name=member.name)
-        self._journal.tell(MemberRenamed(who=before, name_now=member.name))
+        self._journal.emit(MemberRenamed(who=before, name_now=member.name))
         rooms = self._known(self._members.rooms_of(member))
         own = self._members.places_of(member)
         for room in rooms:
             room.rename(told, about=same_name_key(before), own=own)
-            room.advance()
+            room.process_pending()
         if not rooms:
             for place in own:
                 place.reply(told)
 
-    def catch_up(self, place: Place) -> None:
+    def catch_up(self, place: Client) -> None:
         """Carry out now what is in line in a place's rooms."""
         for room in self._known(self._members.rooms_of(place.member)):
-            room.advance()
+            room.process_pending()
 
-    def part(self, place: Place, reason: DisconnectReason | None) -> None:
+    def part(self, place: Client, reason: DisconnectReason | None) -> None:
         """Let a place go.
 
         Args:
@@ -163,19 +163,19 @@ class Actions:
             room.exit(place, reason=why)
             self._soon(place, room)
 
-    def _soon(self, place: Place, room: Room) -> None:
+    def _soon(self, place: Client, room: Room) -> None:
         """Carry out what is in line: a moment later, so that many who speak, come or go at once make one piece."""
-        if isinstance(place, Seat):
-            place.peer.soon(room.advance)
+        if isinstance(place, RemoteClient):
+            place.peer.call_soon(room.process_pending)
         else:
-            room.advance()
+            room.process_pending()
 
     def _known(self, names: Sequence[str]) -> list[Room]:
         return [room for name in names if (room := self._rooms.find(name)) is not None]
 
     # Saying.
 
-    def _say(self, place: Place, texts: Sequence[str], *, action: bool = False) -> None:
+    def _say(self, place: Client, texts: Sequence[str], *, action: bool = False) -> None:
         if not texts:
             return
         try:
@@ -188,23 +188,23 @@ class Actions:
         if len(said) < len(texts):
             place.tell("error", f"A text may have {MAX_TEXT_BYTES:,} bytes: it was not said.", code="too_long")
         if said:
-            room.say(place, said, written_moment(utc_now()), action=action)
+            room.say(place, said, format_timestamp(utc_now()), action=action)
             if sum(map(len, said)) > LITTLE:
-                room.advance()
+                room.process_pending()
             else:
                 self._soon(place, room)
 
-    def _room_of(self, place: Place) -> Room:
+    def _room_of(self, place: Client) -> Room:
         room = self._rooms.find(place.room)
         if room is None:
             raise CommandError("You are in no room: /join one, such as #lobby.")
         return room
 
-    def _refuse_muted(self, place: Place) -> None:
-        if self._keeper.mutes_somebody and self._moderation.mute_of(place) is not None:
+    def _refuse_muted(self, place: Client) -> None:
+        if self._store.mutes_somebody and self._moderation.mute_of(place) is not None:
             raise CommandError("An operator lets you read only.")
 
-    def _obey(self, place: Place, line: str) -> None:
+    def _obey(self, place: Client, line: str) -> None:
         if len(line.encode()) > MAX_COMMAND_BYTES:
             text = f"A command may have {MAX_COMMAND_BYTES:,} bytes: it was not carried out."
             place.tell("error", text, code="too_long")
@@ -213,7 +213,7 @@ class Actions:
         try:
             call = parse(line, operator=place.member.operator)
             if isinstance(call, Call):
-                if place.clogged and call.command.name != "quit":
+                if place.is_backlogged and call.command.name != "quit":
                     _refuse_clogged()
                 self._does[call.command.name](place, call.arguments)
         except (CommandError, AnswerRefusedError) as error:
@@ -221,17 +221,17 @@ class Actions:
 
     # The commands.
 
-    def _nick(self, place: Place, words: Sequence[str]) -> None:
+    def _nick(self, place: Client, words: Sequence[str]) -> None:
         member = place.member
         self._refuse_muted(place)  # a name can say anything
         before = self._members.rename(member, checked_name(words[0]))
         if before != member.name:
             self.tell_renamed(member, before)
 
-    def _msg(self, place: Place, words: Sequence[str]) -> None:
+    def _msg(self, place: Client, words: Sequence[str]) -> None:
         self._write(place, self._members.get(words[0]), words[1])
 
-    def _reply(self, place: Place, words: Sequence[str]) -> None:
+    def _reply(self, place: Client, words: Sequence[str]) -> None:
         writer = place.member.answers
         if writer is None:
             raise CommandError("Nobody has written to you alone yet: /msg NAME TEXT begins.")
@@ -240,12 +240,12 @@ class Actions:
             raise CommandError(f"{writer.name} has left: what you wrote was sent to nobody.")
         self._write(place, member, words[0])
 
-    def _write(self, place: Place, member: Member, text: str) -> None:
+    def _write(self, place: Client, member: Member, text: str) -> None:
         self._refuse_muted(place)
         if len(text.encode()) > MAX_TEXT_BYTES:
             raise CommandError(f"A text may have {MAX_TEXT_BYTES:,} bytes: it was not said.")
         sender = place.member
-        at = written_moment(utc_now())
+        at = format_timestamp(utc_now())
         one = message("say", text, private=True, sender=sender.name, to=member.name, at=at)
         if sender.key not in member.ignored:
             member.answers = sender.identity
@@ -255,10 +255,10 @@ class Actions:
             if own.framed and member is not sender:
                 own.post(one)
 
-    def _me(self, place: Place, words: Sequence[str]) -> None:
+    def _me(self, place: Client, words: Sequence[str]) -> None:
         self._say(place, words, action=True)
 
-    def _who(self, place: Place, words: Sequence[str]) -> None:
+    def _who(self, place: Client, words: Sequence[str]) -> None:
         name, page = which_page(words)
         room = self._rooms.find(room_name(name)) if name else self._room_of(place)
         if room is None:
@@ -268,7 +268,7 @@ class Actions:
         else:
             room.tell_members(place)
 
-    def _whois(self, place: Place, words: Sequence[str]) -> None:
+    def _whois(self, place: Client, words: Sequence[str]) -> None:
         member = self._members.get(words[0])
         rooms = self._members.rooms_of(member)
         who = f"logged in as {member.account}" if member.account else "a guest"
@@ -285,12 +285,12 @@ class Actions:
             code="whois",
             name=member.name,
             account=member.account or None,
-            since=written_moment(member.since),
+            since=format_timestamp(member.since),
             rooms=rooms,
             addresses=addresses,
         )
 
-    def _list_rooms(self, place: Place, words: Sequence[str]) -> None:
+    def _list_rooms(self, place: Client, words: Sequence[str]) -> None:
         """List a page of the rooms, of each what was encoded for whoever asked last."""
         rooms = self._rooms.all()
         page, pages = parse_count(words[0], of="pages") if words else 1, -(-len(rooms) // ROOMS_AT_ONCE)
@@ -302,7 +302,7 @@ class Actions:
             text = f"That is page {page} of {pages}: /rooms {page + 1} goes on."
             place.tell("notice", text, code="rooms", page=page, pages=pages)
 
-    def _join(self, place: Place, words: Sequence[str]) -> None:
+    def _join(self, place: Client, words: Sequence[str]) -> None:
         name = room_name(words[0])
         if name in self._members.rooms_of(place.member):
             self._members.enter(place.member, name)  # it speaks there from now on
@@ -313,12 +313,12 @@ class Actions:
         for own in self._members.places_of(place.member):
             if own is place:
                 continue
-            if own.clogged:
+            if own.is_backlogged:
                 own.close(DisconnectReason.SLOW_READER)  # what it is told unasked must not fill the memory
             elif own.watched:
                 self._bring(own, name)
 
-    def _bring(self, place: Place, name: str) -> None:
+    def _bring(self, place: Client, name: str) -> None:
         """Let a place hear a room that its member has joined from another one; it speaks where it did."""
         self.enter(place, name, new=False, speaks=False)
         room = self._rooms.find(name)
@@ -326,7 +326,7 @@ class Actions:
             room.exit(place, reason=None)
             self._soon(place, room)
 
-    def _leave(self, place: Place, words: Sequence[str]) -> None:
+    def _leave(self, place: Client, words: Sequence[str]) -> None:
         member = place.member
         name = room_name(words[0]) if words else place.room
         if name not in self._members.rooms_of(member):
@@ -347,14 +347,14 @@ class Actions:
                 if each is not place and each.room:
                     send(_speaks_in(each.room))
         if room is not None:
-            room.advance()
+            room.process_pending()
         if place.room:
             place.reply(_speaks_in(place.room))
 
-    def _topic(self, place: Place, words: Sequence[str]) -> None:
+    def _topic(self, place: Client, words: Sequence[str]) -> None:
         room, by = self._room_of(place), place.member
         if not words:
-            known = self._keeper.topic(room.name)
+            known = self._store.topic(room.name)
             text = f"The topic of {room.name} is: {known.text}" if known else f"{room.name} has no topic."
             place.tell("notice", text, code="topic", room=room.name, topic=known.text if known else "")
             return
@@ -362,19 +362,19 @@ class Actions:
         topic = words[0].strip()
         if len(topic) > MAX_TOPIC:
             raise CommandError(f"A topic may have {MAX_TOPIC} characters: it was not set.")
-        self._keeper.set_topic(room.name, topic, by=by.name, rooms={each.name for each in self._rooms.all()})
+        self._store.set_topic(room.name, topic, by=by.name, rooms={each.name for each in self._rooms.all()})
         text = f"{by.name} set the topic of {room.name}: {topic}"
         room.tell(message("notice", text, code="topic", room=room.name, topic=topic), about=by.key)
-        room.advance()
+        room.process_pending()
 
-    def _history(self, place: Place, words: Sequence[str]) -> None:
+    def _history(self, place: Client, words: Sequence[str]) -> None:
         room = self._room_of(place)
         past = room.past(parse_count(words[0]) if words else SHOWN, without=place.member.ignored)
         if not past:
             place.tell("notice", f"Nothing that was said in {room.name} is remembered.", code="history", room=room.name)
         place.replay(past_messages(past, again=True))
 
-    def _ignore(self, place: Place, words: Sequence[str]) -> None:
+    def _ignore(self, place: Client, words: Sequence[str]) -> None:
         member = place.member
         if not words:
             ignored = ", ".join(sorted(member.ignored))
@@ -391,17 +391,17 @@ class Actions:
         does = "ignore" if key in member.ignored else "don't ignore"
         place.tell("notice", f"You {does} {key} now.", code="ignore", ignored=sorted(member.ignored))
 
-    def _quiet(self, place: Place, _: Sequence[str]) -> None:
+    def _quiet(self, place: Client, _: Sequence[str]) -> None:
         member = place.member
         member.quiet = not member.quiet
         place.tell("notice", f"You {'are not' if member.quiet else 'are'} told who comes and goes now.", code="quiet")
 
-    def _help(self, place: Place, words: Sequence[str]) -> None:
+    def _help(self, place: Client, words: Sequence[str]) -> None:
         for line in help_lines(words[0] if words else None, operator=place.member.operator):
             place.tell("notice", line, code="help")
 
-    def _quit(self, place: Place, _: Sequence[str]) -> None:
-        if isinstance(place, Seat):
+    def _quit(self, place: Client, _: Sequence[str]) -> None:
+        if isinstance(place, RemoteClient):
             place.finish_answer()
         place.close(DisconnectReason.SERVER_CLOSED)
 

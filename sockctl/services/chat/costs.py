@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from sockctl.errors import CommandError
 from sockctl.protocol.messages import Message
-from sockctl.services.chat.clients import Place
+from sockctl.services.chat.clients import Client
 from sockctl.services.chat.commands import called, parse_count, room_name, which_page
 from sockctl.services.chat.history import SHOWN
 from sockctl.services.chat.members import Members
-from sockctl.services.chat.room_registry import Directory
+from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.rooms import NAMES_AT_ONCE, Room
 
 __all__ = ["Costs"]
@@ -33,11 +33,11 @@ class Costs:
         rooms: The rooms.
     """
 
-    def __init__(self, members: Members, rooms: Directory) -> None:
+    def __init__(self, members: Members, rooms: RoomRegistry) -> None:
         self._members = members
         self._rooms = rooms
 
-    def of(self, place: Place, one: Message) -> float:
+    def of(self, place: Client, one: Message) -> float:
         """Return what a message from a place costs; whatever an operator sends costs one."""
         if one.kind != "line" or not one.text.startswith("/") or place.member.operator:
             return 1.0
@@ -47,7 +47,7 @@ class Costs:
         except CommandError:
             return 1.0  # it will be refused
 
-    def work_s(self, place: Place, batch: Sequence[Message]) -> float:
+    def work_s(self, place: Client, batch: Sequence[Message]) -> float:
         """Return the work of carrying out a batch, in seconds: its texts go to each member in one piece."""
         if place.member.operator:
             return 0.0
@@ -63,7 +63,7 @@ class Costs:
             beyond += _count(self._rooms.find(place.room)) / REACHED
         return beyond * WORK_S
 
-    def _beyond(self, place: Place, name: str, words: Sequence[str]) -> float:
+    def _beyond(self, place: Client, name: str, words: Sequence[str]) -> float:
         """Return what a command costs beyond what any message does.
 
         Raises:

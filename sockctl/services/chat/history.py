@@ -18,7 +18,7 @@ __all__ = [
     "SHOWN",
     "History",
     "HistoryBudget",
-    "Past",
+    "HistoryEntry",
     "audible",
     "past_messages",
     "read_past",
@@ -32,7 +32,7 @@ COMING_BYTES = 262_144
 """How much of what was said before a client is told when it comes, all its rooms together: it waits in the memory."""
 
 
-class Past(NamedTuple):
+class HistoryEntry(NamedTuple):
     """Something that was said.
 
     Attributes:
@@ -53,18 +53,18 @@ class Past(NamedTuple):
         )
 
 
-def read_past(json: bytes) -> Past:
+def read_past(json: bytes) -> HistoryEntry:
     """Return what a kept message, which was checked, says."""
     fields = loads(json)
-    return Past(fields["id"], json, same_name_key(fields["sender"]))
+    return HistoryEntry(fields["id"], json, same_name_key(fields["sender"]))
 
 
-def audible(past: Sequence[Past], ignored: Collection[str]) -> Sequence[Past]:
+def audible(past: Sequence[HistoryEntry], ignored: Collection[str]) -> Sequence[HistoryEntry]:
     """Return of what was said what those didn't say whose keys these are."""
     return [one for one in past if one.key not in ignored] if ignored else past
 
 
-def past_messages(past: Sequence[Past], *, again: bool = False) -> Iterator[Message]:
+def past_messages(past: Sequence[HistoryEntry], *, again: bool = False) -> Iterator[Message]:
     """Return how a place is told what was said before."""
     for number, one in enumerate(past, 1):
         yield one.as_message(more=number < len(past), again=again)
@@ -114,7 +114,7 @@ class History:
 
     __slots__ = ("_past", "_text_bytes")
 
-    def __init__(self, past: Iterable[Past] = (), *, most: int) -> None:
+    def __init__(self, past: Iterable[HistoryEntry] = (), *, most: int) -> None:
         self._past = deque(past, most)
         self._text_bytes = sum(len(one.json) for one in self._past)
 
@@ -126,7 +126,7 @@ class History:
     def __len__(self) -> int:
         return len(self._past)
 
-    def extend(self, new: Sequence[Past]) -> None:
+    def extend(self, new: Sequence[HistoryEntry]) -> None:
         """Remember more; the oldest is forgotten where there are more than may be. For each message that is said."""
         past = self._past
         most = past.maxlen or 0
@@ -145,11 +145,11 @@ class History:
             self._text_bytes -= len(self._past.popleft().json)
         return before - self.size_bytes
 
-    def all(self) -> list[Past]:
+    def all(self) -> list[HistoryEntry]:
         """Return all that is remembered."""
         return list(self._past)
 
-    def since(self, after: int, *, most_bytes: int = COMING_BYTES) -> tuple[list[Past], bool]:
+    def since(self, after: int, *, most_bytes: int = COMING_BYTES) -> tuple[list[HistoryEntry], bool]:
         """Return what whoever comes is told, of which it has seen what is not after `after`.
 
         With it, whether there is, or was, more that it hasn't seen: what it saw last may be forgotten by now.
@@ -159,7 +159,7 @@ class History:
             most_bytes: How much it is told at most.
         """
         past = self._past
-        told: list[Past] = []
+        told: list[HistoryEntry] = []
         size = 0
         for one in reversed(past):
             size += len(one.json)

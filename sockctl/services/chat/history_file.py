@@ -18,7 +18,7 @@ from types import MappingProxyType
 
 from sockctl.errors import StoreError, StoreFormatError, StoreLockedError, StoreReadError
 from sockctl.services.chat.history_entry import read_entry
-from sockctl.services.chat.room_tail import RoomTail, held_bytes
+from sockctl.services.chat.room_tail import RecentMessages, held_bytes
 from sockctl.stores.faults import refuse_exposed
 from sockctl.stores.files import (
     make_private_folder,
@@ -51,7 +51,7 @@ class HistoryFile:
     def __init__(self, data_dir: Path, *, history: int) -> None:
         self.path = Path(os.path.realpath(data_dir / FILE_NAME))  # a link stays a link
         self._history = history
-        self._rooms: dict[str, RoomTail] = {}  # the one in which something was said last comes last
+        self._rooms: dict[str, RecentMessages] = {}  # the one in which something was said last comes last
         self._lock_descriptor: int | None = None
         self._descriptor: int | None = None
         self._size = 0  # of the file
@@ -61,7 +61,7 @@ class HistoryFile:
         self._behind = 0
         self.unsynced = False
 
-    def open(self) -> Mapping[str, RoomTail]:
+    def open(self) -> Mapping[str, RecentMessages]:
         """Take the file's lock, and return what the file has of each room, which must not be changed.
 
         Raises:
@@ -93,7 +93,7 @@ class HistoryFile:
         """How many messages that are to be kept are not in the file."""
         return min(self._behind, sum(len(tail.frames) for tail in self._rooms.values()))
 
-    def add(self, said: Mapping[str, RoomTail], remembered: Mapping[str, int] = MappingProxyType({})) -> None:
+    def add(self, said: Mapping[str, RecentMessages], remembered: Mapping[str, int] = MappingProxyType({})) -> None:
         """Take what was said in each room; `write` writes it.
 
         Args:
@@ -101,7 +101,7 @@ class HistoryFile:
             remembered: How many messages of a room are still remembered, where these are fewer than might be.
         """
         for room, new in said.items():
-            tail = self._rooms.pop(room, None) or RoomTail(self._history)
+            tail = self._rooms.pop(room, None) or RecentMessages(self._history)
             if new.forgotten:
                 self._kept_size = max(0, self._kept_size - sum(len(frame) + 1 for frame in tail.frames))
                 tail.keep(0)
@@ -179,7 +179,7 @@ class HistoryFile:
         self._in_doubt |= torn
         try:
             room, own = read_entry(frame)
-            tail = self._rooms.pop(room, None) or RoomTail(self._history)
+            tail = self._rooms.pop(room, None) or RecentMessages(self._history)
             self._rooms[room] = tail
             if own <= tail.last_id:
                 raise StoreFormatError(f"its id {own} comes after {tail.last_id}")  # noqa: TRY301

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sockctl.errors import CommandError, NameTakenError
 from sockctl.protocol.names import MAX_NAME, same_name_key
-from sockctl.services.chat.clients import Place
+from sockctl.services.chat.clients import Client
 from sockctl.services.chat.flood import FloodLimit
 
 __all__ = ["GUEST_TOKEN_S", "Member", "Members", "Renamed"]
@@ -83,7 +83,7 @@ class Member:
         self.account = account
         self.operator = operator
         self.since = since
-        self.places: list[Place] = []
+        self.places: list[Client] = []
         self.expected = 0
         self.rooms: dict[str, None] = {}
         self.ignored: frozenset[str] = frozenset()
@@ -171,7 +171,7 @@ class Members:
         with self._lock:
             return list(member.rooms)
 
-    def places_of(self, member: Member) -> list[Place]:
+    def places_of(self, member: Member) -> list[Client]:
         """Return where a member sits."""
         with self._lock:
             return list(member.places)
@@ -206,7 +206,7 @@ class Members:
             member.expected += 1
             return member, renamed
 
-    def resume(self, token: str, make: Callable[[str], Member]) -> tuple[Member, list[Place], Sequence[str]] | None:
+    def resume(self, token: str, make: Callable[[str], Member]) -> tuple[Member, list[Client], Sequence[str]] | None:
         """Return the guest to whom a token belongs, the places it is to lose, and the rooms it had left; or None.
 
         A place of it is to `sit` next.
@@ -252,13 +252,13 @@ class Members:
             squats = self._by_key.get(member.key) is member and self._is_reserved(member.key, member.account)
             return self._displaced(member.key) if squats else None
 
-    def sit(self, place: Place) -> None:
+    def sit(self, place: Client) -> None:
         """Take note of a place that was expected."""
         with self._lock:
             place.member.expected -= 1
             place.member.places.append(place)
 
-    def leave(self, place: Place) -> tuple[bool, list[str]]:
+    def leave(self, place: Client) -> tuple[bool, list[str]]:
         """Take note that a place is empty; return whether its member is gone with it, and the rooms of that."""
         member = place.member
         with self._lock:

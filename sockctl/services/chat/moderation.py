@@ -9,10 +9,10 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import message
 from sockctl.protocol.names import same_name_key
 from sockctl.services.chat.bans import Ban, Network, Target, blocked_network
-from sockctl.services.chat.clients import Console, Place
+from sockctl.services.chat.clients import Client, ConsoleClient
 from sockctl.services.chat.commands import parse_duration
 from sockctl.services.chat.members import Identity, Member, Members
-from sockctl.services.chat.store import Keeper
+from sockctl.services.chat.store import ChatStore
 
 __all__ = ["Moderation"]
 
@@ -25,7 +25,7 @@ class Moderation:
 
     Args:
         members: Who is here.
-        keeper: Keeps bans and mutes.
+        store: Keeps bans and mutes.
         is_account: Says whether there is a user of that name; False for every name where members are guests.
         lets_strangers_in: Whether a client may come in under a name of its own choice.
 
@@ -34,14 +34,14 @@ class Moderation:
     """
 
     def __init__(
-        self, members: Members, keeper: Keeper, *, is_account: Callable[[str], bool], lets_strangers_in: bool
+        self, members: Members, store: ChatStore, *, is_account: Callable[[str], bool], lets_strangers_in: bool
     ) -> None:
         self._members = members
-        self._keeper = keeper
+        self._store = store
         self._is_account = is_account
         self._lets_strangers_in = lets_strangers_in
         self._journal: Journal
-        self.commands: dict[str, Callable[[Place, Sequence[str]], None]] = {
+        self.commands: dict[str, Callable[[Client, Sequence[str]], None]] = {
             "kick": self._kick,
             "ban": self._ban,
             "unban": self._unban,
@@ -54,40 +54,40 @@ class Moderation:
         """Tell events to `journal` from now on."""
         self._journal = journal
 
-    def mute_of(self, place: Place) -> Ban | None:
+    def mute_of(self, place: Client) -> Ban | None:
         """Return the mute that holds for a place; None if its member may speak."""
         own = place.member
-        return self._keeper.muted(account=own.account, name=own.name, token=own.token, address=place.address)
+        return self._store.muted(account=own.account, name=own.name, token=own.token, address=place.address)
 
-    def _kick(self, place: Place, words: Sequence[str]) -> None:
+    def _kick(self, place: Client, words: Sequence[str]) -> None:
         member = self._present(words[0]) or self._members.get(words[0])
         why = f": {words[1]}" if len(words) > 1 else "."
         self._tell_all(place, f"{place.member.name} put {member.name} out{why}")
         for each in self._members.places_of(member):
             each.close(DisconnectReason.KICKED)
 
-    def _ban(self, place: Place, words: Sequence[str]) -> None:
+    def _ban(self, place: Client, words: Sequence[str]) -> None:
         target, time = self._target(place, words[0]), parse_duration(words[1]) if len(words) > 1 else None
-        ban = self._keeper.ban(target, by=place.member.name, time=time)
+        ban = self._store.ban(target, by=place.member.name, time=time)
         self._tell_done(place, f"banned {{}}{_until(ban)}.", [ban])
         for each in self._places():
             own = each.member
-            if self._keeper.banned(account=own.account, token=own.token, address=each.address) is not None:
+            if self._store.banned(account=own.account, token=own.token, address=each.address) is not None:
                 each.close(DisconnectReason.BANNED)
 
-    def _unban(self, place: Place, words: Sequence[str]) -> None:
-        ended = self._keeper.unban(words[0])
+    def _unban(self, place: Client, words: Sequence[str]) -> None:
+        ended = self._store.unban(words[0])
         if not ended:
             raise CommandError(f"{words[0]!r} is not banned: give the name, account or address that a ban has told.")
         self._tell_done(place, "lets {} in again.", ended)
 
-    def _mute(self, place: Place, words: Sequence[str]) -> None:
+    def _mute(self, place: Client, words: Sequence[str]) -> None:
         target, time = self._target(place, words[0]), parse_duration(words[1]) if len(words) > 1 else None
-        mute = self._keeper.mute(target, by=place.member.name, time=time)
+        mute = self._store.mute(target, by=place.member.name, time=time)
         self._tell_done(place, f"lets {{}} read only{_until(mute)}.", [mute])
 
-    def _unmute(self, place: Place, words: Sequence[str]) -> None:
-        ended = self._keeper.unmute(words[0])
+    def _unmute(self, place: Client, words: Sequence[str]) -> None:
+        ended = self._store.unmute(words[0])
         if not ended:
             member = self._members.find(words[0])
             places = self._members.places_of(member) if member is not None else []
@@ -96,10 +96,10 @@ class Moderation:
             raise CommandError(f"{words[0]!r} is not muted: give the name, account or address that a mute has told.")
         self._tell_done(place, "lets {} speak again.", ended)
 
-    def _announce(self, place: Place, words: Sequence[str]) -> None:
+    def _announce(self, place: Client, words: Sequence[str]) -> None:
         self._tell_all(place, f"{place.member.name} announces: {words[0]}")
 
-    def _tell_done(self, place: Place, did: str, bans: Sequence[Ban]) -> None:
+    def _tell_done(self, place: Client, did: str, bans: Sequence[Ban]) -> None:
         """Tell what an operator has done with bans or mutes; only operators see the addresses of members."""
         full, public = (
             f"{place.member.name} {did.format(' and '.join(ban.target.shown(addresses=shown) for ban in bans))}"
@@ -107,20 +107,20 @@ class Moderation:
         )
         self._tell_all(place, full, public=public)
 
-    def _tell_all(self, place: Place, text: str, *, public: str | None = None) -> None:
+    def _tell_all(self, place: Client, text: str, *, public: str | None = None) -> None:
         """Tell something to the operators and to the log, and to every member what is `public` of it."""
-        self._journal.tell(OperatorActed(operator=place.member.name, did=text))
+        self._journal.emit(OperatorActed(operator=place.member.name, did=text))
         full = message("notice", text, code="announcement")
         short = full if public is None else message("notice", public, code="announcement")
         for each in {place, *self._places()}:
             each.post(full if each.member.operator else short)
 
-    def _places(self) -> list[Place]:
+    def _places(self) -> list[Client]:
         return [place for member in self._members.all() for place in self._members.places_of(member)]
 
     # Whom a word means.
 
-    def _target(self, place: Place, word: str) -> Target:
+    def _target(self, place: Client, word: str) -> Target:
         """Return for whom a ban or mute holds that names a member, a user or an address.
 
         Raises:
@@ -162,7 +162,7 @@ class Moderation:
             CommandError: It is the server's own terminal.
         """
         member = self._members.find(word) or self._members.of(Identity("", same_name_key(word), ""))
-        if member is not None and any(isinstance(each, Console) for each in self._members.places_of(member)):
+        if member is not None and any(isinstance(each, ConsoleClient) for each in self._members.places_of(member)):
             raise CommandError(f"{member.name} is the terminal of the server: it stays.")
         return member
 

@@ -13,16 +13,16 @@ from sockctl.net.peer import Peer
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import checked_name
 from sockctl.services.chat.arrivals import Arrivals
-from sockctl.services.chat.clients import NOTHING, Seat
-from sockctl.services.chat.command_handlers import Actions
+from sockctl.services.chat.clients import NOTHING, RemoteClient
+from sockctl.services.chat.command_handlers import CommandHandlers
 from sockctl.services.chat.flood import FloodLimit
 from sockctl.services.chat.members import GUEST_TOKEN_S, Member, Members, Renamed
-from sockctl.services.chat.room_registry import Directory
-from sockctl.services.chat.store import Keeper
-from sockctl.services.login import LOGIN_S, LoginGate
-from sockctl.stores.timestamps import utc_now, written_moment
+from sockctl.services.chat.room_registry import RoomRegistry
+from sockctl.services.chat.store import ChatStore
+from sockctl.services.login import LOGIN_S, LoginConversation
+from sockctl.stores.timestamps import format_timestamp, utc_now
 
-__all__ = ["ChatRules", "Entrance"]
+__all__ = ["ChatRules", "Registration"]
 
 TRIES = 5
 """How often a name is asked for."""
@@ -47,14 +47,14 @@ class ChatRules:
     operators: frozenset[str] = frozenset()
 
 
-class Entrance:
+class Registration:
     """Lets clients in, each in a conversation of its own. Any thread may use it.
 
     Args:
         members: Who is here.
         rooms: The rooms.
         actions: What lets a place go that a member has left for another one.
-        keeper: Knows who is banned.
+        store: Knows who is banned.
         rules: How the chat is to be.
         arrivals: Counts who comes from which address.
         login: What lets users in; None where everybody may come in under a name that is free.
@@ -63,24 +63,24 @@ class Entrance:
     def __init__(
         self,
         members: Members,
-        rooms: Directory,
-        actions: Actions,
+        rooms: RoomRegistry,
+        actions: CommandHandlers,
         *,
-        keeper: Keeper,
+        store: ChatStore,
         rules: ChatRules,
         arrivals: Arrivals,
-        login: LoginGate | None,
+        login: LoginConversation | None,
     ) -> None:
         self._members = members
         self._rooms = rooms
         self._actions = actions
-        self._keeper = keeper
+        self._store = store
         self._rules = rules
         self._arrivals = arrivals
         self._login = login
         self._generation = -1  # of the users, as `return_names` saw them last
 
-    def let_in(self, peer: Peer) -> Seat:
+    def let_in(self, peer: Peer) -> RemoteClient:
         """Let `peer` in under a name, and return where it sits; its `state` is that from then on.
 
         Raises:
@@ -89,8 +89,8 @@ class Entrance:
         self._refuse_banned(peer)
         return self._let_in_guest(peer) if self._login is None else self._let_in_user(peer, self._login)
 
-    def _let_in_user(self, peer: Peer, gate: LoginGate) -> Seat:
-        login, resume = gate.let_in(peer)
+    def _let_in_user(self, peer: Peer, authenticator: LoginConversation) -> RemoteClient:
+        login, resume = authenticator.let_in(peer)
         self._await_turn(peer)
         member, renamed = self._members.of_account(login.user, lambda: self._made(login.user, account=login.user))
         self._tell_renamed(renamed)
@@ -100,7 +100,7 @@ class Entrance:
         """Rename members whose name has become another one's account since the last call; one thread calls it."""
         if self._login is None:
             return
-        generation = self._login.gate.accounts.users.generation
+        generation = self._login.authenticator.accounts.users.generation
         if generation == self._generation:
             return
         self._generation = generation
@@ -117,25 +117,25 @@ class Entrance:
         for place in self._members.places_of(member):
             place.tell("notice", text, code="renamed")
 
-    def _let_in_guest(self, peer: Peer) -> Seat:
+    def _let_in_guest(self, peer: Peer) -> RemoteClient:
         peer.until = time.monotonic() + LOGIN_S
-        seat = self._seat_of_guest(peer)
+        client = self._seat_of_guest(peer)
         peer.until = math.inf
-        return seat
+        return client
 
-    def _seat_of_guest(self, peer: Peer) -> Seat:
+    def _seat_of_guest(self, peer: Peer) -> RemoteClient:
         for left in range(TRIES - 1, -1, -1):
             answer = peer.answer("name", "What is your name?", instead=("resume",))
             self._await_turn(peer)
             try:
-                seat = self._resumed(peer, answer) if answer.kind == "resume" else self._named(peer, answer.text, {})
+                client = self._resumed(peer, answer) if answer.kind == "resume" else self._named(peer, answer.text, {})
             except AnswerRefusedError as error:
                 more = "" if left else " That was the last try."
                 peer.tell("error", f"{error}{more}", code=error.code)
                 peer.skip()
             else:
-                if seat is not None:
-                    return seat
+                if client is not None:
+                    return client
         raise peer.give_up(DisconnectReason.TOO_MANY_TRIES)
 
     def _await_turn(self, peer: Peer) -> None:
@@ -148,12 +148,12 @@ class Entrance:
             with contextlib.suppress(TimeoutError):
                 peer.wait({}, for_input=False, until=now + wait_s)
 
-    def _named(self, peer: Peer, name: str, seen: Mapping[str, int]) -> Seat:
+    def _named(self, peer: Peer, name: str, seen: Mapping[str, int]) -> RemoteClient:
         member = self._made(checked_name(name))
         self._members.add(member)
         return self._seated(peer, member, seen, guest=True)
 
-    def _resumed(self, peer: Peer, resume: Message) -> Seat | None:
+    def _resumed(self, peer: Peer, resume: Message) -> RemoteClient | None:
         """Let a guest in again; None where its token is nobody's, which costs it a try, and nothing that follows.
 
         A name that comes with such a token is one that was given: the server may have been started anew.
@@ -174,26 +174,26 @@ class Entrance:
         flood = None if self._rules.flood is None else FloodLimit(*self._rules.flood)
         return Member(name, since=utc_now(), account=account, operator=account in self._rules.operators, flood=flood)
 
-    def _seated(self, peer: Peer, member: Member, seen: Mapping[str, int], *, guest: bool = False) -> Seat:
+    def _seated(self, peer: Peer, member: Member, seen: Mapping[str, int], *, guest: bool = False) -> RemoteClient:
         seen = {room: last for room, last in seen.items() if self._rooms.find(room) is not None}
-        seat = Seat(peer, member, seen=seen, now=time.monotonic())
-        self._members.sit(seat)
+        client = RemoteClient(peer, member, seen=seen, now=time.monotonic())
+        self._members.sit(client)
         try:
             # A client that was asked for its name when it was banned is seen only from here on.
             self._refuse_banned(peer, member)
         except PeerGoneError:
-            self._actions.part(seat, None)
+            self._actions.part(client, None)
             raise
-        peer.state = seat
+        peer.state = client
         peer.admit()
         if guest and peer.hello is not None and peer.hello.fields.get("session") is not False:
-            expires = written_moment(utc_now() + datetime.timedelta(seconds=GUEST_TOKEN_S))
+            expires = format_timestamp(utc_now() + datetime.timedelta(seconds=GUEST_TOKEN_S))
             peer.tell("token", "This token brings you back under your name.", token=member.token, expires=expires)
-        return seat
+        return client
 
     def _refuse_banned(self, peer: Peer, member: Member | None = None) -> None:
         account, token = (member.account, member.token) if member is not None else ("", "")
-        if self._keeper.banned(account=account, token=token, address=peer.address) is not None:
+        if self._store.banned(account=account, token=token, address=peer.address) is not None:
             peer.tell("error", "You are banned here.", code="banned")
             raise peer.give_up(DisconnectReason.BANNED)
 

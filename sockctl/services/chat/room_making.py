@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from sockctl.services.chat.clients import Place
+from sockctl.services.chat.clients import Client
 from sockctl.services.chat.limits import ChatLimits
 from sockctl.source_network import source_network
 from sockctl.token_bucket import TokenBucket
@@ -24,7 +24,7 @@ class RoomMaking:
         self._limits = limits
         self._buckets: OrderedDict[tuple[str, str], TokenBucket] = OrderedDict()
 
-    def may(self, place: Place, now: float) -> bool:
+    def may(self, place: Client, now: float) -> bool:
         """Return whether one more room may be made from a place; if so, it is counted. An operator always may."""
         if place.member.operator or not place.address:
             return True

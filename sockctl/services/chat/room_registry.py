@@ -7,28 +7,28 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sockctl.errors import CommandError
 from sockctl.protocol.messages import LOBBY
-from sockctl.services.chat.clients import Place
+from sockctl.services.chat.clients import Client
 from sockctl.services.chat.history import History, HistoryBudget, read_past
 from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.room_making import RoomMaking
 from sockctl.services.chat.rooms import Room
-from sockctl.services.chat.store import Keeper, KeptRoom
-from sockctl.stores.timestamps import read_moment, utc_now
+from sockctl.services.chat.store import ChatStore, StoredRoom
+from sockctl.stores.timestamps import parse_timestamp, utc_now
 
-__all__ = ["Directory"]
+__all__ = ["RoomRegistry"]
 
 UNKEPT = 100_000
 """Ids that are left out after a start: more than a crash can have swallowed."""
 
 
-class Directory:
+class RoomRegistry:
     """The rooms. Any thread may use it.
 
     Args:
         fixed: The names of the only rooms that there are; empty where rooms are made by joining.
         kept: What was kept of each room.
         history: How much of what is said in a room is remembered.
-        keeper: Keeps what is said, and the topics.
+        store: Keeps what is said, and the topics.
         limits: How many rooms there may be, how much of what was said is remembered, who may make how many.
     """
 
@@ -36,14 +36,14 @@ class Directory:
         self,
         *,
         fixed: Sequence[str],
-        kept: Mapping[str, KeptRoom],
+        kept: Mapping[str, StoredRoom],
         history: int,
-        keeper: Keeper,
+        store: ChatStore,
         limits: ChatLimits,
     ) -> None:
         self._fixed = frozenset(fixed)
         self._history = history
-        self._keeper = keeper
+        self._store = store
         self._limits = limits
         share = limits.history_bytes // limits.max_rooms
         self._budget = HistoryBudget(limits.history_bytes, share_bytes=share)
@@ -52,7 +52,7 @@ class Directory:
         self._now = time.monotonic()  # as of the last tick
         self._highest_id = 0  # of the rooms that have gone
         self._rooms: dict[str, Room] = {}
-        self._listener: Place | None = None
+        self._listener: Client | None = None
         self.first = next(iter(fixed), LOBBY)
         for name in dict.fromkeys([*fixed, *([] if fixed else [LOBBY, *kept])]):
             self._rooms[name] = self._made(name, kept.get(name))
@@ -66,7 +66,7 @@ class Directory:
         """Return the room of that name."""
         return self._rooms.get(name)
 
-    def opened(self, name: str, *, by: Place | None = None) -> Room:
+    def opened(self, name: str, *, by: Client | None = None) -> Room:
         """Return the room of that name; it is made where it isn't there.
 
         Args:
@@ -120,20 +120,20 @@ class Directory:
         unused = [room for room in rooms if room.is_empty and self._now - room.used_at >= self._limits.unused_s]
         return sorted(unused, key=lambda room: room.used_at)
 
-    def listen(self, place: Place) -> None:
+    def listen(self, place: Client) -> None:
         """Let a place hear all rooms, also those to come."""
         with self._lock:
             self._listener = place
             for room in self._rooms.values():
                 room.listen(place)
 
-    def _made(self, name: str, kept: KeptRoom | None = None) -> Room:
+    def _made(self, name: str, kept: StoredRoom | None = None) -> Room:
         # Ids grow also where the history was lost, or its end by a crash: nobody takes what is new for seen already.
         last_id = max(time.time_ns() // 1_000_000, self._highest_id, 0 if kept is None else kept.last_id + UNKEPT)
         past = [] if kept is None else map(read_past, kept.frames)
         return Room(
             name,
-            keeper=self._keeper,
+            store=self._store,
             history=History(past, most=self._history),
             last_id=last_id,
             limits=self._limits,
@@ -157,9 +157,9 @@ class Directory:
         del self._rooms[room.name]
 
 
-def _age_s(kept: KeptRoom | None) -> float:
+def _age_s(kept: StoredRoom | None) -> float:
     """Return how long ago something was said, as far as the clock can be believed."""
     if kept is None or not kept.frames:
         return 0.0
-    at = read_moment(json.loads(kept.frames[-1])["at"])
+    at = parse_timestamp(json.loads(kept.frames[-1])["at"])
     return max(0.0, (utc_now() - at).total_seconds())

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 
-__all__ = ["OVERHEAD_BYTES", "RoomTail", "held_bytes"]
+__all__ = ["OVERHEAD_BYTES", "RecentMessages", "held_bytes"]
 
 OVERHEAD_BYTES = 256
 """What a message that is remembered takes beyond its text: the objects that hold it and name it (CPython 3.11)."""
@@ -14,7 +14,7 @@ def held_bytes(json: bytes) -> int:
     return len(json) + OVERHEAD_BYTES
 
 
-class RoomTail:
+class RecentMessages:
     """The last messages of a room: JSON texts in UTF-8 with growing ids. Not thread-safe.
 
     Args:

@@ -1,10 +1,10 @@
 """Rooms: what is said in one order, and heard by everybody in that order.
 
-What happens in a room is an `Item`. Items are put in line under the room's lock, which gives the ids and the order, and
-are carried out by one thread at a time: whoever finds nobody at it, until the line is empty. So nothing is sent under
-the lock, nobody waits for a network, and all that is in line goes to each member in one piece; each time another member
-is the first. Coming and going are items as well: who comes hears everything behind its own coming, and sees all that
-was before as history.
+What happens in a room is a `RoomEvent`. They are put in line under the room's lock, which gives the ids and the order,
+and are carried out by one thread at a time: whoever finds nobody at it, until the line is empty. So nothing is sent
+under the lock, nobody waits for a network, and all that is in line goes to each member in one piece; each time another
+member is the first. Coming and going are events as well: who comes hears everything behind its own coming, and sees all
+that was before as history.
 
 In a crowded room the others don't hear of each coming, going and renaming: these are counted, and told as sums.
 """
@@ -19,11 +19,11 @@ from sockctl.errors import CommandError
 from sockctl.net.peer import Peer, post_to_all
 from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import LOBBY, Message, as_line, encode_message, message
-from sockctl.services.chat.clients import Place
-from sockctl.services.chat.history import COMING_BYTES, History, HistoryBudget, Past, audible, past_messages
+from sockctl.services.chat.clients import Client
+from sockctl.services.chat.history import COMING_BYTES, History, HistoryBudget, HistoryEntry, audible, past_messages
 from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.members import Member
-from sockctl.services.chat.store import Keeper
+from sockctl.services.chat.store import ChatStore
 from sockctl.text import plural
 
 __all__ = ["Room"]
@@ -38,7 +38,7 @@ _SUMS = {"joined": "joined {}.", "left": "left {}.", "renamed": "in {} took anot
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class RoomEvent:
     """Something that happens in a room, encoded for both wires.
 
     Attributes:
@@ -51,7 +51,7 @@ class Item:
 
     frame: bytes
     line: bytes
-    place: Place | None = None
+    place: Client | None = None
     key: str = ""
     movement: bool = False
 
@@ -73,17 +73,17 @@ class Movement:
 
     news: Message | None
     key: str
-    comes: Place | None = None
-    past: Sequence[Past] = ()
+    comes: Client | None = None
+    past: Sequence[HistoryEntry] = ()
     more: bool = False
     then: Message | None = None
-    goes: Place | None = None
-    own: Collection[Place] = ()
+    goes: Client | None = None
+    own: Collection[Client] = ()
 
-    def as_item(self) -> Item:
+    def as_item(self) -> RoomEvent:
         """Return the news of it, encoded."""
         frame, line = _encoded(self.news)
-        return Item(frame, line, key=self.key, movement=self.comes is not None or self.goes is not None)
+        return RoomEvent(frame, line, key=self.key, movement=self.comes is not None or self.goes is not None)
 
 
 def _encoded(one: Message | None) -> tuple[bytes, bytes]:
@@ -96,7 +96,7 @@ class Room:
 
     Args:
         name: Its name, such as ``#lobby``.
-        keeper: Keeps what is said, and the topic.
+        store: Keeps what is said, and the topic.
         history: What was said before, and how much of it is remembered.
         last_id: The id of what was said last.
         limits: From how many members on it is crowded.
@@ -111,7 +111,7 @@ class Room:
         self,
         name: str,
         *,
-        keeper: Keeper,
+        store: ChatStore,
         history: History,
         last_id: int,
         limits: ChatLimits,
@@ -122,17 +122,17 @@ class Room:
         self.used_at = used_at
         self._budget = budget
         budget.add(history.size_bytes)
-        self._keeper = keeper
+        self._store = store
         self._told_singly = limits.told_singly
         self._lock = threading.Lock()  # guards what follows, to the members
         self._history = history
         self._last_id = last_id
-        self._line: list[Item | Movement] = []
+        self._line: list[RoomEvent | Movement] = []
         self._sums: dict[str, int] = {}  # movements that are to be told, by the kind of the message
-        self._listing: tuple[int, str | None, Item] | None = None  # for so many members, and that topic
+        self._listing: tuple[int, str | None, RoomEvent] | None = None  # for so many members, and that topic
         self._busy = False
         self._members: dict[Member, int] = {}  # with how many places each hears it
-        self._audience: dict[Place, None] = {}  # this and the next are used by whoever is at the line alone
+        self._audience: dict[Client, None] = {}  # this and the next are used by whoever is at the line alone
         self._first = 0.0  # who is served first, as a part of the audience
         # What was told last of what was said before, by the wire and the ids; any thread may take it away.
         self._told_past: tuple[tuple[bool, list[int]], bytes] | None = None
@@ -178,7 +178,7 @@ class Room:
             if not len(self._history):
                 return
             self._budget.add(-self._history.forget_oldest(self._history.size_bytes))
-            self._keeper.forget(self.name)
+            self._store.forget(self.name)
 
     @property
     def history_bytes(self) -> int:
@@ -190,21 +190,21 @@ class Room:
         """Forget the oldest of what was said, until so many bytes are free."""
         with self._lock:
             self._budget.add(-self._history.forget_oldest(size_bytes))
-            self._keeper.keep_last(self.name, len(self._history))
+            self._store.keep_last(self.name, len(self._history))
 
-    def listing(self) -> Item:
+    def listing(self) -> RoomEvent:
         """Return how it is listed among the rooms: the same as before, unless its members or its topic have changed."""
-        topic = self._keeper.topic(self.name)
+        topic = self._store.topic(self.name)
         said = None if topic is None else topic.text
         with self._lock:
             count, known = len(self._members), self._listing
             if known is None or known[:2] != (count, said):
                 text = f"{self.name}: {plural(count, 'member')}" + (f", {said}" if said else "")
                 frame, line = _encoded(message("notice", text, code="room", room=self.name, count=count, topic=said))
-                self._listing = known = (count, said, Item(frame, line))
+                self._listing = known = (count, said, RoomEvent(frame, line))
             return known[2]
 
-    def past(self, count: int, *, without: Collection[str] = ()) -> Sequence[Past]:
+    def past(self, count: int, *, without: Collection[str] = ()) -> Sequence[HistoryEntry]:
         """Return the last `count` things that were said, without those of members who have one of these keys."""
         with self._lock:
             past = self._history.all()
@@ -212,8 +212,8 @@ class Room:
 
     # What happens in it.
 
-    def say(self, place: Place, texts: Sequence[str], at: str, *, action: bool = False) -> None:
-        """Let a member say something; `advance` is to follow.
+    def say(self, place: Client, texts: Sequence[str], at: str, *, action: bool = False) -> None:
+        """Let a member say something; `process_pending` is to follow.
 
         Args:
             place: Where it sits.
@@ -230,7 +230,7 @@ class Room:
         frames: list[bytes] = []
         lines: list[str] = []
         kept: list[bytes] = []
-        past: list[Past] = []
+        past: list[HistoryEntry] = []
         with self._lock:
             before = self._history.size_bytes
             for text in texts:
@@ -239,23 +239,23 @@ class Room:
                 kept.append(json)
                 frames += (len(json).to_bytes(4, "big"), json)
                 lines.append(f"{shown}{text}\r\n")
-                past.append(Past(self._last_id, json, key))
+                past.append(HistoryEntry(self._last_id, json, key))
             self._history.extend(past)
             beyond = self._budget.add(self._history.size_bytes - before)
             if beyond and (own := self._history.size_bytes - self._budget.share_bytes) > 0:
                 self._budget.add(-self._history.forget_oldest(min(beyond, own)))
-            self._line.append(Item(b"".join(frames), "".join(lines).encode(), place, key))
+            self._line.append(RoomEvent(b"".join(frames), "".join(lines).encode(), place, key))
             first = self._last_id - len(kept) + 1
-            self._keeper.said(self.name, first, kept, remembered=len(self._history))  # its lock is a leaf
+            self._store.said(self.name, first, kept, remembered=len(self._history))  # its lock is a leaf
 
     def tell(self, one: Message, *, about: str = "") -> None:
-        """Let everybody in it know something about a member, whose key it is; `advance` is to follow."""
+        """Let everybody in it know something about a member, whose key it is; `process_pending` is to follow."""
         frame, line = _encoded(one)
         with self._lock:
-            self._line.append(Item(frame, line, key=about))
+            self._line.append(RoomEvent(frame, line, key=about))
 
-    def rename(self, news: Message, *, about: str, own: Collection[Place]) -> None:
-        """Let everybody in it know that a member is called otherwise; `advance` is to follow.
+    def rename(self, news: Message, *, about: str, own: Collection[Client]) -> None:
+        """Let everybody in it know that a member is called otherwise; `process_pending` is to follow.
 
         Args:
             news: What is told.
@@ -274,14 +274,14 @@ class Room:
             for kind, count in self._sums.items():
                 text = f"{count:,} {_SUMS[kind].format(self.name)}"
                 frame, line = _encoded(message(kind, text, room=self.name, count=count))
-                self._line.append(Item(frame, line, movement=True))
+                self._line.append(RoomEvent(frame, line, movement=True))
             self._sums = {}
-        self.advance()
+        self.process_pending()
 
     def enter(
-        self, place: Place, *, new: bool, after: int, then: Message | None = None, most_bytes: int = COMING_BYTES
+        self, place: Client, *, new: bool, after: int, then: Message | None = None, most_bytes: int = COMING_BYTES
     ) -> int:
-        """Let a place hear the room from now on; `advance` is to follow.
+        """Let a place hear the room from now on; `process_pending` is to follow.
 
         Args:
             place: The place.
@@ -301,12 +301,12 @@ class Room:
             self._line.append(Movement(news, member.key, comes=place, past=past, more=more, then=then))
         return sum([len(one.json) for one in past])
 
-    def listen(self, place: Place) -> None:
+    def listen(self, place: Client) -> None:
         """Let a place hear the room that hears all; before anybody is in it."""
         self._audience[place] = None
 
-    def exit(self, place: Place, *, reason: str | None) -> None:
-        """Let a place hear the room no more; `advance` is to follow.
+    def exit(self, place: Client, *, reason: str | None) -> None:
+        """Let a place hear the room no more; `process_pending` is to follow.
 
         Args:
             place: The place.
@@ -319,7 +319,7 @@ class Room:
         with self._lock:
             self._line.append(Movement(going, place.member.key, goes=place))
 
-    def advance(self) -> None:
+    def process_pending(self) -> None:
         """Carry out what is in line, unless somebody is at it: then it is done there."""
         with self._lock:
             if self._busy:
@@ -333,7 +333,7 @@ class Room:
                 self._busy = False
             raise
 
-    def _taken(self) -> list[Item | Movement]:
+    def _taken(self) -> list[RoomEvent | Movement]:
         with self._lock:
             pieces, self._line = self._line, []
             self._busy = bool(pieces)
@@ -341,14 +341,14 @@ class Room:
 
     # Carrying out: one thread at a time.
 
-    def _carry_out(self, pieces: list[Item | Movement]) -> None:
+    def _carry_out(self, pieces: list[RoomEvent | Movement]) -> None:
         for way, run in groupby(pieces, key=_way_of):
             if way is None:
-                self._deliver([one for one in run if isinstance(one, Item)], self._audience)
+                self._deliver([one for one in run if isinstance(one, RoomEvent)], self._audience)
             else:
                 way(self, [one for one in run if isinstance(one, Movement)])
 
-    def _told_one_by_one(self, batch: list[Movement], *, coming: int = 0) -> list[Item]:
+    def _told_one_by_one(self, batch: list[Movement], *, coming: int = 0) -> list[RoomEvent]:
         """Return what is told of each movement; nothing in a crowded room, where they are counted.
 
         While a sum is still to be told, nothing is told before it.
@@ -377,9 +377,9 @@ class Room:
                 place.reply(one.then)
             self._deliver(told[number + 1 :], [place])
 
-    def _welcome(self, place: Place, past: Sequence[Past], *, more: bool) -> None:
+    def _welcome(self, place: Client, past: Sequence[HistoryEntry], *, more: bool) -> None:
         place.tell("joined", f"You are in {self.name}.", room=self.name, name=place.member.name)
-        topic = self._keeper.topic(self.name)
+        topic = self._store.topic(self.name)
         if topic is not None:
             text = f"The topic of {self.name} is: {topic.text}"
             place.tell("notice", text, code="topic", room=self.name, topic=topic.text)
@@ -390,7 +390,7 @@ class Room:
         if heard := audible(past, place.member.ignored):
             place.reply_encoded(self._encoded_past(heard, framed=place.framed))
 
-    def _encoded_past(self, past: Sequence[Past], *, framed: bool) -> bytes:
+    def _encoded_past(self, past: Sequence[HistoryEntry], *, framed: bool) -> bytes:
         """Return what was said before for one wire: for many who come one after the other it is the same."""
         what = (framed, [one.id for one in past])
         known = self._told_past
@@ -399,7 +399,7 @@ class Room:
             self._told_past = known = (what, b"".join([frame if framed else line for frame, line in encoded]))
         return known[1]
 
-    def tell_members(self, place: Place) -> None:
+    def tell_members(self, place: Client) -> None:
         """Tell a place who is in the room; of a crowded one, how many."""
         with self._lock:
             count = len(self._members)
@@ -414,7 +414,7 @@ class Room:
             text = f"In {self.name}: {', '.join(some) or 'nobody'}{', …' if more else ''}"
             place.tell("members", text, room=self.name, members=some, more=more or None)
 
-    def tell_page(self, place: Place, number: int) -> None:
+    def tell_page(self, place: Client, number: int) -> None:
         """Tell a place who is on a page of those in the room.
 
         Raises:
@@ -454,12 +454,12 @@ class Room:
         for one in () if told else batch:
             self._deliver([one.as_item()], [place for place in one.own if place in self._audience])
 
-    def _deliver(self, batch: list[Item], audience: Iterable[Place]) -> None:
+    def _deliver(self, batch: list[RoomEvent], audience: Iterable[Client]) -> None:
         if not any(one.frame for one in batch):
             return  # somebody comes or goes whom nobody hears of
         movements = any(one.movement for one in batch)
         framed: list[Peer] = []
-        others: list[Place] = []
+        others: list[Client] = []
         # Most hear all of it, in frames: what is asked here is asked for every delivery.
         for place in self._turned(audience):
             member, peer = place.member, place.peer
@@ -472,14 +472,14 @@ class Room:
         if others:
             self._deliver_apart(batch, others)
 
-    def _turned(self, audience: Iterable[Place]) -> list[Place]:
+    def _turned(self, audience: Iterable[Client]) -> list[Client]:
         """Return an audience from another place on each time: so nobody among those served alike is always last."""
         self._first = (self._first + GOLDEN) % 1
         places = list(audience)
         first = int(self._first * len(places))
         return places[first:] + places[:first]
 
-    def _deliver_apart(self, batch: list[Item], places: list[Place]) -> None:
+    def _deliver_apart(self, batch: list[RoomEvent], places: list[Client]) -> None:
         """Deliver to those that read lines, or don't hear everything."""
         lines: list[Peer] = []
         movements = any(one.movement for one in batch)
@@ -495,14 +495,14 @@ class Room:
             post_to_all(lines, b"".join([one.line for one in batch]))
 
 
-def _way_of(one: Item | Movement) -> Callable[[Room, list[Movement]], None] | None:
+def _way_of(one: RoomEvent | Movement) -> Callable[[Room, list[Movement]], None] | None:
     """Return how a movement is carried out; None for what everybody just hears."""
-    if isinstance(one, Item):
+    if isinstance(one, RoomEvent):
         return None
     return Room._let_in if one.comes is not None else Room._let_go if one.goes is not None else Room._let_rename
 
 
-def _heard_at(place: Place, batch: list[Item]) -> Iterator[Item]:
+def _heard_at(place: Client, batch: list[RoomEvent]) -> Iterator[RoomEvent]:
     """Return what of a batch is heard at a place that doesn't hear all of it."""
     member = place.member
     for one in batch:

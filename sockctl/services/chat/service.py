@@ -15,18 +15,18 @@ from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message, message
 from sockctl.services.chat.arrivals import Arrivals
-from sockctl.services.chat.clients import Console, Seat
-from sockctl.services.chat.command_handlers import MAX_JOINED, Actions
+from sockctl.services.chat.clients import ConsoleClient, RemoteClient
+from sockctl.services.chat.command_handlers import MAX_JOINED, CommandHandlers
 from sockctl.services.chat.costs import Costs
 from sockctl.services.chat.flood import FloodLimit
 from sockctl.services.chat.history import COMING_BYTES
 from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.members import Member, Members
 from sockctl.services.chat.moderation import Moderation
-from sockctl.services.chat.registration import ChatRules, Entrance
-from sockctl.services.chat.room_registry import Directory
-from sockctl.services.chat.store import Keeper
-from sockctl.services.login import LoginGate
+from sockctl.services.chat.registration import ChatRules, Registration
+from sockctl.services.chat.room_registry import RoomRegistry
+from sockctl.services.chat.store import ChatStore
+from sockctl.services.login import LoginConversation
 from sockctl.stores.timestamps import utc_now
 from sockctl.text import plural
 
@@ -57,30 +57,32 @@ class Chat(MessageService, Conversation[Peer]):
     name: ClassVar[str] = "chat"
 
     def __init__(
-        self, data_dir: Path, rules: ChatRules, *, login: LoginGate | None = None, limits: ChatLimits = DEFAULT
+        self, data_dir: Path, rules: ChatRules, *, login: LoginConversation | None = None, limits: ChatLimits = DEFAULT
     ) -> None:
-        self._keeper = Keeper(
+        self._store = ChatStore(
             data_dir, history=rules.history, on_failure=self._tell_unkept, on_recovery=self._tell_kept_again
         )
-        kept = self._keeper.start()
+        kept = self._store.start()
         self._rules = rules
         self._login = login
         self._limits = limits
         self._members = Members(is_reserved=self._is_reserved, clock=time.monotonic)
-        self._rooms = Directory(fixed=rules.rooms, kept=kept, history=rules.history, keeper=self._keeper, limits=limits)
+        self._rooms = RoomRegistry(
+            fixed=rules.rooms, kept=kept, history=rules.history, store=self._store, limits=limits
+        )
         moderation = Moderation(
             self._members,
-            self._keeper,
+            self._store,
             is_account=self._is_account,
             lets_strangers_in=login is None or login.lets_sign_up,
         )
-        self._actions = Actions(self._members, self._rooms, self._keeper, moderation)
+        self._actions = CommandHandlers(self._members, self._rooms, self._store, moderation)
         self._costs = Costs(self._members, self._rooms)
-        self._entrance = Entrance(
+        self._entrance = Registration(
             self._members,
             self._rooms,
             self._actions,
-            keeper=self._keeper,
+            store=self._store,
             rules=rules,
             arrivals=Arrivals(limits),
             login=login,
@@ -110,7 +112,7 @@ class Chat(MessageService, Conversation[Peer]):
         self._ticker.join()
         if self._login is not None:
             self._login.stop()
-        self._keeper.close()
+        self._store.close()
 
     def console(self, show: Callable[[str], None]) -> Callable[[str], None]:
         """Let the server's own terminal chat, as an operator; before the first client comes.
@@ -122,7 +124,7 @@ class Chat(MessageService, Conversation[Peer]):
             What takes a line that was typed there.
         """
         member = Member(CONSOLE_NAME, since=utc_now(), operator=True)
-        place = Console(member, show)
+        place = ConsoleClient(member, show)
         self._members.add(member)
         self._members.sit(place)
         self._actions.enter(place, self._rooms.first, new=True)
@@ -130,19 +132,19 @@ class Chat(MessageService, Conversation[Peer]):
         return lambda line: self._actions.take(place, [message("line", line)])
 
     def _tell_unkept(self, error: str, messages: int) -> None:
-        self._journal.tell(ChatUnkept(error=error, messages=messages))
+        self._journal.emit(ChatUnkept(error=error, messages=messages))
 
     def _tell_kept_again(self, lost: int) -> None:
-        self._journal.tell(ChatKeptAgain(lost=lost))
+        self._journal.emit(ChatKeptAgain(lost=lost))
 
     # Coming in: a conversation.
 
     def converse(self, peer: Peer) -> None:
         """Let `peer` in under a name, or say why not."""
-        seat = self._entrance.let_in(peer)
-        member, room = seat.member, self._rooms_for(seat)[-1]
-        seat.came = True
-        self._journal.tell(MemberCame(connection=peer.number, peer=peer.shown, who=member.name))
+        client = self._entrance.let_in(peer)
+        member, room = client.member, self._rooms_for(client)[-1]
+        client.came = True
+        self._journal.emit(MemberCame(connection=peer.number, peer=peer.shown, who=member.name))
         peer.tell(
             "welcome",
             f"Welcome, {member.name}! What you type is said in {room}; /help lists the commands.",
@@ -156,103 +158,103 @@ class Chat(MessageService, Conversation[Peer]):
 
     def _is_account(self, name: str) -> bool:
         """Return whether a name is that of a user."""
-        return self._login is not None and self._login.gate.accounts.users.find(name) is not None
+        return self._login is not None and self._login.authenticator.accounts.users.find(name) is not None
 
     def _is_reserved(self, key: str, account: str) -> bool:
         """Return whether a name is the account of somebody else, or was one."""
         if self._login is None or key == account:
             return False
-        return self._is_account(key) or self._login.gate.accounts.users.was_removed(key)
+        return self._is_account(key) or self._login.authenticator.accounts.users.was_removed(key)
 
     # Being there: reactions.
 
     def watched(self, peer: Peer) -> None:
         """Let a member into its rooms."""
-        seat = peer.state
-        if isinstance(seat, Seat):
-            seat.watched = True
-            known = self._members.rooms_of(seat.member)
-            left, rooms = COMING_BYTES, self._rooms_for(seat)
+        client = peer.state
+        if isinstance(client, RemoteClient):
+            client.watched = True
+            known = self._members.rooms_of(client.member)
+            left, rooms = COMING_BYTES, self._rooms_for(client)
             for number, name in enumerate(rooms):
                 share = left // (len(rooms) - number)
                 with contextlib.suppress(CommandError):  # it was there a moment ago
-                    left -= self._actions.enter(seat, name, new=name not in known, most_bytes=share)
+                    left -= self._actions.enter(client, name, new=name not in known, most_bytes=share)
 
-    def _rooms_for(self, seat: Seat) -> list[str]:
+    def _rooms_for(self, client: RemoteClient) -> list[str]:
         """Return the rooms that a place comes into: where its member is, or was; it speaks in the last of them."""
-        is_in, seen = self._members.rooms_of(seat.member), [*seat.seen]
+        is_in, seen = self._members.rooms_of(client.member), [*client.seen]
         rooms = dict.fromkeys([*(room for room in is_in if room not in seen[-1:]), *seen])
         return [*rooms][:MAX_JOINED] or [self._rooms.first]
 
     def received(self, peer: Peer, batch: list[Message]) -> None:
         """Let a member say or do something."""
-        seat = peer.state
-        if not isinstance(seat, Seat) or seat.leaving:
+        client = peer.state
+        if not isinstance(client, RemoteClient) or client.leaving:
             return
         if self._login is not None and not self._login.used(peer):
             return
-        if seat.member.flood is None:
-            self._actions.take(seat, batch)
+        if client.member.flood is None:
+            self._actions.take(client, batch)
         else:
-            self._take_slowly(seat, seat.member.flood, batch)
+            self._take_slowly(client, client.member.flood, batch)
 
     def ended(self, peer: Peer) -> None:
         """Let a member hear what is in line, and the rest of an answer, before it goes."""
-        seat = peer.state
-        if isinstance(seat, Seat):
-            self._actions.catch_up(seat)
-            seat.finish_answer()
-            if seat.held:
-                count = plural(len(seat.held), "message")
-                seat.tell("error", f"Your input has ended: {count} held back will not be said.", code="not_said")
+        client = peer.state
+        if isinstance(client, RemoteClient):
+            self._actions.catch_up(client)
+            client.finish_answer()
+            if client.held:
+                count = plural(len(client.held), "message")
+                client.tell("error", f"Your input has ended: {count} held back will not be said.", code="not_said")
 
     def left(self, peer: Peer, reason: DisconnectReason) -> None:
         """Let a member go."""
         if self._login is not None:
             self._login.left(peer)
-        seat = peer.state
-        if isinstance(seat, Seat):
-            seat.held.clear()
-            self._actions.part(seat, reason)
-            if seat.came:
-                self._journal.tell(
-                    MemberLeft(connection=peer.number, peer=peer.shown, who=seat.member.name, reason=reason)
+        client = peer.state
+        if isinstance(client, RemoteClient):
+            client.held.clear()
+            self._actions.part(client, reason)
+            if client.came:
+                self._journal.emit(
+                    MemberLeft(connection=peer.number, peer=peer.shown, who=client.member.name, reason=reason)
                 )
 
-    def _take_slowly(self, seat: Seat, limit: FloodLimit, batch: list[Message]) -> None:
+    def _take_slowly(self, client: RemoteClient, limit: FloodLimit, batch: list[Message]) -> None:
         passing = 0
-        if not seat.held:
-            while passing < len(batch) and limit.lets_pass(self._costs.of(seat, batch[passing])):
+        if not client.held:
+            while passing < len(batch) and limit.lets_pass(self._costs.of(client, batch[passing])):
                 passing += 1
         if passing:
-            self._carry_out(seat, batch[:passing])
+            self._carry_out(client, batch[:passing])
         if passing == len(batch):
             return
-        if not seat.held:
-            self._actions.catch_up(seat)
-            seat.tell("notice", "You are too fast: the rest is held back, and said bit by bit.", code="held_back")
-        seat.held.extend(batch[passing:])
-        if len(seat.held) > MAX_HELD:
-            seat.held.clear()
-            seat.tell("error", f"You said more than {MAX_HELD} messages too many.", code="flooding")
-            seat.close(DisconnectReason.FLOODING)
+        if not client.held:
+            self._actions.catch_up(client)
+            client.tell("notice", "You are too fast: the rest is held back, and said bit by bit.", code="held_back")
+        client.held.extend(batch[passing:])
+        if len(client.held) > MAX_HELD:
+            client.held.clear()
+            client.tell("error", f"You said more than {MAX_HELD} messages too many.", code="flooding")
+            client.close(DisconnectReason.FLOODING)
 
-    def _release(self, seat: Seat, limit: FloodLimit) -> None:
+    def _release(self, client: RemoteClient, limit: FloodLimit) -> None:
         """Let through what was held back, as far as the limit allows; the event thread calls it."""
-        if self._login is not None and not self._login.used(seat.peer):
-            seat.held.clear()
+        if self._login is not None and not self._login.used(client.peer):
+            client.held.clear()
         released = []
-        while seat.held and not seat.leaving and not seat.clogged:
-            if not limit.lets_pass(self._costs.of(seat, seat.held[0])):
+        while client.held and not client.leaving and not client.is_backlogged:
+            if not limit.lets_pass(self._costs.of(client, client.held[0])):
                 break
-            released.append(seat.held.popleft())
+            released.append(client.held.popleft())
         if released:
-            self._carry_out(seat, released)
+            self._carry_out(client, released)
 
-    def _carry_out(self, seat: Seat, batch: list[Message]) -> None:
+    def _carry_out(self, client: RemoteClient, batch: list[Message]) -> None:
         """Let a member say and do what the flood limit lets pass, and charge its connection and address for it."""
-        seat.peer.charge(self._costs.work_s(seat, batch))
-        self._actions.take(seat, batch)
+        client.peer.charge(self._costs.work_s(client, batch))
+        self._actions.take(client, batch)
 
     # The ticker.
 
@@ -269,34 +271,34 @@ class Chat(MessageService, Conversation[Peer]):
         """Do what is due at `now`, on the monotonic clock."""
         self._members.forget()
         self._entrance.return_names()
-        for seat in self._watched_seats():
-            self._look_at(seat, now)
+        for client in self._watched_seats():
+            self._look_at(client, now)
         if now - self._summed_at >= self._limits.sum_every_s:
             self._summed_at = now
             self._rooms.tick(now)
 
     def _forgive_silence(self, now: float) -> None:
         """Give each member the whole time to answer a ping: the server stood still, and has read nothing meanwhile."""
-        for seat in self._watched_seats():
-            seat.heard_at = max(seat.heard_at, now - self._limits.silent_s)
+        for client in self._watched_seats():
+            client.heard_at = max(client.heard_at, now - self._limits.silent_s)
 
-    def _watched_seats(self) -> Iterator[Seat]:
+    def _watched_seats(self) -> Iterator[RemoteClient]:
         for member in self._members.all():
             for place in self._members.places_of(member):
-                if isinstance(place, Seat) and place.watched:
+                if isinstance(place, RemoteClient) and place.watched:
                     yield place
 
-    def _look_at(self, seat: Seat, now: float) -> None:
-        limit = seat.member.flood
-        if seat.replaying is not None and not seat.clogged:
-            seat.go_on_soon()
-        if seat.held and limit is not None and not seat.clogged:
-            seat.peer.soon(lambda: self._release(seat, limit))
-        if seat.peer.bytes_in != seat.heard:
-            seat.heard, seat.heard_at, seat.pinged = seat.peer.bytes_in, now, False
-        elif seat.framed and now - seat.heard_at > self._limits.silent_s:
-            if not seat.pinged:
-                seat.pinged = True
-                seat.tell("ping", "Are you still there?")
-            elif now - seat.heard_at > self._limits.silent_s + self._limits.answer_s:
-                seat.close(DisconnectReason.PING_TIMEOUT)
+    def _look_at(self, client: RemoteClient, now: float) -> None:
+        limit = client.member.flood
+        if client.replaying is not None and not client.is_backlogged:
+            client.go_on_soon()
+        if client.held and limit is not None and not client.is_backlogged:
+            client.peer.call_soon(lambda: self._release(client, limit))
+        if client.peer.bytes_in != client.heard:
+            client.heard, client.heard_at, client.pinged = client.peer.bytes_in, now, False
+        elif client.framed and now - client.heard_at > self._limits.silent_s:
+            if not client.pinged:
+                client.pinged = True
+                client.tell("ping", "Are you still there?")
+            elif now - client.heard_at > self._limits.silent_s + self._limits.answer_s:
+                client.close(DisconnectReason.PING_TIMEOUT)

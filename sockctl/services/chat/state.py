@@ -14,13 +14,13 @@ from sockctl.stores.json_store import Content
 from sockctl.stores.timestamps import Clock, utc_now
 from sockctl.text import clean
 
-__all__ = ["Rulings"]
+__all__ = ["ChatState"]
 
 MAX_TOPICS = 1_000
 """Topics that are kept, as many as there may be rooms; one more, and that of a room that has gone goes first."""
 
 
-class Rulings:
+class ChatState:
     """Topics, bans and mutes. Any thread may use them; nothing here blocks.
 
     Args:

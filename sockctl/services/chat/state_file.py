@@ -16,7 +16,7 @@ from sockctl.errors import NameRefusedError, StoreFormatError
 from sockctl.protocol.names import checked_name, same_name_key
 from sockctl.services.chat.bans import Ban, Target, Topic, network_of, shown_network
 from sockctl.stores.json_store import Content, json_place
-from sockctl.stores.timestamps import check_moment, read_moment, written_moment
+from sockctl.stores.timestamps import check_timestamp, format_timestamp, parse_timestamp
 from sockctl.text import clean, has_controls
 
 __all__ = ["VERSION", "ban_fields", "check_rulings", "no_rulings", "read_ban", "read_topic", "topic_fields"]
@@ -48,17 +48,17 @@ def check_rulings(content: Content) -> None:
             _check_entry(entry, ("by",), key, number)
             _check_target(entry, json_place(key, number))
             if entry.get("until") is not None:
-                check_moment(entry["until"], key, number, "until")
+                check_timestamp(entry["until"], key, number, "until")
 
 
 def topic_fields(topic: Topic) -> dict[str, str]:
     """Return a topic as the file has it."""
-    return {"text": topic.text, "by": topic.by, "at": written_moment(topic.at)}
+    return {"text": topic.text, "by": topic.by, "at": format_timestamp(topic.at)}
 
 
 def read_topic(entry: Mapping[str, str]) -> Topic:
     """Return the topic that an entry of the file stands for."""
-    return Topic(clean(entry["text"]), clean(entry["by"]), read_moment(entry["at"]))
+    return Topic(clean(entry["text"]), clean(entry["by"]), parse_timestamp(entry["at"]))
 
 
 def ban_fields(ban: Ban) -> dict[str, Any]:
@@ -70,17 +70,17 @@ def ban_fields(ban: Ban) -> dict[str, Any]:
         fields["account"] = target.account
     if target.name and addresses:
         fields["addresses"] = addresses
-    until = None if ban.until is None else written_moment(ban.until)
-    return {**fields, "by": ban.by, "at": written_moment(ban.at), "until": until}
+    until = None if ban.until is None else format_timestamp(ban.until)
+    return {**fields, "by": ban.by, "at": format_timestamp(ban.at), "until": until}
 
 
 def read_ban(entry: Mapping[str, Any]) -> Ban:
     """Return the ban or mute that an entry of the file stands for."""
-    until = None if entry.get("until") is None else read_moment(entry["until"])
+    until = None if entry.get("until") is None else parse_timestamp(entry["until"])
     addresses = [entry["address"]] if "address" in entry else entry.get("addresses", [])
     networks = (network for text in addresses if (network := network_of(text)) is not None)
     target = Target(name=entry.get("name", ""), account=entry.get("account", ""), networks=tuple(networks))
-    return Ban(target, clean(entry["by"]), read_moment(entry["at"]), until)
+    return Ban(target, clean(entry["by"]), parse_timestamp(entry["at"]), until)
 
 
 def _check_entry(entry: object, texts: Iterable[str], *keys: str | int) -> None:
@@ -90,7 +90,7 @@ def _check_entry(entry: object, texts: Iterable[str], *keys: str | int) -> None:
         value = entry.get(key)
         if type(value) is not str or has_controls(value):
             raise StoreFormatError(f"{json_place(*keys, key)} is no text, or holds control characters")
-    check_moment(entry.get("at"), *keys, "at")
+    check_timestamp(entry.get("at"), *keys, "at")
 
 
 def _check_target(entry: Mapping[str, Any], where: str) -> None:

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from sockctl.errors import StoreError
 from sockctl.services.chat.history_file import HistoryFile
-from sockctl.services.chat.room_tail import RoomTail
-from sockctl.services.chat.state import Rulings
+from sockctl.services.chat.room_tail import RecentMessages
+from sockctl.services.chat.state import ChatState
 from sockctl.services.chat.state_file import VERSION, check_rulings, no_rulings
 from sockctl.stores.json_store import JsonStore
 from sockctl.stores.timestamps import Clock, utc_now
 
-__all__ = ["Keeper", "KeptRoom", "OnFailure", "OnRecovery"]
+__all__ = ["ChatStore", "OnFailure", "OnRecovery", "StoredRoom"]
 
 FILE_NAME = "chat.json"
 CAPACITY_BYTES = 16 << 20
@@ -45,7 +45,7 @@ OnRecovery = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class KeptRoom:
+class StoredRoom:
     """What is kept of a room.
 
     Attributes:
@@ -57,7 +57,7 @@ class KeptRoom:
     last_id: int
 
 
-class Keeper(Rulings):
+class ChatStore(ChatState):
     """Keeps topics, bans, mutes and the last messages of each room. Any thread may use it.
 
     Nothing but `start` and `close` waits for a disk.
@@ -97,7 +97,7 @@ class Keeper(Rulings):
         )
         self._file = HistoryFile(data_dir, history=history)
         self._queue_lock = threading.Lock()  # guards the six below
-        self._said: dict[str, RoomTail] = {}
+        self._said: dict[str, RecentMessages] = {}
         self._waiting_bytes = 0  # of the messages in _said
         self._remembered: dict[str, int] = {}  # of those rooms, where it is said
         self._overflowed = 0
@@ -112,7 +112,7 @@ class Keeper(Rulings):
         self._told: dict[str, str] = {}  # what goes wrong with what
         self._synced_at = 0.0
 
-    def start(self) -> dict[str, KeptRoom]:
+    def start(self) -> dict[str, StoredRoom]:
         """Read the files, begin to write, and return what is kept of each room, the one spoken in last at the end.
 
         A room's next message must have an id above `last_id`; a server that leaves a gap there never gives an id
@@ -123,7 +123,7 @@ class Keeper(Rulings):
         """
         self._take(self._store.read())
         rooms = self._file.open()
-        kept = {room: KeptRoom(tuple(tail.frames), tail.last_id) for room, tail in rooms.items()}
+        kept = {room: StoredRoom(tuple(tail.frames), tail.last_id) for room, tail in rooms.items()}
         self._writer.start()
         return kept
 
@@ -142,7 +142,7 @@ class Keeper(Rulings):
         with self._queue_lock:
             tail = self._said.get(room)
             if tail is None:
-                tail = self._said[room] = RoomTail(self._history)
+                tail = self._said[room] = RecentMessages(self._history)
             before = tail.size_bytes
             tail.add(first_id, first_id + len(frames) - 1, frames)
             if remembered is not None:
@@ -169,7 +169,7 @@ class Keeper(Rulings):
         with self._queue_lock:
             before = self._said.pop(room, None)
             self._waiting_bytes -= 0 if before is None else before.size_bytes
-            tail = self._said[room] = RoomTail(self._history)
+            tail = self._said[room] = RecentMessages(self._history)
             tail.forgotten = True
             woken, self._woken = self._woken, True
         if not woken:
@@ -192,7 +192,7 @@ class Keeper(Rulings):
             self._decided = self._woken = True
         self._wake.set()
 
-    def _drop_oldest(self, tail: RoomTail) -> None:
+    def _drop_oldest(self, tail: RecentMessages) -> None:
         """Make room at the cost of a room that speaks; its last message stays, and with it the id."""
         before = tail.size_bytes
         surplus = self._waiting_bytes - self._capacity_bytes

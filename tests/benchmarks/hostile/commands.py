@@ -38,7 +38,7 @@ def command(kind: str, seconds: float) -> Iterator[Row]:
         chat = stack.enter_context(part("polite", port=server.port, seconds=seconds, members=MEMBERS, per_s=PER_S))
         server.settle()
         ms = 1000 * _cost_s(server, kind)
-        yield Row(attack=kind, what=f"/{kind}: processor time each", figure=ms, unit="ms", note=_scene(kind))
+        yield Row(attack=kind, what=f"/{kind}: processor time each", figure=ms, unit="ms", note=_context(kind))
         attack = stack.enter_context(
             part("attacker", hostile=True, port=server.port, kinds={kind: CONNECTIONS}, addresses=["127.0.0.2"])
         )
@@ -49,7 +49,7 @@ def command(kind: str, seconds: float) -> Iterator[Row]:
         yield Row(attack=kind, what="polite p99", figure=heard["p99"] * 1000, unit="ms", goal=P99_MS, note=note)
 
 
-def _scene(kind: str) -> str:
+def _context(kind: str) -> str:
     return f"{ROOMS} rooms" if kind == "rooms" else f"{CROWD} members"
 
 

@@ -4,20 +4,20 @@ from typing import Any
 
 import pytest
 
-from sockctl.client.chat.formatter import PALETTE, Look
-from sockctl.client.chat.roster import Company
+from sockctl.client.chat.formatter import PALETTE, MessageFormatter
+from sockctl.client.chat.roster import Roster
 from sockctl.protocol.messages import Message, message
 
 NOON = datetime.datetime(2026, 1, 31, 12, 30, tzinfo=datetime.UTC)
 ZONE = datetime.timezone(datetime.timedelta(hours=2))
 
 
-def look(*rooms: str, colours: bool = False) -> Look:
-    company = Company()
-    company.note(message("welcome", "", name="ann"))
+def formatter(*rooms: str, colours: bool = False) -> MessageFormatter:
+    roster = Roster()
+    roster.note(message("welcome", "", name="ann"))
     for room in rooms or ("lobby",):
-        company.note(message("joined", "", room=room, name="ann"))
-    return Look(company, colours=colours, now=lambda: NOON, zone=ZONE)
+        roster.note(message("joined", "", room=room, name="ann"))
+    return MessageFormatter(roster, colours=colours, now=lambda: NOON, zone=ZONE)
 
 
 def said(text: str = "hello", sender: Any = "bob", kind: str = "say", **fields: Any) -> Message:
@@ -49,11 +49,11 @@ def said(text: str = "hello", sender: Any = "bob", kind: str = "say", **fields: 
     ],
 )
 def test_lines(one: Message, line: str) -> None:
-    assert look().line(one) == line
+    assert formatter().line(one) == line
 
 
 def test_the_room_stands_in_front_where_there_are_several() -> None:
-    several = look("lobby", "games")
+    several = formatter("lobby", "games")
     assert several.line(said()) == "14:05 #lobby <bob> hello"
     assert several.line(said(room="#games", action=True)) == "14:05 #games * bob hello"
     assert several.line(said(room=None, private=True)) == "14:05 [private] <bob> hello"
@@ -62,7 +62,7 @@ def test_the_room_stands_in_front_where_there_are_several() -> None:
 
 
 def test_colours() -> None:
-    colourful = look(colours=True)
+    colourful = formatter(colours=True)
     line = colourful.line(said("hi ann"))
     assert re.fullmatch(r"\x1b\[2m14:05\x1b\[0m >> <\x1b\[38;5;\d+mbob\x1b\[0m> hi \x1b\[1;7mann\x1b\[0m", line)
     assert colourful.line(said(private=True)).startswith("\x1b[2m14:05\x1b[0m \x1b[1m[private]\x1b[0m <")
@@ -80,5 +80,5 @@ def test_nothing_steers_the_terminal(colours: bool) -> None:
     evil = "\x1b[2J\x9b1m\u202e\nx\r\x07"
     for kind in ("say", "history", "joined", "error", "members", "novelty"):
         one = message(kind, evil, room=evil, sender=evil, name=evil, at=evil, to=evil, private=True)
-        plain = re.sub(r"\x1b\[[0-9;]*m", "", look("a", evil, colours=colours).line(one))
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", formatter("a", evil, colours=colours).line(one))
         assert plain.isprintable()

@@ -4,15 +4,15 @@ from collections.abc import Callable
 import pytest
 
 from sockctl.client.chat.unconfirmed import comes_back
-from sockctl.client.chat.view import MAX_SEEN_BYTES, Memory
+from sockctl.client.chat.view import MAX_SEEN_BYTES, ChatView
 from sockctl.protocol.messages import Message, message
 
 
-def in_room(*, own_lines_stay: bool = False) -> Memory:
-    memory = Memory(own_lines_stay=own_lines_stay)
-    memory.admits(message("welcome", "", name="ann"))
-    memory.admits(message("joined", "", room="lobby", name="ann"))
-    return memory
+def in_room(*, own_lines_stay: bool = False) -> ChatView:
+    view = ChatView(own_lines_stay=own_lines_stay)
+    view.admits(message("welcome", "", name="ann"))
+    view.admits(message("joined", "", room="lobby", name="ann"))
+    return view
 
 
 def said(text: str, number: int, *, sender: str = "ann", **fields: object) -> Message:
@@ -36,76 +36,76 @@ def test_what_comes_back(line: str, text: str) -> None:
 
 
 def test_what_may_not_have_arrived() -> None:
-    memory = in_room()
+    view = in_room()
     for line in ("refused", "one", "/who", "two", "/me waves"):
-        memory.said(line)
-    assert memory.admits(said("one", 1))
-    assert not memory.admits(said("one", 1)), "nothing is shown twice"
-    assert memory.admits(said("two", 2, sender="bob")), "that is somebody else's"
-    assert memory.lost() == ["two", "/me waves"]
-    assert memory.lost() == []
+        view.said(line)
+    assert view.admits(said("one", 1))
+    assert not view.admits(said("one", 1)), "nothing is shown twice"
+    assert view.admits(said("two", 2, sender="bob")), "that is somebody else's"
+    assert view.lost() == ["two", "/me waves"]
+    assert view.lost() == []
 
 
 def test_what_was_said_to_one_alone_may_not_have_arrived_either() -> None:
-    memory = in_room(own_lines_stay=True)
+    view = in_room(own_lines_stay=True)
     for line in ("/msg bob one", "one", "/tell bob two", "/r three", "/reply four", "//five", "/topic six"):
-        memory.said(line)
-    assert memory.admits(said("one", 0, private=True)), "it is shown to whom it went"
-    assert not memory.admits(said("one", 1))
-    assert memory.lost() == ["/tell bob two", "/r three", "/reply four", "//five"]
+        view.said(line)
+    assert view.admits(said("one", 0, private=True)), "it is shown to whom it went"
+    assert not view.admits(said("one", 1))
+    assert view.lost() == ["/tell bob two", "/r three", "/reply four", "//five"]
 
 
 def test_outside_of_rooms_nothing_comes_back() -> None:
-    memory = Memory()
-    memory.said("hello")
-    assert memory.lost() == []
+    view = ChatView()
+    view.said("hello")
+    assert view.lost() == []
 
 
 def test_what_was_typed_here_is_not_shown_again_where_it_stays() -> None:
-    memory = in_room(own_lines_stay=True)
-    memory.said("hello")
-    assert not memory.admits(said("hello", 1))
-    assert memory.admits(said("hello", 2)), "that was typed elsewhere, by the same user"
-    memory.said("hello")
-    assert memory.admits(said("hello", 3, private=True))
-    assert memory.admits(Message({**said("hello", 4).fields, "kind": "history"})), "it was named as perhaps lost"
+    view = in_room(own_lines_stay=True)
+    view.said("hello")
+    assert not view.admits(said("hello", 1))
+    assert view.admits(said("hello", 2)), "that was typed elsewhere, by the same user"
+    view.said("hello")
+    assert view.admits(said("hello", 3, private=True))
+    assert view.admits(Message({**said("hello", 4).fields, "kind": "history"})), "it was named as perhaps lost"
 
 
 def test_who_comes_back_is_not_told_the_same_again() -> None:
-    memory = in_room()
+    view = in_room()
     told = [message("notice", "-"), message("notice", "-"), message("members", "ann, bob", room="lobby")]
-    assert all(map(memory.admits, told))
-    memory.lost()
-    assert memory.admits(message("welcome", "", name="ann"))
-    assert not memory.admits(message("joined", "", room="lobby", name="ann"))
-    assert memory.admits(message("joined", "", room="lobby", name="bob"))
-    assert memory.admits(message("members", "ann", room="lobby")), "that has changed"
-    assert [memory.admits(one) for one in told] == [False, False, False]
-    memory.said("/who")
-    assert memory.admits(told[2]), "that was asked for"
-    memory.admits(message("welcome", "", name="ann"))
-    memory.admits(said("hello", 1, sender="bob"))
-    assert memory.admits(told[0]), "that is news"
+    assert all(map(view.admits, told))
+    view.lost()
+    assert view.admits(message("welcome", "", name="ann"))
+    assert not view.admits(message("joined", "", room="lobby", name="ann"))
+    assert view.admits(message("joined", "", room="lobby", name="bob"))
+    assert view.admits(message("members", "ann", room="lobby")), "that has changed"
+    assert [view.admits(one) for one in told] == [False, False, False]
+    view.said("/who")
+    assert view.admits(told[2]), "that was asked for"
+    view.admits(message("welcome", "", name="ann"))
+    view.admits(said("hello", 1, sender="bob"))
+    assert view.admits(told[0]), "that is news"
 
 
 def test_each_time_that_something_was_missed_is_told() -> None:
-    memory = in_room()
+    view = in_room()
     for _ in range(2):
-        memory.lost()
-        memory.admits(message("welcome", "", name="ann"))
-        assert memory.admits(message("notice", "More was said.", code="missed", room="lobby"))
+        view.lost()
+        view.admits(message("welcome", "", name="ann"))
+        assert view.admits(message("notice", "More was said.", code="missed", room="lobby"))
 
 
 def test_what_is_told_when_it_comes_back() -> None:
-    memory = in_room()
-    memory.admits(said("one", 7, sender="bob"))
-    assert memory.seen() == {"lobby": 7}
-    memory.admits(message("joined", "", room="games", name="ann"))
-    assert memory.seen() == {"lobby": 7, "games": 0}
-    assert Memory().seen() is None
+    view = in_room()
+    view.admits(said("one", 7, sender="bob"))
+    assert view.seen() == {"lobby": 7}
+    view.admits(message("joined", "", room="games", name="ann"))
+    assert view.seen() == {"lobby": 7, "games": 0}
+    assert ChatView().seen() is None
     for number in range(100):
-        memory.admits(message("joined", "", room=f"{number:032}", name="ann"))
-    seen = memory.seen()
+        view.admits(message("joined", "", room=f"{number:032}", name="ann"))
+    seen = view.seen()
     assert seen is not None
     assert sum(map(len, seen)) < MAX_SEEN_BYTES
 
@@ -160,14 +160,14 @@ def a_welcome(number: int) -> Message:
 )
 def test_a_server_without_measure_fills_no_memory(attack: Callable[[int], Message]) -> None:
     remarks: list[str] = []
-    memory = Memory(remark=remarks.append)
-    memory.admits(message("welcome", "", name="ann"))
+    view = ChatView(remark=remarks.append)
+    view.admits(message("welcome", "", name="ann"))
     for room in ("lobby", *(f"#room{number}" for number in range(50))):
-        memory.admits(message("joined", "", room=room, name="ann"))
+        view.admits(message("joined", "", room=room, name="ann"))
     tracemalloc.start()
     try:
         for number in range(1_200):
-            memory.admits(attack(number))
+            view.admits(attack(number))
         assert tracemalloc.get_traced_memory()[0] < 12_000_000
     finally:
         tracemalloc.stop()

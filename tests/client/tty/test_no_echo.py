@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sockctl.client.tty.no_echo import HiddenTyping
+from sockctl.client.tty.no_echo import NoEcho
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def echoes(program: int) -> bool:
 
 def test_hidden_as_long_as_the_context_lasts(terminal: tuple[int, int]) -> None:
     person, program = terminal
-    hidden = HiddenTyping(program)
+    hidden = NoEcho(program)
     for _ in range(2):
         with hidden.hidden():
             assert not echoes(program)
@@ -38,7 +38,7 @@ def test_hidden_as_long_as_the_context_lasts(terminal: tuple[int, int]) -> None:
 
 
 def test_shown_again_after_an_error(terminal: tuple[int, int]) -> None:
-    with pytest.raises(KeyboardInterrupt), HiddenTyping(terminal[1]).hidden():
+    with pytest.raises(KeyboardInterrupt), NoEcho(terminal[1]).hidden():
         raise KeyboardInterrupt
     assert echoes(terminal[1])
 
@@ -49,7 +49,7 @@ def test_a_signal_leaves_nothing_of_a_secret_to_the_shell(terminal: tuple[int, i
     ended = []
     before = signal.signal(number, lambda *_: ended.append(echoes(program)))
     try:
-        with HiddenTyping(program).hidden():
+        with NoEcho(program).hidden():
             os.write(person, b"swordfish")
             signal.raise_signal(number)
             assert ended == [True]
@@ -61,7 +61,7 @@ def test_a_signal_leaves_nothing_of_a_secret_to_the_shell(terminal: tuple[int, i
 
 def test_no_terminal() -> None:
     reader, writer = os.pipe()
-    with HiddenTyping(reader).hidden():
+    with NoEcho(reader).hidden():
         os.write(writer, b"x")
     assert os.read(reader, 10) == b"x"
     os.close(reader)

@@ -3,8 +3,7 @@
 import sys
 from pathlib import Path
 
-from sockctl.services.chat import history_file
-from sockctl.services.chat import store as keeper
+from sockctl.services.chat import history_file, store
 from tests.services.chat.history import frames
 
 ROOMS = 20
@@ -12,9 +11,9 @@ BATCH = 3
 
 
 def main() -> None:
-    keeper.PAUSE_S = 0.0
+    store.PAUSE_S = 0.0
     history_file.SLACK_BYTES = 0  # so that the file is written anew all the time
-    kept = keeper.Keeper(Path(sys.argv[1]), history=25, on_failure=lambda why, count: sys.exit(f"{why} {count}"))
+    kept = store.ChatStore(Path(sys.argv[1]), history=25, on_failure=lambda why, count: sys.exit(f"{why} {count}"))
     last = {room: one.last_id for room, one in kept.start().items()}
     while True:
         for number in range(ROOMS):

@@ -7,7 +7,7 @@ import pytest
 from sockctl.services.chat.arrivals import Arrivals
 from sockctl.services.chat.service import ChatLimits, ChatRules
 from tests.accounts.data import accounts_at
-from tests.services.chat.test_chat import Client, client, served
+from tests.services.chat.test_chat import ChatClient, client, served
 
 SELDOM = ChatLimits(comings_at_once=1, coming_every_s=6.0)
 
@@ -46,7 +46,7 @@ def test_who_comes_too_often_waits_and_others_do_not(tmp_path: Path, *, auth: bo
         bob.until("welcome")
 
 
-def _come(sock: Client, name: str, *, auth: bool) -> None:
+def _come(sock: ChatClient, name: str, *, auth: bool) -> None:
     if auth:
         sock.log_in(name, let_in=False)
     else:

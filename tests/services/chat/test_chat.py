@@ -14,12 +14,12 @@ from sockctl.accounts.hash_queue import HashQueue
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.message_peer import MessagePeer
 from sockctl.protocol.messages import message
-from sockctl.services.chat.clients import Place, Seat
+from sockctl.services.chat.clients import Client, RemoteClient
 from sockctl.services.chat.commands import COMMANDS
 from sockctl.services.chat.history import COMING_BYTES
 from sockctl.services.chat.members import Member
 from sockctl.services.chat.service import Chat, ChatLimits, ChatRules
-from sockctl.services.login import LoginGate
+from sockctl.services.login import LoginConversation
 from sockctl.stores.timestamps import utc_now
 from tests.accounts.data import PASSWORD, accounts_at
 from tests.frames import Fields, FrameClient, frame_client, framed
@@ -41,12 +41,12 @@ class Silent(ScriptedPeer):
 def served(
     data_dir: Path, rules: ChatRules = RULES, *, auth: bool = False, limits: ChatLimits = DEFAULT
 ) -> Iterator[Running]:
-    login = LoginGate(data_dir, queue=HashQueue(slots=2), floor_s=0.001) if auth else None
+    login = LoginConversation(data_dir, queue=HashQueue(slots=2), floor_s=0.001) if auth else None
     with running(Chat(data_dir, rules, login=login, limits=limits)) as run:
         yield run
 
 
-class Client(FrameClient):
+class ChatClient(FrameClient):
     """A member in frames."""
 
     token = ""
@@ -64,14 +64,14 @@ class Client(FrameClient):
                 return one
             skipped.append(one)
 
-    def enter(self, name: str) -> "Client":
+    def enter(self, name: str) -> "ChatClient":
         self.expect("ask", field="name")
         self.send(kind="answer", field="name", text=name)
         self.token = self.expect("token")["token"]
         self.expect("welcome", name=name)
         return self
 
-    def log_in(self, name: str, *, let_in: bool = True) -> "Client":
+    def log_in(self, name: str, *, let_in: bool = True) -> "ChatClient":
         self.expect("ask", field="name")
         self.send(kind="answer", field="name", text=name)
         self.expect("ask", field="password")
@@ -85,7 +85,7 @@ class Client(FrameClient):
         self.send(kind="resume", token=token, seen={f"#{room}": last for room, last in seen.items()})
         self.expect("ask", field="name")
 
-    def ready(self) -> "Client":
+    def ready(self) -> "ChatClient":
         """Wait until everything that was told at joining has come."""
         self.until("members")
         return self
@@ -98,13 +98,13 @@ class Client(FrameClient):
 
 
 @contextlib.contextmanager
-def client(run: Running, *, source: str = "") -> Iterator[Client]:
+def client(run: Running, *, source: str = "") -> Iterator[ChatClient]:
     with run.client(source=source) as sock:
-        yield Client(sock)
+        yield ChatClient(sock)
 
 
 @contextlib.contextmanager
-def members(run: Running, *names: str) -> Iterator[list[Client]]:
+def members(run: Running, *names: str) -> Iterator[list[ChatClient]]:
     """Let members come, one after the other, each after the one before is there."""
     with contextlib.ExitStack() as stack:
         here = []
@@ -239,7 +239,7 @@ def test_twenty_want_one_name(tmp_path: Path) -> None:
         start = threading.Barrier(20)
         kinds: list[str] = []
 
-        def race(racer: Client) -> None:
+        def race(racer: ChatClient) -> None:
             racer.expect("ask")
             start.wait(10)
             racer.line("Ann")
@@ -424,9 +424,9 @@ def test_ignoring(tmp_path: Path) -> None:
     with served(tmp_path) as run, members(run, "ann", "bob", "carl") as (ann, bob, carl):
         ann.line("/ignore BOB")
         assert ann.until("notice", code="ignore")["ignored"] == ["bob"]
-        bob.line("unheard")
+        bob.line("unconfirmed")
         bob.line("/msg ann unheard too")
-        carl.until("say", text="unheard")
+        carl.until("say", text="unconfirmed")
         bob.until("say", private=True)
         carl.line("heard")
         assert ann.until("say")["text"] == "heard"
@@ -730,7 +730,7 @@ def test_junk_in_a_resume(tmp_path: Path, seen: Any) -> None:
 
 def test_a_guest_that_wants_no_token_gets_none(tmp_path: Path) -> None:
     with served(tmp_path) as run, run.client() as sock:
-        ann = Client(sock, hello=False)
+        ann = ChatClient(sock, hello=False)
         ann.send(kind="hello", session=False)
         ann.expect("ask")
         ann.line("ann")
@@ -841,16 +841,16 @@ def test_a_place_that_goes_while_another_one_joins_leaves_nothing_behind(tmp_pat
     chat = Chat(tmp_path, RULES)
     ann, _ = chat._members.of_account("ann", lambda: Member("ann", since=utc_now(), account="ann"))
     ann.expected += 1
-    here, there = (Seat(Silent(), ann, seen={}, now=0) for _ in range(2))
-    for seat in (here, there):
-        seat.peer.state = seat
-        chat._members.sit(seat)
+    here, there = (RemoteClient(Silent(), ann, seen={}, now=0) for _ in range(2))
+    for remote in (here, there):
+        remote.peer.state = remote
+        chat._members.sit(remote)
     with running(chat):
-        for seat in (here, there):
-            chat.watched(seat.peer)
+        for remote in (here, there):
+            chat.watched(remote.peer)
         places_of = chat._members.places_of
 
-        def places_of_a_moment_ago(member: Member) -> list[Place]:
+        def places_of_a_moment_ago(member: Member) -> list[Client]:
             places = places_of(member)
             if there in places:
                 chat.left(there.peer, DisconnectReason.CLIENT_EXIT)
@@ -938,7 +938,7 @@ OPERATED = ChatRules(flood=None, operators=frozenset({"ann"}))
 
 
 @contextlib.contextmanager
-def operated(data_dir: Path) -> Iterator[tuple[Running, Client, Client]]:
+def operated(data_dir: Path) -> Iterator[tuple[Running, ChatClient, ChatClient]]:
     """Serve a chat with the operator ann, and bob."""
     accounts_at(data_dir, "ann", "bob", "carl")
     with served(data_dir, OPERATED, auth=True) as run, client(run) as ann, client(run) as bob:

@@ -8,9 +8,9 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-from sockctl.services.chat.clients import Seat
+from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.service import Chat, ChatRules
-from sockctl.services.login import LoginGate
+from sockctl.services.login import LoginConversation
 from tests.accounts.data import accounts_at
 from tests.frames import framed
 from tests.running import TIMEOUT_S, Running, running, wait_until
@@ -61,7 +61,7 @@ def see_that_each_has_gone_once(run: Running) -> None:
     assert set(Counter(came).values()) == {1}
     assert Counter(left) == Counter(came)
     assert not chat._rooms.opened("#lobby").names, "no ghost is left"
-    wait_until(lambda: gc.collect() >= 0 and not any(isinstance(one, Seat) for one in gc.get_objects()))
+    wait_until(lambda: gc.collect() >= 0 and not any(isinstance(one, RemoteClient) for one in gc.get_objects()))
 
 
 def test_each_guest_that_came_has_gone_once(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_each_guest_that_came_has_gone_once(tmp_path: Path) -> None:
 def test_each_login_that_came_has_gone_once(tmp_path: Path) -> None:
     accounts_at(tmp_path, "ann", "bob")
     rules = ChatRules(flood=None, operators=frozenset({"bob"}))
-    with running(Chat(tmp_path, rules, login=LoginGate(tmp_path, floor_s=0.001))) as run:
+    with running(Chat(tmp_path, rules, login=LoginConversation(tmp_path, floor_s=0.001))) as run:
         with client(run) as bob:
             bob.log_in("bob").ready()
             done = threading.Event()

@@ -33,10 +33,10 @@ def chat(tmp_path: Path) -> Iterator[Chat]:
         room = chat._rooms.opened(name)
         for number in range(count):
             room.enter(Played(f"{name[1:]}{number}"), new=True, after=-1)
-        room.advance()
+        room.process_pending()
     chat._rooms.opened("#said").say(Played("ann"), ["hello"] * SAID, AT)
     yield chat
-    chat._keeper.close()
+    chat._store.close()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from sockctl.services.chat.history import History, HistoryBudget
 from sockctl.services.chat.rooms import NAMES_AT_ONCE, Room
 from sockctl.services.chat.service import Chat, ChatLimits, ChatRules
-from sockctl.services.chat.store import Keeper
+from sockctl.services.chat.store import ChatStore
 from tests.running import Running, running
 from tests.services.chat.test_chat import client, members
 from tests.services.chat.test_rooms import Played, enter, leave
@@ -27,9 +27,9 @@ def served(folder: Path) -> Iterator[Running]:
 
 def crowded(folder: Path, count: int, *, framed: bool = True, limits: ChatLimits = LIMITS) -> tuple[Room, list[Played]]:
     """Return a room with so many members, who have heard that all of them are there."""
-    keeper = Keeper(folder, history=0, on_failure=lambda _why, _count: None)
+    store = ChatStore(folder, history=0, on_failure=lambda _why, _count: None)
     room = Room(
-        "#lobby", keeper=keeper, history=History(most=10), last_id=0, limits=limits, budget=HistoryBudget(1 << 30)
+        "#lobby", store=store, history=History(most=10), last_id=0, limits=limits, budget=HistoryBudget(1 << 30)
     )
     places = [Played(f"m{number}", framed=framed) for number in range(count)]
     for place in places:
@@ -76,7 +76,7 @@ def test_nothing_is_told_before_a_sum_that_came_before_it(tmp_path: Path) -> Non
 def test_who_comes_into_a_crowded_room_is_told_how_many_are_there(tmp_path: Path) -> None:
     room, _ = crowded(tmp_path, MOST)
     room.say(Played("ann"), ["before"], AT)
-    room.advance()
+    room.process_pending()
     guest, liner = Played("guest"), Played("liner", framed=False)
     enter(room, guest)
     (told,) = guest.of("members")
@@ -84,7 +84,7 @@ def test_who_comes_into_a_crowded_room_is_told_how_many_are_there(tmp_path: Path
     enter(room, liner)
     assert liner.lines[1] == f"In #lobby: {MOST + 2} members; /who lists them, {NAMES_AT_ONCE} a page."
     room.say(guest, ["after"], AT)
-    room.advance()
+    room.process_pending()
     assert [one["text"] for one in guest.of("history", "say")] == ["before", "after"]
 
 
@@ -162,7 +162,7 @@ def test_many_who_come_at_once_are_told_nothing_of_each_other(tmp_path: Path, fr
     guests = [Played(f"guest{number}", framed=framed) for number in range(300)]
     for guest in guests:
         room.enter(guest, new=True, after=-1)
-    room.advance()
+    room.process_pending()
     assert not any(place.data for place in places)
     assert max(len(guest.data) for guest in guests) < 500
     assert room.count == MOST + 300

@@ -22,15 +22,15 @@ from sockctl.protocol.messages import Message, message
 from sockctl.services import login as login_module
 from sockctl.services.chat import command_handlers as actions
 from sockctl.services.chat import members
-from sockctl.services.chat.clients import AT_ONCE, Seat
+from sockctl.services.chat.clients import AT_ONCE, RemoteClient
 from sockctl.services.chat.history_entry import read_entry
 from sockctl.services.chat.service import Chat, ChatRules
-from sockctl.services.login import LoginGate
+from sockctl.services.login import LoginConversation
 from sockctl.stores.timestamps import utc_now
 from tests.accounts.data import accounts_at
 from tests.frames import Fields, framed
 from tests.running import TIMEOUT_S, Running, connect, process, receive_all, running, wait_until
-from tests.services.chat.test_chat import Client, client
+from tests.services.chat.test_chat import ChatClient, client
 from tests.services.chat.test_chat import members as here
 from tests.services.scripted_peer import ScriptedPeer
 from tests.tls import securing, self_signed, tls_client
@@ -52,7 +52,7 @@ def served(
     rules: ChatRules = FREE,
     limits: Limits = MANY,
     *,
-    login: LoginGate | None = None,
+    login: LoginConversation | None = None,
     threads: int = 1,
     **options: Any,
 ) -> Iterator[Running]:
@@ -69,13 +69,13 @@ def chat_of(run: Running) -> Chat:
     return service
 
 
-def seats(run: Running, name: str) -> list[Seat]:
+def remotes(run: Running, name: str) -> list[RemoteClient]:
     member = chat_of(run)._members.find(name)
-    return [] if member is None else [place for place in member.places if isinstance(place, Seat)]
+    return [] if member is None else [place for place in member.places if isinstance(place, RemoteClient)]
 
 
-def outbox_of(seat: Seat) -> int:
-    return len(seat.peer._connection.outbox)  # type: ignore[attr-defined]  # it is a MessagePeer
+def outbox_of(remote: RemoteClient) -> int:
+    return len(remote.peer._connection.outbox)  # type: ignore[attr-defined]  # it is a MessagePeer
 
 
 def reading(sock: socket.socket, take: Callable[[bytes], None]) -> threading.Thread:
@@ -203,7 +203,7 @@ def test_who_comes_while_others_speak_sees_everything_once(
         done = threading.Event()
         counts = [0, 0]
 
-        def speak(number: int, one: Client) -> None:
+        def speak(number: int, one: ChatClient) -> None:
             while not done.is_set():
                 one.line(f"{number}")
                 counts[number] += 1
@@ -232,7 +232,7 @@ def test_who_comes_while_others_speak_sees_everything_once(
 # Slow readers.
 
 
-def say_much(one: Client, count: int, text: str = "x" * 4_000) -> None:
+def say_much(one: ChatClient, count: int, text: str = "x" * 4_000) -> None:
     """Say it so often, and hear it: some at a time, since who only sends is not read from in the end."""
     for _ in range(0, count, 10):
         one.sock.sendall(framed(kind="line", text=text) * 10)
@@ -247,7 +247,7 @@ def stalled(run: Running, name: str = "stalled", *, ahead: bytes = b"") -> socke
     sock.settimeout(TIMEOUT_S)
     sock.connect((run.host, run.port))
     sock.sendall(framed(kind="hello") + framed(kind="answer", field="name", text=name) + ahead)
-    wait_until(lambda: bool(seats(run, name)) and seats(run, name)[0].room != "")
+    wait_until(lambda: bool(remotes(run, name)) and remotes(run, name)[0].room != "")
     return sock
 
 
@@ -281,9 +281,9 @@ def test_a_large_history_is_no_slowness_and_fills_no_memory(tmp_path: Path, secu
     with contextlib.ExitStack() as stack:
         run = stack.enter_context(served(tmp_path / "data", ChatRules(flood=None, history=count), secure=securely))
 
-        def connected(name: str) -> Client:
+        def connected(name: str) -> ChatClient:
             sock = stack.enter_context(tls_client(run.port) if secure else run.client())
-            return Client(sock).enter(name).ready()
+            return ChatClient(sock).enter(name).ready()
 
         ann, reader = connected("ann"), connected("reader")
         ann.until("joined", name="reader")
@@ -293,12 +293,12 @@ def test_a_large_history_is_no_slowness_and_fills_no_memory(tmp_path: Path, secu
                 reader.until("say")
         reader.line(f"/history {count}")
         reader.line("/who")
-        wait_until(lambda: outbox_of(seats(run, "reader")[0]) > OUTBOX_BYTES)
+        wait_until(lambda: outbox_of(remotes(run, "reader")[0]) > OUTBOX_BYTES)
         ann.sock.settimeout(2)
         for place in range(40):  # 160 KB, which may wait behind the history
             ann.line(f"{place}{text[:3990]}")
             ann.until("say")
-        assert outbox_of(seats(run, "reader")[0]) < 1_500_000, "the history waits, not in the memory"
+        assert outbox_of(remotes(run, "reader")[0]) < 1_500_000, "the history waits, not in the memory"
         kinds: list[str] = []
         while kinds.count("history") < count or kinds.count("say") < 40 or "members" not in kinds:
             one = reader.receive()
@@ -346,10 +346,10 @@ class Clogging(ScriptedPeer):
     """Takes a hundred messages."""
 
     @property
-    def clogged(self) -> bool:  # type: ignore[override]
+    def is_backlogged(self) -> bool:  # type: ignore[override]
         return len(self.told) >= 100
 
-    def soon(self, call: Callable[[], None]) -> None:
+    def call_soon(self, call: Callable[[], None]) -> None:
         """Call it later: nothing is that soon."""
 
 
@@ -364,22 +364,22 @@ def test_an_answer_that_nobody_will_read_is_not_made() -> None:
         pytest.fail("somebody made it")
         yield message("history", "one")
 
-    seat = Seat(Gone(), members.Member("ann", since=utc_now()), seen={}, now=0.0)
+    remote = RemoteClient(Gone(), members.Member("ann", since=utc_now()), seen={}, now=0.0)
     for _ in range(2):
-        seat.replay(answer())
-        assert seat.replaying is None
+        remote.replay(answer())
+        assert remote.replaying is None
 
 
 @pytest.mark.parametrize(("count", "left_out"), [(100, False), (150, True)])
 def test_the_end_of_an_answer_that_can_not_wait_is_left_out_aloud(count: int, left_out: bool) -> None:
     peer = Clogging()
-    seat = Seat(peer, members.Member("ann", since=utc_now()), seen={}, now=0)
-    seat.replay(message("history", str(number), more=number + 1 < count or None) for number in range(count))
+    remote = RemoteClient(peer, members.Member("ann", since=utc_now()), seen={}, now=0)
+    remote.replay(message("history", str(number), more=number + 1 < count or None) for number in range(count))
     assert len(peer.told) == AT_ONCE
-    seat.finish_answer()
+    remote.finish_answer()
     assert peer.texts[:100] == [str(number) for number in range(100)]
     assert [one.get("code") for one in peer.told[100:]] == (["left_out"] if left_out else [])
-    assert seat.replaying is None
+    assert remote.replaying is None
 
 
 def test_answers_to_whoever_does_not_read_fill_no_memory(tmp_path: Path) -> None:
@@ -393,9 +393,9 @@ def test_answers_to_whoever_does_not_read_fill_no_memory(tmp_path: Path) -> None
             with contextlib.suppress(BlockingIOError):
                 while sent < 5_000_000:
                     sent += sock.send(request * 500)
-            wait_until(lambda: outbox_of(seats(run, "stalled")[0]) > 0)
+            wait_until(lambda: outbox_of(remotes(run, "stalled")[0]) > 0)
             time.sleep(0.6)  # two ticks: nothing is added meanwhile
-            assert outbox_of(seats(run, "stalled")[0]) < 1_500_000
+            assert outbox_of(remotes(run, "stalled")[0]) < 1_500_000
             ann.line("/who")
             ann.until("members")
 
@@ -406,10 +406,10 @@ def test_what_is_held_back_is_not_answered_while_the_client_does_not_read(tmp_pa
         for _ in range(10):
             say_much(ann, 50)
         with stalled(run, ahead=framed(kind="line", text="/history 50") * 100):
-            wait_until(lambda: outbox_of(seats(run, "stalled")[0]) > OUTBOX_BYTES)
-            held = len(seats(run, "stalled")[0].held)
+            wait_until(lambda: outbox_of(remotes(run, "stalled")[0]) > OUTBOX_BYTES)
+            held = len(remotes(run, "stalled")[0].held)
             time.sleep(0.6)  # two ticks
-            assert len(seats(run, "stalled")[0].held) == held > 10
+            assert len(remotes(run, "stalled")[0].held) == held > 10
             for _ in range(10):  # what others say counts
                 say_much(ann, 50)
             run.sink.wait_for("slow_reader_dropped")
@@ -418,7 +418,7 @@ def test_what_is_held_back_is_not_answered_while_the_client_does_not_read(tmp_pa
 def test_a_place_that_does_not_read_is_told_nothing_unasked_without_end(tmp_path: Path) -> None:
     accounts_at(tmp_path, "ann", "bob")
     rules = ChatRules(flood=None, history=1000)
-    login = LoginGate(tmp_path, floor_s=0.001)
+    login = LoginConversation(tmp_path, floor_s=0.001)
     with served(tmp_path, rules, login=login) as run, client(run) as ann, contextlib.ExitStack() as stack:
         ann.log_in("ann").ready()
         token = ann.token
@@ -430,14 +430,14 @@ def test_a_place_that_does_not_read_is_told_nothing_unasked_without_end(tmp_path
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.connect((run.host, run.port))
         sock.sendall(framed(kind="hello") + framed(kind="resume", token=token))
-        wait_until(lambda: len(seats(run, "ann")) == 2 and all(seat.room for seat in seats(run, "ann")))
+        wait_until(lambda: len(remotes(run, "ann")) == 2 and all(remote.room for remote in remotes(run, "ann")))
         most = 0
         for _ in range(200):
             ann.line("/leave dev")
             ann.until("left", room="#dev")
             ann.line("/join dev")
             ann.until("members", room="#dev")
-            most = max([most, *map(outbox_of, seats(run, "ann"))])
+            most = max([most, *map(outbox_of, remotes(run, "ann"))])
         assert 0 < most < 1_000_000
         run.sink.wait_for("slow_reader_dropped")
 
@@ -452,7 +452,7 @@ class Patient(ScriptedPeer):
     def post_encoded(self, data: bytes) -> None:
         self.posted += data
 
-    def soon(self, call: Callable[[], None]) -> None:
+    def call_soon(self, call: Callable[[], None]) -> None:
         """Not yet."""
 
 
@@ -462,15 +462,15 @@ def test_only_little_waits_for_the_end_of_a_round(tmp_path: Path) -> None:
         chat.converse(peer)
         chat.watched(peer)
         peer.hello = message("hello")
-        seat = peer.state
-        assert isinstance(seat, Seat)
-        seat.framed = True  # so that it hears itself
+        remote = peer.state
+        assert isinstance(remote, RemoteClient)
+        remote.framed = True  # so that it hears itself
         chat.received(peer, [message("line", "x")])
         assert not peer.posted
         chat.received(peer, [message("line", "y" * 2_000)] * 3)
         assert peer.posted.count(b'"kind":"say"') == 4
         chat.left(peer, DisconnectReason.CLIENT_CLOSED)
-        chat._rooms.opened("#lobby").advance()
+        chat._rooms.opened("#lobby").process_pending()
 
 
 # Floods.
@@ -501,7 +501,7 @@ def test_who_is_too_fast_is_held_back_once_told_and_in_order(tmp_path: Path) -> 
 def test_who_floods_is_dropped_and_nobody_notices_more_than_that(tmp_path: Path, in_frames: bool) -> None:
     with served(tmp_path, ChatRules(flood=(20, 10))) as run, here(run, "bob") as (bob,), run.client() as sock:
         if in_frames:
-            Client(sock).enter("ann").ready()
+            ChatClient(sock).enter("ann").ready()
             sock.sendall(framed(kind="line", text="flood") * 3_000)
         else:
             sock.sendall(b"ann\n")
@@ -537,7 +537,7 @@ def test_no_flood_limit(tmp_path: Path) -> None:
 def test_nothing_counts_that_comes_behind_the_end(tmp_path: Path) -> None:
     accounts_at(tmp_path, "ann", "bob")
     rules = ChatRules(flood=(2, 200), operators=frozenset({"bob"}))
-    with served(tmp_path, rules, login=LoginGate(tmp_path, floor_s=0.001)) as run:
+    with served(tmp_path, rules, login=LoginConversation(tmp_path, floor_s=0.001)) as run:
         with client(run) as ann, client(run) as bob:
             bob.log_in("bob").ready()
             ann.log_in("ann").ready()
@@ -576,15 +576,15 @@ def test_who_is_silent_is_pinged_and_then_let_go(tmp_path: Path) -> None:
         for number in range(3):
             ann.line(f"{number}")  # what eve hears is nothing that she says
             eve.until("say", text=f"{number}")
-        wait_until(lambda: seats(run, "ann")[0].peer.bytes_in > seats(run, "ann")[0].heard)
+        wait_until(lambda: remotes(run, "ann")[0].peer.bytes_in > remotes(run, "ann")[0].heard)
         chat.tick(now + 61)
         chat.tick(now + 62)
         bob.until("ping")
         eve.until("ping")
         bob.send(kind="pong")
-        wait_until(lambda: seats(run, "bob")[0].peer.bytes_in > seats(run, "bob")[0].heard)
+        wait_until(lambda: remotes(run, "bob")[0].peer.bytes_in > remotes(run, "bob")[0].heard)
         chat.tick(now + 89)
-        assert len(seats(run, "eve")) == 1
+        assert len(remotes(run, "eve")) == 1
         chat.tick(now + 92)
         eve.expect("bye", reason="ping_timeout")
         assert ann.until("left")["name"] == "eve"
@@ -594,7 +594,7 @@ def test_who_is_silent_is_pinged_and_then_let_go(tmp_path: Path) -> None:
         ann.until("ping")
         bob.until("left", name="eve", reason="connection lost")
         chat.tick(now + 1_000)
-        assert seats(run, "liner"), "lines can't answer a ping"
+        assert remotes(run, "liner"), "lines can't answer a ping"
 
 
 # The end.
@@ -607,7 +607,9 @@ def test_the_stop_brings_everything_that_is_queued_and_a_goodbye(tmp_path: Path)
         slow = [stack.enter_context(contextlib.closing(stalled(run, f"slow{number}"))) for number in range(5)]
         text = "x" * 4_000
         said = 0
-        while not all(seats(run, f"slow{number}") and outbox_of(seats(run, f"slow{number}")[0]) for number in range(5)):
+        while not all(
+            remotes(run, f"slow{number}") and outbox_of(remotes(run, f"slow{number}")[0]) for number in range(5)
+        ):
             ann.line(text)
             ann.until("say")
             said += 1
@@ -638,7 +640,7 @@ def test_a_killed_server_has_kept_what_was_said_and_decided(tmp_path: Path) -> N
     with process(*command, "--operator", "ann") as run:
         port = int(run.event("listening")["port"])
         with connect(port) as sock:
-            ann = Client(sock).log_in("ann").ready()
+            ann = ChatClient(sock).log_in("ann").ready()
             ann.line("/topic what holds")
             ann.line("/ban eve")
             for number in range(10):
@@ -655,13 +657,13 @@ def test_a_killed_server_has_kept_what_was_said_and_decided(tmp_path: Path) -> N
     with process(*command) as run:
         port = int(run.event("listening")["port"])
         with connect(port) as sock:
-            ann = Client(sock).log_in("ann")
+            ann = ChatClient(sock).log_in("ann")
             ann.until("notice", code="topic")
             assert [ann.until("history")["id"] for _ in range(10)] == ids
             ann.line("more")
             assert ann.until("say")["id"] > ids[-1]
         with connect(port) as sock:
-            eve = Client(sock)
+            eve = ChatClient(sock)
             eve.send(kind="answer", field="name", text="eve")
             eve.until("ask", field="password")
             eve.send(kind="answer", field="password", text="tall copper window frog")
@@ -729,7 +731,7 @@ def test_junk_hurts_nobody(tmp_path: Path, before: bytes) -> None:
 @pytest.mark.parametrize("letter", ["x", "\\", "\U0001f600"])
 def test_long_commands_are_refused_and_nothing_fails(tmp_path: Path, command: str, letter: str) -> None:
     with served(tmp_path) as run, here(run, "ann", "bob") as (ann, bob):
-        seats(run, "bob")[0].member.operator = True
+        remotes(run, "bob")[0].member.operator = True
         count = (65_000 - len(command) * 2) // len(json.dumps(letter, ensure_ascii=False)[1:-1].encode())
         for size in (count, 4_000 // len(letter.encode())):
             text = command.format(letter * size)
@@ -818,26 +820,26 @@ def test_a_token_in_the_hands_of_several(tmp_path: Path, event_threads: int) -> 
 
 def test_a_member_who_comes_from_elsewhere_while_its_last_place_ends(tmp_path: Path) -> None:
     accounts_at(tmp_path, "ann")
-    with served(tmp_path, login=LoginGate(tmp_path, floor_s=0.001)) as run:
+    with served(tmp_path, login=LoginConversation(tmp_path, floor_s=0.001)) as run:
         chat = chat_of(run)
         with client(run) as first:
             first.log_in("ann").ready()
             member, _ = chat._members.of_account("ann", lambda: pytest.fail("it is here"))  # as a login has it
         wait_until(lambda: not member.places)  # the end of a connection is told before the service hears of it
         assert chat._members.find("ann") is member, "somebody is about to sit"
-        seat = Seat(ScriptedPeer(), member, seen={}, now=0)
-        chat._members.sit(seat)
-        assert chat._members.leave(seat)[0]
+        remote = RemoteClient(ScriptedPeer(), member, seen={}, now=0)
+        chat._members.sit(remote)
+        assert chat._members.leave(remote)[0]
         assert chat._members.find("ann") is None
 
 
 def test_a_room_joined_from_one_place_while_another_still_comes(tmp_path: Path) -> None:
     accounts_at(tmp_path, "ann")
-    with served(tmp_path, login=LoginGate(tmp_path, floor_s=0.001)) as run, client(run) as first:
+    with served(tmp_path, login=LoginConversation(tmp_path, floor_s=0.001)) as run, client(run) as first:
         first.log_in("ann").ready()
         peer = ScriptedPeer()
         member, _ = chat_of(run)._members.of_account("ann", lambda: pytest.fail("it is here"))
-        coming = Seat(peer, member, seen={}, now=0)
+        coming = RemoteClient(peer, member, seen={}, now=0)
         peer.state = coming
         chat_of(run)._members.sit(coming)
         first.line("/join dev")

@@ -9,7 +9,7 @@ import pytest
 from sockctl.errors import StoreError, StoreExposedError, StoreFormatError, StoreLockedError, StoreReadError
 from sockctl.services.chat import history_file as module
 from sockctl.services.chat.history_file import HistoryFile
-from sockctl.services.chat.room_tail import RoomTail
+from sockctl.services.chat.room_tail import RecentMessages
 from tests.services.chat.history import frame, frames, ids
 
 
@@ -31,7 +31,7 @@ def put(path: Path, data: bytes) -> None:
 
 
 def say(file: HistoryFile, first: int, last: int, room: str = "#lobby") -> None:
-    tail = RoomTail(1_000)
+    tail = RecentMessages(1_000)
     tail.add(first, last, frames(first, last, room))
     file.add({room: tail})
     file.write()
@@ -147,7 +147,7 @@ def test_a_room_made_anew(file: HistoryFile, tmp_path: Path, path: Path) -> None
     say(file, 1, 1, "#dev")
     say(file, 1, 2)
     assert ids(path) == {"#dev": [1], "#lobby": [1, 2]}
-    tail = RoomTail(3)
+    tail = RecentMessages(3)
     for first in (3, 1):
         tail.add(first, first + 1, frames(first, first + 1))
     file.add({"#lobby": tail})
@@ -265,7 +265,7 @@ def test_what_a_room_has_forgotten_goes_from_the_file(tmp_path: Path) -> None:
     file.open()
     file.add({"#gone": told(1, 1_000, "#gone"), "#full": told(1, 500, "#full")}, {"#full": 400})
     file.write()
-    forgotten = RoomTail(1_000)
+    forgotten = RecentMessages(1_000)
     forgotten.forgotten = True
     file.add({"#gone": forgotten})
     file.write()
@@ -281,8 +281,8 @@ def test_what_a_room_has_forgotten_goes_from_the_file(tmp_path: Path) -> None:
     file.close()
 
 
-def told(first: int, last: int, room: str) -> RoomTail:
+def told(first: int, last: int, room: str) -> RecentMessages:
     """Return a tail of so many messages, each with a text that is long enough to matter."""
-    tail = RoomTail(1_000)
+    tail = RecentMessages(1_000)
     tail.add(first, last, [frame(number, room, "x" * 200) for number in range(first, last + 1)])
     return tail

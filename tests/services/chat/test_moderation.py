@@ -9,10 +9,10 @@ import pytest
 
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.services.chat.service import Chat, ChatRules
-from sockctl.services.login import LoginGate
+from sockctl.services.login import LoginConversation
 from tests.accounts.data import accounts_at
 from tests.running import Running, running
-from tests.services.chat.test_chat import Client, client
+from tests.services.chat.test_chat import ChatClient, client
 
 HERE, THERE = "127.0.0.2", "127.0.0.3"
 
@@ -43,7 +43,7 @@ def served(data_dir: Path, *users: str, signup: bool = False) -> Iterator[tuple[
     login = None
     if users or signup:
         accounts_at(data_dir, *users)
-        login = LoginGate(data_dir, signup=signup, queue=HashQueue(slots=2), floor_s=0.001)
+        login = LoginConversation(data_dir, signup=signup, queue=HashQueue(slots=2), floor_s=0.001)
     chat = Chat(data_dir, ChatRules(flood=None, operators=frozenset({"ann"})), login=login)
     terminal = Terminal(chat)
     with running(chat) as run:
@@ -51,7 +51,7 @@ def served(data_dir: Path, *users: str, signup: bool = False) -> Iterator[tuple[
 
 
 @contextlib.contextmanager
-def member(run: Running, name: str, source: str = HERE, *, auth: bool = False) -> Iterator[Client]:
+def member(run: Running, name: str, source: str = HERE, *, auth: bool = False) -> Iterator[ChatClient]:
     """Let a member come; at the end it has left."""
     left = len(run.sink.named("member_left"))
     with client(run, source=source) as one:
@@ -59,17 +59,17 @@ def member(run: Running, name: str, source: str = HERE, *, auth: bool = False) -
     run.sink.wait_for("member_left", left + 1)
 
 
-def says(one: Client, text: str) -> None:
+def says(one: ChatClient, text: str) -> None:
     one.line(text)
     one.until("say", text=text)
 
 
-def may_only_read(one: Client) -> None:
+def may_only_read(one: ChatClient) -> None:
     one.line("hello")
     assert "read only" in one.until("error", code="bad_command")["text"]
 
 
-def refused(one: Client) -> None:
+def refused(one: ChatClient) -> None:
     one.until("error", code="banned")
     one.until("bye", reason="banned")
 
@@ -86,7 +86,7 @@ def refused_user(run: Running, name: str, source: str) -> None:
         refused(one)
 
 
-def called(one: Client, name: str) -> None:
+def called(one: ChatClient, name: str) -> None:
     one.line(f"/nick {name}")
     one.until("renamed", name=name)
 

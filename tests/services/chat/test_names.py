@@ -9,10 +9,10 @@ import pytest
 from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.services.chat.service import Chat, ChatRules
-from sockctl.services.login import LoginGate
+from sockctl.services.login import LoginConversation
 from tests.accounts.data import PASSWORD, accounts_at
 from tests.running import Running, running
-from tests.services.chat.test_chat import Client, client
+from tests.services.chat.test_chat import ChatClient, client
 
 SOON_S = 2.0
 
@@ -20,13 +20,13 @@ SOON_S = 2.0
 @contextlib.contextmanager
 def served(data_dir: Path, *users: str, signup: bool = False) -> Iterator[tuple[Running, Accounts]]:
     accounts = accounts_at(data_dir, *users)
-    login = LoginGate(data_dir, signup=signup, queue=HashQueue(slots=2), floor_s=0.001)
+    login = LoginConversation(data_dir, signup=signup, queue=HashQueue(slots=2), floor_s=0.001)
     with running(Chat(data_dir, ChatRules(flood=None), login=login)) as run:
         yield run, accounts
 
 
 @contextlib.contextmanager
-def squatted(run: Running) -> Iterator[tuple[Client, Client]]:
+def squatted(run: Running) -> Iterator[tuple[ChatClient, ChatClient]]:
     """Let carl in, and ann, who takes the name bob."""
     with client(run) as carl, client(run) as ann:
         carl.log_in("carl").ready()
@@ -36,13 +36,13 @@ def squatted(run: Running) -> Iterator[tuple[Client, Client]]:
         yield ann, carl
 
 
-def is_renamed(ann: Client, carl: Client) -> None:
+def is_renamed(ann: ChatClient, carl: ChatClient) -> None:
     ann.until("renamed", before="Bob", name="ann")
     assert "Bob is the name of a user now" in ann.until("notice", code="renamed")["text"]
     carl.until("renamed", before="Bob", name="ann")
 
 
-def is_taken(one: Client, name: str) -> None:
+def is_taken(one: ChatClient, name: str) -> None:
     one.line(f"/nick {name}")
     one.until("error", code="name_taken")
 

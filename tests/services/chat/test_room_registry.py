@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from sockctl.errors import CommandError
-from sockctl.services.chat.history import History, HistoryBudget, Past
+from sockctl.services.chat.history import History, HistoryBudget, HistoryEntry
 from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.members import Member
-from sockctl.services.chat.room_registry import Directory
+from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.room_tail import held_bytes
 from sockctl.services.chat.rooms import Room
-from sockctl.services.chat.store import Keeper
+from sockctl.services.chat.store import ChatStore
 from sockctl.stores.timestamps import utc_now
 from tests.services.chat.test_rooms import Played
 
@@ -22,16 +22,16 @@ DAY_S = 86_400.0
 
 
 @pytest.fixture
-def keeper(tmp_path: Path) -> Iterator[Keeper]:
-    keeper = Keeper(tmp_path, history=1_000, on_failure=lambda why, _: pytest.fail(why))
-    yield keeper
-    keeper.close()
+def store(tmp_path: Path) -> Iterator[ChatStore]:
+    store = ChatStore(tmp_path, history=1_000, on_failure=lambda why, _: pytest.fail(why))
+    yield store
+    store.close()
 
 
-def rooms_of(keeper: Keeper, history: int = 1_000, **limits: float) -> Directory:
+def rooms_of(store: ChatStore, history: int = 1_000, **limits: float) -> RoomRegistry:
     """Return the rooms, with what is kept."""
-    kept = keeper.start()
-    return Directory(fixed=(), kept=kept, history=history, keeper=keeper, limits=ChatLimits(**limits))  # type: ignore[arg-type]  # some are whole
+    kept = store.start()
+    return RoomRegistry(fixed=(), kept=kept, history=history, store=store, limits=ChatLimits(**limits))  # type: ignore[arg-type]  # some are whole
 
 
 def place_at(address: str, account: str = "", *, operator: bool = False) -> Played:
@@ -43,10 +43,10 @@ def place_at(address: str, account: str = "", *, operator: bool = False) -> Play
 def say(room: Room, count: int, size: int = 1_000) -> None:
     for number in range(count):
         room.say(Played("ann"), [f"{number:>{size}}"], AT)
-        room.advance()
+        room.process_pending()
 
 
-def now_of(rooms: Directory) -> float:
+def now_of(rooms: RoomRegistry) -> float:
     return rooms._now
 
 
@@ -67,9 +67,9 @@ def now_of(rooms: Directory) -> float:
     ],
 )
 def test_rooms_are_counted_for_who_makes_them(
-    keeper: Keeper, first: tuple[str, str], other: tuple[str, str], is_free: bool
+    store: ChatStore, first: tuple[str, str], other: tuple[str, str], is_free: bool
 ) -> None:
-    rooms = rooms_of(keeper, rooms_at_once=2, room_every_s=1_000)
+    rooms = rooms_of(store, rooms_at_once=2, room_every_s=1_000)
     for number in range(2):
         rooms.opened(f"#room{number}", by=place_at(*first))
     rooms.opened("#room1", by=place_at(*other))  # which is there
@@ -81,8 +81,8 @@ def test_rooms_are_counted_for_who_makes_them(
         rooms.opened("#another", by=place_at(*other, operator=True))
 
 
-def test_after_a_while_another_room_may_be_made(keeper: Keeper) -> None:
-    rooms = rooms_of(keeper, rooms_at_once=1, room_every_s=0.001)
+def test_after_a_while_another_room_may_be_made(store: ChatStore) -> None:
+    rooms = rooms_of(store, rooms_at_once=1, room_every_s=0.001)
     for number in range(3):
         while True:
             try:
@@ -92,9 +92,9 @@ def test_after_a_while_another_room_may_be_made(keeper: Keeper) -> None:
                 continue
 
 
-def test_those_who_made_rooms_are_bounded(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_those_who_made_rooms_are_bounded(store: ChatStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sockctl.services.chat.room_making.MAX_ENTRIES", 2)
-    rooms = rooms_of(keeper)
+    rooms = rooms_of(store)
     for number in range(5):
         rooms.opened(f"#room{number}", by=place_at(f"192.0.2.{number}"))
     assert len(rooms._making._buckets) == 2
@@ -103,8 +103,8 @@ def test_those_who_made_rooms_are_bounded(keeper: Keeper, monkeypatch: pytest.Mo
 # Which rooms go.
 
 
-def test_a_room_in_which_nothing_was_said_goes_first_and_a_used_one_never(keeper: Keeper) -> None:
-    rooms = rooms_of(keeper, max_rooms=4)
+def test_a_room_in_which_nothing_was_said_goes_first_and_a_used_one_never(store: ChatStore) -> None:
+    rooms = rooms_of(store, max_rooms=4)
     for name in ("#said", "#silent", "#also"):
         rooms.opened(name)
     say(rooms.opened("#said"), 1)
@@ -117,17 +117,17 @@ def test_a_room_in_which_nothing_was_said_goes_first_and_a_used_one_never(keeper
         rooms.opened("#more")
     also, guest = rooms.opened("#also"), Played("guest")
     also.enter(guest, new=True, after=-1)
-    also.advance()
+    also.process_pending()
     rooms.tick(now_of(rooms) + DAY_S / 4)
     also.exit(guest, reason="left")
-    also.advance()
+    also.process_pending()
     rooms.tick(now_of(rooms) + DAY_S / 3)
     rooms.opened("#more")
     assert [room.name for room in rooms.all()] == ["#lobby", "#also", "#new", "#more"]
 
 
-def test_a_room_that_is_made_again_has_larger_ids_and_no_history(keeper: Keeper) -> None:
-    rooms = rooms_of(keeper, max_rooms=2)
+def test_a_room_that_is_made_again_has_larger_ids_and_no_history(store: ChatStore) -> None:
+    rooms = rooms_of(store, max_rooms=2)
     one = rooms.opened("#one")
     one._last_id += 10**9
     say(one, 1)
@@ -144,8 +144,8 @@ def test_a_room_that_is_made_again_has_larger_ids_and_no_history(keeper: Keeper)
 # What is remembered.
 
 
-def test_a_stranger_who_makes_rooms_takes_nothing_from_the_others(keeper: Keeper) -> None:
-    rooms = rooms_of(keeper, history_bytes=100_000)
+def test_a_stranger_who_makes_rooms_takes_nothing_from_the_others(store: ChatStore) -> None:
+    rooms = rooms_of(store, history_bytes=100_000)
     lobby = rooms.opened("#lobby")
     say(lobby, 20)
     for number in range(40):
@@ -158,23 +158,23 @@ def test_a_stranger_who_makes_rooms_takes_nothing_from_the_others(keeper: Keeper
     assert lobby.remembered in range(19, 22), "what it says goes for what it said"
 
 
-def test_what_was_said_in_the_room_that_is_unused_for_longest_goes_first(keeper: Keeper) -> None:
-    rooms = rooms_of(keeper, history_bytes=100_000)
+def test_what_was_said_in_the_room_that_is_unused_for_longest_goes_first(store: ChatStore) -> None:
+    rooms = rooms_of(store, history_bytes=100_000)
     for name in ("#oldest", "#old", "#used"):
         say(rooms.opened(name), 24)
         rooms.tick(now_of(rooms) + 10)
         rooms.opened(name).used_at = now_of(rooms)
     used = rooms.opened("#used")
     used.enter(Played("guest"), new=True, after=-1)
-    used.advance()
+    used.process_pending()
     rooms.tick(now_of(rooms) + DAY_S)
     assert [rooms.opened(name).remembered for name in ("#oldest", "#old", "#used")] == [0, 24, 24]
     say(rooms.opened("#lobby"), 25)
     assert rooms.opened("#lobby").remembered == 25
 
 
-def test_a_full_memory_leaves_each_room_its_share(keeper: Keeper) -> None:
-    rooms = rooms_of(keeper, history_bytes=100_000, max_rooms=10)
+def test_a_full_memory_leaves_each_room_its_share(store: ChatStore) -> None:
+    rooms = rooms_of(store, history_bytes=100_000, max_rooms=10)
     for number in range(4):
         say(rooms.opened(f"#full{number}"), 40)
     lobby = rooms.opened("#lobby")
@@ -185,13 +185,13 @@ def test_a_full_memory_leaves_each_room_its_share(keeper: Keeper) -> None:
     assert all(rooms.opened(f"#full{number}").remembered >= 7 for number in range(4))
     held = sum(room._history.size_bytes for room in rooms.all())
     assert held == rooms._budget._taken_bytes <= 100_000
-    keeper.close()
-    kept = {name: len(tail.frames) for name, tail in keeper._file._rooms.items()}
+    store.close()
+    kept = {name: len(tail.frames) for name, tail in store._file._rooms.items()}
     assert kept == {room.name: room.remembered for room in rooms.all()}, "the file gives way as well"
 
 
-def test_the_last_message_stays_where_there_is_room_for_none(keeper: Keeper) -> None:
-    rooms = rooms_of(keeper, history_bytes=10)
+def test_the_last_message_stays_where_there_is_room_for_none(store: ChatStore) -> None:
+    rooms = rooms_of(store, history_bytes=10)
     say(rooms.opened("#lobby"), 3)
     assert rooms.opened("#lobby").remembered == 0
     heard = Played("bob")
@@ -204,21 +204,23 @@ def test_the_last_message_stays_where_there_is_room_for_none(keeper: Keeper) -> 
 def test_a_history_knows_its_size(most: int) -> None:
     history = History(most=most)
     for number in range(0, 10, 2):
-        history.extend([Past(number, b"x" * number, "ann"), Past(number + 1, b"x" * (number + 1), "ann")])
+        history.extend(
+            [HistoryEntry(number, b"x" * number, "ann"), HistoryEntry(number + 1, b"x" * (number + 1), "ann")]
+        )
         assert history.size_bytes == sum(held_bytes(one.json) for one in history.all())
     freed = history.forget_oldest(1_000)
     assert freed >= min(1_000, sum(held_bytes(b"x" * number) for number in range(10 - min(most, 10), 10)))
     assert history.size_bytes == sum(held_bytes(one.json) for one in history.all())
 
 
-def test_a_history_takes_no_more_than_is_counted(keeper: Keeper) -> None:
-    rooms = rooms_of(keeper, history=5_000)
+def test_a_history_takes_no_more_than_is_counted(store: ChatStore) -> None:
+    rooms = rooms_of(store, history=5_000)
     room, place = rooms.opened("#lobby"), Played("ann")
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     for _ in range(5_000):
         room.say(place, ["x"], AT)
-        room.advance()
+        room.process_pending()
     held = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert held < room._history.size_bytes * 1.1

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import Message, as_line, encode_message, message
-from sockctl.services.chat.clients import NOTHING, Place
-from sockctl.services.chat.history import MISSED_BYTES, SHOWN, History, HistoryBudget, Past, read_past
+from sockctl.services.chat.clients import NOTHING, Client
+from sockctl.services.chat.history import MISSED_BYTES, SHOWN, History, HistoryBudget, HistoryEntry, read_past
 from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.members import Member
 from sockctl.services.chat.rooms import Room
-from sockctl.services.chat.store import Keeper
+from sockctl.services.chat.store import ChatStore
 from sockctl.stores.timestamps import utc_now
 from tests.frames import Fields
 from tests.running import TIMEOUT_S
@@ -28,7 +28,7 @@ AT = "2026-01-31T12:00:00Z"
 DEFAULT = ChatLimits()
 
 
-class Played(Place):
+class Played(Client):
     """A place that keeps the bytes that it was sent."""
 
     def __init__(self, name: str, *, framed: bool = True, member: Member | None = None) -> None:
@@ -36,7 +36,7 @@ class Played(Place):
         self.data = bytearray()
 
     address = ""
-    clogged = False
+    is_backlogged = False
 
     def post_encoded(self, data: bytes) -> None:
         assert data, "nobody is sent nothing"
@@ -75,17 +75,19 @@ class Played(Place):
         return [one for one in self.messages if one["kind"] in kinds]
 
 
-def said(number: int, text: str) -> Past:
+def said(number: int, text: str) -> HistoryEntry:
     one = message("say", text, room="#lobby", sender="bob", id=number, at=AT)
     return read_past(encode_message(one).encode())
 
 
-def room_at(folder: Path, history: int = 1000, past: list[Past] | None = None, limits: ChatLimits = DEFAULT) -> Room:
-    keeper = Keeper(folder, history=0, on_failure=lambda _why, _count: None)
+def room_at(
+    folder: Path, history: int = 1000, past: list[HistoryEntry] | None = None, limits: ChatLimits = DEFAULT
+) -> Room:
+    store = ChatStore(folder, history=0, on_failure=lambda _why, _count: None)
     last_id = past[-1].id if past else 0
     return Room(
         "#lobby",
-        keeper=keeper,
+        store=store,
         history=History(past or (), most=history),
         last_id=last_id,
         limits=limits,
@@ -93,9 +95,9 @@ def room_at(folder: Path, history: int = 1000, past: list[Past] | None = None, l
     )
 
 
-def enter(room: Room, place: Place, *, after: int = NOTHING, new: bool = True) -> None:
+def enter(room: Room, place: Client, *, after: int = NOTHING, new: bool = True) -> None:
     room.enter(place, new=new, after=after)
-    room.advance()
+    room.process_pending()
 
 
 def test_frames_stay_frames_while_somebody_stops_to_ignore(tmp_path: Path) -> None:
@@ -108,7 +110,7 @@ def test_frames_stay_frames_while_somebody_stops_to_ignore(tmp_path: Path) -> No
     bob.member = Mock(quiet=False, key="bob")
     type(bob.member).ignored = PropertyMock(side_effect=[frozenset({"carl"}), *[frozenset()] * 9])
     room.say(ann, ["hello"], AT)
-    room.advance()
+    room.process_pending()
     assert bob.data[4:5] == b"{"
     assert bob.peer.mock_calls == []
 
@@ -130,7 +132,7 @@ def test_nobody_is_always_served_last(tmp_path: Path) -> None:
     for _ in range(rounds):
         order.clear()
         room.say(places[0], ["hello"], AT)
-        room.advance()
+        room.process_pending()
         assert sorted(order) == list(range(count)), "each once"
         for position, number in enumerate(order):
             positions[number].append(position)
@@ -142,23 +144,23 @@ def test_nobody_is_always_served_last(tmp_path: Path) -> None:
 @pytest.mark.parametrize("action", [False, True])
 @pytest.mark.parametrize("text", ["hello", 'Zoë 🦜 "quoted" \\ \t </b>'])
 def test_what_is_said_is_encoded_as_any_other_message(tmp_path: Path, name: str, action: bool, text: str) -> None:
-    keeper = Keeper(tmp_path, history=0, on_failure=lambda _why, _count: None)
-    room = Room(name, keeper=keeper, history=History(most=10), last_id=6, limits=DEFAULT, budget=HistoryBudget(1 << 30))
+    store = ChatStore(tmp_path, history=0, on_failure=lambda _why, _count: None)
+    room = Room(name, store=store, history=History(most=10), last_id=6, limits=DEFAULT, budget=HistoryBudget(1 << 30))
     ann, frames, lines = Played("ann"), Played("bob"), Played("carl", framed=False)
     for place in (ann, frames, lines):
         enter(room, place)
     frames.data.clear()
     lines.data.clear()
     room.say(ann, [text], AT, action=action)
-    room.advance()
+    room.process_pending()
     one = message("say", text, room=name, sender="ann", id=7, at=AT, action=action or None)
     assert frames.data == encode_frame(encode_message(one))
     assert lines.data == f"{as_line(one)}\r\n".encode()
 
 
-def leave(room: Room, place: Place) -> None:
+def leave(room: Room, place: Client) -> None:
     room.exit(place, reason="left")
-    room.advance()
+    room.process_pending()
 
 
 def all_at_once(*calls: Callable[[], None]) -> None:
@@ -198,7 +200,7 @@ def test_one_order_for_all_whoever_speaks_comes_and_goes(  # noqa: C901  several
     def speak(place: Played) -> None:
         for number in range(100):
             room.say(place, [f"{place.member.name} {number}", "and more"] if number % 7 == 0 else ["x"], AT)
-            room.advance()
+            room.process_pending()
 
     def come_and_go() -> None:
         for number in range(60):
@@ -249,12 +251,12 @@ def test_each_joiner_sees_everything_once_however_many_speak(tmp_path: Path) -> 
         def speak(room: Room = room, place: Played = speaker) -> None:
             for number in range(50):
                 room.say(place, [str(number)], AT)
-                room.advance()
+                room.process_pending()
 
         def speak_too(room: Room = room, place: Played = other) -> None:
             for number in range(50):
                 room.say(place, [str(number)] * 3, AT)
-                room.advance()
+                room.process_pending()
 
         all_at_once(speak, speak_too, *[lambda place=place, room=room: enter(room, place) for place in joiners])
         for place in joiners:
@@ -280,16 +282,16 @@ def test_whatever_happens_each_hears_it_as_if_alone(  # noqa: C901  a table of w
         room = room_at(tmp_path_factory.getbasetemp())
         places = [Played(f"m{number}", framed=number != 3) for number in range(4)]
         inside = set()
-        for (what, who), advance in zip(steps, advances, strict=False):
+        for (what, who), process_pending in zip(steps, advances, strict=False):
             place = places[who]
-            if what in {"say", "two"} and at_once and not advance:
+            if what in {"say", "two"} and at_once and not process_pending:
                 room._busy = True  # somebody else is at it
                 room.say(place, ["x"] if what == "say" else ["x", "y"], AT)
-                room.advance()
+                room.process_pending()
                 room._busy = False
             elif what in {"say", "two"}:
                 room.say(place, ["x"] if what == "say" else ["x", "y"], AT)
-                room.advance()
+                room.process_pending()
             elif what == "come" and who not in inside:
                 inside.add(who)
                 room.enter(place, new=True, after=NOTHING)
@@ -299,14 +301,14 @@ def test_whatever_happens_each_hears_it_as_if_alone(  # noqa: C901  a table of w
             elif what == "tell":
                 room.tell(Message({"kind": "notice", "text": "news"}))
             elif what in {"quiet", "ignore"}:  # it holds for what is carried out from then on
-                room.advance()
+                room.process_pending()
                 if what == "quiet":
                     place.member.quiet = not place.member.quiet
                 else:
                     place.member.ignored ^= {"m0"}
-            if not at_once or advance:
-                room.advance()
-        room.advance()
+            if not at_once or process_pending:
+                room.process_pending()
+        room.process_pending()
         assert room.names == [one for one in room.names if int(one[1:]) in inside]
         assert len(room.names) == len(inside)
         told.append([_without_members(place) for place in places])
@@ -330,11 +332,11 @@ def test_ignoring_and_quiet_hide_exactly_that(tmp_path: Path) -> None:
     ann.member.quiet = True
     room._busy = True  # so that all of it makes one piece
     room.say(bob, ["from bob"], AT)
-    room.advance()
+    room.process_pending()
     room.say(ann, ["from ann"], AT)
-    room.advance()
+    room.process_pending()
     room.say(eve, ["from eve"], AT)
-    room.advance()
+    room.process_pending()
     room._busy = False
     guest = Played("guest")
     enter(room, guest)
@@ -342,7 +344,7 @@ def test_ignoring_and_quiet_hide_exactly_that(tmp_path: Path) -> None:
     leave(room, bob)
     room.tell(Message({"kind": "notice", "text": "news"}), about="eve")
     room.tell(Message({"kind": "notice", "text": "of bob"}), about="bob")
-    room.advance()
+    room.process_pending()
     assert [one["text"] for one in ann.messages] == ["from ann", "from eve", "news"]
     assert eve.lines[-7:] == [
         *("<bob> from bob", "<ann> from ann", "guest joined #lobby.", "guest left #lobby (left)."),
@@ -362,7 +364,7 @@ def test_a_member_from_several_places_is_counted_by_place_and_once_each(tmp_path
     enter(room, there, new=False)  # two of its places let it in at once
     assert room.names == ["bob", "ann"]
     room.exit(there, reason=None)
-    room.advance()
+    room.process_pending()
     assert room.names == ["bob", "ann"]
     leave(room, here)
     assert room.names == ["bob"]
@@ -427,8 +429,8 @@ def test_a_defect_at_one_place_does_not_stop_the_room(tmp_path: Path, monkeypatc
     monkeypatch.setattr(ann, "post_encoded", broken)
     room.say(ann, ["x"], AT)
     with pytest.raises(RuntimeError):
-        room.advance()
+        room.process_pending()
     monkeypatch.undo()
     room.say(ann, ["y"], AT)
-    room.advance()
+    room.process_pending()
     assert [one["text"] for one in ann.of("say")] == ["y"]

@@ -11,7 +11,7 @@ import pytest
 
 from tests.running import TIMEOUT_S, UNMEASURED
 from tests.services.chat.stall_probe import ANSWER_S, SILENT_S
-from tests.services.chat.test_chat import Client
+from tests.services.chat.test_chat import ChatClient
 
 
 @pytest.mark.parametrize("pinged", [False, True])
@@ -22,7 +22,7 @@ def test_whoever_was_silent_while_the_server_stood_still_may_answer(tmp_path: Pa
         assert process.stdout is not None
         port = int(process.stdout.readline())
         with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as sock:
-            ann = Client(sock).enter("ann").ready()
+            ann = ChatClient(sock).enter("ann").ready()
             if pinged:
                 ann.until("ping")
             else:

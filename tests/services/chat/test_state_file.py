@@ -10,7 +10,7 @@ from sockctl.errors import StoreFormatError
 from sockctl.services.chat import state as module
 from sockctl.services.chat.ban_table import BanTable
 from sockctl.services.chat.bans import Ban, Target, blocked_network, network_of
-from sockctl.services.chat.state import Rulings
+from sockctl.services.chat.state import ChatState
 from sockctl.services.chat.state_file import check_rulings, no_rulings
 from sockctl.stores.json_store import Content
 from tests.clock import NOON, Clock
@@ -26,15 +26,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def rulings(clock: Clock) -> Rulings:
-    return Rulings(clock=clock)
+def rulings(clock: Clock) -> ChatState:
+    return ChatState(clock=clock)
 
 
-def again(rulings: Rulings, clock: Clock) -> Rulings:
+def again(rulings: ChatState, clock: Clock) -> ChatState:
     """Return what reads what `rulings` would write."""
     content = rulings._content()
     check_rulings(content)
-    read = Rulings(clock=clock)
+    read = ChatState(clock=clock)
     read._take(content)
     return read
 
@@ -48,7 +48,7 @@ def shown(bans: list[Ban]) -> list[str]:
     return [ban.target.shown() for ban in bans]
 
 
-def test_topics(rulings: Rulings, clock: Clock) -> None:
+def test_topics(rulings: ChatState, clock: Clock) -> None:
     assert rulings.topic("#lobby") is None
     topic = rulings.set_topic("#lobby", " what\nwe\x1b do ", by="ann")
     assert topic is not None
@@ -58,7 +58,7 @@ def test_topics(rulings: Rulings, clock: Clock) -> None:
     assert rulings.topic("#lobby") is None
 
 
-def test_topics_of_rooms_that_are_there_stay(rulings: Rulings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_topics_of_rooms_that_are_there_stay(rulings: ChatState, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_TOPICS", 2)
     rulings.set_topic("#lobby", "tea", by="ann")
     for number in range(3):
@@ -67,14 +67,14 @@ def test_topics_of_rooms_that_are_there_stay(rulings: Rulings, monkeypatch: pyte
     assert [rulings.topic(f"#stranger{number}") is not None for number in range(3)] == [False, False, True]
 
 
-def test_topics_are_bounded(rulings: Rulings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_topics_are_bounded(rulings: ChatState, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_TOPICS", 2)
     for room in ("#a", "#b", "#a", "#c"):
         rulings.set_topic(room, room, by="ann")
     assert [rulings.topic(room) is not None for room in ("#a", "#b", "#c")] == [True, False, True]
 
 
-def test_banned_accounts(rulings: Rulings, clock: Clock) -> None:
+def test_banned_accounts(rulings: ChatState, clock: Clock) -> None:
     assert rulings.banned(account="eve", address="192.0.2.7") is None
     ban = rulings.ban(EVE, by="ann")
     assert (ban.target, ban.until) == (EVE, None)
@@ -90,7 +90,7 @@ def test_banned_accounts(rulings: Rulings, clock: Clock) -> None:
         ban = rulings.ban(EVE, by="ann")
 
 
-def test_banned_guests(rulings: Rulings, clock: Clock) -> None:
+def test_banned_guests(rulings: ChatState, clock: Clock) -> None:
     ban = rulings.ban(at("192.0.2.7", "2001:db8::7", name="bob", token="secret"), by="ann")
     assert "secret" not in repr(ban)
     assert "secret" not in str(rulings._content())
@@ -108,7 +108,7 @@ def test_banned_guests(rulings: Rulings, clock: Clock) -> None:
         assert not again(rulings, clock).unban(word)
 
 
-def test_the_longest_of_several_bans_holds(rulings: Rulings, clock: Clock) -> None:
+def test_the_longest_of_several_bans_holds(rulings: ChatState, clock: Clock) -> None:
     for_good = rulings.ban(at("192.0.2.7", name="bob"), by="ann")
     rulings.ban(at("192.0.2.7", name="carl"), by="ann", time=HOUR)
     clock.now += HOUR
@@ -130,7 +130,7 @@ def test_the_longest_of_several_bans_holds(rulings: Rulings, clock: Clock) -> No
         ("fe80::%eth0/64", "fe80::/64", ["fe80::5%eth1"], ["fe81::1"]),
     ],
 )
-def test_banned_addresses(rulings: Rulings, who: str, usual: str, banned: list[str], others: list[str]) -> None:
+def test_banned_addresses(rulings: ChatState, who: str, usual: str, banned: list[str], others: list[str]) -> None:
     ban = rulings.ban(at(who), by="operator")
     assert ban.target.shown() == ban.target.shown(addresses=False) == usual
     for one in (rulings, again(rulings, Clock())):
@@ -141,7 +141,7 @@ def test_banned_addresses(rulings: Rulings, who: str, usual: str, banned: list[s
     assert rulings.banned(address=banned[0]) is None
 
 
-def test_bans_expire(rulings: Rulings, clock: Clock) -> None:
+def test_bans_expire(rulings: ChatState, clock: Clock) -> None:
     rulings.ban(EVE, by="ann", time=HOUR)
     rulings.ban(at("192.0.2.0/24"), by="ann", time=HOUR)
     forever = rulings.ban(at("192.0.2.7"), by="ann")
@@ -162,7 +162,7 @@ def test_bans_expire(rulings: Rulings, clock: Clock) -> None:
     assert rulings._bans._tables.bans == (forever,)
 
 
-def test_a_later_ban_takes_the_place(rulings: Rulings) -> None:
+def test_a_later_ban_takes_the_place(rulings: ChatState) -> None:
     rulings.ban(EVE, by="ann")
     rulings.ban(at("192.0.2.7", name="bob"), by="ann")
     later = [
@@ -173,7 +173,7 @@ def test_a_later_ban_takes_the_place(rulings: Rulings) -> None:
     assert rulings.bans() == later
 
 
-def test_a_later_ban_of_a_user_who_has_left_keeps_the_addresses(rulings: Rulings, clock: Clock) -> None:
+def test_a_later_ban_of_a_user_who_has_left_keeps_the_addresses(rulings: ChatState, clock: Clock) -> None:
     rulings.ban(replace(EVE, networks=at("192.0.2.7").networks), by="ann", time=HOUR)
     assert rulings.ban(EVE, by="ann", time=HOUR).target.shown() == "Zoe (account eve, address 192.0.2.7)"
     assert rulings.banned(address="192.0.2.7")
@@ -181,7 +181,7 @@ def test_a_later_ban_of_a_user_who_has_left_keeps_the_addresses(rulings: Rulings
     assert rulings.ban(EVE, by="ann").target == EVE
 
 
-def test_mutes(rulings: Rulings, clock: Clock) -> None:
+def test_mutes(rulings: ChatState, clock: Clock) -> None:
     assert rulings.muted(account="eve", name="zoe") is None
     mute = rulings.mute(EVE, by="ann", time=HOUR)
     rulings.mute(at("10.0.0.1"), by="ann")
@@ -204,7 +204,7 @@ def test_rulings_of_an_older_version_hold_for_the_name(clock: Clock) -> None:
         "mutes": [{"name": "Bob", "by": "ann", "at": AT, "until": None}],
     }
     check_rulings(old)
-    rulings = Rulings(clock=clock)
+    rulings = ChatState(clock=clock)
     rulings._take(old)
     for one in (rulings, again(rulings, clock)):
         assert one.banned(account="eve")

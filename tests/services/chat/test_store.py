@@ -20,7 +20,7 @@ from sockctl.events.chat import ChatKeptAgain, ChatUnkept
 from sockctl.services.chat import history_file
 from sockctl.services.chat import store as module
 from sockctl.services.chat.bans import Target, blocked_network
-from sockctl.services.chat.store import Keeper, KeptRoom
+from sockctl.services.chat.store import ChatStore, StoredRoom
 from tests.clock import Clock
 from tests.services.chat.history import frame, frames, ids
 
@@ -28,7 +28,7 @@ WAIT_S = 10
 EVE = Target(name="eve", account="eve")
 
 
-class Watched(Keeper):
+class Watched(ChatStore):
     """A keeper whose callbacks can be waited for."""
 
     def __init__(
@@ -53,19 +53,19 @@ class Watched(Keeper):
 
 @contextlib.contextmanager
 def running(folder: Path, *, history: int = 20, clock: Clock | None = None) -> Iterator[Watched]:
-    keeper = Watched(folder, history=history, clock=clock)
-    keeper.start()
+    chat_store = Watched(folder, history=history, clock=clock)
+    chat_store.start()
     try:
-        yield keeper
+        yield chat_store
     finally:
-        keeper.close()
+        chat_store.close()
 
 
-def kept(folder: Path, *, history: int = 20) -> dict[str, KeptRoom]:
-    keeper = Watched(folder, history=history)
-    rooms = keeper.start()
-    keeper.close()
-    assert keeper.failures.empty()
+def kept(folder: Path, *, history: int = 20) -> dict[str, StoredRoom]:
+    chat_store = Watched(folder, history=history)
+    rooms = chat_store.start()
+    chat_store.close()
+    assert chat_store.failures.empty()
     return rooms
 
 
@@ -88,29 +88,29 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_restart(tmp_path: Path) -> None:
-    with running(tmp_path) as keeper:
-        keeper.said("#lobby", 1, frames(1, 10))
-        keeper.said("#dev", 1, [frame(1, "#dev")])
-        keeper.said("#lobby", 11, frames(11, 30))
-        keeper.said("#lobby", 31, [])
-        keeper.set_topic("#lobby", "what we do", by="ann")
+    with running(tmp_path) as chat_store:
+        chat_store.said("#lobby", 1, frames(1, 10))
+        chat_store.said("#dev", 1, [frame(1, "#dev")])
+        chat_store.said("#lobby", 11, frames(11, 30))
+        chat_store.said("#lobby", 31, [])
+        chat_store.set_topic("#lobby", "what we do", by="ann")
         network = blocked_network("192.0.2.0/24")
         assert network is not None
-        ban = keeper.ban(Target(networks=(network,)), by="ann", time=datetime.timedelta(hours=1))
-        keeper.ban(Target(name="bob", account="bob"), by="ann")
-        keeper.unban("bob")
-        mute = keeper.mute(EVE, by="ann")
-        assert keeper.failures.empty()
+        ban = chat_store.ban(Target(networks=(network,)), by="ann", time=datetime.timedelta(hours=1))
+        chat_store.ban(Target(name="bob", account="bob"), by="ann")
+        chat_store.unban("bob")
+        mute = chat_store.mute(EVE, by="ann")
+        assert chat_store.failures.empty()
     assert (tmp_path / "chat.json").stat().st_mode & 0o777 == 0o600
     assert json.loads((tmp_path / "chat.json").read_text()).keys() == {"version", "topics", "bans", "mutes"}
     again = Watched(tmp_path)
     rooms = again.start()
     again.close()
     assert rooms == {
-        "#lobby": KeptRoom(tuple(frames(11, 30)), 30),
-        "#dev": KeptRoom((frame(1, "#dev"),), 1),
+        "#lobby": StoredRoom(tuple(frames(11, 30)), 30),
+        "#dev": StoredRoom((frame(1, "#dev"),), 1),
     }
-    assert again.topic("#lobby") == keeper.topic("#lobby")
+    assert again.topic("#lobby") == chat_store.topic("#lobby")
     assert (again.bans(), again.mutes()) == ([ban], [mute])
 
 
@@ -121,35 +121,35 @@ def test_nothing_is_made_where_nothing_is_said(tmp_path: Path) -> None:
 
 
 def test_no_history_leaves_the_file_alone(tmp_path: Path, history: Path) -> None:
-    with running(tmp_path) as keeper:
-        keeper.said("#lobby", 1, frames(1, 3))
+    with running(tmp_path) as chat_store:
+        chat_store.said("#lobby", 1, frames(1, 3))
     before = history.read_bytes()
-    with running(tmp_path, history=0) as keeper:
-        keeper.said("#lobby", 4, frames(4, 5))
+    with running(tmp_path, history=0) as chat_store:
+        chat_store.said("#lobby", 4, frames(4, 5))
     assert history.read_bytes() == before
-    assert kept(tmp_path, history=0) == {"#lobby": KeptRoom((), 3)}
+    assert kept(tmp_path, history=0) == {"#lobby": StoredRoom((), 3)}
 
 
 def test_what_is_said_is_written_while_it_runs(tmp_path: Path, history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SYNC_EVERY_S", 0.01)
-    with running(tmp_path) as keeper:
+    with running(tmp_path) as chat_store:
         for number in range(1, 4):
-            keeper.said("#lobby", number, [frame(number)])
+            chat_store.said("#lobby", number, [frame(number)])
             wait_for(lambda: history.exists() and ids(history)["#lobby"][-1:] == [number])  # noqa: B023  called at once
-        wait_for(lambda: not keeper._file.unsynced)
+        wait_for(lambda: not chat_store._file.unsynced)
 
 
 def test_the_file_stays_bounded(tmp_path: Path, history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history_file, "SLACK_BYTES", 1_000)
     longest = 0
-    with running(tmp_path) as keeper:
+    with running(tmp_path) as chat_store:
         for number in range(1, 10_001):
-            keeper.said("#lobby", number, [frame(number)])
+            chat_store.said("#lobby", number, [frame(number)])
             if number % 50 == 0:
-                wait_for(lambda: not keeper._waiting_bytes)
+                wait_for(lambda: not chat_store._waiting_bytes)
                 longest = max(longest, history.stat().st_size if history.exists() else 0)
     assert 1_000 < longest <= 2 * 20 * (len(frame(10_000)) + 1) + 1_000
-    assert kept(tmp_path) == {"#lobby": KeptRoom(tuple(frames(9_981, 10_000)), 10_000)}
+    assert kept(tmp_path) == {"#lobby": StoredRoom(tuple(frames(9_981, 10_000)), 10_000)}
 
 
 def test_a_killed_process(tmp_path: Path, history: Path) -> None:
@@ -187,28 +187,28 @@ def test_files_that_are_no_good_stay(tmp_path: Path, history: Path) -> None:
 
 def test_a_spoiled_store_is_never_overwritten(tmp_path: Path) -> None:
     store = tmp_path / "chat.json"
-    with running(tmp_path) as keeper:
-        keeper.set_topic("#lobby", "one", by="ann")
+    with running(tmp_path) as chat_store:
+        chat_store.set_topic("#lobby", "one", by="ann")
         wait_for(store.exists)
         good = store.read_text()
         store.write_text("junk")
-        keeper.set_topic("#lobby", "two", by="ann")
-        why, count = keeper.failures.get(timeout=WAIT_S)
+        chat_store.set_topic("#lobby", "two", by="ann")
+        why, count = chat_store.failures.get(timeout=WAIT_S)
         assert "is no JSON at line 1" in why
         assert why.endswith("hold all the same, as long as the server runs.")
         assert count == 0
         assert store.read_text() == "junk"
-        topic = keeper.topic("#lobby")
+        topic = chat_store.topic("#lobby")
         assert topic is not None
         assert topic.text == "two"
         store.write_text(good)
-        assert keeper.recoveries.get(timeout=WAIT_S) == 0
+        assert chat_store.recoveries.get(timeout=WAIT_S) == 0
         assert json.loads(store.read_text())["topics"]["#lobby"]["text"] == "two"
 
 
 def test_a_full_disk(tmp_path: Path, history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with running(tmp_path) as keeper:
-        keeper.said("#lobby", 1, frames(1, 2))
+    with running(tmp_path) as chat_store:
+        chat_store.said("#lobby", 1, frames(1, 2))
         wait_for(lambda: history.exists() and len(ids(history)["#lobby"]) == 2)
         text = "No space left on device"
 
@@ -219,39 +219,39 @@ def test_a_full_disk(tmp_path: Path, history: Path, monkeypatch: pytest.MonkeyPa
             raise OSError(28, text)
 
         monkeypatch.setattr(os, "write", full)
-        keeper.said("#lobby", 3, frames(3, 4))
-        why, count = keeper.failures.get(timeout=WAIT_S)
+        chat_store.said("#lobby", 3, frames(3, 4))
+        why, count = chat_store.failures.get(timeout=WAIT_S)
         assert f"{history} can't be written: No space left on device." in why
         assert count == 2
         for number in range(5, 100):
-            keeper.said("#lobby", number, [frame(number)])
+            chat_store.said("#lobby", number, [frame(number)])
         wait_for(lambda: len(tries) > 5)
-        assert keeper.failures.empty(), "a reason is told once"
+        assert chat_store.failures.empty(), "a reason is told once"
         text = "Disk quota exceeded"
-        why, count = keeper.failures.get(timeout=WAIT_S)
+        why, count = chat_store.failures.get(timeout=WAIT_S)
         assert "Disk quota exceeded" in why
         assert count == 20, "more are not to be kept"
-        assert keeper.recoveries.empty()
+        assert chat_store.recoveries.empty()
         monkeypatch.undo()
-        assert keeper.recoveries.get(timeout=WAIT_S) == 0
+        assert chat_store.recoveries.get(timeout=WAIT_S) == 0
         assert ids(history)["#lobby"] == list(range(80, 100))
-        keeper.said("#lobby", 100, [frame(100)])
-    assert kept(tmp_path)["#lobby"] == KeptRoom(tuple(frames(81, 100)), 100)
+        chat_store.said("#lobby", 100, [frame(100)])
+    assert kept(tmp_path)["#lobby"] == StoredRoom(tuple(frames(81, 100)), 100)
 
 
 def test_a_disk_that_stays_full(tmp_path: Path, history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with running(tmp_path) as keeper:
-        keeper.said("#lobby", 1, [frame(1)])
+    with running(tmp_path) as chat_store:
+        chat_store.said("#lobby", 1, [frame(1)])
         wait_for(lambda: history.exists() and bool(ids(history)))
 
         def full(*_: object) -> int:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(os, "write", full)
-        keeper.said("#lobby", 2, frames(2, 5))
-        keeper.set_topic("#lobby", "one", by="ann")
-        keeper.close()
-    told = [keeper.failures.get_nowait() for _ in range(keeper.failures.qsize())]
+        chat_store.said("#lobby", 2, frames(2, 5))
+        chat_store.set_topic("#lobby", "one", by="ann")
+        chat_store.close()
+    told = [chat_store.failures.get_nowait() for _ in range(chat_store.failures.qsize())]
     last = {why.partition(" ")[0].rpartition("/")[2]: count for why, count in told[-2:]}
     assert last == {"chat.json": 0, "chat-history.jsonl": 4}, "at the end both are told once more"
 
@@ -284,44 +284,44 @@ def test_a_limit_in_the_middle_of_a_line(tmp_path: Path) -> None:
         [sys.executable, "-c", LIMITED, str(tmp_path)], capture_output=True, text=True, timeout=60, check=True
     )
     assert "can't be written: File too large." in done.stdout
-    assert kept(tmp_path, history=100) == {"#lobby": KeptRoom(tuple(frames(1, 50)), 50)}
+    assert kept(tmp_path, history=100) == {"#lobby": StoredRoom(tuple(frames(1, 50)), 50)}
 
 
 def test_more_than_may_wait(tmp_path: Path, history: Path) -> None:
     size = len(frame(50, "#room0"))
-    keeper = Watched(tmp_path, capacity_bytes=100 * size)
+    chat_store = Watched(tmp_path, capacity_bytes=100 * size)
     for number in range(10):  # nothing is written yet
-        keeper.said(f"#room{number}", 1, frames(1, 50, f"#room{number}"))
-    assert keeper._waiting_bytes == 105 * size
-    keeper.start()
-    why, count = keeper.failures.get(timeout=WAIT_S)
+        chat_store.said(f"#room{number}", 1, frames(1, 50, f"#room{number}"))
+    assert chat_store._waiting_bytes == 105 * size
+    chat_store.start()
+    why, count = chat_store.failures.get(timeout=WAIT_S)
     assert (why, count) == (module._TOO_FAST, 95)
-    assert keeper.recoveries.get(timeout=WAIT_S) == 95
-    keeper.close()
+    assert chat_store.recoveries.get(timeout=WAIT_S) == 95
+    chat_store.close()
     found = ids(history)
     assert [len(found[f"#room{number}"]) for number in range(10)] == [20, 20, 20, 20, 20, 1, 1, 1, 1, 1]
     assert all(own[-1] == 50 for own in found.values()), "the last id of a room is never lost"
 
 
 def test_long_messages_fill_it_as_well_as_many(tmp_path: Path, history: Path) -> None:
-    keeper = Watched(tmp_path, capacity_bytes=1_000_000)
+    chat_store = Watched(tmp_path, capacity_bytes=1_000_000)
     for number in range(1, 201):
-        keeper.said("#lobby", number, [frame(number, text="x" * 60_000)])
-        keeper.said("#dev", number, [frame(number, "#dev", text="x" * 60_000)])
-    assert keeper._waiting_bytes <= 1_000_000
-    keeper.start()
-    assert keeper.failures.get(timeout=WAIT_S)[0] == module._TOO_FAST
-    keeper.close()
+        chat_store.said("#lobby", number, [frame(number, text="x" * 60_000)])
+        chat_store.said("#dev", number, [frame(number, "#dev", text="x" * 60_000)])
+    assert chat_store._waiting_bytes <= 1_000_000
+    chat_store.start()
+    assert chat_store.failures.get(timeout=WAIT_S)[0] == module._TOO_FAST
+    chat_store.close()
     assert {room: own[-1] for room, own in ids(history).items()} == {"#lobby": 200, "#dev": 200}
 
 
 def test_a_room_with_much_to_say_waits_with_its_last_messages_only(tmp_path: Path) -> None:
-    keeper = Watched(tmp_path)
+    chat_store = Watched(tmp_path)
     for number in range(1, 50_001):
-        keeper.said("#lobby", number, [b"{}"])
-    assert keeper._waiting_bytes == 20 * len(b"{}")
-    assert keeper._overflowed == 0
-    assert keeper.failures.empty()
+        chat_store.said("#lobby", number, [b"{}"])
+    assert chat_store._waiting_bytes == 20 * len(b"{}")
+    assert chat_store._overflowed == 0
+    assert chat_store.failures.empty()
 
 
 def test_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,31 +333,31 @@ def test_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         goes_on.wait(WAIT_S)
         return real(descriptor, data)
 
-    keeper = Watched(tmp_path)
-    keeper.start()
+    chat_store = Watched(tmp_path)
+    chat_store.start()
     monkeypatch.setattr(os, "write", hang)
-    keeper.said("#lobby", 1, [frame(1)])
+    chat_store.said("#lobby", 1, [frame(1)])
     assert hangs.wait(WAIT_S)
     begun = time.monotonic()
-    keeper.said("#lobby", 2, frames(2, 3))
-    keeper.ban(EVE, by="ann")
-    assert keeper.banned(account="eve")
+    chat_store.said("#lobby", 2, frames(2, 3))
+    chat_store.ban(EVE, by="ann")
+    assert chat_store.banned(account="eve")
     assert time.monotonic() - begun < 1, "who speaks doesn't wait"
-    keeper.close(timeout_s=0.05)
-    assert keeper.failures.get_nowait() == ("The disk has taken nothing for 0.05 s: what waited for it is lost.", 2)
+    chat_store.close(timeout_s=0.05)
+    assert chat_store.failures.get_nowait() == ("The disk has taken nothing for 0.05 s: what waited for it is lost.", 2)
     goes_on.set()
-    keeper.close()
+    chat_store.close()
     assert kept(tmp_path)["#lobby"].last_id == 3
 
 
 def test_many_threads_at_once(tmp_path: Path) -> None:
-    with running(tmp_path, history=500) as keeper:
+    with running(tmp_path, history=500) as chat_store:
 
         def speak(room: str) -> None:
             for number in range(1, 501):
-                keeper.said(room, number, [frame(number, room)])
-                keeper.set_topic(room, str(number), by="ann")
-                assert keeper.banned(address="192.0.2.7") is None
+                chat_store.said(room, number, [frame(number, room)])
+                chat_store.set_topic(room, str(number), by="ann")
+                assert chat_store.banned(address="192.0.2.7") is None
 
         speakers = [threading.Thread(target=speak, args=(f"#room{number}",)) for number in range(8)]
         for one in speakers:
@@ -365,7 +365,7 @@ def test_many_threads_at_once(tmp_path: Path) -> None:
         for one in speakers:
             one.join(WAIT_S)
     rooms = kept(tmp_path, history=500)
-    assert rooms == {f"#room{number}": KeptRoom(tuple(frames(1, 500, f"#room{number}")), 500) for number in range(8)}
+    assert rooms == {f"#room{number}": StoredRoom(tuple(frames(1, 500, f"#room{number}")), 500) for number in range(8)}
     topics = json.loads((tmp_path / "chat.json").read_text())["topics"]
     assert {topic["text"] for topic in topics.values()} == {"500"}
 

@@ -14,7 +14,7 @@ from sockctl.events.base import Level
 from sockctl.services.chat.service import Chat, ChatRules
 from tests.frames import framed
 from tests.running import TIMEOUT_S, Running, running, wait_until
-from tests.services.chat.test_chat import Client, client
+from tests.services.chat.test_chat import ChatClient, client
 
 pytestmark = pytest.mark.usefixtures("near")
 
@@ -23,7 +23,7 @@ READ_BYTES = 1 << 16
 
 
 @contextlib.contextmanager
-def served_with_history(data_dir: Path) -> Iterator[tuple[Running, Client]]:
+def served_with_history(data_dir: Path) -> Iterator[tuple[Running, ChatClient]]:
     """Serve a chat in which one member, who stays and is silent, has said something."""
     with running(Chat(data_dir, ChatRules(flood=None)), level=Level.WARNING) as run, client(run) as ann:
         ann.enter("ann").ready()
