@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
-from tests.tools import unavailable
-from tests.two_hosts import FAR, LINES, NEAR, Line, TwoHosts, UnavailableError, two_hosts
+from tests.support.terminal import terminals
+from tests.support.tools import unavailable
+from tests.support.two_hosts import FAR, LINES, NEAR, Line, TwoHosts, UnavailableError, two_hosts
 
 settings.register_profile("patient", settings(), deadline=None)  # how long an example takes says nothing here
 settings.load_profile("patient")
@@ -51,7 +53,7 @@ def _on_hosts(line: Line) -> Iterator[TwoHosts]:
 
 @pytest.fixture(params=["loopback", "near"])
 def network(request: pytest.FixtureRequest) -> Iterator[TwoHosts | None]:
-    """Be on loopback, and on the client's one of two hosts; see `tests.two_hosts.on_every_network`, too."""
+    """Be on loopback, and on the client's one of two hosts; see `tests.support.two_hosts.on_every_network`, too."""
     line = LINES[request.param]
     if line is None:
         yield None
@@ -72,3 +74,10 @@ def far() -> Iterator[TwoHosts]:
     """Be on the client's one of two hosts that are far from each other, on a line that loses packets."""
     with _on_hosts(FAR) as hosts:
         yield hosts
+
+
+@pytest.fixture
+def terminal() -> Iterator[Any]:
+    """Return what starts a command on a new terminal."""
+    with terminals() as start:
+        yield start

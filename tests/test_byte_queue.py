@@ -1,7 +1,7 @@
 import threading
 
 from sockctl.byte_queue import ByteQueue
-from tests.running import TIMEOUT_S
+from tests.support.running import TIMEOUT_S
 
 
 def test_what_does_not_fit_is_dropped_and_counted() -> None:

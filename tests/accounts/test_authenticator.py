@@ -44,8 +44,8 @@ from sockctl.errors import (
 )
 from sockctl.stores.json_store import LOCK_TIMEOUT_S
 from sockctl.stores.steady_clock import SteadyClock
-from tests.accounts.data import OTHER, PASSWORD, accounts_at, fill_disk_of_sessions, make_cheap
-from tests.clock import NOON, Clock
+from tests.support.accounts import OTHER, PASSWORD, accounts_at, fill_disk_of_sessions, make_cheap
+from tests.support.clock import NOON, Clock
 
 HERE = "192.0.2.7"
 STRANGER = "198.51.100.9"

@@ -13,7 +13,7 @@ from sockctl.accounts import hash_queue
 from sockctl.accounts.hash_queue import HashQueue, QueueLimits
 from sockctl.accounts.throttle import Penalties, Who
 from sockctl.errors import BusyError, ThrottledError
-from tests.running import TIMEOUT_S, wait_until
+from tests.support.running import TIMEOUT_S, wait_until
 
 ANN = Who.of("192.0.2.1", "ann")
 HOLDER = Who.of("203.0.113.1", "holder")

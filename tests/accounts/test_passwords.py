@@ -8,7 +8,7 @@ from argon2.exceptions import HashingError, VerificationError
 
 from sockctl.accounts.passwords import CHEAPEST, DEFAULT, Hasher, HashParameters, check_hash, dummy_hash, parameters_of
 from sockctl.errors import HashFailedError
-from tests.accounts.data import OTHER, PASSWORD
+from tests.support.accounts import OTHER, PASSWORD
 
 
 def test_the_default_is_rfc_9106s_second_recommended_option() -> None:

@@ -26,8 +26,8 @@ from sockctl.accounts.users import User
 from sockctl.errors import StoreFormatError, TokenRefusedError, TokenReusedError, UnknownSessionError
 from sockctl.stores.timestamps import Clock as AnyClock
 from sockctl.stores.timestamps import utc_now
-from tests.clock import NOON, Clock
-from tests.running import UNMEASURED
+from tests.support.clock import NOON, Clock
+from tests.support.running import UNMEASURED
 
 ANN = User("ann", "", NOON, NOON, disabled=False, credential_generation=3)
 BOB = User("bob", "", NOON, NOON, disabled=False, credential_generation=4)

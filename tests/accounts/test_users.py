@@ -19,8 +19,8 @@ from sockctl.errors import (
     StoreFormatError,
     UnknownUserError,
 )
-from tests.accounts.data import PASSWORD
-from tests.clock import NOON, Clock
+from tests.support.accounts import PASSWORD
+from tests.support.clock import NOON, Clock
 
 HASH = Hasher(CHEAPEST).hash(PASSWORD)
 OTHER_HASH = Hasher(CHEAPEST).hash(PASSWORD)

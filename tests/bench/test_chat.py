@@ -14,10 +14,10 @@ from sockctl.bench.plan import Kind
 from sockctl.events.base import Level
 from sockctl.net.server import Limits
 from sockctl.services.chat.service import Chat, ChatRules
-from tests.bench.data import RUN, measured
-from tests.bench.wrong_servers import serving
-from tests.frames import FrameClient, framed
-from tests.running import receive_exactly, running
+from tests.support.bench import RUN, measured
+from tests.support.frames import FrameClient, framed
+from tests.support.running import receive_exactly, running
+from tests.support.wrong_servers import serving
 
 
 @contextmanager

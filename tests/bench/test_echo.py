@@ -9,8 +9,11 @@ from sockctl.bench.plan import Tls
 from sockctl.events.base import Level
 from sockctl.net.certificates import fingerprint_of_file
 from sockctl.services.echo import Case, CaseEcho, Echo
-from tests.bench.data import measured, plan, where
-from tests.bench.wrong_servers import (
+from tests.support.bench import measured, plan, where
+from tests.support.running import CLOSED_PORT, running
+from tests.support.tls import securing, self_signed
+from tests.support.tools import tool
+from tests.support.wrong_servers import (
     Handle,
     altering,
     c_echo,
@@ -22,9 +25,6 @@ from tests.bench.wrong_servers import (
     stalling,
     talkative,
 )
-from tests.running import CLOSED_PORT, running
-from tests.tls import securing, self_signed
-from tests.tools import tool
 
 
 @pytest.mark.parametrize(

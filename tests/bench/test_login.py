@@ -11,11 +11,11 @@ from sockctl.bench.plan import Kind
 from sockctl.events.base import Level
 from sockctl.services.auth import Auth
 from sockctl.services.login import LoginConversation
-from tests.accounts.data import PASSWORD, accounts_at
-from tests.bench.data import measured
-from tests.bench.wrong_servers import serving
-from tests.frames import framed
-from tests.running import CLOSED_PORT, receive_exactly, running
+from tests.support.accounts import PASSWORD, accounts_at
+from tests.support.bench import measured
+from tests.support.frames import framed
+from tests.support.running import CLOSED_PORT, receive_exactly, running
+from tests.support.wrong_servers import serving
 
 
 def auth(folder: Path) -> Auth:

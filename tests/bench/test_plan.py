@@ -4,7 +4,7 @@ from sockctl.bench.pacing import Pacing
 from sockctl.bench.payload import Payload, diagnosis
 from sockctl.bench.plan import Kind, Plan, Tls, Where
 from sockctl.bench.stats import Stats
-from tests.bench.data import plan
+from tests.support.bench import plan
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3, 7])

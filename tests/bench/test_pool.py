@@ -14,7 +14,7 @@ from sockctl.bench.plan import Kind, Where
 from sockctl.bench.pool import ClientPool, WorkerContext
 from sockctl.bench.stats import Stats
 from sockctl.net.poller import READABLE, WRITABLE
-from tests.bench.data import plan
+from tests.support.bench import plan
 
 
 class Line:

@@ -12,7 +12,7 @@ from sockctl.bench.plan import Kind
 from sockctl.bench.report import comparison, report
 from sockctl.bench.stats import Stats
 from sockctl.os_limits import usable_cores
-from tests.bench.data import plan
+from tests.support.bench import plan
 
 
 def stats(**values: Any) -> Stats:

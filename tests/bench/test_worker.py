@@ -24,9 +24,9 @@ from sockctl.errors import BenchFailedError
 from sockctl.events.base import Level
 from sockctl.net.poller import READABLE, SelectorPoller
 from sockctl.services.echo import Echo
-from tests.bench.data import plan, where
-from tests.bench.wrong_servers import serving, silent
-from tests.running import TIMEOUT_S, running, wait_until
+from tests.support.bench import plan, where
+from tests.support.running import TIMEOUT_S, running, wait_until
+from tests.support.wrong_servers import serving, silent
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.benchmarks.serving import INSTALLED
 from tests.benchmarks.threads import INTERPRETER
-from tests.running import UNMEASURED
+from tests.support.running import UNMEASURED
 
 
 def parts(folder: Path) -> list[list[str]]:

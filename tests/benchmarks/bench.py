@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.bench.wrong_servers import command
-from tests.running import SOCKCTL, UNMEASURED
+from tests.support.running import SOCKCTL, UNMEASURED
+from tests.support.wrong_servers import command
 
 CLIENTS, SIZE_BYTES = 50, 64
 SECONDS = 2

@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 
 from tests.benchmarks.serving import serving
-from tests.frames import framed
-from tests.running import cpu_seconds, wait_until
+from tests.support.frames import framed
+from tests.support.running import cpu_seconds, wait_until
 
 CROWDS = (1_000, 5_000)
 JOIN_S = 5.0

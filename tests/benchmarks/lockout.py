@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sockctl.accounts.accounts import Accounts
-from tests.accounts.data import PASSWORD, make_cheap
 from tests.benchmarks.serving import serving
-from tests.frames import FrameClient
+from tests.support.accounts import PASSWORD, make_cheap
+from tests.support.frames import FrameClient
 
 USERS = 12
 PATIENCE_S = 60.0

@@ -24,7 +24,7 @@ from argon2 import PasswordHasher
 from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.hash_queue import HashQueue
 from tests.benchmarks.serving import serving
-from tests.frames import FrameClient, frame_client
+from tests.support.frames import FrameClient, frame_client
 
 CLIENTS = 200
 SECONDS = 5.0

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.running import UNMEASURED, free_port, wait_until
+from tests.support.running import UNMEASURED, free_port, wait_until
 
 INSTALLED = str(Path(sys.executable).parent / "sockctl")
 """The command, beside the interpreter that measures."""

@@ -24,10 +24,10 @@ from functools import partial
 from pathlib import Path
 
 from sockctl.accounts.accounts import Accounts
-from tests.accounts.data import PASSWORD
 from tests.benchmarks.bench import built
 from tests.benchmarks.serving import serving
-from tests.running import SOCKCTL, UNMEASURED
+from tests.support.accounts import PASSWORD
+from tests.support.running import SOCKCTL, UNMEASURED
 
 SECONDS = 3
 CALLS = {"sendto": "sending", "recvfrom": "receiving", "recvmsg": "receiving", "epoll_wait": "waiting"}

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import partial
 
 from tests.benchmarks.serving import serving
-from tests.running import SOCKCTL, UNMEASURED
+from tests.support.running import SOCKCTL, UNMEASURED
 
 ROUNDS = 20
 REPLY, HELP = 120 / 11, 150 / 11

@@ -3,7 +3,7 @@ import subprocess
 import sys
 
 from tests.benchmarks.hostile.table import Row, line
-from tests.running import UNMEASURED
+from tests.support.running import UNMEASURED
 
 
 def hostile(*arguments: str) -> subprocess.CompletedProcess[str]:

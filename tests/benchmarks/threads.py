@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tests.benchmarks.serving import serving
-from tests.running import SOCKCTL, UNMEASURED
+from tests.support.running import SOCKCTL, UNMEASURED
 
 INTERPRETER = Path(".venv-t/bin/python")
 WHO = "import sys, sysconfig; print(sys.version.split()[0], sysconfig.get_config_var('Py_GIL_DISABLED') or 0)"

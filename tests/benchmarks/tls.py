@@ -19,8 +19,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.running import UNMEASURED, free_port
-from tests.tls import blind_context, self_signed
+from tests.support.running import UNMEASURED, free_port
+from tests.support.tls import blind_context, self_signed
 
 CLIENTS = 50
 LOADS = 2

@@ -7,7 +7,7 @@ import sockctl as package
 from sockctl.cli import app as app_module
 from sockctl.cli.exit_codes import ExitCode, exit_code_of
 from sockctl.errors import ConnectTimeoutError, ListenError, UnreachableError
-from tests.running import SOCKCTL, UNMEASURED, sockctl
+from tests.support.running import SOCKCTL, UNMEASURED, sockctl
 
 
 def test_version() -> None:

@@ -26,13 +26,12 @@ from sockctl.events.base import Level
 from sockctl.net.certificates import fingerprint_of_file
 from sockctl.services.chat.service import Chat, ChatRules
 from sockctl.services.echo import Echo
-from tests.accounts.data import PASSWORD
-from tests.bench.data import plan
 from tests.bench.test_login import auth
-from tests.bench.wrong_servers import altering, resetting, serving, silent
-from tests.running import CLOSED_PORT, SOCKCTL, TIMEOUT_S, running, sockctl, wait_until
-from tests.test_terminal import terminal
-from tests.tls import securing, self_signed
+from tests.support.accounts import PASSWORD
+from tests.support.bench import plan
+from tests.support.running import CLOSED_PORT, SOCKCTL, TIMEOUT_S, running, sockctl, wait_until
+from tests.support.tls import securing, self_signed
+from tests.support.wrong_servers import altering, resetting, serving, silent
 
 __all__ = ["terminal"]
 

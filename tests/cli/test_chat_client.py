@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from tests.chat_server import ChatServer, chat_server
-from tests.running import sockctl, wait_until
-from tests.test_terminal import ended, terminal
-from tests.tls import self_signed
+from tests.support.chat_server import ChatServer, chat_server
+from tests.support.running import sockctl, wait_until
+from tests.support.terminal import ended
+from tests.support.tls import self_signed
 
 __all__ = ["terminal"]
 

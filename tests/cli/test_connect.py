@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from tests.running import CLOSED_PORT, SOCKCTL, TIMEOUT_S, UNMEASURED, echo_process, receive_all, sockctl
+from tests.support.running import CLOSED_PORT, SOCKCTL, TIMEOUT_S, UNMEASURED, echo_process, receive_all, sockctl
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from tests.frames import frame, framed
-from tests.running import TIMEOUT_S, echo_process, process, receive_all, receive_exactly, sockctl
+from tests.support.frames import frame, framed
+from tests.support.running import TIMEOUT_S, echo_process, process, receive_all, receive_exactly, sockctl
 
 GREETING = b"sockctl/1 test\r\n"
 Play = Callable[[socket.socket], None]

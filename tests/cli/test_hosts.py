@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from tests.running import sockctl
+from tests.support.running import sockctl
 
 ONE, TWO = ":".join(["AB"] * 32), ":".join(["0C"] * 32)
 

@@ -15,11 +15,11 @@ from sockctl.net.certificates import fingerprint_of_file
 from sockctl.net.reachability import reach_of
 from tests.cli.test_connect_messages import read_frame
 from tests.cli.test_connect_messages import server as played
-from tests.frames import framed
-from tests.running import CLOSED_PORT, process, receive_all, sockctl, wait_until
-from tests.tls import self_signed
-from tests.token_server import LATER, PASSWORD, TokenServer, token_server
-from tests.tools import unavailable
+from tests.support.frames import framed
+from tests.support.running import CLOSED_PORT, process, receive_all, sockctl, wait_until
+from tests.support.tls import self_signed
+from tests.support.token_server import LATER, PASSWORD, TokenServer, token_server
+from tests.support.tools import unavailable
 
 LOGIN = f"ann\n{PASSWORD}\n".encode()
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.frames import framed
-from tests.running import SOCKCTL, TIMEOUT_S, UNMEASURED
+from tests.support.frames import framed
+from tests.support.running import SOCKCTL, TIMEOUT_S, UNMEASURED
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from Linux's /proc")
 

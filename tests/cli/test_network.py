@@ -9,11 +9,11 @@ import pytest
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.listener import SocketOptions
 from sockctl.services.chat.service import Chat, ChatRules
-from tests.accounts.data import PASSWORD, accounts_at
-from tests.running import process, running, sockctl
 from tests.services.chat.test_chat import client
-from tests.test_terminal import ended, terminal
-from tests.two_hosts import SERVER, TwoHosts
+from tests.support.accounts import PASSWORD, accounts_at
+from tests.support.running import process, running, sockctl
+from tests.support.terminal import ended
+from tests.support.two_hosts import SERVER, TwoHosts
 
 __all__ = ["terminal"]
 

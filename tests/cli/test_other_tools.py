@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.running import SOCKCTL, TIMEOUT_S, echo_process, free_port
-from tests.tools import tool
+from tests.support.running import SOCKCTL, TIMEOUT_S, echo_process, free_port
+from tests.support.tools import tool
 
 PACKAGES = {"nc": "netcat-openbsd", "ncat": "ncat", "socat": "socat"}
 CLIENTS = {

@@ -23,10 +23,10 @@ from sockctl.errors import (
     SecretFileError,
     StreamError,
 )
-from tests.running import TIMEOUT_S
-from tests.test_terminal import ended
+from tests.support.running import TIMEOUT_S
+from tests.support.terminal import ended
 
-PROBE = [sys.executable, "-m", "tests.cli.password_probe", "probe"]
+PROBE = [sys.executable, "-m", "tests.support.password_probe", "probe"]
 ROOT = Path(__file__).parents[2]
 SECRET = "swordfish"
 

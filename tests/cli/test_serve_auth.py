@@ -14,10 +14,10 @@ import pytest
 
 from sockctl.accounts.accounts import Accounts
 from sockctl.cli.exit_codes import ExitCode
-from tests.accounts.data import OTHER, PASSWORD, accounts_at
-from tests.frames import frame_client
-from tests.running import TIMEOUT_S, Process, process, sockctl, wait_until
-from tests.tools import tool
+from tests.support.accounts import OTHER, PASSWORD, accounts_at
+from tests.support.frames import frame_client
+from tests.support.running import TIMEOUT_S, Process, process, sockctl, wait_until
+from tests.support.tools import tool
 
 
 @contextmanager

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from tests.accounts.data import PASSWORD, accounts_at
-from tests.frames import FrameClient, frame_client
-from tests.running import TIMEOUT_S, Process, process, sockctl, wait_until
-from tests.test_terminal import terminal
-from tests.tools import tool
+from tests.support.accounts import PASSWORD, accounts_at
+from tests.support.frames import FrameClient, frame_client
+from tests.support.running import TIMEOUT_S, Process, process, sockctl, wait_until
+from tests.support.tools import tool
 
 __all__ = ["terminal"]
 

@@ -17,7 +17,7 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.net import lifecycle as closing
-from tests.running import (
+from tests.support.running import (
     SOCKCTL,
     TIMEOUT_S,
     UNMEASURED,

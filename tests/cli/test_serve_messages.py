@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from tests.frames import frame_client
-from tests.running import TIMEOUT_S, Process, connect, process, receive_all, receive_exactly, sockctl
-from tests.tools import tool
+from tests.support.frames import frame_client
+from tests.support.running import TIMEOUT_S, Process, connect, process, receive_all, receive_exactly, sockctl
+from tests.support.tools import tool
 
 
 @contextmanager

@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from tests.running import TIMEOUT_S, Process, free_port, process, receive_all, sockctl, wait_until
-from tests.test_terminal import ended, terminal
-from tests.tls import openssl, self_signed, tls_client
-from tests.tools import tool
+from tests.support.running import TIMEOUT_S, Process, free_port, process, receive_all, sockctl, wait_until
+from tests.support.terminal import ended
+from tests.support.tls import openssl, self_signed, tls_client
+from tests.support.tools import tool
 
 __all__ = ["terminal"]
 

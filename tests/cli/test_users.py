@@ -19,8 +19,8 @@ from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.authenticator import Authenticator
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.cli.exit_codes import ExitCode
-from tests.accounts.data import OTHER, PASSWORD, accounts_at, make_cheap
-from tests.running import SOCKCTL, TIMEOUT_S, UNMEASURED, sockctl
+from tests.support.accounts import OTHER, PASSWORD, accounts_at, make_cheap
+from tests.support.running import SOCKCTL, TIMEOUT_S, UNMEASURED, sockctl
 
 KILLS = max(60, int(os.environ.get("SOCKCTL_SOAK_KILLS", "0")) // 10)
 

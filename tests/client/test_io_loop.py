@@ -10,7 +10,7 @@ import pytest
 from sockctl.client import io_loop as relay_module
 from sockctl.client.io_loop import Ending, Relay
 from sockctl.errors import ConnectionBrokenError
-from tests.running import TIMEOUT_S, receive_all, receive_exactly, send_and_half_close, wait_until
+from tests.support.running import TIMEOUT_S, receive_all, receive_exactly, send_and_half_close, wait_until
 
 
 class SocketInput:

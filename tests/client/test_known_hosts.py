@@ -9,7 +9,7 @@ import pytest
 
 from sockctl.client.known_hosts import KnownHosts, host_key
 from sockctl.errors import FingerprintError, StoreFormatError, UnknownHostError
-from tests.clock import NOON, Clock
+from tests.support.clock import NOON, Clock
 
 ONE, TWO = ":".join(["AB"] * 32), ":".join(["0C"] * 32)
 

@@ -16,11 +16,11 @@ from sockctl.errors import InsecureError
 from sockctl.net.address import Endpoint
 from sockctl.net.reachability import reach_of
 from sockctl.protocol.messages import message
-from tests.running import process, sockctl, wait_until
-from tests.test_terminal import ended, terminal
-from tests.tls import self_signed
-from tests.token_server import LATER, PASSWORD, TokenServer, token_server
-from tests.tools import unavailable
+from tests.support.running import process, sockctl, wait_until
+from tests.support.terminal import ended
+from tests.support.tls import self_signed
+from tests.support.token_server import LATER, PASSWORD, TokenServer, token_server
+from tests.support.tools import unavailable
 
 __all__ = ["terminal"]
 

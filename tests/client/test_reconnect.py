@@ -22,7 +22,7 @@ from sockctl.errors import ConnectionBrokenError, TruncatedMessageError, Unreach
 from sockctl.events.base import Event
 from sockctl.events.client import Connecting, ConnectionLost, Reconnecting
 from sockctl.net.transport import Transport
-from tests.running import TIMEOUT_S, wait_until
+from tests.support.running import TIMEOUT_S, wait_until
 
 
 def test_pauses_double_up_to_a_bound() -> None:

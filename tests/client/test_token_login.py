@@ -17,10 +17,10 @@ from sockctl.client.token_store import KeptToken, TokenStore
 from sockctl.net.address import Endpoint
 from sockctl.net.certificates import fingerprint_of_file
 from sockctl.protocol.messages import Message, message
-from tests.running import process, sockctl, wait_until
-from tests.test_terminal import ended, terminal
-from tests.tls import self_signed
-from tests.token_server import LATER, PASSWORD, TokenServer, token_server
+from tests.support.running import process, sockctl, wait_until
+from tests.support.terminal import ended
+from tests.support.tls import self_signed
+from tests.support.token_server import LATER, PASSWORD, TokenServer, token_server
 
 __all__ = ["terminal"]
 

@@ -11,7 +11,7 @@ import pytest
 
 from sockctl.client.token_store import REMEMBERED, TokenStore
 from sockctl.errors import StoreError, StoreFormatError
-from tests.clock import Clock
+from tests.support.clock import Clock
 
 ONE, TWO = ":".join(["AB"] * 32), ":".join(["0C"] * 32)
 LATER, EARLIER = "2026-01-31T14:00:00+01:00", "2026-01-31T11:59:59Z"

@@ -8,7 +8,7 @@ from sockctl.errors import SinkError
 from sockctl.events.base import HELD_BYTES, ConnectionEvent, Event, Level
 from sockctl.events.journal import Journal
 from sockctl.events.record import Record
-from tests.running import TIMEOUT_S, MemorySink, wait_until
+from tests.support.running import TIMEOUT_S, MemorySink, wait_until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from sockctl.net import busy_polling, event_loop
 from sockctl.net.busy_polling import MAX_WAITS, BusyPolling
 from sockctl.net.server import Limits
 from sockctl.services.echo import Echo
-from tests.running import receive_exactly, running
+from tests.support.running import receive_exactly, running
 
 READY = [(7, 1)]
 

@@ -22,9 +22,9 @@ from sockctl.net.certificates import (
     server_context,
 )
 from sockctl.stores.files import take_lock, write_private_file
-from tests.other_user import OTHER_UID, needs_root
-from tests.running import TIMEOUT_S, UNMEASURED
-from tests.tools import tool
+from tests.support.other_user import OTHER_UID, needs_root
+from tests.support.running import TIMEOUT_S, UNMEASURED
+from tests.support.tools import tool
 
 DIGITS = "0123456789abcdef" * 4
 USUAL = "01:23:45:67:89:AB:CD:EF:" * 3 + "01:23:45:67:89:AB:CD:EF"

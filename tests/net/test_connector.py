@@ -10,7 +10,7 @@ from sockctl.events.base import Event
 from sockctl.net import connector as client
 from sockctl.net.address import Endpoint
 from sockctl.net.connector import connect
-from tests.running import CLOSED_PORT, TIMEOUT_S, free_port
+from tests.support.running import CLOSED_PORT, TIMEOUT_S, free_port
 
 
 def names(events: list[Event]) -> list[str]:

@@ -12,7 +12,7 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.net.connection import Connection
 from sockctl.net.event_loop import EventLoop
 from sockctl.net.poller import open_poller
-from tests.running import TIMEOUT_S, MemorySink, receive_exactly, wait_until
+from tests.support.running import TIMEOUT_S, MemorySink, receive_exactly, wait_until
 
 PLENTY = bytes(1_000_000)  # more than the kernel takes at once, see Client
 STALLED_S = 10.0

@@ -13,8 +13,8 @@ from sockctl.net import server as module
 from sockctl.net.server import Limits, default_event_threads
 from sockctl.services.chat.service import Chat, ChatRules
 from sockctl.services.echo import Echo
-from tests.frames import FrameClient, frame_client
-from tests.running import TIMEOUT_S, Running, receive_exactly, running, wait_until
+from tests.support.frames import FrameClient, frame_client
+from tests.support.running import TIMEOUT_S, Running, receive_exactly, running, wait_until
 
 
 def test_one_under_the_gil_and_one_a_core_without_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,9 +18,9 @@ from sockctl.net.peer import Peer
 from sockctl.net.server import Limits
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message
-from tests.frames import frame, frame_client, framed
 from tests.net.test_message_peer import reason_of
-from tests.running import TIMEOUT_S, receive_all, running, wait_until
+from tests.support.frames import frame, frame_client, framed
+from tests.support.running import TIMEOUT_S, receive_all, running, wait_until
 
 UNKNOWN = framed(kind="no such kind")
 NO_WORK = InputRates(rate=1e-6, burst_s=1e-6, address_rate=1e-6, address_burst_s=1e-6, flooding_s=1e9)

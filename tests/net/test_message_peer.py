@@ -17,8 +17,8 @@ from sockctl.net.peer import Peer
 from sockctl.net.server import Limits
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message, message
-from tests.frames import FrameClient, frame, frame_client, framed
-from tests.running import TIMEOUT_S, Running, receive_all, receive_exactly, running, wait_until
+from tests.support.frames import FrameClient, frame, frame_client, framed
+from tests.support.running import TIMEOUT_S, Running, receive_all, receive_exactly, running, wait_until
 
 GREETING = b"sockctl/1 parrot\r\n"
 

@@ -32,9 +32,9 @@ from sockctl.errors import (
 )
 from sockctl.net import message_socket
 from sockctl.net.message_socket import MessageSocket, receive_message, send_message
-from tests.frames import frame
-from tests.running import TIMEOUT_S, free_port, wait_until
-from tests.tools import tool, unavailable
+from tests.support.frames import frame
+from tests.support.running import TIMEOUT_S, free_port, wait_until
+from tests.support.tools import tool, unavailable
 
 ROOT = Path(__file__).parents[2]
 

@@ -20,7 +20,7 @@ from sockctl.net.server import Limits
 from sockctl.net.service import RawService
 from sockctl.services.echo import Echo
 from tests.net import test_server as core
-from tests.running import TIMEOUT_S, receive_exactly, running, wait_until
+from tests.support.running import TIMEOUT_S, receive_exactly, running, wait_until
 
 COUNT = 600  # three turns a pass
 

@@ -10,7 +10,7 @@ import pytest
 
 from sockctl.net import port_owner
 from sockctl.net.port_owner import owner_of
-from tests.other_user import OTHER_NAME, OTHER_UID, as_other_user, needs_root
+from tests.support.other_user import OTHER_NAME, OTHER_UID, as_other_user, needs_root
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells it")
 

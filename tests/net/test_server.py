@@ -31,8 +31,16 @@ from sockctl.net.poller import SelectorPoller
 from sockctl.net.server import Limits
 from sockctl.net.service import Conversation, RawService
 from sockctl.services.echo import Case, CaseEcho, Echo
-from tests.running import TIMEOUT_S, Running, receive_all, receive_exactly, running, send_and_half_close, wait_until
-from tests.two_hosts import on_every_network
+from tests.support.running import (
+    TIMEOUT_S,
+    Running,
+    receive_all,
+    receive_exactly,
+    running,
+    send_and_half_close,
+    wait_until,
+)
+from tests.support.two_hosts import on_every_network
 
 MANY = Limits(max_clients=2000, max_clients_per_address=2000)
 

@@ -19,8 +19,8 @@ from sockctl.errors import (
 )
 from sockctl.protocol.messages import Message, message
 from sockctl.protocol.server_wire import REPLAY_BYTES, Choice, ServerWire
-from tests.frames import framed
 from tests.protocol.test_frames import cuts, pieces
+from tests.support.frames import framed
 
 HELLO = framed(kind="hello", client="test")
 said = st.lists(st.text(st.characters(exclude_categories=["C"]), max_size=20), max_size=6)

@@ -19,10 +19,10 @@ from sockctl.protocol.messages import Message, message
 from sockctl.services import login as login_module
 from sockctl.services.auth import COMMANDS, Auth
 from sockctl.services.login import LoginConversation
-from tests.accounts.data import OTHER, PASSWORD, accounts_at, fill_disk_of_sessions
-from tests.frames import FrameClient, frame_client, framed
-from tests.running import TIMEOUT_S, MemorySink, Running, receive_all, running, send_and_half_close, wait_until
-from tests.services.scripted_peer import ScriptedPeer
+from tests.support.accounts import OTHER, PASSWORD, accounts_at, fill_disk_of_sessions
+from tests.support.frames import FrameClient, frame_client, framed
+from tests.support.running import TIMEOUT_S, MemorySink, Running, receive_all, running, send_and_half_close, wait_until
+from tests.support.scripted_peer import ScriptedPeer
 
 
 def login_at(data_dir: Path, *, signup: bool = False) -> LoginConversation:

@@ -12,9 +12,9 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.services.identify import NAME_S, Identify
 from sockctl.services.known_clients import KnownClients
 from sockctl.services.login import LOGIN_S
-from tests.frames import frame_client
-from tests.running import TIMEOUT_S, MemorySink, receive_all, running, send_and_half_close
-from tests.services.scripted_peer import ScriptedPeer
+from tests.support.frames import frame_client
+from tests.support.running import TIMEOUT_S, MemorySink, receive_all, running, send_and_half_close
+from tests.support.scripted_peer import ScriptedPeer
 
 
 def converse(service: Identify, peer: ScriptedPeer) -> ScriptedPeer:

@@ -13,7 +13,7 @@ import pytest
 
 from sockctl.errors import NameRefusedError, NameTakenError, StoreFormatError, UnknownClientError
 from sockctl.services.known_clients import MAX_CLIENTS, KnownClients, client_address
-from tests.clock import NOON, Clock
+from tests.support.clock import NOON, Clock
 
 
 @pytest.fixture

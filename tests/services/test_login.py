@@ -10,9 +10,9 @@ from sockctl.events.accounts import TokenReused
 from sockctl.events.base import Level
 from sockctl.services.auth import Auth
 from sockctl.services.login import LoginConversation
-from tests.accounts.data import PASSWORD, accounts_at
-from tests.frames import FrameClient, frame_client
-from tests.running import running
+from tests.support.accounts import PASSWORD, accounts_at
+from tests.support.frames import FrameClient, frame_client
+from tests.support.running import running
 
 
 def let_time_pass(data_dir: Path, seconds: int) -> None:

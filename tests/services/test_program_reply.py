@@ -14,8 +14,8 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.services import program_reply as reply
 from sockctl.services.program import LINE_CHARACTERS, OutputLines, Program
 from sockctl.services.program_reply import ProgramReply
-from tests.frames import FrameClient, frame_client, framed
-from tests.running import TIMEOUT_S, Running, receive_all, running, send_and_half_close, wait_until
+from tests.support.frames import FrameClient, frame_client, framed
+from tests.support.running import TIMEOUT_S, Running, receive_all, running, send_and_half_close, wait_until
 
 
 def python(code: str) -> list[str]:

@@ -6,9 +6,9 @@ from sockctl.errors import NobodyThereError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import Message, message
 from sockctl.services.talk import Talk
-from tests.frames import frame_client
-from tests.running import receive_exactly, running, wait_until
-from tests.services.scripted_peer import ScriptedPeer
+from tests.support.frames import frame_client
+from tests.support.running import receive_exactly, running, wait_until
+from tests.support.scripted_peer import ScriptedPeer
 
 
 class Desk:

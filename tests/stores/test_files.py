@@ -18,7 +18,7 @@ from sockctl.stores.files import (
     take_lock,
     write_private_file,
 )
-from tests.other_user import OTHER_UID, as_other_user, needs_root
+from tests.support.other_user import OTHER_UID, as_other_user, needs_root
 
 
 def test_a_file_is_private_and_new(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from sockctl.errors import (
 )
 from sockctl.stores import json_store
 from sockctl.stores.json_store import Content, JsonStore, json_place
-from tests.running import TIMEOUT_S, UNMEASURED
+from tests.support.running import TIMEOUT_S, UNMEASURED
 
 KILLS = int(os.environ.get("SOCKCTL_SOAK_KILLS", "40"))
 

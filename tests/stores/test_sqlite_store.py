@@ -27,7 +27,7 @@ from sockctl.errors import (
 )
 from sockctl.stores.files import take_lock
 from sockctl.stores.sqlite_store import OldFile, SqliteStore
-from tests.running import UNMEASURED
+from tests.support.running import UNMEASURED
 
 KILLS = int(os.environ.get("SOCKCTL_SOAK_KILLS", "40"))
 TIMEOUT_S = 20.0

@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from sockctl.stores.steady_clock import LEAST_S, TOLERANCE_S, SteadyClock, seconds_since_boot
-from tests.clock import NOON, Clock
+from tests.support.clock import NOON, Clock
 
 DAYS_40 = datetime.timedelta(days=40)
 LASTING_S = 600.0

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.accounts.data import PASSWORD
 from tests.benchmarks.hostile.part import asked, take_part
-from tests.frames import framed
+from tests.support.accounts import PASSWORD
+from tests.support.frames import framed
 
 AGAIN_S = 0.02
 """After which a connection that was closed comes again."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tests.benchmarks.hostile.part import part
 from tests.benchmarks.hostile.served import Served, served, served_unread
 from tests.benchmarks.hostile.table import Row
-from tests.frames import FrameClient, frame_client
+from tests.support.frames import FrameClient, frame_client
 
 __all__ = ["churn", "hoard", "operator"]
 

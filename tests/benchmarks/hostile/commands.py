@@ -8,7 +8,7 @@ from tests.benchmarks.hostile.budgets import CONNECTIONS, P99_MS, WARM_UP_S
 from tests.benchmarks.hostile.part import part
 from tests.benchmarks.hostile.served import NO_LIMITS, Served, served
 from tests.benchmarks.hostile.table import Row
-from tests.frames import FrameClient, frame_client
+from tests.support.frames import FrameClient, frame_client
 
 __all__ = ["COMMANDS", "command"]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.benchmarks.hostile.part import asked, take_part
-from tests.frames import framed
+from tests.support.frames import framed
 
 PER_ADDRESS = 50
 AT_ONCE = 200

@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterator
 
 from sockctl.accounts.accounts import Accounts
-from tests.accounts.data import PASSWORD
 from tests.benchmarks.hostile.served import Served, served
 from tests.benchmarks.hostile.table import Row
-from tests.frames import FrameClient, frame_client, framed
-from tests.running import wait_until
+from tests.support.accounts import PASSWORD
+from tests.support.frames import FrameClient, frame_client, framed
+from tests.support.running import wait_until
 
 __all__ = ["never_readers", "put_out", "revoke_auth"]
 

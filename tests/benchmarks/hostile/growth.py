@@ -13,10 +13,10 @@ from pathlib import Path
 
 from sockctl.accounts.sessions import MAX_PER_USER
 from sockctl.services.known_clients import KnownClients
-from tests.accounts.data import PASSWORD, accounts_at
 from tests.benchmarks.hostile.served import served_at
 from tests.benchmarks.hostile.table import Row
-from tests.frames import frame_client
+from tests.support.accounts import PASSWORD, accounts_at
+from tests.support.frames import frame_client
 
 __all__ = ["sessions", "visits"]
 

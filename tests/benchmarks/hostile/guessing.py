@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sockctl.accounts.accounts import Accounts
-from tests.accounts.data import PASSWORD, make_cheap
 from tests.benchmarks.hostile.part import part
 from tests.benchmarks.hostile.served import served_at
 from tests.benchmarks.hostile.table import Row
-from tests.frames import frame_client
+from tests.support.accounts import PASSWORD, make_cheap
+from tests.support.frames import frame_client
 
 __all__ = ["lockout", "refusals"]
 

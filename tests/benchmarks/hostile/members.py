@@ -6,7 +6,7 @@ from tests.benchmarks.hostile.part import part
 from tests.benchmarks.hostile.served import NO_LIMITS, served
 from tests.benchmarks.hostile.table import Row
 from tests.benchmarks.logins import forget_peak, resident_mib
-from tests.frames import frame_client
+from tests.support.frames import frame_client
 
 __all__ = ["members"]
 

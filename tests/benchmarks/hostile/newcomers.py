@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from tests.accounts.data import PASSWORD
 from tests.benchmarks.hostile.part import asked, take_part
-from tests.frames import frame_client
+from tests.support.accounts import PASSWORD
+from tests.support.frames import frame_client
 
 GRACE_S = 15.0
 USERS = 8

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests.running import UNMEASURED
+from tests.support.running import UNMEASURED
 
 __all__ = ["NICE", "Part", "asked", "part", "take_part"]
 

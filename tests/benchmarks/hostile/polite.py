@@ -14,9 +14,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from tests.accounts.data import PASSWORD
 from tests.benchmarks.hostile.part import asked, take_part
-from tests.frames import FrameClient, framed
+from tests.support.accounts import PASSWORD
+from tests.support.frames import FrameClient, framed
 
 GRACE_S = 10.0
 HEADER_BYTES = 4

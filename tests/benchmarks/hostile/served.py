@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.accounts.data import accounts_at
 from tests.benchmarks.logins import resident_mib
 from tests.benchmarks.serving import started
+from tests.support.accounts import accounts_at
 
 __all__ = ["DRAIN_S", "NO_LIMITS", "Served", "served", "served_at", "served_unread"]
 

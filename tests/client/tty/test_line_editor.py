@@ -17,9 +17,9 @@ import pytest
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.client.tty import line_editor
 from tests.cli.test_connect_messages import greet, read_frame, server
-from tests.frames import frame_client, framed
-from tests.running import TIMEOUT_S, free_port, receive_all, receive_exactly
-from tests.test_terminal import ended, terminal
+from tests.support.frames import frame_client, framed
+from tests.support.running import TIMEOUT_S, free_port, receive_all, receive_exactly
+from tests.support.terminal import ended
 
 __all__ = ["terminal"]
 

@@ -6,8 +6,8 @@ import pytest
 
 from sockctl.services.chat.arrivals import Arrivals
 from sockctl.services.chat.service import ChatLimits, ChatRules
-from tests.accounts.data import accounts_at
 from tests.services.chat.test_chat import ChatClient, client, served
+from tests.support.accounts import accounts_at
 
 SELDOM = ChatLimits(comings_at_once=1, coming_every_s=6.0)
 

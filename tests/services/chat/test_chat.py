@@ -21,10 +21,10 @@ from sockctl.services.chat.members import Member
 from sockctl.services.chat.service import Chat, ChatLimits, ChatRules
 from sockctl.services.login import LoginConversation
 from sockctl.stores.timestamps import utc_now
-from tests.accounts.data import PASSWORD, accounts_at
-from tests.frames import Fields, FrameClient, frame_client, framed
-from tests.running import Running, receive_all, running, wait_until
-from tests.services.scripted_peer import ScriptedPeer
+from tests.support.accounts import PASSWORD, accounts_at
+from tests.support.frames import Fields, FrameClient, frame_client, framed
+from tests.support.running import Running, receive_all, running, wait_until
+from tests.support.scripted_peer import ScriptedPeer
 
 RULES = ChatRules(flood=None)
 DEFAULT = ChatLimits()

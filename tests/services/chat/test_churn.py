@@ -11,10 +11,10 @@ from pathlib import Path
 from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.service import Chat, ChatRules
 from sockctl.services.login import LoginConversation
-from tests.accounts.data import accounts_at
-from tests.frames import framed
-from tests.running import TIMEOUT_S, Running, running, wait_until
 from tests.services.chat.test_chat import client
+from tests.support.accounts import accounts_at
+from tests.support.frames import framed
+from tests.support.running import TIMEOUT_S, Running, running, wait_until
 
 RESET = struct.pack("ii", 1, 0)
 """As SO_LINGER: closing sends a reset."""

@@ -14,11 +14,11 @@ from sockctl.services.chat.history import SHOWN
 from sockctl.services.chat.members import Member
 from sockctl.services.chat.service import Chat, ChatLimits, ChatRules
 from sockctl.stores.timestamps import utc_now
-from tests.frames import framed
 from tests.net.test_input_limits import NO_WORK
-from tests.running import receive_all, running
 from tests.services.chat.test_chat import client, members
 from tests.services.chat.test_rooms import Played
+from tests.support.frames import framed
+from tests.support.running import receive_all, running
 
 AT = "2026-01-31T12:00:00Z"
 MOST = 10

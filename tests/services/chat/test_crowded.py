@@ -10,9 +10,9 @@ from sockctl.services.chat.history import History, HistoryBudget
 from sockctl.services.chat.rooms import NAMES_AT_ONCE, Room
 from sockctl.services.chat.service import Chat, ChatLimits, ChatRules
 from sockctl.services.chat.store import ChatStore
-from tests.running import Running, running
 from tests.services.chat.test_chat import client, members
 from tests.services.chat.test_rooms import Played, enter, leave
+from tests.support.running import Running, running
 
 AT = "2026-01-31T12:00:00Z"
 MOST = 3

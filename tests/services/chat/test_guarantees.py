@@ -27,14 +27,14 @@ from sockctl.services.chat.history_entry import read_entry
 from sockctl.services.chat.service import Chat, ChatRules
 from sockctl.services.login import LoginConversation
 from sockctl.stores.timestamps import utc_now
-from tests.accounts.data import accounts_at
-from tests.frames import Fields, framed
-from tests.running import TIMEOUT_S, Running, connect, process, receive_all, running, wait_until
 from tests.services.chat.test_chat import ChatClient, client
 from tests.services.chat.test_chat import members as here
-from tests.services.scripted_peer import ScriptedPeer
-from tests.tls import securing, self_signed, tls_client
-from tests.two_hosts import TwoHosts, on_every_network, server_address
+from tests.support.accounts import accounts_at
+from tests.support.frames import Fields, framed
+from tests.support.running import TIMEOUT_S, Running, connect, process, receive_all, running, wait_until
+from tests.support.scripted_peer import ScriptedPeer
+from tests.support.tls import securing, self_signed, tls_client
+from tests.support.two_hosts import TwoHosts, on_every_network, server_address
 
 pytestmark = pytest.mark.usefixtures("network")
 

@@ -10,7 +10,7 @@ from sockctl.errors import StoreError, StoreExposedError, StoreFormatError, Stor
 from sockctl.services.chat import history_file as module
 from sockctl.services.chat.history_file import HistoryFile
 from sockctl.services.chat.room_tail import RecentMessages
-from tests.services.chat.history import frame, frames, ids
+from tests.support.chat_history import frame, frames, ids
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.services.chat.service import Chat, ChatRules
 from sockctl.services.login import LoginConversation
-from tests.accounts.data import accounts_at
-from tests.running import Running, running
 from tests.services.chat.test_chat import ChatClient, client
+from tests.support.accounts import accounts_at
+from tests.support.running import Running, running
 
 HERE, THERE = "127.0.0.2", "127.0.0.3"
 

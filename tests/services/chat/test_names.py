@@ -10,9 +10,9 @@ from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.services.chat.service import Chat, ChatRules
 from sockctl.services.login import LoginConversation
-from tests.accounts.data import PASSWORD, accounts_at
-from tests.running import Running, running
 from tests.services.chat.test_chat import ChatClient, client
+from tests.support.accounts import PASSWORD, accounts_at
+from tests.support.running import Running, running
 
 SOON_S = 2.0
 

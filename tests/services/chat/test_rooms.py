@@ -21,8 +21,8 @@ from sockctl.services.chat.members import Member
 from sockctl.services.chat.rooms import Room
 from sockctl.services.chat.store import ChatStore
 from sockctl.stores.timestamps import utc_now
-from tests.frames import Fields
-from tests.running import TIMEOUT_S
+from tests.support.frames import Fields
+from tests.support.running import TIMEOUT_S
 
 AT = "2026-01-31T12:00:00Z"
 DEFAULT = ChatLimits()

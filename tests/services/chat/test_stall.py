@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import TIMEOUT_S, UNMEASURED
-from tests.services.chat.stall_probe import ANSWER_S, SILENT_S
 from tests.services.chat.test_chat import ChatClient
+from tests.support.running import TIMEOUT_S, UNMEASURED
+from tests.support.stall_probe import ANSWER_S, SILENT_S
 
 
 @pytest.mark.parametrize("pinged", [False, True])
 def test_whoever_was_silent_while_the_server_stood_still_may_answer(tmp_path: Path, pinged: bool) -> None:
-    command = [sys.executable, "-m", "tests.services.chat.stall_probe", str(tmp_path)]
+    command = [sys.executable, "-m", "tests.support.stall_probe", str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=UNMEASURED) as process:
         assert process.stdin is not None
         assert process.stdout is not None

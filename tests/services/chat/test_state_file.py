@@ -13,8 +13,8 @@ from sockctl.services.chat.bans import Ban, Target, blocked_network, network_of
 from sockctl.services.chat.state import ChatState
 from sockctl.services.chat.state_file import check_rulings, no_rulings
 from sockctl.stores.json_store import Content
-from tests.clock import NOON, Clock
-from tests.services.chat.history import AT
+from tests.support.chat_history import AT
+from tests.support.clock import NOON, Clock
 
 HOUR = datetime.timedelta(hours=1)
 EVE = Target(name="Zoe", account="eve")

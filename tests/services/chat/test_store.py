@@ -21,8 +21,8 @@ from sockctl.services.chat import history_file
 from sockctl.services.chat import store as module
 from sockctl.services.chat.bans import Target, blocked_network
 from sockctl.services.chat.store import ChatStore, StoredRoom
-from tests.clock import Clock
-from tests.services.chat.history import frame, frames, ids
+from tests.support.chat_history import frame, frames, ids
+from tests.support.clock import Clock
 
 WAIT_S = 10
 EVE = Target(name="eve", account="eve")
@@ -155,7 +155,7 @@ def test_the_file_stays_bounded(tmp_path: Path, history: Path, monkeypatch: pyte
 def test_a_killed_process(tmp_path: Path, history: Path) -> None:
     for _ in range(4):
         before = history.read_bytes() if history.exists() else b""
-        with subprocess.Popen([sys.executable, "-m", "tests.services.chat.store_probe", str(tmp_path)]) as process:
+        with subprocess.Popen([sys.executable, "-m", "tests.support.store_probe", str(tmp_path)]) as process:
             wait_for(lambda: history.exists() and history.read_bytes() != before and len(ids(history)) == 20)  # noqa: B023  called at once
             for _ in range(50):  # in the meantime it is written to, and written anew
                 flushed = {room: own[-1] for room, own in ids(history).items()}
@@ -260,7 +260,7 @@ LIMITED = """
 import resource, sys, time
 from pathlib import Path
 from sockctl.services.chat import store as keeper
-from tests.services.chat.history import frames
+from tests.support.chat_history import frames
 keeper.RETRY_S = 0.01
 told = []
 one = keeper.Keeper(Path(sys.argv[1]), history=100, on_failure=lambda *each: told.append(each))

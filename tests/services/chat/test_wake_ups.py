@@ -12,9 +12,9 @@ import pytest
 
 from sockctl.events.base import Level
 from sockctl.services.chat.service import Chat, ChatRules
-from tests.frames import framed
-from tests.running import TIMEOUT_S, Running, running, wait_until
 from tests.services.chat.test_chat import ChatClient, client
+from tests.support.frames import framed
+from tests.support.running import TIMEOUT_S, Running, running, wait_until
 
 pytestmark = pytest.mark.usefixtures("near")
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from sockctl.services.chat import history_file, store
-from tests.services.chat.history import frames
+from tests.support.chat_history import frames
 
 ROOMS = 20
 BATCH = 3

@@ -7,8 +7,8 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from tests.running import TIMEOUT_S, receive_exactly
-from tests.two_hosts import server_address
+from tests.support.running import TIMEOUT_S, receive_exactly
+from tests.support.two_hosts import server_address
 
 Fields = dict[str, Any]
 

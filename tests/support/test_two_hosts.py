@@ -16,14 +16,14 @@ import pytest
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.listener import SocketOptions
 from sockctl.services.echo import Echo
-from tests.running import TIMEOUT_S, process, receive_exactly, running, sockctl
-from tests.two_hosts import CLIENT, FAR, MTU, SERVER, Line, TwoHosts, UnavailableError, on_the_server, two_hosts
+from tests.support.running import TIMEOUT_S, process, receive_exactly, running, sockctl
+from tests.support.two_hosts import CLIENT, FAR, MTU, SERVER, Line, TwoHosts, UnavailableError, on_the_server, two_hosts
 
 TCP_AND_IP_HEADERS = 20 + 12 + 20  # with the time stamps (RFC 7323)
 
 HOLD_TWO_HOSTS = """
 import sys
-from tests.two_hosts import FAR, two_hosts
+from tests.support.two_hosts import FAR, two_hosts
 with two_hosts(FAR, netem=False):
     print(flush=True)
     sys.stdin.read()

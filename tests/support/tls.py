@@ -9,9 +9,9 @@ from pathlib import Path
 
 from sockctl.net.tls import TlsSocket
 from sockctl.net.transport import TlsTransport
-from tests.running import TIMEOUT_S
-from tests.tools import tool
-from tests.two_hosts import server_address
+from tests.support.running import TIMEOUT_S
+from tests.support.tools import tool
+from tests.support.two_hosts import server_address
 
 KIND = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
 

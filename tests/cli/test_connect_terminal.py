@@ -1,57 +1,24 @@
 """A person at a terminal, played by a pseudo-terminal."""
 
-import os
 import re
 import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-import pexpect
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from tests.running import SOCKCTL, TIMEOUT_S, echo_process, exchange, free_port, receive_all
+from tests.support.running import TIMEOUT_S, echo_process, exchange, free_port, receive_all
+from tests.support.terminal import ended
 
 
 @pytest.fixture(scope="module")
 def echo() -> Iterator[int]:
     with echo_process() as (_, port):
         yield port
-
-
-@pytest.fixture
-def terminal() -> Iterator[Any]:
-    """Return what starts a command on a new terminal."""
-    children: list[pexpect.spawn[str]] = []
-
-    def start(*arguments: str, command: Sequence[str] = (), **environment: str) -> "pexpect.spawn[str]":
-        words = [*command, *SOCKCTL, *arguments]
-        child = pexpect.spawn(
-            words[0],
-            words[1:],
-            timeout=TIMEOUT_S,
-            encoding="utf-8",
-            codec_errors="replace",
-            # pexpect doesn't answer where the cursor is, as a terminal does
-            env={**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", **environment},
-        )
-        child.setwinsize(50, 400)
-        children.append(child)
-        return child
-
-    yield start
-    for child in children:
-        child.close(force=True)
-
-
-def ended(child: "pexpect.spawn[str]") -> int:
-    child.expect(pexpect.EOF)
-    child.wait()
-    assert child.exitstatus is not None
-    return child.exitstatus
 
 
 def test_a_session(terminal: Any, echo: int) -> None:

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.frames import Fields, framed
-from tests.running import TIMEOUT_S, receive_exactly, wait_until
+from tests.support.frames import Fields, framed
+from tests.support.running import TIMEOUT_S, receive_exactly, wait_until
 
 AT = "2026-01-31T12:00:00Z"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sockctl.net.address import Endpoint
-from tests.frames import Fields, framed
-from tests.running import TIMEOUT_S
+from tests.support.frames import Fields, framed
+from tests.support.running import TIMEOUT_S
 
 LATER = "2099-01-31T12:00:00Z"
 PASSWORD = "swordfish"

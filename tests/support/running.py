@@ -22,7 +22,7 @@ from sockctl.net.listener import SocketOptions, open_listeners
 from sockctl.net.server import Limits, Server
 from sockctl.net.service import Service
 from sockctl.net.transport import TlsTransport
-from tests.two_hosts import on_the_server, server_address
+from tests.support.two_hosts import on_the_server, server_address
 
 TIMEOUT_S = 20.0
 UNSUMMED = 1_000_000

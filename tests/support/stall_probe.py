@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from sockctl.services.chat.service import Chat, ChatLimits, ChatRules
-from tests.running import running
+from tests.support.running import running
 
 SILENT_S, ANSWER_S = 1.0, 2.5
 

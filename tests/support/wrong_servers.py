@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.running import TIMEOUT_S, connect, free_port, wait_until
-from tests.tools import tool
+from tests.support.running import TIMEOUT_S, connect, free_port, wait_until
+from tests.support.tools import tool
 
 Handle = Callable[[socket.socket], None]
 C_ECHO = r"""
