@@ -33,8 +33,6 @@ from tests.support.running import CLOSED_PORT, SOCKCTL, TIMEOUT_S, running, sock
 from tests.support.tls import securing, self_signed
 from tests.support.wrong_servers import altering, resetting, serving, silent
 
-__all__ = ["terminal"]
-
 SHORT = ("--count", "100", "--warm-up", "0")
 
 

@@ -13,8 +13,6 @@ from tests.support.running import sockctl, wait_until
 from tests.support.terminal import ended
 from tests.support.tls import self_signed
 
-__all__ = ["terminal"]
-
 BOTH = pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
 PROMPT = r"\x1b\[0m>"
 DATED = r"2026-01-31 \d\d:\d\d "

@@ -15,8 +15,6 @@ from tests.support.running import process, running, sockctl
 from tests.support.terminal import ended
 from tests.support.two_hosts import SERVER, TwoHosts
 
-__all__ = ["terminal"]
-
 SERVED = ("--host", SERVER, "--port", "0", "--log-format", "json")
 
 

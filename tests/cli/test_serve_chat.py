@@ -16,8 +16,6 @@ from tests.support.frames import FrameClient, frame_client
 from tests.support.running import TIMEOUT_S, Process, process, sockctl, wait_until
 from tests.support.tools import tool
 
-__all__ = ["terminal"]
-
 
 @contextmanager
 def served(data: Path, *arguments: str) -> Iterator[tuple[Process, int]]:

@@ -23,8 +23,6 @@ from tests.support.terminal import ended
 from tests.support.tls import openssl, self_signed, tls_client
 from tests.support.tools import tool
 
-__all__ = ["terminal"]
-
 Files = tuple[Path, Path]
 
 

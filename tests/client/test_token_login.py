@@ -22,8 +22,6 @@ from tests.support.terminal import ended
 from tests.support.tls import self_signed
 from tests.support.token_server import LATER, PASSWORD, TokenServer, token_server
 
-__all__ = ["terminal"]
-
 LOGIN = f"ann\n{PASSWORD}\n".encode()
 
 

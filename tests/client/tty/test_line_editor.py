@@ -21,8 +21,6 @@ from tests.support.frames import frame_client, framed
 from tests.support.running import TIMEOUT_S, free_port, receive_all, receive_exactly
 from tests.support.terminal import ended
 
-__all__ = ["terminal"]
-
 EDITOR_PROMPT = r"\x1b\[0m>"
 
 
