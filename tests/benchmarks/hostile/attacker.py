@@ -158,6 +158,11 @@ class Connection:
         self.sock = None
         self.again_at = time.monotonic() + AGAIN_S
 
+    def end(self) -> None:
+        """Close for good, if it is one that comes and goes: an open one would count as a ghost of the server's."""
+        if self.sock is not None and self._attack.leaves:
+            self.close()
+
     def leave(self) -> None:
         """Close without being asked, every other time by a reset, and come again at once."""
         assert self.sock is not None
@@ -263,6 +268,8 @@ def work(*, port: int, kinds: dict[str, int], addresses: list[str], seconds: flo
         return
     waiting.register(sys.stdin, selectors.EVENT_READ)
     run(waiting, all_, time.monotonic() + seconds)
+    for one in all_:
+        one.end()
     yield {
         "sent_mib": sum(one.sent for one in all_) / 1048576,
         "opened": sum(one.opened for one in all_),

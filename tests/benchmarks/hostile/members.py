@@ -13,7 +13,8 @@ __all__ = ["members"]
 COUNT = 5_000
 JOIN_CPU_S, JOIN_MIB = 2.0, 30.0
 TURNS = 10
-TURN_MS = 10.0
+TURN_MS = 100.0
+"""Each turn ends with two sums that all members are told."""
 
 
 def members(_: float, *, late: bool = False) -> Iterator[Row]:
@@ -24,7 +25,8 @@ def members(_: float, *, late: bool = False) -> Iterator[Row]:
     """
     name = "members-late" if late else "members"
     with served("chat", *NO_LIMITS) as server, part("crowd", port=server.port, count=COUNT, late=late) as crowd:
-        for what in ("come in", "join one room"):
+        # That they come in is accepting and greeting 5,000 connections: no goal, but a figure.
+        for what, goal in (("come in", None), ("join one room", JOIN_CPU_S)):
             server.settle()
             cpu, memory = server.cpu_s, server.resident_mib
             forget_peak(server.process.pid)
@@ -32,9 +34,7 @@ def members(_: float, *, late: bool = False) -> Iterator[Row]:
             server.settle()
             cpu = server.cpu_s - cpu
             note = f"took {found['seconds']:.1f} s, {found['dropped']} dropped"
-            yield Row(
-                attack=name, what=f"{COUNT:,} {what}: processor", figure=cpu, unit="s", goal=JOIN_CPU_S, note=note
-            )
+            yield Row(attack=name, what=f"{COUNT:,} {what}: processor", figure=cpu, unit="s", goal=goal, note=note)
             peak = resident_mib(server.process.pid, peak=True) - memory
             note = f"{server.resident_mib - memory:.0f} MiB kept"
             yield Row(attack=name, what=f"{COUNT:,} {what}: memory", figure=peak, unit="MiB", goal=JOIN_MIB, note=note)
