@@ -1,8 +1,7 @@
-"""``bench echo`` beside a load generator in C: ``python -m tests.benchmarks.bench FOLDER``. Linux, with gcc.
+"""``bench echo`` beside a load generator in C: ``python -m tests.benchmarks.bench``. Linux, with gcc.
 
-FOLDER holds ``loadgen.c`` and ``epoll_echo.c`` of the project's shared bench folder (``../shared/bench`` beside a
-checkout). Both load the same echo server in C, in turns: 50 clients with 64 bytes, one message in flight and 16. The
-median of the ratios of each round is printed with its spread, and what is demanded of it.
+Both load the same echo server in C, in turns: 50 clients with 64 bytes, one message in flight and 16. The median of the
+ratios of each round is printed with its spread, and what is demanded of it.
 """
 
 import contextlib
@@ -14,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.peers.programs import compiled
 from tests.support.running import SOCKCTL, UNMEASURED
 from tests.support.wrong_servers import command
 
@@ -23,13 +23,6 @@ ROUNDS = 5
 DEMANDED = 0.5
 
 
-def built(source: Path, folder: Path) -> str:
-    """Compile a program, and return its path."""
-    program = folder / source.stem
-    subprocess.run(["gcc", "-O2", "-pthread", "-o", str(program), str(source)], check=True)
-    return str(program)
-
-
 def last_line(argv: list[str]) -> dict[str, Any]:
     """Run a program that prints JSON."""
     out = subprocess.run(argv, stdout=subprocess.PIPE, env=UNMEASURED, check=True, timeout=60).stdout
@@ -37,11 +30,11 @@ def last_line(argv: list[str]) -> dict[str, Any]:
     return fields
 
 
-def main(folder: Path) -> int:
+def main() -> int:
     """Print a table; return 1 where less came out than is demanded."""
     failed = False
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as ending:
-        loadgen, echo = (built(folder / f"{stem}.c", Path(name)) for stem in ("loadgen", "epoll_echo"))
+        loadgen, echo = (compiled(program, Path(name)) for program in ("loadgen", "epoll_echo"))
         port = ending.enter_context(command(echo, "PORT", "65536"))
         print(f"{'in flight':>9} {'bench/s':>12} {'C/s':>12} {'ratio':>7}   lowest to highest, processes, own CPU")
         for depth in (1, 16):
@@ -69,4 +62,4 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("../shared/bench")))
+    sys.exit(main())

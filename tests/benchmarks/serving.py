@@ -1,14 +1,13 @@
 """A server under measurement, in a process of its own."""
 
 import contextlib
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.support.running import UNMEASURED, free_port, wait_until
+from tests.support.running import UNMEASURED, free_port, listens, wait_until
 
 INSTALLED = str(Path(sys.executable).parent / "sockctl")
 """The command, beside the interpreter that measures."""
@@ -33,12 +32,7 @@ def started(
     ]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=UNMEASURED, **streams) as process:
         try:
-            wait_until(lambda: _listens(port))
+            wait_until(lambda: listens(port))
             yield port, process
         finally:
             process.kill()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as sock:
-        return sock.connect_ex(("127.0.0.1", port)) == 0

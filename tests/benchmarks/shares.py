@@ -1,8 +1,7 @@
-"""What the server's time goes to: ``python -m tests.benchmarks.shares FOLDER``. Linux on x86-64, with gcc and perf.
+"""What the server's time goes to: ``python -m tests.benchmarks.shares``. Linux on x86-64, with gcc and perf.
 
-FOLDER holds the load generators of the project's shared bench folder (``../shared/bench`` beside a checkout). A server
-of each kind is put under load and looked at by perf, 4,000 times a second of its own processor time; each look counts
-for the first of these that holds:
+A server of each kind is put under load and looked at by perf, 4,000 times a second of its own processor time; each look
+counts for the first of these that holds:
 
 - a system call that the program was in: sending, receiving or waiting (epoll);
 - other work of the kernel;
@@ -15,7 +14,6 @@ import contextlib
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -24,7 +22,8 @@ from functools import partial
 from pathlib import Path
 
 from sockctl.accounts.accounts import Accounts
-from tests.benchmarks.bench import built
+from tests.benchmarks.peers.programs import compiled
+from tests.benchmarks.peers.servers import CROWDED, FRAMES
 from tests.benchmarks.serving import serving
 from tests.support.accounts import PASSWORD
 from tests.support.running import SOCKCTL, UNMEASURED
@@ -32,11 +31,6 @@ from tests.support.running import SOCKCTL, UNMEASURED
 SECONDS = 3
 CALLS = {"sendto": "sending", "recvfrom": "receiving", "recvmsg": "receiving", "epoll_wait": "waiting"}
 SHARES = ("sending", "receiving", "waiting", "other kernel", "argon2", "Python")
-CHAT = [
-    '{"kind":"hello","client":"bench"}|{"kind":"answer","field":"name","text":"n%I"}',
-    *('{"kind":"line","text":"%M"}', "frame", "1", "40"),
-]
-CROWDED = ("--max-clients", "20000", "--max-clients-per-address", "20000")
 Load = Callable[[int], list[str]]
 
 
@@ -91,16 +85,17 @@ def watching(command: list[str]) -> Iterator[None]:
         process.send_signal(signal.SIGINT)
 
 
-def main(sources: Path) -> None:
+def main() -> None:
     """Print a table."""
     with tempfile.TemporaryDirectory() as name:
-        loadgen, fanout = (built(sources / f"{stem}.c", Path(name)) for stem in ("loadgen", "fanout"))
+        loadgen, fanout = (compiled(program, Path(name)) for program in ("loadgen", "fanout"))
+        chat_words = (FRAMES.preamble, FRAMES.say, FRAMES.framing, "1", "40")
 
         def echo(clients: int, depth: int, port: int) -> list[str]:
             return [loadgen, "127.0.0.1", str(port), str(clients), "1024", str(depth), str(SECONDS)]
 
         def chat(messages: int, window: int, port: int) -> list[str]:
-            return [fanout, "127.0.0.1", str(port), "100", "1", str(messages), str(window), *CHAT]
+            return [fanout, "127.0.0.1", str(port), "100", "1", str(messages), str(window), *chat_words]
 
         def login(port: int) -> list[str]:
             secret = Path(name, "secret")
@@ -136,4 +131,4 @@ def main(sources: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("../shared/bench"))
+    main()

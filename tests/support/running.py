@@ -135,11 +135,20 @@ def receive_exactly(sock: socket.socket, count: int) -> bytes:
     return data
 
 
-def wait_until(condition: Callable[[], bool], *, timeout_s: float = TIMEOUT_S) -> None:
+def wait_until(condition: Callable[[], bool], *, timeout_s: float = TIMEOUT_S, what: str = "the condition") -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
+        assert time.monotonic() < deadline, f"{what} did not come true within {timeout_s} s"
         time.sleep(0.005)
+
+
+def listens(port: int) -> bool:
+    """Return whether a server accepts connections on a port."""
+    try:
+        connect(port).close()
+    except OSError:
+        return False
+    return True
 
 
 class Process:

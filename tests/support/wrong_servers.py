@@ -9,44 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.support.running import TIMEOUT_S, connect, free_port, wait_until
+from tests.benchmarks.peers.programs import compiled
+from tests.support.running import TIMEOUT_S, free_port, listens, wait_until
 from tests.support.tools import tool
 
 Handle = Callable[[socket.socket], None]
-C_ECHO = r"""
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
-int main(int argc, char **argv) {
-  static struct pollfd fds[1024];
-  static char buffer[65536];
-  int one = 1, count = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[1]))};
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (argc != 2 || bind(listener, (void *)&address, sizeof address) || listen(listener, 512)) return 1;
-  fds[0] = (struct pollfd){.fd = listener, .events = POLLIN};
-  while (poll(fds, count, -1) > 0) {
-    for (int i = count - 1; i > 0; i--) {
-      if (!fds[i].revents) continue;
-      ssize_t size = recv(fds[i].fd, buffer, sizeof buffer, 0), done = 0;
-      while (done < size) {
-        ssize_t sent = send(fds[i].fd, buffer + done, size - done, MSG_NOSIGNAL);
-        if (sent <= 0) { size = 0; break; }
-        done += sent;
-      }
-      if (size <= 0) { close(fds[i].fd); fds[i] = fds[--count]; }
-    }
-    if (fds[0].revents && count < 1024) {
-      int client = accept(listener, 0, 0);
-      setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-      fds[count++] = (struct pollfd){.fd = client, .events = POLLIN};
-    }
-  }
-}
-"""
 
 
 @contextlib.contextmanager
@@ -153,10 +120,8 @@ def talkative(sock: socket.socket) -> None:
 @contextlib.contextmanager
 def c_echo(folder: Path) -> Iterator[int]:
     """Serve echo in C; yield the port."""
-    source, binary = folder / "echo.c", folder / "echo"
-    source.write_text(C_ECHO)
-    subprocess.run([tool("gcc", "gcc"), "-O2", "-o", str(binary), str(source)], check=True, timeout=60)
-    with command(str(binary), "PORT") as port:
+    tool("gcc", "gcc")
+    with command(compiled("epoll_echo", folder), "PORT", "65536") as port:
         yield port
 
 
@@ -167,15 +132,7 @@ def command(*words: str) -> Iterator[int]:
     argv = [word.replace("PORT", str(port)) for word in words]
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
         try:
-            wait_until(lambda: _listens(port))
+            wait_until(lambda: listens(port))
             yield port
         finally:
             run.kill()
-
-
-def _listens(port: int) -> bool:
-    try:
-        connect(port).close()
-    except OSError:
-        return False
-    return True
