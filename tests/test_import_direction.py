@@ -61,6 +61,8 @@ MODULES = sorted(ROOT.rglob("*.py"))
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_arrows_point_down(path: Path) -> None:
     room = room_of(path)
+    if room == "__init__":
+        return  # it hands names on when they are asked for, and loads none of them before: see test_public_api
     for name in imported_by(path):
         parts = name.split(".")
         if parts[0] != "sockctl":
