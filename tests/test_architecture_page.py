@@ -3,10 +3,8 @@
 import re
 from pathlib import Path
 
-import sockctl
-
-PACKAGE = Path(sockctl.__file__).parent
-ROOT = PACKAGE.parent
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "sockctl"
 PAGE = (PACKAGE / "README.md").read_text()
 QUOTED = re.compile(r"`([\w./-]+(?:\.(?:py|md)|/))`")
 PICTURE = PAGE.partition("```\n")[2].partition("```")[0]
