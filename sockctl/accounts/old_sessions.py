@@ -6,23 +6,44 @@
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sockctl.errors import StoreFormatError
-from sockctl.stores.json_store import Content, json_place
-from sockctl.stores.timestamps import check_timestamp, parse_timestamp
+from sockctl.stores.json_store import Content
+from sockctl.stores.schema import mapping, parsed, record, text, timestamp, unless, whole_number
+from sockctl.stores.timestamps import parse_timestamp
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-__all__ = ["OLD_FILE_NAME", "OLD_VERSION", "check_old", "insert_old"]
+__all__ = ["OLD_FILE_NAME", "OLD_FORM", "OLD_VERSION", "insert_old"]
 
 OLD_FILE_NAME = "sessions.json"
 OLD_VERSION = 1
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_TEXTS = ("user", "server_id", "address")
 _MOST = 2**63 - 1
 """The largest whole number that SQLite holds."""
+
+
+def _are_hashes(tokens: Content) -> bool:
+    texts = [*tokens, *(before for before in tokens.values() if before != "")]
+    return all(type(one) is str and _SHA256.fullmatch(one) for one in texts)
+
+
+_NO_ASCII = "is no text of ASCII"
+_IS_ASCII = unless(str.isascii, _NO_ASCII)
+_SESSION = record(
+    {
+        "user": text(_IS_ASCII, problem=_NO_ASCII),
+        "server_id": text(_IS_ASCII, problem=_NO_ASCII),
+        "address": text(_IS_ASCII, parsed(ipaddress.ip_address, "is no IP address"), problem=_NO_ASCII),
+        "credential_generation": whole_number("is no whole number", least=-_MOST, most=_MOST),
+        "created": timestamp,
+        "last_used": timestamp,
+        "tokens": record({}, unless(_are_hashes, "holds what is no SHA-256")),
+    }
+)
+OLD_FORM = record({"sessions": mapping(_SESSION, key=unless(str.isascii, "has an id that is not ASCII"))})
+"""The form of the file."""
 
 
 def insert_old(database: "Connection", content: Content) -> None:
@@ -41,37 +62,3 @@ def insert_old(database: "Connection", content: Content) -> None:
                 "INSERT OR IGNORE INTO tokens (session, sha256, used) VALUES (?, ?, ?)",
                 [(added.lastrowid, bytes.fromhex(one), one in shown) for one in entry["tokens"]],
             )
-
-
-def check_old(content: Content) -> None:
-    """Refuse a file that some other hand has changed into something else."""
-    sessions = content.get("sessions")
-    if type(sessions) is not dict:
-        raise StoreFormatError("sessions is no object")
-    for session_id, entry in sessions.items():
-        if type(entry) is not dict:
-            raise StoreFormatError(f"{json_place('sessions', session_id)} is no object")
-        if not session_id.isascii():
-            raise StoreFormatError(f"{json_place('sessions', session_id)} has an id that is not ASCII")
-        _check_entry(session_id, entry)
-
-
-def _check_entry(session_id: str, entry: dict[str, Any]) -> None:
-    for key in _TEXTS:
-        if type(entry.get(key)) is not str or not entry[key].isascii():
-            raise StoreFormatError(f"{json_place('sessions', session_id, key)} is no text of ASCII")
-    try:
-        ipaddress.ip_address(entry["address"])
-    except ValueError as error:
-        raise StoreFormatError(f"{json_place('sessions', session_id, 'address')} is no IP address") from error
-    generation = entry.get("credential_generation")
-    if type(generation) is not int or abs(generation) > _MOST:
-        raise StoreFormatError(f"{json_place('sessions', session_id, 'credential_generation')} is no whole number")
-    for key in ("created", "last_used"):
-        check_timestamp(entry.get(key), "sessions", session_id, key)
-    tokens = entry.get("tokens")
-    if type(tokens) is not dict:
-        raise StoreFormatError(f"{json_place('sessions', session_id, 'tokens')} is no object")
-    for own, before in tokens.items():
-        if not _SHA256.fullmatch(own) or type(before) is not str or (before and not _SHA256.fullmatch(before)):
-            raise StoreFormatError(f"{json_place('sessions', session_id, 'tokens')} holds what is no SHA-256")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sockctl.accounts.device_tokens import DeviceTokens
-from sockctl.accounts.old_sessions import OLD_FILE_NAME, OLD_VERSION, check_old, insert_old
+from sockctl.accounts.old_sessions import OLD_FILE_NAME, OLD_FORM, OLD_VERSION, insert_old
 from sockctl.accounts.session_tokens import (
     TOKEN_SCHEMA,
     give_token,
@@ -129,7 +129,7 @@ class Sessions:
         self._tokens = tokens
         self._clock = clock
         self._max_sessions = max_sessions
-        old_file = OldFile(data_dir / OLD_FILE_NAME, OLD_VERSION, check_old, insert_old, private=True)
+        old_file = OldFile(data_dir / OLD_FILE_NAME, OLD_VERSION, OLD_FORM, insert_old, private=True)
         self._store = SqliteStore(
             data_dir / FILE_NAME, version=VERSION, schema=_SCHEMA, old_file=old_file, private=True
         )

@@ -7,24 +7,42 @@ The file is written once, when the first session begins; whoever changes the cos
 in. The device key proves that a token was given here, long after its session is over (see `device_tokens`).
 """
 
+import math
 import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from sockctl.accounts.passwords import DEFAULT, HashParameters
-from sockctl.errors import StoreError, StoreFormatError
-from sockctl.stores.json_store import json_place
+from sockctl.errors import StoreError
 from sockctl.stores.last_good_store import store_at
+from sockctl.stores.schema import Check, parsed, record, text, unless, whole_number
 
 __all__ = ["Settings"]
 
 FILE_NAME = "settings.json"
 VERSION = 1
-_ID = re.compile(r"[0-9a-f]{32}")
-_KEY = re.compile(r"[0-9a-f]{64}")
 _COSTS = ("time_cost", "memory_kib", "parallelism")
+
+
+def _hex_digits(count: int) -> Check:
+    problem = f"is no text of {count} hex digits"
+    return text(unless(re.compile(f"[0-9a-f]{{{count}}}").fullmatch, problem), problem=problem)
+
+
+_FORM = record(
+    {},
+    optional={
+        "server_id": _hex_digits(32),
+        "device_key": _hex_digits(64),
+        "argon2": record(
+            {cost: whole_number("is no whole number", least=-math.inf) for cost in _COSTS},
+            parsed(lambda costs: HashParameters(**costs), "asks for what can't be: {error}"),
+            closed=True,
+            problem=f"is no object with exactly {', '.join(_COSTS)}",
+        ),
+    },
+)
 
 
 class Settings:
@@ -37,7 +55,7 @@ class Settings:
 
     def __init__(self, data_dir: Path, *, on_bad: Callable[[StoreError], None] | None = None) -> None:
         self._store = store_at(
-            data_dir / FILE_NAME, version=VERSION, empty=dict, check=_check, private=True, on_bad=on_bad
+            data_dir / FILE_NAME, version=VERSION, empty=dict, check=_FORM, private=True, on_bad=on_bad
         )
 
     @property
@@ -75,24 +93,3 @@ class Settings:
                 content.setdefault("device_key", secrets.token_hex(32))
                 content.setdefault("argon2", {cost: getattr(DEFAULT, cost) for cost in _COSTS})
         return str(content[name])
-
-
-def _check(content: dict[str, Any]) -> None:
-    server_id = content.get("server_id")
-    if "server_id" in content and (type(server_id) is not str or not _ID.fullmatch(server_id)):
-        raise StoreFormatError("server_id is no text of 32 hex digits")
-    device_key = content.get("device_key")
-    if "device_key" in content and (type(device_key) is not str or not _KEY.fullmatch(device_key)):
-        raise StoreFormatError("device_key is no text of 64 hex digits")
-    if "argon2" not in content:
-        return
-    costs = content["argon2"]
-    if type(costs) is not dict or sorted(costs) != sorted(_COSTS):
-        raise StoreFormatError(f"argon2 is no object with exactly {', '.join(_COSTS)}")
-    for name in _COSTS:
-        if type(costs[name]) is not int:
-            raise StoreFormatError(f"{json_place('argon2', name)} is no whole number")
-    try:
-        HashParameters(**costs)
-    except ValueError as error:
-        raise StoreFormatError(f"argon2 asks for what can't be: {error}") from error

@@ -16,12 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sockctl.accounts.passwords import HashParameters, check_hash, parameters_of
-from sockctl.errors import NameRefusedError, NameTakenError, StoreError, StoreFormatError, UnknownUserError
+from sockctl.accounts.passwords import HashParameters, parameters_of
+from sockctl.errors import NameTakenError, StoreError, UnknownUserError
 from sockctl.protocol.names import checked_name, same_name_key
-from sockctl.stores.json_store import Content, json_place
+from sockctl.stores.json_store import Content
 from sockctl.stores.last_good_store import store_at
-from sockctl.stores.timestamps import Clock, check_timestamp, format_timestamp, parse_timestamp, utc_now
+from sockctl.stores.schema import flag, json_place, mapping, parsed, record, text, timestamp, whole_number
+from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, utc_now
 
 __all__ = ["User", "Users", "user_name"]
 
@@ -69,6 +70,33 @@ def user_name(text: str) -> str:
     return same_name_key(checked_name(text))
 
 
+def _late_generation(content: Content) -> str:
+    """Return which user's generation is later than the file's; empty where none is."""
+    generation = content["generation"]
+    for name, entry in content["users"].items():
+        if entry["credential_generation"] > generation:
+            where = json_place("users", name, "credential_generation")
+            return f"{where} is no whole number from 1 to the file's generation, {generation}"
+    return ""
+
+
+_NAME = parsed(user_name, "has a name that won't do: {error}", unusual="has a name that is not in lower case")
+_USER = record(
+    {
+        "hash": text(parsed(parameters_of, "can't be used: {error}")),
+        "disabled": flag,
+        "credential_generation": whole_number("is no whole number from 1 to the file's generation", least=1),
+        "created": timestamp,
+        "changed": timestamp,
+    }
+)
+_FORM = record(
+    {"generation": whole_number("is no whole number from 0 on", least=0), "users": mapping(_USER, key=_NAME)},
+    _late_generation,
+    optional={"removed": mapping(timestamp, key=_NAME)},
+)
+
+
 class Users:
     """The users in a data directory. Several threads and processes may use them at once.
 
@@ -83,7 +111,7 @@ class Users:
     ) -> None:
         self._clock = clock
         self._store = store_at(
-            data_dir / FILE_NAME, version=VERSION, empty=_empty, check=_check, private=True, on_bad=on_bad
+            data_dir / FILE_NAME, version=VERSION, empty=_empty, check=_FORM, private=True, on_bad=on_bad
         )
         self._costs: tuple[Content, frozenset[HashParameters]] = {}, frozenset()  # of a content, replaced as one
 
@@ -280,50 +308,3 @@ def _user(name: str, entry: dict[str, Any]) -> User:
         entry["disabled"],
         entry["credential_generation"],
     )
-
-
-def _check(content: Content) -> None:
-    """Refuse a file that some other hand has changed into something else."""
-    generation = content.get("generation")
-    if type(generation) is not int or generation < 0:
-        raise StoreFormatError("generation is no whole number from 0 on")
-    users = content.get("users")
-    if type(users) is not dict:
-        raise StoreFormatError("users is no object")
-    for name, entry in users.items():
-        _check_name(name, "users")
-        if type(entry) is not dict:
-            raise StoreFormatError(f"{json_place('users', name)} is no object")
-        _check_entry(name, entry, generation)
-    removed = content.get("removed", {})
-    if type(removed) is not dict:
-        raise StoreFormatError("removed is no object")
-    for name, moment in removed.items():
-        _check_name(name, "removed")
-        check_timestamp(moment, "removed", name)
-
-
-def _check_name(name: str, key: str) -> None:
-    try:
-        kept = user_name(name)
-    except NameRefusedError as error:
-        raise StoreFormatError(f"{json_place(key, name)} has a name that won't do: {error}") from error
-    if kept != name:
-        raise StoreFormatError(f"{json_place(key, name)} has a name that is not in lower case")
-
-
-def _check_entry(name: str, entry: dict[str, Any], generation: int) -> None:
-    if type(entry.get("hash")) is not str:
-        raise StoreFormatError(f"{json_place('users', name, 'hash')} is no text")
-    if type(entry.get("disabled")) is not bool:
-        raise StoreFormatError(f"{json_place('users', name, 'disabled')} is neither true nor false")
-    own = entry.get("credential_generation")
-    if type(own) is not int or not 1 <= own <= generation:
-        where = json_place("users", name, "credential_generation")
-        raise StoreFormatError(f"{where} is no whole number from 1 to the file's generation, {generation}")
-    try:
-        check_hash(entry["hash"])
-    except ValueError as error:
-        raise StoreFormatError(f"{json_place('users', name, 'hash')} can't be used: {error}") from error
-    for key in ("created", "changed"):
-        check_timestamp(entry.get(key), "users", name, key)

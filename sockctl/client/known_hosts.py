@@ -4,13 +4,13 @@ import datetime
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sockctl.errors import AddressError, FingerprintError, StoreFormatError, UnknownHostError
+from sockctl.errors import AddressError, UnknownHostError
 from sockctl.net.address import parse_target, shown
 from sockctl.net.certificates import parse_fingerprint
-from sockctl.stores.json_store import JsonStore, json_place
-from sockctl.stores.timestamps import Clock, check_timestamp, format_timestamp, parse_timestamp, utc_now
+from sockctl.stores.json_store import JsonStore
+from sockctl.stores.schema import mapping, parsed, record, text, timestamp, unless
+from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, utc_now
 
 __all__ = ["KnownHost", "KnownHosts", "host_key", "is_host_key"]
 
@@ -61,6 +61,13 @@ def is_host_key(address: str) -> bool:
     return bool(target.host) and target.port is not None and host_key(target.host or "", target.port) == address
 
 
+_NO_SHA256 = "is no SHA-256 in upper-case hex with colons"
+_HOST = record(
+    {"fingerprint": text(parsed(parse_fingerprint, _NO_SHA256, unusual=_NO_SHA256)), "first_seen": timestamp}
+)
+_FORM = record({"hosts": mapping(_HOST, key=unless(is_host_key, "is no HOST:PORT in its usual form"))})
+
+
 class KnownHosts:
     """The servers in a state directory's ``known_hosts.json``. Several threads and processes may use it at once.
 
@@ -71,7 +78,7 @@ class KnownHosts:
 
     def __init__(self, state_dir: Path, *, clock: Clock = utc_now) -> None:
         self._clock = clock
-        self._store = JsonStore(state_dir / FILE_NAME, version=VERSION, empty=lambda: {"hosts": {}}, check=_check)
+        self._store = JsonStore(state_dir / FILE_NAME, version=VERSION, empty=lambda: {"hosts": {}}, check=_FORM)
 
     def all(self) -> list[KnownHost]:
         """Return all trusted servers, in the order in which they came.
@@ -126,29 +133,3 @@ class KnownHosts:
                     f"No certificate of {key} is kept: 'sockctl hosts list' shows those that are trusted."
                 )
             del content["hosts"][key]
-
-
-def _check(content: dict[str, Any]) -> None:
-    """Refuse a file that some other hand has changed into something else."""
-    hosts = content.get("hosts")
-    if type(hosts) is not dict:
-        raise StoreFormatError("hosts is no object")
-    for address, entry in hosts.items():
-        if not is_host_key(address):
-            raise StoreFormatError(f"{json_place('hosts', address)} is no HOST:PORT in its usual form")
-        if type(entry) is not dict:
-            raise StoreFormatError(f"{json_place('hosts', address)} is no object")
-        _check_entry(address, entry)
-
-
-def _check_entry(address: str, entry: dict[str, Any]) -> None:
-    if type(entry.get("fingerprint")) is not str:
-        raise StoreFormatError(f"{json_place('hosts', address, 'fingerprint')} is no text")
-    try:
-        usual = parse_fingerprint(entry["fingerprint"])
-    except FingerprintError:
-        usual = ""
-    if usual != entry["fingerprint"]:
-        where = json_place("hosts", address, "fingerprint")
-        raise StoreFormatError(f"{where} is no SHA-256 in upper-case hex with colons")
-    check_timestamp(entry.get("first_seen"), "hosts", address, "first_seen")

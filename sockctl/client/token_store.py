@@ -12,15 +12,15 @@ guess at the user's password don't hold up the device.
 import datetime
 import hmac
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sockctl.client.known_hosts import host_key, is_host_key
-from sockctl.errors import FingerprintError, StoreFormatError
+from sockctl.errors import StoreFormatError
 from sockctl.net.certificates import parse_fingerprint
-from sockctl.stores.json_store import JsonStore, json_place
+from sockctl.stores.json_store import JsonStore
+from sockctl.stores.schema import array, mapping, parsed, record, text, unless
 from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, utc_now
 
 __all__ = ["KeptToken", "Login", "TokenStore"]
@@ -33,6 +33,25 @@ REMEMBERED = datetime.timedelta(days=30)
 """How long an expired token is kept."""
 _TOKEN = re.compile(r"[!-~]{1,1024}")
 _SERVICE = re.compile(r"[a-z][a-z0-9-]{0,31}")
+
+
+_UNFIT = "is not what it should be"  # none of these sentences may show a token
+_TOKENS = array(
+    record(
+        {
+            "service": text(unless(_SERVICE.fullmatch, _UNFIT)),
+            "fingerprint": text(parsed(lambda text: text and parse_fingerprint(text), _UNFIT, unusual=_UNFIT)),
+            "token": text(unless(_TOKEN.fullmatch, _UNFIT)),
+            "expires": text(parsed(parse_timestamp, _UNFIT)),
+        },
+        optional={"user": text(unless(str.isprintable, _UNFIT))},
+    ),
+    unless(
+        lambda entries: len({(one["service"], one["fingerprint"]) for one in entries}) == len(entries),
+        "has a service with one certificate twice",
+    ),
+)
+_FORM = record({"sessions": mapping(_TOKENS, key=unless(is_host_key, "is no HOST:PORT in its usual form"))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +97,7 @@ class TokenStore:
     def __init__(self, state_dir: Path, *, clock: Clock = utc_now) -> None:
         self._clock = clock
         self._store = JsonStore(
-            state_dir / FILE_NAME, version=VERSION, empty=lambda: {"sessions": {}}, check=_check, private=True
+            state_dir / FILE_NAME, version=VERSION, empty=lambda: {"sessions": {}}, check=_FORM, private=True
         )
 
     def all_of(self, host: str, port: int) -> list[KeptToken]:
@@ -197,56 +216,3 @@ def _is_anothers(kept: KeptToken, user: str, shown: str) -> bool:
 
 def _drop_empty(content: dict[str, Any]) -> None:
     content["sessions"] = {address: entries for address, entries in content["sessions"].items() if entries}
-
-
-def _check(content: dict[str, Any]) -> None:
-    """Refuse a file that some other hand has changed into something else; what is said of it never shows a token."""
-    sessions = content.get("sessions")
-    if type(sessions) is not dict:
-        raise StoreFormatError("sessions is no object")
-    for address, entries in sessions.items():
-        if not is_host_key(address):
-            raise StoreFormatError(f"{json_place('sessions', address)} is no HOST:PORT in its usual form")
-        if type(entries) is not list:
-            raise StoreFormatError(f"{json_place('sessions', address)} is no array")
-        for number, entry in enumerate(entries):
-            if type(entry) is not dict:
-                raise StoreFormatError(f"{json_place('sessions', address, number)} is no object")
-            _check_entry((address, number), entry)
-        if len({(entry["service"], entry["fingerprint"]) for entry in entries}) < len(entries):
-            raise StoreFormatError(f"{json_place('sessions', address)} has a service with one certificate twice")
-
-
-def _check_entry(where: tuple[str, int], entry: dict[str, Any]) -> None:
-    for name, is_one in _FIELDS.items():
-        if name == "user" and name not in entry:
-            continue
-        place = json_place("sessions", *where, name)
-        if type(entry.get(name)) is not str:
-            raise StoreFormatError(f"{place} is no text")
-        if not is_one(entry[name]):
-            raise StoreFormatError(f"{place} is not what it should be")
-
-
-def _is_fingerprint(text: str) -> bool:
-    try:
-        return not text or parse_fingerprint(text) == text
-    except FingerprintError:
-        return False
-
-
-def _is_moment(text: str) -> bool:
-    try:
-        parse_timestamp(text)
-    except ValueError:
-        return False
-    return True
-
-
-_FIELDS: dict[str, Callable[[str], bool]] = {
-    "service": lambda text: bool(_SERVICE.fullmatch(text)),
-    "fingerprint": _is_fingerprint,
-    "token": lambda text: bool(_TOKEN.fullmatch(text)),
-    "expires": _is_moment,
-    "user": str.isprintable,
-}

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sockctl.errors import NameRefusedError, NameTakenError, StoreFormatError, UnknownClientError
+from sockctl.errors import NameTakenError, UnknownClientError
 from sockctl.net.address import host_of
 from sockctl.protocol.names import checked_name, same_name_key
 from sockctl.stores.json_store import Content
+from sockctl.stores.schema import mapping, parsed, record, text, timestamp
 from sockctl.stores.sqlite_store import OldFile, SqliteStore
-from sockctl.stores.timestamps import Clock, check_timestamp, format_timestamp, parse_timestamp, utc_now
+from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, utc_now
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -76,6 +77,23 @@ def client_address(text: str) -> str:
     return host_of((str(getattr(address, "ipv4_mapped", None) or address), 0))
 
 
+_NO_ADDRESS = "is no IP address in its usual form"
+_OLD_FORM = record(
+    {
+        "clients": mapping(
+            record(
+                {
+                    "name": text(parsed(checked_name, "won't do: {error}")),
+                    "first_seen": timestamp,
+                    "last_seen": timestamp,
+                }
+            ),
+            key=parsed(client_address, _NO_ADDRESS, unusual=_NO_ADDRESS),
+        )
+    }
+)
+
+
 class KnownClients:
     """The clients in a data directory's ``clients.db``. Several threads and processes may use it at once.
 
@@ -88,7 +106,7 @@ class KnownClients:
     def __init__(self, data_dir: Path, *, clock: Clock = utc_now, max_clients: int = MAX_CLIENTS) -> None:
         self._clock = clock
         self._max_clients = max_clients
-        old_file = OldFile(data_dir / OLD_FILE_NAME, OLD_VERSION, _check_old, _insert_old)
+        old_file = OldFile(data_dir / OLD_FILE_NAME, OLD_VERSION, _OLD_FORM, _insert_old)
         self._store = SqliteStore(data_dir / FILE_NAME, version=VERSION, schema=_SCHEMA, old_file=old_file)
 
     def now(self) -> datetime.datetime:
@@ -235,36 +253,3 @@ def _insert_old(database: "Connection", content: Content) -> None:
             "INSERT OR IGNORE INTO clients (address, name, name_key, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)",
             (address, entry["name"], same_name_key(entry["name"]), *moments),
         )
-
-
-def _check_old(content: Content) -> None:
-    """Refuse a file that some other hand has changed into something else."""
-    clients = content.get("clients")
-    if type(clients) is not dict:
-        raise StoreFormatError("clients is no object")
-    for address, entry in clients.items():
-        where = f'clients["{address}"]'
-        if not _is_usual_form(address):
-            raise StoreFormatError(f"{where} is no IP address in its usual form")
-        if type(entry) is not dict:
-            raise StoreFormatError(f"{where} is no object")
-        _check_entry(address, entry)
-
-
-def _is_usual_form(address: str) -> bool:
-    try:
-        return client_address(address) == address
-    except ValueError:
-        return False
-
-
-def _check_entry(address: str, entry: dict[str, Any]) -> None:
-    where = f'clients["{address}"]'
-    if type(entry.get("name")) is not str:
-        raise StoreFormatError(f"{where}.name is no text")
-    try:
-        checked_name(entry["name"])
-    except NameRefusedError as error:
-        raise StoreFormatError(f"{where}.name won't do: {error}") from error
-    for field in ("first_seen", "last_seen"):
-        check_timestamp(entry.get(field), "clients", address, field)

@@ -27,9 +27,8 @@ from sockctl.stores.files import (
     sync_folder,
     write_private_file,
 )
-from sockctl.text import visible
 
-__all__ = ["Content", "JsonStore", "json_place"]
+__all__ = ["Content", "JsonStore"]
 
 Content = dict[str, Any]
 
@@ -45,20 +44,6 @@ like none.
 _ADVICE = "It was left as it is: mend it, or move it away to begin anew."
 
 
-def json_place(*keys: str | int) -> str:
-    """Return where in a document something is, as a check says it: ``clients["127.0.0.1"].name``, ``users[0]``.
-
-    A key that is no plain name is quoted, and safe on a terminal.
-    """
-    parts: list[str] = []
-    for key in keys:
-        if isinstance(key, str) and key.isascii() and key.isidentifier():
-            parts.append(f".{key}" if parts else key)
-        else:
-            parts.append(f"[{visible(json.dumps(key, ensure_ascii=False))}]")
-    return "".join(parts)
-
-
 class JsonStore:
     """A JSON file. Any thread may use it; other processes may use the file at the same time.
 
@@ -66,8 +51,7 @@ class JsonStore:
         path: The file; it and its folder are made at the first change.
         version: The version of the content's form, kept in the file beside it.
         empty: Returns what a file that isn't there stands for.
-        check: Raises StoreFormatError, saying where (see `json_place`), if content (without the version) is not of
-            the right form.
+        check: Refuses content (without the version) that is not of the right form: see `schema`.
         lock_timeout_s: Seconds that a change waits for another process to end its own.
         private: Refuse a file that others may read, write or replace, or that another user owns.
     """

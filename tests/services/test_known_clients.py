@@ -100,7 +100,7 @@ ENTRY = {"name": "ann", "first_seen": "2026-01-31T12:00:00Z", "last_seen": "2026
     ("content", "where"),
     [
         ([], "clients is no object"),
-        ({"ann": ENTRY}, r'clients\["ann"\] is no IP address'),
+        ({"ann": ENTRY}, r"clients\.ann is no IP address"),
         ({"::ffff:1.2.3.4": ENTRY}, "is no IP address in its usual form"),
         ({"192.0.2.7": "ann"}, r'clients\["192.0.2.7"\] is no object'),
         ({"192.0.2.7": {**ENTRY, "name": 1}}, r"\.name is no text"),

@@ -25,7 +25,7 @@ from sockctl.errors import (
     StoreWriteError,
 )
 from sockctl.stores import json_store
-from sockctl.stores.json_store import Content, JsonStore, json_place
+from sockctl.stores.json_store import Content, JsonStore
 from tests.support.running import TIMEOUT_S, UNMEASURED
 
 KILLS = int(os.environ.get("SOCKCTL_SOAK_KILLS", "40"))
@@ -528,19 +528,6 @@ def test_killed_writers(path: Path) -> None:
     assert len(acknowledged) > KILLS
     add(store_at(path), "the last")
     assert sorted(one.name for one in path.parent.iterdir()) == ["entries.json", "entries.json.lock"]
-
-
-@pytest.mark.parametrize(
-    ("keys", "place"),
-    [
-        (("clients", "127.0.0.1", "name"), 'clients["127.0.0.1"].name'),
-        (("users", 0), "users[0]"),
-        (("a b",), '["a b"]'),
-        (("x", 'a"\x1b[2J\u202e\n'), 'x["a\\"\\u001b[2J\ufffd\\n"]'),
-    ],
-)
-def test_places_in_a_document(keys: tuple[str | int, ...], place: str) -> None:
-    assert json_place(*keys) == place
 
 
 def test_every_error_is_one_of_the_stores() -> None:

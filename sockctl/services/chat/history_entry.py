@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from sockctl.errors import StoreFormatError
-from sockctl.stores.timestamps import check_timestamp
+from sockctl.stores.schema import timestamp
 from sockctl.text import clean, has_controls
 
 __all__ = ["read_entry"]
@@ -37,7 +37,7 @@ def read_entry(line: bytes) -> tuple[str, int]:
     number = fields.get("id")
     if type(number) is not int or number < 1:
         raise StoreFormatError("its id is no whole number from 1 on")
-    check_timestamp(fields.get("at"), "at")
+    timestamp(fields.get("at"), ("at",))
     return fields["room"], number
 
 
