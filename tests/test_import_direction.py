@@ -35,6 +35,7 @@ FOREIGN_BELOW = {
     "argon2": {"accounts/passwords"},
     "ifaddr": {"net/reachability"},
     "cryptography": {"net/certificates"},
+    "precis_i18n": {"accounts/password_normalization"},
     "zxcvbn": {"accounts/password_rules"},
 }
 """Libraries that only these rooms may import."""

@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from sockctl.accounts.device_tokens import DeviceTokens
-from sockctl.accounts.password_rules import MIN_LENGTH, check_new, prepared
+from sockctl.accounts.password_normalization import normalize_password
+from sockctl.accounts.password_rules import MIN_LENGTH, check_new
 from sockctl.accounts.passwords import Hasher
 from sockctl.accounts.sessions import Session, Sessions
 from sockctl.accounts.settings import Settings
@@ -153,7 +154,7 @@ class Accounts:
             HashFailedError: It can't be told.
         """
         try:
-            return self.hasher.verify(user.hash, prepared(password))
+            return self.hasher.verify(user.hash, normalize_password(password))
         except PasswordRefusedError:
             return False
 

@@ -19,7 +19,8 @@ from functools import partial
 
 from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.hash_queue import HashQueue
-from sockctl.accounts.password_rules import MIN_LENGTH, check_new, prepared
+from sockctl.accounts.password_normalization import normalize_password
+from sockctl.accounts.password_rules import MIN_LENGTH, check_new
 from sockctl.accounts.passwords import dummy_hash, parameters_of
 from sockctl.accounts.sessions import Session
 from sockctl.accounts.signups import Signups
@@ -216,7 +217,7 @@ class Authenticator:
 
     def _verified(self, user: User | None, password: str) -> bool:
         try:
-            text = prepared(password)
+            text = normalize_password(password)
         except PasswordRefusedError:  # it can be nobody's
             user, text = None, ""
         hasher = self.accounts.hasher
@@ -231,7 +232,7 @@ class Authenticator:
 
     def _hashed_again(self, password: str) -> str:
         try:
-            return self.accounts.hasher.hash(prepared(password))
+            return self.accounts.hasher.hash(normalize_password(password))
         except HashFailedError:
             return ""  # the old hash does as well
 

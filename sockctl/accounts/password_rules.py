@@ -1,4 +1,4 @@
-"""The rules for passwords: how they are written, and which new ones are too easy to guess.
+"""The rules for new passwords: how long they are, and which ones are too easy to guess.
 
 A guess is estimated by zxcvbn. It is slow, and a stranger chooses what it gets, so its work is bounded: it sees the
 first `LOOKED_AT` characters, and at most one symbol that it could take for a letter, which bounds a check to some
@@ -10,10 +10,10 @@ import threading
 import unicodedata
 from typing import Any
 
-from sockctl.accounts.opaque_string import MAX_BYTES, prepared
+from sockctl.accounts.password_normalization import normalize_password
 from sockctl.errors import PasswordRefusedError
 
-__all__ = ["LEAST_MIN_LENGTH", "MAX_BYTES", "MIN_LENGTH", "check_new", "prepared"]
+__all__ = ["LEAST_MIN_LENGTH", "MIN_LENGTH", "check_new"]
 
 MIN_LENGTH = 12
 """Characters in a new password, if nothing else is said."""
@@ -65,7 +65,7 @@ _one_at_a_time = threading.Lock()
 
 
 def check_new(password: str, *, name: str, min_length: int = MIN_LENGTH) -> str:
-    """Return a new password prepared, if it will do. Takes up to some 40 ms of a core; threads may share it.
+    """Return a new password normalized, if it will do. Takes up to some 40 ms of a core; threads may share it.
 
     Args:
         password: As it was typed.
@@ -73,12 +73,12 @@ def check_new(password: str, *, name: str, min_length: int = MIN_LENGTH) -> str:
         min_length: Characters that it must have, `LEAST_MIN_LENGTH` or more.
 
     Raises:
-        PasswordRefusedError: As `prepared`; or it is too short, little more than the name, or easy to guess.
+        PasswordRefusedError: As `normalize_password`; or it is too short, little more than the name, or easy to guess.
         ValueError: `min_length` is too small.
     """
     if min_length < LEAST_MIN_LENGTH:
         raise ValueError(f"min_length can't be less than {LEAST_MIN_LENGTH}")
-    text = prepared(password)
+    text = normalize_password(password)
     if len(text) < min_length:
         raise PasswordRefusedError(f"The password is too short: it must have {min_length} characters or more.")
     plain = _plain(text)

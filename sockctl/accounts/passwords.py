@@ -98,7 +98,7 @@ def _is_base64(text: str) -> bool:
 
 
 class Hasher:
-    """Hashes and verifies passwords that were prepared (see `password_rules`). Any thread may use it.
+    """Hashes and verifies passwords that `normalize_password` has returned. Any thread may use it.
 
     Each call blocks for as long as `parameters` cost, without holding the GIL.
 

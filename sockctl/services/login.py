@@ -9,7 +9,8 @@ from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.active_logins import ActiveLogins
 from sockctl.accounts.authenticator import FLOOR_S, Authenticator, Login
 from sockctl.accounts.hash_queue import HashQueue
-from sockctl.accounts.password_rules import MIN_LENGTH, prepared
+from sockctl.accounts.password_normalization import normalize_password
+from sockctl.accounts.password_rules import MIN_LENGTH
 from sockctl.accounts.users import user_name
 from sockctl.errors import (
     AnswerRefusedError,
@@ -155,7 +156,7 @@ class LoginConversation:
         password = peer.ask(
             "password", question, check=lambda typed: self.authenticator.check_new(typed, name), secret=True
         )
-        if prepared(peer.answer("password", "The same again:", secret=True).text) != password:
+        if normalize_password(peer.answer("password", "The same again:", secret=True).text) != password:
             raise PasswordRefusedError("The two passwords differ: nothing was changed.")
         return password
 

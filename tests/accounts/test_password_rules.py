@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sockctl.accounts import password_rules
-from sockctl.accounts.password_rules import LEAST_MIN_LENGTH, MIN_LENGTH, check_new, prepared
+from sockctl.accounts.password_normalization import normalize_password
+from sockctl.accounts.password_rules import LEAST_MIN_LENGTH, MIN_LENGTH, check_new
 from sockctl.errors import PasswordRefusedError
 
 MARK = "Zq7ß"
@@ -31,7 +32,7 @@ def test_a_new_password_is_taken_or_refused_without_being_told(text: str) -> Non
     except PasswordRefusedError as error:
         assert MARK not in str(error)  # noqa: PT017  either answer will do
         return
-    assert result == prepared(MARK + text)
+    assert result == normalize_password(MARK + text)
 
 
 @pytest.mark.parametrize(

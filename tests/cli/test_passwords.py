@@ -12,7 +12,7 @@ from typing import Any
 import pexpect
 import pytest
 
-from sockctl.accounts.opaque_string import prepared
+from sockctl.accounts.password_normalization import normalize_password
 from sockctl.cli import passwords as password_input
 from sockctl.cli.exit_codes import ExitCode, exit_code_of
 from sockctl.cli.passwords import MAX_LINE_BYTES, given_password
@@ -42,7 +42,7 @@ def probe(*arguments: str, stdin: Any = b"") -> "subprocess.CompletedProcess[byt
 
 
 def given(**options: Any) -> str:
-    arguments: dict[str, Any] = {"check": prepared, "stdin": False, "file": None, "twice": False, **options}
+    arguments: dict[str, Any] = {"check": normalize_password, "stdin": False, "file": None, "twice": False, **options}
     password: str = given_password("Password", **arguments)
     return password
 

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from sockctl.accounts.opaque_string import prepared
+from sockctl.accounts.password_normalization import normalize_password
 from sockctl.cli import options
 from sockctl.cli.app import app, run
 from sockctl.cli.passwords import PasswordFile, PasswordStdin, given_password
@@ -19,7 +19,7 @@ def probe(
     no_input: options.NoInput = False,
 ) -> None:
     password = given_password(
-        "Password", check=prepared, stdin=password_stdin, file=password_file, twice=twice, no_input=no_input
+        "Password", check=normalize_password, stdin=password_stdin, file=password_file, twice=twice, no_input=no_input
     )
     rest = b"" if not password_stdin else sys.stdin.buffer.read()
     typer.echo(f"taken: {password.encode().hex()} left: {rest.hex()}")

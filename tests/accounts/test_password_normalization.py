@@ -1,12 +1,13 @@
 """How a password is written."""
 
+import time
 import unicodedata
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sockctl.accounts.opaque_string import MAX_BYTES, prepared
+from sockctl.accounts.password_normalization import MAX_BYTES, normalize_password
 from sockctl.errors import PasswordRefusedError
 
 MARK = "Zq7ß"
@@ -29,6 +30,7 @@ KA_VIRAMA = "\u0915\u094d"
         ("πßå", "πßå"),
         ("Jack of ♦s", "Jack of ♦s"),
         (f"{KA_VIRAMA}{ZWNJ}\u0937{KA_VIRAMA}{ZWJ}", f"{KA_VIRAMA}{ZWNJ}\u0937{KA_VIRAMA}{ZWJ}"),
+        (f"\u0645\u06cc{ZWNJ}\u062e", f"\u0645\u06cc{ZWNJ}\u062e"),
         ("para\u006c\u00b7\u006cel", "paral·lel"),
         ("\u0375\u03b1", "\u0375\u03b1"),
         ("\u05d0\u05f3\u05d0\u05f4", "\u05d0\u05f3\u05d0\u05f4"),
@@ -37,8 +39,8 @@ KA_VIRAMA = "\u0915\u094d"
         ("\u06f1\u06f2", "\u06f1\u06f2"),
     ],
 )
-def test_prepared(password: str, result: str) -> None:
-    assert prepared(password) == result
+def test_normalized(password: str, result: str) -> None:
+    assert normalize_password(password) == result
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,6 @@ def test_prepared(password: str, result: str) -> None:
         ("\u1100", "Hangul"),
         (f"a{ZWNJ}b", "joiner"),
         (f"{ZWJ}a", "joiner"),
-        (f"\u0645\u06cc{ZWNJ}\u062e", "joiner"),
         ("\u0640", "repeating mark"),
         ("a\u00b7l", "its own script"),
         ("\u00b7", "its own script"),
@@ -79,37 +80,55 @@ def test_prepared(password: str, result: str) -> None:
 )
 def test_what_cannot_be_in_a_password(password: str, kind: str) -> None:
     with pytest.raises(PasswordRefusedError, match=kind) as refused:
-        prepared(password)
+        normalize_password(password)
     assert password not in str(refused.value)
+
+
+def test_a_password_of_characters_that_depend_on_all_others_takes_no_time() -> None:
+    digits, dots = "\u0661" * 512, "\u30fb" * 340 + "\u30ab"
+    normalize_password(digits)  # loads the library
+    began = time.thread_time()
+    assert normalize_password(digits) == digits
+    assert normalize_password(dots) == dots
+    for password in (digits[1:] + "\u06f1", dots[:-1]):
+        with pytest.raises(PasswordRefusedError, match="its own script"):
+            normalize_password(password)
+    assert time.thread_time() - began < 0.1
+
+
+def test_no_error_carries_the_password() -> None:
+    with pytest.raises(PasswordRefusedError) as refused:
+        normalize_password("geheim\u2764\ufe0f")
+    assert refused.value.__context__ is None
 
 
 def test_an_empty_password() -> None:
     with pytest.raises(PasswordRefusedError, match="can't be empty"):
-        prepared("")
+        normalize_password("")
 
 
 def test_the_longest_password() -> None:
-    assert prepared("é" * (MAX_BYTES // 2)) == "é" * (MAX_BYTES // 2)
-    assert prepared("\u3000" * MAX_BYTES) == " " * MAX_BYTES
-    assert len(prepared("\u1f82" * 341)) == 341
+    assert normalize_password("é" * (MAX_BYTES // 2)) == "é" * (MAX_BYTES // 2)
+    assert normalize_password("\u3000" * MAX_BYTES) == " " * MAX_BYTES
+    assert len(normalize_password("\u1f82" * 341)) == 341
     decomposed = unicodedata.normalize("NFD", "\u1f82" * 341)
-    assert len(prepared(decomposed)) == 341
+    assert len(normalize_password(decomposed)) == 341
     for too_long in ("a" * (MAX_BYTES + 1), "é" * (MAX_BYTES // 2) + "a", "a\u0301" * 10_000_000):
         with pytest.raises(PasswordRefusedError, match="too long: it may have 1,024 bytes"):
-            prepared(too_long)
+            normalize_password(too_long)
 
 
 @given(st.text(st.characters(), max_size=60))
 @example("\u2126\u00a0")
-def test_prepared_is_bounded_and_prepared_once(text: str) -> None:
+def test_it_is_bounded_and_normalized_once(text: str) -> None:
     try:
-        result = prepared(MARK + text)
+        result = normalize_password(MARK + text)
     except PasswordRefusedError as error:
         told = str(error)
         assert MARK not in told
         return
     assert len(result.encode()) <= MAX_BYTES
-    assert prepared(result) == result
+    assert normalize_password(result) == result
     assert unicodedata.is_normalized("NFC", result)
 
 
@@ -118,7 +137,7 @@ def test_both_ways_to_compose_are_one_password(text: str) -> None:
     results = []
     for form in ("NFC", "NFD"):
         try:
-            results.append(prepared(unicodedata.normalize(form, text)))
+            results.append(normalize_password(unicodedata.normalize(form, text)))
         except PasswordRefusedError as error:
             results.append(str(error))
     assert results[0] == results[1]
