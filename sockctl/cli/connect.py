@@ -123,7 +123,7 @@ def connect(
     A login is kept: the next 'connect' isn't asked for a password, until 'sockctl logout' or the server ends that. A
     password is never sent in clear to another machine, unless --insecure is given.
 
-    In a chat, Tab completes names, commands after / and rooms after # (with the extra tui), and a line that mentions
+    In a chat, Tab completes names, commands after / and rooms after #, and a line that mentions
     you is marked >>. If the connection is lost, not ended, it is made again, with pauses from 0.5 up to 30 s, until
     Ctrl-C or 'exit': you come back under your name, into your rooms, and see what you have missed. What you type
     meanwhile is not sent, and you are told so. That is for a terminal and for services that have given a token.

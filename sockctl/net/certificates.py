@@ -124,7 +124,7 @@ def own_certificate(data_dir: Path, *, hosts: Sequence[str]) -> tuple[Path, Path
             neither is left out.
 
     Raises:
-        CertificateError: One of the two is there without the other, cryptography is not installed, or the disk failed.
+        CertificateError: One of the two is there without the other, or the disk failed.
     """
     certificate, key = data_dir / CERTIFICATE_NAME, data_dir / KEY_NAME
     if _is_there(certificate) and _is_there(key):
@@ -196,14 +196,9 @@ def _is_there(path: Path) -> bool:
 
 def _new_pair(hosts: Sequence[str]) -> tuple[bytes, bytes]:
     """Return a new certificate and its key, both as PEM."""
-    try:
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
-    except ImportError as error:
-        raise CertificateError(
-            "Making a certificate takes the library cryptography, which is not installed: run "
-            "pip install 'sockctl[tls]', or give a certificate and key of your own with --tls-cert and --tls-key."
-        ) from error
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
     key = ec.generate_private_key(ec.SECP256R1())
     key_pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -242,17 +242,6 @@ def test_another_process_that_takes_too_long(tmp_path: Path, monkeypatch: pytest
         os.close(lock)
 
 
-def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [one for one in sys.modules if one.partition(".")[0] == "cryptography"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "cryptography", None)
-    with pytest.raises(CertificateError) as caught:
-        own_certificate(tmp_path, hosts=[])
-    assert "pip install 'sockctl[tls]'" in str(caught.value)
-    assert "--tls-cert and --tls-key" in str(caught.value)
-    assert not list(tmp_path.glob("*.pem"))
-
-
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CertificateError, match=r"file/data/tls-certificate\.pem .* Not a directory"):

@@ -1,4 +1,4 @@
-"""The line editor (extra `tui`): the line being typed stays whole at the bottom, everything else appears above it.
+"""The line editor: the line being typed stays whole at the bottom, everything else appears above it.
 
 prompt_toolkit holds the main thread; the session, one connection after the other, runs in a second one, and reads the
 lines from a socket pair, so that it waits for them as it waits for any input. What it shows goes through
@@ -7,7 +7,6 @@ thread to the prompt's. In a room a line that comes back from the server leaves 
 """
 
 import contextlib
-import importlib.util
 import os
 import signal
 import socket
@@ -46,9 +45,9 @@ ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def can_edit_lines() -> bool:
-    """Return whether there is a terminal that can move its cursor, and prompt_toolkit."""
+    """Return whether there is a terminal that can move its cursor."""
     dumb = os.environ.get("TERM", "dumb") in {"dumb", "unknown", ""}
-    return not dumb and is_terminal(STDIN) and is_terminal(STDOUT) and bool(importlib.util.find_spec("prompt_toolkit"))
+    return not dumb and is_terminal(STDIN) and is_terminal(STDOUT)
 
 
 @contextlib.contextmanager

@@ -391,8 +391,6 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(line_editor, "is_terminal", lambda _: True)
     assert line_editor.can_edit_lines()
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert not line_editor.can_edit_lines(), "prompt_toolkit is not installed"
 
 
 def test_what_cannot_be_sent_is_told_and_the_session_goes_on(terminal: Any) -> None:
