@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from sockctl.cli import options
+from sockctl.cli.tls_options import TlsOptions
 
 __all__ = ["BenchOptions", "Rate"]
 
@@ -50,13 +51,7 @@ class BenchOptions:
     ] = None
     rounds: Annotated[int, typer.Option(help="Rounds of --compare.", min=1, max=1000, metavar="N")] = 5
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the table.")] = False
-    tls: Annotated[bool, typer.Option("--tls", help="Encrypt the connections, as a scheme with an s does.")] = False
-    fingerprint: options.Fingerprint = None
-    accept_new: options.AcceptNew = False
-    ca: options.Authorities = None
-    verify_system: options.VerifySystem = False
-    cert: options.ClientCertificate = None
-    key: options.ClientKey = None
+    tls_options: TlsOptions
     state_dir: options.StateDir = None
     no_input: options.NoInput = False
 

@@ -15,7 +15,6 @@ from sockctl.cli.bench_options import BenchOptions
 from sockctl.cli.bench_output import ProgressLine, comparison_lines, report_lines
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.prompts import may_ask
-from sockctl.cli.tls_options import tls_wishes
 from sockctl.client.plaintext_guard import is_in_clear
 from sockctl.errors import AddressError, InsecureError
 from sockctl.events.base import Event
@@ -174,15 +173,11 @@ def _all_found(targets: list[str], wanted: Wanted) -> list[Where]:
             raise AddressError(f"{target!r} is not complete: write HOST:PORT, such as localhost:9090.")
         if one.scheme not in {None, plain, secure}:
             raise AddressError(f"{target!r}: bench {wanted.kind} is for {plain}:// and {secure}:// only.")
-        parsed.append((Endpoint(one.host, one.port), one.scheme == secure or (options.tls and one.scheme is None)))
-    policy = tls_wishes(
+        parsed.append(
+            (Endpoint(one.host, one.port), one.scheme == secure or (options.tls_options.tls and one.scheme is None))
+        )
+    policy = options.tls_options.policy(
         wanted=any(encrypted for _, encrypted in parsed),
-        fingerprint=options.fingerprint,
-        accept_new=options.accept_new,
-        ca=options.ca,
-        verify_system=options.verify_system,
-        cert=options.cert,
-        key=options.key,
         state_dir=options.state_dir,
         may_ask=may_ask(no_input=options.no_input),
     )

@@ -1,5 +1,6 @@
 """``sockctl connect``: the client."""
 
+import functools
 import socket
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from typer.core import TyperCommand
 from sockctl.cli import options
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.prompts import ask, may_ask
-from sockctl.cli.tls_options import tls_wishes
+from sockctl.cli.tls_options import TlsOptions
 from sockctl.errors import InputNeededError
 from sockctl.terminal import STDIN, is_terminal
 
@@ -37,6 +38,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command(cls=_InOrder, epilog=_EXAMPLE)
+@functools.partial(options.with_option_group, name="tls_options", group=TlsOptions)
 def connect(
     ctx: typer.Context,
     target: Annotated[
@@ -48,6 +50,7 @@ def connect(
         ),
     ] = None,
     port: Annotated[str | None, typer.Argument(metavar="[PORT]", help="The port.", show_default=False)] = None,
+    *,
     send: Annotated[
         list[str] | None, typer.Option(help="Send this line; repeatable, in turn with --expect.", metavar="TEXT")
     ] = None,
@@ -88,13 +91,7 @@ def connect(
     retry: Annotated[
         int, typer.Option(help="Try so many times more, with a growing pause.", min=0, max=1000, metavar="N")
     ] = 0,
-    tls: Annotated[bool, typer.Option("--tls", help="Encrypt the connection, as tls:// and sockctls:// do.")] = False,
-    fingerprint: options.Fingerprint = None,
-    accept_new: options.AcceptNew = False,
-    ca: options.Authorities = None,
-    verify_system: options.VerifySystem = False,
-    cert: options.ClientCertificate = None,
-    key: options.ClientKey = None,
+    tls_options: TlsOptions,
     no_session: Annotated[
         bool, typer.Option("--no-session", help="Log in anew: neither use nor keep a token of an earlier login.")
     ] = False,
@@ -175,14 +172,8 @@ def connect(
         state_dir=state_dir,
         reconnect=not no_reconnect,
     )
-    policy = tls_wishes(
-        wanted=tls or wanted.scheme in {"tls", "sockctls"},
-        fingerprint=fingerprint,
-        accept_new=accept_new,
-        ca=ca,
-        verify_system=verify_system,
-        cert=cert,
-        key=key,
+    policy = tls_options.policy(
+        wanted=tls_options.tls or wanted.scheme in {"tls", "sockctls"},
         state_dir=state_dir,
         may_ask=may_ask(no_input=no_input),
     )

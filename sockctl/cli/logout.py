@@ -8,7 +8,7 @@ import typer
 from sockctl.cli import options
 from sockctl.cli.exit_codes import ExitCode, exit_code_of
 from sockctl.cli.hosts import Server, host_and_port
-from sockctl.cli.tls_options import refuse_lone_key
+from sockctl.cli.tls_options import ClientCertificate, ClientKey, refuse_lone_key
 from sockctl.errors import (
     InsecureError,
     NotLoggedInError,
@@ -39,8 +39,8 @@ def logout(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Send the token in clear, also over the network without TLS.")
     ] = False,
-    cert: options.ClientCertificate = None,
-    key: options.ClientKey = None,
+    cert: ClientCertificate = None,
+    key: ClientKey = None,
     state_dir: options.StateDir = None,
 ) -> None:
     """Log out of a server: the login that 'connect' has kept ends there, and is forgotten here.

@@ -13,19 +13,13 @@ import typer
 
 __all__ = [
     "DEFAULT_MIN_LENGTH",
-    "AcceptNew",
-    "Authorities",
-    "ClientCertificate",
-    "ClientKey",
     "DataDir",
-    "Fingerprint",
     "Json",
     "LogFormat",
     "MinLength",
     "NoInput",
     "ServerOptions",
     "StateDir",
-    "VerifySystem",
     "a_number",
     "seconds",
     "with_option_group",
@@ -79,23 +73,6 @@ StateDir = Annotated[
         show_default=False,
     ),
 ]
-Fingerprint = Annotated[
-    str | None,
-    typer.Option(help="Trust this certificate only (SHA-256, as the server tells at its start).", metavar="SHA256"),
-]
-AcceptNew = Annotated[
-    bool, typer.Option("--accept-new", help="Trust an unknown server, and keep its certificate's fingerprint.")
-]
-Authorities = Annotated[
-    Path | None, typer.Option(help="Trust what these authorities (PEM) vouch for, by name.", metavar="FILE")
-]
-VerifySystem = Annotated[
-    bool, typer.Option("--verify-system", help="Trust what the system's authorities vouch for, by name.")
-]
-ClientCertificate = Annotated[
-    Path | None, typer.Option(help="Show this certificate (PEM) if asked for one.", metavar="FILE")
-]
-ClientKey = Annotated[Path | None, typer.Option(help="The key (PEM) of --cert.", metavar="FILE")]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,31 +178,52 @@ class ServerOptions:
 
 
 def with_server_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of every server, behind its own; its parameter `server` takes them as one value."""
+    """Give a command the options of every server; its parameter `server` receives them as one value."""
     return with_option_group(command, "server", ServerOptions)
 
 
 def with_option_group(command: Callable[..., None], name: str, group: type[Any]) -> Callable[..., None]:
-    """Give a command options that several share, behind its own.
+    """Give a command options that several share.
 
     Args:
         command: The command.
-        name: Its parameter that takes them as one value.
-        group: A dataclass, whose fields declare them.
+        name: Its parameter that receives them as one value; they stand in its place.
+        group: A dataclass, whose fields declare them. A field may be such a group itself.
     """
-    fields = dataclasses.fields(group)
-    own = [each for each in inspect.signature(command).parameters.values() if each.name != name]
-    shared = [
-        inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
-        for each in fields
-    ]
+    parameters: list[inspect.Parameter] = []
+    for own in inspect.signature(command).parameters.values():
+        parameters += _parameters_of(group) if own.name == name else [own]
 
     @functools.wraps(command)
     def with_options(**values: Any) -> None:
-        given = group(**{each.name: values.pop(each.name) for each in fields})
-        command(**values, **{name: given})
+        value = _group_of(group, values)
+        command(**values, **{name: value})
 
     as_typer_sees_it: Any = with_options
-    as_typer_sees_it.__signature__ = inspect.Signature([*own, *shared])
-    as_typer_sees_it.__annotations__ = {each.name: each.annotation for each in (*own, *shared)}
+    as_typer_sees_it.__signature__ = inspect.Signature(parameters)
+    as_typer_sees_it.__annotations__ = {each.name: each.annotation for each in parameters}
     return with_options
+
+
+def _parameters_of(group: type[Any]) -> list[inspect.Parameter]:
+    kind = inspect.Parameter.KEYWORD_ONLY
+    parameters: list[inspect.Parameter] = []
+    for each in dataclasses.fields(group):
+        if inner := _as_group(each):
+            parameters += _parameters_of(inner)
+        else:
+            parameters.append(inspect.Parameter(each.name, kind, default=each.default, annotation=each.type))
+    return parameters
+
+
+def _group_of(group: type[Any], values: dict[str, Any]) -> Any:
+    """Return a group of options; their values are removed from `values`."""
+    given: dict[str, Any] = {}
+    for each in dataclasses.fields(group):
+        inner = _as_group(each)
+        given[each.name] = _group_of(inner, values) if inner else values.pop(each.name)
+    return group(**given)
+
+
+def _as_group(field: "dataclasses.Field[Any]") -> type[Any] | None:
+    return field.type if isinstance(field.type, type) and dataclasses.is_dataclass(field.type) else None

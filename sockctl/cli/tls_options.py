@@ -1,58 +1,86 @@
-"""What the options of a client say of TLS, checked before anything is connected."""
+"""The options by which a client encrypts, and trusts a server."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from sockctl.errors import OptionError
 
 if TYPE_CHECKING:
     from sockctl.client.trust import TlsPolicy
 
-__all__ = ["refuse_lone_key", "tls_wishes"]
+__all__ = ["ClientCertificate", "ClientKey", "TlsOptions", "refuse_lone_key"]
+
+ClientCertificate = Annotated[
+    Path | None, typer.Option(help="Show this certificate (PEM) if asked for one.", metavar="FILE")
+]
+ClientKey = Annotated[Path | None, typer.Option(help="The key (PEM) of --cert.", metavar="FILE")]
 
 
-def tls_wishes(
-    *,
-    wanted: bool,
-    fingerprint: str | None,
-    accept_new: bool,
-    ca: Path | None,
-    verify_system: bool,
-    cert: Path | None,
-    key: Path | None,
-    state_dir: Path | None,
-    may_ask: bool,
-) -> "TlsPolicy | None":
-    """Return what the options say of TLS; None where it isn't wanted.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsOptions:
+    """The options, by the names that users write."""
 
-    Raises:
-        OptionError: They contradict each other.
-        FingerprintError: The fingerprint can't be one.
-    """
-    if not wanted:
-        if fingerprint or accept_new or ca or verify_system or cert or key:
-            raise OptionError("Options of TLS are given, and TLS is not: add --tls, or write tls://HOST:PORT.")
-        return None
-    refuse_lone_key(cert, key)
-    if sum((fingerprint is not None, accept_new, ca is not None or verify_system)) > 1:
-        raise OptionError("--fingerprint, --accept-new and authorities exclude each other: leave all but one out.")
-    from sockctl.client.trust import TlsPolicy
-    from sockctl.net.certificates import parse_fingerprint
-    from sockctl.paths import state_dir as place_of_state
+    tls: Annotated[bool, typer.Option("--tls", help="Encrypt the connection, as tls:// and sockctls:// do.")] = False
+    fingerprint: Annotated[
+        str | None,
+        typer.Option(help="Trust this certificate only (SHA-256, as the server tells at its start).", metavar="SHA256"),
+    ] = None
+    accept_new: Annotated[
+        bool, typer.Option("--accept-new", help="Trust an unknown server, and keep its certificate's fingerprint.")
+    ] = False
+    ca: Annotated[
+        Path | None, typer.Option(help="Trust what these authorities (PEM) vouch for, by name.", metavar="FILE")
+    ] = None
+    verify_system: Annotated[
+        bool, typer.Option("--verify-system", help="Trust what the system's authorities vouch for, by name.")
+    ] = False
+    cert: ClientCertificate = None
+    key: ClientKey = None
 
-    return TlsPolicy(
-        ca=ca,
-        system_authorities=verify_system,
-        fingerprint=None if fingerprint is None else parse_fingerprint(fingerprint),
-        accept_new=accept_new,
-        certificate=cert,
-        key=key,
-        state_dir=place_of_state(state_dir),
-        may_ask=may_ask,
-    )
+    def policy(self, *, wanted: bool, state_dir: Path | None, may_ask: bool) -> "TlsPolicy | None":
+        """Return what the options say of TLS; None without TLS.
+
+        Args:
+            wanted: Whether TLS is wanted, by --tls or the target's scheme.
+            state_dir: The folder of trusted servers, as `sockctl.paths.state_dir` takes it.
+            may_ask: Whether the user can be asked.
+
+        Raises:
+            OptionError: They contradict each other.
+            FingerprintError: The fingerprint can't be one.
+        """
+        if not wanted:
+            if self.fingerprint or self.accept_new or self.ca or self.verify_system or self.cert or self.key:
+                raise OptionError("Options of TLS are given, and TLS is not: add --tls, or write tls://HOST:PORT.")
+            return None
+        refuse_lone_key(self.cert, self.key)
+        authorities = self.ca is not None or self.verify_system
+        if sum((self.fingerprint is not None, self.accept_new, authorities)) > 1:
+            raise OptionError("--fingerprint, --accept-new and authorities exclude each other: leave all but one out.")
+        from sockctl.client.trust import TlsPolicy
+        from sockctl.net.certificates import parse_fingerprint
+        from sockctl.paths import state_dir as place_of_state
+
+        return TlsPolicy(
+            ca=self.ca,
+            system_authorities=self.verify_system,
+            fingerprint=None if self.fingerprint is None else parse_fingerprint(self.fingerprint),
+            accept_new=self.accept_new,
+            certificate=self.cert,
+            key=self.key,
+            state_dir=place_of_state(state_dir),
+            may_ask=may_ask,
+        )
 
 
 def refuse_lone_key(cert: Path | None, key: Path | None) -> None:
-    """Raise an `OptionError` where a key is given without its certificate."""
+    """Refuse a key without its certificate.
+
+    Raises:
+        OptionError: It is one.
+    """
     if key is not None and cert is None:
         raise OptionError("--key belongs to --cert: give both.")
