@@ -18,7 +18,8 @@ from sockctl.accounts.session_tokens import (
 )
 from sockctl.accounts.users import User
 from sockctl.errors import TokenRefusedError, TokenReusedError, UnknownSessionError
-from sockctl.stores.sqlite_store import OldFile, SqliteStore
+from sockctl.stores.old_file import OldFile
+from sockctl.stores.sqlite_store import SqliteStore
 from sockctl.stores.timestamps import Clock, format_timestamp, utc_now
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sockctl.accounts.passwords import DEFAULT, HashParameters
 from sockctl.errors import StoreError
-from sockctl.stores.last_good_store import store_at
+from sockctl.stores.json_store import JsonStore
 from sockctl.stores.schema import Check, parsed, record, text, unless, whole_number
 
 __all__ = ["Settings"]
@@ -54,7 +54,7 @@ class Settings:
     """
 
     def __init__(self, data_dir: Path, *, on_bad: Callable[[StoreError], None] | None = None) -> None:
-        self._store = store_at(
+        self._store = JsonStore(
             data_dir / FILE_NAME, version=VERSION, empty=dict, check=_FORM, private=True, on_bad=on_bad
         )
 

@@ -19,8 +19,7 @@ from typing import Any
 from sockctl.accounts.passwords import HashParameters, parameters_of
 from sockctl.errors import NameTakenError, StoreError, UnknownUserError
 from sockctl.protocol.names import checked_name, same_name_key
-from sockctl.stores.json_store import Content
-from sockctl.stores.last_good_store import store_at
+from sockctl.stores.json_store import Content, JsonStore
 from sockctl.stores.schema import flag, json_place, mapping, parsed, record, text, timestamp, whole_number
 from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, utc_now
 
@@ -110,7 +109,7 @@ class Users:
         self, data_dir: Path, *, clock: Clock = utc_now, on_bad: Callable[[StoreError], None] | None = None
     ) -> None:
         self._clock = clock
-        self._store = store_at(
+        self._store = JsonStore(
             data_dir / FILE_NAME, version=VERSION, empty=_empty, check=_FORM, private=True, on_bad=on_bad
         )
         self._costs: tuple[Content, frozenset[HashParameters]] = {}, frozenset()  # of a content, replaced as one

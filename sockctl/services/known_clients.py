@@ -10,8 +10,9 @@ from sockctl.errors import NameTakenError, UnknownClientError
 from sockctl.net.address import host_of
 from sockctl.protocol.names import checked_name, same_name_key
 from sockctl.stores.json_store import Content
+from sockctl.stores.old_file import OldFile
 from sockctl.stores.schema import mapping, parsed, record, text, timestamp
-from sockctl.stores.sqlite_store import OldFile, SqliteStore
+from sockctl.stores.sqlite_store import SqliteStore
 from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, utc_now
 
 if TYPE_CHECKING:

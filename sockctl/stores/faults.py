@@ -1,12 +1,23 @@
 """What goes wrong with the files of stores, each in one sentence that says which file and what to do."""
 
+import contextlib
 import os
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sockctl.errors import StoreExposedError, StoreLockedError, StoreReadError, StoreWriteError
+from sockctl.errors import StoreError, StoreExposedError, StoreLockedError, StoreReadError, StoreWriteError
 from sockctl.stores.files import exposure_of, folder_exposure_of, mending_of
 
-__all__ = ["locked", "refuse_exposed", "refuse_replaceable", "unreadable", "unwritable"]
+__all__ = [
+    "explained",
+    "locked",
+    "refuse_exposed",
+    "refuse_replaceable",
+    "refuse_unusable",
+    "unreadable",
+    "unwritable",
+]
 
 
 def unreadable(path: Path, why: str) -> StoreReadError:
@@ -25,6 +36,28 @@ def locked(path: Path, timeout_s: float) -> StoreLockedError:
         f"{path} is being changed by another process for more than {timeout_s:g} s: nothing was changed. See which one "
         f"holds {path}.lock, and try again."
     )
+
+
+@contextlib.contextmanager
+def explained(path: Path, error_of: Callable[[Path, str], StoreError]) -> Iterator[None]:
+    """Turn an OSError of the block into an error of the stores, which `error_of` makes."""
+    try:
+        yield
+    except OSError as error:
+        raise error_of(path, error.strerror or str(error)) from error
+
+
+def refuse_unusable(path: Path, status: os.stat_result, *, private: bool) -> None:
+    """Refuse what is no regular file, and a private file that is exposed.
+
+    Raises:
+        StoreReadError: It is no regular file.
+        StoreExposedError: It is exposed.
+    """
+    if not stat.S_ISREG(status.st_mode):
+        raise unreadable(path, "it is no regular file")
+    if private:
+        refuse_exposed(path, status)
 
 
 def refuse_exposed(path: Path, status: os.stat_result) -> None:

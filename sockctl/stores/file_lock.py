@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from sockctl.stores.faults import locked, unwritable
+from sockctl.stores.faults import explained, locked, unwritable
 from sockctl.stores.files import make_private_folder, take_lock
 
 __all__ = ["file_lock"]
@@ -24,13 +24,12 @@ def file_lock(path: Path, until: float, timeout_s: float) -> Iterator[None]:
         StoreLockedError: Another process has had the lock all the time.
         StoreWriteError: The lock can't be made.
     """
-    try:
+    with explained(path, unwritable):
         make_private_folder(path.parent)
-        descriptor = take_lock(f"{path}.lock", until)
-    except BlockingIOError as error:
-        raise locked(path, timeout_s) from error
-    except OSError as error:
-        raise unwritable(path, error.strerror or str(error)) from error
+        try:
+            descriptor = take_lock(f"{path}.lock", until)
+        except BlockingIOError as error:
+            raise locked(path, timeout_s) from error
     try:
         yield
     finally:

@@ -14,6 +14,7 @@ import stat
 import time
 from pathlib import Path
 
+from sockctl.terminal import write_all
 from sockctl.text import visible
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "folder_exposure_of",
     "make_private_folder",
     "mending_of",
+    "replace_file",
     "sync_folder",
     "take_lock",
     "write_private_file",
@@ -67,9 +69,7 @@ def write_private_file(path: str | Path, data: bytes) -> None:
         os.unlink(path)  # noqa: PTH108  the path may be text
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        write_all(descriptor, data)
         os.fsync(descriptor)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -77,6 +77,24 @@ def write_private_file(path: str | Path, data: bytes) -> None:
         raise
     finally:
         os.close(descriptor)
+
+
+def replace_file(path: str | Path, data: bytes) -> None:
+    """Put new content in a file's place, whole; it is written to FILE.tmp first, which nobody else may use meanwhile.
+
+    The new name lasts once `sync_folder` has returned.
+
+    Raises:
+        OSError: It can't be written; the file is as it was, and nothing is left beside it.
+    """
+    temporary = f"{path}.tmp"  # what a killed writer left there goes
+    try:
+        write_private_file(temporary, data)
+        os.replace(temporary, path)  # noqa: PTH105  the path may be text
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)  # noqa: PTH108  as above
+        raise
 
 
 def exposure_of(status: os.stat_result, *, roots_too: bool = False) -> str:

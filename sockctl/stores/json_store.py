@@ -6,27 +6,25 @@ A change takes the lock, reads the file afresh, writes a temporary file beside i
 
 So a reader sees the old content or the new one, whole; a writer that is killed leaves the old one; two writers never
 start from the same content; and when a change has returned, it is on the disk. A file that can't be understood is
-refused, and never overwritten: whoever wrote it may mend it.
+refused, and never overwritten: its author may mend it.
+
+A server that runs goes on with the last good content where somebody spoils the file (`on_bad`).
 """
 
 import contextlib
 import json
 import math
 import os
-import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sockctl.errors import StoreFormatError, StoreWriteError
-from sockctl.stores.faults import locked, refuse_exposed, refuse_replaceable, unreadable, unwritable
+from sockctl.errors import StoreError, StoreFormatError, StoreWriteError
+from sockctl.stores.faults import explained, locked, refuse_replaceable, refuse_unusable, unreadable, unwritable
 from sockctl.stores.file_lock import file_lock
-from sockctl.stores.files import (
-    sync_folder,
-    write_private_file,
-)
+from sockctl.stores.files import replace_file, sync_folder
 
 __all__ = ["Content", "JsonStore"]
 
@@ -54,6 +52,9 @@ class JsonStore:
         check: Refuses content (without the version) that is not of the right form: see `schema`.
         lock_timeout_s: Seconds that a change waits for another process to end its own.
         private: Refuse a file that others may read, write or replace, or that another user owns.
+        max_bytes: A larger file is refused, and never written.
+        on_bad: Called once for each new reason for which the file can't be read any more, by any thread. Where it is
+            given, `read` goes on with the last good content.
     """
 
     def __init__(
@@ -65,6 +66,8 @@ class JsonStore:
         check: Callable[[Content], None],
         lock_timeout_s: float = LOCK_TIMEOUT_S,
         private: bool = False,
+        max_bytes: int = MAX_BYTES,
+        on_bad: Callable[[StoreError], None] | None = None,
     ) -> None:
         self._path = Path(os.path.realpath(path))  # a link stays a link: what it points to is replaced
         self._version = version
@@ -73,24 +76,30 @@ class JsonStore:
         self._lock_timeout_s = lock_timeout_s
         self._private = private
         self._changing = threading.Lock()  # held while a thread changes the file: the others queue here, and poll not
-        self._cache_lock = threading.Lock()  # guards the two below
+        self._max_bytes = max_bytes
+        self._on_bad = on_bad
+        self._cache_lock = threading.Lock()  # guards the three below
         self._signature: tuple[int, ...] | None = None
-        self._cached: Content = {}
+        self._cached: Content | None = None  # what could be read last
+        self._told = ""  # why the file can't be read now
 
     def read(self) -> Content:
         """Return the content as it is now; it must not be changed. Costs one stat() where the file hasn't changed.
 
         Raises:
-            StoreReadError: The file can't be read.
-            StoreFormatError: It can't be understood.
+            StoreReadError: The file can't be read, and with `on_bad` never could.
+            StoreFormatError: It can't be understood, and with `on_bad` never could.
         """
         signature = self._signature_now()
         with self._cache_lock:
-            if signature is not None and signature == self._signature:
+            if self._cached is not None and signature is not None and signature == self._signature:
                 return self._cached
-        content, signature = self._load()
+        try:
+            content, signature = self._load()
+        except StoreError as error:
+            return self._last_good(error)
         with self._cache_lock:
-            self._cached, self._signature = content, signature
+            self._cached, self._signature, self._told = content, signature, ""
         return content
 
     @contextlib.contextmanager
@@ -106,7 +115,7 @@ class JsonStore:
             StoreLockedError: Another process has held the lock all the time.
             StoreReadError: The file can't be read.
             StoreFormatError: It can't be understood, or the new content is not of the right form, or no JSON.
-            StoreWriteError: It can't be written, or would be larger than MAX_BYTES.
+            StoreWriteError: It can't be written, or would be larger than `max_bytes`.
         """
         timeout_s = self._lock_timeout_s if lock_timeout_s is None else lock_timeout_s
         until = time.monotonic() + timeout_s
@@ -125,6 +134,18 @@ class JsonStore:
 
     # Reading.
 
+    def _last_good(self, error: StoreError) -> Content:
+        """Return the content that could be read last, and tell a new reason; without `on_bad`, raise the error."""
+        with self._cache_lock:
+            good, is_new = self._cached, str(error) != self._told
+            self._told = str(error)
+            self._signature = None  # a file that gets its old look again is read again
+        if self._on_bad is None or good is None:
+            raise error
+        if is_new:
+            self._on_bad(error)
+        return good
+
     def _signature_now(self) -> tuple[int, ...] | None:
         try:
             return _signature_of(os.stat(self._path))  # noqa: PTH116  a Path makes it slower, and it is asked often
@@ -135,28 +156,22 @@ class JsonStore:
         """Return the content, and the signature of the file it was read from; None where a change might not show."""
         if self._private:
             refuse_replaceable(self._path)
-        try:
-            # A pipe in the file's place would block without O_NONBLOCK.
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return self._empty(), None
-        except OSError as error:
-            raise unreadable(self._path, error.strerror or str(error)) from error
-        try:
-            now_ns = time.time_ns()  # before the reading and the parsing, which may take longer than a tick
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise unreadable(self._path, "it is no regular file")
-            if self._private:
-                refuse_exposed(self._path, status)
-            with open(descriptor, "rb", closefd=False) as file:
-                data = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise unreadable(self._path, error.strerror or str(error)) from error
-        finally:
-            os.close(descriptor)
-        if len(data) > MAX_BYTES:
-            raise self._malformed(f"has more than {MAX_BYTES:,} bytes")
+        with explained(self._path, unreadable):
+            try:
+                # A pipe in the file's place would block without O_NONBLOCK.
+                descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return self._empty(), None
+            try:
+                now_ns = time.time_ns()  # before the reading and the parsing, which may take longer than a tick
+                status = os.fstat(descriptor)
+                refuse_unusable(self._path, status, private=self._private)
+                with open(descriptor, "rb", closefd=False) as file:
+                    data = file.read(self._max_bytes + 1)
+            finally:
+                os.close(descriptor)
+        if len(data) > self._max_bytes:
+            raise self._malformed(f"has more than {self._max_bytes:,} bytes")
         settled = now_ns - status.st_mtime_ns >= TICK_NS
         return self._understood(data), _signature_of(status) if settled else None
 
@@ -218,19 +233,13 @@ class JsonStore:
 
     def _write(self, content: Content) -> None:
         data = self._json_of({"version": self._version, **content}, indent=2) + b"\n"
-        if len(data) > MAX_BYTES:
+        if len(data) > self._max_bytes:
             raise StoreWriteError(
-                f"{self._path} would have more than {MAX_BYTES:,} bytes, and could not be read any more. It is as it "
-                f"was: remove something from it first."
+                f"{self._path} would have more than {self._max_bytes:,} bytes, and could not be read any more. It is "
+                f"as it was: remove something from it first."
             )
-        temporary = f"{self._path}.tmp"  # under the lock nobody else uses it; what a killed writer left goes
-        try:
-            write_private_file(temporary, data)
-            os.replace(temporary, self._path)  # noqa: PTH105
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)  # noqa: PTH108
-            raise unwritable(self._path, error.strerror or str(error)) from error
+        with explained(self._path, unwritable):
+            replace_file(self._path, data)
         self._sync_folder()
 
     def _sync_folder(self) -> None:

@@ -11,61 +11,29 @@ SQLite before 3.51.3 may spoil a database that two connections write and checkpo
 
 import contextlib
 import os
-import stat
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from sockctl.errors import (
-    StoreError,
-    StoreFormatError,
-)
-from sockctl.stores.faults import locked, refuse_exposed, refuse_replaceable, unreadable, unwritable
+from sockctl.errors import StoreError, StoreFormatError
+from sockctl.stores.faults import explained, locked, refuse_replaceable, refuse_unusable, unreadable, unwritable
 from sockctl.stores.file_lock import file_lock
-from sockctl.stores.files import (
-    sync_folder,
-)
-from sockctl.stores.json_store import Content, JsonStore
+from sockctl.stores.files import sync_folder
+from sockctl.stores.old_file import OldFile
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Error
 
-__all__ = ["OldFile", "SqliteStore"]
+__all__ = ["SqliteStore"]
 
 LOCK_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 5.0
 """How long a read waits for another process that recovers the database of one that was killed."""
-TAKEN_OVER = ".old"
-"""What the name of an old file gets when its content has been taken over."""
 _ADVICE = "It was left as it is: mend it, or move it away to begin anew."
-
-
-@dataclass(frozen=True, slots=True)
-class OldFile:
-    """A JSON file in which an earlier version of sockctl kept the same.
-
-    Attributes:
-        path: The file. When its content is in the database, its name gets TAKEN_OVER.
-        version: The version of its form.
-        check: Raises StoreFormatError, saying where, if its content is not of the right form.
-        insert: Puts its content into the database, beside what is there already.
-        private: Refuse a file that others may read or write, or that another user owns.
-    """
-
-    path: Path
-    version: int
-    check: Callable[[Content], None]
-    insert: Callable[["Connection", Content], None]
-    private: bool = False
-
-    def read(self) -> Content:
-        """Return the content. Raises what `JsonStore.read` raises."""
-        return JsonStore(self.path, version=self.version, empty=dict, check=self.check, private=self.private).read()
 
 
 class SqliteStore:
@@ -109,7 +77,7 @@ class SqliteStore:
             StoreReadError: The file can't be read.
             StoreFormatError: It can't be understood.
         """
-        if self._connection is None and self._is_old_file_there():
+        if self._connection is None and self._old_file is not None and self._old_file.is_there():
             with self.update():
                 pass  # which takes it over
         with self._using, self._explained(unreadable):
@@ -162,10 +130,7 @@ class SqliteStore:
             return None
         except OSError as error:
             raise unreadable(self._path, error.strerror or str(error)) from error
-        if not stat.S_ISREG(status.st_mode):
-            raise unreadable(self._path, "it is no regular file")
-        if self._private:
-            refuse_exposed(self._path, status)
+        refuse_unusable(self._path, status, private=self._private)
         if self._identity != (status.st_dev, status.st_ino):
             self._connect(status)
         return self._connection
@@ -240,23 +205,18 @@ class SqliteStore:
 
     # The file of an earlier version.
 
-    def _is_old_file_there(self) -> bool:
-        return self._old_file is not None and self._old_file.path.exists()
-
     def _take_over_old_file(self, connection: "Connection") -> None:
         """Put the content of an old file into the database, then rename the file.
 
         A process that is killed between the two leaves the file: the next one takes it over once more, which adds
         nothing, since nobody changes the database before that.
         """
-        if self._old_file is None or not self._is_old_file_there():
+        if self._old_file is None or not self._old_file.is_there():
             return
         content = self._old_file.read()
         with _transaction(connection):
             self._old_file.insert(connection, content)
-        path = self._old_file.path
-        path.rename(path.with_name(path.name + TAKEN_OVER))
-        sync_folder(path.parent)
+        self._old_file.retire()
 
     # What goes wrong.
 
@@ -266,11 +226,10 @@ class SqliteStore:
         import sqlite3
 
         try:
-            yield
+            with explained(self._path, otherwise):
+                yield
         except sqlite3.DatabaseError as error:
             raise self._meaning(error, otherwise) from error
-        except OSError as error:
-            raise otherwise(self._path, error.strerror or str(error)) from error
 
     def _meaning(self, error: "Error", otherwise: Callable[[Path, str], StoreError]) -> StoreError:
         import sqlite3

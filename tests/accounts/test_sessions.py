@@ -19,22 +19,18 @@ from typing import Any
 
 import pytest
 
-from sockctl.accounts.device_tokens import DeviceTokens
 from sockctl.accounts.session_tokens import MAX_TOKENS, REPLACED_S
 from sockctl.accounts.sessions import ABSOLUTE, IDLE, MAX_PER_USER, MAX_SESSIONS, Session, Sessions
 from sockctl.accounts.users import User
 from sockctl.errors import StoreFormatError, TokenRefusedError, TokenReusedError, UnknownSessionError
-from sockctl.stores.timestamps import Clock as AnyClock
 from sockctl.stores.timestamps import utc_now
 from tests.support.clock import NOON, Clock
 from tests.support.running import UNMEASURED
+from tests.support.sessions import ANN, HERE, SERVER, TOKENS, begun, resumed, sessions_at
 
-ANN = User("ann", "", NOON, NOON, disabled=False, credential_generation=3)
 BOB = User("bob", "", NOON, NOON, disabled=False, credential_generation=4)
 KILLS = int(os.environ.get("SOCKCTL_SOAK_KILLS", "20")) // 4
-HERE, THERE = "192.0.2.7", "2001:db8::7"
-SERVER = "5" * 32
-TOKENS = DeviceTokens(lambda: b"5" * 32)
+THERE = "2001:db8::7"
 SECOND = datetime.timedelta(seconds=1)
 REPLACED = REPLACED_S * SECOND
 DAY = datetime.timedelta(days=1)
@@ -50,22 +46,6 @@ def sessions(tmp_path: Path, clock: Clock) -> Iterator[Sessions]:
     made = sessions_at(tmp_path, clock)
     yield made
     made.close()
-
-
-def sessions_at(tmp_path: Path, clock: AnyClock, server_id: str = SERVER) -> Sessions:
-    return Sessions(tmp_path, server_id=lambda: server_id, tokens=TOKENS, clock=clock)
-
-
-def begun(sessions: Sessions, user: User = ANN) -> tuple[Session, str]:
-    session = sessions.begin(user, HERE, with_token=True)
-    assert session.token is not None
-    return session, session.token
-
-
-def resumed(sessions: Sessions, token: str, *, address: str = HERE, current: bool = True) -> str:
-    session = sessions.resume(token, address, is_current=lambda _: current)
-    assert session.token is not None
-    return session.token
 
 
 def refused(sessions: Sessions, token: str, *, current: bool = True) -> bool:
@@ -496,7 +476,7 @@ def fill(tmp_path: Path, sessions: Sessions, number: int) -> None:
 LOGIN = """
 import sys
 from pathlib import Path
-from tests.accounts.test_sessions import HERE, begun, resumed, sessions_at
+from tests.support.sessions import begun, resumed, sessions_at
 from sockctl.accounts.users import User
 from sockctl.stores.timestamps import utc_now
 sessions = sessions_at(Path(sys.argv[1]), utc_now)

@@ -25,24 +25,11 @@ from sockctl.errors import (
     StoreWriteError,
 )
 from sockctl.stores import json_store
-from sockctl.stores.json_store import Content, JsonStore
+from sockctl.stores.json_store import JsonStore
+from tests.support.json_stores import add, check, store_at
 from tests.support.running import TIMEOUT_S, UNMEASURED
 
 KILLS = int(os.environ.get("SOCKCTL_SOAK_KILLS", "40"))
-
-
-def check(content: Content) -> None:
-    if type(content.get("entries")) is not dict:
-        raise StoreFormatError("entries is no object")
-
-
-def store_at(path: Path, *, lock_timeout_s: float = 10.0) -> JsonStore:
-    return JsonStore(path, version=2, empty=lambda: {"entries": {}}, check=check, lock_timeout_s=lock_timeout_s)
-
-
-def add(store: JsonStore, *names: str) -> None:
-    with store.update() as content:
-        content["entries"].update(dict.fromkeys(names, 1))
 
 
 @pytest.fixture
@@ -318,16 +305,37 @@ def test_a_key_twice_in_a_large_file_is_found_at_once(path: Path) -> None:
     assert time.monotonic() - started < 10
 
 
-def test_a_huge_file_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_huge_file_is_refused(path: Path) -> None:
     add(store_at(path), "ann")
     before = path.read_bytes()
-    monkeypatch.setattr(json_store, "MAX_BYTES", len(before))
     with pytest.raises(StoreWriteError, match="more than"):
-        add(store_at(path), "bob")
+        add(store_at(path, max_bytes=len(before)), "bob")
     assert path.read_bytes() == before, "what could not be read any more is not written"
-    monkeypatch.setattr(json_store, "MAX_BYTES", len(before) - 1)
     with pytest.raises(StoreFormatError, match=f"more than {len(before) - 1} bytes"):
-        store_at(path).read()
+        store_at(path, max_bytes=len(before) - 1).read()
+
+
+def test_the_last_good_content_holds_on_where_that_is_wanted(path: Path) -> None:
+    bad: list[StoreError] = []
+    add(store_at(path), "ann")
+    good = path.read_bytes()
+    path.write_bytes(b"")
+    with pytest.raises(StoreFormatError):
+        store_at(path, on_bad=bad.append).read()
+    assert not bad, "nothing good had been read"
+    path.write_bytes(good)
+    store = store_at(path, on_bad=bad.append)
+    assert store.read() == store_at(path).read()
+    path.write_bytes(b"{")
+    assert store.read() == store.read() == {"entries": {"ann": 1}}
+    assert len(bad) == 1, "it is told once"
+    with pytest.raises(StoreFormatError):
+        add(store, "bob")
+    path.write_bytes(good)
+    assert store.read() == {"entries": {"ann": 1}}
+    path.write_bytes(b"{")
+    assert store.read() == {"entries": {"ann": 1}}
+    assert len(bad) == 2, "and told again when it had been good"
 
 
 @pytest.mark.parametrize("what", ["folder", "pipe"])
@@ -473,7 +481,7 @@ def test_a_folder_that_cannot_be_synced(path: Path, number: int, fails: bool, mo
 LIMITED = """
 import resource, signal, sys
 from pathlib import Path
-from tests.stores.test_json_store import add, store_at
+from tests.support.json_stores import add, store_at
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -26,41 +25,12 @@ from sockctl.errors import (
     StoreWriteError,
 )
 from sockctl.stores.files import take_lock
-from sockctl.stores.sqlite_store import OldFile, SqliteStore
+from sockctl.stores.sqlite_store import SqliteStore
+from tests.support.databases import add, names, store_at
 from tests.support.running import UNMEASURED
 
 KILLS = int(os.environ.get("SOCKCTL_SOAK_KILLS", "40"))
 TIMEOUT_S = 20.0
-
-
-def check(content: dict[str, Any]) -> None:
-    if type(content.get("entries")) is not list:
-        raise StoreFormatError("entries is no array")
-
-
-def insert(database: sqlite3.Connection, content: dict[str, Any]) -> None:
-    for name in content["entries"]:
-        database.execute("INSERT OR IGNORE INTO entries VALUES (?)", (name,))
-
-
-def store_at(path: Path, *, version: int = 2, lock_timeout_s: float = 10.0, private: bool = True) -> SqliteStore:
-    return SqliteStore(
-        path,
-        version=version,
-        schema=("CREATE TABLE entries (name TEXT NOT NULL UNIQUE)",),
-        old_file=OldFile(path.with_name("entries.json"), 1, check, insert),
-        lock_timeout_s=lock_timeout_s,
-        private=private,
-    )
-
-
-def add(store: SqliteStore, *names: str) -> None:
-    with store.update() as database:
-        database.executemany("INSERT INTO entries VALUES (?)", [(name,) for name in names])
-
-
-def names(store: SqliteStore) -> list[str]:
-    return [name for (name,) in store.rows("SELECT name FROM entries ORDER BY rowid")]
 
 
 @pytest.fixture
@@ -123,7 +93,7 @@ def test_threads(store: SqliteStore) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from tests.stores.test_sqlite_store import add, store_at
+from tests.support.databases import add, store_at
 store = store_at(Path(sys.argv[1]))
 for number in range(int(sys.argv[3])):
     add(store, f"{sys.argv[2]}-{number}")
@@ -209,7 +179,7 @@ def test_writers_that_are_killed_while_others_write(path: Path) -> None:
 LIMITED = """
 import resource, sys
 from pathlib import Path
-from tests.stores.test_sqlite_store import add, names, store_at
+from tests.support.databases import add, names, store_at
 store = store_at(Path(sys.argv[1]))
 add(store, "ann")
 resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, 65_536))
@@ -237,7 +207,7 @@ set -e
 mount -t tmpfs -o size=400k tmpfs "$1"
 "$2" -c 'import sys
 from pathlib import Path
-from tests.stores.test_sqlite_store import add, names, store_at
+from tests.support.databases import add, names, store_at
 path = Path(sys.argv[1]) / "entries.db"
 ballast = path.with_name("ballast")
 ballast.write_bytes(bytes(100_000))
@@ -412,7 +382,7 @@ def test_an_old_file_that_can_not_be_used_is_refused_and_left(store: SqliteStore
 TAKER = """
 import os, sys
 from pathlib import Path
-from tests.stores.test_sqlite_store import names, store_at
+from tests.support.databases import names, store_at
 if sys.argv[2] == "killed":
     Path.rename = lambda *_: os.kill(os.getpid(), 9)
 print(len(names(store_at(Path(sys.argv[1])))))
