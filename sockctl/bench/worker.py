@@ -25,6 +25,7 @@ from sockctl.bench.stats import Stats
 from sockctl.errors import BenchFailedError, SockctlError
 from sockctl.net.poller import READABLE
 from sockctl.os_limits import raise_descriptor_limit
+from sockctl.terminal import write_all
 
 __all__ = ["Worker", "main"]
 
@@ -218,6 +219,4 @@ def _first_line() -> str:
 
 
 def _tell(fields: dict[str, Any]) -> None:
-    data = memoryview(json.dumps(fields).encode() + b"\n")
-    while data:
-        data = data[os.write(_OUTPUT, data) :]
+    write_all(_OUTPUT, json.dumps(fields).encode() + b"\n")

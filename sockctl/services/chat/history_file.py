@@ -20,12 +20,8 @@ from sockctl.errors import StoreError, StoreFormatError, StoreLockedError, Store
 from sockctl.services.chat.history_entry import read_entry
 from sockctl.services.chat.room_tail import RecentMessages, held_bytes
 from sockctl.stores.faults import refuse_exposed
-from sockctl.stores.files import (
-    make_private_folder,
-    sync_folder,
-    take_lock,
-    write_private_file,
-)
+from sockctl.stores.files import make_private_folder, replace_file, sync_folder, take_lock
+from sockctl.terminal import write_all
 
 __all__ = ["HistoryFile"]
 
@@ -205,21 +201,14 @@ class HistoryFile:
 
     def _append(self, data: bytes) -> None:
         assert self._descriptor is not None  # noqa: S101  for the type: see _must_begin_anew
-        _write_all(self._descriptor, data)
+        write_all(self._descriptor, data)
         self._size += len(data)
         self.unsynced = True
 
     def _write_anew(self) -> None:
         self._forget_oldest()
         data = _lines(frame for tail in self._rooms.values() for frame in tail.frames)
-        temporary = f"{self.path}.tmp"
-        try:
-            write_private_file(temporary, data)
-            os.replace(temporary, self.path)  # noqa: PTH105  the name is text
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)  # noqa: PTH108  as above
-            raise
+        replace_file(self.path, data)
         fresh = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
         if self._descriptor is not None:
             os.close(self._descriptor)
@@ -244,9 +233,3 @@ class HistoryFile:
 
 def _lines(frames: Iterable[bytes]) -> bytes:
     return b"".join([frame + b"\n" for frame in frames])
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
