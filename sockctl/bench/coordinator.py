@@ -106,7 +106,7 @@ class _Process:
                 self.ready = ready
             case {"progress": {"answered": answered, "errors": errors}}:
                 self.answered, self.errors = answered, errors
-            case {"tally": stats}:
+            case {"stats": stats}:
                 self.stats = Stats.from_fields(stats)
             case {"failed": why}:
                 raise BenchFailedError(why)

@@ -1,6 +1,6 @@
 """One process of the load tool: told what to do on standard input, it tells what came of it on standard output.
 
-    in: the plan · go TIME · stop            out: {"ready"} · {"progress"} … · {"tally"}, or {"failed"}
+    in: the plan · go TIME · stop            out: {"ready"} · {"progress"} … · {"stats"}, or {"failed"}
 
 Each is a line. The processes connect first, and begin together at the time that `go` names (on the monotonic clock,
 which they share). The end of the input ends the process at once: whoever started it is gone.
@@ -75,7 +75,7 @@ class Worker:
         self._look_at = self._progress_at = 0.0
 
     def run(self) -> None:
-        """Connect, wait for `go`, measure, and tell the tally; for `stop` all that is shortened."""
+        """Connect, wait for `go`, measure, and tell the stats; for `stop` all that is shortened."""
         self._loop.watch(self._commands, READABLE, self._command)
         try:
             self._connect()
@@ -88,7 +88,7 @@ class Worker:
         finally:
             self._pool.close()
             self._loop.close()
-        self._tell({"tally": self._stats.as_fields()})
+        self._tell({"stats": self._stats.as_fields()})
 
     def _connect(self) -> None:
         self._pool.open()
