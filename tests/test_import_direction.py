@@ -27,6 +27,7 @@ FLOORS = {
     "token_bucket": 1,
     "signals": 1,
     "source_network": 1,
+    "deadline": 1,
     "errors": 0,
     "__init__": 0,
 }

@@ -134,7 +134,7 @@ def connect(
     """
     from sockctl.client.session import run_session
     from sockctl.client.settings import ClientSettings
-    from sockctl.net.address import Endpoint, checked_port, parse_host, parse_target
+    from sockctl.net.address import Endpoint, parse_host, parse_port, parse_target
 
     if ipv4 and ipv6:
         raise typer.BadParameter("-4 and -6 exclude each other: leave one out.")
@@ -149,7 +149,7 @@ def connect(
     host, number = wanted.host, wanted.port
     if may_ask(no_input=no_input):
         host = host or ask("Host", "localhost", parse_host)
-        number = number or ask("Port", "9090", checked_port)
+        number = number or ask("Port", "9090", parse_port)
     if host is None or number is None:
         missing = "HOST and PORT are" if host is None and number is None else "HOST is" if host is None else "PORT is"
         hint = f" An IPv6 address with a port is written [{host}]:PORT." if host is not None and ":" in host else ""

@@ -5,12 +5,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import Self
 
 from sockctl.errors import NobodyThereError
 from sockctl.events.base import HELD_BYTES, Event
 from sockctl.events.journal import Journal
-from sockctl.events.reasons import DisconnectReason
+from sockctl.events.reasons import Reason
 from sockctl.events.record import Record
 from sockctl.events.sinks import DescriptorSink
 from sockctl.services.talk import Talk
@@ -23,8 +23,6 @@ __all__ = ["Operator", "ServerTerminal"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shown(Event):
     """One line for the operator."""
-
-    name: ClassVar[str] = "shown"
 
     line: str
 
@@ -106,7 +104,7 @@ class Operator(ServerTerminal):
         """Show what a client has said."""
         self.show(f"<{number}> {text}")
 
-    def left(self, number: int, reason: DisconnectReason) -> None:
+    def left(self, number: int, reason: Reason) -> None:
         """Show that a client is gone."""
         self.show(f"* client {number} left ({reason})")
 

@@ -18,11 +18,12 @@ from sockctl.events.base import Level
 from sockctl.events.journal import Journal
 from sockctl.events.server import DescriptorsLimited, Listening, LoopbackOnly, PortTaken, Reachable, ServerStarted
 from sockctl.events.sinks import DescriptorSink, FileSink, as_json, as_plain_text, as_terminal_text, as_text
-from sockctl.net.address import checked_port, parse_host, shown
-from sockctl.net.admission import AccessRules
+from sockctl.net.access_rules import AccessRules
+from sockctl.net.address import format_address, parse_host, parse_port
+from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.listener import BACKLOG, Listeners, open_listeners
 from sockctl.net.reachability import reach_of
-from sockctl.net.server import Limits, Server
+from sockctl.net.server import Server
 from sockctl.net.service import MessageService, Service
 from sockctl.os_limits import raise_descriptor_limit
 from sockctl.signals import SAME_SIGNAL_S, StopSignals
@@ -86,7 +87,6 @@ def serve(
         max_pending=options.max_pending,
         ipv6_prefix=options.ipv6_prefix,
         rules=AccessRules(allow=options.allow or (), deny=options.deny or ()),
-        idle_timeout_s=options.idle_timeout,
         portion=portion,
         event_threads=options.event_threads or 0,
     )
@@ -94,7 +94,8 @@ def serve(
         needed, limit = raise_descriptor_limit(limits.max_clients)
         tls = _tls(options, journal)
         listeners = open_listeners(host, port, strict_port=options.strict_port)
-        server = _made_server(service, listeners, journal, limits, tls)
+        timeouts = Timeouts(idle_s=options.idle_timeout)
+        server = _made_server(service, listeners, journal, limits, timeouts, tls)
         journal.emit(ServerStarted(version=__version__, pid=os.getpid(), does=service.does))
         if limit < needed:
             journal.emit(DescriptorsLimited(needed=needed, limit=limit, max_clients=limits.max_clients))
@@ -156,10 +157,15 @@ def _scheme(service: Service, *, encrypted: bool) -> str:
 
 
 def _made_server(
-    service: Service, listeners: Listeners, journal: Journal, limits: Limits, tls: "ServingTls | None"
+    service: Service,
+    listeners: Listeners,
+    journal: Journal,
+    limits: Limits,
+    timeouts: Timeouts,
+    tls: "ServingTls | None",
 ) -> Server:
     try:
-        return Server(service, listeners, journal, limits, secure=None if tls is None else tls.secure)
+        return Server(service, listeners, journal, limits, timeouts, secure=None if tls is None else tls.secure)
     except OSError as error:
         listeners.close()
         raise ListenError(
@@ -191,7 +197,7 @@ def _stop(server: Server, drain_timeout_s: float, signals: StopSignals, journal:
 
 
 def _checked(port: str) -> int:
-    return checked_port(port, any_free=True)
+    return parse_port(port, any_free=True)
 
 
 def _tell_place(journal: Journal, listeners: Listeners, scheme: str) -> None:
@@ -212,7 +218,7 @@ def _tell_place(journal: Journal, listeners: Listeners, scheme: str) -> None:
 
 def _say_place(listeners: Listeners, log_file: Path | None, certificate: str) -> None:
     """Say on standard error where the server listens, when the events that tell it go elsewhere or nowhere."""
-    places = " and ".join(shown(host, listeners.port) for host in listeners.hosts)
+    places = " and ".join(format_address(host, listeners.port) for host in listeners.hosts)
     moved = ""
     if listeners.wanted_port not in (0, listeners.port):
         moved = f" (port {listeners.wanted_port} is taken)"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sockctl.errors import AddressError, UnknownHostError
-from sockctl.net.address import parse_target, shown
+from sockctl.net.address import format_address, parse_target
 from sockctl.net.certificates import parse_fingerprint
 from sockctl.stores.json_store import JsonStore
 from sockctl.stores.schema import mapping, parsed, record, text, timestamp, unless
@@ -48,8 +48,8 @@ def host_key(host: str, port: int) -> str:
     try:
         usual = str(ipaddress.ip_address(address))
     except ValueError:
-        return shown(host.lower(), port)
-    return shown(f"{usual}{percent}{zone}", port)  # a zone is an interface's name, where case counts
+        return format_address(host.lower(), port)
+    return format_address(f"{usual}{percent}{zone}", port)  # a zone is an interface's name, where case counts
 
 
 def is_host_key(address: str) -> bool:

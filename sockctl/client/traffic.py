@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from sockctl.events.base import Event
-from sockctl.events.client import PeerDataReceived, PeerDataSent
+from sockctl.events.client import DataReceived, DataSent
 from sockctl.token_bucket import TokenBucket
 
 __all__ = ["TrafficMeter"]
@@ -58,6 +58,6 @@ class TrafficMeter:
         received, sent = self.bytes_in - self._told_in, self.bytes_out - self._told_out
         self._told_in, self._told_out = self.bytes_in, self.bytes_out
         if sent:
-            self._tell(PeerDataSent(bytes=sent, seconds=seconds))
+            self._tell(DataSent(bytes=sent, seconds=seconds))
         if received:
-            self._tell(PeerDataReceived(bytes=received, seconds=seconds))
+            self._tell(DataReceived(bytes=received, seconds=seconds))

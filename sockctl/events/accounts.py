@@ -7,9 +7,9 @@ from sockctl.events.base import ConnectionEvent, Event, Level
 
 __all__ = [
     "AccountsUnreadable",
+    "LoggedOut",
     "LoginFailed",
     "LoginSucceeded",
-    "LogoutDone",
     "PasswordChanged",
     "SessionEnded",
     "SessionUnkept",
@@ -30,8 +30,6 @@ _FAILED = {
 class LoginSucceeded(ConnectionEvent):
     """Somebody is in."""
 
-    name: ClassVar[str] = "login_succeeded"
-
     user: str
     by: str
     session: str
@@ -45,7 +43,6 @@ class LoginSucceeded(ConnectionEvent):
 class LoginFailed(ConnectionEvent):
     """Somebody wasn't let in. `user` is told only where there is one of that name: what was typed may be a password."""
 
-    name: ClassVar[str] = "login_failed"
     level: ClassVar[Level] = Level.WARNING
 
     code: str
@@ -63,8 +60,6 @@ class LoginFailed(ConnectionEvent):
 class UserSignedUp(ConnectionEvent):
     """Somebody has registered."""
 
-    name: ClassVar[str] = "user_signed_up"
-
     user: str
 
     @property
@@ -76,8 +71,6 @@ class UserSignedUp(ConnectionEvent):
 class PasswordChanged(ConnectionEvent):
     """A user has changed the password."""
 
-    name: ClassVar[str] = "password_changed"
-
     user: str
 
     @property
@@ -86,10 +79,8 @@ class PasswordChanged(ConnectionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogoutDone(ConnectionEvent):
+class LoggedOut(ConnectionEvent):
     """A user has logged out."""
-
-    name: ClassVar[str] = "logged_out"
 
     user: str
     session: str
@@ -102,8 +93,6 @@ class LogoutDone(ConnectionEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnded(ConnectionEvent):
     """The session of a connection is no more: the connection ends, too."""
-
-    name: ClassVar[str] = "session_ended"
 
     user: str
     session: str
@@ -120,7 +109,6 @@ class SessionEnded(ConnectionEvent):
 class TokenReused(ConnectionEvent):
     """A token was shown that a newer one had replaced: somebody has a copy."""
 
-    name: ClassVar[str] = "token_reused"
     level: ClassVar[Level] = Level.WARNING
 
     user: str
@@ -138,7 +126,6 @@ class TokenReused(ConnectionEvent):
 class SessionUnkept(ConnectionEvent):
     """A user is in, but what belongs to it can't be written."""
 
-    name: ClassVar[str] = "session_unkept"
     level: ClassVar[Level] = Level.ERROR
 
     user: str
@@ -153,7 +140,6 @@ class SessionUnkept(ConnectionEvent):
 class AccountsUnreadable(Event):
     """A file of the accounts can't be used any more."""
 
-    name: ClassVar[str] = "accounts_unreadable"
     level: ClassVar[Level] = Level.ERROR
 
     error: str

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import re
 from typing import Any, ClassVar
 
 __all__ = ["HELD_BYTES", "ConnectionEvent", "Event", "Level"]
@@ -27,12 +28,18 @@ class Level(enum.IntEnum):
 class Event:
     """Something that happened.
 
-    Subclasses set `name` (stable: programs rely on it) and `level`, add fields, and say in `text` what happened and
-    what the system did. Fields hold what JSON can carry: text, numbers, and dicts of them.
+    Subclasses set `level`, add fields, and say in `text` what happened and what the system did. Fields hold what JSON
+    can carry: text, numbers, and dicts of them.
+
+    Attributes:
+        name: The stable name that programs rely on, made of the class's own: `ClientConnected` is `client_connected`.
     """
 
     name: ClassVar[str] = "event"
     level: ClassVar[Level] = Level.INFO
+
+    def __init_subclass__(cls) -> None:
+        cls.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__.lstrip("_")).lower()
 
     @property
     def held_bytes(self) -> int:

@@ -16,7 +16,6 @@ __all__ = ["ChatKeptAgain", "ChatUnkept", "MemberCame", "MemberLeft", "MemberRen
 class ChatUnkept(Event):
     """What should survive a restart of the chat can't be written: `messages` of them aren't on the disk."""
 
-    name: ClassVar[str] = "chat_unkept"
     level: ClassVar[Level] = Level.ERROR
 
     error: str
@@ -32,7 +31,6 @@ class ChatUnkept(Event):
 class ChatKeptAgain(Event):
     """What the chat keeps can be written again; `lost` messages never will be."""
 
-    name: ClassVar[str] = "chat_kept_again"
     level: ClassVar[Level] = Level.WARNING
 
     lost: int
@@ -47,8 +45,6 @@ class ChatKeptAgain(Event):
 class MemberCame(ConnectionEvent):
     """A client has a name, and chats."""
 
-    name: ClassVar[str] = "member_came"
-
     who: str
 
     @property
@@ -59,8 +55,6 @@ class MemberCame(ConnectionEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberLeft(ConnectionEvent):
     """A connection of which `member_came` was told has ended; each has one of both."""
-
-    name: ClassVar[str] = "member_left"
 
     who: str
     reason: str
@@ -74,8 +68,6 @@ class MemberLeft(ConnectionEvent):
 class MemberRenamed(Event):
     """A member has another name."""
 
-    name: ClassVar[str] = "member_renamed"
-
     who: str
     name_now: str
 
@@ -87,8 +79,6 @@ class MemberRenamed(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorActed(Event):
     """An operator has done something to somebody, or announced something."""
-
-    name: ClassVar[str] = "operator_acted"
 
     operator: str
     did: str

@@ -11,12 +11,12 @@ __all__ = [
     "Connected",
     "Connecting",
     "ConnectionLost",
+    "DataReceived",
+    "DataSent",
     "Disconnected",
     "Greeted",
     "HostTrusted",
     "InputEnded",
-    "PeerDataReceived",
-    "PeerDataSent",
     "Reconnecting",
     "Retrying",
     "TlsCut",
@@ -28,7 +28,6 @@ __all__ = [
 class Connecting(Event):
     """One address is tried."""
 
-    name: ClassVar[str] = "connecting"
     level: ClassVar[Level] = Level.DETAIL
 
     peer: str
@@ -42,7 +41,6 @@ class Connecting(Event):
 class AddressFailed(Event):
     """One address could not be connected to; the next one is tried."""
 
-    name: ClassVar[str] = "address_failed"
     level: ClassVar[Level] = Level.DETAIL
 
     peer: str
@@ -57,7 +55,6 @@ class AddressFailed(Event):
 class Retrying(Event):
     """No address worked; all of them are tried again after a pause."""
 
-    name: ClassVar[str] = "retrying"
     level: ClassVar[Level] = Level.WARNING
 
     error: str
@@ -73,8 +70,6 @@ class Retrying(Event):
 class Connected(Event):
     """The connection stands."""
 
-    name: ClassVar[str] = "connected"
-
     peer: str
     local: str
 
@@ -89,8 +84,6 @@ class Connected(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsEstablished(Event):
     """The TLS handshake is done, and the server is trusted."""
-
-    name: ClassVar[str] = "tls_established"
 
     version: str
     cipher: str
@@ -108,8 +101,6 @@ class TlsEstablished(Event):
 class HostTrusted(Event):
     """A server was unknown, and is trusted from now on."""
 
-    name: ClassVar[str] = "host_trusted"
-
     host: str
     fingerprint: str
 
@@ -122,7 +113,6 @@ class HostTrusted(Event):
 class TlsCut(Event):
     """The connection ended without the goodbye of TLS (close_notify)."""
 
-    name: ClassVar[str] = "tls_cut"
     level: ClassVar[Level] = Level.WARNING
 
     @property
@@ -137,8 +127,6 @@ class TlsCut(Event):
 class Greeted(Event):
     """The server has greeted as a message service, and this side has changed to frames."""
 
-    name: ClassVar[str] = "greeted"
-
     service: str
 
     @property
@@ -150,10 +138,8 @@ class Greeted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PeerDataSent(Event):
+class DataSent(Event):
     """Data went to the server; a sum over `seconds` where traffic is busy."""
-
-    name: ClassVar[str] = "data_sent"
 
     bytes: int
     seconds: float | None = None
@@ -165,10 +151,8 @@ class PeerDataSent(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PeerDataReceived(Event):
+class DataReceived(Event):
     """Data came from the server; a sum over `seconds` where traffic is busy."""
-
-    name: ClassVar[str] = "data_received"
 
     bytes: int
     seconds: float | None = None
@@ -183,8 +167,6 @@ class PeerDataReceived(Event):
 class InputEnded(Event):
     """This side sends no more; it still receives."""
 
-    name: ClassVar[str] = "input_ended"
-
     @property
     def text(self) -> str:
         return (
@@ -196,8 +178,6 @@ class InputEnded(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disconnected(Event):
     """The connection ended; why is the key of one of the sentences in `text`."""
-
-    name: ClassVar[str] = "disconnected"
 
     reason: str
     bytes_in: int
@@ -227,7 +207,6 @@ class Disconnected(Event):
 class ConnectionLost(Event):
     """The connection was lost without a goodbye, and is made again after a pause."""
 
-    name: ClassVar[str] = "connection_lost"
     level: ClassVar[Level] = Level.WARNING
 
     error: str
@@ -242,7 +221,6 @@ class ConnectionLost(Event):
 class Reconnecting(Event):
     """A lost connection could not be made again yet. It is told once for each reason, however often it is tried."""
 
-    name: ClassVar[str] = "reconnecting"
     level: ClassVar[Level] = Level.WARNING
 
     error: str

@@ -50,7 +50,6 @@ class Sink(Protocol):
 class EventsLost(Event):
     """Events are missing at this place of the journal."""
 
-    name: ClassVar[str] = "events_lost"
     level: ClassVar[Level] = Level.WARNING
 
     count: int
@@ -65,7 +64,6 @@ class EventsLost(Event):
 class SinkFailed(Event):
     """The sink can't be written to; told on the fallback sink."""
 
-    name: ClassVar[str] = "sink_failed"
     level: ClassVar[Level] = Level.ERROR
 
     error: str

@@ -1,25 +1,37 @@
 """Why a connection ended and why a client was refused: stable words, each with the sentence that explains it."""
 
 import enum
+from typing import Self
 
-__all__ = ["DisconnectReason", "RefusalReason"]
+__all__ = ["DisconnectReason", "Reason", "RefusalReason"]
 
 
-class _Reason(enum.StrEnum):
-    """A stable word with an explanation."""
+class Reason(str):
+    """A stable word that says why something ended.
+
+    The core has reasons of its own (`DisconnectReason`); a service makes its own ones, and hands them to the core.
+
+    Args:
+        word: The word, for programs.
+        explanation: One sentence for the operator.
+        farewell: What the client gets with the `bye`; none where it is empty.
+        puts_out: Whether the client may not be here any more: the server ends the connection in a moment, even if the
+            client doesn't read.
+    """
 
     explanation: str
+    farewell: str
+    puts_out: bool
 
-    def __new__(cls, value: str, explanation: str) -> "_Reason":
-        """Make a member that equals its word and carries its sentence."""
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.explanation = explanation
-        return member
+    def __new__(cls, word: str, explanation: str = "", farewell: str = "", puts_out: bool = False) -> Self:
+        """Make a reason that equals its word."""
+        self = str.__new__(cls, word)
+        self.explanation, self.farewell, self.puts_out = explanation, farewell, puts_out
+        return self
 
 
-class DisconnectReason(_Reason):
-    """Why a connection ended."""
+class DisconnectReason(Reason, enum.ReprEnum):
+    """Why the core ends a connection."""
 
     CLIENT_CLOSED = (
         "client_closed",
@@ -56,72 +68,51 @@ class DisconnectReason(_Reason):
     SEND_TIMEOUT = (
         "send_timeout",
         "The client did not take what it was sent within the time that it had, so the server closed the connection.",
+        "You didn't read what was sent to you. Goodbye!",
     )
     TOO_MANY_TRIES = (
         "too_many_tries",
         "The client gave no answer that would do as often as it was asked, so the server closed the connection.",
+        "Goodbye!",
     )
     LOGIN_TIMEOUT = (
         "login_timeout",
         "The client did not log in or give its name within the time that it had, so the server closed the connection.",
+        "You took too long to log in. Goodbye!",
+        True,
     )
     TOO_MANY_PENDING = (
         "too_many_pending",
         "The client had not logged in, its address had the most connections of that kind, and another address needed "
         "a place (--max-pending), so the server closed the connection.",
     )
-    LOGGED_OUT = (
-        "logged_out",
-        "The user logged out, so the server closed the connection; the session and its token are no more.",
-    )
-    SESSION_ENDED = (
-        "session_ended",
-        "The session has ended (revoked, expired, or the user was removed, disabled or given another password), so the "
-        "server closed the connection.",
-    )
-    KICKED = ("kicked", "An operator has put the member out, so the server closed the connection.")
-    BANNED = (
-        "banned",
-        "An operator has banned the name or the address, so the server closed the connection.",
-    )
     FLOODING = (
         "flooding",
         "The client sent far more than the flood limit or its budget allows, and went on, so the server closed the "
         "connection.",
-    )
-    PING_TIMEOUT = (
-        "ping_timeout",
-        "Nothing came from the client for a minute, nor an answer to a ping within 30 s more, so the server closed the "
-        "connection.",
-    )
-    TAKEN_OVER = (
-        "taken_over",
-        "The member came back with its token on another connection, so the server closed this one.",
+        "You said too much too fast. Goodbye!",
+        True,
     )
     STORE_FAILED = (
         "store_failed",
         "The service could not read or write what it keeps, so the server closed the connection.",
-    )
-    BUSY = (
-        "busy",
-        "As many programs as --max-programs allows were answering others, so the server closed the connection.",
-    )
-    PROGRAM_ENDED = (
-        "program_ended",
-        "The program that answered the client has ended, so the server closed the connection.",
+        "Goodbye!",
     )
     IDLE_TIMEOUT = (
         "idle_timeout",
         "Nothing was moved on the connection for the time that --idle-timeout allows, or --program-idle where a "
         "program answers, so the server closed it.",
+        "Nothing was said for too long. Goodbye!",
     )
     SERVER_STOPPING = (
         "server_stopping",
         "The server is stopping: what had been received was answered, then it closed the connection.",
+        "The server is stopping. Goodbye!",
     )
     SERVER_CLOSED = (
         "server_closed",
         "The service had said what there was to say, so the server closed the connection.",
+        "Goodbye!",
     )
     DRAIN_TIMEOUT = (
         "drain_timeout",
@@ -130,7 +121,7 @@ class DisconnectReason(_Reason):
     INTERNAL_ERROR = ("internal_error", "The service failed on this connection, so the server closed it.")
 
 
-class RefusalReason(_Reason):
+class RefusalReason(Reason, enum.ReprEnum):
     """Why a client was refused."""
 
     DENIED = ("denied", "the --allow and --deny rules don't let its address in")

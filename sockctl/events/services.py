@@ -12,8 +12,6 @@ __all__ = ["ClientIdentified", "ProgramEnded", "ProgramStarted", "ProgramWarned"
 class ClientIdentified(ConnectionEvent):
     """The identification server knows who the client is."""
 
-    name: ClassVar[str] = "client_identified"
-
     who: str
     known: bool
 
@@ -28,7 +26,6 @@ class ClientIdentified(ConnectionEvent):
 class StoreFailed(ConnectionEvent):
     """The service can't read or write what it keeps."""
 
-    name: ClassVar[str] = "store_failed"
     level: ClassVar[Level] = Level.ERROR
 
     error: str
@@ -42,8 +39,6 @@ class StoreFailed(ConnectionEvent):
 class ProgramStarted(ConnectionEvent):
     """A program was started to answer a client."""
 
-    name: ClassVar[str] = "program_started"
-
     pid: int
 
     @property
@@ -55,7 +50,6 @@ class ProgramStarted(ConnectionEvent):
 class ProgramWarned(ConnectionEvent):
     """The program that answers a client has written to its standard error."""
 
-    name: ClassVar[str] = "program_warned"
     level: ClassVar[Level] = Level.WARNING
 
     pid: int
@@ -69,8 +63,6 @@ class ProgramWarned(ConnectionEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramEnded(ConnectionEvent):
     """The program that answers a client has ended, or could not be started (`pid` 0)."""
-
-    name: ClassVar[str] = "program_ended"
 
     pid: int
     how: str

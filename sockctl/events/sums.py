@@ -31,7 +31,6 @@ class EventsSummed(Event):
         amounts: What their fields make together, by name: bytes and portions.
     """
 
-    name: ClassVar[str] = "events_summed"
     level: ClassVar[Level] = Level.WARNING
 
     of: str

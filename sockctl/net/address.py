@@ -9,13 +9,13 @@ from sockctl.errors import AddressError
 __all__ = [
     "Endpoint",
     "Target",
-    "checked_port",
+    "format_address",
     "host_of",
     "is_address",
     "is_loopback",
     "parse_host",
+    "parse_port",
     "parse_target",
-    "shown",
 ]
 
 SCHEMES = ("tcp", "sockctl", "tls", "sockctls")
@@ -35,7 +35,7 @@ class Endpoint:
     port: int
 
     def __str__(self) -> str:
-        return shown(self.host, self.port)
+        return format_address(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Target:
     scheme: str | None = None
 
 
-def shown(host: str, port: int) -> str:
+def format_address(host: str, port: int) -> str:
     """Return ``HOST:PORT``, an IPv6 address in brackets (RFC 3986, section 3.2.2)."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -79,7 +79,7 @@ def is_loopback(address: str) -> bool:
     return (mapped or ip).is_loopback
 
 
-def checked_port(text: str, *, any_free: bool = False) -> int:
+def parse_port(text: str, *, any_free: bool = False) -> int:
     """Return the port that `text` names.
 
     Args:
@@ -133,7 +133,7 @@ def parse_target(target: str | None, port: str | None = None) -> Target:
         AddressError: It can't be understood, or the port is given twice.
     """
     if target is None:
-        return Target(None, None if port is None else checked_port(port))
+        return Target(None, None if port is None else parse_port(port))
     scheme, separator, rest = target.partition("://")
     if not separator:
         scheme, rest = "", target
@@ -144,7 +144,7 @@ def parse_target(target: str | None, port: str | None = None) -> Target:
     if port is not None and own_port is not None:
         raise AddressError(f"The port is given twice, in {target!r} and as {port!r}: leave one out.")
     chosen = own_port if port is None else port
-    return Target(parse_host(host) if host else None, None if chosen is None else checked_port(chosen), scheme or None)
+    return Target(parse_host(host) if host else None, None if chosen is None else parse_port(chosen), scheme or None)
 
 
 def _split(text: str) -> tuple[str, str | None]:

@@ -13,105 +13,40 @@ So silent addresses get what the others leave, however often they come again. Th
 same size from taking each other's places all the time.
 """
 
-import ipaddress
 import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from sockctl.errors import RuleError
 from sockctl.events.reasons import RefusalReason
 from sockctl.net.connection import Connection
-from sockctl.source_network import IPV6_PREFIX, source_network
+from sockctl.net.limits import Limits
+from sockctl.source_network import source_network
 
-__all__ = ["AccessRules", "Admission"]
+__all__ = ["Admission"]
 
-SETTLE_S = 10.0
-"""For so long at least a client may log in, where its address has no more pending than the others."""
 PENDING_SHARE = 4
 """One place in so many is for clients that have not logged in yet, unless the user says another number."""
-
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-class AccessRules:
-    """Decides by address who may connect. Immutable, so that any thread may ask.
-
-    A rule that allows wins over one that denies. What no rule names is allowed, unless there are allowing rules and
-    no denying ones: then everyone else is denied.
-
-    Args:
-        allow: Networks in CIDR notation (RFC 4632), or single addresses.
-        deny: The same.
-
-    Raises:
-        RuleError: A rule isn't an address or a network.
-    """
-
-    def __init__(self, *, allow: Iterable[str] = (), deny: Iterable[str] = ()) -> None:
-        self._allow = [_network(rule, "--allow") for rule in allow]
-        self._deny = [_network(rule, "--deny") for rule in deny]
-        self._open = not self._allow and not self._deny
-
-    def lets_in(self, host: str) -> bool:
-        """Return whether a client at `host` may connect. IPv4-mapped IPv6 addresses are given as IPv4 here."""
-        if self._open:
-            return True
-        address = ipaddress.ip_address(host.partition("%")[0])
-        if any(address in network for network in self._allow):
-            return True
-        if any(address in network for network in self._deny):
-            return False
-        return bool(self._deny)
-
-
-def _network(rule: str, option: str) -> _Network:
-    try:
-        return ipaddress.ip_network(rule)
-    except ValueError as error:
-        raise RuleError(f"{option} {rule!r} is not an address or a network: write {_meant(rule)}.") from error
-
-
-def _meant(rule: str) -> str:
-    """Return what may have been meant: the network, where an address inside it was given with a prefix length."""
-    try:
-        return f"{ipaddress.ip_network(rule, strict=False)}, or the address alone"
-    except ValueError:
-        return "192.0.2.7 or 192.0.2.0/24"
 
 
 class Admission:
     """Counts the clients that are connected, and refuses those beyond the limits. Threads may share it.
 
     Args:
-        rules: Who may connect at all.
-        max_clients: Clients at once.
-        max_clients_per_address: Clients at once from one address.
-        max_pending: Clients at once that have not logged in yet; None for a quarter of `max_clients`.
-        ipv6_prefix: Bits of an IPv6 address that count as one address.
-        evict: Ends the connection of a pending client that gives its place; called by the accepting thread.
+        limits: How many may connect at once, and from which addresses.
         settle_s: Seconds for which a pending client keeps its place from addresses with about as many.
+        evict: Ends the connection of a pending client that gives its place; called by the accepting thread.
     """
 
     def __init__(
-        self,
-        rules: AccessRules,
-        *,
-        max_clients: int,
-        max_clients_per_address: int,
-        max_pending: int | None = None,
-        ipv6_prefix: int = IPV6_PREFIX,
-        evict: Callable[[Connection], None] = lambda _: None,
-        settle_s: float = SETTLE_S,
+        self, limits: Limits, *, settle_s: float, evict: Callable[[Connection], None] = lambda _: None
     ) -> None:
-        self._rules = rules
-        self._max_clients = max_clients
-        self._max_per_address = max_clients_per_address
-        self._max_pending = max(1, max_clients // PENDING_SHARE) if max_pending is None else max_pending
-        self._ipv6_prefix = ipv6_prefix
-        self._evict = evict
+        self._limits = limits
+        quarter = max(1, limits.max_clients // PENDING_SHARE)
+        self._max_pending = quarter if limits.max_pending is None else limits.max_pending
         self._settle_s = settle_s
+        self._evict = evict
         # Guards what follows: the accepting thread adds, handler threads admit, event threads subtract.
         self._lock = threading.Lock()
         self._clients = 0
@@ -137,13 +72,13 @@ class Admission:
             host: Its IP address.
             pending: Whether it has to log in first; then `wait` is to follow.
         """
-        if not self._rules.lets_in(host):
+        if not self._limits.rules.lets_in(host):
             return RefusalReason.DENIED
-        key = source_network(host, self._ipv6_prefix)
+        key = source_network(host, self._limits.ipv6_prefix)
         evicted = None
         with self._lock:
-            full = self._clients - len(self._evicted) >= self._max_clients
-            if self._per_address[key] >= self._max_per_address:
+            full = self._clients - len(self._evicted) >= self._limits.max_clients
+            if self._per_address[key] >= self._limits.max_clients_per_address:
                 return RefusalReason.TOO_MANY_CLIENTS if full else RefusalReason.TOO_MANY_FROM_ADDRESS
             if full or (pending and self._pending_count >= self._max_pending):
                 # Where those who are in fill the house, time alone takes no place from a client that logs in.
@@ -158,14 +93,14 @@ class Admission:
 
     def wait(self, connection: Connection) -> None:
         """Count a client that has entered as pending, until `admit` or `leave`."""
-        key = source_network(connection.host, self._ipv6_prefix)
+        key = source_network(connection.host, self._limits.ipv6_prefix)
         with self._lock:
             self._pending.setdefault(key, {})[connection.number] = connection
             self._pending_count += 1
 
     def admit(self, connection: Connection) -> None:
         """Note that a pending client has logged in; any thread may call it, for any connection."""
-        key = source_network(connection.host, self._ipv6_prefix)
+        key = source_network(connection.host, self._limits.ipv6_prefix)
         with self._lock:
             self._forget_pending(key, connection)
 
@@ -176,7 +111,7 @@ class Admission:
             host: Its IP address.
             connection: Its connection, if it came to one.
         """
-        key = source_network(host, self._ipv6_prefix)
+        key = source_network(host, self._limits.ipv6_prefix)
         with self._lock:
             if connection is not None:
                 self._forget_pending(key, connection)

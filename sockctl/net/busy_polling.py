@@ -13,8 +13,9 @@ number is halved. Nobody keeps a server awake by saying something now and then.
 import time
 from collections.abc import Callable
 
-__all__ = ["BusyPolling"]
+__all__ = ["BusyPolling", "Poll"]
 
+Poll = Callable[[float, int], list[tuple[int, int]]]
 MOMENT_S = 50e-6
 """How long it looks before it sleeps."""
 MAX_WAITS = 1024
@@ -26,10 +27,14 @@ class BusyPolling:
 
     Args:
         poll: The poller's: takes seconds, and how many to report at most, and returns what is ready.
+        moment_s: For how long it looks before it sleeps.
+        clock: Returns the time in seconds.
     """
 
-    def __init__(self, poll: Callable[[float, int], list[tuple[int, int]]]) -> None:
+    def __init__(self, poll: Poll, *, moment_s: float = MOMENT_S, clock: Callable[[], float] = time.monotonic) -> None:
         self._poll = poll
+        self._clock = clock
+        self._moment_s = moment_s
         self._waits = 1  # that it sleeps at once for when it looks in vain again
         self._left = 0  # of those
 
@@ -41,8 +46,9 @@ class BusyPolling:
             return poll(timeout_s, at_most)
         if (ready := poll(0, at_most)) or not timeout_s:
             return ready
-        until = time.monotonic() + MOMENT_S
-        while time.monotonic() < until:
+        clock = self._clock
+        until = clock() + self._moment_s
+        while clock() < until:
             if ready := poll(0, at_most):
                 self._waits = max(self._waits // 2, 1)
                 return ready

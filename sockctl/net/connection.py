@@ -10,24 +10,19 @@ import errno
 import math
 import os
 import select
-import threading
 import time
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
+from sockctl.deadline import Deadline
 from sockctl.errors import PeerGoneError
-from sockctl.events.reasons import DisconnectReason
-from sockctl.net.address import host_of, shown
+from sockctl.events.reasons import DisconnectReason, Reason
+from sockctl.net.address import format_address, host_of
+from sockctl.net.handler import Handler
+from sockctl.net.sending_side import SendingSide
 from sockctl.net.transport import Transport, is_pending
 
-__all__ = ["OUTBOX_BYTES", "READ_BYTES", "SEND_S", "Connection", "Handler", "State", "post_to_each"]
-
-OUTBOX_BYTES = 262_144
-"""What others say may wait up to here for a client that doesn't read; beyond it the client is dropped."""
-SEND_S = 30.0
-"""In a conversation, how long a client may take to read what it is sent."""
-READ_BYTES = 65_536
-"""One read takes at most this much; measured: 1 KiB reads cost a pipelined echo 20 times its speed."""
+__all__ = ["Connection", "State"]
 
 
 class State(enum.Enum):
@@ -46,78 +41,7 @@ class State(enum.Enum):
     """The socket is closed and its descriptor free."""
 
 
-class Handler(Protocol):
-    """What is called when something happens on a connection. Nothing here may block, except `converse`."""
-
-    watching: bool
-    """Whether the service asked to go on by reacting when its conversation is over."""
-
-    @property
-    def received(self) -> Callable[[memoryview], object]:
-        """What the event thread calls with what it has read; the view is valid during the call only."""
-        ...
-
-    def go_on(self) -> None:
-        """The connection was held, and is let go: react to what was read and not decoded yet."""
-        ...
-
-    def opened(self) -> None:
-        """The connection is known to the watcher, or its conversation begins; nothing was read yet."""
-        ...
-
-    def converse(self, conversation: Any) -> None:
-        """Hold the conversation; its handler thread calls it.
-
-        Raises:
-            PeerGoneError: The connection is ending, and the connection says why.
-        """
-        ...
-
-    def resumed(self) -> None:
-        """A conversation is over, and the connection is watched: react to what was read already."""
-        ...
-
-    def ended(self) -> None:
-        """The client's input has ended; what is sent now still reaches it."""
-        ...
-
-    def frame_expired(self) -> None:
-        """A frame that has begun was not complete in time; the connection is about to be ended for it."""
-        ...
-
-    def ending(self, reason: DisconnectReason) -> None:
-        """The connection is about to be ended for `reason`: say the last words."""
-        ...
-
-    def closed(self, reason: DisconnectReason) -> None:
-        """The connection is closed."""
-        ...
-
-
-_LOCKS = [threading.Lock() for _ in range(64)]
-"""Connections share these by their number, as event threads share connections: two, four, … of them have their own."""
-
-
-class _Hot:
-    """The slots that each message needs: those of a base class come before all others."""
-
-    __slots__ = (
-        "bytes_in",
-        "bytes_out",
-        "clear",
-        "handler",
-        "last_active",
-        "lock",
-        "portion",
-        "portions_in",
-        "portions_out",
-        "sock",
-        "state",
-        "untold",
-    )
-
-
-class Connection(_Hot):
+class Connection(SendingSide):
     """A client's connection.
 
     Args:
@@ -128,11 +52,8 @@ class Connection(_Hot):
         send_s: Seconds in which a client must take what a conversation sends.
 
     Attributes:
-        clear: Whether what is posted is sent at once: nothing waits, nothing is broken, and the end has not begun.
-        handler: What is called when something happens on it; set by the server before the watcher knows it.
-        on_post: Called by any thread when something was received or sent that is to be told, or waits in the outbox;
-            set by the watcher.
-        attended_soon: Whether the event thread is about to see to its outbox; the watcher's.
+        handler: What is called when something happens on it; set by the server before the event loop knows it.
+        attended_soon: Whether the event thread is about to see to its outbox; the event loop's.
         frame_until: When a frame that has begun must be complete; infinity where none has. The event thread's.
         held_until: Until when the connection isn't read from, since it was beyond its budget or has said more at once
             than is decoded in a round; None where it isn't held. The event thread's.
@@ -143,13 +64,11 @@ class Connection(_Hot):
     """
 
     __slots__ = (
-        "_partial",
         "_send_s",
         "admitted",
         "attended_soon",
         "cut_at",
         "drain_at",
-        "error",
         "fd",
         "frame_until",
         "held_until",
@@ -158,45 +77,29 @@ class Connection(_Hot):
         "interest",
         "interrupt_fd",
         "linger_until",
-        "may_send",
-        "number",
         "on_admitted",
-        "on_post",
-        "outbox",
         "peer",
         "reason",
         "started",
         "told",
-        "told_until",
         "unacked",
         "waits_since",
     )
 
-    def __init__(self, sock: Transport, address: Any, number: int, portion: int, send_s: float = SEND_S) -> None:
+    def __init__(self, sock: Transport, address: Any, number: int, *, portion: int, send_s: float) -> None:
         sock.setblocking(False)
-        self.sock = sock
+        super().__init__(sock, number, portion)
         self.fd = sock.fileno()
         self.host = host_of(address)
-        self.peer = shown(self.host, address[1])
-        self.number = number
+        self.peer = format_address(self.host, address[1])
         self.state = State.WATCHED
-        self.reason: DisconnectReason | None = None
-        self.error: OSError | None = None
+        self.reason: Reason | None = None
         self.input_ended = False
         self.interest = 0
         self.started = self.last_active = time.monotonic()
-        # Guards outbox, clear, every send, the out counts, and closing against sending; no two are ever held at once.
-        self.lock = _LOCKS[number % len(_LOCKS)]
-        self.outbox = bytearray()
-        self.may_send = True
-        self.clear = True
-        self.portion = portion
         self._send_s = send_s
         self.bytes_in = self.portions_in = 0
-        self.bytes_out = self.portions_out = self._partial = 0
         self.told: tuple[int, int, int, int] = (0, 0, 0, 0)
-        self.told_until = 0  # how many bytes will have been sent when the last of the service's own replies is out
-        self.untold = False
         self.attended_soon = False
         self.waits_since = 0.0
         self.drain_at = 0
@@ -209,7 +112,6 @@ class Connection(_Hot):
         self.admitted = False
         self.on_admitted: Callable[[Connection], None] = _ignore
         self.handler: Handler
-        self.on_post: Callable[[Connection], None] = _ignore
 
     def __repr__(self) -> str:
         return f"<Connection {self.number} {self.peer} {self.state.name}>"
@@ -230,149 +132,16 @@ class Connection(_Hot):
             self.admitted = True
             self.on_admitted(self)
 
-    def note_error(self, error: OSError) -> None:
-        """Note what broke the connection, without the traceback: its frames would keep alive all that they know."""
-        self.error = error.with_traceback(None)
-
     def count_received(self, count: int) -> None:
         """Count what the owner has read."""
         self.bytes_in += count
         self.portions_in += -(-count // self.portion)
 
-    def post(self, data: bytes | memoryview, bound: int | None = None) -> bool:
-        """Send `data` without waiting; what the kernel doesn't take goes to the outbox. Any thread may call it.
-
-        On a connection that is broken or ending it does nothing: its owner knows. The hot path: each message that is
-        echoed comes through here, so the usual way is written at length.
-
-        Args:
-            data: The bytes.
-            bound: For what others say: how many bytes of it may wait; what waits for the service's own last reply
-                doesn't count. None for any number.
-
-        Returns:
-            False where the bytes would have gone beyond `bound`; then they are dropped.
-        """
-        size = len(data)
-        sent = 0
-        lock = self.lock
-        lock.acquire()  # `with` costs twice as much
-        try:
-            if self.clear:
-                try:
-                    sent = self.sock.send(data)
-                except OSError:
-                    sent = 0  # `_queue` tries again, and notes what is wrong
-                if sent == size:
-                    self.bytes_out += size
-                    self.portions_out += 1 if 0 < size <= self.portion else -(-size // self.portion)
-                    if self.untold:
-                        return True
-            if sent < size and self.may_send and not self._queue(data, bound, sent=sent):
-                return False
-        finally:
-            lock.release()
-        if not (self.clear and self.untold):
-            self.on_post(self)
-        return True
-
-    def post_made(self, make: Callable[[], bytes], *, bound: int | None = None) -> bool:
-        """As `post`, for bytes that `make` returns under the lock: what it decides holds for their place in the stream.
-
-        Args:
-            make: Makes the bytes; must not block. It isn't called on a connection that is broken or ending.
-            bound: As for `post`; None says that it is the service's own reply.
-
-        Returns:
-            False where the bytes would have gone beyond `bound`; then they are dropped.
-        """
-        with self.lock:
-            if not self.may_send:
-                return True
-            data = make()
-            if not self._queue(data, bound):
-                return False
-            if bound is None:
-                self.told_until = self.bytes_out + len(self.outbox)
-        if not (self.clear and self.untold):
-            self.on_post(self)
-        return True
-
-    def _queue(self, data: bytes | memoryview, bound: int | None, *, sent: int = 0) -> bool:
-        """Send bytes or put them into the outbox, under the lock; return whether they were within the bound.
-
-        Args:
-            data: The bytes.
-            bound: As for `post`.
-            sent: How many of them were just sent, and not counted yet; only where nothing waited.
-        """
-        outbox = self.outbox
-        if sent:
-            self.bytes_out += sent
-            self._count_part(sent, last=False)
-            outbox += data[sent:]
-            self.clear = False
-            return True
-        if not outbox:
-            if data:
-                sent = self._send(data)
-                if sent < len(data) and self.error is None:
-                    outbox += data[sent:]
-                    self.clear = False
-            return True
-        if bound is not None:
-            own = max(0, self.told_until - self.bytes_out)
-            if len(outbox) - own + len(data) > bound:
-                return False
-        outbox += data
-        return True
-
-    def flush(self) -> bool:
-        """Send what is in the outbox, as far as the kernel takes it.
-
-        Returns:
-            Whether any of it went out.
-        """
-        with self.lock:
-            sent = self._send(self.outbox)
-            del self.outbox[:sent]
-            if self.error is not None:
-                self.outbox.clear()
-            self.clear = self.may_send and not self.outbox
-        return sent > 0
-
-    def _send(self, data: bytes | bytearray | memoryview) -> int:
-        """Send once, under the lock, and count. A portion counts when its last byte went out."""
-        try:
-            sent = self.sock.send(data)
-        except BlockingIOError:
-            return 0
-        except OSError as error:
-            self.note_error(error)  # told by whoever closes: send() may be the only call that ever reports it
-            self.may_send = self.clear = False
-            return 0
-        self.bytes_out += sent
-        if sent == len(data) and not self._partial:
-            self.portions_out += -(-sent // self.portion)
-            return sent
-        self._count_part(sent, last=sent == len(data))
-        return sent
-
-    def _count_part(self, sent: int, *, last: bool) -> None:
-        """Count the portions of what went out in part; with `last` nothing of it is left."""
-        whole = self._partial + sent
-        if last:
-            self._partial = 0
-            self.portions_out += -(-whole // self.portion)
-        else:
-            self.portions_out += whole // self.portion
-            self._partial = whole % self.portion
-
     def end_sending(self, state: State) -> None:
         """Enter `state`, in which nothing new is sent: what is posted from now on is dropped."""
         with self.lock:
             self.state = state
-            self.may_send = self.clear = False
+            self.may_send = self.can_send_now = False
 
     # What follows blocks, and is for the handler thread of a conversation only.
 
@@ -420,8 +189,7 @@ class Connection(_Hot):
         poll.register(self.interrupt_fd, select.POLLIN)
         for fd, mask in events.items():
             poll.register(fd, mask)
-        remaining_ms = None if until == math.inf else max(0, math.ceil((until - time.monotonic()) * 1000))
-        ready = {fd for fd, _ in poll.poll(remaining_ms)}
+        ready = {fd for fd, _ in poll.poll(Deadline(until).left_ms)}
         if not ready:
             raise TimeoutError
         if self.fd in ready and self.fd not in events:
@@ -446,11 +214,11 @@ class Connection(_Hot):
         Raises:
             PeerGoneError: The connection broke, or the client didn't take it in time.
         """
-        until = time.monotonic() + self._send_s
+        deadline = Deadline.after(self._send_s)
         while self.outbox:
             poll = select.poll()
             poll.register(self.fd, select.POLLOUT)
-            if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
+            if not poll.poll(deadline.left_ms):
                 self.reason = self.reason or DisconnectReason.SEND_TIMEOUT
                 raise PeerGoneError(f"{self.peer} doesn't read")
             if self.flush():
@@ -460,7 +228,7 @@ class Connection(_Hot):
         if self.error is not None:
             raise PeerGoneError(f"{self.peer} broke the connection off") from self.error
 
-    def interrupt(self, reason: DisconnectReason, how: int) -> None:
+    def interrupt(self, reason: Reason, how: int) -> None:
         """End the conversation of a handler thread by shutting its socket; the event thread calls it.
 
         Args:
@@ -482,37 +250,5 @@ class Connection(_Hot):
             raise PeerGoneError(f"the server is ending the connection to {self.peer}: {self.reason}") from None
 
 
-def post_to_each(connections: Iterable[Connection], data: bytes, bound: int) -> list[Connection]:
-    """As `Connection.post` on each; return those where the bytes would have gone beyond `bound`.
-
-    The hot path of a chat: its usual way stands here once more, which spares a call for each delivery.
-    """
-    size = len(data)
-    beyond = []
-    for connection in connections:
-        sent = 0
-        lock = connection.lock
-        lock.acquire()
-        try:
-            if connection.clear:
-                try:
-                    sent = connection.sock.send(data)
-                except OSError:
-                    sent = 0
-                if sent == size:
-                    connection.bytes_out += size
-                    connection.portions_out += 1 if 0 < size <= connection.portion else -(-size // connection.portion)
-                    if connection.untold:
-                        continue
-            if sent < size and connection.may_send and not connection._queue(data, bound, sent=sent):
-                beyond.append(connection)
-                continue
-        finally:
-            lock.release()
-        if not (connection.clear and connection.untold):
-            connection.on_post(connection)
-    return beyond
-
-
 def _ignore(_: object) -> None:
-    """Do nothing: what a connection calls before the watcher knows it."""
+    """Do nothing: no server waits for the client to be admitted."""

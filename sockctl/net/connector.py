@@ -11,7 +11,7 @@ from typing import Any, overload
 from sockctl.errors import ConnectTimeoutError, SockctlError, UnreachableError
 from sockctl.events.base import Event
 from sockctl.events.client import AddressFailed, Connected, Connecting, Retrying
-from sockctl.net.address import Endpoint, shown
+from sockctl.net.address import Endpoint, format_address
 from sockctl.net.transport import Transport
 
 __all__ = ["Secure", "connect"]
@@ -112,7 +112,7 @@ def _connect_once(
     failures: list[str] = []
     timed_out = False
     for number, (own_family, address) in enumerate(addresses):
-        peer = shown(address[0], address[1])
+        peer = format_address(address[0], address[1])
         share_s = (deadline - time.monotonic()) / (len(addresses) - number)
         tell(Connecting(peer=peer))
         try:
@@ -124,7 +124,7 @@ def _connect_once(
             failures.append(why if peer == str(endpoint) else f"{peer}: {why}")
             tell(AddressFailed(peer=peer, error=why))
             continue
-        local = shown(*sock.getsockname()[:2])
+        local = format_address(*sock.getsockname()[:2])
         transport = sock if secure is None else secure(sock, max(0.001, deadline - time.monotonic()))
         tell(Connected(peer=peer, local=local))
         return transport

@@ -1,6 +1,6 @@
 """The deadlines of many connections in one structure: when each one's time is up.
 
-A heap finds the next deadline. Moving or clearing one only changes the dict that says what holds; the old entry stays
+A heap finds the next deadline. Moving or discarding one only changes the dict that says what holds; the old entry stays
 in the heap until it comes up, or until more entries are out of date than hold, when the heap is made anew. So every
 step costs next to nothing, and connections that have ended don't pile up behind a deadline that is an hour away.
 """
@@ -36,7 +36,7 @@ class Deadlines(Generic[T]):
             self._heap = [(at, next(self._order), item) for item, at in self._at.items()]
             heapq.heapify(self._heap)
 
-    def clear(self, item: T) -> None:
+    def discard(self, item: T) -> None:
         """Take its deadline from `item`, if it has one."""
         self._at.pop(item, None)
 
@@ -53,7 +53,7 @@ class Deadlines(Generic[T]):
             heapq.heappop(self._heap)
         return math.inf
 
-    def take_expired(self, now: float) -> list[T]:
+    def remove_expired(self, now: float) -> list[T]:
         """Remove and return the items whose deadline has come, earliest first."""
         expired = []
         while self.next_at() <= now:

@@ -31,14 +31,17 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from sockctl.deadline import Deadline
+from sockctl.events.connection import InputEnded, ReadingPaused, ReadingResumed
 from sockctl.events.journal import Journal
-from sockctl.events.reasons import DisconnectReason
-from sockctl.events.server import InputEnded, ReadingPaused, ReadingResumed
-from sockctl.net.busy_polling import BusyPolling
-from sockctl.net.connection import READ_BYTES, Connection, State
+from sockctl.events.reasons import DisconnectReason, Reason
+from sockctl.net.busy_polling import BusyPolling, Poll
+from sockctl.net.connection import Connection, State
+from sockctl.net.drain import Drain
 from sockctl.net.lifecycle import ConnectionLifecycle
+from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.optimistic_reads import AT_ONCE, FEW, OptimisticReads
 from sockctl.net.poller import READABLE, WRITABLE, Poller, open_poller
 from sockctl.net.traffic import Traffic
@@ -54,33 +57,41 @@ class EventLoop:
     """An event thread and its connections.
 
     Args:
-        journal: Where events are told.
-        idle_timeout_s: Seconds without traffic after which a connection is closed, or None.
+        journal: Where events are emitted.
+        limits: How much it reads at once, and how many sums it tells.
+        timeouts: How long connections may take for each step.
         on_closed: Called by the event thread after it closed a connection.
         poller: What it waits with; None for this system's.
+        busy_polling: What looks for a moment before it waits.
+        optimistic_reads: What decides when all connections are tried in turn.
     """
 
     def __init__(
         self,
         journal: Journal,
+        limits: Limits,
+        timeouts: Timeouts,
         *,
-        idle_timeout_s: float | None,
         on_closed: Callable[[Connection], None],
         poller: Poller | None = None,
+        busy_polling: Callable[[Poll], BusyPolling] = BusyPolling,
+        optimistic_reads: Callable[[Mapping[int, Connection]], OptimisticReads] = OptimisticReads,
     ) -> None:
         self._journal = journal
         self._poller: Poller = poller or open_poller()
-        self._traffic = Traffic(journal)
-        self._closing = ConnectionLifecycle(
+        self._traffic = Traffic(journal, sum_s=timeouts.sum_s, sums_per_second=limits.sums_per_second)
+        self._lifecycle = ConnectionLifecycle(
             journal,
             self._poller,
             self._traffic,
-            idle_timeout_s=idle_timeout_s,
+            timeouts,
             on_closed=on_closed,
             let_go=self._let_go,
         )
-        self._full_house = OptimisticReads(self._closing.connections)
-        self._buffer = bytearray(READ_BYTES)
+        self._drain = Drain(self._lifecycle, abandon_s=timeouts.abandon_s)
+        self._optimistic_reads = optimistic_reads(self._lifecycle.connections)
+        self._poll = busy_polling(self._poller.poll).poll
+        self._buffer = bytearray(limits.read_bytes)
         self._view = memoryview(self._buffer)
         self._part = self._view  # of what was read last: a read of the same length takes it again
         self._waker, self._woken = socket.socketpair()
@@ -92,9 +103,9 @@ class EventLoop:
         self._calls: deque[tuple[Callable[[Connection], None], Connection]] = deque()
         self._touched: deque[Connection] = deque()
         self._drain_asked: float | None = None
-        self._now = self._closing.now = time.monotonic()
+        self._now = self._lifecycle.now = time.monotonic()
         self._poller.register(self._woken.fileno(), READABLE)
-        self._thread = threading.Thread(target=self._run, name="sockctl-watcher", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="sockctl-event-loop", daemon=True)
         self._thread_id = 0
 
     # For every thread.
@@ -113,13 +124,13 @@ class EventLoop:
     def release(self, connection: Connection, *, watch: bool) -> None:
         """End a conversation: watch the connection from now on, or close it. Its handler thread calls it last."""
         if self._thread.is_alive():
-            self._call_soon(self._watch if watch else self._closing.end_conversation, connection)
+            self._call_soon(self._watch if watch else self._lifecycle.end_conversation, connection)
         else:
-            self._closing.end_conversation(connection)
+            self._lifecycle.end_conversation(connection)
 
-    def close(self, connection: Connection, reason: DisconnectReason) -> None:
+    def close(self, connection: Connection, reason: Reason) -> None:
         """End a connection: what is queued for it is still sent."""
-        self._call_soon(lambda one: self._closing.finish(one, reason), connection)
+        self._call_soon(lambda one: self._lifecycle.finish(one, reason), connection)
 
     def call_soon(self, connection: Connection, call: Callable[[], None]) -> None:
         """Have the event thread of a connection call something, even if that is closed by then.
@@ -130,14 +141,14 @@ class EventLoop:
 
     def expect_frame(self, connection: Connection) -> None:
         """Hold a frame that has just begun to its deadline; the event thread calls it."""
-        self._closing.expect_frame(connection)
+        self._lifecycle.expect_frame(connection)
 
     def hold(self, connection: Connection, wait_s: float) -> None:
         """Read nothing from a connection for `wait_s` seconds, then let its handler go on; its event thread calls it.
 
         With 0 seconds the others have their turn first. A server that stops waits for no budget.
         """
-        self._closing.hold(connection, wait_s)
+        self._lifecycle.hold(connection, wait_s)
         if not wait_s:
             self._calls.append((self._let_go, connection))
 
@@ -146,13 +157,13 @@ class EventLoop:
 
         Connections that are not done after `timeout_s` seconds are closed as they are.
         """
-        self._drain_asked = time.monotonic() + timeout_s
+        self._drain_asked = Deadline.after(timeout_s)
         self._wake()
 
     def join(self, timeout_s: float) -> bool:
         """Wait until the event thread has ended, and return whether it has and closed every connection."""
         self._thread.join(min(timeout_s, threading.TIMEOUT_MAX))
-        return not self._thread.is_alive() and not self._closing.connections
+        return not self._thread.is_alive() and not self._lifecycle.connections
 
     def _call_soon(self, call: Callable[[Connection], None], connection: Connection) -> None:
         self._calls.append((call, connection))
@@ -171,37 +182,42 @@ class EventLoop:
         if not connection.untold:
             connection.untold = True
             self._touched.append(connection)
-        own = threading.get_ident() == self._thread_id
+        here = threading.get_ident() == self._thread_id
         # Looked at after the outbox was filled, reset before it is emptied: at worst attended once too often. Whoever
         # waits to be writable is attended anyway; only the event thread knows that it still does.
-        if not connection.clear and not connection.attended_soon and not (own and connection.interest == WRITABLE):
+        if (
+            not connection.can_send_now
+            and not connection.attended_soon
+            and not (here and connection.interest == WRITABLE)
+        ):
             connection.attended_soon = True
             self._calls.append((self._attend, connection))
-        if not own:
+        if not here:
             self._wake()
 
     # Everything below runs in the event thread.
 
     def _run(self) -> None:
-        closing, traffic, full_house = self._closing, self._traffic, self._full_house
-        poll, find = BusyPolling(self._poller.poll).poll, closing.connections.get
+        lifecycle, drain, traffic, optimistic = self._lifecycle, self._drain, self._traffic, self._optimistic_reads
+        poll, find = self._poll, lifecycle.connections.get
         ready: Sequence[Connection | None]
         self._thread_id = threading.get_ident()
-        while closing.connections or not closing.draining:
-            if full_house.trying:
-                ready = full_house.turn()
+        while lifecycle.connections or not lifecycle.draining:
+            if optimistic.trying:
+                ready = optimistic.turn()
             else:
-                wait_s = max(0.0, min(closing.due_at - self._now, traffic.due_at - self._now, MAX_WAIT_S))
+                due_at = min(lifecycle.due_at, drain.due_at, traffic.due_at)
+                wait_s = max(0.0, min(due_at - self._now, MAX_WAIT_S))
                 if self._calls or self._touched:
                     wait_s = 0.0  # queued by a call, or by what was due: nothing would wake this thread for it
                 ready = [find(fd) for fd, _ in poll(wait_s, AT_ONCE)]
-            self._now = closing.now = time.monotonic()
+            self._now = lifecycle.now = time.monotonic()
             in_vain = self._react(ready)
-            if full_house.trying or len(ready) >= FEW:
-                full_house.note(len(ready), in_vain)
-            if closing.draining:
+            if optimistic.trying or len(ready) >= FEW:
+                optimistic.note(len(ready), in_vain)
+            if lifecycle.draining:
                 watched = [one for one in ready if one is not None and one.state is State.WATCHED]
-                closing.guard(closing.drain_connection, watched)
+                lifecycle.guard(drain.finish_answered, watched)
             self._end_round()
         self._make_calls()
         self._poller.close()
@@ -213,7 +229,7 @@ class EventLoop:
 
         The hot path: each line of it is paid for with every message.
         """
-        closing, buffer, part, now = self._closing, self._buffer, self._part, self._now
+        lifecycle, buffer, part, now = self._lifecycle, self._buffer, self._part, self._now
         watched = State.WATCHED
         in_vain = 0
         for connection in ready:
@@ -221,7 +237,7 @@ class EventLoop:
                 self._take_wakes()
                 continue
             try:
-                if connection.state is not watched or not connection.clear:
+                if connection.state is not watched or not connection.can_send_now:
                     in_vain += 1
                     self._go_on(connection)
                     continue
@@ -243,23 +259,23 @@ class EventLoop:
                 if count != len(part):
                     part = self._part = self._view[:count]
                 connection.handler.received(part)
-                if not connection.clear:
+                if not connection.can_send_now:
                     self._attend(connection)
             except Exception as error:  # noqa: BLE001  a defect on one connection must not end the others
-                closing.failed(connection, error)
+                lifecycle.failed(connection, error)
         return in_vain
 
     def _unread(self, connection: Connection, error: OSError) -> None:
         """Nothing could be read: there is nothing yet, or the connection is broken."""
         if not isinstance(error, BlockingIOError):
-            self._closing.broken(connection, error)
+            self._lifecycle.broken(connection, error)
 
     def _go_on(self, connection: Connection) -> None:
         """See to a connection that isn't read from: its outbox is to be emptied, or it is ending."""
         if connection.interest == WRITABLE or connection.state is State.WATCHED:
             self._attend(connection)
         elif connection.state is not State.CLOSED:
-            self._closing.discard(connection, self._buffer)
+            self._lifecycle.discard(connection, self._buffer)
 
     def _end_round(self) -> None:
         """Do what other threads asked for, and what is due."""
@@ -269,11 +285,13 @@ class EventLoop:
             self._make_calls()
         if self._touched:
             self._tell_touched()
-        if drain_asked is not None and not self._closing.draining:
-            self._closing.drain(drain_asked)
+        if drain_asked is not None and not self._lifecycle.draining:
+            self._drain.begin(drain_asked)
             self._interrupter.send(b"\0")  # never read: every conversation that waits for input sees it
-        if self._now >= self._closing.due_at:
-            self._closing.meet_deadlines()
+        if self._now >= self._lifecycle.due_at:
+            self._lifecycle.meet_deadlines()
+        if self._now >= self._drain.due_at:
+            self._drain.expire()
         if self._now >= self._traffic.due_at:
             self._traffic.tell_sums(self._now)
 
@@ -283,9 +301,9 @@ class EventLoop:
         self._journal.emit(InputEnded(connection=connection.number, peer=connection.peer))
         connection.handler.ended()
         if connection.error is not None:
-            self._closing.broken(connection, connection.error)
+            self._lifecycle.broken(connection, connection.error)
         else:
-            self._closing.finish(connection, connection.reason or DisconnectReason.CLIENT_CLOSED)
+            self._lifecycle.finish(connection, connection.reason or DisconnectReason.CLIENT_CLOSED)
 
     def _attend(self, connection: Connection) -> None:
         """Empty the outbox as far as the client takes it, and see to what follows from that."""
@@ -301,24 +319,24 @@ class EventLoop:
         elif connection.outbox:
             self._pause(connection)
         elif connection.state is State.FLUSHING:
-            self._closing.shut(connection)
+            self._lifecycle.shut(connection)
         elif connection.state is State.CONVERSING:
-            self._closing.want(connection, 0)
+            self._lifecycle.want(connection, 0)
         elif connection.interest != READABLE:
             self._read_on(connection)
 
     def _read_on(self, connection: Connection) -> None:
         """Read again from a connection whose outbox is empty, unless it is held."""
         if connection.held_until is not None:
-            self._closing.want(connection, 0)
+            self._lifecycle.want(connection, 0)
             if connection.held_until <= self._now:
                 self._let_go(connection)
             return
         if connection.interest == WRITABLE:
             self._journal.emit(ReadingResumed(connection=connection.number, peer=connection.peer))
-        self._closing.want(connection, READABLE)
+        self._lifecycle.want(connection, READABLE)
         if connection.frame_until < math.inf:
-            self._closing.expect_frame(connection)  # its rest may have waited in the kernel
+            self._lifecycle.expect_frame(connection)  # its rest may have waited in the kernel
         self._read_pending(connection)
 
     def _let_go(self, connection: Connection) -> None:
@@ -333,8 +351,8 @@ class EventLoop:
         connection.handler.go_on()
         if connection.held_until is None:
             self._attend(connection)
-            if self._closing.draining and connection.state is State.WATCHED:
-                self._closing.drain_connection(connection)
+            if self._lifecycle.draining and connection.state is State.WATCHED:
+                self._drain.finish_answered(connection)
 
     def _read_pending(self, connection: Connection) -> None:
         """Read what no poller reports, if it may be read now."""
@@ -344,11 +362,11 @@ class EventLoop:
     def _hear_out(self, connection: Connection, error: OSError) -> None:
         """Nothing can be sent any more: let the service react to what had come before, a read a round, then close."""
         if connection.state is not State.WATCHED or error.errno not in _OVER or self._owes(connection):
-            self._closing.broken(connection, error)
+            self._lifecycle.broken(connection, error)
             return
         if connection.held_until is not None:
             return  # it goes on in a moment
-        self._closing.want(connection, connection.interest or READABLE)  # it was held: nobody would report it again
+        self._lifecycle.want(connection, connection.interest or READABLE)  # it was held: nobody would report it again
         try:
             count = connection.sock.recv_into(self._buffer)
         except BlockingIOError:
@@ -366,35 +384,35 @@ class EventLoop:
 
     def _break_off(self, connection: Connection) -> None:
         if connection.state is State.WATCHED and connection.error is not None:
-            self._closing.broken(connection, connection.error)
+            self._lifecycle.broken(connection, connection.error)
 
     def _pause(self, connection: Connection) -> None:
         if connection.state is State.WATCHED and connection.interest != WRITABLE:
             waiting = len(connection.outbox)
             self._journal.emit(ReadingPaused(connection=connection.number, peer=connection.peer, queued_bytes=waiting))
-        self._closing.want(connection, WRITABLE)
+        self._lifecycle.want(connection, WRITABLE)
 
     # Beginning.
 
     def _add(self, connection: Connection) -> None:
-        self._closing.add(connection)
+        self._lifecycle.add(connection)
         if connection.state is State.WATCHED:
             connection.handler.opened()
-            self._closing.want(connection, READABLE)
-        if self._closing.draining:
-            self._closing.begin_drain(connection)
+            self._lifecycle.want(connection, READABLE)
+        if self._lifecycle.draining:
+            self._drain.add(connection)
 
     def _watch(self, connection: Connection) -> None:
         """Go on by reacting: the conversation is over, the connection isn't."""
         if connection.reason is not None or connection.error is not None or connection.state is State.CLOSED:
-            self._closing.end_conversation(connection)
+            self._lifecycle.end_conversation(connection)
             return
         connection.state = State.WATCHED
         connection.handler.resumed()
-        self._closing.want(connection, 0)  # whatever it was waited for meanwhile: now it begins to be read from
+        self._lifecycle.want(connection, 0)  # whatever it was waited for meanwhile: now it begins to be read from
         self._attend(connection)
-        if self._closing.draining:
-            self._closing.begin_drain(connection)
+        if self._lifecycle.draining:
+            self._drain.add(connection)
 
     # What other threads asked for.
 
@@ -406,7 +424,7 @@ class EventLoop:
     def _make_calls(self) -> None:
         for _ in range(len(self._calls)):
             call, connection = self._calls.popleft()
-            self._closing.guard(call, [connection])
+            self._lifecycle.guard(call, [connection])
 
     def _tell_touched(self) -> None:
         for _ in range(len(self._touched)):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sockctl.errors import ListenError, PortTakenError
-from sockctl.net.address import MAX_PORT, shown
+from sockctl.net.address import MAX_PORT, format_address
 from sockctl.net.port_owner import owner_of
 
 __all__ = ["Listeners", "SocketOptions", "addresses_of", "open_listeners"]
@@ -216,7 +216,7 @@ def _explain_taken(taken: _TakenError, *, alone: bool) -> str:
 
 
 def _explain(host: str, port: int, error: OSError) -> str:
-    where = shown(host, port)
+    where = format_address(host, port)
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"Listening on {where} is not permitted: ports below 1024 need more rights. Choose a higher --port."
     if error.errno == errno.EINVAL and host.lower().startswith("fe80:") and "%" not in host:

@@ -15,15 +15,17 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from sockctl.deadline import Deadline
 from sockctl.errors import MessageTimeoutError, PeerGoneError, ProtocolError, TlsReceivedError
+from sockctl.events.connection import InputThrottled, ProtocolBroken, SlowReaderDropped
 from sockctl.events.journal import Journal
-from sockctl.events.reasons import DisconnectReason
-from sockctl.events.server import InputThrottled, ProtocolBroken, SlowReaderDropped
-from sockctl.net.connection import OUTBOX_BYTES, READ_BYTES, Connection, State
+from sockctl.events.reasons import DisconnectReason, Reason
+from sockctl.net.connection import Connection, State
 from sockctl.net.event_loop import EventLoop
 from sockctl.net.input_budget import BYTE_S, MEASURED_BYTES, MESSAGE_S, TELNET_BYTE_S, InputBudget
-from sockctl.net.lifecycle import FRAME_S
+from sockctl.net.limits import READ_BYTES, Timeouts
 from sockctl.net.peer import Peer
+from sockctl.net.sending_side import OUTBOX_BYTES
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message, message
 from sockctl.protocol.server_wire import Choice, ServerWire
@@ -32,28 +34,6 @@ __all__ = ["MessagePeer"]
 
 SLICE = 128
 """Messages of a connection that are decoded in one round of the event thread; then the others have their turn."""
-CHOICE_S = 2.0
-"""How long a connection that has said everything waits for the client's choice of the wire."""
-_FAREWELLS = {
-    DisconnectReason.SERVER_STOPPING: "The server is stopping. Goodbye!",
-    DisconnectReason.SERVER_CLOSED: "Goodbye!",
-    DisconnectReason.TOO_MANY_TRIES: "Goodbye!",
-    DisconnectReason.PROGRAM_ENDED: "Goodbye!",
-    DisconnectReason.STORE_FAILED: "Goodbye!",
-    DisconnectReason.BUSY: "Goodbye!",
-    DisconnectReason.LOGGED_OUT: "You are logged out. Goodbye!",
-    DisconnectReason.SEND_TIMEOUT: "You didn't read what was sent to you. Goodbye!",
-    DisconnectReason.LOGIN_TIMEOUT: "You took too long to log in. Goodbye!",
-    DisconnectReason.SESSION_ENDED: "Your session has ended: log in again. Goodbye!",
-    DisconnectReason.KICKED: "You were put out by an operator.",
-    DisconnectReason.BANNED: "You are banned here.",
-    DisconnectReason.FLOODING: "You said too much too fast. Goodbye!",
-    DisconnectReason.PING_TIMEOUT: "You didn't answer. Goodbye!",
-    DisconnectReason.TAKEN_OVER: "You are here on another connection now. Goodbye!",
-    DisconnectReason.IDLE_TIMEOUT: "Nothing was said for too long. Goodbye!",
-}
-"""What `bye` says where the server ends the connection."""
-_FRAME_TOO_SLOW = f"A frame was not complete within {FRAME_S:g} s of its first byte."
 _HANDLED_HERE = frozenset({"hello", "pong"})
 """Kinds of a client that no service sees."""
 
@@ -73,6 +53,7 @@ class MessagePeer(Peer):
         "_journal",
         "_opened",
         "_service",
+        "_timeouts",
         "_wire",
     )
 
@@ -83,19 +64,22 @@ class MessagePeer(Peer):
         service: MessageService,
         journal: Journal,
         budget: InputBudget,
+        *,
+        timeouts: Timeouts,
     ) -> None:
         super().__init__(connection.number, connection.host, connection.peer)
         self._budget = budget
+        self._timeouts = timeouts
         self.outlet = connection
         self._connection = connection
         self._event_loop = event_loop
         self._service = service
         self._journal = journal
-        self._wire = ServerWire(service.name)
+        self._wire = ServerWire(service.name, unmarked_room=service.unmarked_room)
         self._fed = 0  # bytes since nothing was left to decode
         self._inbox: list[Message] = []  # what `wait` has found
         self._frame_until = math.inf  # in a conversation: when the frame that has begun must be complete
-        self._given_up: DisconnectReason | None = None  # why the conversation was given up
+        self._given_up: Reason | None = None  # why the conversation was given up
         self._opened = False
         self._done = False  # nothing that the client sends counts any more
 
@@ -194,12 +178,12 @@ class MessagePeer(Peer):
         """Whether the connection is ending because the server stops."""
         return self._connection.reason is DisconnectReason.SERVER_STOPPING
 
-    def give_up(self, reason: DisconnectReason) -> PeerGoneError:
+    def give_up(self, reason: Reason) -> PeerGoneError:
         """Return what a conversation raises to end the connection for `reason`."""
         self._given_up = reason
         return PeerGoneError(f"the conversation with {self._connection.peer} is over: {reason}")
 
-    def close(self, reason: DisconnectReason = DisconnectReason.SERVER_CLOSED) -> None:
+    def close(self, reason: Reason = DisconnectReason.SERVER_CLOSED) -> None:
         """End the connection: what is queued is still sent."""
         if reason is DisconnectReason.SLOW_READER:
             self._drop_slow_reader()
@@ -249,7 +233,7 @@ class MessagePeer(Peer):
 
     def _await_choice(self) -> None:
         """Wait for the client's first byte, so that one that chooses frames gets what was said in frames."""
-        until = time.monotonic() + CHOICE_S
+        until = Deadline.after(self._timeouts.choice_s)
         try:
             if self._wire.choice is Choice.UNDECIDED and not self._done:
                 self._take_in(self._connection.receive(READ_BYTES, until=until))
@@ -311,7 +295,7 @@ class MessagePeer(Peer):
 
     def _wait(self, events: dict[int, int], until: float = math.inf) -> set[int]:
         if self._frame_until == math.inf and self._wire.in_frame:
-            self._frame_until = time.monotonic() + FRAME_S
+            self._frame_until = Deadline.after(self._timeouts.frame_s)
         if time.monotonic() >= self.until:  # a wait for whoever floods never runs out
             raise self.give_up(DisconnectReason.LOGIN_TIMEOUT)
         try:
@@ -321,7 +305,7 @@ class MessagePeer(Peer):
                 raise
             if self.until < self._frame_until:
                 raise self.give_up(DisconnectReason.LOGIN_TIMEOUT) from error
-            raise MessageTimeoutError(_FRAME_TOO_SLOW) from error
+            raise self._frame_too_slow() from error
 
     def _wait_for_budget(self) -> None:
         """Wait until the client may have more decoded; mostly not at all."""
@@ -411,17 +395,20 @@ class MessagePeer(Peer):
 
     def frame_expired(self) -> None:
         """Tell the client that its frame took too long."""
-        self._refuse(MessageTimeoutError(_FRAME_TOO_SLOW))
+        self._refuse(self._frame_too_slow())
 
-    def ending(self, reason: DisconnectReason) -> None:
+    def _frame_too_slow(self) -> MessageTimeoutError:
+        return MessageTimeoutError(f"A frame was not complete within {self._timeouts.frame_s:g} s of its first byte.")
+
+    def ending(self, reason: Reason) -> None:
         """Say why the server ends the connection."""
         self._done = True
         if reason is DisconnectReason.SLOW_READER:
             self._say(message("error", "You don't read what is sent to you, so the connection ends.", code=reason))
-        elif reason in _FAREWELLS:
-            self._say(message("bye", _FAREWELLS[reason], reason=reason))
+        elif reason.farewell:
+            self._say(message("bye", reason.farewell, reason=reason))
 
-    def closed(self, reason: DisconnectReason) -> None:
+    def closed(self, reason: Reason) -> None:
         """Tell the service, unless it has never heard of the client: its TLS handshake failed."""
         if self._opened:
             self._service.left(self, reason)
@@ -479,7 +466,7 @@ class MessagePeer(Peer):
             self._service.ended(self)
             self.close(DisconnectReason.CLIENT_EXIT)
 
-    def _refuse(self, error: ProtocolError) -> DisconnectReason:
+    def _refuse(self, error: ProtocolError) -> Reason:
         """Tell the client what is wrong; return the reason for which the connection is to be ended."""
         self._done = True
         connection = self._connection

@@ -6,9 +6,11 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from sockctl.errors import AnswerRefusedError, PeerGoneError
-from sockctl.events.reasons import DisconnectReason
-from sockctl.net.connection import OUTBOX_BYTES, READ_BYTES, Connection, post_to_each
+from sockctl.events.reasons import DisconnectReason, Reason
+from sockctl.net.connection import Connection
 from sockctl.net.event_loop import EventLoop
+from sockctl.net.limits import READ_BYTES
+from sockctl.net.sending_side import OUTBOX_BYTES, post_to_each
 from sockctl.protocol.messages import Message, message
 
 __all__ = ["Peer", "RawPeer", "post_to_all"]
@@ -61,7 +63,7 @@ class RawPeer:
         """Let the conversation, once it returns, be followed by reactions on the same connection."""
         self.watching = True
 
-    def close(self, reason: DisconnectReason = DisconnectReason.SERVER_CLOSED) -> None:
+    def close(self, reason: Reason = DisconnectReason.SERVER_CLOSED) -> None:
         """End the connection: what is queued is still sent. Any thread may call it; it returns at once."""
         self._event_loop.close(self._connection, reason)
 
@@ -275,11 +277,11 @@ class Peer(ABC):
         """Whether the connection is ending because the server stops: what is told now still reaches the client."""
 
     @abstractmethod
-    def give_up(self, reason: DisconnectReason) -> PeerGoneError:
+    def give_up(self, reason: Reason) -> PeerGoneError:
         """Return what a conversation raises to end the connection for `reason`."""
 
     @abstractmethod
-    def close(self, reason: DisconnectReason = DisconnectReason.SERVER_CLOSED) -> None:
+    def close(self, reason: Reason = DisconnectReason.SERVER_CLOSED) -> None:
         """End the connection: what is queued is still sent. Any thread may call it; it returns at once."""
 
 

@@ -1,6 +1,6 @@
 """The connection of a service of bytes: what is read goes to the service as it came."""
 
-from sockctl.events.reasons import DisconnectReason
+from sockctl.events.reasons import Reason
 from sockctl.net.connection import Connection
 from sockctl.net.event_loop import EventLoop
 from sockctl.net.peer import RawPeer
@@ -45,8 +45,8 @@ class RawPeerHandler:
     def frame_expired(self) -> None:
         """Do nothing: there are no frames."""
 
-    def ending(self, reason: DisconnectReason) -> None:
+    def ending(self, reason: Reason) -> None:
         """Say nothing: there is no way to."""
 
-    def closed(self, reason: DisconnectReason) -> None:
+    def closed(self, reason: Reason) -> None:
         """Do nothing: bytes leave nothing behind."""

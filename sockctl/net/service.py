@@ -6,7 +6,7 @@ from functools import partial
 from typing import ClassVar, Generic, TypeVar
 
 from sockctl.events.journal import Journal
-from sockctl.events.reasons import DisconnectReason
+from sockctl.events.reasons import Reason
 from sockctl.net.peer import Peer, RawPeer
 from sockctl.protocol.messages import Message
 
@@ -54,7 +54,13 @@ class RawService(Service):
 
 
 class MessageService(Service):
-    """A service of messages; it greets first, and serves frames and lines on the same port."""
+    """A service of messages; it greets first, and serves frames and lines on the same port.
+
+    Attributes:
+        unmarked_room: The room whose name doesn't stand in front of what is said there, on a line.
+    """
+
+    unmarked_room: ClassVar[str] = ""
 
     def joined(self, peer: Peer) -> None:
         """React to a new client; not called where the service begins with a conversation."""
@@ -68,7 +74,7 @@ class MessageService(Service):
     def ended(self, peer: Peer) -> None:
         """React to the end of what `peer` says, its goodbye as well; what is sent now still reaches it."""
 
-    def left(self, peer: Peer, reason: DisconnectReason, /) -> None:
+    def left(self, peer: Peer, reason: Reason, /) -> None:
         """React to the end of the connection with `peer`; nothing more reaches it."""
 
 

@@ -12,8 +12,8 @@ tells some of them, in the order in which they came, and the sums of the others 
 import math
 
 from sockctl.events.base import Level
+from sockctl.events.connection import DataReceived, DataSent
 from sockctl.events.journal import Journal
-from sockctl.events.server import DataReceived, DataSent
 from sockctl.net.connection import Connection
 from sockctl.token_bucket import TokenBucket
 
@@ -21,15 +21,20 @@ __all__ = ["Traffic"]
 
 CALM_PER_SECOND = 10
 """Connections told at once per second: more than that nobody reads along."""
-SUM_SECONDS = 1.0
-SUMS_PER_SECOND = 200
-"""Sums told per second: some 10 ms of a second's work."""
 
 
 class Traffic:
-    """Tells the data events of the connections of one event thread, which alone calls it."""
+    """Tells the data events of the connections of one event thread, which alone calls it.
 
-    def __init__(self, journal: Journal) -> None:
+    Args:
+        journal: Where events are emitted.
+        sum_s: Seconds that a sum grows.
+        sums_per_second: Sums that are told in so long.
+    """
+
+    def __init__(self, journal: Journal, *, sum_s: float, sums_per_second: int) -> None:
+        self._sum_s = sum_s
+        self._sums_per_second = sums_per_second
         self._journal = journal
         self._silent = not journal.emits(Level.INFO)
         self._calm = TokenBucket(rate=CALM_PER_SECOND, burst=CALM_PER_SECOND)
@@ -46,17 +51,17 @@ class Traffic:
             return
         connection.waits_since = now
         self._waiting[connection] = None
-        self.due_at = min(self.due_at, now + SUM_SECONDS)
+        self.due_at = min(self.due_at, now + self._sum_s)
 
     def tell_sums(self, now: float) -> None:
         """Tell the sums that have waited long enough."""
         told = 0
-        while told < SUMS_PER_SECOND and self._first_due_at() <= now:
+        while told < self._sums_per_second and self._first_due_at() <= now:
             connection = next(iter(self._waiting))
             del self._waiting[connection]
             self._tell(connection, now - connection.waits_since)
             told += 1
-        self.due_at = self._first_due_at() if told < SUMS_PER_SECOND else now + SUM_SECONDS
+        self.due_at = self._first_due_at() if told < self._sums_per_second else now + self._sum_s
 
     def settle(self, connection: Connection, now: float) -> None:
         """Tell what is still open of a connection that ends; it has sent and received its last."""
@@ -68,7 +73,7 @@ class Traffic:
 
     def _first_due_at(self) -> float:
         first = next(iter(self._waiting), None)
-        return math.inf if first is None else first.waits_since + SUM_SECONDS
+        return math.inf if first is None else first.waits_since + self._sum_s
 
     def _tell(self, connection: Connection, seconds: float | None) -> None:
         connection.untold = False  # first: what is moved while this runs marks it again

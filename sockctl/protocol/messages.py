@@ -18,10 +18,9 @@ from typing import Any
 from sockctl.errors import BadMessageError
 from sockctl.text import clean, visible
 
-__all__ = ["LOBBY", "Message", "as_line", "decode_message", "encode_message", "message"]
+__all__ = ["Message", "as_line", "decode_message", "encode_message", "message"]
 
 
-LOBBY = "#lobby"
 """The room that everybody is in at first."""
 MAX_DEPTH = 32
 """Objects and arrays within each other, the message itself included: more would exhaust the stack of other programs."""
@@ -100,10 +99,10 @@ def encode_message(one: Message) -> str:
     return _encode(one.fields)
 
 
-def as_line(one: Message) -> str:
+def as_line(one: Message, *, unmarked_room: str = "") -> str:
     """Return what a person reads of `one` on a line, without the line's end: its text, behind the sender's name.
 
-    In front stands when it was said, if that is a while ago (`history`), and the room, if it isn't everybody's.
+    In front stands when it was said, if that is a while ago (`history`), and the room, if it isn't `unmarked_room`.
     """
     sender = one.get("sender")
     if not sender:
@@ -111,7 +110,7 @@ def as_line(one: Message) -> str:
     marks = []
     if one.kind == "history":
         marks.append(f"[{one.get('at')[11:16]}]")
-    if one.get("room") not in {"", LOBBY}:
+    if one.get("room") not in {"", unmarked_room}:
         marks.append(one.get("room"))
     if one.fields.get("private") is True:
         marks.append("(private)")

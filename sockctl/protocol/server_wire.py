@@ -45,14 +45,16 @@ class ServerWire:
 
     Args:
         service: The service's name, for the greeting.
+        unmarked_room: The room whose name doesn't stand in front of what is said there, on a line.
         limit_bytes: Bytes in a frame or line at most.
     """
 
-    __slots__ = ("_begun", "_decoder", "_error", "_first", "_replay", "_skip", "choice", "greeting")
+    __slots__ = ("_begun", "_decoder", "_error", "_first", "_replay", "_skip", "_unmarked_room", "choice", "greeting")
 
-    def __init__(self, service: str, *, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(self, service: str, *, unmarked_room: str = "", limit_bytes: int = LIMIT_BYTES) -> None:
         self.greeting = greeting(service)
         self.choice = Choice.UNDECIDED
+        self._unmarked_room = unmarked_room
         self._decoder: FrameDecoder | LineDecoder = LineDecoder(limit_bytes=limit_bytes)
         self._replay = bytearray()
         self._error: ProtocolError | None = None
@@ -189,7 +191,7 @@ class ServerWire:
             self._replay += encode_frame(encode_message(one))
             if len(self._replay) > REPLAY_BYTES:
                 self._choose_lines()
-        return f"{as_line(one)}\r\n".encode()
+        return f"{as_line(one, unmarked_room=self._unmarked_room)}\r\n".encode()
 
     def _choose_lines(self) -> None:
         self.choice = Choice.LINES

@@ -13,14 +13,20 @@ from sockctl.errors import (
     UnknownSessionError,
     UnknownUserError,
 )
-from sockctl.events.accounts import LogoutDone, PasswordChanged
+from sockctl.events.accounts import LoggedOut, PasswordChanged
 from sockctl.events.journal import Journal
-from sockctl.events.reasons import DisconnectReason
+from sockctl.events.reasons import Reason
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
-from sockctl.services.login import LoginConversation
+from sockctl.services.login import SESSION_ENDED, LoginConversation
 
 __all__ = ["Auth"]
+
+LOGGED_OUT = Reason(
+    "logged_out",
+    "The user logged out, so the server closed the connection; the session and its token are no more.",
+    "You are logged out. Goodbye!",
+)
 
 COMMANDS = {
     "whoami": "who you are, since when, from where",
@@ -70,7 +76,7 @@ class Auth(MessageService, Conversation[Peer]):
         )
         while (one := peer.receive()) is not None:
             if not self._login.used(peer):  # what the client sent ahead doesn't count any more, either
-                raise peer.give_up(DisconnectReason.SESSION_ENDED)
+                raise peer.give_up(SESSION_ENDED)
             command = one.text.strip().lower()
             if one.kind != "line" or not command:
                 continue
@@ -81,7 +87,7 @@ class Auth(MessageService, Conversation[Peer]):
             except (StoreError, HashFailedError) as error:
                 raise self._login.excused(peer, error) from error
 
-    def left(self, peer: Peer, reason: DisconnectReason) -> None:  # noqa: ARG002  why doesn't matter here
+    def left(self, peer: Peer, reason: Reason) -> None:  # noqa: ARG002  why doesn't matter here
         """Take note that `peer` has gone."""
         self._login.left(peer)
 
@@ -126,7 +132,7 @@ class Auth(MessageService, Conversation[Peer]):
             user = authenticator.confirm(login.user, current, peer.address, given_up=lambda: peer.stopping)
             new = self._login.new_password(peer, login.user)
             if not self._login.used(peer):
-                raise peer.give_up(DisconnectReason.SESSION_ENDED)
+                raise peer.give_up(SESSION_ENDED)
             authenticator.set_password(user, new, peer.address, given_up=lambda: peer.stopping)
         except LoginError as error:
             self._login.tell_failure(peer, error)
@@ -140,13 +146,13 @@ class Auth(MessageService, Conversation[Peer]):
         else:
             self._journal.emit(PasswordChanged(connection=peer.number, peer=peer.shown, user=login.user))
             peer.tell("notice", "Your password is changed, and all your sessions have ended, this one too.")
-            raise peer.give_up(DisconnectReason.SESSION_ENDED)
+            raise peer.give_up(SESSION_ENDED)
 
     def _log_out(self, peer: Peer, login: Login) -> None:
         self._login.left(peer)  # else whoever looks for sessions that are over says the goodbye
         with contextlib.suppress(UnknownSessionError):  # it was revoked meanwhile, or was never kept
             self._login.authenticator.accounts.sessions.end(login.session.id)
         self._journal.emit(
-            LogoutDone(connection=peer.number, peer=peer.shown, user=login.user, session=login.session.id)
+            LoggedOut(connection=peer.number, peer=peer.shown, user=login.user, session=login.session.id)
         )
-        raise peer.give_up(DisconnectReason.LOGGED_OUT)
+        raise peer.give_up(LOGGED_OUT)

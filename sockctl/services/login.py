@@ -33,7 +33,7 @@ from sockctl.events.accounts import (
     UserSignedUp,
 )
 from sockctl.events.journal import Journal
-from sockctl.events.reasons import DisconnectReason
+from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.events.services import StoreFailed
 from sockctl.net.peer import TRIES, Peer
 from sockctl.protocol.frames import LIMIT_BYTES
@@ -43,6 +43,14 @@ from sockctl.stores.steady_clock import SteadyClock
 from sockctl.stores.timestamps import format_timestamp
 
 __all__ = ["LoginConversation"]
+
+SESSION_ENDED = Reason(
+    "session_ended",
+    "The session has ended (revoked, expired, or the user was removed, disabled or given another password), so the "
+    "server closed the connection.",
+    "Your session has ended: log in again. Goodbye!",
+    puts_out=True,
+)
 
 LOGIN_S = 120.0
 """How long a client may take to log in, typing included."""
@@ -265,7 +273,7 @@ class LoginConversation:
         self._journal.emit(
             SessionEnded(connection=peer.number, peer=peer.shown, user=login.user, session=login.session.id)
         )
-        peer.close(DisconnectReason.SESSION_ENDED)
+        peer.close(SESSION_ENDED)
 
     def _tell_bad(self, error: StoreError) -> None:
         self._journal.emit(AccountsUnreadable(error=str(error)))

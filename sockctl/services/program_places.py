@@ -2,12 +2,18 @@
 
 import threading
 
-from sockctl.events.reasons import DisconnectReason
+from sockctl.events.reasons import Reason
 from sockctl.net.peer import Peer
 from sockctl.protocol.messages import message
 from sockctl.source_network import source_network
 
 __all__ = ["ProgramPlaces"]
+
+BUSY = Reason(
+    "busy",
+    "As many programs as --max-programs allows were answering others, so the server closed the connection.",
+    "Goodbye!",
+)
 
 
 class ProgramPlaces:
@@ -39,7 +45,7 @@ class ProgramPlaces:
             self._peers.setdefault(key, {})[peer.number] = peer
         if loser is not None:
             loser.post(message("error", "Others wait for a program: yours has ended.", code="busy"))
-            loser.close(DisconnectReason.BUSY)
+            loser.close(BUSY)
         return True
 
     def used(self, peer: Peer) -> None:

@@ -7,15 +7,21 @@ from typing import ClassVar
 
 from sockctl.errors import PeerGoneError
 from sockctl.events.journal import Journal
-from sockctl.events.reasons import DisconnectReason
+from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.events.services import ProgramEnded, ProgramStarted, ProgramWarned
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.services.program import OutputLines, Program
-from sockctl.services.program_places import ProgramPlaces
+from sockctl.services.program_places import BUSY, ProgramPlaces
 from sockctl.services.talk import SAYING_KINDS
 
 __all__ = ["ProgramReply"]
+
+PROGRAM_ENDED = Reason(
+    "program_ended",
+    "The program that answered the client has ended, so the server closed the connection.",
+    "Goodbye!",
+)
 
 LAST_ANSWERS_S = 1.0
 """How long a program may still answer when the server stops."""
@@ -65,7 +71,7 @@ class ProgramReply(MessageService, Conversation[Peer]):
         if not self._places.take(peer):
             text = f"All {self._max_programs} programs that may answer are busy. Please come back later."
             peer.tell("error", text, code="busy")
-            raise peer.give_up(DisconnectReason.BUSY)
+            raise peer.give_up(BUSY)
         try:
             self._answer(peer, lines)
         finally:
@@ -79,7 +85,7 @@ class ProgramReply(MessageService, Conversation[Peer]):
             why = error.strerror or str(error)
             self._journal.emit(ProgramEnded(connection=peer.number, peer=peer.shown, pid=0, how=why))
             peer.tell("error", "The program that answers can't be started right now.", code="program_failed")
-            raise peer.give_up(DisconnectReason.PROGRAM_ENDED) from error
+            raise peer.give_up(PROGRAM_ENDED) from error
         self._journal.emit(ProgramStarted(connection=peer.number, peer=peer.shown, pid=program.pid))
         exchange = _Exchange(
             peer, program, self._journal, lines, idle_s=self._idle_s, on_said=lambda: self._places.used(peer)
@@ -101,7 +107,7 @@ class ProgramReply(MessageService, Conversation[Peer]):
             raise peer.give_up(DisconnectReason.IDLE_TIMEOUT)
         if not exchange.input_ended:  # else its end was the client's
             peer.tell("notice", f"The program that answered has ended: {how}.")
-            raise peer.give_up(DisconnectReason.PROGRAM_ENDED)
+            raise peer.give_up(PROGRAM_ENDED)
 
 
 def _said_by(peer: Peer) -> bytes | None:

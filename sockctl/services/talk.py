@@ -5,7 +5,7 @@ import threading
 from typing import ClassVar, Protocol
 
 from sockctl.errors import NobodyThereError
-from sockctl.events.reasons import DisconnectReason
+from sockctl.events.reasons import Reason
 from sockctl.net.peer import Peer
 from sockctl.net.service import MessageService
 from sockctl.protocol.messages import Message, message
@@ -31,7 +31,7 @@ class Desk(Protocol):
         """Show what a client has said."""
         ...
 
-    def left(self, number: int, reason: DisconnectReason) -> None:
+    def left(self, number: int, reason: Reason) -> None:
         """Show that a client is gone."""
         ...
 
@@ -71,7 +71,7 @@ class Talk(MessageService):
                     self._last = peer.number
                 self._desk.said(peer.number, one.text)
 
-    def left(self, peer: Peer, reason: DisconnectReason) -> None:
+    def left(self, peer: Peer, reason: Reason) -> None:
         """Let the operator know."""
         with self._lock:
             self._peers.pop(peer.number, None)

@@ -12,7 +12,7 @@ import pytest
 from sockctl.bench.chat import Said, said, understood
 from sockctl.bench.plan import Kind
 from sockctl.events.base import Level
-from sockctl.net.server import Limits
+from sockctl.net.limits import Limits
 from sockctl.services.chat.service import Chat, ChatRules
 from tests.support.bench import RUN, measured
 from tests.support.frames import FrameClient, framed

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from sockctl.events import client, journal, server, services, sums
+from sockctl.events import acceptance, accounts, chat, client, connection, journal, server, services, sums
 from sockctl.events.base import ConnectionEvent, Event
 from sockctl.events.reasons import DisconnectReason, RefusalReason
 
 EVENTS = [
     kind
-    for module in (server, services, client, journal, sums)
+    for module in (acceptance, accounts, chat, connection, server, services, client, journal, sums)
     for _, kind in inspect.getmembers(module, inspect.isclass)
     if issubclass(kind, Event) and kind not in (Event, ConnectionEvent)
 ]
@@ -18,6 +18,9 @@ SAMPLES: dict[str, object] = {
     "reason": DisconnectReason.CLIENT_CLOSED,
     "amounts": {"bytes": 2_048, "portions": 2},
     "reasons": {RefusalReason.DENIED: 2, RefusalReason.TOO_MANY_CLIENTS: 1},
+    "code": "busy",
+    "by": "token",
+    "did": "An operator put somebody out.",
     "seconds": 1.5,
     "host": "::1",
     "peer": "[::1]:50000",
@@ -29,7 +32,7 @@ def sample(kind: type[Event]) -> Event:
     values: dict[str, object] = {}
     for field in dataclasses.fields(kind):
         values[field.name] = SAMPLES.get(field.name, "word" if field.type is str else 1)
-    if kind is server.ClientRefused:
+    if kind is acceptance.ClientRefused:
         values["reason"] = RefusalReason.DENIED
     if kind is client.Disconnected:
         values["reason"] = "quit_after"
@@ -49,8 +52,8 @@ def test_every_event_is_frozen_named_and_explained(kind: type[Event]) -> None:
 
 
 def test_names_are_unique_per_side() -> None:
-    for module in (server, services, client):
-        names = [kind.name for kind in EVENTS if kind.__module__ == module.__name__]
+    for side in ((acceptance, accounts, chat, connection, server, services), (client,)):
+        names = [kind.name for kind in EVENTS if kind.__module__ in {module.__name__ for module in side}]
         assert len(names) == len(set(names))
 
 
@@ -61,9 +64,9 @@ def test_every_reason_is_explained() -> None:
 
 
 def test_sums_and_single_portions() -> None:
-    sent = server.DataSent(connection=1, peer="a", bytes=12 << 20, portions=12_288, seconds=1.0)
+    sent = connection.DataSent(connection=1, peer="a", bytes=12 << 20, portions=12_288, seconds=1.0)
     assert "12.0 MiB in 12,288 portions within 1.0 s" in sent.text
-    received = server.DataReceived(connection=1, peer="a", bytes=6, portions=1)
+    received = connection.DataReceived(connection=1, peer="a", bytes=6, portions=1)
     assert "6 bytes in 1 portion:" in received.text
     assert "seconds" not in received.fields
 

@@ -4,12 +4,12 @@ from sockctl.errors import AddressError
 from sockctl.net.address import (
     Endpoint,
     Target,
-    checked_port,
+    format_address,
     host_of,
     is_loopback,
     parse_host,
+    parse_port,
     parse_target,
-    shown,
 )
 
 TARGETS = {
@@ -66,15 +66,15 @@ def test_nonsense_is_explained(target: str, port: str | None, says: str) -> None
 @pytest.mark.parametrize("text", ["", "0", "-1", "65536", "9090.0", "٣", "1e3", " 80", "0x50"])
 def test_what_is_no_port(text: str) -> None:
     with pytest.raises(AddressError, match="whole number from 1 to 65535"):
-        checked_port(text)
+        parse_port(text)
 
 
 def test_ports() -> None:
-    assert checked_port("1") == 1
-    assert checked_port("65535") == 65535
-    assert checked_port("0", any_free=True) == 0
+    assert parse_port("1") == 1
+    assert parse_port("65535") == 65535
+    assert parse_port("0", any_free=True) == 0
     with pytest.raises(AddressError, match="from 0 to"):
-        checked_port("-1", any_free=True)
+        parse_port("-1", any_free=True)
 
 
 def test_hosts() -> None:
@@ -88,7 +88,7 @@ def test_hosts() -> None:
 
 def test_shown() -> None:
     assert str(Endpoint("::1", 80)) == "[::1]:80"
-    assert shown("localhost", 80) == "localhost:80"
+    assert format_address("localhost", 80) == "localhost:80"
 
 
 def test_ipv4_mapped_address_is_the_ipv4_one() -> None:

@@ -8,8 +8,15 @@ import pytest
 
 from sockctl.errors import RuleError
 from sockctl.events.reasons import RefusalReason
-from sockctl.net.admission import AccessRules, Admission
+from sockctl.net.access_rules import AccessRules
+from sockctl.net.admission import Admission
 from sockctl.net.connection import Connection
+from sockctl.net.limits import Limits
+
+
+def admission_of(**limits: Any) -> Admission:
+    return Admission(Limits(**limits), settle_s=10.0)
+
 
 A, B, C = "192.0.2.1", "192.0.2.200", "2001:db8::1"
 
@@ -48,7 +55,7 @@ def test_an_address_inside_a_network_is_told_the_network() -> None:
 
 
 def test_limits() -> None:
-    admission = Admission(AccessRules(deny=[C]), max_clients=3, max_clients_per_address=2)
+    admission = admission_of(rules=AccessRules(deny=[C]), max_clients=3, max_clients_per_address=2)
     assert admission.enter(A) is None
     assert admission.enter(A) is None
     assert admission.enter(A) is RefusalReason.TOO_MANY_FROM_ADDRESS
@@ -61,7 +68,7 @@ def test_limits() -> None:
 
 
 def test_no_count_is_lost_between_threads() -> None:
-    admission = Admission(AccessRules(), max_clients=10_000, max_clients_per_address=10_000)
+    admission = admission_of(rules=AccessRules(), max_clients=10_000, max_clients_per_address=10_000)
 
     def come_and_go() -> None:
         for _ in range(2000):
@@ -77,13 +84,13 @@ def test_no_count_is_lost_between_threads() -> None:
 
 
 def test_an_ipv6_network_is_one_address() -> None:
-    admission = Admission(AccessRules(), max_clients=10, max_clients_per_address=1)
+    admission = admission_of(rules=AccessRules(), max_clients=10, max_clients_per_address=1)
     assert admission.enter("2001:db8::1") is None
     assert admission.enter("2001:db8::2") is RefusalReason.TOO_MANY_FROM_ADDRESS
     assert admission.enter("2001:db8:0:1::1") is None
     admission.leave("2001:db8::1")
     assert admission.enter("2001:db8::2") is None
-    narrow = Admission(AccessRules(), max_clients=10, max_clients_per_address=1, ipv6_prefix=128)
+    narrow = admission_of(rules=AccessRules(), max_clients=10, max_clients_per_address=1, ipv6_prefix=128)
     assert narrow.enter("2001:db8::1") is None
     assert narrow.enter("2001:db8::2") is None
 
@@ -95,9 +102,10 @@ class House:
     """An Admission, and clients that come to it, each with a connection on a socket pair of its own."""
 
     def __init__(self, stack: contextlib.ExitStack, **options: Any) -> None:
-        options = {"max_clients": 1000, "max_clients_per_address": 1000, "settle_s": 3600.0} | options
+        settle_s = options.pop("settle_s", 3600.0)
+        limits = Limits(**{"max_clients": 1000, "max_clients_per_address": 1000} | options)
         self.evicted: list[int] = []
-        self.admission = Admission(AccessRules(), evict=lambda one: self.evicted.append(one.number), **options)
+        self.admission = Admission(limits, settle_s=settle_s, evict=lambda one: self.evicted.append(one.number))
         self.connections: dict[int, Connection] = {}
         self._stack = stack
 
@@ -109,7 +117,7 @@ class House:
             self._stack.enter_context(ours)
             self._stack.enter_context(theirs)
             number = len(self.connections) + 1
-            connection = self.connections[number] = Connection(ours, (host, 50_000), number, 1024)
+            connection = self.connections[number] = Connection(ours, (host, 50_000), number, portion=1024, send_s=30.0)
             connection.on_admitted = self.admission.admit
             self.admission.wait(connection)
         return reason
@@ -148,7 +156,7 @@ def test_the_share_is_a_quarter(stack: contextlib.ExitStack, max_clients: int, s
 
 
 def test_who_needs_no_login_has_no_such_limit() -> None:
-    admission = Admission(AccessRules(), max_clients=4, max_clients_per_address=4, max_pending=1)
+    admission = admission_of(rules=AccessRules(), max_clients=4, max_clients_per_address=4, max_pending=1)
     assert [admission.enter(A) for _ in range(4)] == [None] * 4
     assert admission.enter(A) is RefusalReason.TOO_MANY_CLIENTS
 

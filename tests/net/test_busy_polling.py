@@ -2,13 +2,13 @@
 
 import socket
 import time
-from collections.abc import Callable
+from functools import partial
 
 import pytest
 
-from sockctl.net import busy_polling, event_loop
-from sockctl.net.busy_polling import MAX_WAITS, BusyPolling
-from sockctl.net.server import Limits
+from sockctl.net.busy_polling import MAX_WAITS, MOMENT_S, BusyPolling, Poll
+from sockctl.net.event_loop import EventLoop
+from sockctl.net.limits import Limits
 from sockctl.services.echo import Echo
 from tests.support.running import receive_exactly, running
 
@@ -61,9 +61,8 @@ def poller() -> Poller:
 
 
 @pytest.fixture
-def waiting(poller: Poller, monkeypatch: pytest.MonkeyPatch) -> BusyPolling:
-    monkeypatch.setattr(busy_polling, "time", Clock())
-    return BusyPolling(poller.poll)
+def waiting(poller: Poller) -> BusyPolling:
+    return BusyPolling(poller.poll, clock=Clock().monotonic)
 
 
 def test_what_is_ready_is_returned_at_once(waiting: BusyPolling, poller: Poller) -> None:
@@ -129,21 +128,15 @@ def test_as_many_successes_as_failures_leave_it_looking_at_times(waiting: BusyPo
 # In a server.
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """For how long event threads ask their pollers to wait, in turn."""
-    timeouts: list[float] = []
+class Noting(BusyPolling):
+    """Notes for how long event threads ask their pollers to wait, in turn."""
 
-    class Noting(BusyPolling):
-        def __init__(self, poll: Callable[[float, int], list[tuple[int, int]]]) -> None:
-            def noting(timeout_s: float, at_most: int) -> list[tuple[int, int]]:
-                timeouts.append(timeout_s)
-                return poll(timeout_s, at_most)
+    def __init__(self, timeouts: list[float], poll: Poll, *, moment_s: float = MOMENT_S) -> None:
+        def noting(timeout_s: float, at_most: int) -> list[tuple[int, int]]:
+            timeouts.append(timeout_s)
+            return poll(timeout_s, at_most)
 
-            super().__init__(noting)
-
-    monkeypatch.setattr(event_loop, "BusyPolling", Noting)
-    return timeouts
+        super().__init__(noting, moment_s=moment_s)
 
 
 ONE = Limits(event_threads=1)
@@ -154,19 +147,20 @@ def echo_once(sock: socket.socket) -> None:
     assert receive_exactly(sock, 1) == b"x"
 
 
-def test_whoever_is_answered_while_it_looks_is_answered_without_a_sleep(
-    asked: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(busy_polling, "MOMENT_S", 60.0)
-    with running(Echo(), ONE) as run, run.client() as sock:
+def test_whoever_is_answered_while_it_looks_is_answered_without_a_sleep() -> None:
+    asked: list[float] = []
+    event_loop = partial(EventLoop, busy_polling=partial(Noting, asked, moment_s=60.0))
+    with running(Echo(), ONE, make_event_loop=event_loop) as run, run.client() as sock:
         for _ in range(20):
             echo_once(sock)
         assert len(asked) >= 20
         assert not any(asked)
 
 
-def test_whoever_says_little_keeps_nobody_awake(asked: list[float]) -> None:
-    with running(Echo(), ONE) as run, run.client() as sock:
+def test_whoever_says_little_keeps_nobody_awake() -> None:
+    asked: list[float] = []
+    event_loop = partial(EventLoop, busy_polling=partial(Noting, asked))
+    with running(Echo(), ONE, make_event_loop=event_loop) as run, run.client() as sock:
         for _ in range(200):
             echo_once(sock)
             time.sleep(0.005)

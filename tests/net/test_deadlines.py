@@ -14,11 +14,11 @@ def test_order_and_moves() -> None:
     deadlines.set("c", 2.0)
     assert deadlines.next_at() == 1.0
     deadlines.set("b", 5.0)
-    deadlines.clear("c")
-    deadlines.clear("c")
+    deadlines.discard("c")
+    deadlines.discard("c")
     assert deadlines.next_at() == 3.0
-    assert deadlines.take_expired(2.9) == []
-    assert deadlines.take_expired(10.0) == ["a", "b"]
+    assert deadlines.remove_expired(2.9) == []
+    assert deadlines.remove_expired(10.0) == ["a", "b"]
     assert len(deadlines) == 0
 
 
@@ -26,12 +26,12 @@ def test_what_is_out_of_date_does_not_pile_up() -> None:
     deadlines: Deadlines[int] = Deadlines()
     for number in range(10_000):
         deadlines.set(number, 1e9 + number)
-        deadlines.clear(number)
+        deadlines.discard(number)
     assert len(deadlines._heap) <= SPARE_ENTRIES + 2
     for number in range(10_000):
         deadlines.set(1, float(number))
     assert len(deadlines._heap) <= SPARE_ENTRIES + 3
-    assert deadlines.take_expired(1e12) == [1]
+    assert deadlines.remove_expired(1e12) == [1]
 
 
 steps = st.lists(
@@ -48,10 +48,10 @@ def test_like_a_plain_dict(todo: list[tuple[str, int, int]]) -> None:
             deadlines.set(item, at)
             model[item] = at
         elif step == "clear":
-            deadlines.clear(item)
+            deadlines.discard(item)
             model.pop(item, None)
         else:
-            expired = deadlines.take_expired(at)
+            expired = deadlines.remove_expired(at)
             assert sorted(expired) == sorted(key for key, value in model.items() if value <= at)
             times = [model.pop(key) for key in expired]
             assert times == sorted(times)

@@ -8,10 +8,12 @@ import pytest
 
 from sockctl.events.base import Level
 from sockctl.events.journal import Journal
-from sockctl.events.reasons import DisconnectReason
+from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.connection import Connection
 from sockctl.net.event_loop import EventLoop
+from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.poller import open_poller
+from sockctl.services.chat.reasons import KICKED
 from tests.support.running import TIMEOUT_S, MemorySink, receive_exactly, wait_until
 
 PLENTY = bytes(1_000_000)  # more than the kernel takes at once, see Client
@@ -67,10 +69,10 @@ class Caller:
     def frame_expired(self) -> None:
         self.happen("frame_expired")
 
-    def ending(self, _: DisconnectReason) -> None:
+    def ending(self, _: Reason) -> None:
         self.happen("ending")
 
-    def closed(self, _: DisconnectReason) -> None:
+    def closed(self, _: Reason) -> None:
         self.happen("closed")
 
 
@@ -81,7 +83,7 @@ class Client:
         self.sock = socket.create_connection(loop.listener.getsockname(), STALLED_S)
         accepted, address = loop.listener.accept()
         accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
-        self.connection = Connection(accepted, address, next(loop.numbers), 1024)
+        self.connection = Connection(accepted, address, next(loop.numbers), portion=1024, send_s=30.0)
         self.handler = self.connection.handler = Caller()
         self.conversing = conversing
 
@@ -97,7 +99,9 @@ class Loop:
         self.numbers = itertools.count(1)
         self.poller = EndlessPoller()
         self.journal = Journal(MemorySink(), service="test", level=Level.DETAIL)
-        self.event_loop = EventLoop(self.journal, idle_timeout_s=IDLE_S, on_closed=lambda _: None, poller=self.poller)
+        self.event_loop = EventLoop(
+            self.journal, Limits(), Timeouts(idle_s=IDLE_S), on_closed=lambda _: None, poller=self.poller
+        )
         self.clients: list[Client] = []
 
     def client(self, *, conversing: bool = False, calls: dict[str, Callable[[], object]] | None = None) -> Client:
@@ -202,8 +206,8 @@ def a_close(loop: Loop) -> Asked:
 def an_interruption(loop: Loop) -> Asked:
     other = loop.client(conversing=True)
     return (
-        lambda: loop.event_loop.close(other.connection, DisconnectReason.KICKED),
-        lambda: wait_until(lambda: other.connection.reason is DisconnectReason.KICKED, timeout_s=STALLED_S),
+        lambda: loop.event_loop.close(other.connection, KICKED),
+        lambda: wait_until(lambda: other.connection.reason is KICKED, timeout_s=STALLED_S),
     )
 
 
@@ -264,7 +268,7 @@ def test_a_connection_is_attended_once_however_often_something_is_posted(listene
     try:
         with socket.create_connection(listener.getsockname(), STALLED_S):
             accepted, address = listener.accept()
-            other = CountedConnection(accepted, address, next(loop.numbers), 1024)
+            other = CountedConnection(accepted, address, next(loop.numbers), portion=1024, send_s=30.0)
             handler = other.handler = Caller()
             loop.event_loop.add(other, conversing=False)
             wait_until(lambda: "opened" in handler.happened)

@@ -10,14 +10,14 @@ from typing import ClassVar
 
 import pytest
 
-from sockctl.events.reasons import DisconnectReason
-from sockctl.net.connection import READ_BYTES
+from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.input_budget import InputRates
+from sockctl.net.limits import READ_BYTES, Limits, Timeouts
 from sockctl.net.message_peer import SLICE
 from sockctl.net.peer import Peer
-from sockctl.net.server import Limits
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message
+from sockctl.services.login import SESSION_ENDED
 from tests.net.test_message_peer import reason_of
 from tests.support.frames import frame, frame_client, framed
 from tests.support.running import TIMEOUT_S, receive_all, running, wait_until
@@ -50,7 +50,7 @@ class Listener(MessageService):
         assert self.let_go.wait(TIMEOUT_S)
         self.heard += [(peer.number, one.text) for one in batch if one.kind == "line"]
 
-    def left(self, peer: Peer, reason: DisconnectReason) -> None:  # noqa: ARG002  why doesn't matter
+    def left(self, peer: Peer, reason: Reason) -> None:  # noqa: ARG002  why doesn't matter
         self.gone.append(peer.number)
 
     def heard_of(self, number: int) -> list[str]:
@@ -256,7 +256,7 @@ def test_what_is_skipped_is_charged() -> None:
 
 def test_who_does_not_read_what_a_conversation_sends_is_closed() -> None:
     service = Asker()
-    with running(service, Limits(send_s=0.3)) as run, frame_client(run.port) as client:
+    with running(service, timeouts=Timeouts(send_s=0.3)) as run, frame_client(run.port) as client:
         client.line("talk")
         assert reason_of(run) is DisconnectReason.SEND_TIMEOUT
 
@@ -267,8 +267,8 @@ def test_who_is_put_out_and_does_not_read_is_gone_in_a_moment() -> None:
         client.line("talk")
         assert service.talking.wait(TIMEOUT_S)
         began = time.monotonic()
-        service.peers[0].close(DisconnectReason.SESSION_ENDED)
-        assert reason_of(run) is DisconnectReason.SESSION_ENDED
+        service.peers[0].close(SESSION_ENDED)
+        assert reason_of(run) is SESSION_ENDED
         assert time.monotonic() - began < 2.0
 
 
@@ -281,8 +281,8 @@ def test_who_reacts_and_is_put_out_is_gone_in_a_moment_too() -> None:
             service.peers[0].tell("say", "x" * 10_000)
         run.sink.wait_for("reading_paused")
         began = time.monotonic()
-        service.peers[0].close(DisconnectReason.SESSION_ENDED)
-        assert reason_of(run) is DisconnectReason.SESSION_ENDED
+        service.peers[0].close(SESSION_ENDED)
+        assert reason_of(run) is SESSION_ENDED
         assert time.monotonic() - began < 2.0
         assert len(receive_all(sock)) < 10_000_000
 

@@ -10,11 +10,9 @@ from typing import ClassVar
 import pytest
 
 from sockctl.errors import AnswerRefusedError, PeerGoneError
-from sockctl.events.reasons import DisconnectReason, RefusalReason
-from sockctl.net import lifecycle as closing
-from sockctl.net import message_peer
+from sockctl.events.reasons import DisconnectReason, Reason, RefusalReason
+from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.peer import Peer
-from sockctl.net.server import Limits
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message, message
 from tests.support.frames import FrameClient, frame, frame_client, framed
@@ -23,9 +21,9 @@ from tests.support.running import TIMEOUT_S, Running, receive_all, receive_exact
 GREETING = b"sockctl/1 parrot\r\n"
 
 
-def reason_of(run: Running, number: int = 1) -> DisconnectReason:
+def reason_of(run: Running, number: int = 1) -> Reason:
     wait_until(lambda: any(event.connection == number for event in run.sink.named("client_disconnected")))
-    reason: DisconnectReason = run.sink.named("client_disconnected")[-1].reason
+    reason: Reason = run.sink.named("client_disconnected")[-1].reason
     return reason
 
 
@@ -38,7 +36,7 @@ class Parrot(MessageService):
     def __init__(self) -> None:
         self.peers: list[Peer] = []
         self.batches: list[list[Message]] = []
-        self.gone: list[DisconnectReason] = []
+        self.gone: list[Reason] = []
         self.welcome = "Hello."
 
     def joined(self, peer: Peer) -> None:
@@ -55,7 +53,7 @@ class Parrot(MessageService):
                 return
             peer.tell("say", one.text, sender="parrot")
 
-    def left(self, _: Peer, reason: DisconnectReason) -> None:
+    def left(self, _: Peer, reason: Reason) -> None:
         self.gone.append(reason)
 
 
@@ -74,7 +72,7 @@ class Doorman(MessageService, Conversation[Peer]):
     def __init__(self, then: Callable[[Peer], None] | None = None) -> None:
         self.answers: list[str] = []
         self.heard: list[str] = []
-        self.gone: list[DisconnectReason] = []
+        self.gone: list[Reason] = []
         self._then = then
 
     def converse(self, peer: Peer) -> None:
@@ -94,7 +92,7 @@ class Doorman(MessageService, Conversation[Peer]):
         for one in batch:
             peer.tell("say", one.text.upper())
 
-    def left(self, _: Peer, reason: DisconnectReason) -> None:
+    def left(self, _: Peer, reason: Reason) -> None:
         self.gone.append(reason)
 
 
@@ -415,10 +413,8 @@ def test_good_messages_before_a_broken_one_count() -> None:
 
 @pytest.mark.parametrize("service", [Parrot, Doorman], ids=["reaction", "conversation"])
 @pytest.mark.parametrize("drip", [False, True], ids=["half", "drip"])
-def test_a_frame_has_a_deadline(service: type[Parrot | Doorman], drip: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(closing, "FRAME_S", 0.5)
-    monkeypatch.setattr(message_peer, "FRAME_S", 0.5)
-    with running(service()) as run, frame_client(run.port) as client:
+def test_a_frame_has_a_deadline(service: type[Parrot | Doorman], drip: bool) -> None:
+    with running(service(), timeouts=Timeouts(frame_s=0.5)) as run, frame_client(run.port) as client:
         client.receive()
         started = time.monotonic()
         client.sock.sendall(b"\x00\x00\x00\x50")
@@ -444,11 +440,9 @@ def test_a_frame_has_a_deadline(service: type[Parrot | Doorman], drip: bool, mon
 
 @pytest.mark.parametrize("service", [Parrot, Doorman], ids=["reaction", "conversation"])
 def test_lines_have_no_deadline_nor_have_frames_that_move_on(
-    service: type[Parrot | Doorman], monkeypatch: pytest.MonkeyPatch
+    service: type[Parrot | Doorman],
 ) -> None:
-    monkeypatch.setattr(closing, "FRAME_S", 1.0)
-    monkeypatch.setattr(message_peer, "FRAME_S", 1.0)
-    with running(service()) as run:
+    with running(service(), timeouts=Timeouts(frame_s=1.0)) as run:
         with run.client() as sock:
             for byte in b"stay\n":
                 sock.sendall(bytes([byte]))
@@ -530,10 +524,10 @@ def test_ones_own_replies_never_drop_a_client() -> None:
         assert not run.sink.named("slow_reader_dropped")
 
 
-def test_a_frame_cut_by_the_servers_own_pause_is_not_late(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_cut_by_the_servers_own_pause_is_not_late() -> None:
     """While a client isn't read from, the rest of its frame may wait in the kernel: that is not its fault."""
-    monkeypatch.setattr(closing, "FRAME_S", 1.0)  # the client's own threads may have to wait for each other, too
-    with running(Parrot()) as run, frame_client(run.port) as client:
+    timeouts = Timeouts(frame_s=1.0)  # the client's own threads may have to wait for each other, too
+    with running(Parrot(), timeouts=timeouts) as run, frame_client(run.port) as client:
         client.expect("welcome")
         count, text = 500, "z" * 60_000
 
@@ -585,7 +579,7 @@ def test_the_stop_says_goodbye_and_answers_what_had_come() -> None:
 
 
 def test_an_idle_client_is_told_so() -> None:
-    with running(Parrot(), Limits(idle_timeout_s=0.3)) as run, frame_client(run.port) as client:
+    with running(Parrot(), timeouts=Timeouts(idle_s=0.3)) as run, frame_client(run.port) as client:
         client.expect("welcome")
         client.expect("bye", reason="idle_timeout")
         assert client.receive() is None
@@ -604,7 +598,7 @@ def test_a_defect_of_the_service_ends_one_connection_only() -> None:
 
 def test_a_defect_at_the_very_end_is_told() -> None:
     class Careless(Parrot):
-        def left(self, _: Peer, reason: DisconnectReason) -> None:
+        def left(self, _: Peer, reason: Reason) -> None:
             raise ValueError(f"careless at {reason}")
 
     with running(Careless()) as run:

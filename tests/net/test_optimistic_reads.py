@@ -6,20 +6,18 @@ import socket
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from functools import partial
 from unittest.mock import Mock
 
-import pytest
-
-from sockctl.net import event_loop
 from sockctl.net.connection import Connection
+from sockctl.net.event_loop import EventLoop
+from sockctl.net.limits import Limits
 from sockctl.net.optimistic_reads import AT_ONCE, FEW, LASTING, MAX_PATIENCE, OptimisticReads
 from sockctl.net.peer import RawPeer
 from sockctl.net.poller import READABLE, WRITABLE
-from sockctl.net.server import Limits
 from sockctl.net.service import RawService
 from sockctl.services.echo import Echo
-from tests.net import test_server as core
+from tests.support.event_loops import TRYING
 from tests.support.running import TIMEOUT_S, receive_exactly, running, wait_until
 
 COUNT = 600  # three turns a pass
@@ -160,7 +158,7 @@ class Held(RawService):
         self.came[peer.number] += data
 
 
-def test_many_who_say_much_are_tried_and_nobody_is_later(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_who_say_much_are_tried_and_nobody_is_later() -> None:
     most_passes = 0
 
     class Counting(OptimisticReads):
@@ -169,11 +167,10 @@ def test_many_who_say_much_are_tried_and_nobody_is_later(monkeypatch: pytest.Mon
             super().note(count, in_vain)
             most_passes = max(most_passes, self._passes)
 
-    monkeypatch.setattr(event_loop, "OptimisticReads", Counting)
-    monkeypatch.setattr(event_loop, "READ_BYTES", 1024)
     much = random.Random(8).randbytes(50 * 1024)
     service = Held()
-    with running(service, Limits(event_threads=1)) as run, contextlib.ExitStack() as clients:
+    limits, event_loop = Limits(event_threads=1, read_bytes=1024), partial(EventLoop, optimistic_reads=Counting)
+    with running(service, limits, make_event_loop=event_loop) as run, contextlib.ExitStack() as clients:
         socks = [clients.enter_context(run.client()) for _ in range(FEW)]
         for sock in socks:
             sock.sendall(much)
@@ -189,49 +186,8 @@ def test_many_who_say_much_are_tried_and_nobody_is_later(monkeypatch: pytest.Mon
         wait_until(lambda: service.came.get(FEW + 1) == bytearray(b"late"))
 
 
-class Always(OptimisticReads):
-    """Tries everybody, whatever comes of it."""
-
-    def __init__(self, connections: dict[int, Connection]) -> None:
-        super().__init__(connections)
-        self.trying = True
-
-    def turn(self) -> list[Connection]:
-        time.sleep(0.001)
-        return list(self._connections.values())
-
-    def note(self, count: int, in_vain: int) -> None:
-        """Go on."""
-
-
-@pytest.mark.parametrize(
-    "what",
-    [
-        core.test_every_byte_comes_back_after_a_half_close,
-        core.test_a_half_close_before_anything_was_read_loses_nothing,
-        core.test_data_around_an_urgent_byte_is_read,
-        core.test_idle_connections_are_closed_and_busy_ones_are_not,
-        core.test_a_reset_is_told_and_hurts_nobody,
-        core.test_a_client_that_never_reads_waits_and_the_others_do_not,
-        core.test_a_half_closed_client_that_reads_slowly_gets_everything,
-        core.test_a_defect_of_a_service_ends_one_connection_only,
-        core.test_a_connection_that_cannot_be_sent_to_is_closed,
-        core.test_a_conversation_that_goes_on_by_reacting,
-        core.test_a_conversation_waits_for_a_slow_reader,
-        core.test_the_last_words_survive_input_that_is_not_read,
-        core.test_any_thread_may_post,
-        core.test_input_that_has_come_is_answered_before_the_end,
-        core.test_a_lingering_client_is_cut_off_at_the_drain_timeout,
-    ],
-)
-def test_trying_serves_as_asking_does(what: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_loop, "OptimisticReads", Always)
-    what()
-
-
-def test_a_client_that_ends_is_let_go_while_everybody_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_loop, "OptimisticReads", Always)
-    with running(Echo()) as run, run.client() as sock:
+def test_a_client_that_ends_is_let_go_while_everybody_is_tried() -> None:
+    with running(Echo(), make_event_loop=TRYING) as run, run.client() as sock:
         sock.sendall(b"a")
         receive_exactly(sock, 1)
         sock.shutdown(socket.SHUT_WR)

@@ -1,7 +1,9 @@
 """The core with real sockets: how connections begin, are limited, stall, break and end."""
 
 import contextlib
+import dataclasses
 import errno
+import fcntl
 import os
 import random
 import resource
@@ -9,28 +11,31 @@ import select
 import socket
 import struct
 import sys
+import termios
 import threading
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from unittest.mock import Mock
 
 import pytest
 
 from sockctl.events.base import Level
-from sockctl.events.reasons import DisconnectReason, RefusalReason
-from sockctl.net import event_loop, traffic
-from sockctl.net import lifecycle as closing
-from sockctl.net import server as server_module
-from sockctl.net.admission import AccessRules
-from sockctl.net.connection import READ_BYTES, Connection
+from sockctl.events.reasons import DisconnectReason, Reason, RefusalReason
+from sockctl.net.access_rules import AccessRules
+from sockctl.net.connection import Connection
+from sockctl.net.event_loop import EventLoop
+from sockctl.net.limits import READ_BYTES, Limits, Timeouts
 from sockctl.net.listener import SocketOptions
 from sockctl.net.peer import RawPeer
 from sockctl.net.poller import SelectorPoller
-from sockctl.net.server import Limits
+from sockctl.net.server import Server
 from sockctl.net.service import Conversation, RawService
+from sockctl.net.transport import TlsTransport
 from sockctl.services.echo import Case, CaseEcho, Echo
+from tests.support.event_loops import asking_and_trying
 from tests.support.running import (
     TIMEOUT_S,
     Running,
@@ -51,13 +56,18 @@ def reset(sock: socket.socket) -> None:
     sock.close()
 
 
-def reason_of(run: Running, number: int = 1) -> DisconnectReason:
+def reason_of(run: Running, number: int = 1) -> Reason:
     """Wait for the end of a connection and return its reason."""
     wait_until(lambda: any(event.connection == number for event in run.sink.named("client_disconnected")))
     ended = [event for event in run.sink.named("client_disconnected") if event.connection == number]
     assert len(ended) == 1, "told once"
-    reason: DisconnectReason = ended[0].reason
+    reason: Reason = ended[0].reason
     return reason
+
+
+def handler_threads() -> list[threading.Thread]:
+    """Return the threads that hold conversations, of all servers in this process."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith("sockctl-handler-")]
 
 
 def _is_paused(run: Running) -> bool:
@@ -103,9 +113,10 @@ class Greeter(RawService, Conversation[RawPeer]):
 
 
 @on_every_network
-def test_every_byte_comes_back_after_a_half_close() -> None:
+@asking_and_trying
+def test_every_byte_comes_back_after_a_half_close(make_event_loop: type[EventLoop]) -> None:
     data = random.Random(1).randbytes(3_000_000)
-    with running(Echo()) as run, run.client() as sock:
+    with running(Echo(), make_event_loop=make_event_loop) as run, run.client() as sock:
         sender = threading.Thread(target=send_and_half_close, args=(sock, data))
         sender.start()
         assert receive_all(sock) == data
@@ -117,8 +128,9 @@ def test_every_byte_comes_back_after_a_half_close() -> None:
 
 
 @on_every_network
-def test_a_half_close_before_anything_was_read_loses_nothing() -> None:
-    with running(Echo()) as run, run.client() as sock:
+@asking_and_trying
+def test_a_half_close_before_anything_was_read_loses_nothing(make_event_loop: type[EventLoop]) -> None:
+    with running(Echo(), make_event_loop=make_event_loop) as run, run.client() as sock:
         data = fill(run, sock)
         run.sink.wait_for("reading_paused")
         sock.shutdown(socket.SHUT_WR)
@@ -141,8 +153,9 @@ def test_what_one_read_leaves_is_read_by_the_next(size: int) -> None:
 
 
 @on_every_network
-def test_data_around_an_urgent_byte_is_read() -> None:
-    with running(Echo()) as run, run.client() as sock:
+@asking_and_trying
+def test_data_around_an_urgent_byte_is_read(make_event_loop: type[EventLoop]) -> None:
+    with running(Echo(), make_event_loop=make_event_loop) as run, run.client() as sock:
         sock.sendall(b"before")
         sock.send(b"!", socket.MSG_OOB)  # ends the read; it has a channel of its own, and doesn't come back
         sock.sendall(b"after")
@@ -195,13 +208,12 @@ def test_sums_are_told_while_the_connection_goes_on() -> None:
             receive_exactly(sock, 3)
         wait_until(lambda: sum(event.bytes for event in run.sink.named("data_sent")) == 150, timeout_s=5)
         assert run.sink.named("client_disconnected") == []
-        assert any((event.seconds or 0) >= traffic.SUM_SECONDS for event in run.sink.named("data_sent"))
+        assert any((event.seconds or 0) >= Timeouts().sum_s for event in run.sink.named("data_sent"))
 
 
-def test_very_many_sums_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(traffic, "SUMS_PER_SECOND", 3)
-    monkeypatch.setattr(traffic, "SUM_SECONDS", 0.1)
-    with running(Echo(), MANY) as run, contextlib.ExitStack() as clients:
+def test_very_many_sums_take_turns() -> None:
+    limits = dataclasses.replace(MANY, sums_per_second=3)
+    with running(Echo(), limits, Timeouts(sum_s=0.1)) as run, contextlib.ExitStack() as clients:
         socks = [clients.enter_context(run.client()) for _ in range(30)]
         for sock in socks:
             sock.sendall(b"abc")
@@ -239,9 +251,16 @@ def test_case_echo_of_nothing() -> None:
         assert receive_all(sock) == b""
 
 
-def test_the_portable_poller_serves_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_loop, "open_poller", SelectorPoller)
-    test_a_half_close_before_anything_was_read_loses_nothing()
+def _portable(*arguments: Any, **options: Any) -> EventLoop:
+    return EventLoop(*arguments, poller=SelectorPoller(), **options)
+
+
+def test_the_portable_poller_serves_as_well() -> None:
+    with running(Echo(), make_event_loop=_portable) as run, run.client() as sock:
+        data = fill(run, sock)
+        run.sink.wait_for("reading_paused")
+        sock.shutdown(socket.SHUT_WR)
+        assert receive_all(sock) == data
 
 
 # Limits.
@@ -291,9 +310,8 @@ def test_1024_refused_clients_and_then_an_allowed_one() -> None:
         assert len(singly) + len(sums) < 500, "beyond ten a second they become sums"
 
 
-def test_a_sum_of_refusals_is_told_while_nobody_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "REFUSALS_PER_SECOND", 0)  # none is told one by one
-    with running(Echo(), Limits(rules=AccessRules(deny=["127.0.0.1"]))) as run:
+def test_a_sum_of_refusals_is_told_while_nobody_comes() -> None:
+    with running(Echo(), Limits(rules=AccessRules(deny=["127.0.0.1"]), refusals_per_second=0)) as run:
         for _ in range(5):
             with run.client() as sock:
                 receive_all(sock)
@@ -301,19 +319,23 @@ def test_a_sum_of_refusals_is_told_while_nobody_comes(monkeypatch: pytest.Monkey
 
 
 def test_slots_come_back_however_a_connection_ends() -> None:
-    with running(Echo(), Limits(max_clients=1, idle_timeout_s=0.3)) as run:
+    with running(Echo(), Limits(max_clients=1), Timeouts(idle_s=0.3)) as run:
         for number, end in enumerate([reset, socket.socket.close, receive_all], start=1):
             with run.client() as sock:
                 sock.sendall(b"a")
                 receive_exactly(sock, 1)
                 end(sock)
             reason_of(run, number)
-            wait_until(lambda: run.server._admission.clients == 0)
         assert not run.sink.named("client_refused")
 
 
-def test_idle_connections_are_closed_and_busy_ones_are_not() -> None:
-    with running(Echo(), Limits(idle_timeout_s=1.5)) as run, run.client() as busy, run.client() as idle:
+@asking_and_trying
+def test_idle_connections_are_closed_and_busy_ones_are_not(make_event_loop: type[EventLoop]) -> None:
+    with (
+        running(Echo(), timeouts=Timeouts(idle_s=1.5), make_event_loop=make_event_loop) as run,
+        run.client() as busy,
+        run.client() as idle,
+    ):
         idle.sendall(b"a")
         receive_exactly(idle, 1)
         started = time.monotonic()
@@ -332,8 +354,9 @@ def test_idle_connections_are_closed_and_busy_ones_are_not() -> None:
 # Clients that misbehave.
 
 
-def test_a_reset_is_told_and_hurts_nobody() -> None:
-    with running(Echo()) as run, run.client() as other:
+@asking_and_trying
+def test_a_reset_is_told_and_hurts_nobody(make_event_loop: type[EventLoop]) -> None:
+    with running(Echo(), make_event_loop=make_event_loop) as run, run.client() as other:
         with run.client() as sock:
             sock.sendall(b"a")
             receive_exactly(sock, 1)
@@ -352,8 +375,9 @@ def test_a_reset_while_much_is_queued() -> None:
         assert reason_of(run) is DisconnectReason.CLIENT_RESET
 
 
-def test_a_client_that_never_reads_waits_and_the_others_do_not() -> None:
-    with running(Echo()) as run, run.client() as stalled, run.client() as other:
+@asking_and_trying
+def test_a_client_that_never_reads_waits_and_the_others_do_not(make_event_loop: type[EventLoop]) -> None:
+    with running(Echo(), make_event_loop=make_event_loop) as run, run.client() as stalled, run.client() as other:
         sent = fill(run, stalled)
         paused = run.sink.wait_for("reading_paused")[-1]
         assert paused.queued_bytes <= 65_536, "at most one read's worth waits in memory"
@@ -366,7 +390,7 @@ def test_a_client_that_never_reads_waits_and_the_others_do_not() -> None:
 
 
 def test_a_client_that_never_reads_is_dropped_by_the_idle_rule() -> None:
-    with running(Echo(), Limits(idle_timeout_s=2.0)) as run, run.client() as stalled:
+    with running(Echo(), timeouts=Timeouts(idle_s=2.0)) as run, run.client() as stalled:
         fill(run, stalled)
         assert reason_of(run) is DisconnectReason.IDLE_TIMEOUT
 
@@ -382,14 +406,18 @@ class LastWords(RawService):
 
 
 def test_a_half_closed_client_that_never_reads_is_dropped_by_the_idle_rule() -> None:
-    with running(LastWords(), Limits(idle_timeout_s=0.5)) as run, run.client() as stalled:
+    with running(LastWords(), timeouts=Timeouts(idle_s=0.5)) as run, run.client() as stalled:
         stalled.shutdown(socket.SHUT_WR)
         assert reason_of(run) is DisconnectReason.IDLE_TIMEOUT
         assert run.sink.named("client_disconnected")[0].bytes_out < 20_000_000
 
 
-def test_a_half_closed_client_that_reads_slowly_gets_everything() -> None:
-    with running(LastWords(), Limits(idle_timeout_s=1.5)) as run, run.client() as slow:
+@asking_and_trying
+def test_a_half_closed_client_that_reads_slowly_gets_everything(make_event_loop: type[EventLoop]) -> None:
+    with (
+        running(LastWords(), timeouts=Timeouts(idle_s=1.5), make_event_loop=make_event_loop) as run,
+        run.client() as slow,
+    ):
         slow.shutdown(socket.SHUT_WR)
         received = 0
         while received < 20_000_000:
@@ -455,8 +483,14 @@ class Fragile(Reacting):
             raise ValueError("a defect at the end")
 
 
-def test_a_defect_of_a_service_ends_one_connection_only() -> None:
-    with running(Fragile()) as run, run.client() as other, run.client() as second, run.client() as third:
+@asking_and_trying
+def test_a_defect_of_a_service_ends_one_connection_only(make_event_loop: type[EventLoop]) -> None:
+    with (
+        running(Fragile(), make_event_loop=make_event_loop) as run,
+        run.client() as other,
+        run.client() as second,
+        run.client() as third,
+    ):
         third.sendall(b"fail")
         assert receive_all(third) == b""
         second.shutdown(socket.SHUT_WR)
@@ -471,18 +505,28 @@ def test_a_defect_of_a_service_ends_one_connection_only() -> None:
         assert receive_exactly(other, 1) == b"a"
 
 
-def test_a_defect_in_a_call_ends_one_connection_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "the poller is full")
+class FullPoller(SelectorPoller):
+    """Takes no further descriptor while it is full."""
 
-    with running(Echo()) as run, run.client() as other:
+    full = False
+
+    def register(self, fd: int, eventmask: int, /) -> None:
+        if self.full:
+            raise OSError(errno.ENOSPC, "the poller is full")
+        super().register(fd, eventmask)
+
+
+def test_a_defect_in_a_call_ends_one_connection_only() -> None:
+    poller = FullPoller()
+    event_loop = partial(EventLoop, poller=poller)
+    with running(Echo(), Limits(event_threads=1), make_event_loop=event_loop) as run, run.client() as other:
         other.sendall(b"a")
         receive_exactly(other, 1)
-        monkeypatch.setattr(run.server._event_loops[0]._closing, "want", full)
+        poller.full = True
         with run.client() as sock:
             assert receive_all(sock) == b""
         assert reason_of(run, 2) is DisconnectReason.INTERNAL_ERROR
-        monkeypatch.undo()
+        poller.full = False
         other.sendall(b"a")
         assert receive_exactly(other, 1) == b"a"
 
@@ -506,8 +550,9 @@ class Breaking(Reacting):
         peer.post(b"last words")
 
 
-def test_a_connection_that_cannot_be_sent_to_is_closed() -> None:
-    with running(Breaking()) as run, run.client() as sock:
+@asking_and_trying
+def test_a_connection_that_cannot_be_sent_to_is_closed(make_event_loop: type[EventLoop]) -> None:
+    with running(Breaking(), make_event_loop=make_event_loop) as run, run.client() as sock:
         sock.sendall(b"a")
         assert receive_all(sock) == b""
         assert reason_of(run) is DisconnectReason.CLIENT_RESET
@@ -540,14 +585,11 @@ class Gossip(Waiting):
 @pytest.mark.parametrize(
     ("last", "reason"), [(b"", DisconnectReason.CLIENT_RESET), (b"quit", DisconnectReason.CLIENT_EXIT)]
 )
-def test_what_came_before_a_break_is_heard(
-    last: bytes, reason: DisconnectReason, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_came_before_a_break_is_heard(last: bytes, reason: Reason) -> None:
     """The server sends before it has read, and so learns first that the client is gone."""
-    monkeypatch.setattr(event_loop, "READ_BYTES", 1000)
     service = Gossip()
     words = bytes(10_000) + last
-    limits = Limits(event_threads=1)
+    limits = Limits(event_threads=1, read_bytes=1000)
     with running(service, limits) as run, run.client() as first, run.client() as second:
         second.sendall(b"a")
         receive_exactly(second, 1)
@@ -568,10 +610,9 @@ def test_what_came_before_a_break_is_heard(
 # The system runs dry.
 
 
-def test_out_of_descriptors_and_recovery(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "RETRY_S", 0.05)
+def test_out_of_descriptors_and_recovery() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with running(Echo(), MANY) as run, run.client() as before:
+    with running(Echo(), MANY, Timeouts(accept_retry_s=0.05)) as run, run.client() as before:
         before.sendall(b"a")
         receive_exactly(before, 1)
         late = socket.socket()
@@ -596,18 +637,25 @@ def test_out_of_descriptors_and_recovery(monkeypatch: pytest.MonkeyPatch) -> Non
         late.close()
 
 
-def test_a_stop_does_not_wait_for_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
-    with running(Echo()) as run:
+class WithoutDescriptors(Server):
+    """A server that the system gives no descriptor: each second time, or never."""
 
-        def none_left() -> None:
-            raise OSError(errno.EMFILE, None)
+    every_time: ClassVar[bool] = True
+    calls = 0
 
-        monkeypatch.setattr(run.server, "get_request", none_left)
-        with run.client():
-            run.sink.wait_for("accept_paused")
-            started = time.monotonic()
-            assert run.stop()
-            assert time.monotonic() - started < 2
+    def get_request(self) -> tuple[socket.socket, Any]:
+        self.calls += 1
+        if self.every_time or self.calls % 2:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().get_request()
+
+
+def test_a_stop_does_not_wait_for_descriptors() -> None:
+    with running(Echo(), make_server=WithoutDescriptors) as run, run.client():
+        run.sink.wait_for("accept_paused")
+        started = time.monotonic()
+        assert run.stop()
+        assert time.monotonic() - started < 2
 
 
 def test_out_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -619,12 +667,11 @@ def test_out_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
             raise RuntimeError("can't start new thread")
         start(thread)
 
-    with running(Greeter()) as run:
+    with running(Greeter(), Limits(max_clients=1)) as run:
         monkeypatch.setattr(threading.Thread, "start", no_more)
         with run.client() as sock:
             assert receive_all(sock) == b""
         assert run.sink.wait_for("client_refused")[0].reason is RefusalReason.OUT_OF_THREADS
-        assert run.server._admission.clients == 0
         allowed = True
         with run.client() as sock:
             assert receive_exactly(sock, 6) == b"name? "
@@ -645,14 +692,15 @@ def test_a_conversation_in_turns() -> None:
         assert sum(event.bytes for event in run.sink.named("data_sent")) == len(b"name? hello ada\n")
 
 
-def test_a_conversation_that_goes_on_by_reacting() -> None:
-    with running(Greeter()) as run, run.client() as sock:
+@asking_and_trying
+def test_a_conversation_that_goes_on_by_reacting(make_event_loop: type[EventLoop]) -> None:
+    with running(Greeter(), make_event_loop=make_event_loop) as run, run.client() as sock:
         sock.sendall(b"echo\n")
         assert receive_exactly(sock, 17) == b"name? hello echo\n"
         for _ in range(3):
             sock.sendall(b"abc")
             assert receive_exactly(sock, 3) == b"ABC"
-        wait_until(lambda: not run.server._conversations)
+        wait_until(lambda: not handler_threads())
         sock.shutdown(socket.SHUT_WR)
         assert receive_all(sock) == b""
         assert reason_of(run) is DisconnectReason.CLIENT_CLOSED
@@ -681,7 +729,7 @@ def test_a_defect_in_a_conversation() -> None:
 
 
 def test_idle_in_a_conversation() -> None:
-    with running(Greeter(), Limits(idle_timeout_s=0.3)) as run, run.client() as sock:
+    with running(Greeter(), timeouts=Timeouts(idle_s=0.3)) as run, run.client() as sock:
         assert receive_all(sock) == b"name? "
         assert reason_of(run) is DisconnectReason.IDLE_TIMEOUT
 
@@ -698,8 +746,9 @@ class Flood(RawService, Conversation[RawPeer]):
         peer.watch()
 
 
-def test_a_conversation_waits_for_a_slow_reader() -> None:
-    with running(Flood()) as run, run.client() as sock:
+@asking_and_trying
+def test_a_conversation_waits_for_a_slow_reader(make_event_loop: type[EventLoop]) -> None:
+    with running(Flood(), make_event_loop=make_event_loop) as run, run.client() as sock:
         wait_until(lambda: bool(run.sink.named("data_sent")))
         assert len(receive_exactly(sock, Flood.size)) == Flood.size
         sock.shutdown(socket.SHUT_WR)
@@ -716,16 +765,21 @@ def test_a_reset_while_a_conversation_waits_to_send() -> None:
 
 
 def test_idle_while_a_conversation_waits_to_send() -> None:
-    with running(Flood(), Limits(idle_timeout_s=0.4)) as run, run.client():
+    with running(Flood(), timeouts=Timeouts(idle_s=0.4)) as run, run.client():
         assert reason_of(run) is DisconnectReason.IDLE_TIMEOUT
 
 
-class ConnectionLifecycle(RawService):
+BYE = b"bye " * 100_000
+
+
+class LastWordsAtOnce(RawService):
     """Says its last and closes, while input is still coming."""
 
     name: ClassVar[str] = "closing"
     does = "It closes."
-    last_words: ClassVar[bytes] = b"bye " * 100_000
+
+    def __init__(self, last_words: bytes = BYE) -> None:
+        self.last_words = last_words
 
     def received(self, peer: RawPeer, data: memoryview) -> None:
         del data
@@ -734,28 +788,26 @@ class ConnectionLifecycle(RawService):
         peer.close()  # twice does no harm
 
 
-def test_the_last_words_survive_input_that_is_not_read() -> None:
-    with running(ConnectionLifecycle()) as run, run.client() as sock:
+@asking_and_trying
+def test_the_last_words_survive_input_that_is_not_read(make_event_loop: type[EventLoop]) -> None:
+    with running(LastWordsAtOnce(), make_event_loop=make_event_loop) as run, run.client() as sock:
         sock.sendall(b"x")
         run.sink.wait_for("data_received")
         sock.sendall(b"y" * 100_000)  # unread at the server: closing now would send a reset
-        assert receive_all(sock) == ConnectionLifecycle.last_words
+        assert receive_all(sock) == BYE
         sock.close()
         assert reason_of(run) is DisconnectReason.SERVER_CLOSED
 
 
-def test_lingering_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(closing, "LINGER_S", 0.3)
-    with running(ConnectionLifecycle()) as run, run.client() as sock:
+def test_lingering_has_an_end() -> None:
+    with running(LastWordsAtOnce(), timeouts=Timeouts(linger_s=0.3)) as run, run.client() as sock:
         sock.sendall(b"x")
-        assert receive_all(sock) == ConnectionLifecycle.last_words
+        assert receive_all(sock) == BYE
         assert reason_of(run) is DisconnectReason.SERVER_CLOSED  # though the client keeps its side open
 
 
-def test_flushing_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(closing, "FLUSH_S", 0.3)
-    monkeypatch.setattr(ConnectionLifecycle, "last_words", b"z" * 20_000_000)
-    with running(ConnectionLifecycle()) as run, run.client() as sock:
+def test_flushing_has_an_end() -> None:
+    with running(LastWordsAtOnce(b"z" * 20_000_000), timeouts=Timeouts(flush_s=0.3)) as run, run.client() as sock:
         sock.sendall(b"x")
         assert reason_of(run) is DisconnectReason.SERVER_CLOSED  # though nothing was read
 
@@ -780,9 +832,10 @@ def post_often(peer: RawPeer, piece: bytes, rounds: int) -> None:
         peer.post(piece)
 
 
-def test_any_thread_may_post() -> None:
+@asking_and_trying
+def test_any_thread_may_post(make_event_loop: type[EventLoop]) -> None:
     service = Teller()
-    with running(service) as run, run.client() as sock:
+    with running(service, make_event_loop=make_event_loop) as run, run.client() as sock:
         sock.sendall(b"!")
         receive_exactly(sock, 1)
         piece, rounds = b"p" * 10_000, 200
@@ -804,7 +857,7 @@ def test_an_idle_client_costs_no_waiting() -> None:
     with running(Echo()) as run, run.client() as idle:
         idle.sendall(b"a")
         receive_exactly(idle, 1)
-        time.sleep(closing.QUIET_S + 0.1)  # that it is idle is what is tested
+        time.sleep(Timeouts().quiet_s + 0.1)  # that it is idle is what is tested
         started = time.monotonic()
         assert run.stop()
         assert time.monotonic() - started < 0.5
@@ -821,8 +874,9 @@ def test_a_client_that_never_spoke_costs_no_waiting() -> None:
         assert receive_all(idle) == b""
 
 
-def test_input_that_has_come_is_answered_before_the_end() -> None:
-    with running(Echo()) as run, run.client() as busy:
+@asking_and_trying
+def test_input_that_has_come_is_answered_before_the_end(make_event_loop: type[EventLoop]) -> None:
+    with running(Echo(), make_event_loop=make_event_loop) as run, run.client() as busy:
         data = b"d" * 3_000_000
         received = bytearray()
         reader = threading.Thread(target=lambda: received.extend(receive_all(busy)))
@@ -870,8 +924,9 @@ def test_a_client_that_does_not_read_is_cut_off_at_the_drain_timeout() -> None:
         assert reason_of(run) is DisconnectReason.DRAIN_TIMEOUT
 
 
-def test_a_lingering_client_is_cut_off_at_the_drain_timeout() -> None:
-    with running(Echo()) as run, run.client() as sock:
+@asking_and_trying
+def test_a_lingering_client_is_cut_off_at_the_drain_timeout(make_event_loop: type[EventLoop]) -> None:
+    with running(Echo(), make_event_loop=make_event_loop) as run, run.client() as sock:
         sock.sendall(b"a")
         receive_exactly(sock, 1)
         assert run.stop(0.2)
@@ -908,15 +963,14 @@ class Stuck(RawService, Conversation[RawPeer]):
         self.let_go.wait(TIMEOUT_S)
 
 
-def test_a_conversation_that_never_ends_does_not_hold_up_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(closing, "ABANDON_S", 0.1)
+def test_a_conversation_that_never_ends_does_not_hold_up_the_stop() -> None:
     service = Stuck()
-    with running(service) as run, run.client() as sock:
+    with running(service, timeouts=Timeouts(abandon_s=0.1)) as run, run.client() as sock:
         receive_exactly(sock, 1)
         assert not run.stop(0.1), "and the stop says that not everything has ended"
         assert reason_of(run) is DisconnectReason.DRAIN_TIMEOUT
         service.let_go.set()
-        wait_until(lambda: not run.server._conversations)
+        wait_until(lambda: not handler_threads())
 
 
 def slow_reader(run: Running, size: int) -> socket.socket:
@@ -933,7 +987,7 @@ def slow_reader(run: Running, size: int) -> socket.socket:
 @pytest.mark.skipif(sys.platform != "linux", reason="how much is not acknowledged yet is asked as on Linux")
 def test_what_the_kernel_still_has_is_not_destroyed_by_the_stop() -> None:
     with running(Echo()) as run, slow_reader(run, 400_000) as sock:
-        time.sleep(closing.QUIET_S + 0.1)  # quiet, but not done
+        time.sleep(Timeouts().quiet_s + 0.1)  # quiet, but not done
         stopper = threading.Thread(target=run.stop, args=(10.0,))
         stopper.start()
         run.sink.wait_for("server_stopping")
@@ -946,9 +1000,9 @@ def test_what_the_kernel_still_has_is_not_destroyed_by_the_stop() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="as above")
-def test_a_client_that_still_reads_is_lingered_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(closing, "LINGER_S", 0.6)
-    with running(Echo()) as run, slow_reader(run, 200_000) as sock:
+def test_a_client_that_still_reads_is_lingered_for() -> None:
+    timeouts = Timeouts(linger_s=0.6)
+    with running(Echo(), timeouts=timeouts) as run, slow_reader(run, 200_000) as sock:
         stopper = threading.Thread(target=run.stop, args=(20.0,))
         stopper.start()
         run.sink.wait_for("server_stopping")
@@ -959,7 +1013,7 @@ def test_a_client_that_still_reads_is_lingered_for(monkeypatch: pytest.MonkeyPat
             sock.sendall(b"x")
             time.sleep(0.05)
         assert received >= 200_000, "and perhaps an answer to what came before the drain began"
-        assert time.monotonic() - started > closing.LINGER_S, "it took longer than one linger time"
+        assert time.monotonic() - started > timeouts.linger_s, "it took longer than one linger time"
         sock.close()
         stopper.join(TIMEOUT_S)
         assert run.stopped
@@ -972,9 +1026,8 @@ def test_a_client_that_does_not_take_what_the_kernel_has_is_cut_off() -> None:
         assert reason_of(run) is DisconnectReason.DRAIN_TIMEOUT
 
 
-def test_a_drain_longer_than_the_flush_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(closing, "FLUSH_S", 0.2)
-    with running(Echo()) as run, run.client() as sock:
+def test_a_drain_longer_than_the_flush_time() -> None:
+    with running(Echo(), timeouts=Timeouts(flush_s=0.2)) as run, run.client() as sock:
         data = fill(run, sock)
         stopper = threading.Thread(target=run.stop, args=(20.0,))
         stopper.start()
@@ -1009,7 +1062,7 @@ def test_the_last_words_of_an_interrupted_conversation_arrive() -> None:
         stopper = threading.Thread(target=run.stop, args=(10.0,))
         stopper.start()
         run.sink.wait_for("server_stopping")
-        wait_until(lambda: not run.server._conversations or bool(run.sink.named("data_sent")))
+        wait_until(lambda: not handler_threads() or bool(run.sink.named("data_sent")))
         sock.sendall(b"still talking")
         assert len(receive_all(sock)) == 1_000_000
         sock.close()
@@ -1018,47 +1071,43 @@ def test_the_last_words_of_an_interrupted_conversation_arrive() -> None:
 
 
 def test_a_defect_while_draining_ends_one_connection_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: int) -> int:
-        raise OSError(errno.ENOMEM, "no memory")
+    ioctl = fcntl.ioctl
+
+    def fail(fd: int, request: int, *rest: Any) -> Any:
+        if request == termios.FIONREAD:
+            raise OSError(errno.ENOMEM, "no memory")
+        return ioctl(fd, request, *rest)
 
     with running(Echo()) as run, run.client() as first, run.client() as second:
-        run.sink.wait_for("client_connected", 2)
-        wait_until(lambda: sum(len(one._closing.connections) for one in run.server._event_loops) == 2)
-        monkeypatch.setattr(closing, "_unread_bytes", fail)
+        for sock in (first, second):
+            sock.sendall(b"a")
+            receive_exactly(sock, 1)
+        monkeypatch.setattr(fcntl, "ioctl", fail)
         assert run.stop()
         assert receive_all(first) == receive_all(second) == b""
         assert {event.reason for event in run.sink.named("client_disconnected")} == {DisconnectReason.INTERNAL_ERROR}
 
 
-def test_a_client_that_cannot_be_served_gives_back_its_slot(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+def test_a_client_that_cannot_be_served_gives_back_its_slot() -> None:
+    def fail(_: socket.socket) -> TlsTransport:
         raise ValueError("a defect")
 
-    with running(Echo(), Limits(max_clients=1)) as run:
-        monkeypatch.setattr(server_module, "Connection", fail)
+    with running(Echo(), Limits(max_clients=1), secure=fail) as run:
         with run.client() as sock:
             assert receive_all(sock) == b""
         assert run.sink.wait_for("client_refused")[0].reason is RefusalReason.INTERNAL_ERROR
-        monkeypatch.undo()
+        run.server.secure = None
         with run.client() as sock:
             sock.sendall(b"a")
             assert receive_exactly(sock, 1) == b"a"
 
 
-def test_pauses_are_told_once_a_second_and_only_where_somebody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "RETRY_S", 0.02)
-    with running(Echo(), MANY) as run:
-        accept = run.server.get_request
-        calls = 0
+class WithoutEverySecondDescriptor(WithoutDescriptors):
+    every_time = False
 
-        def sometimes() -> object:
-            nonlocal calls
-            calls += 1
-            if calls % 2:
-                raise OSError(errno.EMFILE, "Too many open files")
-            return accept()
 
-        monkeypatch.setattr(run.server, "get_request", sometimes)
+def test_pauses_are_told_once_a_second_and_only_where_somebody_waits() -> None:
+    with running(Echo(), MANY, Timeouts(accept_retry_s=0.02), make_server=WithoutEverySecondDescriptor) as run:
         started = time.monotonic()
         while time.monotonic() - started < 2.5:
             with run.client() as sock:

@@ -13,8 +13,8 @@ from typing import ClassVar
 import pytest
 
 from sockctl.events.reasons import DisconnectReason
+from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.peer import Peer, RawPeer
-from sockctl.net.server import Limits
 from sockctl.net.service import Conversation, MessageService, RawService
 from sockctl.net.tls import TlsSocket
 from sockctl.net.transport import Transport, TransportError
@@ -392,8 +392,8 @@ def test_tls_to_a_plain_message_service_and_gone_before_the_welcome() -> None:
 
 
 def test_silent_clients_delay_nobody(files: Files) -> None:
-    limits = Limits(max_clients=200, max_clients_per_address=200, max_pending=100, handshake_s=2)
-    with running(Echo(), limits, secure=securing(files)) as run:
+    limits = Limits(max_clients=200, max_clients_per_address=200, max_pending=100)
+    with running(Echo(), limits, Timeouts(handshake_s=2), secure=securing(files)) as run:
         silent = [run.client() for _ in range(50)]
         run.sink.wait_for("client_connected", 50)
         started = time.monotonic()
@@ -429,7 +429,7 @@ def test_who_has_not_done_the_handshake_has_not_come_in(files: Files, service: E
 
 
 def test_a_drip_does_not_stretch_the_handshake(files: Files) -> None:
-    with running(Echo(), Limits(handshake_s=0.5), secure=securing(files)) as run, run.client() as sock:
+    with running(Echo(), timeouts=Timeouts(handshake_s=0.5), secure=securing(files)) as run, run.client() as sock:
         started = time.monotonic()
         for byte in b"\x16\x03\x01\x02\x00\x01" + b"\0" * 200:
             try:

@@ -140,4 +140,4 @@ def test_equality() -> None:
     ],
 )
 def test_a_line(one: Message, line: str) -> None:
-    assert as_line(one) == line
+    assert as_line(one, unmarked_room="#lobby") == line

@@ -12,13 +12,13 @@ from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.throttle import Who
 from sockctl.errors import BusyError, HashFailedError, PeerGoneError
-from sockctl.events.accounts import LoginFailed, LoginSucceeded, LogoutDone, PasswordChanged, SessionEnded, UserSignedUp
+from sockctl.events.accounts import LoggedOut, LoginFailed, LoginSucceeded, PasswordChanged, SessionEnded, UserSignedUp
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import Message, message
 from sockctl.services import login as login_module
-from sockctl.services.auth import COMMANDS, Auth
-from sockctl.services.login import LoginConversation
+from sockctl.services.auth import COMMANDS, LOGGED_OUT, Auth
+from sockctl.services.login import SESSION_ENDED, LoginConversation
 from tests.support.accounts import OTHER, PASSWORD, accounts_at, fill_disk_of_sessions
 from tests.support.frames import FrameClient, frame_client, framed
 from tests.support.running import TIMEOUT_S, MemorySink, Running, receive_all, running, send_and_half_close, wait_until
@@ -226,8 +226,8 @@ def test_logging_out_ends_the_session_and_leaving_doesnt(tmp_path: Path) -> None
     assert len(accounts.sessions_of()) == 1
     heard = talk(tmp_path, message("resume", token=kept), "logout", "whoami", framed=True)
     assert heard.peer.kinds == ["ask", "token", "welcome"]
-    assert heard.peer.reason is DisconnectReason.LOGGED_OUT
-    assert isinstance(heard.sink.events[-1], LogoutDone)
+    assert heard.peer.reason is LOGGED_OUT
+    assert isinstance(heard.sink.events[-1], LoggedOut)
     assert accounts.sessions_of() == []
     replayed = talk(tmp_path, message("resume", token=token_in(heard)), framed=True)
     assert replayed.shape == ["ask name", "error bad_token", "ask name"]
@@ -245,7 +245,7 @@ def test_logging_out_is_no_session_that_has_ended(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(sessions, "end", end_and_look)
     heard = Talk(service, ScriptedPeer("ann", PASSWORD, "logout"))
-    assert heard.peer.reason is DisconnectReason.LOGGED_OUT
+    assert heard.peer.reason is LOGGED_OUT
     assert "session_ended" not in heard.events
 
 
@@ -261,7 +261,7 @@ def test_another_password_ends_all_sessions(tmp_path: Path) -> None:
         "notice",
     ]
     assert all(one.fields["secret"] for one in heard.peer.told if one.kind == "ask" and one.get("field") == "password")
-    assert heard.peer.reason is DisconnectReason.SESSION_ENDED
+    assert heard.peer.reason is SESSION_ENDED
     assert isinstance(heard.sink.named("password_changed")[0], PasswordChanged)
     assert accounts.sessions_of() == []
     assert accounts.verify(accounts.users.get("ann"), OTHER)
@@ -280,7 +280,7 @@ def test_another_password_that_does_not_come_about(tmp_path: Path) -> None:
     )
     codes = [one.get("code") for one in heard.peer.told if one.kind == "error"]
     assert codes[:2] == ["login_failed", "bad_password"]
-    if heard.peer.reason is not DisconnectReason.SESSION_ENDED:  # the accounts' thread has noticed it before
+    if heard.peer.reason is not SESSION_ENDED:  # the accounts' thread has noticed it before
         assert codes[2:] == ["changed"]
     assert accounts.verify(accounts.users.get("ann"), f"{OTHER} y")
 
@@ -290,7 +290,7 @@ def ending(peer: ScriptedPeer, change: Callable[[], object]) -> Callable[[], Non
 
     def step() -> None:
         change()
-        wait_until(lambda: peer.reason is DisconnectReason.SESSION_ENDED, timeout_s=2.0)
+        wait_until(lambda: peer.reason is SESSION_ENDED, timeout_s=2.0)
 
     return step
 
@@ -307,7 +307,7 @@ def test_what_was_sent_ahead_of_the_end_of_a_login_is_not_carried_out(tmp_path: 
     peer.script(ending(peer, changes[change]), *["whoami"] * 100, "logout")
     heard = Talk(Auth(login_at(tmp_path)), peer)
     assert heard.peer.kinds == ["ask", "ask", "welcome", "notice"]
-    assert heard.peer.reason is DisconnectReason.SESSION_ENDED
+    assert heard.peer.reason is SESSION_ENDED
     assert heard.events == ["login_succeeded", "session_ended"]
 
 
@@ -489,7 +489,7 @@ def test_a_change_by_another_process_ends_a_connection_within_two_seconds(
             assert receive_all(sock).endswith(b"Your session has ended: log in again. Goodbye!\r\n")
         assert time.monotonic() - began < 2
         ended = run.sink.wait_for("client_disconnected")
-        assert [event.reason for event in ended] == [DisconnectReason.SESSION_ENDED]
+        assert [event.reason for event in ended] == [SESSION_ENDED]
         assert isinstance(run.sink.named("session_ended")[0], SessionEnded)
         other.line("whoami")
         other.expect("notice", user="bob")

@@ -13,7 +13,7 @@ import pytest
 from sockctl.events.reasons import DisconnectReason
 from sockctl.services import program_reply as reply
 from sockctl.services.program import LINE_CHARACTERS, OutputLines, Program
-from sockctl.services.program_reply import ProgramReply
+from sockctl.services.program_reply import PROGRAM_ENDED, ProgramReply
 from tests.support.frames import FrameClient, frame_client, framed
 from tests.support.running import TIMEOUT_S, Running, receive_all, running, send_and_half_close, wait_until
 
@@ -78,7 +78,7 @@ def test_a_program_that_ends() -> None:
             client.expect("notice", text="The program that answered has ended: exit code 3.")
             client.expect("bye", reason="program_ended")
             assert client.receive() is None
-        assert run.sink.wait_for("client_disconnected")[0].reason is DisconnectReason.PROGRAM_ENDED
+        assert run.sink.wait_for("client_disconnected")[0].reason is PROGRAM_ENDED
 
 
 def test_what_it_writes_to_standard_error_is_an_event() -> None:
@@ -190,10 +190,9 @@ def test_it_ends_with_its_connection_and_so_does_what_it_started(how: str) -> No
         client.line("start")
         child = int(client.expect("say")["text"])
         pid = run.sink.wait_for("program_started")[0].pid
+        stopper = threading.Thread(target=run.stop, args=(3.0,))
         if how == "stop":
-            run.server._stopping.set()
-            for event_loop in run.server._event_loops:
-                event_loop.drain(3)
+            stopper.start()
         elif how == "bye":
             client.send(kind="bye")
         else:
@@ -202,6 +201,8 @@ def test_it_ends_with_its_connection_and_so_does_what_it_started(how: str) -> No
         assert ended(run) == "the server ended it with its connection"
         wait_until(lambda: not is_running(pid))
         wait_until(lambda: not is_running(child))
+        if how == "stop":
+            stopper.join(TIMEOUT_S)
 
 
 def test_a_client_that_resets_while_the_program_does_not_read() -> None:

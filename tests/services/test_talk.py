@@ -3,7 +3,7 @@
 import pytest
 
 from sockctl.errors import NobodyThereError
-from sockctl.events.reasons import DisconnectReason
+from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.protocol.messages import Message, message
 from sockctl.services.talk import Talk
 from tests.support.frames import frame_client
@@ -23,7 +23,7 @@ class Desk:
     def said(self, number: int, text: str) -> None:
         self.seen.append(f"{number}: {text}")
 
-    def left(self, number: int, reason: DisconnectReason) -> None:
+    def left(self, number: int, reason: Reason) -> None:
         self.seen.append(f"-{number} {reason}")
 
 

@@ -18,8 +18,10 @@ from typing import Any
 from sockctl.events.base import Event, Level
 from sockctl.events.journal import Journal
 from sockctl.events.record import Record
+from sockctl.net.event_loop import EventLoop
+from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.listener import SocketOptions, open_listeners
-from sockctl.net.server import Limits, Server
+from sockctl.net.server import Server
 from sockctl.net.service import Service
 from sockctl.net.transport import TlsTransport
 from tests.support.two_hosts import on_the_server, server_address
@@ -93,17 +95,22 @@ class Running:
 def running(
     service: Service,
     limits: Limits | None = None,
+    timeouts: Timeouts | None = None,
     *,
     level: Level = Level.DETAIL,
     host: str | None = None,
     options: SocketOptions | None = None,
     secure: Callable[[socket.socket], TlsTransport] | None = None,
+    make_server: type[Server] = Server,
+    make_event_loop: Any = EventLoop,
 ) -> Iterator[Running]:
     sink = MemorySink()
     journal = Journal(sink, service=service.name, level=level, per_second=UNSUMMED)
     host = server_address() if host is None else host
     listeners = on_the_server(lambda: open_listeners(host, 0, options=options))
-    server = Server(service, listeners, journal, limits or Limits(), secure=secure)
+    server = make_server(
+        service, listeners, journal, limits or Limits(), timeouts, secure=secure, make_event_loop=make_event_loop
+    )
     server.start()
     run = Running(server, sink, host, listeners.port)
     try:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from sockctl.errors import PeerGoneError
-from sockctl.events.reasons import DisconnectReason
+from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.peer import Peer
 from sockctl.protocol.messages import Message, message
 
@@ -28,7 +28,7 @@ class ScriptedPeer(Peer):
         super().__init__(number, address, f"{address}:50000")
         self._steps = deque(steps)
         self.told: list[Message] = []
-        self.reason: DisconnectReason | None = None
+        self.reason: Reason | None = None
         self.admitted = False
         self.charged_s = 0.0
 
@@ -84,9 +84,9 @@ class ScriptedPeer(Peer):
     def take(self) -> list[Message] | None:
         raise NotImplementedError
 
-    def give_up(self, reason: DisconnectReason) -> PeerGoneError:
+    def give_up(self, reason: Reason) -> PeerGoneError:
         self.reason = reason
         return PeerGoneError("over")
 
-    def close(self, reason: DisconnectReason = DisconnectReason.SERVER_CLOSED) -> None:
+    def close(self, reason: Reason = DisconnectReason.SERVER_CLOSED) -> None:
         self.reason = reason

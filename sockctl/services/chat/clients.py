@@ -7,9 +7,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sockctl.errors import CommandError
-from sockctl.events.reasons import DisconnectReason
+from sockctl.events.reasons import Reason
 from sockctl.net.peer import Peer
 from sockctl.protocol.messages import Message, as_line, message
+from sockctl.services.chat.commands import LOBBY
 
 if TYPE_CHECKING:
     from sockctl.services.chat.members import Member
@@ -88,7 +89,7 @@ class Client(ABC):
         """Send what others say, encoded for its wire; never waits."""
 
     @abstractmethod
-    def close(self, reason: DisconnectReason) -> None:
+    def close(self, reason: Reason) -> None:
         """Let it go."""
 
 
@@ -186,7 +187,7 @@ class RemoteClient(Client):
         """Send what others say, encoded."""
         self.peer.post_encoded(data)
 
-    def close(self, reason: DisconnectReason) -> None:
+    def close(self, reason: Reason) -> None:
         """End the connection; what is queued is still sent."""
         self.leaving = True
         self.peer.close(reason)
@@ -218,7 +219,7 @@ class ConsoleClient(Client):
 
     def reply(self, one: Message) -> None:
         """Show what the chat itself says."""
-        self._show(as_line(one))
+        self._show(as_line(one, unmarked_room=LOBBY))
 
     def reply_encoded(self, data: bytes) -> None:
         """Show what the chat itself says, line by line."""
@@ -231,13 +232,13 @@ class ConsoleClient(Client):
 
     def post(self, one: Message) -> None:
         """Show what others say."""
-        self._show(as_line(one))
+        self._show(as_line(one, unmarked_room=LOBBY))
 
     def post_encoded(self, data: bytes) -> None:
         """Show what others say, line by line."""
         for line in data.decode().split("\r\n")[:-1]:
             self._show(line)
 
-    def close(self, reason: DisconnectReason) -> None:  # noqa: ARG002  whatever it is
+    def close(self, reason: Reason) -> None:  # noqa: ARG002  whatever it is
         """Stay: the server's terminal can't be let go."""
         self._show("Ctrl-C ends the server.")

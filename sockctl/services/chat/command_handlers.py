@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from sockctl.errors import AnswerRefusedError, CommandError
 from sockctl.events.chat import MemberRenamed
 from sockctl.events.journal import Journal
-from sockctl.events.reasons import DisconnectReason
+from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.protocol.messages import Message, message
 from sockctl.protocol.names import MAX_NAME, checked_name, same_name_key
 from sockctl.services.chat.clients import NOTHING, Client, RemoteClient
@@ -13,6 +13,7 @@ from sockctl.services.chat.commands import Call, help_lines, parse, parse_count,
 from sockctl.services.chat.history import COMING_BYTES, SHOWN, past_messages
 from sockctl.services.chat.members import Member, Members
 from sockctl.services.chat.moderation import Moderation
+from sockctl.services.chat.reasons import BANNED, KICKED, PING_TIMEOUT
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.rooms import Room
 from sockctl.services.chat.store import ChatStore
@@ -39,10 +40,10 @@ MAX_JOINED = 30
 _WORDS = {
     DisconnectReason.CLIENT_RESET: "connection lost",
     DisconnectReason.CLIENT_VANISHED: "connection lost",
-    DisconnectReason.PING_TIMEOUT: "connection lost",
+    PING_TIMEOUT: "connection lost",
     DisconnectReason.SLOW_READER: "too slow to read along",
-    DisconnectReason.KICKED: "put out",
-    DisconnectReason.BANNED: "banned",
+    KICKED: "put out",
+    BANNED: "banned",
     DisconnectReason.FLOODING: "flooding",
 }
 """Why a member has left, for the others; any other reason is nobody's business."""
@@ -150,7 +151,7 @@ class CommandHandlers:
         for room in self._known(self._members.rooms_of(place.member)):
             room.process_pending()
 
-    def part(self, place: Client, reason: DisconnectReason | None) -> None:
+    def part(self, place: Client, reason: Reason | None) -> None:
         """Let a place go.
 
         Args:

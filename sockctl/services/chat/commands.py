@@ -18,6 +18,7 @@ from sockctl.text import visible
 
 __all__ = [
     "COMMANDS",
+    "LOBBY",
     "Call",
     "Command",
     "Said",
@@ -30,6 +31,8 @@ __all__ = [
     "which_page",
 ]
 
+LOBBY = "#lobby"
+"""The room that every member joins first, where the chat has no rooms of its own."""
 LONGEST = datetime.timedelta(days=365)
 """No ban or mute with an end lasts longer."""
 _UNITS_S = {"s": 1, "m": 60, "": 60, "h": 3_600, "d": 86_400}

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from sockctl.errors import CommandError
 from sockctl.events.chat import OperatorActed
 from sockctl.events.journal import Journal
-from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import message
 from sockctl.protocol.names import same_name_key
 from sockctl.services.chat.bans import Ban, Network, Target, blocked_network
 from sockctl.services.chat.clients import Client, ConsoleClient
 from sockctl.services.chat.commands import parse_duration
 from sockctl.services.chat.members import Identity, Member, Members
+from sockctl.services.chat.reasons import BANNED, KICKED
 from sockctl.services.chat.store import ChatStore
 
 __all__ = ["Moderation"]
@@ -64,7 +64,7 @@ class Moderation:
         why = f": {words[1]}" if len(words) > 1 else "."
         self._tell_all(place, f"{place.member.name} put {member.name} out{why}")
         for each in self._members.places_of(member):
-            each.close(DisconnectReason.KICKED)
+            each.close(KICKED)
 
     def _ban(self, place: Client, words: Sequence[str]) -> None:
         target, time = self._target(place, words[0]), parse_duration(words[1]) if len(words) > 1 else None
@@ -73,7 +73,7 @@ class Moderation:
         for each in self._places():
             own = each.member
             if self._store.banned(account=own.account, token=own.token, address=each.address) is not None:
-                each.close(DisconnectReason.BANNED)
+                each.close(BANNED)
 
     def _unban(self, place: Client, words: Sequence[str]) -> None:
         ended = self._store.unban(words[0])

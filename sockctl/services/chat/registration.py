@@ -17,6 +17,7 @@ from sockctl.services.chat.clients import NOTHING, RemoteClient
 from sockctl.services.chat.command_handlers import CommandHandlers
 from sockctl.services.chat.flood import FloodLimit
 from sockctl.services.chat.members import GUEST_TOKEN_S, Member, Members, Renamed
+from sockctl.services.chat.reasons import BANNED, TAKEN_OVER
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.store import ChatStore
 from sockctl.services.login import LOGIN_S, LoginConversation
@@ -167,7 +168,7 @@ class Registration:
         member, lost, rooms = found
         for place in lost:
             self._actions.part(place, None)
-            place.close(DisconnectReason.TAKEN_OVER)
+            place.close(TAKEN_OVER)
         return self._seated(peer, member, {**dict.fromkeys(rooms, NOTHING), **_seen_in(resume)}, guest=True)
 
     def _made(self, name: str, account: str = "") -> Member:
@@ -195,7 +196,7 @@ class Registration:
         account, token = (member.account, member.token) if member is not None else ("", "")
         if self._store.banned(account=account, token=token, address=peer.address) is not None:
             peer.tell("error", "You are banned here.", code="banned")
-            raise peer.give_up(DisconnectReason.BANNED)
+            raise peer.give_up(BANNED)
 
 
 def _seen_in(resume: Message | None) -> dict[str, int]:

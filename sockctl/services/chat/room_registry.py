@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from sockctl.errors import CommandError
-from sockctl.protocol.messages import LOBBY
 from sockctl.services.chat.clients import Client
+from sockctl.services.chat.commands import LOBBY
 from sockctl.services.chat.history import History, HistoryBudget, read_past
 from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.room_making import RoomMaking

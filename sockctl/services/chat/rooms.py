@@ -18,8 +18,9 @@ from json.encoder import encode_basestring
 from sockctl.errors import CommandError
 from sockctl.net.peer import Peer, post_to_all
 from sockctl.protocol.frames import encode_frame
-from sockctl.protocol.messages import LOBBY, Message, as_line, encode_message, message
+from sockctl.protocol.messages import Message, as_line, encode_message, message
 from sockctl.services.chat.clients import Client
+from sockctl.services.chat.commands import LOBBY
 from sockctl.services.chat.history import COMING_BYTES, History, HistoryBudget, HistoryEntry, audible, past_messages
 from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.members import Member
@@ -88,7 +89,11 @@ class Movement:
 
 def _encoded(one: Message | None) -> tuple[bytes, bytes]:
     """Return a message for both wires; nothing for none."""
-    return (b"", b"") if one is None else (encode_frame(encode_message(one)), f"{as_line(one)}\r\n".encode())
+    return (
+        (b"", b"")
+        if one is None
+        else (encode_frame(encode_message(one)), f"{as_line(one, unmarked_room=LOBBY)}\r\n".encode())
+    )
 
 
 class Room:

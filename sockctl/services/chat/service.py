@@ -10,19 +10,21 @@ from typing import ClassVar
 from sockctl.errors import CommandError
 from sockctl.events.chat import ChatKeptAgain, ChatUnkept, MemberCame, MemberLeft
 from sockctl.events.journal import Journal
-from sockctl.events.reasons import DisconnectReason
+from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message, message
 from sockctl.services.chat.arrivals import Arrivals
 from sockctl.services.chat.clients import ConsoleClient, RemoteClient
 from sockctl.services.chat.command_handlers import MAX_JOINED, CommandHandlers
+from sockctl.services.chat.commands import LOBBY
 from sockctl.services.chat.costs import Costs
 from sockctl.services.chat.flood import FloodLimit
 from sockctl.services.chat.history import COMING_BYTES
 from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.members import Member, Members
 from sockctl.services.chat.moderation import Moderation
+from sockctl.services.chat.reasons import PING_TIMEOUT
 from sockctl.services.chat.registration import ChatRules, Registration
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.store import ChatStore
@@ -55,6 +57,7 @@ class Chat(MessageService, Conversation[Peer]):
     """
 
     name: ClassVar[str] = "chat"
+    unmarked_room = LOBBY
 
     def __init__(
         self, data_dir: Path, rules: ChatRules, *, login: LoginConversation | None = None, limits: ChatLimits = DEFAULT
@@ -208,7 +211,7 @@ class Chat(MessageService, Conversation[Peer]):
                 count = plural(len(client.held), "message")
                 client.tell("error", f"Your input has ended: {count} held back will not be said.", code="not_said")
 
-    def left(self, peer: Peer, reason: DisconnectReason) -> None:
+    def left(self, peer: Peer, reason: Reason) -> None:
         """Let a member go."""
         if self._login is not None:
             self._login.left(peer)
@@ -301,4 +304,4 @@ class Chat(MessageService, Conversation[Peer]):
                 client.pinged = True
                 client.tell("ping", "Are you still there?")
             elif now - client.heard_at > self._limits.silent_s + self._limits.answer_s:
-                client.close(DisconnectReason.PING_TIMEOUT)
+                client.close(PING_TIMEOUT)

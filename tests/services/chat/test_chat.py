@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sockctl.accounts.hash_queue import HashQueue
-from sockctl.events.reasons import DisconnectReason
+from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.message_peer import MessagePeer
 from sockctl.protocol.messages import message
 from sockctl.services.chat.clients import Client, RemoteClient
@@ -19,7 +19,7 @@ from sockctl.services.chat.commands import COMMANDS
 from sockctl.services.chat.history import COMING_BYTES
 from sockctl.services.chat.members import Member
 from sockctl.services.chat.service import Chat, ChatLimits, ChatRules
-from sockctl.services.login import LoginConversation
+from sockctl.services.login import SESSION_ENDED, LoginConversation
 from sockctl.stores.timestamps import utc_now
 from tests.support.accounts import PASSWORD, accounts_at
 from tests.support.frames import Fields, FrameClient, frame_client, framed
@@ -764,8 +764,8 @@ def test_nothing_is_said_for_a_login_that_is_over(tmp_path: Path, monkeypatch: p
     accounts = accounts_at(tmp_path, "ann", "bob")
     close, asked = MessagePeer.close, threading.Event()
 
-    def close_later(self: MessagePeer, reason: DisconnectReason = DisconnectReason.SERVER_CLOSED) -> None:
-        if reason is DisconnectReason.SESSION_ENDED:  # as when the event thread has much else to do
+    def close_later(self: MessagePeer, reason: Reason = DisconnectReason.SERVER_CLOSED) -> None:
+        if reason is SESSION_ENDED:  # as when the event thread has much else to do
             asked.set()
         else:
             close(self, reason)

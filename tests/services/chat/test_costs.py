@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sockctl.net.server import Limits
+from sockctl.net.limits import Limits
 from sockctl.protocol.messages import message
 from sockctl.services.chat.command_handlers import ROOMS_AT_ONCE
 from sockctl.services.chat.costs import ANSWERED, LISTED, REACHED, WORK_S, Costs

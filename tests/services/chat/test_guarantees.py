@@ -15,15 +15,16 @@ from typing import Any
 import pytest
 
 from sockctl.events.reasons import DisconnectReason
-from sockctl.net.connection import OUTBOX_BYTES
 from sockctl.net.input_budget import InputRates
-from sockctl.net.server import Limits
+from sockctl.net.limits import Limits
+from sockctl.net.sending_side import OUTBOX_BYTES
 from sockctl.protocol.messages import Message, message
 from sockctl.services import login as login_module
 from sockctl.services.chat import command_handlers as actions
 from sockctl.services.chat import members
 from sockctl.services.chat.clients import AT_ONCE, RemoteClient
 from sockctl.services.chat.history_entry import read_entry
+from sockctl.services.chat.reasons import PING_TIMEOUT
 from sockctl.services.chat.service import Chat, ChatRules
 from sockctl.services.login import LoginConversation
 from sockctl.stores.timestamps import utc_now
@@ -589,7 +590,7 @@ def test_who_is_silent_is_pinged_and_then_let_go(tmp_path: Path) -> None:
         eve.expect("bye", reason="ping_timeout")
         assert ann.until("left")["name"] == "eve"
         ended = run.sink.wait_for("client_disconnected")
-        assert [event.reason for event in ended] == [DisconnectReason.PING_TIMEOUT]
+        assert [event.reason for event in ended] == [PING_TIMEOUT]
         chat.tick(now + 130)
         ann.until("ping")
         bob.until("left", name="eve", reason="connection lost")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sockctl.events.reasons import DisconnectReason
+from sockctl.events.reasons import Reason
 from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import Message, as_line, encode_message, message
 from sockctl.services.chat.clients import NOTHING, Client
@@ -43,7 +43,9 @@ class Played(Client):
         self.data += data
 
     def reply(self, one: Message) -> None:
-        self.data += encode_frame(encode_message(one)) if self.framed else f"{as_line(one)}\r\n".encode()
+        self.data += (
+            encode_frame(encode_message(one)) if self.framed else f"{as_line(one, unmarked_room='#lobby')}\r\n".encode()
+        )
 
     def reply_encoded(self, data: bytes) -> None:
         self.data += data
@@ -55,7 +57,7 @@ class Played(Client):
     def post(self, one: Message) -> None:
         self.reply(one)
 
-    def close(self, reason: DisconnectReason) -> None:
+    def close(self, reason: Reason) -> None:
         raise NotImplementedError
 
     @property
@@ -155,7 +157,7 @@ def test_what_is_said_is_encoded_as_any_other_message(tmp_path: Path, name: str,
     room.process_pending()
     one = message("say", text, room=name, sender="ann", id=7, at=AT, action=action or None)
     assert frames.data == encode_frame(encode_message(one))
-    assert lines.data == f"{as_line(one)}\r\n".encode()
+    assert lines.data == f"{as_line(one, unmarked_room='#lobby')}\r\n".encode()
 
 
 def leave(room: Room, place: Client) -> None:

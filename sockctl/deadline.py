@@ -1,0 +1,33 @@
+"""One time limit over several steps: how much of it is left, and whether it has passed."""
+
+import math
+import time
+from typing import Self
+
+__all__ = ["Deadline"]
+
+
+class Deadline(float):
+    """A time by which something must be done, in seconds of the monotonic clock; infinity where there is no limit."""
+
+    __slots__ = ()
+
+    @classmethod
+    def after(cls, timeout_s: float | None) -> Self:
+        """Return the time so many seconds from now; None for no limit."""
+        return cls(math.inf if timeout_s is None else time.monotonic() + timeout_s)
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that are left, 0 at least."""
+        return max(0.0, self - time.monotonic())
+
+    @property
+    def left_ms(self) -> int | None:
+        """Milliseconds that are left, rounded up, as `select.poll` takes them; None where there is no limit."""
+        return None if self == math.inf else math.ceil(self.left_s * 1000)
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether the time has come."""
+        return time.monotonic() >= self

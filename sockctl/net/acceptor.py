@@ -1,0 +1,210 @@
+"""Accepts connections for a server, in a thread of its own.
+
+The stock loop of `socketserver` polls twice a second for its end, takes one connection per round, spins on one core
+when there are no descriptors left, and hangs at its close while one client is idle. This one waits on all listening
+sockets and a wake-up at once, takes what is there, and pauses when the system runs dry.
+"""
+
+import errno
+import math
+import select
+import selectors
+import socket
+import socketserver
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from sockctl.events.acceptance import AcceptPaused, AcceptResumed, ClientRefused, ClientsRefused
+from sockctl.events.journal import Journal
+from sockctl.events.reasons import RefusalReason
+from sockctl.net.address import format_address, host_of
+from sockctl.net.limits import Limits, Timeouts
+from sockctl.net.listener import Listeners
+from sockctl.token_bucket import TokenBucket
+
+__all__ = ["Acceptor"]
+
+ACCEPTS_PER_ROUND = 64
+REFUSALS_SUM_S = 1.0
+STATE_HOLDS_S = 1.0
+"""Accepting counts as paused until it has worked for so long, and is told at most once in so long."""
+_PASSED_OVER = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("EAGAIN", "ECONNABORTED", "EINTR", "EPROTO", "ENETDOWN", "ENOPROTOOPT", "EHOSTDOWN", "ENONET"),
+        *("EHOSTUNREACH", "EOPNOTSUPP", "ENETUNREACH"),
+    )
+    if hasattr(errno, name)
+)
+"""What accept() says where no client waits any more, or where the one that waited has gone (accept(2))."""
+
+
+class Acceptor:
+    """Accepts connections from listening sockets, which it closes at its end.
+
+    Args:
+        server: Whose hooks are called: `get_request`, `verify_request`, `process_request`, `handle_error` and
+            `close_request`, as `socketserver` divides the work.
+        listeners: The listening sockets.
+        journal: Where events are emitted.
+        limits: How many refusals are told one by one.
+        timeouts: How long to pause where the system runs dry.
+        count_clients: Returns how many clients are connected.
+    """
+
+    def __init__(
+        self,
+        server: socketserver.BaseServer,
+        listeners: Listeners,
+        journal: Journal,
+        *,
+        limits: Limits,
+        timeouts: Timeouts,
+        count_clients: Callable[[], int],
+    ) -> None:
+        self._server = server
+        self._listeners = listeners
+        self._retry_s = timeouts.accept_retry_s
+        self._count_clients = count_clients
+        self._refusals = _Refusals(journal, limits.refusals_per_second)
+        self._pauses = _Pauses(journal, timeouts.accept_retry_s)
+        self._stopping = threading.Event()
+        self._waker, self._woken = socket.socketpair()
+        self._selector = selectors.DefaultSelector()
+        self._thread = threading.Thread(target=server.serve_forever, name="sockctl-acceptor", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread, which calls the server's `serve_forever`."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, and wait for its end."""
+        self._stopping.set()
+        self._waker.send(b"\0")
+        self._thread.join()
+        self._waker.close()
+        self._woken.close()
+
+    def refuse(self, address: Any, reason: RefusalReason) -> None:
+        """Tell that a client was refused; the acceptor's thread calls it, from the server's hooks."""
+        self._refusals.add(address, reason)
+
+    def run(self) -> None:
+        """Accept clients until `stop`."""
+        with self._selector as selector:
+            selector.register(self._woken, selectors.EVENT_READ)
+            for listener in self._listeners.sockets:
+                selector.register(listener, selectors.EVENT_READ, listener)
+            while not self._stopping.is_set():
+                now = time.monotonic()
+                waits_s = [one for one in (self._refusals.wait_s(now), self._pauses.wait_s()) if one is not None]
+                for key, _ in selector.select(min(waits_s, default=None)):
+                    if key.data is not None:
+                        self._accept_from(key.data)
+                self._refusals.emit_sum(time.monotonic())
+                self._pauses.emit_change(time.monotonic(), self._count_clients())
+        self._refusals.emit_sum(time.monotonic(), ending=True)
+        self._listeners.close()
+
+    def _accept_from(self, listener: socket.socket) -> None:
+        """Accept the clients that wait at `listener`, some at a time so that the others get their turn."""
+        server: Any = self._server
+        server.socket = listener
+        for _ in range(ACCEPTS_PER_ROUND):
+            try:
+                request, address = server.get_request()
+            except OSError as error:
+                # Linux looks for a free descriptor first, even if no client waits: the error counts only if one does.
+                if error.errno not in _PASSED_OVER and _is_readable(listener):
+                    self._pauses.add_failure(error, time.monotonic())
+                    self._pauses.emit_change(time.monotonic(), self._count_clients())
+                    self._stopping.wait(self._retry_s)
+                return
+            if server.verify_request(request, address):
+                try:
+                    server.process_request(request, address)
+                except Exception as error:  # noqa: BLE001  the acceptor must go on, whatever one client brings
+                    server.handle_error(request, address, error)
+            else:
+                server.close_request(request)
+
+
+class _Refusals:
+    """Tells refusals one by one, and what is beyond so many a second as sums. The acceptor's thread alone calls it."""
+
+    def __init__(self, journal: Journal, per_second: int) -> None:
+        self._journal = journal
+        self._one_by_one = TokenBucket(rate=per_second, burst=per_second)
+        self._sum: Counter[RefusalReason] = Counter()
+        self._since = 0.0
+
+    def add(self, address: Any, reason: RefusalReason) -> None:
+        """Tell that a client was refused, or add it to the sum."""
+        now = time.monotonic()
+        if not self._sum and self._one_by_one.take(now):
+            self._journal.emit(ClientRefused(peer=format_address(host_of(address), address[1]), reason=reason))
+            return
+        if not self._sum:
+            self._since = now
+        self._sum[reason] += 1
+
+    def wait_s(self, now: float) -> float | None:
+        """Return for how long the sum may still grow; None where there is none."""
+        return max(0.0, self._since + REFUSALS_SUM_S - now) if self._sum else None
+
+    def emit_sum(self, now: float, *, ending: bool = False) -> None:
+        """Tell the sum if it has grown for a second, or at the end whatever there is."""
+        if not self._sum or (now < self._since + REFUSALS_SUM_S and not ending):
+            return
+        seconds = round(now - self._since, 3)
+        self._journal.emit(ClientsRefused(count=self._sum.total(), seconds=seconds, reasons=dict(self._sum)))
+        self._sum.clear()
+
+
+class _Pauses:
+    """Tells when accepting is paused and when it works again. The acceptor's thread alone calls it.
+
+    While clients come and go at the edge of what the system has, pauses come and go several times a second; what is
+    told changes once a second at most.
+    """
+
+    def __init__(self, journal: Journal, retry_s: float) -> None:
+        self._journal = journal
+        self._retry_s = retry_s
+        self._error = ""
+        self._failed_at = self._told_at = -math.inf
+        self._paused_at: float | None = None  # since when it is told to be paused
+
+    def add_failure(self, error: OSError, now: float) -> None:
+        """Note that a client that waits could not be accepted."""
+        self._error = error.strerror or str(error)
+        self._failed_at = now
+
+    def wait_s(self) -> float | None:
+        """Return after how long to look again; None while nothing is to be told."""
+        return None if self._paused_at is None and math.isinf(self._failed_at) else self._retry_s
+
+    def emit_change(self, now: float, clients: int) -> None:
+        """Tell the state if it is another one than was told."""
+        paused = now - self._failed_at < STATE_HOLDS_S
+        if not paused and self._paused_at is None:
+            self._failed_at = -math.inf
+        if paused == (self._paused_at is not None) or now - self._told_at < STATE_HOLDS_S:
+            return
+        self._told_at = now
+        if paused:
+            self._paused_at = now
+            self._journal.emit(AcceptPaused(error=self._error, clients=clients, retry_s=self._retry_s))
+        elif self._paused_at is not None:
+            self._journal.emit(AcceptResumed(seconds=round(now - self._paused_at, 3)))
+            self._paused_at = None
+
+
+def _is_readable(listener: socket.socket) -> bool:
+    """Return whether a client waits to be accepted; it takes no descriptor to find out."""
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    return bool(poll.poll(0))

@@ -1,0 +1,56 @@
+"""Who may connect at all: rules of networks that are let in or kept out."""
+
+import ipaddress
+from collections.abc import Iterable
+
+from sockctl.errors import RuleError
+
+__all__ = ["AccessRules"]
+
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class AccessRules:
+    """Decides by address who may connect. Immutable, so that any thread may ask.
+
+    A rule that allows wins over one that denies. What no rule names is allowed, unless there are allowing rules and
+    no denying ones: then everyone else is denied.
+
+    Args:
+        allow: Networks in CIDR notation (RFC 4632), or single addresses.
+        deny: The same.
+
+    Raises:
+        RuleError: A rule isn't an address or a network.
+    """
+
+    def __init__(self, *, allow: Iterable[str] = (), deny: Iterable[str] = ()) -> None:
+        self._allow = [_network(rule, "--allow") for rule in allow]
+        self._deny = [_network(rule, "--deny") for rule in deny]
+        self._open = not self._allow and not self._deny
+
+    def lets_in(self, host: str) -> bool:
+        """Return whether a client at `host` may connect. IPv4-mapped IPv6 addresses are given as IPv4 here."""
+        if self._open:
+            return True
+        address = ipaddress.ip_address(host.partition("%")[0])
+        if any(address in network for network in self._allow):
+            return True
+        if any(address in network for network in self._deny):
+            return False
+        return bool(self._deny)
+
+
+def _network(rule: str, option: str) -> _Network:
+    try:
+        return ipaddress.ip_network(rule)
+    except ValueError as error:
+        raise RuleError(f"{option} {rule!r} is not an address or a network: write {_meant(rule)}.") from error
+
+
+def _meant(rule: str) -> str:
+    """Return what may have been meant: the network, where an address inside it was given with a prefix length."""
+    try:
+        return f"{ipaddress.ip_network(rule, strict=False)}, or the address alone"
+    except ValueError:
+        return "192.0.2.7 or 192.0.2.0/24"

@@ -1,0 +1,68 @@
+"""The drain: how the connections of an event thread end when the server stops.
+
+Each connection answers what had come before the drain began, and is then ended in order. When the time of the drain is
+up, the event thread closes what is left as it is. A conversation gets a moment to notice; one that doesn't is abandoned
+with its socket, which its thread may still use.
+"""
+
+import math
+import socket
+
+from sockctl.events.reasons import DisconnectReason
+from sockctl.net.connection import Connection, State
+from sockctl.net.kernel_queues import unacked_bytes, unread_bytes
+from sockctl.net.lifecycle import ConnectionLifecycle
+
+__all__ = ["Drain"]
+
+
+class Drain:
+    """Ends the connections of one event thread, which alone calls it.
+
+    Args:
+        lifecycle: What ends each of them.
+        abandon_s: How long after the drain's end a conversation that won't end is waited for.
+
+    Attributes:
+        due_at: When `expire` is to be called, on the monotonic clock.
+    """
+
+    def __init__(self, lifecycle: ConnectionLifecycle, *, abandon_s: float) -> None:
+        self._lifecycle = lifecycle
+        self._abandon_s = abandon_s
+        self.due_at = math.inf
+
+    def begin(self, until: float) -> None:
+        """Begin the end of every connection; those that are left at `until` are closed as they are."""
+        self.due_at = until
+        self._lifecycle.draining = True
+        self._lifecycle.guard(self.add, list(self._lifecycle.connections.values()))
+
+    def add(self, connection: Connection) -> None:
+        """Begin the end of one connection: what had come before is still answered."""
+        if connection.state is State.WATCHED and (connection.held_until or 0.0) <= self._lifecycle.now:
+            connection.drain_at = connection.raw_bytes_in + unread_bytes(connection.fd)
+            self.finish_answered(connection)
+        else:
+            self._lifecycle.finish(connection, DisconnectReason.SERVER_STOPPING)
+
+    def finish_answered(self, connection: Connection) -> None:
+        """End the connection once the input that had come before the drain is answered."""
+        if connection.raw_bytes_in >= connection.drain_at and connection.held_until is None:
+            self._lifecycle.finish(connection, DisconnectReason.SERVER_STOPPING)
+
+    def expire(self) -> None:
+        """Close what is left as it is, since the time is up."""
+        self.due_at = self._lifecycle.now + self._abandon_s
+        self._lifecycle.guard(self._cut_off, list(self._lifecycle.connections.values()))
+
+    def _cut_off(self, connection: Connection) -> None:
+        if connection.state is not State.CONVERSING:
+            if connection.state is not State.LINGERING or unacked_bytes(connection.fd):
+                connection.reason = DisconnectReason.DRAIN_TIMEOUT
+            self._lifecycle.close(connection)
+        elif connection.reason is DisconnectReason.DRAIN_TIMEOUT:
+            self._lifecycle.abandon(connection)
+        else:
+            connection.reason = DisconnectReason.DRAIN_TIMEOUT
+            connection.interrupt(DisconnectReason.DRAIN_TIMEOUT, socket.SHUT_RDWR)

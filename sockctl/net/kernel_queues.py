@@ -1,0 +1,20 @@
+"""How many bytes of a connection wait in the kernel."""
+
+import fcntl
+import sys
+import termios
+
+__all__ = ["unacked_bytes", "unread_bytes"]
+
+
+def unread_bytes(fd: int) -> int:
+    """Return how many bytes wait in the kernel's receive buffer."""
+    return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def unacked_bytes(fd: int) -> int:
+    """Return how many bytes the other side's kernel has not acknowledged yet (SIOCOUTQ, as Linux calls it)."""
+    try:
+        return int.from_bytes(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:
+        return 1  # this system doesn't tell it for sockets: there may be some

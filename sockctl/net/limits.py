@@ -1,0 +1,82 @@
+"""What a server grants its clients: how many may come, what they may cost, and how long each step may take."""
+
+from dataclasses import dataclass, field
+
+from sockctl.net.access_rules import AccessRules
+from sockctl.net.input_budget import MEMBER_INPUT, STRANGER_INPUT, InputRates
+from sockctl.source_network import IPV6_PREFIX
+
+__all__ = ["READ_BYTES", "Limits", "Timeouts"]
+
+READ_BYTES = 65_536
+"""One read takes at most this much; measured: 1 KiB reads cost a pipelined echo 20 times its speed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long a server waits, in seconds.
+
+    Attributes:
+        idle_s: How long a connection may move nothing before the server closes it; None for any time.
+        handshake_s: How long a TLS handshake may take.
+        frame_s: How long a frame may take from its first byte to its last.
+        choice_s: How long a connection that has said everything waits for the client's choice of the wire.
+        send_s: How long a client may take to read what a conversation sends.
+        flush_s: How long a client that the server ends the connection to may take to read what is queued for it.
+        linger_s: How long input is discarded for after the server shut its sending side.
+        linger_at_most_s: The same, for a client that still takes what the server has sent.
+        last_words_s: How long a client that is put out may take to read that, and as long again to end its side.
+        quiet_s: How long nothing must have moved for the server to close a connection without lingering.
+        abandon_s: How long after the drain's end the server waits for a conversation that won't end.
+        accept_retry_s: How long accepting pauses where the system has no descriptor or memory left.
+        settle_s: How long a pending client keeps its place from addresses with about as many pending.
+        sum_s: How long data events grow into a sum while traffic is busy.
+    """
+
+    idle_s: float | None = None
+    handshake_s: float = 10.0
+    frame_s: float = 10.0
+    choice_s: float = 2.0
+    send_s: float = 30.0
+    flush_s: float = 10.0
+    linger_s: float = 2.0
+    linger_at_most_s: float = 30.0
+    last_words_s: float = 1.0
+    quiet_s: float = 0.5
+    abandon_s: float = 1.0
+    accept_retry_s: float = 0.25
+    settle_s: float = 10.0
+    sum_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much a server grants its clients.
+
+    Attributes:
+        max_clients: Clients at once.
+        max_clients_per_address: Clients at once from one address.
+        max_pending: Clients at once that have not logged in yet; None for a quarter of `max_clients`.
+        ipv6_prefix: Bits of an IPv6 address that count as one address.
+        rules: Which addresses may connect at all.
+        portion: Bytes in a portion, the unit in which data is told.
+        read_bytes: Bytes that one read takes at most.
+        event_threads: Threads that watch the connections, each its share; 0 for `default_event_threads`.
+        stranger_input: What the messages of clients that haven't logged in may cost.
+        member_input: What the messages of clients that are in may cost.
+        refusals_per_second: Refusals that are told one by one; more become sums.
+        sums_per_second: Sums of data events that each event thread tells; 200 take some 10 ms of a second's work.
+    """
+
+    max_clients: int = 512
+    max_clients_per_address: int = 32
+    max_pending: int | None = None
+    ipv6_prefix: int = IPV6_PREFIX
+    rules: AccessRules = field(default_factory=AccessRules)
+    portion: int = 1024
+    read_bytes: int = READ_BYTES
+    event_threads: int = 0
+    stranger_input: InputRates = STRANGER_INPUT
+    member_input: InputRates = MEMBER_INPUT
+    refusals_per_second: int = 10
+    sums_per_second: int = 200

@@ -1,0 +1,243 @@
+"""What a connection sends: at once what the kernel takes, and the rest from an outbox. Every thread may send.
+
+One lock guards the outbox, each send and the counts. The slots that each message needs stand in a base class of their
+own, so that they come before all others.
+"""
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from sockctl.net.transport import Transport
+
+__all__ = ["OUTBOX_BYTES", "SendingSide", "post_to_each"]
+
+S = TypeVar("S", bound="SendingSide")
+OUTBOX_BYTES = 262_144
+"""What others say may wait up to here for a client that doesn't read; beyond it the client is dropped."""
+_LOCKS = [threading.Lock() for _ in range(64)]
+"""Connections share these by their number, as event threads share connections: two, four, … of them have their own."""
+
+
+class _Hot:
+    """The slots that each message needs."""
+
+    __slots__ = (
+        "bytes_in",
+        "bytes_out",
+        "can_send_now",
+        "handler",
+        "last_active",
+        "lock",
+        "portion",
+        "portions_in",
+        "portions_out",
+        "sock",
+        "state",
+        "untold",
+    )
+
+
+class SendingSide(_Hot):
+    """The sending side of a connection.
+
+    Args:
+        sock: The socket, or TLS over it; non-blocking.
+        number: The connection's number, counted from 1 since the server's start.
+        portion: Bytes in a portion, the unit in which data is told.
+
+    Attributes:
+        can_send_now: Whether what is posted is sent at once: nothing waits, nothing is broken, and the end has not
+            begun.
+        may_send: Whether what is posted is sent at all: nothing is broken, and the end has not begun.
+        outbox: What the kernel didn't take yet.
+        on_post: Called by any thread when something was received or sent that is to be told, or waits in the outbox;
+            set by the event loop.
+        error: What broke the connection.
+    """
+
+    __slots__ = ("_partial", "error", "may_send", "number", "on_post", "outbox", "told_until")
+
+    def __init__(self, sock: Transport, number: int, portion: int) -> None:
+        self.sock = sock
+        self.number = number
+        # Guards outbox, can_send_now, every send, the out counts, and closing against sending; no two are held at once.
+        self.lock = _LOCKS[number % len(_LOCKS)]
+        self.outbox = bytearray()
+        self.may_send = True
+        self.can_send_now = True
+        self.portion = portion
+        self.bytes_out = self.portions_out = self._partial = 0
+        self.told_until = 0  # how many bytes will have been sent when the last of the service's own replies is out
+        self.untold = False
+        self.error: OSError | None = None
+        self.on_post: Callable[[Any], None] = _ignore
+
+    def note_error(self, error: OSError) -> None:
+        """Note what broke the connection, without the traceback: its frames would keep alive all that they know."""
+        self.error = error.with_traceback(None)
+
+    def post(self, data: bytes | memoryview, bound: int | None = None) -> bool:
+        """Send `data` without waiting; what the kernel doesn't take goes to the outbox. Any thread may call it.
+
+        On a connection that is broken or ending it does nothing: its owner knows. The hot path: each message that is
+        echoed comes through here, so the usual way is written at length.
+
+        Args:
+            data: The bytes.
+            bound: For what others say: how many bytes of it may wait; what waits for the service's own last reply
+                doesn't count. None for any number.
+
+        Returns:
+            False where the bytes would have gone beyond `bound`; then they are dropped.
+        """
+        size = len(data)
+        sent = 0
+        lock = self.lock
+        lock.acquire()  # `with` costs twice as much
+        try:
+            if self.can_send_now:
+                try:
+                    sent = self.sock.send(data)
+                except OSError:
+                    sent = 0  # `_queue` tries again, and notes what is wrong
+                if sent == size:
+                    self.bytes_out += size
+                    self.portions_out += 1 if 0 < size <= self.portion else -(-size // self.portion)
+                    if self.untold:
+                        return True
+            if sent < size and self.may_send and not self._queue(data, bound, sent=sent):
+                return False
+        finally:
+            lock.release()
+        if not (self.can_send_now and self.untold):
+            self.on_post(self)
+        return True
+
+    def post_made(self, make: Callable[[], bytes], *, bound: int | None = None) -> bool:
+        """As `post`, for bytes that `make` returns under the lock: what it decides holds for their place in the stream.
+
+        Args:
+            make: Makes the bytes; must not block. It isn't called on a connection that is broken or ending.
+            bound: As for `post`; None says that it is the service's own reply.
+
+        Returns:
+            False where the bytes would have gone beyond `bound`; then they are dropped.
+        """
+        with self.lock:
+            if not self.may_send:
+                return True
+            data = make()
+            if not self._queue(data, bound):
+                return False
+            if bound is None:
+                self.told_until = self.bytes_out + len(self.outbox)
+        if not (self.can_send_now and self.untold):
+            self.on_post(self)
+        return True
+
+    def _queue(self, data: bytes | memoryview, bound: int | None, *, sent: int = 0) -> bool:
+        """Send bytes or put them into the outbox, under the lock; return whether they were within the bound.
+
+        Args:
+            data: The bytes.
+            bound: As for `post`.
+            sent: How many of them were just sent, and not counted yet; only where nothing waited.
+        """
+        outbox = self.outbox
+        if sent:
+            self.bytes_out += sent
+            self._count_part(sent, last=False)
+            outbox += data[sent:]
+            self.can_send_now = False
+            return True
+        if not outbox:
+            if data:
+                sent = self._send(data)
+                if sent < len(data) and self.error is None:
+                    outbox += data[sent:]
+                    self.can_send_now = False
+            return True
+        if bound is not None:
+            own = max(0, self.told_until - self.bytes_out)
+            if len(outbox) - own + len(data) > bound:
+                return False
+        outbox += data
+        return True
+
+    def flush(self) -> bool:
+        """Send what is in the outbox, as far as the kernel takes it.
+
+        Returns:
+            Whether any of it went out.
+        """
+        with self.lock:
+            sent = self._send(self.outbox)
+            del self.outbox[:sent]
+            if self.error is not None:
+                self.outbox.clear()
+            self.can_send_now = self.may_send and not self.outbox
+        return sent > 0
+
+    def _send(self, data: bytes | bytearray | memoryview) -> int:
+        """Send once, under the lock, and count. A portion counts when its last byte went out."""
+        try:
+            sent = self.sock.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            self.note_error(error)  # the event thread tells it: send() may be the only call that ever reports it
+            self.may_send = self.can_send_now = False
+            return 0
+        self.bytes_out += sent
+        if sent == len(data) and not self._partial:
+            self.portions_out += -(-sent // self.portion)
+            return sent
+        self._count_part(sent, last=sent == len(data))
+        return sent
+
+    def _count_part(self, sent: int, *, last: bool) -> None:
+        """Count the portions of what went out in part; with `last` nothing of it is left."""
+        whole = self._partial + sent
+        if last:
+            self._partial = 0
+            self.portions_out += -(-whole // self.portion)
+        else:
+            self.portions_out += whole // self.portion
+            self._partial = whole % self.portion
+
+
+def post_to_each(connections: Iterable[S], data: bytes, bound: int) -> list[S]:
+    """As `SendingSide.post` on each; return those where the bytes would have gone beyond `bound`.
+
+    The hot path of a chat: its usual way stands here once more, which spares a call for each delivery.
+    """
+    size = len(data)
+    beyond = []
+    for connection in connections:
+        sent = 0
+        lock = connection.lock
+        lock.acquire()
+        try:
+            if connection.can_send_now:
+                try:
+                    sent = connection.sock.send(data)
+                except OSError:
+                    sent = 0
+                if sent == size:
+                    connection.bytes_out += size
+                    connection.portions_out += 1 if 0 < size <= connection.portion else -(-size // connection.portion)
+                    if connection.untold:
+                        continue
+            if sent < size and connection.may_send and not connection._queue(data, bound, sent=sent):
+                beyond.append(connection)
+                continue
+        finally:
+            lock.release()
+        if not (connection.can_send_now and connection.untold):
+            connection.on_post(connection)
+    return beyond
+
+
+def _ignore(_: object) -> None:
+    """Do nothing: what a connection calls before its event loop knows it."""

@@ -1,0 +1,31 @@
+"""Why a chat ends the connection of a member."""
+
+from sockctl.events.reasons import Reason
+
+__all__ = ["BANNED", "KICKED", "PING_TIMEOUT", "TAKEN_OVER"]
+
+KICKED = Reason(
+    "kicked",
+    "An operator has put the member out, so the server closed the connection.",
+    "You were put out by an operator.",
+    puts_out=True,
+)
+BANNED = Reason(
+    "banned",
+    "An operator has banned the name or the address, so the server closed the connection.",
+    "You are banned here.",
+    puts_out=True,
+)
+PING_TIMEOUT = Reason(
+    "ping_timeout",
+    "Nothing came from the client for a minute, nor an answer to a ping within 30 s more, so the server closed the "
+    "connection.",
+    "You didn't answer. Goodbye!",
+    puts_out=True,
+)
+TAKEN_OVER = Reason(
+    "taken_over",
+    "The member came back with its token on another connection, so the server closed this one.",
+    "You are here on another connection now. Goodbye!",
+    puts_out=True,
+)
