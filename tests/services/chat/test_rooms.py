@@ -28,6 +28,10 @@ AT = "2026-01-31T12:00:00Z"
 DEFAULT = ChatLimits()
 
 
+def line_of(one: Message) -> bytes:
+    return as_line(one, unmarked_room="#lobby").encode() + b"\r\n"
+
+
 class Played(Client):
     """A place that keeps the bytes that it was sent."""
 
@@ -157,7 +161,7 @@ def test_what_is_said_is_encoded_as_any_other_message(tmp_path: Path, name: str,
     room.process_pending()
     one = message("say", text, room=name, sender="ann", id=7, at=AT, action=action or None)
     assert frames.data == encode_frame(encode_message(one))
-    assert lines.data == f"{as_line(one, unmarked_room='#lobby')}\r\n".encode()
+    assert lines.data == line_of(one)
 
 
 def leave(room: Room, place: Client) -> None:
