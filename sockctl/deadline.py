@@ -6,6 +6,9 @@ from typing import Self
 
 __all__ = ["Deadline"]
 
+MAX_POLL_MS = 86_400_000
+"""poll() counts milliseconds in a C int, some 24 days at most: a longer wait is several."""
+
 
 class Deadline(float):
     """A time by which something must be done, in seconds of the monotonic clock; infinity where there is no limit."""
@@ -24,8 +27,8 @@ class Deadline(float):
 
     @property
     def left_ms(self) -> int | None:
-        """Milliseconds that are left, rounded up, as `select.poll` takes them; None where there is no limit."""
-        return None if self == math.inf else math.ceil(self.left_s * 1000)
+        """Milliseconds that are left, rounded up, at most a day; None where there is no limit. For `select.poll`."""
+        return None if self == math.inf else math.ceil(min(self.left_s * 1000, MAX_POLL_MS))
 
     @property
     def has_passed(self) -> bool:

@@ -68,7 +68,7 @@ class Connector:
         return waits_for
 
     def _compare(self, transport: TlsTransport, trusted: str) -> None:
-        from sockctl.net.certificates import fingerprint_of  # noqa: PLC0415  only for TLS
+        from sockctl.net.fingerprints import fingerprint_of  # noqa: PLC0415  only for TLS
 
         if not hmac.compare_digest(fingerprint_of(transport.certificate()), trusted):
             raise UntrustedError(f"The certificate of {self._plan.where.name} changed while it was measured.")

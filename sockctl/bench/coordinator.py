@@ -21,8 +21,9 @@ __all__ = ["Outcome", "Progress", "measure"]
 
 HEAD_START_S = 0.02
 """How long after `go` was written the processes begin, so that each has read it."""
-FAREWELL_S = 10.0
-_BEGIN = "import sys; sys.path.append(sys.argv[1]); from sockctl.bench.worker import main; main()"
+CLOSE_S = 10.0
+"""How long a process that was left alone may take to end."""
+PROGRAM = "import sys; sys.path.append(sys.argv[1]); from sockctl.bench.worker import main; main()"
 _ROOT = str(Path(__file__).parents[2])
 
 
@@ -57,9 +58,9 @@ class Outcome:
 class _Process:
     """One of them. Its group is its own, so that Ctrl-C reaches only whoever started it."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, program: str) -> None:
         self.process = subprocess.Popen(  # noqa: S603  it is this program
-            [sys.executable, "-P", "-c", _BEGIN, _ROOT],
+            [sys.executable, "-P", "-c", program, _ROOT],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             process_group=0,
@@ -111,24 +112,36 @@ class _Process:
             case {"failed": why}:
                 raise BenchFailedError(why)
 
-    def close(self) -> None:
-        """End it, and wait for its end."""
+    def close(self, timeout_s: float) -> None:
+        """Close its input, and wait for its end; after so many seconds kill it."""
         assert self.process.stdin is not None  # noqa: S101  they are pipes
         assert self.process.stdout is not None  # noqa: S101
         self.process.stdin.close()
         try:
-            self.process.wait(FAREWELL_S)
+            self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
 
 
-def measure(plans: Sequence[Plan], on_progress: Callable[[Progress], None] | None = None) -> Outcome:
+def measure(
+    plans: Sequence[Plan],
+    on_progress: Callable[[Progress], None] | None = None,
+    *,
+    program: str = PROGRAM,
+    close_s: float = CLOSE_S,
+) -> Outcome:
     """Let a process carry out each plan, all at the same time, and add up what they have counted. Blocks.
 
     Ctrl-C (KeyboardInterrupt) stops them, and what they have counted by then is returned; a second one is raised. Main
     thread only.
+
+    Args:
+        plans: What each process is to do.
+        on_progress: Takes how far they are.
+        program: The Python text that each process runs.
+        close_s: Seconds that each may take to end when its input is closed.
 
     Raises:
         BenchFailedError: One couldn't do its part; all are ended then.
@@ -137,14 +150,14 @@ def measure(plans: Sequence[Plan], on_progress: Callable[[Progress], None] | Non
     with interrupts():
         try:
             for plan in plans:
-                processes.append(_Process(plan))
+                processes.append(_Process(plan, program))
             return _measured(processes, on_progress)
         finally:
             for one in processes:
                 try:
-                    one.close()
+                    one.close(close_s)
                 except KeyboardInterrupt:
-                    one.close()  # it ends anyway: what was measured isn't lost
+                    one.close(close_s)  # it ends anyway: what was measured isn't lost
 
 
 def _measured(processes: Sequence[_Process], on_progress: Callable[[Progress], None] | None) -> Outcome:

@@ -218,7 +218,7 @@ def _tls(endpoint: Endpoint, policy: "TlsPolicy | None", sock: Transport) -> Tls
     """Return how the clients are to speak TLS: as the connection that was trusted does."""
     if policy is None or not isinstance(sock, TlsTransport):
         return None
-    from sockctl.net.certificates import fingerprint_of
+    from sockctl.net.fingerprints import fingerprint_of
 
     vouched = policy.ca is not None or policy.system_authorities
     return Tls(

@@ -7,9 +7,11 @@ from sockctl.cli.options import ServerOptions
 from sockctl.errors import CertificateError, OptionError
 from sockctl.events.base import Event
 from sockctl.events.server import TlsCertificate, TlsCertificateRefused
-from sockctl.net.certificates import fingerprint_of_file, own_certificate, server_context
+from sockctl.net.certificates import own_certificate
+from sockctl.net.fingerprints import fingerprint_of_file
 from sockctl.net.reachability import reach_of
 from sockctl.net.tls import TlsSocket
+from sockctl.net.tls_server import server_context
 from sockctl.net.transport import TlsTransport
 from sockctl.paths import data_dir
 

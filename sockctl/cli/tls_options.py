@@ -61,7 +61,7 @@ class TlsOptions:
         if sum((self.fingerprint is not None, self.accept_new, authorities)) > 1:
             raise OptionError("--fingerprint, --accept-new and authorities exclude each other: leave all but one out.")
         from sockctl.client.trust import TlsPolicy
-        from sockctl.net.certificates import parse_fingerprint
+        from sockctl.net.fingerprints import parse_fingerprint
         from sockctl.paths import state_dir as place_of_state
 
         return TlsPolicy(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sockctl.errors import AddressError, UnknownHostError
 from sockctl.net.address import format_address, parse_target
-from sockctl.net.certificates import parse_fingerprint
+from sockctl.net.fingerprints import parse_fingerprint
 from sockctl.stores.json_store import JsonStore
 from sockctl.stores.schema import mapping, parsed, record, text, timestamp, unless
 from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, utc_now

@@ -49,7 +49,7 @@ def place_behind(sock: Transport, endpoint: Endpoint) -> tuple[Endpoint, str]:
         endpoint: The server, as the user has named it.
     """
     if isinstance(sock, TlsTransport):
-        from sockctl.net.certificates import fingerprint_of
+        from sockctl.net.fingerprints import fingerprint_of
 
         return endpoint, fingerprint_of(sock.certificate())
     try:

@@ -18,7 +18,7 @@ from typing import Any
 
 from sockctl.client.known_hosts import host_key, is_host_key
 from sockctl.errors import StoreFormatError
-from sockctl.net.certificates import parse_fingerprint
+from sockctl.net.fingerprints import parse_fingerprint
 from sockctl.stores.json_store import JsonStore
 from sockctl.stores.schema import array, mapping, parsed, record, text, unless
 from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, utc_now

@@ -15,7 +15,7 @@ from sockctl.errors import UntrustedError
 from sockctl.events.base import Event
 from sockctl.events.client import HostTrusted, TlsEstablished
 from sockctl.net.address import Endpoint
-from sockctl.net.certificates import fingerprint_of
+from sockctl.net.fingerprints import fingerprint_of
 from sockctl.net.tls import TlsSocket
 from sockctl.net.tls_client import client_context, shake_hands
 from sockctl.terminal import read_line, say

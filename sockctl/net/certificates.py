@@ -1,4 +1,4 @@
-"""A server's certificate: made where there is none, loaded, and told by its fingerprint.
+"""The certificate of a server that has none yet: made, self-signed, with its key.
 
 A pair is made under a lock, so that of several processes that start at once one makes it and all use it:
 
@@ -8,44 +8,24 @@ A process that is killed between the two renamings leaves one file and the other
 its place.
 """
 
-import hashlib
 import ipaddress
 import os
-import re
 import socket
-import string
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from sockctl.errors import AddressError, CertificateError, FingerprintError
+from sockctl.deadline import Deadline
+from sockctl.errors import AddressError, CertificateError
 from sockctl.net.address import parse_host
-from sockctl.stores.files import (
-    exposure_of,
-    folder_exposure_of,
-    make_private_folder,
-    mending_of,
-    sync_folder,
-    take_lock,
-    write_private_file,
-)
+from sockctl.net.tls_server import server_context
+from sockctl.stores.files import make_private_folder, sync_folder, take_lock, write_private_file
 
 if TYPE_CHECKING:
-    from ssl import SSLContext, SSLError
-
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec
 
-__all__ = [
-    "CERTIFICATE_NAME",
-    "KEY_NAME",
-    "fingerprint_of",
-    "fingerprint_of_file",
-    "own_certificate",
-    "parse_fingerprint",
-    "server_context",
-]
+__all__ = ["CERTIFICATE_NAME", "KEY_NAME", "own_certificate"]
 
 CERTIFICATE_NAME, KEY_NAME = "tls-certificate.pem", "tls-key.pem"
 VALID_DAYS = 3652
@@ -55,73 +35,21 @@ EARLY_DAYS = 1
 MAX_COMMON_NAME = 64
 """Bytes in a common name, RFC 5280 appendix A.1 (ub-common-name)."""
 LOCK_TIMEOUT_S = 10.0
-SHA256_DIGITS = 64
-
-_PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
-_OF_ANOTHER_PAIR = {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"}
-"""What OpenSSL calls a key that isn't the certificate's: of another value, or of another kind."""
 
 
-# Fingerprints.
-
-
-def fingerprint_of(der: bytes) -> str:
-    """Return the SHA-256 of a certificate, given as DER, in upper-case hex with colons: ``AB:CD:…``."""
-    return hashlib.sha256(der).digest().hex(":").upper()
-
-
-def fingerprint_of_file(path: Path) -> str:
-    """Return the fingerprint of the first certificate in a PEM file.
-
-    Raises:
-        CertificateError: The file can't be read, or holds none.
-    """
-    from ssl import PEM_cert_to_DER_cert
-
-    found = _PEM_CERTIFICATE.search(_content(path, "certificate"))
-    try:
-        der = PEM_cert_to_DER_cert(found[0].decode("ascii")) if found else b""
-    except ValueError:  # no ASCII, or no base64
-        der = b""
-    if not der:
-        raise _no_certificate(path)
-    return fingerprint_of(der)
-
-
-def parse_fingerprint(text: str) -> str:
-    """Return a fingerprint as `fingerprint_of` does.
-
-    Args:
-        text: 64 hex digits in any case, in pairs with colons between them or without; ``SHA256:`` may stand in front,
-            and space around.
-
-    Raises:
-        FingerprintError: It is something else.
-    """
-    digits = text.strip().upper().removeprefix("SHA256:").strip()
-    pairs = digits.split(":") if ":" in digits else [digits[at : at + 2] for at in range(0, len(digits), 2)]
-    hexadecimal = all(len(pair) == 2 and set(pair) <= set(string.hexdigits) for pair in pairs)  # noqa: PLR2004
-    if not hexadecimal or len(pairs) * 2 != SHA256_DIGITS:
-        raise FingerprintError(
-            f"{text[:120]!r} is not a fingerprint: the SHA-256 of a certificate has {SHA256_DIGITS} hex digits, with "
-            f"colons between pairs or without, such as the server tells at its start."
-        )
-    return ":".join(pairs)
-
-
-# The server's own pair.
-
-
-def own_certificate(data_dir: Path, *, hosts: Sequence[str]) -> tuple[Path, Path]:
+def own_certificate(
+    data_dir: Path, *, hosts: Sequence[str], lock_timeout_s: float = LOCK_TIMEOUT_S
+) -> tuple[Path, Path]:
     """Return the paths of the certificate and the key in the data directory, which are made if neither is there.
 
     The certificate is self-signed (ECDSA P-256) and valid for ten years; what is there is never made anew. Several
-    threads and processes may call this at once: one makes the pair, the others wait for it, 10 s at most.
+    threads and processes may call this at once: one makes the pair, the others wait for it.
 
     Args:
         data_dir: The folder, made (0700) if it isn't there.
         hosts: Names and addresses the server is reached by, besides those of loopback and the machine's name; what is
             neither is left out.
+        lock_timeout_s: Seconds to wait for another process that makes the pair.
 
     Raises:
         CertificateError: One of the two is there without the other, or the disk failed.
@@ -131,14 +59,14 @@ def own_certificate(data_dir: Path, *, hosts: Sequence[str]) -> tuple[Path, Path
         return certificate, key
     try:
         make_private_folder(data_dir)
-        lock = take_lock(f"{key}.lock", time.monotonic() + LOCK_TIMEOUT_S)
+        lock = take_lock(f"{key}.lock", Deadline.after(lock_timeout_s))
         try:
             _complete(certificate, key, hosts)
         finally:
             os.close(lock)
     except BlockingIOError as error:
         raise CertificateError(
-            f"Another process has been making {certificate} for more than {LOCK_TIMEOUT_S:g} s: see which one holds "
+            f"Another process has been making {certificate} for more than {lock_timeout_s:g} s: see which one holds "
             f"{key}.lock, and try again."
         ) from error
     except OSError as error:
@@ -283,115 +211,3 @@ def _dns_name(host: str) -> str:
     except (AddressError, UnicodeError):
         return ""
     return "" if ":" in name else name
-
-
-# Loading.
-
-
-def server_context(certificate: Path, key: Path, *, client_ca: Path | None) -> "SSLContext":
-    """Return what a server needs for TLS: 1.2 or newer, with this certificate. Never asks at a terminal.
-
-    Args:
-        certificate: A PEM file, the server's certificate first, then those it was signed with.
-        key: A PEM file with its private key, not protected by a password.
-        client_ca: A PEM file with the authorities whose clients are let in; every client must show a certificate
-            then. With None none is asked for.
-
-    Raises:
-        CertificateError: A file can't be read or doesn't hold that, or the key isn't the certificate's, or others may
-            read or replace it.
-    """
-    import ssl
-
-    _content(certificate, "certificate")
-    _content(key, "key")
-    key = _checked_key(key)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION  # reading must never have to write
-    context.num_tickets = 0  # nobody resumes; and a client that closes with tickets unread would reset the connection
-
-    def refuse() -> NoReturn:
-        raise CertificateError(
-            f"The key in {key} is protected by a password, and a server must start without being asked for one: write "
-            f"one without with 'openssl pkey -in {key} -out NEW-FILE', and keep that as safe."
-        )
-
-    try:
-        context.load_cert_chain(certificate, key, password=refuse)
-    except ssl.SSLError as error:
-        raise _unusable(certificate, key, error) from error
-    except OSError as error:
-        raise CertificateError(f"{certificate} and {key} can't be read: {error.strerror}.") from error
-    if client_ca is not None:
-        context.load_verify_locations(cadata=_authorities(client_ca))
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
-
-
-def _checked_key(key: Path) -> Path:
-    """Return where a key is, links followed: others can neither read it nor put another one there.
-
-    Raises:
-        CertificateError: They can.
-    """
-    real = Path(os.path.realpath(key))
-    status = real.stat()
-    if problem := exposure_of(status, roots_too=True):
-        raise CertificateError(f"The key {key} is not used: {problem}. {mending_of(real, status)}")
-    if problem := folder_exposure_of(real):
-        raise CertificateError(f"The key {key} is not used: {problem}")
-    return real
-
-
-def _authorities(path: Path) -> str:
-    """Return the certificates of a PEM file."""
-    found = b"\n".join(_PEM_CERTIFICATE.findall(_content(path, "client authority"))).decode("latin-1")
-    if not _loads(found):
-        raise _no_certificate(path)
-    return found
-
-
-def _loads(pem: str) -> bool:
-    """Return whether OpenSSL takes these certificates, of which there is at least one."""
-    import ssl
-
-    if not pem or "ENCRYPTED" in pem:  # for such a block OpenSSL would ask at the terminal
-        return False
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
-    except (ssl.SSLError, ValueError):
-        return False
-    return True
-
-
-def _content(path: Path, what: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CertificateError(
-            f"The {what} file {path} can't be read: {error.strerror}. See to its place and its permissions."
-        ) from error
-
-
-def _unusable(certificate: Path, key: Path, error: "SSLError") -> CertificateError:
-    """Say which of the two files is at fault: OpenSSL mostly doesn't."""
-    if error.reason in _OF_ANOTHER_PAIR:
-        return CertificateError(
-            f"The key in {key} doesn't belong to the certificate in {certificate}: give the two that were made "
-            f"together; where the file has several certificates, the server's own must come first."
-        )
-    if not _loads(b"\n".join(_PEM_CERTIFICATE.findall(_content(certificate, "certificate"))).decode("latin-1")):
-        return _no_certificate(certificate)
-    if error.reason:  # such as EE_KEY_TOO_SMALL
-        why = error.reason.lower().replace("_", " ")
-        return CertificateError(f"{certificate} with {key} can't be used: OpenSSL says {why!r}. Give a newer pair.")
-    return CertificateError(
-        f"{key} holds no private key that can be read: give the PEM file that begins with BEGIN PRIVATE KEY."
-    )
-
-
-def _no_certificate(path: Path) -> CertificateError:
-    return CertificateError(
-        f"{path} holds no certificate that can be read: give the PEM file that begins with BEGIN CERTIFICATE."
-    )

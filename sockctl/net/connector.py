@@ -6,18 +6,18 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, overload
+from dataclasses import dataclass
+from typing import Any
 
+from sockctl.deadline import Deadline
 from sockctl.errors import ConnectTimeoutError, SockctlError, UnreachableError
 from sockctl.events.base import Event
 from sockctl.events.client import AddressFailed, Connected, Connecting, Retrying
 from sockctl.net.address import Endpoint, format_address
 from sockctl.net.transport import Transport
 
-__all__ = ["Secure", "connect"]
+__all__ = ["Pauses", "Secure", "addresses_of", "connect"]
 
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 10.0
 _SHORT = {
     errno.ECONNREFUSED: "connection refused, nothing listens on that port",
     errno.ENETUNREACH: "network unreachable",
@@ -25,32 +25,23 @@ _SHORT = {
     errno.ETIMEDOUT: "no answer",
 }
 
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """How long a client waits before it tries again, in seconds: twice as long each time.
+
+    Attributes:
+        first_s: The first time.
+        longest_s: At most.
+    """
+
+    first_s: float = 0.5
+    longest_s: float = 10.0
+
+
+PAUSES = Pauses()
 Tell = Callable[[Event], None]
 Secure = Callable[[socket.socket, float], Transport]
-
-
-@overload
-def connect(
-    endpoint: Endpoint,
-    *,
-    tell: Tell,
-    timeout_s: float,
-    retries: int = 0,
-    family: socket.AddressFamily = socket.AF_UNSPEC,
-    secure: None = None,
-) -> socket.socket: ...
-
-
-@overload
-def connect(
-    endpoint: Endpoint,
-    *,
-    tell: Tell,
-    timeout_s: float,
-    retries: int = 0,
-    family: socket.AddressFamily = socket.AF_UNSPEC,
-    secure: Secure | None,
-) -> Transport: ...
 
 
 def connect(
@@ -61,6 +52,7 @@ def connect(
     retries: int = 0,
     family: socket.AddressFamily = socket.AF_UNSPEC,
     secure: Secure | None = None,
+    pauses: Pauses = PAUSES,
 ) -> Transport:
     """Connect to `endpoint` and return the socket, blocking, with TCP_NODELAY set, or TLS over it.
 
@@ -70,23 +62,24 @@ def connect(
         tell: Takes the events.
         timeout_s: Seconds for one round: to look the name up, and over all addresses; each address gets an equal share
             of what is left.
-        retries: How many further rounds there are, with a pause that doubles from 0.5 s up to 10 s.
+        retries: How many further rounds there are, with a pause before each.
         family: Restricts the addresses to IPv4 or IPv6.
         secure: Makes TLS of the connected socket, within so many seconds, and sees whether the server is to be trusted;
             what it raises ends the connecting. The connection is told when it is done.
+        pauses: How long they are.
 
     Raises:
         UnreachableError: The name is unknown, or each address refused or can't be reached.
         ConnectTimeoutError: An address, or the name service, did not answer in time.
     """
-    pause_s = FIRST_PAUSE_S
+    pause_s = pauses.first_s
     for left in range(retries, 0, -1):
         try:
             return _connect_once(endpoint, family, tell, timeout_s, secure)
         except SockctlError as error:
             tell(Retrying(error=str(error), seconds=pause_s, left=left))
         time.sleep(pause_s)
-        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+        pause_s = min(pause_s * 2, pauses.longest_s)
     try:
         return _connect_once(endpoint, family, tell, timeout_s, secure)
     except SockctlError as error:
@@ -107,13 +100,13 @@ def addresses_of(endpoint: Endpoint, timeout_s: float) -> list[Endpoint]:
 def _connect_once(
     endpoint: Endpoint, family: socket.AddressFamily, tell: Tell, timeout_s: float, secure: Secure | None
 ) -> Transport:
-    deadline = time.monotonic() + timeout_s
+    deadline = Deadline.after(timeout_s)
     addresses = _addresses_of(endpoint, family, timeout_s)
     failures: list[str] = []
     timed_out = False
     for number, (own_family, address) in enumerate(addresses):
         peer = format_address(address[0], address[1])
-        share_s = (deadline - time.monotonic()) / (len(addresses) - number)
+        share_s = deadline.left_s / (len(addresses) - number)
         tell(Connecting(peer=peer))
         try:
             sock = _open(own_family, address, share_s)
@@ -125,7 +118,7 @@ def _connect_once(
             tell(AddressFailed(peer=peer, error=why))
             continue
         local = format_address(*sock.getsockname()[:2])
-        transport = sock if secure is None else secure(sock, max(0.001, deadline - time.monotonic()))
+        transport = sock if secure is None else secure(sock, max(0.001, deadline.left_s))
         tell(Connected(peer=peer, local=local))
         return transport
     reasons = "; ".join(failures)

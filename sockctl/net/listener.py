@@ -89,7 +89,13 @@ class Listeners:
 
 
 def open_listeners(
-    host: str, port: int, *, strict_port: bool = False, backlog: int = BACKLOG, options: SocketOptions | None = None
+    host: str,
+    port: int,
+    *,
+    strict_port: bool = False,
+    highest_port: int = MAX_PORT,
+    backlog: int = BACKLOG,
+    options: SocketOptions | None = None,
 ) -> Listeners:
     """Listen on every address of `host`; on both loopback addresses if it is one of them.
 
@@ -97,6 +103,7 @@ def open_listeners(
         host: A name or an address; ``::`` takes IPv6 and IPv4, ``''`` every interface of this machine.
         port: The port; 0 takes any free one.
         strict_port: Refuse where the port is taken, instead of taking the next free one.
+        highest_port: The last port that is tried.
         backlog: How many connections may wait to be accepted.
         options: What connections are set to.
 
@@ -105,7 +112,7 @@ def open_listeners(
         ListenError: The host is unknown, not one of this machine's, or the port needs more rights.
     """
     addresses = _addresses_of(host)
-    for candidate in _candidates(port, strict_port=strict_port):
+    for candidate in _candidates(port, port if strict_port else highest_port):
         try:
             sockets = _listen(addresses, candidate, backlog, options or SocketOptions())
         except _TakenError as error:
@@ -116,7 +123,7 @@ def open_listeners(
             raise ListenError(_explain(host, candidate, error)) from error
         taken_port: int = sockets[0].getsockname()[1]
         return Listeners(sockets, taken_port, port)
-    raise PortTakenError(f"No port from {port} to {MAX_PORT} is free. Choose a lower --port, or --port 0 for any.")
+    raise PortTakenError(f"No port from {port} to {highest_port} is free. Choose a lower --port, or --port 0 for any.")
 
 
 def addresses_of(host: str) -> list[str]:
@@ -128,13 +135,11 @@ def addresses_of(host: str) -> list[str]:
     return [str(address[0]) for _, address in _addresses_of(host)]
 
 
-def _candidates(port: int, *, strict_port: bool) -> Iterator[int]:
+def _candidates(port: int, highest: int) -> Iterator[int]:
     if port == 0:
         yield from [0] * _TRIES_FOR_ANY_PORT  # with several addresses, one may be taken where the other is free
-    elif strict_port:
-        yield port
     else:
-        yield from range(port, MAX_PORT + 1)
+        yield from range(port, highest + 1)
 
 
 def _addresses_of(host: str) -> list[_Address]:

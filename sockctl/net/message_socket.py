@@ -13,19 +13,17 @@ import os
 import select
 import socket
 import threading
-import time
 import weakref
 from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
+from sockctl.deadline import Deadline
 from sockctl.errors import ConnectionBrokenError, MessageTimeoutError
 from sockctl.protocol.frames import LIMIT_BYTES, FrameDecoder, encode_frame
 
 __all__ = ["MessageSocket", "receive_message", "send_message"]
 
 READ_BYTES = 65_536
-_MAX_POLL_S = 86_400.0
-"""poll() counts milliseconds in a C int, some 24 days at most: a longer wait is several."""
 T = TypeVar("T")
 
 
@@ -220,11 +218,11 @@ class _Turns:
         self._sock = sock
         self.is_tls = hasattr(sock, "pending")
         chosen = sock.gettimeout() if timeout_s is None else timeout_s
-        self._until = math.inf if chosen is None else time.monotonic() + chosen
+        self._deadline = Deadline.after(chosen)
 
     def acquire(self, lock: threading.Lock) -> bool:
         """Wait for a lock; return whether it came in time."""
-        return lock.acquire(timeout=min(self._left_s(), threading.TIMEOUT_MAX))
+        return lock.acquire(timeout=min(self._deadline.left_s, threading.TIMEOUT_MAX))
 
     def send(self, data: memoryview) -> int:
         """Send some of `data`, and return how many bytes.
@@ -243,9 +241,6 @@ class _Turns:
             ConnectionBrokenError: The connection broke.
         """
         return self._take(select.POLLIN, lambda *flags: self._sock.recv(max_bytes, *flags))
-
-    def _left_s(self) -> float:
-        return max(0.0, self._until - time.monotonic())
 
     def _take(self, event: int, call: Callable[..., T]) -> T:
         try:
@@ -274,14 +269,14 @@ class _Turns:
             poll.register(self._sock, event)
         except ValueError as error:  # closed by another thread
             raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from error
-        while not poll.poll(math.ceil(min(self._left_s(), _MAX_POLL_S) * 1000)):
-            if not self._left_s():
+        while not poll.poll(self._deadline.left_ms):
+            if self._deadline.has_passed:
                 raise _TimeUpError
 
     def _take_tls(self, call: Callable[..., T]) -> T:
         before = self._sock.gettimeout()
         # Zero would mean "don't wait": the last moment is a very short wait instead.
-        self._sock.settimeout(None if self._until == math.inf else max(self._left_s(), 0.001))
+        self._sock.settimeout(None if self._deadline == math.inf else max(self._deadline.left_s, 0.001))
         try:
             return call()
         finally:

@@ -25,17 +25,18 @@ _WORD_DIGITS = 8
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def owner_of(host: str, port: int) -> str:
+def owner_of(host: str, port: int, *, proc: Path = _PROC) -> str:
     """Return who listens on an IP address and port: ``process 4711 (nc) of user ann``, ``another program``, or between.
 
     Args:
         host: The address; a socket that listens on every address counts as well.
         port: The port.
+        proc: Where Linux tells it.
     """
     wanted = ipaddress.ip_address(host.partition("%")[0])
-    for address, uid, inode in _listening_on(port):
+    for address, uid, inode in _listening_on(port, proc):
         if address in (wanted, _any_address(wanted), ipaddress.IPv6Address("::")):
-            process = _process_with(inode)
+            process = _process_with(inode, proc)
             return f"{process or 'a program'} of user {_user_name(uid)}"
     return "another program"
 
@@ -44,12 +45,12 @@ def _any_address(address: _Address) -> _Address:
     return ipaddress.IPv4Address(0) if isinstance(address, ipaddress.IPv4Address) else ipaddress.IPv6Address(0)
 
 
-def _listening_on(port: int) -> Iterator[tuple[_Address, int, str]]:
+def _listening_on(port: int, proc: Path) -> Iterator[tuple[_Address, int, str]]:
     """Yield address, user and inode of each socket that listens on a port."""
     for table in ("tcp", "tcp6"):
         lines: list[str] = []
         with contextlib.suppress(OSError):  # another system than Linux, or one without IPv6
-            lines = (_PROC / "net" / table).read_text().splitlines()[1:]
+            lines = (proc / "net" / table).read_text().splitlines()[1:]
         for line in lines:
             _, local, _, state, _, _, _, uid, _, inode, *_ = line.split()
             digits, _, port_digits = local.partition(":")
@@ -65,9 +66,9 @@ def _address_of(digits: str) -> _Address:
     return mapped or address
 
 
-def _process_with(inode: str) -> str:
+def _process_with(inode: str, proc: Path) -> str:
     """Return the process that has a socket open, with its name; nothing where this user may not see it."""
-    for folder in _PROC.glob("[0-9]*"):
+    for folder in proc.glob("[0-9]*"):
         with contextlib.suppress(OSError):  # another user's, or it has just ended
             for link in (folder / "fd").iterdir():
                 if os.readlink(link) == f"socket:[{inode}]":  # noqa: PTH115  what it names is no path

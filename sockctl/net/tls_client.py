@@ -3,9 +3,9 @@
 import select
 import socket
 import ssl
-import time
 from pathlib import Path
 
+from sockctl.deadline import Deadline
 from sockctl.errors import CertificateError, ConnectTimeoutError, TlsError, UntrustedError
 from sockctl.net.address import Endpoint
 from sockctl.net.tls import TlsSocket
@@ -62,21 +62,21 @@ def shake_hands(sock: socket.socket, context: ssl.SSLContext, endpoint: Endpoint
         ConnectTimeoutError: The server did not finish it in time.
     """
     tls = TlsSocket(sock, context, server_side=False, server_hostname=endpoint.host.partition("%")[0])
-    until = time.monotonic() + timeout_s
     try:
-        _shake_hands(tls, endpoint, until, timeout_s)
+        _shake_hands(tls, endpoint, timeout_s)
     except BaseException:
         tls.close()
         raise
     return tls
 
 
-def _shake_hands(tls: TlsSocket, endpoint: Endpoint, until: float, timeout_s: float) -> None:
+def _shake_hands(tls: TlsSocket, endpoint: Endpoint, timeout_s: float) -> None:
+    deadline = Deadline.after(timeout_s)
     try:
         while event := tls.shake_hands():
             poll = select.poll()
             poll.register(tls.fileno(), event)
-            if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
+            if not poll.poll(deadline.left_ms):
                 raise ConnectTimeoutError(
                     f"{endpoint} did not finish the TLS handshake within {timeout_s:.2g} s. Does it speak TLS? "
                     f"{_without(endpoint)}"

@@ -7,7 +7,7 @@ import pytest
 
 from sockctl.bench.plan import Tls
 from sockctl.events.base import Level
-from sockctl.net.certificates import fingerprint_of_file
+from sockctl.net.fingerprints import fingerprint_of_file
 from sockctl.services.echo import Case, CaseEcho, Echo
 from tests.support.bench import measured, plan, where
 from tests.support.running import CLOSED_PORT, running

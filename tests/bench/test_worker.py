@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from sockctl.bench import coordinator as crew
 from sockctl.bench import worker
 from sockctl.bench.coordinator import Progress, measure
 from sockctl.bench.loop import Loop
@@ -63,16 +62,16 @@ def interrupted_when(met: Callable[[], bool]) -> Iterator[None]:
 
 
 def test_ctrl_c_while_the_processes_end_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    close = crew._Process.close
+    wait = subprocess.Popen.wait
     interrupted: list[bool] = []
 
-    def interrupted_once(process: crew._Process) -> None:
+    def interrupted_once(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
         if not interrupted:
             interrupted.append(True)
             os.kill(os.getpid(), signal.SIGINT)
-        close(process)
+        return wait(process, timeout)
 
-    monkeypatch.setattr(crew._Process, "close", interrupted_once)
+    monkeypatch.setattr(subprocess.Popen, "wait", interrupted_once)
     with echo() as port:
         outcome = measure(plan(port, count=10, duration_s=None).shares(2))
     assert outcome.stats.answered == 10
@@ -123,18 +122,16 @@ def test_a_file_of_tls_that_is_not_there() -> None:
         measure(plan(1, where=there).shares(1))
 
 
-def test_a_process_that_ends_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew, "_BEGIN", "pass")
+def test_a_process_that_ends_too_early() -> None:
     with pytest.raises(BenchFailedError, match="ended too early"):
-        measure(plan(1).shares(1))
+        measure(plan(1).shares(1), program="pass")
 
 
-def test_a_process_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew, "_BEGIN", 'import time; print(\'{"failed": "so"}\', flush=True); time.sleep(60)')
-    monkeypatch.setattr(crew, "FAREWELL_S", 0.1)
+def test_a_process_that_does_not_end_is_ended() -> None:
+    program = 'import time; print(\'{"failed": "so"}\', flush=True); time.sleep(60)'
     began = time.monotonic()
     with pytest.raises(BenchFailedError, match="so"):
-        measure(plan(1).shares(1))
+        measure(plan(1).shares(1), program=program, close_s=0.1)
     assert time.monotonic() - began < 20
 
 

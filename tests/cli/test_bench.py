@@ -23,7 +23,7 @@ from sockctl.bench.stats import Stats
 from sockctl.cli.bench_output import ProgressLine, comparison_lines, report_lines
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.events.base import Level
-from sockctl.net.certificates import fingerprint_of_file
+from sockctl.net.fingerprints import fingerprint_of_file
 from sockctl.services.chat.service import Chat, ChatRules
 from sockctl.services.echo import Echo
 from tests.bench.test_login import auth

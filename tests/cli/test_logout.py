@@ -11,7 +11,7 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.client.token_store import TokenStore
-from sockctl.net.certificates import fingerprint_of_file
+from sockctl.net.fingerprints import fingerprint_of_file
 from sockctl.net.reachability import reach_of
 from tests.cli.test_connect_messages import read_frame
 from tests.cli.test_connect_messages import server as played

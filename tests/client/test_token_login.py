@@ -15,7 +15,7 @@ from sockctl.client.chat.view import Held
 from sockctl.client.token_login import TokenLogin, place_behind
 from sockctl.client.token_store import KeptToken, TokenStore
 from sockctl.net.address import Endpoint
-from sockctl.net.certificates import fingerprint_of_file
+from sockctl.net.fingerprints import fingerprint_of_file
 from sockctl.protocol.messages import Message, message
 from tests.support.running import process, sockctl, wait_until
 from tests.support.terminal import ended

@@ -1,5 +1,6 @@
 """A server's certificate: made, kept, loaded, and what is wrong with those that others made."""
 
+import errno
 import os
 import re
 import socket
@@ -13,15 +14,10 @@ from pathlib import Path
 import pytest
 
 from sockctl.errors import CertificateError, FingerprintError
-from sockctl.net import certificates
-from sockctl.net.certificates import (
-    fingerprint_of,
-    fingerprint_of_file,
-    own_certificate,
-    parse_fingerprint,
-    server_context,
-)
-from sockctl.stores.files import take_lock, write_private_file
+from sockctl.net.certificates import own_certificate
+from sockctl.net.fingerprints import fingerprint_of, fingerprint_of_file, parse_fingerprint
+from sockctl.net.tls_server import server_context
+from sockctl.stores.files import take_lock
 from tests.support.other_user import OTHER_UID, needs_root
 from tests.support.running import TIMEOUT_S, UNMEASURED
 from tests.support.tools import tool
@@ -199,7 +195,9 @@ STARTING = """
 import sys
 from pathlib import Path
 import cryptography.x509
-from sockctl.net.certificates import fingerprint_of_file, own_certificate, server_context
+from sockctl.net.certificates import own_certificate
+from sockctl.net.fingerprints import fingerprint_of_file
+from sockctl.net.tls_server import server_context
 print("ready", flush=True)
 sys.stdin.readline()
 certificate, key = own_certificate(Path(sys.argv[1]), hosts=[])
@@ -232,12 +230,11 @@ def test_processes_that_start_at_once_use_one_pair(tmp_path: Path) -> None:
             run.communicate()
 
 
-def test_another_process_that_takes_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(certificates, "LOCK_TIMEOUT_S", 0.05)
+def test_another_process_that_takes_too_long(tmp_path: Path) -> None:
     lock = take_lock(tmp_path / "tls-key.pem.lock", 0)
     try:
         with pytest.raises(CertificateError, match=r"Another process .*tls-key\.pem\.lock"):
-            own_certificate(tmp_path, hosts=[])
+            own_certificate(tmp_path, hosts=[], lock_timeout_s=0.05)
     finally:
         os.close(lock)
 
@@ -250,15 +247,17 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("synced", [0, 1])
 def test_a_disk_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synced: int) -> None:
-    written: list[Path] = []
+    fsync = os.fsync
+    left = synced
 
-    def fail_later(path: Path, data: bytes) -> None:
-        if len(written) == synced:
-            raise OSError(28, "No space left on device")
-        written.append(path)
-        write_private_file(path, data)
+    def fail_later(descriptor: int) -> None:
+        nonlocal left
+        if not left:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        left -= 1
+        fsync(descriptor)
 
-    monkeypatch.setattr(certificates, "write_private_file", fail_later)
+    monkeypatch.setattr(os, "fsync", fail_later)
     with pytest.raises(CertificateError, match="No space left on device"):
         own_certificate(tmp_path, hosts=[])
     assert [path.name for path in tmp_path.iterdir()] == ["tls-key.pem.lock"]

@@ -7,9 +7,8 @@ import pytest
 
 from sockctl.errors import ConnectTimeoutError, UnreachableError
 from sockctl.events.base import Event
-from sockctl.net import connector as client
 from sockctl.net.address import Endpoint
-from sockctl.net.connector import connect
+from sockctl.net.connector import Pauses, connect
 from tests.support.running import CLOSED_PORT, TIMEOUT_S, free_port
 
 
@@ -31,6 +30,7 @@ def test_every_address_is_tried() -> None:
         port = server.getsockname()[1]
         events: list[Event] = []
         with connect(Endpoint("localhost", port), tell=events.append, timeout_s=5) as sock:
+            assert isinstance(sock, socket.socket)
             assert sock.getpeername() == ("127.0.0.1", port)
             assert sock.gettimeout() is None
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
@@ -100,9 +100,7 @@ def test_no_answer_is_a_timeout_and_each_address_gets_its_share(monkeypatch: pyt
             sock.close()
 
 
-def test_retries_until_the_server_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "FIRST_PAUSE_S", 0.1)
-    monkeypatch.setattr(client, "LONGEST_PAUSE_S", 0.15)
+def test_retries_until_the_server_is_there() -> None:
     port = free_port()
     servers: list[socket.socket] = []
     events: list[Event] = []
@@ -112,16 +110,15 @@ def test_retries_until_the_server_is_there(monkeypatch: pytest.MonkeyPatch) -> N
         if event.name == "retrying" and names(events).count("retrying") == 3:  # before the pause and the next try
             servers.append(socket.create_server(("127.0.0.1", port)))
 
-    connect(Endpoint("127.0.0.1", port), tell=tell, timeout_s=5, retries=50).close()
+    connect(Endpoint("127.0.0.1", port), tell=tell, timeout_s=5, retries=50, pauses=Pauses(0.1, 0.15)).close()
     servers[0].close()
     retries = [event for event in events if event.name == "retrying"]
     assert [event.fields["seconds"] for event in retries] == [0.1, 0.15, 0.15]
     assert retries[0].fields["left"] == 50
 
 
-def test_retries_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "FIRST_PAUSE_S", 0.01)
+def test_retries_end() -> None:
     events: list[Event] = []
     with pytest.raises(UnreachableError, match="Tried 3 times"):
-        connect(Endpoint("127.0.0.1", CLOSED_PORT), tell=events.append, timeout_s=5, retries=2)
+        connect(Endpoint("127.0.0.1", CLOSED_PORT), tell=events.append, timeout_s=5, retries=2, pauses=Pauses(0.01))
     assert names(events).count("retrying") == 2

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from sockctl.errors import ListenError, PortTakenError
-from sockctl.net import listener
 from sockctl.net.listener import Listeners, SocketOptions, addresses_of, open_listeners
 
 
@@ -83,20 +82,19 @@ def test_who_has_the_other_address_is_told() -> None:
             open_listeners("127.0.0.1", port, strict_port=True)
 
 
-def test_two_that_were_bound_before_either_listened(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_that_were_bound_before_either_listened() -> None:
     """Linux binds both, and refuses the second one's listen()."""
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("127.0.0.1", 0))
-        apply = SocketOptions.apply
 
-        def first(self: SocketOptions, sock: socket.socket) -> None:
-            apply(self, sock)
-            other.listen()
+        class First(SocketOptions):
+            def apply(self, listener: socket.socket) -> None:
+                super().apply(listener)
+                other.listen()
 
-        monkeypatch.setattr(SocketOptions, "apply", first)
         with pytest.raises(PortTakenError, match="taken on 127"):
-            open_listeners("127.0.0.1", other.getsockname()[1], strict_port=True)
+            open_listeners("127.0.0.1", other.getsockname()[1], strict_port=True, options=First())
 
 
 def test_link_local_address_without_its_interface() -> None:
@@ -159,19 +157,16 @@ def test_a_port_taken_on_every_interface_is_taken_on_one() -> None:
         assert second.port != first.port
 
 
-def test_no_port_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "MAX_PORT", 1)
-    with listening("127.0.0.1") as first:
-        monkeypatch.setattr(listener, "MAX_PORT", first.port)
-        with pytest.raises(PortTakenError, match="is free"):
-            open_listeners("127.0.0.1", first.port)
+def test_no_port_left() -> None:
+    with listening("127.0.0.1") as first, pytest.raises(PortTakenError, match="is free"):
+        open_listeners("127.0.0.1", first.port, highest_port=first.port)
 
 
 def test_any_port_when_all_tries_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     def taken(*_: Any) -> None:
         raise OSError(errno.EADDRINUSE, "taken")
 
-    monkeypatch.setattr(listener, "_bound", taken)
+    monkeypatch.setattr(socket.socket, "bind", taken)
     with pytest.raises(PortTakenError):
         open_listeners("127.0.0.1", 0)
 
@@ -189,7 +184,7 @@ def test_other_errors_are_explained(number: int, says: str, monkeypatch: pytest.
     def fail(*_: Any) -> None:
         raise OSError(number, "No buffer space")
 
-    monkeypatch.setattr(listener, "_bound", fail)
+    monkeypatch.setattr(socket.socket, "bind", fail)
     with pytest.raises(ListenError, match=says):
         open_listeners("127.0.0.1", 80)
 

@@ -6,6 +6,7 @@ import fcntl
 import random
 import re
 import resource
+import select
 import socket
 import ssl
 import struct
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -209,10 +211,17 @@ def test_a_long_wait_is_several_short_ones(
     pair: tuple[MessageSocket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sock, far = pair
-    monkeypatch.setattr(message_socket, "_MAX_POLL_S", 0.01)
+    poll = select.poll
+
+    def impatient() -> Mock:
+        """Return what waits for 10 ms, as poll() itself waits for some 24 days at most."""
+        polling = poll()
+        return Mock(register=polling.register, poll=lambda timeout_ms: polling.poll(min(timeout_ms, 10)))
+
+    monkeypatch.setattr(select, "poll", impatient)
     later = threading.Timer(0.1, far.sendall, [frame("x")])
     later.start()
-    assert sock.receive_message() == "x"
+    assert sock.receive_message(timeout_s=TIMEOUT_S) == "x"
     later.join(TIMEOUT_S)
 
 

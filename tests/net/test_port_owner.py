@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from sockctl.net import port_owner
 from sockctl.net.port_owner import owner_of
 from tests.support.other_user import OTHER_NAME, OTHER_UID, as_other_user, needs_root
 
@@ -59,10 +58,9 @@ def test_a_socket_that_does_not_listen_is_not_shown() -> None:
         assert owner_of("127.0.0.1", bound.getsockname()[1]) == "another program"
 
 
-def test_a_system_that_does_not_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(port_owner, "_PROC", tmp_path)
+def test_a_system_that_does_not_tell(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        assert owner_of("127.0.0.1", listener.getsockname()[1]) == "another program"
+        assert owner_of("127.0.0.1", listener.getsockname()[1], proc=tmp_path) == "another program"
 
 
 @needs_root

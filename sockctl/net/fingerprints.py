@@ -1,0 +1,56 @@
+"""The fingerprint of a certificate: its SHA-256, as a server tells it and people compare it."""
+
+import hashlib
+import string
+from pathlib import Path
+
+from sockctl.errors import FingerprintError
+from sockctl.net.pem import no_certificate_in, read_certificates
+
+__all__ = ["fingerprint_of", "fingerprint_of_file", "parse_fingerprint"]
+
+SHA256_DIGITS = 64
+
+
+def fingerprint_of(der: bytes) -> str:
+    """Return the SHA-256 of a certificate, given as DER, in upper-case hex with colons: ``AB:CD:…``."""
+    return hashlib.sha256(der).digest().hex(":").upper()
+
+
+def fingerprint_of_file(path: Path) -> str:
+    """Return the fingerprint of the first certificate in a PEM file.
+
+    Raises:
+        CertificateError: The file can't be read, or holds none.
+    """
+    from ssl import PEM_cert_to_DER_cert
+
+    found = read_certificates(path, "certificate")
+    try:
+        der = PEM_cert_to_DER_cert(found[0].decode("ascii")) if found else b""
+    except ValueError:  # no ASCII, or no base64
+        der = b""
+    if not der:
+        raise no_certificate_in(path)
+    return fingerprint_of(der)
+
+
+def parse_fingerprint(text: str) -> str:
+    """Return a fingerprint as `fingerprint_of` does.
+
+    Args:
+        text: 64 hex digits in any case, in pairs with colons between them or without; ``SHA256:`` may stand in front,
+            and space around.
+
+    Raises:
+        FingerprintError: It is something else.
+    """
+    digits = text.strip().upper().removeprefix("SHA256:").strip()
+    pairs = digits.split(":") if ":" in digits else [digits[at : at + 2] for at in range(0, len(digits), 2)]
+    hexadecimal = all(len(pair) == 2 and set(pair) <= set(string.hexdigits) for pair in pairs)  # noqa: PLR2004
+    if not hexadecimal or len(pairs) * 2 != SHA256_DIGITS:
+        raise FingerprintError(
+            f"{text[:120]!r} is not a fingerprint: the SHA-256 of a certificate has {SHA256_DIGITS} hex digits, with "
+            f"colons between pairs or without, such as the server tells at its start."
+        )
+    return ":".join(pairs)

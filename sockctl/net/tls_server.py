@@ -1,0 +1,111 @@
+"""The server's side of TLS: how it is to be spoken, with which certificate and key."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from sockctl.errors import CertificateError
+from sockctl.net.pem import no_certificate_in, read_certificates, read_pem
+from sockctl.stores.files import exposure_of, folder_exposure_of, mending_of
+
+if TYPE_CHECKING:
+    from ssl import SSLContext, SSLError
+
+__all__ = ["server_context"]
+
+_OF_ANOTHER_PAIR = {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"}
+"""What OpenSSL calls a key that isn't the certificate's: of another value, or of another kind."""
+
+
+def server_context(certificate: Path, key: Path, *, client_ca: Path | None) -> "SSLContext":
+    """Return what a server needs for TLS: 1.2 or newer, with this certificate. Never asks at a terminal.
+
+    Args:
+        certificate: A PEM file, the server's certificate first, then those it was signed with.
+        key: A PEM file with its private key, not protected by a password.
+        client_ca: A PEM file with the authorities whose clients are let in; every client must show a certificate
+            then. With None none is asked for.
+
+    Raises:
+        CertificateError: A file can't be read or doesn't hold that, or the key isn't the certificate's, or others may
+            read or replace it.
+    """
+    import ssl
+
+    read_pem(certificate, "certificate")
+    read_pem(key, "key")
+    key = _checked_key(key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION  # reading must never have to write
+    context.num_tickets = 0  # nobody resumes; and a client that closes with tickets unread would reset the connection
+
+    def refuse() -> NoReturn:
+        raise CertificateError(
+            f"The key in {key} is protected by a password, and a server must start without being asked for one: write "
+            f"one without with 'openssl pkey -in {key} -out NEW-FILE', and keep that as safe."
+        )
+
+    try:
+        context.load_cert_chain(certificate, key, password=refuse)
+    except ssl.SSLError as error:
+        raise _unusable(certificate, key, error) from error
+    except OSError as error:
+        raise CertificateError(f"{certificate} and {key} can't be read: {error.strerror}.") from error
+    if client_ca is not None:
+        context.load_verify_locations(cadata=_authorities(client_ca))
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _checked_key(key: Path) -> Path:
+    """Return where a key is, links followed: others can neither read it nor put another one there.
+
+    Raises:
+        CertificateError: They can.
+    """
+    real = Path(os.path.realpath(key))
+    status = real.stat()
+    if problem := exposure_of(status, roots_too=True):
+        raise CertificateError(f"The key {key} is not used: {problem}. {mending_of(real, status)}")
+    if problem := folder_exposure_of(real):
+        raise CertificateError(f"The key {key} is not used: {problem}")
+    return real
+
+
+def _authorities(path: Path) -> str:
+    """Return the certificates of a PEM file."""
+    found = b"\n".join(read_certificates(path, "client authority")).decode("latin-1")
+    if not _loads(found):
+        raise no_certificate_in(path)
+    return found
+
+
+def _loads(pem: str) -> bool:
+    """Return whether OpenSSL takes these certificates, of which there is at least one."""
+    import ssl
+
+    if not pem or "ENCRYPTED" in pem:  # for such a block OpenSSL would ask at the terminal
+        return False
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+    except (ssl.SSLError, ValueError):
+        return False
+    return True
+
+
+def _unusable(certificate: Path, key: Path, error: "SSLError") -> CertificateError:
+    """Say which of the two files is at fault: OpenSSL mostly doesn't."""
+    if error.reason in _OF_ANOTHER_PAIR:
+        return CertificateError(
+            f"The key in {key} doesn't belong to the certificate in {certificate}: give the two that were made "
+            f"together; where the file has several certificates, the server's own must come first."
+        )
+    if not _loads(b"\n".join(read_certificates(certificate, "certificate")).decode("latin-1")):
+        return no_certificate_in(certificate)
+    if error.reason:  # such as EE_KEY_TOO_SMALL
+        why = error.reason.lower().replace("_", " ")
+        return CertificateError(f"{certificate} with {key} can't be used: OpenSSL says {why!r}. Give a newer pair.")
+    return CertificateError(
+        f"{key} holds no private key that can be read: give the PEM file that begins with BEGIN PRIVATE KEY."
+    )
