@@ -16,6 +16,7 @@ from typing import Any
 
 from sockctl.deadline import Deadline
 from sockctl.errors import PeerGoneError
+from sockctl.events.connection import ServiceFailed
 from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.address import format_address, host_of
 from sockctl.net.handler import Handler
@@ -131,6 +132,10 @@ class Connection(SendingSide):
         if not self.admitted:
             self.admitted = True
             self.on_admitted(self)
+
+    def failure(self, error: Exception) -> ServiceFailed:
+        """Return the event that the service has failed on this connection."""
+        return ServiceFailed(connection=self.number, peer=self.peer, error=f"{type(error).__name__}: {error}")
 
     def count_received(self, count: int) -> None:
         """Count what the owner has read."""

@@ -10,6 +10,7 @@ import socket
 
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.connection import Connection, State
+from sockctl.net.connection_table import ConnectionTable
 from sockctl.net.kernel_queues import unacked_bytes, unread_bytes
 from sockctl.net.lifecycle import ConnectionLifecycle
 
@@ -20,6 +21,7 @@ class Drain:
     """Ends the connections of one event thread, which alone calls it.
 
     Args:
+        table: The connections.
         lifecycle: What ends each of them.
         abandon_s: How long after the drain's end a conversation that won't end is waited for.
 
@@ -27,7 +29,8 @@ class Drain:
         due_at: When `expire` is to be called, on the monotonic clock.
     """
 
-    def __init__(self, lifecycle: ConnectionLifecycle, *, abandon_s: float) -> None:
+    def __init__(self, table: ConnectionTable, lifecycle: ConnectionLifecycle, *, abandon_s: float) -> None:
+        self._table = table
         self._lifecycle = lifecycle
         self._abandon_s = abandon_s
         self.due_at = math.inf
@@ -35,12 +38,12 @@ class Drain:
     def begin(self, until: float) -> None:
         """Begin the end of every connection; those that are left at `until` are closed as they are."""
         self.due_at = until
-        self._lifecycle.draining = True
-        self._lifecycle.guard(self.add, list(self._lifecycle.connections.values()))
+        self._table.draining = True
+        self._lifecycle.guard(self.add, list(self._table.connections.values()))
 
     def add(self, connection: Connection) -> None:
         """Begin the end of one connection: what had come before is still answered."""
-        if connection.state is State.WATCHED and (connection.held_until or 0.0) <= self._lifecycle.now:
+        if connection.state is State.WATCHED and (connection.held_until or 0.0) <= self._table.now:
             connection.drain_at = connection.raw_bytes_in + unread_bytes(connection.fd)
             self.finish_answered(connection)
         else:
@@ -53,8 +56,8 @@ class Drain:
 
     def expire(self) -> None:
         """Close what is left as it is, since the time is up."""
-        self.due_at = self._lifecycle.now + self._abandon_s
-        self._lifecycle.guard(self._cut_off, list(self._lifecycle.connections.values()))
+        self.due_at = self._table.now + self._abandon_s
+        self._lifecycle.guard(self._cut_off, list(self._table.connections.values()))
 
     def _cut_off(self, connection: Connection) -> None:
         if connection.state is not State.CONVERSING:

@@ -1,45 +1,37 @@
-"""The watcher: one event thread that holds all connections which nobody has to be waited for.
+"""The event loop: one thread that holds all connections with no conversation.
 
 How it works, in the order in which things happen:
 
-1. The accepting thread hands over each new connection (`add`). From then on the watcher knows it, keeps its deadlines,
-   and is the only one to close it. A connection with a conversation is not read from until its handler thread is done
-   (`release`).
+1. The accepting thread hands over each new connection (`add`). From then on the event loop knows the connection, keeps
+   its deadlines, and alone closes it. While a conversation runs, the handler thread reads (up to `release`).
 2. The thread waits for all descriptors at once, level-triggered, and asks each ready one for what is there, up to
    64 KiB at a time, in one buffer that belongs to the thread: 10,000 connections share it. One read per ready
-   connection and round keeps it fair. Where nearly all are ready each time, it stops waiting, and tries each in its
-   turn (`sockctl.net.optimistic_reads`); where the next message mostly comes at once, it looks for a moment before it
-   sleeps (`sockctl.net.busy_polling`).
+   connection and round keeps it fair. Where nearly all are ready each time, the thread tries each in its turn
+   (`optimistic_reads`); where the next message mostly comes at once, it looks before it sleeps (`busy_polling`).
 3. What was read goes to the service as a view of that buffer. The service answers with `post`, which sends at once and
-   puts what the kernel doesn't take into the connection's outbox.
-4. While anything waits in a connection's outbox, nothing more is read from it. So a client that doesn't read stops
-   itself (flow control) and costs the memory of one answer. Nor is anything read from a connection that is *held*: its
-   handler has more to decode than one round allows, or is beyond its budget (`sockctl.net.input_budget`).
-5. What is wanted of the event thread goes into a queue. Other threads wake it by a byte on a socket pair; it itself
-   never waits while something is queued, whichever callback has queued it.
-
-How connections end is told in `sockctl.net.lifecycle`.
+   puts what the kernel doesn't take into the connection's outbox; `flow_control` empties that.
+4. What is wanted of the event thread goes into a queue (`call_queue`). The event thread never waits while something is
+   queued, whichever callback has queued it. How connections end is told in `lifecycle`.
 
 Why one thread: with a thread per connection, CPython's global lock makes active connections wait for each other, and
 the cost grows with their number. Waiting for all of them in one place keeps the cost per message flat.
 """
 
-import contextlib
-import errno
-import math
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sockctl.deadline import Deadline
-from sockctl.events.connection import InputEnded, ReadingPaused, ReadingResumed
+from sockctl.events.connection import InputEnded
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.busy_polling import BusyPolling, Poll
+from sockctl.net.call_queue import CallQueue
 from sockctl.net.connection import Connection, State
+from sockctl.net.connection_table import ConnectionTable
 from sockctl.net.drain import Drain
+from sockctl.net.flow_control import FlowControl
 from sockctl.net.lifecycle import ConnectionLifecycle
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.optimistic_reads import AT_ONCE, FEW, OptimisticReads
@@ -49,8 +41,6 @@ from sockctl.net.traffic import Traffic
 __all__ = ["EventLoop"]
 
 MAX_WAIT_S = 60.0
-_OVER = (errno.EPIPE, errno.ECONNRESET, errno.ETIMEDOUT)
-"""Errors of a connection to which nothing can come any more, beside what has come already."""
 
 
 class EventLoop:
@@ -80,33 +70,33 @@ class EventLoop:
         self._journal = journal
         self._poller: Poller = poller or open_poller()
         self._traffic = Traffic(journal, sum_s=timeouts.sum_s, sums_per_second=limits.sums_per_second)
-        self._lifecycle = ConnectionLifecycle(
-            journal,
-            self._poller,
-            self._traffic,
-            timeouts,
-            on_closed=on_closed,
-            let_go=self._let_go,
-        )
-        self._drain = Drain(self._lifecycle, abandon_s=timeouts.abandon_s)
-        self._optimistic_reads = optimistic_reads(self._lifecycle.connections)
+        self._table = ConnectionTable(self._poller)
+        self._lifecycle = ConnectionLifecycle(journal, self._table, self._traffic, timeouts, on_closed=on_closed)
+        self._drain = Drain(self._table, self._lifecycle, abandon_s=timeouts.abandon_s)
+        self._optimistic_reads = optimistic_reads(self._table.connections)
         self._poll = busy_polling(self._poller.poll).poll
         self._buffer = bytearray(limits.read_bytes)
         self._view = memoryview(self._buffer)
         self._part = self._view  # of what was read last: a read of the same length takes it again
-        self._waker, self._woken = socket.socketpair()
-        self._waker.setblocking(False)
-        self._woken.setblocking(False)
+        self._calls = CallQueue()
         self._interrupter, self._interrupted = socket.socketpair()  # readable once a drain interrupts conversations
-        self._wake_sent = False
-        # Filled by any thread, emptied by the event thread; a deque's append and popleft need no lock.
-        self._calls: deque[tuple[Callable[[Connection], None], Connection]] = deque()
-        self._touched: deque[Connection] = deque()
+        self._touched = self._traffic.touched
         self._drain_asked: float | None = None
-        self._now = self._lifecycle.now = time.monotonic()
-        self._poller.register(self._woken.fileno(), READABLE)
+        self._now = self._table.now = time.monotonic()
+        self._flow = FlowControl(
+            journal,
+            self._table,
+            self._lifecycle,
+            self._drain,
+            calls=self._calls,
+            buffer=self._buffer,
+            read=self._react,
+            on_post=self._on_post,
+        )
+        self._lifecycle.let_go = self._flow.let_go
+        self._attend = self._flow.attend
+        self._poller.register(self._calls.fileno(), READABLE)
         self._thread = threading.Thread(target=self._run, name="sockctl-event-loop", daemon=True)
-        self._thread_id = 0
 
     # For every thread.
 
@@ -117,27 +107,27 @@ class EventLoop:
     def add(self, connection: Connection, *, conversing: bool) -> None:
         """Take over a new connection; with `conversing` it is not read from before `release`."""
         connection.state = State.CONVERSING if conversing else State.WATCHED
-        connection.on_post = self._posted
+        connection.on_post = self._on_post
         connection.interrupt_fd = self._interrupted.fileno()
-        self._call_soon(self._add, connection)
+        self._calls.add_and_wake(self._add, connection)
 
     def release(self, connection: Connection, *, watch: bool) -> None:
         """End a conversation: watch the connection from now on, or close it. Its handler thread calls it last."""
         if self._thread.is_alive():
-            self._call_soon(self._watch if watch else self._lifecycle.end_conversation, connection)
+            self._calls.add_and_wake(self._watch if watch else self._lifecycle.end_conversation, connection)
         else:
             self._lifecycle.end_conversation(connection)
 
     def close(self, connection: Connection, reason: Reason) -> None:
         """End a connection: what is queued for it is still sent."""
-        self._call_soon(lambda one: self._lifecycle.finish(one, reason), connection)
+        self._calls.add_and_wake(lambda one: self._lifecycle.finish(one, reason), connection)
 
     def call_soon(self, connection: Connection, call: Callable[[], None]) -> None:
         """Have the event thread of a connection call something, even if that is closed by then.
 
         While it reacts to what is ready, that is at the end of this round.
         """
-        self._call_soon(lambda _: call(), connection)
+        self._calls.add_and_wake(lambda _: call(), connection)
 
     def expect_frame(self, connection: Connection) -> None:
         """Hold a frame that has just begun to its deadline; the event thread calls it."""
@@ -150,7 +140,7 @@ class EventLoop:
         """
         self._lifecycle.hold(connection, wait_s)
         if not wait_s:
-            self._calls.append((self._let_go, connection))
+            self._calls.add(self._flow.let_go, connection)
 
     def drain(self, timeout_s: float) -> None:
         """Answer what has been received, then close every connection and end the event thread.
@@ -158,31 +148,19 @@ class EventLoop:
         Connections that are not done after `timeout_s` seconds are closed as they are.
         """
         self._drain_asked = Deadline.after(timeout_s)
-        self._wake()
+        self._calls.wake()
 
     def join(self, timeout_s: float) -> bool:
         """Wait until the event thread has ended, and return whether it has and closed every connection."""
         self._thread.join(min(timeout_s, threading.TIMEOUT_MAX))
-        return not self._thread.is_alive() and not self._lifecycle.connections
+        return not self._thread.is_alive() and not self._table.connections
 
-    def _call_soon(self, call: Callable[[Connection], None], connection: Connection) -> None:
-        self._calls.append((call, connection))
-        if threading.get_ident() != self._thread_id:  # it looks for calls before it waits
-            self._wake()
-
-    def _wake(self) -> None:
-        # Set after the queue was filled, reset before it is emptied: at worst a wake-up too many, never one too few.
-        if not self._wake_sent:
-            self._wake_sent = True
-            with contextlib.suppress(OSError):  # full: it is awake; closed: it has ended
-                self._waker.send(b"\0")
-
-    def _posted(self, connection: Connection) -> None:
+    def _on_post(self, connection: Connection) -> None:
         """See to it that traffic is told and the outbox emptied; any thread."""
         if not connection.untold:
             connection.untold = True
             self._touched.append(connection)
-        here = threading.get_ident() == self._thread_id
+        here = threading.get_ident() == self._calls.thread_id
         # Looked at after the outbox was filled, reset before it is emptied: at worst attended once too often. Whoever
         # waits to be writable is attended anyway; only the event thread knows that it still does.
         if (
@@ -191,38 +169,39 @@ class EventLoop:
             and not (here and connection.interest == WRITABLE)
         ):
             connection.attended_soon = True
-            self._calls.append((self._attend, connection))
+            self._calls.add(self._attend, connection)
         if not here:
-            self._wake()
+            self._calls.wake()
 
     # Everything below runs in the event thread.
 
     def _run(self) -> None:
-        lifecycle, drain, traffic, optimistic = self._lifecycle, self._drain, self._traffic, self._optimistic_reads
-        poll, find = self._poll, lifecycle.connections.get
+        table, drain, traffic, optimistic = self._table, self._drain, self._traffic, self._optimistic_reads
+        poll, find = self._poll, table.connections.get
         ready: Sequence[Connection | None]
-        self._thread_id = threading.get_ident()
-        while lifecycle.connections or not lifecycle.draining:
+        self._calls.thread_id = threading.get_ident()
+        while table.connections or not table.draining:
             if optimistic.trying:
                 ready = optimistic.turn()
             else:
-                due_at = min(lifecycle.due_at, drain.due_at, traffic.due_at)
+                due_at = min(table.due_at, drain.due_at, traffic.due_at)
                 wait_s = max(0.0, min(due_at - self._now, MAX_WAIT_S))
                 if self._calls or self._touched:
                     wait_s = 0.0  # queued by a call, or by what was due: nothing would wake this thread for it
                 ready = [find(fd) for fd, _ in poll(wait_s, AT_ONCE)]
-            self._now = lifecycle.now = time.monotonic()
+            self._now = table.now = time.monotonic()
             in_vain = self._react(ready)
             if optimistic.trying or len(ready) >= FEW:
                 optimistic.note(len(ready), in_vain)
-            if lifecycle.draining:
+            if table.draining:
                 watched = [one for one in ready if one is not None and one.state is State.WATCHED]
-                lifecycle.guard(drain.finish_answered, watched)
+                self._lifecycle.guard(drain.finish_answered, watched)
             self._end_round()
         self._make_calls()
         self._poller.close()
-        for sock in (self._waker, self._woken, self._interrupter, self._interrupted):
-            sock.close()
+        self._calls.close()
+        self._interrupter.close()
+        self._interrupted.close()
 
     def _react(self, ready: Iterable[Connection | None]) -> int:
         """Read once from each that is ready, and let the service react; return how many had nothing to read.
@@ -234,7 +213,7 @@ class EventLoop:
         in_vain = 0
         for connection in ready:
             if connection is None:
-                self._take_wakes()
+                self._calls.consume_wake()
                 continue
             try:
                 if connection.state is not watched or not connection.can_send_now:
@@ -245,7 +224,7 @@ class EventLoop:
                     count = connection.sock.recv_into(buffer)
                 except OSError as error:
                     in_vain += 1
-                    self._unread(connection, error)
+                    lifecycle.read_failed(connection, error)
                     continue
                 if not count:
                     self._end_input(connection)
@@ -265,11 +244,6 @@ class EventLoop:
                 lifecycle.failed(connection, error)
         return in_vain
 
-    def _unread(self, connection: Connection, error: OSError) -> None:
-        """Nothing could be read: there is nothing yet, or the connection is broken."""
-        if not isinstance(error, BlockingIOError):
-            self._lifecycle.broken(connection, error)
-
     def _go_on(self, connection: Connection) -> None:
         """See to a connection that isn't read from: its outbox is to be emptied, or it is ending."""
         if connection.interest == WRITABLE or connection.state is State.WATCHED:
@@ -284,16 +258,16 @@ class EventLoop:
         if self._calls:
             self._make_calls()
         if self._touched:
-            self._tell_touched()
-        if drain_asked is not None and not self._lifecycle.draining:
+            self._traffic.emit_touched(self._now)
+        if drain_asked is not None and not self._table.draining:
             self._drain.begin(drain_asked)
             self._interrupter.send(b"\0")  # never read: every conversation that waits for input sees it
-        if self._now >= self._lifecycle.due_at:
+        if self._now >= self._table.due_at:
             self._lifecycle.meet_deadlines()
         if self._now >= self._drain.due_at:
             self._drain.expire()
         if self._now >= self._traffic.due_at:
-            self._traffic.tell_sums(self._now)
+            self._traffic.emit_sums(self._now)
 
     def _end_input(self, connection: Connection) -> None:
         """The client shut its sending side: let the service say its last, then close."""
@@ -305,101 +279,14 @@ class EventLoop:
         else:
             self._lifecycle.finish(connection, connection.reason or DisconnectReason.CLIENT_CLOSED)
 
-    def _attend(self, connection: Connection) -> None:
-        """Empty the outbox as far as the client takes it, and see to what follows from that."""
-        connection.attended_soon = False
-        if connection.state is State.CLOSED:
-            return
-        if connection.outbox and connection.flush():
-            connection.last_active = self._now
-            if not connection.untold:
-                self._posted(connection)
-        if connection.error is not None:
-            self._hear_out(connection, connection.error)
-        elif connection.outbox:
-            self._pause(connection)
-        elif connection.state is State.FLUSHING:
-            self._lifecycle.shut(connection)
-        elif connection.state is State.CONVERSING:
-            self._lifecycle.want(connection, 0)
-        elif connection.interest != READABLE:
-            self._read_on(connection)
-
-    def _read_on(self, connection: Connection) -> None:
-        """Read again from a connection whose outbox is empty, unless it is held."""
-        if connection.held_until is not None:
-            self._lifecycle.want(connection, 0)
-            if connection.held_until <= self._now:
-                self._let_go(connection)
-            return
-        if connection.interest == WRITABLE:
-            self._journal.emit(ReadingResumed(connection=connection.number, peer=connection.peer))
-        self._lifecycle.want(connection, READABLE)
-        if connection.frame_until < math.inf:
-            self._lifecycle.expect_frame(connection)  # its rest may have waited in the kernel
-        self._read_pending(connection)
-
-    def _let_go(self, connection: Connection) -> None:
-        """Let the handler of a connection that is held go on, unless the client must take an answer first."""
-        if connection.state is not State.WATCHED or connection.held_until is None:
-            return
-        if connection.held_until > self._now:
-            return  # it has gone on already, and is beyond its budget since
-        if connection.outbox:
-            return  # it is attended when the client has taken the answer
-        connection.held_until = None
-        connection.handler.go_on()
-        if connection.held_until is None:
-            self._attend(connection)
-            if self._lifecycle.draining and connection.state is State.WATCHED:
-                self._drain.finish_answered(connection)
-
-    def _read_pending(self, connection: Connection) -> None:
-        """Read what no poller reports, if it may be read now."""
-        if connection.state is State.WATCHED and connection.interest == READABLE and connection.pending:
-            self._react([connection])
-
-    def _hear_out(self, connection: Connection, error: OSError) -> None:
-        """Nothing can be sent any more: let the service react to what had come before, a read a round, then close."""
-        if connection.state is not State.WATCHED or error.errno not in _OVER or self._owes(connection):
-            self._lifecycle.broken(connection, error)
-            return
-        if connection.held_until is not None:
-            return  # it goes on in a moment
-        self._lifecycle.want(connection, connection.interest or READABLE)  # it was held: nobody would report it again
-        try:
-            count = connection.sock.recv_into(self._buffer)
-        except BlockingIOError:
-            return  # a part of a TLS record: the poller goes on reporting a connection that is over
-        except OSError:
-            count = 0
-        if count:
-            connection.count_received(count)
-            connection.handler.received(self._view[:count])
-        else:
-            self._call_soon(self._break_off, connection)  # behind what the service has asked for: that may end it, too
-
-    def _owes(self, connection: Connection) -> bool:
-        return connection.held_until is not None and connection.held_until > self._now
-
-    def _break_off(self, connection: Connection) -> None:
-        if connection.state is State.WATCHED and connection.error is not None:
-            self._lifecycle.broken(connection, connection.error)
-
-    def _pause(self, connection: Connection) -> None:
-        if connection.state is State.WATCHED and connection.interest != WRITABLE:
-            waiting = len(connection.outbox)
-            self._journal.emit(ReadingPaused(connection=connection.number, peer=connection.peer, queued_bytes=waiting))
-        self._lifecycle.want(connection, WRITABLE)
-
     # Beginning.
 
     def _add(self, connection: Connection) -> None:
         self._lifecycle.add(connection)
         if connection.state is State.WATCHED:
             connection.handler.opened()
-            self._lifecycle.want(connection, READABLE)
-        if self._lifecycle.draining:
+            self._table.wait_for(connection, READABLE)
+        if self._table.draining:
             self._drain.add(connection)
 
     def _watch(self, connection: Connection) -> None:
@@ -409,25 +296,13 @@ class EventLoop:
             return
         connection.state = State.WATCHED
         connection.handler.resumed()
-        self._lifecycle.want(connection, 0)  # whatever it was waited for meanwhile: now it begins to be read from
+        self._table.wait_for(connection, 0)  # whatever it was waited for meanwhile: now it begins to be read from
         self._attend(connection)
-        if self._lifecycle.draining:
+        if self._table.draining:
             self._drain.add(connection)
 
     # What other threads asked for.
 
-    def _take_wakes(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._woken.recv(1)
-            self._wake_sent = False
-
     def _make_calls(self) -> None:
-        for _ in range(len(self._calls)):
-            call, connection = self._calls.popleft()
+        for call, connection in self._calls.pop_all():
             self._lifecycle.guard(call, [connection])
-
-    def _tell_touched(self) -> None:
-        for _ in range(len(self._touched)):
-            connection = self._touched.popleft()
-            if connection.state is not State.CLOSED:  # else it was settled
-                self._traffic.touched(connection, self._now)

@@ -12,9 +12,9 @@ input makes TCP send a reset, and a reset destroys what the client hasn't read y
 | FLUSHING | the outbox is empty (or its time is up) | LINGERING, or CLOSED where nothing can be destroyed |
 | LINGERING | the client's end, or its time | CLOSED |
 
-A connection that breaks is closed as soon as the service has reacted to what had come before; the event loop
-sees to that.
-A drain (`sockctl.net.drain`) lets each connection answer what had come before it, then ends it as above.
+A connection that breaks is closed as soon as the service has reacted to what had come before; `flow_control` sees to
+that. A drain (`drain`) lets each connection answer what had come before it, then ends it as above. The module is longer
+than others, since all steps from one state to the next stand here together.
 """
 
 import contextlib
@@ -23,18 +23,18 @@ import math
 import socket
 from collections.abc import Callable
 
-from sockctl.events.connection import ClientDisconnected, ServiceFailed
+from sockctl.events.connection import ClientDisconnected
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.connection import Connection, State
-from sockctl.net.deadlines import Deadlines
+from sockctl.net.connection_table import ConnectionTable
 from sockctl.net.kernel_queues import unacked_bytes
 from sockctl.net.limits import Timeouts
-from sockctl.net.poller import READABLE, WRITABLE, Poller
+from sockctl.net.poller import READABLE, WRITABLE
 from sockctl.net.traffic import Traffic
 from sockctl.net.transport import TransportError
 
-__all__ = ["ConnectionLifecycle", "failure_of"]
+__all__ = ["ConnectionLifecycle"]
 
 _HOPELESS = frozenset({DisconnectReason.IDLE_TIMEOUT, DisconnectReason.SEND_TIMEOUT})
 """Why a client has gone that has not read for so long that it will not now."""
@@ -46,73 +46,51 @@ _VANISHED = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOST
 
 
 class ConnectionLifecycle:
-    """The connections of one event thread, their deadlines, and their ends.
+    """Ends the connections of one event thread, which alone calls it.
 
     Args:
-        journal: Where events are told.
-        poller: What the event thread waits with.
+        journal: Where events are emitted.
+        table: The connections.
         traffic: What tells the data events.
         timeouts: How long each step may take.
         on_closed: Called after a connection was closed.
-        let_go: Called when a connection has been held for as long as it should.
 
     Attributes:
-        connections: Those that aren't closed, by descriptor.
-        now: The time of this round, on the monotonic clock; the event thread sets it.
-        due_at: When `meet_deadlines` is to be called.
-        draining: Whether the server is stopping.
+        let_go: Called when a connection has been held for as long as it should; the event loop sets it.
     """
 
     def __init__(
         self,
         journal: Journal,
-        poller: Poller,
+        table: ConnectionTable,
         traffic: Traffic,
         timeouts: Timeouts,
         *,
         on_closed: Callable[[Connection], None],
-        let_go: Callable[[Connection], None],
     ) -> None:
         self._journal = journal
-        self._poller = poller
+        self._table = table
         self._traffic = traffic
         self._timeouts = timeouts
         self._idle_s = timeouts.idle_s or math.inf
         self._on_closed = on_closed
-        self._let_go = let_go
-        self._deadlines: Deadlines[Connection] = Deadlines()
-        self.connections: dict[int, Connection] = {}
-        self.now = 0.0
-        self.due_at = math.inf
-        self.draining = False
+        self.let_go: Callable[[Connection], None]
 
     def add(self, connection: Connection) -> None:
         """Take over a new connection."""
-        self.connections[connection.fd] = connection
-        self._set_deadline(connection, connection.last_active + self._idle_s)
-
-    def want(self, connection: Connection, interest: int) -> None:
-        """Wait for READABLE or WRITABLE, or for nothing (0): then the poller doesn't know the descriptor at all."""
-        if interest == connection.interest:
-            return
-        if not connection.interest:
-            self._poller.register(connection.fd, interest)
-        elif not interest:
-            self._poller.unregister(connection.fd)
-        else:
-            self._poller.modify(connection.fd, interest)
-        connection.interest = interest
+        self._table.add(connection)
+        self._table.set_deadline(connection, connection.last_active + self._idle_s)
 
     def hold(self, connection: Connection, wait_s: float) -> None:
         """Read nothing from a connection for `wait_s` seconds; at a stop end it, if it has to wait at all."""
-        if wait_s and self.draining:
+        if wait_s and self._table.draining:
             self.finish(connection, DisconnectReason.SERVER_STOPPING)
             return
-        connection.held_until = self.now + wait_s
+        connection.held_until = self._table.now + wait_s
         if connection.interest == READABLE:
-            self.want(connection, 0)
-        if wait_s and self._deadlines.at(connection) > connection.held_until:
-            self._set_deadline(connection, connection.held_until)
+            self._table.wait_for(connection, 0)
+        if wait_s:
+            self._table.set_deadline(connection, connection.held_until, sooner_only=True)
 
     # One connection.
 
@@ -145,12 +123,12 @@ class ConnectionLifecycle:
         elif reason in _HOPELESS:
             self.close(connection)
         else:
-            self.want(connection, WRITABLE)
+            self._table.wait_for(connection, WRITABLE)
             # A client that ended its input gets every byte, under the idle rule; a drain has its own end.
             if reason.puts_out:
-                self._set_deadline(connection, self.now + self._timeouts.last_words_s)
-            elif not connection.input_ended and not self.draining:
-                self._set_deadline(connection, self.now + self._timeouts.flush_s)
+                self._table.set_deadline(connection, self._table.now + self._timeouts.last_words_s)
+            elif not connection.input_ended and not self._table.draining:
+                self._table.set_deadline(connection, self._table.now + self._timeouts.flush_s)
 
     def shut(self, connection: Connection) -> None:
         """Everything is sent: close, at once where nothing can be destroyed by that, else after lingering."""
@@ -166,14 +144,14 @@ class ConnectionLifecycle:
         connection.unacked = unacked_bytes(connection.fd)
         put_out = connection.reason is not None and connection.reason.puts_out
         times = self._timeouts
-        connection.linger_until = self.now + (times.last_words_s if put_out else times.linger_at_most_s)
-        self.want(connection, READABLE)
-        self._set_deadline(connection, self.now + (times.last_words_s if put_out else times.linger_s))
+        connection.linger_until = self._table.now + (times.last_words_s if put_out else times.linger_at_most_s)
+        self._table.wait_for(connection, READABLE)
+        self._table.set_deadline(connection, self._table.now + (times.last_words_s if put_out else times.linger_s))
 
     def discard(self, connection: Connection, buffer: bytearray) -> None:
         """Throw away what comes after the server has said its last."""
         if connection.state is State.CONVERSING:
-            self.want(connection, 0)  # an error was reported: its handler finds out by itself
+            self._table.wait_for(connection, 0)  # an error was reported: its handler finds out by itself
             return
         try:
             if connection.sock.recv_into(buffer):
@@ -184,11 +162,16 @@ class ConnectionLifecycle:
             pass  # a reset ends it as well as a FIN does
         self.close(connection)
 
+    def read_failed(self, connection: Connection, error: OSError) -> None:
+        """End a connection that couldn't be read, unless there is nothing to read yet."""
+        if not isinstance(error, BlockingIOError):
+            self.broken(connection, error)
+
     def broken(self, connection: Connection, error: OSError) -> None:
         """End a connection that the system reports an error for."""
         if connection.state is State.CONVERSING:
             connection.note_error(error)  # its handler finds out by itself, and then releases it
-            self.want(connection, 0)
+            self._table.wait_for(connection, 0)
             return
         told_so = connection.reason in {DisconnectReason.PROTOCOL_ERROR, DisconnectReason.TLS_ERROR}
         if connection.state is not State.LINGERING and not told_so:
@@ -197,7 +180,7 @@ class ConnectionLifecycle:
 
     def failed(self, connection: Connection, error: Exception) -> None:
         """End a connection on which the service failed."""
-        self._journal.emit(failure_of(connection, error))
+        self._journal.emit(connection.failure(error))
         if connection.state is State.CONVERSING:
             connection.interrupt(DisconnectReason.INTERNAL_ERROR, socket.SHUT_RDWR)
             return
@@ -218,14 +201,14 @@ class ConnectionLifecycle:
             connection.reason = connection.reason or reason  # read by its thread, which the drain wakes
         else:
             connection.interrupt(reason, socket.SHUT_RDWR if reason in _WITHOUT_A_WORD else socket.SHUT_RD)
-            connection.cut_at = self.now + self._timeouts.last_words_s
-            self._set_deadline(connection, connection.cut_at)
+            connection.cut_at = self._table.now + self._timeouts.last_words_s
+            self._table.set_deadline(connection, connection.cut_at)
 
     def _has_nothing_on_its_way(self, connection: Connection) -> bool:
         if connection.bytes_out and unacked_bytes(connection.fd):
             return False
         if connection.reason is DisconnectReason.SERVER_STOPPING:
-            return connection.bytes_out == 0 or self.now - connection.last_active >= self._timeouts.quiet_s
+            return connection.bytes_out == 0 or self._table.now - connection.last_active >= self._timeouts.quiet_s
         return connection.reason is DisconnectReason.IDLE_TIMEOUT
 
     def close(self, connection: Connection) -> None:
@@ -233,20 +216,19 @@ class ConnectionLifecycle:
         if connection.state is State.CLOSED:
             return
         with contextlib.suppress(OSError):
-            self.want(connection, 0)
+            self._table.wait_for(connection, 0)
         self.abandon(connection, socket_too=True)
 
     def abandon(self, connection: Connection, *, socket_too: bool = False) -> None:
         """Forget a connection, and tell its end; a thread that is stuck in it may still use the socket."""
-        del self.connections[connection.fd]
-        self._deadlines.discard(connection)
+        self._table.remove(connection)
         connection.end_sending(State.CLOSED)
         if socket_too:
             connection.sock.close()
         self._tell_end(connection)
 
     def _tell_end(self, connection: Connection) -> None:
-        self._traffic.settle(connection, self.now)
+        self._traffic.settle(connection, self._table.now)
         self._on_closed(connection)
         reason = connection.reason or DisconnectReason.SERVER_CLOSED
         self._journal.emit(
@@ -256,35 +238,29 @@ class ConnectionLifecycle:
                 reason=reason,
                 bytes_in=connection.bytes_in,
                 bytes_out=connection.bytes_out,
-                seconds=round(self.now - connection.started, 3),
+                seconds=round(self._table.now - connection.started, 3),
             )
         )
         try:
             connection.handler.closed(reason)
         except Exception as error:  # noqa: BLE001  as in guard, but the connection is gone
-            self._journal.emit(failure_of(connection, error))
+            self._journal.emit(connection.failure(error))
 
     # Time.
 
     def expect_frame(self, connection: Connection) -> None:
-        """Note that a frame has begun now: it must be complete within 10 s."""
-        connection.frame_until = self.now + self._timeouts.frame_s
-        if self._deadlines.at(connection) > connection.frame_until:
-            self._set_deadline(connection, connection.frame_until)
+        """Note that a frame has begun now, which must be complete in time."""
+        connection.frame_until = self._table.now + self._timeouts.frame_s
+        self._table.set_deadline(connection, connection.frame_until, sooner_only=True)
 
     def meet_deadlines(self) -> None:
         """Do what is due."""
-        self.guard(self._expired, self._deadlines.remove_expired(self.now))
-        self.due_at = self._deadlines.next_at()
-
-    def _set_deadline(self, connection: Connection, at: float) -> None:
-        if at < math.inf:
-            self._deadlines.set(connection, at)
-            self.due_at = min(self.due_at, at)
+        self.guard(self._expired, self._table.remove_expired())
+        self._table.find_next_deadline()
 
     def _expired(self, connection: Connection) -> None:
         match connection.state:
-            case State.CONVERSING if connection.cut_at <= self.now:
+            case State.CONVERSING if connection.cut_at <= self._table.now:
                 connection.interrupt(DisconnectReason.SERVER_CLOSED, socket.SHUT_RDWR)  # the reason is there already
             case State.WATCHED | State.CONVERSING:
                 self._check_activity(connection)
@@ -298,44 +274,38 @@ class ConnectionLifecycle:
                 self.close(connection)
 
     def _check_activity(self, connection: Connection) -> None:
-        if connection.held_until is not None and connection.held_until <= self.now:
-            self._let_go(connection)
+        if connection.held_until is not None and connection.held_until <= self._table.now:
+            self.let_go(connection)
             if connection.state is not State.WATCHED:
                 return
-        if connection.frame_until <= self.now:
+        if connection.frame_until <= self._table.now:
             if connection.interest == READABLE:
                 connection.handler.frame_expired()
                 self.finish(connection, DisconnectReason.PROTOCOL_ERROR)
                 return
             # The connection is not read from: the rest of the frame may wait in the kernel.
-            connection.frame_until = self.now + self._timeouts.frame_s
+            connection.frame_until = self._table.now + self._timeouts.frame_s
         if not self._was_active(connection):
             self.finish(connection, DisconnectReason.IDLE_TIMEOUT)
 
     def _was_active(self, connection: Connection) -> bool:
         """Return whether the connection is not idle for too long; if so, it is looked at again when it might be."""
         idle_until = connection.last_active + self._idle_s
-        if idle_until <= self.now:
+        if idle_until <= self._table.now:
             return False
         held_until = connection.held_until
-        if held_until is None or held_until <= self.now:  # then it goes on when the client has taken an answer
+        if held_until is None or held_until <= self._table.now:  # then it goes on when the client has taken an answer
             held_until = math.inf
-        self._set_deadline(connection, min(idle_until, connection.frame_until, held_until))
+        self._table.set_deadline(connection, min(idle_until, connection.frame_until, held_until))
         return True
 
     def _linger_on(self, connection: Connection) -> bool:
         """Linger for another while if the client has taken some of what it was sent, and not all."""
         before, connection.unacked = connection.unacked, unacked_bytes(connection.fd)
-        if not 0 < connection.unacked < before or self.now >= connection.linger_until:
+        if not 0 < connection.unacked < before or self._table.now >= connection.linger_until:
             return False
-        self._set_deadline(connection, self.now + self._timeouts.linger_s)
+        self._table.set_deadline(connection, self._table.now + self._timeouts.linger_s)
         return True
-
-
-def failure_of(connection: Connection, error: Exception) -> ServiceFailed:
-    """Return the event that the service has failed on a connection."""
-    what = f"{type(error).__name__}: {error}"
-    return ServiceFailed(connection=connection.number, peer=connection.peer, error=what)
 
 
 def _reason_of(error: OSError) -> Reason:

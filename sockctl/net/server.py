@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 
 from sockctl.deadline import Deadline
 from sockctl.errors import PeerGoneError
-from sockctl.events.connection import ClientConnected, TlsEstablished, TlsFailed
+from sockctl.events.connection import ClientConnected
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason, RefusalReason
 from sockctl.events.server import ServerStopped, ServerStopping
@@ -26,13 +26,13 @@ from sockctl.net.connection import Connection
 from sockctl.net.event_loop import EventLoop
 from sockctl.net.handler import Handler
 from sockctl.net.input_budget import InputBudgets
-from sockctl.net.lifecycle import failure_of
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.listener import Listeners
 from sockctl.net.message_peer import MessagePeer
 from sockctl.net.raw_peer import RawPeerHandler
 from sockctl.net.service import Conversation, MessageService, RawService, Service
-from sockctl.net.transport import TlsTransport, TransportError
+from sockctl.net.tls_server import shake_hands
+from sockctl.net.transport import TlsTransport
 from sockctl.os_limits import usable_cores
 from sockctl.source_network import source_network
 
@@ -251,7 +251,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         watch = False
         try:
             if isinstance(connection.sock, TlsTransport):
-                self._shake_hands(connection, connection.sock)
+                shake_hands(connection, connection.sock, self._journal, timeout_s=self._timeouts.handshake_s)
             if isinstance(self._service, Conversation):
                 connection.handler.converse(self._service)
                 watch = connection.handler.watching
@@ -260,39 +260,11 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         except PeerGoneError:
             pass  # the connection says why
         except Exception as error:  # noqa: BLE001  a service's defect must not reach the terminal as a traceback
-            self._journal.emit(failure_of(connection, error))
+            self._journal.emit(connection.failure(error))
             connection.reason = DisconnectReason.INTERNAL_ERROR
         finally:
             self._event_loop_of(connection).release(connection, watch=watch)
             self._conversations.discard(thread)
-
-    def _shake_hands(self, connection: Connection, tls: TlsTransport) -> None:
-        """Do the TLS handshake.
-
-        Raises:
-            PeerGoneError: It failed, or was not done in time; both are told.
-        """
-        deadline = Deadline.after(self._timeouts.handshake_s)
-        try:
-            while event := tls.shake_hands():
-                connection.wait({connection.fd: event}, until=deadline)
-        except TransportError as error:
-            failure = str(error)
-        except TimeoutError:
-            failure = f"the client did not finish it within {self._timeouts.handshake_s:g} s"
-        except OSError as error:
-            connection.note_error(error)
-            raise PeerGoneError(f"{connection.peer} broke the connection off") from error
-        else:
-            version, cipher = tls.described()
-            self._journal.emit(
-                TlsEstablished(connection=connection.number, peer=connection.peer, version=version, cipher=cipher)
-            )
-            return
-        if connection.reason is None:  # else the server has ended it, and what failed is only how it shows here
-            self._journal.emit(TlsFailed(connection=connection.number, peer=connection.peer, error=failure))
-            connection.reason = DisconnectReason.TLS_ERROR
-        raise PeerGoneError(f"no TLS with {connection.peer}")
 
     def _add_closed(self, connection: Connection) -> None:
         """Count what a closed connection has moved, and give its place back."""

@@ -20,10 +20,11 @@ import ssl
 import threading
 from typing import Any, Self
 
+from sockctl.net.tls_failures import explain
 from sockctl.net.transport import CertificateRefusedError, TransportError
 from sockctl.protocol.server_wire import TLS_HANDSHAKE
 
-__all__ = ["TlsSocket", "explained"]
+__all__ = ["TlsSocket"]
 
 RECORD_BYTES = 16_384
 """Plain bytes in a record at most, RFC 8446 section 5.1."""
@@ -38,16 +39,6 @@ OVERHEAD = 1.125
 _NO_TLS = b"\x15\x03\x01\x00\x02\x02\x46"
 """A fatal alert, protocol_version, RFC 8446 section 6."""
 _HTTP_METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"CONNECT", b"PRI"})
-_WHY = {
-    "UNEXPECTED_MESSAGE": "the other side does not speak TLS, what it sent is something else",
-    "WRONG_VERSION_NUMBER": "the other side does not speak TLS, or an unknown version of it",
-    "UNSUPPORTED_PROTOCOL": "the other side speaks an older TLS than 1.2",
-    "NO_SHARED_CIPHER": "the two sides know no cipher in common",
-    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the client showed no certificate, and one is asked for",
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the server asks for a client certificate: give --cert and --key",
-    "CERTIFICATE_VERIFY_FAILED": "the certificate can't be verified",
-    "TLSV1_ALERT_UNKNOWN_CA": "the other side does not trust the certificate",
-}
 
 
 class TlsSocket:
@@ -107,7 +98,7 @@ class TlsSocket:
                     with contextlib.suppress(OSError):
                         self._flush()  # the alert
                     refused = isinstance(error, ssl.SSLCertVerificationError)
-                    raise (CertificateRefusedError if refused else TransportError)(explained(error)) from error
+                    raise (CertificateRefusedError if refused else TransportError)(explain(error)) from error
                 else:
                     return 0 if self._flush() else select.POLLOUT
 
@@ -262,7 +253,7 @@ class TlsSocket:
                 self._end_input()
                 break
             except ssl.SSLError as error:
-                self._failure = TransportError(explained(error))
+                self._failure = TransportError(explain(error))
                 self._shut = True
                 if not total:
                     raise self._failure from error
@@ -287,7 +278,7 @@ class TlsSocket:
         try:
             return self._tls.write(data)
         except ssl.SSLError as error:
-            raise TransportError(explained(error)) from error
+            raise TransportError(explain(error)) from error
 
     def _flush(self) -> bool:
         """Send what TLS has made; return whether all of it has gone."""
@@ -318,10 +309,3 @@ class TlsSocket:
         buffer = bytearray(RECORD_BYTES)
         while count := self._decrypt_into(memoryview(buffer)):
             self._stash += buffer[:count]
-
-
-def explained(error: ssl.SSLError) -> str:
-    """Return what went wrong, for a person; the reason in OpenSSL's words stands behind it."""
-    reason = error.reason or ""
-    detail = getattr(error, "verify_message", "") or reason.replace("_", " ").lower() or str(error)
-    return f"{_WHY[reason]} ({detail})" if reason in _WHY else detail

@@ -1,17 +1,23 @@
-"""The server's side of TLS: how it is to be spoken, with which certificate and key."""
+"""The server's side of TLS: how it is to be spoken, with which certificate and key, and the handshake."""
 
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from sockctl.errors import CertificateError
+from sockctl.deadline import Deadline
+from sockctl.errors import CertificateError, PeerGoneError
+from sockctl.events.connection import TlsEstablished, TlsFailed
+from sockctl.events.journal import Journal
+from sockctl.events.reasons import DisconnectReason
+from sockctl.net.connection import Connection
 from sockctl.net.pem import no_certificate_in, read_certificates, read_pem
+from sockctl.net.transport import TlsTransport, TransportError
 from sockctl.stores.files import exposure_of, folder_exposure_of, mending_of
 
 if TYPE_CHECKING:
     from ssl import SSLContext, SSLError
 
-__all__ = ["server_context"]
+__all__ = ["server_context", "shake_hands"]
 
 _OF_ANOTHER_PAIR = {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"}
 """What OpenSSL calls a key that isn't the certificate's: of another value, or of another kind."""
@@ -109,3 +115,30 @@ def _unusable(certificate: Path, key: Path, error: "SSLError") -> CertificateErr
     return CertificateError(
         f"{key} holds no private key that can be read: give the PEM file that begins with BEGIN PRIVATE KEY."
     )
+
+
+def shake_hands(connection: Connection, tls: TlsTransport, journal: Journal, *, timeout_s: float) -> None:
+    """Do the TLS handshake of a connection; its handler thread calls it.
+
+    Raises:
+        PeerGoneError: It failed, or was not done in time; both are told.
+    """
+    deadline = Deadline.after(timeout_s)
+    try:
+        while event := tls.shake_hands():
+            connection.wait({connection.fd: event}, until=deadline)
+    except TransportError as error:
+        failure = str(error)
+    except TimeoutError:
+        failure = f"the client did not finish it within {timeout_s:g} s"
+    except OSError as error:
+        connection.note_error(error)
+        raise PeerGoneError(f"{connection.peer} broke the connection off") from error
+    else:
+        version, cipher = tls.described()
+        journal.emit(TlsEstablished(connection=connection.number, peer=connection.peer, version=version, cipher=cipher))
+        return
+    if connection.reason is None:  # else the server has ended it, and what failed is only how it shows here
+        journal.emit(TlsFailed(connection=connection.number, peer=connection.peer, error=failure))
+        connection.reason = DisconnectReason.TLS_ERROR
+    raise PeerGoneError(f"no TLS with {connection.peer}")

@@ -10,11 +10,12 @@ tells some of them, in the order in which they came, and the sums of the others 
 """
 
 import math
+from collections import deque
 
 from sockctl.events.base import Level
 from sockctl.events.connection import DataReceived, DataSent
 from sockctl.events.journal import Journal
-from sockctl.net.connection import Connection
+from sockctl.net.connection import Connection, State
 from sockctl.token_bucket import TokenBucket
 
 __all__ = ["Traffic"]
@@ -30,6 +31,10 @@ class Traffic:
         journal: Where events are emitted.
         sum_s: Seconds that a sum grows.
         sums_per_second: Sums that are told in so long.
+
+    Attributes:
+        touched: Connections that have moved something, each marked as untold; any thread adds to it.
+        due_at: When the next sums are to be told.
     """
 
     def __init__(self, journal: Journal, *, sum_s: float, sums_per_second: int) -> None:
@@ -39,11 +44,17 @@ class Traffic:
         self._silent = not journal.emits(Level.INFO)
         self._calm = TokenBucket(rate=CALM_PER_SECOND, burst=CALM_PER_SECOND)
         self._waiting: dict[Connection, None] = {}  # in the order in which they came; those that end are taken out
+        self.touched: deque[Connection] = deque()  # its append and popleft need no lock
         self.due_at = math.inf
-        """When the next sums are to be told."""
 
-    def touched(self, connection: Connection, now: float) -> None:
-        """Tell what `connection`, marked as untold, has moved, or let it wait for its sum."""
+    def emit_touched(self, now: float) -> None:
+        """Tell what the connections in `touched` have moved, or let them wait for their sums."""
+        for _ in range(len(self.touched)):
+            connection = self.touched.popleft()
+            if connection.state is not State.CLOSED:  # else it was settled
+                self._add(connection, now)
+
+    def _add(self, connection: Connection, now: float) -> None:
         if self._silent:
             return  # the mark stays, so that it is not touched again
         if self._calm.take(now):
@@ -53,7 +64,7 @@ class Traffic:
         self._waiting[connection] = None
         self.due_at = min(self.due_at, now + self._sum_s)
 
-    def tell_sums(self, now: float) -> None:
+    def emit_sums(self, now: float) -> None:
         """Tell the sums that have waited long enough."""
         told = 0
         while told < self._sums_per_second and self._first_due_at() <= now:

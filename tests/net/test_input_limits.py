@@ -11,9 +11,9 @@ from typing import ClassVar
 import pytest
 
 from sockctl.events.reasons import DisconnectReason, Reason
+from sockctl.net.conversing_peer import SLICE
 from sockctl.net.input_budget import InputRates
 from sockctl.net.limits import READ_BYTES, Limits, Timeouts
-from sockctl.net.message_peer import SLICE
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message

@@ -1,0 +1,72 @@
+"""The connections of one event thread: what each is waited for, and when its time is up."""
+
+import math
+
+from sockctl.net.connection import Connection
+from sockctl.net.deadlines import Deadlines
+from sockctl.net.poller import Poller
+
+__all__ = ["ConnectionTable"]
+
+
+class ConnectionTable:
+    """The connections that aren't closed. The event thread alone uses it.
+
+    Args:
+        poller: What the event thread waits with.
+
+    Attributes:
+        connections: Each of them, by descriptor.
+        now: The time of this round, on the monotonic clock; the event thread sets it.
+        due_at: When `remove_expired` is to be called.
+        draining: Whether the server is stopping.
+    """
+
+    def __init__(self, poller: Poller) -> None:
+        self._poller = poller
+        self._deadlines: Deadlines[Connection] = Deadlines()
+        self.connections: dict[int, Connection] = {}
+        self.now = 0.0
+        self.due_at = math.inf
+        self.draining = False
+
+    def add(self, connection: Connection) -> None:
+        """Take in a new connection."""
+        self.connections[connection.fd] = connection
+
+    def remove(self, connection: Connection) -> None:
+        """Forget a connection."""
+        del self.connections[connection.fd]
+        self._deadlines.discard(connection)
+
+    def wait_for(self, connection: Connection, interest: int) -> None:
+        """Wait for READABLE or WRITABLE, or for nothing (0): then the poller doesn't know the descriptor at all."""
+        if interest == connection.interest:
+            return
+        if not connection.interest:
+            self._poller.register(connection.fd, interest)
+        elif not interest:
+            self._poller.unregister(connection.fd)
+        else:
+            self._poller.modify(connection.fd, interest)
+        connection.interest = interest
+
+    def set_deadline(self, connection: Connection, at: float, *, sooner_only: bool = False) -> None:
+        """Give a connection a deadline in place of the one it had; infinity leaves that as it is.
+
+        Args:
+            connection: The connection.
+            at: When, on the monotonic clock.
+            sooner_only: Whether an earlier deadline stays.
+        """
+        if at < math.inf and not (sooner_only and self._deadlines.at(connection) <= at):
+            self._deadlines.set(connection, at)
+            self.due_at = min(self.due_at, at)
+
+    def remove_expired(self) -> list[Connection]:
+        """Return the connections whose deadline has come, earliest first; they have none any more."""
+        return self._deadlines.remove_expired(self.now)
+
+    def find_next_deadline(self) -> None:
+        """Set `due_at` to the next deadline; to be called when those that had expired are dealt with."""
+        self.due_at = self._deadlines.next_at()

@@ -1,0 +1,225 @@
+"""The part of a message service's peer that waits for the client: its handler thread calls it, in a conversation.
+
+One message is decoded at a time, and only when it is asked for. Beyond its budget the client waits before more is
+decoded.
+"""
+
+import math
+import select
+import time
+
+from sockctl.deadline import Deadline
+from sockctl.errors import MessageTimeoutError, PeerGoneError
+from sockctl.events.journal import Journal
+from sockctl.events.reasons import DisconnectReason, Reason
+from sockctl.net.connection import Connection
+from sockctl.net.input_budget import InputBudget
+from sockctl.net.limits import READ_BYTES, Timeouts
+from sockctl.net.message_input import MessageInput
+from sockctl.net.peer import Peer
+from sockctl.protocol.messages import Message, message
+from sockctl.protocol.server_wire import Choice, ServerWire
+
+__all__ = ["HANDLED_HERE", "SLICE", "ConversingPeer"]
+
+SLICE = 128
+"""Messages of a connection that are decoded in one round of the event thread; then the others have their turn."""
+HANDLED_HERE = frozenset({"hello", "pong"})
+"""Kinds of a client that no service sees."""
+
+
+class ConversingPeer(Peer):
+    """One client of a service of messages, waited for.
+
+    Args:
+        connection: The client's connection.
+        wire: What decodes and encodes.
+        journal: Where events are emitted.
+        budget: What the client's input may cost.
+        timeouts: How long each step may take.
+    """
+
+    __slots__ = (
+        "_budget",
+        "_connection",
+        "_done",
+        "_frame_until",
+        "_given_up",
+        "_inbox",
+        "_input",
+        "_timeouts",
+        "_wire",
+    )
+
+    def __init__(
+        self,
+        connection: Connection,
+        wire: ServerWire,
+        journal: Journal,
+        budget: InputBudget,
+        *,
+        timeouts: Timeouts,
+    ) -> None:
+        super().__init__(connection.number, connection.host, connection.peer)
+        self.outlet = connection
+        self._budget = budget
+        self._connection = connection
+        self._timeouts = timeouts
+        self._wire = wire
+        self._input = MessageInput(connection, wire, journal, budget)
+        self._inbox: list[Message] = []  # what `wait` has found
+        self._frame_until = math.inf  # when the frame that has begun must be complete
+        self._given_up: Reason | None = None  # why the conversation was given up
+        self._done = False  # nothing that the client sends counts any more
+
+    def admit(self) -> None:
+        """Note that the client is in."""
+        self._budget.admit()
+        self._connection.admit()
+
+    @property
+    def limit_bytes(self) -> int:
+        """Bytes that a message of the client may have."""
+        return self._wire.limit_bytes
+
+    @limit_bytes.setter
+    def limit_bytes(self, limit_bytes: int) -> None:
+        self._wire.limit_bytes = limit_bytes
+
+    def receive(self) -> Message | None:
+        """Wait for the next message; None when the client has ended its input."""
+        while True:
+            one = self._next()
+            if one is not None or self._done:
+                return one
+            self._fill()
+
+    def skip(self) -> None:
+        """Discard what the client has sent so far."""
+        self._inbox.clear()
+        self._input.skip()
+        while not self._connection.input_ended and self._is_readable():
+            self._wait_for_budget()
+            self._fill()
+            self._input.skip()  # now: whoever floods fills no memory
+
+    def wait(self, events: dict[int, int], *, for_input: bool, until: float = math.inf) -> set[int]:
+        """Wait for descriptors of the service's own, and for the client's input if that is wanted."""
+        fd = self._connection.fd
+        if not for_input:
+            return self._connection.wait(events, until=until)
+        self._find()
+        if self._inbox or self._done:
+            return set()
+        ready = self._wait({**events, fd: select.POLLIN}, until)
+        if fd in ready:
+            self._fill()
+            self._find()
+        return ready - {fd}
+
+    def take(self) -> list[Message] | None:
+        """Return the messages that `wait` found; None when the client has ended its input."""
+        found, self._inbox = self._inbox, []
+        return None if self._done and not found else found
+
+    def give_up(self, reason: Reason) -> PeerGoneError:
+        """Return what a conversation raises to end the connection for `reason`."""
+        self._given_up = reason
+        return PeerGoneError(f"the conversation with {self._connection.peer} is over: {reason}")
+
+    def await_choice(self) -> None:
+        """Wait for the client's first byte, so that one that chooses frames gets what was said in frames."""
+        until = Deadline.after(self._timeouts.choice_s)
+        try:
+            if self._wire.choice is Choice.UNDECIDED and not self._done:
+                self._feed(self._connection.receive(READ_BYTES, until=until))
+        except TimeoutError:
+            return  # it reads lines
+
+    def _next(self) -> Message | None:
+        """Return the next message that has come, whole; None if there is none, or if the input has ended."""
+        if self._inbox:
+            return self._inbox.pop(0)
+        while not self._done:
+            self._wait_for_budget()
+            one = self._input.decode_next()
+            if one is None:
+                return self._last() if self._connection.input_ended else None
+            self._frame_until = math.inf
+            if one.kind == "bye":
+                self._done = True
+                self._connection.reason = self._connection.reason or DisconnectReason.CLIENT_EXIT
+            elif one.kind == "hello":
+                self.hello = one
+            elif one.kind not in HANDLED_HERE:
+                return one
+        return None
+
+    def _last(self) -> Message | None:
+        self._done = True
+        return self._wire.end()
+
+    def _find(self) -> None:
+        """Put what has come, whole, into the inbox."""
+        found: list[Message] = []
+        while len(found) < SLICE and (one := self._next()) is not None:
+            found.append(one)
+        self._inbox = found
+
+    def _fill(self) -> None:
+        """Read once; wait for it, but not longer than a frame that has begun may take.
+
+        Raises:
+            MessageTimeoutError: The time of the frame is up.
+        """
+        self._wait({self._connection.fd: select.POLLIN})
+        try:
+            self._feed(self._connection.receive(READ_BYTES, until=time.monotonic()))
+        except TimeoutError:
+            return  # a part of a TLS record, which is nothing yet
+
+    def _wait(self, events: dict[int, int], until: float = math.inf) -> set[int]:
+        if self._frame_until == math.inf and self._wire.in_frame:
+            self._frame_until = Deadline.after(self._timeouts.frame_s)
+        if time.monotonic() >= self.until:  # a wait for whoever floods never runs out
+            raise self.give_up(DisconnectReason.LOGIN_TIMEOUT)
+        try:
+            return self._connection.wait(events, until=min(self._frame_until, self.until, until))
+        except TimeoutError as error:
+            if until < min(self._frame_until, self.until):
+                raise
+            if self.until < self._frame_until:
+                raise self.give_up(DisconnectReason.LOGIN_TIMEOUT) from error
+            raise self._frame_too_slow() from error
+
+    def _wait_for_budget(self) -> None:
+        """Wait until the client may have more decoded; mostly not at all."""
+        if not self._budget.is_due:
+            return
+        now = time.monotonic()
+        wait_s = self._input.settle(now)
+        if self._budget.is_flooding:
+            raise self.give_up(DisconnectReason.FLOODING)
+        if wait_s:
+            try:
+                self._connection.wait({}, until=min(now + wait_s, self.until))
+            except TimeoutError:
+                if time.monotonic() >= self.until:
+                    raise self.give_up(DisconnectReason.LOGIN_TIMEOUT) from None
+
+    def _is_readable(self) -> bool:
+        try:
+            return bool(self._connection.wait({self._connection.fd: select.POLLIN}, until=time.monotonic()))
+        except TimeoutError:
+            return False
+
+    def _feed(self, data: bytes | memoryview) -> None:
+        if self._input.feed(data):
+            self._note_choice()
+
+    def _note_choice(self) -> None:
+        if self._wire.choice is Choice.FRAMES:
+            self.hello = message("hello")  # which most follow with one of their own
+
+    def _frame_too_slow(self) -> MessageTimeoutError:
+        return MessageTimeoutError(f"A frame was not complete within {self._timeouts.frame_s:g} s of its first byte.")

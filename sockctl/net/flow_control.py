@@ -1,0 +1,149 @@
+"""Flow control: when a connection is read from, and when its outbox is emptied.
+
+While anything waits in a connection's outbox, nothing more is read from it. So a client that doesn't read stops itself,
+and costs the memory of one answer. Nor is anything read from a connection that is *held*: its handler has more to
+decode than one round allows, or is beyond its budget (`sockctl.net.input_budget`).
+"""
+
+import errno
+import math
+from collections.abc import Callable, Iterable
+
+from sockctl.events.connection import ReadingPaused, ReadingResumed
+from sockctl.events.journal import Journal
+from sockctl.net.call_queue import CallQueue
+from sockctl.net.connection import Connection, State
+from sockctl.net.connection_table import ConnectionTable
+from sockctl.net.drain import Drain
+from sockctl.net.lifecycle import ConnectionLifecycle
+from sockctl.net.poller import READABLE, WRITABLE
+
+__all__ = ["FlowControl"]
+
+_OVER = (errno.EPIPE, errno.ECONNRESET, errno.ETIMEDOUT)
+"""Errors of a connection to which nothing can come any more, beside what has come already."""
+
+
+class FlowControl:
+    """Sees to the outboxes of one event thread's connections, and pauses and resumes reading. That thread calls it.
+
+    Args:
+        journal: Where events are emitted.
+        table: The connections.
+        lifecycle: What ends them.
+        drain: What ends all of them at the server's stop.
+        calls: The calls that the event thread is to make.
+        buffer: Where input is received.
+        read: Reads from connections, and lets the service react.
+        on_post: Called when something was sent that is to be told.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        table: ConnectionTable,
+        lifecycle: ConnectionLifecycle,
+        drain: Drain,
+        *,
+        calls: CallQueue,
+        buffer: bytearray,
+        read: Callable[[Iterable[Connection]], object],
+        on_post: Callable[[Connection], None],
+    ) -> None:
+        self._journal = journal
+        self._table = table
+        self._lifecycle = lifecycle
+        self._drain = drain
+        self._calls = calls
+        self._buffer = buffer
+        self._read = read
+        self._on_post = on_post
+
+    def attend(self, connection: Connection) -> None:
+        """Empty the outbox as far as the client takes it, and see to what follows from that."""
+        connection.attended_soon = False
+        if connection.state is State.CLOSED:
+            return
+        if connection.outbox and connection.flush():
+            connection.last_active = self._table.now
+            if not connection.untold:
+                self._on_post(connection)
+        if connection.error is not None:
+            self._hear_out(connection, connection.error)
+        elif connection.outbox:
+            self._pause(connection)
+        elif connection.state is State.FLUSHING:
+            self._lifecycle.shut(connection)
+        elif connection.state is State.CONVERSING:
+            self._table.wait_for(connection, 0)
+        elif connection.interest != READABLE:
+            self._read_on(connection)
+
+    def _read_on(self, connection: Connection) -> None:
+        """Read again from a connection whose outbox is empty, unless it is held."""
+        if connection.held_until is not None:
+            self._table.wait_for(connection, 0)
+            if connection.held_until <= self._table.now:
+                self.let_go(connection)
+            return
+        if connection.interest == WRITABLE:
+            self._journal.emit(ReadingResumed(connection=connection.number, peer=connection.peer))
+        self._table.wait_for(connection, READABLE)
+        if connection.frame_until < math.inf:
+            self._lifecycle.expect_frame(connection)  # its rest may have waited in the kernel
+        self._read_pending(connection)
+
+    def let_go(self, connection: Connection) -> None:
+        """Let the handler of a connection that is held go on, unless the client must take an answer first."""
+        if connection.state is not State.WATCHED or connection.held_until is None:
+            return
+        if connection.held_until > self._table.now:
+            return  # it has gone on already, and is beyond its budget since
+        if connection.outbox:
+            return  # `attend` goes on when the client has taken the answer
+        connection.held_until = None
+        connection.handler.go_on()
+        if connection.held_until is None:
+            self.attend(connection)
+            if self._table.draining and connection.state is State.WATCHED:
+                self._drain.finish_answered(connection)
+
+    def _read_pending(self, connection: Connection) -> None:
+        """Read what no poller reports, if it may be read now."""
+        if connection.state is State.WATCHED and connection.interest == READABLE and connection.pending:
+            self._read([connection])
+
+    def _hear_out(self, connection: Connection, error: OSError) -> None:
+        """Nothing can be sent any more: let the service react to what had come before, a read a round, then close."""
+        if connection.state is not State.WATCHED or error.errno not in _OVER or self._owes(connection):
+            self._lifecycle.broken(connection, error)
+            return
+        if connection.held_until is not None:
+            return  # it goes on in a moment
+        self._table.wait_for(connection, connection.interest or READABLE)  # it was held: nobody would report it again
+        try:
+            count = connection.sock.recv_into(self._buffer)
+        except BlockingIOError:
+            return  # a part of a TLS record: the poller goes on reporting a connection that is over
+        except OSError:
+            count = 0
+        if count:
+            connection.count_received(count)
+            connection.handler.received(memoryview(self._buffer)[:count])
+        else:
+            self._calls.add_and_wake(
+                self._break_off, connection
+            )  # behind what the service has asked for: that may end it, too
+
+    def _owes(self, connection: Connection) -> bool:
+        return connection.held_until is not None and connection.held_until > self._table.now
+
+    def _break_off(self, connection: Connection) -> None:
+        if connection.state is State.WATCHED and connection.error is not None:
+            self._lifecycle.broken(connection, connection.error)
+
+    def _pause(self, connection: Connection) -> None:
+        if connection.state is State.WATCHED and connection.interest != WRITABLE:
+            waiting = len(connection.outbox)
+            self._journal.emit(ReadingPaused(connection=connection.number, peer=connection.peer, queued_bytes=waiting))
+        self._table.wait_for(connection, WRITABLE)

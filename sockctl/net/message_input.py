@@ -1,0 +1,104 @@
+"""What a client of a message service has sent: decoded when it is asked for, and charged to the client's budget."""
+
+import time
+from functools import partial
+
+from sockctl.events.connection import InputThrottled
+from sockctl.events.journal import Journal
+from sockctl.net.connection import Connection
+from sockctl.net.input_budget import BYTE_S, MEASURED_BYTES, MESSAGE_S, TELNET_BYTE_S, InputBudget
+from sockctl.protocol.messages import Message
+from sockctl.protocol.server_wire import Choice, ServerWire
+
+__all__ = ["MessageInput"]
+
+
+class MessageInput:
+    """The input of one connection. The thread that owns the connection uses it.
+
+    Attributes:
+        wire: Decodes it.
+        budget: Where it is charged.
+    """
+
+    __slots__ = ("_connection", "_fed_bytes", "_journal", "budget", "wire")
+
+    def __init__(self, connection: Connection, wire: ServerWire, journal: Journal, budget: InputBudget) -> None:
+        self._connection = connection
+        self._journal = journal
+        self.wire = wire
+        self.budget = budget
+        self._fed_bytes = 0  # since nothing was left to decode
+
+    def feed(self, data: bytes | memoryview) -> bool:
+        """Take what was read; return whether it has chosen the wire."""
+        if not data:
+            return False
+        chooses = self.wire.choice is Choice.UNDECIDED
+        if chooses:
+            self._connection.post_made(partial(self.wire.choose, data))
+        self._fed_bytes += len(data)
+        self.budget.work_s += len(data) * BYTE_S + self.wire.feed(data) * TELNET_BYTE_S
+        return chooses
+
+    def decode_next(self) -> Message | None:
+        """Return the next message that has come, whole; None if there is none.
+
+        Raises:
+            ProtocolError: The next one breaks the protocol.
+        """
+        if self._fed_bytes < MEASURED_BYTES:
+            one = self.wire.next()
+        else:
+            began = time.thread_time()
+            one = self.wire.next()
+            self._charge_measured(began, count=1)
+            if one is None:
+                self.note_decoded()
+        if one is not None:
+            self.budget.work_s += MESSAGE_S
+        return one
+
+    def decode(self, at_most: int) -> list[Message]:
+        """Return messages that have come, whole, `at_most` so many; the caller charges MESSAGE_S for each.
+
+        Raises:
+            ProtocolError: The next one breaks the protocol.
+        """
+        if self._fed_bytes < MEASURED_BYTES:
+            return self.wire.take(at_most)
+        began = time.thread_time()
+        batch = self.wire.take(at_most)
+        self._charge_measured(began, count=len(batch))
+        return batch
+
+    def skip(self) -> None:
+        """Discard what has come.
+
+        Raises:
+            ProtocolError: It breaks the protocol.
+        """
+        began = time.thread_time()
+        count = self.wire.skip()
+        self.budget.work_s += count * MESSAGE_S
+        self._charge_measured(began, count=count)
+        self._fed_bytes = 0
+
+    def note_decoded(self) -> None:
+        """Note that all that is complete was decoded: nothing is left, unless a message has begun."""
+        if not self.wire.in_message:
+            self._fed_bytes = 0
+
+    def settle(self, now: float) -> float:
+        """Charge what was decoded; return for how many seconds nothing more may be."""
+        was_beyond = self.budget.is_beyond
+        wait_s = self.budget.settle(now)
+        if wait_s and not was_beyond:
+            connection = self._connection
+            self._journal.emit(
+                InputThrottled(connection=connection.number, peer=connection.peer, seconds=round(wait_s, 3))
+            )
+        return wait_s
+
+    def _charge_measured(self, began: float, *, count: int) -> None:
+        self.budget.charge_measured(time.thread_time() - began, size_bytes=self._fed_bytes, count=count)
