@@ -1,7 +1,7 @@
-"""The whole error tree.
+"""The whole error tree, in one file however long: an error is found, and placed, among its relatives.
 
 Every error that a user may see derives from `SockctlError`; its text is one sentence that says what went wrong, which
-value it was, and what to do next. Which exit code an error leads to is decided in ``sockctl.cli`` alone.
+value it was, and what to do next. ``sockctl.cli`` alone decides which exit code an error leads to.
 """
 
 from typing import ClassVar

@@ -10,9 +10,11 @@ from sockctl.accounts.device_tokens import DeviceTokens
 from sockctl.accounts.password_normalization import normalize_password
 from sockctl.accounts.password_rules import MIN_LENGTH, check_new
 from sockctl.accounts.passwords import Hasher
-from sockctl.accounts.sessions import Session, Sessions
+from sockctl.accounts.session import Session
+from sockctl.accounts.sessions import Sessions
 from sockctl.accounts.settings import Settings
-from sockctl.accounts.users import User, Users, user_name
+from sockctl.accounts.user import User, user_name
+from sockctl.accounts.users import Users
 from sockctl.errors import NameTakenError, PasswordRefusedError, StoreError
 from sockctl.stores.timestamps import Clock, utc_now
 

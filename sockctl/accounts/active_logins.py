@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.authenticator import Login
-from sockctl.accounts.sessions import Session
+from sockctl.accounts.session import Session
 from sockctl.errors import StoreError
 
 __all__ = ["ActiveLogins"]

@@ -22,10 +22,10 @@ from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.password_normalization import normalize_password
 from sockctl.accounts.password_rules import MIN_LENGTH, check_new
 from sockctl.accounts.passwords import dummy_hash, parameters_of
-from sockctl.accounts.sessions import Session
+from sockctl.accounts.session import Session
 from sockctl.accounts.signups import Signups
 from sockctl.accounts.throttle import Who
-from sockctl.accounts.users import User
+from sockctl.accounts.user import User
 from sockctl.errors import HashFailedError, LoginFailedError, PasswordRefusedError, StoreError
 from sockctl.protocol.names import same_name_key
 from sockctl.source_network import IPV6_PREFIX

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sockctl.errors import HashFailedError
 
-__all__ = ["CHEAPEST", "DEFAULT", "HashParameters", "Hasher", "check_hash", "dummy_hash", "parameters_of"]
+__all__ = ["DEFAULT", "HashParameters", "Hasher", "dummy_hash", "parameters_of"]
 
 MAX_MEMORY_KIB = 2_097_152
 """2 GiB, what RFC 9106's first recommended option takes."""
@@ -55,17 +55,6 @@ class HashParameters:
 
 DEFAULT = HashParameters(time_cost=3, memory_kib=65_536, parallelism=4)
 """RFC 9106, section 4, the second recommended option."""
-CHEAPEST = HashParameters(time_cost=1, memory_kib=8, parallelism=1)
-"""For tests only: it protects nothing."""
-
-
-def check_hash(stored: str) -> None:
-    """See whether a text is an argon2id hash whose cost is bearable.
-
-    Raises:
-        ValueError: It isn't; the error doesn't hold it.
-    """
-    parameters_of(stored)
 
 
 def parameters_of(stored: str) -> HashParameters:
@@ -133,7 +122,7 @@ class Hasher:
             raise HashFailedError(_failed(str(error))) from None
 
     def verify(self, stored: str, password: str) -> bool:
-        """Return whether `stored`, which `check_hash` has passed, is a hash of `password`.
+        """Return whether `stored`, which `parameters_of` accepts, is a hash of `password`.
 
         Raises:
             HashFailedError: There is not enough memory to tell.

@@ -4,35 +4,26 @@ import datetime
 import json
 import secrets
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sockctl.accounts.device_tokens import DeviceTokens
 from sockctl.accounts.old_sessions import OLD_FILE_NAME, OLD_FORM, OLD_VERSION, insert_old
-from sockctl.accounts.session_tokens import (
-    TOKEN_SCHEMA,
-    give_token,
-    session_id_of,
-    use_token,
-)
-from sockctl.accounts.users import User
+from sockctl.accounts.session import COLUMNS, IDLE, SCHEMA, Session, read_session
+from sockctl.accounts.session_tokens import give_token, session_id_of, use_token
+from sockctl.accounts.user import User
 from sockctl.errors import TokenRefusedError, TokenReusedError, UnknownSessionError
 from sockctl.stores.old_file import OldFile
 from sockctl.stores.sqlite_store import SqliteStore
-from sockctl.stores.timestamps import Clock, format_timestamp, utc_now
+from sockctl.stores.timestamps import Clock, utc_now
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-__all__ = ["ABSOLUTE", "IDLE", "MAX_PER_USER", "MAX_SESSIONS", "Session", "Sessions"]
+__all__ = ["MAX_PER_USER", "MAX_SESSIONS", "Sessions"]
 
 FILE_NAME = "sessions.db"
 VERSION = 1
-IDLE = datetime.timedelta(hours=24)
-"""A session that isn't used for so long is over."""
-ABSOLUTE = datetime.timedelta(days=30)
-"""No session lasts longer."""
 MAX_PER_USER = 10
 """Sessions of one user; one more, and the oldest goes."""
 MAX_SESSIONS = 100_000
@@ -43,67 +34,6 @@ SETTLE_S = 0.5
 """How long it may wait to be written: whoever writes it also sees to it that a change is in force within 2 s."""
 TIDIED_AT_ONCE = 1_000
 """Sessions that one change forgets, so that no login waits for long."""
-_IDLE_S, _ABSOLUTE_S = int(IDLE.total_seconds()), int(ABSOLUTE.total_seconds())
-_SCHEMA = (
-    f"""CREATE TABLE sessions (
-        number INTEGER PRIMARY KEY,
-        id TEXT NOT NULL UNIQUE,
-        user TEXT NOT NULL,
-        credential_generation INTEGER NOT NULL,
-        server_id TEXT NOT NULL,
-        address TEXT NOT NULL,
-        created INTEGER NOT NULL,
-        last_used INTEGER NOT NULL,
-        expires INTEGER NOT NULL
-            GENERATED ALWAYS AS (min(last_used + {_IDLE_S}, created + {_ABSOLUTE_S})) STORED
-    )""",
-    "CREATE INDEX sessions_of_user ON sessions (user)",
-    "CREATE INDEX sessions_by_end ON sessions (expires)",
-    *TOKEN_SCHEMA,
-)
-_COLUMNS = "id, user, credential_generation, server_id, address, created, last_used"
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One session.
-
-    Attributes:
-        id: What names it; no secret.
-        user: The user's name.
-        credential_generation: That of the user when it began.
-        server_id: The server that began it.
-        address: The IP address that used it last.
-        created: When it began.
-        last_used: When it was used last, to the minute.
-        token: The token that resumes it next, where one was just made.
-    """
-
-    id: str
-    user: str
-    credential_generation: int
-    server_id: str
-    address: str
-    created: datetime.datetime
-    last_used: datetime.datetime
-    token: str | None = field(default=None, repr=False)
-
-    @property
-    def expires(self) -> datetime.datetime:
-        """When it ends if it isn't used any more."""
-        return min(self.last_used + IDLE, self.created + ABSOLUTE)
-
-    @property
-    def as_fields(self) -> dict[str, str]:
-        """The session as JSON for others: without the token; times as RFC 3339 in UTC."""
-        return {
-            "id": self.id,
-            "user": self.user,
-            "address": self.address,
-            "created": format_timestamp(self.created),
-            "last_used": format_timestamp(self.last_used),
-            "expires": format_timestamp(self.expires),
-        }
 
 
 class Sessions:
@@ -131,9 +61,7 @@ class Sessions:
         self._clock = clock
         self._max_sessions = max_sessions
         old_file = OldFile(data_dir / OLD_FILE_NAME, OLD_VERSION, OLD_FORM, insert_old, private=True)
-        self._store = SqliteStore(
-            data_dir / FILE_NAME, version=VERSION, schema=_SCHEMA, old_file=old_file, private=True
-        )
+        self._store = SqliteStore(data_dir / FILE_NAME, version=VERSION, schema=SCHEMA, old_file=old_file, private=True)
 
     def all(self, user: str | None = None) -> list[Session]:
         """Return the sessions of a user, or of everybody, that aren't over, in the order in which they began.
@@ -141,12 +69,12 @@ class Sessions:
         Raises:
             StoreError: The file can't be read.
         """
-        sql = f"SELECT {_COLUMNS} FROM sessions WHERE ? < expires"
+        sql = f"SELECT {COLUMNS} FROM sessions WHERE ? < expires"
         if user is None:
             rows = self._store.rows(f"{sql} ORDER BY number", (self._now(),))
         else:
             rows = self._store.rows(f"{sql} AND user = ? ORDER BY number", (self._now(), user))
-        return [_session(row) for row in rows]
+        return [read_session(row) for row in rows]
 
     def find(self, session_id: str) -> Session | None:
         """Return a session that isn't over; None if there is none of that id.
@@ -162,9 +90,9 @@ class Sessions:
         Raises:
             StoreError: The file can't be read.
         """
-        sql = f"SELECT {_COLUMNS} FROM sessions WHERE id IN (SELECT value FROM json_each(?)) AND ? < expires"
+        sql = f"SELECT {COLUMNS} FROM sessions WHERE id IN (SELECT value FROM json_each(?)) AND ? < expires"
         rows = self._store.rows(sql, (json.dumps(list(session_ids)), self._now()))
-        return {row[0]: _session(row) for row in rows}
+        return {row[0]: read_session(row) for row in rows}
 
     def begin(self, user: User, address: str, *, with_token: bool) -> Session:
         """Begin a session of a user who has just logged in, and return it with its token.
@@ -183,13 +111,13 @@ class Sessions:
         with self._store.update() as database:
             self._make_room(database, user.name, now)
             number = database.execute(
-                f"INSERT INTO sessions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO sessions ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (session_id, user.name, user.credential_generation, server_id, address, now, now),
             ).lastrowid
             if token is not None:
                 give_token(database, number, token)
         row = session_id, user.name, user.credential_generation, server_id, address, now, now
-        return _session(row, token)
+        return read_session(row, token)
 
     def resume(self, token: str, address: str, *, is_current: Callable[[Session], bool]) -> Session:
         """Go on with a session, and return it with its next token.
@@ -218,7 +146,7 @@ class Sessions:
             if counts:
                 give_token(database, number, next_token)
                 _use(database, session.id, address, now)
-                (row,) = database.execute(f"SELECT {_COLUMNS} FROM sessions WHERE number = ?", (number,))
+                (row,) = database.execute(f"SELECT {COLUMNS} FROM sessions WHERE number = ?", (number,))
             elif was_given:
                 database.execute("DELETE FROM sessions WHERE number = ?", (number,))
             else:
@@ -229,7 +157,7 @@ class Sessions:
                 user=session.user,
                 session=session.id,
             )
-        return _session(row, next_token)
+        return read_session(row, next_token)
 
     def settle(self, *, used: Mapping[str, str], ended: Collection[str] = ()) -> None:
         """Note, in one change, which sessions are used, and end others; doesn't wait long for other changes.
@@ -264,7 +192,7 @@ class Sessions:
             StoreError: The file can't be read or written.
         """
         now = self._now()
-        bounds = {"now": now, "ahead": now + _IDLE_S, "most": TIDIED_AT_ONCE}
+        bounds = {"now": now, "ahead": now + int(IDLE.total_seconds()), "most": TIDIED_AT_ONCE}
         if not self._store.rows("SELECT 1 FROM sessions WHERE expires <= :now OR expires > :ahead LIMIT 1", bounds):
             return
         with self._store.update(lock_timeout_s=SETTLE_S) as database:
@@ -308,8 +236,8 @@ class Sessions:
             return []  # nothing to write, and no file or folder to make
         where = "" if user is None else "WHERE user = :user"
         with self._store.update() as database:
-            rows = database.execute(f"SELECT {_COLUMNS} FROM sessions {where} ORDER BY number", {"user": user})
-            sessions = [_session(row) for row in rows]
+            rows = database.execute(f"SELECT {COLUMNS} FROM sessions {where} ORDER BY number", {"user": user})
+            sessions = [read_session(row) for row in rows]
             database.execute(f"DELETE FROM sessions {where}", {"user": user})
         now = self._clock()
         return [session for session in sessions if now < session.expires]
@@ -352,14 +280,3 @@ def _use(database: "Connection", session_id: str, address: str, now: int) -> Non
 
 def _is_fresh(last_used: datetime.datetime, now: datetime.datetime) -> bool:
     return datetime.timedelta() <= now - last_used < WRITTEN_EVERY  # one in the future is set right
-
-
-def _session(row: tuple[Any, ...], token: str | None = None) -> Session:
-    session_id, user, credential_generation, server_id, address, created, last_used = row
-    return Session(
-        session_id, user, credential_generation, server_id, address, _moment(created), _moment(last_used), token
-    )
-
-
-def _moment(seconds: int) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC)

@@ -1,99 +1,20 @@
-"""The users of a data directory, ``users.json``: names, password hashes, and whether they may come in.
+"""The users of a data directory, kept in ``users.json`` (see `user` for its form)."""
 
-    {"version": 1, "generation": 7, "users": {"ann": {
-        "hash": "$argon2id$…", "created": "…", "changed": "…", "disabled": false, "credential_generation": 7}},
-        "removed": {"bob": "…"}}
-
-`generation` grows with every change. A user's `credential_generation` is the generation at which the password was set,
-or the user disabled, last: a session begun under another one is over, and a name that was removed and added again has
-nothing of before. `removed` holds the names of former users, and when each was removed: nobody takes such a name but
-by `Users.add`. It is missing where no user was ever removed.
-"""
-
-import datetime
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sockctl.accounts.passwords import HashParameters, parameters_of
+from sockctl.accounts.user import FORM, User, read_user
 from sockctl.errors import NameTakenError, StoreError, UnknownUserError
-from sockctl.protocol.names import checked_name, same_name_key
+from sockctl.protocol.names import same_name_key
 from sockctl.stores.json_store import Content, JsonStore
-from sockctl.stores.schema import flag, json_place, mapping, parsed, record, text, timestamp, whole_number
-from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, utc_now
+from sockctl.stores.timestamps import Clock, format_timestamp, utc_now
 
-__all__ = ["User", "Users", "user_name"]
+__all__ = ["Users"]
 
 FILE_NAME = "users.json"
 VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """One user.
-
-    Attributes:
-        name: The name, in lower case.
-        hash: The password's argon2id hash (PHC string).
-        created: When the user was added.
-        changed: When the password was set last.
-        disabled: Whether the user may not come in.
-        credential_generation: Which password, and which time of being enabled, this is.
-    """
-
-    name: str
-    hash: str = field(repr=False)
-    created: datetime.datetime
-    changed: datetime.datetime
-    disabled: bool
-    credential_generation: int
-
-    @property
-    def as_fields(self) -> dict[str, Any]:
-        """The user as JSON for others: without the hash; times as RFC 3339 in UTC."""
-        return {
-            "name": self.name,
-            "created": format_timestamp(self.created),
-            "changed": format_timestamp(self.changed),
-            "disabled": self.disabled,
-        }
-
-
-def user_name(text: str) -> str:
-    """Return the name of a user as it is kept: in lower case.
-
-    Raises:
-        NameRefusedError: It breaks the rule for names, or is reserved.
-    """
-    return same_name_key(checked_name(text))
-
-
-def _late_generation(content: Content) -> str:
-    """Return which user's generation is later than the file's; empty where none is."""
-    generation = content["generation"]
-    for name, entry in content["users"].items():
-        if entry["credential_generation"] > generation:
-            where = json_place("users", name, "credential_generation")
-            return f"{where} is no whole number from 1 to the file's generation, {generation}"
-    return ""
-
-
-_NAME = parsed(user_name, "has a name that won't do: {error}", unusual="has a name that is not in lower case")
-_USER = record(
-    {
-        "hash": text(parsed(parameters_of, "can't be used: {error}")),
-        "disabled": flag,
-        "credential_generation": whole_number("is no whole number from 1 to the file's generation", least=1),
-        "created": timestamp,
-        "changed": timestamp,
-    }
-)
-_FORM = record(
-    {"generation": whole_number("is no whole number from 0 on", least=0), "users": mapping(_USER, key=_NAME)},
-    _late_generation,
-    optional={"removed": mapping(timestamp, key=_NAME)},
-)
 
 
 class Users:
@@ -110,7 +31,7 @@ class Users:
     ) -> None:
         self._clock = clock
         self._store = JsonStore(
-            data_dir / FILE_NAME, version=VERSION, empty=_empty, check=_FORM, private=True, on_bad=on_bad
+            data_dir / FILE_NAME, version=VERSION, empty=_empty, check=FORM, private=True, on_bad=on_bad
         )
         self._costs: tuple[Content, frozenset[HashParameters]] = {}, frozenset()  # of a content, replaced as one
 
@@ -120,7 +41,7 @@ class Users:
         Raises:
             StoreError: The file can't be read.
         """
-        return [_user(name, entry) for name, entry in self._store.read()["users"].items()]
+        return [read_user(name, entry) for name, entry in self._store.read()["users"].items()]
 
     @property
     def generation(self) -> int:
@@ -161,7 +82,7 @@ class Users:
         """
         key = same_name_key(name)
         entry = self._store.read()["users"].get(key)
-        return None if entry is None else _user(key, entry)
+        return None if entry is None else read_user(key, entry)
 
     def get(self, name: str) -> User:
         """Return the user of that name, in whatever case.
@@ -200,7 +121,7 @@ class Users:
                 "disabled": False,
                 "credential_generation": content["generation"],
             }
-            return _user(name, users[name])
+            return read_user(name, users[name])
 
     def set_hash(self, name: str, hashed: str, *, only_over: User | None = None) -> User:
         """Set a user's new password, which ends all sessions begun with the one before.
@@ -223,7 +144,7 @@ class Users:
             entry.update(
                 hash=hashed, changed=format_timestamp(self._clock()), credential_generation=content["generation"]
             )
-            return _user(name, entry)
+            return read_user(name, entry)
 
     def rehash(self, user: User, hashed: str) -> None:
         """Keep another hash of the same password, if it is still the same.
@@ -250,7 +171,7 @@ class Users:
             if not entry["disabled"]:
                 content["generation"] += 1
                 entry.update(disabled=True, credential_generation=content["generation"])
-            return _user(name, entry)
+            return read_user(name, entry)
 
     def enable(self, name: str) -> User:
         """Let a user in again; return the user.
@@ -265,7 +186,7 @@ class Users:
             if entry["disabled"]:
                 content["generation"] += 1
                 entry["disabled"] = False
-            return _user(name, entry)
+            return read_user(name, entry)
 
     def remove(self, name: str) -> User:
         """Remove a user, and return it as it was; its name stays reserved.
@@ -276,7 +197,7 @@ class Users:
         """
         name = same_name_key(name)
         with self._store.update() as content:
-            user = _user(name, _entry(content, name))
+            user = read_user(name, _entry(content, name))
             content["generation"] += 1
             del content["users"][name]
             content.setdefault("removed", {})[name] = format_timestamp(self._clock())
@@ -296,14 +217,3 @@ def _entry(content: Content, name: str) -> dict[str, Any]:
 
 def _unknown(name: str) -> UnknownUserError:
     return UnknownUserError(f"There is no user {name!r}: 'sockctl users list' shows those that there are.")
-
-
-def _user(name: str, entry: dict[str, Any]) -> User:
-    return User(
-        name,
-        entry["hash"],
-        parse_timestamp(entry["created"]),
-        parse_timestamp(entry["changed"]),
-        entry["disabled"],
-        entry["credential_generation"],
-    )

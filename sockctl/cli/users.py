@@ -12,7 +12,7 @@ from sockctl.cli.tables import print_json, print_table
 
 if TYPE_CHECKING:
     from sockctl.accounts.accounts import Accounts
-    from sockctl.accounts.users import User
+    from sockctl.accounts.user import User
 
 __all__ = ["accounts_in", "app"]
 

@@ -11,7 +11,7 @@ from sockctl.accounts.authenticator import FLOOR_S, Authenticator, Login
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.password_normalization import normalize_password
 from sockctl.accounts.password_rules import MIN_LENGTH
-from sockctl.accounts.users import user_name
+from sockctl.accounts.user import user_name
 from sockctl.errors import (
     AnswerRefusedError,
     HashFailedError,

@@ -19,9 +19,10 @@ from typing import Any
 
 import pytest
 
+from sockctl.accounts.session import ABSOLUTE, IDLE, Session
 from sockctl.accounts.session_tokens import MAX_TOKENS, REPLACED_S
-from sockctl.accounts.sessions import ABSOLUTE, IDLE, MAX_PER_USER, MAX_SESSIONS, Session, Sessions
-from sockctl.accounts.users import User
+from sockctl.accounts.sessions import MAX_PER_USER, MAX_SESSIONS, Sessions
+from sockctl.accounts.user import User
 from sockctl.errors import StoreFormatError, TokenRefusedError, TokenReusedError, UnknownSessionError
 from sockctl.stores.timestamps import utc_now
 from tests.support.clock import NOON, Clock
@@ -477,7 +478,7 @@ LOGIN = """
 import sys
 from pathlib import Path
 from tests.support.sessions import begun, resumed, sessions_at
-from sockctl.accounts.users import User
+from sockctl.accounts.user import User
 from sockctl.stores.timestamps import utc_now
 sessions = sessions_at(Path(sys.argv[1]), utc_now)
 for number in range(1_000_000):

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from sockctl.accounts.passwords import CHEAPEST, DEFAULT
+from sockctl.accounts.passwords import DEFAULT
 from sockctl.accounts.settings import Settings
 from sockctl.errors import StoreExposedError, StoreFormatError
-from tests.support.accounts import make_cheap
+from tests.support.accounts import CHEAPEST, make_cheap
 
 
 def test_without_a_file_the_defaults_hold_and_nothing_is_made(tmp_path: Path) -> None:

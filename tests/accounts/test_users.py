@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from sockctl.accounts.passwords import CHEAPEST, Hasher
-from sockctl.accounts.users import User, Users, user_name
+from sockctl.accounts.passwords import Hasher
+from sockctl.accounts.user import User, user_name
+from sockctl.accounts.users import Users
 from sockctl.errors import (
     NameRefusedError,
     NameTakenError,
@@ -19,7 +20,7 @@ from sockctl.errors import (
     StoreFormatError,
     UnknownUserError,
 )
-from tests.support.accounts import PASSWORD
+from tests.support.accounts import CHEAPEST, PASSWORD
 from tests.support.clock import NOON, Clock
 
 HASH = Hasher(CHEAPEST).hash(PASSWORD)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.sessions import Sessions
-from sockctl.accounts.users import User
+from sockctl.accounts.user import User
 from sockctl.services.known_clients import KnownClients
 
 FEW, MANY = 10, 100_000

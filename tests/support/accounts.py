@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from sockctl.accounts.accounts import Accounts
-from sockctl.accounts.passwords import CHEAPEST
+from sockctl.accounts.passwords import HashParameters
 from sockctl.stores.timestamps import Clock, utc_now
 
 PASSWORD = "tall copper window frog"
 OTHER = "seven dusty violins sail"
+CHEAPEST = HashParameters(time_cost=1, memory_kib=8, parallelism=1)
 
 
 def make_cheap(data_dir: Path, **costs: int) -> None:

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from sockctl.accounts.device_tokens import DeviceTokens
-from sockctl.accounts.sessions import Session, Sessions
-from sockctl.accounts.users import User
+from sockctl.accounts.session import Session
+from sockctl.accounts.sessions import Sessions
+from sockctl.accounts.user import User
 from sockctl.stores.timestamps import Clock as AnyClock
 from tests.support.clock import NOON
 
