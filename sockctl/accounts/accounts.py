@@ -75,13 +75,14 @@ class Accounts:
             HashFailedError: It can't be hashed.
             StoreError: A file can't be read or written.
         """
-        name = self.free_name(name)
-        hashed = self._hashed(check_new(password, name=name, min_length=min_length), turn)
-        name = self.free_name(name)  # still: a hash may wait for long, and sessions of a user who is new must not end
+        name = self.check_free_name(name)
+        hashed = self._hash(check_new(password, name=name, min_length=min_length), turn)
+        # Again: a hash may wait for long, and the sessions of a user who was added meanwhile must not end.
+        name = self.check_free_name(name)
         self.sessions.end_all(name)  # of somebody of that name who is no more
         return self.users.add(name, hashed)
 
-    def free_name(self, name: str) -> str:
+    def check_free_name(self, name: str) -> str:
         """Return the name of a new user as it would be kept.
 
         Raises:
@@ -94,7 +95,7 @@ class Accounts:
             raise NameTakenError(f"There is a user {name} already: choose another name.")
         return name
 
-    def signup_name(self, name: str) -> str:
+    def check_signup_name(self, name: str) -> str:
         """Return the name of a client that signs up as it would be kept.
 
         Raises:
@@ -102,7 +103,7 @@ class Accounts:
             NameTakenError: There is or was such a user.
             StoreError: The file can't be read.
         """
-        name = self.free_name(name)
+        name = self.check_free_name(name)
         if self.users.was_removed(name):
             raise NameTakenError(f"There was a user {name}: choose another name.")
         return name
@@ -132,7 +133,7 @@ class Accounts:
             StoreError: A file can't be read or written.
         """
         user = self.users.get(name)
-        hashed = self._hashed(check_new(password, name=user.name, min_length=min_length), turn)
+        hashed = self._hash(check_new(password, name=user.name, min_length=min_length), turn)
         user = self.users.set_hash(user.name, hashed, only_over=only_over)
         self._drop_sessions(user)
         return user
@@ -177,7 +178,7 @@ class Accounts:
         """
         return [one for one in self.sessions.all(name) if self.is_current(one)]
 
-    def _hashed(self, password: str, turn: Turn) -> str:
+    def _hash(self, password: str, turn: Turn) -> str:
         with turn():
             return self.hasher.hash(password)
 

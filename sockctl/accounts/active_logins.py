@@ -87,7 +87,7 @@ class ActiveLogins:
             self._used, self._ended = {}, set()
             logins = list(self._logins.items())
         quiet_since = self._accounts.now() - STILL_THERE_EVERY
-        sessions = self._sessions([login.session.id for _, (login, _) in logins if login.kept])
+        sessions = self._find_sessions([login.session.id for _, (login, _) in logins if login.kept])
         for key, (login, end) in logins:
             try:
                 over = self._is_over(login, sessions)
@@ -113,7 +113,7 @@ class ActiveLogins:
             self.look()
         self.look()
 
-    def _sessions(self, session_ids: list[str]) -> dict[str, Session] | None:
+    def _find_sessions(self, session_ids: list[str]) -> dict[str, Session] | None:
         """Return those that aren't over; None if the file can't tell."""
         try:
             return self._accounts.sessions.find_all(session_ids) if session_ids else {}

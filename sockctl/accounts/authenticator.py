@@ -21,7 +21,7 @@ from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.password_normalization import normalize_password
 from sockctl.accounts.password_rules import MIN_LENGTH, check_new
-from sockctl.accounts.passwords import dummy_hash, parameters_of
+from sockctl.accounts.passwords import make_dummy_hash, parse_parameters
 from sockctl.accounts.session import Session
 from sockctl.accounts.signups import Signups
 from sockctl.accounts.throttle import Who
@@ -88,10 +88,10 @@ class Authenticator:
         self._min_length = min_length
         self._floor_s = floor_s
         self._ipv6_prefix = ipv6_prefix
-        accounts.hasher.verify(dummy_hash(accounts.hasher.parameters), "")  # too little memory is told now
+        accounts.hasher.verify(make_dummy_hash(accounts.hasher.parameters), "")  # too little memory is told now
         accounts.users.all()  # a file that can't be used is told now, not to the first client
         for session in accounts.sessions_of():
-            self._queue.know(self._who(session.address, session.user))
+            self._queue.know(self._identify(session.address, session.user))
 
     def log_in(
         self,
@@ -120,13 +120,13 @@ class Authenticator:
             HashFailedError: There is not enough memory.
             StoreError: The users can't be read.
         """
-        user, rehashed = self._checked(self._who(address, name, shown), name, password, given_up)
+        user, rehashed = self._check(self._identify(address, name, shown), name, password, given_up)
         problem = self._rehash(user, rehashed)
         return self._begin(user, address, with_token=with_token, problem=problem)
 
     def confirm(self, name: str, password: str, address: str, *, given_up: GivenUp = lambda: False) -> User:
         """See whether a password is the user's, under the same rules; return the user. Raises what `log_in` raises."""
-        return self._checked(self._who(address, name), name, password, given_up)[0]
+        return self._check(self._identify(address, name), name, password, given_up)[0]
 
     def resume(self, token: str, address: str) -> Login:
         """Let a user in by token; the session goes on with a new one.
@@ -136,7 +136,7 @@ class Authenticator:
             StoreError: A file can't be read or written.
         """
         session = self.accounts.sessions.resume(token, address, is_current=self.accounts.is_current)
-        self._queue.know(self._who(address, session.user))
+        self._queue.know(self._identify(address, session.user))
         return Login(session)
 
     def check_new(self, password: str, name: str) -> str:
@@ -149,11 +149,11 @@ class Authenticator:
 
     def may_sign_up(self, address: str) -> bool:
         """Return whether somebody may still sign up from this address."""
-        return self._signups.may(self._who(address, ""))
+        return self._signups.may(self._identify(address, ""))
 
     def count_signup(self, address: str) -> bool:
         """Count one who wants to sign up, and return whether it may; otherwise it is to be treated as anybody else."""
-        return self._signups.count(self._who(address, ""))
+        return self._signups.count(self._identify(address, ""))
 
     def sign_up(
         self, name: str, password: str, address: str, *, with_token: bool, given_up: GivenUp = lambda: False
@@ -168,9 +168,9 @@ class Authenticator:
             HashFailedError: There is not enough memory.
             StoreError: A file can't be read or written.
         """
-        turn = self._turn(self._who(address, name), given_up)
+        turn = self._make_turn(self._identify(address, name), given_up)
         user = self.accounts.add(name, password, min_length=self._min_length, turn=turn)
-        self._queue.know(self._who(address, user.name))
+        self._queue.know(self._identify(address, user.name))
         return self._begin(user, address, with_token=with_token)
 
     def set_password(self, user: User, password: str, address: str, *, given_up: GivenUp = lambda: False) -> None:
@@ -183,26 +183,26 @@ class Authenticator:
             HashFailedError: There is not enough memory.
             StoreError: A file can't be read or written.
         """
-        turn = self._turn(self._who(address, user.name), given_up)
+        turn = self._make_turn(self._identify(address, user.name), given_up)
         self.accounts.set_password(user.name, password, min_length=self._min_length, only_over=user, turn=turn)
 
-    def _who(self, address: str, name: str, shown: Sequence[str] = ()) -> Who:
+    def _identify(self, address: str, name: str, shown: Sequence[str] = ()) -> Who:
         """Return who types a name at an address, on a device that has shown some tokens."""
         device = ""
         with contextlib.suppress(StoreError):  # without the key the device is a stranger's, and gets in all the same
-            device = self.accounts.device_tokens.device(shown, same_name_key(name.strip()))
+            device = self.accounts.device_tokens.find_device(shown, same_name_key(name.strip()))
         return Who.of(address, name, ipv6_prefix=self._ipv6_prefix, device=device)
 
-    def _checked(self, who: Who, name: str, password: str, given_up: GivenUp) -> tuple[User, str]:
+    def _check(self, who: Who, name: str, password: str, given_up: GivenUp) -> tuple[User, str]:
         """Return the user, and another hash of the password where the one that is kept is outdated."""
         began = time.monotonic()
         name = name.strip()
         rehashed = ""
-        with self._queue.slot(who, given_up=given_up) as one:
+        with self._queue.hold_slot(who, given_up=given_up) as one:
             user = self.accounts.users.find(name)
-            one.right = self._verified(user, password)
+            one.right = self._verify(user, password)
             if user is not None and one.right and self.accounts.hasher.is_outdated(user.hash):
-                rehashed = self._hashed_again(password)
+                rehashed = self._hash_again(password)
         if user is None or not one.right:
             self._pad(began)
             raise LoginFailedError(
@@ -211,26 +211,26 @@ class Authenticator:
             )
         return user, rehashed
 
-    def _turn(self, who: Who, given_up: GivenUp) -> Callable[[], AbstractContextManager[object]]:
+    def _make_turn(self, who: Who, given_up: GivenUp) -> Callable[[], AbstractContextManager[object]]:
         """Return what waits for a slot in which nothing is guessed: for the hash alone, never for a disk."""
-        return partial(self._queue.slot, who, guess=False, given_up=given_up)
+        return partial(self._queue.hold_slot, who, guess=False, given_up=given_up)
 
-    def _verified(self, user: User | None, password: str) -> bool:
+    def _verify(self, user: User | None, password: str) -> bool:
         try:
             text = normalize_password(password)
         except PasswordRefusedError:  # it can be nobody's
             user, text = None, ""
         hasher = self.accounts.hasher
-        costs = set(self.accounts.users.hash_costs() or [hasher.parameters])
+        costs = set(self.accounts.users.collect_hash_costs() or [hasher.parameters])
         if user is not None and not user.disabled:
             if hasher.verify(user.hash, text):
                 return True
-            costs.discard(parameters_of(user.hash))
+            costs.discard(parse_parameters(user.hash))
         for parameters in costs:
-            hasher.verify(dummy_hash(parameters), text)  # for the time that it takes
+            hasher.verify(make_dummy_hash(parameters), text)  # for the time that it takes
         return False
 
-    def _hashed_again(self, password: str) -> str:
+    def _hash_again(self, password: str) -> str:
         try:
             return self.accounts.hasher.hash(normalize_password(password))
         except HashFailedError:

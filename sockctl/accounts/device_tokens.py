@@ -32,7 +32,7 @@ class DeviceTokens:
     def __init__(self, key: Callable[[], bytes]) -> None:
         self._key = key
 
-    def secret(self, session_id: str, account: str) -> str:
+    def make_secret(self, session_id: str, account: str) -> str:
         """Return a new secret of a session's token, 43 characters that nobody can guess.
 
         Args:
@@ -40,9 +40,9 @@ class DeviceTokens:
             account: The user's name, as it is kept.
         """
         random = secrets.token_bytes(_RANDOM_BYTES)
-        return base64.urlsafe_b64encode(random + self._mac(random, session_id, account)).decode().rstrip("=")
+        return base64.urlsafe_b64encode(random + self._compute_mac(random, session_id, account)).decode().rstrip("=")
 
-    def device(self, tokens: Iterable[str], account: str) -> str:
+    def find_device(self, tokens: Iterable[str], account: str) -> str:
         """Return the session of the first token that a login of `account` gave; empty if none of them is one.
 
         Args:
@@ -61,8 +61,8 @@ class DeviceTokens:
         except binascii.Error:
             return False
         random, mac = shown[:_RANDOM_BYTES], shown[_RANDOM_BYTES:]
-        return hmac.compare_digest(mac, self._mac(random, session_id, account))
+        return hmac.compare_digest(mac, self._compute_mac(random, session_id, account))
 
-    def _mac(self, random: bytes, session_id: str, account: str) -> bytes:
+    def _compute_mac(self, random: bytes, session_id: str, account: str) -> bytes:
         text = b"device" + random + session_id.encode() + account.encode()
         return hmac.digest(self._key(), text, hashlib.sha256)[:_MAC_BYTES]

@@ -130,7 +130,7 @@ class HashQueue:
             self._throttle.know(who)
 
     @contextmanager
-    def slot(self, who: Who, *, guess: bool = True, given_up: Callable[[], bool] = lambda: False) -> Iterator[Try]:
+    def hold_slot(self, who: Who, *, guess: bool = True, given_up: Callable[[], bool] = lambda: False) -> Iterator[Try]:
         """Wait for a slot, hold it inside the block, and count what the block says of the try.
 
         Args:
@@ -157,7 +157,7 @@ class HashQueue:
         until = time.monotonic() + self._limits.patience_s
         with self._lock:
             self._refuse_throttled(one)
-            one.group = self._group(one.who)
+            one.group = self._find_group(one.who)
             self._join(one)
             self._call_next()
         while not one.called.wait(max(0.0, min(self._limits.look_s, until - time.monotonic()))):
@@ -166,7 +166,7 @@ class HashQueue:
                 if one.called.is_set():
                     break
                 if gone:
-                    raise self._busy(one)
+                    raise self._make_busy_error(one)
                 self._refuse_throttled(one)
                 self._call_next()  # a penalty was served by now, perhaps
         if one.refusal is not None:
@@ -183,10 +183,10 @@ class HashQueue:
                 if took_s is not None:
                     self._hash_s += (took_s - self._hash_s) / 8
                 if one.guess and one.right is not None:
-                    (self._throttle.succeeded if one.right else self._throttle.failed)(one.who)
+                    (self._throttle.count_success if one.right else self._throttle.count_failure)(one.who)
             self._call_next()
 
-    def _group(self, who: Who) -> Group:
+    def _find_group(self, who: Who) -> Group:
         if self._throttle.is_known(who):
             return Group.KNOWN
         return Group.FAILED if self._throttle.failed_recently(who) else Group.NEW
@@ -196,27 +196,27 @@ class HashQueue:
         source = one.who.source
         own = [other for other in self._waiting if other.group is one.group]
         if sum(other.who.source == source for other in own) >= self._limits.of_source:
-            raise self._busy(one)
+            raise self._make_busy_error(one)
         for turn in (_network_of(one), _account_of(one)):
             if turn not in self._turns:
                 self._turns.put(turn, next(self._numbers))
         self._waiting.append(one)
         if len(own) < self._limits.waiting:
             return
-        last = self._in_order(one.group)[-1]
-        refusal = self._busy(last)
+        last = self._sort(one.group)[-1]
+        refusal = self._make_busy_error(last)
         if last is one:
             raise refusal
         self._waiting.remove(last)
         last.refusal = refusal
         last.called.set()
 
-    def _in_order(self, group: Group) -> list[Try]:
+    def _sort(self, group: Group) -> list[Try]:
         """Return the waiting tries of a group in the order in which they are to be served."""
         waiting = [one for one in self._waiting if one.group is group]
-        return self._by_turns(self._by_turns(waiting, _account_of), _network_of)
+        return self._alternate(self._alternate(waiting, _account_of), _network_of)
 
-    def _by_turns(self, tries: list[Try], turn_of: Callable[[Try], _Turn]) -> list[Try]:
+    def _alternate(self, tries: list[Try], turn_of: Callable[[Try], _Turn]) -> list[Try]:
         """Return tries so that those who share a turn keep their order, and the turns alternate."""
         rounds: Counter[_Turn] = Counter()
         ranks: dict[Try, tuple[int, int]] = {}
@@ -228,31 +228,31 @@ class HashQueue:
 
     def _call_next(self) -> None:
         """Give the free slots to the tries whose turn it is."""
-        while self._running < self.slots and (one := self._next()) is not None:
+        while self._running < self.slots and (one := self._pick_next()) is not None:
             self._waiting.remove(one)
             self._running += 1
             self._last = one.group
             for turn in (_network_of(one), _account_of(one)):
                 self._turns.put(turn, next(self._numbers))
-            one.release = self._throttle.reserve(one.who) if one.guess else _nothing
+            one.release = self._throttle.reserve(one.who) if one.guess else _do_nothing
             one.called.set()
 
-    def _next(self) -> Try | None:
+    def _pick_next(self) -> Try | None:
         for step in range(1, len(Group) + 1):
-            for one in self._in_order(Group((self._last + step) % len(Group))):
+            for one in self._sort(Group((self._last + step) % len(Group))):
                 if not one.guess or self._throttle.may_start(one.who):
                     return one
         return None
 
     def _refuse_throttled(self, one: Try) -> None:
-        wait_s = self._throttle.wait_s(one.who) if one.guess else 0.0
+        wait_s = self._throttle.compute_wait_s(one.who) if one.guess else 0.0
         if wait_s > 0:
             seconds = math.ceil(wait_s)
             raise ThrottledError(f"Too many tries have failed: try again in {seconds} s.", retry_after_s=seconds)
 
-    def _busy(self, one: Try) -> BusyError:
+    def _make_busy_error(self, one: Try) -> BusyError:
         """Return what refuses a try until its turn, as far as that can be foreseen."""
-        order = self._in_order(one.group)
+        order = self._sort(one.group)
         before = order.index(one) if one in order else len(order)
         groups = len({one.group, *(other.group for other in self._waiting)})
         seconds = max(1, math.ceil((before + 1) * groups * self._hash_s / self.slots))
@@ -267,5 +267,5 @@ def _account_of(one: Try) -> _Turn:
     return one.group, one.who.network, one.who.account
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     """Nothing was reserved."""

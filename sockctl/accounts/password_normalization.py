@@ -60,28 +60,28 @@ def normalize_password(password: str) -> str:
     if not password:
         raise PasswordRefusedError("A password can't be empty: type one.")
     if len(password) > MAX_BYTES * _MAX_COMPOSED:
-        raise _too_long()
+        raise _make_length_error()
     is_usual = password.isascii() and password.isprintable()
-    text = password if is_usual else _profile().apply_five_rules(password)
+    text = password if is_usual else _load_profile().apply_five_rules(password)
     if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
-        raise _too_long()
-    if not is_usual and (kind := _refused_kind(text)):
+        raise _make_length_error()
+    if not is_usual and (kind := _find_refused_kind(text)):
         raise PasswordRefusedError(f"The password holds {kind}: leave it out.")
     return text
 
 
-def _too_long() -> PasswordRefusedError:
+def _make_length_error() -> PasswordRefusedError:
     return PasswordRefusedError(f"The password is too long: it may have {MAX_BYTES:,} bytes of UTF-8, so shorten it.")
 
 
 @functools.cache
-def _profile() -> "Profile":
+def _load_profile() -> "Profile":
     from precis_i18n import get_profile
 
     return get_profile("OpaqueString")
 
 
-def _refused_kind(text: str) -> str:
+def _find_refused_kind(text: str) -> str:
     """Return what kind of character the profile refuses in a text; empty where it refuses none.
 
     The library's error holds the password. So it ends here, and is no other error's context.
@@ -90,7 +90,7 @@ def _refused_kind(text: str) -> str:
         before, _, after = text.partition(character)
         text = before + character + after.replace(character, "a")
     try:
-        _profile().enforce(text)
+        _load_profile().enforce(text)
     except UnicodeEncodeError as error:
         rule, character = error.reason.rpartition("/")[2], text[error.start]
         return _BY_RULE.get(rule) or _BY_CATEGORY.get(unicodedata.category(character), _IGNORABLE)

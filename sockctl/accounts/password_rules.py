@@ -81,24 +81,24 @@ def check_new(password: str, *, name: str, min_length: int = MIN_LENGTH) -> str:
     text = normalize_password(password)
     if len(text) < min_length:
         raise PasswordRefusedError(f"The password is too short: it must have {min_length} characters or more.")
-    plain = _plain(text)
-    if len(_without_known(plain, name)) < _LEAST_REST:
+    plain = _simplify(text)
+    if len(_remove_known(plain, name)) < _LEAST_REST:
         raise PasswordRefusedError(f"The password is little more than the name, or the program's. {_ADVICE}")
     # a repeated password is as good as one of them: zxcvbn sees that in short ones only
-    once = plain[: _period(plain.lower())]
-    if reason := _weakness(once, name):
+    once = plain[: _find_period(plain.lower())]
+    if reason := _find_weakness(once, name):
         reason = reason if once == plain else _REASONS["repeat"]
         raise PasswordRefusedError(f"The password is easy to guess: {reason}. {_ADVICE}")
     return text
 
 
-def _plain(text: str) -> str:
+def _simplify(text: str) -> str:
     """Return `text` as long as it was, in the letters of the word lists: no accents, no full-width forms."""
     bases = ((character, unicodedata.normalize("NFKD", character)[0]) for character in text)
     return "".join(base if base.isascii() else character for character, base in bases)
 
 
-def _without_known(text: str, name: str) -> str:
+def _remove_known(text: str, name: str) -> str:
     """Return `text` without the name or the program's, forwards and backwards."""
     text, name = text.lower(), name.lower()
     for known in (name, name[::-1], _PROGRAM):
@@ -107,7 +107,7 @@ def _without_known(text: str, name: str) -> str:
     return text
 
 
-def _period(text: str) -> int:
+def _find_period(text: str) -> int:
     """Return how long the piece is that `text` repeats, the last time maybe in part; its length if there is none.
 
     Linear: the failure function of Knuth, Morris and Pratt.
@@ -122,23 +122,23 @@ def _period(text: str) -> int:
     return period if 2 * period <= len(text) else len(text)
 
 
-def _weakness(text: str, name: str) -> str | None:
+def _find_weakness(text: str, name: str) -> str | None:
     """Return why the beginning of `text` is easy to guess, or None."""
     seen = _NEAR_YEAR.sub("201", text[:LOOKED_AT])
     readings = [seen]
     if len({character for character in seen if ord(character) in _AS_LETTERS}) > _MAX_SYMBOLS:
         readings = [seen.translate(_AS_LETTERS), seen.translate(_UNSHIFTED)]
-    reasons = (_weakness_of(reading, name, cut=len(text) > LOOKED_AT) for reading in readings)
+    reasons = (_find_weakness_of(reading, name, cut=len(text) > LOOKED_AT) for reading in readings)
     return next((reason for reason in reasons if reason), None)
 
 
-def _weakness_of(seen: str, name: str, *, cut: bool) -> str | None:
+def _find_weakness_of(seen: str, name: str, *, cut: bool) -> str | None:
     """Return why `seen` is easy to guess, or None; its end is given up if it is `cut`."""
-    sequence, guesses = _estimated(seen, name)
+    sequence, guesses = _estimate(seen, name)
     if cut:  # what is left of the last word was taken for random characters
         whole = len(_LAST_WORD.sub("", seen))
         seen = seen[: max(whole, sequence[-1]["i"], LOOKED_AT - _LONGEST_WORD)]
-        sequence, guesses = _estimated(seen, name)
+        sequence, guesses = _estimate(seen, name)
     unrecognised = len(sequence) == 1 and sequence[0]["pattern"] == "bruteforce"
     if guesses >= (_UNRECOGNISED_GUESSES if unrecognised else ENOUGH_GUESSES):
         return None
@@ -147,7 +147,7 @@ def _weakness_of(seen: str, name: str, *, cut: bool) -> str | None:
     return next((_REASONS[kind] for kind in kinds if kind in _REASONS), "there is too little in it")
 
 
-def _estimated(text: str, name: str) -> tuple[list[dict[str, Any]], float]:
+def _estimate(text: str, name: str) -> tuple[list[dict[str, Any]], float]:
     """Return what zxcvbn finds in `text`, from left to right, and how many guesses it takes."""
     from zxcvbn import zxcvbn
 

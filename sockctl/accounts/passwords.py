@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sockctl.errors import HashFailedError
 
-__all__ = ["DEFAULT", "HashParameters", "Hasher", "dummy_hash", "parameters_of"]
+__all__ = ["DEFAULT", "HashParameters", "Hasher", "make_dummy_hash", "parse_parameters"]
 
 MAX_MEMORY_KIB = 2_097_152
 """2 GiB, what RFC 9106's first recommended option takes."""
@@ -57,7 +57,7 @@ DEFAULT = HashParameters(time_cost=3, memory_kib=65_536, parallelism=4)
 """RFC 9106, section 4, the second recommended option."""
 
 
-def parameters_of(stored: str) -> HashParameters:
+def parse_parameters(stored: str) -> HashParameters:
     """Return what a hash costs.
 
     Raises:
@@ -70,7 +70,7 @@ def parameters_of(stored: str) -> HashParameters:
     return HashParameters(time_cost=time_cost, memory_kib=memory_kib, parallelism=parallelism)
 
 
-def dummy_hash(parameters: HashParameters) -> str:
+def make_dummy_hash(parameters: HashParameters) -> str:
     """Return a hash of no password: to verify against it costs what `parameters` say."""
     salt, digest = (base64.b64encode(secrets.token_bytes(size)).decode().rstrip("=") for size in (16, 32))
     costs = f"m={parameters.memory_kib},t={parameters.time_cost},p={parameters.parallelism}"
@@ -119,10 +119,10 @@ class Hasher:
         try:
             return self._argon2.hash(password)
         except HashingError as error:
-            raise HashFailedError(_failed(str(error))) from None
+            raise HashFailedError(_describe_failure(str(error))) from None
 
     def verify(self, stored: str, password: str) -> bool:
-        """Return whether `stored`, which `parameters_of` accepts, is a hash of `password`.
+        """Return whether `stored`, which `parse_parameters` accepts, is a hash of `password`.
 
         Raises:
             HashFailedError: There is not enough memory to tell.
@@ -134,12 +134,12 @@ class Hasher:
         except VerifyMismatchError:
             return False
         except VerificationError as error:
-            raise HashFailedError(_failed(str(error))) from None
+            raise HashFailedError(_describe_failure(str(error))) from None
 
     def is_outdated(self, stored: str) -> bool:
         """Return whether `stored` was made with other parameters than those in force."""
-        return parameters_of(stored) != self.parameters
+        return parse_parameters(stored) != self.parameters
 
 
-def _failed(why: str) -> str:
+def _describe_failure(why: str) -> str:
     return f"A password can't be hashed: {why}. Is there enough memory? Its cost is set in settings.json."

@@ -82,9 +82,16 @@ def read_session(row: tuple[Any, ...], token: str | None = None) -> Session:
     """Return the session of a row with `COLUMNS`, with the token that was just made for it."""
     session_id, user, credential_generation, server_id, address, created, last_used = row
     return Session(
-        session_id, user, credential_generation, server_id, address, _moment(created), _moment(last_used), token
+        session_id,
+        user,
+        credential_generation,
+        server_id,
+        address,
+        _read_moment(created),
+        _read_moment(last_used),
+        token,
     )
 
 
-def _moment(seconds: int) -> datetime.datetime:
+def _read_moment(seconds: int) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC)

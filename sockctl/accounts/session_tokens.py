@@ -24,7 +24,7 @@ __all__ = [
     "REPLACED_S",
     "TOKEN_SCHEMA",
     "give_token",
-    "session_id_of",
+    "parse_session_id",
     "use_token",
 ]
 
@@ -48,7 +48,7 @@ TOKEN_SCHEMA = (
 _TOKEN = re.compile(r"([0-9a-f]{12})\.[A-Za-z0-9_-]{43}")
 
 
-def session_id_of(token: str) -> str:
+def parse_session_id(token: str) -> str:
     """Return the id of the session that a token names; empty for what is no token."""
     match = _TOKEN.fullmatch(token)
     return "" if match is None else match[1]
@@ -56,7 +56,7 @@ def session_id_of(token: str) -> str:
 
 def give_token(database: "Connection", number: int | None, token: str) -> None:
     """Keep a new token; of those that weren't used, only so many stay."""
-    database.execute("INSERT INTO tokens (session, sha256, used) VALUES (?, ?, FALSE)", (number, _sha256(token)))
+    database.execute("INSERT INTO tokens (session, sha256, used) VALUES (?, ?, FALSE)", (number, _hash(token)))
     database.execute(
         "DELETE FROM tokens WHERE number IN (SELECT number FROM tokens WHERE session = ? AND NOT used "
         "AND replaced IS NULL ORDER BY number DESC LIMIT -1 OFFSET ?)",
@@ -66,7 +66,7 @@ def give_token(database: "Connection", number: int | None, token: str) -> None:
 
 def use_token(database: "Connection", number: int, token: str, now: int) -> bool:
     """Return whether a token counts; its first use replaces the others."""
-    values = {"session": number, "sha256": _sha256(token), "now": now, "since": now - REPLACED_S}
+    values = {"session": number, "sha256": _hash(token), "now": now, "since": now - REPLACED_S}
     database.execute("DELETE FROM tokens WHERE session = :session AND replaced <= :since", values)
     found = database.execute(
         "SELECT used OR replaced IS NOT NULL FROM tokens WHERE session = :session AND sha256 = :sha256", values
@@ -80,5 +80,5 @@ def use_token(database: "Connection", number: int, token: str, now: int) -> bool
     return found is not None
 
 
-def _sha256(token: str) -> bytes:
+def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sockctl.accounts.device_tokens import DeviceTokens
 from sockctl.accounts.old_sessions import OLD_FILE_NAME, OLD_FORM, OLD_VERSION, insert_old
 from sockctl.accounts.session import COLUMNS, IDLE, SCHEMA, Session, read_session
-from sockctl.accounts.session_tokens import give_token, session_id_of, use_token
+from sockctl.accounts.session_tokens import give_token, parse_session_id, use_token
 from sockctl.accounts.user import User
 from sockctl.errors import TokenRefusedError, TokenReusedError, UnknownSessionError
 from sockctl.stores.old_file import OldFile
@@ -71,9 +71,9 @@ class Sessions:
         """
         sql = f"SELECT {COLUMNS} FROM sessions WHERE ? < expires"
         if user is None:
-            rows = self._store.rows(f"{sql} ORDER BY number", (self._now(),))
+            rows = self._store.fetch_rows(f"{sql} ORDER BY number", (self._read_clock(),))
         else:
-            rows = self._store.rows(f"{sql} AND user = ? ORDER BY number", (self._now(), user))
+            rows = self._store.fetch_rows(f"{sql} AND user = ? ORDER BY number", (self._read_clock(), user))
         return [read_session(row) for row in rows]
 
     def find(self, session_id: str) -> Session | None:
@@ -91,7 +91,7 @@ class Sessions:
             StoreError: The file can't be read.
         """
         sql = f"SELECT {COLUMNS} FROM sessions WHERE id IN (SELECT value FROM json_each(?)) AND ? < expires"
-        rows = self._store.rows(sql, (json.dumps(list(session_ids)), self._now()))
+        rows = self._store.fetch_rows(sql, (json.dumps(list(session_ids)), self._read_clock()))
         return {row[0]: read_session(row) for row in rows}
 
     def begin(self, user: User, address: str, *, with_token: bool) -> Session:
@@ -105,9 +105,9 @@ class Sessions:
         Raises:
             StoreError: The file can't be read or written.
         """
-        server_id, now = self._server_id(), self._now()
+        server_id, now = self._server_id(), self._read_clock()
         session_id = secrets.token_hex(6)
-        token = self._new_token(session_id, user.name) if with_token else None
+        token = self._make_token(session_id, user.name) if with_token else None
         with self._store.update() as database:
             self._make_room(database, user.name, now)
             number = database.execute(
@@ -132,15 +132,15 @@ class Sessions:
             TokenRefusedError: The token is not one that could be shown now.
             StoreError: The file can't be read or written.
         """
-        session = self.find(session_id_of(token))
+        session = self.find(parse_session_id(token))
         if session is None or not is_current(session) or session.server_id != self._server_id():
-            raise _refused()
-        now, next_token = self._now(), self._new_token(session.id, session.user)
-        was_given = self._tokens.device([token], session.user) == session.id
+            raise _make_refusal()
+        now, next_token = self._read_clock(), self._make_token(session.id, session.user)
+        was_given = self._tokens.find_device([token], session.user) == session.id
         with self._store.update() as database:
             found = database.execute("SELECT number FROM sessions WHERE id = ?", (session.id,)).fetchone()
             if found is None:
-                raise _refused()
+                raise _make_refusal()
             (number,) = found
             counts = use_token(database, number, token, now)
             if counts:
@@ -150,7 +150,7 @@ class Sessions:
             elif was_given:
                 database.execute("DELETE FROM sessions WHERE number = ?", (number,))
             else:
-                raise _refused()
+                raise _make_refusal()
         if not counts:
             raise TokenReusedError(
                 "That token was replaced by a newer one, so its session is over: log in with your password.",
@@ -191,9 +191,11 @@ class Sessions:
         Raises:
             StoreError: The file can't be read or written.
         """
-        now = self._now()
+        now = self._read_clock()
         bounds = {"now": now, "ahead": now + int(IDLE.total_seconds()), "most": TIDIED_AT_ONCE}
-        if not self._store.rows("SELECT 1 FROM sessions WHERE expires <= :now OR expires > :ahead LIMIT 1", bounds):
+        if not self._store.fetch_rows(
+            "SELECT 1 FROM sessions WHERE expires <= :now OR expires > :ahead LIMIT 1", bounds
+        ):
             return
         with self._store.update(lock_timeout_s=SETTLE_S) as database:
             database.execute(
@@ -232,7 +234,7 @@ class Sessions:
             StoreError: The file can't be read or written.
         """
         sql = "SELECT 1 FROM sessions" if user is None else "SELECT 1 FROM sessions WHERE user = :user"
-        if not self._store.rows(f"{sql} LIMIT 1", {"user": user}):
+        if not self._store.fetch_rows(f"{sql} LIMIT 1", {"user": user}):
             return []  # nothing to write, and no file or folder to make
         where = "" if user is None else "WHERE user = :user"
         with self._store.update() as database:
@@ -259,14 +261,14 @@ class Sessions:
             (max(0, count - self._max_sessions + 1),),
         )
 
-    def _new_token(self, session_id: str, user: str) -> str:
-        return f"{session_id}.{self._tokens.secret(session_id, user)}"
+    def _make_token(self, session_id: str, user: str) -> str:
+        return f"{session_id}.{self._tokens.make_secret(session_id, user)}"
 
-    def _now(self) -> int:
+    def _read_clock(self) -> int:
         return int(self._clock().timestamp())
 
 
-def _refused() -> TokenRefusedError:
+def _make_refusal() -> TokenRefusedError:
     return TokenRefusedError("That session is over: log in with your password.")
 
 

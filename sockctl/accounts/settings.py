@@ -25,7 +25,7 @@ VERSION = 1
 _COSTS = ("time_cost", "memory_kib", "parallelism")
 
 
-def _hex_digits(count: int) -> Check:
+def _check_hex_digits(count: int) -> Check:
     problem = f"is no text of {count} hex digits"
     return text(unless(re.compile(f"[0-9a-f]{{{count}}}").fullmatch, problem), problem=problem)
 
@@ -33,8 +33,8 @@ def _hex_digits(count: int) -> Check:
 _FORM = record(
     {},
     optional={
-        "server_id": _hex_digits(32),
-        "device_key": _hex_digits(64),
+        "server_id": _check_hex_digits(32),
+        "device_key": _check_hex_digits(64),
         "argon2": record(
             {cost: whole_number("is no whole number", least=-math.inf) for cost in _COSTS},
             parsed(lambda costs: HashParameters(**costs), "asks for what can't be: {error}"),
@@ -74,7 +74,7 @@ class Settings:
         Raises:
             StoreError: The file can't be read or written.
         """
-        return self._written("server_id")
+        return self._read_or_make("server_id")
 
     def device_key(self) -> bytes:
         """Return the key of the device tokens, 32 bytes; it is made, and saved, at the first call.
@@ -82,9 +82,9 @@ class Settings:
         Raises:
             StoreError: The file can't be read or written.
         """
-        return bytes.fromhex(self._written("device_key"))
+        return bytes.fromhex(self._read_or_make("device_key"))
 
-    def _written(self, name: str) -> str:
+    def _read_or_make(self, name: str) -> str:
         """Return a text of the file, which is written first if the text is missing."""
         content = self._store.read()
         if name not in content:

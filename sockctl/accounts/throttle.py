@@ -150,15 +150,15 @@ class Throttle:
         penalty = self._penalties.get(who.network)
         return penalty is not None and self._clock() - penalty.served_at < self._costs.recent_s
 
-    def wait_s(self, who: Who) -> float:
+    def compute_wait_s(self, who: Who) -> float:
         """Return for how many seconds `who` must wait for past failures; 0 where a try is free."""
-        return max(self._network_wait_s(who), self._pair_wait_s(_pair(who)), 0.0)
+        return max(self._network_wait_s(who), self._pair_wait_s(_pair_of(who)), 0.0)
 
     def may_start(self, who: Who) -> bool:
         """Return whether a try is free even if all tries that run now fail."""
-        if self.wait_s(who) > 0:
+        if self.compute_wait_s(who) > 0:
             return False
-        pair = _pair(who)
+        pair = _pair_of(who)
         tried = self._tried_pairs[pair]
         if tried and self._failed(pair) + tried >= self._costs.free_failures:
             return False
@@ -168,7 +168,7 @@ class Throttle:
 
     def reserve(self, who: Who) -> Callable[[], None]:
         """Count a try as failed until its end is known; return what ends that."""
-        pair = _pair(who)
+        pair = _pair_of(who)
         self._tried_pairs[pair] += 1
         self._tried_networks[who.network] += 1
 
@@ -180,17 +180,17 @@ class Throttle:
 
         return release
 
-    def failed(self, who: Who) -> None:
+    def count_failure(self, who: Who) -> None:
         """Count a failure."""
         now, costs = self._clock(), self._costs
-        self._failures.put(_pair(who), _Failures(self._failed(_pair(who)) + 1, now))
+        self._failures.put(_pair_of(who), _Failures(self._failed(_pair_of(who)) + 1, now))
         served_at = min(now + self._penalty_s(who) + costs.failure_s, now + costs.max_s)
         enforced = served_at - now >= costs.enforced_s or self._is_enforced(who)
         self._penalties.put(who.network, _Penalty(served_at, enforced))
 
-    def succeeded(self, who: Who) -> None:
+    def count_success(self, who: Who) -> None:
         """Forget the failures of the source at the account, and know its network from now on."""
-        self._failures.pop(_pair(who), None)
+        self._failures.pop(_pair_of(who), None)
         self.know(who)
 
     def know(self, who: Who) -> None:
@@ -219,5 +219,5 @@ class Throttle:
         return self._failures[pair].last_at + pause_s - self._clock()
 
 
-def _pair(who: Who) -> tuple[str, str]:
+def _pair_of(who: Who) -> tuple[str, str]:
     return who.account, who.source

@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sockctl.accounts.passwords import parameters_of
+from sockctl.accounts.passwords import parse_parameters
 from sockctl.protocol.names import checked_name, same_name_key
 from sockctl.stores.json_store import Content
-from sockctl.stores.schema import flag, json_place, mapping, parsed, record, text, timestamp, whole_number
+from sockctl.stores.schema import flag, format_place, mapping, parsed, record, text, timestamp, whole_number
 from sockctl.stores.timestamps import format_timestamp, parse_timestamp
 
 __all__ = ["FORM", "User", "read_user", "user_name"]
@@ -64,12 +64,12 @@ def user_name(text: str) -> str:
     return same_name_key(checked_name(text))
 
 
-def _late_generation(content: Content) -> str:
+def _find_late_generation(content: Content) -> str:
     """Return which user's generation is later than the file's; empty where none is."""
     generation = content["generation"]
     for name, entry in content["users"].items():
         if entry["credential_generation"] > generation:
-            where = json_place("users", name, "credential_generation")
+            where = format_place("users", name, "credential_generation")
             return f"{where} is no whole number from 1 to the file's generation, {generation}"
     return ""
 
@@ -77,7 +77,7 @@ def _late_generation(content: Content) -> str:
 _NAME = parsed(user_name, "has a name that won't do: {error}", unusual="has a name that is not in lower case")
 _USER = record(
     {
-        "hash": text(parsed(parameters_of, "can't be used: {error}")),
+        "hash": text(parsed(parse_parameters, "can't be used: {error}")),
         "disabled": flag,
         "credential_generation": whole_number("is no whole number from 1 to the file's generation", least=1),
         "created": timestamp,
@@ -86,7 +86,7 @@ _USER = record(
 )
 FORM = record(
     {"generation": whole_number("is no whole number from 0 on", least=0), "users": mapping(_USER, key=_NAME)},
-    _late_generation,
+    _find_late_generation,
     optional={"removed": mapping(timestamp, key=_NAME)},
 )
 """The form of the file."""

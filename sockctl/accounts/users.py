@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sockctl.accounts.passwords import HashParameters, parameters_of
+from sockctl.accounts.passwords import HashParameters, parse_parameters
 from sockctl.accounts.user import FORM, User, read_user
 from sockctl.errors import NameTakenError, StoreError, UnknownUserError
 from sockctl.protocol.names import same_name_key
@@ -31,7 +31,7 @@ class Users:
     ) -> None:
         self._clock = clock
         self._store = JsonStore(
-            data_dir / FILE_NAME, version=VERSION, empty=_empty, check=FORM, private=True, on_bad=on_bad
+            data_dir / FILE_NAME, version=VERSION, empty=_make_content, check=FORM, private=True, on_bad=on_bad
         )
         self._costs: tuple[Content, frozenset[HashParameters]] = {}, frozenset()  # of a content, replaced as one
 
@@ -53,7 +53,7 @@ class Users:
         generation: int = self._store.read()["generation"]
         return generation
 
-    def hash_costs(self) -> frozenset[HashParameters]:
+    def collect_hash_costs(self) -> frozenset[HashParameters]:
         """Return what the hashes of the users cost. The costs of an unchanged file are counted once.
 
         Raises:
@@ -62,7 +62,7 @@ class Users:
         content = self._store.read()
         counted, costs = self._costs
         if content is not counted:
-            costs = frozenset(parameters_of(entry["hash"]) for entry in content["users"].values())
+            costs = frozenset(parse_parameters(entry["hash"]) for entry in content["users"].values())
             self._costs = content, costs
         return costs
 
@@ -93,7 +93,7 @@ class Users:
         """
         user = self.find(name)
         if user is None:
-            raise _unknown(name)
+            raise _make_unknown_error(name)
         return user
 
     def add(self, name: str, hashed: str) -> User:
@@ -137,7 +137,7 @@ class Users:
         """
         name = same_name_key(name)
         with self._store.update() as content:
-            entry = _entry(content, name)
+            entry = _find_entry(content, name)
             if only_over is not None and entry["credential_generation"] != only_over.credential_generation:
                 raise UnknownUserError(f"The user {name} was changed meanwhile: nothing was done.")
             content["generation"] += 1
@@ -167,7 +167,7 @@ class Users:
         """
         name = same_name_key(name)
         with self._store.update() as content:
-            entry = _entry(content, name)
+            entry = _find_entry(content, name)
             if not entry["disabled"]:
                 content["generation"] += 1
                 entry.update(disabled=True, credential_generation=content["generation"])
@@ -182,7 +182,7 @@ class Users:
         """
         name = same_name_key(name)
         with self._store.update() as content:
-            entry = _entry(content, name)
+            entry = _find_entry(content, name)
             if entry["disabled"]:
                 content["generation"] += 1
                 entry["disabled"] = False
@@ -197,23 +197,23 @@ class Users:
         """
         name = same_name_key(name)
         with self._store.update() as content:
-            user = read_user(name, _entry(content, name))
+            user = read_user(name, _find_entry(content, name))
             content["generation"] += 1
             del content["users"][name]
             content.setdefault("removed", {})[name] = format_timestamp(self._clock())
             return user
 
 
-def _empty() -> Content:
+def _make_content() -> Content:
     return {"generation": 0, "users": {}}
 
 
-def _entry(content: Content, name: str) -> dict[str, Any]:
+def _find_entry(content: Content, name: str) -> dict[str, Any]:
     entry: dict[str, Any] | None = content["users"].get(name)
     if entry is None:
-        raise _unknown(name)
+        raise _make_unknown_error(name)
     return entry
 
 
-def _unknown(name: str) -> UnknownUserError:
+def _make_unknown_error(name: str) -> UnknownUserError:
     return UnknownUserError(f"There is no user {name!r}: 'sockctl users list' shows those that there are.")

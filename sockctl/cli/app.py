@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from sockctl import __version__
-from sockctl.cli.exit_codes import ExitCode, exit_code_of
+from sockctl.cli.exit_codes import ExitCode, find_exit_code
 from sockctl.errors import SockctlError
 from sockctl.terminal import open_missing_streams, say
 
@@ -58,12 +58,12 @@ app = typer.Typer(
 )
 
 
-def _stands_for_it() -> None:
+def _do_nothing() -> None:
     """Do nothing: `_Loading` calls the command itself."""
 
 
 for _name, _does in COMMANDS.items():
-    app.command(name=_name, short_help=_does)(_stands_for_it)
+    app.command(name=_name, short_help=_does)(_do_nothing)
 
 
 def _print_version(wanted: bool) -> None:
@@ -93,7 +93,7 @@ def run() -> int:
         app()
     except SockctlError as error:
         say(f"sockctl: {error}")
-        return exit_code_of(error)
+        return find_exit_code(error)
     except Exception as error:
         if os.environ.get("SOCKCTL_DEBUG"):
             raise

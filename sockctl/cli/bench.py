@@ -147,9 +147,9 @@ def login(
     """
     from sockctl.bench.plan import Kind
     from sockctl.cli.bench_runner import Wanted, run_bench
-    from sockctl.cli.passwords import given_password
+    from sockctl.cli.passwords import read_password
 
-    password = given_password(
+    password = read_password(
         f"Password for {user}",
         check=str,
         stdin=password_stdin,

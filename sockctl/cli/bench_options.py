@@ -17,7 +17,7 @@ Rate = Annotated[
         "from when each was due, so that a server that stalls can't hide it.",
         min=0.001,
         max=10_000_000,
-        callback=options.a_number,
+        callback=options.refuse_nan,
         metavar="PER_SECOND",
     ),
 ]

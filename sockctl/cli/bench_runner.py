@@ -176,7 +176,7 @@ def _all_found(targets: list[str], wanted: Wanted) -> list[Where]:
         parsed.append(
             (Endpoint(one.host, one.port), one.scheme == secure or (options.tls_options.tls and one.scheme is None))
         )
-    policy = options.tls_options.policy(
+    policy = options.tls_options.make_policy(
         wanted=any(encrypted for _, encrypted in parsed),
         state_dir=options.state_dir,
         may_ask=may_ask(no_input=options.no_input),

@@ -27,7 +27,7 @@ Which = Annotated[str, typer.Argument(metavar="ADDRESS|NAME", help="The client."
 @app.command(name="list", epilog="Example: sockctl clients list --json")
 def list_clients(*, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """List the known clients. Shown are address, name, and when they were here first and last (UTC)."""
-    clients = _known(data_dir).all()
+    clients = _open_clients(data_dir).all()
     if json:
         print_json([client.as_fields for client in clients])
         return
@@ -47,7 +47,7 @@ def rename(
     data_dir: options.DataDir = None,
 ) -> None:
     """Give a client another name."""
-    clients = _known(data_dir)
+    clients = _open_clients(data_dir)
     before = clients.rename(which, name)
     if json:
         print_json({"address": before.address, "before": before.name, "name": name.strip()})
@@ -58,14 +58,14 @@ def rename(
 @app.command(epilog="Example: sockctl clients forget ann")
 def forget(which: Which, *, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """Forget a client: it is asked for its name when it comes again."""
-    gone = _known(data_dir).forget(which)
+    gone = _open_clients(data_dir).forget(which)
     if json:
         print_json(gone.as_fields)
     else:
         typer.echo(f"{gone.name} ({gone.address}) is forgotten.")
 
 
-def _known(data_dir: Path | None) -> "KnownClients":
+def _open_clients(data_dir: Path | None) -> "KnownClients":
     from sockctl.paths import data_dir as place_of_data
     from sockctl.services.known_clients import KnownClients
 

@@ -172,7 +172,7 @@ def connect(
         state_dir=state_dir,
         reconnect=not no_reconnect,
     )
-    policy = tls_options.policy(
+    policy = tls_options.make_policy(
         wanted=tls_options.tls or wanted.scheme in {"tls", "sockctls"},
         state_dir=state_dir,
         may_ask=may_ask(no_input=no_input),

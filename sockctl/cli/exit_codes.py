@@ -25,7 +25,7 @@ from sockctl.errors import (
     UntrustedError,
 )
 
-__all__ = ["ExitCode", "exit_code_of"]
+__all__ = ["ExitCode", "find_exit_code"]
 
 
 class ExitCode(enum.IntEnum):
@@ -65,6 +65,6 @@ _CODES: dict[type[SockctlError], ExitCode] = {
 }
 
 
-def exit_code_of(error: SockctlError) -> ExitCode:
+def find_exit_code(error: SockctlError) -> ExitCode:
     """Return the exit code that `error` leads to."""
     return next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), ExitCode.FAILED)

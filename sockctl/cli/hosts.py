@@ -12,7 +12,7 @@ from sockctl.errors import AddressError
 if TYPE_CHECKING:
     from sockctl.client.known_hosts import KnownHosts
 
-__all__ = ["Server", "app", "host_and_port"]
+__all__ = ["Server", "app", "parse_server"]
 
 app = typer.Typer(
     add_completion=False,
@@ -28,7 +28,7 @@ Server = Annotated[str, typer.Argument(metavar="HOST:PORT", help="The server.", 
 @app.command(name="list", epilog="Example: sockctl hosts list --json")
 def list_hosts(*, json: options.Json = False, state_dir: options.StateDir = None) -> None:
     """List the trusted servers. Shown are host and port, since when (UTC), and the certificate's SHA-256."""
-    hosts = [host.as_fields for host in _known(state_dir).all()]
+    hosts = [host.as_fields for host in _open_hosts(state_dir).all()]
     if json:
         print_json(hosts)
         return
@@ -56,8 +56,8 @@ def trust(
     """Trust a server with this certificate, and with no other one."""
     from sockctl.client.known_hosts import host_key
 
-    host, port = host_and_port(server)
-    _known(state_dir).trust(host, port, fingerprint)
+    host, port = parse_server(server)
+    _open_hosts(state_dir).trust(host, port, fingerprint)
     typer.echo(f"{host_key(host, port)} is trusted with that certificate, and with no other one.")
 
 
@@ -66,12 +66,12 @@ def forget(server: Server, *, state_dir: options.StateDir = None) -> None:
     """Forget a server's certificate. The next connection meets it as a new one."""
     from sockctl.client.known_hosts import host_key
 
-    host, port = host_and_port(server)
-    _known(state_dir).forget(host, port)
+    host, port = parse_server(server)
+    _open_hosts(state_dir).forget(host, port)
     typer.echo(f"The certificate of {host_key(host, port)} is forgotten.")
 
 
-def host_and_port(server: str) -> tuple[str, int]:
+def parse_server(server: str) -> tuple[str, int]:
     """Return the two parts of ``HOST:PORT``.
 
     Raises:
@@ -85,7 +85,7 @@ def host_and_port(server: str) -> tuple[str, int]:
     return target.host, target.port
 
 
-def _known(state_dir: Path | None) -> "KnownHosts":
+def _open_hosts(state_dir: Path | None) -> "KnownHosts":
     from sockctl.client.known_hosts import KnownHosts
     from sockctl.paths import state_dir as place_of_state
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.exit_codes import ExitCode, exit_code_of
-from sockctl.cli.hosts import Server, host_and_port
+from sockctl.cli.exit_codes import ExitCode, find_exit_code
+from sockctl.cli.hosts import Server, parse_server
 from sockctl.cli.tls_options import ClientCertificate, ClientKey, refuse_lone_key
 from sockctl.errors import (
     InsecureError,
@@ -56,7 +56,7 @@ def logout(
     from sockctl.paths import state_dir as place_of_state
     from sockctl.stores.timestamps import utc_now
 
-    host, port = host_and_port(server)
+    host, port = parse_server(server)
     endpoint = Endpoint(host, port)
     refuse_lone_key(cert, key)
     place = place_of_state(state_dir)
@@ -146,4 +146,4 @@ def _report(kept: "KeptToken", failure: SockctlError | None) -> ExitCode:
         typer.echo(f"You are logged out of {login.address} ({of_whom}).")
         return ExitCode.DONE
     say(f"sockctl: The login at {login.address} ({of_whom}) is forgotten, but the server was not told: {failure}")
-    return exit_code_of(failure)
+    return find_exit_code(failure)

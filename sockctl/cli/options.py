@@ -20,7 +20,7 @@ __all__ = [
     "NoInput",
     "ServerOptions",
     "StateDir",
-    "a_number",
+    "refuse_nan",
     "seconds",
     "with_option_group",
     "with_server_options",
@@ -33,10 +33,10 @@ MAX_SECONDS = 31_536_000.0
 
 def seconds(help_text: str, *, at_least: float) -> Any:
     """Declare an option that takes a number of seconds, from `at_least` to a year."""
-    return typer.Option(help=help_text, min=at_least, max=MAX_SECONDS, callback=a_number, metavar="SECONDS")
+    return typer.Option(help=help_text, min=at_least, max=MAX_SECONDS, callback=refuse_nan, metavar="SECONDS")
 
 
-def a_number(value: float | None) -> float | None:
+def refuse_nan(value: float | None) -> float | None:
     """Return `value`, unless it is "nan", which lies in every range."""
     if value is not None and math.isnan(value):
         raise typer.BadParameter("nan is not a number.")

@@ -18,11 +18,11 @@ from sockctl.errors import (
     SecretFileError,
     StreamError,
 )
-from sockctl.stores.files import exposure_of
+from sockctl.stores.files import find_exposure
 from sockctl.terminal import STDIN, is_terminal, say
 from sockctl.text import visible
 
-__all__ = ["PasswordFile", "PasswordStdin", "given_password"]
+__all__ = ["PasswordFile", "PasswordStdin", "read_password"]
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ MAX_LINE_BYTES = 16_384
 """Bytes of a line with a password: more than one that is allowed can have, however it is composed."""
 
 
-def given_password(
+def read_password(
     question: str, *, check: Callable[[str], T], stdin: bool, file: Path | None, twice: bool, no_input: bool = False
 ) -> T:
     """Return the password that the user gives, as `check` returns it. Blocks; main thread only.
@@ -71,29 +71,29 @@ def given_password(
     if stdin and file is not None:
         raise OptionError("--password-stdin and --password-file contradict each other: give one of them.")
     if stdin:
-        return check(_from_stdin())
+        return check(_read_stdin())
     if file is not None:
-        return check(_from_file(file))
+        return check(_read_file(file))
     if not may_ask(no_input=no_input):
         raise InputNeededError(
             "A password is needed, and nobody may be asked for it here: give --password-stdin or --password-file FILE."
         )
-    return _from_person(question, check, twice=twice)
+    return _ask_person(question, check, twice=twice)
 
 
-def _from_stdin() -> str:
+def _read_stdin() -> str:
     if is_terminal(STDIN):
         raise OptionError(
             "--password-stdin is for a pipe or a file; on a terminal leave it out, and type the password when asked."
         )
     try:
-        line = _first_line(STDIN)
+        line = _read_line(STDIN)
     except OSError as error:
         raise StreamError(f"Standard input can't be read: {error.strerror}.") from error
-    return _text_of(line, "Standard input")
+    return _decode(line, "Standard input")
 
 
-def _from_file(path: Path) -> str:
+def _read_file(path: Path) -> str:
     """Read a file that is the user's alone.
 
     What is opened is what is judged: another file may stand at `path` a moment later. A pipe there is never waited for.
@@ -103,55 +103,55 @@ def _from_file(path: Path) -> str:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         try:
             _judge(os.fstat(descriptor), shown)
-            line = _first_line(descriptor)
+            line = _read_line(descriptor)
         finally:
             os.close(descriptor)
     except OSError as error:
         raise SecretFileError(f"The password file {shown} can't be read: {error.strerror}.") from error
-    return _text_of(line, f"The password file {shown}")
+    return _decode(line, f"The password file {shown}")
 
 
 def _judge(status: os.stat_result, shown: str) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise SecretFileError(f"The password file {shown} is not a regular file: for a pipe there is --password-stdin.")
-    if problem := exposure_of(status):
+    if problem := find_exposure(status):
         raise SecretFileError(
             f"The password file {shown} is not used: {problem}. Take one of your own, with mode 0600, and change the "
             f"password if somebody may have read it."
         )
 
 
-def _from_person(question: str, check: Callable[[str], T], *, twice: bool) -> T:
+def _ask_person(question: str, check: Callable[[str], T], *, twice: bool) -> T:
     from hmac import compare_digest  # it costs 3 ms, and most give no password
 
     while True:
         try:
-            typed = _typed(question)
+            typed = _ask_once(question)
             value = check(typed)
-            if not twice or compare_digest(typed.encode(), _typed("Again").encode()):
+            if not twice or compare_digest(typed.encode(), _ask_once("Again").encode()):
                 return value
             say("The two are different: type it again, twice.")
         except AnswerRefusedError as error:
             say(str(error))
 
 
-def _typed(question: str) -> str:
+def _ask_once(question: str) -> str:
     """Ask once, and return what was typed without being shown."""
     from sockctl.client.tty.no_echo import NoEcho
 
     with NoEcho(STDIN).hidden():
         say(f"{question}: ", end="")
         try:
-            line = _first_line(STDIN)
+            line = _read_line(STDIN)
         except OSError as error:  # the terminal is gone
             raise StreamError(f"The terminal can't be read: {error.strerror}.") from error
         say("")  # Enter was not shown either
     if not line:
         raise InputNeededError(f"No answer was given to: {question}.")
-    return _text_of(line, "What was typed")
+    return _decode(line, "What was typed")
 
 
-def _first_line(descriptor: int) -> bytes:
+def _read_line(descriptor: int) -> bytes:
     """Read a line with its end, and nothing behind it; what there is of it at the end of the input.
 
     It ends, incomplete, where it is longer than `MAX_LINE_BYTES`.
@@ -172,7 +172,7 @@ def _first_line(descriptor: int) -> bytes:
     return line
 
 
-def _text_of(line: bytes, source: str) -> str:
+def _decode(line: bytes, source: str) -> str:
     """Return the text of a line without its end."""
     if not line:
         raise InputNeededError(f"{source} is empty: the password is expected in its first line.")

@@ -127,12 +127,12 @@ def auth(
     Users come from 'sockctl users add', or sign up. Who is in may see who it is, where it is logged in, change the
     password, and log out. The port is its own or none (--strict-port): a password must not go to whoever took it first.
     """
-    from sockctl.cli.serve_accounts import guarded, login_gate
+    from sockctl.cli.serve_accounts import guard_options, make_login
     from sockctl.cli.serve_runner import serve
     from sockctl.services.auth import Auth
 
-    server = guarded(server, insecure=insecure)
-    raise typer.Exit(serve(Auth(login_gate(server, signup=signup, min_length=min_length)), server))
+    server = guard_options(server, insecure=insecure)
+    raise typer.Exit(serve(Auth(make_login(server, signup=signup, min_length=min_length)), server))
 
 
 @app.command(epilog="Example: sockctl serve chat, then from two terminals: sockctl connect sockctl://localhost:9090")

@@ -9,10 +9,10 @@ from sockctl.net.listener import addresses_of
 from sockctl.paths import data_dir
 from sockctl.services.login import LoginConversation
 
-__all__ = ["guarded", "login_gate"]
+__all__ = ["guard_options", "make_login"]
 
 
-def guarded(options: ServerOptions, *, insecure: bool) -> ServerOptions:
+def guard_options(options: ServerOptions, *, insecure: bool) -> ServerOptions:
     """Return the options as a server must have them that takes passwords: on its own port, or not at all.
 
     Raises:
@@ -30,7 +30,7 @@ def guarded(options: ServerOptions, *, insecure: bool) -> ServerOptions:
     return dataclasses.replace(options, strict_port=True)
 
 
-def login_gate(options: ServerOptions, *, signup: bool, min_length: int) -> LoginConversation:
+def make_login(options: ServerOptions, *, signup: bool, min_length: int) -> LoginConversation:
     """Return the login of a server, with the accounts in its data directory.
 
     Raises:

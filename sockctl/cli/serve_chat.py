@@ -7,7 +7,7 @@ from pathlib import Path
 from sockctl.cli.console import ServerTerminal
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.options import ServerOptions
-from sockctl.cli.serve_accounts import guarded, login_gate
+from sockctl.cli.serve_accounts import guard_options, make_login
 from sockctl.cli.serve_runner import serve
 from sockctl.errors import OptionError
 from sockctl.paths import data_dir
@@ -48,9 +48,9 @@ def chat_rules(
 def with_login(
     options: ServerOptions, *, insecure: bool, signup: bool, min_length: int
 ) -> tuple[ServerOptions, LoginConversation]:
-    """Return the options and the login of a chat whose members are users. Raises what `guarded` and `login_gate` do."""
-    options = guarded(options, insecure=insecure)
-    return options, login_gate(options, signup=signup, min_length=min_length)
+    """Return the options and the login of a chat whose members are users. Raises what these two do."""
+    options = guard_options(options, insecure=insecure)
+    return options, make_login(options, signup=signup, min_length=min_length)
 
 
 def serve_chat(options: ServerOptions, rules: ChatRules, login: LoginConversation | None) -> ExitCode:

@@ -6,7 +6,7 @@ import typer
 
 from sockctl.cli import options
 from sockctl.cli.tables import print_json, print_table
-from sockctl.cli.users import accounts_in
+from sockctl.cli.users import open_accounts
 from sockctl.errors import OptionError
 
 __all__ = ["app"]
@@ -28,7 +28,7 @@ def list_sessions(
     data_dir: options.DataDir = None,
 ) -> None:
     """List the sessions. Shown are id, user, last address, and when it began, was used, and expires (UTC)."""
-    accounts = accounts_in(data_dir)
+    accounts = open_accounts(data_dir)
     name = None if user is None else accounts.users.get(user).name
     sessions = accounts.sessions_of(name)
     if json:
@@ -53,7 +53,7 @@ def revoke(
     """End sessions, and their connections. Their tokens are worth nothing any more."""
     if sum((session is not None, user is not None, everybody)) != 1:
         raise OptionError("Say which sessions: an ID, --user NAME, or --all; one of them.")
-    accounts = accounts_in(data_dir)
+    accounts = open_accounts(data_dir)
     if session is not None:
         ended = [accounts.sessions.end(session)]
     else:

@@ -40,7 +40,7 @@ class TlsOptions:
     cert: ClientCertificate = None
     key: ClientKey = None
 
-    def policy(self, *, wanted: bool, state_dir: Path | None, may_ask: bool) -> "TlsPolicy | None":
+    def make_policy(self, *, wanted: bool, state_dir: Path | None, may_ask: bool) -> "TlsPolicy | None":
         """Return what the options say of TLS; None without TLS.
 
         Args:

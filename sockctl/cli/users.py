@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.passwords import PasswordFile, PasswordStdin, given_password
+from sockctl.cli.passwords import PasswordFile, PasswordStdin, read_password
 from sockctl.cli.prompts import confirm
 from sockctl.cli.tables import print_json, print_table
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sockctl.accounts.accounts import Accounts
     from sockctl.accounts.user import User
 
-__all__ = ["accounts_in", "app"]
+__all__ = ["app", "open_accounts"]
 
 app = typer.Typer(
     add_completion=False,
@@ -45,9 +45,9 @@ def add(
     """
     from sockctl.accounts.password_rules import check_new
 
-    accounts = accounts_in(data_dir)
-    name = accounts.free_name(name)
-    password = given_password(
+    accounts = open_accounts(data_dir)
+    name = accounts.check_free_name(name)
+    password = read_password(
         f"Password for {name}",
         stdin=password_stdin,
         file=password_file,
@@ -61,14 +61,14 @@ def add(
 @app.command(name="list", epilog="Example: sockctl users list --json")
 def list_users(*, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """List the users. Shown are the name, when it was added and got its password (UTC), and whether it may log in."""
-    users = accounts_in(data_dir).users.all()
+    users = open_accounts(data_dir).users.all()
     if json:
         print_json([user.as_fields for user in users])
         return
     if not users:
         typer.echo("There are no users yet: 'sockctl users add NAME' makes one.")
         return
-    rows = [(user.name, *_moments(user), "disabled" if user.disabled else "enabled") for user in users]
+    rows = [(user.name, *_list_moments(user), "disabled" if user.disabled else "enabled") for user in users]
     print_table([("NAME", "CREATED", "PASSWORD SET", "STATE"), *rows])
 
 
@@ -86,9 +86,9 @@ def passwd(
     """Give a user another password. All sessions and connections of that user end."""
     from sockctl.accounts.password_rules import check_new
 
-    accounts = accounts_in(data_dir)
+    accounts = open_accounts(data_dir)
     user = accounts.users.get(name)
-    password = given_password(
+    password = read_password(
         f"New password for {user.name}",
         stdin=password_stdin,
         file=password_file,
@@ -103,14 +103,14 @@ def passwd(
 @app.command(epilog="Example: sockctl users disable ann")
 def disable(name: Name, *, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """Keep a user out. All sessions and connections of that user end."""
-    user = accounts_in(data_dir).disable(name)
+    user = open_accounts(data_dir).disable(name)
     _print(user, f"{user.name} may not log in any more; all sessions have ended.", json=json)
 
 
 @app.command(epilog="Example: sockctl users enable ann")
 def enable(name: Name, *, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """Let a user in again, with the password as it was."""
-    user = accounts_in(data_dir).users.enable(name)
+    user = open_accounts(data_dir).users.enable(name)
     _print(user, f"{user.name} may log in.", json=json)
 
 
@@ -127,7 +127,7 @@ def remove(
 
     Nobody can sign up or chat under the name from then on; 'sockctl users add' gives it to somebody again.
     """
-    accounts = accounts_in(data_dir)
+    accounts = open_accounts(data_dir)
     user = accounts.users.get(name)
     if not yes and not confirm(f"Remove {user.name} for good?", no_input=no_input, option="--yes"):
         typer.echo(f"{user.name} was not removed.")
@@ -148,9 +148,9 @@ def verify(
     """See whether a password is the user's: exit 0 if it is, 4 if not. A disabled user's never is."""
     from sockctl.errors import LoginFailedError
 
-    accounts = accounts_in(data_dir)
+    accounts = open_accounts(data_dir)
     user = accounts.users.get(name)
-    password = given_password(
+    password = read_password(
         f"Password of {user.name}", stdin=password_stdin, file=password_file, twice=False, no_input=no_input, check=str
     )
     if user.disabled:
@@ -167,11 +167,11 @@ def _print(user: "User", sentence: str, *, json: bool) -> None:
         typer.echo(sentence)
 
 
-def _moments(user: "User") -> tuple[str, str]:
+def _list_moments(user: "User") -> tuple[str, str]:
     return user.as_fields["created"], user.as_fields["changed"]
 
 
-def accounts_in(data_dir: Path | None) -> "Accounts":
+def open_accounts(data_dir: Path | None) -> "Accounts":
     """Return the accounts in the chosen data directory, or the usual one."""
     from sockctl.accounts.accounts import Accounts
     from sockctl.paths import data_dir as place_of_data

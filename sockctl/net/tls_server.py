@@ -12,7 +12,7 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.net.connection import Connection
 from sockctl.net.pem import no_certificate_in, read_certificates, read_pem
 from sockctl.net.transport import TlsTransport, TransportError
-from sockctl.stores.files import exposure_of, folder_exposure_of, mending_of
+from sockctl.stores.files import describe_mending, find_exposure, find_folder_exposure
 
 if TYPE_CHECKING:
     from ssl import SSLContext, SSLError
@@ -72,9 +72,9 @@ def _checked_key(key: Path) -> Path:
     """
     real = Path(os.path.realpath(key))
     status = real.stat()
-    if problem := exposure_of(status, roots_too=True):
-        raise CertificateError(f"The key {key} is not used: {problem}. {mending_of(real, status)}")
-    if problem := folder_exposure_of(real):
+    if problem := find_exposure(status, roots_too=True):
+        raise CertificateError(f"The key {key} is not used: {problem}. {describe_mending(real, status)}")
+    if problem := find_folder_exposure(real):
         raise CertificateError(f"The key {key} is not used: {problem}")
     return real
 

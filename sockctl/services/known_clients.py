@@ -124,7 +124,7 @@ class KnownClients:
         Raises:
             StoreError: The file can't be read.
         """
-        return [_client(row) for row in self._store.rows(f"{_SELECT} ORDER BY number")]
+        return [_client(row) for row in self._store.fetch_rows(f"{_SELECT} ORDER BY number")]
 
     def find(self, address: str) -> KnownClient | None:
         """Return the client with that IP address.
@@ -132,7 +132,7 @@ class KnownClients:
         Raises:
             StoreError: The file can't be read.
         """
-        rows = self._store.rows(f"{_SELECT} WHERE address = ?", (client_address(address),))
+        rows = self._store.fetch_rows(f"{_SELECT} WHERE address = ?", (client_address(address),))
         return _client(rows[0]) if rows else None
 
     def remember(self, address: str, name: str) -> KnownClient:
@@ -207,7 +207,7 @@ class KnownClients:
         return client
 
     def _found(self, which: str) -> KnownClient:
-        return _found_in(self._store.rows(*_query(which)), which)
+        return _found_in(self._store.fetch_rows(*_query(which)), which)
 
     def _make_room(self, database: "Connection") -> None:
         (count,) = database.execute("SELECT count(*) FROM clients").fetchone()
@@ -239,10 +239,10 @@ def _refuse_taken(database: "Connection", name: str, *, but: str) -> None:
 
 def _client(row: tuple[Any, ...]) -> KnownClient:
     address, name, first_seen, last_seen = row
-    return KnownClient(address, name, _moment(first_seen), _moment(last_seen))
+    return KnownClient(address, name, _read_moment(first_seen), _read_moment(last_seen))
 
 
-def _moment(seconds: int) -> datetime.datetime:
+def _read_moment(seconds: int) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
 
 

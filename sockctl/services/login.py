@@ -233,7 +233,7 @@ class LoginConversation:
         if self._signup and self.authenticator.accounts.users.find(name) is None:
             new = user_name(name)
             if self.authenticator.count_signup(peer.address):
-                return self._signed_up(peer, self.authenticator.accounts.signup_name(new))
+                return self._signed_up(peer, self.authenticator.accounts.check_signup_name(new))
             # No word of that: else whoever tries names learns which are users' without any limit.
         password = peer.answer("password", "Password:", secret=True).text
         login = self.authenticator.log_in(

@@ -7,30 +7,30 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sockctl.errors import StoreError, StoreExposedError, StoreLockedError, StoreReadError, StoreWriteError
-from sockctl.stores.files import exposure_of, folder_exposure_of, mending_of
+from sockctl.stores.files import describe_mending, find_exposure, find_folder_exposure
 
 __all__ = [
-    "explained",
-    "locked",
+    "convert_errors",
+    "make_lock_error",
+    "make_read_error",
+    "make_write_error",
     "refuse_exposed",
     "refuse_replaceable",
     "refuse_unusable",
-    "unreadable",
-    "unwritable",
 ]
 
 
-def unreadable(path: Path, why: str) -> StoreReadError:
+def make_read_error(path: Path, why: str) -> StoreReadError:
     """Return the error of a file that can't be read."""
     return StoreReadError(f"{path} can't be read: {why}. See to its place and its permissions.")
 
 
-def unwritable(path: Path, why: str) -> StoreWriteError:
+def make_write_error(path: Path, why: str) -> StoreWriteError:
     """Return the error of a file that can't be written."""
     return StoreWriteError(f"{path} can't be written: {why}. It is as it was; see to the disk and the permissions.")
 
 
-def locked(path: Path, timeout_s: float) -> StoreLockedError:
+def make_lock_error(path: Path, timeout_s: float) -> StoreLockedError:
     """Return the error of a file that another process has been changing for `timeout_s` seconds."""
     return StoreLockedError(
         f"{path} is being changed by another process for more than {timeout_s:g} s: nothing was changed. See which one "
@@ -39,7 +39,7 @@ def locked(path: Path, timeout_s: float) -> StoreLockedError:
 
 
 @contextlib.contextmanager
-def explained(path: Path, error_of: Callable[[Path, str], StoreError]) -> Iterator[None]:
+def convert_errors(path: Path, error_of: Callable[[Path, str], StoreError]) -> Iterator[None]:
     """Turn an OSError of the block into an error of the stores, which `error_of` makes."""
     try:
         yield
@@ -55,7 +55,7 @@ def refuse_unusable(path: Path, status: os.stat_result, *, private: bool) -> Non
         StoreExposedError: It is exposed.
     """
     if not stat.S_ISREG(status.st_mode):
-        raise unreadable(path, "it is no regular file")
+        raise make_read_error(path, "it is no regular file")
     if private:
         refuse_exposed(path, status)
 
@@ -66,8 +66,8 @@ def refuse_exposed(path: Path, status: os.stat_result) -> None:
     Raises:
         StoreExposedError: It is such a file; the error ends with the command that mends it.
     """
-    if problem := exposure_of(status):
-        raise StoreExposedError(f"{path} is not used: {problem}. {mending_of(path, status)}")
+    if problem := find_exposure(status):
+        raise StoreExposedError(f"{path} is not used: {problem}. {describe_mending(path, status)}")
 
 
 def refuse_replaceable(path: Path, *, with_companions: bool = False) -> None:
@@ -80,5 +80,5 @@ def refuse_replaceable(path: Path, *, with_companions: bool = False) -> None:
     Raises:
         StoreExposedError: They could; the error ends with the command that mends it.
     """
-    if problem := folder_exposure_of(path, with_companions=with_companions):
+    if problem := find_folder_exposure(path, with_companions=with_companions):
         raise StoreExposedError(f"{path} is not used: {problem}")

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from sockctl.stores.faults import explained, locked, unwritable
+from sockctl.stores.faults import convert_errors, make_lock_error, make_write_error
 from sockctl.stores.files import make_private_folder, take_lock
 
 __all__ = ["file_lock"]
@@ -24,12 +24,12 @@ def file_lock(path: Path, until: float, timeout_s: float) -> Iterator[None]:
         StoreLockedError: Another process has had the lock all the time.
         StoreWriteError: The lock can't be made.
     """
-    with explained(path, unwritable):
+    with convert_errors(path, make_write_error):
         make_private_folder(path.parent)
         try:
             descriptor = take_lock(f"{path}.lock", until)
         except BlockingIOError as error:
-            raise locked(path, timeout_s) from error
+            raise make_lock_error(path, timeout_s) from error
     try:
         yield
     finally:

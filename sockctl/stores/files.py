@@ -18,10 +18,10 @@ from sockctl.terminal import write_all
 from sockctl.text import visible
 
 __all__ = [
-    "exposure_of",
-    "folder_exposure_of",
+    "describe_mending",
+    "find_exposure",
+    "find_folder_exposure",
     "make_private_folder",
-    "mending_of",
     "replace_file",
     "sync_folder",
     "take_lock",
@@ -97,7 +97,7 @@ def replace_file(path: str | Path, data: bytes) -> None:
         raise
 
 
-def exposure_of(status: os.stat_result, *, roots_too: bool = False) -> str:
+def find_exposure(status: os.stat_result, *, roots_too: bool = False) -> str:
     """Return why a file is not its user's alone, such as "another user owns it"; empty where it is.
 
     Args:
@@ -112,13 +112,13 @@ def exposure_of(status: os.stat_result, *, roots_too: bool = False) -> str:
     return f"others may use it (its mode is {mode:04o})" if mode & (0o037 if of_root else 0o077) else ""
 
 
-def mending_of(path: str | Path, status: os.stat_result) -> str:
+def describe_mending(path: str | Path, status: os.stat_result) -> str:
     """Return what makes an exposed file its user's alone: a sentence that ends in the command."""
-    chown = f"chown {_user_name()} {_quoted(path)} && " if status.st_uid != os.geteuid() else ""
-    return f"See who could have read or changed it, then: {chown}chmod 600 {_quoted(path)}"
+    chown = f"chown {_find_user_name()} {_quote(path)} && " if status.st_uid != os.geteuid() else ""
+    return f"See who could have read or changed it, then: {chown}chmod 600 {_quote(path)}"
 
 
-def folder_exposure_of(path: str | Path, *, with_companions: bool = False) -> str:
+def find_folder_exposure(path: str | Path, *, with_companions: bool = False) -> str:
     """Return why others could put another file in the place of `path`, and what mends that; empty where they can't.
 
     Each folder above it must belong to the user or to root, and be writable for the owner alone. A sticky one, such as
@@ -137,13 +137,12 @@ def folder_exposure_of(path: str | Path, *, with_companions: bool = False) -> st
             continue  # it isn't there yet, or can't be looked into: reading the file will tell
         mode = stat.S_IMODE(status.st_mode)
         if status.st_uid not in (0, os.geteuid()):
-            return (
-                f"another user owns {visible(folder)}. Choose another place, or: chown {_user_name()} {_quoted(folder)}"
-            )
+            mending = f"chown {_find_user_name()} {_quote(folder)}"
+            return f"another user owns {visible(folder)}. Choose another place, or: {mending}"
         if mode & 0o022 and not mode & stat.S_ISVTX:
             return (
                 f"others may write to {visible(folder)} (its mode is {mode:04o}). See who could have replaced "
-                f"something there, then: chmod go-w {_quoted(folder)}"
+                f"something there, then: chmod go-w {_quote(folder)}"
             )
         if companions and mode & 0o022:
             return (
@@ -152,14 +151,14 @@ def folder_exposure_of(path: str | Path, *, with_companions: bool = False) -> st
     return ""
 
 
-def _user_name() -> str:
+def _find_user_name() -> str:
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         return str(os.geteuid())
 
 
-def _quoted(path: str | Path) -> str:
+def _quote(path: str | Path) -> str:
     return shlex.quote(visible(str(path)))
 
 

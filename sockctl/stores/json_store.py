@@ -22,7 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from sockctl.errors import StoreError, StoreFormatError, StoreWriteError
-from sockctl.stores.faults import explained, locked, refuse_replaceable, refuse_unusable, unreadable, unwritable
+from sockctl.stores.faults import (
+    convert_errors,
+    make_lock_error,
+    make_read_error,
+    make_write_error,
+    refuse_replaceable,
+    refuse_unusable,
+)
 from sockctl.stores.file_lock import file_lock
 from sockctl.stores.files import replace_file, sync_folder
 
@@ -90,14 +97,14 @@ class JsonStore:
             StoreReadError: The file can't be read, and with `on_bad` never could.
             StoreFormatError: It can't be understood, and with `on_bad` never could.
         """
-        signature = self._signature_now()
+        signature = self._read_signature()
         with self._cache_lock:
             if self._cached is not None and signature is not None and signature == self._signature:
                 return self._cached
         try:
             content, signature = self._load()
         except StoreError as error:
-            return self._last_good(error)
+            return self._fall_back(error)
         with self._cache_lock:
             self._cached, self._signature, self._told = content, signature, ""
         return content
@@ -120,13 +127,13 @@ class JsonStore:
         timeout_s = self._lock_timeout_s if lock_timeout_s is None else lock_timeout_s
         until = time.monotonic() + timeout_s
         if not self._changing.acquire(timeout=timeout_s):
-            raise locked(self._path, timeout_s)
+            raise make_lock_error(self._path, timeout_s)
         try:
             with file_lock(self._path, until, timeout_s):
                 content, _ = self._load()
-                before = self._json_of(content)  # text, not values: to Python 1 == True, and order doesn't count
+                before = self._encode(content)  # text, not values: to Python 1 == True, and order doesn't count
                 yield content
-                if self._json_of(content) != before:
+                if self._encode(content) != before:
                     self._check_new(content)
                     self._write(content)
         finally:
@@ -134,7 +141,7 @@ class JsonStore:
 
     # Reading.
 
-    def _last_good(self, error: StoreError) -> Content:
+    def _fall_back(self, error: StoreError) -> Content:
         """Return the content that could be read last, and tell a new reason; without `on_bad`, raise the error."""
         with self._cache_lock:
             good, is_new = self._cached, str(error) != self._told
@@ -146,9 +153,9 @@ class JsonStore:
             self._on_bad(error)
         return good
 
-    def _signature_now(self) -> tuple[int, ...] | None:
+    def _read_signature(self) -> tuple[int, ...] | None:
         try:
-            return _signature_of(os.stat(self._path))  # noqa: PTH116  a Path makes it slower, and it is asked often
+            return _make_signature(os.stat(self._path))  # noqa: PTH116  a Path makes it slower, and it is asked often
         except OSError:
             return None  # not there, or in the way: reading will tell
 
@@ -156,7 +163,7 @@ class JsonStore:
         """Return the content, and the signature of the file it was read from; None where a change might not show."""
         if self._private:
             refuse_replaceable(self._path)
-        with explained(self._path, unreadable):
+        with convert_errors(self._path, make_read_error):
             try:
                 # A pipe in the file's place would block without O_NONBLOCK.
                 descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -171,17 +178,17 @@ class JsonStore:
             finally:
                 os.close(descriptor)
         if len(data) > self._max_bytes:
-            raise self._malformed(f"has more than {self._max_bytes:,} bytes")
+            raise self._make_format_error(f"has more than {self._max_bytes:,} bytes")
         settled = now_ns - status.st_mtime_ns >= TICK_NS
-        return self._understood(data), _signature_of(status) if settled else None
+        return self._decode(data), _make_signature(status) if settled else None
 
-    def _understood(self, data: bytes) -> Content:
-        document = self._parsed(data)
+    def _decode(self, data: bytes) -> Content:
+        document = self._parse(data)
         if type(document) is not dict:
-            raise self._malformed("holds JSON, but no object")
+            raise self._make_format_error("holds JSON, but no object")
         version = document.pop("version", None)
         if type(version) is not int or version < 1:
-            raise self._malformed('has no "version", a whole number from 1 on')
+            raise self._make_format_error('has no "version", a whole number from 1 on')
         if version > self._version:
             raise StoreFormatError(
                 f"{self._path} was written by a newer sockctl (version {version}, this one knows up to "
@@ -190,55 +197,57 @@ class JsonStore:
         try:
             self._check(document)
         except StoreFormatError as error:
-            raise self._malformed(f"is not of the right form: {error}") from error
+            raise self._make_format_error(f"is not of the right form: {error}") from error
         return document
 
-    def _parsed(self, data: bytes) -> Any:
+    def _parse(self, data: bytes) -> Any:
         try:
             text = data.decode()
         except UnicodeDecodeError as error:
-            raise self._malformed(f"is not UTF-8 at byte {error.start}") from error
+            raise self._make_format_error(f"is not UTF-8 at byte {error.start}") from error
         try:
             return json.loads(
-                text, object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_finite_number
+                text, object_pairs_hook=_build_object, parse_constant=_refuse_constant, parse_float=_parse_float
             )
         except StoreFormatError as error:
-            raise self._malformed(f"is no JSON: {error}") from error
+            raise self._make_format_error(f"is no JSON: {error}") from error
         except json.JSONDecodeError as error:
-            raise self._malformed(f"is no JSON at line {error.lineno}, column {error.colno}: {error.msg}") from error
+            raise self._make_format_error(
+                f"is no JSON at line {error.lineno}, column {error.colno}: {error.msg}"
+            ) from error
         except RecursionError as error:
-            raise self._malformed("is nested too deeply") from error
+            raise self._make_format_error("is nested too deeply") from error
         except ValueError as error:  # Python's limit on the digits of an int
-            raise self._malformed("holds a whole number of far too many digits") from error
+            raise self._make_format_error("holds a whole number of far too many digits") from error
 
     # Changing.
 
     def _check_new(self, content: Content) -> None:
         if "version" in content:
-            raise self._unfit('"version" is the store\'s own key')
+            raise self._make_content_error('"version" is the store\'s own key')
         try:
             self._check(content)
         except StoreFormatError as error:
-            raise self._unfit(f"it is not of the right form: {error}") from error
+            raise self._make_content_error(f"it is not of the right form: {error}") from error
 
-    def _json_of(self, content: Content, *, indent: int | None = None) -> bytes:
+    def _encode(self, content: Content, *, indent: int | None = None) -> bytes:
         try:
             return json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False).encode()
         except RecursionError as error:
-            raise self._unfit("it is nested too deeply") from error
+            raise self._make_content_error("it is nested too deeply") from error
         except UnicodeEncodeError as error:
-            raise self._unfit("a text in it holds half a character (a lone surrogate)") from error
+            raise self._make_content_error("a text in it holds half a character (a lone surrogate)") from error
         except (TypeError, ValueError) as error:
-            raise self._unfit(f"it is no JSON: {error}") from error
+            raise self._make_content_error(f"it is no JSON: {error}") from error
 
     def _write(self, content: Content) -> None:
-        data = self._json_of({"version": self._version, **content}, indent=2) + b"\n"
+        data = self._encode({"version": self._version, **content}, indent=2) + b"\n"
         if len(data) > self._max_bytes:
             raise StoreWriteError(
                 f"{self._path} would have more than {self._max_bytes:,} bytes, and could not be read any more. It is "
                 f"as it was: remove something from it first."
             )
-        with explained(self._path, unwritable):
+        with convert_errors(self._path, make_write_error):
             replace_file(self._path, data)
         self._sync_folder()
 
@@ -254,19 +263,19 @@ class JsonStore:
 
     # What goes wrong.
 
-    def _malformed(self, what: str) -> StoreFormatError:
+    def _make_format_error(self, what: str) -> StoreFormatError:
         return StoreFormatError(f"{self._path} {what}. {_ADVICE}")
 
-    def _unfit(self, why: str) -> StoreFormatError:
+    def _make_content_error(self, why: str) -> StoreFormatError:
         return StoreFormatError(f"{self._path} can't take its new content: {why}. It was left as it is.")
 
 
-def _signature_of(status: os.stat_result) -> tuple[int, ...]:
+def _make_signature(status: os.stat_result) -> tuple[int, ...]:
     """Return what changes when the file is replaced or written to, or opened to others."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_mode, status.st_uid
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
         seen: set[str] = set()
@@ -281,7 +290,7 @@ def _refuse_constant(name: str) -> Any:
     raise StoreFormatError(f"{name} is no number of JSON's")
 
 
-def _finite_number(text: str) -> float:
+def _parse_float(text: str) -> float:
     number = float(text)
     if math.isinf(number):
         raise StoreFormatError("a number in it is too large")

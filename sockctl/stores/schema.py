@@ -21,7 +21,7 @@ __all__ = [
     "Rule",
     "array",
     "flag",
-    "json_place",
+    "format_place",
     "mapping",
     "nullable",
     "parsed",
@@ -46,7 +46,7 @@ class Check(Protocol):
         """Check a value that stands at a place."""
 
 
-def json_place(*keys: str | int) -> str:
+def format_place(*keys: str | int) -> str:
     """Return the place of a value in a document, as an error names it: ``clients["127.0.0.1"].name``, ``users[0]``.
 
     A key that is no plain name is quoted, and safe on a terminal.
@@ -66,7 +66,7 @@ def refuse(place: Place, problem: str) -> NoReturn:
     Raises:
         StoreFormatError: Always.
     """
-    raise StoreFormatError(f"{json_place(*place)} {problem}".lstrip())
+    raise StoreFormatError(f"{format_place(*place)} {problem}".lstrip())
 
 
 # Rules.

@@ -20,7 +20,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sockctl.errors import StoreError, StoreFormatError
-from sockctl.stores.faults import explained, locked, refuse_replaceable, refuse_unusable, unreadable, unwritable
+from sockctl.stores.faults import (
+    convert_errors,
+    make_lock_error,
+    make_read_error,
+    make_write_error,
+    refuse_replaceable,
+    refuse_unusable,
+)
 from sockctl.stores.file_lock import file_lock
 from sockctl.stores.files import sync_folder
 from sockctl.stores.old_file import OldFile
@@ -68,9 +75,9 @@ class SqliteStore:
         self._using = threading.Lock()  # guards the three below; nobody waits for another process under it
         self._connection: Connection | None = None
         self._identity: tuple[int, int] | None = None  # of the file that the connection has open
-        self._close: Callable[[], object] = _nothing
+        self._close: Callable[[], object] = _do_nothing
 
-    def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+    def fetch_rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """Return what a SELECT finds; nothing where there is no file.
 
         Raises:
@@ -80,8 +87,8 @@ class SqliteStore:
         if self._connection is None and self._old_file is not None and self._old_file.is_there():
             with self.update():
                 pass  # which takes it over
-        with self._using, self._explained(unreadable):
-            connection = self._opened()
+        with self._using, self._convert_errors(make_read_error):
+            connection = self._open()
             return [] if connection is None else connection.execute(sql, parameters).fetchall()
 
     @contextlib.contextmanager
@@ -102,12 +109,12 @@ class SqliteStore:
         timeout_s = self._lock_timeout_s if lock_timeout_s is None else lock_timeout_s
         until = time.monotonic() + timeout_s
         if not self._changing.acquire(timeout=timeout_s):
-            raise locked(self._path, timeout_s)
+            raise make_lock_error(self._path, timeout_s)
         try:
-            with file_lock(self._path, until, timeout_s), self._using, self._explained(unwritable):
-                connection = self._opened() or self._made()
+            with file_lock(self._path, until, timeout_s), self._using, self._convert_errors(make_write_error):
+                connection = self._open() or self._make()
                 self._take_over_old_file(connection)
-                with _transaction(connection):
+                with _hold_transaction(connection):
                     yield connection
         finally:
             self._changing.release()
@@ -119,7 +126,7 @@ class SqliteStore:
 
     # Opening.
 
-    def _opened(self) -> "Connection | None":
+    def _open(self) -> "Connection | None":
         """Return the connection to the file that is there now; None where there is none, or an empty one."""
         if self._private:
             refuse_replaceable(self._path, with_companions=True)  # SQLite takes a FILE-wal for its own, whosever it is
@@ -129,7 +136,7 @@ class SqliteStore:
             self._forget()
             return None
         except OSError as error:
-            raise unreadable(self._path, error.strerror or str(error)) from error
+            raise make_read_error(self._path, error.strerror or str(error)) from error
         refuse_unusable(self._path, status, private=self._private)
         if self._identity != (status.st_dev, status.st_ino):
             self._connect(status)
@@ -149,7 +156,7 @@ class SqliteStore:
         try:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            version = self._checked_version(connection)
+            version = self._check_version(connection)
         except BaseException:
             connection.close()
             raise
@@ -158,7 +165,7 @@ class SqliteStore:
             return
         self._keep(connection, status)
 
-    def _checked_version(self, connection: "Connection") -> int:
+    def _check_version(self, connection: "Connection") -> int:
         """Return the version of the schema; 0 where the database is empty."""
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         if not version and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
@@ -170,7 +177,7 @@ class SqliteStore:
             )
         return version
 
-    def _made(self) -> "Connection":
+    def _make(self) -> "Connection":
         """Return a connection to a new database. The caller holds the lock of the file."""
         import sqlite3
 
@@ -180,11 +187,11 @@ class SqliteStore:
             sync_folder(self._path.parent)
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=READ_TIMEOUT_S)
         try:
-            self._checked_version(connection)
+            self._check_version(connection)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            with _transaction(connection):
+            with _hold_transaction(connection):
                 for statement in self._schema:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {self._version:d}")
@@ -201,7 +208,7 @@ class SqliteStore:
 
     def _forget(self) -> None:
         self._close()
-        self._connection, self._identity, self._close = None, None, _nothing
+        self._connection, self._identity, self._close = None, None, _do_nothing
 
     # The file of an earlier version.
 
@@ -214,29 +221,29 @@ class SqliteStore:
         if self._old_file is None or not self._old_file.is_there():
             return
         content = self._old_file.read()
-        with _transaction(connection):
+        with _hold_transaction(connection):
             self._old_file.insert(connection, content)
         self._old_file.retire()
 
     # What goes wrong.
 
     @contextlib.contextmanager
-    def _explained(self, otherwise: Callable[[Path, str], StoreError]) -> Iterator[None]:
+    def _convert_errors(self, otherwise: Callable[[Path, str], StoreError]) -> Iterator[None]:
         """Turn what SQLite and the system say into an error of the stores; `otherwise` makes the usual one."""
         import sqlite3
 
         try:
-            with explained(self._path, otherwise):
+            with convert_errors(self._path, otherwise):
                 yield
         except sqlite3.DatabaseError as error:
-            raise self._meaning(error, otherwise) from error
+            raise self._make_error(error, otherwise) from error
 
-    def _meaning(self, error: "Error", otherwise: Callable[[Path, str], StoreError]) -> StoreError:
+    def _make_error(self, error: "Error", otherwise: Callable[[Path, str], StoreError]) -> StoreError:
         import sqlite3
 
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # without the extension
         if code == sqlite3.SQLITE_BUSY:
-            return locked(self._path, READ_TIMEOUT_S)
+            return make_lock_error(self._path, READ_TIMEOUT_S)
         if code != sqlite3.SQLITE_FULL:  # a full disk has no room to open it once more
             self._forget()
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT):
@@ -245,7 +252,7 @@ class SqliteStore:
 
 
 @contextlib.contextmanager
-def _transaction(connection: "Connection") -> Iterator[None]:
+def _hold_transaction(connection: "Connection") -> Iterator[None]:
     """Commit what the block changes; at an exception change nothing."""
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -257,5 +264,5 @@ def _transaction(connection: "Connection") -> Iterator[None]:
         raise
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     """Nothing is open."""

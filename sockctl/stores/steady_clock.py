@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from sockctl.stores.timestamps import Clock, utc_now
 
-__all__ = ["SteadyClock", "seconds_since_boot"]
+__all__ = ["SteadyClock", "read_boot_clock"]
 
 TOLERANCE_S = 60.0
 """A clock that is set by less has not jumped: it was corrected."""
@@ -22,7 +22,7 @@ LEAST_S = 60.0
 """A jump that lasts less is not, however lately the clock was seen for the first time."""
 
 
-def seconds_since_boot() -> float:
+def read_boot_clock() -> float:
     """Return seconds of a clock that nobody sets; where the system can, it counts the time asleep, too."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
@@ -40,7 +40,7 @@ class SteadyClock:
         self,
         *,
         system: Clock = utc_now,
-        steady: Callable[[], float] = seconds_since_boot,
+        steady: Callable[[], float] = read_boot_clock,
         lasting_s: float = LASTING_S,
     ) -> None:
         self._system = system
@@ -56,10 +56,10 @@ class SteadyClock:
         """Return the time."""
         with self._lock:
             now = self._steady()
-            self._see(self._system().timestamp() - now, now)
+            self._note_offset(self._system().timestamp() - now, now)
             return datetime.datetime.fromtimestamp(now + self._offset_s, datetime.UTC)
 
-    def _see(self, offset_s: float, now: float) -> None:
+    def _note_offset(self, offset_s: float, now: float) -> None:
         if abs(offset_s - self._offset_s) <= TOLERANCE_S:
             self._offset_s, self._jump_s = offset_s, None
         elif self._jump_s is None or abs(offset_s - self._jump_s) > TOLERANCE_S:

@@ -25,7 +25,7 @@ from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.active_logins import ActiveLogins
 from sockctl.accounts.authenticator import Authenticator, Login
 from sockctl.accounts.hash_queue import HashQueue
-from sockctl.accounts.passwords import Hasher, HashParameters, parameters_of
+from sockctl.accounts.passwords import Hasher, HashParameters, parse_parameters
 from sockctl.accounts.session_tokens import REPLACED_S
 from sockctl.accounts.signups import BURST
 from sockctl.accounts.throttle import PENALTIES, Penalties
@@ -298,7 +298,7 @@ def test_a_device_counts_as_unknown_where_the_key_can_not_be_read(
     def unreadable(*_: object) -> None:
         raise StoreReadError("settings.json can't be read")
 
-    monkeypatch.setattr(accounts.device_tokens, "device", unreadable)
+    monkeypatch.setattr(accounts.device_tokens, "find_device", unreadable)
     let_in(authenticator, shown=[token])
 
 
@@ -333,7 +333,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> Hashed:
     verify, one = Hasher.verify, Hashed([])
 
     def counted(self: Hasher, stored: str, password: str) -> bool:
-        one.parameters.append(parameters_of(stored))
+        one.parameters.append(parse_parameters(stored))
         return verify(self, stored, password)
 
     monkeypatch.setattr(Hasher, "verify", counted)

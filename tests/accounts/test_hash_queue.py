@@ -25,7 +25,7 @@ def held(queue: HashQueue, count: int) -> Iterator[None]:
     inside, leave = threading.Barrier(count + 1), threading.Event()
 
     def hold() -> None:
-        with queue.slot(HOLDER, guess=False):
+        with queue.hold_slot(HOLDER, guess=False):
             inside.wait(TIMEOUT_S)
             leave.wait(TIMEOUT_S)
 
@@ -41,7 +41,7 @@ def held(queue: HashQueue, count: int) -> Iterator[None]:
 
 
 def in_slot(queue: HashQueue, who: Who = ANN) -> None:
-    with queue.slot(who) as one:
+    with queue.hold_slot(who) as one:
         one.right = True
 
 
@@ -59,7 +59,7 @@ class Line:
 
     def add(self, who: Who, name: str = "", *, right: bool = True) -> Future[None]:
         def work() -> None:
-            with self._queue.slot(who) as one:
+            with self._queue.hold_slot(who) as one:
                 self.order.append(name or who.source)
                 one.right = right
 
@@ -92,7 +92,7 @@ def test_no_more_than_the_slots_run_at_once() -> None:
 
     def work() -> None:
         nonlocal running, most
-        with queue.slot(HOLDER, guess=False):
+        with queue.hold_slot(HOLDER, guess=False):
             with lock:
                 running += 1
                 most = max(most, running)
@@ -177,7 +177,7 @@ def test_a_try_that_comes_again_after_busy_is_served() -> None:
 def test_a_new_source_and_one_that_failed_take_turns() -> None:
     queue = HashQueue(slots=1)
     for number in range(6):
-        with queue.slot(stranger(number)) as one:
+        with queue.hold_slot(stranger(number)) as one:
             one.right = False
     with ThreadPoolExecutor(20) as pool:
         line = Line(queue, pool)
@@ -211,7 +211,7 @@ def test_twelve_newcomers_beside_twenty_strangers_who_never_rest() -> None:
 
     def hammer(number: int) -> None:
         while not done.wait(0.3):  # more often, and so many threads have no time for anything but the lock
-            with contextlib.suppress(BusyError), queue.slot(stranger(number), given_up=done.is_set) as one:
+            with contextlib.suppress(BusyError), queue.hold_slot(stranger(number), given_up=done.is_set) as one:
                 served.append("stranger")
                 one.right = False
 
@@ -220,7 +220,7 @@ def test_twelve_newcomers_beside_twenty_strangers_who_never_rest() -> None:
             waits[number].set()  # asked in the queue
             return False
 
-        with queue.slot(Who.of(f"192.0.2.{number}", f"user{number}"), given_up=given_up) as one:
+        with queue.hold_slot(Who.of(f"192.0.2.{number}", f"user{number}"), given_up=given_up) as one:
             served.append("newcomer")
             one.right = True
 
@@ -298,7 +298,7 @@ def test_whose_client_is_gone_waits_no_longer() -> None:
     gone = threading.Event()
 
     def wait() -> None:
-        with queue.slot(ANN, given_up=gone.is_set):
+        with queue.hold_slot(ANN, given_up=gone.is_set):
             pytest.fail("nobody is there")
 
     with held(queue, 1), ThreadPoolExecutor(1) as pool:
@@ -326,7 +326,7 @@ def test_guesses_in_parallel_dont_slip_through() -> None:
 
     def guess() -> None:
         nonlocal hashed
-        with queue.slot(ANN) as one:
+        with queue.hold_slot(ANN) as one:
             with lock:
                 hashed += 1
             time.sleep(0.05)
@@ -345,7 +345,7 @@ def test_many_right_ones_at_once_are_no_guesses() -> None:
     queue = HashQueue(slots=4)
 
     def log_in() -> None:
-        with queue.slot(ANN) as one:
+        with queue.hold_slot(ANN) as one:
             time.sleep(0.002)
             one.right = True
 
@@ -359,7 +359,7 @@ def test_others_pass_whoever_must_wait_until_more_is_known() -> None:
     inside, leave = threading.Barrier(4), threading.Event()
 
     def guess() -> None:
-        with queue.slot(ANN) as one:
+        with queue.hold_slot(ANN) as one:
             inside.wait(TIMEOUT_S)
             leave.wait(TIMEOUT_S)
             one.right = False
@@ -381,7 +381,7 @@ def test_others_pass_whoever_must_wait_until_more_is_known() -> None:
 def test_a_try_that_broke_counts_for_nothing() -> None:
     queue = HashQueue(slots=1)
     for _ in range(10):
-        with pytest.raises(MemoryError), queue.slot(ANN):
+        with pytest.raises(MemoryError), queue.hold_slot(ANN):
             raise MemoryError
     in_slot(queue, ANN)
 
@@ -392,7 +392,7 @@ def test_a_try_that_breaks_while_it_waits_leaves_the_queue() -> None:
     def broken() -> bool:
         raise MemoryError
 
-    with held(queue, 1), pytest.raises(MemoryError), queue.slot(ANN, given_up=broken):
+    with held(queue, 1), pytest.raises(MemoryError), queue.hold_slot(ANN, given_up=broken):
         pass
     assert queue.waiting == 0
     in_slot(queue, ANN)
@@ -401,10 +401,10 @@ def test_a_try_that_breaks_while_it_waits_leaves_the_queue() -> None:
 def test_a_source_is_throttled_and_no_other() -> None:
     queue = HashQueue(slots=1, clock=lambda: 1000.0)
     for _ in range(3):
-        with queue.slot(stranger(1, "ann")) as one:
+        with queue.hold_slot(stranger(1, "ann")) as one:
             one.right = False
-    with pytest.raises(ThrottledError), queue.slot(stranger(1, "ann")):
+    with pytest.raises(ThrottledError), queue.hold_slot(stranger(1, "ann")):
         pass
     in_slot(queue, ANN)
-    with queue.slot(stranger(1, "ann"), guess=False):
+    with queue.hold_slot(stranger(1, "ann"), guess=False):
         pass  # nothing is guessed

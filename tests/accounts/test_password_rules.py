@@ -137,7 +137,7 @@ def test_the_least_length() -> None:
 
 
 def test_what_is_refused_already_is_not_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(password_rules, "_estimated", None)
+    monkeypatch.setattr(password_rules, "_estimate", None)
     for password in ("vxqj", "a" * 2000, "a\0b" * 9, "annannannann"):
         reason(password)
 

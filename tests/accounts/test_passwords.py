@@ -6,7 +6,7 @@ import argon2
 import pytest
 from argon2.exceptions import HashingError, VerificationError
 
-from sockctl.accounts.passwords import DEFAULT, Hasher, HashParameters, dummy_hash, parameters_of
+from sockctl.accounts.passwords import DEFAULT, Hasher, HashParameters, make_dummy_hash, parse_parameters
 from sockctl.errors import HashFailedError
 from tests.support.accounts import CHEAPEST, OTHER, PASSWORD
 
@@ -14,7 +14,7 @@ from tests.support.accounts import CHEAPEST, OTHER, PASSWORD
 def test_the_default_is_rfc_9106s_second_recommended_option() -> None:
     hashed = Hasher(DEFAULT).hash(PASSWORD)
     assert re.fullmatch(r"\$argon2id\$v=19\$m=65536,t=3,p=4\$[\w+/]{22}\$[\w+/]{43}", hashed, re.ASCII), hashed
-    parameters_of(hashed)
+    parse_parameters(hashed)
 
 
 def test_a_password_is_verified() -> None:
@@ -27,11 +27,11 @@ def test_a_password_is_verified() -> None:
 
 def test_a_dummy_is_a_hash_of_no_password_and_costs_what_is_asked() -> None:
     parameters = HashParameters(time_cost=2, memory_kib=32, parallelism=2)
-    dummies = {dummy_hash(parameters) for _ in range(50)}
+    dummies = {make_dummy_hash(parameters) for _ in range(50)}
     assert len(dummies) == 50
     for dummy in dummies:
-        parameters_of(dummy)
-        assert parameters_of(dummy) == parameters
+        parse_parameters(dummy)
+        assert parse_parameters(dummy) == parameters
         assert len(dummy) == len(Hasher(parameters).hash(PASSWORD))
     assert not Hasher(CHEAPEST).verify(dummies.pop(), PASSWORD)
 
@@ -66,13 +66,13 @@ SALT_AND_HASH = "$c2FsdHNhbHRzYWx0c2E$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNo"
 )
 def test_a_hash_that_asks_for_absurd_costs_or_is_none_is_refused(head: str) -> None:
     with pytest.raises(ValueError, match=r"argon2id|memory|passes|parallelism") as caught:
-        parameters_of(head + SALT_AND_HASH)
+        parse_parameters(head + SALT_AND_HASH)
     assert "c2Fsd" not in str(caught.value), "a hash is nobody's business"
 
 
 @pytest.mark.parametrize("head", ["$argon2id$v=19$m=2097152,t=1,p=4", "$argon2id$v=19$m=65536,t=64,p=16"])
 def test_a_hash_at_the_limits_will_do(head: str) -> None:
-    parameters_of(head + SALT_AND_HASH)
+    parse_parameters(head + SALT_AND_HASH)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_hash_at_the_limits_will_do(head: str) -> None:
 )
 def test_what_has_no_salt_or_too_short_a_hash_is_refused(tail: str) -> None:
     with pytest.raises(ValueError, match="PHC"):
-        parameters_of("$argon2id$v=19$m=65536,t=3,p=4" + tail)
+        parse_parameters("$argon2id$v=19$m=65536,t=3,p=4" + tail)
 
 
 @pytest.mark.parametrize("change", ["cut", "bits"])
@@ -90,7 +90,7 @@ def test_a_hash_that_argon2_could_not_decode_is_refused(change: str) -> None:
     with pytest.raises(HashFailedError, match="Decoding failed"):
         Hasher(CHEAPEST).verify(spoiled, PASSWORD)
     with pytest.raises(ValueError, match="PHC"):
-        parameters_of(spoiled)
+        parse_parameters(spoiled)
 
 
 def test_too_little_memory_is_no_wrong_password(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,59 +49,59 @@ def test_the_prefix_of_a_network_is_chosen() -> None:
 
 def test_a_network_that_fails_three_times_waits(throttle: Throttle, clock: Seconds) -> None:
     for number in range(3):
-        assert throttle.wait_s(Who.of("192.0.2.1", f"user{number}")) == 0
-        throttle.failed(Who.of("192.0.2.1", f"user{number}"))
-    assert throttle.wait_s(ANN_HOME) == 15
+        assert throttle.compute_wait_s(Who.of("192.0.2.1", f"user{number}")) == 0
+        throttle.count_failure(Who.of("192.0.2.1", f"user{number}"))
+    assert throttle.compute_wait_s(ANN_HOME) == 15
     clock.now += 14.9
-    assert throttle.wait_s(ANN_HOME) == pytest.approx(0.1), "until all of it is served"
+    assert throttle.compute_wait_s(ANN_HOME) == pytest.approx(0.1), "until all of it is served"
     clock.now += 0.1
-    assert throttle.wait_s(ANN_HOME) == 0
-    throttle.failed(ANN_HOME)
-    assert throttle.wait_s(ANN_HOME) == 0, "and then it begins anew"
+    assert throttle.compute_wait_s(ANN_HOME) == 0
+    throttle.count_failure(ANN_HOME)
+    assert throttle.compute_wait_s(ANN_HOME) == 0, "and then it begins anew"
 
 
 def test_failures_that_come_slowly_cost_a_network_nothing(throttle: Throttle, clock: Seconds) -> None:
     for number in range(50):
-        throttle.failed(Who.of("192.0.2.1", f"user{number}"))
+        throttle.count_failure(Who.of("192.0.2.1", f"user{number}"))
         clock.now += 5
-    assert throttle.wait_s(ANN_HOME) == 0
+    assert throttle.compute_wait_s(ANN_HOME) == 0
 
 
 def test_a_network_waits_ten_minutes_at_most(throttle: Throttle, clock: Seconds) -> None:
     for number in range(500):
-        throttle.failed(Who.of("192.0.2.1", f"user{number}"))
-    assert throttle.wait_s(ANN_HOME) == 600
+        throttle.count_failure(Who.of("192.0.2.1", f"user{number}"))
+    assert throttle.compute_wait_s(ANN_HOME) == 600
     clock.now += 600
-    assert throttle.wait_s(ANN_HOME) == 0
+    assert throttle.compute_wait_s(ANN_HOME) == 0
 
 
 def test_a_source_has_five_free_failures_at_an_account_then_waits_twice_as_long_each_time(clock: Seconds) -> None:
     throttle = Throttle(clock, Penalties(failure_s=0.0))  # nothing is counted for the network
     pauses = []
     for _ in range(16):
-        throttle.failed(ANN_HOME)
-        pauses.append(throttle.wait_s(ANN_HOME))
+        throttle.count_failure(ANN_HOME)
+        pauses.append(throttle.compute_wait_s(ANN_HOME))
         clock.now += pauses[-1]
-        assert throttle.wait_s(ANN_HOME) == 0
+        assert throttle.compute_wait_s(ANN_HOME) == 0
     assert pauses == [0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]
-    throttle.failed(ANN_HOME)
-    assert throttle.wait_s(Who.of("192.0.2.1", "bob")) == 0, "another account is another matter"
+    throttle.count_failure(ANN_HOME)
+    assert throttle.compute_wait_s(Who.of("192.0.2.1", "bob")) == 0, "another account is another matter"
 
 
 def test_a_name_that_is_no_account_is_counted_alike(throttle: Throttle, clock: Seconds) -> None:
     for _ in range(FREE):
-        throttle.failed(Who.of("192.0.2.1", "no such user"))
+        throttle.count_failure(Who.of("192.0.2.1", "no such user"))
         clock.now += 5
-    throttle.failed(Who.of("192.0.2.1", "no such user"))
-    assert throttle.wait_s(Who.of("192.0.2.1", "no such user")) == 2
+    throttle.count_failure(Who.of("192.0.2.1", "no such user"))
+    assert throttle.compute_wait_s(Who.of("192.0.2.1", "no such user")) == 2
 
 
 def test_strangers_hold_up_no_other_network(throttle: Throttle) -> None:
     for number in range(200):
         for _ in range(FREE):
-            throttle.failed(stranger(number))
-    assert throttle.wait_s(stranger(0)) > 0
-    assert throttle.wait_s(ANN_HOME) == 0, "however many they are, and though ann was never there"
+            throttle.count_failure(stranger(number))
+    assert throttle.compute_wait_s(stranger(0)) > 0
+    assert throttle.compute_wait_s(ANN_HOME) == 0, "however many they are, and though ann was never there"
     assert throttle.may_start(ANN_HOME)
 
 
@@ -114,55 +114,55 @@ def test_tries_of_strangers_that_run_hold_up_no_other_network(throttle: Throttle
 def test_a_success_forgets_the_failures_of_its_source(throttle: Throttle, clock: Seconds) -> None:
     for who in (ANN_HOME, stranger(1)):
         for _ in range(FREE):
-            throttle.failed(who)
+            throttle.count_failure(who)
             clock.now += 5
-    throttle.succeeded(ANN_HOME)
-    throttle.failed(ANN_HOME)
-    assert throttle.wait_s(ANN_HOME) == 0
-    throttle.failed(stranger(1))
-    assert throttle.wait_s(stranger(1)) == 2, "and those of no other"
+    throttle.count_success(ANN_HOME)
+    throttle.count_failure(ANN_HOME)
+    assert throttle.compute_wait_s(ANN_HOME) == 0
+    throttle.count_failure(stranger(1))
+    assert throttle.compute_wait_s(stranger(1)) == 2, "and those of no other"
 
 
 def test_a_day_forgets_them_too(throttle: Throttle, clock: Seconds) -> None:
     for _ in range(20):
-        throttle.failed(ANN_HOME)
+        throttle.count_failure(ANN_HOME)
     clock.now += DAY_S + 1
-    throttle.failed(ANN_HOME)
-    assert throttle.wait_s(ANN_HOME) == 0
+    throttle.count_failure(ANN_HOME)
+    assert throttle.compute_wait_s(ANN_HOME) == 0
 
 
 def test_a_hostile_neighbour_in_the_same_network(throttle: Throttle, clock: Seconds) -> None:
-    throttle.succeeded(ANN_HOME)
+    throttle.count_success(ANN_HOME)
     for _ in range(3):
-        throttle.failed(Who.of("192.0.2.1", "bob"))
-    assert throttle.wait_s(Who.of("192.0.2.1", "carl")) == 15
-    assert throttle.wait_s(ANN_HOME) == 0, "ann logged in from there"
+        throttle.count_failure(Who.of("192.0.2.1", "bob"))
+    assert throttle.compute_wait_s(Who.of("192.0.2.1", "carl")) == 15
+    assert throttle.compute_wait_s(ANN_HOME) == 0, "ann logged in from there"
     for _ in range(FREE):
-        throttle.failed(ANN_HOME)
-    assert throttle.wait_s(ANN_HOME) == 1, "and guessing her password has its own limit"
+        throttle.count_failure(ANN_HOME)
+    assert throttle.compute_wait_s(ANN_HOME) == 1, "and guessing her password has its own limit"
     clock.now += PENALTIES.known_s
     for _ in range(3):
-        throttle.failed(Who.of("192.0.2.1", "bob"))
-    assert throttle.wait_s(ANN_HOME) == 15, "a network is known for 30 days"
+        throttle.count_failure(Who.of("192.0.2.1", "bob"))
+    assert throttle.compute_wait_s(ANN_HOME) == 15, "a network is known for 30 days"
 
 
 def test_a_known_device_counts_for_itself(throttle: Throttle) -> None:
     device = Who.of("192.0.2.1", "ann", device="0123456789ab")
     for _ in range(20):
-        throttle.failed(ANN_HOME)
-    assert throttle.wait_s(ANN_HOME) > 60
-    assert throttle.wait_s(device) == 0
+        throttle.count_failure(ANN_HOME)
+    assert throttle.compute_wait_s(ANN_HOME) > 60
+    assert throttle.compute_wait_s(device) == 0
     assert throttle.may_start(device)
     for _ in range(FREE):
-        throttle.failed(device)
-    assert throttle.wait_s(device) == 1, "whoever has stolen the token guesses no faster"
-    assert throttle.wait_s(Who.of("203.0.113.5", "ann", device="0123456789ab")) == 1, "wherever the device is"
-    assert throttle.wait_s(Who.of("192.0.2.2", "ann", device="ba9876543210")) == 0
+        throttle.count_failure(device)
+    assert throttle.compute_wait_s(device) == 1, "whoever has stolen the token guesses no faster"
+    assert throttle.compute_wait_s(Who.of("203.0.113.5", "ann", device="0123456789ab")) == 1, "wherever the device is"
+    assert throttle.compute_wait_s(Who.of("192.0.2.2", "ann", device="ba9876543210")) == 0
 
 
 def test_a_network_has_failed_recently_for_an_hour(throttle: Throttle, clock: Seconds) -> None:
     assert not throttle.failed_recently(ANN_HOME)
-    throttle.failed(Who.of("192.0.2.1", "bob"))
+    throttle.count_failure(Who.of("192.0.2.1", "bob"))
     assert throttle.failed_recently(ANN_HOME)
     assert not throttle.failed_recently(stranger(1))
     clock.now += PENALTIES.failure_s + PENALTIES.recent_s - 0.1
@@ -176,7 +176,7 @@ def test_a_try_that_runs_counts_as_failed(throttle: Throttle) -> None:
     while throttle.may_start(ANN_HOME):
         releases.append(throttle.reserve(ANN_HOME))
     assert len(releases) == 3, "the network"
-    assert throttle.wait_s(ANN_HOME) == 0
+    assert throttle.compute_wait_s(ANN_HOME) == 0
     releases.pop()()
     assert throttle.may_start(ANN_HOME)
     for release in releases:
@@ -191,7 +191,7 @@ def test_a_try_that_runs_counts_as_failed(throttle: Throttle) -> None:
 def test_beyond_the_free_failures_one_is_tried_at_a_time(clock: Seconds) -> None:
     throttle = Throttle(clock, Penalties(failure_s=0.0))
     for _ in range(FREE):
-        throttle.failed(ANN_HOME)
+        throttle.count_failure(ANN_HOME)
     assert not throttle.may_start(ANN_HOME)
     clock.now += 1
     assert throttle.may_start(ANN_HOME)
@@ -209,9 +209,9 @@ def guesses(networks: int, seconds: float, *, one_account: bool) -> int:
     while due[0][0] < until:
         clock.now, number = heapq.heappop(due)
         who = stranger(number, "ann" if one_account else f"user{count}")
-        wait_s = throttle.wait_s(who)
+        wait_s = throttle.compute_wait_s(who)
         if not wait_s:
-            throttle.failed(who)
+            throttle.count_failure(who)
             count += 1
         heapq.heappush(due, (clock.now + max(wait_s, 0.001), number))
     return count
@@ -240,6 +240,6 @@ def test_tables_are_bounded(clock: Seconds) -> None:
     throttle = Throttle(clock, Penalties(max_entries=10))
     for number in range(50):
         for _ in range(FREE):
-            throttle.failed(stranger(number))
-    assert throttle.wait_s(stranger(49)) > 0
-    assert throttle.wait_s(stranger(0)) == 0
+            throttle.count_failure(stranger(number))
+    assert throttle.compute_wait_s(stranger(49)) > 0
+    assert throttle.compute_wait_s(stranger(0)) == 0

@@ -5,7 +5,7 @@ import pytest
 
 import sockctl as package
 from sockctl.cli import app as app_module
-from sockctl.cli.exit_codes import ExitCode, exit_code_of
+from sockctl.cli.exit_codes import ExitCode, find_exit_code
 from sockctl.errors import ConnectTimeoutError, ListenError, UnreachableError
 from tests.support.running import SOCKCTL, UNMEASURED, sockctl
 
@@ -52,9 +52,9 @@ def test_usage_errors_say_what_and_exit_2(arguments: list[str], says: bytes) -> 
 
 
 def test_exit_codes_of_errors() -> None:
-    assert exit_code_of(UnreachableError("")) is ExitCode.UNREACHABLE
-    assert exit_code_of(ConnectTimeoutError("")) is ExitCode.TIMED_OUT
-    assert exit_code_of(ListenError("")) is ExitCode.FAILED
+    assert find_exit_code(UnreachableError("")) is ExitCode.UNREACHABLE
+    assert find_exit_code(ConnectTimeoutError("")) is ExitCode.TIMED_OUT
+    assert find_exit_code(ListenError("")) is ExitCode.FAILED
 
 
 def test_a_defect_is_one_line_unless_asked_for(

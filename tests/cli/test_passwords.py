@@ -14,8 +14,8 @@ import pytest
 
 from sockctl.accounts.password_normalization import normalize_password
 from sockctl.cli import passwords as password_input
-from sockctl.cli.exit_codes import ExitCode, exit_code_of
-from sockctl.cli.passwords import MAX_LINE_BYTES, given_password
+from sockctl.cli.exit_codes import ExitCode, find_exit_code
+from sockctl.cli.passwords import MAX_LINE_BYTES, read_password
 from sockctl.errors import (
     InputNeededError,
     OptionError,
@@ -43,7 +43,7 @@ def probe(*arguments: str, stdin: Any = b"") -> "subprocess.CompletedProcess[byt
 
 def given(**options: Any) -> str:
     arguments: dict[str, Any] = {"check": normalize_password, "stdin": False, "file": None, "twice": False, **options}
-    password: str = given_password("Password", **arguments)
+    password: str = read_password("Password", **arguments)
     return password
 
 
@@ -248,8 +248,8 @@ def test_nobody_to_ask() -> None:
 
 
 def test_the_exit_codes() -> None:
-    assert exit_code_of(PasswordRefusedError()) is ExitCode.USAGE
-    assert exit_code_of(SecretFileError()) is ExitCode.FAILED
+    assert find_exit_code(PasswordRefusedError()) is ExitCode.USAGE
+    assert find_exit_code(SecretFileError()) is ExitCode.FAILED
 
 
 # a person

@@ -140,7 +140,7 @@ def test_too_many_failures_are_throttled_in_answer_to_the_password(tmp_path: Pat
     service = Auth(login_at(tmp_path))
     queue = service._login.authenticator._queue
     for _ in range(6):
-        queue._throttle.failed(Who.of("192.0.2.7", "ann"))
+        queue._throttle.count_failure(Who.of("192.0.2.7", "ann"))
     peer = ScriptedPeer("ann", PASSWORD)
     heard = Talk(service, peer)
     assert heard.shape == ["ask name", "ask password", "error throttled", "ask name"]

@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 
 from sockctl.errors import StoreExposedError
-from sockctl.stores.faults import locked, refuse_exposed, refuse_replaceable, unreadable, unwritable
+from sockctl.stores.faults import make_lock_error, make_read_error, make_write_error, refuse_exposed, refuse_replaceable
 
 PATH = Path("/somewhere/users.json")
 
 
 def test_each_names_the_file_and_what_to_do() -> None:
-    for error in (unreadable(PATH, "no"), unwritable(PATH, "no"), locked(PATH, 10.0)):
+    for error in (make_read_error(PATH, "no"), make_write_error(PATH, "no"), make_lock_error(PATH, 10.0)):
         assert str(PATH) in str(error)
         assert "See " in str(error) or "see " in str(error)
-    assert "/somewhere/users.json.lock" in str(locked(PATH, 10.0))
+    assert "/somewhere/users.json.lock" in str(make_lock_error(PATH, 10.0))
 
 
 def test_a_file_that_is_not_its_users_alone_is_refused(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from sockctl.stores.files import (
-    exposure_of,
-    folder_exposure_of,
+    describe_mending,
+    find_exposure,
+    find_folder_exposure,
     make_private_folder,
-    mending_of,
     sync_folder,
     take_lock,
     write_private_file,
@@ -69,7 +69,7 @@ def test_a_file_of_ones_own(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "file"
     path.touch()
     path.chmod(mode)
-    assert exposure_of(path.stat()) == exposure_of(path.stat(), roots_too=True) == ""
+    assert find_exposure(path.stat()) == find_exposure(path.stat(), roots_too=True) == ""
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o610, 0o604, 0o602])
@@ -78,8 +78,8 @@ def test_a_file_that_is_open_to_others(tmp_path: Path, mode: int) -> None:
     path.touch()
     path.chmod(mode)
     for roots_too in (False, True):
-        assert exposure_of(path.stat(), roots_too=roots_too) == f"others may use it (its mode is {mode:04o})"
-    assert mending_of(path, path.stat()).endswith(f"then: chmod 600 '{path}'")
+        assert find_exposure(path.stat(), roots_too=roots_too) == f"others may use it (its mode is {mode:04o})"
+    assert describe_mending(path, path.stat()).endswith(f"then: chmod 600 '{path}'")
 
 
 @needs_root
@@ -87,8 +87,8 @@ def test_a_file_of_another_user(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch(0o600)
     os.chown(path, OTHER_UID, -1)
-    assert exposure_of(path.stat()) == exposure_of(path.stat(), roots_too=True) == "another user owns it"
-    assert mending_of(path, path.stat()).endswith(f"then: chown root {path} && chmod 600 {path}")
+    assert find_exposure(path.stat()) == find_exposure(path.stat(), roots_too=True) == "another user owns it"
+    assert describe_mending(path, path.stat()).endswith(f"then: chown root {path} && chmod 600 {path}")
 
 
 @needs_root
@@ -98,13 +98,13 @@ def test_a_file_of_roots_that_a_server_is_given(tmp_path: Path, mode: int, open_
     path.touch()
     path.chmod(mode)
     status = path.stat()
-    said = as_other_user(lambda: exposure_of(status, roots_too=True))
+    said = as_other_user(lambda: find_exposure(status, roots_too=True))
     assert said == (f"others may use it (its mode is {mode:04o})" if open_to_others else "")
-    assert as_other_user(lambda: exposure_of(status)) == "another user owns it"
+    assert as_other_user(lambda: find_exposure(status)) == "another user owns it"
 
 
 def test_folders_of_ones_own(tmp_path: Path) -> None:
-    assert folder_exposure_of(tmp_path / "absent" / "file") == ""
+    assert find_folder_exposure(tmp_path / "absent" / "file") == ""
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o770, 0o720, 0o702])
@@ -113,25 +113,25 @@ def test_a_folder_that_others_may_write_to(tmp_path: Path, mode: int, below: str
     folder = tmp_path / "open"
     (folder / below).mkdir(parents=True, mode=0o700)
     folder.chmod(mode)
-    said = folder_exposure_of(folder / below / "file")
+    said = find_folder_exposure(folder / below / "file")
     assert f"others may write to {folder} (its mode is {mode:04o})" in said
     assert said.endswith(f"then: chmod go-w {folder}")
     folder.chmod(mode & ~0o022)
-    assert folder_exposure_of(folder / below / "file") == ""
+    assert find_folder_exposure(folder / below / "file") == ""
 
 
 def test_a_sticky_folder(tmp_path: Path) -> None:
     folder = tmp_path / "open"
     (folder / "own").mkdir(parents=True, mode=0o700)
     folder.chmod(0o1777)
-    assert folder_exposure_of(folder / "own" / "file") == folder_exposure_of(folder / "file") == ""
+    assert find_folder_exposure(folder / "own" / "file") == find_folder_exposure(folder / "file") == ""
 
 
 def test_where_a_link_leads_counts(tmp_path: Path) -> None:
     (tmp_path / "open").mkdir()
     (tmp_path / "open").chmod(0o777)
     (tmp_path / "link").symlink_to(tmp_path / "open")
-    assert f"others may write to {tmp_path / 'open'}" in folder_exposure_of(tmp_path / "link" / "file")
+    assert f"others may write to {tmp_path / 'open'}" in find_folder_exposure(tmp_path / "link" / "file")
 
 
 @needs_root
@@ -143,15 +143,15 @@ def test_a_folder_of_another_user(mode: int) -> None:
         for one in (folder, folder / "data"):
             os.chown(one, OTHER_UID, -1)
         folder.chmod(mode)
-        assert as_other_user(lambda: folder_exposure_of(folder / "data" / "file")) == "", "it is that user's own"
+        assert as_other_user(lambda: find_folder_exposure(folder / "data" / "file")) == "", "it is that user's own"
         os.chown(folder / "data", 0, -1)
-        said = folder_exposure_of(folder / "data" / "file")
+        said = find_folder_exposure(folder / "data" / "file")
         assert said == f"another user owns {folder}. Choose another place, or: chown root {folder}"
         os.chown(folder, 0, -1)
-        assert folder_exposure_of(folder / "data" / "file") == ""
+        assert find_folder_exposure(folder / "data" / "file") == ""
 
 
 def test_a_user_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     status = tmp_path.stat()
     monkeypatch.setattr(os, "geteuid", lambda: 4_000_000)
-    assert f"chown 4000000 {tmp_path} && " in mending_of(tmp_path, status)
+    assert f"chown 4000000 {tmp_path} && " in describe_mending(tmp_path, status)

@@ -9,7 +9,7 @@ from sockctl.errors import StoreFormatError
 from sockctl.stores.schema import (
     array,
     flag,
-    json_place,
+    format_place,
     mapping,
     nullable,
     parsed,
@@ -104,4 +104,4 @@ def test_a_text_in_another_than_the_usual_form() -> None:
     ],
 )
 def test_places_in_a_document(keys: tuple[str | int, ...], place: str) -> None:
-    assert json_place(*keys) == place
+    assert format_place(*keys) == place

@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from sockctl.stores.steady_clock import LEAST_S, TOLERANCE_S, SteadyClock, seconds_since_boot
+from sockctl.stores.steady_clock import LEAST_S, TOLERANCE_S, SteadyClock, read_boot_clock
 from tests.support.clock import NOON, Clock
 
 DAYS_40 = datetime.timedelta(days=40)
@@ -93,4 +93,4 @@ def test_a_clock_that_is_corrected_is_followed() -> None:
 
 def test_the_real_one() -> None:
     assert abs((SteadyClock()() - datetime.datetime.now(datetime.UTC)).total_seconds()) < 5
-    assert seconds_since_boot() <= seconds_since_boot()
+    assert read_boot_clock() <= read_boot_clock()

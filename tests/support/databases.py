@@ -36,4 +36,4 @@ def add(store: SqliteStore, *names: str) -> None:
 
 
 def names(store: SqliteStore) -> list[str]:
-    return [name for (name,) in store.rows("SELECT name FROM entries ORDER BY rowid")]
+    return [name for (name,) in store.fetch_rows("SELECT name FROM entries ORDER BY rowid")]

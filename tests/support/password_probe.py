@@ -7,7 +7,7 @@ import typer
 from sockctl.accounts.password_normalization import normalize_password
 from sockctl.cli import options
 from sockctl.cli.app import app, run
-from sockctl.cli.passwords import PasswordFile, PasswordStdin, given_password
+from sockctl.cli.passwords import PasswordFile, PasswordStdin, read_password
 
 
 @app.command()
@@ -18,7 +18,7 @@ def probe(
     twice: bool = False,
     no_input: options.NoInput = False,
 ) -> None:
-    password = given_password(
+    password = read_password(
         "Password", check=normalize_password, stdin=password_stdin, file=password_file, twice=twice, no_input=no_input
     )
     rest = b"" if not password_stdin else sys.stdin.buffer.read()
