@@ -11,8 +11,9 @@ from sockctl.cli.serve_accounts import guarded, login_gate
 from sockctl.cli.serve_runner import serve
 from sockctl.errors import OptionError
 from sockctl.paths import data_dir
-from sockctl.services.chat.commands import room_name
-from sockctl.services.chat.service import Chat, ChatRules
+from sockctl.services.chat.commands import parse_room
+from sockctl.services.chat.rules import ChatRules
+from sockctl.services.chat.service import Chat
 from sockctl.services.login import LoginConversation
 from sockctl.terminal import STDIN, is_terminal
 
@@ -37,7 +38,7 @@ def chat_rules(
         OptionError: The file can't be read, or the flood limit not understood.
     """
     return ChatRules(
-        rooms=list(dict.fromkeys(map(room_name, rooms))),
+        rooms=list(dict.fromkeys(map(parse_room, rooms))),
         motd=[] if motd is None else _lines_of(motd),
         history=history,
         flood=None if flood is None else _flood(flood),
@@ -71,7 +72,7 @@ def serve_chat(options: ServerOptions, rules: ChatRules, login: LoginConversatio
         "ends it.",
         farewell="The operator's input has ended: what is said is still shown. Ctrl-C ends the server.",
     ) as terminal:
-        typed = chat.console(terminal.show)
+        typed = chat.open_console(terminal.show)
         return serve(chat, options, started=lambda: terminal.read(typed))
 
 

@@ -1,4 +1,4 @@
-"""How often members may come from one address."""
+"""Limits how often members may come from one address."""
 
 import threading
 
@@ -11,13 +11,13 @@ __all__ = ["Arrivals"]
 
 
 class Arrivals:
-    """Counts who comes in, per address (IPv6: its /64). Any thread may use it.
+    """Counts the members that come, per address (IPv6: its /64). Any thread may use it.
 
-    Each coming costs the members of its rooms news, and the server what it tells of the past. The flood limit of a
-    member doesn't see that, and begins anew with the next name. So comings have a limit of their own.
+    Each coming costs the members of its rooms a message, and the server the history that it tells. A member's flood
+    limit doesn't count that, and begins anew with the next name. So coming has a limit of its own.
 
     Args:
-        limits: How many may come at once, and how soon another one.
+        limits: How many members may come at once, and how soon another one.
     """
 
     def __init__(self, limits: ChatLimits) -> None:
@@ -25,8 +25,8 @@ class Arrivals:
         self._lock = threading.Lock()  # guards the table and its buckets
         self._buckets: BoundedTable[str, TokenBucket] = BoundedTable()
 
-    def wait_s(self, address: str, now: float) -> float:
-        """Count one more that comes from an address, or return after how many seconds it should ask again.
+    def request_turn(self, address: str, now: float) -> float:
+        """Count one more member of an address and return 0; or return how many seconds to wait before asking again.
 
         Args:
             address: Its IP address.

@@ -1,4 +1,4 @@
-"""How much of what the chat bears, and how long it waits: what tests want smaller, they pass in."""
+"""The limits and times of a chat, which tests pass in smaller."""
 
 from dataclasses import dataclass
 
@@ -10,29 +10,41 @@ class ChatLimits:
     """The limits and times of a chat.
 
     Attributes:
-        silent_s: After how long a member that says nothing is pinged.
-        answer_s: How long it may take to answer.
-        stall_s: After how long without a tick the server has stood still, and its members with it.
-        told_singly: Up to how many members a room tells each coming and going; a larger one is crowded, and tells sums.
-        sum_every_s: How often it tells them.
-        history_bytes: What the histories of all rooms together may take of the memory.
-        unused_s: After how long in which nobody was in a room its history may go for that of others.
+        silent_s: After how long a silent member is pinged.
+        answer_s: How long the answer to a ping may take.
+        stall_s: After how long without a tick the server, and its members with it, has stood still.
+        tick_s: How often the chat looks after its clients.
+        told_singly: Up to how many members a room tells each joining and leaving; a crowded one tells sums.
+        sum_every_s: How often a crowded room tells the sums.
+        history_bytes: The memory of the histories of all rooms together.
+        unused_s: After how long without members a room's history may give way to others.
         max_rooms: Rooms at once.
-        rooms_at_once: How many rooms may be made from one address, and by one account, without a pause.
+        max_joined: Rooms of one member: the clients of one address together can't take all rooms.
+        rooms_at_once: How many rooms one address, and one account, may create without a pause.
         room_every_s: How soon another one may follow.
-        comings_at_once: How many may come in from one address without a pause: twice what is there at once by default.
+        max_room_creators: Addresses and accounts that are remembered as having created a room.
+        comings_at_once: How many members may come from one address without a pause.
         coming_every_s: How soon another one may follow.
+        login_s: How long a guest may take to give a name.
+        guest_token_s: How long a departed guest's token brings the name back, and a user's preferences are remembered.
+        max_departed: Departed members that are remembered.
     """
 
     silent_s: float = 60.0
     answer_s: float = 30.0
     stall_s: float = 2.0
+    tick_s: float = 0.25
     told_singly: int = 200
     sum_every_s: float = 1.0
     history_bytes: int = 64 * 1024 * 1024
     unused_s: float = 86_400.0
     max_rooms: int = 1_000
+    max_joined: int = 30
     rooms_at_once: int = 30
     room_every_s: float = 60.0
+    max_room_creators: int = 10_000
     comings_at_once: int = 64
     coming_every_s: float = 0.1
+    login_s: float = 120.0
+    guest_token_s: float = 600.0
+    max_departed: int = 10_000

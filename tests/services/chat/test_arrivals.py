@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from sockctl.services.chat.arrivals import Arrivals
-from sockctl.services.chat.service import ChatLimits, ChatRules
-from tests.services.chat.test_chat import ChatClient, client, served
+from sockctl.services.chat.limits import ChatLimits
+from sockctl.services.chat.rules import ChatRules
 from tests.support.accounts import accounts_at
+from tests.support.chat_client import ChatClient, client, served
 
 SELDOM = ChatLimits(comings_at_once=1, coming_every_s=6.0)
 
@@ -23,9 +24,9 @@ SELDOM = ChatLimits(comings_at_once=1, coming_every_s=6.0)
 )
 def test_comings_are_counted_for_an_address(first: str, other: str, *, waits: bool) -> None:
     arrivals = Arrivals(ChatLimits(comings_at_once=3, coming_every_s=0.5))
-    assert [arrivals.wait_s(first, 100.0) for _ in range(3)] == [0.0] * 3
-    assert arrivals.wait_s(other, 100.0) == (0.5 if waits else 0.0)
-    assert arrivals.wait_s(other, 100.6) == 0.0
+    assert [arrivals.request_turn(first, 100.0) for _ in range(3)] == [0.0] * 3
+    assert arrivals.request_turn(other, 100.0) == (0.5 if waits else 0.0)
+    assert arrivals.request_turn(other, 100.6) == 0.0
 
 
 @pytest.mark.parametrize("auth", [False, True])

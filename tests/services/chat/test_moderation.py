@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from sockctl.accounts.hash_queue import HashQueue
-from sockctl.services.chat.service import Chat, ChatRules
+from sockctl.services.chat.rules import ChatRules
+from sockctl.services.chat.service import Chat
 from sockctl.services.login import LoginConversation
-from tests.services.chat.test_chat import ChatClient, client
 from tests.support.accounts import accounts_at
+from tests.support.chat_client import ChatClient, client
 from tests.support.running import Running, running
 
 HERE, THERE = "127.0.0.2", "127.0.0.3"
@@ -23,7 +24,7 @@ class Terminal:
     def __init__(self, chat: Chat) -> None:
         self._answers: list[str] = []
         self._typing = 0
-        self._type: Callable[[str], None] = chat.console(self._show)
+        self._type: Callable[[str], None] = chat.open_console(self._show)
 
     def type(self, line: str) -> str:
         """Type a line, and return its answer; before it comes what had happened in the rooms."""
