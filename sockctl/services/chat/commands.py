@@ -101,8 +101,15 @@ COMMANDS = (
     Command("kick", "/kick NAME [WHY]", "Put a member out, who may come back.", operators_only=True),
     Command("ban", "/ban NAME|ADDRESS [TIME]", f"Keep a member or an address out, {_FOR_A_TIME}.", operators_only=True),
     Command("unban", "/unban NAME|ADDRESS", "Let a member or an address in again.", operators_only=True),
+    Command(
+        "bans",
+        "/bans [PAGE]",
+        "List the bans, 50 a page: who or which address, by whom, since when, until when.",
+        operators_only=True,
+    ),
     Command("mute", "/mute NAME|ADDRESS [TIME]", f"Let a member read only, {_FOR_A_TIME}.", operators_only=True),
     Command("unmute", "/unmute NAME|ADDRESS", "Let a member speak again.", operators_only=True),
+    Command("mutes", "/mutes [PAGE]", "List the mutes, as /bans lists the bans.", operators_only=True),
     Command("announce", "/announce TEXT", "Say something to everybody in every room.", operators_only=True),
 )
 _BY_WORD = {word: command for command in COMMANDS for word in (command.name, *command.aliases)}

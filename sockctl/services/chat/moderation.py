@@ -1,4 +1,4 @@
-"""The operators' commands: they put members out, ban and mute them, and announce things."""
+"""The operators' commands: they put members out, ban and mute them, list bans and mutes, and announce things."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,12 +8,14 @@ from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import message
 from sockctl.protocol.names import same_name_key
-from sockctl.services.chat.bans import Ban, Network, Target, parse_banned_network
+from sockctl.services.chat.bans import Ban, Network, Target, format_network, parse_banned_network
 from sockctl.services.chat.clients import ConsoleClient
 from sockctl.services.chat.commands import Handler, parse_duration
 from sockctl.services.chat.member import Client, Identity, Member
 from sockctl.services.chat.members import Members
+from sockctl.services.chat.paging import select_page, tell_next_page
 from sockctl.services.chat.state import ChatState
+from sockctl.stores.timestamps import format_timestamp
 
 __all__ = ["Moderation"]
 
@@ -46,8 +48,10 @@ class Moderation:
             "kick": self._kick,
             "ban": self._ban,
             "unban": self._unban,
+            "bans": self._list_bans,
             "mute": self._mute,
             "unmute": self._unmute,
+            "mutes": self._list_mutes,
             "announce": self._announce,
         }
 
@@ -92,6 +96,9 @@ class Moderation:
             raise CommandError(f"{words[0]!r} is not banned: give the name, account or address that a ban has told.")
         self._tell_done(client, "lets {} in again.", ended)
 
+    def _list_bans(self, client: Client, words: Sequence[str]) -> None:
+        self._list(client, words, self._state.list_bans(), command="bans", did="banned")
+
     def _mute(self, client: Client, words: Sequence[str]) -> None:
         target, time = self._find_target(client, words[0]), parse_duration(words[1]) if len(words) > 1 else None
         mute = self._state.mute(target, by=client.member.name, time=time)
@@ -107,8 +114,33 @@ class Moderation:
             raise CommandError(f"{words[0]!r} is not muted: give the name, account or address that a mute has told.")
         self._tell_done(client, "lets {} speak again.", ended)
 
+    def _list_mutes(self, client: Client, words: Sequence[str]) -> None:
+        self._list(client, words, self._state.list_mutes(), command="mutes", did="muted")
+
     def _announce(self, client: Client, words: Sequence[str]) -> None:
         self._tell_all(client, f"{client.member.name} announces: {words[0]}")
+
+    def _list(self, client: Client, words: Sequence[str], bans: Sequence[Ban], *, command: str, did: str) -> None:
+        """Tell a client a page of bans or mutes."""
+        if not bans:
+            client.tell("notice", f"Nobody is {did}.", code=command)
+            return
+        number, some = select_page(bans, words, of=command)
+        for ban in some:
+            target = ban.target
+            by = f"{did} by {ban.by} on {ban.at:%Y-%m-%d %H:%M} UTC"
+            client.tell(
+                "notice",
+                f"{target.describe()}: {by},{_format_end(ban) or ' for good'}.",
+                code=command,
+                name=target.name or None,
+                account=target.account or None,
+                addresses=[*map(format_network, target.networks)] or None,
+                by=ban.by,
+                at=format_timestamp(ban.at),
+                until=None if ban.until is None else format_timestamp(ban.until),
+            )
+        tell_next_page(client, number, bans, command=command)
 
     def _tell_done(self, client: Client, did: str, bans: Sequence[Ban]) -> None:
         """Tell all what an operator did with bans or mutes; only operators see the addresses of members."""
