@@ -12,8 +12,8 @@ from sockctl.cli.serve_runner import serve
 from sockctl.errors import OptionError
 from sockctl.paths import data_dir
 from sockctl.services.chat.commands import parse_room
-from sockctl.services.chat.rules import ChatRules
 from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatRules
 from sockctl.services.login import LoginConversation
 from sockctl.terminal import STDIN, is_terminal
 

@@ -8,8 +8,8 @@ import pytest
 
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.listener import SocketOptions
-from sockctl.services.chat.rules import ChatRules
 from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatRules
 from tests.support.accounts import PASSWORD, accounts_at
 from tests.support.chat_client import client
 from tests.support.running import process, running, sockctl

@@ -11,8 +11,8 @@ import pytest
 
 from sockctl.net import server as module
 from sockctl.net.server import Limits, default_event_threads
-from sockctl.services.chat.rules import ChatRules
 from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatRules
 from sockctl.services.echo import Echo
 from tests.support.frames import FrameClient, frame_client
 from tests.support.running import TIMEOUT_S, Running, receive_exactly, running, wait_until

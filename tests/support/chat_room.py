@@ -10,9 +10,9 @@ from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import Message, as_line, encode_message, message
 from sockctl.services.chat.history import History, HistoryBudget
 from sockctl.services.chat.history_entry import HistoryEntry, read_entry
-from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.member import NOTHING, Client, Member
 from sockctl.services.chat.room import Room
+from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.chat.store import ChatStore
 from sockctl.stores.timestamps import utc_now
 from tests.support.frames import Fields

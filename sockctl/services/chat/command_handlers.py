@@ -7,7 +7,15 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import message
 from sockctl.protocol.names import MAX_NAME, checked_name, same_name_key
 from sockctl.services.chat.clients import RemoteClient
-from sockctl.services.chat.commands import Handler, list_help, parse_count, parse_page, parse_room
+from sockctl.services.chat.commands import (
+    Handler,
+    list_help,
+    parse_count,
+    parse_page,
+    parse_room,
+    select_page,
+    tell_next_page,
+)
 from sockctl.services.chat.history import SHOWN
 from sockctl.services.chat.history_entry import replay_messages
 from sockctl.services.chat.line_processor import MAX_TEXT_BYTES
@@ -15,7 +23,6 @@ from sockctl.services.chat.member import Client, Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.moderation import Moderation
-from sockctl.services.chat.paging import select_page, tell_next_page
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.state import ChatState
 from sockctl.stores.timestamps import format_timestamp, utc_now
@@ -30,13 +37,6 @@ MAX_IGNORED = 100
 
 class CommandHandlers:
     """Carries out the members' commands. Any thread may call the handlers; nothing in them waits.
-
-    Args:
-        members: The members.
-        rooms: The rooms.
-        state: Keeps the topics.
-        membership: Joins and leaves rooms.
-        moderation: Knows who is muted.
 
     Attributes:
         handlers: The handler of each command, by its name.

@@ -11,14 +11,16 @@ import difflib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sockctl.errors import CommandError, NameRefusedError, RoomRefusedError, UnknownCommandError
 from sockctl.protocol.names import MAX_NAME, RESERVED, checked_name, same_name_key
 from sockctl.services.chat.member import Client
-from sockctl.text import visible
+from sockctl.text import plural, visible
 
 __all__ = [
     "COMMANDS",
+    "PAGE_LINES",
     "Call",
     "Command",
     "Handler",
@@ -28,11 +30,16 @@ __all__ = [
     "parse_duration",
     "parse_page",
     "parse_room",
+    "select_page",
     "split_command",
+    "tell_next_page",
 ]
 
 Handler = Callable[[Client, Sequence[str]], None]
 """Carries out a command that a client gave, with the words behind it. Raises CommandError if it can't be."""
+PAGE_LINES = 50
+"""Lines on one page of a long list."""
+T = TypeVar("T")
 LONGEST = datetime.timedelta(days=365)
 """The longest time of a ban or mute that ends."""
 _UNITS_S = {"s": 1, "m": 60, "": 60, "h": 3_600, "d": 86_400}
@@ -204,6 +211,31 @@ def parse_page(words: Sequence[str]) -> tuple[str, int]:
     if len(words) == 1 and not re.fullmatch("[0-9]+", words[0]):
         return words[0], 0
     return (words[0] if len(words) > 1 else ""), (parse_count(words[-1], of="pages") if words else 0)
+
+
+def select_page(items: Sequence[T], words: Sequence[str], *, of: str) -> tuple[int, Sequence[T]]:
+    """Return the number of the page that a command's words ask for, and its items.
+
+    Args:
+        items: All items, one at least.
+        words: The number of the page; none for the first.
+        of: What is listed, such as ``rooms``.
+
+    Raises:
+        CommandError: There is no such page.
+    """
+    number, pages = parse_count(words[0], of="pages") if words else 1, -(-len(items) // PAGE_LINES)
+    if number > pages:
+        raise CommandError(f"There {'is' if pages == 1 else 'are'} {plural(pages, 'page')} of {of}.")
+    return number, items[(number - 1) * PAGE_LINES : number * PAGE_LINES]
+
+
+def tell_next_page(client: Client, number: int, items: Sequence[T], *, command: str) -> None:
+    """Tell a client which command shows the next page, if there is one."""
+    pages = -(-len(items) // PAGE_LINES)
+    if number < pages:
+        text = f"That is page {number} of {pages}: /{command} {number + 1} goes on."
+        client.tell("notice", text, code=command, page=number, pages=pages)
 
 
 def parse_room(text: str) -> str:

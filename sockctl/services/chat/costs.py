@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 from sockctl.errors import CommandError
 from sockctl.protocol.messages import Message
-from sockctl.services.chat.commands import parse_count, parse_page, parse_room, split_command
+from sockctl.services.chat.commands import PAGE_LINES, parse_count, parse_page, parse_room, split_command
 from sockctl.services.chat.history import SHOWN
 from sockctl.services.chat.member import Client
 from sockctl.services.chat.members import Members
-from sockctl.services.chat.paging import PAGE_LINES
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.room_info import NAMES_AT_ONCE
 from sockctl.services.chat.room_registry import RoomRegistry
@@ -26,12 +25,7 @@ _SAYING = frozenset({"", "me"})
 
 
 class Costs:
-    """Computes costs. Any thread may ask.
-
-    Args:
-        members: The members.
-        rooms: The rooms.
-    """
+    """Computes costs. Any thread may ask."""
 
     def __init__(self, members: Members, rooms: RoomRegistry) -> None:
         self._members = members

@@ -6,9 +6,9 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import Message
 from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.costs import Costs
-from sockctl.services.chat.flood_limit import FloodLimit
 from sockctl.services.chat.line_processor import LineProcessor
 from sockctl.services.chat.membership import Membership
+from sockctl.services.chat.rate_limits import FloodLimit
 
 __all__ = ["FloodControl"]
 
@@ -17,13 +17,7 @@ MAX_HELD_BACK = 100
 
 
 class FloodControl:
-    """Lets the messages of a client pass as fast as its member may speak. A client's event thread calls it.
-
-    Args:
-        costs: The costs of messages.
-        lines: Processes messages that pass.
-        membership: Processes a member's queued events before its first message is held back.
-    """
+    """Lets the messages of a client pass as fast as its member may speak. A client's event thread calls it."""
 
     def __init__(self, costs: Costs, lines: LineProcessor, membership: Membership) -> None:
         self._costs = costs

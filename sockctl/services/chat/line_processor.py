@@ -28,10 +28,6 @@ class LineProcessor:
     """Processes what members type. Any thread may call it; nothing in it waits.
 
     Args:
-        rooms: The rooms.
-        state: Knows whether any member is muted.
-        membership: Processes a member's queued events before its command runs.
-        moderation: Knows which members are muted.
         handlers: The handler of each command but ``/me``, by the command's name.
     """
 

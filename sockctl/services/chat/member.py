@@ -10,7 +10,7 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.net.peer import Peer
 from sockctl.protocol.messages import Message, message
 from sockctl.protocol.names import same_name_key
-from sockctl.services.chat.flood_limit import FloodLimit
+from sockctl.services.chat.rate_limits import FloodLimit
 
 __all__ = ["NOTHING", "Client", "Identity", "Member"]
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from sockctl.errors import CommandError, NameTakenError
 from sockctl.protocol.names import MAX_NAME, same_name_key
-from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.member import Client, Identity, Member
+from sockctl.services.chat.settings import ChatLimits
 
 __all__ = ["Members", "Renamed"]
 
@@ -95,12 +95,6 @@ class Members:
         with self._lock:
             departed = (one.member for one in reversed(self._departed.values()))
             return next((member for member in departed if key in {member.key, member.account}), None)
-
-    @property
-    def departed_count(self) -> int:
-        """How many departed members are remembered."""
-        with self._lock:
-            return len(self._departed)
 
     # Coming and leaving. A member that comes must `attach` a client next.
 

@@ -10,11 +10,11 @@ from sockctl.protocol.messages import Message, message
 from sockctl.protocol.names import same_name_key
 from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.history import JOINING_BYTES
-from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.member import NOTHING, Client, Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.room_registry import RoomRegistry
+from sockctl.services.chat.settings import ChatLimits
 
 __all__ = ["Membership"]
 
@@ -31,13 +31,7 @@ _REASONS = {
 
 
 class Membership:
-    """Joins and leaves rooms for members and their clients. Any thread may use it; nothing in it waits.
-
-    Args:
-        members: The members.
-        rooms: The rooms.
-        limits: How many rooms a member may be in.
-    """
+    """Joins and leaves rooms for members and their clients. Any thread may use it; nothing in it waits."""
 
     def __init__(self, members: Members, rooms: RoomRegistry, limits: ChatLimits) -> None:
         self._members = members

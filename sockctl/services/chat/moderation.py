@@ -10,10 +10,9 @@ from sockctl.protocol.messages import message
 from sockctl.protocol.names import same_name_key
 from sockctl.services.chat.bans import Ban, Network, Target, format_network, parse_banned_network
 from sockctl.services.chat.clients import ConsoleClient
-from sockctl.services.chat.commands import Handler, parse_duration
+from sockctl.services.chat.commands import Handler, parse_duration, select_page, tell_next_page
 from sockctl.services.chat.member import Client, Identity, Member
 from sockctl.services.chat.members import Members
-from sockctl.services.chat.paging import select_page, tell_next_page
 from sockctl.services.chat.state import ChatState
 from sockctl.stores.timestamps import format_timestamp
 

@@ -11,17 +11,16 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.net.peer import Peer
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import checked_name
-from sockctl.services.chat.arrivals import Arrivals
 from sockctl.services.chat.clients import RemoteClient
-from sockctl.services.chat.flood_limit import FloodLimit
-from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.member import NOTHING, Member
 from sockctl.services.chat.members import Members, Renamed
 from sockctl.services.chat.membership import Membership
+from sockctl.services.chat.rate_limits import FloodLimit, RateLimit
 from sockctl.services.chat.room_registry import RoomRegistry
-from sockctl.services.chat.rules import ChatRules
+from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.chat.state import ChatState
 from sockctl.services.login import LoginConversation
+from sockctl.source_network import source_network
 from sockctl.stores.timestamps import format_timestamp, utc_now
 
 __all__ = ["Registration"]
@@ -60,7 +59,9 @@ class Registration:
         self._state = state
         self._rules = rules
         self._limits = limits
-        self._arrivals = Arrivals(limits)
+        self._comings = RateLimit(
+            burst=limits.comings_at_once, every_s=limits.coming_every_s, max_keys=limits.max_counted
+        )
         self._login = login
         self._generation = -1  # of the users, at the last `return_names`
 
@@ -128,14 +129,19 @@ class Registration:
         raise peer.give_up(DisconnectReason.TOO_MANY_TRIES)
 
     def _await_turn(self, peer: Peer) -> None:
-        """Wait while too many members come from the client's address; without a flood limit, there is no waiting."""
+        """Wait while too many members come from the client's address (IPv6: its /64).
+
+        Each coming costs the members of its rooms a message, and the server the history that it tells. A member's flood
+        limit doesn't count that, and begins anew with the next name. Without a flood limit, there is no waiting.
+        """
         if self._rules.flood is None:
             return
-        while wait_s := self._arrivals.request_turn(peer.address, now := time.monotonic()):
+        keys = [source_network(peer.address)]
+        while not self._comings.allow(keys, now := time.monotonic()):
             if now >= peer.until:
                 raise peer.give_up(DisconnectReason.LOGIN_TIMEOUT)
             with contextlib.suppress(TimeoutError):
-                peer.wait({}, for_input=False, until=now + wait_s)
+                peer.wait({}, for_input=False, until=now + self._limits.coming_every_s)
 
     def _add_guest(self, peer: Peer, name: str, seen: Mapping[str, int]) -> RemoteClient:
         member = self._create_member(checked_name(name))

@@ -17,10 +17,10 @@ from sockctl.protocol.messages import LOBBY, Message, message
 from sockctl.services.chat.audience import Audience
 from sockctl.services.chat.history import JOINING_BYTES, History, HistoryBudget
 from sockctl.services.chat.history_entry import HistoryEntry, filter_ignored
-from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.member import Client
 from sockctl.services.chat.room_event import Join, Leave, Movement, Rename, RoomEvent, encode_event
 from sockctl.services.chat.room_info import RoomInfo
+from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.chat.store import ChatStore
 
 __all__ = ["Room"]

@@ -9,11 +9,12 @@ from sockctl.errors import CommandError
 from sockctl.protocol.messages import LOBBY
 from sockctl.services.chat.history import History, HistoryBudget
 from sockctl.services.chat.history_entry import read_entry
-from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.member import Client
+from sockctl.services.chat.rate_limits import RateLimit
 from sockctl.services.chat.room import Room
-from sockctl.services.chat.room_creation_limit import RoomCreationLimit
+from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.chat.store import ChatStore, StoredRoom
+from sockctl.source_network import source_network
 from sockctl.stores.timestamps import parse_timestamp, utc_now
 
 __all__ = ["RoomRegistry"]
@@ -53,7 +54,9 @@ class RoomRegistry:
         share = limits.history_bytes // limits.max_rooms
         self._budget = HistoryBudget(limits.history_bytes, share_bytes=share)
         self._lock = threading.Lock()  # guards what follows, to the listener
-        self._creation_limit = RoomCreationLimit(limits)
+        self._creations = RateLimit(
+            burst=limits.rooms_at_once, every_s=limits.room_every_s, max_keys=limits.max_counted
+        )
         self._now = time.monotonic()  # as of the last tick
         self._highest_id = 0  # of the dropped rooms
         self._rooms: dict[str, Room] = {}
@@ -94,7 +97,7 @@ class RoomRegistry:
             if room is None:
                 if self._fixed:
                     raise CommandError(f"There is no room {name} here: /rooms lists those that there are.")
-                if by is not None and not self._creation_limit.allow(by, time.monotonic()):
+                if by is not None and not self._may_create(by):
                     raise CommandError("You make rooms too fast: wait a minute, or join one that /rooms lists.")
                 if len(self._rooms) >= self._limits.max_rooms:
                     self._drop_one()
@@ -102,6 +105,14 @@ class RoomRegistry:
                 if self._listener is not None:
                     room.set_listener(self._listener)
             return room
+
+    def _may_create(self, client: Client) -> bool:
+        """Return whether a client may create one more room, by its address and account; an operator always may."""
+        if client.member.operator or not client.address:
+            return True
+        account = client.member.account
+        keys = [f"address {source_network(client.address)}", *([f"account {account}"] if account else [])]
+        return self._creations.allow(keys, time.monotonic())
 
     def tick(self, now: float) -> None:
         """Let the rooms tell their sums, note which are in use, and forget unused histories if memory is short."""

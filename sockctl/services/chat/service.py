@@ -18,17 +18,16 @@ from sockctl.services.chat.clients import ConsoleClient, RemoteClient
 from sockctl.services.chat.command_handlers import CommandHandlers
 from sockctl.services.chat.costs import Costs
 from sockctl.services.chat.flood_control import FloodControl
-from sockctl.services.chat.flood_limit import FloodLimit
 from sockctl.services.chat.history import JOINING_BYTES
-from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.line_processor import LineProcessor
 from sockctl.services.chat.member import Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.moderation import Moderation
+from sockctl.services.chat.rate_limits import FloodLimit
 from sockctl.services.chat.registration import Registration
 from sockctl.services.chat.room_registry import RoomRegistry
-from sockctl.services.chat.rules import ChatRules
+from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.chat.store import ChatStore
 from sockctl.services.login import LoginConversation
 from sockctl.stores.timestamps import utc_now

@@ -14,10 +14,9 @@ from sockctl.protocol.messages import message
 from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.commands import COMMANDS
 from sockctl.services.chat.history import JOINING_BYTES
-from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.member import Client, Member
-from sockctl.services.chat.rules import ChatRules
 from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.stores.timestamps import utc_now
 from tests.support.accounts import PASSWORD, accounts_at
 from tests.support.chat_client import ChatClient, client, lines_of, members, served
@@ -620,7 +619,7 @@ def test_a_guests_token_ends_after_ten_minutes(tmp_path: Path) -> None:
         run.sink.wait_for("member_left")
         chat = run.server._service
         assert isinstance(chat, Chat)
-        wait_until(lambda: chat.members.departed_count == 0)
+        wait_until(lambda: chat.members.find_departed("ann") is None)
         with client(run) as back:
             back.send(kind="resume", token=ann.token)
             back.expect("ask")

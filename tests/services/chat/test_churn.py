@@ -9,8 +9,8 @@ from collections import Counter
 from pathlib import Path
 
 from sockctl.services.chat.clients import RemoteClient
-from sockctl.services.chat.rules import ChatRules
 from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatRules
 from sockctl.services.login import LoginConversation
 from tests.support.accounts import accounts_at
 from tests.support.chat_client import client

@@ -7,14 +7,13 @@ import pytest
 
 from sockctl.net.server import Limits
 from sockctl.protocol.messages import message
+from sockctl.services.chat.commands import PAGE_LINES
 from sockctl.services.chat.costs import ANSWERED, REACHED, WORK_S, Costs
-from sockctl.services.chat.flood_limit import FloodLimit
 from sockctl.services.chat.history import SHOWN
-from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.member import Member
-from sockctl.services.chat.paging import PAGE_LINES
-from sockctl.services.chat.rules import ChatRules
+from sockctl.services.chat.rate_limits import FloodLimit
 from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.stores.timestamps import utc_now
 from tests.net.test_input_limits import NO_WORK
 from tests.support.chat_client import client, members

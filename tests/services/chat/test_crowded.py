@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from sockctl.services.chat.history import History, HistoryBudget
-from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.room_info import NAMES_AT_ONCE
-from sockctl.services.chat.rules import ChatRules
 from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.chat.store import ChatStore
 from tests.support.chat_client import client, members
 from tests.support.chat_room import Played, enter, leave

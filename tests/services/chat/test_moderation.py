@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from sockctl.accounts.hash_queue import HashQueue
-from sockctl.services.chat.paging import PAGE_LINES
-from sockctl.services.chat.rules import ChatRules
+from sockctl.services.chat.commands import PAGE_LINES
 from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatRules
 from sockctl.services.login import LoginConversation
 from tests.support.accounts import accounts_at
 from tests.support.chat_client import ChatClient, client

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.hash_queue import HashQueue
-from sockctl.services.chat.limits import ChatLimits
-from sockctl.services.chat.rules import ChatRules
 from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.login import LoginConversation
 from tests.support.accounts import PASSWORD, accounts_at
 from tests.support.chat_client import ChatClient, client

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import Message, as_line, encode_message, message
 from sockctl.services.chat.history import MISSED_BYTES, SHOWN, History, HistoryBudget
-from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.member import NOTHING
 from sockctl.services.chat.room import Room
+from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.chat.store import ChatStore
 from tests.support.chat_room import Played, enter, leave, room_at, said
 from tests.support.running import TIMEOUT_S

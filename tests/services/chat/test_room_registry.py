@@ -9,10 +9,10 @@ import pytest
 from sockctl.errors import CommandError
 from sockctl.services.chat.history import History, HistoryBudget, count_held_bytes
 from sockctl.services.chat.history_entry import HistoryEntry
-from sockctl.services.chat.limits import ChatLimits
 from sockctl.services.chat.member import Member
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.room_registry import RoomRegistry
+from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.chat.store import ChatStore
 from sockctl.stores.timestamps import utc_now
 from tests.support.chat_room import Played
@@ -90,13 +90,6 @@ def test_after_a_while_another_room_may_be_made(store: ChatStore) -> None:
                 break
             except CommandError:
                 continue
-
-
-def test_those_who_made_rooms_are_bounded(store: ChatStore) -> None:
-    rooms = rooms_of(store, max_room_creators=2)
-    for number in range(5):
-        rooms.open(f"#room{number}", by=place_at(f"192.0.2.{number}"))
-    assert len(rooms._creation_limit._buckets) == 2
 
 
 # Which rooms go.

@@ -1,8 +1,28 @@
-"""The limits and times of a chat, which tests pass in smaller."""
+"""The rules of a chat, which its operator sets; and its limits and times, which tests pass in smaller."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["ChatLimits"]
+__all__ = ["ChatLimits", "ChatRules"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRules:
+    """The rules of a chat.
+
+    Attributes:
+        rooms: The only rooms; empty where members create rooms by joining.
+        motd: Lines that each new client is told.
+        history: How many messages of a room are remembered.
+        flood: How many messages a member may say at once, and then a second; None for no limit.
+        operators: The users who are operators.
+    """
+
+    rooms: Sequence[str] = ()
+    motd: Sequence[str] = ()
+    history: int = 100
+    flood: tuple[float, float] | None = (20, 10)
+    operators: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +42,7 @@ class ChatLimits:
         max_joined: Rooms of one member: the clients of one address together can't take all rooms.
         rooms_at_once: How many rooms one address, and one account, may create without a pause.
         room_every_s: How soon another one may follow.
-        max_room_creators: Addresses and accounts that are remembered as having created a room.
+        max_counted: Addresses and accounts that are remembered as having come, or created a room.
         comings_at_once: How many members may come from one address without a pause.
         coming_every_s: How soon another one may follow.
         login_s: How long a guest may take to give a name.
@@ -42,7 +62,7 @@ class ChatLimits:
     max_joined: int = 30
     rooms_at_once: int = 30
     room_every_s: float = 60.0
-    max_room_creators: int = 10_000
+    max_counted: int = 65_536
     comings_at_once: int = 64
     coming_every_s: float = 0.1
     login_s: float = 120.0
