@@ -194,7 +194,7 @@ class Chat(MessageService, Conversation[Peer]):
         client = peer.state
         if not isinstance(client, RemoteClient) or client.leaving:
             return
-        if self._login is not None and not self._login.used(peer):
+        if self._login is not None and not self._login.note_use(peer):
             return
         if client.member.flood is None:
             self._lines.process(client, batch)
@@ -226,7 +226,7 @@ class Chat(MessageService, Conversation[Peer]):
 
     def _release(self, client: RemoteClient, limit: FloodLimit) -> None:
         """Process messages that were held back; the event thread calls it."""
-        if self._login is not None and not self._login.used(client.peer):
+        if self._login is not None and not self._login.note_use(client.peer):
             client.held_back.clear()
         self._flood_control.release(client, limit)
 
