@@ -1,4 +1,4 @@
-"""Whoever sits at the server's terminal: sees what is said on standard output, and types on standard input."""
+"""The server's own terminal, where an operator reads along on standard output, and types on standard input."""
 
 import sys
 import threading
@@ -38,12 +38,12 @@ class _Shown(Event):
 class ServerTerminal:
     """The server's own terminal; a context manager.
 
-    What is shown goes through a journal of its own: the event thread never waits for a terminal that was stopped.
+    Lines go through a journal of their own: the event thread never waits for a terminal that was stopped.
 
     Args:
         service: The service's name.
-        invitation: What says how to type.
-        farewell: What is said when the input has ended.
+        invitation: Tells the operator how to type.
+        farewell: Shown when the input has ended.
     """
 
     def __init__(self, service: str, *, invitation: str, farewell: str) -> None:
@@ -63,7 +63,7 @@ class ServerTerminal:
         self._shown.close()
 
     def read(self, typed: Callable[[str], None]) -> None:
-        """Read what the operator types from now on; `typed` takes each line but empty ones."""
+        """Read lines of the operator from now on, and call `typed` with each that isn't empty."""
         self._typed = typed
         say(self._invitation)
         self._reader.start()
@@ -93,18 +93,18 @@ class Operator(ServerTerminal):
         )
 
     def start(self) -> None:
-        """Read what the operator types from now on."""
+        """Read lines of the operator from now on."""
         self.read(self._say)
 
-    def joined(self, number: int, peer: str) -> None:
+    def show_joined(self, number: int, peer: str) -> None:
         """Show that a client is here."""
         self.show(f"* client {number} joined from {peer}")
 
-    def said(self, number: int, text: str) -> None:
-        """Show what a client has said."""
+    def show_said(self, number: int, text: str) -> None:
+        """Show a client's message."""
         self.show(f"<{number}> {text}")
 
-    def left(self, number: int, reason: Reason) -> None:
+    def show_left(self, number: int, reason: Reason) -> None:
         """Show that a client is gone."""
         self.show(f"* client {number} left ({reason})")
 

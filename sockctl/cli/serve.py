@@ -21,7 +21,7 @@ app = typer.Typer(
 
 
 class Transform(enum.StrEnum):
-    """What the echo does to text."""
+    """The case in which text comes back."""
 
     NONE = "none"
     UPPER = "upper"
@@ -62,7 +62,7 @@ def identify(*, server: ServerOptions) -> None:
     from sockctl.services.known_clients import KnownClients
 
     clients = KnownClients(data_dir(server.data_dir))
-    clients.all()  # a file that can't be used is told now, not to the first client
+    clients.all()  # an unusable file is an error now, not for the first client
     raise typer.Exit(serve(Identify(clients, ipv6_prefix=server.ipv6_prefix), server))
 
 
@@ -99,7 +99,7 @@ def talk(
         from sockctl.services.program_reply import ProgramReply
         from sockctl.signals import wait_for_children
 
-        service = ProgramReply(_command(reply_with), max_programs=max_programs, idle_s=program_idle)
+        service = ProgramReply(_parse_command(reply_with), max_programs=max_programs, idle_s=program_idle)
         wait_for_children()
         raise typer.Exit(serve(service, server))
     from sockctl.cli.console import Operator
@@ -182,9 +182,9 @@ def chat(
     """
     if not with_accounts and (operator or signup or insecure):
         raise OptionError("--operator, --signup and --insecure are about users who log in: add --auth.")
-    from sockctl.cli.serve_chat import chat_rules, serve_chat, with_login
+    from sockctl.cli.serve_chat import add_login, parse_chat_rules, serve_chat
 
-    rules = chat_rules(
+    rules = parse_chat_rules(
         rooms=room or [],
         motd=motd,
         history=history,
@@ -193,15 +193,15 @@ def chat(
     )
     login = None
     if with_accounts:
-        server, login = with_login(server, insecure=insecure, signup=signup, min_length=min_length)
+        server, login = add_login(server, insecure=insecure, signup=signup, min_length=min_length)
     raise typer.Exit(serve_chat(server, rules, login))
 
 
-def _command(text: str) -> list[str]:
+def _parse_command(text: str) -> list[str]:
     """Split a command into its words, and find its program.
 
     Raises:
-        ProgramError: It can't be split, or there is no such program.
+        ProgramError: The command can't be split, or there is no such program.
     """
     import shlex
     import shutil

@@ -1,4 +1,4 @@
-"""``sockctl serve chat``: what its options say, and the operator at the server's terminal."""
+"""``sockctl serve chat``: its options as rules, and the operator at the server's terminal."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -11,18 +11,19 @@ from sockctl.cli.serve_accounts import guard_options, make_login
 from sockctl.cli.serve_runner import serve
 from sockctl.errors import OptionError
 from sockctl.paths import data_dir
-from sockctl.services.chat.commands import room_name
-from sockctl.services.chat.service import Chat, ChatRules
+from sockctl.services.chat.commands import parse_room
+from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatRules
 from sockctl.services.login import LoginConversation
 from sockctl.terminal import STDIN, is_terminal
 
-__all__ = ["chat_rules", "serve_chat", "with_login"]
+__all__ = ["add_login", "parse_chat_rules", "serve_chat"]
 
 MAX_MOTD_LINES, MAX_MOTD_BYTES = 50, 4_096
 _FLOOD = re.compile(r"([0-9]{1,6})/([0-9]{1,6}(?:\.[0-9]{1,6})?)")
 
 
-def chat_rules(
+def parse_chat_rules(
     *,
     rooms: Sequence[str],
     motd: Path | None,
@@ -30,22 +31,22 @@ def chat_rules(
     flood: str | None,
     operators: Sequence[str],
 ) -> ChatRules:
-    """Return what the options say.
+    """Return the rules that the options set.
 
     Raises:
         RoomRefusedError: A room can't have that name.
         OptionError: The file can't be read, or the flood limit not understood.
     """
     return ChatRules(
-        rooms=list(dict.fromkeys(map(room_name, rooms))),
-        motd=[] if motd is None else _lines_of(motd),
+        rooms=list(dict.fromkeys(map(parse_room, rooms))),
+        motd=[] if motd is None else _read_motd(motd),
         history=history,
-        flood=None if flood is None else _flood(flood),
+        flood=None if flood is None else _parse_flood(flood),
         operators=frozenset(operator.strip().lower() for operator in operators),
     )
 
 
-def with_login(
+def add_login(
     options: ServerOptions, *, insecure: bool, signup: bool, min_length: int
 ) -> tuple[ServerOptions, LoginConversation]:
     """Return the options and the login of a chat whose members are users. Raises what these two do."""
@@ -54,11 +55,11 @@ def with_login(
 
 
 def serve_chat(options: ServerOptions, rules: ChatRules, login: LoginConversation | None) -> ExitCode:
-    """Serve until a signal asks for the stop; on a terminal with an operator who reads along and types.
+    """Serve until a signal stops the server; on a terminal, an operator reads along and types.
 
     Raises:
         OptionError: A stranger could sign up as an operator.
-        SockctlError: As `serve`, or what was kept can't be used.
+        SockctlError: As for `serve`; or a file of the chat can't be used.
     """
     if login is not None and login.lets_sign_up:
         _check_operators(rules.operators, login)
@@ -71,7 +72,7 @@ def serve_chat(options: ServerOptions, rules: ChatRules, login: LoginConversatio
         "ends it.",
         farewell="The operator's input has ended: what is said is still shown. Ctrl-C ends the server.",
     ) as terminal:
-        typed = chat.console(terminal.show)
+        typed = chat.open_console(terminal.show)
         return serve(chat, options, started=lambda: terminal.read(typed))
 
 
@@ -84,7 +85,7 @@ def _check_operators(operators: Collection[str], login: LoginConversation) -> No
             )
 
 
-def _flood(text: str) -> tuple[float, float]:
+def _parse_flood(text: str) -> tuple[float, float]:
     match = _FLOOD.fullmatch(text)
     burst, rate = (float(match[1]), float(match[2])) if match else (0.0, 0.0)
     if burst < 1 or rate <= 0:
@@ -95,7 +96,7 @@ def _flood(text: str) -> tuple[float, float]:
     return burst, rate
 
 
-def _lines_of(path: Path) -> list[str]:
+def _read_motd(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:

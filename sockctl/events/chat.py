@@ -1,6 +1,6 @@
-"""The events of the chat: who comes, goes, is called otherwise, what operators do, and what can't be kept.
+"""The events of the chat: members come, leave and are renamed, operators act, files can't be written.
 
-What is said is nobody's event.
+The texts of members are no events.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ __all__ = ["ChatKeptAgain", "ChatUnkept", "MemberCame", "MemberLeft", "MemberRen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatUnkept(Event):
-    """What should survive a restart of the chat can't be written: `messages` of them aren't on the disk."""
+    """The files of the chat can't be written: `messages` messages aren't on the disk."""
 
     level: ClassVar[Level] = Level.ERROR
 
@@ -29,7 +29,7 @@ class ChatUnkept(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatKeptAgain(Event):
-    """What the chat keeps can be written again; `lost` messages never will be."""
+    """The files of the chat can be written again; `lost` messages never will be."""
 
     level: ClassVar[Level] = Level.WARNING
 
@@ -43,7 +43,7 @@ class ChatKeptAgain(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberCame(ConnectionEvent):
-    """A client has a name, and chats."""
+    """A client has come in under a name."""
 
     who: str
 
@@ -54,7 +54,7 @@ class MemberCame(ConnectionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberLeft(ConnectionEvent):
-    """A connection of which `member_came` was told has ended; each has one of both."""
+    """A connection for which `member_came` was emitted has ended; each has one of both."""
 
     who: str
     reason: str
@@ -78,7 +78,7 @@ class MemberRenamed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorActed(Event):
-    """An operator has done something to somebody, or announced something."""
+    """An operator has put out, banned or muted a member, or announced something."""
 
     operator: str
     did: str

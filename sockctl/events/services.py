@@ -1,4 +1,4 @@
-"""The events of single services: what is said in them, and what they keep."""
+"""The events of single services."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -24,7 +24,7 @@ class ClientIdentified(ConnectionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreFailed(ConnectionEvent):
-    """The service can't read or write what it keeps."""
+    """The service can't read or write its files."""
 
     level: ClassVar[Level] = Level.ERROR
 

@@ -1,4 +1,4 @@
-"""Authentication (row 8): who logs in gets a small session, and stays logged in by token."""
+"""Authentication: a user that logs in gets a small session, and stays logged in by token."""
 
 import contextlib
 from difflib import get_close_matches
@@ -39,10 +39,10 @@ COMMANDS = {
 
 
 class Auth(MessageService, Conversation[Peer]):
-    """Lets users log in, see who they are, and change what is theirs.
+    """Lets users log in, see their sessions, and change their password.
 
     Args:
-        login: What lets them in.
+        login: The login.
     """
 
     name: ClassVar[str] = "auth"
@@ -57,12 +57,12 @@ class Auth(MessageService, Conversation[Peer]):
         return "It lets users log in by password or token; 'sockctl users add' makes one."
 
     def start(self, journal: Journal) -> None:
-        """Tell events to `journal` from now on."""
+        """Emit events to `journal` from now on."""
         self._journal = journal
         self._login.start(journal)
 
     def stop(self) -> None:
-        """End."""
+        """Stop."""
         self._login.stop()
 
     def converse(self, peer: Peer) -> None:
@@ -75,7 +75,7 @@ class Auth(MessageService, Conversation[Peer]):
             session=login.session.id,
         )
         while (one := peer.receive()) is not None:
-            if not self._login.used(peer):  # what the client sent ahead doesn't count any more, either
+            if not self._login.note_use(peer):  # what the client sent ahead doesn't count any more, either
                 raise peer.give_up(SESSION_ENDED)
             command = one.text.strip().lower()
             if one.kind != "line" or not command:
@@ -85,10 +85,10 @@ class Auth(MessageService, Conversation[Peer]):
             try:
                 self._carry_out(peer, login, command)
             except (StoreError, HashFailedError) as error:
-                raise self._login.excused(peer, error) from error
+                raise self._login.excuse_failure(peer, error) from error
 
-    def left(self, peer: Peer, reason: Reason) -> None:  # noqa: ARG002  why doesn't matter here
-        """Take note that `peer` has gone."""
+    def left(self, peer: Peer, reason: Reason) -> None:  # noqa: ARG002  the reason doesn't matter here
+        """Note that `peer` has gone."""
         self._login.left(peer)
 
     def _carry_out(self, peer: Peer, login: Login, command: str) -> None:
@@ -107,7 +107,7 @@ class Auth(MessageService, Conversation[Peer]):
             case _:
                 near = get_close_matches(command, COMMANDS, n=1)
                 hint = f"did you mean {near[0]}?" if near else "help shows those that there are."
-                # What was typed isn't repeated: it may have been meant as a password.
+                # The error doesn't repeat the command: it may have been meant as a password.
                 peer.tell("error", f"There is no such command: {hint}", code="unknown_command")
 
     def _tell_who(self, peer: Peer, login: Login) -> None:
@@ -130,13 +130,13 @@ class Auth(MessageService, Conversation[Peer]):
         current = peer.answer("password", "Your password now:", secret=True).text
         try:
             user = authenticator.confirm(login.user, current, peer.address, given_up=lambda: peer.stopping)
-            new = self._login.new_password(peer, login.user)
-            if not self._login.used(peer):
+            new = self._login.ask_new_password(peer, login.user)
+            if not self._login.note_use(peer):
                 raise peer.give_up(SESSION_ENDED)
             authenticator.set_password(user, new, peer.address, given_up=lambda: peer.stopping)
         except LoginError as error:
-            self._login.tell_failure(peer, error)
-            peer.skip()  # before it is told: what a client sends when it has read that counts
+            self._login.report_failure(peer, error)
+            peer.skip()  # before the error: messages that the client sends after it has read that count
             peer.tell("error", str(error), code=error.code, retry_after=error.retry_after_s)
         except AnswerRefusedError as error:
             peer.skip()
@@ -149,7 +149,7 @@ class Auth(MessageService, Conversation[Peer]):
             raise peer.give_up(SESSION_ENDED)
 
     def _log_out(self, peer: Peer, login: Login) -> None:
-        self._login.left(peer)  # else whoever looks for sessions that are over says the goodbye
+        self._login.left(peer)  # else the thread that looks for sessions that are over says the goodbye
         with contextlib.suppress(UnknownSessionError):  # it was revoked meanwhile, or was never kept
             self._login.authenticator.accounts.sessions.end(login.session.id)
         self._journal.emit(

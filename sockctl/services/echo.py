@@ -1,4 +1,4 @@
-"""The echo service (RFC 862): whatever comes is sent back, if wanted in upper or lower case."""
+"""The echo service (RFC 862): each byte comes back, if wanted in upper or lower case."""
 
 import codecs
 import enum
@@ -12,7 +12,7 @@ __all__ = ["Case", "CaseEcho", "CaseMapper", "Echo"]
 
 
 class Case(enum.StrEnum):
-    """What text can be mapped to."""
+    """The case that text is mapped to."""
 
     UPPER = "upper"
     LOWER = "lower"
@@ -22,8 +22,8 @@ class CaseMapper:
     """Maps the case of UTF-8 text that comes in pieces, cut anywhere. Not thread-safe.
 
     The result doesn't depend on where the text was cut: a character that is split over two pieces is mapped when it is
-    whole, and a capital sigma always becomes the plain small one (what stands around it may not have come yet). Bytes
-    that aren't UTF-8 pass as they are.
+    whole, and a capital sigma always becomes the plain small one (the text around it may not have come yet). Bytes that
+    aren't UTF-8 pass as they are.
     """
 
     __slots__ = ("_case", "_decoder")
@@ -33,7 +33,7 @@ class CaseMapper:
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
 
     def feed(self, data: bytes, *, final: bool = False) -> bytes:
-        """Return what can be mapped after `data`; with `final` also the bytes of a character that stays incomplete."""
+        """Return the characters that are whole after `data`, mapped; with `final` also an incomplete one."""
         if data.isascii() and not self._decoder.getstate()[0]:
             return data.upper() if self._case is Case.UPPER else data.lower()
         text = self._decoder.decode(data, final)
@@ -43,7 +43,7 @@ class CaseMapper:
 
 @final
 class Echo(RawService):
-    """Sends back what it gets."""
+    """Sends back each byte."""
 
     name: ClassVar[str] = "echo"
 
@@ -53,15 +53,15 @@ class Echo(RawService):
         return "It serves echo (RFC 862): what a client sends comes back."
 
     def reaction(self, peer: RawPeer) -> Callable[[memoryview], object]:
-        """Send back what comes: nothing stands between reading and sending."""
+        """Send back each batch: no call stands between reading and sending."""
         return peer.post
 
 
 class CaseEcho(RawService):
-    """Sends back what it gets, in another case.
+    """Sends back text in another case.
 
     Args:
-        case: Which one.
+        case: The case.
     """
 
     name: ClassVar[str] = Echo.name
@@ -75,12 +75,12 @@ class CaseEcho(RawService):
         return f"It serves echo: what a client sends comes back in {self._case} case."
 
     def received(self, peer: RawPeer, data: memoryview) -> None:
-        """Send back what came, as far as its characters are whole."""
+        """Send back the characters that are whole."""
         if not isinstance(peer.state, CaseMapper):
             peer.state = CaseMapper(self._case)
         peer.post(peer.state.feed(bytes(data)))
 
     def ended(self, peer: RawPeer) -> None:
-        """Send back the bytes of a last character that stayed incomplete."""
+        """Send back the bytes of a last, incomplete character."""
         if isinstance(peer.state, CaseMapper):
             peer.post(peer.state.feed(b"", final=True))

@@ -1,4 +1,4 @@
-"""Identification (row 7): who comes from a known address is greeted by name, everyone else is asked for one.
+"""Identification: a client at a known address is greeted by name, any other is asked for one.
 
 A network that has many addresses could take all names, and have all other clients forgotten. So the clients of a
 network become known as slowly as users sign up.
@@ -23,7 +23,7 @@ from sockctl.text import format_age
 __all__ = ["Identify"]
 
 LIMIT_BYTES = 4_096
-"""Nobody needs more for a name."""
+"""Bytes of a message: no name needs more."""
 NAME_S = 120.0
 """How long a client may take to give its name, typing included."""
 
@@ -32,7 +32,7 @@ class Identify(MessageService, Conversation[Peer]):
     """Greets clients by name.
 
     Args:
-        clients: Who is known.
+        clients: The known clients.
         name_s: How long a client may take to give its name, in seconds.
         ipv6_prefix: Bits of an IPv6 address that name its network.
     """
@@ -52,7 +52,7 @@ class Identify(MessageService, Conversation[Peer]):
         return "It knows clients by their IP address, greets them by name, and asks those that it doesn't know."
 
     def start(self, journal: Journal) -> None:
-        """Tell events to `journal` from now on."""
+        """Emit events to `journal` from now on."""
         self._journal = journal
 
     def converse(self, peer: Peer) -> None:
@@ -62,10 +62,10 @@ class Identify(MessageService, Conversation[Peer]):
         try:
             client = self._clients.find(peer.address)
             if client is None:
-                self._get_to_know(peer)
+                self._ask_name(peer)
                 return
         except StoreError as error:
-            raise self._excused(peer, error) from error
+            raise self._excuse_failure(peer, error) from error
         peer.admit()
         self._note_visit(peer, client)
         age = format_age((self._clients.now() - client.last_seen).total_seconds())
@@ -76,16 +76,16 @@ class Identify(MessageService, Conversation[Peer]):
             last_seen=client.as_fields["last_seen"],
         )
 
-    def _get_to_know(self, peer: Peer) -> None:
+    def _ask_name(self, peer: Peer) -> None:
         who = Who.of(peer.address, "", ipv6_prefix=self._ipv6_prefix)
 
-        def kept(answer: str) -> KnownClient:
+        def remember(answer: str) -> KnownClient:
             name = checked_name(answer)
             if not self._new.count(who):
                 raise TooManyNewError("Too many of your network have given a name just now: come again in a minute.")
             return self._clients.remember(peer.address, name)
 
-        client = peer.ask("name", "I don't know you yet. What is your name?", check=kept)
+        client = peer.ask("name", "I don't know you yet. What is your name?", check=remember)
         peer.admit()
         self._journal.emit(ClientIdentified(connection=peer.number, peer=peer.shown, who=client.name, known=False))
         peer.tell("welcome", f"Hello, {client.name}! From now on I know you by your address.", name=client.name)
@@ -94,10 +94,10 @@ class Identify(MessageService, Conversation[Peer]):
         self._journal.emit(ClientIdentified(connection=peer.number, peer=peer.shown, who=client.name, known=True))
         try:
             self._clients.note_visit(client.address)
-        except StoreError as error:  # it can be greeted all the same
+        except StoreError as error:  # the client can be greeted all the same
             self._journal.emit(StoreFailed(connection=peer.number, peer=peer.shown, error=str(error)))
 
-    def _excused(self, peer: Peer, error: StoreError) -> PeerGoneError:
+    def _excuse_failure(self, peer: Peer, error: StoreError) -> PeerGoneError:
         self._journal.emit(StoreFailed(connection=peer.number, peer=peer.shown, error=str(error)))
         text = "I can't look up or keep your name right now, and whoever runs me is told why. Please come back later."
         peer.tell("error", text, code="store_failed")

@@ -1,4 +1,4 @@
-"""Who is known by which name: clients by their IP address, kept in ``clients.db``."""
+"""The known clients: names by IP address, kept in ``clients.db``."""
 
 import datetime
 import ipaddress
@@ -23,10 +23,10 @@ __all__ = ["MAX_CLIENTS", "KnownClient", "KnownClients", "client_address"]
 FILE_NAME = "clients.db"
 VERSION = 1
 OLD_FILE_NAME = "clients.json"
-"""In which earlier versions kept them."""
+"""The file of earlier versions."""
 OLD_VERSION = 1
 MAX_CLIENTS = 100_000
-"""Clients that are known; one more, and the one that wasn't seen for longest is forgotten."""
+"""Clients that are known; beyond it, the client not seen for longest is forgotten."""
 _SCHEMA = (
     """CREATE TABLE clients (
         number INTEGER PRIMARY KEY,
@@ -48,7 +48,7 @@ class KnownClient:
     Attributes:
         address: Its IP address.
         name: The name that it gave.
-        first_seen: When it gave it.
+        first_seen: When it gave the name.
         last_seen: When it was here last.
     """
 
@@ -72,7 +72,7 @@ def client_address(text: str) -> str:
     """Return the one form of an IP address: an IPv4-mapped IPv6 address is the IPv4 one, zones are left out.
 
     Raises:
-        ValueError: It is no IP address.
+        ValueError: The text is no IP address.
     """
     address = ipaddress.ip_address(text.partition("%")[0])
     return host_of((str(getattr(address, "ipv4_mapped", None) or address), 0))
@@ -99,7 +99,7 @@ class KnownClients:
     """The clients in a data directory's ``clients.db``. Several threads and processes may use it at once.
 
     Args:
-        data_dir: Where the file is; both are made when the first client is remembered.
+        data_dir: The directory of the file; both are made with the first client.
         clock: Returns the time, with a time zone.
         max_clients: How many clients may be known.
     """
@@ -124,7 +124,7 @@ class KnownClients:
         Raises:
             StoreError: The file can't be read.
         """
-        return [_client(row) for row in self._store.fetch_rows(f"{_SELECT} ORDER BY number")]
+        return [_make_client(row) for row in self._store.fetch_rows(f"{_SELECT} ORDER BY number")]
 
     def find(self, address: str) -> KnownClient | None:
         """Return the client with that IP address.
@@ -133,12 +133,12 @@ class KnownClients:
             StoreError: The file can't be read.
         """
         rows = self._store.fetch_rows(f"{_SELECT} WHERE address = ?", (client_address(address),))
-        return _client(rows[0]) if rows else None
+        return _make_client(rows[0]) if rows else None
 
     def remember(self, address: str, name: str) -> KnownClient:
-        """Keep a new client and return it; when this returns, it is on the disk.
+        """Save a new client, and return it; it is on the disk then.
 
-        One that has introduced itself meanwhile, on another connection, stays as it is, and is returned.
+        A client that has given its name meanwhile, on another connection, stays as it is, and is returned.
 
         Raises:
             NameTakenError: Another client has that name.
@@ -148,17 +148,17 @@ class KnownClients:
         with self._store.update() as database:
             known = database.execute(f"{_SELECT} WHERE address = ?", (address,)).fetchone()
             if known is not None:
-                return _client(known)
+                return _make_client(known)
             _refuse_taken(database, name, but=address)
-            self._make_room(database)
+            self._forget_oldest(database)
             database.execute(
                 "INSERT INTO clients (address, name, name_key, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)",
                 (address, name, same_name_key(name), now, now),
             )
-        return _client((address, name, now, now))
+        return _make_client((address, name, now, now))
 
     def note_visit(self, address: str) -> None:
-        """Note that a known client is here now; one that was forgotten meanwhile stays so.
+        """Note that a known client is here now; a client that was forgotten meanwhile stays so.
 
         Raises:
             StoreError: The file can't be read or written.
@@ -177,15 +177,15 @@ class KnownClients:
             name: The new name.
 
         Raises:
-            UnknownClientError: There is none.
+            UnknownClientError: There is no such client.
             NameRefusedError: The name breaks the rule for names.
             NameTakenError: Another client has that name.
             StoreError: The file can't be read or written.
         """
         name = checked_name(name)
-        self._found(which)  # before a file or folder is made for nobody
+        self._get(which)  # before a file or folder is made in vain
         with self._store.update() as database:
-            client = _found_in(database.execute(*_query(which)).fetchall(), which)
+            client = _pick_client(database.execute(*_build_query(which)).fetchall(), which)
             _refuse_taken(database, name, but=client.address)
             database.execute(
                 "UPDATE clients SET name = ?, name_key = ? WHERE address = ?",
@@ -197,19 +197,19 @@ class KnownClients:
         """Forget a client, given by address or name, and return it as it was.
 
         Raises:
-            UnknownClientError: There is none.
+            UnknownClientError: There is no such client.
             StoreError: The file can't be read or written.
         """
-        self._found(which)
+        self._get(which)
         with self._store.update() as database:
-            client = _found_in(database.execute(*_query(which)).fetchall(), which)
+            client = _pick_client(database.execute(*_build_query(which)).fetchall(), which)
             database.execute("DELETE FROM clients WHERE address = ?", (client.address,))
         return client
 
-    def _found(self, which: str) -> KnownClient:
-        return _found_in(self._store.fetch_rows(*_query(which)), which)
+    def _get(self, which: str) -> KnownClient:
+        return _pick_client(self._store.fetch_rows(*_build_query(which)), which)
 
-    def _make_room(self, database: "Connection") -> None:
+    def _forget_oldest(self, database: "Connection") -> None:
         (count,) = database.execute("SELECT count(*) FROM clients").fetchone()
         database.execute(
             "DELETE FROM clients WHERE number IN (SELECT number FROM clients ORDER BY last_seen, number LIMIT ?)",
@@ -217,18 +217,18 @@ class KnownClients:
         )
 
 
-def _query(which: str) -> tuple[str, tuple[str]]:
-    """Return what finds a client by address or name; a text that isn't Unicode finds nobody."""
+def _build_query(which: str) -> tuple[str, tuple[str]]:
+    """Return the query that finds a client by address or name; a text that isn't Unicode finds none."""
     try:
         return f"{_SELECT} WHERE address = ?", (client_address(which),)
     except ValueError:
         return f"{_SELECT} WHERE name_key = ?", (same_name_key(which).encode(errors="replace").decode(),)
 
 
-def _found_in(rows: list[tuple[Any, ...]], which: str) -> KnownClient:
+def _pick_client(rows: list[tuple[Any, ...]], which: str) -> KnownClient:
     if not rows:
         raise UnknownClientError(f"No client {which!r} is known: 'sockctl clients list' shows those that are.")
-    return _client(rows[0])
+    return _make_client(rows[0])
 
 
 def _refuse_taken(database: "Connection", name: str, *, but: str) -> None:
@@ -237,17 +237,17 @@ def _refuse_taken(database: "Connection", name: str, *, but: str) -> None:
         raise NameTakenError(f"The name {name!r} is taken: choose another one.")
 
 
-def _client(row: tuple[Any, ...]) -> KnownClient:
+def _make_client(row: tuple[Any, ...]) -> KnownClient:
     address, name, first_seen, last_seen = row
-    return KnownClient(address, name, _read_moment(first_seen), _read_moment(last_seen))
+    return KnownClient(address, name, _parse_seconds(first_seen), _parse_seconds(last_seen))
 
 
-def _read_moment(seconds: int) -> datetime.datetime:
+def _parse_seconds(seconds: int) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
 
 
 def _insert_old(database: "Connection", content: Content) -> None:
-    """Take over the clients of an old file."""
+    """Take over the clients of an earlier version's file."""
     for address, entry in content.get("clients", {}).items():
         moments = (int(parse_timestamp(entry[key]).timestamp()) for key in ("first_seen", "last_seen"))
         database.execute(

@@ -1,4 +1,4 @@
-"""The login that a service puts in front of itself: by name and password, or by token, over any wire."""
+"""The login in front of a service: by name and password, or by token, over any wire."""
 
 import math
 import time
@@ -55,22 +55,23 @@ SESSION_ENDED = Reason(
 LOGIN_S = 120.0
 """How long a client may take to log in, typing included."""
 LOGIN_LIMIT_BYTES = 4_096
-"""Nobody needs more to log in."""
+"""Bytes of a message before the login: no name or password needs more."""
 
 
 class LoginConversation:
     """Lets clients in. Any thread may use it.
 
     Args:
-        data_dir: Where users and sessions are kept.
-        signup: Whether who is unknown may choose a password and become a user.
+        data_dir: The directory of users and sessions.
+        signup: Whether an unknown client may choose a password and become a user.
         min_length: Code points that a new password must have.
         queue: The queue in front of the hashes.
         floor_s: Seconds after which, or after a multiple of which, a failure is answered.
+        login_s: How long a client may take to log in, typing included.
         ipv6_prefix: Bits of an IPv6 address that name its network.
 
     Attributes:
-        authenticator: Who gets in.
+        authenticator: Decides who gets in.
 
     Raises:
         StoreError: A file of the accounts can't be used.
@@ -85,30 +86,32 @@ class LoginConversation:
         min_length: int = MIN_LENGTH,
         queue: HashQueue | None = None,
         floor_s: float = FLOOR_S,
+        login_s: float = LOGIN_S,
         ipv6_prefix: int = IPV6_PREFIX,
     ) -> None:
-        accounts = Accounts(data_dir, clock=SteadyClock(), on_bad=self._tell_bad)
+        accounts = Accounts(data_dir, clock=SteadyClock(), on_bad=self._report_unreadable)
         self.authenticator = Authenticator(
             accounts, queue=queue, min_length=min_length, floor_s=floor_s, ipv6_prefix=ipv6_prefix
         )
-        self._live = ActiveLogins(accounts)
+        self._login_s = login_s
+        self._active_logins = ActiveLogins(accounts)
         self._signup = signup
         self._min_length = min_length
         self._journal: Journal
 
     @property
     def lets_sign_up(self) -> bool:
-        """Whether a client that is unknown may become a user."""
+        """Whether an unknown client may become a user."""
         return self._signup
 
     def start(self, journal: Journal) -> None:
-        """Begin, before the first client comes; events go to `journal`."""
+        """Start, before the first client comes; emit events to `journal`."""
         self._journal = journal
-        self._live.start()
+        self._active_logins.start()
 
     def stop(self) -> None:
-        """End, when the last client has gone."""
-        self._live.stop()
+        """Stop, when the last client has gone."""
+        self._active_logins.stop()
 
     def let_in(self, peer: Peer) -> tuple[Login, Message | None]:
         """Let `peer` log in, in a conversation; the service's `welcome` is to follow at once.
@@ -116,14 +119,14 @@ class LoginConversation:
         From here on the connection ends when the login does. The service must call `left` when it has ended.
 
         Returns:
-            Who is in, and the `resume` by which it was let in, if it was.
+            The login, and the `resume` message that it was made by; None for a password.
 
         Raises:
-            PeerGoneError: It left, or was not let in.
+            PeerGoneError: The client left, or was not let in.
         """
-        peer.until = time.monotonic() + LOGIN_S
+        peer.until = time.monotonic() + self._login_s
         peer.limit_bytes = LOGIN_LIMIT_BYTES
-        login, resume = self._tried(peer)
+        login, resume = self._log_in(peer)
         peer.until = math.inf
         peer.limit_bytes = LIMIT_BYTES
         peer.admit()
@@ -131,7 +134,7 @@ class LoginConversation:
             self._journal.emit(
                 SessionUnkept(connection=peer.number, peer=peer.shown, user=login.user, error=login.problem)
             )
-        self._live.enter(peer, login, lambda: self._end(peer, login))
+        self._active_logins.enter(peer, login, lambda: self._end_session(peer, login))
         session = login.session
         if session.token is not None:
             peer.tell(
@@ -142,23 +145,23 @@ class LoginConversation:
             )
         return login, resume
 
-    def used(self, peer: Peer) -> bool:
-        """Take note that a client has said something; return whether its login still holds.
+    def note_use(self, peer: Peer) -> bool:
+        """Note that a client has sent something; return whether its login still holds.
 
-        A service must carry out nothing for a client whose login is over. The connection is being closed then.
+        A service must carry out nothing for a client whose login is over: its connection is being closed.
         """
-        return self._live.used(peer)
+        return self._active_logins.used(peer)
 
     def left(self, peer: Peer) -> None:
-        """Take note that a connection is closed, of somebody who was in or not; never blocks."""
-        self._live.leave(peer)
+        """Note that a client's connection is closed, whether it was in or not; never blocks."""
+        self._active_logins.leave(peer)
 
-    def new_password(self, peer: Peer, name: str) -> str:
+    def ask_new_password(self, peer: Peer, name: str) -> str:
         """Ask for a new password, twice, and return it.
 
         Raises:
             AnswerRefusedError: The two differ.
-            PeerGoneError: The client left, or none of its passwords would do.
+            PeerGoneError: The client left, or none of its passwords was accepted.
         """
         question = f"New password (at least {self._min_length} characters):"
         password = peer.ask(
@@ -168,8 +171,8 @@ class LoginConversation:
             raise PasswordRefusedError("The two passwords differ: nothing was changed.")
         return password
 
-    def tell_failure(self, peer: Peer, error: LoginError) -> None:
-        """Tell the operator of somebody who isn't let in."""
+    def report_failure(self, peer: Peer, error: LoginError) -> None:
+        """Emit the events of a login that failed."""
         user = error.user if isinstance(error, LoginFailedError) else None
         self._journal.emit(
             LoginFailed(
@@ -181,60 +184,60 @@ class LoginConversation:
                 TokenReused(connection=peer.number, peer=peer.shown, user=error.user, session=error.session)
             )
 
-    def excused(self, peer: Peer, error: StoreError | HashFailedError) -> PeerGoneError:
-        """Excuse a failure of the server's, and return what ends the conversation."""
-        self._tell_store_failure(peer, error)
+    def excuse_failure(self, peer: Peer, error: StoreError | HashFailedError) -> PeerGoneError:
+        """Tell a client that the server has failed; return the error that ends the conversation."""
+        self._report_store_failure(peer, error)
         text = "I can't see to that right now, and whoever runs me is told why. Please come back later."
         peer.tell("error", text, code="store_failed")
         return peer.give_up(DisconnectReason.STORE_FAILED)
 
-    def _tried(self, peer: Peer) -> tuple[Login, Message | None]:
-        shown: list[str] = []  # tokens that let nobody in, and may still prove whose device this is
+    def _log_in(self, peer: Peer) -> tuple[Login, Message | None]:
+        shown: list[str] = []  # refused tokens, which may still prove whose device this is
         for left in range(TRIES - 1, -1, -1):
             try:
-                return self._try(peer, shown)
+                return self._try_once(peer, shown)
             except (StoreError, HashFailedError) as error:
-                raise self.excused(peer, error) from error
+                raise self.excuse_failure(peer, error) from error
             except (LoginError, AnswerRefusedError) as error:
                 if isinstance(error, LoginError):
-                    self.tell_failure(peer, error)
+                    self.report_failure(peer, error)
                 self._tell_error(peer, error, last=not left)
             peer.skip()
         raise peer.give_up(DisconnectReason.TOO_MANY_TRIES)
 
-    def _try(self, peer: Peer, shown: list[str]) -> tuple[Login, Message | None]:
-        """Let a client try once; a token that isn't taken costs no try, since it can't be guessed."""
-        question = self._question(peer)
+    def _try_once(self, peer: Peer, shown: list[str]) -> tuple[Login, Message | None]:
+        """Let a client try once; a refused token costs no try, since no token can be guessed."""
+        question = self._make_question(peer)
         answer = peer.answer("name", question, instead=("resume",))
         for _ in range(TRIES):
             if answer.kind != "resume":
-                return self._by_password(peer, answer.text.strip(), shown), None
+                return self._log_in_by_password(peer, answer.text.strip(), shown), None
             shown.append(answer.get("token"))
             try:
-                return self._told(peer, self.authenticator.resume(shown[-1], peer.address), "token"), answer
+                return self._report_success(peer, self.authenticator.resume(shown[-1], peer.address), "token"), answer
             except TokenRefusedError as error:
-                self.tell_failure(peer, error)
+                self.report_failure(peer, error)
                 self._tell_error(peer, error)
-            except StoreError as error:  # a full disk must not keep out who could get in by password
-                self._tell_store_failure(peer, error)
+            except StoreError as error:  # a full disk must not keep out a user that knows the password
+                self._report_store_failure(peer, error)
                 text = "Tokens can't be taken right now, and whoever runs me is told why: log in with your password."
                 peer.tell("error", text, code="store_failed")
             answer = peer.answer("name", question, instead=("resume",))
         raise peer.give_up(DisconnectReason.TOO_MANY_TRIES)
 
-    def _question(self, peer: Peer) -> str:
+    def _make_question(self, peer: Peer) -> str:
         if not self._signup:
             return "Your name:"
         if self.authenticator.may_sign_up(peer.address):
             return "Your name, or a new one to sign up:"
         return "Your name (too many have signed up from your address: nobody new can for now):"
 
-    def _by_password(self, peer: Peer, name: str, shown: Sequence[str]) -> Login:
+    def _log_in_by_password(self, peer: Peer, name: str, shown: Sequence[str]) -> Login:
         if self._signup and self.authenticator.accounts.users.find(name) is None:
             new = user_name(name)
             if self.authenticator.count_signup(peer.address):
-                return self._signed_up(peer, self.authenticator.accounts.check_signup_name(new))
-            # No word of that: else whoever tries names learns which are users' without any limit.
+                return self._sign_up(peer, self.authenticator.accounts.check_signup_name(new))
+            # No word of that: else a client that tries names learns without any limit which are users'.
         password = peer.answer("password", "Password:", secret=True).text
         login = self.authenticator.log_in(
             name,
@@ -244,18 +247,18 @@ class LoginConversation:
             shown=shown,
             given_up=lambda: peer.stopping,
         )
-        return self._told(peer, login, "password")
+        return self._report_success(peer, login, "password")
 
-    def _signed_up(self, peer: Peer, name: str) -> Login:
+    def _sign_up(self, peer: Peer, name: str) -> Login:
         peer.tell("notice", f"There is no user {name} yet: choose a password to become one.")
-        password = self.new_password(peer, name)
+        password = self.ask_new_password(peer, name)
         login = self.authenticator.sign_up(
             name, password, peer.address, with_token=_keeps_tokens(peer.hello), given_up=lambda: peer.stopping
         )
         self._journal.emit(UserSignedUp(connection=peer.number, peer=peer.shown, user=login.user))
-        return self._told(peer, login, "signup")
+        return self._report_success(peer, login, "signup")
 
-    def _told(self, peer: Peer, login: Login, by: str) -> Login:
+    def _report_success(self, peer: Peer, login: Login, by: str) -> Login:
         self._journal.emit(
             LoginSucceeded(connection=peer.number, peer=peer.shown, user=login.user, by=by, session=login.session.id)
         )
@@ -266,16 +269,16 @@ class LoginConversation:
         more = " That was the last try." if last else ""
         peer.tell("error", f"{error}{more}", code=error.code, retry_after=retry_after)
 
-    def _tell_store_failure(self, peer: Peer, error: StoreError | HashFailedError) -> None:
+    def _report_store_failure(self, peer: Peer, error: StoreError | HashFailedError) -> None:
         self._journal.emit(StoreFailed(connection=peer.number, peer=peer.shown, error=str(error)))
 
-    def _end(self, peer: Peer, login: Login) -> None:
+    def _end_session(self, peer: Peer, login: Login) -> None:
         self._journal.emit(
             SessionEnded(connection=peer.number, peer=peer.shown, user=login.user, session=login.session.id)
         )
         peer.close(SESSION_ENDED)
 
-    def _tell_bad(self, error: StoreError) -> None:
+    def _report_unreadable(self, error: StoreError) -> None:
         self._journal.emit(AccountsUnreadable(error=str(error)))
 
 

@@ -1,4 +1,4 @@
-"""A program that answers one client: started without a shell, in a process group of its own, and ended with it."""
+"""A program that answers one client: it starts without a shell, in its own process group, and ends with the client."""
 
 import codecs
 import contextlib
@@ -17,23 +17,23 @@ END_S = 0.2
 """How long a program may take to end when its input has ended."""
 TERMINATE_S = 1.0
 """How long it may take after SIGTERM."""
-LOOK_S = 0.01
+POLL_S = 0.01
 
 
 class OutputLines:
-    """Makes lines of a program's output: UTF-8, what isn't becomes U+FFFD. Not thread-safe."""
+    """Splits a program's output into lines: UTF-8, other bytes become U+FFFD. Not thread-safe."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._rest = ""
 
     def feed(self, data: bytes) -> list[str]:
-        """Return the lines that are complete, without their ends; no data means the end, and the last line."""
+        """Return the complete lines, without their ends; no data means the end of the output, and the last line."""
         *lines, self._rest = (self._rest + self._decoder.decode(data, not data)).split("\n")
         if len(self._rest) >= LINE_CHARACTERS or (self._rest and not data):
             lines.append(self._rest)
             self._rest = ""
-        return [piece for line in lines for piece in _pieces(line.removesuffix("\r"))]
+        return [piece for line in lines for piece in _split_long(line.removesuffix("\r"))]
 
 
 class Program:
@@ -41,16 +41,16 @@ class Program:
 
     Attributes:
         pid: Its process, which leads the process group.
-        stdin: Where it reads, or None when that is closed. None of the three blocks.
-        stdout: What it writes.
-        stderr: What it writes beside that.
+        stdin: The descriptor of its input, None when that is closed. None of the three descriptors blocks.
+        stdout: The descriptor of its output.
+        stderr: The descriptor of its warnings.
 
     Args:
         argv: The program and its arguments.
         environment: Variables for it, beside those of the server.
 
     Raises:
-        OSError: It can't be started.
+        OSError: The program can't be started.
     """
 
     def __init__(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -72,26 +72,26 @@ class Program:
                 os.set_blocking(stream.fileno(), False)
 
     def write(self, data: bytes | bytearray) -> int:
-        """Write what the program takes at once, and return how many bytes; all of it is lost when it reads no more."""
+        """Write as much as the program reads at once; return how many bytes. All are lost if it reads no more."""
         if self.stdin is None:
             return len(data)
         try:
             return os.write(self.stdin, data)
         except BlockingIOError:
             return 0
-        except OSError:  # EPIPE: it has closed its side
+        except OSError:  # EPIPE: the program has closed its side
             self.close_stdin()
             return len(data)
 
     def read(self, descriptor: int) -> bytes | None:
-        """Read what is there on `stdout` or `stderr`; no bytes at its end, None where nothing is there yet."""
+        """Read from `stdout` or `stderr`; return no bytes at its end, None where there are none yet."""
         try:
             return os.read(descriptor, READ_BYTES)
         except BlockingIOError:
             return None
 
     def close_stdin(self) -> None:
-        """Let the program know that nothing more comes."""
+        """Close the program's input."""
         if self.stdin is not None and self._process.stdin is not None:
             self._process.stdin.close()
             self.stdin = None
@@ -99,13 +99,13 @@ class Program:
     def end(self) -> str:
         """End the program and all that it has started, wait for it, and return how it ended.
 
-        The end of its input asks it first, then SIGTERM, then SIGKILL. Until its end was waited for, its number belongs
-        to nobody else, so the signals can't reach another group.
+        The end of its input asks it first, then SIGTERM, then SIGKILL. Until `wait` returns, no other group can have
+        its number, so the signals reach no other group.
         """
         self.close_stdin()
-        by_itself = self._ends_within(END_S)
-        self._signal(signal.SIGTERM)  # also for what it has started and left behind
-        self._ends_within(TERMINATE_S)
+        by_itself = self._wait_for_end(END_S)
+        self._signal(signal.SIGTERM)  # for its own children, too
+        self._wait_for_end(TERMINATE_S)
         self._signal(signal.SIGKILL)
         code = self._process.wait()
         for stream in (self._process.stdout, self._process.stderr):
@@ -115,13 +115,13 @@ class Program:
             return "the server ended it with its connection"
         return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
 
-    def _ends_within(self, seconds: float) -> bool:
-        """Return whether the process ends within that time; it stays to be waited for."""
+    def _wait_for_end(self, seconds: float) -> bool:
+        """Return whether the process ends within that time; `wait` is still to follow."""
         until = time.monotonic() + seconds
         while os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             if time.monotonic() >= until:
                 return False
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
         return True
 
     def _signal(self, number: signal.Signals) -> None:
@@ -129,5 +129,5 @@ class Program:
             os.killpg(self.pid, number)
 
 
-def _pieces(line: str) -> list[str]:
+def _split_long(line: str) -> list[str]:
     return [line[start : start + LINE_CHARACTERS] for start in range(0, max(len(line), 1), LINE_CHARACTERS)]

@@ -1,4 +1,4 @@
-"""Talk without an operator (row 10): a program for each client reads what it says and writes the answers."""
+"""Talk without an operator: a program for each client reads its messages and writes the answers."""
 
 import select
 import time
@@ -12,7 +12,7 @@ from sockctl.events.services import ProgramEnded, ProgramStarted, ProgramWarned
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.services.program import OutputLines, Program
-from sockctl.services.program_places import BUSY, ProgramPlaces
+from sockctl.services.program_slots import BUSY, ProgramSlots
 from sockctl.services.talk import SAYING_KINDS
 
 __all__ = ["ProgramReply"]
@@ -26,28 +26,32 @@ PROGRAM_ENDED = Reason(
 LAST_ANSWERS_S = 1.0
 """How long a program may still answer when the server stops."""
 IDLE_S = 600.0
-"""How long client and program may both say nothing."""
+"""How long client and program may both be silent."""
 
 
 class ProgramReply(MessageService, Conversation[Peer]):
     """Starts a program for each client that says something: each message is a line for it, each of its lines a message.
 
-    A client that says nothing takes no program's place. A program that is idle for too long ends, and its connection
-    with it: a new program would not know what was said to the old one, and the client would not notice.
+    A silent client gets no program. A program that is idle for too long ends, and its connection with it: a new program
+    would not know the messages to the old one, and the client would not notice.
 
     Args:
         argv: The program and its arguments.
         max_programs: How many may run at once.
-        idle_s: Seconds in which neither the client nor its program says anything, after which both are ended.
+        idle_s: After how many silent seconds of both the client and its program are ended.
+        last_answers_s: How long a program may still answer when the server stops.
     """
 
     name: ClassVar[str] = "talk"
 
-    def __init__(self, argv: Sequence[str], *, max_programs: int, idle_s: float = IDLE_S) -> None:
+    def __init__(
+        self, argv: Sequence[str], *, max_programs: int, idle_s: float = IDLE_S, last_answers_s: float = LAST_ANSWERS_S
+    ) -> None:
         self._argv = list(argv)
         self._max_programs = max_programs
         self._idle_s = idle_s
-        self._places = ProgramPlaces(max_programs)
+        self._last_answers_s = last_answers_s
+        self._slots = ProgramSlots(max_programs)
         self._journal: Journal
 
     @property
@@ -56,26 +60,26 @@ class ProgramReply(MessageService, Conversation[Peer]):
         return f"It serves talk: {self._argv[0]} answers what clients say, one process for each."
 
     def start(self, journal: Journal) -> None:
-        """Tell events to `journal` from now on."""
+        """Emit events to `journal` from now on."""
         self._journal = journal
 
     def converse(self, peer: Peer) -> None:
         """Let a program answer `peer`, from its first line on."""
-        peer.admit()  # there is nothing to log in to
+        peer.admit()  # talk has no login
         lines: bytes | None = b""
         while not lines:
             peer.wait({}, for_input=True)
-            lines = _said_by(peer)
+            lines = _read_lines(peer)
             if lines is None:
                 return
-        if not self._places.take(peer):
+        if not self._slots.acquire(peer):
             text = f"All {self._max_programs} programs that may answer are busy. Please come back later."
             peer.tell("error", text, code="busy")
             raise peer.give_up(BUSY)
         try:
             self._answer(peer, lines)
         finally:
-            self._places.give_back(peer)
+            self._slots.release(peer)
 
     def _answer(self, peer: Peer, lines: bytes) -> None:
         environment = {"SOCKCTL_PEER": peer.shown, "SOCKCTL_CONNECTION": str(peer.number)}
@@ -88,7 +92,7 @@ class ProgramReply(MessageService, Conversation[Peer]):
             raise peer.give_up(PROGRAM_ENDED) from error
         self._journal.emit(ProgramStarted(connection=peer.number, peer=peer.shown, pid=program.pid))
         exchange = _Exchange(
-            peer, program, self._journal, lines, idle_s=self._idle_s, on_said=lambda: self._places.used(peer)
+            peer, program, self._journal, lines, idle_s=self._idle_s, on_use=lambda: self._slots.note_use(peer)
         )
         idle = ""
         try:
@@ -97,7 +101,7 @@ class ProgramReply(MessageService, Conversation[Peer]):
             idle = f"neither side said anything for {self._idle_s:g} s (--program-idle)"
         except PeerGoneError:
             if peer.stopping:
-                exchange.finish()
+                exchange.finish(self._last_answers_s)
             raise
         finally:
             how = program.end()
@@ -110,8 +114,8 @@ class ProgramReply(MessageService, Conversation[Peer]):
             raise peer.give_up(PROGRAM_ENDED)
 
 
-def _said_by(peer: Peer) -> bytes | None:
-    """Return what `peer.wait` has found as lines for a program; None when the client has ended its input."""
+def _read_lines(peer: Peer) -> bytes | None:
+    """Return the messages that `peer.wait` has found, as lines for a program; None at the end of the client's input."""
     messages = peer.take()
     if messages is None:
         return None
@@ -119,15 +123,15 @@ def _said_by(peer: Peer) -> bytes | None:
 
 
 class _Exchange:
-    """What goes to and fro between a client and its program. One thread, which waits for both at once.
+    """Carries lines between a client and its program. One thread, which waits for both at once.
 
-    Nothing is taken from the client while something waits to be read by the program, and nothing from the program while
-    something waits to be read by the client: so whoever is slow slows the other down, and nothing piles up.
+    Nothing is read from the client while lines wait for the program, and nothing from the program while messages wait
+    for the client: so a slow side slows the other down, and nothing piles up.
 
     Args:
-        lines: What the client has said so far.
+        lines: The client's messages so far.
         idle_s: As for `ProgramReply`.
-        on_said: Called when one of the two has said something.
+        on_use: Called when one of the two says something.
 
     Attributes:
         input_ended: Whether the client has ended its input.
@@ -141,14 +145,14 @@ class _Exchange:
         lines: bytes,
         *,
         idle_s: float,
-        on_said: Callable[[], None],
+        on_use: Callable[[], None],
     ) -> None:
         self._peer = peer
         self._program = program
         self._journal = journal
         self._to_program = bytearray(lines)
         self._idle_s = idle_s
-        self._on_said = on_said
+        self._on_use = on_use
         self._idle_until = time.monotonic() + idle_s
         self.input_ended = False
         self._answers = OutputLines()
@@ -170,16 +174,16 @@ class _Exchange:
             for_input = not self._to_program and not self.input_ended and program.stdin is not None
             ready = self._peer.wait(events, for_input=for_input, until=self._idle_until)
             if for_input:
-                self._take_messages()
+                self._read_messages()
             if self._to_program and program.stdin in ready | {None}:
                 del self._to_program[: program.write(self._to_program)]
             if self.input_ended and not self._to_program:
                 program.close_stdin()
             self._read_program(ready)
 
-    def finish(self) -> None:
-        """Pass on what the program still answers to what it has got, for a second at most: the server is stopping."""
-        program, until = self._program, time.monotonic() + LAST_ANSWERS_S
+    def finish(self, last_answers_s: float) -> None:
+        """Send the client the program's last answers, for `last_answers_s` at most: the server is stopping."""
+        program, until = self._program, time.monotonic() + last_answers_s
         program.write(self._to_program)
         program.close_stdin()
         while program.stdout in self._open and (left_s := until - time.monotonic()) > 0:
@@ -188,17 +192,17 @@ class _Exchange:
                 poll.register(descriptor, select.POLLIN)
             self._read_program({descriptor for descriptor, _ in poll.poll(left_s * 1000)})
 
-    def _take_messages(self) -> None:
-        lines = _said_by(self._peer)
+    def _read_messages(self) -> None:
+        lines = _read_lines(self._peer)
         if lines is None:
             self.input_ended = True
         elif lines:
             self._to_program += lines
-            self._said()
+            self._note_use()
 
-    def _said(self) -> None:
+    def _note_use(self) -> None:
         self._idle_until = time.monotonic() + self._idle_s
-        self._on_said()
+        self._on_use()
 
     def _read_program(self, ready: set[int]) -> None:
         program = self._program
@@ -209,7 +213,7 @@ class _Exchange:
             if not data:
                 self._open.discard(descriptor)
             if descriptor == program.stdout:
-                self._said()
+                self._note_use()
                 for line in self._answers.feed(data):
                     self._peer.tell("say", line)
             else:

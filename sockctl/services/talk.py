@@ -1,4 +1,4 @@
-"""Talk (row 10): the operator at the server's terminal and the clients answer each other, message for message."""
+"""Talk: the operator at the server's terminal and the clients answer each other, message for message."""
 
 import re
 import threading
@@ -11,45 +11,45 @@ from sockctl.net.service import MessageService
 from sockctl.protocol.messages import Message, message
 from sockctl.stores.timestamps import format_timestamp, utc_now
 
-__all__ = ["OPERATOR", "SAYING_KINDS", "Desk", "Talk"]
+__all__ = ["OPERATOR", "SAYING_KINDS", "OperatorView", "Talk"]
 
 OPERATOR = "operator"
-"""The sender of what is said at the server's terminal."""
+"""The sender of the messages typed at the server's terminal."""
 SAYING_KINDS = frozenset({"line", "answer", "say"})
-"""Kinds of a client in which it says something."""
+"""Kinds of messages in which a client says something."""
 _ADDRESSED = re.compile(r"@(\d{1,9})\s+(.*)", re.DOTALL)
 
 
-class Desk(Protocol):
-    """Where the operator sees what happens. Called by the event threads: nothing here may block."""
+class OperatorView(Protocol):
+    """Shows the operator what clients do. The event threads call it: nothing in it may block."""
 
-    def joined(self, number: int, peer: str) -> None:
+    def show_joined(self, number: int, peer: str) -> None:
         """Show that a client is here."""
         ...
 
-    def said(self, number: int, text: str) -> None:
-        """Show what a client has said."""
+    def show_said(self, number: int, text: str) -> None:
+        """Show a client's message."""
         ...
 
-    def left(self, number: int, reason: Reason) -> None:
+    def show_left(self, number: int, reason: Reason) -> None:
         """Show that a client is gone."""
         ...
 
 
 class Talk(MessageService):
-    """Shows the operator what clients say, and carries back what the operator says.
+    """Shows the operator the clients' messages, and sends clients the operator's.
 
     Args:
-        desk: Where the operator sits.
+        view: Shows the operator what clients do.
     """
 
     name: ClassVar[str] = "talk"
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, view: OperatorView) -> None:
+        self._view = view
         self._lock = threading.Lock()  # guards the two below: the event threads and the operator's use them
         self._peers: dict[int, Peer] = {}
-        self._last: int | None = None  # who spoke last
+        self._last: int | None = None  # the number of the client that spoke last
 
     @property
     def does(self) -> str:
@@ -57,41 +57,41 @@ class Talk(MessageService):
         return "It serves talk: clients and whoever sits at this terminal answer each other."
 
     def joined(self, peer: Peer) -> None:
-        """Let the operator know, and the client who it is."""
+        """Show the operator a new client, and tell the client its number."""
         with self._lock:
             self._peers[peer.number] = peer
         peer.tell("welcome", f"You are client {peer.number}. What you type is shown to the operator, who can answer.")
-        self._desk.joined(peer.number, peer.shown)
+        self._view.show_joined(peer.number, peer.shown)
 
     def received(self, peer: Peer, batch: list[Message]) -> None:
-        """Show what `peer` says; an empty line says nothing."""
+        """Show the messages of `peer`, but for empty lines."""
         for one in batch:
             if one.kind in SAYING_KINDS and one.text and not one.text.isspace():
                 with self._lock:
                     self._last = peer.number
-                self._desk.said(peer.number, one.text)
+                self._view.show_said(peer.number, one.text)
 
     def left(self, peer: Peer, reason: Reason) -> None:
-        """Let the operator know."""
+        """Show the operator that a client is gone."""
         with self._lock:
             self._peers.pop(peer.number, None)
             if self._last == peer.number:
                 self._last = None
-        self._desk.left(peer.number, reason)
+        self._view.show_left(peer.number, reason)
 
     def say(self, line: str) -> None:
-        """Send what the operator has typed: ``@2 text`` to client 2, else to who spoke last, or to the only one here.
+        """Send a line of the operator: ``@2 text`` to client 2, others to the client that spoke last, or the only one.
 
         Raises:
-            NobodyThereError: There is no such client, or none at all, or several of whom none has spoken.
+            NobodyThereError: There is no such client, or none at all, or several of which none has spoken.
         """
         addressed = _ADDRESSED.fullmatch(line)
         with self._lock:
-            peer = self._addressee(int(addressed[1]) if addressed else None)
+            peer = self._find_addressee(int(addressed[1]) if addressed else None)
         text = addressed[2] if addressed else line
         peer.post(message("say", text, sender=OPERATOR, at=format_timestamp(utc_now())))
 
-    def _addressee(self, number: int | None) -> Peer:
+    def _find_addressee(self, number: int | None) -> Peer:
         here = ", ".join(map(str, sorted(self._peers)))
         if not self._peers:
             raise NobodyThereError("Nobody is connected: nothing was sent.")

@@ -13,7 +13,8 @@ from sockctl.bench.chat import Said, said, understood
 from sockctl.bench.plan import Kind
 from sockctl.events.base import Level
 from sockctl.net.limits import Limits
-from sockctl.services.chat.service import Chat, ChatRules
+from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatRules
 from tests.support.bench import RUN, measured
 from tests.support.frames import FrameClient, framed
 from tests.support.running import receive_exactly, running

@@ -24,7 +24,8 @@ from sockctl.cli.bench_output import ProgressLine, comparison_lines, report_line
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.events.base import Level
 from sockctl.net.fingerprints import fingerprint_of_file
-from sockctl.services.chat.service import Chat, ChatRules
+from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatRules
 from sockctl.services.echo import Echo
 from tests.bench.test_login import auth
 from tests.support.accounts import PASSWORD

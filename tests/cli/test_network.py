@@ -8,9 +8,10 @@ import pytest
 
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.listener import SocketOptions
-from sockctl.services.chat.service import Chat, ChatRules
-from tests.services.chat.test_chat import client
+from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatRules
 from tests.support.accounts import PASSWORD, accounts_at
+from tests.support.chat_client import client
 from tests.support.running import process, running, sockctl
 from tests.support.terminal import ended
 from tests.support.two_hosts import SERVER, TwoHosts

@@ -11,7 +11,8 @@ import pytest
 
 from sockctl.net.limits import Limits
 from sockctl.net.server import default_event_threads
-from sockctl.services.chat.service import Chat, ChatRules
+from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatRules
 from sockctl.services.echo import Echo
 from tests.support.frames import FrameClient, frame_client
 from tests.support.running import TIMEOUT_S, Running, receive_exactly, running, wait_until

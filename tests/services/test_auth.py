@@ -16,17 +16,16 @@ from sockctl.events.accounts import LoggedOut, LoginFailed, LoginSucceeded, Pass
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import Message, message
-from sockctl.services import login as login_module
 from sockctl.services.auth import COMMANDS, LOGGED_OUT, Auth
-from sockctl.services.login import SESSION_ENDED, LoginConversation
+from sockctl.services.login import LOGIN_S, SESSION_ENDED, LoginConversation
 from tests.support.accounts import OTHER, PASSWORD, accounts_at, fill_disk_of_sessions
 from tests.support.frames import FrameClient, frame_client, framed
 from tests.support.running import TIMEOUT_S, MemorySink, Running, receive_all, running, send_and_half_close, wait_until
 from tests.support.scripted_peer import ScriptedPeer
 
 
-def login_at(data_dir: Path, *, signup: bool = False) -> LoginConversation:
-    return LoginConversation(data_dir, signup=signup, queue=HashQueue(slots=2), floor_s=0.001)
+def login_at(data_dir: Path, *, signup: bool = False, login_s: float = LOGIN_S) -> LoginConversation:
+    return LoginConversation(data_dir, signup=signup, queue=HashQueue(slots=2), floor_s=0.001, login_s=login_s)
 
 
 class Talk:
@@ -236,7 +235,7 @@ def test_logging_out_ends_the_session_and_leaving_doesnt(tmp_path: Path) -> None
 def test_logging_out_is_no_session_that_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     accounts_at(tmp_path, "ann")
     service = Auth(login_at(tmp_path))
-    sessions, live = service._login.authenticator.accounts.sessions, service._login._live
+    sessions, live = service._login.authenticator.accounts.sessions, service._login._active_logins
     end = sessions.end
 
     def end_and_look(session_id: str) -> None:
@@ -409,8 +408,8 @@ def test_beyond_the_limit_of_sign_ups_nobody_learns_who_was_a_user(tmp_path: Pat
 
 
 @contextlib.contextmanager
-def served(data_dir: Path, *, signup: bool = False) -> Iterator[Running]:
-    with running(Auth(login_at(data_dir, signup=signup))) as run:
+def served(data_dir: Path, *, signup: bool = False, login_s: float = LOGIN_S) -> Iterator[Running]:
+    with running(Auth(login_at(data_dir, signup=signup, login_s=login_s))) as run:
         yield run
 
 
@@ -570,10 +569,9 @@ def test_a_token_lets_in_while_a_file_is_spoiled(tmp_path: Path, file: str) -> N
         run.sink.wait_for("accounts_unreadable")
 
 
-def test_who_takes_too_long_to_log_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(login_module, "LOGIN_S", 0.5)
+def test_who_takes_too_long_to_log_in(tmp_path: Path) -> None:
     accounts_at(tmp_path, "ann")
-    with served(tmp_path) as run:
+    with served(tmp_path, login_s=0.5) as run:
         with frame_client(run.port) as slow:
             slow.expect("ask")
             slow.send(kind="answer", field="name", text="ann")
@@ -592,11 +590,10 @@ def test_who_takes_too_long_to_log_in(tmp_path: Path, monkeypatch: pytest.Monkey
         assert reasons.count(DisconnectReason.LOGIN_TIMEOUT) == 2
 
 
-def test_who_floods_has_no_longer_to_log_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(login_module, "LOGIN_S", 0.5)
+def test_who_floods_has_no_longer_to_log_in(tmp_path: Path) -> None:
     accounts_at(tmp_path, "ann")
     pongs = framed(kind="pong") * 2000
-    with served(tmp_path) as run, frame_client(run.port) as client:
+    with served(tmp_path, login_s=0.5) as run, frame_client(run.port) as client:
         began = time.monotonic()
         with contextlib.suppress(OSError):  # the end comes while it sends
             while time.monotonic() - began < 5:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from sockctl.events.reasons import DisconnectReason
-from sockctl.services import program_reply as reply
 from sockctl.services.program import LINE_CHARACTERS, OutputLines, Program
 from sockctl.services.program_reply import PROGRAM_ENDED, ProgramReply
 from tests.support.frames import FrameClient, frame_client, framed
@@ -278,10 +277,12 @@ def test_a_long_line_is_a_message_in_pieces() -> None:
         assert got == '"' * 100_000
 
 
-def test_the_stop_still_brings_the_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reply, "LAST_ANSWERS_S", 5.0)
+def test_the_stop_still_brings_the_answers() -> None:
     code = "import sys, time\nfor line in sys.stdin: time.sleep(0.3); print(line.strip().upper())"
-    with running(ProgramReply(python(code), max_programs=1)) as run, frame_client(run.port) as client:
+    with (
+        running(ProgramReply(python(code), max_programs=1, last_answers_s=5.0)) as run,
+        frame_client(run.port) as client,
+    ):
         client.line("one")
         client.line("two")
         run.sink.wait_for("program_started")

@@ -17,13 +17,13 @@ class Desk:
     def __init__(self) -> None:
         self.seen: list[str] = []
 
-    def joined(self, number: int, peer: str) -> None:
+    def show_joined(self, number: int, peer: str) -> None:
         self.seen.append(f"+{number} {peer.partition(':')[0]}")
 
-    def said(self, number: int, text: str) -> None:
+    def show_said(self, number: int, text: str) -> None:
         self.seen.append(f"{number}: {text}")
 
-    def left(self, number: int, reason: Reason) -> None:
+    def show_left(self, number: int, reason: Reason) -> None:
         self.seen.append(f"-{number} {reason}")
 
 

@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from sockctl.services.chat.service import Chat, ChatLimits, ChatRules
+from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatLimits, ChatRules
 from tests.support.running import running
 
 SILENT_S, ANSWER_S = 1.0, 2.5

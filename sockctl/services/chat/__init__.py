@@ -1,11 +1,14 @@
-"""The chat (row 11): rooms in which everybody hears the same in the same order, and nobody can hurt another.
+"""The chat: rooms in which all members hear the same in the same order, and no member can hurt another.
 
-- `chat`: the service: what is said, and who leaves.
-- `entrance`, `arrivals`, `members`, `places`, `flood`: who comes in, how often, who is here, from where, and how fast
-  they may speak.
-- `rooms`, `registry`: what happens in a room, in one order; and which rooms there are.
-- `commands`, `actions`, `moderation`: what a line that begins with ``/`` means, and what it does.
-- `bans`, `rulings`, `rulings_form`: topics, bans and mutes: what they are, which hold now, and how a file has them.
-- `room_tail`, `history_entry`, `history_file`: the last messages of a room, in memory, on a line, and in a file.
-- `store`: the thread that writes both, so that nobody who speaks waits for a disk.
+- `service`: the conversation by which clients come in, and the reactions to their messages; `settings`: its rules,
+  limits and times.
+- `member`, `members`, `clients`: a member and its clients, the registry of members, the two kinds of clients.
+- `registration`, `rate_limits`: how clients come in under a name, and how often.
+- `line_processor`, `commands`, `command_handlers`, `moderation`: texts are said, commands parsed and run.
+- `flood_control`, `costs`: messages that come too fast are held back.
+- `membership`, `room_registry`: joining and leaving; the rooms.
+- `room`, `room_event`, `audience`, `room_info`: the queue of a room's events, and how its clients hear them.
+- `bans`, `ban_table`, `state`, `state_file`: topics, bans and mutes, as they hold now and as the file has them.
+- `history`, `history_entry`, `history_file`: the last messages of a room, in memory and in the file.
+- `store`: the thread that writes both files.
 """

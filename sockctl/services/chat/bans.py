@@ -1,4 +1,4 @@
-"""Topics, bans, for whom a ban holds, and the networks that a ban may name."""
+"""Topics, bans, the targets of bans, and the networks that a ban may name."""
 
 import datetime
 import ipaddress
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sockctl.protocol.names import same_name_key
 from sockctl.source_network import IPV6_PREFIX
 
-__all__ = ["Ban", "Network", "Target", "Topic", "blocked_network", "network_of", "shown_network"]
+__all__ = ["Ban", "Network", "Target", "Topic", "format_network", "parse_banned_network", "parse_network"]
 
 _ZONE = re.compile(r"%[^/]*")
 _MAPPED_BITS = 96
@@ -18,7 +18,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """The topic of a room: what it is, and who set it when."""
+    """The topic of a room, the member that set it, and when."""
 
     text: str
     by: str
@@ -27,14 +27,14 @@ class Topic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """For whom a ban or a mute holds: each of account, guest token and networks suffices.
+    """The target of a ban or a mute: a client that fits the account, the guest token or a network is meant.
 
-    A target with none of the three holds for the name alone; only files of older versions have such.
+    A target with none of the three means the name alone; only files of earlier versions have such targets.
 
     Attributes:
-        name: The name under which the member was known; empty where the operator gave an address.
+        name: The member's name then; empty where the operator gave an address.
         account: The user's name; empty for a guest.
-        token: The guest's token. It is kept in memory only, as the token's worth ends with the server.
+        token: The guest's token. It is kept in memory only, since a token ends with the server.
         networks: The addresses.
     """
 
@@ -45,16 +45,16 @@ class Target:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What two targets have in common of which the later one replaces the earlier one."""
+        """Equal for two targets of which the later one replaces the earlier one."""
         return (self.account,) if self.account else (same_name_key(self.name), *self.networks)
 
-    def shown(self, *, addresses: bool = True) -> str:
-        """Return the target for people: ``zoe (account bert, address 192.0.2.7)``.
+    def describe(self, *, addresses: bool = True) -> str:
+        """Return the target for a person: ``zoe (account bert, address 192.0.2.7)``.
 
         Args:
             addresses: Whether the reader may see the addresses of a member.
         """
-        own = " and ".join(map(shown_network, self.networks))
+        own = " and ".join(map(format_network, self.networks))
         if not self.name:
             return own
         holds = [f"account {self.account}"] if self.account else []
@@ -67,17 +67,17 @@ class Target:
         key = same_name_key(word.strip())
         if key in {self.account, same_name_key(self.name)}:
             return bool(key)
-        return not {network_of(word), blocked_network(word)}.isdisjoint(self.networks)
+        return not {parse_network(word), parse_banned_network(word)}.isdisjoint(self.networks)
 
 
 @dataclass(frozen=True, slots=True)
 class Ban:
-    """Somebody who is kept out, or (as a mute) kept from speaking.
+    """A ban, which keeps its target out; or a mute, which keeps its target from speaking.
 
     Attributes:
-        target: For whom it holds.
-        by: Who decided it.
-        at: When.
+        target: The target.
+        by: The operator's name.
+        at: When the operator decided it.
         until: When it ends; None for never.
     """
 
@@ -87,11 +87,11 @@ class Ban:
     until: datetime.datetime | None
 
     def lasts(self, now: datetime.datetime) -> bool:
-        """Return whether it isn't over."""
+        """Return whether the ban isn't over."""
         return self.until is None or now < self.until
 
 
-def network_of(text: str) -> Network | None:
+def parse_network(text: str) -> Network | None:
     """Return the network, or the single address, that a text names in any usual form; None if it names none.
 
     IPv4-mapped IPv6 is IPv4; a zone (``%eth0``) is left out, and so are the bits behind the prefix. A text that could
@@ -108,18 +108,18 @@ def network_of(text: str) -> Network | None:
     return network
 
 
-def blocked_network(text: str) -> Network | None:
-    """Return the network for which a ban of an address or network holds; None if the text names none.
+def parse_banned_network(text: str) -> Network | None:
+    """Return the network that a ban of an address or network bans; None if the text names none.
 
     A single IPv6 address stands for its /64, within which a client chooses its address. Loopback and link-local
-    addresses stand for themselves: their /64 is the machine, or everybody on the link. ``/128`` names one address.
+    addresses stand for themselves: their /64 is the machine, or all hosts on the link. ``/128`` names one address.
     """
-    network = network_of(text)
+    network = parse_network(text)
     if not isinstance(network, ipaddress.IPv6Network) or "/" in text or network.is_loopback or network.is_link_local:
         return network
     return network.supernet(new_prefix=IPV6_PREFIX)
 
 
-def shown_network(network: Network) -> str:
+def format_network(network: Network) -> str:
     """Return the usual form of a network; that of a single address is the address."""
     return str(network if network.num_addresses > 1 else network.network_address)

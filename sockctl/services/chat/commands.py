@@ -1,47 +1,57 @@
-"""The commands of the chat: which there are, and what a typed line means.
+"""The commands of the chat, and the parser of the lines that give them.
 
-A line that doesn't begin with ``/`` is said as it is, and ``//x`` says ``/x``. The words behind a command are what its
-usage names; TEXT and WHY stand last and take the rest of the line as it is, without the one space before it. What the
-words mean (is there such a member?) is for whoever carries the command out; `room_name`, `parse_duration` and
-`parse_count` read those that have a form of their own.
+A line that doesn't begin with ``/`` is said as it is, and ``//x`` says ``/x``: the parser sees neither. The words
+behind a command are those that its usage names. TEXT and WHY stand last and mean the rest of the line as it is, without
+the one space before it. The handler of a command decides what the words mean (is there such a member?); `parse_room`,
+`parse_duration`, `parse_count` and `parse_page` parse the words that have a form of their own.
 """
 
 import datetime
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sockctl.errors import CommandError, NameRefusedError, RoomRefusedError, UnknownCommandError
 from sockctl.protocol.names import MAX_NAME, RESERVED, checked_name, same_name_key
-from sockctl.text import visible
+from sockctl.services.chat.member import Client
+from sockctl.text import plural, visible
 
 __all__ = [
     "COMMANDS",
     "LOBBY",
+    "PAGE_LINES",
     "Call",
     "Command",
-    "Said",
-    "called",
-    "help_lines",
+    "Handler",
+    "list_help",
     "parse",
     "parse_count",
     "parse_duration",
-    "room_name",
-    "which_page",
+    "parse_page",
+    "parse_room",
+    "select_page",
+    "split_command",
+    "tell_next_page",
 ]
 
+Handler = Callable[[Client, Sequence[str]], None]
+"""Carries out a command that a client gave, with the words behind it. Raises CommandError if it can't be."""
+PAGE_LINES = 50
+"""Lines on one page of a long list."""
+T = TypeVar("T")
 LOBBY = "#lobby"
 """The room that every member joins first, where the chat has no rooms of its own."""
 LONGEST = datetime.timedelta(days=365)
-"""No ban or mute with an end lasts longer."""
+"""The longest time of a ban or mute that ends."""
 _UNITS_S = {"s": 1, "m": 60, "": 60, "h": 3_600, "d": 86_400}
 _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
 _COUNT = re.compile(r"0*([1-9][0-9]*)")
 _LARGEST = 10**9
 _COMMAND_LINE = re.compile(r"/([^ \t]*)[ \t]?(.*)", re.DOTALL)
 _WORD = re.compile(r"[ \t]*([^ \t]+)[ \t]?")
-_TAKE_THE_REST = frozenset({"TEXT", "WHY"})
+_REST_OF_LINE = frozenset({"TEXT", "WHY"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +60,10 @@ class Command:
 
     Attributes:
         name: Its name, without the ``/``.
-        usage: How it is written; what stands in brackets may be left out.
+        usage: How it is written; words in brackets may be left out.
         help: One sentence that says what it does.
-        operators_only: Whether it is unknown to everybody else.
-        aliases: Other names for it.
+        operators_only: Whether only operators know it.
+        aliases: Its other names.
     """
 
     name: str
@@ -64,20 +74,13 @@ class Command:
 
     @property
     def parameters(self) -> list[str]:
-        """What follows the name, as the usage has it."""
+        """The words behind the name, as the usage has them."""
         return self.usage.split()[1:]
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A line that is said to the room."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Call:
-    """A command that was given, with the words behind it: as many as its usage allows; those left out are missing."""
+    """A command as it was given, with the words behind it: as many as its usage allows, or fewer."""
 
     command: Command
     arguments: tuple[str, ...]
@@ -108,42 +111,45 @@ COMMANDS = (
     Command("kick", "/kick NAME [WHY]", "Put a member out, who may come back.", operators_only=True),
     Command("ban", "/ban NAME|ADDRESS [TIME]", f"Keep a member or an address out, {_FOR_A_TIME}.", operators_only=True),
     Command("unban", "/unban NAME|ADDRESS", "Let a member or an address in again.", operators_only=True),
+    Command(
+        "bans",
+        "/bans [PAGE]",
+        "List the bans, 50 a page: who or which address, by whom, since when, until when.",
+        operators_only=True,
+    ),
     Command("mute", "/mute NAME|ADDRESS [TIME]", f"Let a member read only, {_FOR_A_TIME}.", operators_only=True),
     Command("unmute", "/unmute NAME|ADDRESS", "Let a member speak again.", operators_only=True),
+    Command("mutes", "/mutes [PAGE]", "List the mutes, as /bans lists the bans.", operators_only=True),
     Command("announce", "/announce TEXT", "Say something to everybody in every room.", operators_only=True),
 )
 _BY_WORD = {word: command for command in COMMANDS for word in (command.name, *command.aliases)}
 
 
-def parse(line: str, *, operator: bool) -> Said | Call:
-    """Return what a typed line means. Pure; any thread may call it.
+def parse(line: str, *, operator: bool) -> Call:
+    """Return the call that a line gives. Pure; any thread may call it.
 
     Args:
-        line: The line, without its end.
+        line: The line, without its end; it begins with ``/``.
         operator: Whether an operator has typed it.
 
     Raises:
-        UnknownCommandError: There is no such command for whoever typed it; the error names the nearest one.
+        UnknownCommandError: The member knows no such command; the error names the nearest one.
         CommandError: A word is missing, or there is one too many; the error shows the usage.
     """
-    if not line.startswith("/"):
-        return Said(line)
-    if line.startswith("//"):
-        return Said(line[1:])
     match = _COMMAND_LINE.fullmatch(line)
-    assert match is not None  # noqa: S101  it fits whatever begins with a slash
-    command = _found(match[1], operator=operator)
-    return Call(command, _arguments(command, match[2]))
+    assert match is not None  # noqa: S101  each line that begins with a slash matches
+    command = _find_command(match[1], operator=operator)
+    return Call(command, _split_arguments(command, match[2]))
 
 
-def called(line: str) -> tuple[str, list[str]]:
-    """Return the name of the command that a line gives, empty if there is none, and the first words behind it."""
+def split_command(line: str) -> tuple[str, list[str]]:
+    """Return the name of the command that a line gives, empty for none, and the first words behind it."""
     match = _COMMAND_LINE.fullmatch(line)
     command = None if match is None else _BY_WORD.get(match[1].lower())
     return ("", []) if match is None or command is None else (command.name, match[2].split(maxsplit=2))
 
 
-def help_lines(name: str | None, *, operator: bool) -> list[str]:
+def list_help(name: str | None, *, operator: bool) -> list[str]:
     """Return the help for one command, or the list of them all.
 
     Args:
@@ -151,10 +157,10 @@ def help_lines(name: str | None, *, operator: bool) -> list[str]:
         operator: Whether an operator asks.
 
     Raises:
-        UnknownCommandError: There is no such command for whoever asks.
+        UnknownCommandError: The member that asks knows no such command.
     """
     if name is not None:
-        command = _found(name.removeprefix("/"), operator=operator)
+        command = _find_command(name.removeprefix("/"), operator=operator)
         also = [f"Also written {' or '.join(f'/{alias}' for alias in command.aliases)}."] if command.aliases else []
         return [f"{command.usage}: {command.help}", *also]
     listed = [command for command in COMMANDS if operator or not command.operators_only]
@@ -166,41 +172,41 @@ def help_lines(name: str | None, *, operator: bool) -> list[str]:
 
 
 def parse_duration(text: str) -> datetime.timedelta:
-    """Return the time that ``90s``, ``10m``, ``2h`` or ``7d`` stands for; a bare number counts minutes.
+    """Return the time that ``90s``, ``10m``, ``2h`` or ``7d`` means; a bare number counts minutes.
 
-    It is at least a second and at most LONGEST, and has one unit only, in either case.
+    The time is at least a second and at most LONGEST; its one unit may be in either case.
 
     Raises:
-        CommandError: It is none of that; the error shows examples.
+        CommandError: The text is no such time; the error shows examples.
     """
     match = _DURATION.fullmatch(text.lower())
     seconds = int(match[1]) * _UNITS_S[match[2]] if match else 0
     if not 1 <= seconds <= LONGEST.total_seconds():
         raise CommandError(
-            f"{_shown(text)!r} is no time: write 90s, 10m, 2h or 7d, a year ({LONGEST.days}d) at most; a bare number "
+            f"{_shorten(text)!r} is no time: write 90s, 10m, 2h or 7d, a year ({LONGEST.days}d) at most; a bare number "
             f"counts minutes."
         )
     return datetime.timedelta(seconds=seconds)
 
 
 def parse_count(text: str, *, of: str = "messages") -> int:
-    """Return the whole number, from 1 on, that a text stands for; a very large one is as good as the largest.
+    """Return the whole number from 1 on that a text means; a very large one means the largest.
 
     Args:
         text: The text.
-        of: What is counted.
+        of: The things counted, for the error.
 
     Raises:
-        CommandError: It is none.
+        CommandError: The text is no such number.
     """
     match = _COUNT.fullmatch(text)
     if match is None:
-        raise CommandError(f"{_shown(text)!r} is no number of {of}: write one from 1 on, such as 20.")
+        raise CommandError(f"{_shorten(text)!r} is no number of {of}: write one from 1 on, such as 20.")
     return int(match[1]) if len(match[1]) < len(str(_LARGEST)) else _LARGEST
 
 
-def which_page(words: Sequence[str]) -> tuple[str, int]:
-    """Return the room and the page that the words behind ``/who`` name: empty, and 0, where they don't.
+def parse_page(words: Sequence[str]) -> tuple[str, int]:
+    """Return the room and the page that the words behind ``/who`` name; empty, and 0, where they name none.
 
     Raises:
         CommandError: The page is no number.
@@ -210,11 +216,36 @@ def which_page(words: Sequence[str]) -> tuple[str, int]:
     return (words[0] if len(words) > 1 else ""), (parse_count(words[-1], of="pages") if words else 0)
 
 
-def room_name(text: str) -> str:
-    """Return the one form of a room's name, such as ``#lobby``: it may be typed without the ``#``, and in any case.
+def select_page(items: Sequence[T], words: Sequence[str], *, of: str) -> tuple[int, Sequence[T]]:
+    """Return the number of the page that a command's words ask for, and its items.
+
+    Args:
+        items: All items, one at least.
+        words: The number of the page; none for the first.
+        of: What is listed, such as ``rooms``.
 
     Raises:
-        RoomRefusedError: It breaks the rule for names, of which none is reserved here.
+        CommandError: There is no such page.
+    """
+    number, pages = parse_count(words[0], of="pages") if words else 1, -(-len(items) // PAGE_LINES)
+    if number > pages:
+        raise CommandError(f"There {'is' if pages == 1 else 'are'} {plural(pages, 'page')} of {of}.")
+    return number, items[(number - 1) * PAGE_LINES : number * PAGE_LINES]
+
+
+def tell_next_page(client: Client, number: int, items: Sequence[T], *, command: str) -> None:
+    """Tell a client which command shows the next page, if there is one."""
+    pages = -(-len(items) // PAGE_LINES)
+    if number < pages:
+        text = f"That is page {number} of {pages}: /{command} {number + 1} goes on."
+        client.tell("notice", text, code=command, page=number, pages=pages)
+
+
+def parse_room(text: str) -> str:
+    """Return the one form of a room's name, such as ``#lobby``; members may type it without ``#``, and in any case.
+
+    Raises:
+        RoomRefusedError: The name breaks the rule for names. No name is reserved for a room.
     """
     name = text.strip().removeprefix("#")
     if same_name_key(name) not in RESERVED:
@@ -222,13 +253,13 @@ def room_name(text: str) -> str:
             name = checked_name(name)
         except NameRefusedError as error:
             raise RoomRefusedError(
-                f"{_shown(text)!r} is no name of a room: it has up to {MAX_NAME} letters (a-z), digits, _ . and -, and "
-                f"doesn't begin with . or -, such as #lobby."
+                f"{_shorten(text)!r} is no name of a room: it has up to {MAX_NAME} letters (a-z), digits, _ . and -, "
+                f"and doesn't begin with . or -, such as #lobby."
             ) from error
     return f"#{same_name_key(name)}"
 
 
-def _found(word: str, *, operator: bool) -> Command:
+def _find_command(word: str, *, operator: bool) -> Command:
     key = word.lower()
     command = _BY_WORD.get(key)
     if command is not None and (operator or not command.operators_only):
@@ -238,17 +269,17 @@ def _found(word: str, *, operator: bool) -> Command:
     words = [own for own, known in _BY_WORD.items() if operator or not known.operators_only]
     nearest = difflib.get_close_matches(key[:MAX_NAME], words, n=1)
     advice = f"did you mean /{nearest[0]}?" if nearest else "/help lists the commands, and // begins a text with /."
-    raise UnknownCommandError(f"There is no /{_shown(word)}: {advice}")
+    raise UnknownCommandError(f"There is no /{_shorten(word)}: {advice}")
 
 
-def _arguments(command: Command, rest: str) -> tuple[str, ...]:
+def _split_arguments(command: Command, rest: str) -> tuple[str, ...]:
     words: list[str] = []
     for parameter in command.parameters:
         if not rest.strip():
             if not parameter.startswith("["):
                 raise CommandError(f"Something is missing: write {command.usage}")
             break
-        if parameter.strip("[]") in _TAKE_THE_REST:
+        if parameter.strip("[]") in _REST_OF_LINE:
             words.append(rest)
             return tuple(words)
         match = _WORD.match(rest)
@@ -260,5 +291,5 @@ def _arguments(command: Command, rest: str) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _shown(text: str) -> str:
+def _shorten(text: str) -> str:
     return visible(text[:MAX_NAME])

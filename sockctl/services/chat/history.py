@@ -1,81 +1,36 @@
-"""What was said in a room, as far as it is remembered, and how it is told later."""
+"""The last messages of one room, in memory: those that members may be told, and those that wait for the disk."""
 
 import threading
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
-from json import loads
-from typing import NamedTuple
 
-from sockctl.protocol.messages import Message
-from sockctl.protocol.names import same_name_key
-from sockctl.services.chat.clients import NOTHING
-from sockctl.services.chat.room_tail import OVERHEAD_BYTES
+from sockctl.services.chat.history_entry import HistoryEntry
+from sockctl.services.chat.member import NOTHING
 
-__all__ = [
-    "COMING_BYTES",
-    "MISSED_BYTES",
-    "SHOWN",
-    "History",
-    "HistoryBudget",
-    "HistoryEntry",
-    "audible",
-    "past_messages",
-    "read_past",
-]
+__all__ = ["JOINING_BYTES", "MISSED_BYTES", "SHOWN", "History", "HistoryBudget", "RecentMessages", "count_held_bytes"]
 
 SHOWN = 20
-"""How much of what was said before is told to those who come."""
+"""Messages that a joining client is told."""
 MISSED_BYTES = 131_072
-"""How much that is beyond it is told to those who were here before and have missed it."""
-COMING_BYTES = 262_144
-"""How much of what was said before a client is told when it comes, all its rooms together: it waits in the memory."""
+"""Bytes of further messages for a client that was here before and has missed them."""
+JOINING_BYTES = 262_144
+"""Bytes of messages for a client that comes, all its rooms together: they wait in the memory."""
+OVERHEAD_BYTES = 256
+"""Memory of a remembered message beyond its text: the objects that hold it and name it (CPython 3.11)."""
 
 
-class HistoryEntry(NamedTuple):
-    """Something that was said.
-
-    Attributes:
-        id: Its id.
-        json: The JSON text of its `say` message, as the members got it.
-        key: The key of the name of who said it.
-    """
-
-    id: int
-    json: bytes
-    key: str
-
-    def as_message(self, *, more: bool, again: bool) -> Message:
-        """Return it as it is told later."""
-        marks = {"more": more, "again": again}
-        return Message(
-            {**loads(self.json), "kind": "history", **{name: True for name, holds in marks.items() if holds}}
-        )
-
-
-def read_past(json: bytes) -> HistoryEntry:
-    """Return what a kept message, which was checked, says."""
-    fields = loads(json)
-    return HistoryEntry(fields["id"], json, same_name_key(fields["sender"]))
-
-
-def audible(past: Sequence[HistoryEntry], ignored: Collection[str]) -> Sequence[HistoryEntry]:
-    """Return of what was said what those didn't say whose keys these are."""
-    return [one for one in past if one.key not in ignored] if ignored else past
-
-
-def past_messages(past: Sequence[HistoryEntry], *, again: bool = False) -> Iterator[Message]:
-    """Return how a place is told what was said before."""
-    for number, one in enumerate(past, 1):
-        yield one.as_message(more=number < len(past), again=again)
+def count_held_bytes(json: bytes) -> int:
+    """Return the memory of a remembered message."""
+    return len(json) + OVERHEAD_BYTES
 
 
 class HistoryBudget:
-    """What the histories of all rooms together take of the memory. Any thread may use it.
+    """Counts the memory of the histories of all rooms together. Any thread may use it.
 
     Args:
-        most_bytes: What they may take.
-        share_bytes: What one may take whatever the others have: they make room for it.
+        most_bytes: The memory that they may take.
+        share_bytes: The memory that one room may always take: longer histories give way to it.
 
     Attributes:
         share_bytes: As the argument.
@@ -85,83 +40,81 @@ class HistoryBudget:
         self._most_bytes = most_bytes
         self.share_bytes = share_bytes
         self._lock = threading.Lock()  # guards the next; a leaf
-        self._taken_bytes = 0
+        self._used_bytes = 0
 
     def add(self, size_bytes: int) -> int:
-        """Count bytes more, or fewer where it is negative; return how many there are too many."""
+        """Count more bytes, or fewer for a negative number; return by how many the limit is exceeded."""
         with self._lock:
-            self._taken_bytes += size_bytes
-            return max(0, self._taken_bytes - self._most_bytes)
+            self._used_bytes += size_bytes
+            return max(0, self._used_bytes - self._most_bytes)
 
     @property
     def surplus_bytes(self) -> int:
-        """How many bytes there are too many."""
-        return max(0, self._taken_bytes - self._most_bytes)
+        """By how many bytes the limit is exceeded."""
+        return max(0, self._used_bytes - self._most_bytes)
 
     @property
     def is_tight(self) -> bool:
-        """Whether less than a sixteenth is left."""
-        return self._taken_bytes > self._most_bytes - self._most_bytes // 16
+        """Whether less than a sixteenth of the limit is free."""
+        return self._used_bytes > self._most_bytes - self._most_bytes // 16
 
 
 class History:
     """The last messages of a room. Not thread-safe.
 
     Args:
-        past: What was said before.
-        most: How many are remembered.
+        entries: The messages of before.
+        max_messages: How many are remembered.
     """
 
-    __slots__ = ("_past", "_text_bytes")
+    __slots__ = ("_entries", "_text_bytes")
 
-    def __init__(self, past: Iterable[HistoryEntry] = (), *, most: int) -> None:
-        self._past = deque(past, most)
-        self._text_bytes = sum(len(one.json) for one in self._past)
+    def __init__(self, entries: Iterable[HistoryEntry] = (), *, max_messages: int) -> None:
+        self._entries = deque(entries, max_messages)
+        self._text_bytes = sum(len(one.json) for one in self._entries)
 
     @property
     def size_bytes(self) -> int:
-        """What they take of the memory."""
-        return self._text_bytes + len(self._past) * OVERHEAD_BYTES
+        """The memory that the messages take."""
+        return self._text_bytes + len(self._entries) * OVERHEAD_BYTES
 
     def __len__(self) -> int:
-        return len(self._past)
+        return len(self._entries)
 
     def extend(self, new: Sequence[HistoryEntry]) -> None:
-        """Remember more; the oldest is forgotten where there are more than may be. For each message that is said."""
-        past = self._past
-        most = past.maxlen or 0
+        """Remember more messages, and forget the oldest beyond the limit."""
+        entries = self._entries
+        most = entries.maxlen or 0
         if len(new) > most:
             new = new[len(new) - most :]
-        dropped = len(past) + len(new) - most
+        dropped = len(entries) + len(new) - most
         if dropped > 0:
-            self._text_bytes -= sum([len(one.json) for one in islice(past, dropped)])
-        past.extend(new)
+            self._text_bytes -= sum([len(one.json) for one in islice(entries, dropped)])
+        entries.extend(new)
         self._text_bytes += sum([len(one.json) for one in new])
 
     def forget_oldest(self, size_bytes: int) -> int:
-        """Forget the oldest messages until so many bytes are free, or nothing is left; return how many are."""
+        """Forget the oldest messages until `size_bytes` are free, or none is left; return how many bytes are free."""
         before = self.size_bytes
-        while self._past and before - self.size_bytes < size_bytes:
-            self._text_bytes -= len(self._past.popleft().json)
+        while self._entries and before - self.size_bytes < size_bytes:
+            self._text_bytes -= len(self._entries.popleft().json)
         return before - self.size_bytes
 
-    def all(self) -> list[HistoryEntry]:
-        """Return all that is remembered."""
-        return list(self._past)
+    def list_all(self) -> list[HistoryEntry]:
+        """Return all messages."""
+        return list(self._entries)
 
-    def since(self, after: int, *, most_bytes: int = COMING_BYTES) -> tuple[list[HistoryEntry], bool]:
-        """Return what whoever comes is told, of which it has seen what is not after `after`.
-
-        With it, whether there is, or was, more that it hasn't seen: what it saw last may be forgotten by now.
+    def select_unseen(self, after: int, *, most_bytes: int = JOINING_BYTES) -> tuple[list[HistoryEntry], bool]:
+        """Return the messages that a joining client is told, and whether it has missed others, forgotten ones included.
 
         Args:
-            after: The last id that it has seen, or `NOTHING`.
-            most_bytes: How much it is told at most.
+            after: The last id that the client has seen, or `NOTHING`.
+            most_bytes: Bytes of messages that it is told at most.
         """
-        past = self._past
+        entries = self._entries
         told: list[HistoryEntry] = []
         size = 0
-        for one in reversed(past):
+        for one in reversed(entries):
             size += len(one.json)
             if one.id <= after:
                 more = False
@@ -171,6 +124,52 @@ class History:
                 break
             told.append(one)
         else:
-            more = bool(past) and NOTHING < after < past[0].id - 1 and len(past) == past.maxlen
+            more = bool(entries) and NOTHING < after < entries[0].id - 1 and len(entries) == entries.maxlen
         told.reverse()
         return told, more
+
+
+class RecentMessages:
+    """The last messages of a room for the disk: JSON texts in UTF-8 with growing ids. Not thread-safe.
+
+    Args:
+        max_messages: How many are kept.
+
+    Attributes:
+        frames: The messages; only the methods change them.
+        size_bytes: Their bytes.
+        first_id: The id of the first message that was added, whether it is still kept or not.
+        last_id: The id of the last one.
+        forgotten: Whether the messages before these are to be forgotten.
+    """
+
+    __slots__ = ("first_id", "forgotten", "frames", "last_id", "size_bytes")
+
+    def __init__(self, max_messages: int) -> None:
+        self.frames: deque[bytes] = deque(maxlen=max_messages)
+        self.size_bytes = 0
+        self.forgotten = False
+        self.first_id = self.last_id = 0
+
+    def add(self, first_id: int, last_id: int, frames: Iterable[bytes]) -> None:
+        """Add messages; if their ids don't grow, the room was created anew, and its messages before are forgotten."""
+        if first_id <= self.last_id:
+            self.frames.clear()
+            self.first_id = self.size_bytes = 0
+        for frame in frames:
+            if len(self.frames) == self.frames.maxlen:
+                self.drop_first()
+            self.frames.append(frame)
+            self.size_bytes += len(frame)
+        self.first_id = self.first_id or first_id
+        self.last_id = last_id
+
+    def drop_first(self) -> None:
+        """Drop the oldest message."""
+        if self.frames:
+            self.size_bytes -= len(self.frames.popleft())
+
+    def keep(self, count: int) -> None:
+        """Forget all but the last `count` messages."""
+        while len(self.frames) > count:
+            self.drop_first()

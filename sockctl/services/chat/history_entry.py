@@ -1,4 +1,6 @@
-"""One line of ``chat-history.jsonl``: the `say` message of a room as its members got it, one JSON object.
+"""One message of a room's history: in memory, as members are told it later, and as a line of ``chat-history.jsonl``.
+
+A line is the `say` message as the members got it, one JSON object:
 
     {"kind":"say","text":"hello","room":"#lobby","sender":"ann","id":7,"at":"2026-01-31T12:00:00Z"}
 
@@ -6,22 +8,63 @@ Fields beyond these (`action`, those of a newer version) are kept as they are.
 """
 
 import json
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from sockctl.errors import StoreFormatError
+from sockctl.protocol.messages import Message
+from sockctl.protocol.names import same_name_key
 from sockctl.stores.schema import timestamp
 from sockctl.text import clean, has_controls
 
-__all__ = ["read_entry"]
+__all__ = ["HistoryEntry", "check_entry", "filter_ignored", "read_entry", "replay_messages"]
 
 _TEXTS = ("text", "room", "sender")
 
 
-def read_entry(line: bytes) -> tuple[str, int]:
-    """Return the room and the id of a message.
+class HistoryEntry(NamedTuple):
+    """A message of a room's history.
+
+    Attributes:
+        id: Its id.
+        json: The JSON text of its `say` message, in UTF-8.
+        key: The name key of its sender.
+    """
+
+    id: int
+    json: bytes
+    key: str
+
+
+def read_entry(line: bytes) -> HistoryEntry:
+    """Return the message of a line that `check_entry` accepted."""
+    fields = json.loads(line)
+    return HistoryEntry(fields["id"], line, same_name_key(fields["sender"]))
+
+
+def filter_ignored(entries: Sequence[HistoryEntry], ignored: Collection[str]) -> Sequence[HistoryEntry]:
+    """Return the messages whose senders' name keys are not among those ignored."""
+    return [one for one in entries if one.key not in ignored] if ignored else entries
+
+
+def replay_messages(entries: Sequence[HistoryEntry], *, again: bool = False) -> Iterator[Message]:
+    """Yield the `history` messages that tell entries to a client; all but the last one say `more`.
+
+    Args:
+        entries: The entries.
+        again: Whether the client asked for them, and may have seen them.
+    """
+    for number, one in enumerate(entries, 1):
+        marks = {"more": number < len(entries), "again": again}
+        shown = {name: True for name, holds in marks.items() if holds}
+        yield Message({**json.loads(one.json), "kind": "history", **shown})
+
+
+def check_entry(line: bytes) -> tuple[str, int]:
+    """Check a line, and return the room and the id of its message.
 
     Raises:
-        StoreFormatError: It is none of the chat's; the error says why, as the end of a sentence.
+        StoreFormatError: It is no message of the chat's; the error says why, as the end of a sentence.
     """
     try:
         fields = json.loads(line.decode(), parse_constant=_refuse_constant)
@@ -31,7 +74,7 @@ def read_entry(line: bytes) -> tuple[str, int]:
         raise StoreFormatError('it is no object of the kind "say"')
     for key in _TEXTS:
         value = fields.get(key)
-        # Of a text an older version may have kept what is left out today: that is left out when it is told.
+        # A text of an older version may hold characters that are left out today: `Message` leaves them out later.
         if type(value) is not str or has_controls(value) or (key != "text" and clean(value) != value):
             raise StoreFormatError(f"its {key} is no text, or holds control characters")
     number = fields.get("id")

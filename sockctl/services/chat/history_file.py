@@ -1,11 +1,11 @@
-"""The last messages of each room, in memory and in ``chat-history.jsonl``: one message a line (see `history_entry`).
+"""Keeps the last messages of each room in ``chat-history.jsonl``, one message a line (see `history_entry`).
 
-What is said is appended. Once the file has about twice what is kept, it is written anew from memory, beside the old
-one and then in its place, so that a killed process leaves one or the other. The same mends a file that is in doubt:
-after a write that failed half-way, or where the last line is torn. A process that is killed while it appends leaves
-whole lines and at most one torn one, the last.
+New messages are appended. Once the file has about twice the messages that are kept, it is written anew from memory,
+beside the old one and then in its place, so that a killed process leaves one or the other. The same mends a file that
+is in doubt: after a write that failed half-way, or where the last line is torn. A process that is killed while it
+appends leaves whole lines and at most one torn one, the last.
 
-One server at a time has the file: it holds a lock on ``chat-history.jsonl.lock``.
+One server at a time uses the file: it holds a lock on ``chat-history.jsonl.lock``.
 """
 
 import contextlib
@@ -13,52 +13,68 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from sockctl.errors import StoreError, StoreFormatError, StoreLockedError, StoreReadError
-from sockctl.services.chat.history_entry import read_entry
-from sockctl.services.chat.room_tail import RecentMessages, held_bytes
+from sockctl.services.chat.history import RecentMessages, count_held_bytes
+from sockctl.services.chat.history_entry import check_entry
 from sockctl.stores.faults import refuse_exposed
-from sockctl.stores.files import make_private_folder, replace_file, sync_folder, take_lock
+from sockctl.stores.files import make_private_folder, sync_folder, take_lock, write_private_file
 from sockctl.terminal import write_all
 
-__all__ = ["HistoryFile"]
+__all__ = ["HistoryFile", "HistoryFileLimits"]
 
 FILE_NAME = "chat-history.jsonl"
-SLACK_BYTES = 64 * 1024
-"""What the file may hold beyond twice what was kept when it was written last."""
-MAX_KEPT_BYTES = 64 * 1024 * 1024
-MAX_ROOMS = 1_000
-"""How much is kept of how many rooms: the rooms in which nothing was said for longest are forgotten first."""
-LOCK_TIMEOUT_S = 2.0
-"""How long a start waits for a server that is just ending."""
 _ADVICE = "It was left as it is: mend it, or move it away to begin anew."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryFileLimits:
+    """The limits and times of the history file.
+
+    Attributes:
+        slack_bytes: How far the file may exceed twice the messages that were kept when it was last written anew.
+        max_kept_bytes: The memory of all messages: the rooms silent for longest are forgotten first.
+        max_rooms: How many rooms are kept.
+        lock_timeout_s: How long a start waits for a server that is just stopping.
+    """
+
+    slack_bytes: int = 64 * 1024
+    max_kept_bytes: int = 64 * 1024 * 1024
+    max_rooms: int = 1_000
+    lock_timeout_s: float = 2.0
+
+
+DEFAULT_LIMITS = HistoryFileLimits()
 
 
 class HistoryFile:
     """The history on disk. One thread at a time may use it; it blocks as long as the disk does.
 
     Args:
-        data_dir: Where the file is; both are made when they aren't there.
+        data_dir: The directory of the file; both are made when they are missing.
         history: How many messages of each room are kept.
+        limits: The limits and times.
     """
 
-    def __init__(self, data_dir: Path, *, history: int) -> None:
+    def __init__(self, data_dir: Path, *, history: int, limits: HistoryFileLimits = DEFAULT_LIMITS) -> None:
         self.path = Path(os.path.realpath(data_dir / FILE_NAME))  # a link stays a link
         self._history = history
-        self._rooms: dict[str, RecentMessages] = {}  # the one in which something was said last comes last
+        self._limits = limits
+        self._rooms: dict[str, RecentMessages] = {}  # the room with the latest message comes last
         self._lock_descriptor: int | None = None
         self._descriptor: int | None = None
         self._size = 0  # of the file
-        self._kept_size = 0  # of what is kept, when it was counted last
+        self._kept_size = 0  # of the kept messages, when they were counted last
         self._in_doubt = True  # the file must be written anew
-        self._fresh: list[bytes] = []  # what is to be appended
+        self._fresh: list[bytes] = []  # messages to append
         self._behind = 0
         self.unsynced = False
 
     def open(self) -> Mapping[str, RecentMessages]:
-        """Take the file's lock, and return what the file has of each room, which must not be changed.
+        """Lock the file, and return the messages of each room, which the caller must not change.
 
         Raises:
             StoreLockedError: Another server has it.
@@ -67,7 +83,7 @@ class HistoryFile:
         """
         try:
             make_private_folder(self.path.parent)
-            self._lock_descriptor = take_lock(f"{self.path}.lock", time.monotonic() + LOCK_TIMEOUT_S)
+            self._lock_descriptor = take_lock(f"{self.path}.lock", time.monotonic() + self._limits.lock_timeout_s)
             with contextlib.suppress(FileNotFoundError):  # there is no history yet
                 self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC)
             if self._descriptor is not None:
@@ -86,14 +102,14 @@ class HistoryFile:
 
     @property
     def behind(self) -> int:
-        """How many messages that are to be kept are not in the file."""
+        """How many messages are not in the file yet."""
         return min(self._behind, sum(len(tail.frames) for tail in self._rooms.values()))
 
     def add(self, said: Mapping[str, RecentMessages], remembered: Mapping[str, int] = MappingProxyType({})) -> None:
-        """Take what was said in each room; `write` writes it.
+        """Add the new messages of each room; `write` writes them.
 
         Args:
-            said: What was said in each room.
+            said: The new messages of each room.
             remembered: How many messages of a room are still remembered, where these are fewer than might be.
         """
         for room, new in said.items():
@@ -113,17 +129,17 @@ class HistoryFile:
             self._rooms[room].keep(remembered[room])  # its lines go when the file is written anew
 
     def write(self) -> None:
-        """Write what is not in the file yet. What fails is written by the next call that succeeds.
+        """Write the messages that are not in the file yet.
 
         Raises:
-            OSError: It can't be written.
+            OSError: The file can't be written; the next call tries again.
         """
         if not self._behind:
             return
-        data = _lines(self._fresh)
+        data = _join_lines(self._fresh)
         self._fresh = []
         try:
-            if self._must_begin_anew(len(data)):
+            if self._must_write_anew(len(data)):
                 self._write_anew()
             else:
                 self._append(data)
@@ -133,10 +149,10 @@ class HistoryFile:
         self._behind = 0
 
     def sync(self) -> None:
-        """Let what was appended outlast a crash of the system.
+        """Sync the appended messages to the disk, so that they outlast a crash of the system.
 
         Raises:
-            OSError: It can't be: `write` will write it all again.
+            OSError: The file can't be synced: `write` will write all messages again.
         """
         if self._descriptor is None or not self.unsynced:
             return
@@ -144,12 +160,12 @@ class HistoryFile:
         try:
             os.fsync(self._descriptor)
         except OSError:
-            self._in_doubt = True  # what the system still had of it may be gone
+            self._in_doubt = True  # the messages that the system had not written may be lost
             self._behind = max(self._behind, 1)
             raise
 
     def close(self) -> None:
-        """Free what is held."""
+        """Close the file, and free its lock."""
         for descriptor in (self._descriptor, self._lock_descriptor):
             if descriptor is not None:
                 os.close(descriptor)
@@ -171,10 +187,10 @@ class HistoryFile:
 
     def _load_line(self, number: int, line: bytes) -> None:
         frame = line.removesuffix(b"\n")
-        torn = frame == line  # it may be whole but for its end, which is wanting all the same
+        torn = frame == line  # even if only its end is missing
         self._in_doubt |= torn
         try:
-            room, own = read_entry(frame)
+            room, own = check_entry(frame)
             tail = self._rooms.pop(room, None) or RecentMessages(self._history)
             self._rooms[room] = tail
             if own <= tail.last_id:
@@ -189,26 +205,37 @@ class HistoryFile:
 
     # Writing.
 
-    def _must_begin_anew(self, more: int) -> bool:
-        return self._in_doubt or not self._is_in_place() or self._size + more > 2 * self._kept_size + SLACK_BYTES
+    def _must_write_anew(self, more: int) -> bool:
+        return (
+            self._in_doubt
+            or not self._is_in_place()
+            or self._size + more > 2 * self._kept_size + self._limits.slack_bytes
+        )
 
     def _is_in_place(self) -> bool:
-        """Return whether the file that is appended to is still the one of that name: somebody may have moved it."""
+        """Return whether the open file still has its name: another program may have moved it."""
         try:
             return self._descriptor is not None and os.path.samestat(os.stat(self.path), os.fstat(self._descriptor))  # noqa: PTH116  as below
         except OSError:
             return False
 
     def _append(self, data: bytes) -> None:
-        assert self._descriptor is not None  # noqa: S101  for the type: see _must_begin_anew
+        assert self._descriptor is not None  # noqa: S101  for the type: see _must_write_anew
         write_all(self._descriptor, data)
         self._size += len(data)
         self.unsynced = True
 
     def _write_anew(self) -> None:
         self._forget_oldest()
-        data = _lines(frame for tail in self._rooms.values() for frame in tail.frames)
-        replace_file(self.path, data)
+        data = _join_lines(frame for tail in self._rooms.values() for frame in tail.frames)
+        temporary = f"{self.path}.tmp"
+        try:
+            write_private_file(temporary, data)
+            os.replace(temporary, self.path)  # noqa: PTH105  the name is text
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)  # noqa: PTH108  as above
+            raise
         fresh = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
         if self._descriptor is not None:
             os.close(self._descriptor)
@@ -218,10 +245,10 @@ class HistoryFile:
         sync_folder(self.path.parent)
 
     def _forget_oldest(self) -> None:
-        sizes = {room: sum(map(held_bytes, tail.frames)) for room, tail in self._rooms.items()}
+        sizes = {room: sum(map(count_held_bytes, tail.frames)) for room, tail in self._rooms.items()}
         held = sum(sizes.values())
         for room, size in list(sizes.items())[:-1]:
-            if len(self._rooms) <= MAX_ROOMS and held <= MAX_KEPT_BYTES:
+            if len(self._rooms) <= self._limits.max_rooms and held <= self._limits.max_kept_bytes:
                 break
             del self._rooms[room]
             held -= size
@@ -231,5 +258,5 @@ class HistoryFile:
         return StoreReadError(f"{self.path} can't be used: {why}. See to its place and its permissions.")
 
 
-def _lines(frames: Iterable[bytes]) -> bytes:
+def _join_lines(frames: Iterable[bytes]) -> bytes:
     return b"".join([frame + b"\n" for frame in frames])

@@ -1,111 +1,97 @@
-"""The entrance of the chat: under which name a client comes in, or comes back."""
+"""Lets clients into the chat, or back into it, under a name."""
 
 import contextlib
 import datetime
 import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from sockctl.errors import AnswerRefusedError, PeerGoneError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.peer import Peer
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import checked_name
-from sockctl.services.chat.arrivals import Arrivals
-from sockctl.services.chat.clients import NOTHING, RemoteClient
-from sockctl.services.chat.command_handlers import CommandHandlers
-from sockctl.services.chat.flood import FloodLimit
-from sockctl.services.chat.members import GUEST_TOKEN_S, Member, Members, Renamed
+from sockctl.services.chat.clients import RemoteClient
+from sockctl.services.chat.member import NOTHING, Member
+from sockctl.services.chat.members import Members, Renamed
+from sockctl.services.chat.membership import Membership
+from sockctl.services.chat.rate_limits import FloodLimit, RateLimit
 from sockctl.services.chat.reasons import BANNED, TAKEN_OVER
 from sockctl.services.chat.room_registry import RoomRegistry
-from sockctl.services.chat.store import ChatStore
-from sockctl.services.login import LOGIN_S, LoginConversation
+from sockctl.services.chat.settings import ChatLimits, ChatRules
+from sockctl.services.chat.state import ChatState
+from sockctl.services.login import LoginConversation
+from sockctl.source_network import source_network
 from sockctl.stores.timestamps import format_timestamp, utc_now
 
-__all__ = ["ChatRules", "Registration"]
+__all__ = ["Registration"]
 
 TRIES = 5
-"""How often a name is asked for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChatRules:
-    """How the chat is to be.
-
-    Attributes:
-        rooms: The only rooms that there are; empty where rooms are made by joining.
-        motd: Lines that whoever comes is told.
-        history: How much of what is said in a room is remembered.
-        flood: How many messages a member may say at once, and then a second; None for no limit.
-        operators: The users who are operators.
-    """
-
-    rooms: Sequence[str] = ()
-    motd: Sequence[str] = ()
-    history: int = 100
-    flood: tuple[float, float] | None = (20, 10)
-    operators: frozenset[str] = frozenset()
+"""How often a guest is asked for a name."""
 
 
 class Registration:
     """Lets clients in, each in a conversation of its own. Any thread may use it.
 
     Args:
-        members: Who is here.
+        members: The members.
         rooms: The rooms.
-        actions: What lets a place go that a member has left for another one.
-        store: Knows who is banned.
-        rules: How the chat is to be.
-        arrivals: Counts who comes from which address.
-        login: What lets users in; None where everybody may come in under a name that is free.
+        membership: Removes a client that another one replaces.
+        state: Knows the bans.
+        rules: The rules of the chat.
+        limits: How often members may come from one address, and how long they are remembered.
+        login: The login of users; None where guests come in under any free name.
     """
 
     def __init__(
         self,
         members: Members,
         rooms: RoomRegistry,
-        actions: CommandHandlers,
+        membership: Membership,
         *,
-        store: ChatStore,
+        state: ChatState,
         rules: ChatRules,
-        arrivals: Arrivals,
+        limits: ChatLimits,
         login: LoginConversation | None,
     ) -> None:
         self._members = members
         self._rooms = rooms
-        self._actions = actions
-        self._store = store
+        self._membership = membership
+        self._state = state
         self._rules = rules
-        self._arrivals = arrivals
+        self._limits = limits
+        self._comings = RateLimit(
+            burst=limits.comings_at_once, every_s=limits.coming_every_s, max_keys=limits.max_counted
+        )
         self._login = login
-        self._generation = -1  # of the users, as `return_names` saw them last
+        self._generation = -1  # of the users, at the last `return_names`
 
     def let_in(self, peer: Peer) -> RemoteClient:
-        """Let `peer` in under a name, and return where it sits; its `state` is that from then on.
+        """Let `peer` in under a name, and return its client, which is its `state` from then on.
 
         Raises:
-            PeerGoneError: It left, or was not let in.
+            PeerGoneError: The client left, or was not let in.
         """
         self._refuse_banned(peer)
         return self._let_in_guest(peer) if self._login is None else self._let_in_user(peer, self._login)
 
-    def _let_in_user(self, peer: Peer, authenticator: LoginConversation) -> RemoteClient:
-        login, resume = authenticator.let_in(peer)
+    def _let_in_user(self, peer: Peer, login: LoginConversation) -> RemoteClient:
+        user, resume = login.let_in(peer)
         self._await_turn(peer)
-        member, renamed = self._members.of_account(login.user, lambda: self._made(login.user, account=login.user))
+        name = user.user
+        member, renamed = self._members.add_user(name, lambda: self._create_member(name, account=name))
         self._tell_renamed(renamed)
-        return self._seated(peer, member, _seen_in(resume))
+        return self._attach(peer, member, _read_seen(resume))
 
     def return_names(self) -> None:
-        """Rename members whose name has become another one's account since the last call; one thread calls it."""
+        """Rename members whose name has become another user's account since the last call; one thread calls it."""
         if self._login is None:
             return
         generation = self._login.authenticator.accounts.users.generation
         if generation == self._generation:
             return
         self._generation = generation
-        for member in self._members.all():
+        for member in self._members.list_all():
             if member.key != member.account:
                 self._tell_renamed(self._members.displace(member))
 
@@ -113,23 +99,27 @@ class Registration:
         if renamed is None:
             return
         member, before = renamed
-        self._actions.tell_renamed(member, before)
+        self._membership.announce_rename(member, before)
         text = f"{before} is the name of a user now: you are {member.name} from here on."
-        for place in self._members.places_of(member):
-            place.tell("notice", text, code="renamed")
+        for client in self._members.list_clients(member):
+            client.tell("notice", text, code="renamed")
 
     def _let_in_guest(self, peer: Peer) -> RemoteClient:
-        peer.until = time.monotonic() + LOGIN_S
-        client = self._seat_of_guest(peer)
+        peer.until = time.monotonic() + self._limits.login_s
+        client = self._ask_guest(peer)
         peer.until = math.inf
         return client
 
-    def _seat_of_guest(self, peer: Peer) -> RemoteClient:
+    def _ask_guest(self, peer: Peer) -> RemoteClient:
         for left in range(TRIES - 1, -1, -1):
             answer = peer.answer("name", "What is your name?", instead=("resume",))
             self._await_turn(peer)
             try:
-                client = self._resumed(peer, answer) if answer.kind == "resume" else self._named(peer, answer.text, {})
+                client = (
+                    self._resume_guest(peer, answer)
+                    if answer.kind == "resume"
+                    else self._add_guest(peer, answer.text, {})
+                )
             except AnswerRefusedError as error:
                 more = "" if left else " That was the last try."
                 peer.tell("error", f"{error}{more}", code=error.code)
@@ -140,67 +130,72 @@ class Registration:
         raise peer.give_up(DisconnectReason.TOO_MANY_TRIES)
 
     def _await_turn(self, peer: Peer) -> None:
-        """Wait while too many come from the address of a client; whoever may flood needn't."""
+        """Wait while too many members come from the client's address (IPv6: its /64).
+
+        Each coming costs the members of its rooms a message, and the server the history that it tells. A member's flood
+        limit doesn't count that, and begins anew with the next name. Without a flood limit, there is no waiting.
+        """
         if self._rules.flood is None:
             return
-        while wait_s := self._arrivals.wait_s(peer.address, now := time.monotonic()):
+        keys = [source_network(peer.address)]
+        while not self._comings.allow(keys, now := time.monotonic()):
             if now >= peer.until:
                 raise peer.give_up(DisconnectReason.LOGIN_TIMEOUT)
             with contextlib.suppress(TimeoutError):
-                peer.wait({}, for_input=False, until=now + wait_s)
+                peer.wait({}, for_input=False, until=now + self._limits.coming_every_s)
 
-    def _named(self, peer: Peer, name: str, seen: Mapping[str, int]) -> RemoteClient:
-        member = self._made(checked_name(name))
-        self._members.add(member)
-        return self._seated(peer, member, seen, guest=True)
+    def _add_guest(self, peer: Peer, name: str, seen: Mapping[str, int]) -> RemoteClient:
+        member = self._create_member(checked_name(name))
+        self._members.add_guest(member)
+        return self._attach(peer, member, seen, guest=True)
 
-    def _resumed(self, peer: Peer, resume: Message) -> RemoteClient | None:
-        """Let a guest in again; None where its token is nobody's, which costs it a try, and nothing that follows.
+    def _resume_guest(self, peer: Peer, resume: Message) -> RemoteClient | None:
+        """Let a guest in again; return None for an unknown token, which costs the guest a try.
 
-        A name that comes with such a token is one that was given: the server may have been started anew.
+        A name that comes with an unknown token will do: the server may have been started anew since it gave both.
         """
-        found = self._members.resume(resume.get("token"), self._made)
+        found = self._members.resume_guest(resume.get("token"), self._create_member)
         if found is None and resume.get("name"):
-            return self._named(peer, resume.get("name"), _seen_in(resume))
+            return self._add_guest(peer, resume.get("name"), _read_seen(resume))
         if found is None:
             peer.tell("error", "You have been away for too long: give a name again.", code="bad_token")
             return None
-        member, lost, rooms = found
-        for place in lost:
-            self._actions.part(place, None)
-            place.close(TAKEN_OVER)
-        return self._seated(peer, member, {**dict.fromkeys(rooms, NOTHING), **_seen_in(resume)}, guest=True)
+        member, replaced, rooms = found
+        for client in replaced:
+            self._membership.remove(client, None)
+            client.close(TAKEN_OVER)
+        return self._attach(peer, member, {**dict.fromkeys(rooms, NOTHING), **_read_seen(resume)}, guest=True)
 
-    def _made(self, name: str, account: str = "") -> Member:
+    def _create_member(self, name: str, account: str = "") -> Member:
         flood = None if self._rules.flood is None else FloodLimit(*self._rules.flood)
         return Member(name, since=utc_now(), account=account, operator=account in self._rules.operators, flood=flood)
 
-    def _seated(self, peer: Peer, member: Member, seen: Mapping[str, int], *, guest: bool = False) -> RemoteClient:
+    def _attach(self, peer: Peer, member: Member, seen: Mapping[str, int], *, guest: bool = False) -> RemoteClient:
         seen = {room: last for room, last in seen.items() if self._rooms.find(room) is not None}
         client = RemoteClient(peer, member, seen=seen, now=time.monotonic())
-        self._members.sit(client)
+        self._members.attach(client)
         try:
-            # A client that was asked for its name when it was banned is seen only from here on.
+            # A ban doesn't find a client that is still asked for its name; it finds it from here on.
             self._refuse_banned(peer, member)
         except PeerGoneError:
-            self._actions.part(client, None)
+            self._membership.remove(client, None)
             raise
         peer.state = client
         peer.admit()
         if guest and peer.hello is not None and peer.hello.fields.get("session") is not False:
-            expires = format_timestamp(utc_now() + datetime.timedelta(seconds=GUEST_TOKEN_S))
+            expires = format_timestamp(utc_now() + datetime.timedelta(seconds=self._limits.guest_token_s))
             peer.tell("token", "This token brings you back under your name.", token=member.token, expires=expires)
         return client
 
     def _refuse_banned(self, peer: Peer, member: Member | None = None) -> None:
         account, token = (member.account, member.token) if member is not None else ("", "")
-        if self._store.banned(account=account, token=token, address=peer.address) is not None:
+        if self._state.find_ban(account=account, token=token, address=peer.address) is not None:
             peer.tell("error", "You are banned here.", code="banned")
             raise peer.give_up(BANNED)
 
 
-def _seen_in(resume: Message | None) -> dict[str, int]:
-    """Return the last ids that a client has seen, by room."""
+def _read_seen(resume: Message | None) -> dict[str, int]:
+    """Return the last ids that a client has seen, by room, as its `resume` has them."""
     seen = resume.fields.get("seen") if resume is not None else None
     if not isinstance(seen, dict):
         return {}

@@ -1,32 +1,49 @@
-"""Topics, bans and mutes as ``chat.json`` has them.
+"""The form of ``chat.json``, which keeps topics, bans and mutes.
 
 {"version": 1, "topics": {"#lobby": {"text": "…", "by": "ann", "at": "…"}},
     "bans": [{"name": "zoe", "account": "eve", "addresses": ["192.0.2.7"], "by": "ann", "at": "…", "until": null},
         {"address": "192.0.2.0/24", "by": "operator", "at": "…", "until": "…"}],
     "mutes": [{"name": "bob", "account": "bob", "by": "ann", "at": "…", "until": "…"}]}
 
-A ban or a mute has either an `address`, or a `name` and with it `account`, `addresses` or both. Those with a name alone
-were written before there were the others: they hold for the name.
+A ban or a mute has either an `address`, or a `name` with `account`, `addresses` or both. Earlier versions wrote a name
+alone: then the ban holds for the name.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from sockctl.protocol.names import checked_name, same_name_key
-from sockctl.services.chat.bans import Ban, Target, Topic, network_of, shown_network
+from sockctl.services.chat.bans import Ban, Target, Topic, format_network, parse_network
+from sockctl.services.chat.state import ChatState
 from sockctl.stores.json_store import Content
 from sockctl.stores.schema import array, mapping, nullable, parsed, record, text, timestamp, unless
 from sockctl.stores.timestamps import format_timestamp, parse_timestamp
 from sockctl.text import clean, has_controls
 
-__all__ = ["VERSION", "ban_fields", "check_rulings", "no_rulings", "read_ban", "read_topic", "topic_fields"]
+__all__ = ["VERSION", "check_state", "decode_state", "empty_state", "encode_state"]
 
 VERSION = 1
 
 
-def no_rulings() -> Content:
-    """Return what a file that isn't there stands for."""
+def empty_state() -> Content:
+    """Return the content that stands for a missing file."""
     return {"topics": {}, "bans": [], "mutes": []}
+
+
+def encode_state(state: ChatState) -> Content:
+    """Return the content of the file for a state, which forgets the bans and mutes that are over."""
+    topics, bans, mutes = state.snapshot()
+    return {
+        "topics": {room: _encode_topic(topic) for room, topic in topics.items()},
+        "bans": [*map(_encode_ban, bans)],
+        "mutes": [*map(_encode_ban, mutes)],
+    }
+
+
+def decode_state(content: Content, state: ChatState) -> None:
+    """Restore a state from content that `check_state` accepted."""
+    topics = {room: _decode_topic(entry) for room, entry in content["topics"].items()}
+    state.restore(topics, map(_decode_ban, content["bans"]), map(_decode_ban, content["mutes"]))
 
 
 def _has_one_target(entry: Mapping[str, Any]) -> bool:
@@ -35,8 +52,8 @@ def _has_one_target(entry: Mapping[str, Any]) -> bool:
 
 
 def _is_usual_network(text: str) -> bool:
-    network = network_of(text)
-    return network is not None and shown_network(network) == text
+    network = parse_network(text)
+    return network is not None and format_network(network) == text
 
 
 _PRINTABLE = "is no text, or holds control characters"
@@ -61,26 +78,23 @@ _BANS = array(
     ),
     problem="is no list",
 )
-check_rulings = record(
+check_state = record(
     {"topics": mapping(record({"text": _BY, "by": _BY, "at": timestamp})), "bans": _BANS, "mutes": _BANS}
 )
 """Refuses content that is not of the right form."""
 
 
-def topic_fields(topic: Topic) -> dict[str, str]:
-    """Return a topic as the file has it."""
+def _encode_topic(topic: Topic) -> dict[str, str]:
     return {"text": topic.text, "by": topic.by, "at": format_timestamp(topic.at)}
 
 
-def read_topic(entry: Mapping[str, str]) -> Topic:
-    """Return the topic that an entry of the file stands for."""
+def _decode_topic(entry: Mapping[str, str]) -> Topic:
     return Topic(clean(entry["text"]), clean(entry["by"]), parse_timestamp(entry["at"]))
 
 
-def ban_fields(ban: Ban) -> dict[str, Any]:
-    """Return a ban or a mute as the file has it."""
+def _encode_ban(ban: Ban) -> dict[str, Any]:
     target = ban.target
-    addresses = [*map(shown_network, target.networks)]
+    addresses = [*map(format_network, target.networks)]
     fields: dict[str, Any] = {"name": target.name} if target.name else {"address": addresses[0]}
     if target.account:
         fields["account"] = target.account
@@ -90,10 +104,9 @@ def ban_fields(ban: Ban) -> dict[str, Any]:
     return {**fields, "by": ban.by, "at": format_timestamp(ban.at), "until": until}
 
 
-def read_ban(entry: Mapping[str, Any]) -> Ban:
-    """Return the ban or mute that an entry of the file stands for."""
+def _decode_ban(entry: Mapping[str, Any]) -> Ban:
     until = None if entry.get("until") is None else parse_timestamp(entry["until"])
     addresses = [entry["address"]] if "address" in entry else entry.get("addresses", [])
-    networks = (network for text in addresses if (network := network_of(text)) is not None)
+    networks = (network for text in addresses if (network := parse_network(text)) is not None)
     target = Target(name=entry.get("name", ""), account=entry.get("account", ""), networks=tuple(networks))
     return Ban(target, clean(entry["by"]), parse_timestamp(entry["at"]), until)

@@ -1,75 +1,90 @@
-"""What of a chat survives a restart: ``chat.json`` and ``chat-history.jsonl``, written by one thread of their own.
+"""Keeps a chat over restarts: ``chat.json`` and ``chat-history.jsonl``, written by one thread of their own.
 
-Whoever speaks, sets a topic or bans somebody leaves it in memory and goes on. The writer takes what has come, ten times
-a second at most, as one batch. Only the last messages of a room are kept, so what waits of a room is never more than
-that; and what is in memory is the truth, so a disk that is full for a while loses nothing: it is all written when there
-is room again. A process that is killed loses what it was told in its last moments, a tenth of a second on a good disk;
-the history is synced once a second.
+A message, a topic or a ban is left in memory, and the caller goes on. The writer writes all that waits as one batch, at
+most ten times a second. Only the last messages of a room are kept, so no room has more than these waiting. A disk that
+is full for a while loses nothing: all is written from memory when there is space again. A killed process loses the
+messages of its last moments, a tenth of a second on a good disk; the history is synced once a second.
 """
 
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sockctl.errors import StoreError
-from sockctl.services.chat.history_file import HistoryFile
-from sockctl.services.chat.room_tail import RecentMessages
+from sockctl.services.chat.history import RecentMessages
+from sockctl.services.chat.history_file import HistoryFile, HistoryFileLimits
 from sockctl.services.chat.state import ChatState
-from sockctl.services.chat.state_file import VERSION, check_rulings, no_rulings
+from sockctl.services.chat.state_file import VERSION, check_state, decode_state, empty_state, encode_state
 from sockctl.stores.json_store import JsonStore
 from sockctl.stores.timestamps import Clock, utc_now
 
-__all__ = ["ChatStore", "OnFailure", "OnRecovery", "StoredRoom"]
+__all__ = ["ChatStore", "OnFailure", "OnRecovery", "StoreLimits", "StoredRoom"]
 
 FILE_NAME = "chat.json"
-CAPACITY_BYTES = 16 << 20
-"""Bytes of messages that may wait to be written, all rooms together; beyond it a room that speaks loses its oldest one.
-
-No room ever has more waiting than its history, so that takes many busy rooms and a slow disk.
-"""
-PAUSE_S = 0.1
-"""What the writer waits at least between two batches."""
-RETRY_S = 1.0
-"""The same after one that could not be written."""
-SYNC_EVERY_S = 1.0
-LOCK_TIMEOUT_S = 2.0
-CLOSE_TIMEOUT_S = 5.0
-_TOO_FAST = "More is said in more rooms than can be written: what waited longest is lost."
+TOO_FAST = "More is said in more rooms than can be written: what waited longest is lost."
 
 OnFailure = Callable[[str, int], None]
-"""Called with a sentence that says why, and how many messages aren't on the disk because of it."""
+"""Called with the reason as a sentence, and how many messages aren't on the disk because of it."""
 OnRecovery = Callable[[int], None]
 """Called with how many messages were lost for good."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreLimits:
+    """The limits and times of the store.
+
+    Attributes:
+        capacity_bytes: Bytes of messages that may wait to be written, all rooms together. Beyond it the room that
+            speaks loses its oldest messages: that takes many busy rooms and a slow disk.
+        pause_s: The shortest pause between two batches.
+        retry_s: The pause after a batch that could not be written.
+        sync_every_s: How often the history is synced.
+        lock_timeout_s: How long a start waits for the lock of ``chat.json``.
+        history_file: The limits of the history file.
+    """
+
+    capacity_bytes: int = 16 << 20
+    pause_s: float = 0.1
+    retry_s: float = 1.0
+    sync_every_s: float = 1.0
+    lock_timeout_s: float = 2.0
+    history_file: HistoryFileLimits = field(default_factory=HistoryFileLimits)
+
+
+DEFAULT_LIMITS = StoreLimits()
+
+
 @dataclass(frozen=True, slots=True)
 class StoredRoom:
-    """What is kept of a room.
+    """A room as the files keep it.
 
     Attributes:
         frames: Its last messages, each the JSON text of a `say` message, in order.
-        last_id: The id of the last one: whoever has seen it must never see another one with it.
+        last_id: The id of the last one: no other message may ever have it.
     """
 
     frames: tuple[bytes, ...]
     last_id: int
 
 
-class ChatStore(ChatState):
+class ChatStore:
     """Keeps topics, bans, mutes and the last messages of each room. Any thread may use it.
 
-    Nothing but `start` and `close` waits for a disk.
+    Only `start` and `close` wait for a disk.
 
     Args:
-        data_dir: Where the files are; made when there is something to keep.
+        data_dir: The directory of the files; made when there is something to keep.
         history: How many messages of each room are kept.
-        on_failure: Told once, and again when the reason changes, that something can't be written; at the end once more
-            if it was never written. Called by the writer, as is the next one: neither may raise.
-        on_recovery: Told that everything can be written again.
+        on_failure: Called once, and again when the reason changes, when something can't be written; at the end once
+            more if it was never written. The writer calls it, as it does the next one: neither may raise.
+        on_recovery: Called when everything can be written again.
         clock: Returns the time, with a time zone.
-        capacity_bytes: How many bytes of messages may wait to be written.
+        limits: The limits and times.
+
+    Attributes:
+        state: The topics, bans and mutes.
     """
 
     def __init__(
@@ -80,103 +95,103 @@ class ChatStore(ChatState):
         on_failure: OnFailure,
         on_recovery: OnRecovery = lambda lost: None,  # noqa: ARG005
         clock: Clock = utc_now,
-        capacity_bytes: int = CAPACITY_BYTES,
+        limits: StoreLimits = DEFAULT_LIMITS,
     ) -> None:
-        super().__init__(clock=clock)
+        self.state = ChatState(clock=clock, on_change=self._wake_for_state)
         self._history = history
-        self._capacity_bytes = capacity_bytes
+        self._limits = limits
         self._on_failure = on_failure
         self._on_recovery = on_recovery
         self._store = JsonStore(
             data_dir / FILE_NAME,
             version=VERSION,
-            empty=no_rulings,
-            check=check_rulings,
-            lock_timeout_s=LOCK_TIMEOUT_S,
+            empty=empty_state,
+            check=check_state,
+            lock_timeout_s=limits.lock_timeout_s,
             private=True,
         )
-        self._file = HistoryFile(data_dir, history=history)
+        self._file = HistoryFile(data_dir, history=history, limits=limits.history_file)
         self._queue_lock = threading.Lock()  # guards the six below
-        self._said: dict[str, RecentMessages] = {}
+        self._waiting: dict[str, RecentMessages] = {}
         self._waiting_bytes = 0  # of the messages in _said
-        self._remembered: dict[str, int] = {}  # of those rooms, where it is said
+        self._remembered: dict[str, int] = {}  # messages of a room, where there are fewer than may be
         self._overflowed = 0
-        self._decided = False
+        self._state_changed = False
         self._woken = False
         self._wake = threading.Event()
         self._closing = threading.Event()
-        self._writer = threading.Thread(target=self._write_until_closed, name="sockctl-chat-keeper", daemon=True)
-        # The writer's own.
-        self._rulings_due = False
+        self._writer = threading.Thread(target=self._write_until_closed, name="sockctl-chat-store", daemon=True)
+        # The next four belong to the writer.
+        self._state_due = False
         self._lost = 0
-        self._told: dict[str, str] = {}  # what goes wrong with what
+        self._problems: dict[str, str] = {}  # reported problems, by what they are with
         self._synced_at = 0.0
 
     def start(self) -> dict[str, StoredRoom]:
-        """Read the files, begin to write, and return what is kept of each room, the one spoken in last at the end.
+        """Load the files, start the writer, and return the rooms, the one spoken in last at the end.
 
-        A room's next message must have an id above `last_id`; a server that leaves a gap there never gives an id
-        twice, whatever a crash has swallowed.
+        A room's next message must have an id above `last_id`; a server that leaves a gap there never gives an id twice,
+        even after a crash.
 
         Raises:
             StoreError: A file can't be used, or another server uses it. Nothing was changed.
         """
-        self._take(self._store.read())
+        decode_state(self._store.read(), self.state)
         rooms = self._file.open()
         kept = {room: StoredRoom(tuple(tail.frames), tail.last_id) for room, tail in rooms.items()}
         self._writer.start()
         return kept
 
-    def said(self, room: str, first_id: int, frames: Sequence[bytes], *, remembered: int | None = None) -> None:
-        """Keep what was said in a room. Never blocks; for one room the calls must come in order (under its lock).
+    def add_messages(self, room: str, first_id: int, frames: Sequence[bytes], *, remembered: int | None = None) -> None:
+        """Keep messages of a room. Never blocks; for one room the calls must come in order (under its lock).
 
         Args:
             room: The room.
-            first_id: The id of the first message; that of each following one is larger by 1. An id that was there
-                already means that the room was made anew: what was said in it before is forgotten.
-            frames: The messages: of each the JSON text, UTF-8 without a line feed, as the members get it.
+            first_id: The id of the first message; each following one has the next id. An id that was there before means
+                that the room was created anew: its messages before are forgotten.
+            frames: The messages: the JSON text of each, UTF-8 without a line feed, as the members get it.
             remembered: How many messages of the room are still remembered, these included; None for as many as may be.
         """
         if not self._history or not frames:
             return
         with self._queue_lock:
-            tail = self._said.get(room)
+            tail = self._waiting.get(room)
             if tail is None:
-                tail = self._said[room] = RecentMessages(self._history)
+                tail = self._waiting[room] = RecentMessages(self._history)
             before = tail.size_bytes
             tail.add(first_id, first_id + len(frames) - 1, frames)
             if remembered is not None:
                 tail.keep(max(1, remembered))  # the last one stays, and with it the id
                 self._remembered[room] = max(1, remembered)
             self._waiting_bytes += tail.size_bytes - before
-            if self._waiting_bytes > self._capacity_bytes:
+            if self._waiting_bytes > self._limits.capacity_bytes:
                 self._drop_oldest(tail)
             woken, self._woken = self._woken, True
         if not woken:
             self._wake.set()
 
     def keep_last(self, room: str, remembered: int) -> None:
-        """Keep no more of a room than its last messages. Never blocks; called in order with `said`."""
+        """Keep only the last messages of a room. Never blocks; called in order with `add_messages`."""
         with self._queue_lock:
             self._remembered[room] = max(1, remembered)  # the last one stays, and with it the id
-            if (tail := self._said.get(room)) is not None:
+            if (tail := self._waiting.get(room)) is not None:
                 before = tail.size_bytes
                 tail.keep(self._remembered[room])
                 self._waiting_bytes += tail.size_bytes - before
 
     def forget(self, room: str) -> None:
-        """Keep nothing any more of what was said in a room. Never blocks; called in order with `said`."""
+        """Forget the messages of a room. Never blocks; called in order with `add_messages`."""
         with self._queue_lock:
-            before = self._said.pop(room, None)
+            before = self._waiting.pop(room, None)
             self._waiting_bytes -= 0 if before is None else before.size_bytes
-            tail = self._said[room] = RecentMessages(self._history)
+            tail = self._waiting[room] = RecentMessages(self._history)
             tail.forgotten = True
             woken, self._woken = self._woken, True
         if not woken:
             self._wake.set()
 
-    def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
-        """Write all that waits, for `timeout_s` seconds at most, and end the writer. It may not have been started."""
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Write all that waits, for `timeout_s` seconds at most, and stop the writer if it was started."""
         if self._writer.ident is None:
             return
         self._closing.set()
@@ -184,18 +199,18 @@ class ChatStore(ChatState):
         self._writer.join(timeout_s)
         if self._writer.is_alive():
             with self._queue_lock:
-                waiting = sum(len(tail.frames) for tail in self._said.values())
+                waiting = sum(len(tail.frames) for tail in self._waiting.values())
             self._on_failure(f"The disk has taken nothing for {timeout_s:g} s: what waited for it is lost.", waiting)
 
-    def _changed(self) -> None:
+    def _wake_for_state(self) -> None:
         with self._queue_lock:
-            self._decided = self._woken = True
+            self._state_changed = self._woken = True
         self._wake.set()
 
     def _drop_oldest(self, tail: RecentMessages) -> None:
-        """Make room at the cost of a room that speaks; its last message stays, and with it the id."""
+        """Drop the oldest messages of the room that speaks; its last message stays, and with it the id."""
         before = tail.size_bytes
-        surplus = self._waiting_bytes - self._capacity_bytes
+        surplus = self._waiting_bytes - self._limits.capacity_bytes
         while before - tail.size_bytes < surplus and len(tail.frames) > 1:
             tail.drop_first()
             self._overflowed += 1
@@ -205,56 +220,56 @@ class ChatStore(ChatState):
 
     def _write_until_closed(self) -> None:
         while not self._closing.is_set():
-            self._wake.wait(self._patience_s())
+            self._wake.wait(self._wait_s())
             self._wake.clear()
             self._write()
-            self._closing.wait(RETRY_S if self._told else PAUSE_S)
+            self._closing.wait(self._limits.retry_s if self._problems else self._limits.pause_s)
         self._write(last=True)
         self._file.close()
 
-    def _patience_s(self) -> float | None:
-        """Return how long the writer may wait for something to write."""
-        if self._told:
+    def _wait_s(self) -> float | None:
+        """Return how long the writer may wait for something to write; None for as long as it takes."""
+        if self._problems:
             return 0
-        return max(0.0, self._synced_at + SYNC_EVERY_S - time.monotonic()) if self._file.unsynced else None
+        return max(0.0, self._synced_at + self._limits.sync_every_s - time.monotonic()) if self._file.unsynced else None
 
     def _write(self, *, last: bool = False) -> None:
         with self._queue_lock:
-            said, self._said = self._said, {}
+            waiting, self._waiting = self._waiting, {}
             remembered, self._remembered = self._remembered, {}
             overflowed, self._overflowed = self._overflowed, 0
-            self._rulings_due |= self._decided
+            self._state_due |= self._state_changed
             self._waiting_bytes = 0
-            self._decided = self._woken = False
-        was_told = bool(self._told)
+            self._state_changed = self._woken = False
+        had_problems = bool(self._problems)
         self._lost += overflowed
-        self._note("queue", _TOO_FAST if overflowed else "", self._lost)
-        self._note("rulings", self._write_rulings(), 0, again=last)
-        self._file.add(said, remembered)
+        self._report("queue", TOO_FAST if overflowed else "", self._lost)
+        self._report("state", self._write_state(), 0, again=last)
+        self._file.add(waiting, remembered)
         problem = self._write_history(sync_now=last)
-        self._note("history", problem, self._file.behind, again=last)
-        if was_told and not self._told:
+        self._report("history", problem, self._file.behind, again=last)
+        if had_problems and not self._problems:
             self._on_recovery(self._lost)
             self._lost = 0
 
-    def _write_rulings(self) -> str:
-        """Write ``chat.json`` if something was decided, and return what is in the way."""
-        if not self._rulings_due:
+    def _write_state(self) -> str:
+        """Write ``chat.json`` if the state has changed; return the problem, empty for none."""
+        if not self._state_due:
             return ""
         try:
             with self._store.update() as content:
-                content.update(self._content())
+                content.update(encode_state(self.state))
         except StoreError as error:
             return f"{error} Topics, bans and mutes hold all the same, as long as the server runs."
-        self._rulings_due = False
+        self._state_due = False
         return ""
 
     def _write_history(self, *, sync_now: bool) -> str:
-        """Write the history, and return what is in the way."""
+        """Write the history; return the problem, empty for none."""
         try:
             self._file.write()
             now = time.monotonic()
-            if self._file.unsynced and (sync_now or now - self._synced_at >= SYNC_EVERY_S):
+            if self._file.unsynced and (sync_now or now - self._synced_at >= self._limits.sync_every_s):
                 self._synced_at = now
                 self._file.sync()
         except OSError as error:
@@ -264,11 +279,11 @@ class ChatStore(ChatState):
             )
         return ""
 
-    def _note(self, what: str, problem: str, missing: int, *, again: bool = False) -> None:
-        """Tell a problem if it is a new one, or the last time it can be told; none is the end of it."""
+    def _report(self, what: str, problem: str, missing: int, *, again: bool = False) -> None:
+        """Report a problem if it is a new one, or for the last time with `again`; an empty one is the end of it."""
         if not problem:
-            self._told.pop(what, None)
+            self._problems.pop(what, None)
             return
-        if again or self._told.get(what) != problem:
+        if again or self._problems.get(what) != problem:
             self._on_failure(problem, missing)
-        self._told[what] = problem
+        self._problems[what] = problem

@@ -2,28 +2,27 @@
 
 import contextlib
 import threading
-import time
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sockctl.accounts.hash_queue import HashQueue
 from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.message_peer import MessagePeer
 from sockctl.protocol.messages import message
-from sockctl.services.chat.clients import Client, RemoteClient
+from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.commands import COMMANDS
-from sockctl.services.chat.history import COMING_BYTES
-from sockctl.services.chat.members import Member
-from sockctl.services.chat.service import Chat, ChatLimits, ChatRules
-from sockctl.services.login import SESSION_ENDED, LoginConversation
+from sockctl.services.chat.history import JOINING_BYTES
+from sockctl.services.chat.member import Client, Member
+from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatLimits, ChatRules
+from sockctl.services.login import SESSION_ENDED
 from sockctl.stores.timestamps import utc_now
 from tests.support.accounts import PASSWORD, accounts_at
-from tests.support.frames import Fields, FrameClient, frame_client, framed
-from tests.support.running import Running, receive_all, running, wait_until
+from tests.support.chat_client import ChatClient, client, lines_of, members, served
+from tests.support.frames import Fields, frame_client, framed
+from tests.support.running import Running, running, wait_until
 from tests.support.scripted_peer import ScriptedPeer
 
 RULES = ChatRules(flood=None)
@@ -35,92 +34,6 @@ class Silent(ScriptedPeer):
 
     def post_encoded(self, data: bytes) -> None:
         """Take it."""
-
-
-@contextlib.contextmanager
-def served(
-    data_dir: Path, rules: ChatRules = RULES, *, auth: bool = False, limits: ChatLimits = DEFAULT
-) -> Iterator[Running]:
-    login = LoginConversation(data_dir, queue=HashQueue(slots=2), floor_s=0.001) if auth else None
-    with running(Chat(data_dir, rules, login=login, limits=limits)) as run:
-        yield run
-
-
-class ChatClient(FrameClient):
-    """A member in frames."""
-
-    token = ""
-
-    def until(self, kind: str, **fields: Any) -> Fields:
-        """Skip messages until one is of that kind and has these fields; return it."""
-        skipped: deque[Fields] = deque(maxlen=5)
-        while True:
-            try:
-                one = self.receive()
-            except TimeoutError:
-                raise AssertionError(f"{kind} {fields} did not come; the last were {list(skipped)}") from None
-            assert one is not None, f"the connection ended, and {kind} {fields} did not come; the last: {list(skipped)}"
-            if one["kind"] == kind and all(one.get(name) == value for name, value in fields.items()):
-                return one
-            skipped.append(one)
-
-    def enter(self, name: str) -> "ChatClient":
-        self.expect("ask", field="name")
-        self.send(kind="answer", field="name", text=name)
-        self.token = self.expect("token")["token"]
-        self.expect("welcome", name=name)
-        return self
-
-    def log_in(self, name: str, *, let_in: bool = True) -> "ChatClient":
-        self.expect("ask", field="name")
-        self.send(kind="answer", field="name", text=name)
-        self.expect("ask", field="password")
-        self.send(kind="answer", field="password", text=PASSWORD)
-        self.token = self.expect("token")["token"]
-        if let_in:
-            self.expect("welcome", user=name)
-        return self
-
-    def resume(self, token: str, **seen: int) -> None:
-        self.send(kind="resume", token=token, seen={f"#{room}": last for room, last in seen.items()})
-        self.expect("ask", field="name")
-
-    def ready(self) -> "ChatClient":
-        """Wait until everything that was told at joining has come."""
-        self.until("members")
-        return self
-
-    def nothing_but(self, *kinds: str) -> None:
-        """See that until an answer of its own nothing else comes than these kinds."""
-        self.line("/whois nobody at all")
-        while (one := self.receive()) is not None and one.get("code") != "bad_command":
-            assert one["kind"] in kinds, one
-
-
-@contextlib.contextmanager
-def client(run: Running, *, source: str = "") -> Iterator[ChatClient]:
-    with run.client(source=source) as sock:
-        yield ChatClient(sock)
-
-
-@contextlib.contextmanager
-def members(run: Running, *names: str) -> Iterator[list[ChatClient]]:
-    """Let members come, one after the other, each after the one before is there."""
-    with contextlib.ExitStack() as stack:
-        here = []
-        for name in names:
-            here.append(stack.enter_context(client(run)).enter(name).ready())
-            for other in here[:-1]:
-                other.until("joined", name=name)
-        yield here
-
-
-def lines_of(run: Running, *typed: str) -> list[str]:
-    """Type lines over a plain connection, half-close, and return what was heard."""
-    with run.client() as sock:
-        sock.sendall("".join(f"{line}\n" for line in typed).encode())
-        sock.shutdown(1)
-        return receive_all(sock).decode().split("\r\n")
 
 
 # Coming in.
@@ -675,7 +588,7 @@ def test_what_is_told_at_coming_into_many_rooms_is_bounded(tmp_path: Path) -> No
             told: list[Fields] = []
             while not told or told[-1]["text"] != "the last word":
                 told.append(back.receive() or {})
-    assert sum(len(one["text"]) for one in told if one["kind"] == "history") < COMING_BYTES
+    assert sum(len(one["text"]) for one in told if one["kind"] == "history") < JOINING_BYTES
     assert {one["room"] for one in told if one.get("code") == "missed"} == set(rooms)
     assert {one["room"] for one in told if one["kind"] == "history"} == set(rooms)
 
@@ -699,17 +612,15 @@ def test_a_guest_comes_back_to_a_server_that_was_started_anew(tmp_path: Path) ->
         other.enter("carl")
 
 
-def test_a_guests_token_ends_after_ten_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with served(tmp_path) as run:
+def test_a_guests_token_ends_after_ten_minutes(tmp_path: Path) -> None:
+    assert DEFAULT.guest_token_s == 600
+    with served(tmp_path, limits=ChatLimits(guest_token_s=0.0)) as run:
         with client(run) as ann:
             ann.enter("ann").ready()
         run.sink.wait_for("member_left")
-        later = time.monotonic() + 601
         chat = run.server._service
         assert isinstance(chat, Chat)
-        monkeypatch.setattr(chat._members, "_clock", lambda: later)
-        chat.tick(later)
-        assert not chat._members._left
+        wait_until(lambda: chat.members.find_departed("ann") is None)
         with client(run) as back:
             back.send(kind="resume", token=ann.token)
             back.expect("ask")
@@ -839,16 +750,16 @@ def test_each_place_speaks_where_it_wants_to(tmp_path: Path) -> None:
 
 def test_a_place_that_goes_while_another_one_joins_leaves_nothing_behind(tmp_path: Path) -> None:
     chat = Chat(tmp_path, RULES)
-    ann, _ = chat._members.of_account("ann", lambda: Member("ann", since=utc_now(), account="ann"))
-    ann.expected += 1
+    ann, _ = chat.members.add_user("ann", lambda: Member("ann", since=utc_now(), account="ann"))
+    ann.arriving += 1
     here, there = (RemoteClient(Silent(), ann, seen={}, now=0) for _ in range(2))
     for remote in (here, there):
         remote.peer.state = remote
-        chat._members.sit(remote)
+        chat.members.attach(remote)
     with running(chat):
         for remote in (here, there):
             chat.watched(remote.peer)
-        places_of = chat._members.places_of
+        places_of = chat.members.list_clients
 
         def places_of_a_moment_ago(member: Member) -> list[Client]:
             places = places_of(member)
@@ -856,11 +767,13 @@ def test_a_place_that_goes_while_another_one_joins_leaves_nothing_behind(tmp_pat
                 chat.left(there.peer, DisconnectReason.CLIENT_EXIT)
             return places
 
-        chat._members.places_of = places_of_a_moment_ago  # type: ignore[method-assign]
+        chat.members.list_clients = places_of_a_moment_ago  # type: ignore[method-assign]
         chat.received(here.peer, [message("line", "/join dev")])
-        room = chat._rooms.find("#dev")
+        room = chat.rooms.find("#dev")
         assert room is not None
-        assert list(room._audience) == [here]
+        assert room.names == ["ann"]
+        assert here in room._audience
+        assert there not in room._audience
         chat.received(here.peer, [message("line", "/leave dev")])
         chat.left(here.peer, DisconnectReason.CLIENT_EXIT)
         assert room.is_empty
@@ -1042,7 +955,7 @@ def test_a_muted_member_reads_only(tmp_path: Path) -> None:
 def test_the_operator_at_the_terminal_reads_along_and_types(tmp_path: Path) -> None:
     shown: list[str] = []
     chat = Chat(tmp_path, RULES)
-    typed = chat.console(shown.append)
+    typed = chat.open_console(shown.append)
     with running(chat) as run, members(run, "ann") as (ann,):
         wait_until(lambda: "ann joined #lobby." in shown)
         ann.line("hello")
@@ -1128,8 +1041,8 @@ def test_what_can_not_be_kept_is_told(tmp_path: Path) -> None:
     with served(tmp_path) as run, members(run, "ann") as (ann,):
         chat = run.server._service
         assert isinstance(chat, Chat)
-        chat._tell_unkept("No space left on device.", 3)
-        chat._tell_kept_again(2)
+        chat._report_failure("No space left on device.", 3)
+        chat._report_recovery(2)
         assert run.sink.wait_for("chat_unkept")[0].messages == 3
         assert run.sink.wait_for("chat_kept_again")[0].lost == 2
         ann.nothing_but()

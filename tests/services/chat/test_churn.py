@@ -9,10 +9,11 @@ from collections import Counter
 from pathlib import Path
 
 from sockctl.services.chat.clients import RemoteClient
-from sockctl.services.chat.service import Chat, ChatRules
+from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatRules
 from sockctl.services.login import LoginConversation
-from tests.services.chat.test_chat import client
 from tests.support.accounts import accounts_at
+from tests.support.chat_client import client
 from tests.support.frames import framed
 from tests.support.running import TIMEOUT_S, Running, running, wait_until
 
@@ -54,13 +55,13 @@ def all_at_once(*threads: threading.Thread) -> None:
 def see_that_each_has_gone_once(run: Running) -> None:
     chat = run.server._service
     assert isinstance(chat, Chat)
-    wait_until(lambda: not chat._members.all())
+    wait_until(lambda: not chat.members.list_all())
     came = [event.connection for event in run.sink.named("member_came")]
     left = [event.connection for event in run.sink.wait_for("member_left", len(came))]
     assert came, "somebody was here"
     assert set(Counter(came).values()) == {1}
     assert Counter(left) == Counter(came)
-    assert not chat._rooms.opened("#lobby").names, "no ghost is left"
+    assert not chat.rooms.open("#lobby").names, "no ghost is left"
     wait_until(lambda: gc.collect() >= 0 and not any(isinstance(one, RemoteClient) for one in gc.get_objects()))
 
 

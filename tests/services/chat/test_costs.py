@@ -7,16 +7,17 @@ import pytest
 
 from sockctl.net.limits import Limits
 from sockctl.protocol.messages import message
-from sockctl.services.chat.command_handlers import ROOMS_AT_ONCE
-from sockctl.services.chat.costs import ANSWERED, LISTED, REACHED, WORK_S, Costs
-from sockctl.services.chat.flood import FloodLimit
+from sockctl.services.chat.commands import PAGE_LINES
+from sockctl.services.chat.costs import ANSWERED, REACHED, WORK_S, Costs
 from sockctl.services.chat.history import SHOWN
-from sockctl.services.chat.members import Member
-from sockctl.services.chat.service import Chat, ChatLimits, ChatRules
+from sockctl.services.chat.member import Member
+from sockctl.services.chat.rate_limits import FloodLimit
+from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.stores.timestamps import utc_now
 from tests.net.test_input_limits import NO_WORK
-from tests.services.chat.test_chat import client, members
-from tests.services.chat.test_rooms import Played
+from tests.support.chat_client import client, members
+from tests.support.chat_room import Played
 from tests.support.frames import framed
 from tests.support.running import receive_all, running
 
@@ -30,11 +31,11 @@ def chat(tmp_path: Path) -> Iterator[Chat]:
     """Give a chat with a small room, a crowded one, and an empty one in which something was said."""
     chat = Chat(tmp_path, ChatRules(), limits=ChatLimits(told_singly=MOST))
     for name, count in (("#small", 5), ("#crowded", 20)):
-        room = chat._rooms.opened(name)
+        room = chat.rooms.open(name)
         for number in range(count):
-            room.enter(Played(f"{name[1:]}{number}"), new=True, after=-1)
+            room.join(Played(f"{name[1:]}{number}"), new=True, after=-1)
         room.process_pending()
-    chat._rooms.opened("#said").say(Played("ann"), ["hello"] * SAID, AT)
+    chat.rooms.open("#said").say(Played("ann"), ["hello"] * SAID, AT)
     yield chat
     chat._store.close()
 
@@ -57,8 +58,8 @@ def chat(tmp_path: Path) -> Iterator[Chat]:
         ("/who crowded 7", 1 + 20 / 100),
         ("/whois ann", 1),
         ("/history", 1),
-        ("/rooms", 1 + LISTED / ANSWERED),
-        ("/help", 1 + LISTED / ANSWERED),
+        ("/rooms", 1 + PAGE_LINES / ANSWERED),
+        ("/help", 1 + PAGE_LINES / ANSWERED),
         ("/me waves", 1),
         ("/nonsense", 1),
         ("/", 1),
@@ -67,14 +68,14 @@ def chat(tmp_path: Path) -> Iterator[Chat]:
 def test_each_costs_what_it_reaches_or_is_answered(chat: Chat, line: str, cost: float) -> None:
     member = Member("ann", since=utc_now())
     place = Played("ann", member=member)
-    chat._members.enter(member, "#crowded")
-    chat._members.enter(member, "#small")
+    chat.members.join(member, "#crowded")
+    chat.members.join(member, "#small")
     place.room = "#small"
-    costs = Costs(chat._members, chat._rooms)
-    assert costs.of(place, message("line", line)) == pytest.approx(cost)
-    assert costs.of(place, message("other", line)) == 1
+    costs = Costs(chat.members, chat.rooms)
+    assert costs.count(place, message("line", line)) == pytest.approx(cost)
+    assert costs.count(place, message("other", line)) == 1
     member.operator = True
-    assert costs.of(place, message("line", line)) == 1
+    assert costs.count(place, message("line", line)) == 1
 
 
 @pytest.mark.parametrize(
@@ -92,12 +93,12 @@ def test_each_costs_what_it_reaches_or_is_answered(chat: Chat, line: str, cost: 
 def test_the_work_is_that_of_what_is_told(chat: Chat, lines: list[str], beyond: float) -> None:
     place = Played("ann", member=Member("ann", since=utc_now()))
     place.room = "#small"
-    costs = Costs(chat._members, chat._rooms)
+    costs = Costs(chat.members, chat.rooms)
     batch = [message("line", line) for line in lines]
-    assert costs.work_s(place, batch) == pytest.approx(beyond * WORK_S)
-    assert costs.work_s(place, [message("other", "hello")]) == 0
+    assert costs.estimate_work_s(place, batch) == pytest.approx(beyond * WORK_S)
+    assert costs.estimate_work_s(place, [message("other", "hello")]) == 0
     place.member.operator = True
-    assert costs.work_s(place, batch) == 0
+    assert costs.estimate_work_s(place, batch) == 0
 
 
 def test_a_member_is_charged_for_what_others_are_told(tmp_path: Path) -> None:
@@ -111,17 +112,17 @@ def test_a_member_is_charged_for_what_others_are_told(tmp_path: Path) -> None:
 def test_a_history_costs_what_is_told_of_it(chat: Chat, count: str, told: int) -> None:
     place = Played("ann")
     place.room = "#said"
-    costs = Costs(chat._members, chat._rooms)
-    assert costs.of(place, message("line", f"/history{count}")) == pytest.approx(1 + told / ANSWERED)
+    costs = Costs(chat.members, chat.rooms)
+    assert costs.count(place, message("line", f"/history{count}")) == pytest.approx(1 + told / ANSWERED)
 
 
 def test_what_costs_more_than_the_burst_passes_once_and_is_paid_for() -> None:
     limit = FloodLimit(5, 0.001)
-    assert limit.lets_pass(50)
-    assert not limit.lets_pass()
+    assert limit.allow(50)
+    assert not limit.allow()
     limit = FloodLimit(5, 0.001)
-    assert limit.lets_pass()
-    assert not limit.lets_pass(50), "it waits until the member has rested"
+    assert limit.allow()
+    assert not limit.allow(50), "it waits until the member has rested"
 
 
 def test_who_asks_for_much_is_held_back_sooner(tmp_path: Path) -> None:
@@ -144,16 +145,16 @@ def test_who_asks_for_much_is_held_back_sooner(tmp_path: Path) -> None:
 
 
 def test_rooms_are_listed_by_pages(tmp_path: Path) -> None:
-    count = 2 * ROOMS_AT_ONCE + 10
+    count = 2 * PAGE_LINES + 10
     with running(Chat(tmp_path, ChatRules(flood=None))) as run, members(run, "ann") as (ann,), run.client() as bob:
         chat = run.server._service
         assert isinstance(chat, Chat)
         for number in range(count - 1):
-            chat._rooms.opened(f"#room{number}")
+            chat.rooms.open(f"#room{number}")
         names: list[str] = []
         for page in (1, 2, 3):
             ann.line(f"/rooms {page}")
-            names += [ann.expect("notice", code="room")["room"] for _ in range(min(ROOMS_AT_ONCE, count - len(names)))]
+            names += [ann.expect("notice", code="room")["room"] for _ in range(min(PAGE_LINES, count - len(names)))]
             if page < 3:
                 ann.expect(
                     "notice",
@@ -162,7 +163,7 @@ def test_rooms_are_listed_by_pages(tmp_path: Path) -> None:
                     pages=3,
                     text=f"That is page {page} of 3: /rooms {page + 1} goes on.",
                 )
-        assert names == [room.name for room in chat._rooms.all()]
+        assert names == [room.name for room in chat.rooms.list_all()]
         ann.line("/rooms 4")
         assert ann.expect("error", code="bad_command")["text"] == "There are 3 pages of rooms."
         ann.line("/rooms x")
@@ -177,8 +178,8 @@ def test_a_room_is_listed_as_before_until_it_changes(tmp_path: Path) -> None:
     with running(Chat(tmp_path, ChatRules(flood=None))) as run, members(run, "ann") as (ann,), client(run) as bob:
         chat = run.server._service
         assert isinstance(chat, Chat)
-        lobby = chat._rooms.opened("#lobby")
-        assert lobby.listing() is lobby.listing()
+        lobby = chat.rooms.open("#lobby")
+        assert lobby.info.encode_listing() is lobby.info.encode_listing()
         bob.enter("bob").ready()
         ann.line("/topic Tea")
         ann.until("notice", code="topic")

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from sockctl.services.chat.history import History, HistoryBudget
-from sockctl.services.chat.rooms import NAMES_AT_ONCE, Room
-from sockctl.services.chat.service import Chat, ChatLimits, ChatRules
+from sockctl.services.chat.room import Room
+from sockctl.services.chat.room_info import NAMES_AT_ONCE
+from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.chat.store import ChatStore
-from tests.services.chat.test_chat import client, members
-from tests.services.chat.test_rooms import Played, enter, leave
+from tests.support.chat_client import client, members
+from tests.support.chat_room import Played, enter, leave
 from tests.support.running import Running, running
 
 AT = "2026-01-31T12:00:00Z"
@@ -29,7 +31,7 @@ def crowded(folder: Path, count: int, *, framed: bool = True, limits: ChatLimits
     """Return a room with so many members, who have heard that all of them are there."""
     store = ChatStore(folder, history=0, on_failure=lambda _why, _count: None)
     room = Room(
-        "#lobby", store=store, history=History(most=10), last_id=0, limits=limits, budget=HistoryBudget(1 << 30)
+        "#lobby", store=store, history=History(max_messages=10), last_id=0, limits=limits, budget=HistoryBudget(1 << 30)
     )
     places = [Played(f"m{number}", framed=framed) for number in range(count)]
     for place in places:
@@ -130,7 +132,7 @@ def test_members_by_pages(tmp_path: Path) -> None:
     names: list[str] = []
     for page in (1, 2, 3):
         places[0].data.clear()
-        room.tell_page(places[0], page)
+        room.info.tell_page(places[0], page)
         (told,) = places[0].messages
         assert (told["page"], told["pages"], told["count"]) == (page, 3, count)
         assert told["text"].startswith(f"In #lobby, page {page} of 3: ")
@@ -161,7 +163,7 @@ def test_many_who_come_at_once_are_told_nothing_of_each_other(tmp_path: Path, fr
     room, places = crowded(tmp_path, MOST)
     guests = [Played(f"guest{number}", framed=framed) for number in range(300)]
     for guest in guests:
-        room.enter(guest, new=True, after=-1)
+        room.join(guest, new=True, after=-1)
     room.process_pending()
     assert not any(place.data for place in places)
     assert max(len(guest.data) for guest in guests) < 500

@@ -16,21 +16,21 @@ import pytest
 
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.input_budget import InputRates
-from sockctl.net.limits import Limits
+from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.sending_side import OUTBOX_BYTES
 from sockctl.protocol.messages import Message, message
-from sockctl.services import login as login_module
-from sockctl.services.chat import command_handlers as actions
-from sockctl.services.chat import members
-from sockctl.services.chat.clients import AT_ONCE, RemoteClient
-from sockctl.services.chat.history_entry import read_entry
+from sockctl.services.chat.clients import REPLAY_PIECE, RemoteClient
+from sockctl.services.chat.history_entry import check_entry
+from sockctl.services.chat.member import Member
 from sockctl.services.chat.reasons import PING_TIMEOUT
-from sockctl.services.chat.service import Chat, ChatRules
+from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.login import LoginConversation
 from sockctl.stores.timestamps import utc_now
-from tests.services.chat.test_chat import ChatClient, client
-from tests.services.chat.test_chat import members as here
 from tests.support.accounts import accounts_at
+from tests.support.chat_client import ChatClient, client
+from tests.support.chat_client import members as here
+from tests.support.chat_room import Played
 from tests.support.frames import Fields, framed
 from tests.support.running import TIMEOUT_S, Running, connect, process, receive_all, running, wait_until
 from tests.support.scripted_peer import ScriptedPeer
@@ -40,6 +40,7 @@ from tests.support.two_hosts import TwoHosts, on_every_network, server_address
 pytestmark = pytest.mark.usefixtures("network")
 
 FREE = ChatRules(flood=None)
+DEFAULT = ChatLimits()
 MANY = Limits(max_clients=5_000, max_clients_per_address=5_000)
 # A machine that traces each line takes ten times as long to decode: that must not count as input that is dear.
 TRACED = replace(
@@ -53,15 +54,18 @@ def served(
     rules: ChatRules = FREE,
     limits: Limits = MANY,
     *,
+    chat_limits: ChatLimits = DEFAULT,
     login: LoginConversation | None = None,
     threads: int = 1,
     **options: Any,
 ) -> Iterator[Running]:
     """Serve, and see at the end that nothing has failed."""
-    with running(Chat(data_dir, rules, login=login), replace(limits, event_threads=threads), **options) as run:
+    with running(
+        Chat(data_dir, rules, login=login, limits=chat_limits), replace(limits, event_threads=threads), **options
+    ) as run:
         yield run
         assert not run.sink.named("service_failed")
-        wait_until(lambda: not any(room._busy for room in chat_of(run)._rooms.all()))
+        wait_until(lambda: not any(room._busy for room in chat_of(run).rooms.list_all()))
 
 
 def chat_of(run: Running) -> Chat:
@@ -71,8 +75,8 @@ def chat_of(run: Running) -> Chat:
 
 
 def remotes(run: Running, name: str) -> list[RemoteClient]:
-    member = chat_of(run)._members.find(name)
-    return [] if member is None else [place for place in member.places if isinstance(place, RemoteClient)]
+    member = chat_of(run).members.find(name)
+    return [] if member is None else [place for place in member.clients if isinstance(place, RemoteClient)]
 
 
 def outbox_of(remote: RemoteClient) -> int:
@@ -252,12 +256,9 @@ def stalled(run: Running, name: str = "stalled", *, ahead: bytes = b"") -> socke
     return sock
 
 
-def test_one_of_fifty_that_stops_reading_is_dropped_and_hurts_nobody(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: TwoHosts | None
-) -> None:
-    monkeypatch.setattr("sockctl.net.lifecycle.FLUSH_S", 0.5)
+def test_one_of_fifty_that_stops_reading_is_dropped_and_hurts_nobody(tmp_path: Path, network: TwoHosts | None) -> None:
     count = 5_000 if network is None else 1_000
-    with served(tmp_path) as run, stalled(run), crowd(run, 49) as heard:
+    with served(tmp_path, timeouts=Timeouts(flush_s=0.5)) as run, stalled(run), crowd(run, 49) as heard:
         text = "x" * 4000
         for number in range(count):  # 20 MB for each on loopback
             one = heard[1 + 2 * (number % 3)]
@@ -311,7 +312,7 @@ def test_a_large_history_is_no_slowness_and_fills_no_memory(tmp_path: Path, secu
         reader.until("history", again=True)
 
 
-@pytest.mark.parametrize("count", [AT_ONCE - 1, AT_ONCE, AT_ONCE + 1])
+@pytest.mark.parametrize("count", [REPLAY_PIECE - 1, REPLAY_PIECE, REPLAY_PIECE + 1])
 def test_whoever_has_the_whole_answer_may_ask_again(tmp_path: Path, count: int) -> None:
     with served(tmp_path, ChatRules(flood=None, history=count)) as run, here(run, "ann") as (ann,):
         ann.sock.sendall(framed(kind="line", text="hello") * count)
@@ -320,7 +321,7 @@ def test_whoever_has_the_whole_answer_may_ask_again(tmp_path: Path, count: int) 
             ann.line(f"/history {count}")
             told = [ann.expect("history") for _ in range(count)]
             assert [one.get("more", False) for one in told] == [True] * (count - 1) + [False]
-        ann.sock.sendall(framed(kind="line", text=f"/history {min(count, AT_ONCE)}") * 2)  # come at once
+        ann.sock.sendall(framed(kind="line", text=f"/history {min(count, REPLAY_PIECE)}") * 2)  # come at once
         ann.until("history", id=last["id"])
         ann.until("history", id=last["id"])
 
@@ -328,7 +329,7 @@ def test_whoever_has_the_whole_answer_may_ask_again(tmp_path: Path, count: int) 
 @on_every_network
 @pytest.mark.parametrize("leaves", ["end", "/quit", "bye"])
 def test_whoever_leaves_has_the_whole_answer_first(tmp_path: Path, leaves: str) -> None:
-    count = 3 * AT_ONCE
+    count = 3 * REPLAY_PIECE
     with served(tmp_path, ChatRules(flood=None, history=count)) as run, here(run, "ann", "bob") as (ann, bob):
         ann.sock.sendall(framed(kind="line", text="hello") * count)
         last = [bob.until("say") for _ in range(count)][-1]
@@ -365,7 +366,7 @@ def test_an_answer_that_nobody_will_read_is_not_made() -> None:
         pytest.fail("somebody made it")
         yield message("history", "one")
 
-    remote = RemoteClient(Gone(), members.Member("ann", since=utc_now()), seen={}, now=0.0)
+    remote = RemoteClient(Gone(), Member("ann", since=utc_now()), seen={}, now=0.0)
     for _ in range(2):
         remote.replay(answer())
         assert remote.replaying is None
@@ -374,10 +375,10 @@ def test_an_answer_that_nobody_will_read_is_not_made() -> None:
 @pytest.mark.parametrize(("count", "left_out"), [(100, False), (150, True)])
 def test_the_end_of_an_answer_that_can_not_wait_is_left_out_aloud(count: int, left_out: bool) -> None:
     peer = Clogging()
-    remote = RemoteClient(peer, members.Member("ann", since=utc_now()), seen={}, now=0)
+    remote = RemoteClient(peer, Member("ann", since=utc_now()), seen={}, now=0)
     remote.replay(message("history", str(number), more=number + 1 < count or None) for number in range(count))
-    assert len(peer.told) == AT_ONCE
-    remote.finish_answer()
+    assert len(peer.told) == REPLAY_PIECE
+    remote.finish_replay()
     assert peer.texts[:100] == [str(number) for number in range(100)]
     assert [one.get("code") for one in peer.told[100:]] == (["left_out"] if left_out else [])
     assert remote.replaying is None
@@ -403,14 +404,14 @@ def test_answers_to_whoever_does_not_read_fill_no_memory(tmp_path: Path) -> None
 
 def test_what_is_held_back_is_not_answered_while_the_client_does_not_read(tmp_path: Path) -> None:
     with served(tmp_path, ChatRules(flood=(5, 1000), history=1000)) as run, here(run, "ann") as (ann,):
-        chat_of(run)._members.get("ann").flood = None
+        chat_of(run).members.get("ann").flood = None
         for _ in range(10):
             say_much(ann, 50)
         with stalled(run, ahead=framed(kind="line", text="/history 50") * 100):
             wait_until(lambda: outbox_of(remotes(run, "stalled")[0]) > OUTBOX_BYTES)
-            held = len(remotes(run, "stalled")[0].held)
+            held = len(remotes(run, "stalled")[0].held_back)
             time.sleep(0.6)  # two ticks
-            assert len(remotes(run, "stalled")[0].held) == held > 10
+            assert len(remotes(run, "stalled")[0].held_back) == held > 10
             for _ in range(10):  # what others say counts
                 say_much(ann, 50)
             run.sink.wait_for("slow_reader_dropped")
@@ -471,7 +472,7 @@ def test_only_little_waits_for_the_end_of_a_round(tmp_path: Path) -> None:
         chat.received(peer, [message("line", "y" * 2_000)] * 3)
         assert peer.posted.count(b'"kind":"say"') == 4
         chat.left(peer, DisconnectReason.CLIENT_CLOSED)
-        chat._rooms.opened("#lobby").process_pending()
+        chat.rooms.open("#lobby").process_pending()
 
 
 # Floods.
@@ -565,10 +566,13 @@ def test_nothing_counts_that_comes_behind_the_end(tmp_path: Path) -> None:
 
 @on_every_network
 def test_who_is_silent_is_pinged_and_then_let_go(tmp_path: Path) -> None:
-    with served(tmp_path) as run, here(run, "ann", "bob", "eve") as (ann, bob, eve), run.client() as sock:
+    limits = ChatLimits(tick_s=600)  # its own ticks would see what comes before those of the test do
+    with (
+        served(tmp_path, chat_limits=limits) as run,
+        here(run, "ann", "bob", "eve") as (ann, bob, eve),
+        run.client() as sock,
+    ):
         chat = chat_of(run)
-        chat._stopping.set()  # its own ticks would see what comes before those of the test do
-        chat._ticker.join()
         sock.sendall(b"liner\n")
         ann.until("joined", name="liner")
         now = time.monotonic()
@@ -577,13 +581,13 @@ def test_who_is_silent_is_pinged_and_then_let_go(tmp_path: Path) -> None:
         for number in range(3):
             ann.line(f"{number}")  # what eve hears is nothing that she says
             eve.until("say", text=f"{number}")
-        wait_until(lambda: remotes(run, "ann")[0].peer.bytes_in > remotes(run, "ann")[0].heard)
+        wait_until(lambda: remotes(run, "ann")[0].peer.bytes_in > remotes(run, "ann")[0].bytes_heard)
         chat.tick(now + 61)
         chat.tick(now + 62)
         bob.until("ping")
         eve.until("ping")
         bob.send(kind="pong")
-        wait_until(lambda: remotes(run, "bob")[0].peer.bytes_in > remotes(run, "bob")[0].heard)
+        wait_until(lambda: remotes(run, "bob")[0].peer.bytes_in > remotes(run, "bob")[0].bytes_heard)
         chat.tick(now + 89)
         assert len(remotes(run, "eve")) == 1
         chat.tick(now + 92)
@@ -654,7 +658,7 @@ def test_a_killed_server_has_kept_what_was_said_and_decided(tmp_path: Path) -> N
             run.process.wait(TIMEOUT_S)
     with kept.open("ab") as file:
         file.write(b'{"kind":"say","text":"to')  # torn
-    assert read_entry(kept.read_bytes().splitlines()[0]) == ("#lobby", ids[0])
+    assert check_entry(kept.read_bytes().splitlines()[0]) == ("#lobby", ids[0])
     with process(*command) as run:
         port = int(run.event("listening")["port"])
         with connect(port) as sock:
@@ -680,9 +684,11 @@ def test_a_killed_server_has_kept_what_was_said_and_decided(tmp_path: Path) -> N
 def test_the_list_of_two_thousand_members(tmp_path: Path) -> None:
     with served(tmp_path) as run, here(run, "ann") as (ann,):
         chat = chat_of(run)
-        room = chat._rooms.opened("#lobby")
-        for number in range(2_000):
-            room._members[chat._entrance._made(f"member-with-a-long-name-{number:08}")] = 1
+        room = chat.rooms.open("#lobby")
+        others = [Played(f"member-with-a-long-name-{number:08}") for number in range(2_000)]
+        for other in others:
+            room.join(other, new=False, after=0)
+        room.process_pending()
         names, page, pages = [], 1, 1
         while page <= pages:
             ann.line(f"/who {page}")
@@ -691,6 +697,9 @@ def test_the_list_of_two_thousand_members(tmp_path: Path) -> None:
             page, pages = page + 1, one["pages"]
             assert len(json.dumps(one)) < 8_192
         assert len(set(names)) == 2_001
+        for other in others:
+            room.leave(other, reason=None)
+        room.process_pending()
 
 
 # Attacks.
@@ -756,9 +765,8 @@ def test_ignoring_many_long_names(tmp_path: Path) -> None:
         assert len(ann.until("notice", code="ignore")["ignored"]) == 100
 
 
-def test_nobody_takes_all_rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actions, "MAX_JOINED", 5)
-    with served(tmp_path) as run, here(run, "ann") as (ann,):
+def test_nobody_takes_all_rooms(tmp_path: Path) -> None:
+    with served(tmp_path, chat_limits=ChatLimits(max_joined=5)) as run, here(run, "ann") as (ann,):
         for number in range(100):
             ann.line(f"/join room{number}")
         ann.line("/whois ann")
@@ -773,7 +781,7 @@ def test_nobody_takes_all_rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             back.send(kind="resume", token=ann.token, seen=rooms)
             back.until("welcome")
             back.until("members")
-        assert len(chat_of(run)._rooms.all()) == 6
+        assert len(chat_of(run).rooms.list_all()) == 6
 
 
 def test_twenty_rename_themselves_at_once(tmp_path: Path) -> None:
@@ -786,12 +794,12 @@ def test_twenty_rename_themselves_at_once(tmp_path: Path) -> None:
         for one in all_here:
             one.line("/quiet")
             one.until("notice", code="quiet")
-        now = [member.name for member in chat_of(run)._members.all()]
+        now = [member.name for member in chat_of(run).members.list_all()]
         assert len({name.lower() for name in now}) == 20
-        assert sorted(chat_of(run)._rooms.opened("#lobby").names) == sorted(now)
+        assert sorted(chat_of(run).rooms.open("#lobby").names) == sorted(now)
         for one in all_here:
             one.send(kind="bye")
-        wait_until(lambda: not chat_of(run)._members.all())
+        wait_until(lambda: not chat_of(run).members.list_all())
 
 
 @pytest.mark.parametrize("event_threads", [1, 4])
@@ -809,14 +817,14 @@ def test_a_token_in_the_hands_of_several(tmp_path: Path, event_threads: int) -> 
                 thread.start()
             for thread in threads:
                 thread.join(TIMEOUT_S)
-        wait_until(lambda: chat_of(run)._members.find("ann") is None)
+        wait_until(lambda: chat_of(run).members.find("ann") is None)
         bob.line("/who")
-        wait_until(lambda: chat_of(run)._rooms.opened("#lobby").names == ["bob"])
+        wait_until(lambda: chat_of(run).rooms.open("#lobby").names == ["bob"])
         with client(run) as back:
             back.resume(ann.token)
             back.until("welcome", name="ann")
             back.ready()
-            assert chat_of(run)._rooms.opened("#lobby").names == ["bob", "ann"]
+            assert chat_of(run).rooms.open("#lobby").names == ["bob", "ann"]
 
 
 def test_a_member_who_comes_from_elsewhere_while_its_last_place_ends(tmp_path: Path) -> None:
@@ -825,13 +833,13 @@ def test_a_member_who_comes_from_elsewhere_while_its_last_place_ends(tmp_path: P
         chat = chat_of(run)
         with client(run) as first:
             first.log_in("ann").ready()
-            member, _ = chat._members.of_account("ann", lambda: pytest.fail("it is here"))  # as a login has it
-        wait_until(lambda: not member.places)  # the end of a connection is told before the service hears of it
-        assert chat._members.find("ann") is member, "somebody is about to sit"
+            member, _ = chat.members.add_user("ann", lambda: pytest.fail("it is here"))  # as a login has it
+        wait_until(lambda: not member.clients)  # the end of a connection is told before the service hears of it
+        assert chat.members.find("ann") is member, "somebody is about to sit"
         remote = RemoteClient(ScriptedPeer(), member, seen={}, now=0)
-        chat._members.sit(remote)
-        assert chat._members.leave(remote)[0]
-        assert chat._members.find("ann") is None
+        chat.members.attach(remote)
+        assert chat.members.detach(remote)[0]
+        assert chat.members.find("ann") is None
 
 
 def test_a_room_joined_from_one_place_while_another_still_comes(tmp_path: Path) -> None:
@@ -839,10 +847,10 @@ def test_a_room_joined_from_one_place_while_another_still_comes(tmp_path: Path) 
     with served(tmp_path, login=LoginConversation(tmp_path, floor_s=0.001)) as run, client(run) as first:
         first.log_in("ann").ready()
         peer = ScriptedPeer()
-        member, _ = chat_of(run)._members.of_account("ann", lambda: pytest.fail("it is here"))
+        member, _ = chat_of(run).members.add_user("ann", lambda: pytest.fail("it is here"))
         coming = RemoteClient(peer, member, seen={}, now=0)
         peer.state = coming
-        chat_of(run)._members.sit(coming)
+        chat_of(run).members.attach(coming)
         first.line("/join dev")
         first.until("members", room="#dev")
         first.line("/leave lobby")
@@ -851,33 +859,40 @@ def test_a_room_joined_from_one_place_while_another_still_comes(tmp_path: Path) 
         assert peer.kinds == ["left"]
         chat_of(run).watched(peer)
         assert coming.room == "#dev"
-        assert chat_of(run)._rooms.opened("#dev").names == ["ann"]
+        assert chat_of(run).rooms.open("#dev").names == ["ann"]
         chat_of(run).left(peer, DisconnectReason.CLIENT_CLOSED)
-        assert chat_of(run)._rooms.opened("#dev").names == ["ann"]
+        assert chat_of(run).rooms.open("#dev").names == ["ann"]
         first.line("/leave dev")
         first.until("left", room="#dev")
-        wait_until(lambda: chat_of(run)._rooms.opened("#dev").names == [])
+        wait_until(lambda: chat_of(run).rooms.open("#dev").names == [])
 
 
-def test_who_gives_no_name_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert login_module.LOGIN_S == 120
-    with served(tmp_path) as run, here(run, "ann") as (ann,), contextlib.ExitStack() as stack:
-        monkeypatch.setattr("sockctl.services.chat.registration.LOGIN_S", 0.3)  # ann is in
+def test_who_gives_no_name_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    assert DEFAULT.login_s == 120
+    with (
+        served(tmp_path, chat_limits=ChatLimits(login_s=1.0)) as run,
+        here(run, "ann") as (ann,),
+        contextlib.ExitStack() as stack,
+    ):
         stack.enter_context(client(run)).until("bye", reason="login_timeout")
         time.sleep(0.3)
         ann.line("here all the same")
         ann.until("say")
 
 
-def test_the_guests_who_have_left_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(members, "MAX_LEFT", 3)
+def test_the_guests_who_have_left_are_bounded(tmp_path: Path) -> None:
     tokens = []
-    with served(tmp_path) as run:
+    with served(tmp_path, chat_limits=ChatLimits(max_departed=3)) as run:
         for number in range(5):
             with client(run) as guest:
                 tokens.append(guest.enter(f"guest{number}").token)
-            wait_until(lambda: not chat_of(run)._members.all())
-        assert list(chat_of(run)._members._left) == [(token, "") for token in tokens[2:]]
+            wait_until(lambda: not chat_of(run).members.list_all())
+        members = chat_of(run).members
+        assert [members.find_departed(f"guest{number}") is None for number in range(5)] == [True, True, *[False] * 3]
+        with client(run) as guest:
+            guest.send(kind="resume", token=tokens[1])
+            guest.expect("ask")
+            guest.expect("error", code="bad_token")
 
 
 def test_private_messages_to_one_that_does_not_read(tmp_path: Path) -> None:
@@ -905,7 +920,7 @@ def test_a_quiet_crowd_holds_no_thread_each(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert soft == hard or hard >= 1_024
     with served(tmp_path) as run, crowd_of(run, 200) as socks:
-        wait_until(lambda: len(chat_of(run)._rooms.opened("#lobby").names) == 200)
+        wait_until(lambda: len(chat_of(run).rooms.open("#lobby").names) == 200)
         wait_until(lambda: threading.active_count() < 12)
         assert len(socks) == 200
         assert not run.sink.named("slow_reader_dropped")

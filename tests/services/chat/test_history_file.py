@@ -1,21 +1,30 @@
 """The file of what was said, without the thread that writes it."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sockctl.errors import StoreError, StoreExposedError, StoreFormatError, StoreLockedError, StoreReadError
-from sockctl.services.chat import history_file as module
-from sockctl.services.chat.history_file import HistoryFile
-from sockctl.services.chat.room_tail import RecentMessages
+from sockctl.services.chat.history import RecentMessages
+from sockctl.services.chat.history_file import HistoryFile, HistoryFileLimits
 from tests.support.chat_history import frame, frames, ids
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "chat-history.jsonl"
+
+
+@contextlib.contextmanager
+def opened(folder: Path, **limits: Any) -> Iterator[HistoryFile]:
+    file = HistoryFile(folder, history=3, limits=HistoryFileLimits(**limits))
+    file.open()
+    yield file
+    file.close()
 
 
 @pytest.fixture
@@ -38,7 +47,7 @@ def say(file: HistoryFile, first: int, last: int, room: str = "#lobby") -> None:
 
 
 def read(folder: Path, *, history: int = 3) -> dict[str, tuple[list[bytes], int]]:
-    file = HistoryFile(folder, history=history)
+    file = HistoryFile(folder, history=history, limits=HistoryFileLimits(lock_timeout_s=0.05))
     try:
         return {room: (list(tail.frames), tail.last_id) for room, tail in file.open().items()}
     finally:
@@ -111,33 +120,32 @@ def test_fields_of_a_newer_version_stay(tmp_path: Path, path: Path) -> None:
     assert read(tmp_path) == {"#lobby": ([line], 1)}
 
 
-def test_the_file_is_bounded(file: HistoryFile, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SLACK_BYTES", 0)
-    file.open()
+def test_the_file_is_bounded(tmp_path: Path, path: Path) -> None:
     longest = 0
-    for number in range(1, 501):
-        say(file, number, number)
-        longest = max(longest, len(ids(path)["#lobby"]))
+    with opened(tmp_path, slack_bytes=0) as file:
+        for number in range(1, 501):
+            say(file, number, number)
+            longest = max(longest, len(ids(path)["#lobby"]))
     assert longest == 6
     assert ids(path)["#lobby"][-3:] == [498, 499, 500]
     assert not path.with_suffix(".jsonl.tmp").exists()
 
 
-def test_a_long_file_gets_shorter(file: HistoryFile, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SLACK_BYTES", 100)
+def test_a_long_file_gets_shorter(tmp_path: Path, path: Path) -> None:
     put(path, b"".join(one + b"\n" for one in frames(1, 100)))
-    file.open()
-    say(file, 101, 101)
+    with opened(tmp_path, slack_bytes=100) as file:
+        say(file, 101, 101)
     assert ids(path) == {"#lobby": [99, 100, 101]}
 
 
-def test_rooms_long_silent_are_forgotten(file: HistoryFile, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_ROOMS", 2)
+def test_rooms_long_silent_are_forgotten(tmp_path: Path, path: Path) -> None:
     put(path, b"".join(frame(1, room) + b"\n" for room in ("#a", "#b", "#c")) + frame(2, "#a") + b"\n")
+    file = HistoryFile(tmp_path, history=3, limits=HistoryFileLimits(max_rooms=2))
     assert list(file.open()) == ["#c", "#a"]
-    monkeypatch.setattr(module, "MAX_KEPT_BYTES", 1)
-    path.unlink()
-    say(file, 1, 3, "#d")
+    file.close()
+    with opened(tmp_path, max_kept_bytes=1) as file:
+        path.unlink()
+        say(file, 1, 3, "#d")
     assert ids(path) == {"#d": [1, 2, 3]}, "the last one stays, however large it is"
 
 
@@ -190,8 +198,7 @@ def test_no_regular_file(tmp_path: Path, path: Path) -> None:
         read(tmp_path / "file")
 
 
-def test_one_server_at_a_time(file: HistoryFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOCK_TIMEOUT_S", 0.05)
+def test_one_server_at_a_time(file: HistoryFile, tmp_path: Path) -> None:
     file.open()
     with pytest.raises(StoreLockedError, match="Another server keeps its chat in"):
         read(tmp_path)

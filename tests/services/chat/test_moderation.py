@@ -1,6 +1,7 @@
 """Bans and mutes through sockets: whom they hold for, however the client comes back."""
 
 import contextlib
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from sockctl.accounts.hash_queue import HashQueue
-from sockctl.services.chat.service import Chat, ChatRules
+from sockctl.services.chat.commands import PAGE_LINES
+from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatRules
 from sockctl.services.login import LoginConversation
-from tests.services.chat.test_chat import ChatClient, client
 from tests.support.accounts import accounts_at
+from tests.support.chat_client import ChatClient, client
 from tests.support.running import Running, running
 
 HERE, THERE = "127.0.0.2", "127.0.0.3"
@@ -23,14 +26,18 @@ class Terminal:
     def __init__(self, chat: Chat) -> None:
         self._answers: list[str] = []
         self._typing = 0
-        self._type: Callable[[str], None] = chat.console(self._show)
+        self._type: Callable[[str], None] = chat.open_console(self._show)
 
     def type(self, line: str) -> str:
         """Type a line, and return its answer; before it comes what had happened in the rooms."""
+        return self.type_for_all(line)[-1]
+
+    def type_for_all(self, line: str) -> list[str]:
+        """Type a line, and return all that is shown of it."""
         self._answers.clear()
         self._typing = threading.get_ident()
         self._type(line)
-        return self._answers[-1]
+        return self._answers[:]
 
     def _show(self, line: str) -> None:
         if threading.get_ident() == self._typing:  # what members do is shown by other threads
@@ -296,3 +303,50 @@ def test_mutes_of_an_older_version_hold_for_the_name(tmp_path: Path) -> None:
             says(bert, "at last")
         refused_user(run, "carl", HERE)
         assert terminal.type("/unban carl") == "server lets Carl in again."
+
+
+# The lists.
+
+
+def test_operators_list_bans_and_mutes(tmp_path: Path) -> None:
+    with served(tmp_path, "ann", "bert") as (run, terminal), member(run, "ann", auth=True) as ann:
+        assert terminal.type("/bans") == "Nobody is banned."
+        assert terminal.type("/mutes") == "Nobody is muted."
+        terminal.type("/ban bert")
+        terminal.type("/mute 192.0.2.0/24 2h")
+        ann.line("/bans")
+        one = ann.until("notice", code="bans")
+        assert re.fullmatch(
+            r"bert \(account bert\): banned by server on [-0-9]{10} [0-9:]{5} UTC, for good.", one["text"]
+        )
+        assert (one["name"], one["account"], one["by"]) == ("bert", "bert", "server")
+        assert one.get("until") is None
+        (shown,) = terminal.type_for_all("/mutes")
+        assert re.fullmatch(r"192.0.2.0/24: muted by server on .{16} UTC, until .{16} UTC\.", shown)
+        ann.line("/mutes")
+        one = ann.until("notice", code="mutes")
+        assert one["addresses"] == ["192.0.2.0/24"]
+        assert one["until"] > one["at"]
+        terminal.type("/unban bert")
+        assert terminal.type("/bans") == "Nobody is banned."
+
+
+def test_the_lists_have_pages(tmp_path: Path) -> None:
+    with served(tmp_path) as (_, terminal):
+        for number in range(PAGE_LINES + 1):
+            terminal.type(f"/ban 192.0.2.{number}")
+        *bans, after = terminal.type_for_all("/bans")
+        assert len(bans) == PAGE_LINES
+        assert bans[0].startswith("192.0.2.0: banned by server on ")
+        assert after == "That is page 1 of 2: /bans 2 goes on."
+        (last,) = terminal.type_for_all("/bans 2")
+        assert last.startswith(f"192.0.2.{PAGE_LINES}: ")
+        assert terminal.type("/bans 3") == "There are 2 pages of bans."
+        assert "'x' is no number of pages" in terminal.type("/bans x")
+
+
+def test_members_know_no_lists(tmp_path: Path) -> None:
+    with served(tmp_path) as (run, _), member(run, "bob") as bob:
+        for command in ("/bans", "/mutes"):
+            bob.line(command)
+            bob.until("error", code="unknown_command")

@@ -4,24 +4,29 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.hash_queue import HashQueue
-from sockctl.services.chat.service import Chat, ChatRules
+from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.login import LoginConversation
-from tests.services.chat.test_chat import ChatClient, client
 from tests.support.accounts import PASSWORD, accounts_at
+from tests.support.chat_client import ChatClient, client
 from tests.support.running import Running, running
 
 SOON_S = 2.0
 
 
+DEFAULT = ChatLimits()
+NO_TICKS = ChatLimits(tick_s=600)
+
+
 @contextlib.contextmanager
-def served(data_dir: Path, *users: str, signup: bool = False) -> Iterator[tuple[Running, Accounts]]:
+def served(
+    data_dir: Path, *users: str, signup: bool = False, limits: ChatLimits = DEFAULT
+) -> Iterator[tuple[Running, Accounts]]:
     accounts = accounts_at(data_dir, *users)
     login = LoginConversation(data_dir, signup=signup, queue=HashQueue(slots=2), floor_s=0.001)
-    with running(Chat(data_dir, ChatRules(flood=None), login=login)) as run:
+    with running(Chat(data_dir, ChatRules(flood=None), login=login, limits=limits)) as run:
         yield run, accounts
 
 
@@ -70,18 +75,24 @@ def test_a_squatter_in_no_room_is_renamed_as_well(tmp_path: Path) -> None:
             place.until("notice", code="renamed")
 
 
-def test_a_user_that_logs_in_at_once_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with served(tmp_path, "ann", "carl") as (run, accounts), squatted(run) as (ann, carl), client(run) as bob:
-        monkeypatch.setattr(Chat, "tick", lambda *_: None)
+def test_a_user_that_logs_in_at_once_gets_its_name(tmp_path: Path) -> None:
+    with (
+        served(tmp_path, "ann", "carl", limits=NO_TICKS) as (run, accounts),
+        squatted(run) as (ann, carl),
+        client(run) as bob,
+    ):
         accounts.add("bob", PASSWORD)
         bob.log_in("bob").ready()
         is_renamed(ann, carl)
         carl.until("joined", name="bob")
 
 
-def test_a_user_that_signs_up_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with served(tmp_path, "ann", "carl", signup=True) as (run, _), squatted(run) as (ann, carl), client(run) as bob:
-        monkeypatch.setattr(Chat, "tick", lambda *_: None)
+def test_a_user_that_signs_up_gets_its_name(tmp_path: Path) -> None:
+    with (
+        served(tmp_path, "ann", "carl", signup=True, limits=NO_TICKS) as (run, _),
+        squatted(run) as (ann, carl),
+        client(run) as bob,
+    ):
         bob.expect("ask")
         bob.line("bob")
         bob.expect("notice")
@@ -97,7 +108,7 @@ def test_a_squatter_never_gets_a_name_that_somebody_has(tmp_path: Path) -> None:
     with served(tmp_path, "ann", "carl") as (run, accounts), squatted(run) as (ann, carl):
         chat = run.server._service
         assert isinstance(chat, Chat)
-        members = chat._members
+        members = chat.members
         of_ann, of_carl = members.get("bob"), members.get("carl")
         with members._lock:  # what no account can come to: its own name taken
             members._by_key["ann"] = of_carl

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from sockctl.errors import CommandError
-from sockctl.services.chat.history import History, HistoryBudget, HistoryEntry
-from sockctl.services.chat.limits import ChatLimits
-from sockctl.services.chat.members import Member
+from sockctl.services.chat.history import History, HistoryBudget, count_held_bytes
+from sockctl.services.chat.history_entry import HistoryEntry
+from sockctl.services.chat.member import Member
+from sockctl.services.chat.room import Room
 from sockctl.services.chat.room_registry import RoomRegistry
-from sockctl.services.chat.room_tail import held_bytes
-from sockctl.services.chat.rooms import Room
+from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.chat.store import ChatStore
 from sockctl.stores.timestamps import utc_now
-from tests.services.chat.test_rooms import Played
+from tests.support.chat_room import Played
 
 AT = "2026-01-31T12:00:00Z"
 DAY_S = 86_400.0
@@ -31,7 +31,7 @@ def store(tmp_path: Path) -> Iterator[ChatStore]:
 def rooms_of(store: ChatStore, history: int = 1_000, **limits: float) -> RoomRegistry:
     """Return the rooms, with what is kept."""
     kept = store.start()
-    return RoomRegistry(fixed=(), kept=kept, history=history, store=store, limits=ChatLimits(**limits))  # type: ignore[arg-type]  # some are whole
+    return RoomRegistry(fixed=(), stored=kept, history=history, store=store, limits=ChatLimits(**limits))  # type: ignore[arg-type]  # some are whole
 
 
 def place_at(address: str, account: str = "", *, operator: bool = False) -> Played:
@@ -71,14 +71,14 @@ def test_rooms_are_counted_for_who_makes_them(
 ) -> None:
     rooms = rooms_of(store, rooms_at_once=2, room_every_s=1_000)
     for number in range(2):
-        rooms.opened(f"#room{number}", by=place_at(*first))
-    rooms.opened("#room1", by=place_at(*other))  # which is there
+        rooms.open(f"#room{number}", by=place_at(*first))
+    rooms.open("#room1", by=place_at(*other))  # which is there
     if is_free:
-        rooms.opened("#another", by=place_at(*other))
+        rooms.open("#another", by=place_at(*other))
     else:
         with pytest.raises(CommandError, match="You make rooms too fast"):
-            rooms.opened("#another", by=place_at(*other))
-        rooms.opened("#another", by=place_at(*other, operator=True))
+            rooms.open("#another", by=place_at(*other))
+        rooms.open("#another", by=place_at(*other, operator=True))
 
 
 def test_after_a_while_another_room_may_be_made(store: ChatStore) -> None:
@@ -86,18 +86,10 @@ def test_after_a_while_another_room_may_be_made(store: ChatStore) -> None:
     for number in range(3):
         while True:
             try:
-                rooms.opened(f"#room{number}", by=place_at("192.0.2.7"))
+                rooms.open(f"#room{number}", by=place_at("192.0.2.7"))
                 break
             except CommandError:
                 continue
-
-
-def test_those_who_made_rooms_are_bounded(store: ChatStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sockctl.services.chat.room_making.MAX_ENTRIES", 2)
-    rooms = rooms_of(store)
-    for number in range(5):
-        rooms.opened(f"#room{number}", by=place_at(f"192.0.2.{number}"))
-    assert len(rooms._making._buckets) == 2
 
 
 # Which rooms go.
@@ -106,36 +98,36 @@ def test_those_who_made_rooms_are_bounded(store: ChatStore, monkeypatch: pytest.
 def test_a_room_in_which_nothing_was_said_goes_first_and_a_used_one_never(store: ChatStore) -> None:
     rooms = rooms_of(store, max_rooms=4)
     for name in ("#said", "#silent", "#also"):
-        rooms.opened(name)
-    say(rooms.opened("#said"), 1)
-    say(rooms.opened("#also"), 1)
-    rooms.opened("#new")
-    assert [room.name for room in rooms.all()] == ["#lobby", "#said", "#also", "#new"]
-    say(rooms.opened("#new"), 1)
+        rooms.open(name)
+    say(rooms.open("#said"), 1)
+    say(rooms.open("#also"), 1)
+    rooms.open("#new")
+    assert [room.name for room in rooms.list_all()] == ["#lobby", "#said", "#also", "#new"]
+    say(rooms.open("#new"), 1)
     rooms.tick(now_of(rooms) + DAY_S / 2)
     with pytest.raises(CommandError, match="There are 4 rooms already"):
-        rooms.opened("#more")
-    also, guest = rooms.opened("#also"), Played("guest")
-    also.enter(guest, new=True, after=-1)
+        rooms.open("#more")
+    also, guest = rooms.open("#also"), Played("guest")
+    also.join(guest, new=True, after=-1)
     also.process_pending()
     rooms.tick(now_of(rooms) + DAY_S / 4)
-    also.exit(guest, reason="left")
+    also.leave(guest, reason="left")
     also.process_pending()
     rooms.tick(now_of(rooms) + DAY_S / 3)
-    rooms.opened("#more")
-    assert [room.name for room in rooms.all()] == ["#lobby", "#also", "#new", "#more"]
+    rooms.open("#more")
+    assert [room.name for room in rooms.list_all()] == ["#lobby", "#also", "#new", "#more"]
 
 
 def test_a_room_that_is_made_again_has_larger_ids_and_no_history(store: ChatStore) -> None:
     rooms = rooms_of(store, max_rooms=2)
-    one = rooms.opened("#one")
+    one = rooms.open("#one")
     one._last_id += 10**9
     say(one, 1)
     last_id = one.last_id
     rooms.tick(now_of(rooms) + 2 * DAY_S)
-    rooms.opened("#two")
+    rooms.open("#two")
     rooms.tick(now_of(rooms) + 2 * DAY_S)
-    again = rooms.opened("#one")
+    again = rooms.open("#one")
     assert again is not one
     assert again.last_id >= last_id
     assert not again.remembered
@@ -146,14 +138,14 @@ def test_a_room_that_is_made_again_has_larger_ids_and_no_history(store: ChatStor
 
 def test_a_stranger_who_makes_rooms_takes_nothing_from_the_others(store: ChatStore) -> None:
     rooms = rooms_of(store, history_bytes=100_000)
-    lobby = rooms.opened("#lobby")
+    lobby = rooms.open("#lobby")
     say(lobby, 20)
     for number in range(40):
-        say(rooms.opened(f"#room{number}"), 5)
+        say(rooms.open(f"#room{number}"), 5)
         rooms.tick(now_of(rooms) + 1)
     assert lobby.remembered == 20
-    held = sum(room._history.size_bytes for room in rooms.all())
-    assert held == rooms._budget._taken_bytes <= 100_000
+    held = sum(room._history.size_bytes for room in rooms.list_all())
+    assert held == rooms._budget._used_bytes <= 100_000
     say(lobby, 20)
     assert lobby.remembered in range(19, 22), "what it says goes for what it said"
 
@@ -161,61 +153,61 @@ def test_a_stranger_who_makes_rooms_takes_nothing_from_the_others(store: ChatSto
 def test_what_was_said_in_the_room_that_is_unused_for_longest_goes_first(store: ChatStore) -> None:
     rooms = rooms_of(store, history_bytes=100_000)
     for name in ("#oldest", "#old", "#used"):
-        say(rooms.opened(name), 24)
+        say(rooms.open(name), 24)
         rooms.tick(now_of(rooms) + 10)
-        rooms.opened(name).used_at = now_of(rooms)
-    used = rooms.opened("#used")
-    used.enter(Played("guest"), new=True, after=-1)
+        rooms.open(name).used_at = now_of(rooms)
+    used = rooms.open("#used")
+    used.join(Played("guest"), new=True, after=-1)
     used.process_pending()
     rooms.tick(now_of(rooms) + DAY_S)
-    assert [rooms.opened(name).remembered for name in ("#oldest", "#old", "#used")] == [0, 24, 24]
-    say(rooms.opened("#lobby"), 25)
-    assert rooms.opened("#lobby").remembered == 25
+    assert [rooms.open(name).remembered for name in ("#oldest", "#old", "#used")] == [0, 24, 24]
+    say(rooms.open("#lobby"), 25)
+    assert rooms.open("#lobby").remembered == 25
 
 
 def test_a_full_memory_leaves_each_room_its_share(store: ChatStore) -> None:
     rooms = rooms_of(store, history_bytes=100_000, max_rooms=10)
     for number in range(4):
-        say(rooms.opened(f"#full{number}"), 40)
-    lobby = rooms.opened("#lobby")
+        say(rooms.open(f"#full{number}"), 40)
+    lobby = rooms.open("#lobby")
     for _ in range(8):
         say(lobby, 1)
         rooms.tick(now_of(rooms) + 1)
     assert lobby.remembered == 7, "the share of a room is 10,000 bytes"
-    assert all(rooms.opened(f"#full{number}").remembered >= 7 for number in range(4))
-    held = sum(room._history.size_bytes for room in rooms.all())
-    assert held == rooms._budget._taken_bytes <= 100_000
+    assert all(rooms.open(f"#full{number}").remembered >= 7 for number in range(4))
+    held = sum(room._history.size_bytes for room in rooms.list_all())
+    assert held == rooms._budget._used_bytes <= 100_000
     store.close()
     kept = {name: len(tail.frames) for name, tail in store._file._rooms.items()}
-    assert kept == {room.name: room.remembered for room in rooms.all()}, "the file gives way as well"
+    assert kept == {room.name: room.remembered for room in rooms.list_all()}, "the file gives way as well"
 
 
 def test_the_last_message_stays_where_there_is_room_for_none(store: ChatStore) -> None:
     rooms = rooms_of(store, history_bytes=10)
-    say(rooms.opened("#lobby"), 3)
-    assert rooms.opened("#lobby").remembered == 0
+    say(rooms.open("#lobby"), 3)
+    assert rooms.open("#lobby").remembered == 0
     heard = Played("bob")
-    rooms.opened("#lobby").enter(heard, new=True, after=-1)
-    say(rooms.opened("#lobby"), 1)
+    rooms.open("#lobby").join(heard, new=True, after=-1)
+    say(rooms.open("#lobby"), 1)
     assert len(heard.of("say")) == 1, "it is said all the same"
 
 
 @pytest.mark.parametrize("most", [0, 1, 3, 100])
 def test_a_history_knows_its_size(most: int) -> None:
-    history = History(most=most)
+    history = History(max_messages=most)
     for number in range(0, 10, 2):
         history.extend(
             [HistoryEntry(number, b"x" * number, "ann"), HistoryEntry(number + 1, b"x" * (number + 1), "ann")]
         )
-        assert history.size_bytes == sum(held_bytes(one.json) for one in history.all())
+        assert history.size_bytes == sum(count_held_bytes(one.json) for one in history.list_all())
     freed = history.forget_oldest(1_000)
-    assert freed >= min(1_000, sum(held_bytes(b"x" * number) for number in range(10 - min(most, 10), 10)))
-    assert history.size_bytes == sum(held_bytes(one.json) for one in history.all())
+    assert freed >= min(1_000, sum(count_held_bytes(b"x" * number) for number in range(10 - min(most, 10), 10)))
+    assert history.size_bytes == sum(count_held_bytes(one.json) for one in history.list_all())
 
 
 def test_a_history_takes_no_more_than_is_counted(store: ChatStore) -> None:
     rooms = rooms_of(store, history=5_000)
-    room, place = rooms.opened("#lobby"), Played("ann")
+    room, place = rooms.open("#lobby"), Played("ann")
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     for _ in range(5_000):

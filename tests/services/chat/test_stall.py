@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.chat.test_chat import ChatClient
+from tests.support.chat_client import ChatClient
 from tests.support.running import TIMEOUT_S, UNMEASURED
 from tests.support.stall_probe import ANSWER_S, SILENT_S
 

@@ -7,11 +7,10 @@ from timeit import timeit
 import pytest
 
 from sockctl.errors import StoreFormatError
-from sockctl.services.chat import state as module
 from sockctl.services.chat.ban_table import BanTable
-from sockctl.services.chat.bans import Ban, Target, blocked_network, network_of
+from sockctl.services.chat.bans import Ban, Target, parse_banned_network, parse_network
 from sockctl.services.chat.state import ChatState
-from sockctl.services.chat.state_file import check_rulings, no_rulings
+from sockctl.services.chat.state_file import check_state, decode_state, empty_state, encode_state
 from sockctl.stores.json_store import Content
 from tests.support.chat_history import AT
 from tests.support.clock import NOON, Clock
@@ -26,93 +25,93 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def rulings(clock: Clock) -> ChatState:
+def state(clock: Clock) -> ChatState:
     return ChatState(clock=clock)
 
 
-def again(rulings: ChatState, clock: Clock) -> ChatState:
-    """Return what reads what `rulings` would write."""
-    content = rulings._content()
-    check_rulings(content)
+def again(state: ChatState, clock: Clock) -> ChatState:
+    """Return what reads what `state` would write."""
+    content = encode_state(state)
+    check_state(content)
     read = ChatState(clock=clock)
-    read._take(content)
+    decode_state(content, read)
     return read
 
 
 def at(*addresses: str, name: str = "", token: str = "") -> Target:
-    networks = (network for address in addresses if (network := blocked_network(address)) is not None)
+    networks = (network for address in addresses if (network := parse_banned_network(address)) is not None)
     return Target(name=name, token=token, networks=tuple(networks))
 
 
 def shown(bans: list[Ban]) -> list[str]:
-    return [ban.target.shown() for ban in bans]
+    return [ban.target.describe() for ban in bans]
 
 
-def test_topics(rulings: ChatState, clock: Clock) -> None:
-    assert rulings.topic("#lobby") is None
-    topic = rulings.set_topic("#lobby", " what\nwe\x1b do ", by="ann")
+def test_topics(state: ChatState, clock: Clock) -> None:
+    assert state.find_topic("#lobby") is None
+    topic = state.set_topic("#lobby", " what\nwe\x1b do ", by="ann")
     assert topic is not None
     assert (topic.text, topic.by, topic.at) == ("what we do", "ann", NOON)
-    assert again(rulings, clock).topic("#lobby") == rulings.topic("#lobby") == topic
-    assert rulings.set_topic("#lobby", "\x1b ", by="ann") is None
-    assert rulings.topic("#lobby") is None
+    assert again(state, clock).find_topic("#lobby") == state.find_topic("#lobby") == topic
+    assert state.set_topic("#lobby", "\x1b ", by="ann") is None
+    assert state.find_topic("#lobby") is None
 
 
-def test_topics_of_rooms_that_are_there_stay(rulings: ChatState, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_TOPICS", 2)
-    rulings.set_topic("#lobby", "tea", by="ann")
+def test_topics_of_rooms_that_are_there_stay() -> None:
+    state = ChatState(max_topics=2)
+    state.set_topic("#lobby", "tea", by="ann")
     for number in range(3):
-        rulings.set_topic(f"#stranger{number}", "mine", by="eve", rooms={"#lobby", f"#stranger{number}"})
-    assert rulings.topic("#lobby") is not None
-    assert [rulings.topic(f"#stranger{number}") is not None for number in range(3)] == [False, False, True]
+        state.set_topic(f"#stranger{number}", "mine", by="eve", rooms={"#lobby", f"#stranger{number}"})
+    assert state.find_topic("#lobby") is not None
+    assert [state.find_topic(f"#stranger{number}") is not None for number in range(3)] == [False, False, True]
 
 
-def test_topics_are_bounded(rulings: ChatState, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_TOPICS", 2)
+def test_topics_are_bounded() -> None:
+    state = ChatState(max_topics=2)
     for room in ("#a", "#b", "#a", "#c"):
-        rulings.set_topic(room, room, by="ann")
-    assert [rulings.topic(room) is not None for room in ("#a", "#b", "#c")] == [True, False, True]
+        state.set_topic(room, room, by="ann")
+    assert [state.find_topic(room) is not None for room in ("#a", "#b", "#c")] == [True, False, True]
 
 
-def test_banned_accounts(rulings: ChatState, clock: Clock) -> None:
-    assert rulings.banned(account="eve", address="192.0.2.7") is None
-    ban = rulings.ban(EVE, by="ann")
+def test_banned_accounts(state: ChatState, clock: Clock) -> None:
+    assert state.find_ban(account="eve", address="192.0.2.7") is None
+    ban = state.ban(EVE, by="ann")
     assert (ban.target, ban.until) == (EVE, None)
-    for one in (rulings, again(rulings, clock)):
-        assert one.banned(account="eve", address="192.0.2.7") == ban
-        assert one.banned(account="zoe", address="192.0.2.7") is None, "who has the nick later"
-        assert one.banned() is None
-        assert one.bans() == [ban]
+    for one in (state, again(state, clock)):
+        assert one.find_ban(account="eve", address="192.0.2.7") == ban
+        assert one.find_ban(account="zoe", address="192.0.2.7") is None, "who has the nick later"
+        assert one.find_ban() is None
+        assert one.list_bans() == [ban]
     for word in ("eVe", " zOE"):
-        assert rulings.unban(word) == [ban]
-        assert rulings.unban(word) == []
-        assert rulings.bans() == []
-        ban = rulings.ban(EVE, by="ann")
+        assert state.unban(word) == [ban]
+        assert state.unban(word) == []
+        assert state.list_bans() == []
+        ban = state.ban(EVE, by="ann")
 
 
-def test_banned_guests(rulings: ChatState, clock: Clock) -> None:
-    ban = rulings.ban(at("192.0.2.7", "2001:db8::7", name="bob", token="secret"), by="ann")
+def test_banned_guests(state: ChatState, clock: Clock) -> None:
+    ban = state.ban(at("192.0.2.7", "2001:db8::7", name="bob", token="secret"), by="ann")
     assert "secret" not in repr(ban)
-    assert "secret" not in str(rulings._content())
-    assert rulings.banned(token="secret", address="198.51.100.1") == ban
-    assert rulings.banned(token="another") is None
-    for one in (rulings, again(rulings, clock)):
-        assert shown([*filter(None, [one.banned(address="192.0.2.7")])]) == [
+    assert "secret" not in str(encode_state(state))
+    assert state.find_ban(token="secret", address="198.51.100.1") == ban
+    assert state.find_ban(token="another") is None
+    for one in (state, again(state, clock)):
+        assert shown([*filter(None, [one.find_ban(address="192.0.2.7")])]) == [
             "bob (address 192.0.2.7 and 2001:db8::/64)"
         ]
-        assert one.banned(address="2001:db8::abc")
-        assert one.banned(address="198.51.100.1") is None
+        assert one.find_ban(address="2001:db8::abc")
+        assert one.find_ban(address="198.51.100.1") is None
     for word in ("bob", "192.0.2.7", "2001:db8::1", "2001:db8::/64"):
-        assert again(rulings, clock).unban(word)
+        assert again(state, clock).unban(word)
     for word in ("192.0.2.0/24", "2001:db8:0:1::", "bobby", ""):
-        assert not again(rulings, clock).unban(word)
+        assert not again(state, clock).unban(word)
 
 
-def test_the_longest_of_several_bans_holds(rulings: ChatState, clock: Clock) -> None:
-    for_good = rulings.ban(at("192.0.2.7", name="bob"), by="ann")
-    rulings.ban(at("192.0.2.7", name="carl"), by="ann", time=HOUR)
+def test_the_longest_of_several_bans_holds(state: ChatState, clock: Clock) -> None:
+    for_good = state.ban(at("192.0.2.7", name="bob"), by="ann")
+    state.ban(at("192.0.2.7", name="carl"), by="ann", time=HOUR)
     clock.now += HOUR
-    assert rulings.banned(address="192.0.2.7") == for_good
+    assert state.find_ban(address="192.0.2.7") == for_good
 
 
 @pytest.mark.parametrize(
@@ -130,71 +129,71 @@ def test_the_longest_of_several_bans_holds(rulings: ChatState, clock: Clock) -> 
         ("fe80::%eth0/64", "fe80::/64", ["fe80::5%eth1"], ["fe81::1"]),
     ],
 )
-def test_banned_addresses(rulings: ChatState, who: str, usual: str, banned: list[str], others: list[str]) -> None:
-    ban = rulings.ban(at(who), by="operator")
-    assert ban.target.shown() == ban.target.shown(addresses=False) == usual
-    for one in (rulings, again(rulings, Clock())):
-        assert all(one.banned(address=address, account="x") == ban for address in banned)
-        assert not any(one.banned(address=address, account="x") for address in others)
-    assert rulings.banned(account=who) is None, "a user may be called like an address"
-    assert rulings.unban(who)
-    assert rulings.banned(address=banned[0]) is None
+def test_banned_addresses(state: ChatState, who: str, usual: str, banned: list[str], others: list[str]) -> None:
+    ban = state.ban(at(who), by="operator")
+    assert ban.target.describe() == ban.target.describe(addresses=False) == usual
+    for one in (state, again(state, Clock())):
+        assert all(one.find_ban(address=address, account="x") == ban for address in banned)
+        assert not any(one.find_ban(address=address, account="x") for address in others)
+    assert state.find_ban(account=who) is None, "a user may be called like an address"
+    assert state.unban(who)
+    assert state.find_ban(address=banned[0]) is None
 
 
-def test_bans_expire(rulings: ChatState, clock: Clock) -> None:
-    rulings.ban(EVE, by="ann", time=HOUR)
-    rulings.ban(at("192.0.2.0/24"), by="ann", time=HOUR)
-    forever = rulings.ban(at("192.0.2.7"), by="ann")
-    read = again(rulings, clock)
+def test_bans_expire(state: ChatState, clock: Clock) -> None:
+    state.ban(EVE, by="ann", time=HOUR)
+    state.ban(at("192.0.2.0/24"), by="ann", time=HOUR)
+    forever = state.ban(at("192.0.2.7"), by="ann")
+    read = again(state, clock)
     clock.now = NOON + HOUR - datetime.timedelta(seconds=1)
-    for one in (rulings, read):
-        assert one.banned(account="eve")
-        assert one.banned(address="192.0.2.9")
-        assert len(one.bans()) == 3
+    for one in (state, read):
+        assert one.find_ban(account="eve")
+        assert one.find_ban(address="192.0.2.9")
+        assert len(one.list_bans()) == 3
     clock.now = NOON + HOUR
-    for one in (rulings, read):
-        assert one.banned(account="eve") is None
-        assert one.banned(address="192.0.2.9") is None
-        assert one.banned(address="192.0.2.7") == forever
-        assert one.bans() == [forever]
-    assert not rulings.unban("eve"), "it is over already"
-    assert rulings._content()["bans"] == [{"address": "192.0.2.7", "by": "ann", "at": AT, "until": None}]
-    assert rulings._bans._tables.bans == (forever,)
+    for one in (state, read):
+        assert one.find_ban(account="eve") is None
+        assert one.find_ban(address="192.0.2.9") is None
+        assert one.find_ban(address="192.0.2.7") == forever
+        assert one.list_bans() == [forever]
+    assert not state.unban("eve"), "it is over already"
+    assert encode_state(state)["bans"] == [{"address": "192.0.2.7", "by": "ann", "at": AT, "until": None}]
+    assert state._bans._tables.bans == (forever,)
 
 
-def test_a_later_ban_takes_the_place(rulings: ChatState) -> None:
-    rulings.ban(EVE, by="ann")
-    rulings.ban(at("192.0.2.7", name="bob"), by="ann")
+def test_a_later_ban_takes_the_place(state: ChatState) -> None:
+    state.ban(EVE, by="ann")
+    state.ban(at("192.0.2.7", name="bob"), by="ann")
     later = [
-        rulings.ban(Target(name="eve", account="eve"), by="bob", time=HOUR),
-        rulings.ban(at("192.0.2.7", name="Bob"), by="ann"),
-        rulings.ban(at("192.0.2.8", name="bob"), by="ann"),
+        state.ban(Target(name="eve", account="eve"), by="bob", time=HOUR),
+        state.ban(at("192.0.2.7", name="Bob"), by="ann"),
+        state.ban(at("192.0.2.8", name="bob"), by="ann"),
     ]
-    assert rulings.bans() == later
+    assert state.list_bans() == later
 
 
-def test_a_later_ban_of_a_user_who_has_left_keeps_the_addresses(rulings: ChatState, clock: Clock) -> None:
-    rulings.ban(replace(EVE, networks=at("192.0.2.7").networks), by="ann", time=HOUR)
-    assert rulings.ban(EVE, by="ann", time=HOUR).target.shown() == "Zoe (account eve, address 192.0.2.7)"
-    assert rulings.banned(address="192.0.2.7")
+def test_a_later_ban_of_a_user_who_has_left_keeps_the_addresses(state: ChatState, clock: Clock) -> None:
+    state.ban(replace(EVE, networks=at("192.0.2.7").networks), by="ann", time=HOUR)
+    assert state.ban(EVE, by="ann", time=HOUR).target.describe() == "Zoe (account eve, address 192.0.2.7)"
+    assert state.find_ban(address="192.0.2.7")
     clock.now += HOUR
-    assert rulings.ban(EVE, by="ann").target == EVE
+    assert state.ban(EVE, by="ann").target == EVE
 
 
-def test_mutes(rulings: ChatState, clock: Clock) -> None:
-    assert rulings.muted(account="eve", name="zoe") is None
-    mute = rulings.mute(EVE, by="ann", time=HOUR)
-    rulings.mute(at("10.0.0.1"), by="ann")
-    for one in (rulings, again(rulings, clock)):
-        assert one.muted(account="eve", name="yuri") == mute
-        assert one.muted(account="bob", name="zoe") is None
-        assert one.muted(account="bob", address="10.0.0.1")
-        assert len(one.mutes()) == 2
+def test_mutes(state: ChatState, clock: Clock) -> None:
+    assert state.find_mute(account="eve", name="zoe") is None
+    mute = state.mute(EVE, by="ann", time=HOUR)
+    state.mute(at("10.0.0.1"), by="ann")
+    for one in (state, again(state, clock)):
+        assert one.find_mute(account="eve", name="yuri") == mute
+        assert one.find_mute(account="bob", name="zoe") is None
+        assert one.find_mute(account="bob", address="10.0.0.1")
+        assert len(one.list_mutes()) == 2
     clock.now += HOUR
-    assert rulings.muted(account="eve", name="zoe") is None
-    assert shown(rulings.mutes()) == ["10.0.0.1"]
-    assert shown(rulings.unmute("10.0.0.1")) == ["10.0.0.1"]
-    assert not rulings.unmute("eve")
+    assert state.find_mute(account="eve", name="zoe") is None
+    assert shown(state.list_mutes()) == ["10.0.0.1"]
+    assert shown(state.unmute("10.0.0.1")) == ["10.0.0.1"]
+    assert not state.unmute("eve")
 
 
 def test_rulings_of_an_older_version_hold_for_the_name(clock: Clock) -> None:
@@ -203,16 +202,16 @@ def test_rulings_of_an_older_version_hold_for_the_name(clock: Clock) -> None:
         "bans": [{"name": "Eve", "by": "ann", "at": AT, "until": None}],
         "mutes": [{"name": "Bob", "by": "ann", "at": AT, "until": None}],
     }
-    check_rulings(old)
-    rulings = ChatState(clock=clock)
-    rulings._take(old)
-    for one in (rulings, again(rulings, clock)):
-        assert one.banned(account="eve")
-        assert not one.banned(account="bob")
-        assert one.muted(name="BOB", account="carl")
-        assert one.muted(name="carl", account="bob")
-        assert not one.muted(name="carl", account="carl")
-        assert one._content() == old
+    check_state(old)
+    state = ChatState(clock=clock)
+    decode_state(old, state)
+    for one in (state, again(state, clock)):
+        assert one.find_ban(account="eve")
+        assert not one.find_ban(account="bob")
+        assert one.find_mute(name="BOB", account="carl")
+        assert one.find_mute(name="carl", account="bob")
+        assert not one.find_mute(name="carl", account="carl")
+        assert encode_state(one) == old
         assert shown(one.unmute("bob")) == ["Bob"]
 
 
@@ -228,7 +227,7 @@ def test_asking_takes_no_longer_with_many_bans() -> None:
 
 
 def test_no_networks() -> None:
-    assert [network_of(text) for text in ("", "ann", "1", "192.0.2", "192.0.2.0/33", "::1::")] == [None] * 6
+    assert [parse_network(text) for text in ("", "ann", "1", "192.0.2", "192.0.2.0/33", "::1::")] == [None] * 6
 
 
 GOOD: Content = {
@@ -267,7 +266,7 @@ BAN = {"by": "ann", "at": AT, "until": None}
     ],
 )
 def test_a_file_of_another_form(change: Content, where: str) -> None:
-    check_rulings(GOOD)
-    check_rulings(no_rulings())
+    check_state(GOOD)
+    check_state(empty_state())
     with pytest.raises(StoreFormatError, match=f"^{where}"):
-        check_rulings({**GOOD, **change})
+        check_state({**GOOD, **change})

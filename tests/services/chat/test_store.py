@@ -11,25 +11,26 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sockctl.errors import StoreExposedError, StoreFormatError
 from sockctl.events.chat import ChatKeptAgain, ChatUnkept
-from sockctl.services.chat import history_file
-from sockctl.services.chat import store as module
-from sockctl.services.chat.bans import Target, blocked_network
-from sockctl.services.chat.store import ChatStore, StoredRoom
+from sockctl.services.chat.bans import Target, parse_banned_network
+from sockctl.services.chat.history_file import HistoryFileLimits
+from sockctl.services.chat.store import TOO_FAST, ChatStore, StoredRoom, StoreLimits
 from tests.support.chat_history import frame, frames, ids
 from tests.support.clock import Clock
 
 WAIT_S = 10
 EVE = Target(name="eve", account="eve")
+QUICK = StoreLimits(pause_s=0.005, retry_s=0.02)
 
 
 class Watched(ChatStore):
-    """A keeper whose callbacks can be waited for."""
+    """A store whose callbacks can be waited for."""
 
     def __init__(
         self,
@@ -37,7 +38,7 @@ class Watched(ChatStore):
         *,
         history: int = 20,
         clock: Clock | None = None,
-        capacity_bytes: int = module.CAPACITY_BYTES,
+        limits: StoreLimits = QUICK,
     ) -> None:
         self.failures: queue.Queue[tuple[str, int]] = queue.Queue()
         self.recoveries: queue.Queue[int] = queue.Queue()
@@ -47,13 +48,13 @@ class Watched(ChatStore):
             on_failure=lambda why, count: self.failures.put((why, count)),
             on_recovery=self.recoveries.put,
             clock=clock or Clock(),
-            capacity_bytes=capacity_bytes,
+            limits=limits,
         )
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, history: int = 20, clock: Clock | None = None) -> Iterator[Watched]:
-    chat_store = Watched(folder, history=history, clock=clock)
+def running(folder: Path, *, history: int = 20, limits: StoreLimits = QUICK) -> Iterator[Watched]:
+    chat_store = Watched(folder, history=history, limits=limits)
     chat_store.start()
     try:
         yield chat_store
@@ -81,25 +82,19 @@ def history(tmp_path: Path) -> Path:
     return tmp_path / "chat-history.jsonl"
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PAUSE_S", 0.005)
-    monkeypatch.setattr(module, "RETRY_S", 0.02)
-
-
 def test_a_restart(tmp_path: Path) -> None:
     with running(tmp_path) as chat_store:
-        chat_store.said("#lobby", 1, frames(1, 10))
-        chat_store.said("#dev", 1, [frame(1, "#dev")])
-        chat_store.said("#lobby", 11, frames(11, 30))
-        chat_store.said("#lobby", 31, [])
-        chat_store.set_topic("#lobby", "what we do", by="ann")
-        network = blocked_network("192.0.2.0/24")
+        chat_store.add_messages("#lobby", 1, frames(1, 10))
+        chat_store.add_messages("#dev", 1, [frame(1, "#dev")])
+        chat_store.add_messages("#lobby", 11, frames(11, 30))
+        chat_store.add_messages("#lobby", 31, [])
+        chat_store.state.set_topic("#lobby", "what we do", by="ann")
+        network = parse_banned_network("192.0.2.0/24")
         assert network is not None
-        ban = chat_store.ban(Target(networks=(network,)), by="ann", time=datetime.timedelta(hours=1))
-        chat_store.ban(Target(name="bob", account="bob"), by="ann")
-        chat_store.unban("bob")
-        mute = chat_store.mute(EVE, by="ann")
+        ban = chat_store.state.ban(Target(networks=(network,)), by="ann", time=datetime.timedelta(hours=1))
+        chat_store.state.ban(Target(name="bob", account="bob"), by="ann")
+        chat_store.state.unban("bob")
+        mute = chat_store.state.mute(EVE, by="ann")
         assert chat_store.failures.empty()
     assert (tmp_path / "chat.json").stat().st_mode & 0o777 == 0o600
     assert json.loads((tmp_path / "chat.json").read_text()).keys() == {"version", "topics", "bans", "mutes"}
@@ -110,8 +105,8 @@ def test_a_restart(tmp_path: Path) -> None:
         "#lobby": StoredRoom(tuple(frames(11, 30)), 30),
         "#dev": StoredRoom((frame(1, "#dev"),), 1),
     }
-    assert again.topic("#lobby") == chat_store.topic("#lobby")
-    assert (again.bans(), again.mutes()) == ([ban], [mute])
+    assert again.state.find_topic("#lobby") == chat_store.state.find_topic("#lobby")
+    assert (again.state.list_bans(), again.state.list_mutes()) == ([ban], [mute])
 
 
 def test_nothing_is_made_where_nothing_is_said(tmp_path: Path) -> None:
@@ -122,29 +117,28 @@ def test_nothing_is_made_where_nothing_is_said(tmp_path: Path) -> None:
 
 def test_no_history_leaves_the_file_alone(tmp_path: Path, history: Path) -> None:
     with running(tmp_path) as chat_store:
-        chat_store.said("#lobby", 1, frames(1, 3))
+        chat_store.add_messages("#lobby", 1, frames(1, 3))
     before = history.read_bytes()
     with running(tmp_path, history=0) as chat_store:
-        chat_store.said("#lobby", 4, frames(4, 5))
+        chat_store.add_messages("#lobby", 4, frames(4, 5))
     assert history.read_bytes() == before
     assert kept(tmp_path, history=0) == {"#lobby": StoredRoom((), 3)}
 
 
-def test_what_is_said_is_written_while_it_runs(tmp_path: Path, history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SYNC_EVERY_S", 0.01)
-    with running(tmp_path) as chat_store:
+def test_what_is_said_is_written_while_it_runs(tmp_path: Path, history: Path) -> None:
+    with running(tmp_path, limits=replace(QUICK, sync_every_s=0.01)) as chat_store:
         for number in range(1, 4):
-            chat_store.said("#lobby", number, [frame(number)])
+            chat_store.add_messages("#lobby", number, [frame(number)])
             wait_for(lambda: history.exists() and ids(history)["#lobby"][-1:] == [number])  # noqa: B023  called at once
         wait_for(lambda: not chat_store._file.unsynced)
 
 
-def test_the_file_stays_bounded(tmp_path: Path, history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_file, "SLACK_BYTES", 1_000)
+def test_the_file_stays_bounded(tmp_path: Path, history: Path) -> None:
+    limits = replace(QUICK, history_file=HistoryFileLimits(slack_bytes=1_000))
     longest = 0
-    with running(tmp_path) as chat_store:
+    with running(tmp_path, limits=limits) as chat_store:
         for number in range(1, 10_001):
-            chat_store.said("#lobby", number, [frame(number)])
+            chat_store.add_messages("#lobby", number, [frame(number)])
             if number % 50 == 0:
                 wait_for(lambda: not chat_store._waiting_bytes)
                 longest = max(longest, history.stat().st_size if history.exists() else 0)
@@ -188,17 +182,17 @@ def test_files_that_are_no_good_stay(tmp_path: Path, history: Path) -> None:
 def test_a_spoiled_store_is_never_overwritten(tmp_path: Path) -> None:
     store = tmp_path / "chat.json"
     with running(tmp_path) as chat_store:
-        chat_store.set_topic("#lobby", "one", by="ann")
+        chat_store.state.set_topic("#lobby", "one", by="ann")
         wait_for(store.exists)
         good = store.read_text()
         store.write_text("junk")
-        chat_store.set_topic("#lobby", "two", by="ann")
+        chat_store.state.set_topic("#lobby", "two", by="ann")
         why, count = chat_store.failures.get(timeout=WAIT_S)
         assert "is no JSON at line 1" in why
         assert why.endswith("hold all the same, as long as the server runs.")
         assert count == 0
         assert store.read_text() == "junk"
-        topic = chat_store.topic("#lobby")
+        topic = chat_store.state.find_topic("#lobby")
         assert topic is not None
         assert topic.text == "two"
         store.write_text(good)
@@ -208,7 +202,7 @@ def test_a_spoiled_store_is_never_overwritten(tmp_path: Path) -> None:
 
 def test_a_full_disk(tmp_path: Path, history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running(tmp_path) as chat_store:
-        chat_store.said("#lobby", 1, frames(1, 2))
+        chat_store.add_messages("#lobby", 1, frames(1, 2))
         wait_for(lambda: history.exists() and len(ids(history)["#lobby"]) == 2)
         text = "No space left on device"
 
@@ -219,12 +213,12 @@ def test_a_full_disk(tmp_path: Path, history: Path, monkeypatch: pytest.MonkeyPa
             raise OSError(28, text)
 
         monkeypatch.setattr(os, "write", full)
-        chat_store.said("#lobby", 3, frames(3, 4))
+        chat_store.add_messages("#lobby", 3, frames(3, 4))
         why, count = chat_store.failures.get(timeout=WAIT_S)
         assert f"{history} can't be written: No space left on device." in why
         assert count == 2
         for number in range(5, 100):
-            chat_store.said("#lobby", number, [frame(number)])
+            chat_store.add_messages("#lobby", number, [frame(number)])
         wait_for(lambda: len(tries) > 5)
         assert chat_store.failures.empty(), "a reason is told once"
         text = "Disk quota exceeded"
@@ -235,21 +229,21 @@ def test_a_full_disk(tmp_path: Path, history: Path, monkeypatch: pytest.MonkeyPa
         monkeypatch.undo()
         assert chat_store.recoveries.get(timeout=WAIT_S) == 0
         assert ids(history)["#lobby"] == list(range(80, 100))
-        chat_store.said("#lobby", 100, [frame(100)])
+        chat_store.add_messages("#lobby", 100, [frame(100)])
     assert kept(tmp_path)["#lobby"] == StoredRoom(tuple(frames(81, 100)), 100)
 
 
 def test_a_disk_that_stays_full(tmp_path: Path, history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running(tmp_path) as chat_store:
-        chat_store.said("#lobby", 1, [frame(1)])
+        chat_store.add_messages("#lobby", 1, [frame(1)])
         wait_for(lambda: history.exists() and bool(ids(history)))
 
         def full(*_: object) -> int:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(os, "write", full)
-        chat_store.said("#lobby", 2, frames(2, 5))
-        chat_store.set_topic("#lobby", "one", by="ann")
+        chat_store.add_messages("#lobby", 2, frames(2, 5))
+        chat_store.state.set_topic("#lobby", "one", by="ann")
         chat_store.close()
     told = [chat_store.failures.get_nowait() for _ in range(chat_store.failures.qsize())]
     last = {why.partition(" ")[0].rpartition("/")[2]: count for why, count in told[-2:]}
@@ -259,16 +253,16 @@ def test_a_disk_that_stays_full(tmp_path: Path, history: Path, monkeypatch: pyte
 LIMITED = """
 import resource, sys, time
 from pathlib import Path
-from sockctl.services.chat import store as keeper
+from sockctl.services.chat.store import ChatStore, StoreLimits
 from tests.support.chat_history import frames
-keeper.RETRY_S = 0.01
 told = []
-one = keeper.Keeper(Path(sys.argv[1]), history=100, on_failure=lambda *each: told.append(each))
+limits = StoreLimits(retry_s=0.01)
+one = ChatStore(Path(sys.argv[1]), history=100, on_failure=lambda *each: told.append(each), limits=limits)
 one.start()
 soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, hard))
 for number in range(1, 51):
-    one.said("#lobby", number, frames(number, number))
+    one.add_messages("#lobby", number, frames(number, number))
     time.sleep(0.002)
 while not told:
     time.sleep(0.01)
@@ -289,13 +283,13 @@ def test_a_limit_in_the_middle_of_a_line(tmp_path: Path) -> None:
 
 def test_more_than_may_wait(tmp_path: Path, history: Path) -> None:
     size = len(frame(50, "#room0"))
-    chat_store = Watched(tmp_path, capacity_bytes=100 * size)
+    chat_store = Watched(tmp_path, limits=replace(QUICK, capacity_bytes=100 * size))
     for number in range(10):  # nothing is written yet
-        chat_store.said(f"#room{number}", 1, frames(1, 50, f"#room{number}"))
+        chat_store.add_messages(f"#room{number}", 1, frames(1, 50, f"#room{number}"))
     assert chat_store._waiting_bytes == 105 * size
     chat_store.start()
     why, count = chat_store.failures.get(timeout=WAIT_S)
-    assert (why, count) == (module._TOO_FAST, 95)
+    assert (why, count) == (TOO_FAST, 95)
     assert chat_store.recoveries.get(timeout=WAIT_S) == 95
     chat_store.close()
     found = ids(history)
@@ -304,13 +298,13 @@ def test_more_than_may_wait(tmp_path: Path, history: Path) -> None:
 
 
 def test_long_messages_fill_it_as_well_as_many(tmp_path: Path, history: Path) -> None:
-    chat_store = Watched(tmp_path, capacity_bytes=1_000_000)
+    chat_store = Watched(tmp_path, limits=replace(QUICK, capacity_bytes=1_000_000))
     for number in range(1, 201):
-        chat_store.said("#lobby", number, [frame(number, text="x" * 60_000)])
-        chat_store.said("#dev", number, [frame(number, "#dev", text="x" * 60_000)])
+        chat_store.add_messages("#lobby", number, [frame(number, text="x" * 60_000)])
+        chat_store.add_messages("#dev", number, [frame(number, "#dev", text="x" * 60_000)])
     assert chat_store._waiting_bytes <= 1_000_000
     chat_store.start()
-    assert chat_store.failures.get(timeout=WAIT_S)[0] == module._TOO_FAST
+    assert chat_store.failures.get(timeout=WAIT_S)[0] == TOO_FAST
     chat_store.close()
     assert {room: own[-1] for room, own in ids(history).items()} == {"#lobby": 200, "#dev": 200}
 
@@ -318,7 +312,7 @@ def test_long_messages_fill_it_as_well_as_many(tmp_path: Path, history: Path) ->
 def test_a_room_with_much_to_say_waits_with_its_last_messages_only(tmp_path: Path) -> None:
     chat_store = Watched(tmp_path)
     for number in range(1, 50_001):
-        chat_store.said("#lobby", number, [b"{}"])
+        chat_store.add_messages("#lobby", number, [b"{}"])
     assert chat_store._waiting_bytes == 20 * len(b"{}")
     assert chat_store._overflowed == 0
     assert chat_store.failures.empty()
@@ -336,12 +330,12 @@ def test_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     chat_store = Watched(tmp_path)
     chat_store.start()
     monkeypatch.setattr(os, "write", hang)
-    chat_store.said("#lobby", 1, [frame(1)])
+    chat_store.add_messages("#lobby", 1, [frame(1)])
     assert hangs.wait(WAIT_S)
     begun = time.monotonic()
-    chat_store.said("#lobby", 2, frames(2, 3))
-    chat_store.ban(EVE, by="ann")
-    assert chat_store.banned(account="eve")
+    chat_store.add_messages("#lobby", 2, frames(2, 3))
+    chat_store.state.ban(EVE, by="ann")
+    assert chat_store.state.find_ban(account="eve")
     assert time.monotonic() - begun < 1, "who speaks doesn't wait"
     chat_store.close(timeout_s=0.05)
     assert chat_store.failures.get_nowait() == ("The disk has taken nothing for 0.05 s: what waited for it is lost.", 2)
@@ -355,9 +349,9 @@ def test_many_threads_at_once(tmp_path: Path) -> None:
 
         def speak(room: str) -> None:
             for number in range(1, 501):
-                chat_store.said(room, number, [frame(number, room)])
-                chat_store.set_topic(room, str(number), by="ann")
-                assert chat_store.banned(address="192.0.2.7") is None
+                chat_store.add_messages(room, number, [frame(number, room)])
+                chat_store.state.set_topic(room, str(number), by="ann")
+                assert chat_store.state.find_ban(address="192.0.2.7") is None
 
         speakers = [threading.Thread(target=speak, args=(f"#room{number}",)) for number in range(8)]
         for one in speakers:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from sockctl.events.base import Level
-from sockctl.services.chat.service import Chat, ChatRules
-from tests.services.chat.test_chat import ChatClient, client
+from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatRules
+from tests.support.chat_client import ChatClient, client
 from tests.support.frames import framed
 from tests.support.running import TIMEOUT_S, Running, running, wait_until
 

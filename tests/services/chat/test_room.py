@@ -1,9 +1,8 @@
 """A room alone, with played places and several threads: one order for all, nothing twice, nothing lost."""
 
 import json
-import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import Mock, PropertyMock
 
@@ -11,17 +10,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sockctl.events.reasons import Reason
 from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import Message, as_line, encode_message, message
-from sockctl.services.chat.clients import NOTHING, Client
-from sockctl.services.chat.history import MISSED_BYTES, SHOWN, History, HistoryBudget, HistoryEntry, read_past
-from sockctl.services.chat.limits import ChatLimits
-from sockctl.services.chat.members import Member
-from sockctl.services.chat.rooms import Room
+from sockctl.services.chat.history import MISSED_BYTES, SHOWN, History, HistoryBudget
+from sockctl.services.chat.member import NOTHING
+from sockctl.services.chat.room import Room
+from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.chat.store import ChatStore
-from sockctl.stores.timestamps import utc_now
-from tests.support.frames import Fields
+from tests.support.chat_room import Played, enter, leave, room_at, said
 from tests.support.running import TIMEOUT_S
 
 AT = "2026-01-31T12:00:00Z"
@@ -30,80 +26,6 @@ DEFAULT = ChatLimits()
 
 def line_of(one: Message) -> bytes:
     return as_line(one, unmarked_room="#lobby").encode() + b"\r\n"
-
-
-class Played(Client):
-    """A place that keeps the bytes that it was sent."""
-
-    def __init__(self, name: str, *, framed: bool = True, member: Member | None = None) -> None:
-        super().__init__(member or Member(name, since=utc_now()), framed=framed)
-        self.data = bytearray()
-
-    address = ""
-    is_backlogged = False
-
-    def post_encoded(self, data: bytes) -> None:
-        assert data, "nobody is sent nothing"
-        self.data += data
-
-    def reply(self, one: Message) -> None:
-        self.data += (
-            encode_frame(encode_message(one)) if self.framed else f"{as_line(one, unmarked_room='#lobby')}\r\n".encode()
-        )
-
-    def reply_encoded(self, data: bytes) -> None:
-        self.data += data
-
-    def replay(self, messages: Iterator[Message]) -> None:
-        for one in messages:
-            self.reply(one)
-
-    def post(self, one: Message) -> None:
-        self.reply(one)
-
-    def close(self, reason: Reason) -> None:
-        raise NotImplementedError
-
-    @property
-    def messages(self) -> list[Fields]:
-        found, position = [], 0
-        while position < len(self.data):
-            (size,) = struct.unpack_from(">I", self.data, position)
-            found.append(json.loads(self.data[position + 4 : position + 4 + size]))
-            position += 4 + size
-        return found
-
-    @property
-    def lines(self) -> list[str]:
-        return self.data.decode().split("\r\n")[:-1]
-
-    def of(self, *kinds: str) -> list[Fields]:
-        return [one for one in self.messages if one["kind"] in kinds]
-
-
-def said(number: int, text: str) -> HistoryEntry:
-    one = message("say", text, room="#lobby", sender="bob", id=number, at=AT)
-    return read_past(encode_message(one).encode())
-
-
-def room_at(
-    folder: Path, history: int = 1000, past: list[HistoryEntry] | None = None, limits: ChatLimits = DEFAULT
-) -> Room:
-    store = ChatStore(folder, history=0, on_failure=lambda _why, _count: None)
-    last_id = past[-1].id if past else 0
-    return Room(
-        "#lobby",
-        store=store,
-        history=History(past or (), most=history),
-        last_id=last_id,
-        limits=limits,
-        budget=HistoryBudget(1 << 30),
-    )
-
-
-def enter(room: Room, place: Client, *, after: int = NOTHING, new: bool = True) -> None:
-    room.enter(place, new=new, after=after)
-    room.process_pending()
 
 
 def test_frames_stay_frames_while_somebody_stops_to_ignore(tmp_path: Path) -> None:
@@ -151,7 +73,9 @@ def test_nobody_is_always_served_last(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["hello", 'Zoë 🦜 "quoted" \\ \t </b>'])
 def test_what_is_said_is_encoded_as_any_other_message(tmp_path: Path, name: str, action: bool, text: str) -> None:
     store = ChatStore(tmp_path, history=0, on_failure=lambda _why, _count: None)
-    room = Room(name, store=store, history=History(most=10), last_id=6, limits=DEFAULT, budget=HistoryBudget(1 << 30))
+    room = Room(
+        name, store=store, history=History(max_messages=10), last_id=6, limits=DEFAULT, budget=HistoryBudget(1 << 30)
+    )
     ann, frames, lines = Played("ann"), Played("bob"), Played("carl", framed=False)
     for place in (ann, frames, lines):
         enter(room, place)
@@ -162,11 +86,6 @@ def test_what_is_said_is_encoded_as_any_other_message(tmp_path: Path, name: str,
     one = message("say", text, room=name, sender="ann", id=7, at=AT, action=action or None)
     assert frames.data == encode_frame(encode_message(one))
     assert lines.data == line_of(one)
-
-
-def leave(room: Room, place: Client) -> None:
-    room.exit(place, reason="left")
-    room.process_pending()
 
 
 def all_at_once(*calls: Callable[[], None]) -> None:
@@ -216,7 +135,7 @@ def test_one_order_for_all_whoever_speaks_comes_and_goes(  # noqa: C901  several
 
     def come_late() -> None:
         for place in late:
-            room.past(20)
+            room.list_history(20)
             enter(room, place)
 
     all_at_once(*[lambda place=place: speak(place) for place in speakers], come_and_go, come_late)
@@ -300,10 +219,10 @@ def test_whatever_happens_each_hears_it_as_if_alone(  # noqa: C901  a table of w
                 room.process_pending()
             elif what == "come" and who not in inside:
                 inside.add(who)
-                room.enter(place, new=True, after=NOTHING)
+                room.join(place, new=True, after=NOTHING)
             elif what == "go" and who in inside:
                 inside.discard(who)
-                room.exit(place, reason="left")
+                room.leave(place, reason="left")
             elif what == "tell":
                 room.tell(Message({"kind": "notice", "text": "news"}))
             elif what in {"quiet", "ignore"}:  # it holds for what is carried out from then on
@@ -348,8 +267,8 @@ def test_ignoring_and_quiet_hide_exactly_that(tmp_path: Path) -> None:
     enter(room, guest)
     leave(room, guest)
     leave(room, bob)
-    room.tell(Message({"kind": "notice", "text": "news"}), about="eve")
-    room.tell(Message({"kind": "notice", "text": "of bob"}), about="bob")
+    room.tell(Message({"kind": "notice", "text": "news"}), key="eve")
+    room.tell(Message({"kind": "notice", "text": "of bob"}), key="bob")
     room.process_pending()
     assert [one["text"] for one in ann.messages] == ["from ann", "from eve", "news"]
     assert eve.lines[-7:] == [
@@ -369,7 +288,7 @@ def test_a_member_from_several_places_is_counted_by_place_and_once_each(tmp_path
     enter(room, there, new=False)
     enter(room, there, new=False)  # two of its places let it in at once
     assert room.names == ["bob", "ann"]
-    room.exit(there, reason=None)
+    room.leave(there, reason=None)
     room.process_pending()
     assert room.names == ["bob", "ann"]
     leave(room, here)

@@ -1,13 +1,14 @@
-"""How often members may come from one address."""
+"""How often members may come from one address, and how fast each may go on."""
 
 from pathlib import Path
 
 import pytest
 
-from sockctl.services.chat.arrivals import Arrivals
-from sockctl.services.chat.service import ChatLimits, ChatRules
-from tests.services.chat.test_chat import ChatClient, client, served
+from sockctl.services.chat.rate_limits import RateLimit
+from sockctl.services.chat.settings import ChatLimits, ChatRules
+from sockctl.source_network import source_network
 from tests.support.accounts import accounts_at
+from tests.support.chat_client import ChatClient, client, served
 
 SELDOM = ChatLimits(comings_at_once=1, coming_every_s=6.0)
 
@@ -22,10 +23,23 @@ SELDOM = ChatLimits(comings_at_once=1, coming_every_s=6.0)
     ],
 )
 def test_comings_are_counted_for_an_address(first: str, other: str, *, waits: bool) -> None:
-    arrivals = Arrivals(ChatLimits(comings_at_once=3, coming_every_s=0.5))
-    assert [arrivals.wait_s(first, 100.0) for _ in range(3)] == [0.0] * 3
-    assert arrivals.wait_s(other, 100.0) == (0.5 if waits else 0.0)
-    assert arrivals.wait_s(other, 100.6) == 0.0
+    comings = RateLimit(burst=3, every_s=0.5, max_keys=10)
+    assert all(comings.allow([source_network(first)], 100.0) for _ in range(3))
+    assert comings.allow([source_network(other)], 100.0) is not waits
+    assert comings.allow([source_network(other)], 100.6)
+
+
+def test_networks_are_bounded() -> None:
+    comings = RateLimit(burst=1, every_s=1_000, max_keys=2)
+    assert all(comings.allow([f"192.0.2.{number}"], 0.0) for number in range(3))
+    assert [comings.allow([f"192.0.2.{number}"], 0.0) for number in (2, 1, 0)] == [False, False, True]
+
+
+def test_an_action_counts_for_each_key_or_none() -> None:
+    rooms = RateLimit(burst=1, every_s=1_000, max_keys=9)
+    assert rooms.allow(["address a", "account ann"], 0.0)
+    assert not rooms.allow(["address b", "account ann"], 0.0)
+    assert rooms.allow(["address b", "account bob"], 0.0)
 
 
 @pytest.mark.parametrize("auth", [False, True])

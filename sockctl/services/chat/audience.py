@@ -1,0 +1,115 @@
+"""The audience of a room: its members, the clients through which they hear it, and the delivery to them."""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from sockctl.net.peer import Peer, post_to_all
+from sockctl.services.chat.member import Client, Member
+from sockctl.services.chat.room_event import RoomEvent
+
+__all__ = ["Audience"]
+
+GOLDEN = (5**0.5 - 1) / 2
+"""Steps of this, around a circle, reach each place on it equally often."""
+
+
+class Audience:
+    """The one owner of who hears a room.
+
+    One thread at a time, that which processes the room's events, changes it and broadcasts to it. Any thread may ask.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards the members; a leaf
+        self._members: dict[Member, dict[Client, None]] = {}  # each with its clients that hear the room
+        self._listener: Client | None = None
+        self._clients: list[Client] | None = []  # all that hear the room; None where that must be listed anew
+        self._first = 0.0  # which client is served first, as a fraction of all
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._members)
+
+    def __contains__(self, client: Client) -> bool:
+        return client is self._listener or client in self._members.get(client.member, ())
+
+    def list_names(self, start: int = 0, stop: int | None = None) -> list[str]:
+        """Return the names of the members, or of some of them, in the order in which they joined."""
+        with self._lock:
+            return [member.name for member in islice(self._members, start, stop)]
+
+    def set_listener(self, client: Client) -> None:
+        """Let a client hear the room whether its member is in it or not."""
+        self._listener, self._clients = client, None
+
+    def add(self, client: Client) -> None:
+        """Add a client, and its member."""
+        if self._clients is not None and client not in self:
+            self._clients.append(client)
+        with self._lock:
+            self._members.setdefault(client.member, {})[client] = None
+
+    def remove(self, client: Client) -> None:
+        """Remove a client, and its member with the last one; the listener goes on hearing the room."""
+        with self._lock:
+            clients = self._members.get(client.member, {})
+            clients.pop(client, None)
+            if not clients:
+                self._members.pop(client.member, None)
+        self._clients = None
+
+    def broadcast(self, batch: Sequence[RoomEvent]) -> None:
+        """Send a batch of events to all clients, each time beginning with another one, so that none is always last."""
+        clients = self._clients
+        if clients is None:
+            clients = self._clients = [client for own in self._members.values() for client in own]
+            if self._listener is not None and self._listener not in clients:
+                clients.append(self._listener)
+        self._first = (self._first + GOLDEN) % 1
+        first = int(self._first * len(clients))
+        self.deliver(batch, clients[first:] + clients[:first])
+
+    def deliver(self, batch: Sequence[RoomEvent], clients: Iterable[Client]) -> None:
+        """Send a batch of events to some clients, to each what it wants to hear."""
+        if not any(one.frame for one in batch):
+            return  # a client joins or leaves whose member stays
+        movements = any(one.movement for one in batch)
+        framed: list[Peer] = []
+        others: list[Client] = []
+        # Most clients hear the whole batch, in frames: this condition is checked for every delivery.
+        for client in clients:
+            member, peer = client.member, client.peer
+            if client.framed and peer is not None and not member.ignored and not (movements and member.quiet):
+                framed.append(peer)
+            else:
+                others.append(client)
+        if framed:
+            post_to_all(framed, b"".join([one.frame for one in batch]))
+        if others:
+            _deliver_singly(batch, others, movements=movements)
+
+
+def _deliver_singly(batch: Sequence[RoomEvent], clients: Sequence[Client], *, movements: bool) -> None:
+    """Send a batch to clients that read lines, or don't hear all of it."""
+    lines: list[Peer] = []
+    senders = {one.sender for one in batch}
+    for client in clients:
+        member, peer = client.member, client.peer
+        hears_all = not member.ignored and not (movements and member.quiet)  # any thread may have changed them
+        if hears_all and peer is not None and not client.framed and client not in senders:
+            lines.append(peer)
+        elif own := b"".join([one.frame if client.framed else one.line for one in _select_heard(batch, client)]):
+            client.post_encoded(own)
+    if lines:
+        post_to_all(lines, b"".join([one.line for one in batch]))
+
+
+def _select_heard(batch: Sequence[RoomEvent], client: Client) -> Iterator[RoomEvent]:
+    """Yield the events that a client hears."""
+    member = client.member
+    for one in batch:
+        if one.key in member.ignored or (one.movement and member.quiet and one.key != member.key):
+            continue
+        if client.framed or one.sender is not client:
+            yield one

@@ -1,0 +1,177 @@
+"""A member of the chat, and the clients through which it chats."""
+
+import datetime
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from sockctl.events.reasons import Reason
+from sockctl.net.peer import Peer
+from sockctl.protocol.messages import Message, message
+from sockctl.protocol.names import same_name_key
+from sockctl.services.chat.rate_limits import FloodLimit
+
+__all__ = ["NOTHING", "Client", "Identity", "Member"]
+
+NOTHING = -1
+"""Stands for the last id seen where none is known; 0 says that there was nothing to see."""
+
+
+class Identity(NamedTuple):
+    """Identifies a member for good, whatever its name is now.
+
+    Attributes:
+        token: A guest's token; empty for a user.
+        account: The user's name; empty for a guest.
+        name: The name that the member had then.
+    """
+
+    token: str
+    account: str
+    name: str
+
+
+class Member:
+    """A person or program in the chat, with one client or several.
+
+    Attributes:
+        name: The name, as the member chose it.
+        key: The key of the name: equal for names that are the same.
+        account: The user's name, for a member who is logged in; else empty.
+        operator: Whether the member may use the operators' commands.
+        since: When the member came.
+        clients: Its clients. Guarded by the lock of `Members`.
+        arriving: How many clients are about to be attached; until then the member can't be gone. Guarded as `clients`.
+        rooms: The names of its rooms, the one joined last at the end. Guarded as `clients`.
+        ignored: The name keys of the members that it ignores.
+        quiet: Whether it isn't told of joining and leaving members.
+        reply_to: The member that wrote privately last: `/reply` answers it.
+        token: Brings a guest's name back.
+        last_address: The IP address of the client that left last; empty where none ever left.
+        flood: Limits how fast the member may speak; None for no limit.
+    """
+
+    __slots__ = (
+        "account",
+        "arriving",
+        "clients",
+        "flood",
+        "ignored",
+        "key",
+        "last_address",
+        "name",
+        "operator",
+        "quiet",
+        "reply_to",
+        "rooms",
+        "since",
+        "token",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        since: datetime.datetime,
+        account: str = "",
+        operator: bool = False,
+        flood: FloodLimit | None = None,
+    ) -> None:
+        self.rename(name)
+        self.account = account
+        self.operator = operator
+        self.since = since
+        self.clients: list[Client] = []
+        self.arriving = 0
+        self.rooms: dict[str, None] = {}
+        self.ignored: frozenset[str] = frozenset()
+        self.quiet = False
+        self.last_address = ""
+        self.flood = flood
+        self.reply_to: Identity | None = None
+        self.token = "" if account else secrets.token_urlsafe(32)
+
+    def rename(self, name: str) -> None:
+        """Set the name and its key."""
+        self.name, self.key = name, same_name_key(name)
+
+    @property
+    def identity(self) -> Identity:
+        """The member's identity."""
+        return Identity(self.token, self.account, self.name)
+
+    def restore(self, departed: "Member") -> None:
+        """Restore the departed member's token, flood limit and preferences."""
+        self.token, self.flood = departed.token, departed.flood
+        self.ignored, self.quiet, self.reply_to = departed.ignored, departed.quiet, departed.reply_to
+
+
+class Client(ABC):
+    """One client of a member. Its state belongs to the thread that processes its messages.
+
+    Attributes:
+        member: The member.
+        framed: Whether the client gets frames; else lines.
+        room: The name of the room in which it speaks; empty for none.
+        watched: Whether the event loop watches it; before that, its handler thread may still wait for it.
+        leaving: Whether it is being closed: its messages don't count any more.
+        peer: Its connection; None where it has none.
+        hears_all: Whether it hears every room, also those that its member hasn't joined.
+    """
+
+    __slots__ = ("framed", "hears_all", "leaving", "member", "peer", "room", "watched")
+
+    def __init__(self, member: Member, *, framed: bool, peer: Peer | None = None, hears_all: bool = False) -> None:
+        self.member = member
+        self.peer = peer
+        self.framed = framed
+        self.hears_all = hears_all
+        self.room = ""
+        self.watched = True
+        self.leaving = False
+
+    def tell(self, kind: str, text: str, **fields: Any) -> None:
+        """Send a reply of the chat's own; never waits, and never makes the client a slow reader."""
+        self.reply(message(kind, text, **fields))
+
+    @property
+    @abstractmethod
+    def address(self) -> str:
+        """The client's IP address; empty for the server's terminal."""
+
+    @property
+    @abstractmethod
+    def is_backlogged(self) -> bool:
+        """Whether the client has as much waiting as a slow reader: then it gets nothing that can wait."""
+
+    @abstractmethod
+    def reply(self, one: Message) -> None:
+        """Send a reply of the chat's own, as `tell` does."""
+
+    @abstractmethod
+    def reply_encoded(self, data: bytes) -> None:
+        """Send replies that are encoded for the client's wire."""
+
+    @abstractmethod
+    def replay(self, messages: Iterator[Message]) -> None:
+        """Send a long answer; the rest of it follows piece by piece.
+
+        Args:
+            messages: The answer; each message but the last one says `more`.
+
+        Raises:
+            CommandError: Another long answer is still on its way.
+        """
+
+    @abstractmethod
+    def post(self, one: Message) -> None:
+        """Send another member's message; never waits."""
+
+    @abstractmethod
+    def post_encoded(self, data: bytes) -> None:
+        """Send other members' messages, encoded for the client's wire; never waits."""
+
+    @abstractmethod
+    def close(self, reason: Reason) -> None:
+        """Close the client's connection."""

@@ -1,0 +1,181 @@
+"""Joining and leaving: clients come into rooms, members join and leave them, and clients go."""
+
+from collections.abc import Iterator, Sequence
+
+from sockctl.errors import CommandError
+from sockctl.events.chat import MemberRenamed
+from sockctl.events.journal import Journal
+from sockctl.events.reasons import DisconnectReason, Reason
+from sockctl.protocol.messages import Message, message
+from sockctl.protocol.names import same_name_key
+from sockctl.services.chat.clients import RemoteClient
+from sockctl.services.chat.history import JOINING_BYTES
+from sockctl.services.chat.member import NOTHING, Client, Member
+from sockctl.services.chat.members import Members
+from sockctl.services.chat.reasons import BANNED, KICKED, PING_TIMEOUT
+from sockctl.services.chat.room import Room
+from sockctl.services.chat.room_registry import RoomRegistry
+from sockctl.services.chat.settings import ChatLimits
+
+__all__ = ["Membership"]
+
+_REASONS = {
+    DisconnectReason.CLIENT_RESET: "connection lost",
+    DisconnectReason.CLIENT_VANISHED: "connection lost",
+    PING_TIMEOUT: "connection lost",
+    DisconnectReason.SLOW_READER: "too slow to read along",
+    KICKED: "put out",
+    BANNED: "banned",
+    DisconnectReason.FLOODING: "flooding",
+}
+"""Why a member left, as the others are told; any other reason is private."""
+
+
+class Membership:
+    """Joins and leaves rooms for members and their clients. Any thread may use it; nothing in it waits."""
+
+    def __init__(self, members: Members, rooms: RoomRegistry, limits: ChatLimits) -> None:
+        self._members = members
+        self._rooms = rooms
+        self._max_joined = limits.max_joined
+        self._journal: Journal
+
+    def start(self, journal: Journal) -> None:
+        """Emit events to `journal` from now on."""
+        self._journal = journal
+
+    # A client comes, is brought into a room, and goes.
+
+    def list_coming_rooms(self, client: RemoteClient) -> list[str]:
+        """Return the rooms that a new client comes into: those of its member, now or before. It speaks in the last."""
+        joined, seen = self._members.list_rooms(client.member), [*client.seen]
+        rooms = dict.fromkeys([*(room for room in joined if room not in seen[-1:]), *seen])
+        return [*rooms][: self._max_joined] or [self._rooms.first]
+
+    def enter(
+        self, client: Client, name: str, *, new: bool, speaks: bool = True, most_bytes: int = JOINING_BYTES
+    ) -> int:
+        """Let a client hear a room, and its member join it if it hasn't.
+
+        Args:
+            client: The client.
+            name: The room.
+            new: Whether the member wasn't in the room.
+            speaks: Whether the client speaks there from now on; a client without a room does so anyway.
+            most_bytes: Bytes of the history that it is told at most.
+
+        Returns:
+            How many bytes of the history it will be told.
+
+        Raises:
+            CommandError: There is no such room, and it can't be created; or the member is in too many.
+        """
+        rooms = self._members.list_rooms(client.member)
+        if len(rooms) >= self._max_joined and name not in rooms:
+            raise CommandError(f"You are in {self._max_joined} rooms: /leave one first.")
+        room = self._rooms.open(name, by=client)
+        new = self._members.join(client.member, name) or new
+        if speaks or not client.room:
+            client.room = name
+        after = client.seen.pop(name, NOTHING) if isinstance(client, RemoteClient) else NOTHING
+        then = None if client.room == name else _tell_speaking_room(client.room)
+        told = room.join(client, new=new, after=after, then=then, most_bytes=most_bytes)
+        room.process_soon(client)
+        return told
+
+    def remove(self, client: Client, reason: Reason | None) -> None:
+        """Remove a client, and its member if it has no other.
+
+        Args:
+            client: The client.
+            reason: Why its connection ended; None where its member comes from another one now.
+        """
+        gone, rooms = self._members.detach(client)
+        shown = _REASONS.get(reason, "left") if reason is not None and gone else None
+        for room in self._find_rooms(rooms):
+            room.leave(client, reason=shown)
+            room.process_soon(client)
+
+    # A member joins, leaves and is renamed.
+
+    def join(self, client: Client, name: str) -> None:
+        """Let a member join a room from one of its clients, which speaks there from now on.
+
+        Raises:
+            CommandError: As for `enter`.
+        """
+        if name in self._members.list_rooms(client.member):
+            self._members.join(client.member, name)  # as the one joined last
+            client.room = name
+            client.reply(_tell_speaking_room(name))
+            return
+        self.enter(client, name, new=True)  # first: clients that are not watched yet find it among their rooms
+        for other in self._members.list_clients(client.member):
+            if other is client:
+                continue
+            if other.is_backlogged:
+                other.close(DisconnectReason.SLOW_READER)  # it would be told more unasked than the memory may hold
+            elif other.watched:
+                self._bring(other, name)
+
+    def _bring(self, client: Client, name: str) -> None:
+        """Let a client hear a room that its member joined from another one; it speaks where it did."""
+        self.enter(client, name, new=False, speaks=False)
+        room = self._rooms.find(name)
+        if room is not None and client not in self._members.list_clients(client.member):  # it has gone meanwhile
+            room.leave(client, reason=None)
+            room.process_soon(client)
+
+    def leave(self, client: Client, name: str) -> None:
+        """Let a member leave a room; all its clients are told.
+
+        Raises:
+            CommandError: The member isn't in that room.
+        """
+        member = client.member
+        if name not in self._members.list_rooms(member):
+            raise CommandError(f"You are not in {name}." if name else "You are in no room.")
+        room = self._rooms.find(name)
+        clients = self._members.list_clients(member)  # first: one that goes from here on doesn't know of the room
+        self._members.leave(member, name)
+        rooms = self._members.list_rooms(member)
+        news = message("left", f"You left {name}.", room=name, name=member.name)
+        others = [other for other in clients if other is not client]
+        for each in (*others, client):  # itself at the end: the others needn't hear that their own member left
+            if room is not None:
+                room.leave(each, reason="left" if each is client else None)
+            send = each.reply if each is client else each.post
+            send(news)
+            if each.room == name:
+                each.room = rooms[-1] if rooms else ""
+                if each is not client and each.room:
+                    send(_tell_speaking_room(each.room))
+        if room is not None:
+            room.process_pending()
+        if client.room:
+            client.reply(_tell_speaking_room(client.room))
+
+    def announce_rename(self, member: Member, before: str) -> None:
+        """Tell the rooms of a member its new name; in no room, only its own clients."""
+        news = message("renamed", f"{before} is {member.name} now.", before=before, name=member.name)
+        self._journal.emit(MemberRenamed(who=before, name_now=member.name))
+        names = self._members.list_rooms(member)
+        clients = self._members.list_clients(member)
+        for room in self._find_rooms(names):
+            room.rename(news, key=same_name_key(before), clients=clients)
+            room.process_pending()
+        if not names:
+            for client in clients:
+                client.reply(news)
+
+    def process_pending(self, client: Client) -> None:
+        """Process now the queued events of a client's rooms."""
+        for room in self._find_rooms(self._members.list_rooms(client.member)):
+            room.process_pending()
+
+    def _find_rooms(self, names: Sequence[str]) -> Iterator[Room]:
+        return (room for name in names if (room := self._rooms.find(name)) is not None)
+
+
+def _tell_speaking_room(name: str) -> Message:
+    return message("notice", f"You speak in {name} now.", code="room", room=name)

@@ -1,0 +1,86 @@
+"""The events of a room, as data: a message for all, and members that join, leave or are renamed."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sockctl.protocol.frames import encode_frame
+from sockctl.protocol.messages import Message, as_line, encode_message
+from sockctl.services.chat.commands import LOBBY
+from sockctl.services.chat.history_entry import HistoryEntry
+from sockctl.services.chat.member import Client
+
+__all__ = ["Join", "Leave", "Movement", "Rename", "RoomEvent", "encode_event", "encode_for_wires"]
+
+
+@dataclass(frozen=True, slots=True)
+class RoomEvent:
+    """A message, or several of one sender, encoded for both wires.
+
+    Attributes:
+        frame: The frames.
+        line: The lines.
+        sender: The client that said it, to which no line repeats it; None where no client did.
+        key: The name key of the member that it is about.
+        movement: Whether it tells that a member joined or left, which quiet members don't hear.
+    """
+
+    frame: bytes
+    line: bytes
+    sender: Client | None = None
+    key: str = ""
+    movement: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A client that joins or leaves, or a member that is renamed.
+
+    Attributes:
+        news: The message for the others; None where it isn't news to them.
+        key: The name key of the member before.
+    """
+
+    news: Message | None
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Join(Movement):
+    """A client that hears the room from here on.
+
+    Attributes:
+        client: The client.
+        history: The messages of before that it is told.
+        missed: Whether it has missed more than these.
+        then: The message that it gets last; None for none.
+    """
+
+    client: Client
+    history: Sequence[HistoryEntry]
+    missed: bool
+    then: Message | None
+
+
+@dataclass(frozen=True, slots=True)
+class Leave(Movement):
+    """A client that doesn't hear the room any more."""
+
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
+class Rename(Movement):
+    """A member that has another name. Its own `clients` are told in a crowded room, too."""
+
+    clients: Collection[Client]
+
+
+def encode_for_wires(one: Message) -> tuple[bytes, bytes]:
+    """Return a message as a frame and as a line."""
+    return encode_frame(encode_message(one)), f"{as_line(one, unmarked_room=LOBBY)}\r\n".encode()
+
+
+def encode_event(one: Message | None, *, key: str = "", movement: bool = False) -> RoomEvent:
+    """Return the event that tells a message; one without bytes for none. The rest is as for `RoomEvent`."""
+    frame, line = (b"", b"") if one is None else encode_for_wires(one)
+    return RoomEvent(frame, line, key=key, movement=movement)

@@ -1,0 +1,109 @@
+"""Tells clients about a room: that they are in it, its topic, its members, its history."""
+
+from collections.abc import Sequence
+
+from sockctl.errors import CommandError
+from sockctl.protocol.messages import message
+from sockctl.services.chat.audience import Audience
+from sockctl.services.chat.history_entry import HistoryEntry, filter_ignored, replay_messages
+from sockctl.services.chat.member import Client
+from sockctl.services.chat.room_event import RoomEvent, encode_event, encode_for_wires
+from sockctl.services.chat.state import ChatState
+from sockctl.text import plural
+
+__all__ = ["NAMES_AT_ONCE", "RoomInfo"]
+
+NAMES_AT_ONCE = 100
+"""Names in one `members` message, and on one page of them."""
+
+
+class RoomInfo:
+    """Tells clients about a room. Any thread may use it, but `welcome` belongs to the thread that processes the room.
+
+    Args:
+        name: The room's name.
+        audience: Its members.
+        state: Knows its topic.
+        told_singly: Up to how many members it isn't crowded.
+    """
+
+    def __init__(self, name: str, audience: Audience, state: ChatState, *, told_singly: int) -> None:
+        self._name = name
+        self._audience = audience
+        self._state = state
+        self._told_singly = told_singly
+        # Each of these two is put in place whole, so that it needs no lock.
+        self._listing: tuple[int, str | None, RoomEvent] | None = None  # for so many members, and that topic
+        self._told_history: tuple[tuple[bool, list[int]], bytes] | None = None  # by wire and ids
+
+    def encode_listing(self) -> RoomEvent:
+        """Return the room's line in a list of rooms; it is encoded anew when members or topic have changed."""
+        topic = self._state.find_topic(self._name)
+        text = None if topic is None else topic.text
+        count, known = len(self._audience), self._listing
+        if known is None or known[:2] != (count, text):
+            line = f"{self._name}: {plural(count, 'member')}" + (f", {text}" if text else "")
+            listing = encode_event(message("notice", line, code="room", room=self._name, count=count, topic=text))
+            self._listing = known = (count, text, listing)
+        return known[2]
+
+    def tell_members(self, client: Client) -> None:
+        """Tell a client who is in the room; of a crowded room, how many."""
+        count = len(self._audience)
+        if count > self._told_singly:
+            text = f"In {self._name}: {count:,} members; /who lists them, {NAMES_AT_ONCE} a page."
+            client.tell("members", text, room=self._name, members=[], count=count)
+            return
+        names = self._audience.list_names()
+        for start in range(0, max(1, len(names)), NAMES_AT_ONCE):
+            some = names[start : start + NAMES_AT_ONCE]
+            more = start + NAMES_AT_ONCE < len(names)
+            text = f"In {self._name}: {', '.join(some) or 'nobody'}{', …' if more else ''}"
+            client.tell("members", text, room=self._name, members=some, more=more or None)
+
+    def tell_page(self, client: Client, number: int) -> None:
+        """Tell a client one page of the members.
+
+        Raises:
+            CommandError: There is no such page.
+        """
+        count = len(self._audience)
+        pages = max(1, -(-count // NAMES_AT_ONCE))
+        if number > pages:
+            raise CommandError(f"{self._name} has {plural(pages, 'page')} of members.")
+        names = self._audience.list_names((number - 1) * NAMES_AT_ONCE, number * NAMES_AT_ONCE)
+        text = f"In {self._name}, page {number:,} of {pages:,}: {', '.join(names) or 'nobody'}"
+        client.tell("members", text, room=self._name, members=names, count=count, page=number, pages=pages)
+
+    def welcome(self, client: Client, history: Sequence[HistoryEntry], *, missed: bool) -> None:
+        """Tell a client that it is in the room, and of the room.
+
+        Args:
+            client: The client.
+            history: The messages of before that it is told.
+            missed: Whether it has missed more than these.
+        """
+        name = self._name
+        client.tell("joined", f"You are in {name}.", room=name, name=client.member.name)
+        topic = self._state.find_topic(name)
+        if topic is not None:
+            client.tell("notice", f"The topic of {name} is: {topic.text}", code="topic", room=name, topic=topic.text)
+        self.tell_members(client)
+        if missed:
+            text = f"More was said in {name} meanwhile: /history N shows as much of it as is remembered."
+            client.tell("notice", text, code="missed", room=name)
+        if heard := filter_ignored(history, client.member.ignored):
+            client.reply_encoded(self._encode_history(heard, framed=client.framed))
+
+    def _encode_history(self, entries: Sequence[HistoryEntry], *, framed: bool) -> bytes:
+        """Return history for one wire: clients that join one after the other are told the same."""
+        key = (framed, [one.id for one in entries])
+        known = self._told_history
+        if known is None or known[0] != key:
+            encoded = map(encode_for_wires, replay_messages(entries))
+            self._told_history = known = (key, b"".join([frame if framed else line for frame, line in encoded]))
+        return known[1]
+
+    def drop_told_history(self) -> None:
+        """Free the memory of the history that was told last."""
+        self._told_history = None
