@@ -78,22 +78,22 @@ def test_a_connection_within_the_machine() -> None:
 
 def test_when_a_line_may_go() -> None:
     one = PlaintextGuard(Endpoint("192.0.2.7", 9090))
-    one.greeted("auth")
+    one.greet("auth")
     turns = [("notice", False), ("ask", True), ("", False), ("say", False), ("error", True), ("", False)]
-    for kind, may_say in [*turns, ("welcome", True), ("say", True)]:
+    for kind, can_send in [*turns, ("welcome", True), ("say", True)]:
         if kind:
-            one.heard(kind)
+            one.receive(kind)
         else:
-            one.answered()
-        assert one.may_say is may_say, kind
+            one.hold()
+        assert one.can_send is can_send, kind
 
 
 def test_services_that_never_ask_for_a_password() -> None:
     one = PlaintextGuard(Endpoint("192.0.2.7", 9090))
-    one.greeted("identify")
-    assert one.may_say
-    one.answered()
-    assert one.may_say
+    one.greet("identify")
+    assert one.can_send
+    one.hold()
+    assert one.can_send
     with pytest.raises(InsecureError):
         one.check(message("ask", "Your password?", field="password", secret=True))
 
