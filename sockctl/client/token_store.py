@@ -1,9 +1,9 @@
-"""The client's logins: tokens with which servers let it in again, kept in ``sessions.json``.
+"""The client's logins: tokens with which servers let it in again, kept in ``tokens.json``.
 
 A token is a password for as long as it lives. So it is found for exactly that server that gave it: the same host and
-port, the same service, and under TLS the same certificate, whoever vouches for another one. Without TLS the host is an
-IP address, since a name may lead to another program the next time. The token is in the file, and in the one field that
-carries it to the wire; no repr and no error shows it.
+port, the same service, and under TLS the same certificate, even where an authority vouches for another one. Without TLS
+the host is an IP address, since a name may lead to another program the next time. The token is in the file, and in the
+one field that carries it to the wire; no repr and no error shows it.
 
 An expired token lets nobody in. It still shows the server that this device belongs to the user, so that strangers who
 guess at the user's password don't hold up the device.
@@ -11,6 +11,7 @@ guess at the user's password don't hold up the device.
 
 import datetime
 import hmac
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,14 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from sockctl.client.known_hosts import host_key, is_host_key
-from sockctl.errors import FingerprintError, StoreFormatError
+from sockctl.errors import FingerprintError, StoreError, StoreFormatError
 from sockctl.net.certificates import parse_fingerprint
 from sockctl.stores.json_store import JsonStore, json_place
 from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, utc_now
 
 __all__ = ["KeptToken", "Login", "TokenStore"]
 
-FILE_NAME = "sessions.json"
+FILE_NAME = "tokens.json"
+OLD_FILE_NAME = "sessions.json"
+"""The file's name in earlier versions."""
 VERSION = 1
 MAX_USER = 64
 """Characters of a user's name that are kept: twice what a name may have."""
@@ -68,7 +71,9 @@ class KeptToken:
 
 
 class TokenStore:
-    """The tokens in a state directory's ``sessions.json``. Several threads and processes may use it at once.
+    """The tokens in a state directory's ``tokens.json``. Several threads and processes may use it at once.
+
+    A ``sessions.json`` of an earlier version gets the new name; where that can't be, it is used as it is.
 
     Args:
         state_dir: Where the file is; both are made when the first token is kept.
@@ -77,9 +82,7 @@ class TokenStore:
 
     def __init__(self, state_dir: Path, *, clock: Clock = utc_now) -> None:
         self._clock = clock
-        self._store = JsonStore(
-            state_dir / FILE_NAME, version=VERSION, empty=lambda: {"sessions": {}}, check=_check, private=True
-        )
+        self._store = _store_in(state_dir)
 
     def all_of(self, host: str, port: int) -> list[KeptToken]:
         """Return all tokens of a server, expired ones as well.
@@ -179,6 +182,25 @@ class TokenStore:
             entries = content["sessions"].get(login.address, [])
             entries[:] = [one for one in entries if not is_meant(one)]
             _drop_empty(content)
+
+
+def _store_in(state_dir: Path) -> JsonStore:
+    """Return the store, after an earlier version's file was taken over."""
+    path, old_path = state_dir / FILE_NAME, state_dir / OLD_FILE_NAME
+    if os.path.lexists(old_path) and not os.path.lexists(path):
+        old_store = _store_at(old_path)
+        try:
+            old_store.read()  # another program's file keeps its name
+            old_path.rename(path)
+        except FileNotFoundError:
+            pass  # another process was quicker
+        except (StoreError, OSError):
+            return old_store
+    return _store_at(path)
+
+
+def _store_at(path: Path) -> JsonStore:
+    return JsonStore(path, version=VERSION, empty=lambda: {"sessions": {}}, check=_check, private=True)
 
 
 def _kept(address: str, entry: dict[str, str]) -> KeptToken:

@@ -256,9 +256,9 @@ def test_no_token_goes_in_clear(state: Path) -> None:
 
 def test_a_file_that_cannot_be_read(state: Path) -> None:
     state.mkdir()
-    path = state / "sessions.json"
+    path = state / "tokens.json"
     path.write_text("junk")
-    for mode, why in ((0o644, b"sessions.json is not used: others may use it"), (0o600, b"sessions.json is no JSON")):
+    for mode, why in ((0o644, b"tokens.json is not used: others may use it"), (0o600, b"tokens.json is no JSON")):
         path.chmod(mode)
         run = log_out("localhost:9090")
         assert run.returncode == ExitCode.FAILED

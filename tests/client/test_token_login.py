@@ -124,7 +124,7 @@ def test_a_script_logs_in_once(server: TokenServer) -> None:
 def test_a_folder_of_ones_choice(server: TokenServer, state: Path, tmp_path: Path) -> None:
     connect(server, "--state-dir", str(tmp_path / "mine"), stdin=LOGIN)
     assert not state.exists()
-    assert (tmp_path / "mine" / "sessions.json").exists()
+    assert (tmp_path / "mine" / "tokens.json").exists()
 
 
 # While the server decides.
@@ -306,11 +306,11 @@ def test_whose_token_it_is(state: Path) -> None:
     assert not one.admit(token("tok"))
     assert one.admit(message("welcome", "Hello!", user="bob"))
     assert [each.user for each in TokenStore(state).all_of("localhost", 9090)] == ["bob"]
-    before = (state / "sessions.json").stat().st_mtime_ns
+    before = (state / "tokens.json").stat().st_mtime_ns
     again, _ = resuming(state)
     again.open("auth")
     assert again.admit(message("welcome", "Hello!", user="ann")), "no token came: nothing is to be noted"
-    assert (state / "sessions.json").stat().st_mtime_ns == before
+    assert (state / "tokens.json").stat().st_mtime_ns == before
 
 
 def test_a_guests_token_is_for_this_session_only(state: Path) -> None:
@@ -361,19 +361,19 @@ def test_an_expired_token_shows_whose_device_this_is(server: TokenServer) -> Non
 @pytest.mark.parametrize("content", ["junk", '{"version": 1, "sessions": []}', '{"version": 2}'])
 def test_a_file_that_cannot_be_read(server: TokenServer, state: Path, content: str) -> None:
     state.mkdir()
-    (state / "sessions.json").write_text(content)
-    (state / "sessions.json").chmod(0o600)
+    (state / "tokens.json").write_text(content)
+    (state / "tokens.json").chmod(0o600)
     run = connect(server, stdin=LOGIN + b"hello\n")
     assert (run.returncode, run.stdout.splitlines()[-1]) == (0, b"<ann> hello")
     assert run.stderr.count(b"sockctl: The login isn't kept for the next time: ") == 1
     assert run.stderr.count(b"\n") == 1
     assert server.hello()["session"] is False
-    assert (state / "sessions.json").read_text() == content
+    assert (state / "tokens.json").read_text() == content
 
 
 def test_a_file_that_cannot_be_written(server: TokenServer, state: Path) -> None:
     state.mkdir()
-    (state / "sessions.json.lock").mkdir()
+    (state / "tokens.json.lock").mkdir()
     run = connect(server, stdin=LOGIN + b"hello\n")
     assert (run.returncode, run.stdout.splitlines()[-1]) == (0, b"<ann> hello")
     assert run.stderr.count(b"sockctl: The login isn't kept for the next time: ") == 1
@@ -383,8 +383,8 @@ def test_a_file_that_cannot_be_written_any_more(state: Path) -> None:
     TokenStore(state).keep("localhost", 9090, "auth", "", token="tok", expires=LATER)
     one, remarks = resuming(state)
     one.open("auth")
-    (state / "sessions.json.lock").unlink()
-    (state / "sessions.json.lock").mkdir()
+    (state / "tokens.json.lock").unlink()
+    (state / "tokens.json.lock").mkdir()
     assert one.admit(message("error", "No.", code="bad_token"))
     assert one.admit(message("bye", "Bye.", reason="logged_out"))
     assert not one.admit(token("new"))

@@ -43,7 +43,7 @@ def test_kept_across_restarts(tokens: TokenStore, tmp_path: Path, clock: Clock) 
     kept = again.find("LOCALHOST", 9090, "auth", "")
     assert kept is not None
     assert (kept.token, kept.user) == (TOKEN, "ann")
-    path = tmp_path / "state" / "sessions.json"
+    path = tmp_path / "state" / "tokens.json"
     entry = {"service": "auth", "fingerprint": "", "token": TOKEN, "expires": "2026-01-31T13:00:00Z", "user": "ann"}
     assert json.loads(path.read_text()) == {"version": 1, "sessions": {"localhost:9090": [entry]}}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -83,7 +83,7 @@ def test_expired_ones(tokens: TokenStore, clock: Clock, tmp_path: Path) -> None:
     assert [one.token for one in tokens.all_of("localhost", 9090)] == ["old"]
     clock.now += REMEMBERED
     tokens.keep("localhost", 9092, "auth", "", token="new", expires="2026-02-01T00:00:00Z")
-    content = json.loads((tmp_path / "state" / "sessions.json").read_text())
+    content = json.loads((tmp_path / "state" / "tokens.json").read_text())
     assert list(content["sessions"]) == ["localhost:9092"], "what has expired is not kept for ever"
 
 
@@ -147,7 +147,7 @@ ENTRY = {"service": "auth", "fingerprint": ONE, "token": TOKEN, "expires": "2026
 def test_a_file_of_another_form_is_left_alone_and_shows_no_token(
     tokens: TokenStore, tmp_path: Path, content: object, where: str
 ) -> None:
-    path = tmp_path / "state" / "sessions.json"
+    path = tmp_path / "state" / "tokens.json"
     path.parent.mkdir()
     data = json.dumps({"version": 1, "sessions": content})
     path.write_text(data)
@@ -161,7 +161,7 @@ def test_a_file_of_another_form_is_left_alone_and_shows_no_token(
 
 
 def test_a_file_that_is_no_json_shows_no_token(tokens: TokenStore, tmp_path: Path) -> None:
-    path = tmp_path / "state" / "sessions.json"
+    path = tmp_path / "state" / "tokens.json"
     path.parent.mkdir()
     for text in (TOKEN, f'{{"version": 1, "sessions": {{"{TOKEN}": 1}}, }}', f'{{"version": 1, "a": {TOKEN}}}'):
         path.write_text(text)
@@ -169,3 +169,41 @@ def test_a_file_that_is_no_json_shows_no_token(tokens: TokenStore, tmp_path: Pat
         with pytest.raises(StoreError) as caught:
             tokens.find(*PLACE)
         assert TOKEN not in str(caught.value)
+
+
+# The file of an earlier version.
+
+
+def old_file(folder: Path, content: object, mode: int = 0o600) -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / "sessions.json"
+    path.write_text(json.dumps(content))
+    path.chmod(mode)
+    return path
+
+
+def test_a_file_of_an_earlier_version_is_taken_over(tmp_path: Path) -> None:
+    path = old_file(tmp_path / "state", {"version": 1, "sessions": {"localhost:9090": [ENTRY]}})
+    data = path.read_text()
+    tokens = TokenStore(path.parent)
+    assert [one.token for one in tokens.all_of("localhost", 9090)] == [TOKEN]
+    assert not path.exists()
+    assert (path.parent / "tokens.json").read_text() == data
+    assert [one.token for one in TokenStore(path.parent).all_of("localhost", 9090)] == [TOKEN]
+
+
+def test_a_new_file_goes_before_an_old_one(tmp_path: Path) -> None:
+    TokenStore(tmp_path).keep("localhost", 9090, "auth", "", token="new", expires=LATER)
+    path = old_file(tmp_path, {"version": 1, "sessions": {"localhost:9090": [ENTRY]}})
+    assert [one.token for one in TokenStore(tmp_path).all_of("localhost", 9090)] == ["new"]
+    assert path.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "mode"), [({"version": 2, "users": {}}, 0o600), ({"version": 1, "sessions": {}}, 0o644)]
+)
+def test_an_old_file_that_cannot_be_used_keeps_its_name(tmp_path: Path, content: object, mode: int) -> None:
+    path = old_file(tmp_path / "state", content, mode)
+    with pytest.raises(StoreError, match=r"sessions\.json"):
+        TokenStore(path.parent).all_of("localhost", 9090)
+    assert [each.name for each in path.parent.iterdir()] == ["sessions.json"]
