@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sockctl.errors import (
     ConnectionBrokenError,
@@ -16,7 +15,7 @@ from sockctl.errors import (
 from sockctl.events.base import Event
 from sockctl.events.client import ConnectionLost, Reconnecting
 
-__all__ = ["FAILED", "LOST", "Backoff", "Pause", "Reconnector"]
+__all__ = ["FAILED", "LOST", "Backoff", "Reconnector"]
 
 LOST = (ConnectionBrokenError, TruncatedMessageError)
 """How a connection is lost, apart from its plain end without a goodbye."""
@@ -48,16 +47,8 @@ class Backoff:
             self._pause_s = FIRST_PAUSE_S
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """How long to wait before the next try, and the event that says so, unless it was said before."""
-
-    seconds: float
-    event: Event | None
-
-
 class Reconnector:
-    """Decides when to connect again, and what to say of it.
+    """Decides when to connect again: after how many seconds, and with which event, if it was not emitted before.
 
     Args:
         backoff: The pauses.
@@ -67,7 +58,7 @@ class Reconnector:
         self._backoff = Backoff() if backoff is None else backoff
         self._last_reason = ""
 
-    def lose(self, error: SockctlError | None, *, stood_s: float) -> Pause:
+    def lose(self, error: SockctlError | None, *, stood_s: float) -> tuple[float, Event | None]:
         """Return the pause after a connection was lost.
 
         Args:
@@ -77,9 +68,9 @@ class Reconnector:
         self._backoff.reset_after(stood_s)
         self._last_reason = ""
         seconds = self._backoff.next_s()
-        return Pause(seconds, ConnectionLost(error=_why_lost(error), seconds=seconds))
+        return seconds, ConnectionLost(error=_why_lost(error), seconds=seconds)
 
-    def fail(self, error: SockctlError | None) -> Pause:
+    def fail(self, error: SockctlError | None) -> tuple[float, Event | None]:
         """Return the pause after a try has failed; the same reason is told once.
 
         Args:
@@ -88,7 +79,7 @@ class Reconnector:
         reason = "The server ended the connection again." if error is None else str(error)
         event = None if reason == self._last_reason else Reconnecting(error=reason, longest_s=LONGEST_PAUSE_S)
         self._last_reason = reason
-        return Pause(self._backoff.next_s(), event)
+        return self._backoff.next_s(), event
 
 
 def _why_lost(error: SockctlError | None) -> str:

@@ -40,10 +40,11 @@ from sockctl.text import visible
 if TYPE_CHECKING:
     from sockctl.client.chat.view import ChatView
     from sockctl.client.protocol import MessageProtocol
-    from sockctl.client.reconnect import Pause, Reconnector
+    from sockctl.client.reconnect import Reconnector
     from sockctl.client.script import Script
     from sockctl.client.server_identity import ServerIdentity
     from sockctl.client.token_store import TokenStore
+    from sockctl.protocol.client_wire import ClientWire
 
 __all__ = ["ClientSession", "reason_of"]
 
@@ -97,14 +98,17 @@ class ClientSession:
     @property
     def is_listening(self) -> bool:
         """Whether it is still open whether the server speaks in messages."""
-        protocol = None if self._connection is None else self._connection.protocol
-        return protocol is not None and protocol.wire.is_listening
+        return self._wire is not None and self._wire.is_listening
 
     @property
     def is_framed(self) -> bool:
         """Whether both sides speak in messages."""
-        protocol = None if self._connection is None else self._connection.protocol
-        return protocol is not None and protocol.wire.is_framed
+        return self._wire is not None and self._wire.is_framed
+
+    @property
+    def _wire(self) -> "ClientWire | None":
+        link = self._connection
+        return None if link is None or link.protocol is None else link.protocol.wire
 
     # What happens to the connection.
 
@@ -132,7 +136,7 @@ class ClientSession:
         from sockctl.client.reconnect import FAILED
 
         if isinstance(error, FAILED):
-            self._wait(self._back().fail(error), now)
+            self._wait(*self._back().fail(error), now)
         else:
             self._end(EndReason.FAILED, error)
         return self.advance(now)
@@ -208,10 +212,10 @@ class ClientSession:
             return
         welcomed = link.protocol is not None and link.protocol.is_welcomed
         back = self._back()
-        pause = back.lose(error, stood_s=now - link.started) if welcomed else back.fail(error)
+        pause_s, event = back.lose(error, stood_s=now - link.started) if welcomed else back.fail(error)
         self._connection = None
         self._was_lost = True
-        self._wait(pause, now)
+        self._wait(pause_s, event, now)
         self._events += [ConnectionDropped(), QuestionAsked(None)]
         for text in self.view.lose() if self.view is not None else ():
             self._remark(f"sockctl: This may not have arrived: {visible(text)}")
@@ -237,10 +241,10 @@ class ClientSession:
             self._reconnector = Reconnector()
         return self._reconnector
 
-    def _wait(self, pause: "Pause", now: float) -> None:
-        if pause.event is not None:
-            self._emit(pause.event)
-        self._connect_at = now + pause.seconds
+    def _wait(self, pause_s: float, event: Event | None, now: float) -> None:
+        if event is not None:
+            self._emit(event)
+        self._connect_at = now + pause_s
 
     def _go_on_waiting(self, now: float) -> None:
         """Go on without a connection: the user may end that, and the pause may be over."""

@@ -43,27 +43,33 @@ class EndReason(enum.StrEnum):
     FAILED = "failed"
 
 
+class SessionEvent:
+    """What the loop is to do."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class BytesToSend:
+class BytesToSend(SessionEvent):
     """Send these bytes after those before; `ClientSession.sent` takes the count of those that went out."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class SendingEnded:
+class SendingEnded(SessionEvent):
     """Half-close the connection: everything was sent."""
 
 
 @dataclass(frozen=True, slots=True)
-class BytesToShow:
+class BytesToShow(SessionEvent):
     """Show bytes that are no message; no bytes mean that none will follow."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class MessageToShow:
+class MessageToShow(SessionEvent):
     """Show a message.
 
     Attributes:
@@ -76,48 +82,48 @@ class MessageToShow:
 
 
 @dataclass(frozen=True, slots=True)
-class QuestionAsked:
+class QuestionAsked(SessionEvent):
     """Get ready for the answer to a question, before it is shown; None where the question before is void."""
 
     question: "Message | None"
 
 
 @dataclass(frozen=True, slots=True)
-class QuestionAnswered:
+class QuestionAnswered(SessionEvent):
     """A line was typed after the question."""
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class Remark(SessionEvent):
     """Tell the user something about the session."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class EventToEmit:
+class EventToEmit(SessionEvent):
     """Emit an event."""
 
     event: Event
 
 
 @dataclass(frozen=True, slots=True)
-class KeepaliveWanted:
+class KeepaliveWanted(SessionEvent):
     """Let the kernel find out whether the server is still there."""
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionDropped:
+class ConnectionDropped(SessionEvent):
     """Close the connection: the session goes on without."""
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionWanted:
+class ConnectionWanted(SessionEvent):
     """Connect once; `ClientSession.connected` or `ClientSession.connect_failed` takes the outcome."""
 
 
 @dataclass(frozen=True, slots=True)
-class SessionEnded:
+class SessionEnded(SessionEvent):
     """Stop the loop.
 
     Attributes:
@@ -127,19 +133,3 @@ class SessionEnded:
 
     reason: EndReason
     error: SockctlError | None = None
-
-
-SessionEvent = (
-    BytesToSend
-    | SendingEnded
-    | BytesToShow
-    | MessageToShow
-    | QuestionAsked
-    | QuestionAnswered
-    | Remark
-    | EventToEmit
-    | KeepaliveWanted
-    | ConnectionDropped
-    | ConnectionWanted
-    | SessionEnded
-)

@@ -28,7 +28,7 @@ from sockctl.protocol.names import same_name_key
 
 if TYPE_CHECKING:
     from sockctl.client.script_steps import Step
-    from sockctl.client.token_store import TokenStore
+    from sockctl.client.token_store import Login, TokenStore
 
 __all__ = ["TokenLogin"]
 
@@ -64,8 +64,7 @@ class TokenLogin:
         piped: bool = False,
         held: Held | None = None,
     ) -> None:
-        self._endpoint = server.endpoint
-        self._fingerprint = server.fingerprint
+        self._server = server
         self._uses_tokens = uses_tokens
         self._open_tokens = open_tokens
         self._remark = remark
@@ -165,6 +164,11 @@ class TokenLogin:
             self._tokens = self._open_tokens()
         return self._tokens
 
+    def _login(self) -> "Login":
+        from sockctl.client.token_store import Login
+
+        return Login.at(self._server.endpoint.host, self._server.endpoint.port, self._service, self._server.fingerprint)
+
     def _find(self) -> Held | None:
         """Return what is good for this service and certificate: this session's own, or what the file has.
 
@@ -173,16 +177,12 @@ class TokenLogin:
         if not self._uses_tokens:
             return None
         held = self.held
-        if held is not None and (held.service, held.fingerprint, held.endpoint) != (
-            self._service,
-            self._fingerprint,
-            self._endpoint,
-        ):
+        if held is not None and (held.service, held.server) != (self._service, self._server):
             held = None
         if held is not None and not held.user:
             return held  # a guest's is in no file
         try:
-            kept = self._opened().find(self._endpoint.host, self._endpoint.port, self._service, self._fingerprint)
+            kept = self._opened().find(self._login())
         except StoreError as error:
             self._do_without(error)
             return None
@@ -191,9 +191,7 @@ class TokenLogin:
         return None if kept is None else self._held(kept.token, kept.user)
 
     def _held(self, token: str, user: str) -> Held:
-        return Held(
-            service=self._service, endpoint=self._endpoint, fingerprint=self._fingerprint, token=token, user=user
-        )
+        return Held(server=self._server, service=self._service, token=token, user=user)
 
     def _keep_new(self, user: str) -> None:
         """Hold the token that has come, and keep it if it is a user's.
@@ -209,10 +207,9 @@ class TokenLogin:
             self._token = token if kept else None
 
     def _write(self, token: str, expires: str) -> bool:
-        place = (self._endpoint.host, self._endpoint.port, self._service, self._fingerprint)
         shown = self._token if self._resumed else None
         try:
-            return self._opened().keep(*place, token=token, expires=expires, user=self._user, in_place_of=shown)
+            return self._opened().keep(self._login(), token=token, expires=expires, user=self._user, in_place_of=shown)
         except StoreError as error:
             self._do_without(error)
             return False
@@ -223,9 +220,8 @@ class TokenLogin:
         token, self._token = self._token, None
         if token is None or not self._uses_tokens:
             return
-        place = (self._endpoint.host, self._endpoint.port, self._service, self._fingerprint)
         try:
-            self._opened().forget(*place, token=token)
+            self._opened().forget(self._login(), token=token)
         except StoreError as error:
             self._do_without(error)
 

@@ -52,6 +52,11 @@ class Login:
     service: str
     fingerprint: str
 
+    @classmethod
+    def at(cls, host: str, port: int, service: str, fingerprint: str = "") -> "Login":
+        """Return the login at a server by its name or address, and its port."""
+        return cls(host_key(host, port), service, fingerprint)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptToken:
@@ -90,39 +95,23 @@ class TokenStore:
         Raises:
             StoreError: The file can't be read.
         """
-        address = host_key(host, port)
-        return [_kept(address, entry) for entry in self._store.read()["sessions"].get(address, [])]
+        return self._all_at(host_key(host, port))
 
-    def find(self, host: str, port: int, service: str, fingerprint: str) -> KeptToken | None:
-        """Return the token for exactly this service of this server with this certificate, expired or not.
+    def find(self, login: Login) -> KeptToken | None:
+        """Return the token that counts there, expired or not.
 
         Raises:
             StoreError: The file can't be read.
         """
-        login = Login(host_key(host, port), service, fingerprint)
-        return next((one for one in self.all_of(host, port) if one.login == login), None)
+        return next((one for one in self._all_at(login.address) if one.login == login), None)
 
-    def keep(
-        self,
-        host: str,
-        port: int,
-        service: str,
-        fingerprint: str,
-        *,
-        token: str,
-        expires: str,
-        user: str = "",
-        in_place_of: str | None = None,
-    ) -> bool:
+    def keep(self, login: Login, *, token: str, expires: str, user: str = "", in_place_of: str | None = None) -> bool:
         """Keep a token in place of the one before, and return whether it is kept; then it is on the disk.
 
         Tokens that expired 30 days ago are dropped.
 
         Args:
-            host: The server's name or address.
-            port: Its port.
-            service: The service's name.
-            fingerprint: The SHA-256 of the certificate, as `fingerprint_of` returns it; empty without TLS.
+            login: Where it counts.
             token: The token, as the server gave it.
             expires: Until when it counts, as the server gave it (RFC 3339).
             user: Whose it is, if that is known.
@@ -139,11 +128,10 @@ class TokenStore:
             until = format_timestamp(parse_timestamp(expires))
         except ValueError as error:
             raise StoreFormatError("A token can't be kept: the server doesn't say until when it counts.") from error
-        address, dropped_at = host_key(host, port), self._clock() - REMEMBERED
-        entry = {"service": service, "fingerprint": fingerprint, "token": token, "expires": until}
+        address, dropped_at = login.address, self._clock() - REMEMBERED
+        entry = {"service": login.service, "fingerprint": login.fingerprint, "token": token, "expires": until}
         if user:
             entry["user"] = user[:MAX_USER]
-        login = Login(address, service, fingerprint)
         with self._store.update() as content:
             entries = content["sessions"].setdefault(address, [])
             before = next((kept for one in entries if (kept := _kept(address, one)).login == login), None)
@@ -156,20 +144,16 @@ class TokenStore:
             _drop_empty(content)
         return True
 
-    def forget(self, host: str, port: int, service: str, fingerprint: str, *, token: str | None = None) -> None:
+    def forget(self, login: Login, *, token: str | None = None) -> None:
         """Forget a token, if there is one.
 
         Args:
-            host: The server's name or address.
-            port: Its port.
-            service: The service's name.
-            fingerprint: The SHA-256 of the certificate; empty without TLS.
+            login: Where it counts.
             token: Forget it only if it is still this one: another client of the same user may have kept a newer one.
 
         Raises:
             StoreError: The file can't be read or written.
         """
-        login = Login(host_key(host, port), service, fingerprint)
 
         def is_meant(entry: dict[str, str]) -> bool:
             if _kept(login.address, entry).login != login:
@@ -182,6 +166,9 @@ class TokenStore:
             entries = content["sessions"].get(login.address, [])
             entries[:] = [one for one in entries if not is_meant(one)]
             _drop_empty(content)
+
+    def _all_at(self, address: str) -> list[KeptToken]:
+        return [_kept(address, entry) for entry in self._store.read()["sessions"].get(address, [])]
 
 
 def _store_in(state_dir: Path) -> JsonStore:

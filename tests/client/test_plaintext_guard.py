@@ -11,7 +11,7 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.client.plaintext_guard import PlaintextGuard, is_in_clear
-from sockctl.client.token_store import TokenStore
+from sockctl.client.token_store import Login, TokenStore
 from sockctl.errors import InsecureError
 from sockctl.net.address import Endpoint
 from sockctl.net.reachability import reach_of
@@ -156,7 +156,7 @@ def test_a_name_alone_may_go(server: TokenServer) -> None:
 
 
 def test_no_token_is_sent_or_kept(server: TokenServer, state: Path) -> None:
-    TokenStore(state).keep(server.host, server.port, "auth", "", token="tok", expires=LATER)
+    TokenStore(state).keep(Login.at(server.host, server.port, "auth"), token="tok", expires=LATER)
     assert connect(server).stdout == b"Your name?\n"
     assert server.resumed() == []
 

@@ -38,16 +38,16 @@ def broken(cause: Exception | None) -> ConnectionBrokenError:
 )
 def test_how_it_was_lost_is_told(error: Any, why: str) -> None:
     reconnector = Reconnector(Backoff(lambda: 0.5))
-    pause = reconnector.lose(error, stood_s=1.0)
-    assert pause.seconds == FIRST_PAUSE_S
-    assert pause.event is not None
-    assert pause.event.text.startswith(f"The connection was lost ({why}): trying again in 0.5 s")
+    pause_s, event = reconnector.lose(error, stood_s=1.0)
+    assert pause_s == FIRST_PAUSE_S
+    assert event is not None
+    assert event.text.startswith(f"The connection was lost ({why}): trying again in 0.5 s")
 
 
 def test_each_reason_is_told_once() -> None:
     reconnector = Reconnector(Backoff(lambda: 0.5))
     errors = [UnreachableError("Gone."), UnreachableError("Gone."), broken(None), None, None]
-    events = [reconnector.fail(error).event for error in errors]
+    events = [reconnector.fail(error)[1] for error in errors]
     assert [event and event.text.split(".")[0] for event in events] == [
         "Gone",
         None,

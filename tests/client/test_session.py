@@ -25,7 +25,7 @@ from sockctl.client.session_events import (
     SendingEnded,
     SessionEvent,
 )
-from sockctl.client.token_store import TokenStore
+from sockctl.client.token_store import Login, TokenStore
 from sockctl.errors import (
     ConnectionBrokenError,
     ConnectTimeoutError,
@@ -179,7 +179,7 @@ def test_a_person_logs_in(tmp_path: Path) -> None:
 
 
 def test_a_token_logs_in_and_the_decision_is_waited_for(tmp_path: Path) -> None:
-    TokenStore(tmp_path).keep(SERVER.host, SERVER.port, "chat", "", token="old", expires=LATER, user="ann")
+    TokenStore(tmp_path).keep(Login.at(SERVER.host, SERVER.port, "chat"), token="old", expires=LATER, user="ann")
     played = person(tmp_path)
     played.receive(GREETING, ASK)
     assert said(played)[1] == {"kind": "resume", "text": "", "token": "old"}

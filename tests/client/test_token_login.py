@@ -14,7 +14,7 @@ from sockctl.cli.exit_codes import ExitCode
 from sockctl.client.chat.view import Held
 from sockctl.client.server_identity import ServerIdentity, identify
 from sockctl.client.token_login import TokenLogin
-from sockctl.client.token_store import KeptToken, TokenStore
+from sockctl.client.token_store import KeptToken, Login, TokenStore
 from sockctl.net.address import Endpoint
 from sockctl.net.certificates import fingerprint_of_file
 from sockctl.protocol.messages import Message, message
@@ -23,6 +23,7 @@ from tests.support.terminal import ended
 from tests.support.tls import self_signed
 from tests.support.token_server import LATER, PASSWORD, TokenServer, token_server
 
+HERE = ServerIdentity(Endpoint("localhost", 9090))
 LOGIN = f"ann\n{PASSWORD}\n".encode()
 
 
@@ -48,7 +49,7 @@ def kept(state: Path, server: TokenServer) -> list[KeptToken]:
 
 
 def keep(state: Path, server: TokenServer, token: str, *, service: str = "auth", fingerprint: str = "") -> None:
-    TokenStore(state).keep(server.host, server.port, service, fingerprint, token=token, expires=LATER)
+    TokenStore(state).keep(Login.at(server.host, server.port, service, fingerprint), token=token, expires=LATER)
 
 
 def connect(
@@ -262,10 +263,10 @@ def token(text: object, expires: str = LATER) -> Message:
 )
 def test_a_newer_token_of_another_client_stays(state: Path, ending: Message) -> None:
     tokens = TokenStore(state)
-    tokens.keep("localhost", 9090, "auth", "", token="mine", expires=LATER)
+    tokens.keep(Login.at("localhost", 9090, "auth"), token="mine", expires=LATER)
     one, _ = resuming(state)
     assert b'"token":"mine"' in one.open("auth")
-    tokens.keep("localhost", 9090, "auth", "", token="newer", expires=LATER)
+    tokens.keep(Login.at("localhost", 9090, "auth"), token="newer", expires=LATER)
     assert one.admit(ending)
     assert [each.token for each in tokens.all_of("localhost", 9090)] == ["newer"]
 
@@ -273,7 +274,7 @@ def test_a_newer_token_of_another_client_stays(state: Path, ending: Message) -> 
 def test_a_token_that_comes_late_takes_no_newer_ones_place(state: Path) -> None:
     """Its first use may have been replaced by then: shown again, it would look like a copy, and end the session."""
     tokens = TokenStore(state)
-    tokens.keep("localhost", 9090, "auth", "", token="first", expires=LATER, user="ann")
+    tokens.keep(Login.at("localhost", 9090, "auth"), token="first", expires=LATER, user="ann")
     late, _ = resuming(state)
     quick, _ = resuming(state)
     for one, given in ((late, "late"), (quick, "quick")):
@@ -290,10 +291,10 @@ def test_a_token_that_comes_late_takes_no_newer_ones_place(state: Path) -> None:
 
 def test_who_logs_in_anew_takes_the_place_of_whatever_is_kept(state: Path) -> None:
     tokens = TokenStore(state)
-    tokens.keep("localhost", 9090, "auth", "", token="first", expires=LATER, user="ann")
+    tokens.keep(Login.at("localhost", 9090, "auth"), token="first", expires=LATER, user="ann")
     one, _ = resuming(state)
     one.open("auth")
-    tokens.keep("localhost", 9090, "auth", "", token="newer", expires=LATER, user="ann")
+    tokens.keep(Login.at("localhost", 9090, "auth"), token="newer", expires=LATER, user="ann")
     one.admit(message("error", "No.", code="bad_token"))
     one.admit(token("anew"))
     one.admit(message("welcome", "Hello!", user="ann"))
@@ -334,15 +335,15 @@ def test_a_guests_token_is_for_this_session_only(state: Path) -> None:
 def test_a_sessions_own_token_goes_nowhere_else(state: Path, elsewhere: str) -> None:
     host, port = "::1" if elsewhere == "address" else "localhost", 9091 if elsewhere == "port" else 9090
     fingerprint = "other" if elsewhere == "certificate" else ""
-    held = Held(service="chat", endpoint=Endpoint(host, port), fingerprint=fingerprint, token="tok", user="")
+    held = Held(server=ServerIdentity(Endpoint(host, port), fingerprint), service="chat", token="tok", user="")
     one, _ = resuming(state, held=held)
     assert b"resume" not in one.open("auth" if elsewhere == "service" else "chat")
     assert one.held is None
 
 
 def test_a_sessions_own_token_goes_before_a_newer_one_of_another_session(state: Path) -> None:
-    TokenStore(state).keep("localhost", 9090, "chat", "", token="newer", expires=LATER, user="bob")
-    held = Held(service="chat", endpoint=Endpoint("localhost", 9090), fingerprint="", token="mine", user="ann")
+    TokenStore(state).keep(Login.at("localhost", 9090, "chat"), token="newer", expires=LATER, user="bob")
+    held = Held(server=HERE, service="chat", token="mine", user="ann")
     one, _ = resuming(state, held=held)
     assert b'"token":"mine"' in one.open("chat")
 
@@ -380,7 +381,7 @@ def test_a_file_that_cannot_be_written(server: TokenServer, state: Path) -> None
 
 
 def test_a_file_that_cannot_be_written_any_more(state: Path) -> None:
-    TokenStore(state).keep("localhost", 9090, "auth", "", token="tok", expires=LATER)
+    TokenStore(state).keep(Login.at("localhost", 9090, "auth"), token="tok", expires=LATER)
     one, remarks = resuming(state)
     one.open("auth")
     (state / "tokens.json.lock").unlink()
@@ -446,7 +447,7 @@ def test_a_token_that_nobody_asked_for_is_not_shown_either(state: Path) -> None:
 @pytest.mark.parametrize("service", ["identify", "talk"])
 def test_services_without_logins_touch_no_file(state: Path, service: str) -> None:
     one, _ = resuming(state)
-    TokenStore(state).keep("localhost", 9090, service, "", token="tok", expires=LATER)
+    TokenStore(state).keep(Login.at("localhost", 9090, service), token="tok", expires=LATER)
     assert b"resume" not in one.open(service)
     assert not one.admit(token("new"))
     assert [each.token for each in TokenStore(state).all_of("localhost", 9090)] == ["tok"]
@@ -534,8 +535,6 @@ def test_json_has_the_kinds_that_are_meant_for_people(server: TokenServer) -> No
 def test_the_newest_token_of_all_clients_of_a_user_is_shown(state: Path, kept_by: str, shown: str) -> None:
     """A token that another client has used since counts no more, and would look like a stolen one."""
     if kept_by:
-        TokenStore(state).keep("localhost", 9090, "chat", "", token="newer", expires=LATER, user=kept_by)
-    one, _ = resuming(
-        state, held=Held(service="chat", endpoint=Endpoint("localhost", 9090), fingerprint="", token="mine", user="ann")
-    )
+        TokenStore(state).keep(Login.at("localhost", 9090, "chat"), token="newer", expires=LATER, user=kept_by)
+    one, _ = resuming(state, held=Held(server=HERE, service="chat", token="mine", user="ann"))
     assert f'"token":"{shown}"'.encode() in one.open("chat")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sockctl.client.chat.roster import MAX_NAMES, MAX_ROOMS, Roster
 from sockctl.client.chat.seen import Seen
 from sockctl.client.chat.unconfirmed import UnconfirmedMessages
-from sockctl.net.address import Endpoint
+from sockctl.client.server_identity import ServerIdentity
 from sockctl.protocol.messages import Message
 
 __all__ = ["ChatView", "Held"]
@@ -22,16 +22,14 @@ class Held:
     """What lets this session in again.
 
     Attributes:
-        service: The service that gave it.
-        endpoint: At which server it counts: by its address without TLS, else by its name.
-        fingerprint: The SHA-256 of the certificate of its server; empty without TLS.
+        server: The server that gave it.
+        service: Its service.
         token: The secret itself; the repr is without it.
         user: Whose it is; empty for a guest's.
     """
 
+    server: ServerIdentity
     service: str
-    endpoint: Endpoint
-    fingerprint: str
     token: str = field(repr=False)
     user: str
 
