@@ -6,7 +6,7 @@ from sockctl.bench.pool import Client, WorkerContext
 from sockctl.errors import ProtocolError
 from sockctl.net.poller import WRITABLE
 from sockctl.net.transport import Transport
-from sockctl.protocol.client_wire import ClientWire, Phase
+from sockctl.protocol.client_wire import ClientWire
 from sockctl.protocol.messages import Message
 
 __all__ = ["MessageClient"]
@@ -22,8 +22,7 @@ class MessageClient(Client):
 
     def __init__(self, context: WorkerContext, number: int) -> None:
         super().__init__(context, number)
-        self.wire = ClientWire(insist=True)
-        self._out = bytearray()
+        self.wire = ClientWire(insist=True, opening=_open)
         self._blocked = False
 
     @abstractmethod
@@ -33,14 +32,13 @@ class MessageClient(Client):
     def connected(self, transport: Transport) -> None:
         """Wait for the greeting."""
         self._transport = transport
-        self.wire = ClientWire(insist=True)
-        self._out.clear()
+        self.wire = ClientWire(insist=True, opening=_open)
         self._blocked = False
 
     def send(self, *messages: Message) -> None:
         """Send messages."""
         for one in messages:
-            self._out += ClientWire.encode(one)
+            self.wire.outgoing += ClientWire.encode(one)
         self.flush()
 
     def ready(self, events: int) -> None:
@@ -70,28 +68,28 @@ class MessageClient(Client):
         Raises:
             ProtocolError: They break the protocol.
         """
-        wire = self.wire
-        listening = wire.phase is Phase.LISTENING
-        wire.feed(data)
-        if listening and wire.phase is not Phase.LISTENING:
-            self._out += ClientWire.hello(session=False)
-            self.flush()
-        while not self.gone and (messages := wire.take()):
-            for one in messages:
-                if not self.gone:
-                    self.heard(one)
+        self.wire.feed(data)
+        for one in self.wire.messages():
+            if self.gone:
+                return
+            self.heard(one)
+        self.flush()
 
     def flush(self) -> None:
         """Send what is unsent, as far as the system takes it."""
-        while self._out and self._transport is not None:
+        while self.wire.outgoing and self._transport is not None:
             try:
-                count = self._transport.send(bytes(self._out))
+                count = self._transport.send(self.wire.outgoing)
             except BlockingIOError:
                 break
             except OSError:
                 self.fail("reset")
                 return
-            del self._out[:count]
-        if self._blocked != bool(self._out) and self._transport is not None:
-            self._blocked = bool(self._out)
+            del self.wire.outgoing[:count]
+        if self._blocked != bool(self.wire.outgoing) and self._transport is not None:
+            self._blocked = bool(self.wire.outgoing)
             self.want_to_send(self._blocked)
+
+
+def _open(_: str) -> bytes:
+    return ClientWire.hello(session=False)

@@ -132,7 +132,7 @@ def connect(
     script's wait), 6 expectation or --count not met in time or by the end, 7 reset or protocol broken by the server,
     130 interrupted.
     """
-    from sockctl.client.session import run_session
+    from sockctl.client.runner import run_session
     from sockctl.client.settings import ClientSettings
     from sockctl.net.address import Endpoint, parse_host, parse_port, parse_target
 
@@ -155,7 +155,7 @@ def connect(
         hint = f" An IPv6 address with a port is written [{host}]:PORT." if host is not None and ":" in host else ""
         raise InputNeededError(f"{missing} missing and can't be asked for here: write sockctl connect HOST PORT.{hint}")
     terminal = is_terminal(STDIN) and not steps
-    style = ClientSettings(
+    settings = ClientSettings(
         terminal=terminal,
         messages=wanted.scheme in {"sockctl", "sockctls"} if wanted.scheme or not terminal else None,
         verbose=verbose,
@@ -178,5 +178,5 @@ def connect(
         may_ask=may_ask(no_input=no_input),
     )
     family = socket.AF_INET if ipv4 else socket.AF_INET6 if ipv6 else socket.AF_UNSPEC
-    if not run_session(Endpoint(host, number), style, policy, retries=retry, family=family):
+    if not run_session(Endpoint(host, number), settings, policy, retries=retry, family=family):
         raise typer.Exit(ExitCode.INTERRUPTED)

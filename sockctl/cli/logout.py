@@ -70,7 +70,7 @@ def logout(
         failure = None
         if kept.expires > utc_now():
             failure = _tell_server(each, kept, secure, timeout_s=timeout, insecure=insecure)
-        tokens.forget(each.host, each.port, kept.login.service, kept.login.fingerprint, token=kept.token)
+        tokens.forget(kept.login, token=kept.token)
         codes.append(_report(kept, failure))
     raise typer.Exit(next((code for code in codes if code), ExitCode.DONE))
 

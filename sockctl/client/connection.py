@@ -1,242 +1,276 @@
-"""One connection of a session, from the first byte to the end."""
+"""One connection of a session, from the first byte to the last: bytes, lines and the time in, events out."""
 
-import contextlib
-import socket
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sockctl.client.inputs import LineInput, PipeInput
-from sockctl.client.io_loop import Ending, Relay
-from sockctl.client.outputs import Output
-from sockctl.client.patience import Patience
 from sockctl.client.receiver import Receiver
-from sockctl.client.screen import Screen
-from sockctl.client.sender import Sender
+from sockctl.client.sender import Sender, refuse_lines
+from sockctl.client.session_events import (
+    EndReason,
+    EventToEmit,
+    KeepaliveWanted,
+    SendingEnded,
+    SessionEvent,
+)
 from sockctl.client.settings import ClientSettings
-from sockctl.client.telling import Tell
 from sockctl.client.traffic import TrafficMeter
-from sockctl.errors import TlsError
+from sockctl.errors import (
+    ConnectionBrokenError,
+    ConnectTimeoutError,
+    SockctlError,
+    TlsError,
+)
 from sockctl.events.base import Event
-from sockctl.events.client import Disconnected, Greeted, InputEnded, TlsCut
-from sockctl.net.address import Endpoint
-from sockctl.net.transport import Transport
+from sockctl.events.client import Greeted, InputEnded
+from sockctl.text import plural
 
 if TYPE_CHECKING:
-    from sockctl.client.chat.view import ChatView
-    from sockctl.client.tty.user import TerminalUser
-    from sockctl.protocol.messages import Message
+    from sockctl.client.protocol import MessageProtocol
+    from sockctl.client.script import Script
 
-__all__ = ["ClientConnection", "Stage"]
+__all__ = ["ClientConnection"]
 
+MAX_UNSENT_BYTES = 65_536
+"""How much may wait to be sent before no more input is read."""
 TLS_ALERT = b"\x15\x03"
-"""How the answer of a TLS server begins to what is no TLS, RFC 8446 section 6."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Stage:
-    """What a session has beyond its connections.
-
-    Attributes:
-        endpoint: The server, as the user has named it.
-        encrypted: Whether connections are under TLS.
-        settings: How the session behaves.
-        screen: Where remarks go.
-        tell: Takes the events.
-        output: Where what is heard is shown.
-        source: Where words come from.
-        view: What is remembered of what was said; None for nothing.
-        person: Whoever sits at the terminal; None for nobody.
-    """
-
-    endpoint: Endpoint
-    encrypted: bool
-    settings: ClientSettings
-    screen: Screen
-    tell: Tell
-    output: Output
-    source: LineInput | PipeInput
-    view: "ChatView | None"
-    person: "TerminalUser | None"
+"""How the answer of a TLS server begins to bytes that are no TLS, RFC 8446 section 6."""
 
 
 class ClientConnection:
-    """A connection that stands, until it ends.
+    """A connection that stands. The session calls `settle` after each other method, and hands the events out.
 
     Args:
-        stage: The session.
-        sock: The connection; `close` closes it.
-        returning: Whether it takes the place of a lost one.
+        settings: How the session behaves.
+        source: The session's input; not read where there is a script.
+        protocol: The messages, where the server may speak in them.
+        script: The steps, in place of an input.
+        events: Where events are appended.
+        now: The time.
+        encrypted: Whether the connection is under TLS.
+        returning: Whether it takes the place of a lost one. Then lines that are typed before the server has asked or
+            welcomed were meant for that one, and are refused, lest they become an answer.
+
+    Attributes:
+        protocol: The messages; None from the moment that the wire is raw.
+        meter: What was moved.
+        started: When it began.
+        ending: Why it ended; None while it stands.
+        wants_input: Whether the input is to be read.
+        wake_at: When `settle` is due at the latest; None for never.
     """
 
-    def __init__(self, stage: Stage, sock: Transport, *, returning: bool = False) -> None:
-        self._stage = stage
-        self._sock = sock
+    def __init__(
+        self,
+        settings: ClientSettings,
+        source: LineInput | PipeInput,
+        protocol: "MessageProtocol | None",
+        script: "Script | None",
+        events: list[SessionEvent],
+        now: float,
+        *,
+        encrypted: bool = False,
+        returning: bool = False,
+    ) -> None:
+        self.protocol = protocol
+        self.meter = TrafficMeter(self._emit_moved)
+        self.started = now
+        self.ending: EndReason | None = None
+        self.wants_input = False
+        self.wake_at: float | None = None
+        self._settings = settings
+        self._source = source
+        self._script = script
+        self._events = events
+        self._encrypted = encrypted
         self._returning = returning
-        self._told = False
-        settings, remark = stage.settings, stage.screen.remark
-        self._started = time.monotonic()
-        self._meter = TrafficMeter(self._tell_moved)
-        self.dialogue = settings.dialogue(stage.endpoint, sock, remark, stage.view, returning=returning)
-        self._script = settings.script(say=self._say, may_say=lambda: self.dialogue.may_say, leave=self._leave)
-        self._receiver = Receiver(
-            self.dialogue,
-            stage.output,
-            script=self._script,
-            count=settings.count,
-            send=self._answer,
-            on_bytes=self._count_received,
-            on_greeted=self._greeted,
-            on_question=self._asked,
-        )
-        self._sender = Sender(
-            stage.source,
-            self.dialogue,
-            by_hand=settings.terminal,
-            on_raw=self._receiver.raw,
-            on_line=self._line_taken,
-            remark=remark,
-            returning=returning,
-        )
-        self._patience = Patience(self.dialogue, self._sender, timeout_s=settings.timeout_s)
-        self._relay = Relay(
-            sock,
-            self._script or self._sender,
-            on_received=self._received,
-            on_sent=self._sent,
-            on_input_ended=lambda: stage.tell(InputEnded()),
-            on_pause=self._pause,
-            quit_after_s=settings.patience_s(self._script),
-        )
+        self._sender = Sender(settings, events)
+        self._receiver = Receiver(settings, script, self._sender, events)
+        self._waits: dict[str, float] = {}  # what is waited for, and until when
+        self._held_until = now + settings.first_line_held_s
+        self._quit_at: float | None = None
+        self._stop_at: float | None = None
 
     @property
-    def left(self) -> bool:
-        """Whether this side has ended its own."""
-        return self._sender.ended
+    def input_ended(self) -> bool:
+        """Whether nothing more will come to be sent."""
+        return self._source.ended and not self._sender.held if self._script is None else self._script.ended
 
-    @property
-    def stood_s(self) -> float:
-        """For how many seconds it has stood."""
-        return time.monotonic() - self._started
+    # From the server.
 
-    def listen(self, invite: Callable[[], None]) -> Ending | None:
-        """Run until it is clear what the wire is; return how it ended, if it has.
-
-        Args:
-            invite: Called when words may come, once or more.
-        """
-        while self.dialogue.listening:
-            if self._sender.wanted:
-                invite()
-            ending = self._relay.step()
-            if ending is not None:
-                return self._checked(ending)
-        return None
-
-    def run(self) -> Ending:
-        """Run to the end, and return how it ended.
+    def receive(self, data: bytes, now: float) -> None:
+        """Process bytes of the server; no bytes mean the end of its side.
 
         Raises:
-            SockctlError: The connection broke, the server did something else than expected, or a stream broke.
+            ProtocolError: They break the protocol, or a frame or a greeting is missing at the end.
+            ExpectationError: They come when the time of an expectation is up, or it isn't met at the end.
+            ConnectionBrokenError: Not everything was sent at the end, or the server takes no answer.
+            TlsError: The server speaks TLS, and the client doesn't.
         """
-        return self._checked(self._relay.run())
-
-    def take_lines_from(self, source: LineInput) -> None:
-        """Take what a person types from somewhere else."""
-        self._sender.take_lines_from(source)
-
-    def break_off(self) -> None:
-        """Make `run` end soon; any thread."""
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._sock.close()
-
-    def dismiss(self) -> None:
-        """Close the connection, and leave it to others to tell how it ended."""
-        self._told = True
-        self.close()
-
-    def tell_end(self, reason: str) -> None:
-        """Tell that it has ended, unless that was told."""
-        if self._told:
+        if not data:
+            self._receive_end(now)
             return
-        self._told = True
-        if getattr(self._sock, "cut", False):
-            self._stage.screen.remark(f"sockctl: {TlsCut().text}")
-        self._meter.tell_sum(ending=True)
-        self._stage.tell(
-            Disconnected(
-                reason=reason,
-                bytes_in=self._meter.bytes_in,
-                bytes_out=self._meter.bytes_out,
-                seconds=round(self.stood_s, 3),
-            )
-        )
-
-    def _checked(self, ending: Ending) -> Ending:
-        """See whether everything came, and went, that was to."""
-        self._receiver.end(by_server=ending is Ending.SERVER_CLOSED)
-        if ending is Ending.SERVER_CLOSED:
-            self._sender.end()
-        return ending
-
-    # What the relay, and those who hear and speak, call.
-
-    def _received(self, data: bytes) -> None:
-        if not self._stage.encrypted and not self._meter.bytes_in and data.startswith(TLS_ALERT):
+        if not self.meter.bytes_in and not self._encrypted and data.startswith(TLS_ALERT):
             raise TlsError("The server speaks TLS: write tls://HOST:PORT, or sockctls://HOST:PORT for messages.")
-        self._receiver.received(data)
-        if self._receiver.enough:
-            self._relay.stop()
+        protocol = self.protocol
+        if protocol is None:
+            self.meter.count(now, received=len(data))
+            self._receiver.show_raw(data, now)
+            return
+        listening = protocol.wire.is_listening
+        try:
+            raw = protocol.wire.feed(data)
+        finally:
+            self.meter.count(now, received=len(data))
+        if protocol.wire.is_framed:
+            if listening:
+                self._greet(protocol)
+            self._receiver.receive_messages(protocol, now)
+        elif not protocol.wire.is_listening:
+            self.protocol = None
+            self._receiver.show_raw(raw, now)
 
-    def _count_received(self, size: int) -> None:
-        self._meter.moved(received=size)
+    def break_off(self, error: ConnectionBrokenError, _: float) -> None:
+        """Process that the connection broke.
 
-    def _sent(self, data: bytes) -> None:
-        self._meter.moved(sent=len(data))
-        self._stage.output.sent(data)
+        Raises:
+            ConnectionBrokenError: Always; `forgives` says whether it matters.
+        """
+        raise error
 
-    def _answer(self, data: bytes) -> None:
-        self._relay.answer(data)
+    def forgives(self, error: SockctlError) -> bool:
+        """Return whether an error only ends the connection: all has come that was wanted, and the rest may be lost."""
+        if self._stop_at is None or not isinstance(error, ConnectionBrokenError):
+            return False
+        self.ending = EndReason.STOPPED
+        return True
 
-    def _say(self, line: str) -> None:
-        self._relay.send(self.dialogue.say(line))
+    def _receive_end(self, now: float) -> None:
+        if self._sender.unsent_bytes:
+            raise _cut_short(f"{self._sender.unsent_bytes} bytes were")
+        self._finish(EndReason.SERVER_CLOSED, now)
+        if self._sender.held and not self._settings.terminal:
+            raise _cut_short(plural(len(self._sender.held), "line was", "lines were"))
 
-    def _leave(self) -> None:
-        self._relay.send(self.dialogue.leave())
+    def _greet(self, protocol: "MessageProtocol") -> None:
+        self._sender.answer(protocol.wire.outgoing)
+        if self._settings.reconnects:
+            self._events.append(KeepaliveWanted())
+        if not self._returning or self._settings.verbose:
+            self._events.append(EventToEmit(Greeted(service=protocol.wire.service)))
 
-    def _greeted(self) -> None:
-        if self._stage.settings.returns:
-            from sockctl.client.reconnect import watch_over
+    # To the server.
 
-            watch_over(self._sock)
-        if not self._returning or self._stage.settings.verbose:
-            self._stage.tell(Greeted(service=self.dialogue.service))
+    def type(self, data: bytes, now: float) -> None:
+        """Process bytes of the input; no bytes mean its end.
 
-    def _asked(self, question: "Message | None") -> None:
-        if self._stage.person is not None:
-            self._stage.person.asked(question)
+        Raises:
+            UnsendableError: A line is too long for a message.
+        """
+        source, protocol = self._source, self.protocol
+        if protocol is None or isinstance(source, PipeInput):
+            self._sender.send(source.feed_raw(data))
+        elif self._returning and not protocol.has_turn:
+            self._events += refuse_lines(source.feed(data))
+        elif not protocol.wire.is_listening:
+            self._sender.hold(source, data)
+        elif (raw := source.feed_raw(data)) or source.ended:
+            self.protocol = None
+            if early := protocol.wire.speak_raw():
+                self._receiver.show_raw(early, now)
+            self._sender.send(raw)
 
-    def _line_taken(self) -> None:
-        if self._stage.person is not None:
-            self._stage.person.line_taken()
+    def count_sent(self, count: int, now: float) -> None:
+        """Count bytes that went out."""
+        self._sender.count_sent(count)
+        self.meter.count(now, sent=count)
 
-    def _pause(self) -> float | None:
-        """Do what is due, and return for how many seconds to wait at most."""
-        self._receiver.catch_up()
-        self._relay.send(self._sender.release())
-        waits_s = [self._meter.tell_sum(), *self._patience.waits_s()]
-        if self._script is not None and not (self.dialogue.listening and self.dialogue.insists):
-            waits_s.append(self._script.advance())
-        if self._receiver.enough:
-            self._relay.stop()
-        return min((wait_s for wait_s in waits_s if wait_s is not None), default=None)
+    # The time.
 
-    def _tell_moved(self, event: Event) -> None:
-        """Tell what was moved; on a terminal it would drown what is said in messages."""
-        if self._stage.settings.verbose or not self.dialogue.in_messages:
-            self._stage.tell(event)
+    def settle(self, now: float) -> None:
+        """Do what is due, and find out what to wait for.
+
+        Raises:
+            ConnectTimeoutError: The time for something is up that the server was to do.
+            ExpectationError: The time of an expectation is up.
+            SockctlError: A line can't be sent, as for `Sender.release`.
+        """
+        if self.ending is not None:
+            return
+        sender, script, protocol = self._sender, self._script, self.protocol
+        times: list[float | None] = [] if protocol is None else self._settle_messages(protocol, now)
+        if self.meter.sum_at is not None and now >= self.meter.sum_at:
+            self.meter.emit_sum(now)
+        if script is not None and (protocol is None or not protocol.wire.is_listening):
+            self._sender.run(script, protocol, now)
+            times.append(script.due_at)
+        if self._stop_at is None and self._settings.count is not None and self._receiver.has_enough:
+            self._stop_at = now + self._settings.flush_s
+        input_ended = self.input_ended
+        if self._stop_at is not None:
+            if not sender.unsent_bytes or now >= self._stop_at:
+                self._finish(EndReason.STOPPED, now)
+        elif input_ended and not sender.unsent_bytes and not sender.half_closed:
+            self._half_close(now)
+        if self.ending is None and self._quit_at is not None and now >= self._quit_at:
+            self._finish(EndReason.QUIT_AFTER, now)
+        times += [self.meter.sum_at, self._quit_at, self._stop_at]
+        self.wake_at = min([time for time in times if time is not None], default=None)
+        can_read = self._stop_at is None and not input_ended and sender.unsent_bytes < MAX_UNSENT_BYTES
+        self.wants_input = can_read and script is None and (protocol is None or self._may_read(protocol, now))
+
+    def _settle_messages(self, protocol: "MessageProtocol", now: float) -> list[float | None]:
+        """Do what is due of messages; return when more is."""
+        greeting = self._until("greeting", now, waiting=protocol.wire.is_listening and protocol.insists)
+        if greeting is not None and now >= greeting:
+            raise ConnectTimeoutError(
+                f"The server has not greeted within {self._settings.timeout_s:g} s (--timeout): is it a message "
+                f"service? tcp://HOST:PORT talks with it all the same; if it speaks TLS, write sockctls://HOST:PORT."
+            )
+        decision = self._until("decision", now, waiting=protocol.login.undecided)
+        if decision is not None and now >= decision and (question := protocol.login.give_up()) is not None:
+            self._receiver.show_message(protocol, question, now)
+        if protocol.wire.is_framed:
+            self._sender.release(protocol)
+            if self._settings.terminal and self.input_ended:
+                self._sender.say_goodbye(protocol)
+        turn = self._until("turn", now, waiting=bool(self._sender.held))
+        if turn is not None and now >= turn:
+            from sockctl.client.plaintext_guard import never_asked
+
+            raise never_asked(self._settings.timeout_s)
+        first_line = self._held_until if protocol.wire.is_listening and now < self._held_until else None
+        return [greeting, decision, turn, first_line]
+
+    def _until(self, wait: str, now: float, *, waiting: bool) -> float | None:
+        """Return when the time for a wait is up, which begins when `waiting` is true the first time."""
+        if waiting:
+            return self._waits.setdefault(wait, now + self._settings.timeout_s)
+        self._waits.pop(wait, None)
+        return None
+
+    def _may_read(self, protocol: "MessageProtocol", now: float) -> bool:
+        """Return whether a line may be read; not while a greeting is awaited, or lines are held."""
+        may_begin = self._settings.terminal and not protocol.insists and now >= self._held_until
+        may_read = not self._sender.held and (may_begin or not protocol.wire.is_listening)
+        return may_read or self._returning
+
+    def _half_close(self, now: float) -> None:
+        self._sender.half_closed = True
+        self._events += [SendingEnded(), EventToEmit(InputEnded())]
+        ends_itself = self._script is not None and not self._script.ends_by_sending
+        wait_s = self._settings.wait_for_end_s(script_ends_itself=ends_itself)
+        self._quit_at = None if wait_s is None else now + wait_s
+
+    def _finish(self, ending: EndReason, now: float) -> None:
+        """End, and see whether everything came that was to come."""
+        self._receiver.finish(self.protocol, now, by_server=ending is EndReason.SERVER_CLOSED)
+        self.ending = ending
+
+    def _emit_moved(self, event: Event) -> None:
+        """Emit what was moved; on a terminal it would drown what is said in messages."""
+        if self._settings.verbose or self.protocol is None or not self.protocol.wire.is_framed:
+            self._events.append(EventToEmit(event))
+
+
+def _cut_short(left: str) -> ConnectionBrokenError:
+    return ConnectionBrokenError(f"The server ended the connection before it took everything: {left} not sent.")

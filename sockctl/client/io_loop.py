@@ -1,220 +1,254 @@
-"""Moves bytes both ways between an input descriptor and a connected socket, until one side has ended.
+"""All input and output of a session: one loop for its socket, its input and the clock, on a terminal and in a pipe.
 
-One loop waits for both at once, so neither direction can block the other. What was read from the input but not sent yet
-is bounded: while it waits, no more input is read. The end of the input is passed on as a half-close (FIN), and what the
-server still sends is received however late it comes.
+The loop waits for the socket and the input at once, so that neither direction blocks the other. It passes on what came,
+and carries out the events that the session gives back, in order.
 """
 
 import contextlib
-import enum
-import math
+import os
 import select
 import socket
+import threading
 import time
-from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from sockctl.errors import ConnectionBrokenError
-from sockctl.net.transport import Transport, is_pending
+from sockctl.client.outputs import HexOutput, Output
+from sockctl.client.screen import Screen
+from sockctl.client.session import ClientSession
+from sockctl.client.session_events import (
+    BytesToSend,
+    BytesToShow,
+    ConnectionDropped,
+    ConnectionWanted,
+    EventToEmit,
+    KeepaliveWanted,
+    MessageToShow,
+    QuestionAnswered,
+    QuestionAsked,
+    Remark,
+    SendingEnded,
+    SessionEnded,
+    SessionEvent,
+)
+from sockctl.errors import ConnectionBrokenError, SockctlError, StreamError
+from sockctl.net.address import Endpoint
+from sockctl.net.transport import TlsTransport, Transport, is_pending
+from sockctl.terminal import STDIN
 
-__all__ = ["Ending", "Input", "Relay"]
+if TYPE_CHECKING:
+    from sockctl.client.connect_attempt import Connect, ConnectAttempt
+    from sockctl.client.tty.user import TerminalUser
+
+__all__ = ["IoLoop"]
 
 READ_BYTES = 65_536
-MAX_ANSWERS_BYTES = 1 << 20
-"""Bytes of answers that may wait for a server that goes on asking; what is typed or piped in isn't read meanwhile."""
-FLUSH_S = 2.0
-"""How long a stop waits for a server that doesn't take what is still to be sent."""
 
 
-class Ending(enum.StrEnum):
-    """Why a relay ended."""
-
-    SERVER_CLOSED = "server_closed"
-    QUIT_AFTER = "quit_after"
-    STOPPED = "stopped"
-
-
-class Input(Protocol):
-    """Where the bytes to send come from."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will come."""
-        ...
-
-    @property
-    def wanted(self) -> bool:
-        """Whether it is to be read now."""
-        ...
-
-    def fileno(self) -> int:
-        """Return the descriptor to wait for."""
-        ...
-
-    def read(self) -> bytes:
-        """Return what there is to send, perhaps nothing. Called when the descriptor is readable."""
-        ...
-
-
-class Relay:
-    """One connection of a client.
+class IoLoop:
+    """The loop of one session.
 
     Args:
-        sock: The connected socket; it is made non-blocking. The caller closes it.
-        source: The input.
-        on_received: Takes what the server sent, in order; it may block.
-        on_sent: Takes what the kernel took for sending, in order.
-        on_input_ended: Called when the half-close went out.
-        on_pause: Called before each wait; returns for how many seconds at most to wait, or None. It may send and stop.
-        quit_after_s: Seconds to wait for the server's end after the input's, or None to wait for as long as it takes.
+        session: The session.
+        endpoint: The server, as the user has named it.
+        connect: Connects again, without a question.
+        screen: Where remarks and events are shown.
+        output: Where the server's words are shown.
+        user: The person at the terminal; None for nobody.
+
+    Attributes:
+        ended: The session's last event; None while it goes on.
     """
 
     def __init__(
         self,
-        sock: Transport,
-        source: Input,
+        session: ClientSession,
+        endpoint: Endpoint,
+        connect: "Connect",
         *,
-        on_received: Callable[[bytes], None],
-        on_sent: Callable[[bytes], None],
-        on_input_ended: Callable[[], None],
-        on_pause: Callable[[], float | None],
-        quit_after_s: float | None,
+        screen: Screen,
+        output: Output,
+        user: "TerminalUser | None",
     ) -> None:
+        self.ended: SessionEnded | None = None
+        self._session = session
+        self._endpoint = endpoint
+        self._connect = connect
+        self._screen = screen
+        self._output = output
+        self._dump = output if isinstance(output, HexOutput) else None
+        self._user = user
+        self._input = STDIN
+        self._sock: Transport | None = None
+        self._may_pend = False
+        self._unsent = bytearray()
+        self._attempt: ConnectAttempt | None = None
+        self._stopped = threading.Event()  # Ctrl-C was typed: the thread that sets it then shuts the socket
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether the connection ended without the goodbye of TLS."""
+        return getattr(self._sock, "cut", False)
+
+    def run(self) -> None:
+        """Run until the session ends, or `stop` was called.
+
+        Raises:
+            StreamError: A standard stream broke.
+            BrokenPipeError: Nobody reads the output any more.
+        """
+        while self.ended is None and not self._stopped.is_set():
+            self.step()
+
+    def begin(self, sock: Transport) -> None:
+        """Begin with a connection, which `close` closes; it is made non-blocking."""
         sock.setblocking(False)
         self._sock = sock
-        self._source = source
-        self._on_received = on_received
-        self._on_sent = on_sent
-        self._on_input_ended = on_input_ended
-        self._on_pause = on_pause
-        self._quit_after_s = quit_after_s
-        self._unsent = bytearray()
-        self._answers_bytes = 0  # of what the server has asked for, since everything was sent the last time
-        self._quit_at: float | None = None
-        self._stop_at: float | None = None
+        self._may_pend = isinstance(sock, TlsTransport)
+        self._unsent.clear()
+        server = None
+        if self._session.settings.messages is not False:
+            from sockctl.client.server_identity import identify
 
-    def send(self, data: bytes) -> None:
-        """Send `data` after what waits to be sent, unless the half-close went out already; the callbacks call it."""
-        if self._quit_at is None:
-            self._unsent += data
+            server = identify(sock, self._endpoint)
+        self.perform(self._session.connected(server, time.monotonic()))
+        if self._stopped.is_set():
+            self.stop()
 
-    def answer(self, data: bytes) -> None:
-        """Send what the server has asked for, as `send` does.
-
-        Raises:
-            ConnectionBrokenError: The server goes on asking, and takes no answer.
-        """
-        self._answers_bytes += len(data)
-        if self._answers_bytes > MAX_ANSWERS_BYTES:
-            raise ConnectionBrokenError(
-                f"The server asks for answers and takes none: {len(self._unsent):,} bytes wait to be sent."
-            )
-        self.send(data)
+    def read_from(self, descriptor: int) -> None:
+        """Read what a person types from another descriptor."""
+        self._input = descriptor
 
     def stop(self) -> None:
-        """End the relay when everything is sent, or after 2 s; no more input is read. The callbacks call it."""
-        if self._stop_at is None:
-            self._stop_at = time.monotonic() + FLUSH_S
+        """Make `run` return soon; any thread."""
+        self._stopped.set()
+        if self._sock is not None:
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
 
-    def run(self) -> Ending:
-        """Move bytes until the server ends its side, the time after the input's end is up, or it is stopped.
+    def close(self) -> None:
+        """Close the connection, and abandon a try."""
+        if self._attempt is not None:
+            self._attempt.abandon()
+        if self._sock is not None:
+            self._sock.close()
 
-        Raises:
-            ConnectionBrokenError: The server reset the connection, or ended it before it took everything.
-        """
-        while True:
-            ending = self.step()
-            if ending is not None:
-                return ending
-
-    def step(self) -> Ending | None:
-        """Wait once, move what there is, and return how it ended if it has.
-
-        Raises:
-            ConnectionBrokenError: As for `run`.
-        """
-        try:
-            return self._step()
-        except ConnectionBrokenError:
-            if self._stop_at is None:
-                raise
-            return Ending.STOPPED  # all that was wanted has come: how the server takes the rest is its own affair
-
-    def _step(self) -> Ending | None:
+    def step(self) -> None:
+        """Wait once, pass on what came, and do what is due. Raises what `run` raises."""
+        session = self._session
         readable = self._wait()
-        if self._sock in readable and not self._receive():
-            return self._server_ended()
-        if self._source in readable and self._stop_at is None:
-            self._unsent += self._source.read()
-        if self._unsent:
-            self._send()
-        if self._stop_at is not None and (not self._unsent or time.monotonic() >= self._stop_at):
-            return Ending.STOPPED
-        if self._source.ended and not self._unsent and self._quit_at is None:
-            self._half_close()
-        if self._quit_at is not None and time.monotonic() >= self._quit_at:
-            return Ending.QUIT_AFTER
-        return None
+        if self._sock is not None and self._sock in readable:
+            self._receive(self._sock)
+        if self._attempt is not None and self._attempt in readable:
+            self._finish_attempt(self._attempt)
+        if self._input in readable and session.wants_input and self.ended is None:
+            self._read()
+        if self._unsent and self._sock is not None and self.ended is None:
+            self._send(self._sock)
+        self.perform(session.advance(time.monotonic()))
 
-    def _wait(self) -> list[Transport | Input]:
-        pause_s = self._on_pause()
-        stopping, ended = self._stop_at is not None, self._source.ended
-        if not self._unsent and (stopping or (ended and self._quit_at is None)):
-            pause_s = 0.0  # there is something to do that waits for nobody
-        sources: list[Transport | Input] = [self._sock]
-        if self._source.wanted and not ended and not stopping and len(self._unsent) < READ_BYTES:
-            sources.append(self._source)
-        now = time.monotonic()
-        waits_s = [pause_s, *(until - now for until in (self._quit_at, self._stop_at) if until is not None)]
-        if is_pending(self._sock):  # select() can't see it
-            return [self._sock]
-        timeout_s = min((max(0.0, wait_s) for wait_s in waits_s if wait_s is not None), default=math.inf)
-        readable, _, _ = select.select(
-            sources, [self._sock] if self._unsent else [], [], None if timeout_s == math.inf else timeout_s
-        )
+    def perform(self, events: list[SessionEvent]) -> None:
+        """Carry out events."""
+        for event in events:
+            match event:
+                case BytesToSend(data):
+                    self._unsent += data
+                case BytesToShow(data):
+                    self._output.show_bytes(data)
+                case MessageToShow(message, context):
+                    self._output.show_message(message, context)
+                case EventToEmit(emitted):
+                    self._screen.emit(emitted)
+                case Remark(text):
+                    self._screen.remark(text)
+                case SessionEnded():
+                    self.ended = event
+                case SendingEnded() if self._sock is not None:
+                    with contextlib.suppress(OSError):  # the server has reset the connection: reading will tell
+                        self._sock.shutdown(socket.SHUT_WR)
+                case QuestionAsked() | QuestionAnswered():
+                    self._tell_user(event)
+                case _:
+                    self._change_connection(event)
+
+    def _tell_user(self, event: QuestionAsked | QuestionAnswered) -> None:
+        if self._user is None:
+            return
+        if isinstance(event, QuestionAsked):
+            self._user.ask(event.question)
+        else:
+            self._user.end_question()
+
+    def _change_connection(self, event: SessionEvent) -> None:
+        """Carry out what only a session needs that may reconnect."""
+        from sockctl.client.connect_attempt import ConnectAttempt, watch_over
+
+        if isinstance(event, ConnectionWanted):
+            self._attempt = ConnectAttempt(self._connect)
+        elif isinstance(event, KeepaliveWanted) and self._sock is not None:
+            watch_over(self._sock)
+        elif isinstance(event, ConnectionDropped) and self._sock is not None:
+            self._sock.close()
+            self._sock = None
+
+    def _wait(self) -> "list[Transport | ConnectAttempt | int]":
+        """Wait until something came, can be sent or is due; return what is readable."""
+        sock, session = self._sock, self._session
+        if self._may_pend and sock is not None and is_pending(sock):
+            return [sock]  # select() can't see it
+        inputs = [sock, self._attempt, self._input if session.wants_input else None]
+        sources = [source for source in inputs if source is not None]
+        left_s = None if session.wake_at is None else max(0.0, session.wake_at - time.monotonic())
+        readable, _, _ = select.select(sources, [sock] if sock is not None and self._unsent else [], [], left_s)
         return readable
 
-    def _receive(self) -> bool:
-        """Receive once and pass it on; return whether the server's side is still open."""
+    def _receive(self, sock: Transport) -> None:
         try:
-            data = self._sock.recv(READ_BYTES)
-        except BlockingIOError:
-            return True
-        except OSError as error:
-            raise _broken(error) from error
-        if data:
-            self._on_received(data)
-        return bool(data)
-
-    def _send(self) -> None:
-        try:
-            sent = self._sock.send(self._unsent)
+            data = sock.recv(READ_BYTES)
         except BlockingIOError:
             return
-        except BrokenPipeError:
-            # The server reset the connection a while ago. What it sent before that may still be there to be read, so
-            # that is read first; its end then tells that not everything was taken.
+        except OSError as error:
+            self._break(error)
+            return
+        if data and self._dump is not None:
+            self._dump.show_received(data)
+        self.perform(self._session.received(data, time.monotonic()))
+
+    def _send(self, sock: Transport) -> None:
+        try:
+            count = sock.send(self._unsent)
+        except (BlockingIOError, BrokenPipeError):
+            # Broken: the server reset the connection a while ago. Its last bytes may still be there to be read, so they
+            # are read first; its end then tells that not everything was taken.
             return
         except OSError as error:
-            raise _broken(error) from error
-        self._on_sent(bytes(self._unsent[:sent]))
-        del self._unsent[:sent]
-        if not self._unsent:
-            self._answers_bytes = 0
+            self._break(error)
+            return
+        self.perform(self._session.sent(count, time.monotonic()))
+        if self._dump is not None:
+            self._dump.show_sent(bytes(self._unsent[:count]))
+        del self._unsent[:count]
 
-    def _half_close(self) -> None:
-        self._quit_at = math.inf if self._quit_after_s is None else time.monotonic() + self._quit_after_s
-        with contextlib.suppress(OSError):  # the server has reset the connection: reading will tell
-            self._sock.shutdown(socket.SHUT_WR)
-        self._on_input_ended()
+    def _break(self, cause: OSError) -> None:
+        error = ConnectionBrokenError(f"The connection broke ({cause.strerror}): what was on its way is lost.")
+        error.__cause__ = cause
+        self.perform(self._session.broke(error, time.monotonic()))
 
-    def _server_ended(self) -> Ending:
-        if self._unsent:
-            raise ConnectionBrokenError(
-                f"The server ended the connection before it took everything: {len(self._unsent)} bytes were not sent."
-            )
-        return Ending.SERVER_CLOSED
+    def _read(self) -> None:
+        try:
+            data = os.read(self._input, READ_BYTES)
+        except BlockingIOError:  # another process made it non-blocking, and took what was there
+            return
+        except OSError as error:
+            raise StreamError(f"Standard input can't be read: {error.strerror}. Nothing more was sent.") from error
+        if self._user is not None:
+            self._screen.begin_line()
+        self.perform(self._session.typed(data, time.monotonic()))
 
-
-def _broken(error: OSError) -> ConnectionBrokenError:
-    return ConnectionBrokenError(f"The connection broke ({error.strerror}): what was on its way is lost.")
+    def _finish_attempt(self, attempt: "ConnectAttempt") -> None:
+        self._attempt = None
+        try:
+            sock = attempt.finish(self._screen.emit)
+        except SockctlError as error:
+            self.perform(self._session.connect_failed(error, time.monotonic()))
+        else:
+            self.begin(sock)

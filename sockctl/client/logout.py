@@ -9,19 +9,21 @@
 | any but done | error, another bye, the end, time is up | failed | |
 """
 
+import contextlib
+import select
 import time
 
-from sockctl.client.io_loop import Relay
 from sockctl.client.token_store import KeptToken
 from sockctl.errors import ConnectionBrokenError, ConnectTimeoutError, NotToldError
-from sockctl.net.transport import Transport
-from sockctl.protocol.client_wire import ClientWire, Phase
+from sockctl.net.transport import Transport, is_pending
+from sockctl.protocol.client_wire import ClientWire
 from sockctl.protocol.messages import Message, message
 from sockctl.text import visible
 
 __all__ = ["log_out"]
 
 COMMAND = "logout"
+READ_BYTES = 65_536
 
 
 def log_out(sock: Transport, kept: KeptToken, *, timeout_s: float) -> None:
@@ -38,76 +40,68 @@ def log_out(sock: Transport, kept: KeptToken, *, timeout_s: float) -> None:
         ConnectionBrokenError: The server ended the connection, or reset it.
         ProtocolError: It broke the protocol, or didn't greet.
     """
-    _Logout(sock, kept, timeout_s).run()
+    sock.setblocking(False)
+    until = time.monotonic() + timeout_s
+    logout = _Logout(kept)
+    while not logout.is_done:
+        left_s = until - time.monotonic()
+        if left_s <= 0:
+            raise ConnectTimeoutError(f"The server has not said goodbye within {timeout_s:g} s (--timeout).")
+        if not is_pending(sock):  # select() can't see it
+            select.select([sock], [sock] if logout.wire.outgoing else [], [], left_s)
+        with contextlib.suppress(BlockingIOError):
+            _move(sock, logout)
+
+
+def _move(sock: Transport, logout: "_Logout") -> None:
+    """Send what is to be sent, and receive once."""
+    try:
+        if logout.wire.outgoing:
+            del logout.wire.outgoing[: sock.send(logout.wire.outgoing)]
+        data = sock.recv(READ_BYTES)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        raise ConnectionBrokenError(f"The connection broke ({error.strerror}).") from error
+    if not data:
+        logout.wire.end()
+        raise ConnectionBrokenError("The server ended the connection without a goodbye.")
+    logout.receive(data)
 
 
 class _Logout:
-    """The states, and the input of the relay that moves the bytes: there is none."""
+    """The states."""
 
-    ended = wanted = False
-
-    def __init__(self, sock: Transport, kept: KeptToken, timeout_s: float) -> None:
+    def __init__(self, kept: KeptToken) -> None:
+        self.wire = ClientWire(insist=True, opening=self._open)
+        self.is_done = False
         self._kept = kept
-        self._timeout_s = timeout_s
-        self._until = time.monotonic() + timeout_s
-        self._wire = ClientWire(insist=True)
-        self._said = self._done = False
-        self._relay = Relay(
-            sock,
-            self,
-            on_received=self._received,
-            on_sent=lambda _: None,
-            on_input_ended=lambda: None,
-            on_pause=self._left_s,
-            quit_after_s=None,
-        )
+        self._said = False
 
-    def run(self) -> None:
-        self._relay.run()
-        if not self._done:
-            self._wire.end()
-            raise ConnectionBrokenError("The server ended the connection without a goodbye.")
+    def receive(self, data: bytes) -> None:
+        """Process bytes of the server."""
+        self.wire.feed(data)
+        for one in self.wire.messages():
+            self._process(one)
+            if self.is_done:
+                return
 
-    def fileno(self) -> int:
-        return -1
-
-    def read(self) -> bytes:
-        return b""
-
-    def _left_s(self) -> float:
-        left_s = self._until - time.monotonic()
-        if left_s <= 0 and not self._done:
-            raise ConnectTimeoutError(f"The server has not said goodbye within {self._timeout_s:g} s (--timeout).")
-        return max(0.0, left_s)
-
-    def _received(self, data: bytes) -> None:
-        listening = self._wire.phase is Phase.LISTENING
-        self._wire.feed(data)
-        if self._wire.phase is Phase.LISTENING:
-            return
-        if listening:
-            self._greeted()
-        while not self._done and (heard := self._wire.take()):
-            for one in heard:
-                self._hear(one)
-
-    def _greeted(self) -> None:
-        service = self._kept.login.service
-        if self._wire.service != service:
+    def _open(self, service: str) -> bytes:
+        if service != self._kept.login.service:
             raise NotToldError(
-                f"The service there is {self._wire.service}, and the login is one of {service}: nothing was sent to it."
+                f"The service there is {service}, and the login is one of {self._kept.login.service}: nothing was sent "
+                f"to it."
             )
-        self._relay.send(ClientWire.hello() + ClientWire.encode(message("resume", token=self._kept.token)))
+        return ClientWire.hello() + ClientWire.encode(message("resume", token=self._kept.token))
 
-    def _hear(self, one: Message) -> None:
+    def _process(self, one: Message) -> None:
         match one.kind:
             case "welcome" if not self._said:
                 self._said = True
-                self._relay.send(ClientWire.encode(message("line", COMMAND)))
+                self.wire.outgoing += ClientWire.encode(message("line", COMMAND))
             case "bye" if self._said and one.get("reason") == "logged_out":
-                self._done = True
-                self._relay.stop()
+                self.is_done = True
             case "error" if not self._said and one.get("code") == "bad_token":
                 raise NotToldError(f"It doesn't know the login any more, and says: {visible(one.text)}")
-            case "error" | "bye" if not self._done:
+            case "error" | "bye":
                 raise NotToldError(f"It said something else than goodbye: {visible(one.text)}")

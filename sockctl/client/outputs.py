@@ -1,6 +1,6 @@
-"""How the client shows what it hears: as it is in a pipe, made safe on a terminal, as a hex dump, or as JSON."""
+"""How the client shows what came: as it is in a pipe, made safe on a terminal, as a hex dump, or as JSON."""
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from sockctl.client.screen import MAX_PROMPT, Screen
 from sockctl.protocol.line_splitter import LineSplitter
@@ -8,6 +8,7 @@ from sockctl.text import TerminalText
 
 if TYPE_CHECKING:
     from sockctl.client.chat.formatter import MessageFormatter
+    from sockctl.client.chat.roster import ChatContext
     from sockctl.protocol.messages import Message
 
 __all__ = ["HexOutput", "JsonOutput", "Output", "PlainOutput", "hex_lines"]
@@ -17,28 +18,25 @@ MAX_LINE = 1 << 20
 """Characters of a line that is no message, as JSON shows it: 16 times what a message may have."""
 
 
-class Output(Protocol):
-    """Where what a session hears is shown. Every method may raise what `Screen.write` raises."""
+class Output:
+    """Where a session shows what came. Every method may raise what `Screen.write` raises.
 
-    def sent(self, data: bytes) -> None:
-        """Show what was sent, as bytes."""
-        ...
+    Args:
+        screen: Where to.
+    """
 
-    def received(self, data: bytes) -> None:
-        """Show what was received, as bytes: all of it, whether it is a message or not."""
-        ...
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
 
-    def heard(self, data: bytes) -> None:
-        """Show what was received and is no message; no data means the end."""
-        ...
+    def show_bytes(self, data: bytes) -> None:
+        """Show bytes that are no message; no bytes mean the end."""
 
-    def message(self, one: "Message") -> None:
+    def show_message(self, one: "Message", context: "ChatContext | None" = None) -> None:
         """Show a message."""
-        ...
 
 
-class PlainOutput:
-    """Shows what is heard: the bytes themselves, or safe text where standard output is a terminal.
+class PlainOutput(Output):
+    """Shows the bytes themselves, or safe text where standard output is a terminal.
 
     Args:
         screen: Where to.
@@ -46,24 +44,18 @@ class PlainOutput:
     """
 
     def __init__(self, screen: Screen, formatter: "MessageFormatter | None") -> None:
-        self._screen = screen
+        super().__init__(screen)
         self._formatter = formatter
         self._text = TerminalText() if formatter is not None else None
 
-    def sent(self, data: bytes) -> None:
-        """Show nothing: who typed it knows."""
-
-    def received(self, data: bytes) -> None:
-        """Show nothing: it comes again as what it means."""
-
-    def heard(self, data: bytes) -> None:
-        """Show bytes."""
+    def show_bytes(self, data: bytes) -> None:
+        """Show bytes that are no message; no bytes mean the end."""
         if self._text is None:
             self._screen.write(data)
         elif shown := self._text.feed(data, final=not data):
             self._screen.write(shown.encode())
 
-    def message(self, one: "Message") -> None:
+    def show_message(self, one: "Message", context: "ChatContext | None" = None) -> None:
         """Show a message as a line; a question leaves the cursor behind it, for a person to answer."""
         from sockctl.protocol.messages import as_line
 
@@ -75,35 +67,28 @@ class PlainOutput:
         if one.kind == "ask" and self._screen.above_prompt and len(one.text) <= MAX_PROMPT:
             return  # it is the prompt
         end = " " if one.kind == "ask" and not self._screen.above_prompt else "\n"
-        self._screen.write((self._formatter.line(one) + end).encode())
+        self._screen.write((self._formatter.line(one, context) + end).encode())
 
 
-class HexOutput:
-    """Shows both directions as a hex dump with an offset for each."""
+class HexOutput(Output):
+    """Shows the bytes of both directions as a hex dump with an offset for each, be they a message or not."""
 
     def __init__(self, screen: Screen) -> None:
-        self._screen = screen
-        self._sent = 0
-        self._received = 0
+        super().__init__(screen)
+        self._sent = self._received = 0
 
-    def sent(self, data: bytes) -> None:
-        """Show what was sent."""
+    def show_sent(self, data: bytes) -> None:
+        """Show bytes that were sent."""
         self._screen.write(hex_lines(">", self._sent, data).encode())
         self._sent += len(data)
 
-    def received(self, data: bytes) -> None:
-        """Show what was received."""
+    def show_received(self, data: bytes) -> None:
+        """Show bytes that were received."""
         self._screen.write(hex_lines("<", self._received, data).encode())
         self._received += len(data)
 
-    def heard(self, data: bytes) -> None:
-        """Show nothing: the bytes were shown."""
 
-    def message(self, one: "Message") -> None:
-        """Show nothing: its bytes were shown."""
-
-
-class JsonOutput:
+class JsonOutput(Output):
     """Shows each message as one JSON object a line, and each line that is none as ``{"text": …}``.
 
     A line of a raw server may have no end, so what goes beyond `max_line` is left out: ``{"text": …, "left_out": N}``.
@@ -114,21 +99,15 @@ class JsonOutput:
     """
 
     def __init__(self, screen: Screen, *, max_line: int = MAX_LINE) -> None:
-        self._screen = screen
+        super().__init__(screen)
         self._lines = LineSplitter(limit=max_line)
 
-    def sent(self, data: bytes) -> None:
-        """Show nothing."""
-
-    def received(self, data: bytes) -> None:
-        """Show nothing: it comes again as what it means."""
-
-    def heard(self, data: bytes) -> None:
+    def show_bytes(self, data: bytes) -> None:
         """Show the lines that are complete, at the end also one that isn't."""
         for line, left_out in zip(self._lines.feed(data), self._lines.dropped, strict=True):
             self._show({"text": line, "left_out": left_out} if left_out else {"text": line})
 
-    def message(self, one: "Message") -> None:
+    def show_message(self, one: "Message", context: "ChatContext | None" = None) -> None:  # noqa: ARG002  as it came
         """Show a message."""
         self._show(one.fields)
 

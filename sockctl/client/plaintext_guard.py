@@ -45,27 +45,27 @@ class PlaintextGuard:
         endpoint: The server, as the user has named it.
 
     Attributes:
-        may_say: Whether a line may go out now.
+        can_send: Whether a line may go out now.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._waits = True
-        self.may_say = False
+        self.can_send = False
 
-    def greeted(self, service: str) -> None:
-        """Take note which service it is."""
+    def greet(self, service: str) -> None:
+        """Let lines go at once where the service asks for no password."""
         if service in NO_PASSWORD_SERVICES:
-            self._waits, self.may_say = False, True
+            self._waits, self.can_send = False, True
 
-    def heard(self, kind: str) -> None:
-        """Take note of what the server has said."""
+    def receive(self, kind: str) -> None:
+        """Let lines go after the server has asked, welcomed or told an error."""
         if kind in _OPENING:
-            self.may_say = True
+            self.can_send = True
 
-    def answered(self) -> None:
-        """Take note that a question was answered."""
-        self.may_say = not self._waits
+    def hold(self) -> None:
+        """Hold lines back after an answer."""
+        self.can_send = not self._waits
 
     def check(self, question: "Message | None") -> None:
         """Refuse to answer a question for a password.

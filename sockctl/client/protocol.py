@@ -1,164 +1,120 @@
-"""The client's side of a connection whose server speaks in messages, or may."""
+"""The client's side of a connection whose server speaks in messages, or may; it sends and shows nothing itself."""
 
 from typing import TYPE_CHECKING
 
-from sockctl.client.dialogue import Dialogue
 from sockctl.client.plaintext_guard import PlaintextGuard
 from sockctl.client.token_login import TokenLogin
-from sockctl.protocol.client_wire import ClientWire, Phase
+from sockctl.protocol.client_wire import ClientWire
 from sockctl.protocol.messages import Message, message
 
 if TYPE_CHECKING:
+    from sockctl.client.chat.roster import ChatContext
     from sockctl.client.chat.view import ChatView
 
-__all__ = ["MessageDialogue"]
+__all__ = ["MessageProtocol"]
 
-COMING_BACK = frozenset({"ping_timeout"})
-"""Reasons of a goodbye that only says that the connection was lost: this side was asleep, for instance."""
+RETURN_REASONS = frozenset({"ping_timeout"})
+"""Reasons of a goodbye that only says that the connection was lost: the client was asleep, for instance."""
 
 
-class MessageDialogue(Dialogue):
-    """Raw until the server greets, then in messages; each method means what that of `Dialogue` means.
+class MessageProtocol:
+    """Raw until the server greets, then in messages.
 
     Args:
         insist: Whether only a message service will do.
-        line_end: What ends a line where it stays raw.
-        resuming: What is done about the login.
-        discretion: What keeps passwords back where the connection is in clear; None where they may go.
+        login: What is done about the login.
+        guard: Keeps passwords back where the connection is in clear; None where they may go.
         view: What a person's session remembers; None where it remembers nothing.
+
+    Attributes:
+        wire: The connection's wire.
+        insists: As the argument.
+        login: As the argument.
+        question: What the server has asked last, until something was said to it.
+        is_welcomed: Whether the server has let the client in.
+        is_over: Whether the server has said goodbye for good.
     """
 
     def __init__(
-        self,
-        *,
-        insist: bool,
-        line_end: bytes = b"\n",
-        resuming: TokenLogin,
-        discretion: PlaintextGuard | None,
-        view: "ChatView | None" = None,
+        self, *, insist: bool, login: TokenLogin, guard: PlaintextGuard | None = None, view: "ChatView | None" = None
     ) -> None:
-        super().__init__(line_end=line_end)
+        self.wire = ClientWire(insist=insist, opening=self._open)
         self.insists = insist
-        self._resuming = resuming
-        self._discretion = discretion
+        self.login = login
+        self._guard = guard
         self._view = view
-        self._welcomed = self._over = False
-        self._wire = ClientWire(insist=insist)
+        self.question: Message | None = None
+        self.is_welcomed = self.is_over = False
 
     @property
-    def listening(self) -> bool:
-        """Whether it is still open what the wire is."""
-        return self._wire.phase is Phase.LISTENING
-
-    @property
-    def in_messages(self) -> bool:
-        """Whether both sides speak in messages."""
-        return self._wire.phase in {Phase.GREETED, Phase.FRAMED}
-
-    @property
-    def service(self) -> str:
-        """The name of the service that has greeted."""
-        return self._wire.service
-
-    @property
-    def may_say(self) -> bool:
+    def can_send(self) -> bool:
         """Whether a line may go out now: not before the server has decided on a token, nor one that is a password."""
-        if not self.in_messages:
-            return True
-        return not self._resuming.undecided and (self._discretion is None or self._discretion.may_say)
+        return not self.login.undecided and (self._guard is None or self._guard.can_send)
 
     @property
     def has_turn(self) -> bool:
-        """Whether a line is awaited: the server has asked, or let this side in."""
-        return self.may_say and (self._welcomed or self.question is not None)
+        """Whether a line is awaited: the server has asked, or welcomed."""
+        return self.can_send and (self.is_welcomed or self.question is not None)
 
     @property
-    def is_in(self) -> bool:
-        """Whether the server has let this side in."""
-        return self._welcomed
+    def can_return(self) -> bool:
+        """Whether the server would let the client in again by itself: it has welcomed, and given a token."""
+        return self.is_welcomed and self.login.held is not None
 
     @property
-    def may_return(self) -> bool:
-        """Whether the server would let this side in again by itself: it has welcomed, and given a token."""
-        return self._welcomed and self._resuming.held is not None
+    def context(self) -> "ChatContext | None":
+        """The user's name and rooms, where a chat is remembered."""
+        return None if self._view is None else self._view.roster.context
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the server has said goodbye for good."""
-        return self._over
+    def admit(self, one: Message) -> bool:
+        """Process a message when its turn has come; return whether it is to be shown.
 
-    def undecided_s(self) -> float | None:
-        """Return for how many seconds the server's decision on a token is still awaited, or None."""
-        return self._resuming.undecided_s()
-
-    def overdue(self) -> Message | None:
-        """Return the question that was held back for it, when its time is up."""
-        return self._resuming.overdue()
-
-    def hear(self, data: bytes) -> tuple[bytes, bytes]:
-        """Take what the server sent; the answer to a greeting must be sent before anything else."""
-        listening = self.listening
-        raw = self._wire.feed(data)
-        return raw, self._opening() if listening and self.in_messages else b""
-
-    def take(self) -> tuple[list[Message], bytes]:
-        """Return messages, and the answers to pings, which nobody else has to see."""
-        if not self.in_messages:
-            return [], b""
-        heard = self._wire.take()
-        shown = [one for one in heard if one.kind != "ping"]
-        return shown, self._wire.encode(message("pong")) * (len(heard) - len(shown))
-
-    def admits(self, one: Message) -> bool:
-        """Take note of a message; tokens are never shown, nor what the server asks before it has seen one."""
-        shown = self._resuming.admits(one)
+        Tokens are never shown, nor the questions from before the server has seen one.
+        """
+        shown = self.login.admit(one)
         if self._view is not None:
-            self._view.held = self._resuming.held
+            self._view.held = self.login.held
         if not shown:
             return False
-        if self._discretion is not None:
-            self._discretion.heard(one.kind)
+        if self._guard is not None:
+            self._guard.receive(one.kind)
         if one.kind in {"ask", "welcome"}:
             self.question = one if one.kind == "ask" else None
-            self._welcomed = self._welcomed or one.kind == "welcome"
-        self._over = self._over or (one.kind == "bye" and one.get("reason") not in COMING_BACK)
-        return self._view is None or self._view.admits(one)
+            self.is_welcomed = self.is_welcomed or one.kind == "welcome"
+        self.is_over = self.is_over or (one.kind == "bye" and one.get("reason") not in RETURN_REASONS)
+        return self._view is None or self._view.admit(one)
 
-    def end(self) -> bytes:
-        """Take note of the end; text that was dropped for frames that never came is shown after all."""
-        return self._wire.end()
+    def encode_line(self, line: str) -> bytes:
+        """Return the frame that carries a line: an answer where a question is open.
 
-    def stay_raw(self) -> bytes:
-        """Speak before the server does."""
-        return self._wire.speak_raw() if self.listening else b""
-
-    def say(self, line: str) -> bytes:
-        """Return what carries a line."""
-        if not self.in_messages:
-            return super().say(line)
-        if not self._resuming.is_needed(line):
+        Raises:
+            UnsendableError: It is too long for a message, or no text.
+            InsecureError: It is a password, and would go in clear.
+        """
+        if not self.login.needs(line):
             return b""
-        if self._discretion is not None:
-            self._discretion.check(self.question)
+        if self._guard is not None:
+            self._guard.check(self.question)
         asked, self.question = self.question, None
         if asked is None:
-            said = self._wire.encode(message("line", line))
+            frame = ClientWire.encode(message("line", line))
             if self._view is not None:
-                self._view.said(line)
-            return said
-        if self._discretion is not None:
-            self._discretion.answered()
-        return self._wire.encode(message("answer", line, field=asked.get("field")))
+                self._view.note_sent(line)
+            return frame
+        if self._guard is not None:
+            self._guard.hold()
+        return ClientWire.encode(message("answer", line, field=asked.get("field")))
 
-    def leave(self) -> bytes:
-        """Return a `bye`."""
-        return self._wire.encode(message("bye")) if self.in_messages else b""
+    def encode_goodbye(self) -> bytes:
+        """Return the frame of a goodbye; nothing before the server has greeted."""
+        return ClientWire.encode(message("bye")) if self.wire.is_framed else b""
 
-    def _opening(self) -> bytes:
-        if self._discretion is not None:
-            self._discretion.greeted(self.service)
+    def _open(self, service: str) -> bytes:
+        """Return what answers the greeting of a service."""
+        if self._guard is not None:
+            self._guard.greet(service)
         if self._view is None:
-            return self._resuming.opening(self.service)
-        opening = self._resuming.opening(self.service, self._view.seen(), self._view.roster.me)
-        self._view.held = self._resuming.held
+            return self.login.open(service)
+        opening = self.login.open(service, self._view.seen(), self._view.roster.me)
+        self._view.held = self.login.held
         return opening

@@ -1,15 +1,16 @@
-"""What the server says, on its way to whoever listens: it is shown, searched by the script, and counted."""
+"""What the server says, on its way to the user: shown, searched by the script, and counted."""
 
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sockctl.client.dialogue import Dialogue
-from sockctl.client.outputs import Output
-from sockctl.errors import ExpectationError
+from sockctl.client.sender import Sender
+from sockctl.client.session_events import BytesToShow, MessageToShow, QuestionAsked, SessionEvent
+from sockctl.client.settings import ClientSettings
+from sockctl.errors import ExpectationError, ProtocolError
 from sockctl.protocol.line_splitter import LineSplitter
 
 if TYPE_CHECKING:
+    from sockctl.client.protocol import MessageProtocol
     from sockctl.client.script import Script
     from sockctl.protocol.messages import Message
 
@@ -21,136 +22,104 @@ _LINES = re.compile(rb"[^\n]*\n|[^\n]+")
 
 
 class Receiver:
-    """The listening half of a session. Not thread-safe.
+    """The receiving half of a connection.
 
     Args:
-        dialogue: The connection's wire.
-        output: Where it is shown.
-        script: What waits for something to be said, if anything does.
-        count: End after so many messages, or lines where there are none; None for no end.
-        send: Sends what must be answered at once.
-        on_bytes: Called with the number of bytes that came, when it is known whether they are messages.
-        on_greeted: Called when the server has greeted, and the answer was sent.
-        on_question: Called with each question before it is shown, and with None when it is void.
+        settings: How the session behaves.
+        script: The steps that wait for something to be said, if there are any.
+        sender: Sends the answers.
+        events: Where events are appended.
     """
 
     def __init__(
-        self,
-        dialogue: Dialogue,
-        output: Output,
-        *,
-        script: "Script | None",
-        count: int | None,
-        send: Callable[[bytes], None],
-        on_bytes: Callable[[int], None],
-        on_greeted: Callable[[], None],
-        on_question: Callable[["Message | None"], None],
+        self, settings: ClientSettings, script: "Script | None", sender: Sender, events: list[SessionEvent]
     ) -> None:
-        self._dialogue = dialogue
-        self._output = output
+        self._count = settings.count
         self._script = script
-        self._count = count
-        self._send = send
-        self._on_bytes = on_bytes
-        self._on_greeted = on_greeted
-        self._on_question = on_question
+        self._sender = sender
+        self._events = events
         self._counted = 0
-        self._over = False  # whether the server has ended its side: then nothing can be sent any more
-        self._lines = None if script is None and count is None else LineSplitter(limit=SEARCHED_CHARACTERS)
+        self._server_ended = False
+        self._lines = None if script is None and settings.count is None else LineSplitter(limit=SEARCHED_CHARACTERS)
 
     @property
-    def enough(self) -> bool:
+    def has_enough(self) -> bool:
         """Whether all that was to come has come, and the script is done; what comes now is not shown any more."""
         return self._counted == self._count and (self._script is None or self._script.ended)
 
-    def received(self, data: bytes) -> None:
-        """Take what the server sent.
+    def receive_messages(self, protocol: "MessageProtocol", now: float) -> None:
+        """Show the messages that are complete, and answer those that ask for it.
 
         Raises:
-            ProtocolError: It breaks the protocol.
-            ExpectationError: It comes when the time of an expectation is up.
-            BrokenPipeError: Nobody reads the output any more.
-            StreamError: The output can't be written.
+            ProtocolError: The next one breaks the protocol.
+            ExpectationError: The time of an expectation is up.
+            ConnectionBrokenError: The server goes on asking, and takes no answer.
         """
-        self._output.received(data)
         try:
-            raw, reply = self._dialogue.hear(data)
-        finally:
-            self._on_bytes(len(data))
-        if reply:
-            self._send(reply)
-            self._on_greeted()
-        if raw:
-            self.raw(raw)
-        self._take()
+            for one in protocol.wire.messages():
+                self._sender.answer(protocol.wire.outgoing)
+                self.show_message(protocol, one, now)
+        except ProtocolError:
+            if not self.has_enough:
+                raise
+        self._sender.answer(protocol.wire.outgoing)
 
-    def catch_up(self) -> None:
-        """Show a question that was held back long enough. Raises what `received` raises."""
-        question = self._dialogue.overdue()
-        if question is not None:
-            self._message(question)
-
-    def _take(self) -> None:
-        while not self.enough:
-            messages, reply = self._dialogue.take()
-            self._send(reply)
-            for one in messages:
-                self._message(one)
-            if not messages and not reply:
-                break
-
-    def raw(self, data: bytes) -> None:
-        """Take bytes that are no messages; no bytes mean the end. Raises what `received` raises."""
-        if self._lines is None:
-            self._output.heard(data)
+    def show_message(self, protocol: "MessageProtocol", one: "Message", now: float) -> None:
+        """Show a message, if it is meant for people."""
+        shown = protocol.admit(one)  # a message behind the last one counts here, too
+        if self.has_enough or not shown:
             return
-        # Line by line where they are counted: what comes behind the last one is not shown.
-        for piece in [data] if self._count is None or not data else _LINES.findall(data):
-            if self.enough:
-                return
-            self._output.heard(piece)
-            lines = self._lines.feed(piece)
-            self._heard(len(lines), lines, self._lines.open)
+        if one.kind in {"ask", "welcome"}:
+            self._sender.is_asked = protocol.question is not None
+            self._events.append(QuestionAsked(protocol.question))
+        self._events.append(MessageToShow(one, protocol.context))
+        self._search(protocol, [one.text], "", now)
 
-    def end(self, *, by_server: bool) -> None:
-        """Take note that nothing more comes, and see whether everything has come.
+    def show_raw(self, data: bytes, now: float) -> None:
+        """Show bytes that are no messages; no bytes mean the end."""
+        if self._lines is None:
+            self._events.append(BytesToShow(data))
+            return
+        # Line by line where they are counted: bytes behind the last one are not shown.
+        for piece in [data] if self._count is None or not data else _LINES.findall(data):
+            if self.has_enough:
+                return
+            self._events.append(BytesToShow(piece))
+            lines = self._lines.feed(piece)
+            self._search(None, lines, self._lines.open, now)
+
+    def _search(self, protocol: "MessageProtocol | None", lines: list[str], open_line: str, now: float) -> None:
+        """Count lines or messages, and let the script see them."""
+        if self._count is not None:
+            self._counted = min(self._counted + len(lines), self._count)
+        if self._script is not None:
+            self._script.receive(lines, open_line)
+            if not self._server_ended:
+                self._sender.run(self._script, protocol, now)
+
+    def finish(self, protocol: "MessageProtocol | None", now: float, *, by_server: bool) -> None:
+        """See whether everything came that was to come.
 
         Args:
+            protocol: The messages, unless the wire is raw.
+            now: The time.
             by_server: Whether the server has ended its side.
 
         Raises:
-            ProtocolError: It ended in the middle of a frame.
+            ProtocolError: It ended in the middle of a frame, or without the greeting that was insisted on.
             ExpectationError: Something that was to come has not come.
             ConnectionBrokenError: The script has something left to send.
         """
-        if self.enough:
+        if self.has_enough:
             return
-        self._over = by_server
-        rest = self._dialogue.end() if by_server else b""
-        if rest:
-            self.raw(rest)
-        self.raw(b"")
-        if self._script is not None and by_server:
+        self._server_ended = by_server
+        if by_server and protocol is not None and (rest := protocol.wire.end()):
+            self.show_raw(rest, now)
+        self.show_raw(b"", now)
+        if by_server and self._script is not None:
             self._script.end()
         if self._count is not None and self._counted < self._count:
             raise ExpectationError(
                 f"The connection ended {self._count - self._counted:,} short of the {self._count:,} messages of "
                 f"--count."
             )
-
-    def _message(self, one: "Message") -> None:
-        shown = self._dialogue.admits(one)  # what comes behind the last one counts here, too
-        if self.enough or not shown:
-            return
-        if one.kind in {"ask", "welcome"}:
-            self._on_question(self._dialogue.question)
-        self._output.message(one)
-        self._heard(1, [one.text])
-
-    def _heard(self, count: int, lines: list[str], open_line: str = "") -> None:
-        if self._count is not None:
-            self._counted = min(self._counted + count, self._count)
-        if self._script is not None:
-            self._script.hear(lines, open_line)
-            if not self._over:
-                self._script.advance()

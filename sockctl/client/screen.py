@@ -1,8 +1,10 @@
-"""Where a session writes: standard output, or above the line that is being typed."""
+"""Where a session writes: its data to standard output, remarks and events to standard error, as they happen."""
 
 import sys
+import time
 
 from sockctl.errors import StreamError
+from sockctl.events.base import Event, Level
 from sockctl.terminal import STDERR, STDOUT, is_terminal, say, wants_colour, write_all
 
 __all__ = ["MAX_PROMPT", "Screen"]
@@ -12,7 +14,10 @@ MAX_PROMPT = 200
 
 
 class Screen:
-    """The standard streams of a session.
+    """The standard streams of a session. While a line is being edited, everything appears above it.
+
+    Args:
+        lowest: The level from which on events are shown; None for none: in a pipe, only the data counts.
 
     Attributes:
         person: Whether a person reads standard output.
@@ -20,10 +25,12 @@ class Screen:
         above_prompt: Whether a line is being typed that must not be broken: then everything is written above it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lowest: Level | None = None) -> None:
         self.person = is_terminal(STDOUT)
         self.colours = self.person and wants_colour()
         self.above_prompt = False
+        self._lowest = lowest
+        self._has_colours = lowest is not None and wants_colour()  # of standard error
         self._in_line = False  # whether the cursor stands in the middle of a line
 
     def write(self, data: bytes) -> None:
@@ -45,7 +52,7 @@ class Screen:
         self._in_line = not data.endswith(b"\n")
 
     def begin_line(self) -> None:
-        """Take note that the cursor stands at the beginning of a line: Enter was typed."""
+        """Note that the cursor stands at the beginning of a line: Enter was typed."""
         self._in_line = False
 
     def remark(self, line: str) -> None:
@@ -57,3 +64,13 @@ class Screen:
             say("")
             self._in_line = False
         say(line)
+
+    def emit(self, event: Event) -> None:
+        """Show an event, if such events are shown."""
+        if self._lowest is None or event.level < self._lowest:
+            return
+        from sockctl.events.record import Record
+        from sockctl.events.sinks import as_plain_text, as_terminal_text
+
+        show = as_terminal_text if self._has_colours else as_plain_text
+        self.remark(show(Record(time.time(), "connect", event)))

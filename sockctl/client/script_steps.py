@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sockctl.errors import ScriptError
+from sockctl.protocol.names import same_name_key
 
-__all__ = ["Expect", "Send", "Step", "Wait", "WaitForEnd", "parse_steps", "read_script"]
+__all__ = ["Expect", "Send", "Step", "Wait", "WaitForEnd", "answer_login", "parse_steps", "read_script"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,21 @@ def read_script(path: Path) -> list[Step]:
         if line.strip() and not line.lstrip().startswith("#"):
             steps.append(_step(line.lstrip(), f"{path}, line {number}"))
     return steps
+
+
+def answer_login(steps: Sequence[Step], user: str) -> bool:
+    """Return whether the steps log in by themselves: they begin with waiting for a question, or with the user's name.
+
+    Args:
+        steps: The steps.
+        user: Whose token there is; empty if that is not known.
+    """
+    match steps[:1]:
+        case [Expect()]:
+            return True
+        case [Send(text)]:
+            return bool(user) and same_name_key(text.strip()) == same_name_key(user)
+    return False
 
 
 def _step(line: str, where: str) -> Step:

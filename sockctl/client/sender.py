@@ -1,173 +1,146 @@
-"""The client's own words on their way to the server: raw, or as messages, once it is known which."""
+"""What goes to the server: lines that wait for their turn, answers to the server, and bytes on their way."""
 
-import time
 from collections import deque
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from sockctl.client.dialogue import Dialogue
-from sockctl.client.inputs import LineInput, PipeInput
+from sockctl.client.inputs import LineInput
+from sockctl.client.session_events import BytesToSend, QuestionAnswered, Remark, SessionEvent
+from sockctl.client.settings import ClientSettings
 from sockctl.errors import ConnectionBrokenError, StreamError, UnsendableError
 from sockctl.protocol.frames import LIMIT_BYTES
-from sockctl.text import plural, visible
+from sockctl.text import visible
 
-__all__ = ["Sender", "refuse"]
+if TYPE_CHECKING:
+    from sockctl.client.protocol import MessageProtocol
+    from sockctl.client.script import Script
+
+__all__ = ["Sender", "refuse_lines"]
 
 SHOWN_CHARACTERS = 500
 """How much is shown of a line that is refused."""
-FIRST_LINE_HELD_S = 0.3
-"""How long a person's first line waits for a greeting."""
 
 
 class Sender:
-    """An input for the relay.
+    """The sending half of a connection.
 
     Args:
-        source: Where the words come from.
-        dialogue: The connection's wire.
-        by_hand: Whether a person types them: then they wait for a greeting only so long, and what can't be sent is
-            told and forgotten.
-        on_raw: Takes what the server had sent when this side speaks before it has greeted.
-        on_line: Called after a line was taken.
-        remark: Tells a person what can't be sent.
-        returning: Whether the connection is one in place of another: what is typed before the server has asked or
-            welcomed was meant for that one, and is refused, lest it become an answer.
+        settings: How the session behaves. A person's line that can't be sent is told; a pipe's is an error.
+        events: Where events are appended.
+
+    Attributes:
+        unsent_bytes: How many bytes wait to be sent.
+        held: Lines that were read, and may not go out yet.
+        half_closed: Whether the sending side was ended: from then on nothing is sent.
+        is_asked: Whether a question was announced, and no line was typed since.
     """
 
-    def __init__(
-        self,
-        source: LineInput | PipeInput,
-        dialogue: Dialogue,
-        *,
-        by_hand: bool,
-        on_raw: Callable[[bytes], None],
-        on_line: Callable[[], None],
-        remark: Callable[[str], None],
-        returning: bool = False,
-    ) -> None:
-        self._source = source
-        self._dialogue = dialogue
-        self._by_hand = by_hand
-        self._on_raw = on_raw
-        self._on_line = on_line
-        self._remark = remark
-        self._returning = returning
-        self._held_until = time.monotonic() + FIRST_LINE_HELD_S
-        self._lines = 0
-        self._held: deque[bytes] = deque()  # lines that were read, and may not go out yet
-        self._left = False
+    def __init__(self, settings: ClientSettings, events: list[SessionEvent]) -> None:
+        self.unsent_bytes = 0
+        self.held: deque[bytes] = deque()
+        self.half_closed = False
+        self.is_asked = False
+        self._settings = settings
+        self._events = events
+        self._answers_bytes = 0  # of what the server has asked for, since everything was sent the last time
+        self._line_number = 0
+        self._said_goodbye = False
 
-    def take_lines_from(self, source: LineInput) -> None:
-        """Take what a person types from somewhere else."""
-        self._source = source
+    def send(self, data: bytes) -> None:
+        """Send bytes, unless the sending side was ended."""
+        if data and not self.half_closed:
+            self.unsent_bytes += len(data)
+            self._events.append(BytesToSend(data))
 
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will come."""
-        return self._source.ended and not self._held
+    def count_sent(self, count: int) -> None:
+        """Count bytes that went out."""
+        self.unsent_bytes -= count
+        if not self.unsent_bytes:
+            self._answers_bytes = 0
 
-    @property
-    def held_lines(self) -> int:
-        """How many lines were read and wait for their turn."""
-        return len(self._held)
-
-    @property
-    def wanted(self) -> bool:
-        """Whether it is to be read now; not while a greeting is awaited, or lines are held."""
-        return self._returning or (not self._held and self._may_read)
-
-    @property
-    def _may_read(self) -> bool:
-        return not self._dialogue.listening or (self._may_begin and time.monotonic() >= self._held_until)
-
-    def held_s(self) -> float | None:
-        """Return for how many seconds words are still held, or None."""
-        if not self._may_begin or not self._dialogue.listening:
-            return None
-        left_s = self._held_until - time.monotonic()
-        return left_s if left_s > 0 else None
-
-    @property
-    def _may_begin(self) -> bool:
-        """Whether this side may speak first, should the server not greet."""
-        return self._by_hand and not self._dialogue.insists
-
-    def fileno(self) -> int:
-        """Return the descriptor to wait for."""
-        return self._source.fileno()
-
-    def read(self) -> bytes:
-        """Return what is to be sent.
+    def answer(self, answers: bytearray) -> None:
+        """Send what the server has asked for, and clear it.
 
         Raises:
-            StreamError: The input can't be read.
-            UnsendableError: A piped line is too long for a message, or no text.
-            InsecureError: One is a password, and would go in clear.
+            ConnectionBrokenError: The server goes on asking, and takes no answer.
         """
-        if not isinstance(self._source, LineInput):
-            return self._source.read()
-        if self._returning and not self._dialogue.has_turn:
-            refuse(self._source, self._remark)
-            return self.release()
-        if not self._dialogue.in_messages:
-            data = self._source.read()
-            self._on_line()
-            held = self._dialogue.stay_raw() if data or self.ended else b""
-            if held:
-                self._on_raw(held)
-            return data
-        self._held += self._source.read_lines()
-        said = self.release()
-        if self._source.waiting_bytes > LIMIT_BYTES:
-            raise UnsendableError(f"Line {self._lines + 1} of the input is longer than a message may be: split it.")
-        return said
-
-    def release(self) -> bytes:
-        """Return what may be sent now of the lines that were held. Raises what `read` raises."""
-        said = []
-        while self._held and self._dialogue.may_say:
-            said.append(self._said(self._held.popleft()))
-        if self.ended and self._by_hand and self._dialogue.in_messages and not self._left:
-            self._left = True
-            said.append(self._dialogue.leave())
-        return b"".join(said)
-
-    def end(self) -> None:
-        """Take note that the server has ended the connection.
-
-        Raises:
-            ConnectionBrokenError: Lines of a pipe were not sent.
-        """
-        if self._held and not self._by_hand:
+        self._answers_bytes += len(answers)
+        if self._answers_bytes > self._settings.max_answers_bytes:
             raise ConnectionBrokenError(
-                f"The server ended the connection before it took everything: "
-                f"{plural(len(self._held), 'line was', 'lines were')} not sent."
+                f"The server asks for answers and takes none: {self.unsent_bytes:,} bytes wait to be sent."
             )
+        self.send(bytes(answers))
+        answers.clear()
 
-    def _said(self, line: bytes) -> bytes:
-        self._lines += 1
+    def hold(self, source: LineInput, data: bytes) -> None:
+        """Let the lines in bytes of the input wait for their turn.
+
+        Raises:
+            UnsendableError: A line is longer than a message may be.
+        """
+        self.held += source.feed(data)
+        if len(source.open) > LIMIT_BYTES:
+            number = self._line_number + len(self.held) + 1
+            raise UnsendableError(f"Line {number} of the input is longer than a message may be: split it.")
+
+    def release(self, protocol: "MessageProtocol") -> None:
+        """Send the held lines that may go out now.
+
+        Raises:
+            StreamError: A piped line is no text.
+            UnsendableError: A piped line is too long for a message.
+            InsecureError: A line is a password, and would go in clear.
+        """
+        while self.held and protocol.can_send:
+            self.send(self._encode(protocol, self.held.popleft()))
+
+    def run(self, script: "Script", protocol: "MessageProtocol | None", now: float) -> None:
+        """Carry out the steps whose turn it is.
+
+        Raises:
+            ExpectationError: The time of an expectation is up.
+            ConnectTimeoutError: The time of another step is up.
+            UnsendableError: A line is no text, or too long for a message.
+            InsecureError: A line is a password, and would go in clear.
+        """
+        while (line := script.next_line(now, can_send=protocol is None or protocol.can_send)) is not None:
+            self.send(self._encode_raw(line) if protocol is None else protocol.encode_line(line))
+        if script.ended and not script.ends_by_sending:
+            self.say_goodbye(protocol)
+
+    def say_goodbye(self, protocol: "MessageProtocol | None") -> None:
+        """Say goodbye once, where there is a way to."""
+        if not self._said_goodbye:
+            self._said_goodbye = True
+            self.send(b"" if protocol is None else protocol.encode_goodbye())
+
+    def _encode_raw(self, line: str) -> bytes:
         try:
-            return self._dialogue.say(line.removesuffix(b"\r").decode())
+            return line.encode() + (b"\r\n" if self._settings.crlf else b"\n")
+        except UnicodeEncodeError as error:
+            raise UnsendableError(f"{line!r} is no text: it holds bytes that are not UTF-8.") from error
+
+    def _encode(self, protocol: "MessageProtocol", line: bytes) -> bytes:
+        """Return what carries a line; nothing where a person has typed one that can't be sent, with a remark."""
+        self._line_number += 1
+        try:
+            return protocol.encode_line(line.removesuffix(b"\r").decode())
         except UnicodeDecodeError as error:
-            problem = f"Line {self._lines} of the input is not UTF-8 at its byte {error.start}: it can't be sent."
-            if not self._by_hand:
+            problem = f"Line {self._line_number} of the input is not UTF-8 at its byte {error.start}: it can't be sent."
+            if not self._settings.terminal:
                 raise StreamError(problem) from error
         except UnsendableError as error:
             problem = str(error)
-            if not self._by_hand:
+            if not self._settings.terminal:
                 raise
         finally:
-            self._on_line()
-        self._remark(problem)
+            if self.is_asked:
+                self.is_asked = False
+                self._events.append(QuestionAnswered())
+        self._events.append(Remark(problem))
         return b""
 
 
-def refuse(source: LineInput, remark: Callable[[str], None]) -> None:
-    """Read lines that nobody takes, and tell so.
-
-    Raises:
-        StreamError: They can't be read.
-    """
-    for line in source.read_lines():
-        if line.strip():
-            shown = visible(line.decode(errors="replace"))[:SHOWN_CHARACTERS]
-            remark(f"sockctl: Not sent, there is no connection: {shown}")
+def refuse_lines(lines: list[bytes]) -> list[SessionEvent]:
+    """Return the remarks that lines were not sent, since there is no connection."""
+    shown = [visible(line.decode(errors="replace"))[:SHOWN_CHARACTERS] for line in lines if line.strip()]
+    return [Remark(f"sockctl: Not sent, there is no connection: {line}") for line in shown]

@@ -1,194 +1,307 @@
-"""One session of the client: what is typed, piped in or scripted goes to the server, what comes back is shown.
+"""A session of the client without I/O: bytes, lines and the time in, events out.
 
-On a terminal, and where messages are insisted on, it listens before it speaks. Once the server has greeted, whoever
-sits in front gets the line editor, or plain lines. There a session outlives its connection: where the server has
-welcomed and given a token, a lost connection is made again, and the server lets one in by the token.
+The session knows no socket, terminal, thread or clock. One loop reads and writes for it, and carries out the events in
+order. A person's session outlives its connection: where the server has welcomed and given a token, a lost connection is
+made again, and the server lets the client in by the token.
+
+| state | what comes | next state | and |
+|---|---|---|---|
+| connecting | `connected` | connected | |
+| connecting | `connect_failed` | waiting, or ended | |
+| connected | the connection is lost | waiting, or ended | lines that may not have arrived are told |
+| waiting | the pause is over | connecting | `ConnectionWanted` |
+| waiting, connecting | a line | the same | it is refused |
+| waiting, connecting | the end of the input | ended | |
 """
 
-import socket
-import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sockctl.client.connection import ClientConnection, Stage
-from sockctl.client.inputs import LineInput
-from sockctl.client.io_loop import Ending
-from sockctl.client.screen import Screen
+from sockctl.client.connection import ClientConnection
+from sockctl.client.inputs import LineInput, PipeInput
+from sockctl.client.sender import refuse_lines
+from sockctl.client.session_events import (
+    ConnectionDropped,
+    ConnectionWanted,
+    EndReason,
+    EventToEmit,
+    QuestionAsked,
+    Remark,
+    SessionEnded,
+    SessionEvent,
+)
 from sockctl.client.settings import ClientSettings
-from sockctl.client.telling import Tell, teller
 from sockctl.errors import ConnectionBrokenError, ProtocolError, SockctlError
+from sockctl.events.base import Event
+from sockctl.events.client import Disconnected, TlsCut
 from sockctl.net.address import Endpoint
-from sockctl.net.connector import Secure, connect
-from sockctl.net.transport import Transport
 from sockctl.text import visible
 
 if TYPE_CHECKING:
-    from sockctl.client.reconnect import Connect, Reconnector
-    from sockctl.client.trust import TlsPolicy
+    from sockctl.client.chat.view import ChatView
+    from sockctl.client.protocol import MessageProtocol
+    from sockctl.client.reconnect import Reconnector
+    from sockctl.client.script import Script
+    from sockctl.client.server_identity import ServerIdentity
+    from sockctl.client.token_store import TokenStore
+    from sockctl.protocol.client_wire import ClientWire
 
-__all__ = ["run_session"]
+__all__ = ["ClientSession", "reason_of"]
 
 
-def run_session(
-    endpoint: Endpoint,
-    settings: ClientSettings,
-    policy: "TlsPolicy | None",
-    *,
-    retries: int,
-    family: socket.AddressFamily,
-) -> bool:
-    """Connect to `endpoint`, under TLS if there is a `policy` for it, and hold the session.
+class ClientSession:
+    """A session. Not thread-safe. Times are seconds of one monotonic clock.
 
-    Returns:
-        Whether it came to its end; False where Ctrl-C ended it.
+    Args:
+        endpoint: The server, as the user has named it.
+        settings: How the session behaves.
+        open_tokens: Opens the store of tokens, which the session reads and writes.
+        encrypted: Whether connections are under TLS.
+        own_lines_stay: Whether typed lines stay on the terminal, so that they aren't shown when they come back.
+        reconnector: Decides on pauses; None for the usual ones.
 
-    Raises:
-        SockctlError: It can't be connected to, the connection broke, the server did something else than expected, or a
-            standard stream broke.
+    Attributes:
+        settings: As the argument.
+        view: What is remembered of a chat; None for nothing.
+        wants_input: Whether the input is to be read.
+        wake_at: When `advance` is due at the latest; None for never.
     """
-    screen = Screen()
-    tell = teller(screen, wanted=settings.terminal or settings.verbose, details=settings.verbose)
-    secure = _secured(endpoint, policy, tell)
 
-    def connect_again(tell: Tell) -> Transport:
-        from dataclasses import replace
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        settings: ClientSettings,
+        *,
+        open_tokens: "Callable[[], TokenStore]",
+        encrypted: bool = False,
+        own_lines_stay: bool = True,
+        reconnector: "Reconnector | None" = None,
+    ) -> None:
+        self.settings = settings
+        self.wants_input = False
+        self.wake_at: float | None = None
+        self._endpoint = endpoint
+        self._open_tokens = open_tokens
+        self._encrypted = encrypted
+        self._reconnector = reconnector
+        self._events: list[SessionEvent] = []
+        self._connection: ClientConnection | None = None
+        self._connect_at: float | None = None  # when the pause before the next try is over
+        self._is_over = False
+        self._was_lost = False  # whether a connection was lost: then one that is not welcomed is only one more try
+        lines = settings.terminal or bool(settings.messages)
+        self._source: LineInput | PipeInput = (
+            LineInput(crlf=settings.crlf, by_hand=settings.terminal) if lines else PipeInput(crlf=settings.crlf)
+        )
+        self.view = self._make_view(own_lines_stay=own_lines_stay)
 
-        asking_nobody = None if policy is None else replace(policy, may_ask=False)  # the terminal has its line to show
-        secure = _secured(endpoint, asking_nobody, tell)
-        return connect(endpoint, tell=tell, timeout_s=settings.timeout_s, family=family, secure=secure)
+    @property
+    def is_listening(self) -> bool:
+        """Whether it is still open whether the server speaks in messages."""
+        return self._wire is not None and self._wire.is_listening
 
-    sock = connect(endpoint, tell=tell, timeout_s=settings.timeout_s, retries=retries, family=family, secure=secure)
-    view = settings.view(screen)
-    stage = Stage(
-        endpoint=endpoint,
-        encrypted=secure is not None,
-        settings=settings,
-        screen=screen,
-        tell=tell,
-        output=settings.output(screen, view),
-        source=settings.source(),
-        view=view,
-        person=settings.person(screen, view),
-    )
-    return _Session(stage, sock, connect_again).run()
+    @property
+    def is_framed(self) -> bool:
+        """Whether both sides speak in messages."""
+        return self._wire is not None and self._wire.is_framed
 
+    @property
+    def _wire(self) -> "ClientWire | None":
+        link = self._connection
+        return None if link is None or link.protocol is None else link.protocol.wire
 
-def _secured(endpoint: Endpoint, policy: "TlsPolicy | None", tell: Tell) -> Secure | None:
-    if policy is None:
-        return None
-    from sockctl.client.trust import Trust
+    # What happens to the connection.
 
-    return Trust(endpoint, policy, tell).secure
+    def connected(self, server: "ServerIdentity | None", now: float) -> list[SessionEvent]:
+        """Begin with a connection that stands.
 
+        Args:
+            server: Which server it has reached; None where both sides stay with raw bytes.
+            now: The time.
+        """
+        self._connection = ClientConnection(
+            self.settings,
+            self._source,
+            None if server is None else self._make_protocol(server),
+            self._make_script(),
+            self._events,
+            now,
+            encrypted=self._encrypted,
+            returning=self._was_lost,
+        )
+        return self.advance(now)
 
-class _Session:
-    """A session, which begins with a connection that stands."""
+    def connect_failed(self, error: SockctlError, now: float) -> list[SessionEvent]:
+        """Process that a connection that was wanted couldn't be made."""
+        from sockctl.client.reconnect import FAILED
 
-    def __init__(self, stage: Stage, sock: Transport, connect_again: "Connect") -> None:
-        self._stage = stage
-        self._connect_again = connect_again
-        self._reconnector: Reconnector | None = None
-        self._lost = False  # whether a connection was lost: then one that is not let in is only one more try
-        self._stopped = threading.Event()  # Ctrl-C was typed: whoever sets it then breaks off the link
-        self._link = ClientConnection(stage, sock)
+        if isinstance(error, FAILED):
+            self._wait(*self._back().fail(error), now)
+        else:
+            self._end(EndReason.FAILED, error)
+        return self.advance(now)
 
-    def run(self) -> bool:
-        """Hold the session to its end; return False where Ctrl-C ended it."""
-        try:
-            ending = self._hold()
-            self._leave_terminal()
-            by_hand = self._stage.settings.terminal and self._link.left
-            self._link.tell_end("client_exit" if by_hand else str(ending))
-        except BrokenPipeError:
-            self._end("output_closed")  # as with `| head -1`: who reads has enough
-        except KeyboardInterrupt:
-            self._end("interrupted")
-            return False
-        except SockctlError as error:
-            broken, protocol = isinstance(error, ConnectionBrokenError), isinstance(error, ProtocolError)
-            self._end("reset" if broken else "protocol_error" if protocol else "failed")
-            raise
-        finally:
-            self._leave_terminal()
-            self._link.close()
-        return True
+    def received(self, data: bytes, now: float) -> list[SessionEvent]:
+        """Process bytes of the server; no bytes mean the end of its side."""
+        return self._process(now, ClientConnection.receive, data)
 
-    def _hold(self) -> Ending:
-        """Run to the end, under the line editor where that can be."""
-        person = self._stage.person
-        if person is None:
-            return self._link.run()
-        ending = self._link.listen(person.invite)
-        if ending is not None:
-            return ending
-        if not self._link.dialogue.in_messages:
-            person.invite()
-            return self._link.run()
-        return person.edit(self._stay, self._stop, self._take_lines_from) or self._stay()
+    def broke(self, error: ConnectionBrokenError, now: float) -> list[SessionEvent]:
+        """Process that the connection broke."""
+        return self._process(now, ClientConnection.break_off, error)
 
-    def _stay(self) -> Ending:
-        """Run to the end, over as many connections as it takes."""
-        while True:
-            error: SockctlError | None = None
-            ending = Ending.STOPPED
+    def sent(self, count: int, now: float) -> list[SessionEvent]:
+        """Count bytes of `BytesToSend` that went out."""
+        return self._process(now, ClientConnection.count_sent, count)
+
+    def close(self, reason: EndReason, now: float, *, cut: bool = False) -> list[SessionEvent]:
+        """Emit how the connection has ended, if there is one.
+
+        Args:
+            reason: Why.
+            now: The time.
+            cut: Whether it ended without the goodbye of TLS.
+        """
+        link, self._connection = self._connection, None
+        self._is_over = True
+        if link is not None:
+            if cut:
+                self._remark(f"sockctl: {TlsCut().text}")
+            link.meter.emit_sum(now)
+            moved = {"bytes_in": link.meter.bytes_in, "bytes_out": link.meter.bytes_out}
+            self._emit(Disconnected(reason=reason, **moved, seconds=round(now - link.started, 3)))
+        return self.advance(now)
+
+    # What the user and the clock do.
+
+    def typed(self, data: bytes, now: float) -> list[SessionEvent]:
+        """Process bytes of the input; no bytes mean its end."""
+        if self._connection is None and isinstance(self._source, LineInput):
+            self._events += refuse_lines(self._source.feed(data))
+        return self._process(now, ClientConnection.type, data)
+
+    def advance(self, now: float) -> list[SessionEvent]:
+        """Do what is due."""
+        return self._process(now, ClientConnection.settle)
+
+    def _process(self, now: float, step: Callable[..., None], *arguments: object) -> list[SessionEvent]:
+        """Carry out a step of the connection, and what is due; return the events."""
+        link = self._connection
+        if not self._is_over and link is None:
+            self._go_on_waiting(now)
+        elif not self._is_over and link is not None:
             try:
-                ending = self._link.run()
+                step(link, *arguments, now)
+                link.settle(now)
+                error = None
             except SockctlError as raised:
-                if not self._comes_back(raised):
-                    raise
-                error = raised
-            if error is None and not (ending is Ending.SERVER_CLOSED and self._comes_back(None)):
-                return ending
-            if not self._come_back(error):
-                return Ending.STOPPED
+                error = None if link.forgives(raised) else raised
+            if error is not None or link.ending is not None:
+                self._end_connection(link, error, now)
+            else:
+                self.wants_input, self.wake_at = link.wants_input, link.wake_at
+        events = self._events[:]
+        self._events.clear()
+        return events
 
-    def _comes_back(self, error: SockctlError | None) -> bool:
+    # How a connection ends, and another one comes.
+
+    def _end_connection(self, link: ClientConnection, error: SockctlError | None, now: float) -> None:
+        if not self._can_return(link, error):
+            by_hand = self.settings.terminal and link.input_ended
+            self._end(EndReason.CLIENT_EXIT if by_hand else link.ending or EndReason.STOPPED, error)
+            return
+        welcomed = link.protocol is not None and link.protocol.is_welcomed
+        back = self._back()
+        pause_s, event = back.lose(error, stood_s=now - link.started) if welcomed else back.fail(error)
+        self._connection = None
+        self._was_lost = True
+        self._wait(pause_s, event, now)
+        self._events += [ConnectionDropped(), QuestionAsked(None)]
+        for text in self.view.lose() if self.view is not None else ():
+            self._remark(f"sockctl: This may not have arrived: {visible(text)}")
+        self._go_on_waiting(now)
+
+    def _can_return(self, link: ClientConnection, error: SockctlError | None) -> bool:
         """Return whether the connection that has just ended is made again."""
-        link = self._link
-        if not self._stage.settings.returns or self._stopped.is_set() or link.left or link.dialogue.is_over:
+        protocol = link.protocol
+        if not self.settings.reconnects or protocol is None or protocol.is_over or link.input_ended:
             return False
         from sockctl.client.reconnect import FAILED, LOST
 
-        if link.dialogue.is_in:
-            return link.dialogue.may_return and (error is None or isinstance(error, LOST))
-        return self._lost and (error is None or isinstance(error, FAILED))
-
-    def _come_back(self, error: SockctlError | None) -> bool:
-        """Make the connection again; return False if the person has ended the session instead."""
-        from sockctl.client.reconnect import Reconnector
-
-        stage, reconnector = self._stage, self._reconnector
-        if reconnector is None:
-            reconnector = Reconnector(self._connect_again, tell=stage.tell, remark=stage.screen.remark)
-            self._reconnector = reconnector
-        assert isinstance(stage.source, LineInput)  # noqa: S101  a person types
-        link = self._link
-        pause_s = reconnector.lost(error, stood_s=link.stood_s) if link.dialogue.is_in else reconnector.failed(error)
-        self._lost = True
-        link.dismiss()
-        if stage.person is not None:
-            stage.person.asked(None)
-        for text in stage.view.lost() if stage.view is not None else ():
-            stage.screen.remark(f"sockctl: This may not have arrived: {visible(text)}")
-        sock = reconnector.find(stage.source, pause_s)
-        if sock is None:
+        if error is None and link.ending is not EndReason.SERVER_CLOSED:
             return False
-        self._link = ClientConnection(stage, sock, returning=True)
-        if self._stopped.is_set():
-            self._link.break_off()
-        return True
+        if protocol.is_welcomed:
+            return protocol.can_return and (error is None or isinstance(error, LOST))
+        return self._was_lost and (error is None or isinstance(error, FAILED))
 
-    def _take_lines_from(self, source: LineInput) -> None:
-        self._stage.source = source
-        self._link.take_lines_from(source)
+    def _back(self) -> "Reconnector":
+        if self._reconnector is None:
+            from sockctl.client.reconnect import Reconnector
 
-    def _stop(self) -> None:
-        self._stopped.set()
-        self._link.break_off()
+            self._reconnector = Reconnector()
+        return self._reconnector
 
-    def _leave_terminal(self) -> None:
-        if self._stage.person is not None:
-            self._stage.person.leave()
+    def _wait(self, pause_s: float, event: Event | None, now: float) -> None:
+        if event is not None:
+            self._emit(event)
+        self._connect_at = now + pause_s
 
-    def _end(self, reason: str) -> None:
-        self._leave_terminal()
-        self._link.tell_end(reason)
+    def _go_on_waiting(self, now: float) -> None:
+        """Go on without a connection: the user may end that, and the pause may be over."""
+        if self._source.ended:
+            self._end(EndReason.STOPPED, None)
+        elif self._connect_at is not None and now >= self._connect_at:
+            self._connect_at = None
+            self._events.append(ConnectionWanted())
+        self.wants_input, self.wake_at = True, self._connect_at
+
+    def _end(self, reason: EndReason, error: SockctlError | None) -> None:
+        self._is_over = True
+        self._events.append(SessionEnded(reason if error is None else reason_of(error), error))
+
+    def _make_view(self, *, own_lines_stay: bool) -> "ChatView | None":
+        if not self.settings.shows_chat:
+            return None
+        from sockctl.client.chat.view import ChatView
+
+        return ChatView(own_lines_stay=own_lines_stay, remark=self._remark)
+
+    def _make_script(self) -> "Script | None":
+        if not self.settings.steps:
+            return None
+        from sockctl.client.script import Script
+
+        return Script(self.settings.steps, timeout_s=self.settings.timeout_s)
+
+    def _make_protocol(self, server: "ServerIdentity") -> "MessageProtocol":
+        """Return what speaks with the server in messages."""
+        from sockctl.client.plaintext_guard import PlaintextGuard
+        from sockctl.client.protocol import MessageProtocol
+        from sockctl.client.token_login import TokenLogin
+
+        settings, view = self.settings, self.view
+        guarded = server.in_clear and not settings.insecure
+        login = TokenLogin(
+            server,
+            uses_tokens=settings.session and not settings.hex_dump and not guarded,  # a hex dump would show the token
+            open_tokens=self._open_tokens,
+            remark=self._remark,
+            steps=settings.steps,
+            piped=not settings.terminal and not settings.steps,
+            held=None if view is None else view.held,
+        )
+        guard = PlaintextGuard(self._endpoint) if guarded else None
+        return MessageProtocol(insist=self._was_lost or settings.messages is True, login=login, guard=guard, view=view)
+
+    def _remark(self, text: str) -> None:
+        self._events.append(Remark(text))
+
+    def _emit(self, event: Event) -> None:
+        self._events.append(EventToEmit(event))
+
+
+def reason_of(error: SockctlError) -> EndReason:
+    """Return the reason that an error is for the end of a session."""
+    if isinstance(error, ConnectionBrokenError):
+        return EndReason.RESET
+    return EndReason.PROTOCOL_ERROR if isinstance(error, ProtocolError) else EndReason.FAILED

@@ -1,9 +1,9 @@
-"""The client's logins: tokens with which servers let it in again, kept in ``sessions.json``.
+"""The client's logins: tokens with which servers let it in again, kept in ``tokens.json``.
 
 A token is a password for as long as it lives. So it is found for exactly that server that gave it: the same host and
-port, the same service, and under TLS the same certificate, whoever vouches for another one. Without TLS the host is an
-IP address, since a name may lead to another program the next time. The token is in the file, and in the one field that
-carries it to the wire; no repr and no error shows it.
+port, the same service, and under TLS the same certificate, even where an authority vouches for another one. Without TLS
+the host is an IP address, since a name may lead to another program the next time. The token is in the file, and in the
+one field that carries it to the wire; no repr and no error shows it.
 
 An expired token lets nobody in. It still shows the server that this device belongs to the user, so that strangers who
 guess at the user's password don't hold up the device.
@@ -11,13 +11,14 @@ guess at the user's password don't hold up the device.
 
 import datetime
 import hmac
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sockctl.client.known_hosts import host_key, is_host_key
-from sockctl.errors import StoreFormatError
+from sockctl.errors import StoreError, StoreFormatError
 from sockctl.net.fingerprints import parse_fingerprint
 from sockctl.stores.json_store import JsonStore
 from sockctl.stores.schema import array, mapping, parsed, record, text, unless
@@ -25,7 +26,9 @@ from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, 
 
 __all__ = ["KeptToken", "Login", "TokenStore"]
 
-FILE_NAME = "sessions.json"
+FILE_NAME = "tokens.json"
+OLD_FILE_NAME = "sessions.json"
+"""The file's name in earlier versions."""
 VERSION = 1
 MAX_USER = 64
 """Characters of a user's name that are kept: twice what a name may have."""
@@ -68,6 +71,11 @@ class Login:
     service: str
     fingerprint: str
 
+    @classmethod
+    def at(cls, host: str, port: int, service: str, fingerprint: str = "") -> "Login":
+        """Return the login at a server by its name or address, and its port."""
+        return cls(host_key(host, port), service, fingerprint)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptToken:
@@ -87,7 +95,9 @@ class KeptToken:
 
 
 class TokenStore:
-    """The tokens in a state directory's ``sessions.json``. Several threads and processes may use it at once.
+    """The tokens in a state directory's ``tokens.json``. Several threads and processes may use it at once.
+
+    A ``sessions.json`` of an earlier version gets the new name; where that can't be, it is used as it is.
 
     Args:
         state_dir: Where the file is; both are made when the first token is kept.
@@ -96,9 +106,7 @@ class TokenStore:
 
     def __init__(self, state_dir: Path, *, clock: Clock = utc_now) -> None:
         self._clock = clock
-        self._store = JsonStore(
-            state_dir / FILE_NAME, version=VERSION, empty=lambda: {"sessions": {}}, check=_FORM, private=True
-        )
+        self._store = _store_in(state_dir)
 
     def all_of(self, host: str, port: int) -> list[KeptToken]:
         """Return all tokens of a server, expired ones as well.
@@ -106,39 +114,23 @@ class TokenStore:
         Raises:
             StoreError: The file can't be read.
         """
-        address = host_key(host, port)
-        return [_kept(address, entry) for entry in self._store.read()["sessions"].get(address, [])]
+        return self._all_at(host_key(host, port))
 
-    def find(self, host: str, port: int, service: str, fingerprint: str) -> KeptToken | None:
-        """Return the token for exactly this service of this server with this certificate, expired or not.
+    def find(self, login: Login) -> KeptToken | None:
+        """Return the token that counts there, expired or not.
 
         Raises:
             StoreError: The file can't be read.
         """
-        login = Login(host_key(host, port), service, fingerprint)
-        return next((one for one in self.all_of(host, port) if one.login == login), None)
+        return next((one for one in self._all_at(login.address) if one.login == login), None)
 
-    def keep(
-        self,
-        host: str,
-        port: int,
-        service: str,
-        fingerprint: str,
-        *,
-        token: str,
-        expires: str,
-        user: str = "",
-        in_place_of: str | None = None,
-    ) -> bool:
+    def keep(self, login: Login, *, token: str, expires: str, user: str = "", in_place_of: str | None = None) -> bool:
         """Keep a token in place of the one before, and return whether it is kept; then it is on the disk.
 
         Tokens that expired 30 days ago are dropped.
 
         Args:
-            host: The server's name or address.
-            port: Its port.
-            service: The service's name.
-            fingerprint: The SHA-256 of the certificate, as `fingerprint_of` returns it; empty without TLS.
+            login: Where it counts.
             token: The token, as the server gave it.
             expires: Until when it counts, as the server gave it (RFC 3339).
             user: Whose it is, if that is known.
@@ -155,11 +147,10 @@ class TokenStore:
             until = format_timestamp(parse_timestamp(expires))
         except ValueError as error:
             raise StoreFormatError("A token can't be kept: the server doesn't say until when it counts.") from error
-        address, dropped_at = host_key(host, port), self._clock() - REMEMBERED
-        entry = {"service": service, "fingerprint": fingerprint, "token": token, "expires": until}
+        address, dropped_at = login.address, self._clock() - REMEMBERED
+        entry = {"service": login.service, "fingerprint": login.fingerprint, "token": token, "expires": until}
         if user:
             entry["user"] = user[:MAX_USER]
-        login = Login(address, service, fingerprint)
         with self._store.update() as content:
             entries = content["sessions"].setdefault(address, [])
             before = next((kept for one in entries if (kept := _kept(address, one)).login == login), None)
@@ -172,20 +163,16 @@ class TokenStore:
             _drop_empty(content)
         return True
 
-    def forget(self, host: str, port: int, service: str, fingerprint: str, *, token: str | None = None) -> None:
+    def forget(self, login: Login, *, token: str | None = None) -> None:
         """Forget a token, if there is one.
 
         Args:
-            host: The server's name or address.
-            port: Its port.
-            service: The service's name.
-            fingerprint: The SHA-256 of the certificate; empty without TLS.
+            login: Where it counts.
             token: Forget it only if it is still this one: another client of the same user may have kept a newer one.
 
         Raises:
             StoreError: The file can't be read or written.
         """
-        login = Login(host_key(host, port), service, fingerprint)
 
         def is_meant(entry: dict[str, str]) -> bool:
             if _kept(login.address, entry).login != login:
@@ -198,6 +185,28 @@ class TokenStore:
             entries = content["sessions"].get(login.address, [])
             entries[:] = [one for one in entries if not is_meant(one)]
             _drop_empty(content)
+
+    def _all_at(self, address: str) -> list[KeptToken]:
+        return [_kept(address, entry) for entry in self._store.read()["sessions"].get(address, [])]
+
+
+def _store_in(state_dir: Path) -> JsonStore:
+    """Return the store, after an earlier version's file was taken over."""
+    path, old_path = state_dir / FILE_NAME, state_dir / OLD_FILE_NAME
+    if os.path.lexists(old_path) and not os.path.lexists(path):
+        old_store = _store_at(old_path)
+        try:
+            old_store.read()  # another program's file keeps its name
+            old_path.rename(path)
+        except FileNotFoundError:
+            pass  # another process was quicker
+        except (StoreError, OSError):
+            return old_store
+    return _store_at(path)
+
+
+def _store_at(path: Path) -> JsonStore:
+    return JsonStore(path, version=VERSION, empty=lambda: {"sessions": {}}, check=_FORM, private=True)
 
 
 def _kept(address: str, entry: dict[str, str]) -> KeptToken:

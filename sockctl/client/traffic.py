@@ -1,6 +1,5 @@
-"""Tells what a session moves: at once while it is calm, else as a sum once a second."""
+"""Tells what a connection moves: at once while it is calm, else as a sum once a second."""
 
-import time
 from collections.abc import Callable
 
 from sockctl.events.base import Event
@@ -14,50 +13,44 @@ SUM_SECONDS = 1.0
 
 
 class TrafficMeter:
-    """Counts the bytes of a session, and tells them.
+    """Counts the bytes of a connection, and emits them.
 
     Args:
-        tell: Takes the events.
+        emit: Emits an event.
 
     Attributes:
         bytes_in: Bytes received.
         bytes_out: Bytes sent.
+        sum_at: When the sum is due; None where there is none.
     """
 
-    def __init__(self, tell: Callable[[Event], None]) -> None:
-        self._tell = tell
+    def __init__(self, emit: Callable[[Event], None]) -> None:
+        self._emit = emit
         self._calm = TokenBucket(rate=CALM_PER_SECOND, burst=CALM_PER_SECOND)
-        self._told_in = self._told_out = 0
-        self._waits_since: float | None = None
+        self._emitted_in = self._emitted_out = 0
         self.bytes_in = self.bytes_out = 0
+        self.sum_at: float | None = None
 
-    def moved(self, *, received: int = 0, sent: int = 0) -> None:
-        """Count bytes; tell them, or let them wait for their sum."""
+    def count(self, now: float, *, received: int = 0, sent: int = 0) -> None:
+        """Count bytes; emit them, or let them wait for their sum."""
         self.bytes_in += received
         self.bytes_out += sent
-        if self._waits_since is not None:
-            return
-        now = time.monotonic()
-        if self._calm.take(now):
-            self._tell_moved(None)
-        else:
-            self._waits_since = now
+        if self.sum_at is None:
+            if self._calm.take(now):
+                self._emit_since(None)
+            else:
+                self.sum_at = now + SUM_SECONDS
 
-    def tell_sum(self, *, ending: bool = False) -> float | None:
-        """Tell the sum when its time has come; return for how many seconds it may still grow, or None."""
-        if self._waits_since is None:
-            return None
-        waited_s = time.monotonic() - self._waits_since
-        if waited_s < SUM_SECONDS and not ending:
-            return SUM_SECONDS - waited_s
-        self._tell_moved(waited_s)
-        return None
+    def emit_sum(self, now: float) -> None:
+        """Emit the sum of what waits, if anything does."""
+        if self.sum_at is not None:
+            since, self.sum_at = self.sum_at - SUM_SECONDS, None
+            self._emit_since(now - since)
 
-    def _tell_moved(self, seconds: float | None) -> None:
-        self._waits_since = None
-        received, sent = self.bytes_in - self._told_in, self.bytes_out - self._told_out
-        self._told_in, self._told_out = self.bytes_in, self.bytes_out
+    def _emit_since(self, seconds: float | None) -> None:
+        received, sent = self.bytes_in - self._emitted_in, self.bytes_out - self._emitted_out
+        self._emitted_in, self._emitted_out = self.bytes_in, self.bytes_out
         if sent:
-            self._tell(DataSent(bytes=sent, seconds=seconds))
+            self._emit(DataSent(bytes=sent, seconds=seconds))
         if received:
-            self._tell(DataReceived(bytes=received, seconds=seconds))
+            self._emit(DataReceived(bytes=received, seconds=seconds))

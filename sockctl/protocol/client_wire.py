@@ -1,8 +1,10 @@
-"""The client's side of the choice: it listens before it speaks.
+"""The client's side of a connection that may be framed: the choice of the wire, then the messages of the server.
+
+The client listens before it speaks. The answers to the greeting and to pings go to `outgoing`.
 
 | state | what comes | next state | and |
 |---|---|---|---|
-| listening | a greeting | greeted | the hello is to be sent: whoever feeds asks `hello` for it |
+| listening | a greeting | greeted | what `opening` returns is to be sent |
 | listening | something else | raw | it is what the server says |
 | listening | nothing, and one's own first line must go out | raw | `speak_raw` |
 | greeted | text | greeted | it is dropped: it comes again in frames |
@@ -11,6 +13,7 @@
 """
 
 import enum
+from collections.abc import Callable, Iterator
 
 from sockctl.errors import NotGreetedError, ProtocolError
 from sockctl.protocol.frames import FrameDecoder, encode_frame
@@ -37,15 +40,19 @@ class ClientWire:
 
     Args:
         insist: Whether only a message service will do.
+        opening: Returns what answers the greeting of the service that it is given; None for nothing.
 
     Attributes:
         phase: Where the choice stands.
         service: The name of the service that greeted.
+        outgoing: Bytes that are to be sent; the caller sends and removes them.
     """
 
-    def __init__(self, *, insist: bool) -> None:
+    def __init__(self, *, insist: bool, opening: Callable[[str], bytes] | None = None) -> None:
         self.phase = Phase.LISTENING
         self.service = ""
+        self.outgoing = bytearray()
+        self._opening = opening
         self._insist = insist
         self._text = bytearray()  # what may become a greeting, then what comes before the first frame
         self._decoder = FrameDecoder()
@@ -53,21 +60,24 @@ class ClientWire:
 
     @property
     def in_message(self) -> bool:
-        """Whether something has begun that isn't complete; asked after `take`."""
+        """Whether something has begun that isn't complete; asked after `messages`."""
         return self.phase is not Phase.FRAMED or self._decoder.in_message
 
-    @classmethod
-    def raw(cls) -> "ClientWire":
-        """Return a wire that stays raw whatever comes."""
-        wire = cls(insist=False)
-        wire.phase = Phase.RAW
-        return wire
+    @property
+    def is_listening(self) -> bool:
+        """Whether the choice is still open."""
+        return self.phase is Phase.LISTENING
+
+    @property
+    def is_framed(self) -> bool:
+        """Whether both sides speak in messages, or are about to."""
+        return self.phase in {Phase.GREETED, Phase.FRAMED}
 
     def feed(self, data: bytes) -> bytes:
-        """Take what the server sent; return what of it is to be shown as it is.
+        """Process bytes of the server; return those that are to be shown as they are.
 
         Raises:
-            NotGreetedError: It is no greeting, or one of a newer kind, and the wire insists.
+            NotGreetedError: They are no greeting, or one of a newer kind, and the wire insists.
         """
         match self.phase:
             case Phase.RAW:
@@ -82,7 +92,20 @@ class ClientWire:
                 self._drop(data)
                 return b""
 
-    def take(self) -> list[Message]:
+    def messages(self) -> Iterator[Message]:
+        """Return the messages that are complete, one after the other; pings are answered, and left out.
+
+        Raises:
+            ProtocolError: The next one breaks the protocol.
+        """
+        while some := self.decode():
+            for one in some:
+                if one.kind == "ping":
+                    self.outgoing += self.encode(message("pong"))
+                else:
+                    yield one
+
+    def decode(self) -> list[Message]:
         """Return messages that are complete, some at a time; none if there are none; those before an error first.
 
         Raises:
@@ -100,7 +123,7 @@ class ClientWire:
         return messages
 
     def end(self) -> bytes:
-        """Take note that the server's side has ended; return what is still to be shown as it is.
+        """End the server's side; return the bytes that are still to be shown as they are.
 
         Raises:
             NotGreetedError: No greeting came, and the wire insists.
@@ -154,6 +177,8 @@ class ClientWire:
             rest = bytes(self._text[end:])
             del self._text[end:]
             self._drop(rest)
+            if self._opening is not None:
+                self.outgoing += self._opening(self.service)
             return b""
         if not self._insist:
             return self.speak_raw()

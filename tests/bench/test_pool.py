@@ -128,7 +128,7 @@ def test_broken_while_it_sends() -> None:
     one.close()
     two = Stage(Kind.CHAT)
     two.line.fails = BrokenPipeError
-    two.client._out += b"x"
+    two.client.wire.outgoing += b"x"
     two.client.flush()
     assert two.stats.errors == {"reset": 1}
     two.close()

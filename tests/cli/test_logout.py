@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from sockctl.client.token_store import TokenStore
+from sockctl.client.token_store import Login, TokenStore
 from sockctl.net.fingerprints import fingerprint_of_file
 from sockctl.net.reachability import reach_of
 from tests.cli.test_connect_messages import read_frame
@@ -38,7 +38,8 @@ def server() -> Iterator[TokenServer]:
 
 def keep(state: Path, target: str, token: str = "tok", *, service: str = "auth", fingerprint: str = "") -> None:  # noqa: S107
     host, _, port = target.rpartition(":")
-    TokenStore(state).keep(host, int(port), service, fingerprint, token=token, expires=LATER, user="ann")
+    login = Login.at(host, int(port), service, fingerprint)
+    TokenStore(state).keep(login, token=token, expires=LATER, user="ann")
 
 
 def kept(state: Path, target: str) -> list[str]:
@@ -256,9 +257,9 @@ def test_no_token_goes_in_clear(state: Path) -> None:
 
 def test_a_file_that_cannot_be_read(state: Path) -> None:
     state.mkdir()
-    path = state / "sessions.json"
+    path = state / "tokens.json"
     path.write_text("junk")
-    for mode, why in ((0o644, b"sessions.json is not used: others may use it"), (0o600, b"sessions.json is no JSON")):
+    for mode, why in ((0o644, b"tokens.json is not used: others may use it"), (0o600, b"tokens.json is no JSON")):
         path.chmod(mode)
         run = log_out("localhost:9090")
         assert run.returncode == ExitCode.FAILED

@@ -60,7 +60,7 @@ def test_from_nc_from_connect_and_across_a_killed_server(tmp_path: Path) -> None
         assert run.end() == 0
     told = "\n".join(run.lines)
     kept = b"".join(path.read_bytes() for path in data.iterdir())
-    for secret in (PASSWORD, *re.findall(r'"token": "[0-9a-f]+\.([^"]+)"', (state / "sessions.json").read_text())):
+    for secret in (PASSWORD, *re.findall(r'"token": "[0-9a-f]+\.([^"]+)"', (state / "tokens.json").read_text())):
         assert secret not in told
         assert secret.encode() not in kept
 

@@ -1,25 +1,10 @@
-import os
-from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sockctl.client.inputs import CrlfMapper, LineInput, PipeInput
-from sockctl.errors import StreamError
-
-Feed = Callable[[list[bytes]], None]
-
-
-@pytest.fixture
-def feed(monkeypatch: pytest.MonkeyPatch) -> Feed:
-    """Let reads of standard input return given pieces."""
-
-    def given_pieces(pieces: list[bytes]) -> None:
-        left = iter(pieces)
-        monkeypatch.setattr(os, "read", lambda *_: next(left))
-
-    return given_pieces
 
 
 @given(st.lists(st.sampled_from([b"\r", b"\n", b"a"])), st.lists(st.integers(0, 3)))
@@ -39,20 +24,17 @@ def test_crlf() -> None:
     assert CrlfMapper().feed(b"a\nb\r\nc\r") == b"a\r\nb\r\nc\r"
 
 
-def test_pipe(feed: Feed) -> None:
-    feed([b"\x00\xff\n", b""])
+def test_pipe() -> None:
     source = PipeInput(crlf=False)
-    assert source.read() == b"\x00\xff\n"
+    assert source.feed_raw(b"\x00\xff\n") == b"\x00\xff\n"
     assert not source.ended
-    assert source.read() == b""
+    assert source.feed_raw(b"") == b""
     assert source.ended
-    assert source.fileno() == 0
 
 
-def test_pipe_with_crlf(feed: Feed) -> None:
-    feed([b"a\r", b"\nb\n"])
+def test_pipe_with_crlf() -> None:
     source = PipeInput(crlf=True)
-    assert source.read() + source.read() == b"a\r\nb\r\n"
+    assert source.feed_raw(b"a\r") + source.feed_raw(b"\nb\n") == b"a\r\nb\r\n"
 
 
 @pytest.mark.parametrize(
@@ -69,30 +51,23 @@ def test_pipe_with_crlf(feed: Feed) -> None:
         ([b"crlf\n", b""], b"crlf\r\n", True),
     ],
 )
-def test_lines(pieces: list[bytes], sent: bytes, crlf: bool, feed: Feed) -> None:
-    feed(pieces)
+def test_lines(pieces: list[bytes], sent: bytes, crlf: bool) -> None:
     source = LineInput(crlf=crlf)
+    left = iter(pieces)
     got = b""
     while not source.ended:
-        got += source.read()
+        got += source.feed_raw(next(left))
     assert got == sent
-    assert source.fileno() == 0
 
 
-def test_input_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> bytes:
-        raise IsADirectoryError(21, "Is a directory")
-
-    monkeypatch.setattr(os, "read", fail)
-    with pytest.raises(StreamError, match="Standard input can't be read: Is a directory"):
-        PipeInput(crlf=False).read()
-
-
-def test_input_that_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    def not_ready(*_: object) -> bytes:
-        raise BlockingIOError
-
-    monkeypatch.setattr(os, "read", not_ready)
-    for source in (PipeInput(crlf=False), LineInput(crlf=False)):
-        assert source.read() == b""
-        assert not source.ended, "nothing there yet is no end"
+@given(st.lists(st.sampled_from([b"exit", b"//exit", b"a", b"\n"]), min_size=1), st.sets(st.integers(1, 40)))
+def test_lines_do_not_depend_on_the_cuts(parts: list[bytes], cuts: set[int]) -> None:
+    data = b"".join(parts)
+    places = [0, *sorted(place for place in cuts if place < len(data)), len(data)]
+    whole, cut = LineInput(crlf=False), LineInput(crlf=False)
+    lines: list[bytes] = []
+    for start, end in pairwise(places):
+        if not cut.ended:
+            lines += cut.feed(data[start:end])
+    assert lines == whole.feed(data)
+    assert (cut.ended, cut.open) == (whole.ended, whole.open)

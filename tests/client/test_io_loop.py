@@ -1,4 +1,7 @@
+"""The loop: real sockets, and a session that passes on bytes."""
+
 import contextlib
+import os
 import socket
 import struct
 import threading
@@ -7,166 +10,155 @@ from collections.abc import Iterator
 
 import pytest
 
-from sockctl.client import io_loop as relay_module
-from sockctl.client.io_loop import Ending, Relay
-from sockctl.errors import ConnectionBrokenError
-from tests.support.running import TIMEOUT_S, receive_all, receive_exactly, send_and_half_close, wait_until
+from sockctl.client.io_loop import IoLoop
+from sockctl.client.outputs import Output
+from sockctl.client.screen import Screen
+from sockctl.client.session import ClientSession
+from sockctl.client.session_events import EndReason
+from sockctl.client.settings import ClientSettings
+from sockctl.client.token_store import TokenStore
+from sockctl.errors import ConnectionBrokenError, SockctlError, StreamError
+from sockctl.events.base import Event
+from sockctl.net.address import Endpoint
+from sockctl.net.transport import Transport
+from tests.support.running import TIMEOUT_S, receive_all, send_and_half_close, wait_until
+
+HERE = Endpoint("127.0.0.1", 9)
 
 
-class SocketInput:
-    """An input that a test writes to."""
-
-    wanted = True
+class Kept(Output):
+    """Keeps what is shown."""
 
     def __init__(self) -> None:
-        self.ended = False
-        self._near, self.far = socket.socketpair()
+        super().__init__(Screen())
+        self.shown: list[bytes] = []
 
-    def fileno(self) -> int:
-        return self._near.fileno()
+    def show_bytes(self, data: bytes) -> None:
+        self.shown.append(data)
 
-    def read(self) -> bytes:
-        data = self._near.recv(65_536)
-        self.ended = not data
-        return data
 
-    def close(self) -> None:
-        self._near.close()
-        self.far.close()
+class Told(Screen):
+    """Keeps the events."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[str] = []
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event.name)
+
+
+def no_tokens() -> TokenStore:
+    raise AssertionError("bytes need no token")
+
+
+def never(_: object) -> Transport:
+    raise AssertionError("a pipe connects once")
 
 
 class Setting:
-    """A relay between a test's input and a test's server."""
+    """A loop between a test's input and a test's server."""
 
-    def __init__(self, *, quit_after_s: float | None = None, pause_s: float | None = None) -> None:
+    def __init__(self, *, quit_after_s: float | None = None) -> None:
         listener = socket.create_server(("127.0.0.1", 0))
         self.sock = socket.create_connection(listener.getsockname())
         self.server, _ = listener.accept()
         self.server.settimeout(TIMEOUT_S)
         listener.close()
-        self.source = SocketInput()
-        self.received: list[bytes] = []
-        self.sent: list[bytes] = []
-        self.half_closed: list[float] = []
-        self.pauses = 0
-        self.pause_s = pause_s
-        self.relay = Relay(
-            self.sock,
-            self.source,
-            on_received=self.received.append,
-            on_sent=self.sent.append,
-            on_input_ended=lambda: self.half_closed.append(time.monotonic()),
-            on_pause=self._pause,
-            quit_after_s=quit_after_s,
-        )
-        self.outcome: Ending | Exception | None = None
+        self._near, self.far = socket.socketpair()
+        self.output = Kept()
+        self.screen = Told()
+        session = ClientSession(HERE, ClientSettings(quit_after_s=quit_after_s), open_tokens=no_tokens)
+        self.loop = IoLoop(session, HERE, never, screen=self.screen, output=self.output, user=None)
+        self.loop.read_from(self._near.fileno())
+        self.error: SockctlError | None = None
         self._thread = threading.Thread(target=self._run)
 
-    def _pause(self) -> float | None:
-        self.pauses += 1
-        return self.pause_s
-
     def _run(self) -> None:
+        self.loop.begin(self.sock)
         try:
-            self.outcome = self.relay.run()
-        except ConnectionBrokenError as error:
-            self.outcome = error
+            self.loop.run()
+        except SockctlError as error:
+            self.error = error
+
+    @property
+    def received(self) -> bytes:
+        return b"".join(self.output.shown)
 
     def start(self) -> None:
         self._thread.start()
 
-    def join(self) -> Ending | Exception | None:
+    def join(self) -> EndReason | SockctlError | None:
         self._thread.join(TIMEOUT_S)
         assert not self._thread.is_alive()
-        return self.outcome
+        if self.loop.ended is None:
+            return self.error
+        return self.loop.ended.error or self.loop.ended.reason
 
     def close(self) -> None:
-        for sock in (self.sock, self.server):
+        for sock in (self.sock, self.server, self._near, self.far):
             sock.close()
-        self.source.close()
         if self._thread.ident:
             self._thread.join(TIMEOUT_S)
 
 
 @contextlib.contextmanager
-def setting(*, quit_after_s: float | None = None, pause_s: float | None = None) -> Iterator[Setting]:
-    with contextlib.closing(Setting(quit_after_s=quit_after_s, pause_s=pause_s)) as made:
+def setting(*, quit_after_s: float | None = None) -> Iterator[Setting]:
+    with contextlib.closing(Setting(quit_after_s=quit_after_s)) as made:
         yield made
 
 
 def test_both_ways_and_a_half_close() -> None:
     with setting() as it:
         it.start()
-        it.source.far.sendall(b"question")
+        it.far.sendall(b"question")
         assert it.server.recv(100) == b"question"
-        it.source.far.close()
+        it.far.close()
         assert receive_all(it.server) == b"", "the input's end is passed on"
         time.sleep(0.2)  # an answer that comes late
         it.server.sendall(b"late answer")
         it.server.close()
-        assert it.join() is Ending.SERVER_CLOSED
-        assert b"".join(it.received) == b"late answer"
-        assert b"".join(it.sent) == b"question"
-        assert len(it.half_closed) == 1
+        assert it.join() is EndReason.SERVER_CLOSED
+        assert it.received == b"late answer"
+        assert it.screen.events == ["data_sent", "input_ended", "data_received"]
 
 
 def test_quit_after_bounds_the_wait() -> None:
     with setting(quit_after_s=0.3) as it:
         it.start()
-        it.source.far.close()
+        it.far.close()
         started = time.monotonic()
-        assert it.join() is Ending.QUIT_AFTER
+        assert it.join() is EndReason.QUIT_AFTER
         assert 0.2 < time.monotonic() - started < 2
 
 
-def test_the_pause_is_limited_by_the_caller() -> None:
-    with setting(pause_s=0.01) as it:
-        it.start()
-        wait_until(lambda: it.pauses > 5)
-        it.server.close()
-        assert it.join() is Ending.SERVER_CLOSED
-
-
-def test_a_stop_sends_what_waits_and_reads_no_more() -> None:
+def test_a_stop_from_another_thread() -> None:
     with setting() as it:
-        it.relay.send(b"last words")
-        it.relay.stop()
-        it.source.far.sendall(b"too late")
-        it.relay.send(b", all of them")
         it.start()
-        assert it.join() is Ending.STOPPED
-        it.sock.close()
-        assert receive_all(it.server) == b"last words, all of them"
-        assert not it.half_closed
+        it.server.sendall(b"x")
+        wait_until(lambda: it.received == b"x")
+        it.loop.stop()
+        assert it.join() in {None, EndReason.SERVER_CLOSED}
 
 
-def test_a_stop_does_not_wait_for_ever_for_a_server_that_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay_module, "FLUSH_S", 0.2)
+def test_an_input_that_cannot_be_read() -> None:
     with setting() as it:
-        it.relay.send(b"w" * 20_000_000)
-        it.relay.stop()
-        started = time.monotonic()
-        it.start()
-        assert it.join() is Ending.STOPPED
-        assert 0.1 < time.monotonic() - started < 5
-
-
-def test_after_a_stop_the_server_may_break_off() -> None:
-    with setting() as it:
-        it.relay.send(b"w" * 20_000_000)
-        it.server.sendall(b"one line")
-        it.relay._on_received = lambda _: it.relay.stop()
-        it.start()
-        wait_until(lambda: it.relay._stop_at is not None)
-        it.server.close()  # with unread input: a reset
-        assert it.join() is Ending.STOPPED
+        descriptor = os.open("/", os.O_RDONLY)
+        try:
+            it.loop.read_from(descriptor)
+            it.start()
+            outcome = it.join()
+        finally:
+            os.close(descriptor)
+        assert isinstance(outcome, StreamError)
+        assert str(outcome).startswith("Standard input can't be read: Is a directory")
 
 
 def test_the_server_leaves_while_input_is_open() -> None:
     with setting() as it:
         it.start()
         it.server.close()
-        assert it.join() is Ending.SERVER_CLOSED
+        assert it.join() is EndReason.SERVER_CLOSED
 
 
 def test_a_reset_is_an_error() -> None:
@@ -183,11 +175,9 @@ def test_a_server_that_does_not_take_everything_is_an_error() -> None:
     with setting() as it:
         it.start()
         data = b"u" * 20_000_000
-        feeder = threading.Thread(target=lambda: _send_quietly(it.source.far, data))
+        feeder = threading.Thread(target=lambda: _send_quietly(it.far, data))
         feeder.start()
-        wait_until(lambda: len(it.relay._unsent) >= 65_536)
-        time.sleep(0.2)  # the kernel's buffers are full, and stay so
-        assert it.relay._unsent
+        time.sleep(0.5)  # the kernel's buffers are full, and stay so
         it.server.shutdown(socket.SHUT_WR)
         outcome = it.join()
         assert isinstance(outcome, ConnectionBrokenError)
@@ -205,25 +195,25 @@ def test_input_waits_while_the_server_does_not_read() -> None:
     with setting() as it:
         it.start()
         data = b"v" * 30_000_000
-        feeder = threading.Thread(target=send_and_half_close, args=(it.source.far, data))
+        feeder = threading.Thread(target=send_and_half_close, args=(it.far, data))
         feeder.start()
         time.sleep(0.3)
-        assert len(it.relay._unsent) <= 2 * 65_536, "what was read and not sent yet is bounded"
+        assert feeder.is_alive(), "no more is read while so much waits to be sent"
         assert len(receive_all(it.server)) == len(data)
         feeder.join(TIMEOUT_S)
         it.server.close()
-        assert it.join() is Ending.SERVER_CLOSED
+        assert it.join() is EndReason.SERVER_CLOSED
 
 
 def test_what_was_sent_before_a_reset_is_still_received() -> None:
     with setting() as it:
         it.server.sendall(b"last words")
         it.server.close()
-        it.source.far.sendall(b"x")  # too late: answered with a reset
+        it.far.sendall(b"x")  # too late: answered with a reset
         time.sleep(0.1)
         it.start()
         it.join()
-        assert b"".join(it.received) == b"last words"
+        assert it.received == b"last words"
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_536, 1_000_000])
@@ -231,30 +221,11 @@ def test_any_size(size: int) -> None:
     with setting() as it:
         it.start()
         data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
-        feeder = threading.Thread(target=send_and_half_close, args=(it.source.far, data))
+        feeder = threading.Thread(target=send_and_half_close, args=(it.far, data))
         feeder.start()
         got = receive_all(it.server)
         it.server.sendall(got)
         it.server.close()
-        assert it.join() is Ending.SERVER_CLOSED
+        assert it.join() is EndReason.SERVER_CLOSED
         feeder.join(TIMEOUT_S)
-        assert b"".join(it.received) == data
-
-
-def test_answers_that_the_server_does_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay_module, "MAX_ANSWERS_BYTES", 100_000)
-    with setting() as it:
-        it.relay.send(b"x" * 10_000_000)  # what a script says is its own affair
-        for _ in range(250):
-            it.relay.answer(b"pong" * 100)
-        with pytest.raises(ConnectionBrokenError, match="asks for answers and takes none"):
-            it.relay.answer(b"pong" * 100)
-
-
-def test_answers_that_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay_module, "MAX_ANSWERS_BYTES", 100_000)
-    with setting(pause_s=0.0) as it:
-        for _ in range(10):
-            it.relay.answer(b"x" * 60_000)
-            it.relay.step()
-            receive_exactly(it.server, 60_000)
+        assert it.received == data

@@ -5,7 +5,6 @@ import pytest
 
 from sockctl.client import screen as screen_module
 from sockctl.client.chat.formatter import MessageFormatter
-from sockctl.client.chat.roster import Roster
 from sockctl.client.outputs import HexOutput, JsonOutput, Output, PlainOutput, hex_lines
 from sockctl.client.screen import Screen
 from sockctl.errors import StreamError
@@ -35,47 +34,45 @@ def text_of(written: list[bytes]) -> str:
 
 def test_pipe_gets_the_bytes_as_they_are(written: list[bytes]) -> None:
     output = PlainOutput(screen(person=False), None)
-    output.sent(b"never shown")
-    output.received(b"shown as what it means")
-    output.heard(b"\x1b[31m\xff\r\n")
+    output.show_bytes(b"\x1b[31m\xff\r\n")
     assert written == [b"\x1b[31m\xff\r\n"]
 
 
 def test_terminal_gets_safe_text(written: list[bytes]) -> None:
-    output = PlainOutput(screen(person=True), MessageFormatter(Roster(), colours=False))
-    output.heard("\x1b[31mgrüße".encode()[:-2])
-    output.heard(b"e\n")
-    output.heard(b"\xc3")  # half a character: nothing to show yet
+    output = PlainOutput(screen(person=True), MessageFormatter(colours=False))
+    output.show_bytes("\x1b[31mgrüße".encode()[:-2])
+    output.show_bytes(b"e\n")
+    output.show_bytes(b"\xc3")  # half a character: nothing to show yet
     assert text_of(written).startswith("\N{SYMBOL FOR ESCAPE}[31mgr")
-    output.heard(b"")
+    output.show_bytes(b"")
     assert text_of(written) == "\N{REPLACEMENT CHARACTER}"
 
 
 def test_messages_in_a_pipe_are_lines(written: list[bytes]) -> None:
     output = PlainOutput(screen(person=False), None)
     for one in (message("ask", "Who?"), EVIL, message("error", "No."), Message({"kind": "novelty", "sender": "bob"})):
-        output.message(one)
+        output.show_message(one)
     assert text_of(written) == "Who?\n<bob> [31mred [/x] next\nNo.\n"
-    output.message(message("say", "", sender="bob"))
+    output.show_message(message("say", "", sender="bob"))
     assert text_of(written) == "<bob> \n", "an empty line that somebody says is a line"
 
 
 def test_messages_on_a_terminal_tell_who_says_it(written: list[bytes]) -> None:
-    output = PlainOutput(screen(person=True), MessageFormatter(Roster(), colours=False))
+    output = PlainOutput(screen(person=True), MessageFormatter(colours=False))
     for one in (message("welcome", "Hello."), EVIL, message("error", "No."), message("ask", "Who?")):
-        output.message(one)
+        output.show_message(one)
     assert text_of(written) == "* Hello.\n<bob> [31mred [/x] next\n! No.\nWho? "
-    PlainOutput(screen(person=True), MessageFormatter(Roster(), colours=True)).message(message("error", "\x1b[2J"))
+    PlainOutput(screen(person=True), MessageFormatter(colours=True)).show_message(message("error", "\x1b[2J"))
     assert text_of(written) == "\x1b[31m! [2J\x1b[0m\n"
 
 
 def test_hex_dump(written: list[bytes]) -> None:
     output = HexOutput(screen(person=False))
-    output.sent(b"abc\n")
-    output.received(bytes(range(0x3A, 0x4C)))
-    output.received(b"\x7f")
-    output.heard(b"shown already")
-    output.message(message("say", "shown already"))
+    output.show_sent(b"abc\n")
+    output.show_received(bytes(range(0x3A, 0x4C)))
+    output.show_received(b"\x7f")
+    output.show_bytes(b"shown already")
+    output.show_message(message("say", "shown already"))
     assert text_of(written).splitlines() == [
         "> 00000000  61 62 63 0a                                       |abc.|",
         "< 00000000  3a 3b 3c 3d 3e 3f 40 41  42 43 44 45 46 47 48 49  |:;<=>?@ABCDEFGHI|",
@@ -91,12 +88,10 @@ def test_hex_of_nothing() -> None:
 @pytest.mark.parametrize("person", [False, True])
 def test_json_is_one_object_a_line(written: list[bytes], person: bool) -> None:
     output = JsonOutput(screen(person=person))
-    output.received(b"again")
-    output.sent(b"never")
-    output.message(Message({"kind": "say", "text": "grüße", "other": "\x1b\u202e\ud800"}))
-    output.heard(b"one\r\ntw")
-    output.heard(b"o")
-    output.heard(b"")
+    output.show_message(Message({"kind": "say", "text": "grüße", "other": "\x1b\u202e\ud800"}))
+    output.show_bytes(b"one\r\ntw")
+    output.show_bytes(b"o")
+    output.show_bytes(b"")
     lines = text_of(written).splitlines()
     assert [json.loads(line).get("text") for line in lines] == ["grüße", "one", "two"]
     assert all(line.isascii() for line in lines) is person
@@ -110,14 +105,14 @@ def test_output_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "write", full)
     output: Output = PlainOutput(screen(person=False), None)
     with pytest.raises(StreamError, match="Standard output can't be written: No space left"):
-        output.heard(b"x")
+        output.show_bytes(b"x")
 
 
 def test_json_of_a_line_without_an_end(written: list[bytes]) -> None:
     output = JsonOutput(screen(person=False), max_line=1_000)
     for _ in range(1_000):
-        output.heard(b"x" * 100)
-    output.heard(b"\nnext\n")
+        output.show_bytes(b"x" * 100)
+    output.show_bytes(b"\nnext\n")
     assert [json.loads(line) for line in text_of(written).splitlines()] == [
         {"text": "x" * 1_000, "left_out": 99_000},
         {"text": "next"},

@@ -11,7 +11,7 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.client.plaintext_guard import PlaintextGuard, is_in_clear
-from sockctl.client.token_store import TokenStore
+from sockctl.client.token_store import Login, TokenStore
 from sockctl.errors import InsecureError
 from sockctl.net.address import Endpoint
 from sockctl.net.reachability import reach_of
@@ -78,22 +78,22 @@ def test_a_connection_within_the_machine() -> None:
 
 def test_when_a_line_may_go() -> None:
     one = PlaintextGuard(Endpoint("192.0.2.7", 9090))
-    one.greeted("auth")
+    one.greet("auth")
     turns = [("notice", False), ("ask", True), ("", False), ("say", False), ("error", True), ("", False)]
-    for kind, may_say in [*turns, ("welcome", True), ("say", True)]:
+    for kind, can_send in [*turns, ("welcome", True), ("say", True)]:
         if kind:
-            one.heard(kind)
+            one.receive(kind)
         else:
-            one.answered()
-        assert one.may_say is may_say, kind
+            one.hold()
+        assert one.can_send is can_send, kind
 
 
 def test_services_that_never_ask_for_a_password() -> None:
     one = PlaintextGuard(Endpoint("192.0.2.7", 9090))
-    one.greeted("identify")
-    assert one.may_say
-    one.answered()
-    assert one.may_say
+    one.greet("identify")
+    assert one.can_send
+    one.hold()
+    assert one.can_send
     with pytest.raises(InsecureError):
         one.check(message("ask", "Your password?", field="password", secret=True))
 
@@ -156,7 +156,7 @@ def test_a_name_alone_may_go(server: TokenServer) -> None:
 
 
 def test_no_token_is_sent_or_kept(server: TokenServer, state: Path) -> None:
-    TokenStore(state).keep(server.host, server.port, "auth", "", token="tok", expires=LATER)
+    TokenStore(state).keep(Login.at(server.host, server.port, "auth"), token="tok", expires=LATER)
     assert connect(server).stdout == b"Your name?\n"
     assert server.resumed() == []
 

@@ -1,7 +1,6 @@
 """How the steps of a script are carried out."""
 
 import re
-import time
 import tracemalloc
 from collections.abc import Sequence
 
@@ -10,37 +9,41 @@ import pytest
 from sockctl.client.script import Script
 from sockctl.client.script_steps import Expect, Send, Step, Wait, WaitForEnd
 from sockctl.errors import ConnectionBrokenError, ConnectTimeoutError, ExpectationError
-from sockctl.protocol.line_splitter import LineSplitter
 
 
 def expect(pattern: str) -> Expect:
     return Expect(re.compile(pattern))
 
 
-def script(*steps: Step, timeout_s: float = 10.0, kept_characters: int = 1_000_000) -> tuple[Script, list[str]]:
-    said: list[str] = []
-    run = Script(
-        steps,
-        say=said.append,
-        may_say=lambda: True,
-        leave=lambda: said.append("(bye)"),
-        timeout_s=timeout_s,
-        kept_characters=kept_characters,
-    )
-    return run, said
+class Run:
+    """A script that is carried out by the test, on the test's clock."""
+
+    def __init__(self, *steps: Step, timeout_s: float = 10.0, kept_characters: int = 1_000_000) -> None:
+        self.script = Script(steps, timeout_s=timeout_s, kept_characters=kept_characters)
+        self.said: list[str] = []
+        self.now = 0.0
+
+    def advance(self) -> float | None:
+        """Carry out what can be carried out; return when more can be."""
+        while (line := self.script.next_line(self.now, can_send=True)) is not None:
+            self.said.append(line)
+        return self.script.due_at
+
+    def receive(self, lines: Sequence[str], open_line: str = "") -> None:
+        self.script.receive(lines, open_line)
 
 
 def test_sends_up_to_an_expectation() -> None:
-    run, said = script(Send("a"), Send("b"), expect("x"), Send("c"))
+    run = Run(Send("a"), Send("b"), expect("x"), Send("c"))
     assert run.advance() is not None
-    assert said == ["a", "b"]
-    run.hear(["y"])
+    assert run.said == ["a", "b"]
+    run.receive(["y"])
     assert run.advance() is not None
-    run.hear(["x"])
+    run.receive(["x"])
     assert run.advance() is None
-    assert said == ["a", "b", "c"]
-    assert run.ended
-    assert run.waits_for_answers
+    assert run.said == ["a", "b", "c"]
+    assert run.script.ended
+    assert run.script.ends_by_sending
 
 
 @pytest.mark.parametrize(
@@ -64,157 +67,118 @@ def test_sends_up_to_an_expectation() -> None:
 )
 @pytest.mark.parametrize("at_once", [True, False])
 def test_what_an_expectation_uses_up(lines: list[str], patterns: Sequence[str], met: bool, at_once: bool) -> None:
-    run, _ = script(*map(expect, patterns))
+    run = Run(*map(expect, patterns))
     if at_once:
-        run.hear(lines)
+        run.receive(lines)
     else:
         for line in lines:
             for end in range(len(line)):
-                run.hear([], line[:end])
+                run.receive([], line[:end])
                 if "$" not in "".join(patterns):
                     run.advance()
-            run.hear([line])
+            run.receive([line])
             run.advance()
     run.advance()
-    assert run.ended is met
+    assert run.script.ended is met
     if not met:
         with pytest.raises(ExpectationError):
-            run.end()
+            run.script.end()
 
 
 def test_a_prompt_without_an_end() -> None:
-    run, _ = script(expect("password: "), expect("ok"))
-    run.hear([], "password: ")
+    run = Run(expect("password: "), expect("ok"))
+    run.receive([], "password: ")
     run.advance()
-    run.hear(["password: ok"])
+    run.receive(["password: ok"])
     run.advance()
-    assert run.ended
-    assert not run.waits_for_answers
+    assert run.script.ended
+    assert not run.script.ends_by_sending
 
 
 def test_a_last_line_without_an_end_counts() -> None:
-    run, _ = script(expect("^done$"))
-    run.hear([], "done")
-    run.end()
-    assert run.ended
+    run = Run(expect("^done$"))
+    run.receive([], "done")
+    run.script.end()
+    assert run.script.ended
 
 
 def test_an_expectation_in_vain() -> None:
-    run, _ = script(expect("x"), timeout_s=0.01)
+    run = Run(expect("x"), timeout_s=0.01)
     run.advance()
-    run.hear([f"line {number}" for number in range(9)], "\x1b[31mopen")
-    time.sleep(0.02)
+    run.receive([f"line {number}" for number in range(9)], "\x1b[31mopen")
+    run.now = 0.02
     with pytest.raises(ExpectationError) as caught:
         run.advance()
     assert str(caught.value).startswith("'x' was not found within 0.01 s. The last that came:\n  line 5\n")
     assert str(caught.value).endswith("\n  \N{SYMBOL FOR ESCAPE}[31mopen")
-    empty, _ = script(expect("x"))
+    empty = Run(expect("x"))
     with pytest.raises(ExpectationError, match=r"before the server ended the connection\. Nothing came\."):
-        empty.end()
+        empty.script.end()
 
 
 def test_waits() -> None:
-    run, said = script(Wait(0.02), Send("a"), Wait(0))
-    wait_s = run.advance()
-    assert wait_s is not None
-    assert 0 < wait_s <= 0.02
-    assert said == []
-    time.sleep(0.02)
+    run = Run(Wait(0.02), Send("a"), Wait(0))
+    assert run.advance() == 0.02
+    assert run.said == []
+    run.now = 0.02
     assert run.advance() is None
-    assert said == ["a", "(bye)"]
-    assert run.advance() is None
-    assert said == ["a", "(bye)"], "goodbye is said once"
+    assert run.said == ["a"]
+    assert run.script.ended
 
 
 def test_waits_for_the_end() -> None:
-    run, _ = script(WaitForEnd(), timeout_s=0.01)
+    run = Run(WaitForEnd(), timeout_s=0.01)
     assert run.advance()
-    time.sleep(0.02)
+    run.now = 0.02
     with pytest.raises(ConnectTimeoutError, match=r"within 0\.01 s"):
         run.advance()
-    other, _ = script(WaitForEnd(), Wait(5))
+    other = Run(WaitForEnd(), Wait(5))
     other.advance()
-    other.end()
-    assert other.ended
+    other.script.end()
+    assert other.script.ended
 
 
 def test_the_server_ends_before_the_script() -> None:
-    run, said = script(expect("a"), Send("b"), Send("c"))
-    run.hear(["a"])
+    run = Run(expect("a"), Send("b"), Send("c"))
+    run.receive(["a"])
     with pytest.raises(ConnectionBrokenError, match=r"2 steps were not carried out, the first of them .*'b'"):
-        run.end()
-    assert said == []
+        run.script.end()
+    assert run.said == []
 
 
 def test_what_nobody_expects_is_not_kept() -> None:
-    run, _ = script(Send("a"), expect("x"), Wait(60))
-    run.hear(["y"] * 1000)
-    assert len(run._heard) == 1000
-    run.hear(["x"] * 1000)
+    run = Run(Send("a"), expect("x"), Wait(60))
+    run.receive(["y"] * 1000)
+    run.receive(["x"] * 1000)
     run.advance()
-    run.hear(["z"] * 1000, "open")
-    assert not run._heard
-
-
-def test_it_is_no_input() -> None:
-    run, _ = script()
-    assert not run.wanted
-    assert run.read() == b""
-    assert run.fileno() == -1
-
-
-def test_lines_of_bytes() -> None:
-    hearing = LineSplitter(limit=1_000)
-    assert hearing.feed("ß".encode()[:1]) == []
-    assert hearing.feed("ß".encode()[1:] + b"\r\nne") == ["ß"]
-    assert hearing.open == "ne"
-    assert hearing.feed(b"") == ["ne"]
-    assert hearing.feed(b"") == []
-    assert hearing.feed(b"a\n\nb\n") == ["a", "", "b"]
-
-
-def test_a_line_without_end_costs_no_more_than_its_limit() -> None:
-    hearing = LineSplitter(limit=5)
-    for _ in range(1000):
-        assert hearing.feed(b"abc") == []
-    assert hearing.open == "abcab"
-    assert hearing.feed(b"\nnext line\nx") == ["abcab", "next "]
-    assert hearing.open == "x"
-    whole = LineSplitter(limit=30_000)
-    for _ in range(30_000):
-        whole.feed(b"a")
-    assert whole.feed(b"\n") == ["a" * 30_000]
-
-
-def test_what_was_dropped_of_a_line_is_counted() -> None:
-    hearing = LineSplitter(limit=3)
-    assert hearing.feed(b"abcd\nabc\nabcd") == ["abc", "abc"]
-    assert hearing.dropped == [1, 0]
-    assert hearing.feed(b"efg") == []
-    assert hearing.dropped == []
-    assert hearing.feed(b"") == ["abc"]
-    assert hearing.dropped == [4]
+    tracemalloc.start()
+    try:
+        for number in range(1_000):
+            run.receive([f"{number:1000}"], "open")
+        assert tracemalloc.get_traced_memory()[0] < 100_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_waits_for_its_turn_is_bounded() -> None:
-    run, _ = script(Wait(60), expect("never"), timeout_s=0.0, kept_characters=100_000)
+    run = Run(Wait(60), expect("never"), timeout_s=0.0, kept_characters=100_000)
     tracemalloc.start()
     try:
         for _ in range(1_000):
-            run.hear(["x" * 1_000, ""])
+            run.receive(["x" * 1_000, ""])
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
     with pytest.raises(
         ExpectationError, match=r"'never' was not found before .* \([0-9,]+ lines .* left out"
     ) as caught:
-        run.end()
+        run.script.end()
     assert str(caught.value).count("x" * 200) >= 1
 
 
 def test_the_last_lines_before_its_turn_are_searched() -> None:
-    run, said = script(Wait(0), expect("last"), Send("done"), kept_characters=1_000)
-    run.hear(["last"])
-    run.hear(["x" * 600, "x" * 600, "the last"])
+    run = Run(Wait(0), expect("last"), Send("done"), kept_characters=1_000)
+    run.receive(["last"])
+    run.receive(["x" * 600, "x" * 600, "the last"])
     assert run.advance() is None
-    assert said == ["done"]
+    assert run.said == ["done"]

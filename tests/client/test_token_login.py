@@ -12,8 +12,9 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.client.chat.view import Held
-from sockctl.client.token_login import TokenLogin, place_behind
-from sockctl.client.token_store import KeptToken, TokenStore
+from sockctl.client.server_identity import ServerIdentity, identify
+from sockctl.client.token_login import TokenLogin
+from sockctl.client.token_store import KeptToken, Login, TokenStore
 from sockctl.net.address import Endpoint
 from sockctl.net.fingerprints import fingerprint_of_file
 from sockctl.protocol.messages import Message, message
@@ -22,6 +23,7 @@ from tests.support.terminal import ended
 from tests.support.tls import self_signed
 from tests.support.token_server import LATER, PASSWORD, TokenServer, token_server
 
+HERE = ServerIdentity(Endpoint("localhost", 9090))
 LOGIN = f"ann\n{PASSWORD}\n".encode()
 
 
@@ -47,7 +49,7 @@ def kept(state: Path, server: TokenServer) -> list[KeptToken]:
 
 
 def keep(state: Path, server: TokenServer, token: str, *, service: str = "auth", fingerprint: str = "") -> None:
-    TokenStore(state).keep(server.host, server.port, service, fingerprint, token=token, expires=LATER)
+    TokenStore(state).keep(Login.at(server.host, server.port, service, fingerprint), token=token, expires=LATER)
 
 
 def connect(
@@ -123,7 +125,7 @@ def test_a_script_logs_in_once(server: TokenServer) -> None:
 def test_a_folder_of_ones_choice(server: TokenServer, state: Path, tmp_path: Path) -> None:
     connect(server, "--state-dir", str(tmp_path / "mine"), stdin=LOGIN)
     assert not state.exists()
-    assert (tmp_path / "mine" / "sessions.json").exists()
+    assert (tmp_path / "mine" / "tokens.json").exists()
 
 
 # While the server decides.
@@ -243,15 +245,13 @@ def test_logging_out_forgets(server: TokenServer, state: Path) -> None:
 def resuming(state: Path, **options: Any) -> tuple[TokenLogin, list[str]]:
     remarks: list[str] = []
     options = {
-        "keeps": True,
-        "state_dir": state,
-        "timeout_s": 10.0,
+        "uses_tokens": True,
+        "open_tokens": lambda: TokenStore(state),
         "remark": remarks.append,
-        "logs_in_itself": lambda _: False,
         "piped": True,
         **options,
     }
-    return TokenLogin(Endpoint("localhost", 9090), "", **options), remarks
+    return TokenLogin(ServerIdentity(Endpoint("localhost", 9090)), **options), remarks
 
 
 def token(text: object, expires: str = LATER) -> Message:
@@ -263,71 +263,71 @@ def token(text: object, expires: str = LATER) -> Message:
 )
 def test_a_newer_token_of_another_client_stays(state: Path, ending: Message) -> None:
     tokens = TokenStore(state)
-    tokens.keep("localhost", 9090, "auth", "", token="mine", expires=LATER)
+    tokens.keep(Login.at("localhost", 9090, "auth"), token="mine", expires=LATER)
     one, _ = resuming(state)
-    assert b'"token":"mine"' in one.opening("auth")
-    tokens.keep("localhost", 9090, "auth", "", token="newer", expires=LATER)
-    assert one.admits(ending)
+    assert b'"token":"mine"' in one.open("auth")
+    tokens.keep(Login.at("localhost", 9090, "auth"), token="newer", expires=LATER)
+    assert one.admit(ending)
     assert [each.token for each in tokens.all_of("localhost", 9090)] == ["newer"]
 
 
 def test_a_token_that_comes_late_takes_no_newer_ones_place(state: Path) -> None:
     """Its first use may have been replaced by then: shown again, it would look like a copy, and end the session."""
     tokens = TokenStore(state)
-    tokens.keep("localhost", 9090, "auth", "", token="first", expires=LATER, user="ann")
+    tokens.keep(Login.at("localhost", 9090, "auth"), token="first", expires=LATER, user="ann")
     late, _ = resuming(state)
     quick, _ = resuming(state)
     for one, given in ((late, "late"), (quick, "quick")):
-        assert b'"token":"first"' in one.opening("auth")
-        one.admits(token(given))
+        assert b'"token":"first"' in one.open("auth")
+        one.admit(token(given))
     for one in (quick, late):
-        one.admits(message("welcome", "Hello!", user="ann"))
+        one.admit(message("welcome", "Hello!", user="ann"))
     assert [each.token for each in tokens.all_of("localhost", 9090)] == ["quick"]
     assert late.held is not None
     assert late.held.token == "late", "it counts for this session"
-    late.admits(message("bye", "Bye.", reason="logged_out"))
+    late.admit(message("bye", "Bye.", reason="logged_out"))
     assert [each.token for each in tokens.all_of("localhost", 9090)] == ["quick"]
 
 
 def test_who_logs_in_anew_takes_the_place_of_whatever_is_kept(state: Path) -> None:
     tokens = TokenStore(state)
-    tokens.keep("localhost", 9090, "auth", "", token="first", expires=LATER, user="ann")
+    tokens.keep(Login.at("localhost", 9090, "auth"), token="first", expires=LATER, user="ann")
     one, _ = resuming(state)
-    one.opening("auth")
-    tokens.keep("localhost", 9090, "auth", "", token="newer", expires=LATER, user="ann")
-    one.admits(message("error", "No.", code="bad_token"))
-    one.admits(token("anew"))
-    one.admits(message("welcome", "Hello!", user="ann"))
+    one.open("auth")
+    tokens.keep(Login.at("localhost", 9090, "auth"), token="newer", expires=LATER, user="ann")
+    one.admit(message("error", "No.", code="bad_token"))
+    one.admit(token("anew"))
+    one.admit(message("welcome", "Hello!", user="ann"))
     assert [each.token for each in tokens.all_of("localhost", 9090)] == ["anew"]
 
 
 def test_whose_token_it_is(state: Path) -> None:
     one, _ = resuming(state)
-    one.opening("auth")
-    assert not one.admits(token("tok"))
-    assert one.admits(message("welcome", "Hello!", user="bob"))
+    one.open("auth")
+    assert not one.admit(token("tok"))
+    assert one.admit(message("welcome", "Hello!", user="bob"))
     assert [each.user for each in TokenStore(state).all_of("localhost", 9090)] == ["bob"]
-    before = (state / "sessions.json").stat().st_mtime_ns
+    before = (state / "tokens.json").stat().st_mtime_ns
     again, _ = resuming(state)
-    again.opening("auth")
-    assert again.admits(message("welcome", "Hello!", user="ann")), "no token came: nothing is to be noted"
-    assert (state / "sessions.json").stat().st_mtime_ns == before
+    again.open("auth")
+    assert again.admit(message("welcome", "Hello!", user="ann")), "no token came: nothing is to be noted"
+    assert (state / "tokens.json").stat().st_mtime_ns == before
 
 
 def test_a_guests_token_is_for_this_session_only(state: Path) -> None:
     """Whoever sits at a second terminal of the same account is another guest."""
     one, _ = resuming(state)
-    one.opening("chat")
-    one.admits(token("tok"))
+    one.open("chat")
+    one.admit(token("tok"))
     assert one.held is None, "it counts from the welcome on"
-    one.admits(message("welcome", "Hello!", name="ann"))
+    one.admit(message("welcome", "Hello!", name="ann"))
     assert not state.exists()
     assert one.held is not None
     assert "tok" not in repr(one.held)
     again, _ = resuming(state, held=one.held)
-    opening = again.opening("chat", {"lobby": 7})
+    opening = again.open("chat", {"lobby": 7})
     assert b'"token":"tok","seen":{"lobby":7}' in opening
-    again.admits(message("error", "Unknown.", code="bad_token"))
+    again.admit(message("error", "Unknown.", code="bad_token"))
     assert again.held is None
 
 
@@ -335,17 +335,17 @@ def test_a_guests_token_is_for_this_session_only(state: Path) -> None:
 def test_a_sessions_own_token_goes_nowhere_else(state: Path, elsewhere: str) -> None:
     host, port = "::1" if elsewhere == "address" else "localhost", 9091 if elsewhere == "port" else 9090
     fingerprint = "other" if elsewhere == "certificate" else ""
-    held = Held(service="chat", endpoint=Endpoint(host, port), fingerprint=fingerprint, token="tok", user="")
+    held = Held(server=ServerIdentity(Endpoint(host, port), fingerprint), service="chat", token="tok", user="")
     one, _ = resuming(state, held=held)
-    assert b"resume" not in one.opening("auth" if elsewhere == "service" else "chat")
+    assert b"resume" not in one.open("auth" if elsewhere == "service" else "chat")
     assert one.held is None
 
 
 def test_a_sessions_own_token_goes_before_a_newer_one_of_another_session(state: Path) -> None:
-    TokenStore(state).keep("localhost", 9090, "chat", "", token="newer", expires=LATER, user="bob")
-    held = Held(service="chat", endpoint=Endpoint("localhost", 9090), fingerprint="", token="mine", user="ann")
+    TokenStore(state).keep(Login.at("localhost", 9090, "chat"), token="newer", expires=LATER, user="bob")
+    held = Held(server=HERE, service="chat", token="mine", user="ann")
     one, _ = resuming(state, held=held)
-    assert b'"token":"mine"' in one.opening("chat")
+    assert b'"token":"mine"' in one.open("chat")
 
 
 def test_an_expired_token_shows_whose_device_this_is(server: TokenServer) -> None:
@@ -362,33 +362,33 @@ def test_an_expired_token_shows_whose_device_this_is(server: TokenServer) -> Non
 @pytest.mark.parametrize("content", ["junk", '{"version": 1, "sessions": []}', '{"version": 2}'])
 def test_a_file_that_cannot_be_read(server: TokenServer, state: Path, content: str) -> None:
     state.mkdir()
-    (state / "sessions.json").write_text(content)
-    (state / "sessions.json").chmod(0o600)
+    (state / "tokens.json").write_text(content)
+    (state / "tokens.json").chmod(0o600)
     run = connect(server, stdin=LOGIN + b"hello\n")
     assert (run.returncode, run.stdout.splitlines()[-1]) == (0, b"<ann> hello")
     assert run.stderr.count(b"sockctl: The login isn't kept for the next time: ") == 1
     assert run.stderr.count(b"\n") == 1
     assert server.hello()["session"] is False
-    assert (state / "sessions.json").read_text() == content
+    assert (state / "tokens.json").read_text() == content
 
 
 def test_a_file_that_cannot_be_written(server: TokenServer, state: Path) -> None:
     state.mkdir()
-    (state / "sessions.json.lock").mkdir()
+    (state / "tokens.json.lock").mkdir()
     run = connect(server, stdin=LOGIN + b"hello\n")
     assert (run.returncode, run.stdout.splitlines()[-1]) == (0, b"<ann> hello")
     assert run.stderr.count(b"sockctl: The login isn't kept for the next time: ") == 1
 
 
 def test_a_file_that_cannot_be_written_any_more(state: Path) -> None:
-    TokenStore(state).keep("localhost", 9090, "auth", "", token="tok", expires=LATER)
+    TokenStore(state).keep(Login.at("localhost", 9090, "auth"), token="tok", expires=LATER)
     one, remarks = resuming(state)
-    one.opening("auth")
-    (state / "sessions.json.lock").unlink()
-    (state / "sessions.json.lock").mkdir()
-    assert one.admits(message("error", "No.", code="bad_token"))
-    assert one.admits(message("bye", "Bye.", reason="logged_out"))
-    assert not one.admits(token("new"))
+    one.open("auth")
+    (state / "tokens.json.lock").unlink()
+    (state / "tokens.json.lock").mkdir()
+    assert one.admit(message("error", "No.", code="bad_token"))
+    assert one.admit(message("bye", "Bye.", reason="logged_out"))
+    assert not one.admit(token("new"))
     assert len(remarks) == 1
 
 
@@ -404,9 +404,9 @@ def test_a_home_that_is_none(server: TokenServer, tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "a b", "é", None, 7, ["x"]])
 def test_what_can_be_no_token(state: Path, text: object) -> None:
     one, remarks = resuming(state)
-    one.opening("auth")
-    assert not one.admits(token(text))
-    assert one.admits(message("welcome", "Hello!", user="ann"))
+    one.open("auth")
+    assert not one.admit(token(text))
+    assert one.admit(message("welcome", "Hello!", user="ann"))
     assert not state.exists()
     assert len(remarks) == isinstance(text, str)
 
@@ -437,9 +437,9 @@ def test_a_hex_dump_would_show_the_token(server: TokenServer, state: Path) -> No
 
 
 def test_a_token_that_nobody_asked_for_is_not_shown_either(state: Path) -> None:
-    one, remarks = resuming(state, keeps=False)
-    assert b'"session":false' in one.opening("auth")
-    assert not one.admits(token("tok"))
+    one, remarks = resuming(state, uses_tokens=False)
+    assert b'"session":false' in one.open("auth")
+    assert not one.admit(token("tok"))
     assert not state.exists()
     assert remarks == []
 
@@ -447,9 +447,9 @@ def test_a_token_that_nobody_asked_for_is_not_shown_either(state: Path) -> None:
 @pytest.mark.parametrize("service", ["identify", "talk"])
 def test_services_without_logins_touch_no_file(state: Path, service: str) -> None:
     one, _ = resuming(state)
-    TokenStore(state).keep("localhost", 9090, service, "", token="tok", expires=LATER)
-    assert b"resume" not in one.opening(service)
-    assert not one.admits(token("new"))
+    TokenStore(state).keep(Login.at("localhost", 9090, service), token="tok", expires=LATER)
+    assert b"resume" not in one.open(service)
+    assert not one.admit(token("new"))
     assert [each.token for each in TokenStore(state).all_of("localhost", 9090)] == ["tok"]
 
 
@@ -472,7 +472,7 @@ def test_a_program_at_another_address_of_the_name_gets_no_token_in_clear(server:
 def test_a_connection_that_is_gone_has_no_place() -> None:
     with socket.socket() as gone:
         named = Endpoint("localhost", 9090)
-        assert place_behind(gone, named) == (named, "")
+        assert identify(gone, named) == ServerIdentity(named, in_clear=True)
 
 
 def test_another_service_on_that_port(server: TokenServer, state: Path) -> None:
@@ -535,8 +535,6 @@ def test_json_has_the_kinds_that_are_meant_for_people(server: TokenServer) -> No
 def test_the_newest_token_of_all_clients_of_a_user_is_shown(state: Path, kept_by: str, shown: str) -> None:
     """A token that another client has used since counts no more, and would look like a stolen one."""
     if kept_by:
-        TokenStore(state).keep("localhost", 9090, "chat", "", token="newer", expires=LATER, user=kept_by)
-    one, _ = resuming(
-        state, held=Held(service="chat", endpoint=Endpoint("localhost", 9090), fingerprint="", token="mine", user="ann")
-    )
-    assert f'"token":"{shown}"'.encode() in one.opening("chat")
+        TokenStore(state).keep(Login.at("localhost", 9090, "chat"), token="newer", expires=LATER, user=kept_by)
+    one, _ = resuming(state, held=Held(server=HERE, service="chat", token="mine", user="ann"))
+    assert f'"token":"{shown}"'.encode() in one.open("chat")

@@ -28,7 +28,7 @@ def test_any_cuts_give_the_same_messages(sizes: list[int], text: bytes) -> None:
     heard: list[Message] = []
     for piece in pieces(GREETING + text + framed(kind="say", text="one") + framed(kind="say", text="two"), sizes):
         assert wire.feed(piece) == b""
-        heard += wire.take()
+        heard += wire.decode()
     assert heard == [message("say", "one"), message("say", "two")]
     assert (wire.phase, wire.service) == (Phase.FRAMED, "test")
     assert wire.end() == b""
@@ -49,7 +49,7 @@ def test_junk_is_shown_or_an_error(junk: bytes, sizes: list[int], insist: bool) 
     try:
         for piece in pieces(junk, sizes):
             shown += wire.feed(piece)
-            while wire.take():
+            while wire.decode():
                 pass
         shown += wire.end()
     except ProtocolError:
@@ -76,7 +76,7 @@ def test_who_insists_stays_refused(said: bytes) -> None:
     for more in (said, b"", GREETING, framed(kind="say", text="one")):
         with pytest.raises(NotGreetedError):
             wire.feed(more)
-    assert wire.take() == []
+    assert wire.decode() == []
     with pytest.raises(NotGreetedError):
         wire.end()
 
@@ -107,11 +107,21 @@ def test_speaking_first() -> None:
     assert wire.feed(GREETING) == GREETING
 
 
-def test_raw_from_the_start() -> None:
-    wire = ClientWire.raw()
-    assert wire.feed(GREETING) == GREETING
-    assert wire.feed(framed(kind="say")) == framed(kind="say")
-    assert (wire.take(), wire.end(), wire.phase) == ([], b"", Phase.RAW)
+def test_the_greeting_and_pings_are_answered() -> None:
+    services: list[str] = []
+
+    def opening(service: str) -> bytes:
+        services.append(service)
+        return b"opening"
+
+    wire = ClientWire(insist=True, opening=opening)
+    wire.feed(GREETING[:5])
+    assert wire.outgoing == b""
+    ping = framed(kind="ping", text="")
+    wire.feed(GREETING[5:] + ping + framed(kind="say", text="one") + ping + framed(kind="say", text="two"))
+    assert (bytes(wire.outgoing), len(services)) == (b"opening", 1)
+    assert [one.text for one in wire.messages()] == ["one", "two"]
+    assert wire.outgoing == b"opening" + 2 * ClientWire.encode(message("pong"))
 
 
 def test_a_server_that_ends_in_text() -> None:
@@ -141,7 +151,7 @@ def test_text_without_end_is_not_kept_without_end() -> None:
 def test_the_end_in_the_middle_of_a_frame() -> None:
     wire = ClientWire(insist=True)
     wire.feed(GREETING + framed(kind="say", text="one")[:-1])
-    assert wire.take() == []
+    assert wire.decode() == []
     with pytest.raises(TruncatedMessageError):
         wire.end()
 
@@ -149,8 +159,8 @@ def test_the_end_in_the_middle_of_a_frame() -> None:
 def test_good_ones_before_a_bad_one() -> None:
     wire = ClientWire(insist=True)
     wire.feed(GREETING + framed(kind="say", text="one") + framed(text="no kind"))
-    assert wire.take() == [message("say", "one")]
-    for call in (wire.take, wire.take, wire.end):
+    assert wire.decode() == [message("say", "one")]
+    for call in (wire.decode, wire.decode, wire.end):
         with pytest.raises(BadMessageError):
             call()
 
@@ -158,7 +168,7 @@ def test_good_ones_before_a_bad_one() -> None:
 def test_an_error_that_was_not_asked_for_comes_at_the_end() -> None:
     wire = ClientWire(insist=True)
     wire.feed(GREETING + framed(kind="say", text="one") + b"\0\0\0\1\xff")
-    assert wire.take() == [message("say", "one")]
+    assert wire.decode() == [message("say", "one")]
     with pytest.raises(BadTextError):
         wire.end()
 
@@ -167,7 +177,7 @@ def test_a_frame_that_claims_too_much() -> None:
     wire = ClientWire(insist=True)
     wire.feed(GREETING + b"\0\xff\xff\xff")
     with pytest.raises(MessageTooLargeError):
-        wire.take()
+        wire.decode()
 
 
 def test_what_is_too_large_cannot_be_sent() -> None:

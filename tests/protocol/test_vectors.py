@@ -107,7 +107,7 @@ def test_the_choice_of_a_client(vector: Vector, size: int) -> None:
     try:
         for piece in pieces(vector, size):
             shown += wire.feed(piece)
-            while some := wire.take():
+            while some := wire.decode():
                 heard += some
         if vector["end"]:
             shown += wire.end()

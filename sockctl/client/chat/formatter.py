@@ -1,9 +1,9 @@
-"""How a message looks to a person: when, in which room, who, what. Whatever a peer has sent is made visible."""
+"""How a message looks to a person: when, in which room, who, what. Text of a peer is made visible."""
 
 import datetime
 import zlib
 
-from sockctl.client.chat.roster import Roster
+from sockctl.client.chat.roster import ChatContext
 from sockctl.protocol.messages import Message, as_line
 from sockctl.protocol.names import same_name_key
 from sockctl.stores.timestamps import Clock, parse_timestamp, utc_now
@@ -20,40 +20,36 @@ class MessageFormatter:
     """Makes lines of messages.
 
     Args:
-        roster: Who one is, and in which rooms.
         colours: Whether lines may be coloured; they can be read without.
         now: The time.
         zone: Where the person is; None for the system's own time zone.
     """
 
-    def __init__(
-        self, roster: Roster, *, colours: bool, now: Clock = utc_now, zone: datetime.tzinfo | None = None
-    ) -> None:
-        self._roster = roster
+    def __init__(self, *, colours: bool, now: Clock = utc_now, zone: datetime.tzinfo | None = None) -> None:
         self._colours = colours
         self._now = now
         self._zone = zone
 
-    def line(self, one: Message) -> str:
+    def line(self, one: Message, context: ChatContext | None = None) -> str:
         """Return a message as a line, without the line's end."""
+        context = context or ChatContext()
         match one.kind:
             case "say" | "history":
-                return self._said(one)
+                return self._said(one, context)
             case "ask" | "members":
                 return visible(as_line(one))
             case "error":
                 return self._in(_RED, f"! {visible(as_line(one))}")
-        return self._in(_FAINT, f"* {self._room(one)}{visible(as_line(one))}")
+        return self._in(_FAINT, f"* {self._room(one, context)}{visible(as_line(one))}")
 
-    def _said(self, one: Message) -> str:
+    def _said(self, one: Message, context: ChatContext) -> str:
         sender, text = one.get("sender"), visible(one.text)
         mark = ""
-        if sender and not self._roster.is_me(sender):
-            found = self._roster.mentions(text)
-            if found is not None:
-                mark = ">> "
-                text = found.sub(lambda match: self._in(_MARKED, match[0]), text)
-        return f"{self._time(one.get('at'))}{self._room(one)}{self._private(one)}{mark}{self._who(one, sender)}{text}"
+        if sender and context.mention is not None and not context.is_me(sender) and context.mention.search(text):
+            mark = ">> "
+            text = context.mention.sub(lambda match: self._in(_MARKED, match[0]), text)
+        head = f"{self._time(one.get('at'))}{self._room(one, context)}{self._private(one, context)}"
+        return f"{head}{mark}{self._who(one, sender)}{text}"
 
     def _who(self, one: Message, sender: str) -> str:
         action = one.fields.get("action") is True
@@ -63,16 +59,16 @@ class MessageFormatter:
         name = self._in(f"\x1b[38;5;{colour}m", visible(sender))
         return f"* {name} " if action else f"<{name}> "
 
-    def _private(self, one: Message) -> str:
+    def _private(self, one: Message, context: ChatContext) -> str:
         if one.fields.get("private") is not True:
             return ""
-        to = one.get("to") if self._roster.is_me(one.get("sender")) else ""
+        to = one.get("to") if context.is_me(one.get("sender")) else ""
         return self._in(_BOLD, f"[private to {visible(to)}]" if to else "[private]") + " "
 
-    def _room(self, one: Message) -> str:
+    def _room(self, one: Message, context: ChatContext) -> str:
         """Return the room in front, where it isn't the only one and the text doesn't name it."""
         room = visible(one.get("room")).lstrip("#")
-        if not room or len(self._roster.last_rooms) <= 1:
+        if not room or not context.in_several_rooms:
             return ""
         said = one.kind in {"say", "history"}
         return f"#{room} " if said or f"#{room}".lower() not in one.text.lower() else ""

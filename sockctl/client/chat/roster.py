@@ -1,14 +1,15 @@
-"""The company one is in, as the server tells it: one's own name, one's rooms, and who else is there."""
+"""The members of the user's rooms, as the server tells of them, and the user's own name."""
 
 import re
 import threading
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import is_name, same_name_key
 
-__all__ = ["Roster"]
+__all__ = ["ChatContext", "Roster"]
 
 MAX_NAMES = 20_000
 """How many names are known, in all rooms together; the rest only can't be completed."""
@@ -16,8 +17,27 @@ MAX_ROOMS = 1_000
 """How many rooms are known: as many as there may be."""
 
 
+@dataclass(frozen=True, slots=True)
+class ChatContext:
+    """On what it depends how a message looks.
+
+    Attributes:
+        me: The user's own name; empty if it isn't known.
+        mention: Finds that name as a word in a text.
+        in_several_rooms: Whether the user is in more than one room.
+    """
+
+    me: str = ""
+    mention: re.Pattern[str] | None = None
+    in_several_rooms: bool = False
+
+    def is_me(self, name: str) -> bool:
+        """Return whether that is the user's own name."""
+        return bool(name) and same_name_key(name) == same_name_key(self.me)
+
+
 class Roster:
-    """Who is where. Any thread may ask; one takes note.
+    """The members of each room. Any thread may ask; one updates.
 
     Attributes:
         left_out: How many rooms and names there was no more place for.
@@ -64,13 +84,14 @@ class Roster:
         with self._lock:
             return self._is_me(name)
 
-    def mentions(self, text: str) -> re.Pattern[str] | None:
-        """Return what finds one's own name as a word in `text`, if it is there."""
+    @property
+    def context(self) -> ChatContext:
+        """On what it depends now how a message looks."""
         with self._lock:
-            return self._mention if self._mention is not None and self._mention.search(text) else None
+            return ChatContext(self._me, self._mention, len(self._rooms) + len(self._before) > 1)
 
-    def note(self, one: Message) -> None:
-        """Take note of a message."""
+    def update(self, one: Message) -> None:
+        """Update from a message of the server."""
         room, name = one.get("room"), one.get("name")
         with self._lock:
             match one.kind:

@@ -26,7 +26,7 @@ class Seen:
         self._rooms: dict[str, dict[int, str]] = {}  # id to time, in the order in which they came
         self._floors: dict[str, int] = {}  # ids up to here are forgotten, and count as shown
 
-    def admits(self, one: Message) -> bool:
+    def admit(self, one: Message) -> bool:
         """Take note of a message; return whether it is to be shown: it is new, has no id, or was asked for again."""
         number, room = one.fields.get("id"), one.get("room").lower()
         if one.kind not in {"say", "history"} or type(number) is not int or not is_name(room):

@@ -38,7 +38,7 @@ class UnconfirmedMessages:
     def __init__(self) -> None:
         self._said: deque[_Said] = deque(maxlen=REMEMBERED)
 
-    def said(self, line: str) -> None:
+    def add(self, line: str) -> None:
         """Take note of a line that goes out."""
         typed = clean(line).strip()
         private = _PRIVATE.fullmatch(typed)
@@ -46,7 +46,7 @@ class UnconfirmedMessages:
         if text:
             self._said.append(_Said(typed, text, private is not None))
 
-    def came_back(self, one: Message) -> bool:
+    def confirm(self, one: Message) -> bool:
         """Return whether this message was said to a room here; it, and all before it, is awaited no longer."""
         text, private = one.text.strip(), one.fields.get("private") is True
         if not any(said.text == text and said.private is private for said in self._said):
@@ -55,7 +55,7 @@ class UnconfirmedMessages:
             pass
         return not private
 
-    def take(self) -> list[str]:
+    def remove_all(self) -> list[str]:
         """Return what has not come back, and await it no longer."""
         lines = [said.line for said in self._said]
         self._said.clear()

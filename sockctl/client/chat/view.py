@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sockctl.client.chat.roster import MAX_NAMES, MAX_ROOMS, Roster
 from sockctl.client.chat.seen import Seen
 from sockctl.client.chat.unconfirmed import UnconfirmedMessages
-from sockctl.net.address import Endpoint
+from sockctl.client.server_identity import ServerIdentity
 from sockctl.protocol.messages import Message
 
 __all__ = ["ChatView", "Held"]
@@ -22,16 +22,14 @@ class Held:
     """What lets this session in again.
 
     Attributes:
-        service: The service that gave it.
-        endpoint: At which server it counts: by its address without TLS, else by its name.
-        fingerprint: The SHA-256 of the certificate of its server; empty without TLS.
+        server: The server that gave it.
+        service: Its service.
         token: The secret itself; the repr is without it.
         user: Whose it is; empty for a guest's.
     """
 
+    server: ServerIdentity
     service: str
-    endpoint: Endpoint
-    fingerprint: str
     token: str = field(repr=False)
     user: str
 
@@ -61,30 +59,30 @@ class ChatView:
         self._told: set[int] = set()  # what it has told so: hashes of kind, room and text, which may be long
         self._known: set[int] = set()  # what it had told so the last time
 
-    def admits(self, one: Message) -> bool:
+    def admit(self, one: Message) -> bool:
         """Take note of a message; return whether it is to be shown: a person has not seen it yet."""
-        self.roster.note(one)
+        self.roster.update(one)
         if self.roster.left_out and not self._remarked:
             self._remarked = True
             self._remark(
                 f"sockctl: The server names more rooms or members than are remembered ({MAX_ROOMS:,} and "
                 f"{MAX_NAMES:,}), or longer names than there can be: those beyond can't be completed."
             )
-        new = self._seen.admits(one) and not self._is_known(one)
+        new = self._seen.admit(one) and not self._is_known(one)
         own = one.kind in {"say", "history"} and self.roster.is_me(one.get("sender"))
-        if own and self._unconfirmed.came_back(one) and one.kind == "say" and self.own_lines_stay:
+        if own and self._unconfirmed.confirm(one) and one.kind == "say" and self.own_lines_stay:
             return False
         return new
 
-    def said(self, line: str) -> None:
+    def note_sent(self, line: str) -> None:
         """Take note of a line that goes out."""
         self._coming_in = False  # from here on everything may be an answer to it
         if self.roster.rooms:
-            self._unconfirmed.said(line)
+            self._unconfirmed.add(line)
 
-    def lost(self) -> list[str]:
+    def lose(self) -> list[str]:
         """Take note that the connection was lost; return what may not have arrived."""
-        return self._unconfirmed.take()
+        return self._unconfirmed.remove_all()
 
     def _is_known(self, one: Message) -> bool:
         """Return whether the server only tells somebody who comes back what it told the last time.

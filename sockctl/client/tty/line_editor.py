@@ -1,4 +1,4 @@
-"""The line editor: the line being typed stays whole at the bottom, everything else appears above it.
+"""The line editor (prompt_toolkit): the line being typed stays whole at the bottom, everything else appears above it.
 
 prompt_toolkit holds the main thread; the session, one connection after the other, runs in a second one, and reads the
 lines from a socket pair, so that it waits for them as it waits for any input. What it shows goes through
@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 from sockctl.client.chat.completion import completions
 from sockctl.client.chat.unconfirmed import comes_back
-from sockctl.client.io_loop import Ending
 from sockctl.client.screen import MAX_PROMPT
 from sockctl.terminal import STDIN, STDOUT, is_terminal
 from sockctl.text import visible
@@ -73,7 +72,7 @@ def _passing_on() -> Iterator[None]:
         passing_on = [*before]
         passing_on[3] &= ~(termios.ICANON | termios.ECHO)
         termios.tcsetattr(STDIN, termios.TCSANOW, passing_on)
-    except termios.error:  # it has gone: whoever reads from it finds out
+    except termios.error:  # it has gone: a read from it finds out
         yield
         return
     try:
@@ -84,7 +83,7 @@ def _passing_on() -> Iterator[None]:
 
 
 class LineEditor:
-    """One session's editor. Main thread only, but for `asked`.
+    """One session's editor. Main thread only, but for `ask`.
 
     Args:
         roster: Whose names and rooms are completed; None for nothing.
@@ -138,18 +137,18 @@ class LineEditor:
         self._question: Message | None = None  # the prompt; the prompt's thread alone changes it
         self._questions: deque[Message | None] = deque(maxlen=MAX_QUESTIONS)  # what it becomes, from any thread
         self._over = threading.Event()
-        self._outcome: Ending | BaseException | None = None
+        self._error: BaseException | None = None
 
     def fileno(self) -> int:
         """Return the descriptor that the lines come from."""
         return self._far.fileno()
 
-    def asked(self, question: "Message | None") -> None:
+    def ask(self, question: "Message | None") -> None:
         """Make `question` the prompt, as soon as there is one; any thread."""
         self._questions.append(question)
         self._wake()
 
-    def hold(self, run: Callable[[], Ending], stop: Callable[[], None]) -> Ending:
+    def hold(self, run: Callable[[], None], stop: Callable[[], None]) -> None:
         """Let lines be typed until `run` returns, which a second thread calls.
 
         Args:
@@ -160,34 +159,33 @@ class LineEditor:
             KeyboardInterrupt: Ctrl-C was typed, or SIGTERM or SIGHUP came.
             Exception: What `run` has raised.
         """
-        relay = threading.Thread(target=self._relay, args=(run,), name="sockctl-session")
+        thread = threading.Thread(target=self._run, args=(run,), name="sockctl-session")
         before = {number: signal.signal(number, self._interrupted) for number in ENDING}
         try:
             with _above_prompt():
-                relay.start()
+                thread.start()
                 try:
                     self._read_lines()
                     self._near.close()  # the end of the input
-                    relay.join()
+                    thread.join()
                 except BaseException:
                     stop()
                     raise
                 finally:
                     self._near.close()
-                    relay.join()
+                    thread.join()
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
             self._far.close()
-        if isinstance(self._outcome, Ending):
-            return self._outcome
-        raise self._outcome or RuntimeError("the relay has no outcome")
+        if self._error is not None:
+            raise self._error
 
-    def _relay(self, run: Callable[[], Ending]) -> None:
+    def _run(self, run: Callable[[], None]) -> None:
         try:
-            self._outcome = run()
+            run()
         except BaseException as error:  # noqa: BLE001  raised again in the main thread
-            self._outcome = error
+            self._error = error
         self._over.set()
         self._wake()
 
@@ -199,7 +197,7 @@ class LineEditor:
             except EOFError:
                 return
             self._question = None  # it is answered; before the answer goes out, so that the next one comes after this
-            with contextlib.suppress(OSError):  # the relay has just ended
+            with contextlib.suppress(OSError):  # the session has just ended
                 self._near.sendall(line.encode(errors="replace") + b"\n")
             if line.strip() == "exit":
                 return

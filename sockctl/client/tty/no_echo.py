@@ -25,7 +25,7 @@ class NoEcho:
         self._before: list[Any] | None = None
         self._handlers: dict[signal.Signals, Any] = {}
 
-    def asked(self, question: "Message | None") -> None:
+    def ask(self, question: "Message | None") -> None:
         """Hide what is typed if the question asks for that; call it before the question is shown.
 
         A secret that was half typed when another question came, or none, is discarded: it is no answer to that.

@@ -1,10 +1,8 @@
-"""Whoever sits at the terminal of a session: invited to type, asked, and given a line editor where there is one."""
+"""The person at the terminal of a session: invited to type, asked, and given a line editor where there is one."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sockctl.client.inputs import LineInput
-from sockctl.client.io_loop import Ending
 from sockctl.client.screen import Screen
 from sockctl.client.tty.no_echo import NoEcho
 from sockctl.terminal import STDIN, say
@@ -41,53 +39,49 @@ class TerminalUser:
             self._invited = True
             self._screen.remark("Type lines, Enter sends each. 'exit' or Ctrl-D ends the connection.")
 
-    def asked(self, question: "Message | None") -> None:
+    def ask(self, question: "Message | None") -> None:
         """Get ready for the answer to `question`, before it is shown; None if the one before is void."""
         self._question = question
-        (self._editor or self._hidden).asked(question)
+        (self._editor or self._hidden).ask(question)
 
-    def line_taken(self) -> None:
+    def end_question(self) -> None:
         """Go on after a line was typed."""
         self._question = None
         if self._hidden.end():
             say("")  # Enter was not shown either
-        self._screen.begin_line()
 
-    def edit(
-        self, run: Callable[[], Ending], stop: Callable[[], None], take: Callable[[LineInput], None]
-    ) -> Ending | None:
-        """Invite to type, and let lines be edited until `run` returns; return what it does, None without a line editor.
+    def edit(self, run: Callable[[], None], stop: Callable[[], None], read_from: Callable[[int], None]) -> bool:
+        """Invite to type, and let lines be edited until `run` returns; return False where there is no line editor.
 
         Args:
-            run: Holds the session; called in another thread.
+            run: Runs the session; called in another thread.
             stop: Makes `run` return soon.
-            take: Takes what the lines come from.
+            read_from: Makes the session read lines from a descriptor.
 
         Raises:
             KeyboardInterrupt: Ctrl-C was typed, or a signal came that ends the process.
             Exception: What `run` has raised.
         """
         if not self._may_edit:
-            self.invite()
-            return None
+            return False
         from sockctl.client.tty.line_editor import LineEditor, as_typed, can_edit_lines
 
         if not can_edit_lines():
-            self.invite()
-            return None
+            return False
         if self._view is not None:
             self._view.own_lines_stay = False
         self._hidden.end()  # the editor hides by itself
         with as_typed():
             self.invite()
             self._editor = LineEditor(None if self._view is None else self._view.roster)
-            self._editor.asked(self._question)
-            take(LineInput(crlf=False, descriptor=self._editor.fileno()))
+            self._editor.ask(self._question)
+            read_from(self._editor.fileno())
             self._screen.above_prompt = True
             try:
-                return self._editor.hold(run, stop)
+                self._editor.hold(run, stop)
             finally:
                 self._screen.above_prompt = False
+        return True
 
     def leave(self) -> None:
         """Leave the terminal as it was."""

@@ -5,19 +5,30 @@ from typing import Any
 import pytest
 
 from sockctl.client.chat.formatter import PALETTE, MessageFormatter
-from sockctl.client.chat.roster import Roster
+from sockctl.client.chat.roster import ChatContext, Roster
 from sockctl.protocol.messages import Message, message
 
 NOON = datetime.datetime(2026, 1, 31, 12, 30, tzinfo=datetime.UTC)
 ZONE = datetime.timezone(datetime.timedelta(hours=2))
 
 
-def formatter(*rooms: str, colours: bool = False) -> MessageFormatter:
+class Shown:
+    """What ann sees, who is in some rooms."""
+
+    def __init__(self, formatter: MessageFormatter, context: ChatContext) -> None:
+        self._formatter = formatter
+        self._context = context
+
+    def line(self, one: Message) -> str:
+        return self._formatter.line(one, self._context)
+
+
+def formatter(*rooms: str, colours: bool = False) -> Shown:
     roster = Roster()
-    roster.note(message("welcome", "", name="ann"))
+    roster.update(message("welcome", "", name="ann"))
     for room in rooms or ("lobby",):
-        roster.note(message("joined", "", room=room, name="ann"))
-    return MessageFormatter(roster, colours=colours, now=lambda: NOON, zone=ZONE)
+        roster.update(message("joined", "", room=room, name="ann"))
+    return Shown(MessageFormatter(colours=colours, now=lambda: NOON, zone=ZONE), roster.context)
 
 
 def said(text: str = "hello", sender: Any = "bob", kind: str = "say", **fields: Any) -> Message:

@@ -15,7 +15,7 @@ def joined(*messages: Message) -> Roster:
         message("members", "", room="lobby", members=["ann", "carol", "Bob"]),
         *messages,
     ):
-        roster.note(one)
+        roster.update(one)
     return roster
 
 
@@ -24,50 +24,50 @@ def test_who_is_here() -> None:
     assert roster.is_me("Ann")
     assert not roster.is_me("")
     assert (roster.rooms, roster.others) == (["lobby"], ["Bob", "carol"])
-    roster.note(message("joined", "", room="lobby", name="dave"))
-    roster.note(message("left", "", room="lobby", name="bob"))
-    roster.note(message("renamed", "", before="Carol", name="caro"))
-    roster.note(message("say", "", room="lobby", sender="erin"))
-    roster.note(message("say", "", room="elsewhere", sender="frank"))
-    roster.note(message("left", "", room="elsewhere", name="dave"))
+    roster.update(message("joined", "", room="lobby", name="dave"))
+    roster.update(message("left", "", room="lobby", name="bob"))
+    roster.update(message("renamed", "", before="Carol", name="caro"))
+    roster.update(message("say", "", room="lobby", sender="erin"))
+    roster.update(message("say", "", room="elsewhere", sender="frank"))
+    roster.update(message("left", "", room="elsewhere", name="dave"))
     assert roster.others == ["caro", "dave", "erin"]
 
 
 def test_the_sums_of_a_crowded_room_change_nobody() -> None:
     roster = joined()
     for kind in ("joined", "left", "renamed"):
-        roster.note(message(kind, f"3 {kind}.", room="lobby", count=3))
-    roster.note(message("members", "In lobby: 5,000 members.", room="lobby", members=[], count=5_000))
+        roster.update(message(kind, f"3 {kind}.", room="lobby", count=3))
+    roster.update(message("members", "In lobby: 5,000 members.", room="lobby", members=[], count=5_000))
     assert (roster.me, roster.rooms, roster.others) == ("ann", ["lobby"], ["Bob", "carol"])
-    roster.note(message("members", "", room="lobby", members=["dave"], count=5_000, page=2, pages=50))
+    roster.update(message("members", "", room="lobby", members=["dave"], count=5_000, page=2, pages=50))
     assert roster.others == ["Bob", "carol", "dave"]
 
 
 def test_ones_own_name_and_rooms() -> None:
     roster = joined(message("joined", "", room="games", name="ann"))
-    roster.note(message("renamed", "", before="ANN", name="anna"))
+    roster.update(message("renamed", "", before="ANN", name="anna"))
     assert roster.is_me("anna")
     assert roster.others == ["Bob", "carol"]
-    roster.note(message("left", "", room="lobby", name="anna"))
+    roster.update(message("left", "", room="lobby", name="anna"))
     assert (roster.rooms, roster.others) == (["games"], [])
-    roster.note(message("welcome", "", user="ann"))
+    roster.update(message("welcome", "", user="ann"))
     assert roster.is_me("ann")
     assert (roster.rooms, roster.last_rooms) == ([], ["games"])
-    roster.note(message("joined", "", room="lobby", name="ann"))
+    roster.update(message("joined", "", room="lobby", name="ann"))
     assert (roster.rooms, roster.last_rooms) == (["lobby"], ["lobby", "games"])
-    roster.note(message("joined", "", room="games", name="ann"))
+    roster.update(message("joined", "", room="games", name="ann"))
     assert roster.last_rooms == ["lobby", "games"]
 
 
 def test_the_room_in_which_one_speaks_is_the_last() -> None:
     roster = joined(*(message("joined", "", room=room, name="ann") for room in ("games", "dev")))
-    roster.note(message("notice", "", code="room", room="lobby"))
+    roster.update(message("notice", "", code="room", room="lobby"))
     assert roster.last_rooms == ["games", "dev", "lobby"]
-    roster.note(message("notice", "", code="room", room="dev", count=3))
-    roster.note(message("notice", "", code="room", room="elsewhere"))
-    roster.note(message("welcome", "", name="ann"))
+    roster.update(message("notice", "", code="room", room="dev", count=3))
+    roster.update(message("notice", "", code="room", room="elsewhere"))
+    roster.update(message("welcome", "", name="ann"))
     assert roster.last_rooms == ["games", "dev", "lobby"]
-    roster.note(message("joined", "", room="games", name="ann"))
+    roster.update(message("joined", "", room="games", name="ann"))
     assert roster.last_rooms == ["games", "dev", "lobby"], "as it was, though it was lost while one came in"
 
 
@@ -92,7 +92,7 @@ def test_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(company_module, "MAX_NAMES", 4)
     roster = joined()
     for name in ("dave", "erin", "frank"):
-        roster.note(message("joined", "", room="lobby", name=name))
+        roster.update(message("joined", "", room="lobby", name=name))
     assert roster.others == ["Bob", "carol", "dave"]
 
 
@@ -100,13 +100,13 @@ def test_rooms_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(company_module, "MAX_ROOMS", 3)
     roster = joined(*(message("joined", "", room=f"#{number}", name="ann") for number in range(5)))
     assert (roster.rooms, roster.left_out) == (["lobby", "#0", "#1"], 3), "two rooms, and a name in none"
-    roster.note(message("left", "", room="#0", name="ann"))
-    roster.note(message("joined", "", room="#4", name="ann"))
+    roster.update(message("left", "", room="#0", name="ann"))
+    roster.update(message("joined", "", room="#4", name="ann"))
     assert roster.rooms == ["lobby", "#1", "#4"]
     for _ in range(3):
-        roster.note(message("welcome", "", name="ann"))
+        roster.update(message("welcome", "", name="ann"))
         for number in range(10):
-            roster.note(message("joined", "", room=f"#{number}", name="ann"))
+            roster.update(message("joined", "", room=f"#{number}", name="ann"))
     assert len(roster.last_rooms) <= 6
 
 
@@ -114,10 +114,11 @@ def test_places_are_free_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(company_module, "MAX_NAMES", 4)
     roster = joined(message("joined", "", room="lobby", name="dave"))
     for number in range(10):
-        roster.note(message("renamed", "", before="dave" if not number else f"dave{number - 1}", name=f"dave{number}"))
+        before = "dave" if not number else f"dave{number - 1}"
+        roster.update(message("renamed", "", before=before, name=f"dave{number}"))
     assert roster.others == ["Bob", "carol", "dave9"]
-    roster.note(message("left", "", room="lobby", name="Bob"))
-    roster.note(message("joined", "", room="lobby", name="erin"))
+    roster.update(message("left", "", room="lobby", name="Bob"))
+    roster.update(message("joined", "", room="lobby", name="erin"))
     assert roster.others == ["carol", "dave9", "erin"]
     assert roster.left_out == 0
 
@@ -138,13 +139,15 @@ def test_places_are_free_again(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_mentions_are_words(text: str, is_one: bool) -> None:
-    assert bool(joined().mentions(text)) is is_one
+    mention = joined().context.mention
+    assert mention is not None
+    assert bool(mention.search(text)) is is_one
 
 
 def test_who_has_no_name_is_not_mentioned() -> None:
-    assert Roster().mentions("anything") is None
+    assert Roster().context.mention is None
     roster = joined(message("welcome", "Hello."))
-    assert roster.mentions("ann") is None
+    assert roster.context.mention is None
 
 
 # What Tab completes.

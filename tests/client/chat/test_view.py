@@ -10,8 +10,8 @@ from sockctl.protocol.messages import Message, message
 
 def in_room(*, own_lines_stay: bool = False) -> ChatView:
     view = ChatView(own_lines_stay=own_lines_stay)
-    view.admits(message("welcome", "", name="ann"))
-    view.admits(message("joined", "", room="lobby", name="ann"))
+    view.admit(message("welcome", "", name="ann"))
+    view.admit(message("joined", "", room="lobby", name="ann"))
     return view
 
 
@@ -38,73 +38,73 @@ def test_what_comes_back(line: str, text: str) -> None:
 def test_what_may_not_have_arrived() -> None:
     view = in_room()
     for line in ("refused", "one", "/who", "two", "/me waves"):
-        view.said(line)
-    assert view.admits(said("one", 1))
-    assert not view.admits(said("one", 1)), "nothing is shown twice"
-    assert view.admits(said("two", 2, sender="bob")), "that is somebody else's"
-    assert view.lost() == ["two", "/me waves"]
-    assert view.lost() == []
+        view.note_sent(line)
+    assert view.admit(said("one", 1))
+    assert not view.admit(said("one", 1)), "nothing is shown twice"
+    assert view.admit(said("two", 2, sender="bob")), "that is somebody else's"
+    assert view.lose() == ["two", "/me waves"]
+    assert view.lose() == []
 
 
 def test_what_was_said_to_one_alone_may_not_have_arrived_either() -> None:
     view = in_room(own_lines_stay=True)
     for line in ("/msg bob one", "one", "/tell bob two", "/r three", "/reply four", "//five", "/topic six"):
-        view.said(line)
-    assert view.admits(said("one", 0, private=True)), "it is shown to whom it went"
-    assert not view.admits(said("one", 1))
-    assert view.lost() == ["/tell bob two", "/r three", "/reply four", "//five"]
+        view.note_sent(line)
+    assert view.admit(said("one", 0, private=True)), "it is shown to whom it went"
+    assert not view.admit(said("one", 1))
+    assert view.lose() == ["/tell bob two", "/r three", "/reply four", "//five"]
 
 
 def test_outside_of_rooms_nothing_comes_back() -> None:
     view = ChatView()
-    view.said("hello")
-    assert view.lost() == []
+    view.note_sent("hello")
+    assert view.lose() == []
 
 
 def test_what_was_typed_here_is_not_shown_again_where_it_stays() -> None:
     view = in_room(own_lines_stay=True)
-    view.said("hello")
-    assert not view.admits(said("hello", 1))
-    assert view.admits(said("hello", 2)), "that was typed elsewhere, by the same user"
-    view.said("hello")
-    assert view.admits(said("hello", 3, private=True))
-    assert view.admits(Message({**said("hello", 4).fields, "kind": "history"})), "it was named as perhaps lost"
+    view.note_sent("hello")
+    assert not view.admit(said("hello", 1))
+    assert view.admit(said("hello", 2)), "that was typed elsewhere, by the same user"
+    view.note_sent("hello")
+    assert view.admit(said("hello", 3, private=True))
+    assert view.admit(Message({**said("hello", 4).fields, "kind": "history"})), "it was named as perhaps lost"
 
 
 def test_who_comes_back_is_not_told_the_same_again() -> None:
     view = in_room()
     told = [message("notice", "-"), message("notice", "-"), message("members", "ann, bob", room="lobby")]
-    assert all(map(view.admits, told))
-    view.lost()
-    assert view.admits(message("welcome", "", name="ann"))
-    assert not view.admits(message("joined", "", room="lobby", name="ann"))
-    assert view.admits(message("joined", "", room="lobby", name="bob"))
-    assert view.admits(message("members", "ann", room="lobby")), "that has changed"
-    assert [view.admits(one) for one in told] == [False, False, False]
-    view.said("/who")
-    assert view.admits(told[2]), "that was asked for"
-    view.admits(message("welcome", "", name="ann"))
-    view.admits(said("hello", 1, sender="bob"))
-    assert view.admits(told[0]), "that is news"
+    assert all(map(view.admit, told))
+    view.lose()
+    assert view.admit(message("welcome", "", name="ann"))
+    assert not view.admit(message("joined", "", room="lobby", name="ann"))
+    assert view.admit(message("joined", "", room="lobby", name="bob"))
+    assert view.admit(message("members", "ann", room="lobby")), "that has changed"
+    assert [view.admit(one) for one in told] == [False, False, False]
+    view.note_sent("/who")
+    assert view.admit(told[2]), "that was asked for"
+    view.admit(message("welcome", "", name="ann"))
+    view.admit(said("hello", 1, sender="bob"))
+    assert view.admit(told[0]), "that is news"
 
 
 def test_each_time_that_something_was_missed_is_told() -> None:
     view = in_room()
     for _ in range(2):
-        view.lost()
-        view.admits(message("welcome", "", name="ann"))
-        assert view.admits(message("notice", "More was said.", code="missed", room="lobby"))
+        view.lose()
+        view.admit(message("welcome", "", name="ann"))
+        assert view.admit(message("notice", "More was said.", code="missed", room="lobby"))
 
 
 def test_what_is_told_when_it_comes_back() -> None:
     view = in_room()
-    view.admits(said("one", 7, sender="bob"))
+    view.admit(said("one", 7, sender="bob"))
     assert view.seen() == {"lobby": 7}
-    view.admits(message("joined", "", room="games", name="ann"))
+    view.admit(message("joined", "", room="games", name="ann"))
     assert view.seen() == {"lobby": 7, "games": 0}
     assert ChatView().seen() is None
     for number in range(100):
-        view.admits(message("joined", "", room=f"{number:032}", name="ann"))
+        view.admit(message("joined", "", room=f"{number:032}", name="ann"))
     seen = view.seen()
     assert seen is not None
     assert sum(map(len, seen)) < MAX_SEEN_BYTES
@@ -161,13 +161,13 @@ def a_welcome(number: int) -> Message:
 def test_a_server_without_measure_fills_no_memory(attack: Callable[[int], Message]) -> None:
     remarks: list[str] = []
     view = ChatView(remark=remarks.append)
-    view.admits(message("welcome", "", name="ann"))
+    view.admit(message("welcome", "", name="ann"))
     for room in ("lobby", *(f"#room{number}" for number in range(50))):
-        view.admits(message("joined", "", room=room, name="ann"))
+        view.admit(message("joined", "", room=room, name="ann"))
     tracemalloc.start()
     try:
         for number in range(1_200):
-            view.admits(attack(number))
+            view.admit(attack(number))
         assert tracemalloc.get_traced_memory()[0] < 12_000_000
     finally:
         tracemalloc.stop()

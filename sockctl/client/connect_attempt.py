@@ -1,0 +1,83 @@
+"""A try to connect that a person need not wait for."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+
+from sockctl.events.base import Event
+from sockctl.net.listener import SocketOptions
+from sockctl.net.transport import Transport
+
+__all__ = ["Connect", "ConnectAttempt", "watch_over"]
+
+Connect = Callable[[Callable[[Event], None]], Transport]
+"""Connects, and emits its events."""
+
+
+class ConnectAttempt:
+    """A try to connect, in a thread of its own, for whose end `select` can wait. It ends within the connect's timeout.
+
+    Args:
+        connect: Connects, and emits its events.
+    """
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+        self._lock = threading.Lock()  # guards the two below
+        self._outcome: Transport | BaseException | None = None
+        self._abandoned = False
+        self._events: list[Event] = []  # the thread's own, until it has ended
+        self._done, self._end = socket.socketpair()
+        threading.Thread(target=self._run, name="sockctl-attempt", daemon=True).start()
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when the try has ended."""
+        return self._done.fileno()
+
+    def finish(self, emit: Callable[[Event], None]) -> Transport:
+        """Emit what happened, and return the connection; wait for it if need be.
+
+        Raises:
+            SockctlError: There is none.
+        """
+        self._done.recv(1)
+        self._done.close()
+        for event in self._events:
+            emit(event)
+        outcome, self._outcome = self._outcome, None
+        if isinstance(outcome, BaseException):
+            raise outcome
+        assert outcome is not None  # noqa: S101  the thread has ended
+        return outcome
+
+    def abandon(self) -> None:
+        """Let the try end by itself, and close what comes of it."""
+        with self._lock:
+            self._abandoned = True
+            if self._outcome is not None:
+                self._close()
+        self._done.close()
+
+    def _run(self) -> None:
+        outcome: Transport | BaseException
+        try:
+            outcome = self._connect(self._events.append)
+        except BaseException as error:  # noqa: BLE001  `finish` raises it again
+            outcome = error
+        with self._lock:
+            self._outcome = outcome
+            if self._abandoned:
+                self._close()
+        self._end.close()
+
+    def _close(self) -> None:
+        if self._outcome is not None and not isinstance(self._outcome, BaseException):
+            self._outcome.close()
+        self._outcome = None
+
+
+def watch_over(transport: Transport) -> None:
+    """Let the kernel find out within 90 s that nobody is at the other end any more."""
+    with contextlib.suppress(OSError), socket.fromfd(transport.fileno(), socket.AF_INET, socket.SOCK_STREAM) as same:
+        SocketOptions(keepalive_s=30, vanish_timeout_s=90).apply(same)

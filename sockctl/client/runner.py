@@ -1,0 +1,142 @@
+"""Runs a session of the client, from connecting to its end."""
+
+import socket
+import time
+from typing import TYPE_CHECKING
+
+from sockctl.client.io_loop import IoLoop
+from sockctl.client.outputs import HexOutput, JsonOutput, Output, PlainOutput
+from sockctl.client.screen import Screen
+from sockctl.client.session import ClientSession, reason_of
+from sockctl.client.session_events import EndReason
+from sockctl.client.settings import ClientSettings
+from sockctl.errors import SockctlError
+from sockctl.events.base import Level
+from sockctl.net.address import Endpoint
+from sockctl.net.connector import Secure, Tell, connect
+from sockctl.net.transport import Transport
+
+if TYPE_CHECKING:
+    from sockctl.client.chat.view import ChatView
+    from sockctl.client.token_store import TokenStore
+    from sockctl.client.trust import TlsPolicy
+    from sockctl.client.tty.user import TerminalUser
+
+__all__ = ["run_session"]
+
+
+def run_session(
+    endpoint: Endpoint,
+    settings: ClientSettings,
+    policy: "TlsPolicy | None",
+    *,
+    retries: int,
+    family: socket.AddressFamily,
+) -> bool:
+    """Connect to `endpoint`, under TLS if there is a `policy` for it, and hold the session.
+
+    Returns:
+        Whether it came to its end; False where Ctrl-C ended it.
+
+    Raises:
+        SockctlError: The server can't be reached, the connection broke, the server did something unexpected, or a
+            standard stream broke.
+    """
+    shown = settings.terminal or settings.verbose
+    screen = Screen((Level.DETAIL if settings.verbose else Level.INFO) if shown else None)
+    secure = _secured(endpoint, policy, screen.emit)
+
+    def connect_again(emit: Tell) -> Transport:
+        from dataclasses import replace
+
+        asking_nobody = None if policy is None else replace(policy, may_ask=False)  # the terminal has its line to show
+        secure = _secured(endpoint, asking_nobody, emit)
+        return connect(endpoint, tell=emit, timeout_s=settings.timeout_s, family=family, secure=secure)
+
+    def open_tokens() -> "TokenStore":
+        from sockctl.client.token_store import TokenStore
+        from sockctl.paths import state_dir
+
+        return TokenStore(state_dir(settings.state_dir))
+
+    sock = connect(
+        endpoint, tell=screen.emit, timeout_s=settings.timeout_s, retries=retries, family=family, secure=secure
+    )
+    session = ClientSession(
+        endpoint, settings, open_tokens=open_tokens, encrypted=secure is not None, own_lines_stay=screen.person
+    )
+    user = _user(settings, screen, session.view)
+    output = _output(settings, screen)
+    loop = IoLoop(session, endpoint, connect_again, screen=screen, output=output, user=user)
+    return _run(loop, session, sock, user)
+
+
+def _run(loop: IoLoop, session: ClientSession, sock: Transport, user: "TerminalUser | None") -> bool:
+    def end(reason: EndReason) -> None:
+        if user is not None:
+            user.leave()
+        loop.perform(session.close(reason, time.monotonic(), cut=loop.was_cut))
+
+    try:
+        loop.begin(sock)
+        _hold(loop, session, user)
+        if loop.ended is not None and loop.ended.error is not None:
+            raise loop.ended.error
+        end(EndReason.STOPPED if loop.ended is None else loop.ended.reason)
+    except BrokenPipeError:
+        end(EndReason.OUTPUT_CLOSED)  # as with `| head -1`: the reader has enough
+    except KeyboardInterrupt:
+        end(EndReason.INTERRUPTED)
+        return False
+    except SockctlError as error:
+        end(reason_of(error))
+        raise
+    finally:
+        if user is not None:
+            user.leave()
+        loop.close()
+    return True
+
+
+def _hold(loop: IoLoop, session: ClientSession, user: "TerminalUser | None") -> None:
+    """Run to the end, under the line editor where that can be."""
+    if user is not None:
+        while session.is_listening and loop.ended is None:
+            if session.wants_input:
+                user.invite()
+            loop.step()
+        if session.is_framed and loop.ended is None and user.edit(loop.run, loop.stop, loop.read_from):
+            return
+        if loop.ended is None:
+            user.invite()
+    loop.run()
+
+
+def _secured(endpoint: Endpoint, policy: "TlsPolicy | None", emit: Tell) -> Secure | None:
+    if policy is None:
+        return None
+    from sockctl.client.trust import Trust
+
+    return Trust(endpoint, policy, emit).secure
+
+
+def _output(settings: ClientSettings, screen: Screen) -> Output:
+    """Return what shows the server's words."""
+    if settings.hex_dump:
+        return HexOutput(screen)
+    if settings.json:
+        return JsonOutput(screen)
+    if not screen.person:
+        return PlainOutput(screen, None)
+    from sockctl.client.chat.formatter import MessageFormatter
+
+    return PlainOutput(screen, MessageFormatter(colours=screen.colours))
+
+
+def _user(settings: ClientSettings, screen: Screen, view: "ChatView | None") -> "TerminalUser | None":
+    """Return the person at the terminal, if there is one."""
+    if not settings.terminal:
+        return None
+    from sockctl.client.tty.user import TerminalUser
+
+    return TerminalUser(screen, view, may_edit=not settings.plain and not settings.hex_dump)
