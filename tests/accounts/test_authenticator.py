@@ -167,6 +167,7 @@ def test_the_test_of_the_times_sees_a_difference() -> None:
     assert kolmogorov_smirnov(times[:1000], [time + 0.03 for time in times[1000:2000]]) < 0.001
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_unknown_disabled_and_wrong_take_the_same_time(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann", "bob")

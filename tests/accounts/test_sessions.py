@@ -425,6 +425,7 @@ def test_an_old_file_is_taken_over_once_though_a_process_was_killed_before_it_wa
     assert (tmp_path / "sessions.json.old").read_bytes() == content
 
 
+@pytest.mark.slow
 def test_a_login_costs_as_much_beside_many_sessions(tmp_path: Path, clock: Clock) -> None:
     """What it computes is measured: how long a disk takes to sync says nothing."""
     few, many = sessions_at(tmp_path / "few", clock), sessions_at(tmp_path / "many", clock)
@@ -491,6 +492,7 @@ for number in range(1_000_000):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_a_killed_server_loses_no_login_and_no_logout(tmp_path: Path) -> None:
     chance = random.Random(11)

@@ -154,6 +154,7 @@ def test_nobody_there() -> None:
     assert stats.seconds < 0.2, "there is nothing to wait for"
 
 
+@pytest.mark.slow
 def test_a_stall_shows_on_a_clock_and_hides_where_clients_wait() -> None:
     with serving(stalling(seconds=0.4, every=1.5)) as port:
         on_a_clock = measured(port, rate=400.0, duration_s=1.5, warm_up_s=0.05)

@@ -2,6 +2,8 @@ import math
 import subprocess
 import sys
 
+import pytest
+
 from tests.benchmarks.hostile.table import Row, line
 from tests.support.running import UNMEASURED
 
@@ -25,6 +27,7 @@ def test_a_line_tells_the_figure_beside_its_goal() -> None:
     assert "never s" in line(Row(attack="a", what="w", figure=math.inf, unit="s"))
 
 
+@pytest.mark.slow
 def test_attacks_are_measured_to_their_end() -> None:
     run = hostile("--seconds", "0.5", "calm", "log-knock")
     assert not run.stderr

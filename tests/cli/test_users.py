@@ -240,6 +240,7 @@ def names(data: Path) -> list[str]:
     return [user.name for user in Accounts(data).users.all()]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_killed_commands_spoil_nothing(tmp_path: Path) -> None:
     make_cheap(tmp_path)
@@ -288,6 +289,7 @@ for number in range(25):
 """
 
 
+@pytest.mark.slow
 def test_processes_that_add_at_once(tmp_path: Path) -> None:
     make_cheap(tmp_path)
     adders = [

@@ -259,6 +259,7 @@ class Talker:
         self.received += len(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("service", [Echo, Parrot, Answering], ids=["bytes", "messages", "conversation"])
 def test_fifty_clients_both_ways_at_once(files: Files, service: type[Echo | Parrot | Answering]) -> None:
     """One lock around each TLS object: no crash, no MAC error, every byte right."""

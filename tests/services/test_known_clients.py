@@ -142,6 +142,7 @@ def test_who_was_not_seen_for_longest_is_forgotten_first(tmp_path: Path, clock: 
     assert [one.name for one in clients.all()] == ["client0", "client3", "client1"], "the name is free again"
 
 
+@pytest.mark.slow
 def test_a_visit_costs_as_much_beside_many_clients(tmp_path: Path) -> None:
     """What it computes is measured: how long a disk takes to sync says nothing."""
     few, many = KnownClients(tmp_path / "few"), KnownClients(tmp_path / "many")

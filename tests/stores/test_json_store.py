@@ -515,6 +515,7 @@ for number in range(1_000_000):
 """
 
 
+@pytest.mark.slow
 def test_killed_writers(path: Path) -> None:
     """Whatever moment a writer is killed at, the file is whole, and what it had acknowledged is there."""
     chance = random.Random(9)

@@ -106,6 +106,7 @@ def writer(path: Path, first: str, number: int) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=UNMEASURED)
 
 
+@pytest.mark.slow
 def test_processes(store: SqliteStore, path: Path) -> None:
     writers = [writer(path, str(first), 25) for first in range(8)]
     assert [one.communicate(timeout=60)[0].count("\n") for one in writers] == [25] * 8
@@ -134,6 +135,7 @@ def test_a_file_that_is_removed_or_replaced_is_no_more(store: SqliteStore, path:
     assert names(store) == ["bob"]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_killed_writers(path: Path) -> None:
     """Whatever moment a writer is killed at, what it had acknowledged is there, and the file is whole."""
@@ -157,6 +159,7 @@ def test_killed_writers(path: Path) -> None:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_writers_that_are_killed_while_others_write(path: Path) -> None:
     chance = random.Random(10)
@@ -389,6 +392,7 @@ print(len(names(store_at(Path(sys.argv[1])))))
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_while_it_takes_over(path: Path) -> None:
     path.parent.mkdir()
     path.with_name("entries.json").write_text(json.dumps({"version": 1, "entries": [str(n) for n in range(1000)]}))

@@ -256,6 +256,7 @@ def stalled(run: Running, name: str = "stalled", *, ahead: bytes = b"") -> socke
     return sock
 
 
+@pytest.mark.slow
 def test_one_of_fifty_that_stops_reading_is_dropped_and_hurts_nobody(tmp_path: Path, network: TwoHosts | None) -> None:
     count = 5_000 if network is None else 1_000
     with served(tmp_path, timeouts=Timeouts(flush_s=0.5)) as run, stalled(run), crowd(run, 49) as heard:
@@ -635,6 +636,7 @@ def test_the_stop_brings_everything_that_is_queued_and_a_goodbye(tmp_path: Path)
         ann.until("bye", reason="server_stopping")
 
 
+@pytest.mark.slow
 def test_a_killed_server_has_kept_what_was_said_and_decided(tmp_path: Path) -> None:
     accounts_at(tmp_path, "ann", "eve")
     command = (

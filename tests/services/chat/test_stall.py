@@ -14,6 +14,7 @@ from tests.support.running import TIMEOUT_S, UNMEASURED
 from tests.support.stall_probe import ANSWER_S, SILENT_S
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pinged", [False, True])
 def test_whoever_was_silent_while_the_server_stood_still_may_answer(tmp_path: Path, pinged: bool) -> None:
     command = [sys.executable, "-m", "tests.support.stall_probe", str(tmp_path)]

@@ -146,6 +146,7 @@ def test_the_file_stays_bounded(tmp_path: Path, history: Path) -> None:
     assert kept(tmp_path) == {"#lobby": StoredRoom(tuple(frames(9_981, 10_000)), 10_000)}
 
 
+@pytest.mark.slow
 def test_a_killed_process(tmp_path: Path, history: Path) -> None:
     for _ in range(4):
         before = history.read_bytes() if history.exists() else b""
