@@ -90,7 +90,7 @@ def test_input_from_a_file(echo: str, tmp_path: Path) -> None:
 def test_an_answer_that_comes_late_is_printed() -> None:
     def late(sock: socket.socket) -> None:
         question = receive_all(sock)
-        time.sleep(1.0)
+        time.sleep(0.5)  # that the answer is late is what is tested
         sock.sendall(b"late answer to " + question)
 
     with OneShot(late) as server:

@@ -146,7 +146,7 @@ def test_text_of_the_server_cannot_steer_the_terminal(terminal: Any) -> None:
 def test_exit_waits_for_the_last_answer_but_not_for_ever(terminal: Any) -> None:
     def stays(sock: socket.socket) -> None:
         receive_all(sock)
-        time.sleep(0.3)
+        time.sleep(0.3)  # that the answer is late is what is tested
         sock.sendall(b"last answer\n")
         sock.settimeout(TIMEOUT_S)
         receive_all(sock)
