@@ -20,17 +20,18 @@ from tests.benchmarks.peers.scenarios import SCENARIOS, Bench, Result
 from tests.benchmarks.serving import INSTALLED
 
 PROGRAMS = ("loadgen", "fanout", "thread_echo", "epoll_echo")
-ROUNDS = {"start": 9, "chat1000": 1}
-"""The scenarios that have a number of rounds of their own."""
+ROUNDS = 3
+OWN_ROUNDS = {"start": 9, "chat1000": 1}
+"""Scenarios that are measured more often, or less often, unless the command line says how often."""
 TOLD = ("p99_us", "silent", "corrupt", "dead", "error")
 """What of the last round stands behind the figures, unless it is nothing."""
 
 
-def compare(bench: Bench, scenario: str, peers: list[str], rounds: int) -> dict[str, dict[str, Any]]:
+def compare(bench: Bench, scenario: str, peers: list[str], rounds: int | None) -> dict[str, dict[str, Any]]:
     """Measure the servers in turns, and return each one's row; `peers` are all that are there where it is empty."""
     names = [name for name in bench.servers(scenario) if name == "sockctl" or not peers or name in peers]
     results: dict[str, list[Result]] = {name: [] for name in names}
-    for _ in range(ROUNDS.get(scenario, rounds)):
+    for _ in range(rounds or OWN_ROUNDS.get(scenario, ROUNDS)):
         for name in names:
             results[name].append(bench.measure(scenario, name))
     return {name: _row(results["sockctl"], results[name]) for name in names}
@@ -62,7 +63,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenarios", nargs="+", choices=SCENARIOS, metavar="SCENARIO", help=", ".join(SCENARIOS))
     parser.add_argument("--sockctl", default=INSTALLED, help="the command to measure")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, help=f"{ROUNDS}, unless the scenario has another number")
     parser.add_argument("--peers", default="", metavar="A,B", help="only these")
     parser.add_argument("--read-bytes", type=int, default=1024, help="bytes per read of the Python peers")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
