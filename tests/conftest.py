@@ -1,4 +1,4 @@
-"""What every test is held to: it leaves no thread and no descriptor behind."""
+"""Fixtures of all tests. Every test fails that leaves a thread or a descriptor behind."""
 
 import contextlib
 import gc
@@ -91,6 +91,6 @@ def far() -> Iterator[TwoHosts]:
 
 @pytest.fixture
 def terminal() -> Iterator[Any]:
-    """Return what starts a command on a new terminal."""
+    """Return a function that starts a command on a new terminal."""
     with terminals() as start:
         yield start

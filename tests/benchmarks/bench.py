@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.peers.programs import compiled
+from tests.benchmarks.peers.programs import compile_program
 from tests.support.running import SOCKCTL, UNMEASURED
 from tests.support.wrong_servers import command
 
@@ -34,7 +34,7 @@ def main() -> int:
     """Print a table; return 1 where less came out than is demanded."""
     failed = False
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as ending:
-        loadgen, echo = (compiled(program, Path(name)) for program in ("loadgen", "epoll_echo"))
+        loadgen, echo = (compile_program(program, Path(name)) for program in ("loadgen", "epoll_echo"))
         port = ending.enter_context(command(echo, "PORT", "65536"))
         print(f"{'in flight':>9} {'bench/s':>12} {'C/s':>12} {'ratio':>7}   lowest to highest, processes, own CPU")
         for depth in (1, 16):

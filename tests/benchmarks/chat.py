@@ -51,7 +51,7 @@ def threads(pid: int) -> int:
 
 
 def events(folder: str, name: str) -> int:
-    """Return how often an event was told."""
+    """Return how often an event was emitted."""
     return Path(folder, "log").read_text().count(f'"event": "{name}"')
 
 
@@ -66,7 +66,7 @@ def member(port: int, number: int) -> socket.socket:
 
 
 def join(count: int) -> None:
-    """Let many join, and print what it took."""
+    """Let many join, and print the time and the memory."""
     with (
         tempfile.TemporaryDirectory() as folder,
         serving(folder, "chat", *OPTIONS) as (port, pid),
@@ -109,7 +109,7 @@ def join(count: int) -> None:
 
 
 def join_room(count: int) -> None:
-    """Let many who are there join a room, then one come and go, and print what it took."""
+    """Let many members join a room, then one leave and join again; print the costs."""
     with (
         tempfile.TemporaryDirectory() as folder,
         serving(folder, "chat", *OPTIONS) as (port, pid),
@@ -147,7 +147,7 @@ def join_room(count: int) -> None:
 
 
 def _wait_for_all(waiting: selectors.BaseSelector, mark: bytes, *, only: socket.socket | None = None) -> None:
-    """Read until every member, or that one, has been sent something."""
+    """Read until every member, or only that one, has received `mark`."""
     began = time.perf_counter()
     missing = {only} if only is not None else {key.fileobj for key in waiting.get_map().values()}
     for key in waiting.get_map().values():

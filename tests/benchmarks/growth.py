@@ -1,4 +1,4 @@
-"""What a login and a visit cost beside many entries: ``python -m tests.benchmarks.growth [ENTRIES]``.
+"""The cost of a login and of a visit beside many entries: ``python -m tests.benchmarks.growth [ENTRIES]``.
 
 The hash of the password is left out. A login begins a session, shows its token, and reads what the server looks at
 twice a second; a visit finds a known client and notes it. Both are measured beside 10 entries and beside ENTRIES
@@ -22,11 +22,11 @@ FEW, MANY = 10, 100_000
 TIMES = 300
 AT_ONCE = 20
 MORE_MS = 3.0
-"""What a login or visit beside many entries may cost more than beside few."""
+"""The limit for the difference that many entries make to a login or a visit."""
 
 
 def user(number: int) -> User:
-    """Return one user; users of other numbers are others."""
+    """Return the user of that number."""
     now = Accounts(Path("/nonexistent")).now()
     return User(f"user{number}", "", now, now, disabled=False, credential_generation=1)
 
@@ -39,14 +39,14 @@ def log_in(sessions: Sessions, number: int) -> None:
 
 
 def visit(clients: KnownClients, number: int) -> None:
-    """Let a known client come."""
+    """Note the visit of a known client."""
     address = f"2001:db8::{number % FEW:x}"
     assert clients.find(address) is not None
     clients.note_visit(address)
 
 
 def sessions_at(folder: Path, entries: int) -> Callable[[int], None]:
-    """Return what logs in beside so many sessions, in groups of 5 of a user."""
+    """Return a function that logs in beside so many sessions, 5 of each user."""
     sessions = Accounts(folder).sessions
     sessions.begin(user(0), "192.0.2.7", with_token=True)
     store = sessions._store
@@ -65,7 +65,7 @@ def sessions_at(folder: Path, entries: int) -> Callable[[int], None]:
 
 
 def clients_at(folder: Path, entries: int) -> Callable[[int], None]:
-    """Return what lets a client come beside so many."""
+    """Return a function that notes a visit beside so many known clients."""
     clients = KnownClients(folder)
     for number in range(FEW):
         clients.remember(f"2001:db8::{number:x}", f"client{number}")
@@ -80,7 +80,7 @@ def clients_at(folder: Path, entries: int) -> Callable[[int], None]:
 
 
 def timed(do: Callable[[int], None], numbers: range, threads: int) -> list[float]:
-    """Return for how many milliseconds each took."""
+    """Return how many milliseconds each call took."""
 
     def one(number: int) -> float:
         began = time.perf_counter()
@@ -92,7 +92,7 @@ def timed(do: Callable[[int], None], numbers: range, threads: int) -> list[float
 
 
 def main() -> int:
-    """Print what was measured; return 1 where more was demanded."""
+    """Print the figures; return 1 where one exceeds its limit."""
     many = int(sys.argv[1]) if len(sys.argv) > 1 else MANY
     failed = False
     with tempfile.TemporaryDirectory() as folder:

@@ -24,12 +24,12 @@ PATIENCE_S = 60.0
 AHEAD_S = 10.0
 """How long the strangers guess before the users come."""
 AGAIN_S = 0.5
-"""After how long a stranger comes again who was not throttled."""
+"""How long a stranger that was not throttled waits before its next try."""
 TIMEOUT_S = 60.0
 
 
 def answer(port: int, source: str, user: str, password: str) -> tuple[str, float]:
-    """Try once; return what the server made of it, and for how many seconds it asks to wait."""
+    """Try once; return the server's answer, and how many seconds it asks to wait."""
     with socket.create_connection(("127.0.0.1", port), TIMEOUT_S, (source, 0)) as sock:
         client = FrameClient(sock)
         client.expect("ask", field="name")
@@ -67,7 +67,7 @@ class Strangers:
                 self.refusals += code != "login_failed"
 
     def stop(self) -> None:
-        """Let them go."""
+        """Stop the strangers."""
         self._stopping.set()
         for thread in self._threads:
             thread.join(TIMEOUT_S)
@@ -85,7 +85,7 @@ def enter(port: int, source: str, user: str) -> float | None:
 
 
 def attack(strangers: int, connections: int, guessed: int) -> None:
-    """Print what became of 12 users beside so many strangers, who guess at the first of them."""
+    """Print how 12 users log in beside so many strangers, who guess at the first user's password."""
     users = [f"user{number}" for number in range(USERS)]
     with tempfile.TemporaryDirectory() as folder:
         make_cheap(Path(folder), memory_kib=16_384)

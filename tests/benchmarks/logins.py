@@ -30,12 +30,12 @@ CLIENTS = 200
 SECONDS = 5.0
 TURNS = 4
 FILLING_S = 2.0
-"""After which the line is full."""
+"""After so long the line is full."""
 ROUNDS = 3
 PASSWORD = "tall copper window frog"
 SLOTS = HashQueue().slots
 LOOPING = SLOTS + 16
-"""Clients that keep all slots busy, and are never told so."""
+"""Clients that keep all slots busy, and never get `busy`."""
 MEMORY_MIB = SLOTS * 64 + 150
 RATIO = 0.9
 _MODULE = "tests.benchmarks.logins"
@@ -54,7 +54,7 @@ def forget_peak(pid: int) -> None:
 
 
 def load(*arguments: object) -> str:
-    """Run this module as a load, and return what it prints."""
+    """Run this module as a load, and return its output."""
     command = [sys.executable, "-m", _MODULE, *map(str, arguments)]
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=300).stdout.strip()
 
@@ -82,7 +82,7 @@ def bare_rate(hashed: str) -> float:
 
 
 def at_once(port: int) -> Counter[str]:
-    """Let all clients answer at once, and return what became of them."""
+    """Let all clients answer at once, and count the server's replies."""
     ready = threading.Barrier(CLIENTS)
 
     def log_in(number: int) -> str:
@@ -115,7 +115,7 @@ def _named(client: FrameClient, number: int) -> None:
 
 
 def _answered(client: FrameClient) -> str:
-    """Answer the second one, and return what the server makes of it."""
+    """Answer the second question, and return the kind of the server's reply."""
     client.sock.settimeout(60)
     client.send(kind="answer", field="password", text=PASSWORD)
     one = client.receive()
@@ -125,7 +125,7 @@ def _answered(client: FrameClient) -> str:
 
 
 def main() -> None:
-    """Print what was measured, and what is demanded."""
+    """Print the figures and their goals."""
     rose, ratios, rates, bare = [], [], [], []
     outcomes: Counter[str] = Counter()
     for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""What the server's time goes to: ``python -m tests.benchmarks.shares``. Linux on x86-64, with gcc and perf.
+"""How the server spends its time: ``python -m tests.benchmarks.shares``. Linux on x86-64, with gcc and perf.
 
 A server of each kind is put under load and looked at by perf, 4,000 times a second of its own processor time; each look
 counts for the first of these that holds:
@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 
 from sockctl.accounts.accounts import Accounts
-from tests.benchmarks.peers.programs import compiled
+from tests.benchmarks.peers.programs import compile_program
 from tests.benchmarks.peers.servers import CROWDED, FRAMES
 from tests.benchmarks.serving import serving
 from tests.support.accounts import PASSWORD
@@ -35,7 +35,7 @@ Load = Callable[[int], list[str]]
 
 
 def share_of(stack: list[str]) -> str:
-    """Return what a look counts for: a stack as perf prints it, ``symbol (library)`` a line, the innermost first."""
+    """Return the share that a stack of perf counts for: ``symbol (library)`` a line, the innermost first."""
     for line in stack:
         if "__x64_sys_" in line:
             return CALLS.get(line.split("__x64_sys_")[1].split()[0].split("+")[0], "other kernel")
@@ -52,7 +52,7 @@ def stacks(text: str) -> Iterator[list[str]]:
 
 
 def shares(folder: str, pid: int, load: list[str]) -> Counter[str]:
-    """Return how often a process was at what, while it was under load."""
+    """Return how often a process under load was found in each share."""
     data = f"{folder}/perf.data"
     record = ["perf", "record", "-e", "cpu-clock", "-F", "4000", "-g", "-o", data, "-p", str(pid)]
     with watching(record):
@@ -88,7 +88,7 @@ def watching(command: list[str]) -> Iterator[None]:
 def main() -> None:
     """Print a table."""
     with tempfile.TemporaryDirectory() as name:
-        loadgen, fanout = (compiled(program, Path(name)) for program in ("loadgen", "fanout"))
+        loadgen, fanout = (compile_program(program, Path(name)) for program in ("loadgen", "fanout"))
         chat_words = (FRAMES.preamble, FRAMES.say, FRAMES.framing, "1", "40")
 
         def echo(clients: int, depth: int, port: int) -> list[str]:

@@ -33,7 +33,7 @@ def until_the_end(command: list[str]) -> float:
 
 
 def until_the_first_byte(command: list[str], *, errors: bool = False) -> float:
-    """Return how many milliseconds pass until a command that was sent a line prints something, or tells an error."""
+    """Return how many milliseconds pass from the start of a command with a line of input to its first output byte."""
     began = time.perf_counter()
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=UNMEASURED

@@ -30,10 +30,10 @@ MESSAGE = b"x" * 99 + b"\n"
 
 
 class _StockHandler(socketserver.BaseRequestHandler):
-    """What a stock server does: one thread for each client, 1 KiB reads."""
+    """Echoes as a stock server does: one thread for each client, 1 KiB reads."""
 
     def handle(self) -> None:
-        """Send back what comes."""
+        """Send the client's bytes back."""
         with contextlib.suppress(OSError):
             while data := self.request.recv(1024):
                 self.request.sendall(data)

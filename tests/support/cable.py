@@ -18,7 +18,7 @@ SEED = 7
 
 
 class Cable:
-    """Two ends, and what is on its way between them."""
+    """Two ends, and the packets on their way between them."""
 
     def __init__(self, ends: tuple[int, int], one_way_s: float, loss: float) -> None:
         self._other = dict(zip(ends, reversed(ends), strict=True))

@@ -1,4 +1,4 @@
-"""Messages as the chat gives them to its keeper, and a history file as anybody can read it."""
+"""Messages as the chat gives them to its store, and a history file as any program can read it."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ def frames(first: int, last: int, room: str = "#lobby") -> list[bytes]:
 
 
 def ids(data: bytes | Path) -> dict[str, list[int]]:
-    """Return the ids by room; what stands behind the last line feed doesn't count."""
+    """Return the ids by room, from whole lines only."""
     lines = (data.read_bytes() if isinstance(data, Path) else data).split(b"\n")[:-1]
     found: dict[str, list[int]] = {}
     for line in lines:

@@ -15,7 +15,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as 
 
 
 def as_other_user(call: Callable[[], str]) -> str:
-    """Return what `call` returns where that other user calls it, in a process of its own; 64 KiB at most."""
+    """Call `call` as that other user, in a process of its own, and return its result, 64 KiB at most."""
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads: the child takes no lock of theirs

@@ -28,14 +28,14 @@ from tests.support.two_hosts import on_the_server, server_address
 
 TIMEOUT_S = 20.0
 UNSUMMED = 1_000_000
-"""Events a second that a journal tells one by one, for tests that count what comes from one address."""
+"""Events a second that a journal emits one by one, for tests that count the events of one address."""
 UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
 """The environment for a process that coverage must not measure: it loads modules, takes memory and writes a file."""
 SOCKCTL = [sys.executable, "-m", "sockctl"]
 
 
 class MemorySink:
-    """Keeps what the journal writes, and lets tests wait for it."""
+    """Keeps the journal's records, and lets tests wait for them."""
 
     def __init__(self) -> None:
         self.records: list[Record] = []
@@ -58,7 +58,7 @@ class MemorySink:
         return [event for event in self.events if event.name == name]
 
     def wait_for(self, name: str, count: int = 1, *, timeout_s: float = TIMEOUT_S) -> list[Any]:
-        """Wait until `count` events of that name were told, and return them."""
+        """Wait until `count` events of that name were emitted, and return them."""
         with self._changed:
             told = self._changed.wait_for(lambda: len(self._named(name)) >= count, timeout_s)
             assert told, f"{count} {name} did not come; there were {[record.event.name for record in self.records]}"
@@ -172,7 +172,7 @@ class Process:
         self._reader.start()
 
     def command(self, *arguments: str) -> list[str]:
-        """Return what to run."""
+        """Return the command to run."""
         return [*SOCKCTL, *arguments]
 
     def _read(self) -> None:
@@ -261,11 +261,11 @@ def exchange(port: int, data: bytes) -> bytes:
 
 
 CLOSED_PORT = 1
-"""Where nobody listens: tcpmux (RFC 1078), which is out of use, and which the system gives to nobody by itself."""
+"""A port without a listener: tcpmux (RFC 1078), which is out of use, and which the system never assigns."""
 
 
 def free_port() -> int:
-    """Return a port that was free just now; for somebody who is to listen there."""
+    """Return a port that was free just now, for a server to listen on."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]

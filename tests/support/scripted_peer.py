@@ -1,4 +1,4 @@
-"""A client without a socket: says what a script holds, and keeps what it is told."""
+"""A client without a socket: it says the lines of a script, and keeps the messages that it gets."""
 
 import math
 from collections import deque
@@ -76,7 +76,7 @@ class ScriptedPeer(Peer):
         return None
 
     def skip(self) -> None:
-        """Nothing is sent ahead: each line of the script is an answer to what was told before."""
+        """Discard nothing: each line of the script answers the question before it."""
 
     def wait(self, events: dict[int, int], *, for_input: bool, until: float = math.inf) -> set[int]:
         raise NotImplementedError

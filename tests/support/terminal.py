@@ -12,7 +12,7 @@ from tests.support.running import SOCKCTL, TIMEOUT_S
 
 @contextlib.contextmanager
 def terminals() -> Iterator[Any]:
-    """Give what starts a command on a new terminal; all of them are closed at the end."""
+    """Yield a function that starts a command on a new terminal; all of them are closed at the end."""
     children: list[pexpect.spawn[str]] = []
 
     def start(*arguments: str, command: Sequence[str] = (), **environment: str) -> "pexpect.spawn[str]":

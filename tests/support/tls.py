@@ -33,7 +33,7 @@ def self_signed(
 
 
 def securing(files: tuple[Path, Path]) -> Callable[[socket.socket], TlsTransport]:
-    """Return what makes TLS of an accepted socket."""
+    """Return a function that wraps an accepted socket in TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*files)
     return lambda sock: TlsSocket(sock, context, server_side=True)

@@ -19,7 +19,7 @@ PASSWORD = "swordfish"
 
 
 class TokenServer:
-    """Asks for a name and a password, gives tokens, says again what is said, and lets log out.
+    """Asks for a name and a password, gives tokens, repeats each line, and lets the client log out.
 
     Attributes:
         target: Its HOST:PORT.
@@ -67,7 +67,7 @@ class TokenServer:
         self.bye: str | None = "logged_out"
 
     def said(self, connection: int = -1) -> list[tuple[str, str]]:
-        """Return kind and text of what a connection has said, without its hello."""
+        """Return kind and text of the messages of a connection, without its hello."""
         return [(one["kind"], one.get("text", "")) for one in self.heard[connection][1:]]
 
     def hello(self, connection: int = -1) -> Fields:

@@ -33,12 +33,12 @@ _Test = TypeVar("_Test", bound=Callable[..., None])
 
 
 class UnavailableError(Exception):
-    """Two hosts can't be made here; the text says what is missing."""
+    """Two hosts can't be made here; the text names the missing part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """What lies between the hosts.
+    """The line between the hosts.
 
     Attributes:
         round_trip_ms: How long a packet and its answer are on their way.
@@ -53,7 +53,7 @@ class Line:
 
 
 NEAR = Line(receive_buffer_bytes=16_384)
-"""Packets of 1,500 bytes and small windows: it shows who isn't woken when a client takes something at last."""
+"""Packets of 1,500 bytes and small windows: a sender that isn't woken when the client reads at last shows here."""
 FAR = Line(round_trip_ms=40, loss=0.01)
 LINES = {"loopback": None, "near": NEAR, "far": FAR}
 
@@ -106,7 +106,7 @@ class TwoHosts:
         self.client.ip("link set cable1 down")
 
     def mend(self) -> None:
-        """Mend it."""
+        """Mend the cable."""
         self.client.ip("link set cable1 up")
 
 

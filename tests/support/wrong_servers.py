@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.benchmarks.peers.programs import compiled
+from tests.benchmarks.peers.programs import compile_program
 from tests.support.running import TIMEOUT_S, free_port, listens, wait_until
 from tests.support.tools import tool
 
@@ -121,7 +121,7 @@ def talkative(sock: socket.socket) -> None:
 def c_echo(folder: Path) -> Iterator[int]:
     """Serve echo in C; yield the port."""
     tool("gcc", "gcc")
-    with command(compiled("epoll_echo", folder), "PORT", "65536") as port:
+    with command(compile_program("epoll_echo", folder), "PORT", "65536") as port:
         yield port
 
 

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.peers.programs import compiled
+from tests.benchmarks.peers.programs import compile_program
 from tests.benchmarks.peers.scenarios import SCENARIOS, Bench, Result
 from tests.benchmarks.serving import INSTALLED
 
@@ -29,7 +29,7 @@ TOLD = ("p99_us", "silent", "corrupt", "dead", "error")
 
 def compare(bench: Bench, scenario: str, peers: list[str], rounds: int | None) -> dict[str, dict[str, Any]]:
     """Measure the servers in turns, and return each one's row; `peers` are all that are there where it is empty."""
-    names = [name for name in bench.servers(scenario) if name == "sockctl" or not peers or name in peers]
+    names = [name for name in bench.list_servers(scenario) if name == "sockctl" or not peers or name in peers]
     results: dict[str, list[Result]] = {name: [] for name in names}
     for _ in range(rounds or OWN_ROUNDS.get(scenario, ROUNDS)):
         for name in names:
@@ -73,7 +73,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name), options.sockctl, options.read_bytes)
         for program in PROGRAMS:
-            compiled(program, bench.folder)
+            compile_program(program, bench.folder)
         for scenario in options.scenarios:
             report[scenario] = compare(bench, scenario, peers, options.rounds)
             if not options.json:

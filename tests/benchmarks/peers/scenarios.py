@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.peers.servers import chat_servers, echo_servers, memory_kb, running
+from tests.benchmarks.peers.servers import build_chat_commands, build_echo_commands, read_memory_kb, run_server
 from tests.support.running import UNMEASURED
 
 Result = dict[str, Any]
@@ -61,19 +61,19 @@ CROWDS = ("burst", "memory", "thousand", "tenk")
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where the compiled programs and the servers' files are, which sockctl is measured, and how peers read."""
+    """The folder of programs and servers' files, the sockctl to measure, and how many bytes Python peers read."""
 
     folder: Path
     sockctl: str
     read_bytes: int
 
-    def servers(self, scenario: str) -> list[str]:
+    def list_servers(self, scenario: str) -> list[str]:
         """Return the names of those that a scenario is for, sockctl first."""
         if scenario in CHAT:
-            return list(chat_servers(self.sockctl, self.folder))
+            return list(build_chat_commands(self.sockctl, self.folder))
         if scenario == "start":
             return ["sockctl", "python"]
-        names = list(echo_servers(self.sockctl, self.folder, self.read_bytes))
+        names = list(build_echo_commands(self.sockctl, self.folder, self.read_bytes))
         return [name for name in names if scenario not in CROWDS or name not in PROCESS_EACH]
 
     def measure(self, scenario: str, server: str) -> Result:
@@ -81,29 +81,29 @@ class Bench:
         if scenario in CHAT:
             return self.measure_chat(CHAT[scenario], server)
         if scenario == "start":
-            return {"value": start_ms(self.sockctl, server)}
+            return {"value": measure_start_ms(self.sockctl, server)}
         if scenario == "memory":
-            with running(self._echo_command(server), self.folder) as (port, group):
-                return {"value": idle_kb(port, group)}
+            with run_server(self._echo_command(server), self.folder) as (port, group):
+                return {"value": measure_idle_kb(port, group)}
         return self.measure_echo(ECHO[scenario], server)
 
     def measure_echo(self, load: EchoLoad, server: str) -> Result:
         """Measure one echo server once."""
-        with running(self._echo_command(server), self.folder) as (port, _):
+        with run_server(self._echo_command(server), self.folder) as (port, _):
             result = self._generated("loadgen", port, load.clients, load.size_bytes, load.depth, load.seconds)
         return {**result, "value": result.get(load.figure)}
 
     def measure_chat(self, load: ChatLoad, server: str) -> Result:
         """Measure one chat server once; without a figure where a message has been lost."""
-        command, wire = chat_servers(self.sockctl, self.folder)[server]
+        command, wire = build_chat_commands(self.sockctl, self.folder)[server]
         words = (load.members, load.senders, load.messages, load.window, wire.preamble, wire.say, wire.framing)
-        with running(command, self.folder) as (port, _):
+        with run_server(command, self.folder) as (port, _):
             result = self._generated("fanout", port, *words, 1, 40)
         is_whole = result.get("deliveries", 0) >= result.get("expected_min", 1)
         return {**result, "value": result.get("deliveries_per_s") if is_whole else None}
 
     def _echo_command(self, server: str) -> list[str]:
-        return echo_servers(self.sockctl, self.folder, self.read_bytes)[server]
+        return build_echo_commands(self.sockctl, self.folder, self.read_bytes)[server]
 
     def _generated(self, program: str, port: int, *words: object) -> Result:
         command = [str(self.folder / program), "127.0.0.1", str(port), *map(str, words)]
@@ -114,9 +114,9 @@ class Bench:
         return result
 
 
-def idle_kb(port: int, group: int) -> float:
+def measure_idle_kb(port: int, group: int) -> float:
     """Return how much the memory of a server grows for each client that has been answered once."""
-    before = memory_kb(group)
+    before = read_memory_kb(group)
     clients = []
     for number in range(IDLE_CLIENTS):
         client = socket.socket()
@@ -126,13 +126,13 @@ def idle_kb(port: int, group: int) -> float:
         clients.append(client)
     for client in clients:
         client.recv(1)
-    each = (memory_kb(group) - before) / len(clients)
+    each = (read_memory_kb(group) - before) / len(clients)
     for client in clients:
         client.close()
     return round(each, 1)
 
 
-def start_ms(sockctl: str, name: str) -> float:
+def measure_start_ms(sockctl: str, name: str) -> float:
     """Return how long ``sockctl --version`` takes, or its interpreter alone."""
     python = str(Path(sockctl).parent / "python")
     command = [sockctl, "--version"] if name == "sockctl" else [python, "-c", "pass"]

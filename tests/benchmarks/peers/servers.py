@@ -54,7 +54,7 @@ FRAMES = ChatWire(
 )
 
 
-def echo_servers(sockctl: str, folder: Path, read_bytes: int) -> dict[str, list[str]]:
+def build_echo_commands(sockctl: str, folder: Path, read_bytes: int) -> dict[str, list[str]]:
     """Return each server's command, with PORT in place of its port; those in Python read so many bytes at a time."""
     peers = [sys.executable, "-m", "tests.benchmarks.peers.echo"]
     servers = {"sockctl": [sockctl, "serve", "echo", *_own_options(folder), *CROWDED]}
@@ -69,7 +69,7 @@ def echo_servers(sockctl: str, folder: Path, read_bytes: int) -> dict[str, list[
     return servers
 
 
-def chat_servers(sockctl: str, folder: Path) -> dict[str, tuple[list[str], ChatWire]]:
+def build_chat_commands(sockctl: str, folder: Path) -> dict[str, tuple[list[str], ChatWire]]:
     """Return each server's command, with PORT in place of its port, and its wire."""
     kept = ("--data-dir", str(folder / "chat-data"))
     own = [sockctl, "serve", "chat", *_own_options(folder), *CROWDED, "--no-flood-limit", *kept]
@@ -86,7 +86,7 @@ def _own_options(folder: Path) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def running(command: list[str], folder: Path) -> Iterator[tuple[int, int]]:
+def run_server(command: list[str], folder: Path) -> Iterator[tuple[int, int]]:
     """Run a server until the end; yield its port and the number of its process group."""
     port = free_port()
     (folder / f"ngircd-{port}.conf").write_text(NGIRCD.format(port=port))
@@ -107,7 +107,7 @@ def running(command: list[str], folder: Path) -> Iterator[tuple[int, int]]:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def memory_kb(group: int) -> int:
+def read_memory_kb(group: int) -> int:
     """Return the resident memory of all processes of a group, on Linux."""
     total = 0
     for entry in Path("/proc").iterdir():
