@@ -1,4 +1,4 @@
-"""Messages as the chat gives them to its keeper, and a history file as anybody can read it."""
+"""Messages as a room gives them to the store, and the ids in a history file."""
 
 import json
 from pathlib import Path

@@ -56,7 +56,7 @@ def chat_of(run: Running) -> Chat:
 
 def remotes(run: Running, name: str) -> list[RemoteClient]:
     member = chat_of(run).members.find(name)
-    return [] if member is None else [place for place in member.clients if isinstance(place, RemoteClient)]
+    return [] if member is None else [client for client in member.clients if isinstance(client, RemoteClient)]
 
 
 def outbox_of(remote: RemoteClient) -> int:

@@ -115,7 +115,7 @@ class CommandHandlers:
         room = self._rooms.find(parse_room(name)) if name else self._rooms.get_current(client)
         if room is None:
             raise CommandError(f"There is no room {parse_room(name)}: /rooms lists those that there are.")
-        if page or room.is_crowded:
+        if page or room.is_large:
             room.info.tell_page(client, page or 1)
         else:
             room.info.tell_members(client)

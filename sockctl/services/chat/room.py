@@ -5,7 +5,7 @@ queue: the thread that finds no other at it, until the queue is empty. So nothin
 waits for a network, and each client gets all queued events in one piece. Joining and leaving are events as well: a
 client that joins hears all events behind its own joining, and sees those before as history.
 
-In a crowded room the others don't hear of each joining, leaving and renaming: the room counts these, and tells sums.
+In a large room the others don't hear of each joining, leaving and renaming: the room counts these, and tells sums.
 """
 
 import threading
@@ -36,7 +36,7 @@ class Room:
         store: Keeps the messages and the topic.
         history: The messages of before; limits how many are remembered.
         last_id: The id of the last message.
-        limits: From how many members on the room is crowded.
+        limits: From how many members on the room is large.
         budget: The memory of all histories together.
         used_at: When a member was last in it, on the monotonic clock.
 
@@ -88,7 +88,7 @@ class Room:
         return len(self._audience)
 
     @property
-    def is_crowded(self) -> bool:
+    def is_large(self) -> bool:
         """Whether movements are told in sums."""
         return self.count > self._told_singly
 
@@ -214,7 +214,7 @@ class Room:
         Args:
             news: The message that tells it.
             key: The key of its name before.
-            clients: Its clients, which hear of it in a crowded room, too.
+            clients: Its clients, which hear of it in a large room, too.
         """
         self._enqueue(Rename(news, key, clients))
 
@@ -223,7 +223,7 @@ class Room:
         self._audience.set_listener(client)
 
     def tell_sums(self) -> None:
-        """Tell how many members joined, left and were renamed in a crowded room since the last time."""
+        """Tell how many members joined, left and were renamed in a large room since the last time."""
         self.info.drop_told_history()
         if not self._sums:
             return
@@ -303,24 +303,24 @@ class Room:
         self._audience.broadcast(told)
 
     def _process_renames(self, renames: Sequence[Rename]) -> None:
-        """Tell all of new names; in a crowded room, only the members' own clients."""
+        """Tell all of new names; in a large room, only the members' own clients."""
         told = self._encode_singly(renames)
         self._audience.broadcast(told)
         for one in () if told else renames:
             self._audience.deliver([_encode_news(one)], [client for client in one.clients if client in self._audience])
 
     def _encode_singly(self, movements: Sequence[Movement], *, coming: int = 0) -> list[RoomEvent]:
-        """Return an event for each movement; none in a crowded room, which counts them.
+        """Return an event for each movement; none in a large room, which counts them.
 
         While a sum is still to be told, no movement is told before it.
         """
         with self._lock:
-            crowded = len(self._audience) + coming > self._told_singly or bool(self._sums)
-            if crowded:
+            large = len(self._audience) + coming > self._told_singly or bool(self._sums)
+            if large:
                 for one in movements:
                     if one.news is not None:
                         self._sums[one.news.kind] = self._sums.get(one.news.kind, 0) + 1
-        return [] if crowded else [*map(_encode_news, movements)]
+        return [] if large else [*map(_encode_news, movements)]
 
 
 def _encode_news(one: Movement) -> RoomEvent:

@@ -69,7 +69,7 @@ class Leave(Movement):
 
 @dataclass(frozen=True, slots=True)
 class Rename(Movement):
-    """A member that has another name. Its own `clients` are told in a crowded room, too."""
+    """A member that has another name. Its own `clients` are told in a large room, too."""
 
     clients: Collection[Client]
 

@@ -79,8 +79,8 @@ def test_a_large_history_is_no_slowness_and_fills_no_memory(tmp_path: Path, secu
         reader.line("/who")
         wait_until(lambda: outbox_of(remotes(run, "reader")[0]) > OUTBOX_BYTES)
         ann.sock.settimeout(2)
-        for place in range(40):  # 160 KB, which may wait behind the history
-            ann.line(f"{place}{text[:3990]}")
+        for number in range(40):  # 160 KB, which may wait behind the history
+            ann.line(f"{number}{text[:3990]}")
             ann.until("say")
         assert outbox_of(remotes(run, "reader")[0]) < 1_500_000, "the history waits, not in the memory"
         kinds: list[str] = []

@@ -49,8 +49,8 @@ def test_ten_senders_of_a_hundred_are_heard_in_one_order_by_fifty(
     with served(tmp_path, threads=event_threads) as run, crowd(run, 50) as heard:
 
         def speak(number: int) -> None:
-            for place in range(100):
-                heard[number].say(f"say~{number}.{place}~")
+            for count in range(100):
+                heard[number].say(f"say~{number}.{count}~")
 
         def come_and_go() -> None:
             for number in range(20 if network is None else 5):
@@ -64,13 +64,13 @@ def test_ten_senders_of_a_hundred_are_heard_in_one_order_by_fifty(
         side_by_side(threads)
         for number, one in enumerate(heard):
             one.wait_for(b"say~", 900 if number < 10 and not one.in_frames else 1000)
-        orders = [[one for one in place.messages if one["kind"] == "say"] for place in heard if place.in_frames]
+        orders = [[one for one in hearer.messages if one["kind"] == "say"] for hearer in heard if hearer.in_frames]
         assert all(order == orders[0] for order in orders)
         ids = [one["id"] for one in orders[0]]
         assert ids == list(range(ids[0], ids[0] + 1000))
         for sender in range(10):
             texts = [one["text"] for one in orders[0] if one["sender"] == f"m{sender}"]
-            assert texts == [f"say~{sender}.{place}~" for place in range(100)]
+            assert texts == [f"say~{sender}.{count}~" for count in range(100)]
         shown = [f"<{one['sender']}> {one['text']}" for one in orders[0]]
         for number in range(0, 50, 2):
             said = [line for line in heard[number].data.decode().split("\r\n") if "say~" in line]

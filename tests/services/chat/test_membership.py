@@ -143,8 +143,8 @@ def test_one_account_from_several_places_is_one_member(tmp_path: Path) -> None:
             bob.line("/who")
             assert bob.until("members")["members"] == ["bob", "ann"]
             bob.line("/msg ann to both")
-            for place in (here, there):
-                place.until("say", private=True, text="to both")
+            for chatter in (here, there):
+                chatter.until("say", private=True, text="to both")
             there.line("/nick anna")
             here.until("renamed", name="anna")
         bob.until("renamed", name="anna")
@@ -159,8 +159,8 @@ def test_each_place_speaks_where_it_wants_to(tmp_path: Path) -> None:
         here.log_in("ann").ready()
         there.log_in("ann").ready()
         here.line("/join dev")
-        for place in (here, there):
-            place.until("members", room="#dev")
+        for chatter in (here, there):
+            chatter.until("members", room="#dev")
         there.until("notice", code="room", room="#lobby")
         there.line("still in the lobby")
         here.until("say", room="#lobby", text="still in the lobby")
@@ -183,15 +183,15 @@ def test_a_place_that_goes_while_another_one_joins_leaves_nothing_behind(tmp_pat
     with running(chat):
         for remote in (here, there):
             chat.watched(remote.peer)
-        places_of = chat.members.list_clients
+        clients_of = chat.members.list_clients
 
-        def places_of_a_moment_ago(member: Member) -> list[Client]:
-            places = places_of(member)
-            if there in places:
+        def clients_of_a_moment_ago(member: Member) -> list[Client]:
+            chatters = clients_of(member)
+            if there in chatters:
                 chat.left(there.peer, DisconnectReason.CLIENT_EXIT)
-            return places
+            return chatters
 
-        chat.members.list_clients = places_of_a_moment_ago  # type: ignore[method-assign]
+        chat.members.list_clients = clients_of_a_moment_ago  # type: ignore[method-assign]
         chat.received(here.peer, [message("line", "/join dev")])
         room = chat.rooms.find("#dev")
         assert room is not None
