@@ -42,6 +42,10 @@ class Movement:
     news: Message | None
     key: str
 
+    def encode(self) -> RoomEvent:
+        """Return the event that tells the news; one without bytes for none."""
+        return encode_event(self.news, key=self.key, movement=not isinstance(self, Rename))
+
 
 @dataclass(frozen=True, slots=True)
 class Join(Movement):

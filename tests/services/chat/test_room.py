@@ -15,6 +15,7 @@ from sockctl.protocol.messages import Message, as_line, encode_message, message
 from sockctl.services.chat.history import MISSED_BYTES, SHOWN, History, HistoryBudget
 from sockctl.services.chat.member import NOTHING
 from sockctl.services.chat.room import Room
+from sockctl.services.chat.room_event import encode_event
 from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.chat.store import ChatStore
 from tests.support.chat_room import Played, enter, leave, room_at, said
@@ -220,7 +221,7 @@ def test_whatever_happens_each_hears_it_as_if_alone(  # noqa: C901  a table of w
                 inside.discard(who)
                 room.leave(client, reason="left")
             elif what == "tell":
-                room.tell(Message({"kind": "notice", "text": "news"}))
+                room.enqueue(encode_event(Message({"kind": "notice", "text": "news"})))
             elif what in {"quiet", "ignore"}:  # it holds for what is carried out from then on
                 room.process_pending()
                 if what == "quiet":
@@ -263,8 +264,8 @@ def test_ignoring_and_quiet_hide_exactly_that(tmp_path: Path) -> None:
     enter(room, guest)
     leave(room, guest)
     leave(room, bob)
-    room.tell(Message({"kind": "notice", "text": "news"}), key="eve")
-    room.tell(Message({"kind": "notice", "text": "of bob"}), key="bob")
+    room.enqueue(encode_event(Message({"kind": "notice", "text": "news"}), key="eve"))
+    room.enqueue(encode_event(Message({"kind": "notice", "text": "of bob"}), key="bob"))
     room.process_pending()
     assert [one["text"] for one in ann.messages] == ["from ann", "from eve", "news"]
     assert eve.lines[-7:] == [

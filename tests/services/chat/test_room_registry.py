@@ -113,7 +113,7 @@ def test_a_room_in_which_nothing_was_said_goes_first_and_a_used_one_never(store:
 def test_a_room_that_is_made_again_has_larger_ids_and_no_history(store: ChatStore) -> None:
     rooms = rooms_of(store, max_rooms=2)
     one = rooms.open("#one")
-    one._last_id += 10**9
+    one.last_id += 10**9
     say(one, 1)
     last_id = one.last_id
     rooms.tick(now_of(rooms) + 2 * DAY_S)
