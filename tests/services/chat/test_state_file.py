@@ -39,13 +39,13 @@ def test_rulings_of_an_older_version_hold_for_the_name(clock: Clock) -> None:
     state = ChatState(clock=clock)
     decode_state(old, state)
     for one in (state, again(state, clock)):
-        assert one.find_ban(account="eve")
-        assert not one.find_ban(account="bob")
-        assert one.find_mute(name="BOB", account="carl")
-        assert one.find_mute(name="carl", account="bob")
-        assert not one.find_mute(name="carl", account="carl")
+        assert one.bans.find(account="eve")
+        assert not one.bans.find(account="bob")
+        assert one.mutes.find(name="BOB", account="carl")
+        assert one.mutes.find(name="carl", account="bob")
+        assert not one.mutes.find(name="carl", account="carl")
         assert encode_state(one) == old
-        assert shown(one.unmute("bob")) == ["Bob"]
+        assert shown(one.mutes.remove("bob")) == ["Bob"]
 
 
 GOOD: Content = {
