@@ -1,4 +1,4 @@
-"""Messages as the chat gives them to its store, and a history file as any program can read it."""
+"""Messages as a room gives them to the store, and the ids in a history file."""
 
 import json
 from pathlib import Path

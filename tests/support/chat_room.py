@@ -22,7 +22,7 @@ DEFAULT = ChatLimits()
 
 
 class Played(Client):
-    """A place that keeps the bytes that it was sent."""
+    """A client that keeps the bytes that it was sent."""
 
     def __init__(self, name: str, *, framed: bool = True, member: Member | None = None) -> None:
         super().__init__(member or Member(name, since=utc_now()), framed=framed)
@@ -88,11 +88,11 @@ def room_at(
     )
 
 
-def enter(room: Room, place: Client, *, after: int = NOTHING, new: bool = True) -> None:
-    room.join(place, new=new, after=after)
+def enter(room: Room, client: Client, *, after: int = NOTHING, new: bool = True) -> None:
+    room.join(client, new=new, after=after)
     room.process_pending()
 
 
-def leave(room: Room, place: Client) -> None:
-    room.leave(place, reason="left")
+def leave(room: Room, client: Client) -> None:
+    room.leave(client, reason="left")
     room.process_pending()

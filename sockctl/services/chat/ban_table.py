@@ -5,12 +5,15 @@ once, so no asking thread waits for a lock.
 """
 
 import datetime
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
 from sockctl.protocol.names import same_name_key
 from sockctl.services.chat.bans import Ban, Network, Target, parse_network
+from sockctl.stores.timestamps import Clock, utc_now
+from sockctl.text import clean
 
 __all__ = ["BanTable"]
 
@@ -27,48 +30,77 @@ class _Tables(NamedTuple):
 
 
 class BanTable:
-    """Bans or mutes. Any thread may ask; changes need a lock of the caller's."""
+    """Bans or mutes. Any thread may use it; nothing in it blocks.
 
-    def __init__(self, bans: Iterable[Ban] = ()) -> None:
+    Args:
+        clock: Returns the time, with a time zone.
+        on_change: Called after each change, without a lock held.
+
+    Attributes:
+        is_empty: Whether there are none, lasting or not.
+    """
+
+    def __init__(self, *, clock: Clock = utc_now, on_change: Callable[[], None] = lambda: None) -> None:
+        self._clock = clock
+        self._on_change = on_change
+        self._lock = threading.Lock()  # guards changes
+        self.restore(())
+
+    def restore(self, bans: Iterable[Ban]) -> None:
+        """Replace all bans."""
         self._tables = _build(bans)
+        self.is_empty = not self._tables.bans
 
-    def __bool__(self) -> bool:
-        """Return whether there are bans, lasting or not."""
-        return bool(self._tables.bans)
+    def add(self, target: Target, *, by: str, time: datetime.timedelta | None = None) -> Ban:
+        """Ban a target, and return the ban; it replaces an earlier one of the target, and takes over its addresses.
 
-    def add(self, ban: Ban) -> Ban:
-        """Add a ban, and return it; it replaces an earlier ban of the same target, and takes over its addresses."""
-        earlier, others = _split(self._tables.bans, lambda one: one.target.key == ban.target.key)
-        known = [network for one in earlier if one.lasts(ban.at) for network in one.target.networks]
-        networks = tuple(dict.fromkeys([*ban.target.networks, *known]))
-        ban = replace(ban, target=replace(ban.target, networks=networks))
-        self._tables = _build([*others, ban])
+        Args:
+            target: The target.
+            by: The operator's name.
+            time: For how long; None for good.
+        """
+        now = self._clock()
+        with self._lock:
+            earlier, others = _split(self._tables.bans, lambda one: one.target.key == target.key)
+            known = [network for one in earlier if one.lasts(now) for network in one.target.networks]
+            target = replace(target, networks=tuple(dict.fromkeys([*target.networks, *known])))
+            ban = Ban(target, clean(by), now, None if time is None else now + time)
+            self.restore([*others, ban])
+        self._on_change()
         return ban
 
-    def remove(self, which: Callable[[Ban], bool]) -> list[Ban]:
-        """Remove some bans, and return them."""
-        removed, left = _split(self._tables.bans, which)
+    def remove(self, word: str) -> list[Ban]:
+        """End the bans that an account, a name or an address names; return those that still lasted."""
+        with self._lock:
+            removed, others = _split(self._tables.bans, lambda one: one.target.is_named(word))
+            if removed:
+                self.restore(others)
         if removed:
-            self._tables = _build(left)
-        return removed
+            self._on_change()
+        now = self._clock()
+        return [ban for ban in removed if ban.lasts(now)]
 
-    def list_lasting(self, now: datetime.datetime) -> list[Ban]:
-        """Return the bans that last, in the order in which they were made."""
-        return [ban for ban in self._tables.bans if ban.lasts(now)]
+    def list_lasting(self) -> list[Ban]:
+        """Return the bans that last, in the order in which they were made; forget the others."""
+        now = self._clock()
+        with self._lock:
+            lasting, ended = _split(self._tables.bans, lambda one: one.lasts(now))
+            if ended:
+                self.restore(lasting)
+        return lasting
 
-    def find(
-        self, now: datetime.datetime, *, account: str = "", name: str = "", token: str = "", address: str = ""
-    ) -> Ban | None:
+    def find(self, *, account: str = "", name: str = "", token: str = "", address: str = "") -> Ban | None:
         """Return a ban of a client; None if none lasts.
 
         Args:
-            now: The time.
             account: The user's name.
             name: The name in the chat.
             token: The guest's token.
             address: The client's IP address.
         """
-        tables = self._tables
+        if self.is_empty:
+            return None
+        now, tables = self._clock(), self._tables
         keys: list[_Key] = [("account", account), ("token", token), ("name", account), ("name", same_name_key(name))]
         if tables.prefixes and (network := parse_network(address)) is not None:
             keys += (

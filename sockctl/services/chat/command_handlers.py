@@ -23,6 +23,7 @@ from sockctl.services.chat.member import Client, Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.moderation import Moderation
+from sockctl.services.chat.room_event import encode_event
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.state import ChatState
 from sockctl.stores.timestamps import format_timestamp, utc_now
@@ -115,7 +116,7 @@ class CommandHandlers:
         room = self._rooms.find(parse_room(name)) if name else self._rooms.get_current(client)
         if room is None:
             raise CommandError(f"There is no room {parse_room(name)}: /rooms lists those that there are.")
-        if page or room.is_crowded:
+        if page or room.is_large:
             room.info.tell_page(client, page or 1)
         else:
             room.info.tell_members(client)
@@ -167,7 +168,8 @@ class CommandHandlers:
             raise CommandError(f"A topic may have {MAX_TOPIC} characters: it was not set.")
         self._state.set_topic(room.name, topic, by=by.name, rooms={each.name for each in self._rooms.list_all()})
         text = f"{by.name} set the topic of {room.name}: {topic}"
-        room.tell(message("notice", text, code="topic", room=room.name, topic=topic), key=by.key)
+        news = message("notice", text, code="topic", room=room.name, topic=topic)
+        room.enqueue(encode_event(news, key=by.key))
         room.process_pending()
 
     def _replay_history(self, client: Client, words: Sequence[str]) -> None:

@@ -93,4 +93,4 @@ def _count_members(room: Room | None) -> int:
 
 def _count_told(room: Room | None) -> int:
     """Return how many members are told of one joining, leaving or renaming."""
-    return 0 if room is None or room.is_crowded else room.count
+    return 0 if room is None or room.is_large else room.count

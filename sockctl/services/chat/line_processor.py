@@ -67,7 +67,7 @@ class LineProcessor:
             return
         try:
             room = self._rooms.find(client.room) or self._rooms.get_current(client)
-            if self._state.mutes_somebody:
+            if not self._state.mutes.is_empty:
                 self._moderation.refuse_muted(client)
         except CommandError as error:
             client.tell("error", str(error), code=error.code)

@@ -14,6 +14,7 @@ from sockctl.services.chat.member import NOTHING, Client, Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.reasons import BANNED, KICKED, PING_TIMEOUT
 from sockctl.services.chat.room import Room
+from sockctl.services.chat.room_event import Rename
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.settings import ChatLimits
 
@@ -162,7 +163,7 @@ class Membership:
         names = self._members.list_rooms(member)
         clients = self._members.list_clients(member)
         for room in self._find_rooms(names):
-            room.rename(news, key=same_name_key(before), clients=clients)
+            room.enqueue(Rename(news, same_name_key(before), clients))
             room.process_pending()
         if not names:
             for client in clients:

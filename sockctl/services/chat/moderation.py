@@ -64,12 +64,12 @@ class Moderation:
         Raises:
             CommandError: The member is muted.
         """
-        if self._state.mutes_somebody and self._find_mute(client) is not None:
+        if self._find_mute(client) is not None:
             raise CommandError("An operator lets you read only.")
 
     def _find_mute(self, client: Client) -> Ban | None:
         own = client.member
-        return self._state.find_mute(account=own.account, name=own.name, token=own.token, address=client.address)
+        return self._state.mutes.find(account=own.account, name=own.name, token=own.token, address=client.address)
 
     # The handlers.
 
@@ -82,29 +82,29 @@ class Moderation:
 
     def _ban(self, client: Client, words: Sequence[str]) -> None:
         target, time = self._find_target(client, words[0]), parse_duration(words[1]) if len(words) > 1 else None
-        ban = self._state.ban(target, by=client.member.name, time=time)
+        ban = self._state.bans.add(target, by=client.member.name, time=time)
         self._tell_done(client, f"banned {{}}{_format_end(ban)}.", [ban])
         for each in self._list_clients():
             own = each.member
-            if self._state.find_ban(account=own.account, token=own.token, address=each.address) is not None:
+            if self._state.bans.find(account=own.account, token=own.token, address=each.address) is not None:
                 each.close(BANNED)
 
     def _unban(self, client: Client, words: Sequence[str]) -> None:
-        ended = self._state.unban(words[0])
+        ended = self._state.bans.remove(words[0])
         if not ended:
             raise CommandError(f"{words[0]!r} is not banned: give the name, account or address that a ban has told.")
         self._tell_done(client, "lets {} in again.", ended)
 
     def _list_bans(self, client: Client, words: Sequence[str]) -> None:
-        self._list(client, words, self._state.list_bans(), command="bans", did="banned")
+        self._list(client, words, self._state.bans.list_lasting(), command="bans", did="banned")
 
     def _mute(self, client: Client, words: Sequence[str]) -> None:
         target, time = self._find_target(client, words[0]), parse_duration(words[1]) if len(words) > 1 else None
-        mute = self._state.mute(target, by=client.member.name, time=time)
+        mute = self._state.mutes.add(target, by=client.member.name, time=time)
         self._tell_done(client, f"lets {{}} read only{_format_end(mute)}.", [mute])
 
     def _unmute(self, client: Client, words: Sequence[str]) -> None:
-        ended = self._state.unmute(words[0])
+        ended = self._state.mutes.remove(words[0])
         if not ended:
             member = self._members.find(words[0])
             clients = self._members.list_clients(member) if member is not None else []
@@ -114,7 +114,7 @@ class Moderation:
         self._tell_done(client, "lets {} speak again.", ended)
 
     def _list_mutes(self, client: Client, words: Sequence[str]) -> None:
-        self._list(client, words, self._state.list_mutes(), command="mutes", did="muted")
+        self._list(client, words, self._state.mutes.list_lasting(), command="mutes", did="muted")
 
     def _announce(self, client: Client, words: Sequence[str]) -> None:
         self._tell_all(client, f"{client.member.name} announces: {words[0]}")

@@ -189,7 +189,7 @@ class Registration:
 
     def _refuse_banned(self, peer: Peer, member: Member | None = None) -> None:
         account, token = (member.account, member.token) if member is not None else ("", "")
-        if self._state.find_ban(account=account, token=token, address=peer.address) is not None:
+        if self._state.bans.find(account=account, token=token, address=peer.address) is not None:
             peer.tell("error", "You are banned here.", code="banned")
             raise peer.give_up(BANNED)
 

@@ -5,7 +5,7 @@ queue: the thread that finds no other at it, until the queue is empty. So nothin
 waits for a network, and each client gets all queued events in one piece. Joining and leaving are events as well: a
 client that joins hears all events behind its own joining, and sees those before as history.
 
-In a crowded room the others don't hear of each joining, leaving and renaming: the room counts these, and tells sums.
+In a large room the others don't hear of each joining, leaving and renaming: the room counts these, and tells sums.
 """
 
 import threading
@@ -37,12 +37,11 @@ class Room:
         store: Keeps the messages and the topic.
         history: The messages of before; limits how many are remembered.
         last_id: The id of the last message.
-        limits: From how many members on the room is crowded.
+        limits: From how many members on the room is large.
         budget: The memory of all histories together.
-        used_at: When a member was last in it, on the monotonic clock.
+        used_at: When a member was last in it, on the monotonic clock; the registry sets it.
 
     Attributes:
-        used_at: As the argument; the registry sets it.
         info: Tells clients about the room.
     """
 
@@ -61,13 +60,13 @@ class Room:
         self.used_at = used_at
         self._budget = budget
         budget.add(history.size_bytes)
-        self._store = store
+        self._store = store  # its lock is a leaf below the room's
         self._told_singly = limits.told_singly
         self._audience = Audience()
         self.info = RoomInfo(name, self._audience, store.state, told_singly=limits.told_singly)
         self._lock = threading.Lock()  # guards what follows, to `_busy`
         self._history = history
-        self._last_id = last_id
+        self.last_id = last_id
         self._queue: list[RoomEvent | Movement] = []
         self._sums: dict[str, int] = {}  # movements still to be told, by the kind of the message
         self._busy = False  # whether a thread processes the queue
@@ -89,15 +88,9 @@ class Room:
         return len(self._audience)
 
     @property
-    def is_crowded(self) -> bool:
+    def is_large(self) -> bool:
         """Whether movements are told in sums."""
         return self.count > self._told_singly
-
-    @property
-    def last_id(self) -> int:
-        """The id of the last message."""
-        with self._lock:
-            return self._last_id
 
     # History.
 
@@ -152,28 +145,22 @@ class Room:
         shown = shown if self.name == LOBBY else f"{self.name} {shown}"
         frames: list[bytes] = []
         lines: list[str] = []
-        stored: list[bytes] = []
         entries: list[HistoryEntry] = []
         with self._lock:
             before = self._history.size_bytes
             for text in texts:
-                self._last_id += 1
-                json = f'{{"kind":"say","text":{encode_basestring(text)}{head}{self._last_id}{tail}'.encode()
-                stored.append(json)
+                self.last_id += 1
+                json = f'{{"kind":"say","text":{encode_basestring(text)}{head}{self.last_id}{tail}'.encode()
                 frames += (len(json).to_bytes(4, "big"), json)
                 lines.append(f"{shown}{text}\r\n")
-                entries.append(HistoryEntry(self._last_id, json, key))
+                entries.append(HistoryEntry(self.last_id, json, key))
             self._history.extend(entries)
             beyond = self._budget.add(self._history.size_bytes - before)
             if beyond and (own := self._history.size_bytes - self._budget.share_bytes) > 0:
                 self._budget.add(-self._history.forget_oldest(min(beyond, own)))
             self._queue.append(RoomEvent(b"".join(frames), "".join(lines).encode(), client, key))
-            first = self._last_id - len(stored) + 1
-            self._store.add_messages(self.name, first, stored, remembered=len(self._history))  # its lock is a leaf
-
-    def tell(self, one: Message, *, key: str = "") -> None:
-        """Queue a message for all about a member that has a name key."""
-        self._enqueue(encode_event(one, key=key))
+            stored = [one.json for one in entries]
+            self._store.add_messages(self.name, entries[0].id, stored, remembered=len(self._history))
 
     def join(
         self, client: Client, *, new: bool, after: int, then: Message | None = None, most_bytes: int = JOINING_BYTES
@@ -207,24 +194,19 @@ class Room:
         name, news = client.member.name, None
         if reason is not None:
             news = message("left", f"{name} left {self.name} ({reason}).", room=self.name, name=name, reason=reason)
-        self._enqueue(Leave(news, client.member.key, client))
+        self.enqueue(Leave(news, client.member.key, client))
 
-    def rename(self, news: Message, *, key: str, clients: Collection[Client]) -> None:
-        """Queue the renaming of a member.
-
-        Args:
-            news: The message that tells it.
-            key: The key of its name before.
-            clients: Its clients, which hear of it in a crowded room, too.
-        """
-        self._enqueue(Rename(news, key, clients))
+    def enqueue(self, event: RoomEvent | Movement) -> None:
+        """Queue any event."""
+        with self._lock:
+            self._queue.append(event)
 
     def set_listener(self, client: Client) -> None:
         """Let a client hear the room whether its member is in it or not; before any member joins."""
         self._audience.set_listener(client)
 
     def tell_sums(self) -> None:
-        """Tell how many members joined, left and were renamed in a crowded room since the last time."""
+        """Tell how many members have joined, left and been renamed in a large room since the last time."""
         self.info.drop_told_history()
         if not self._sums:
             return
@@ -235,10 +217,6 @@ class Room:
                 self._queue.append(encode_event(sums, movement=True))
             self._sums = {}
         self.process_pending()
-
-    def _enqueue(self, event: RoomEvent | Movement) -> None:
-        with self._lock:
-            self._queue.append(event)
 
     # Processing them: one thread at a time.
 
@@ -256,19 +234,18 @@ class Room:
                 return
             self._busy = True
         try:
-            while events := self._dequeue():
+            while True:
+                with self._lock:
+                    events, self._queue = self._queue, []
+                    self._busy = bool(events)
+                if not events:
+                    return
                 for _, run in groupby(events, key=type):
                     self._process(list(run))
         except BaseException:
             with self._lock:
                 self._busy = False
             raise
-
-    def _dequeue(self) -> list[RoomEvent | Movement]:
-        with self._lock:
-            events, self._queue = self._queue, []
-            self._busy = bool(events)
-            return events
 
     def _process(self, run: Sequence[RoomEvent | Movement]) -> None:
         """Process events of one type."""
@@ -304,25 +281,21 @@ class Room:
         self._audience.broadcast(told)
 
     def _process_renames(self, renames: Sequence[Rename]) -> None:
-        """Tell all of new names; in a crowded room, only the members' own clients."""
+        """Tell all of new names; in a large room, only the members' own clients."""
         told = self._encode_singly(renames)
         self._audience.broadcast(told)
         for one in () if told else renames:
-            self._audience.deliver([_encode_news(one)], [client for client in one.clients if client in self._audience])
+            self._audience.deliver([one.encode()], [client for client in one.clients if client in self._audience])
 
     def _encode_singly(self, movements: Sequence[Movement], *, coming: int = 0) -> list[RoomEvent]:
-        """Return an event for each movement; none in a crowded room, which counts them.
+        """Return an event for each movement; none in a large room, which counts them.
 
         While a sum is still to be told, no movement is told before it.
         """
         with self._lock:
-            crowded = len(self._audience) + coming > self._told_singly or bool(self._sums)
-            if crowded:
+            large = len(self._audience) + coming > self._told_singly or bool(self._sums)
+            if large:
                 for one in movements:
                     if one.news is not None:
                         self._sums[one.news.kind] = self._sums.get(one.news.kind, 0) + 1
-        return [] if crowded else [*map(_encode_news, movements)]
-
-
-def _encode_news(one: Movement) -> RoomEvent:
-    return encode_event(one.news, key=one.key, movement=not isinstance(one, Rename))
+        return [] if large else [one.encode() for one in movements]

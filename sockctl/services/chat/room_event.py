@@ -43,6 +43,10 @@ class Movement:
     news: Message | None
     key: str
 
+    def encode(self) -> RoomEvent:
+        """Return the event that tells the news; one without bytes for none."""
+        return encode_event(self.news, key=self.key, movement=not isinstance(self, Rename))
+
 
 @dataclass(frozen=True, slots=True)
 class Join(Movement):
@@ -70,7 +74,7 @@ class Leave(Movement):
 
 @dataclass(frozen=True, slots=True)
 class Rename(Movement):
-    """A member that has another name. Its own `clients` are told in a crowded room, too."""
+    """A member that has another name. Its own `clients` are told in a large room, too."""
 
     clients: Collection[Client]
 

@@ -24,7 +24,7 @@ class RoomInfo:
         name: The room's name.
         audience: Its members.
         state: Knows its topic.
-        told_singly: Up to how many members it isn't crowded.
+        told_singly: Up to how many members it isn't large.
     """
 
     def __init__(self, name: str, audience: Audience, state: ChatState, *, told_singly: int) -> None:
@@ -48,7 +48,7 @@ class RoomInfo:
         return known[2]
 
     def tell_members(self, client: Client) -> None:
-        """Tell a client who is in the room; of a crowded room, how many."""
+        """Tell a client who is in the room; of a large room, how many."""
         count = len(self._audience)
         if count > self._told_singly:
             text = f"In {self._name}: {count:,} members; /who lists them, {NAMES_AT_ONCE} a page."

@@ -34,8 +34,8 @@ class ChatLimits:
         answer_s: How long the answer to a ping may take.
         stall_s: After how long without a tick the server, and its members with it, has stood still.
         tick_s: How often the chat looks after its clients.
-        told_singly: Up to how many members a room tells each joining and leaving; a crowded one tells sums.
-        sum_every_s: How often a crowded room tells the sums.
+        told_singly: Up to how many members a room tells each joining and leaving; a large one tells sums.
+        sum_every_s: How often a large room tells the sums.
         history_bytes: The memory of the histories of all rooms together.
         unused_s: After how long without members a room's history may give way to others.
         max_rooms: Rooms at once.

@@ -31,12 +31,11 @@ def empty_state() -> Content:
 
 
 def encode_state(state: ChatState) -> Content:
-    """Return the content of the file for a state, which forgets the bans and mutes that are over."""
-    topics, bans, mutes = state.snapshot()
+    """Return the content of the file for a state."""
     return {
-        "topics": {room: _encode_topic(topic) for room, topic in topics.items()},
-        "bans": [*map(_encode_ban, bans)],
-        "mutes": [*map(_encode_ban, mutes)],
+        "topics": {room: _encode_topic(topic) for room, topic in state.list_topics().items()},
+        "bans": [*map(_encode_ban, state.bans.list_lasting())],
+        "mutes": [*map(_encode_ban, state.mutes.list_lasting())],
     }
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sockctl.net.input_budget import InputRates
 from sockctl.net.limits import Limits
 from sockctl.protocol.messages import message
 from sockctl.services.chat.commands import PAGE_LINES
@@ -15,7 +16,6 @@ from sockctl.services.chat.rate_limits import FloodLimit
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.stores.timestamps import utc_now
-from tests.net.test_input_limits import NO_WORK
 from tests.support.chat_client import client, members
 from tests.support.chat_room import Played
 from tests.support.frames import framed
@@ -24,6 +24,8 @@ from tests.support.running import receive_all, running
 AT = "2026-01-31T12:00:00Z"
 MOST = 10
 SAID = 60
+NO_WORK = InputRates(rate=1e-6, burst_s=1e-6, address_rate=1e-6, address_burst_s=1e-6, flooding_s=1e9)
+"""A first settlement is the last for a long time."""
 
 
 @pytest.fixture
@@ -67,15 +69,15 @@ def chat(tmp_path: Path) -> Iterator[Chat]:
 )
 def test_each_costs_what_it_reaches_or_is_answered(chat: Chat, line: str, cost: float) -> None:
     member = Member("ann", since=utc_now())
-    place = Played("ann", member=member)
+    chatter = Played("ann", member=member)
     chat.members.join(member, "#crowded")
     chat.members.join(member, "#small")
-    place.room = "#small"
+    chatter.room = "#small"
     costs = Costs(chat.members, chat.rooms)
-    assert costs.count(place, message("line", line)) == pytest.approx(cost)
-    assert costs.count(place, message("other", line)) == 1
+    assert costs.count(chatter, message("line", line)) == pytest.approx(cost)
+    assert costs.count(chatter, message("other", line)) == 1
     member.operator = True
-    assert costs.count(place, message("line", line)) == 1
+    assert costs.count(chatter, message("line", line)) == 1
 
 
 @pytest.mark.parametrize(
@@ -91,14 +93,14 @@ def test_each_costs_what_it_reaches_or_is_answered(chat: Chat, line: str, cost: 
     ],
 )
 def test_the_work_is_that_of_what_is_told(chat: Chat, lines: list[str], beyond: float) -> None:
-    place = Played("ann", member=Member("ann", since=utc_now()))
-    place.room = "#small"
+    chatter = Played("ann", member=Member("ann", since=utc_now()))
+    chatter.room = "#small"
     costs = Costs(chat.members, chat.rooms)
     batch = [message("line", line) for line in lines]
-    assert costs.estimate_work_s(place, batch) == pytest.approx(beyond * WORK_S)
-    assert costs.estimate_work_s(place, [message("other", "hello")]) == 0
-    place.member.operator = True
-    assert costs.estimate_work_s(place, batch) == 0
+    assert costs.estimate_work_s(chatter, batch) == pytest.approx(beyond * WORK_S)
+    assert costs.estimate_work_s(chatter, [message("other", "hello")]) == 0
+    chatter.member.operator = True
+    assert costs.estimate_work_s(chatter, batch) == 0
 
 
 def test_a_member_is_charged_for_what_others_are_told(tmp_path: Path) -> None:
@@ -110,10 +112,10 @@ def test_a_member_is_charged_for_what_others_are_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("count", "told"), [("", SHOWN), (" 30", 30), (" 1000", SAID), (" x", 0)])
 def test_a_history_costs_what_is_told_of_it(chat: Chat, count: str, told: int) -> None:
-    place = Played("ann")
-    place.room = "#said"
+    chatter = Played("ann")
+    chatter.room = "#said"
     costs = Costs(chat.members, chat.rooms)
-    assert costs.count(place, message("line", f"/history{count}")) == pytest.approx(1 + told / ANSWERED)
+    assert costs.count(chatter, message("line", f"/history{count}")) == pytest.approx(1 + told / ANSWERED)
 
 
 def test_what_costs_more_than_the_burst_passes_once_and_is_paid_for() -> None:

@@ -70,9 +70,9 @@ def test_a_squatter_in_no_room_is_renamed_as_well(tmp_path: Path) -> None:
         ann.line("/leave")
         ann.until("left")
         accounts.add("bob", PASSWORD)
-        for place in (ann, again):
-            place.until("renamed", before="Bob", name="ann")
-            place.until("notice", code="renamed")
+        for chatter in (ann, again):
+            chatter.until("renamed", before="Bob", name="ann")
+            chatter.until("notice", code="renamed")
 
 
 def test_a_user_that_logs_in_at_once_gets_its_name(tmp_path: Path) -> None:

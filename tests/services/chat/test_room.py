@@ -1,4 +1,4 @@
-"""A room alone, with played places and several threads: one order for all, nothing twice, nothing lost."""
+"""A room alone, with played clients and several threads: one order for all, nothing twice, nothing lost."""
 
 import json
 import threading
@@ -15,6 +15,7 @@ from sockctl.protocol.messages import Message, as_line, encode_message, message
 from sockctl.services.chat.history import MISSED_BYTES, SHOWN, History, HistoryBudget
 from sockctl.services.chat.member import NOTHING
 from sockctl.services.chat.room import Room
+from sockctl.services.chat.room_event import encode_event
 from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.chat.store import ChatStore
 from tests.support.chat_room import Played, enter, leave, room_at, said
@@ -53,13 +54,13 @@ def test_nobody_is_always_served_last(tmp_path: Path) -> None:
             order.append(int(self.member.name))
 
     count, rounds = 50, 200
-    places = [Noting(str(number)) for number in range(count)]
-    for place in places:
-        enter(room, place)
+    clients = [Noting(str(number)) for number in range(count)]
+    for client in clients:
+        enter(room, client)
     positions: list[list[int]] = [[] for _ in range(count)]
     for _ in range(rounds):
         order.clear()
-        room.say(places[0], ["hello"], AT)
+        room.say(clients[0], ["hello"], AT)
         room.process_pending()
         assert sorted(order) == list(range(count)), "each once"
         for position, number in enumerate(order):
@@ -77,8 +78,8 @@ def test_what_is_said_is_encoded_as_any_other_message(tmp_path: Path, name: str,
         name, store=store, history=History(max_messages=10), last_id=6, limits=DEFAULT, budget=HistoryBudget(1 << 30)
     )
     ann, frames, lines = Played("ann"), Played("bob"), Played("carl", framed=False)
-    for place in (ann, frames, lines):
-        enter(room, place)
+    for client in (ann, frames, lines):
+        enter(room, client)
     frames.data.clear()
     lines.data.clear()
     room.say(ann, [text], AT, action=action)
@@ -115,16 +116,16 @@ def test_one_order_for_all_whoever_speaks_comes_and_goes(  # noqa: C901  several
     room = room_at(tmp_path)
     frames = [Played(f"f{number}") for number in range(8)]
     lines = [Played(f"l{number}", framed=False) for number in range(8)]
-    for place in (*frames, *lines):
-        enter(room, place)
+    for client in (*frames, *lines):
+        enter(room, client)
     speakers = [Played(f"s{number}", framed=number % 2 == 0) for number in range(6)]
-    for place in speakers:
-        enter(room, place)
+    for client in speakers:
+        enter(room, client)
     late = [Played(f"late{number}") for number in range(6)]
 
-    def speak(place: Played) -> None:
+    def speak(client: Played) -> None:
         for number in range(100):
-            room.say(place, [f"{place.member.name} {number}", "and more"] if number % 7 == 0 else ["x"], AT)
+            room.say(client, [f"{client.member.name} {number}", "and more"] if number % 7 == 0 else ["x"], AT)
             room.process_pending()
 
     def come_and_go() -> None:
@@ -134,36 +135,36 @@ def test_one_order_for_all_whoever_speaks_comes_and_goes(  # noqa: C901  several
             leave(room, guest)
 
     def come_late() -> None:
-        for place in late:
+        for client in late:
             room.list_history(20)
-            enter(room, place)
+            enter(room, client)
 
-    all_at_once(*[lambda place=place: speak(place) for place in speakers], come_and_go, come_late)
+    all_at_once(*[lambda client=client: speak(client) for client in speakers], come_and_go, come_late)
     heard = [one["id"] for one in frames[0].of("say")]
     count = 6 * (100 + 15)
     assert heard == list(range(1, count + 1)), "ids that grow, and none is missing"
     first = frames[0].of("say", "left")
-    assert all(place.of("say", "left") == first for place in frames)
-    assert all(place.lines[-count:] == lines[0].lines[-count:] for place in lines)
+    assert all(client.of("say", "left") == first for client in frames)
+    assert all(client.lines[-count:] == lines[0].lines[-count:] for client in lines)
     told = [one for one in lines[0].lines if "<" in one]
     assert len(told) == count
     assert told == [f"<{one['sender']}> {one['text']}" for one in frames[0].of("say")]
-    for place in late:
-        ids = [one["id"] for one in place.of("history", "say")]
+    for client in late:
+        ids = [one["id"] for one in client.of("history", "say")]
         assert ids == list(range(ids[0], count + 1)), "history, then what is said: no gap, nothing twice"
-        assert len(place.of("history")) <= SHOWN
-        kinds = [one["kind"] for one in place.of("history", "say")]
+        assert len(client.of("history")) <= SHOWN
+        kinds = [one["kind"] for one in client.of("history", "say")]
         assert kinds == sorted(kinds), "all history comes first"
-    for place in speakers:
-        own = [one for one in frames[0].of("say") if one["sender"] == place.member.name]
+    for client in speakers:
+        own = [one for one in frames[0].of("say") if one["sender"] == client.member.name]
         assert len(own) == 115
-        if place.framed:
-            assert place.of("say") == frames[0].of("say"), "its own, once"
+        if client.framed:
+            assert client.of("say") == frames[0].of("say"), "its own, once"
         else:
-            assert not [one for one in place.lines if one.startswith(f"<{place.member.name}>")]
-            assert len([one for one in place.lines if one.startswith("<")]) == count - 115
+            assert not [one for one in client.lines if one.startswith(f"<{client.member.name}>")]
+            assert len([one for one in client.lines if one.startswith("<")]) == count - 115
     assert not room._busy
-    assert room.names == [place.member.name for place in (*frames, *lines, *speakers, *late)]
+    assert room.names == [client.member.name for client in (*frames, *lines, *speakers, *late)]
 
 
 def test_each_joiner_sees_everything_once_however_many_speak(tmp_path: Path) -> None:
@@ -173,21 +174,21 @@ def test_each_joiner_sees_everything_once_however_many_speak(tmp_path: Path) -> 
         enter(room, speaker)
         joiners = [Played(f"j{number}") for number in range(4)]
 
-        def speak(room: Room = room, place: Played = speaker) -> None:
+        def speak(room: Room = room, client: Played = speaker) -> None:
             for number in range(50):
-                room.say(place, [str(number)], AT)
+                room.say(client, [str(number)], AT)
                 room.process_pending()
 
-        def speak_too(room: Room = room, place: Played = other) -> None:
+        def speak_too(room: Room = room, client: Played = other) -> None:
             for number in range(50):
-                room.say(place, [str(number)] * 3, AT)
+                room.say(client, [str(number)] * 3, AT)
                 room.process_pending()
 
-        all_at_once(speak, speak_too, *[lambda place=place, room=room: enter(room, place) for place in joiners])
-        for place in joiners:
-            ids = [one["id"] for one in place.of("history", "say")]
+        all_at_once(speak, speak_too, *[lambda client=client, room=room: enter(room, client) for client in joiners])
+        for client in joiners:
+            ids = [one["id"] for one in client.of("history", "say")]
             assert ids == list(range(ids[0], 201))
-            assert ids[0] == 1 or len(place.of("history")) == SHOWN
+            assert ids[0] == 1 or len(client.of("history")) == SHOWN
 
 
 STEPS = st.lists(
@@ -205,53 +206,53 @@ def test_whatever_happens_each_hears_it_as_if_alone(  # noqa: C901  a table of w
     told = []
     for at_once in (False, True):
         room = room_at(tmp_path_factory.getbasetemp())
-        places = [Played(f"m{number}", framed=number != 3) for number in range(4)]
+        clients = [Played(f"m{number}", framed=number != 3) for number in range(4)]
         inside = set()
         for (what, who), process_pending in zip(steps, advances, strict=False):
-            place = places[who]
+            client = clients[who]
             if what in {"say", "two"} and at_once and not process_pending:
                 room._busy = True  # somebody else is at it
-                room.say(place, ["x"] if what == "say" else ["x", "y"], AT)
+                room.say(client, ["x"] if what == "say" else ["x", "y"], AT)
                 room.process_pending()
                 room._busy = False
             elif what in {"say", "two"}:
-                room.say(place, ["x"] if what == "say" else ["x", "y"], AT)
+                room.say(client, ["x"] if what == "say" else ["x", "y"], AT)
                 room.process_pending()
             elif what == "come" and who not in inside:
                 inside.add(who)
-                room.join(place, new=True, after=NOTHING)
+                room.join(client, new=True, after=NOTHING)
             elif what == "go" and who in inside:
                 inside.discard(who)
-                room.leave(place, reason="left")
+                room.leave(client, reason="left")
             elif what == "tell":
-                room.tell(Message({"kind": "notice", "text": "news"}))
+                room.enqueue(encode_event(Message({"kind": "notice", "text": "news"})))
             elif what in {"quiet", "ignore"}:  # it holds for what is carried out from then on
                 room.process_pending()
                 if what == "quiet":
-                    place.member.quiet = not place.member.quiet
+                    client.member.quiet = not client.member.quiet
                 else:
-                    place.member.ignored ^= {"m0"}
+                    client.member.ignored ^= {"m0"}
             if not at_once or process_pending:
                 room.process_pending()
         room.process_pending()
         assert room.names == [one for one in room.names if int(one[1:]) in inside]
         assert len(room.names) == len(inside)
-        told.append([_without_members(place) for place in places])
+        told.append([_without_members(client) for client in clients])
     assert told[0] == told[1]
 
 
-def _without_members(place: Played) -> list[str]:
+def _without_members(client: Played) -> list[str]:
     """Who is here is told as of when it is told: whoever comes behind is heard of next."""
-    if place.framed:
-        return [json.dumps(one) for one in place.messages if one["kind"] != "members"]
-    return [line for line in place.lines if not line.startswith("In #lobby")]
+    if client.framed:
+        return [json.dumps(one) for one in client.messages if one["kind"] != "members"]
+    return [line for line in client.lines if not line.startswith("In #lobby")]
 
 
 def test_ignoring_and_quiet_hide_exactly_that(tmp_path: Path) -> None:
     room = room_at(tmp_path)
     ann, bob, eve = Played("ann"), Played("bob"), Played("eve", framed=False)
-    for place in (ann, bob, eve):
-        enter(room, place)
+    for client in (ann, bob, eve):
+        enter(room, client)
     ann.data.clear()
     ann.member.ignored = frozenset({"bob"})
     ann.member.quiet = True
@@ -267,8 +268,8 @@ def test_ignoring_and_quiet_hide_exactly_that(tmp_path: Path) -> None:
     enter(room, guest)
     leave(room, guest)
     leave(room, bob)
-    room.tell(Message({"kind": "notice", "text": "news"}), key="eve")
-    room.tell(Message({"kind": "notice", "text": "of bob"}), key="bob")
+    room.enqueue(encode_event(Message({"kind": "notice", "text": "news"}), key="eve"))
+    room.enqueue(encode_event(Message({"kind": "notice", "text": "of bob"}), key="bob"))
     room.process_pending()
     assert [one["text"] for one in ann.messages] == ["from ann", "from eve", "news"]
     assert eve.lines[-7:] == [
@@ -286,7 +287,7 @@ def test_a_member_from_several_places_is_counted_by_place_and_once_each(tmp_path
     bob.data.clear()
     enter(room, here)
     enter(room, there, new=False)
-    enter(room, there, new=False)  # two of its places let it in at once
+    enter(room, there, new=False)  # two of its clients let it in at once
     assert room.names == ["bob", "ann"]
     room.leave(there, reason=None)
     room.process_pending()
@@ -299,16 +300,16 @@ def test_a_member_from_several_places_is_counted_by_place_and_once_each(tmp_path
 def test_who_was_here_before_is_told_all_that_it_has_missed(tmp_path: Path) -> None:
     room = room_at(tmp_path, 10_000, [said(number, f"text {number}") for number in range(1, 301)])
     new, first, back, up_to_date, ahead = (Played(name) for name in ("new", "first", "back", "uptodate", "ahead"))
-    for place, after in ((new, NOTHING), (first, 0), (back, 120), (up_to_date, 300), (ahead, 10**30)):
-        enter(room, place, after=after)
+    for client, after in ((new, NOTHING), (first, 0), (back, 120), (up_to_date, 300), (ahead, 10**30)):
+        enter(room, client, after=after)
     assert [one["id"] for one in new.of("history")] == list(range(281, 301))
     assert [one["id"] for one in first.of("history")] == list(range(1, 301)), "it was here before anything was said"
     assert [one["id"] for one in back.of("history")] == list(range(121, 301))
     assert [one.get("more") for one in back.of("history")] == [True] * 179 + [None]
     assert not up_to_date.of("history")
     assert not ahead.of("history")
-    for place in (new, first, back, up_to_date, ahead):
-        assert not [one for one in place.of("notice") if one["code"] == "missed"], "nothing is left out"
+    for client in (new, first, back, up_to_date, ahead):
+        assert not [one for one in client.of("notice") if one["code"] == "missed"], "nothing is left out"
 
 
 @pytest.mark.parametrize(

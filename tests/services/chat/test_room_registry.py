@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from sockctl.errors import CommandError
-from sockctl.services.chat.history import History, HistoryBudget, count_held_bytes
-from sockctl.services.chat.history_entry import HistoryEntry
 from sockctl.services.chat.member import Member
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.room_registry import RoomRegistry
@@ -34,10 +32,10 @@ def rooms_of(store: ChatStore, history: int = 1_000, **limits: float) -> RoomReg
     return RoomRegistry(fixed=(), stored=kept, history=history, store=store, limits=ChatLimits(**limits))  # type: ignore[arg-type]  # some are whole
 
 
-def place_at(address: str, account: str = "", *, operator: bool = False) -> Played:
-    place = Played("ann", member=Member("ann", since=utc_now(), account=account, operator=operator))
-    place.address = address
-    return place
+def client_at(address: str, account: str = "", *, operator: bool = False) -> Played:
+    client = Played("ann", member=Member("ann", since=utc_now(), account=account, operator=operator))
+    client.address = address
+    return client
 
 
 def say(room: Room, count: int, size: int = 1_000) -> None:
@@ -48,9 +46,6 @@ def say(room: Room, count: int, size: int = 1_000) -> None:
 
 def now_of(rooms: RoomRegistry) -> float:
     return rooms._now
-
-
-# Making rooms.
 
 
 @pytest.mark.parametrize(
@@ -71,14 +66,14 @@ def test_rooms_are_counted_for_who_makes_them(
 ) -> None:
     rooms = rooms_of(store, rooms_at_once=2, room_every_s=1_000)
     for number in range(2):
-        rooms.open(f"#room{number}", by=place_at(*first))
-    rooms.open("#room1", by=place_at(*other))  # which is there
+        rooms.open(f"#room{number}", by=client_at(*first))
+    rooms.open("#room1", by=client_at(*other))  # which is there
     if is_free:
-        rooms.open("#another", by=place_at(*other))
+        rooms.open("#another", by=client_at(*other))
     else:
         with pytest.raises(CommandError, match="You make rooms too fast"):
-            rooms.open("#another", by=place_at(*other))
-        rooms.open("#another", by=place_at(*other, operator=True))
+            rooms.open("#another", by=client_at(*other))
+        rooms.open("#another", by=client_at(*other, operator=True))
 
 
 def test_after_a_while_another_room_may_be_made(store: ChatStore) -> None:
@@ -86,13 +81,10 @@ def test_after_a_while_another_room_may_be_made(store: ChatStore) -> None:
     for number in range(3):
         while True:
             try:
-                rooms.open(f"#room{number}", by=place_at("192.0.2.7"))
+                rooms.open(f"#room{number}", by=client_at("192.0.2.7"))
                 break
             except CommandError:
                 continue
-
-
-# Which rooms go.
 
 
 def test_a_room_in_which_nothing_was_said_goes_first_and_a_used_one_never(store: ChatStore) -> None:
@@ -121,7 +113,7 @@ def test_a_room_in_which_nothing_was_said_goes_first_and_a_used_one_never(store:
 def test_a_room_that_is_made_again_has_larger_ids_and_no_history(store: ChatStore) -> None:
     rooms = rooms_of(store, max_rooms=2)
     one = rooms.open("#one")
-    one._last_id += 10**9
+    one.last_id += 10**9
     say(one, 1)
     last_id = one.last_id
     rooms.tick(now_of(rooms) + 2 * DAY_S)
@@ -131,9 +123,6 @@ def test_a_room_that_is_made_again_has_larger_ids_and_no_history(store: ChatStor
     assert again is not one
     assert again.last_id >= last_id
     assert not again.remembered
-
-
-# What is remembered.
 
 
 def test_a_stranger_who_makes_rooms_takes_nothing_from_the_others(store: ChatStore) -> None:
@@ -192,36 +181,14 @@ def test_the_last_message_stays_where_there_is_room_for_none(store: ChatStore) -
     assert len(heard.of("say")) == 1, "it is said all the same"
 
 
-@pytest.mark.parametrize("most", [0, 1, 3, 100])
-def test_a_history_knows_its_size(most: int) -> None:
-    history = History(max_messages=most)
-    for number in range(0, 10, 2):
-        history.extend(
-            [HistoryEntry(number, b"x" * number, "ann"), HistoryEntry(number + 1, b"x" * (number + 1), "ann")]
-        )
-        assert history.size_bytes == sum(count_held_bytes(one.json) for one in history.list_all())
-    freed = history.forget_oldest(1_000)
-    assert freed >= min(1_000, sum(count_held_bytes(b"x" * number) for number in range(10 - min(most, 10), 10)))
-    assert history.size_bytes == sum(count_held_bytes(one.json) for one in history.list_all())
-
-
 def test_a_history_takes_no_more_than_is_counted(store: ChatStore) -> None:
     rooms = rooms_of(store, history=5_000)
-    room, place = rooms.open("#lobby"), Played("ann")
+    room, client = rooms.open("#lobby"), Played("ann")
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     for _ in range(5_000):
-        room.say(place, ["x"], AT)
+        room.say(client, ["x"], AT)
         room.process_pending()
     held = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert held < room._history.size_bytes * 1.1
-
-
-def test_a_budget_counts_back() -> None:
-    budget = HistoryBudget(100)
-    assert budget.add(90) == 0
-    assert not budget.is_tight
-    assert budget.add(20) == 10
-    assert budget.is_tight
-    assert budget.add(-110) == 0

@@ -91,10 +91,10 @@ def test_a_restart(tmp_path: Path) -> None:
         chat_store.state.set_topic("#lobby", "what we do", by="ann")
         network = parse_banned_network("192.0.2.0/24")
         assert network is not None
-        ban = chat_store.state.ban(Target(networks=(network,)), by="ann", time=datetime.timedelta(hours=1))
-        chat_store.state.ban(Target(name="bob", account="bob"), by="ann")
-        chat_store.state.unban("bob")
-        mute = chat_store.state.mute(EVE, by="ann")
+        ban = chat_store.state.bans.add(Target(networks=(network,)), by="ann", time=datetime.timedelta(hours=1))
+        chat_store.state.bans.add(Target(name="bob", account="bob"), by="ann")
+        chat_store.state.bans.remove("bob")
+        mute = chat_store.state.mutes.add(EVE, by="ann")
         assert chat_store.failures.empty()
     assert (tmp_path / "chat.json").stat().st_mode & 0o777 == 0o600
     assert json.loads((tmp_path / "chat.json").read_text()).keys() == {"version", "topics", "bans", "mutes"}
@@ -106,7 +106,7 @@ def test_a_restart(tmp_path: Path) -> None:
         "#dev": StoredRoom((frame(1, "#dev"),), 1),
     }
     assert again.state.find_topic("#lobby") == chat_store.state.find_topic("#lobby")
-    assert (again.state.list_bans(), again.state.list_mutes()) == ([ban], [mute])
+    assert (again.state.bans.list_lasting(), again.state.mutes.list_lasting()) == ([ban], [mute])
 
 
 def test_nothing_is_made_where_nothing_is_said(tmp_path: Path) -> None:
@@ -335,8 +335,8 @@ def test_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert hangs.wait(WAIT_S)
     begun = time.monotonic()
     chat_store.add_messages("#lobby", 2, frames(2, 3))
-    chat_store.state.ban(EVE, by="ann")
-    assert chat_store.state.find_ban(account="eve")
+    chat_store.state.bans.add(EVE, by="ann")
+    assert chat_store.state.bans.find(account="eve")
     assert time.monotonic() - begun < 1, "who speaks doesn't wait"
     chat_store.close(timeout_s=0.05)
     assert chat_store.failures.get_nowait() == ("The disk has taken nothing for 0.05 s: what waited for it is lost.", 2)
@@ -352,7 +352,7 @@ def test_many_threads_at_once(tmp_path: Path) -> None:
             for number in range(1, 501):
                 chat_store.add_messages(room, number, [frame(number, room)])
                 chat_store.state.set_topic(room, str(number), by="ann")
-                assert chat_store.state.find_ban(address="192.0.2.7") is None
+                assert chat_store.state.bans.find(address="192.0.2.7") is None
 
         speakers = [threading.Thread(target=speak, args=(f"#room{number}",)) for number in range(8)]
         for one in speakers:

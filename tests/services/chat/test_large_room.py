@@ -27,23 +27,25 @@ def served(folder: Path) -> Iterator[Running]:
         yield run
 
 
-def crowded(folder: Path, count: int, *, framed: bool = True, limits: ChatLimits = LIMITS) -> tuple[Room, list[Played]]:
+def large_room(
+    folder: Path, count: int, *, framed: bool = True, limits: ChatLimits = LIMITS
+) -> tuple[Room, list[Played]]:
     """Return a room with so many members, who have heard that all of them are there."""
     store = ChatStore(folder, history=0, on_failure=lambda _why, _count: None)
     room = Room(
         "#lobby", store=store, history=History(max_messages=10), last_id=0, limits=limits, budget=HistoryBudget(1 << 30)
     )
-    places = [Played(f"m{number}", framed=framed) for number in range(count)]
-    for place in places:
-        enter(room, place)
+    chatters = [Played(f"m{number}", framed=framed) for number in range(count)]
+    for chatter in chatters:
+        enter(room, chatter)
     room.tell_sums()
-    for place in places:
-        place.data.clear()
-    return room, places
+    for chatter in chatters:
+        chatter.data.clear()
+    return room, chatters
 
 
 def test_in_a_small_room_each_is_told_and_in_a_crowded_one_sums(tmp_path: Path) -> None:
-    room, (ann, *_) = crowded(tmp_path, MOST - 1)
+    room, (ann, *_) = large_room(tmp_path, MOST - 1)
     guests = [Played(f"guest{number}") for number in range(4)]
     enter(room, guests[0])
     assert [(one["kind"], one["name"]) for one in ann.messages] == [("joined", "guest0")]
@@ -64,7 +66,7 @@ def test_in_a_small_room_each_is_told_and_in_a_crowded_one_sums(tmp_path: Path) 
 
 
 def test_nothing_is_told_before_a_sum_that_came_before_it(tmp_path: Path) -> None:
-    room, (ann, bob, *_) = crowded(tmp_path, MOST)
+    room, (ann, bob, *_) = large_room(tmp_path, MOST)
     guest = Played("guest")
     enter(room, guest)
     leave(room, bob)
@@ -76,7 +78,7 @@ def test_nothing_is_told_before_a_sum_that_came_before_it(tmp_path: Path) -> Non
 
 
 def test_who_comes_into_a_crowded_room_is_told_how_many_are_there(tmp_path: Path) -> None:
-    room, _ = crowded(tmp_path, MOST)
+    room, _ = large_room(tmp_path, MOST)
     room.say(Played("ann"), ["before"], AT)
     room.process_pending()
     guest, liner = Played("guest"), Played("liner", framed=False)
@@ -91,7 +93,7 @@ def test_who_comes_into_a_crowded_room_is_told_how_many_are_there(tmp_path: Path
 
 
 def test_sums_are_hidden_from_whoever_is_quiet(tmp_path: Path) -> None:
-    room, (ann, bob, *_) = crowded(tmp_path, MOST)
+    room, (ann, bob, *_) = large_room(tmp_path, MOST)
     ann.member.quiet = True
     enter(room, Played("guest"))
     room.tell_sums()
@@ -100,15 +102,15 @@ def test_sums_are_hidden_from_whoever_is_quiet(tmp_path: Path) -> None:
 
 
 def test_one_more_member_costs_a_crowded_room_the_same_however_many_are_there(tmp_path: Path) -> None:
-    room, places = crowded(tmp_path, 2_000)
+    room, chatters = large_room(tmp_path, 2_000)
     guest = Played("guest")
     enter(room, guest)
     leave(room, guest)
-    assert not any(place.data for place in places), "nobody is sent anything"
+    assert not any(chatter.data for chatter in chatters), "nobody is sent anything"
     assert len(guest.data) < 500
     room.tell_sums()
-    assert len({bytes(place.data) for place in places}) == 1
-    assert len(places[0].of("joined", "left")) == len(places[0].messages) == 2
+    assert len({bytes(chatter.data) for chatter in chatters}) == 1
+    assert len(chatters[0].of("joined", "left")) == len(chatters[0].messages) == 2
 
 
 def test_a_new_name_in_a_crowded_room(tmp_path: Path) -> None:
@@ -128,12 +130,12 @@ def test_a_new_name_in_a_crowded_room(tmp_path: Path) -> None:
 
 def test_members_by_pages(tmp_path: Path) -> None:
     count = 2 * NAMES_AT_ONCE + 1
-    room, places = crowded(tmp_path, count)
+    room, chatters = large_room(tmp_path, count)
     names: list[str] = []
     for page in (1, 2, 3):
-        places[0].data.clear()
-        room.info.tell_page(places[0], page)
-        (told,) = places[0].messages
+        chatters[0].data.clear()
+        room.info.tell_page(chatters[0], page)
+        (told,) = chatters[0].messages
         assert (told["page"], told["pages"], told["count"]) == (page, 3, count)
         assert told["text"].startswith(f"In #lobby, page {page} of 3: ")
         names += told["members"]
@@ -160,19 +162,19 @@ def test_who_asks_for_a_page(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("framed", [True, False])
 def test_many_who_come_at_once_are_told_nothing_of_each_other(tmp_path: Path, framed: bool) -> None:
-    room, places = crowded(tmp_path, MOST)
+    room, chatters = large_room(tmp_path, MOST)
     guests = [Played(f"guest{number}", framed=framed) for number in range(300)]
     for guest in guests:
         room.join(guest, new=True, after=-1)
     room.process_pending()
-    assert not any(place.data for place in places)
+    assert not any(chatter.data for chatter in chatters)
     assert max(len(guest.data) for guest in guests) < 500
     assert room.count == MOST + 300
 
 
 @pytest.mark.parametrize("framed", [True, False])
 def test_what_was_said_before_is_encoded_once_for_many(tmp_path: Path, framed: bool) -> None:
-    room, (ann, *_) = crowded(tmp_path, MOST)
+    room, (ann, *_) = large_room(tmp_path, MOST)
     room.say(ann, ["one", "two"], AT)
     guests = [Played(f"guest{number}", framed=number % 2 == 0) for number in range(4)]
     guests[2].member.ignored = frozenset({"m0"})

@@ -1,0 +1,204 @@
+"""Joining and leaving rooms, from one client or several."""
+
+from pathlib import Path
+
+from sockctl.events.reasons import DisconnectReason
+from sockctl.protocol.messages import message
+from sockctl.services.chat.clients import RemoteClient
+from sockctl.services.chat.member import Client, Member
+from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatLimits, ChatRules
+from sockctl.stores.timestamps import utc_now
+from tests.support.accounts import accounts_at
+from tests.support.chat_client import client, members, served
+from tests.support.running import running
+from tests.support.scripted_peer import ScriptedPeer
+
+RULES = ChatRules(flood=None)
+
+
+class Silent(ScriptedPeer):
+    """A client that nobody looks at."""
+
+    def post_encoded(self, data: bytes) -> None:
+        """Take it."""
+
+
+def test_another_name(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob") as (ann, bob):
+        ann.line("/nick BOB")
+        ann.expect("error", code="name_taken")
+        ann.line("/nick Ann")
+        bob.until("renamed", before="ann", name="Ann")
+        ann.line("/nick zoe")
+        ann.until("renamed", before="Ann", name="zoe")
+        bob.until("renamed", before="Ann", name="zoe")
+        ann.line("it is me")
+        bob.until("say", sender="zoe", text="it is me")
+        bob.line("/nick ann")
+        ann.until("renamed", before="bob", name="ann")
+        bob.line("/nick root")
+        bob.until("error", code="bad_name")
+        ann.line("/nick zoe")  # which it has
+        ann.line("/leave")
+        ann.until("left")
+        ann.line("/nick anna")
+        ann.until("renamed", before="zoe", name="anna")
+
+
+def test_rooms(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob") as (ann, bob):
+        ann.line("/join Dev")
+        ann.expect("joined", room="#dev", name="ann")
+        ann.expect("members", members=["ann"])
+        ann.line("only here")
+        ann.until("say", room="#dev")
+        bob.line("/who dev")
+        bob.until("members", room="#dev", members=["ann"])
+        bob.line("/who nowhere")
+        bob.until("error", code="bad_command")
+        bob.line("/join #dev")
+        bob.until("history", text="only here", room="#dev")
+        ann.until("joined", room="#dev", name="bob")
+        ann.line("/join lobby")
+        assert ann.until("notice", code="room")["text"] == "You speak in #lobby now."
+        ann.line("to all")
+        bob.until("say", room="#lobby", text="to all")
+        bob.line("/rooms")
+        assert [bob.expect("notice", code="room")["text"] for _ in range(2)] == ["#lobby: 2 members", "#dev: 2 members"]
+        bob.line("/leave")
+        bob.until("left", room="#dev", name="bob")
+        assert bob.expect("notice", code="room")["text"] == "You speak in #lobby now."
+        ann.until("left", room="#dev", name="bob", reason="left")
+        ann.line("/leave dev")
+        ann.until("left", room="#dev")
+        ann.line("/leave dev")
+        ann.until("error", code="bad_command")
+        ann.line("/leave")
+        ann.until("left", room="#lobby")
+        ann.line("anybody?")
+        assert "You are in no room" in ann.until("error")["text"]
+        ann.line("/leave")
+        ann.until("error")
+        ann.line("/join lobby")
+        ann.until("joined", room="#lobby", name="ann")
+        bob.until("joined", room="#lobby", name="ann")
+        ann.line("/join a b")
+        ann.until("error", code="bad_command")
+        ann.line("/join -x")
+        ann.until("error", code="bad_room")
+
+
+def test_rooms_are_named_on_lines(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann") as (ann,), run.client() as bob:
+        bob.sendall(b"bob\n/join dev\n")
+        ann.until("joined", name="bob")
+        ann.line("/join dev")
+        ann.until("members", room="#dev")
+        ann.line("hello")
+        received = b""
+        while b"#dev <ann> hello\r\n" not in received:
+            received += bob.recv(65_536)
+
+
+def test_only_so_many_rooms(tmp_path: Path) -> None:
+    with served(tmp_path, limits=ChatLimits(max_rooms=3)) as run, members(run, "ann") as (ann,):
+        for room in ("one", "two"):
+            ann.line(f"/join {room}")
+            ann.until("members", room=f"#{room}")
+        ann.line("/join three")
+        assert "There are 3 rooms already" in ann.until("error")["text"]
+        ann.line("/leave one")
+        ann.until("left", room="#one")
+        ann.line("/join three")
+        ann.until("members", room="#three")
+
+
+def test_quitting(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob") as (ann, bob):
+        ann.line("/quit")
+        ann.until("bye", reason="server_closed")
+        bob.until("left", name="ann", reason="left")
+        bob.send(kind="bye")
+        assert [event.who for event in run.sink.wait_for("member_left", 2)] == ["ann", "bob"]
+        assert [event.who for event in run.sink.named("member_came")] == ["ann", "bob"]
+
+
+def test_one_account_from_several_places_is_one_member(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann", "bob")
+    with served(tmp_path, auth=True) as run, client(run) as bob, client(run) as here:
+        bob.log_in("bob").ready()
+        here.log_in("ann").ready()
+        bob.until("joined", name="ann")
+        here.line("/join dev")
+        here.until("members", room="#dev")
+        with client(run) as there:
+            there.log_in("ann")
+            assert {there.until("members")["room"] for _ in range(2)} == {"#lobby", "#dev"}
+            here.line("/join lobby")
+            here.until("notice", code="room")
+            here.line("from here")
+            there.until("say", text="from here")
+            bob.until("say", text="from here")
+            bob.line("/who")
+            assert bob.until("members")["members"] == ["bob", "ann"]
+            bob.line("/msg ann to both")
+            for chatter in (here, there):
+                chatter.until("say", private=True, text="to both")
+            there.line("/nick anna")
+            here.until("renamed", name="anna")
+        bob.until("renamed", name="anna")
+        bob.nothing_but("say")
+        here.send(kind="bye")
+        bob.until("left", name="anna")
+
+
+def test_each_place_speaks_where_it_wants_to(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann")
+    with served(tmp_path, auth=True) as run, client(run) as here, client(run) as there:
+        here.log_in("ann").ready()
+        there.log_in("ann").ready()
+        here.line("/join dev")
+        for chatter in (here, there):
+            chatter.until("members", room="#dev")
+        there.until("notice", code="room", room="#lobby")
+        there.line("still in the lobby")
+        here.until("say", room="#lobby", text="still in the lobby")
+        here.line("in there")
+        there.until("say", room="#dev", text="in there")
+        here.line("/leave lobby")
+        there.expect("left", name="ann", room="#lobby", text="You left #lobby.")
+        there.expect("notice", code="room", room="#dev")
+        there.nothing_but()
+
+
+def test_a_place_that_goes_while_another_one_joins_leaves_nothing_behind(tmp_path: Path) -> None:
+    chat = Chat(tmp_path, RULES)
+    ann, _ = chat.members.add_user("ann", lambda: Member("ann", since=utc_now(), account="ann"))
+    ann.arriving += 1
+    here, there = (RemoteClient(Silent(), ann, seen={}, now=0) for _ in range(2))
+    for remote in (here, there):
+        remote.peer.state = remote
+        chat.members.attach(remote)
+    with running(chat):
+        for remote in (here, there):
+            chat.watched(remote.peer)
+        clients_of = chat.members.list_clients
+
+        def clients_of_a_moment_ago(member: Member) -> list[Client]:
+            chatters = clients_of(member)
+            if there in chatters:
+                chat.left(there.peer, DisconnectReason.CLIENT_EXIT)
+            return chatters
+
+        chat.members.list_clients = clients_of_a_moment_ago  # type: ignore[method-assign]
+        chat.received(here.peer, [message("line", "/join dev")])
+        room = chat.rooms.find("#dev")
+        assert room is not None
+        assert room.names == ["ann"]
+        assert here in room._audience
+        assert there not in room._audience
+        chat.received(here.peer, [message("line", "/leave dev")])
+        chat.left(here.peer, DisconnectReason.CLIENT_EXIT)
+        assert room.is_empty
+        assert not room._audience

@@ -1,0 +1,221 @@
+"""The chat as its members see it: the first minute, the operator at the terminal, a restart."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from sockctl.events.reasons import DisconnectReason, Reason
+from sockctl.net.message_peer import MessagePeer
+from sockctl.services.chat.service import Chat
+from sockctl.services.chat.settings import ChatLimits, ChatRules
+from sockctl.services.login import SESSION_ENDED
+from tests.support.accounts import accounts_at
+from tests.support.chat_client import client, lines_of, members, served
+from tests.support.frames import framed
+from tests.support.running import running, wait_until
+
+RULES = ChatRules(flood=None)
+DEFAULT = ChatLimits()
+
+
+def test_the_first_minute_in_lines(tmp_path: Path) -> None:
+    with served(tmp_path) as run:
+        heard = lines_of(run, "ann", "hello", "/me waves", "/who")
+    assert heard == [
+        "sockctl/1 chat",
+        "What is your name?",
+        "Welcome, ann! What you type is said in #lobby; /help lists the commands.",
+        "You are in #lobby.",
+        "In #lobby: ann",
+        "In #lobby: ann",
+        "",
+    ], "no copy of what one says oneself"
+
+
+def test_the_first_minute_in_frames(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob") as (ann, bob):
+        ann.line("hello")
+        own = ann.until("say", text="hello")
+        assert bob.until("say") == own
+        assert (own["room"], own["sender"]) == ("#lobby", "ann")
+        assert own["at"].endswith("Z")
+        bob.line("/me waves")
+        assert ann.until("say", sender="bob", text="waves", action=True)["id"] == own["id"] + 1
+        with client(run) as carl:
+            carl.enter("carl")
+            assert carl.expect("joined", room="#lobby", name="carl")
+            assert carl.expect("members", room="#lobby")["members"] == ["ann", "bob", "carl"]
+            assert carl.expect("history", id=own["id"], sender="ann", text="hello", more=True)["at"] == own["at"]
+            assert "more" not in carl.expect("history", text="waves", action=True)
+        assert ann.until("joined")["name"] == "carl"
+        assert ann.until("left", name="carl", reason="left")["room"] == "#lobby"
+
+
+def test_only_the_last_twenty_are_told_at_joining(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann") as (ann,):
+        for number in range(30):
+            ann.line(str(number))
+        ann.until("say", text="29")
+        with client(run) as bob:
+            bob.enter("bob").ready()
+            assert [bob.expect("history")["text"] for _ in range(20)] == [str(number) for number in range(10, 30)]
+            bob.line("/history 25")
+            again = [bob.expect("history") for _ in range(25)]
+            assert [one["text"] for one in again] == [str(number) for number in range(5, 30)]
+            assert all(one["again"] for one in again)
+            bob.line("/history nonsense")
+            bob.expect("error", code="bad_command")
+
+
+def test_a_history_has_its_time_on_lines(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann") as (ann,):
+        ann.line("hello")
+        at = ann.until("say")["at"][11:16]
+        assert f"[{at}] <ann> hello" in lines_of(run, "bob")
+
+
+def test_a_motd_and_fixed_rooms(tmp_path: Path) -> None:
+    rules = ChatRules(flood=None, motd=["Be kind.", "Tea at five."], rooms=["#tea", "#dev"])
+    with served(tmp_path, rules) as run, client(run) as ann:
+        ann.enter("ann")
+        assert [ann.expect("notice", code="motd")["text"] for _ in range(2)] == ["Be kind.", "Tea at five."]
+        ann.expect("joined", room="#tea")
+        ann.ready()
+        ann.line("/join lobby")
+        assert "There is no room #lobby" in ann.expect("error", code="bad_command")["text"]
+        ann.line("/join DEV")
+        ann.expect("joined", room="#dev")
+        ann.ready()
+        ann.line("/rooms")
+        assert [(ann.expect("notice")["room"]) for _ in range(2)] == ["#tea", "#dev"]
+
+
+def test_nothing_is_said_for_a_login_that_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts = accounts_at(tmp_path, "ann", "bob")
+    close, asked = MessagePeer.close, threading.Event()
+
+    def close_later(self: MessagePeer, reason: Reason = DisconnectReason.SERVER_CLOSED) -> None:
+        if reason is SESSION_ENDED:  # as when the event thread has much else to do
+            asked.set()
+        else:
+            close(self, reason)
+
+    monkeypatch.setattr(MessagePeer, "close", close_later)
+    rules = ChatRules(flood=(4, 10))
+    with served(tmp_path, rules, auth=True) as run, client(run) as ann, client(run) as bob:
+        bob.log_in("bob").ready()
+        ann.log_in("ann").ready()
+        ann.sock.sendall(b"".join(framed(kind="line", text=f"before {number}") for number in range(20)))
+        ann.until("notice", code="held_back")
+        accounts.disable("ann")
+        assert asked.wait(2), "it is asked for within 2 s"
+        ann.line("after")
+        for number in range(30):  # which takes longer than ann's messages would
+            bob.line(f"bob {number}")
+        said = set()
+        while (one := bob.receive()) is not None and one.get("text") != "bob 29":
+            said.add(one["text"])
+        assert "before 0" in said
+        assert not said & {"before 19", "after"}
+
+
+def test_the_operator_at_the_terminal_reads_along_and_types(tmp_path: Path) -> None:
+    shown: list[str] = []
+    chat = Chat(tmp_path, RULES)
+    typed = chat.open_console(shown.append)
+    with running(chat) as run, members(run, "ann") as (ann,):
+        wait_until(lambda: "ann joined #lobby." in shown)
+        ann.line("hello")
+        wait_until(lambda: "<ann> hello" in shown)
+        typed("hello ann")
+        ann.until("say", sender="server", text="hello ann")
+        assert "<server> hello ann" not in shown, "no copy on lines"
+        ann.line("/join dev")
+        wait_until(lambda: any("#dev" in line for line in shown))
+        ann.until("members", room="#dev")
+        ann.line("in there")
+        wait_until(lambda: "#dev <ann> in there" in shown)
+        ann.line("/msg server are you there?")
+        wait_until(lambda: "(private) <ann> are you there?" in shown)
+        typed("/reply yes")
+        ann.until("say", private=True, sender="server", text="yes")
+        typed("/join dev")
+        ann.until("joined", room="#dev", name="server")
+        typed("/leave dev")
+        ann.until("left", room="#dev", name="server")
+        ann.line("still heard")
+        wait_until(lambda: "#dev <ann> still heard" in shown)
+        typed("/quit")
+        assert shown[-1] == "Ctrl-C ends the server."
+        for line in ("/kick server", "/mute server"):
+            typed(line)
+            assert shown[-1] == "server is the terminal of the server: it stays."
+        typed("/whois server")
+        assert shown[-1].endswith(" At the terminal of the server.")
+        typed("/kick ann")
+        ann.until("bye", reason="kicked")
+        wait_until(lambda: any(line.startswith("ann left #lobby") for line in shown))
+
+
+def test_history_topics_and_mutes_outlast_a_restart(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann") as (ann,):
+        ann.line("/topic Tea")
+        for number in range(3):
+            ann.line(f"said {number}")
+        last = ann.until("say", text="said 2")["id"]
+        ann.line("/join dev")
+        ann.until("members", room="#dev")
+        ann.line("/me codes")
+        ann.until("say", room="#dev")
+    with served(tmp_path) as run, client(run) as bob:
+        bob.enter("bob")
+        bob.expect("joined", room="#lobby")
+        bob.expect("notice", code="topic", topic="Tea")
+        bob.ready()
+        assert [bob.expect("history")["text"] for _ in range(3)] == ["said 0", "said 1", "said 2"]
+        bob.line("and on")
+        assert bob.until("say")["id"] > last
+        bob.line("/join dev")
+        bob.until("history", room="#dev", text="codes", action=True)
+
+
+def test_what_an_older_version_has_kept_is_told_without_what_is_hidden_today(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann") as (ann,):
+        ann.line("/topic Teatime")
+        ann.line("zerowidth")
+        ann.until("say")
+    for name, text in (("chat.json", "Teatime"), ("chat-history.jsonl", "zerowidth")):
+        file = tmp_path / name
+        file.write_text(file.read_text().replace(text, f"{text[:4]}\u200b\u00ad{text[4:]}"))
+    with served(tmp_path) as run, client(run) as bob:
+        bob.enter("bob")
+        bob.until("notice", code="topic", topic="Teatime")
+        bob.until("history", text="zerowidth")
+
+
+def test_a_chat_without_history(tmp_path: Path) -> None:
+    with served(tmp_path, ChatRules(flood=None, history=0)) as run, members(run, "ann") as (ann,):
+        ann.line("hello")
+        ann.until("say")
+        ann.line("/history")
+        assert "Nothing that was said in #lobby is remembered" in ann.until("notice", code="history")["text"]
+
+
+def test_what_can_not_be_kept_is_told(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann") as (ann,):
+        chat = run.server._service
+        assert isinstance(chat, Chat)
+        chat._report_failure("No space left on device.", 3)
+        chat._report_recovery(2)
+        assert run.sink.wait_for("chat_unkept")[0].messages == 3
+        assert run.sink.wait_for("chat_kept_again")[0].lost == 2
+        ann.nothing_but()
+
+
+def test_a_reason_for_everybody(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob") as (ann, bob):
+        bob.sock.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER: closing sends a reset
+        bob.sock.close()
+        ann.until("left", name="bob", reason="connection lost")
+        assert run.sink.wait_for("member_left")[0].reason == DisconnectReason.CLIENT_RESET
