@@ -35,7 +35,7 @@ class ByteQueue(Generic[T]):
             self._items.put((item, size_bytes))
         return fits
 
-    def take(self, *, count: int, size_bytes: int, timeout_s: float | None = None) -> tuple[list[T], bool]:
+    def fetch(self, *, count: int, size_bytes: int, timeout_s: float | None = None) -> tuple[list[T], bool]:
         """Wait for an item, and return what is in front, and whether the end was there.
 
         Args:
@@ -63,7 +63,7 @@ class ByteQueue(Generic[T]):
             self._bytes -= bytes_taken
         return taken, ended
 
-    def take_dropped(self) -> int:
+    def pop_dropped(self) -> int:
         """Return how many items were dropped since the last call."""
         with self._lock:
             dropped, self._dropped = self._dropped, 0

@@ -5,7 +5,8 @@ somebody reads it, and the prompts, the session and a relay can share one standa
 """
 
 import os
-import select
+
+from sockctl.descriptors import write_all
 
 __all__ = [
     "STDERR",
@@ -16,7 +17,6 @@ __all__ = [
     "read_line",
     "say",
     "wants_colour",
-    "write_all",
 ]
 
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -63,17 +63,3 @@ def say(text: str, *, end: str = "\n") -> None:
         write_all(STDERR, (text + end).encode(errors="replace"))
     except OSError:
         return  # closed, or a full disk behind it: there is nowhere left to say so
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of `data`, waiting for as long as it takes.
-
-    Raises:
-        OSError: It can't be written; BrokenPipeError where nobody reads any more.
-    """
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[os.write(descriptor, view) :]
-        except BlockingIOError:  # another process made the shared stream non-blocking
-            select.select([], [descriptor], [])

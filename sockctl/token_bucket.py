@@ -24,7 +24,7 @@ class TokenBucket:
         self._updated = now
         return self._tokens >= 1.0
 
-    def take(self, now: float, cost: float = 1.0) -> bool:
+    def accept(self, now: float, cost: float = 1.0) -> bool:
         """Return whether something may pass at `now`; if so, it is counted.
 
         Args:

@@ -7,9 +7,9 @@ from tests.support.running import TIMEOUT_S
 def test_what_does_not_fit_is_dropped_and_counted() -> None:
     queue: ByteQueue[int] = ByteQueue(capacity_bytes=10)
     assert [queue.put(size, size) for size in (4, 4, 4, 2, 1)] == [True, True, False, True, False]
-    assert queue.take_dropped() == 2
-    assert queue.take_dropped() == 0
-    assert queue.take(count=10, size_bytes=100) == ([4, 4, 2], False)
+    assert queue.pop_dropped() == 2
+    assert queue.pop_dropped() == 0
+    assert queue.fetch(count=10, size_bytes=100) == ([4, 4, 2], False)
     assert queue.put(10, 10), "what was taken has left its place"
 
 
@@ -17,26 +17,26 @@ def test_one_alone_may_be_larger() -> None:
     queue: ByteQueue[str] = ByteQueue(capacity_bytes=10)
     assert queue.put("large", 50)
     assert not queue.put("small", 1)
-    assert queue.take(count=10, size_bytes=1) == (["large"], False)
+    assert queue.fetch(count=10, size_bytes=1) == (["large"], False)
 
 
 def test_how_much_is_taken_at_once() -> None:
     queue: ByteQueue[int] = ByteQueue(capacity_bytes=1000)
     for number in range(6):
         queue.put(number, 10)
-    assert queue.take(count=2, size_bytes=1000) == ([0, 1], False)
-    assert queue.take(count=10, size_bytes=20) == ([2, 3], False)
-    assert queue.take(count=10, size_bytes=0) == ([4], False)
+    assert queue.fetch(count=2, size_bytes=1000) == ([0, 1], False)
+    assert queue.fetch(count=10, size_bytes=20) == ([2, 3], False)
+    assert queue.fetch(count=10, size_bytes=0) == ([4], False)
 
 
 def test_waiting() -> None:
     queue: ByteQueue[int] = ByteQueue(capacity_bytes=10)
-    assert queue.take(count=1, size_bytes=1, timeout_s=0.01) == ([], False)
+    assert queue.fetch(count=1, size_bytes=1, timeout_s=0.01) == ([], False)
     taken: list[tuple[list[int], bool]] = []
 
     def take() -> None:
         while not taken or not taken[-1][1]:
-            taken.append(queue.take(count=1, size_bytes=1))
+            taken.append(queue.fetch(count=1, size_bytes=1))
 
     taker = threading.Thread(target=take)
     taker.start()
@@ -51,7 +51,7 @@ def test_the_end_stands_behind_what_waits() -> None:
     queue: ByteQueue[int] = ByteQueue(capacity_bytes=10)
     queue.put(1, 1)
     queue.close()
-    assert queue.take(count=10, size_bytes=10) == ([1], True)
+    assert queue.fetch(count=10, size_bytes=10) == ([1], True)
 
 
 def test_threads_lose_no_count() -> None:
@@ -61,13 +61,13 @@ def test_threads_lose_no_count() -> None:
         thread.start()
     taken = 0
     while any(thread.is_alive() for thread in threads):
-        taken += len(queue.take(count=50, size_bytes=50, timeout_s=0.01)[0])
+        taken += len(queue.fetch(count=50, size_bytes=50, timeout_s=0.01)[0])
     for thread in threads:
         thread.join()
     queue.close()
     ended = False
     while not ended:
-        items, ended = queue.take(count=50, size_bytes=50)
+        items, ended = queue.fetch(count=50, size_bytes=50)
         taken += len(items)
-    assert taken + queue.take_dropped() == 4000
+    assert taken + queue.pop_dropped() == 4000
     assert queue.put(1, 100), "all bytes are free again"

@@ -27,7 +27,8 @@ FLOORS = {
     "token_bucket": 1,
     "signals": 1,
     "source_network": 1,
-    "deadline": 1,
+    "deadline": 0,
+    "descriptors": 0,
     "errors": 0,
     "__init__": 0,
 }

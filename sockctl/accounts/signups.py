@@ -31,4 +31,4 @@ class Signups:
         with self._lock:
             bucket = self._buckets.get(who.network) or TokenBucket(rate=1 / EVERY_S, burst=BURST)
             self._buckets.put(who.network, bucket)
-            return bucket.take(time.monotonic())
+            return bucket.accept(time.monotonic())

@@ -87,7 +87,7 @@ class ChatClient(MessageClient):
         super().connected(transport)
 
     def waits_since(self) -> float | None:
-        """Return None: the crowd knows what each must have heard."""
+        """Return None: the pool knows what each must have heard."""
         return None
 
     def say(self, due: float) -> None:

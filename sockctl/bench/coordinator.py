@@ -14,6 +14,7 @@ from typing import Any
 
 from sockctl.bench.plan import Plan
 from sockctl.bench.stats import Stats
+from sockctl.descriptors import write_all
 from sockctl.errors import BenchFailedError
 from sockctl.signals import interrupts
 
@@ -80,10 +81,8 @@ class _Process:
     def tell(self, line: str) -> None:
         """Tell it something; what it can't hear any more is not missed."""
         assert self.process.stdin is not None  # noqa: S101  it is a pipe
-        data = memoryview(f"{line}\n".encode())
         with contextlib.suppress(BrokenPipeError):
-            while data:
-                data = data[self.process.stdin.write(data) :]
+            write_all(self.process.stdin.fileno(), f"{line}\n".encode())
 
     def hear(self) -> bool:
         """Take what it has told; return whether it may tell more.

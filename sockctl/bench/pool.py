@@ -66,7 +66,7 @@ class Client(ABC):
         self.number = number
         self.joined = self.gone = False
         self._transport: Transport | None = None
-        self._opening: Connector | None = None
+        self._connector: Connector | None = None
         self._fd = -1
         self._until = 0.0
 
@@ -75,17 +75,17 @@ class Client(ABC):
         self.joined = self.gone = False
         self._until = now + self.context.plan.timeout_s
         try:
-            self._opening = Connector(self.context.plan, self.context.secure)
+            self._connector = Connector(self.context.plan, self.context.secure)
         except OSError:
             self.fail("not_connected")
             return
-        self._transport = self._opening.transport
+        self._transport = self._connector.transport
         self._fd = self._transport.fileno()
         self.context.loop.watch(self._fd, WRITABLE, self._advance)
 
     def _advance(self, _: int) -> None:
         """Go on connecting."""
-        connector = self._opening
+        connector = self._connector
         assert connector is not None  # noqa: S101  else it isn't watched
         try:
             waits_for = connector.process_pending()
@@ -100,7 +100,7 @@ class Client(ABC):
             if waits_for:
                 self.context.loop.watch(self._fd, waits_for, self._advance)
                 return
-            self._opening = None
+            self._connector = None
             self.context.loop.watch(self._fd, READABLE, self.ready)
             self.connected(self._transport)
 
@@ -122,7 +122,7 @@ class Client(ABC):
             return
         if not self.joined:
             if now > self._until:
-                self.fail("not_connected" if self._opening is not None else "no_answer")
+                self.fail("not_connected" if self._connector is not None else "no_answer")
             return
         since = self.waits_since()
         if since is not None and now - since > self.context.plan.timeout_s:
@@ -142,7 +142,7 @@ class Client(ABC):
     def drop(self) -> None:
         """Close the connection."""
         self.gone = True
-        self._opening = None
+        self._connector = None
         if self._transport is not None:
             self.context.loop.forget(self._fd)
             with contextlib.suppress(OSError):
@@ -161,7 +161,7 @@ class ClientPool(ABC):
         self.context = context
         self.clients: list[Client] = []
         self._waiting: deque[Client] = deque()
-        self._opening: list[Client] = []
+        self._connecting: list[Client] = []
 
     def open(self) -> None:
         """Begin to let all of them connect."""
@@ -169,12 +169,12 @@ class ClientPool(ABC):
 
     def settle(self, now: float) -> bool:
         """Let more of them connect; return whether each is in, or out."""
-        self._opening = [client for client in self._opening if not client.joined and not client.gone]
-        while self._waiting and len(self._opening) < AT_ONCE:
+        self._connecting = [client for client in self._connecting if not client.joined and not client.gone]
+        while self._waiting and len(self._connecting) < AT_ONCE:
             client = self._waiting.popleft()
             client.open(now)
-            self._opening.append(client)
-        return not self._opening
+            self._connecting.append(client)
+        return not self._connecting
 
     @property
     def here(self) -> list[Client]:

@@ -86,6 +86,6 @@ class Stats:
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """Return the tally that was written as these fields."""
+        """Return the stats that were written as these fields."""
         latencies = Histogram.from_fields(fields["latencies"])
         return cls(**{**fields, "latencies": latencies, "errors": Counter(fields["errors"])})

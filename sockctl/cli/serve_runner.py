@@ -105,7 +105,9 @@ def serve(
         if options.log_file is not None or options.quiet:
             # Not in this thread: while standard error is blocked, signals must still be waited for.
             certificate = "" if tls is None else f" Its certificate has SHA256 {tls.fingerprint}."
-            threading.Thread(target=_say_place, args=(listeners, options.log_file, certificate), daemon=True).start()
+            threading.Thread(
+                target=_say_place, args=(listeners, options.log_file, certificate), name="sockctl-teller", daemon=True
+            ).start()
         server.start()
         started()
         _wait_for_stop(signals, tls)

@@ -3,9 +3,10 @@
 import sys
 import time
 
+from sockctl.descriptors import write_all
 from sockctl.errors import StreamError
 from sockctl.events.base import Event, Level
-from sockctl.terminal import STDERR, STDOUT, is_terminal, say, wants_colour, write_all
+from sockctl.terminal import STDERR, STDOUT, is_terminal, say, wants_colour
 
 __all__ = ["MAX_PROMPT", "Screen"]
 

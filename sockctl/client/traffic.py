@@ -36,7 +36,7 @@ class TrafficMeter:
         self.bytes_in += received
         self.bytes_out += sent
         if self.sum_at is None:
-            if self._calm.take(now):
+            if self._calm.accept(now):
                 self._emit_since(None)
             else:
                 self.sum_at = now + SUM_SECONDS

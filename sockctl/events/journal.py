@@ -125,11 +125,11 @@ class Journal:
         ended = False
         while not ended:
             wait_s = self._sums.wait_s(time.time())
-            batch, ended = self._queue.take(count=BATCH, size_bytes=BATCH_BYTES, timeout_s=wait_s)
+            batch, ended = self._queue.fetch(count=BATCH, size_bytes=BATCH_BYTES, timeout_s=wait_s)
             records = self._sums.reduce(batch, time.time())
             if ended:
                 records += self._sums.close()
-            if lost := self._queue.take_dropped():
+            if lost := self._queue.pop_dropped():
                 records.append(self._record(EventsLost(count=lost, why="they came faster than they could be written")))
             if records or ended:
                 self._write(records)

@@ -1,1 +1,1 @@
-"""Sockets and threads: the server core, the watcher, the client."""
+"""Sockets and threads: the server with its event loops, TLS, and the connector of clients."""

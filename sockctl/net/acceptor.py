@@ -144,7 +144,7 @@ class _Refusals:
     def add(self, address: Any, reason: RefusalReason) -> None:
         """Tell that a client was refused, or add it to the sum."""
         now = time.monotonic()
-        if not self._sum and self._one_by_one.take(now):
+        if not self._sum and self._one_by_one.accept(now):
             self._journal.emit(ClientRefused(peer=format_address(host_of(address), address[1]), reason=reason))
             return
         if not self._sum:

@@ -117,7 +117,7 @@ class ConversingPeer(Peer):
             self._find()
         return ready - {fd}
 
-    def take(self) -> list[Message] | None:
+    def pop_found(self) -> list[Message] | None:
         """Return the messages that `wait` found; None when the client has ended its input."""
         found, self._inbox = self._inbox, []
         return None if self._done and not found else found

@@ -48,10 +48,10 @@ class MessageInput:
             ProtocolError: The next one breaks the protocol.
         """
         if self._fed_bytes < MEASURED_BYTES:
-            one = self.wire.next()
+            one = self.wire.decode_next()
         else:
             began = time.thread_time()
-            one = self.wire.next()
+            one = self.wire.decode_next()
             self._charge_measured(began, count=1)
             if one is None:
                 self.note_decoded()
@@ -66,9 +66,9 @@ class MessageInput:
             ProtocolError: The next one breaks the protocol.
         """
         if self._fed_bytes < MEASURED_BYTES:
-            return self.wire.take(at_most)
+            return self.wire.decode(at_most)
         began = time.thread_time()
-        batch = self.wire.take(at_most)
+        batch = self.wire.decode(at_most)
         self._charge_measured(began, count=len(batch))
         return batch
 

@@ -295,7 +295,7 @@ def _receive(turns: _Turns, decoder: FrameDecoder, if_begun: str) -> str | None:
         if decoder.in_message:
             raise MessageTimeoutError(f"A message that had begun was not complete in time: {if_begun}.") from error
         raise MessageTimeoutError("No message came in time.") from error
-    return decoder.next()
+    return decoder.decode_next()
 
 
 def _sending_of(sock: socket.socket) -> _Sending:

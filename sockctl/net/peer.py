@@ -225,7 +225,7 @@ class Peer(ABC):
 
         Args:
             events: What to wait for, in `select.poll`'s terms, by descriptor.
-            for_input: Whether to wait for the client as well; what has come is there to `take`.
+            for_input: Whether to wait for the client as well; what has come is there to `pop_found`.
             until: When to give up, on the monotonic clock.
 
         Returns:
@@ -238,7 +238,7 @@ class Peer(ABC):
         """
 
     @abstractmethod
-    def take(self) -> list[Message] | None:
+    def pop_found(self) -> list[Message] | None:
         """Return the messages that `wait` found, perhaps none; None when the client has ended its input."""
 
     @abstractmethod

@@ -17,7 +17,7 @@ WRITABLE = 0x004
 
 
 class Poller(Protocol):
-    """What the watcher needs of epoll. Level-triggered: what isn't dealt with is reported again."""
+    """What an event loop needs of epoll. Level-triggered: what isn't dealt with is reported again."""
 
     def register(self, fd: int, eventmask: int, /) -> None:
         """Watch a descriptor."""

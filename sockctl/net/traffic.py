@@ -57,7 +57,7 @@ class Traffic:
     def _add(self, connection: Connection, now: float) -> None:
         if self._silent:
             return  # the mark stays, so that it is not touched again
-        if self._calm.take(now):
+        if self._calm.accept(now):
             self._tell(connection, None)
             return
         connection.waits_since = now

@@ -115,7 +115,7 @@ class ClientWire:
             raise self._error
         messages: list[Message] = []
         try:
-            messages.extend(map(decode_message, self._decoder.take()))
+            messages.extend(map(decode_message, self._decoder.decode()))
         except ProtocolError as error:
             self._error = error
             if not messages:

@@ -64,7 +64,7 @@ class FrameDecoder:
 
     @property
     def in_message(self) -> bool:
-        """Whether a frame has begun; asked after `take`, whether it is incomplete."""
+        """Whether a frame has begun; asked after `decode`, whether it is incomplete."""
         return self._position < len(self._buffer)
 
     def feed(self, data: bytes | memoryview) -> int:
@@ -72,7 +72,7 @@ class FrameDecoder:
         self._buffer += data
         return 0
 
-    def take(self, at_most: int = BATCH) -> list[str]:
+    def decode(self, at_most: int = BATCH) -> list[str]:
         """Return the texts of complete frames, `at_most` so many; none if there are none; those before an error first.
 
         Raises:
@@ -117,7 +117,7 @@ class FrameDecoder:
             raise _too_large(size, limit)
         return max(0, HEADER_BYTES + int(size) - there)
 
-    def next(self) -> str | None:
+    def decode_next(self) -> str | None:
         """Return the text of the next complete frame; None if there is none yet.
 
         Raises:
@@ -144,7 +144,7 @@ class FrameDecoder:
             MessageTooLargeError, BadTextError: As before, if there was an error.
         """
         if self.in_message:
-            self.next()
+            self.decode_next()
             got = len(self._buffer) - self._position
             raise TruncatedMessageError(f"The input ended in the middle of a frame, after {got:,} bytes of it.")
 

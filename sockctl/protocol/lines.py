@@ -42,7 +42,7 @@ class LineDecoder:
 
     @property
     def in_message(self) -> bool:
-        """Whether a line has begun; asked after `take`, whether it is incomplete."""
+        """Whether a line has begun; asked after `decode`, whether it is incomplete."""
         return self._position < len(self._buffer)
 
     def feed(self, data: bytes | memoryview) -> int:
@@ -51,7 +51,7 @@ class LineDecoder:
         self._buffer += kept
         return len(data) - len(kept)
 
-    def take(self, at_most: int = BATCH) -> list[str]:
+    def decode(self, at_most: int = BATCH) -> list[str]:
         """Return complete lines without their ends, `at_most` so many; those before an error first.
 
         Raises:
@@ -60,14 +60,14 @@ class LineDecoder:
         """
         lines: list[str] = []
         try:
-            while len(lines) < at_most and (line := self.next()) is not None:
+            while len(lines) < at_most and (line := self.decode_next()) is not None:
                 lines.append(line)
         except (MessageTooLargeError, BadTextError):
             if not lines:
                 raise
         return lines
 
-    def next(self) -> str | None:
+    def decode_next(self) -> str | None:
         """Return the next complete line without its end; None if there is none yet.
 
         Raises:

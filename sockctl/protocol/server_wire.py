@@ -107,7 +107,7 @@ class ServerWire:
                 self._error = TlsReceivedError("This port speaks plain text, and not TLS: connect without it.")
         return self._decoder.feed(data)
 
-    def take(self, at_most: int = BATCH) -> list[Message]:
+    def decode(self, at_most: int = BATCH) -> list[Message]:
         """Return messages that are complete, `at_most` so many; none if there are none; those before an error first.
 
         Raises:
@@ -117,9 +117,9 @@ class ServerWire:
             raise self._error
         messages: list[Message] = []
         try:
-            texts = self._decoder.take(at_most)
+            texts = self._decoder.decode(at_most)
             if (self._first or self._skip) and texts:
-                texts = self._checked_first(texts) or self._decoder.take(at_most)
+                texts = self._checked_first(texts) or self._decoder.decode(at_most)
             if self.choice is Choice.FRAMES:
                 messages.extend(map(decode_message, texts))
             else:
@@ -130,7 +130,7 @@ class ServerWire:
                 raise
         return messages
 
-    def next(self) -> Message | None:
+    def decode_next(self) -> Message | None:
         """Return the next message that is complete, None if there is none; what follows it stays as bytes.
 
         Raises:
@@ -139,7 +139,7 @@ class ServerWire:
         if self._error is not None:
             raise self._error
         try:
-            while (text := self._decoder.next()) is not None:
+            while (text := self._decoder.decode_next()) is not None:
                 if not (self._first or self._skip) or self._checked_first([text]):
                     return self._read(text)
         except ProtocolError as error:
@@ -174,7 +174,7 @@ class ServerWire:
             ProtocolError: What has come breaks the protocol.
         """
         count = 0
-        while some := self.take():
+        while some := self.decode():
             count += len(some)
         self._skip = self._decoder.in_message
         return count

@@ -116,7 +116,7 @@ class ProgramReply(MessageService, Conversation[Peer]):
 
 def _read_lines(peer: Peer) -> bytes | None:
     """Return the messages that `peer.wait` has found, as lines for a program; None at the end of the client's input."""
-    messages = peer.take()
+    messages = peer.pop_found()
     if messages is None:
         return None
     return b"".join(one.text.encode() + b"\n" for one in messages if one.kind in SAYING_KINDS)

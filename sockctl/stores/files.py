@@ -14,7 +14,7 @@ import stat
 import time
 from pathlib import Path
 
-from sockctl.terminal import write_all
+from sockctl.descriptors import write_all
 from sockctl.text import visible
 
 __all__ = [

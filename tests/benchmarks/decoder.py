@@ -17,7 +17,7 @@ def rate(decoder: FrameDecoder | ServerWire, data: bytes, count: int) -> float:
     started = time.perf_counter()
     while time.perf_counter() - started < SECONDS:
         decoder.feed(data)
-        while some := len(decoder.take()):
+        while some := len(decoder.decode()):
             taken += some
     assert taken % count == 0
     return taken / (time.perf_counter() - started)

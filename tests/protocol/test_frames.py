@@ -29,13 +29,13 @@ def check_junk(decoder: FrameDecoder | LineDecoder, junk: list[bytes], *, limit_
     for piece in junk:
         decoder.feed(piece)
         try:
-            assert all(len(text.encode()) <= limit_bytes for text in decoder.take())
+            assert all(len(text.encode()) <= limit_bytes for text in decoder.decode())
         except ProtocolError:
             failed = True
         else:
             assert not failed, "after an error nothing is right again"
     if failed:
-        for call in (decoder.next, decoder.take, decoder.end):
+        for call in (decoder.decode_next, decoder.decode, decoder.end):
             with pytest.raises(ProtocolError):
                 call()
 
@@ -48,12 +48,12 @@ def test_any_cuts_give_the_same_texts(said: list[str], sizes: list[int], ways: l
     for piece, one_by_one in zip(pieces(b"".join(map(encode_frame, said)), sizes), ways, strict=False):
         decoder.feed(memoryview(piece))
         if one_by_one:
-            text = decoder.next()
+            text = decoder.decode_next()
             if text is not None:
                 heard.append(text)
         else:
-            heard += decoder.take()
-    heard += decoder.take()
+            heard += decoder.decode()
+    heard += decoder.decode()
     assert heard == said
     assert not decoder.in_message
     decoder.end()
@@ -82,7 +82,7 @@ def test_it_is_known_how_much_is_missing(said: list[str]) -> None:
         assert missing <= len(coming)
         decoder.feed(coming[:missing])  # never more than one frame needs
         coming = coming[missing:]
-        if (text := decoder.next()) is not None:
+        if (text := decoder.decode_next()) is not None:
             heard.append(text)
             assert not decoder.in_message
     assert heard == said
@@ -98,13 +98,13 @@ def test_a_frame_beyond_the_limit_is_refused_at_once(claimed: int) -> None:
     decoder = FrameDecoder()
     header = claimed.to_bytes(4)
     decoder.feed(header[:3])
-    assert decoder.take() == []
+    assert decoder.decode() == []
     tracemalloc.start()
     try:
         decoder.feed(header[3:])
         with pytest.raises(MessageTooLargeError, match=f"{claimed:,}"):
-            decoder.take()
-        for call in (decoder.next, decoder.missing_bytes, decoder.end):
+            decoder.decode()
+        for call in (decoder.decode_next, decoder.missing_bytes, decoder.end):
             with pytest.raises(MessageTooLargeError):
                 call()
         peak = tracemalloc.get_traced_memory()[1]
@@ -116,44 +116,49 @@ def test_a_frame_beyond_the_limit_is_refused_at_once(claimed: int) -> None:
 def test_exactly_the_limit() -> None:
     decoder = FrameDecoder(limit_bytes=10)
     decoder.feed(encode_frame("x" * 10) + encode_frame("x" * 11))
-    assert decoder.take() == ["x" * 10]
+    assert decoder.decode() == ["x" * 10]
     with pytest.raises(MessageTooLargeError):
-        decoder.take()
+        decoder.decode()
 
 
 def test_no_limit_goes_beyond_what_keeps_the_first_byte_zero() -> None:
     decoder = FrameDecoder(limit_bytes=1 << 40)
     decoder.feed(b"\x01\0\0\0")
     with pytest.raises(MessageTooLargeError):
-        decoder.take()
+        decoder.decode()
 
 
 def test_the_limit_is_that_of_the_moment_of_asking() -> None:
     decoder = FrameDecoder(limit_bytes=5)
     decoder.feed(encode_frame("x" * 8))
     decoder.limit_bytes = 8
-    assert decoder.next() == "x" * 8
+    assert decoder.decode_next() == "x" * 8
     decoder.feed(encode_frame("x" * 8))
     decoder.limit_bytes = 7
     with pytest.raises(MessageTooLargeError):
-        decoder.next()
+        decoder.decode_next()
 
 
 def test_a_limit_that_changes_between_two_frames() -> None:
     decoder = FrameDecoder(limit_bytes=8)
     decoder.feed(encode_frame("x" * 8) * 2)
-    assert decoder.next() == "x" * 8
+    assert decoder.decode_next() == "x" * 8
     decoder.limit_bytes = 7
     with pytest.raises(MessageTooLargeError):
-        decoder.take()
+        decoder.decode()
 
 
 @pytest.mark.parametrize("one_by_one", [True, False])
 def test_what_is_not_utf8(one_by_one: bool) -> None:
     decoder = FrameDecoder()
     decoder.feed(encode_frame("good") + b"\0\0\0\x03ab\xff" + encode_frame("never"))
-    assert (decoder.next() if one_by_one else decoder.take()[0]) == "good"
-    for call in (decoder.next if one_by_one else decoder.take, decoder.take, decoder.next, decoder.end):
+    assert (decoder.decode_next() if one_by_one else decoder.decode()[0]) == "good"
+    for call in (
+        decoder.decode_next if one_by_one else decoder.decode,
+        decoder.decode,
+        decoder.decode_next,
+        decoder.end,
+    ):
         with pytest.raises(BadTextError, match="at its byte 2"):
             call()
 
@@ -162,7 +167,7 @@ def test_what_is_not_utf8(one_by_one: bool) -> None:
 def test_the_end_in_the_middle(left: bytes) -> None:
     decoder = FrameDecoder()
     decoder.feed(encode_frame("good") + left)
-    assert decoder.take() == ["good"]
+    assert decoder.decode() == ["good"]
     assert decoder.in_message
     with pytest.raises(TruncatedMessageError, match=f"after {len(left)} bytes"):
         decoder.end()
@@ -172,8 +177,8 @@ def test_many_asked_for_one_by_one() -> None:
     decoder = FrameDecoder()
     said = [f"message {number}" for number in range(20_000)]
     decoder.feed(b"".join(map(encode_frame, said)))
-    assert [decoder.next() for _ in said] == said
-    assert decoder.next() is None
+    assert [decoder.decode_next() for _ in said] == said
+    assert decoder.decode_next() is None
 
 
 def test_many_asked_for_at_once_come_in_batches() -> None:
@@ -181,7 +186,7 @@ def test_many_asked_for_at_once_come_in_batches() -> None:
     said = [f"message {number}" for number in range(20_000)]
     decoder.feed(b"".join(map(encode_frame, said)))
     heard = []
-    while batch := decoder.take():
+    while batch := decoder.decode():
         assert len(batch) <= BATCH
         heard += batch
     assert heard == said

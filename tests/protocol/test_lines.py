@@ -39,10 +39,10 @@ def test_any_cuts_give_the_same_lines(
     for piece, one_by_one in zip(coming, ways, strict=False):
         decoder.feed(memoryview(piece))
         if not one_by_one:
-            heard += decoder.take()
-        elif (line := decoder.next()) is not None:
+            heard += decoder.decode()
+        elif (line := decoder.decode_next()) is not None:
             heard.append(line)
-    heard += decoder.take()
+    heard += decoder.decode()
     assert heard == said
     assert decoder.end() is None
 
@@ -86,14 +86,14 @@ def test_a_command_is_dropped_wherever_it_is_cut(command: bytes) -> None:
             decoder = LineDecoder()
             for piece in (data[:first], data[first:second], data[second:]):
                 decoder.feed(piece)
-            assert decoder.take() == ["grün"]
+            assert decoder.decode() == ["grün"]
 
 
 @pytest.mark.parametrize("command", [b"\xff", b"\xff\xfb", b"\xff\xfa", b"\xff\xfa\x18x", b"\xff\xfa\x18x\xff"])
 def test_the_end_in_a_command(command: bytes) -> None:
     decoder = LineDecoder()
     decoder.feed(b"one" + command)
-    assert decoder.take() == []
+    assert decoder.decode() == []
     assert decoder.end() == "one"
 
 
@@ -105,7 +105,7 @@ def test_a_command_without_end_fills_no_memory() -> None:
     try:
         for _ in range(20):
             decoder.feed(piece)
-            assert decoder.take() == []
+            assert decoder.decode() == []
         assert tracemalloc.get_traced_memory()[1] < 100_000
     finally:
         tracemalloc.stop()
@@ -114,7 +114,7 @@ def test_a_command_without_end_fills_no_memory() -> None:
 def test_a_last_line_without_an_end() -> None:
     decoder = LineDecoder()
     decoder.feed(b"one\ntwo\r")
-    assert decoder.take() == ["one"]
+    assert decoder.decode() == ["one"]
     assert decoder.in_message
     assert decoder.end() == "two"
     assert decoder.end() is None
@@ -123,29 +123,29 @@ def test_a_last_line_without_an_end() -> None:
 def test_a_subnegotiation_that_holds_commands() -> None:
     decoder = LineDecoder()
     decoder.feed(b"a\xff\xfa\x18x\xff\xf1y\n\xff\xf0b\n")
-    assert decoder.take() == ["ab"]
+    assert decoder.decode() == ["ab"]
 
 
 @pytest.mark.parametrize("data", [b"x" * 11, b"x" * 11 + b"\n", b"x" * 11 + b"\r\n", b"x" * 12 + b"\r"])
 def test_too_long(data: bytes) -> None:
     decoder = LineDecoder(limit_bytes=10)
     decoder.feed(b"good\r\n" + data)
-    assert decoder.take() == ["good"]
+    assert decoder.decode() == ["good"]
     for _ in range(2):
         with pytest.raises(MessageTooLargeError, match="10 are allowed"):
-            decoder.take()
+            decoder.decode()
 
 
 def test_the_limit_is_that_of_the_moment_of_asking() -> None:
     decoder = LineDecoder(limit_bytes=5)
     decoder.feed(b"12345678\n12345678\n12345678")
     decoder.limit_bytes = 8
-    assert decoder.next() == "12345678"
+    assert decoder.decode_next() == "12345678"
     decoder.limit_bytes = 7
     with pytest.raises(MessageTooLargeError):
-        decoder.take()
+        decoder.decode()
     decoder.limit_bytes = 8
-    assert decoder.take() == ["12345678"]
+    assert decoder.decode() == ["12345678"]
     decoder.limit_bytes = 7
     with pytest.raises(MessageTooLargeError):
         decoder.end()
@@ -155,15 +155,15 @@ def test_the_limit_is_that_of_the_moment_of_asking() -> None:
 def test_just_short_enough(data: bytes) -> None:
     decoder = LineDecoder(limit_bytes=10)
     decoder.feed(data)
-    assert [*decoder.take(), decoder.end()][0] == "x" * 10
+    assert [*decoder.decode(), decoder.end()][0] == "x" * 10
 
 
 @pytest.mark.parametrize("end", [b"\n", b""])
 def test_what_is_not_utf8(end: bytes) -> None:
     decoder = LineDecoder()
     decoder.feed(b"good\ncaf\xe9" + end)
-    assert decoder.take() == ["good"]
-    for call in (decoder.take if end else decoder.end, decoder.end):
+    assert decoder.decode() == ["good"]
+    for call in (decoder.decode if end else decoder.end, decoder.end):
         with pytest.raises(BadTextError, match="at its byte 3"):
             call()
 
@@ -172,9 +172,9 @@ def test_a_long_line_in_pieces_is_searched_once() -> None:
     decoder = LineDecoder(limit_bytes=1 << 20)
     for _ in range(1000):
         decoder.feed(b"x" * 1000)
-        assert decoder.next() is None
+        assert decoder.decode_next() is None
     decoder.feed(b"\nnext\n")
-    assert decoder.take() == ["x" * 1_000_000, "next"]
+    assert decoder.decode() == ["x" * 1_000_000, "next"]
 
 
 def test_many_lines() -> None:
@@ -182,6 +182,6 @@ def test_many_lines() -> None:
     said = [f"line {number}" for number in range(20_000)]
     decoder.feed("".join(f"{line}\n" for line in said).encode())
     heard = []
-    while batch := decoder.take():
+    while batch := decoder.decode():
         heard += batch
     assert heard == said

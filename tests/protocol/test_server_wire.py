@@ -48,8 +48,8 @@ def feed(wire: ServerWire, data: bytes) -> bytes:
 def hear(wire: ServerWire, *, one_by_one: bool) -> list[Message]:
     """Ask for what has come, in one of the two ways."""
     if not one_by_one:
-        return wire.take()
-    one = wire.next()
+        return wire.decode()
+    one = wire.decode_next()
     return [one] if one else []
 
 
@@ -65,7 +65,7 @@ def test_any_cuts_give_the_same_messages(texts: list[str], sizes: list[int], way
     for piece, one_by_one in zip(coming, ways, strict=False):
         replies += feed(wire, piece)
         heard += hear(wire, one_by_one=one_by_one)
-    heard += wire.take()
+    heard += wire.decode()
     assert heard == [Message({"kind": "hello", "client": "test"}), *sent]
     assert replies == b'\0\0\0\x21{"kind":"notice","text":"before"}'
     assert wire.choice is Choice.FRAMES
@@ -81,7 +81,7 @@ def test_any_cuts_give_the_same_lines(texts: list[str], sizes: list[int], ways: 
     for piece, one_by_one in zip(coming, ways, strict=False):
         assert feed(wire, piece) == b""
         heard += hear(wire, one_by_one=one_by_one)
-    heard += wire.take()
+    heard += wire.decode()
     assert [one.text for one in heard] == ["hello", *texts]
     assert wire.end() is None
 
@@ -103,8 +103,8 @@ def test_junk_is_an_error_or_messages(junk: bytes, sizes: list[int], skipping: b
         feed(wire, piece)
         if skipping:
             errors.append(broken(wire.skip))
-        errors.append(broken(wire.take))
-    errors += [broken(wire.take), broken(wire.end)]
+        errors.append(broken(wire.decode))
+    errors += [broken(wire.decode), broken(wire.end)]
     assert len(set(errors) - {None}) <= 1, "a later error is the same one"
     assert not errors[-1] or set(errors[errors.index(errors[-1]) :]) == {errors[-1]}, "nothing is right again"
 
@@ -122,9 +122,9 @@ def test_junk_is_an_error_or_messages(junk: bytes, sizes: list[int], skipping: b
 def test_after_an_error_every_further_call_raises_it(data: bytes, code: str) -> None:
     wire = ServerWire("test")
     feed(wire, data)
-    errors = [broken(call) for call in (wire.take, wire.take, wire.next, wire.skip, wire.end)]
+    errors = [broken(call) for call in (wire.decode, wire.decode, wire.decode_next, wire.skip, wire.end)]
     feed(wire, HELLO + b"\n")
-    errors += [broken(call) for call in (wire.take, wire.next, wire.skip, wire.end)]
+    errors += [broken(call) for call in (wire.decode, wire.decode_next, wire.skip, wire.end)]
     if errors[0] is None:
         del errors[0]  # what came before the error comes first
     assert [error and error.code for error in errors] == [code] * len(errors)
@@ -136,7 +136,7 @@ def test_lines() -> None:
     assert wire.encode(message("say", "hi", sender="ann")) == b"<ann> hi\r\n"
     assert feed(wire, b"one\r\ntw") == b""
     assert wire.choice is Choice.LINES
-    assert wire.take() == [message("line", "one")]
+    assert wire.decode() == [message("line", "one")]
     assert not wire.in_frame
     assert wire.end() == message("line", "tw")
     assert wire.encode(message("say", "bye")) == b"bye\r\n"
@@ -161,10 +161,10 @@ def test_too_much_to_say_again() -> None:
     assert choices == [Choice.UNDECIDED, Choice.LINES]
     assert feed(wire, HELLO) == b""
     with pytest.raises(LateHelloError):
-        wire.take()
+        wire.decode()
 
 
-@pytest.mark.parametrize("ask", [ServerWire.take, ServerWire.next, ServerWire.skip, ServerWire.end])
+@pytest.mark.parametrize("ask", [ServerWire.decode, ServerWire.decode_next, ServerWire.skip, ServerWire.end])
 def test_one_byte_of_a_late_hello_is_enough(ask: Callable[[ServerWire], object]) -> None:
     wire = ServerWire("test")
     wire.encode(message("notice", "x" * 20_000))
@@ -177,7 +177,7 @@ def test_lines_after_too_much_was_said() -> None:
     wire = ServerWire("test")
     wire.encode(message("notice", "x" * 20_000))
     feed(wire, b"one\n\0two\n")
-    assert [one.text for one in wire.take()] == ["one", "two"]
+    assert [one.text for one in wire.decode()] == ["one", "two"]
 
 
 def test_exactly_as_much_as_can_be_said_again() -> None:
@@ -186,7 +186,7 @@ def test_exactly_as_much_as_can_be_said_again() -> None:
     wire.encode(message("notice", "x" * (REPLAY_BYTES - overhead)))
     assert wire.choice is Choice.UNDECIDED
     assert len(feed(wire, HELLO)) == REPLAY_BYTES
-    assert wire.take()
+    assert wire.decode()
     wire = ServerWire("test")
     wire.encode(message("notice", "x" * (REPLAY_BYTES - overhead + 1)))
     assert wire.choice is Choice.LINES
@@ -195,7 +195,7 @@ def test_exactly_as_much_as_can_be_said_again() -> None:
 def test_telnets_commands_before_a_nul_are_no_hello() -> None:
     wire = ServerWire("test")
     feed(wire, b"\xff\xfb\x01\0hi\n")
-    assert wire.take() == [message("line", "hi")]
+    assert wire.decode() == [message("line", "hi")]
 
 
 def test_no_bytes_choose_nothing() -> None:
@@ -222,25 +222,25 @@ def test_a_web_page_is_refused(line: bytes, size: int) -> None:
     def hear_all() -> None:
         for start in range(0, len(data), size):
             feed(wire, data[start : start + size])
-            heard.extend(wire.take())
+            heard.extend(wire.decode())
 
     with pytest.raises(HttpRefusedError):
         hear_all()
     assert heard == []
     with pytest.raises(HttpRefusedError):
-        wire.next()
+        wire.decode_next()
 
 
 def test_only_the_first_line_can_be_http() -> None:
     wire = ServerWire("test")
     feed(wire, b"hello\nGET / HTTP/1.1\n")
-    assert len(wire.take()) == 2
+    assert len(wire.decode()) == 2
 
 
 def test_a_web_page_is_refused_without_the_end_of_its_line() -> None:
     wire = ServerWire("test")
     feed(wire, b"GET / HTTP/1.1")
-    assert wire.take() == []
+    assert wire.decode() == []
     for _ in range(2):
         with pytest.raises(HttpRefusedError):
             wire.end()
@@ -248,7 +248,7 @@ def test_a_web_page_is_refused_without_the_end_of_its_line() -> None:
 
 @pytest.mark.parametrize("cut", range(1, 14))
 def test_a_web_page_is_refused_even_if_its_first_line_is_discarded(cut: int) -> None:
-    for ask in (ServerWire.take, ServerWire.next, ServerWire.skip):
+    for ask in (ServerWire.decode, ServerWire.decode_next, ServerWire.skip):
         wire = ServerWire("test")
         request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\nhello\r\n"
         feed(wire, request[:cut])
@@ -273,7 +273,7 @@ def test_an_error_right_after_what_is_discarded_is_not_missed() -> None:
     wire.skip()
     feed(wire, HELLO[5:] + b"\0\0\0\1\xff")
     with pytest.raises(BadTextError):
-        wire.take()
+        wire.decode()
 
 
 @pytest.mark.parametrize("frames", [True, False])
@@ -285,14 +285,14 @@ def test_skipping_takes_the_rest_of_a_message_with_it(frames: bool) -> None:
     half = coded("half")
     feed(wire, (HELLO if frames else b"") + coded("one") + coded("two") + half[:3])
     if frames:
-        wire.next()
-    assert wire.next() == message("line", "one")
+        wire.decode_next()
+    assert wire.decode_next() == message("line", "one")
     wire.skip()
     feed(wire, half[3:] + coded("three"))
-    assert wire.next() == message("line", "three")
+    assert wire.decode_next() == message("line", "three")
     wire.skip()
     feed(wire, coded("four"))
-    assert wire.take() == [message("line", "four")]
+    assert wire.decode() == [message("line", "four")]
     feed(wire, half[:3])
     wire.skip()
     if frames:
@@ -305,31 +305,31 @@ def test_skipping_takes_the_rest_of_a_message_with_it(frames: bool) -> None:
 def test_good_ones_before_a_bad_one() -> None:
     wire = ServerWire("test")
     feed(wire, HELLO + framed(text="no kind") + HELLO)
-    assert [one.kind for one in wire.take()] == ["hello"]
+    assert [one.kind for one in wire.decode()] == ["hello"]
     for _ in range(2):
         with pytest.raises(BadMessageError):
-            wire.take()
+            wire.decode()
         with pytest.raises(BadMessageError):
-            wire.next()
+            wire.decode_next()
 
 
 def test_the_limit_carries_over_to_frames() -> None:
     wire = ServerWire("test", limit_bytes=100)
     feed(wire, b"\0\0\0\x65")
     with pytest.raises(MessageTooLargeError):
-        wire.take()
+        wire.decode()
     wire = ServerWire("test")
     wire.limit_bytes = 10
     assert wire.limit_bytes == 10
     feed(wire, b"x" * 11)
     with pytest.raises(MessageTooLargeError):
-        wire.next()
+        wire.decode_next()
 
 
 def test_whether_a_frame_has_begun() -> None:
     wire = ServerWire("test")
     feed(wire, HELLO + b"\0")
-    wire.take()
+    wire.decode()
     assert wire.in_frame
 
 
@@ -337,7 +337,7 @@ def test_tls_is_an_error_at_its_first_byte() -> None:
     wire = ServerWire("test")
     feed(wire, b"\x16")
     with pytest.raises(TlsReceivedError):
-        wire.take()
+        wire.decode()
     wire = ServerWire("test")
     feed(wire, b"a\n\x16\n")
-    assert wire.take() == [message("line", "a"), message("line", "")]
+    assert wire.decode() == [message("line", "a"), message("line", "")]

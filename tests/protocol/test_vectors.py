@@ -36,7 +36,7 @@ def check_decoder(decoder: FrameDecoder | LineDecoder, vector: Vector, size: int
     try:
         for piece in pieces(vector, size):
             decoder.feed(piece)
-            while some := decoder.take():
+            while some := decoder.decode():
                 texts += some
         if vector["end"] and (last := decoder.end()) is not None:
             texts.append(last)
@@ -85,7 +85,7 @@ def test_the_choice_of_a_server(vector: Vector, size: int) -> None:
         for piece in pieces(vector, size):
             reply += wire.choose(piece)
             wire.feed(piece)
-            while some := wire.take():
+            while some := wire.decode():
                 heard += some
         if vector["end"] and (last := wire.end()) is not None:
             heard.append(last)

@@ -81,7 +81,7 @@ class ScriptedPeer(Peer):
     def wait(self, events: dict[int, int], *, for_input: bool, until: float = math.inf) -> set[int]:
         raise NotImplementedError
 
-    def take(self) -> list[Message] | None:
+    def pop_found(self) -> list[Message] | None:
         raise NotImplementedError
 
     def give_up(self, reason: Reason) -> PeerGoneError:

@@ -25,7 +25,7 @@ class FloodLimit:
     def allow(self, cost: float = 1.0) -> bool:
         """Return whether a message that costs `cost` may pass; if so, count it."""
         with self._lock:
-            return self._bucket.take(time.monotonic(), cost)
+            return self._bucket.accept(time.monotonic(), cost)
 
 
 class RateLimit:
@@ -49,4 +49,4 @@ class RateLimit:
             buckets = [self._buckets.get(key) or TokenBucket(rate=1 / self._every_s, burst=self._burst) for key in keys]
             for key, bucket in zip(keys, buckets, strict=True):
                 self._buckets.put(key, bucket)
-            return all(bucket.has_any(now) for bucket in buckets) and all(bucket.take(now) for bucket in buckets)
+            return all(bucket.has_any(now) for bucket in buckets) and all(bucket.accept(now) for bucket in buckets)
