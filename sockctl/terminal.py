@@ -8,16 +8,7 @@ import os
 
 from sockctl.descriptors import write_all
 
-__all__ = [
-    "STDERR",
-    "STDIN",
-    "STDOUT",
-    "is_terminal",
-    "open_missing_streams",
-    "read_line",
-    "say",
-    "wants_colour",
-]
+__all__ = ["STDERR", "STDIN", "STDOUT", "is_terminal", "open_missing_streams", "read_line", "say", "wants_colour"]
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 LINE_BYTES = 4096

@@ -23,10 +23,7 @@ app = typer.Typer(
 )
 with_bench_options = functools.partial(with_option_group, name="bench", group=BenchOptions)
 
-Target = Annotated[
-    str,
-    typer.Argument(metavar="[SCHEME://]HOST:PORT", help="The server.", show_default=False),
-]
+Target = Annotated[str, typer.Argument(metavar="[SCHEME://]HOST:PORT", help="The server.", show_default=False)]
 Depth = Annotated[
     int | None,
     typer.Option(
@@ -158,13 +155,7 @@ def login(
         no_input=bench.no_input,
     )
     wanted = Wanted(
-        kind=Kind.LOGIN,
-        rate=rate,
-        processes=processes,
-        user=user,
-        password=password,
-        insecure=insecure,
-        options=bench,
+        kind=Kind.LOGIN, rate=rate, processes=processes, user=user, password=password, insecure=insecure, options=bench
     )
     raise typer.Exit(run_bench(target, wanted))
 

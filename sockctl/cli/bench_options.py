@@ -35,8 +35,7 @@ class BenchOptions:
         ),
     ] = None
     count: Annotated[
-        int | None,
-        typer.Option(help="End after so many messages or logins in all.", min=1, max=10**12, metavar="N"),
+        int | None, typer.Option(help="End after so many messages or logins in all.", min=1, max=10**12, metavar="N")
     ] = None
     warm_up: Annotated[
         float | None,

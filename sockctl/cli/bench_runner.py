@@ -29,11 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Wanted", "run_bench"]
 
-_SCHEMES = {
-    Kind.ECHO: ("tcp", "tls"),
-    Kind.CHAT: ("sockctl", "sockctls"),
-    Kind.LOGIN: ("sockctl", "sockctls"),
-}
+_SCHEMES = {Kind.ECHO: ("tcp", "tls"), Kind.CHAT: ("sockctl", "sockctls"), Kind.LOGIN: ("sockctl", "sockctls")}
 _MOST_PROCESSES = 4
 
 

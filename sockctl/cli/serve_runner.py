@@ -54,11 +54,7 @@ def chosen_port(port: str | None, *, no_input: bool) -> int:
 
 
 def serve(
-    service: Service,
-    options: ServerOptions,
-    *,
-    portion: int = 1024,
-    started: Callable[[], None] = lambda: None,
+    service: Service, options: ServerOptions, *, portion: int = 1024, started: Callable[[], None] = lambda: None
 ) -> ExitCode:
     """Serve until a signal asks for the stop.
 

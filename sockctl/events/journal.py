@@ -39,11 +39,9 @@ class Sink(Protocol):
         Raises:
             SinkError: They could not be written, or not all of them.
         """
-        ...
 
     def close(self) -> None:
         """Free what the sink holds; never raises."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,13 +52,7 @@ class ConversingPeer(Peer):
     )
 
     def __init__(
-        self,
-        connection: Connection,
-        wire: ServerWire,
-        journal: Journal,
-        budget: InputBudget,
-        *,
-        timeouts: Timeouts,
+        self, connection: Connection, wire: ServerWire, journal: Journal, budget: InputBudget, *, timeouts: Timeouts
     ) -> None:
         super().__init__(connection.number, connection.host, connection.peer)
         self.outlet = connection

@@ -21,6 +21,7 @@ from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.connection import Connection, State
 from sockctl.net.conversing_peer import HANDLED_HERE, SLICE, ConversingPeer
 from sockctl.net.event_loop import EventLoop
+from sockctl.net.handler import Handler
 from sockctl.net.input_budget import MESSAGE_S, InputBudget
 from sockctl.net.limits import Timeouts
 from sockctl.net.peer import Peer
@@ -32,7 +33,7 @@ from sockctl.protocol.server_wire import ServerWire
 __all__ = ["MessagePeer"]
 
 
-class MessagePeer(ConversingPeer):
+class MessagePeer(ConversingPeer, Handler):
     """One client of a service of messages, and the handler of its connection."""
 
     __slots__ = ("_event_loop", "_journal", "_opened", "_service")

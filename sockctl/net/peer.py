@@ -107,13 +107,7 @@ class Peer(ABC):
         self.send(message(kind, text, **fields))
 
     def ask(
-        self,
-        field: str,
-        question: str,
-        *,
-        check: Callable[[str], T],
-        secret: bool = False,
-        tries: int = TRIES,
+        self, field: str, question: str, *, check: Callable[[str], T], secret: bool = False, tries: int = TRIES
     ) -> T:
         """Ask until `check` takes the answer, and return what it makes of it; in a conversation only.
 

@@ -21,26 +21,21 @@ class Poller(Protocol):
 
     def register(self, fd: int, eventmask: int, /) -> None:
         """Watch a descriptor."""
-        ...
 
     def modify(self, fd: int, eventmask: int, /) -> None:
         """Watch it for something else from now on."""
-        ...
 
     def unregister(self, fd: int, /) -> None:
         """Watch it no more."""
-        ...
 
     def poll(self, timeout: float | None = None, maxevents: int = -1, /) -> list[tuple[int, int]]:
         """Wait at most `timeout` seconds (None: without end) and return descriptors with what they are ready for.
 
         `maxevents` of them at most, those that became ready first; -1 for any number.
         """
-        ...
 
     def close(self) -> None:
         """Free it."""
-        ...
 
 
 class SelectorPoller:

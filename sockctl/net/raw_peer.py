@@ -1,15 +1,15 @@
 """The connection of a service of bytes: what is read goes to the service as it came."""
 
-from sockctl.events.reasons import Reason
 from sockctl.net.connection import Connection
 from sockctl.net.event_loop import EventLoop
+from sockctl.net.handler import Handler
 from sockctl.net.peer import RawPeer
 from sockctl.net.service import Conversation, RawService
 
 __all__ = ["RawPeerHandler"]
 
 
-class RawPeerHandler:
+class RawPeerHandler(Handler):
     """The handler of such a connection."""
 
     __slots__ = ("_connection", "_peer", "_service", "received", "watching")
@@ -35,18 +35,6 @@ class RawPeerHandler:
         """Admit the client, whose TLS handshake is done; bytes are never read ahead."""
         self._connection.admit()
 
-    def go_on(self) -> None:
-        """Do nothing: bytes are never held."""
-
     def ended(self) -> None:
         """Tell the service."""
         self._service.ended(self._peer)
-
-    def frame_expired(self) -> None:
-        """Do nothing: there are no frames."""
-
-    def ending(self, reason: Reason) -> None:
-        """Say nothing: there is no way to."""
-
-    def closed(self, reason: Reason) -> None:
-        """Do nothing: bytes leave nothing behind."""

@@ -109,12 +109,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         ]
         self._budgets = InputBudgets(limits.stranger_input, limits.member_input)
         self._acceptor = Acceptor(
-            self,
-            listeners,
-            journal,
-            limits=limits,
-            timeouts=timeouts,
-            count_clients=lambda: self._admission.clients,
+            self, listeners, journal, limits=limits, timeouts=timeouts, count_clients=lambda: self._admission.clients
         )
         self._accepted = 0
         self._sums = threading.Lock()  # guards the two below: each event thread adds to them

@@ -10,6 +10,7 @@ tells some of them, in the order in which they came, and the sums of the others 
 """
 
 import math
+import operator
 from collections import deque
 
 from sockctl.events.base import Level
@@ -88,27 +89,17 @@ class Traffic:
 
     def _tell(self, connection: Connection, seconds: float | None) -> None:
         connection.untold = False  # first: what is moved while this runs marks it again
-        told_in, told_portions_in, told_out, told_portions_out = connection.told
-        counts = connection.bytes_in, connection.portions_in, connection.bytes_out, connection.portions_out
-        connection.told = counts
-        bytes_in, portions_in, bytes_out, portions_out = counts
-        if bytes_in > told_in:
-            self._journal.emit(
-                DataReceived(
-                    connection=connection.number,
-                    peer=connection.peer,
-                    bytes=bytes_in - told_in,
-                    portions=portions_in - told_portions_in,
-                    seconds=None if seconds is None else round(seconds, 3),
+        told = connection.told
+        connection.told = connection.bytes_in, connection.portions_in, connection.bytes_out, connection.portions_out
+        bytes_in, portions_in, bytes_out, portions_out = map(operator.sub, connection.told, told)
+        for kind, count, portions in ((DataReceived, bytes_in, portions_in), (DataSent, bytes_out, portions_out)):
+            if count:
+                self._journal.emit(
+                    kind(
+                        connection=connection.number,
+                        peer=connection.peer,
+                        bytes=count,
+                        portions=portions,
+                        seconds=None if seconds is None else round(seconds, 3),
+                    )
                 )
-            )
-        if bytes_out > told_out:
-            self._journal.emit(
-                DataSent(
-                    connection=connection.number,
-                    peer=connection.peer,
-                    bytes=bytes_out - told_out,
-                    portions=portions_out - told_portions_out,
-                    seconds=None if seconds is None else round(seconds, 3),
-                )
-            )

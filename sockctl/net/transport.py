@@ -22,39 +22,30 @@ class Transport(Protocol):
 
     def fileno(self) -> int:
         """Return the descriptor to wait for."""
-        ...
 
     def setblocking(self, flag: bool, /) -> None:
         """Make it blocking or not."""
-        ...
 
     def recv_into(self, buffer: bytearray, /) -> int:
         """Receive into `buffer`; return how many bytes."""
-        ...
 
     def recv(self, max_bytes: int, /) -> bytes:
         """Receive some bytes; none at the end."""
-        ...
 
     def send(self, data: bytes | bytearray | memoryview, /) -> int:
         """Send some of `data`; return how many bytes."""
-        ...
 
     def shutdown(self, how: int, /) -> None:
         """Shut a side."""
-        ...
 
     def close(self) -> None:
         """Close it."""
-        ...
 
     def __enter__(self) -> Self:
         """Return it, to be closed at the end of a `with`."""
-        ...
 
     def __exit__(self, *_: object) -> None:
         """Close it."""
-        ...
 
 
 def is_pending(transport: Transport) -> bool:
@@ -72,12 +63,9 @@ class TlsTransport(Transport, Protocol):
         Raises:
             TransportError: It failed.
         """
-        ...
 
     def certificate(self) -> bytes:
         """Return the other side's certificate in DER, empty if it has shown none."""
-        ...
 
     def described(self) -> tuple[str, str]:
         """Return the version and the cipher agreed on."""
-        ...

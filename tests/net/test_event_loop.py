@@ -11,6 +11,7 @@ from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.connection import Connection
 from sockctl.net.event_loop import EventLoop
+from sockctl.net.handler import Handler
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.poller import open_poller
 from sockctl.services.chat.reasons import KICKED
@@ -35,7 +36,7 @@ class EndlessPoller:
         return self._poll(None if timeout and self.endless else timeout, maxevents)
 
 
-class Caller:
+class Caller(Handler):
     """A handler that calls, once, what a test has set for an event."""
 
     watching = True
