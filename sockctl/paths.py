@@ -20,7 +20,7 @@ def data_dir(chosen: Path | None) -> Path:
 
 
 def state_dir(chosen: Path | None) -> Path:
-    """Return the state directory, where a client keeps whom it trusts: found as the data directory is.
+    """Return the state directory, where a client keeps the servers that it trusts: found as the data directory is.
 
     It is the chosen one, SOCKCTL_STATE_DIR, or the user's, and isn't made here.
 

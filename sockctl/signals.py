@@ -75,7 +75,7 @@ class StopSignals:
 def wait_for_children() -> None:
     """Have the system keep how a child process has ended until it is waited for; main thread only.
 
-    A parent that ignores SIGCHLD hands that on (``trap '' CHLD`` in a shell). Then nobody could learn a child's exit
+    A parent that ignores SIGCHLD hands that on (``trap '' CHLD`` in a shell). Then no code could learn a child's exit
     code, and its number might belong to another process by the time it is signalled.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -1,7 +1,7 @@
 """The streams of the process: who sits at them, and how lines are read and written there.
 
 Everything goes through descriptors, past Python's buffers: a line typed ahead of a prompt stays in the kernel until
-somebody reads it, and the prompts, the session and a relay can share one standard input.
+the session reads it, and the prompts, the session and a relay can share one standard input.
 """
 
 import os

@@ -1,6 +1,6 @@
 """A chat: members join, some of them speak, and everything must reach everybody, once, in order and unchanged.
 
-A message carries who said it, which one it is, when it was due and a checksum of all that, so that whoever hears it can
+A message carries who said it, which one it is, when it was due and a checksum of all that, so that each member can
 tell by itself whether it is right and how long it took. Every member gets the same bytes: they are understood once, and
 recognised from then on.
 """
@@ -136,7 +136,7 @@ class ChatClient(MessageClient):
 
     def _heard_said(self, one: Message) -> None:
         if not one.get("sender").startswith(f"b{self._run}-"):
-            return  # somebody else talks there
+            return  # another client talks there
         what = understood(self._run, one.text)
         if what is None:
             self.fail("corrupt")
@@ -186,7 +186,7 @@ class ChatPool(ClientPool):
 
     @property
     def all_out(self) -> bool:
-        """Whether nobody is left who could say anything."""
+        """Whether no member is left that could say anything."""
         return all(sender.gone for sender in self._senders)
 
     def begin(self, now: float) -> None:
@@ -224,12 +224,12 @@ class ChatPool(ClientPool):
         self.understood[data] = what
 
     def awaits(self) -> bool:
-        """Return whether somebody has still something to hear."""
+        """Return whether a member has still something to hear."""
         return any(member.heard_in_all < self._in_all for member in self._members if member.joined and not member.gone)
 
-    def look(self, now: float) -> None:
-        """Give up on those for whom something takes too long."""
-        super().look(now)
+    def check_timeouts(self, now: float) -> None:
+        """Give up on members for which something takes too long."""
+        super().check_timeouts(now)
         must = 0
         while self._open and now - self._open[0][0] > self.context.plan.timeout_s:
             must = self._open.popleft()[1]

@@ -25,7 +25,7 @@ class Connector:
         secure: Makes TLS of the connected socket; None where it stays plain.
 
     Attributes:
-        transport: The connection, closed by whoever took it.
+        transport: The connection; the caller closes it.
     """
 
     def __init__(self, plan: Plan, secure: Secure | None) -> None:

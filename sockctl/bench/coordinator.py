@@ -30,7 +30,7 @@ _ROOT = str(Path(__file__).parents[2])
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far it is.
+    """How far the measuring is.
 
     Attributes:
         seconds: Since the first message.
@@ -45,7 +45,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it.
+    """What the measuring has brought.
 
     Attributes:
         stats: What all processes have counted.
@@ -57,7 +57,7 @@ class Outcome:
 
 
 class _Process:
-    """One of them. Its group is its own, so that Ctrl-C reaches only whoever started it."""
+    """One process of the load tool. Its group is its own, so that Ctrl-C reaches only the process that started it."""
 
     def __init__(self, plan: Plan, program: str) -> None:
         self.process = subprocess.Popen(  # noqa: S603  it is this program
@@ -74,21 +74,21 @@ class _Process:
         self.tell(plan.to_json())
 
     def fileno(self) -> int:
-        """Return the descriptor where it can be heard."""
+        """Return the descriptor of what the process tells."""
         assert self.process.stdout is not None  # noqa: S101  it is a pipe
         return self.process.stdout.fileno()
 
     def tell(self, line: str) -> None:
-        """Tell it something; what it can't hear any more is not missed."""
+        """Send a line to the process; what it can't read any more is not missed."""
         assert self.process.stdin is not None  # noqa: S101  it is a pipe
         with contextlib.suppress(BrokenPipeError):
             write_all(self.process.stdin.fileno(), f"{line}\n".encode())
 
     def hear(self) -> bool:
-        """Take what it has told; return whether it may tell more.
+        """Read what the process has told; return whether it may tell more.
 
         Raises:
-            BenchFailedError: It couldn't do its part.
+            BenchFailedError: The process couldn't do its part.
         """
         data = os.read(self.fileno(), 65_536)
         if not data:
@@ -182,7 +182,7 @@ def _measured(processes: Sequence[_Process], on_progress: Callable[[Progress], N
 def _hear(
     processes: Sequence[_Process], selector: selectors.BaseSelector, on_progress: Callable[[Progress], None] | None
 ) -> None:
-    """Hear all of them to their end; let them begin when all are ready."""
+    """Read from all processes until their ends; let them begin when all are ready."""
     began: float | None = None
     while selector.get_map():
         for key, _ in selector.select():

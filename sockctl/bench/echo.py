@@ -35,7 +35,7 @@ class EchoClient(Client):
         self._blocked = False
 
     def connected(self, transport: Transport) -> None:
-        """Be ready to send: nobody greets."""
+        """Be ready to send: an echo server doesn't greet."""
         self._transport = transport
         self.joined = True
 
@@ -124,7 +124,7 @@ class EchoClient(Client):
             self.want_to_send(self._blocked)
 
     def _odd(self, size: int) -> None:
-        """Take what is not what was expected."""
+        """Fail, since what came is not what was expected."""
         if not size:
             self._end("closed")
         elif self._stream.block.startswith(self.context.view[: min(size, self._owed)], self._at_in):
@@ -138,7 +138,7 @@ class EchoClient(Client):
         else:
             self.fail(reason)
 
-    def part(self) -> None:
+    def leave(self) -> None:
         """End one's own side; what still comes is too much."""
         self._parting = True
         if self._transport is not None:
@@ -169,7 +169,7 @@ class EchoPool(ClientPool):
                 client.say(times, now)
 
     def say(self, due: float) -> None:
-        """Let the next one send a message; where it is gone, nobody does: it was due all the same."""
+        """Let the next client send a message; where that is gone, none does: the message was due all the same."""
         client = self._clients[self._turn]
         self._turn = (self._turn + 1) % len(self._clients)
         if client.joined and not client.gone:
@@ -179,8 +179,8 @@ class EchoPool(ClientPool):
         """Return whether answers are still to come."""
         return any(client.awaits and not client.gone for client in self._clients)
 
-    def part(self) -> bool:
+    def leave(self) -> bool:
         """End all connections from this side, to see whether more comes than was sent."""
         for client in self._clients:
-            client.part()
+            client.leave()
         return True

@@ -41,7 +41,7 @@ class LoginClient(MessageClient):
         self.open(time.monotonic())
 
     def waits_since(self) -> float | None:
-        """Return None: until the login is done nobody is in, and `open` says for how long that may take."""
+        """Return None: until the login is done the client isn't in, and `open` says for how long that may take."""
         return None
 
     def heard(self, one: Message) -> None:
@@ -135,7 +135,7 @@ class LoginPool(ClientPool):
             self._idle.append(client)
 
     def process_pending(self, now: float) -> None:
-        """Let those begin who have nothing to do."""
+        """Let idle clients begin."""
         while self._resting and self._resting[0][0] <= now:
             self._idle.append(self._resting.popleft()[1])
         while self._idle and self._due:
@@ -143,11 +143,11 @@ class LoginPool(ClientPool):
         if self.context.plan.rate is None:
             self.begin(now)
 
-    def look(self, now: float) -> None:
-        """Give up on those for whom something takes too long."""
+    def check_timeouts(self, now: float) -> None:
+        """Give up on clients for which something takes too long."""
         for client in self._clients:
             if client.at_work:
-                client.look(now)
+                client.check_timeouts(now)
 
     def awaits(self) -> bool:
         """Return whether logins are at work, or in line."""

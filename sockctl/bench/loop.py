@@ -13,7 +13,7 @@ _COARSE_S = 0.002
 
 
 class Loop:
-    """Calls whoever watches a descriptor when it is ready. One thread only.
+    """Calls the handler of each descriptor that is ready. One thread only.
 
     Args:
         poller: What waits; this system's best where none is given.
@@ -38,7 +38,7 @@ class Loop:
             self._poller.unregister(descriptor)
 
     def step(self, wait_s: float) -> None:
-        """Wait for so many seconds at most, and call whoever has something to do."""
+        """Wait for so many seconds at most, and call the handlers of what is ready."""
         if 0 < wait_s < _COARSE_S and self._fileno is not None:
             select.select([self._fileno], [], [], wait_s)
             wait_s = 0
@@ -49,5 +49,5 @@ class Loop:
                 handler(events)
 
     def close(self) -> None:
-        """Free it."""
+        """Free the poller."""
         self._poller.close()

@@ -32,7 +32,7 @@ class WorkerContext:
         pace: When they may send.
         stats: Where is counted.
         secure: Makes TLS of a socket; None for none.
-        buffer: Where is received; what is in it belongs to whoever is called, as long as that is.
+        buffer: Where is received; what is in it belongs to the client that is called, until it returns.
         view: The same, to take parts of it.
     """
 
@@ -116,7 +116,7 @@ class Client(ABC):
     def waits_since(self) -> float | None:
         """Return since when an answer is awaited; None if none is."""
 
-    def look(self, now: float) -> None:
+    def check_timeouts(self, now: float) -> None:
         """Give up where something takes too long."""
         if self._transport is None:  # not begun, or out
             return
@@ -129,11 +129,11 @@ class Client(ABC):
             self.fail("no_answer")
 
     def want_to_send(self, wants: bool) -> None:
-        """Be called as well when something can be sent, or no more."""
+        """Watch for when something can be sent, too, or no more."""
         self.context.loop.watch(self._fd, READABLE | WRITABLE if wants else READABLE, self.ready)
 
     def fail(self, reason: str) -> None:
-        """Count an error, and be out; who is out already counts no more."""
+        """Count an error, and be out; a client that is out counts no more."""
         if self.gone:
             return
         self.context.stats.errors[reason] += 1
@@ -178,12 +178,12 @@ class ClientPool(ABC):
 
     @property
     def here(self) -> list[Client]:
-        """Those who are in."""
+        """The clients that are in."""
         return [client for client in self.clients if client.joined and not client.gone]
 
     @property
     def all_out(self) -> bool:
-        """Whether nobody is left who could send anything."""
+        """Whether no client is left that could send anything."""
         return all(client.gone for client in self.clients)
 
     @property
@@ -206,12 +206,12 @@ class ClientPool(ABC):
     def process_pending(self, now: float) -> None:  # noqa: B027  most have nothing to do
         """Do what is due beside the answers."""
 
-    def look(self, now: float) -> None:
-        """Give up on those for whom something takes too long."""
+    def check_timeouts(self, now: float) -> None:
+        """Give up on clients for which something takes too long."""
         for client in self.clients:
-            client.look(now)
+            client.check_timeouts(now)
 
-    def part(self) -> bool:
+    def leave(self) -> bool:
         """Begin to leave; return whether there is something to wait for, until `all_out`."""
         return False
 

@@ -3,7 +3,7 @@
     in: the plan · go TIME · stop            out: {"ready"} · {"progress"} … · {"stats"}, or {"failed"}
 
 Each is a line. The processes connect first, and begin together at the time that `go` names (on the monotonic clock,
-which they share). The end of the input ends the process at once: whoever started it is gone.
+which they share). The end of the input ends the process at once: the one that started it is gone.
 """
 
 import gc
@@ -30,13 +30,13 @@ from sockctl.os_limits import raise_descriptor_limit
 __all__ = ["Worker", "main"]
 
 AT_ONCE = 1_000
-"""Messages on a clock that are sent before it is heard what has come."""
+"""Messages on a clock that are sent before answers are read."""
 STEP_S = 0.05
-"""How long is waited at most before it is looked at what else is due."""
-LOOK_S = 0.1
+"""How long the process waits at most before it looks what else is due."""
+CHECK_S = 0.1
 PROGRESS_S = 0.25
 PARTING_S = 0.5
-"""How long is waited for whatever a server sends beyond what it should."""
+"""How long the process waits for what a server sends beyond what it should."""
 PATIENCE_S = 1.0
 """How long answers are still awaited when the user has stopped it."""
 _INPUT, _OUTPUT = 0, 1
@@ -45,7 +45,7 @@ Tell = Callable[[dict[str, Any]], None]
 
 
 class _StoppedError(Exception):
-    """Whoever started this process is gone."""
+    """The process that started this one is gone."""
 
 
 class Worker:
@@ -72,7 +72,7 @@ class Worker:
         self._pace = Pacing(plan, self._stats)
         context = WorkerContext(plan, self._loop, self._pace, self._stats, securing(plan.where.tls))
         self._pool = _pool(context)
-        self._look_at = self._progress_at = 0.0
+        self._check_at = self._progress_at = 0.0
 
     def run(self) -> None:
         """Connect, wait for `go`, measure, and tell the stats; for `stop` all that is shortened."""
@@ -101,7 +101,7 @@ class Worker:
             self._step(min(left_s, STEP_S))
 
     def _measure(self) -> None:
-        """Let everybody send until the time, or the number of messages, is over."""
+        """Let all clients send until the time, or the number of messages, is over."""
         pace, pool = self._pace, self._pool
         closed_loop = self._plan.rate is None
         pace.start(self._go)
@@ -142,8 +142,8 @@ class Worker:
             self._step(STEP_S)
 
     def _part(self) -> None:
-        """Leave; see whether more comes than was to come."""
-        if self._pool.part():
+        """Leave; see whether more comes than was asked for."""
+        if self._pool.leave():
             until = time.monotonic() + PARTING_S
             while not self._pool.all_out and time.monotonic() < until:
                 self._step(STEP_S)
@@ -151,9 +151,9 @@ class Worker:
     def _step(self, wait_s: float) -> None:
         self._loop.step(wait_s)
         now = time.monotonic()
-        if now >= self._look_at:
-            self._look_at = now + LOOK_S
-            self._pool.look(now)
+        if now >= self._check_at:
+            self._check_at = now + CHECK_S
+            self._pool.check_timeouts(now)
         if self._plan.progress and now >= self._progress_at:
             self._progress_at = now + PROGRESS_S
             self._tell({"progress": {"answered": self._stats.answered, "errors": self._stats.errors.total()}})
@@ -205,7 +205,7 @@ def main() -> None:
     except SockctlError as error:
         _tell({"failed": str(error)})
     except BrokenPipeError:
-        sys.exit(1)  # whoever started it is gone
+        sys.exit(1)  # the process that started it is gone
 
 
 def _first_line() -> str:

@@ -40,7 +40,7 @@ LAST_WORDS_S = 0.2
 
 
 def chosen_port(port: str | None, *, no_input: bool) -> int:
-    """Return the port to listen on: the given one, the answer of whoever sits at the terminal, or the default.
+    """Return the port to listen on: the given one, the answer from the terminal, or the default.
 
     Raises:
         AddressError: The given one isn't a port.

@@ -1,10 +1,9 @@
 """The journal: takes events from any thread without making it wait, and writes them in order from a thread of its own.
 
-A slow disk or a stopped terminal must never hurt a connection. So `tell` only puts the event into a queue bounded in
-bytes; a writer thread takes what is there and gives it to the sink as one batch. What doesn't fit is counted, and told
-as soon as there is room. What one address does too often is told as sums (`EventSums`). A sink that fails is told once
-(on the fallback sink, where there is one) and counted, and when it works again it gets a line that says how much is
-missing.
+A slow disk or a stopped terminal must never hurt a connection. So `emit` only puts the event into a queue bounded in
+bytes; a writer thread takes what is there and gives it to the sink as one batch. What doesn't fit is counted, and that
+is emitted as soon as there is room. What one address does too often becomes sums (`EventSums`). When a sink fails, the
+fallback sink says so once; when the sink works again, it gets a line that says how much is missing.
 """
 
 import threading

@@ -50,7 +50,7 @@ class Acceptor:
             `close_request`, as `socketserver` divides the work.
         listeners: The listening sockets.
         journal: Where events are emitted.
-        limits: How many refusals are told one by one.
+        limits: How many refusals are emitted one by one.
         timeouts: How long to pause where the system runs dry.
         count_clients: Returns how many clients are connected.
     """
@@ -89,7 +89,7 @@ class Acceptor:
         self._woken.close()
 
     def refuse(self, address: Any, reason: RefusalReason) -> None:
-        """Tell that a client was refused; the acceptor's thread calls it, from the server's hooks."""
+        """Emit that a client was refused; the acceptor's thread calls it, from the server's hooks."""
         self._refusals.add(address, reason)
 
     def run(self) -> None:
@@ -133,7 +133,7 @@ class Acceptor:
 
 
 class _Refusals:
-    """Tells refusals one by one, and what is beyond so many a second as sums. The acceptor's thread alone calls it."""
+    """Emits refusals one by one, and what is beyond so many a second as sums. The acceptor's thread alone calls it."""
 
     def __init__(self, journal: Journal, per_second: int) -> None:
         self._journal = journal
@@ -142,7 +142,7 @@ class _Refusals:
         self._since = 0.0
 
     def add(self, address: Any, reason: RefusalReason) -> None:
-        """Tell that a client was refused, or add it to the sum."""
+        """Emit that a client was refused, or add it to the sum."""
         now = time.monotonic()
         if not self._sum and self._one_by_one.accept(now):
             self._journal.emit(ClientRefused(peer=format_address(host_of(address), address[1]), reason=reason))
@@ -156,7 +156,7 @@ class _Refusals:
         return max(0.0, self._since + REFUSALS_SUM_S - now) if self._sum else None
 
     def emit_sum(self, now: float, *, ending: bool = False) -> None:
-        """Tell the sum if it has grown for a second, or at the end whatever there is."""
+        """Emit the sum if it has grown for a second, or at the end whatever there is."""
         if not self._sum or (now < self._since + REFUSALS_SUM_S and not ending):
             return
         seconds = round(now - self._since, 3)
@@ -165,7 +165,7 @@ class _Refusals:
 
 
 class _Pauses:
-    """Tells when accepting is paused and when it works again. The acceptor's thread alone calls it.
+    """Emits when accepting is paused and when it works again. The acceptor's thread alone calls it.
 
     While clients come and go at the edge of what the system has, pauses come and go several times a second; what is
     told changes once a second at most.
@@ -184,11 +184,11 @@ class _Pauses:
         self._failed_at = now
 
     def wait_s(self) -> float | None:
-        """Return after how long to look again; None while nothing is to be told."""
+        """Return after how long to look again; None while nothing is to be emitted."""
         return None if self._paused_at is None and math.isinf(self._failed_at) else self._retry_s
 
     def emit_change(self, now: float, clients: int) -> None:
-        """Tell the state if it is another one than was told."""
+        """Emit the state if it is another one than was emitted."""
         paused = now - self._failed_at < STATE_HOLDS_S
         if not paused and self._paused_at is None:
             self._failed_at = -math.inf

@@ -1,4 +1,4 @@
-"""Who may connect, and how many at once.
+"""Admission: which clients may connect, and how many at once.
 
 A client that has not logged in yet is *pending*. Pending clients have a share of the places, so that silent ones can't
 keep out those who would log in. The share is divided among the addresses (an IPv6 network counts as one). Where it is

@@ -49,7 +49,7 @@ class Connection(SendingSide):
         sock: The accepted socket, or TLS over it; it is made non-blocking.
         address: The client's socket address.
         number: Its number, counted from 1 since the server's start.
-        portion: Bytes in a portion, the unit in which data is told.
+        portion: Bytes in a portion, the unit in which data events count.
         send_s: Seconds in which a client must take what a conversation sends.
 
     Attributes:
@@ -70,6 +70,7 @@ class Connection(SendingSide):
         "attended_soon",
         "cut_at",
         "drain_at",
+        "emitted",
         "fd",
         "frame_until",
         "held_until",
@@ -82,7 +83,6 @@ class Connection(SendingSide):
         "peer",
         "reason",
         "started",
-        "told",
         "unacked",
         "waits_since",
     )
@@ -100,7 +100,7 @@ class Connection(SendingSide):
         self.started = self.last_active = time.monotonic()
         self._send_s = send_s
         self.bytes_in = self.portions_in = 0
-        self.told: tuple[int, int, int, int] = (0, 0, 0, 0)
+        self.emitted: tuple[int, int, int, int] = (0, 0, 0, 0)
         self.attended_soon = False
         self.waits_since = 0.0
         self.drain_at = 0
@@ -171,7 +171,7 @@ class Connection(SendingSide):
                 self.input_ended = True
             self.last_active = time.monotonic()
             self.count_received(len(data))
-            if not self.untold:
+            if not self.is_touched:
                 self.on_post(self)
             return data
 
@@ -228,7 +228,7 @@ class Connection(SendingSide):
                 raise PeerGoneError(f"{self.peer} doesn't read")
             if self.flush():
                 self.last_active = time.monotonic()
-                if not self.untold:
+                if not self.is_touched:
                     self.on_post(self)
         if self.error is not None:
             raise PeerGoneError(f"{self.peer} broke the connection off") from self.error

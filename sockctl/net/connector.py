@@ -65,7 +65,7 @@ def connect(
         retries: How many further rounds there are, with a pause before each.
         family: Restricts the addresses to IPv4 or IPv6.
         secure: Makes TLS of the connected socket, within so many seconds, and sees whether the server is to be trusted;
-            what it raises ends the connecting. The connection is told when it is done.
+            what it raises ends the connecting. The connection is emitted when that is done.
         pauses: How long they are.
 
     Raises:

@@ -95,7 +95,7 @@ class ConversingPeer(Peer):
         while not self._connection.input_ended and self._is_readable():
             self._wait_for_budget()
             self._fill()
-            self._input.skip()  # now: whoever floods fills no memory
+            self._input.skip()  # now: a flood fills no memory
 
     def wait(self, events: dict[int, int], *, for_input: bool, until: float = math.inf) -> set[int]:
         """Wait for descriptors of the service's own, and for the client's input if that is wanted."""
@@ -175,7 +175,7 @@ class ConversingPeer(Peer):
     def _wait(self, events: dict[int, int], until: float = math.inf) -> set[int]:
         if self._frame_until == math.inf and self._wire.in_frame:
             self._frame_until = Deadline.after(self._timeouts.frame_s)
-        if time.monotonic() >= self.until:  # a wait for whoever floods never runs out
+        if time.monotonic() >= self.until:  # the wait of a client that floods never runs out
             raise self.give_up(DisconnectReason.LOGIN_TIMEOUT)
         try:
             return self._connection.wait(events, until=min(self._frame_until, self.until, until))

@@ -37,7 +37,7 @@ class Deadlines(Generic[T]):
             heapq.heapify(self._heap)
 
     def discard(self, item: T) -> None:
-        """Take its deadline from `item`, if it has one."""
+        """Forget the deadline of `item`, if it has one."""
         self._at.pop(item, None)
 
     def at(self, item: T) -> float:

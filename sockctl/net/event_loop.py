@@ -11,7 +11,7 @@ How it works, in the order in which things happen:
 3. What was read goes to the service as a view of that buffer. The service answers with `post`, which sends at once and
    puts what the kernel doesn't take into the connection's outbox; `flow_control` empties that.
 4. What is wanted of the event thread goes into a queue (`call_queue`). The event thread never waits while something is
-   queued, whichever callback has queued it. How connections end is told in `lifecycle`.
+   queued, whichever callback has queued it. How connections end stands in `lifecycle`.
 
 Why one thread: with a thread per connection, CPython's global lock makes active connections wait for each other, and
 the cost grows with their number. Waiting for all of them in one place keeps the cost per message flat.
@@ -156,12 +156,12 @@ class EventLoop:
         return not self._thread.is_alive() and not self._table.connections
 
     def _on_post(self, connection: Connection) -> None:
-        """See to it that traffic is told and the outbox emptied; any thread."""
-        if not connection.untold:
-            connection.untold = True
+        """See to it that traffic is emitted and the outbox emptied; any thread."""
+        if not connection.is_touched:
+            connection.is_touched = True
             self._touched.append(connection)
         here = threading.get_ident() == self._calls.thread_id
-        # Looked at after the outbox was filled, reset before it is emptied: at worst attended once too often. Whoever
+        # Looked at after the outbox was filled, reset before it is emptied: at worst attended once too often. One that
         # waits to be writable is attended anyway; only the event thread knows that it still does.
         if (
             not connection.can_send_now
@@ -232,8 +232,8 @@ class EventLoop:
                 connection.last_active = now
                 connection.bytes_in += count
                 connection.portions_in += 1 if count <= connection.portion else -(-count // connection.portion)
-                if not connection.untold:
-                    connection.untold = True
+                if not connection.is_touched:
+                    connection.is_touched = True
                     self._touched.append(connection)
                 if count != len(part):
                     part = self._part = self._view[:count]

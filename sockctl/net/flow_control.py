@@ -35,7 +35,7 @@ class FlowControl:
         calls: The calls that the event thread is to make.
         buffer: Where input is received.
         read: Reads from connections, and lets the service react.
-        on_post: Called when something was sent that is to be told.
+        on_post: Called when something was sent that is to be emitted.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class FlowControl:
             return
         if connection.outbox and connection.flush():
             connection.last_active = self._table.now
-            if not connection.untold:
+            if not connection.is_touched:
                 self._on_post(connection)
         if connection.error is not None:
             self._hear_out(connection, connection.error)

@@ -11,7 +11,7 @@ time of the thread that decodes it.
 A budget grows by `rate` seconds of work a second, up to `burst_s`. It is kept as one number, the time at which all work
 is paid for (the generic cell rate algorithm of ATM networks). A connection collects its charges, and settles them a
 millisecond of work at a time. One that has settled no more than its fair share of what its address may cost never waits
-for the address. So whoever says a little pays nothing for those who share the address and flood.
+for the address. So a client that says a little pays nothing for others that share its address and flood.
 """
 
 import math
@@ -78,11 +78,11 @@ class InputRates:
 STRANGER_INPUT = InputRates(
     rate=0.000_25, burst_s=0.005, address_rate=0.01, address_burst_s=0.05, flooding_s=10.0, address_wait_s=2.0
 )
-"""Who hasn't logged in yet: a login takes five messages, 15 microseconds of work."""
+"""For clients that haven't logged in yet: a login takes five messages, 15 microseconds of work."""
 MEMBER_INPUT = InputRates(
     rate=0.25, burst_s=0.25, address_rate=0.3, address_burst_s=0.3, flooding_s=60.0, address_wait_s=2.0
 )
-"""Who is in: 80,000 short messages a second, or 50 MB; all of one address 100,000, or 60 MB."""
+"""For clients that are in: 80,000 short messages a second, or 50 MB; all of one address 100,000, or 60 MB."""
 
 
 class InputBudgets:
@@ -125,7 +125,7 @@ class InputBudget:
     """The budget of one connection. The thread that owns the connection uses it, and no other.
 
     Attributes:
-        work_s: Work that was done and isn't settled yet: whoever decodes adds to it.
+        work_s: Work that was done and isn't settled yet: the decoding thread adds to it.
         is_flooding: Whether the connection has been beyond its budget for so long that it is to be closed.
         is_beyond: Whether it was beyond its budget when it settled last.
     """

@@ -212,7 +212,7 @@ class ConnectionLifecycle:
         return connection.reason is DisconnectReason.IDLE_TIMEOUT
 
     def close(self, connection: Connection) -> None:
-        """Free the socket and tell it. No thread sends any more, so none can reach a later client on its descriptor."""
+        """Free the socket and emit that. No thread sends any more, so none reaches a later client on its descriptor."""
         if connection.state is State.CLOSED:
             return
         with contextlib.suppress(OSError):
@@ -220,7 +220,7 @@ class ConnectionLifecycle:
         self.abandon(connection, socket_too=True)
 
     def abandon(self, connection: Connection, *, socket_too: bool = False) -> None:
-        """Forget a connection, and tell its end; a thread that is stuck in it may still use the socket."""
+        """Forget a connection, and emit its end; a thread that is stuck in it may still use the socket."""
         self._table.remove(connection)
         connection.end_sending(State.CLOSED)
         if socket_too:

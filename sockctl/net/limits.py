@@ -59,12 +59,12 @@ class Limits:
         max_pending: Clients at once that have not logged in yet; None for a quarter of `max_clients`.
         ipv6_prefix: Bits of an IPv6 address that count as one address.
         rules: Which addresses may connect at all.
-        portion: Bytes in a portion, the unit in which data is told.
+        portion: Bytes in a portion, the unit in which data events count.
         read_bytes: Bytes that one read takes at most.
         event_threads: Threads that watch the connections, each its share; 0 for `default_event_threads`.
         stranger_input: What the messages of clients that haven't logged in may cost.
         member_input: What the messages of clients that are in may cost.
-        refusals_per_second: Refusals that are told one by one; more become sums.
+        refusals_per_second: Refusals that are emitted one by one; more become sums.
         sums_per_second: Sums of data events that each event thread tells; 200 take some 10 ms of a second's work.
     """
 

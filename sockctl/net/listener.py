@@ -83,7 +83,7 @@ class Listeners:
         return [listener.getsockname()[0] for listener in self.sockets]
 
     def close(self) -> None:
-        """Close all of them; who waits in the backlog is turned away by the kernel."""
+        """Close all of them; the kernel turns away the clients in the backlog."""
         for listener in self.sockets:
             listener.close()
 

@@ -3,8 +3,8 @@
     | 4 bytes: length N, big-endian, unsigned | N bytes: UTF-8 text |
 
 A message is read exactly, header first, then text: what follows it stays in the socket, so other reading may go on from
-there. Memory grows with what has come, never with what a header claims. A deadline holds for a whole message, so
-whoever sends one byte at a time can't stretch it.
+there. Memory grows with what has come, never with what a header claims. A deadline holds for a whole message, so a
+peer that sends one byte at a time can't stretch it.
 """
 
 import errno
@@ -28,14 +28,14 @@ T = TypeVar("T")
 
 
 class _TimeUpError(Exception):
-    """A deadline has passed; whoever knows what was under way says it better."""
+    """A deadline has passed; the caller knows what was under way, and says it."""
 
 
 class _Sending:
     """What all the threads that send on one socket must know.
 
     The lock guards the order of the bytes, and `cut_off`. It is held while a message waits for the kernel to take it,
-    since that is what it is for: nobody else's bytes may stand in the middle. Whoever waits for it has a deadline.
+    since no other bytes may stand in the middle. Each thread that waits for the lock has a deadline.
 
     Attributes:
         cut_off: Whether a message was given up in its middle: whatever followed would be read as its rest.
@@ -148,7 +148,7 @@ class MessageSocket(socket.socket):
         self.limit_bytes = limit_bytes
         self._decoder = FrameDecoder()
         # Guards _decoder. It is held while its thread waits for the rest of a message, since another one would take
-        # that rest for a message of its own. Whoever waits for it has a deadline.
+        # that rest for a message of its own. Each thread that waits has a deadline.
         self._receiving = threading.Lock()
 
     @classmethod

@@ -1,12 +1,12 @@
-"""Knows when to ask the kernel who is ready, and when to try everybody in turn.
+"""Optimistic reads: when to ask the kernel which connections are ready, and when to try all of them in turn.
 
 To ask is not free: epoll looks at each socket before it reports it, which is a tenth of what an echoed message costs.
-Where nearly all connections are ready each time, the answer is known beforehand. So in a full house they aren't asked
-for any more, but tried, each in its turn, until too many were tried in vain; then the kernel is asked again. Linux
-itself deals so with a busy network card (NAPI): while there is always something to fetch, it doesn't wait to be told.
+Where nearly all connections are ready each time, the answer is known beforehand. So the event thread tries each in its
+turn, until it has tried too many in vain; then it asks the kernel again. Linux itself deals so with a busy network card
+(NAPI): while there is always something to fetch, it doesn't wait for an interrupt.
 
-A house that only seemed full costs what was tried in vain. So after each attempt that didn't last, the house must have
-been full twice as long before the next.
+An attempt that doesn't last costs what was tried in vain. So after each of those nearly all must have been ready for
+twice as long before the next.
 """
 
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ __all__ = ["AT_ONCE", "FEW", "OptimisticReads"]
 AT_ONCE = 256
 """Connections seen to at once: what the kernel looked at to report one is still in the cache when it is read."""
 FEW = 16
-"""Fewer than that don't make a full house: to them, a single read in vain is too much."""
+"""Fewer than that are never tried in turn: to them, a single read in vain is too much."""
 NEARLY_ALL = 0.9
-"""The part of them that is ready in a full house; below that, reading in vain soon costs what asking would."""
+"""The part of them that must be ready; below that, reading in vain soon costs what asking would."""
 LASTING = 8
-"""Times that everybody must have been tried for the attempt to have been worth it."""
+"""Times that all must have been tried for the attempt to have been worth it."""
 MAX_PATIENCE = 64
-"""Times that everybody must have been ready, at most, before the next attempt."""
+"""Times that all must have been ready, at most, before the next attempt."""
 
 
 class OptimisticReads:
@@ -43,12 +43,12 @@ class OptimisticReads:
         self._turns: list[Connection] = []
         self._place = 0  # whose turn it is
         self._size = 0  # of a turn
-        self._passes = 0  # how often everybody had a turn
+        self._passes = 0  # how often all had a turn
         self._ready = 0  # how many were ready since fewer than nearly all were
         self._patience = 1
 
     def turn(self) -> list[Connection]:
-        """Return whose turn it is; while trying only."""
+        """Return the connections whose turn it is; while trying only."""
         some = self._turns[self._place : self._place + self._size]
         self._place += self._size
         return some
@@ -79,7 +79,7 @@ class OptimisticReads:
             self._begin_pass()
 
     def _begin_pass(self) -> None:
-        self._turns = [one for one in self._connections.values() if one.interest]  # for writing, too: nobody else asks
+        self._turns = [one for one in self._connections.values() if one.interest]  # for writing, too: nothing else asks
         self._place = 0
         count = len(self._turns)
         self._size = -(-count // -(-count // AT_ONCE)) if count else 0  # all of one size: a small one proves nothing

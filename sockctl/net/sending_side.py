@@ -27,6 +27,7 @@ class _Hot:
         "bytes_out",
         "can_send_now",
         "handler",
+        "is_touched",
         "last_active",
         "lock",
         "portion",
@@ -34,7 +35,6 @@ class _Hot:
         "portions_out",
         "sock",
         "state",
-        "untold",
     )
 
 
@@ -44,19 +44,19 @@ class SendingSide(_Hot):
     Args:
         sock: The socket, or TLS over it; non-blocking.
         number: The connection's number, counted from 1 since the server's start.
-        portion: Bytes in a portion, the unit in which data is told.
+        portion: Bytes in a portion, the unit in which data events count.
 
     Attributes:
         can_send_now: Whether what is posted is sent at once: nothing waits, nothing is broken, and the end has not
             begun.
         may_send: Whether what is posted is sent at all: nothing is broken, and the end has not begun.
         outbox: What the kernel didn't take yet.
-        on_post: Called by any thread when something was received or sent that is to be told, or waits in the outbox;
+        on_post: Called by any thread when something was received or sent that is to be emitted, or waits in the outbox;
             set by the event loop.
         error: What broke the connection.
     """
 
-    __slots__ = ("_partial", "error", "may_send", "number", "on_post", "outbox", "told_until")
+    __slots__ = ("_partial", "error", "may_send", "number", "on_post", "outbox", "replied_until")
 
     def __init__(self, sock: Transport, number: int, portion: int) -> None:
         self.sock = sock
@@ -68,8 +68,8 @@ class SendingSide(_Hot):
         self.can_send_now = True
         self.portion = portion
         self.bytes_out = self.portions_out = self._partial = 0
-        self.told_until = 0  # how many bytes will have been sent when the last of the service's own replies is out
-        self.untold = False
+        self.replied_until = 0  # how many bytes will have been sent when the last of the service's own replies is out
+        self.is_touched = False
         self.error: OSError | None = None
         self.on_post: Callable[[Any], None] = _ignore
 
@@ -104,13 +104,13 @@ class SendingSide(_Hot):
                 if sent == size:
                     self.bytes_out += size
                     self.portions_out += 1 if 0 < size <= self.portion else -(-size // self.portion)
-                    if self.untold:
+                    if self.is_touched:
                         return True
             if sent < size and self.may_send and not self._queue(data, bound, sent=sent):
                 return False
         finally:
             lock.release()
-        if not (self.can_send_now and self.untold):
+        if not (self.can_send_now and self.is_touched):
             self.on_post(self)
         return True
 
@@ -131,8 +131,8 @@ class SendingSide(_Hot):
             if not self._queue(data, bound):
                 return False
             if bound is None:
-                self.told_until = self.bytes_out + len(self.outbox)
-        if not (self.can_send_now and self.untold):
+                self.replied_until = self.bytes_out + len(self.outbox)
+        if not (self.can_send_now and self.is_touched):
             self.on_post(self)
         return True
 
@@ -159,7 +159,7 @@ class SendingSide(_Hot):
                     self.can_send_now = False
             return True
         if bound is not None:
-            own = max(0, self.told_until - self.bytes_out)
+            own = max(0, self.replied_until - self.bytes_out)
             if len(outbox) - own + len(data) > bound:
                 return False
         outbox += data
@@ -227,14 +227,14 @@ def post_to_each(connections: Iterable[S], data: bytes, bound: int) -> list[S]:
                 if sent == size:
                     connection.bytes_out += size
                     connection.portions_out += 1 if 0 < size <= connection.portion else -(-size // connection.portion)
-                    if connection.untold:
+                    if connection.is_touched:
                         continue
             if sent < size and connection.may_send and not connection._queue(data, bound, sent=sent):
                 beyond.append(connection)
                 continue
         finally:
             lock.release()
-        if not (connection.can_send_now and connection.untold):
+        if not (connection.can_send_now and connection.is_touched):
             connection.on_post(connection)
     return beyond
 

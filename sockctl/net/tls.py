@@ -1,8 +1,8 @@
-"""TLS over a socket that never blocks, with the methods of one: whoever uses it need not know that it is there.
+"""TLS over a socket that never blocks, with the methods of one: its callers need not know of the TLS.
 
 The TLS object works on memory, never on the socket: what came is fed to it, what it makes is sent. So each call of it
 is short, and one lock around the object keeps threads apart (two threads in one at the same time crash the process),
-while all waiting is done outside, with the socket's descriptor, by whoever waits for a plain socket, too.
+while callers wait outside, with the socket's descriptor, as they do for a plain socket.
 
 - *Reading* takes what the socket has and decrypts all of it, so nothing is left inside the object where no poller sees
   it. What is not asked for at once waits in a stash, and `pending` says so.

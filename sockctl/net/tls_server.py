@@ -121,7 +121,7 @@ def shake_hands(connection: Connection, tls: TlsTransport, journal: Journal, *, 
     """Do the TLS handshake of a connection; its handler thread calls it.
 
     Raises:
-        PeerGoneError: It failed, or was not done in time; both are told.
+        PeerGoneError: It failed, or was not done in time; both are emitted.
     """
     deadline = Deadline.after(timeout_s)
     try:

@@ -1,12 +1,12 @@
-"""Tells what connections move: every portion at once while traffic is calm, as sums while it is busy.
+"""Emits what connections move: every portion at once while traffic is calm, as sums while it is busy.
 
 An event for every read and send would cost more than the echo itself. So the hot path only counts; what was moved but
-not told yet is the difference between a connection's counts and what was told of it, and so nothing can get lost: the
-sums of all data events of a connection are its counts, to the byte.
+not emitted yet is the difference between a connection's counts and what was emitted of it, and so nothing can get lost:
+the sums of all data events of a connection are its counts, to the byte.
 
-A connection that moves something is *touched* once. While the token bucket lets it, it is told at once; else it waits
-for its sum, which is told a second later with what has come by then. Where very many connections wait, each second
-tells some of them, in the order in which they came, and the sums of the others grow.
+A connection that moves something is *touched* once. While the token bucket lets it, its counts are emitted at once;
+else it waits for its sum, which is emitted a second later with what has come by then. Where very many connections wait,
+each second emits some of the sums, in the order in which their connections came, and the sums of the others grow.
 """
 
 import math
@@ -22,20 +22,20 @@ from sockctl.token_bucket import TokenBucket
 __all__ = ["Traffic"]
 
 CALM_PER_SECOND = 10
-"""Connections told at once per second: more than that nobody reads along."""
+"""Connections whose counts are emitted at once, per second: more than that no person reads along."""
 
 
 class Traffic:
-    """Tells the data events of the connections of one event thread, which alone calls it.
+    """Emits the data events of the connections of one event thread, which alone calls it.
 
     Args:
         journal: Where events are emitted.
         sum_s: Seconds that a sum grows.
-        sums_per_second: Sums that are told in so long.
+        sums_per_second: Sums that are emitted in so long.
 
     Attributes:
-        touched: Connections that have moved something, each marked as untold; any thread adds to it.
-        due_at: When the next sums are to be told.
+        touched: Connections that have moved something, each marked so; any thread adds to it.
+        due_at: When the next sums are to be emitted.
     """
 
     def __init__(self, journal: Journal, *, sum_s: float, sums_per_second: int) -> None:
@@ -49,7 +49,7 @@ class Traffic:
         self.due_at = math.inf
 
     def emit_touched(self, now: float) -> None:
-        """Tell what the connections in `touched` have moved, or let them wait for their sums."""
+        """Emit what the connections in `touched` have moved, or let them wait for their sums."""
         for _ in range(len(self.touched)):
             connection = self.touched.popleft()
             if connection.state is not State.CLOSED:  # else it was settled
@@ -66,7 +66,7 @@ class Traffic:
         self.due_at = min(self.due_at, now + self._sum_s)
 
     def emit_sums(self, now: float) -> None:
-        """Tell the sums that have waited long enough."""
+        """Emit the sums that have waited long enough."""
         told = 0
         while told < self._sums_per_second and self._first_due_at() <= now:
             connection = next(iter(self._waiting))
@@ -76,7 +76,7 @@ class Traffic:
         self.due_at = self._first_due_at() if told < self._sums_per_second else now + self._sum_s
 
     def settle(self, connection: Connection, now: float) -> None:
-        """Tell what is still open of a connection that ends; it has sent and received its last."""
+        """Emit what is still open of a connection that ends; it has sent and received its last."""
         if self._silent:
             return
         waited = connection in self._waiting
@@ -88,10 +88,10 @@ class Traffic:
         return math.inf if first is None else first.waits_since + self._sum_s
 
     def _tell(self, connection: Connection, seconds: float | None) -> None:
-        connection.untold = False  # first: what is moved while this runs marks it again
-        told = connection.told
-        connection.told = connection.bytes_in, connection.portions_in, connection.bytes_out, connection.portions_out
-        bytes_in, portions_in, bytes_out, portions_out = map(operator.sub, connection.told, told)
+        connection.is_touched = False  # first: what is moved while this runs marks it again
+        told = connection.emitted
+        connection.emitted = connection.bytes_in, connection.portions_in, connection.bytes_out, connection.portions_out
+        bytes_in, portions_in, bytes_out, portions_out = map(operator.sub, connection.emitted, told)
         for kind, count, portions in ((DataReceived, bytes_in, portions_in), (DataSent, bytes_out, portions_out)):
             if count:
                 self._journal.emit(

@@ -16,7 +16,7 @@ __all__ = ["HEADER_BYTES", "LIMIT_BYTES", "MAX_LIMIT_BYTES", "FrameDecoder", "en
 
 HEADER_BYTES = 4
 LIMIT_BYTES = 65_536
-"""Bytes of text in a frame at most, where nobody sets another limit."""
+"""Bytes of text in a frame at most, unless the caller sets another limit."""
 MAX_LIMIT_BYTES = (1 << 24) - 1
 """No limit goes beyond 16 MiB, so that the first byte of a frame is always 0x00: no text begins with it."""
 BATCH = 1_000

@@ -1,4 +1,4 @@
-"""Lines: the messages of whoever types, or scripts with nc or telnet. LF or CR LF ends one; UTF-8.
+"""Lines: the messages of people who type, and of scripts with nc or telnet. LF or CR LF ends one; UTF-8.
 
 A line has the same limit as a frame. Telnet's commands (RFC 854: IAC, with WILL, WON'T, DO or DON'T and an option, or a
 subnegotiation) are dropped wherever they were cut; their bytes can't stand in UTF-8, so no text is lost by that.

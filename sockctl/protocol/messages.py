@@ -2,9 +2,8 @@
 
     {"kind": "say", "text": "hello", "sender": "ann", …}
 
-Every message of a server carries `text`, which is for people; where it has a `sender`, whoever shows it puts that in
-front. The other fields serve programs. Unknown kinds and fields are passed on, to be ignored by whoever doesn't know
-them, so that either side may be newer.
+Every message of a server carries `text`, which is for people; where it has a `sender`, a client shows that in front.
+The other fields serve programs. Either side may be newer: both ignore unknown kinds and fields.
 
 Kinds of a server: welcome, ask (field, secret), notice, error (code, retry_after), token (token, expires), say (room,
 sender, id, at; private, action), joined, left, renamed, members, history, ping, bye (reason).

@@ -10,8 +10,8 @@ A table of the choice; the first byte that the client sends makes it, and no clo
 | nothing, while more than 16 KiB were said | lines | it is too long to be said again; 0x00 comes too late then |
 
 Until the choice is made, what the server says goes out as lines, and its frames are remembered. So choosing and
-encoding must not overlap: whoever calls `choose` and `encode` from several threads does so under one lock, the one
-under which bytes are sent. Once the choice is made it never changes.
+encoding must not overlap: a caller with several threads calls `choose` and `encode` under one lock, the one under
+which bytes are sent. Once the choice is made it never changes.
 """
 
 import enum

@@ -229,7 +229,7 @@ def a_call(loop: Loop) -> Asked:
 def a_word(loop: Loop) -> Asked:
     """What was moved is told, also where it was moved in a call."""
     other = loop.client()
-    return lambda: _post(other, b"x"), lambda: wait_until(lambda: not other.connection.untold)
+    return lambda: _post(other, b"x"), lambda: wait_until(lambda: not other.connection.is_touched)
 
 
 CALLBACKS = [opened, received, ended, ending, closed, expired, resumed, called_soon, called_sooner]
