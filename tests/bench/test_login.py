@@ -6,21 +6,14 @@ from typing import Any
 
 import pytest
 
-from sockctl.accounts.hash_queue import HashQueue
 from sockctl.bench.plan import Kind
 from sockctl.events.base import Level
-from sockctl.services.auth import Auth
-from sockctl.services.login import LoginConversation
-from tests.support.accounts import PASSWORD, accounts_at
+from tests.support.accounts import PASSWORD
 from tests.support.bench import measured
+from tests.support.bench_servers import auth
 from tests.support.frames import framed
 from tests.support.running import CLOSED_PORT, receive_exactly, running
 from tests.support.wrong_servers import serving
-
-
-def auth(folder: Path) -> Auth:
-    accounts_at(folder, "ann", *(f"user{number}" for number in range(4)))
-    return Auth(LoginConversation(folder, queue=HashQueue(slots=2), floor_s=0.001))
 
 
 @pytest.mark.parametrize(

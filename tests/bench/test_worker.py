@@ -1,138 +1,15 @@
-"""The processes: told to stop, left alone, and what they can't do."""
+"""One process of the load tool: left alone, not heard, stopped."""
 
 import json
 import os
-import resource
-import signal
-import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import pytest
-
 from sockctl.bench import worker
-from sockctl.bench.coordinator import Progress, measure
-from sockctl.bench.loop import Loop
-from sockctl.bench.plan import Tls
-from sockctl.errors import BenchFailedError
-from sockctl.events.base import Level
-from sockctl.net.poller import READABLE, SelectorPoller
-from sockctl.services.echo import Echo
-from tests.support.bench import plan, where
-from tests.support.running import TIMEOUT_S, running, wait_until
-from tests.support.wrong_servers import serving, silent
-
-
-@contextmanager
-def echo() -> Iterator[int]:
-    with running(Echo(), level=Level.WARNING) as run:
-        yield run.port
-
-
-def test_progress_is_told() -> None:
-    told: list[Progress] = []
-    with echo() as port:
-        outcome = measure(plan(port, duration_s=0.6, progress=True).shares(2), told.append)
-    assert told[-1].answered > 0
-    assert told[-1].seconds > 0.3
-    assert told[-1].errors == 0
-    assert 0 < outcome.stats.cpu_s < 2 * outcome.stats.seconds
-    assert outcome.stats.processes == 2
-
-
-@contextmanager
-def interrupted_when(met: Callable[[], bool]) -> Iterator[None]:
-    """Interrupt the main thread once a condition is met, as Ctrl-C does."""
-
-    def interrupt() -> None:
-        wait_until(met)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
-
-
-def test_ctrl_c_while_the_processes_end_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    wait = subprocess.Popen.wait
-    interrupted: list[bool] = []
-
-    def interrupted_once(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
-        if not interrupted:
-            interrupted.append(True)
-            os.kill(os.getpid(), signal.SIGINT)
-        return wait(process, timeout)
-
-    monkeypatch.setattr(subprocess.Popen, "wait", interrupted_once)
-    with echo() as port:
-        outcome = measure(plan(port, count=10, duration_s=None).shares(2))
-    assert outcome.stats.answered == 10
-
-
-def test_an_interrupted_clock_says_what_did_not_go_out() -> None:
-    told: list[Progress] = []
-    with echo() as port, interrupted_when(lambda: bool(told) and told[-1].answered > 0):
-        outcome = measure(plan(port, rate=10_000_000.0, duration_s=60.0, progress=True).shares(1), told.append)
-    assert outcome.interrupted
-    assert outcome.stats.unsent > 0
-
-
-def test_ctrl_c_gives_what_there_is() -> None:
-    began = time.monotonic()
-    told: list[Progress] = []
-    with echo() as port, interrupted_when(lambda: bool(told) and told[-1].answered > 0):
-        outcome = measure(plan(port, duration_s=60.0, progress=True).shares(2), told.append)
-    assert outcome.interrupted
-    assert outcome.stats.answered > 0
-    assert not outcome.stats.errors
-    assert time.monotonic() - began < 10
-
-
-def test_ctrl_c_while_nothing_is_answered() -> None:
-    heard: list[bytes] = []
-
-    def hearing(sock: socket.socket) -> None:
-        heard.append(sock.recv(65_536))
-        silent(sock)
-
-    with serving(hearing) as port, interrupted_when(lambda: len(heard) == 4):
-        outcome = measure(plan(port, duration_s=60.0, timeout_s=60.0).shares(1))
-    assert outcome.interrupted
-    assert (outcome.stats.answered, outcome.stats.lost) == (0, 4)
-
-
-def test_more_files_than_there_may_be() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    clients = 2_000_000 if hard == resource.RLIM_INFINITY else hard + 1
-    with pytest.raises(BenchFailedError, match="open files"):
-        measure(plan(1, clients=clients).shares(1))
-
-
-def test_a_file_of_tls_that_is_not_there() -> None:
-    there = type(where(1))(name="x", family=2, address=("127.0.0.1", 1), tls=Tls(server_name="x", ca="/nowhere"))
-    with pytest.raises(BenchFailedError, match="--ca /nowhere"):
-        measure(plan(1, where=there).shares(1))
-
-
-def test_a_process_that_ends_too_early() -> None:
-    with pytest.raises(BenchFailedError, match="ended too early"):
-        measure(plan(1).shares(1), program="pass")
-
-
-def test_a_process_that_does_not_end_is_ended() -> None:
-    program = 'import time; print(\'{"failed": "so"}\', flush=True); time.sleep(60)'
-    began = time.monotonic()
-    with pytest.raises(BenchFailedError, match="so"):
-        measure(plan(1).shares(1), program=program, close_s=0.1)
-    assert time.monotonic() - began < 20
+from tests.support.bench import plan
+from tests.support.bench_servers import echo
+from tests.support.running import TIMEOUT_S
 
 
 def started() -> subprocess.Popen[bytes]:
@@ -179,51 +56,3 @@ def test_stopped_before_it_begins() -> None:
         os.close(receiver)
         os.close(sender)
     assert told[-1]["stats"]["answered"] == 0
-
-
-@pytest.mark.parametrize("poller", [None, SelectorPoller])
-def test_a_loop_waits_for_short_times_too(poller: type[SelectorPoller] | None) -> None:
-    loop = Loop(None if poller is None else poller())
-    receiver, sender = os.pipe()
-    heard: list[int] = []
-    try:
-        loop.watch(receiver, READABLE, heard.append)
-        began = time.monotonic()
-        loop.step(0.0005)
-        loop.step(0)
-        assert time.monotonic() - began < 0.5
-        assert not heard
-        os.write(sender, b"x")
-        loop.step(1.0)
-        assert len(heard) == 1
-        loop.forget(receiver)
-        loop.forget(receiver)
-        loop.step(0.001)
-        assert len(heard) == 1
-    finally:
-        loop.close()
-        os.close(receiver)
-        os.close(sender)
-
-
-def test_who_is_ended_by_anothers_work_is_not_called() -> None:
-    loop = Loop()
-    pipes = [os.pipe() for _ in range(2)]
-    heard: list[int] = []
-
-    def hear(_: int) -> None:
-        heard.append(1)
-        for receiver, _sender in pipes:
-            loop.forget(receiver)
-
-    try:
-        for receiver, sender in pipes:
-            loop.watch(receiver, READABLE, hear)
-            os.write(sender, b"x")
-        loop.step(1.0)
-        assert heard == [1]
-    finally:
-        loop.close()
-        for both in pipes:
-            for descriptor in both:
-                os.close(descriptor)

@@ -27,9 +27,9 @@ from sockctl.net.fingerprints import fingerprint_of_file
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatRules
 from sockctl.services.echo import Echo
-from tests.bench.test_login import auth
 from tests.support.accounts import PASSWORD
 from tests.support.bench import plan
+from tests.support.bench_servers import auth
 from tests.support.running import CLOSED_PORT, SOCKCTL, TIMEOUT_S, running, sockctl, wait_until
 from tests.support.tls import securing, self_signed
 from tests.support.wrong_servers import altering, resetting, serving, silent

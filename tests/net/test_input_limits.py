@@ -18,15 +18,20 @@ from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message
 from sockctl.services.login import SESSION_ENDED
-from tests.net.test_message_peer import reason_of
+from tests.support.budgets import NO_WORK
 from tests.support.frames import frame, frame_client, framed
+from tests.support.message_services import reason_of
 from tests.support.running import TIMEOUT_S, receive_all, running, wait_until
 
 UNKNOWN = framed(kind="no such kind")
-NO_WORK = InputRates(rate=1e-6, burst_s=1e-6, address_rate=1e-6, address_burst_s=1e-6, flooding_s=1e9)
-"""A first settlement is the last for a long time."""
+
+
 FLOODED_AT_ONCE = InputRates(rate=0.01, burst_s=0.001, address_rate=1.0, address_burst_s=1.0, flooding_s=0.2)
+
+
 TWO_MS = InputRates(rate=1e-6, burst_s=0.002, address_rate=1.0, address_burst_s=1.0, flooding_s=1e9)
+
+
 PLENTY = 20_000
 """Messages: their work is settled some sixty times."""
 
@@ -82,9 +87,6 @@ class Asker(MessageService, Conversation[Peer]):
 
 def lines(count: int) -> bytes:
     return b"".join(framed(kind="line", text=str(number)) for number in range(count))
-
-
-# The event thread.
 
 
 def test_one_who_sends_much_at_once_is_decoded_in_slices_and_the_others_have_their_turn() -> None:
@@ -211,9 +213,6 @@ def test_what_is_posted_to_one_who_is_held_arrives() -> None:
         run.sink.wait_for("input_throttled")
         service.peers[0].tell("say", "still here")
         client.expect("say", text="still here")
-
-
-# The handler threads.
 
 
 def test_a_stranger_beyond_its_budget_waits() -> None:

@@ -4,113 +4,18 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable
-from typing import ClassVar
 
 import pytest
 
-from sockctl.errors import AnswerRefusedError, PeerGoneError
 from sockctl.events.reasons import DisconnectReason, Reason, RefusalReason
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.peer import Peer
-from sockctl.net.service import Conversation, MessageService
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import message
 from tests.support.frames import FrameClient, frame, frame_client, framed
-from tests.support.running import TIMEOUT_S, Running, receive_all, receive_exactly, running, wait_until
+from tests.support.message_services import Doorman, Parrot, is_in, reason_of
+from tests.support.running import TIMEOUT_S, receive_all, receive_exactly, running, wait_until
 
 GREETING = b"sockctl/1 parrot\r\n"
-
-
-def reason_of(run: Running, number: int = 1) -> Reason:
-    wait_until(lambda: any(event.connection == number for event in run.sink.named("client_disconnected")))
-    reason: Reason = run.sink.named("client_disconnected")[-1].reason
-    return reason
-
-
-class Parrot(MessageService):
-    """Reacts: says again what it hears, and keeps what happened."""
-
-    name: ClassVar[str] = "parrot"
-    does = "It repeats."
-
-    def __init__(self) -> None:
-        self.peers: list[Peer] = []
-        self.batches: list[list[Message]] = []
-        self.gone: list[Reason] = []
-        self.welcome = "Hello."
-
-    def joined(self, peer: Peer) -> None:
-        self.peers.append(peer)
-        peer.tell("welcome", self.welcome)
-
-    def received(self, peer: Peer, batch: list[Message]) -> None:
-        self.batches.append(batch)
-        for one in batch:
-            if one.text == "fail":
-                raise ValueError("it was told to")
-            if one.text == "close":
-                peer.close()
-                return
-            peer.tell("say", one.text, sender="parrot")
-
-    def left(self, _: Peer, reason: Reason) -> None:
-        self.gone.append(reason)
-
-
-def checked(text: str) -> str:
-    if not text.isalpha():
-        raise AnswerRefusedError(f"{text!r} won't do.")
-    return text
-
-
-class Doorman(MessageService, Conversation[Peer]):
-    """Asks for a name, then for a secret, and goes on by reacting if the name is `stay`."""
-
-    name: ClassVar[str] = "doorman"
-    does = "It asks."
-
-    def __init__(self, then: Callable[[Peer], None] | None = None) -> None:
-        self.answers: list[str] = []
-        self.heard: list[str] = []
-        self.gone: list[Reason] = []
-        self._then = then
-
-    def converse(self, peer: Peer) -> None:
-        peer.limit_bytes = 100
-        name = peer.ask("name", "Who?", check=checked)
-        self.answers.append(name)
-        self.answers.append(peer.ask("password", "Secret?", check=checked, secret=True))
-        peer.limit_bytes = 1000
-        if self._then is not None:
-            self._then(peer)
-        peer.tell("welcome", f"Hello, {name}.")
-        if name == "stay":
-            peer.watch()
-
-    def received(self, peer: Peer, batch: list[Message]) -> None:
-        self.heard += [one.text for one in batch]
-        for one in batch:
-            peer.tell("say", one.text.upper())
-
-    def left(self, _: Peer, reason: Reason) -> None:
-        self.gone.append(reason)
-
-
-class Greeter(MessageService, Conversation[Peer]):
-    """Says something and is done."""
-
-    name: ClassVar[str] = "greeter"
-    does = "It greets."
-
-    def __init__(self, words: int = 1) -> None:
-        self._words = words
-
-    def converse(self, peer: Peer) -> None:
-        for number in range(self._words):
-            peer.tell("welcome", f"Word {number} {'x' * 100}")
-
-
-# Choosing.
 
 
 def test_lines_from_the_first_byte() -> None:
@@ -204,170 +109,6 @@ def test_a_web_page_is_refused() -> None:
         assert service.batches == []
 
 
-# A conversation that ends before the wire is chosen.
-
-
-def test_a_framed_client_still_gets_its_welcome() -> None:
-    with running(Greeter()) as run, run.client() as sock:
-        time.sleep(0.2)  # the conversation is over by now
-        client = FrameClient(sock)
-        assert client.expect("welcome")["text"].startswith("Word 0")
-        client.expect("bye", reason="server_closed")
-        assert client.receive() is None
-
-
-def test_who_reads_lines_waits_two_seconds_at_most() -> None:
-    with running(Greeter()) as run, run.client() as sock:
-        started = time.monotonic()
-        text = receive_all(sock)
-        assert b"Word 0" in text
-        assert text.endswith(b"Goodbye!\r\n")
-        assert 1.5 < time.monotonic() - started < 5
-
-
-def test_who_has_ended_its_input_waits_for_nothing() -> None:
-    with running(Greeter()) as run, run.client() as sock:
-        started = time.monotonic()
-        sock.shutdown(socket.SHUT_WR)
-        assert b"Word 0" in receive_all(sock)
-        assert time.monotonic() - started < 1.5
-
-
-def test_what_is_said_beyond_the_memory_is_lines() -> None:
-    with running(Greeter(words=300)) as run, run.client() as sock:
-        started = time.monotonic()
-        assert receive_all(sock).count(b"Word") == 300
-        assert time.monotonic() - started < 1.5
-
-
-def test_a_stop_waits_for_no_choice() -> None:
-    with running(Greeter()) as run, run.client() as sock:
-        receive_exactly(sock, 20)
-        started = time.monotonic()
-        stopper = threading.Thread(target=run.stop)
-        stopper.start()
-        assert receive_all(sock).endswith(b"Goodbye!\r\n")
-        sock.close()
-        stopper.join(TIMEOUT_S)
-        assert time.monotonic() - started < 1.5
-
-
-# Questions.
-
-
-def test_questions_in_lines() -> None:
-    service = Doorman()
-    with running(service) as run, run.client() as sock:
-        sock.sendall(b"ann\nxyz\n")
-        text = receive_all(sock)
-        assert text == b"sockctl/1 doorman\r\nWho?\r\nSecret?\r\nHello, ann.\r\nGoodbye!\r\n"
-        assert service.answers == ["ann", "xyz"]
-        assert reason_of(run) is DisconnectReason.SERVER_CLOSED
-
-
-def test_questions_in_frames() -> None:
-    service = Doorman()
-    with running(service) as run, frame_client(run.port) as client:
-        client.expect("ask", field="name", text="Who?", secret=False)
-        client.send(kind="answer", field="password", text="early")  # to another field: it is dropped
-        client.send(kind="pong")
-        client.send(kind="novelty", text="of a later version")
-        client.send(kind="answer", field="name", text="ann")
-        client.expect("ask", field="password", secret=True)
-        client.line("xyz")
-        client.expect("welcome", text="Hello, ann.")
-        client.expect("bye")
-        assert service.answers == ["ann", "xyz"]
-
-
-def test_a_refused_answer_is_asked_again_and_three_times_at_most() -> None:
-    with running(Doorman()) as run, frame_client(run.port) as client:
-        for _ in range(3):
-            client.expect("ask", field="name")
-            client.send(kind="answer", field="name", text="1")
-            error = client.expect("error", code="bad_answer")
-        assert error["text"].endswith("That was the last try.")
-        client.expect("bye", reason="too_many_tries")
-        assert client.receive() is None
-        assert reason_of(run) is DisconnectReason.TOO_MANY_TRIES
-
-
-def test_what_was_sent_ahead_of_a_refused_answer_is_discarded() -> None:
-    service = Doorman()
-    with running(service) as run, frame_client(run.port) as client:
-        client.expect("ask", field="name")
-        half = framed(kind="line", text="password")
-        ahead = b"".join([framed(kind="line", text="1"), framed(kind="line", text="secret"), half[:9]])
-        client.sock.sendall(ahead)
-        client.expect("error", code="bad_answer")
-        client.expect("ask", field="name")
-        client.sock.sendall(half[9:] + framed(kind="line", text="ann") + framed(kind="line", text="xyz"))
-        client.expect("ask", field="password")
-        client.expect("welcome")
-        assert service.answers == ["ann", "xyz"]
-
-
-def test_a_client_that_leaves_at_a_question() -> None:
-    with running(Doorman()) as run:
-        with run.client() as sock:
-            sock.shutdown(socket.SHUT_WR)
-            receive_all(sock)
-        assert reason_of(run) is DisconnectReason.CLIENT_CLOSED
-        with frame_client(run.port) as client:
-            client.expect("ask")
-            client.send(kind="bye")
-            client.sock.shutdown(socket.SHUT_WR)
-            assert client.rest() == []
-        assert reason_of(run, 2) is DisconnectReason.CLIENT_EXIT
-        assert not run.sink.named("service_failed")
-
-
-def test_the_limit_in_force_is_that_of_the_moment() -> None:
-    """What is sent ahead is held to the limit under which it is asked for."""
-    with running(Doorman()) as run:
-        with frame_client(run.port) as client:
-            client.line("stay")
-            client.line("xyz")
-            client.line("y" * 500)
-            for kind in ("ask", "ask", "welcome"):
-                client.expect(kind)
-            client.expect("say", text="Y" * 500)
-        with frame_client(run.port) as client:
-            client.line("y" * 500)
-            client.expect("ask")
-            client.expect("error", code="too_large")
-            assert client.receive() is None
-
-
-def test_a_conversation_goes_on_by_reacting_to_what_it_has_read() -> None:
-    service = Doorman()
-    with running(service) as run:
-        with run.client() as sock:
-            sock.sendall(b"stay\nxyz\none\ntwo\nthree")
-            sock.shutdown(socket.SHUT_WR)
-            assert receive_all(sock).endswith(b"Hello, stay.\r\nONE\r\nTWO\r\nTHREE\r\n")
-            assert service.heard == ["one", "two", "three"]
-        assert reason_of(run) is DisconnectReason.CLIENT_CLOSED
-        wait_until(lambda: service.gone == [DisconnectReason.CLIENT_CLOSED])
-
-
-def test_a_stop_wakes_a_question() -> None:
-    with running(Doorman()) as run, frame_client(run.port) as client:
-        client.expect("ask")
-        started = time.monotonic()
-        stopper = threading.Thread(target=run.stop)
-        stopper.start()
-        client.expect("bye", reason="server_stopping")
-        assert client.receive() is None
-        client.sock.close()
-        stopper.join(TIMEOUT_S)
-        assert run.stopped
-        assert time.monotonic() - started < 1.5
-    assert reason_of(run) is DisconnectReason.SERVER_STOPPING
-
-
-# What breaks the protocol.
-
 BROKEN = {
     "too_large": b"\x00\x01\x00\x01",
     "bad_utf8": b"\x00\x00\x00\x01\xff",
@@ -460,9 +201,6 @@ def test_lines_have_no_deadline_nor_have_frames_that_move_on(
             assert "error" not in [one["kind"] for one in client.rest()]
 
 
-# The two ways to send.
-
-
 def test_a_slow_reader_of_what_others_say_is_dropped() -> None:
     service = Parrot()
     with running(service) as run, frame_client(run.port) as client, frame_client(run.port) as other:
@@ -484,25 +222,6 @@ def test_a_slow_reader_of_what_others_say_is_dropped() -> None:
         before = run.sink.named("slow_reader_dropped")
         service.peers[0].post(message("say", "too late"))
         assert run.sink.named("slow_reader_dropped") == before
-
-
-def test_a_slow_reader_in_a_conversation_is_dropped() -> None:
-    met: list[Peer] = []
-    begun = threading.Event()
-
-    def flood(peer: Peer) -> None:
-        met.append(peer)
-        begun.set()
-        while True:
-            peer.tell("notice", "y" * 500)
-
-    with running(Doorman(flood)) as run, frame_client(run.port) as client:
-        client.line("ann")
-        client.line("xyz")
-        assert begun.wait(TIMEOUT_S)
-        while not run.sink.named("slow_reader_dropped"):
-            met[0].post(message("say", "x" * 10_000))
-        assert reason_of(run) is DisconnectReason.SLOW_READER
 
 
 def test_ones_own_replies_never_drop_a_client() -> None:
@@ -542,9 +261,6 @@ def test_a_frame_cut_by_the_servers_own_pause_is_not_late() -> None:
             client.expect("say")
         asker.join(TIMEOUT_S)
         assert not run.sink.named("protocol_broken")
-
-
-# Ends.
 
 
 def test_the_client_says_goodbye() -> None:
@@ -610,30 +326,6 @@ def test_a_defect_at_the_very_end_is_told() -> None:
             client.expect("welcome")
 
 
-def test_a_connection_that_breaks_in_a_wait() -> None:
-    gone: list[str] = []
-
-    def wait_for_nothing(peer: Peer) -> None:
-        try:
-            peer.wait({}, for_input=False)
-        except PeerGoneError as error:
-            gone.append(str(error))
-            raise
-
-    with running(Doorman(wait_for_nothing)) as run:
-        with frame_client(run.port) as client:
-            client.line("ann")
-            client.line("xyz")
-            client.expect("ask")
-            client.expect("ask")
-            client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        assert reason_of(run) is DisconnectReason.CLIENT_RESET
-        assert len(gone) == 1
-
-
-# Being in.
-
-
 def test_silent_addresses_keep_nobody_out() -> None:
     """They come again whenever they are put out; those who log in have an address each."""
     silent, honest = [f"127.0.1.{number}" for number in range(1, 9)], [f"127.0.2.{number}" for number in range(1, 21)]
@@ -652,28 +344,9 @@ def test_silent_addresses_keep_nobody_out() -> None:
         assert run.server._admission.pending <= 16
 
 
-def is_in(peer: Peer) -> bool:
-    assert peer.outlet is not None
-    return peer.outlet.admitted
-
-
 def test_a_service_without_a_conversation_admits_every_client() -> None:
     service = Parrot()
     with running(service) as run, run.client() as sock:
         assert receive_exactly(sock, len(GREETING)) == GREETING
         wait_until(lambda: service.peers != [])
         assert is_in(service.peers[0])
-
-
-def test_a_conversation_says_itself_when_the_client_is_in() -> None:
-    seen: list[bool] = []
-
-    def then(peer: Peer) -> None:
-        seen.append(is_in(peer))
-        peer.admit()
-        seen.append(is_in(peer))
-
-    with running(Doorman(then)) as run, run.client() as sock:
-        sock.sendall(b"ann\nxyz\n")
-        receive_all(sock)
-    assert seen == [False, True]

@@ -21,8 +21,8 @@ from sockctl.net.transport import Transport, TransportError
 from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import encode_message, message
 from sockctl.services.echo import Echo
-from tests.net.test_message_peer import Doorman, Greeter, Parrot, reason_of
 from tests.support.frames import FrameClient
+from tests.support.message_services import Doorman, Greeter, Parrot, reason_of
 from tests.support.running import TIMEOUT_S, receive_all, receive_exactly, running, wait_until
 from tests.support.tls import blind_context, securing, self_signed, tls_client
 from tests.support.two_hosts import on_every_network, server_address

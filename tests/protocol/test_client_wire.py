@@ -15,7 +15,7 @@ from sockctl.errors import (
 )
 from sockctl.protocol.client_wire import ClientWire, Phase
 from sockctl.protocol.messages import Message, message
-from tests.protocol.test_frames import cuts, pieces
+from tests.support.cuts import cuts, pieces
 from tests.support.frames import framed
 
 GREETING = b"sockctl/1 test\r\n"

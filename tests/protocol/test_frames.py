@@ -6,38 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sockctl.errors import BadTextError, MessageTooLargeError, ProtocolError, TruncatedMessageError, UnsendableError
+from sockctl.errors import BadTextError, MessageTooLargeError, TruncatedMessageError, UnsendableError
 from sockctl.protocol.frames import BATCH, LIMIT_BYTES, MAX_LIMIT_BYTES, FrameDecoder, encode_frame
-from sockctl.protocol.lines import LineDecoder
+from tests.support.cuts import check_junk, cuts, pieces
 
 texts = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=50), max_size=10)
-cuts = st.lists(st.integers(0, 30), max_size=40)
-
-
-def pieces(data: bytes, sizes: list[int]) -> list[bytes]:
-    """Return `data` cut into pieces of these sizes, and the rest."""
-    cut = []
-    for size in sizes:
-        cut.append(data[:size])
-        data = data[size:]
-    return [*cut, data]
-
-
-def check_junk(decoder: FrameDecoder | LineDecoder, junk: list[bytes], *, limit_bytes: int) -> None:
-    """See that junk gives texts within the limit, or errors that stay."""
-    failed = False
-    for piece in junk:
-        decoder.feed(piece)
-        try:
-            assert all(len(text.encode()) <= limit_bytes for text in decoder.decode())
-        except ProtocolError:
-            failed = True
-        else:
-            assert not failed, "after an error nothing is right again"
-    if failed:
-        for call in (decoder.decode_next, decoder.decode, decoder.end):
-            with pytest.raises(ProtocolError):
-                call()
 
 
 @settings(deadline=None)

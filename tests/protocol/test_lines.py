@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sockctl.errors import BadTextError, MessageTooLargeError
 from sockctl.protocol.lines import LineDecoder
-from tests.protocol.test_frames import check_junk, cuts, pieces
+from tests.support.cuts import check_junk, cuts, pieces
 
 lines = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=20), max_size=8)
 TELNET = [

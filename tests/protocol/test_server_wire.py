@@ -19,7 +19,7 @@ from sockctl.errors import (
 )
 from sockctl.protocol.messages import Message, message
 from sockctl.protocol.server_wire import REPLAY_BYTES, Choice, ServerWire
-from tests.protocol.test_frames import cuts, pieces
+from tests.support.cuts import cuts, pieces
 from tests.support.frames import framed
 
 HELLO = framed(kind="hello", client="test")

@@ -16,6 +16,7 @@ from sockctl.services.chat.rate_limits import FloodLimit
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.stores.timestamps import utc_now
+from tests.support.budgets import NO_WORK
 from tests.support.chat_client import client, members
 from tests.support.chat_room import Played
 from tests.support.frames import framed

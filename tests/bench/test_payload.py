@@ -1,0 +1,25 @@
+"""The bytes that echo clients send."""
+
+import pytest
+
+from sockctl.bench.payload import Payload, diagnosis
+
+
+@pytest.mark.parametrize("size", [1, 2, 64, 1_000, 65_521, 65_536, 1_000_000])
+def test_a_stream_is_of_lines_that_differ(size: int) -> None:
+    stream = Payload(size)
+    messages = [stream.block[at : at + size] for at in range(0, stream.length, size)]
+    assert all(message.endswith(b"\n") for message in messages) or size == 1
+    assert len(messages) >= 3
+    assert len(set(messages)) == len(messages) or size < 4
+    assert stream.start_of(1) != stream.start_of(0)
+    assert stream.view[stream.length : stream.length + 9] == stream.view[:9], "it begins anew"
+
+
+def test_what_is_wrong_is_recognised() -> None:
+    stream = Payload(64)
+    block = stream.block
+    assert diagnosis(stream, 0, block[:9] + block[10:80]) == "missing"
+    assert diagnosis(stream, 0, block[:9] + block[8:80]) == "doubled"
+    assert diagnosis(stream, 64, block[64:74] + b"\0" + block[75:99]) == "corrupt"
+    assert diagnosis(stream, 0, block[:8]) == "corrupt"
