@@ -27,12 +27,15 @@ class Drain:
 
     Attributes:
         due_at: When `expire` is to be called, on the monotonic clock.
+        interrupt_fd: A descriptor that is readable from the drain's beginning on: conversations wait for it, too.
     """
 
     def __init__(self, table: ConnectionTable, lifecycle: ConnectionLifecycle, *, abandon_s: float) -> None:
         self._table = table
         self._lifecycle = lifecycle
         self._abandon_s = abandon_s
+        self._interrupter, self._interrupted = socket.socketpair()
+        self.interrupt_fd = self._interrupted.fileno()
         self.due_at = math.inf
 
     def begin(self, until: float) -> None:
@@ -40,6 +43,7 @@ class Drain:
         self.due_at = until
         self._table.draining = True
         self._lifecycle.guard(self.add, list(self._table.connections.values()))
+        self._interrupter.send(b"\0")  # never read: every conversation that waits for input sees it
 
     def add(self, connection: Connection) -> None:
         """Begin the end of one connection: what had come before is still answered."""
@@ -58,6 +62,11 @@ class Drain:
         """Close what is left as it is, since the time is up."""
         self.due_at = self._table.now + self._abandon_s
         self._lifecycle.guard(self._cut_off, list(self._table.connections.values()))
+
+    def close(self) -> None:
+        """Free the sockets."""
+        self._interrupter.close()
+        self._interrupted.close()
 
     def _cut_off(self, connection: Connection) -> None:
         if connection.state is not State.CONVERSING:

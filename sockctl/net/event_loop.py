@@ -17,7 +17,6 @@ Why one thread: with a thread per connection, CPython's global lock makes active
 the cost grows with their number. Waiting for all of them in one place keeps the cost per message flat.
 """
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -79,7 +78,6 @@ class EventLoop:
         self._view = memoryview(self._buffer)
         self._part = self._view  # of what was read last: a read of the same length takes it again
         self._calls = CallQueue()
-        self._interrupter, self._interrupted = socket.socketpair()  # readable once a drain interrupts conversations
         self._touched = self._traffic.touched
         self._drain_asked: float | None = None
         self._now = self._table.now = time.monotonic()
@@ -108,7 +106,7 @@ class EventLoop:
         """Take over a new connection; with `conversing` it is not read from before `release`."""
         connection.state = State.CONVERSING if conversing else State.WATCHED
         connection.on_post = self._on_post
-        connection.interrupt_fd = self._interrupted.fileno()
+        connection.interrupt_fd = self._drain.interrupt_fd
         self._calls.add_and_wake(self._add, connection)
 
     def release(self, connection: Connection, *, watch: bool) -> None:
@@ -163,11 +161,8 @@ class EventLoop:
         here = threading.get_ident() == self._calls.thread_id
         # Looked at after the outbox was filled, reset before it is emptied: at worst attended once too often. One that
         # waits to be writable is attended anyway; only the event thread knows that it still does.
-        if (
-            not connection.can_send_now
-            and not connection.attended_soon
-            and not (here and connection.interest == WRITABLE)
-        ):
+        attended = connection.attended_soon or (here and connection.interest == WRITABLE)
+        if not connection.can_send_now and not attended:
             connection.attended_soon = True
             self._calls.add(self._attend, connection)
         if not here:
@@ -200,8 +195,7 @@ class EventLoop:
         self._make_calls()
         self._poller.close()
         self._calls.close()
-        self._interrupter.close()
-        self._interrupted.close()
+        self._drain.close()
 
     def _react(self, ready: Iterable[Connection | None]) -> int:
         """Read once from each that is ready, and let the service react; return how many had nothing to read.
@@ -261,7 +255,6 @@ class EventLoop:
             self._traffic.emit_touched(self._now)
         if drain_asked is not None and not self._table.draining:
             self._drain.begin(drain_asked)
-            self._interrupter.send(b"\0")  # never read: every conversation that waits for input sees it
         if self._now >= self._table.due_at:
             self._lifecycle.meet_deadlines()
         if self._now >= self._drain.due_at:
@@ -278,8 +271,6 @@ class EventLoop:
             self._lifecycle.broken(connection, connection.error)
         else:
             self._lifecycle.finish(connection, connection.reason or DisconnectReason.CLIENT_CLOSED)
-
-    # Beginning.
 
     def _add(self, connection: Connection) -> None:
         self._lifecycle.add(connection)

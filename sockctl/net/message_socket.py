@@ -225,13 +225,8 @@ class _Turns:
         return lock.acquire(timeout=min(self._deadline.left_s, threading.TIMEOUT_MAX))
 
     def send(self, data: memoryview) -> int:
-        """Send some of `data`, and return how many bytes.
-
-        Raises:
-            _TimeUpError: The time is up.
-            ConnectionBrokenError: The connection broke.
-        """
-        return self._take(select.POLLOUT, lambda *flags: self._sock.send(data, *flags))
+        """Send some of `data`, and return how many bytes; errors as with `receive`."""
+        return self._call(select.POLLOUT, lambda *flags: self._sock.send(data, *flags))
 
     def receive(self, max_bytes: int) -> bytes:
         """Receive some bytes; none at the end.
@@ -240,17 +235,17 @@ class _Turns:
             _TimeUpError: The time is up.
             ConnectionBrokenError: The connection broke.
         """
-        return self._take(select.POLLIN, lambda *flags: self._sock.recv(max_bytes, *flags))
+        return self._call(select.POLLIN, lambda *flags: self._sock.recv(max_bytes, *flags))
 
-    def _take(self, event: int, call: Callable[..., T]) -> T:
+    def _call(self, event: int, call: Callable[..., T]) -> T:
         try:
-            return self._take_tls(call) if self.is_tls else self._take_plain(event, call)
+            return self._call_tls(call) if self.is_tls else self._call_plain(event, call)
         except OSError as error:
             if isinstance(error, TimeoutError) and error.errno is None:  # with a number (ETIMEDOUT), TCP has given up
                 raise _TimeUpError from error
             raise ConnectionBrokenError(f"The connection broke: {error.strerror or error}.") from error
 
-    def _take_plain(self, event: int, call: Callable[..., T]) -> T:
+    def _call_plain(self, event: int, call: Callable[..., T]) -> T:
         # On a socket with a timeout, Python waits inside the call, whatever the flags, as long as that timeout says:
         # there the socket must be ready beforehand.
         may_try = not self._sock.gettimeout()
@@ -273,7 +268,7 @@ class _Turns:
             if self._deadline.has_passed:
                 raise _TimeUpError
 
-    def _take_tls(self, call: Callable[..., T]) -> T:
+    def _call_tls(self, call: Callable[..., T]) -> T:
         before = self._sock.gettimeout()
         # Zero would mean "don't wait": the last moment is a very short wait instead.
         self._sock.settimeout(None if self._deadline == math.inf else max(self._deadline.left_s, 0.001))

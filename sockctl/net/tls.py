@@ -11,6 +11,8 @@ while callers wait outside, with the socket's descriptor, as they do for a plain
 - *Sending* encrypts 16 KiB at a time. What the kernel doesn't take of such a record is kept, and its plain bytes count
   as sent when its last byte has gone: a caller repeats them, as with any socket that takes a part.
 - *Half-close* is a close_notify after everything that had come was decrypted; reading goes on (RFC 8446, 6.1).
+
+The module is longer than others: it is one class, whose every method needs the state that the others keep.
 """
 
 import contextlib
