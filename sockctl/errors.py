@@ -6,72 +6,6 @@ value it was, and what to do next. ``sockctl.cli`` alone decides which exit code
 
 from typing import ClassVar
 
-__all__ = [
-    "AddressError",
-    "AnswerRefusedError",
-    "BadMessageError",
-    "BadTextError",
-    "BenchFailedError",
-    "BusyError",
-    "CertificateError",
-    "CommandError",
-    "ConnectTimeoutError",
-    "ConnectionBrokenError",
-    "ExpectationError",
-    "FingerprintError",
-    "HashFailedError",
-    "HttpRefusedError",
-    "InputNeededError",
-    "InsecureError",
-    "LateHelloError",
-    "ListenError",
-    "LogFileError",
-    "LoginError",
-    "LoginFailedError",
-    "MessageTimeoutError",
-    "MessageTooLargeError",
-    "NameRefusedError",
-    "NameTakenError",
-    "NobodyThereError",
-    "NotGreetedError",
-    "NotLoggedInError",
-    "NotToldError",
-    "OptionError",
-    "PasswordRefusedError",
-    "PeerGoneError",
-    "PortTakenError",
-    "ProgramError",
-    "ProtocolError",
-    "RoomRefusedError",
-    "RuleError",
-    "ScriptError",
-    "SecretFileError",
-    "SinkError",
-    "SockctlError",
-    "StoreError",
-    "StoreExposedError",
-    "StoreFormatError",
-    "StoreLockedError",
-    "StoreReadError",
-    "StoreWriteError",
-    "StreamError",
-    "ThrottledError",
-    "TlsError",
-    "TlsReceivedError",
-    "TokenRefusedError",
-    "TokenReusedError",
-    "TooManyNewError",
-    "TruncatedMessageError",
-    "UnknownClientError",
-    "UnknownCommandError",
-    "UnknownHostError",
-    "UnknownSessionError",
-    "UnknownUserError",
-    "UnreachableError",
-    "UnsendableError",
-    "UntrustedError",
-]
-
 
 class SockctlError(Exception):
     """Something went wrong that the user can understand and act on."""
@@ -127,7 +61,7 @@ class ConnectTimeoutError(SockctlError):
 
 
 class ConnectionBrokenError(SockctlError):
-    """The other side reset the connection, or closed it before it took everything."""
+    """The other side reset the connection, or closed it before it had received everything."""
 
 
 class PeerGoneError(SockctlError):
@@ -182,7 +116,7 @@ class CommandError(SockctlError):
 
 
 class UnknownCommandError(CommandError):
-    """There is no such command for whoever typed it."""
+    """There is no such command for the client that typed it."""
 
     code = "unknown_command"
 
@@ -194,7 +128,7 @@ class RoomRefusedError(CommandError):
 
 
 class UnsendableError(SockctlError):
-    """A message of one's own can't be sent: it is too large, or holds what isn't text. Nothing of it was sent."""
+    """An own message can't be sent: it is too large, or isn't text. Nothing of it was sent."""
 
 
 class ProtocolError(SockctlError):
@@ -260,7 +194,7 @@ class UnknownClientError(SockctlError):
 
 
 class UnknownHostError(SockctlError):
-    """No certificate of that host and port is kept."""
+    """No certificate of that host and port is saved."""
 
 
 class CertificateError(SockctlError):
@@ -284,11 +218,11 @@ class HashFailedError(SockctlError):
 
 
 class LoginError(SockctlError):
-    """Somebody isn't let in.
+    """A login failed.
 
     Attributes:
         code: A stable word for it, as the `error` message carries it.
-        retry_after_s: After how many seconds another try makes sense; None where it depends on nothing but the try.
+        retry_after_s: Seconds after which another try makes sense; None where time doesn't matter.
     """
 
     code: ClassVar[str] = "login_failed"
@@ -299,7 +233,7 @@ class LoginError(SockctlError):
 
 
 class LoginFailedError(LoginError):
-    """The name, the password, or both are wrong, or the user is disabled: it isn't said which.
+    """The name, the password, or both are wrong, or the user is disabled; the text doesn't say which.
 
     Attributes:
         user: The name, if it is one of a user: for the operator, not for the client.
@@ -317,10 +251,10 @@ class TokenRefusedError(LoginError):
 
 
 class TokenReusedError(TokenRefusedError):
-    """The token was shown after a newer one had replaced it: somebody has a copy, so its session has ended.
+    """The token was shown after a newer one had replaced it: a copy is in use, so its session has ended.
 
     Attributes:
-        user: Whose session it was: for the operator.
+        user: The user of the session, for the operator.
         session: The session's id.
     """
 
@@ -337,25 +271,25 @@ class ThrottledError(LoginError):
 
 
 class BusyError(LoginError):
-    """More people log in at once than can be let in: nothing was looked up."""
+    """Too many users log in at once: the name was not looked up."""
 
     code = "busy"
 
 
 class NotLoggedInError(SockctlError):
-    """No login of that server is kept."""
+    """No login of that server is saved."""
 
 
 class NotToldError(SockctlError):
-    """The server knows nothing of a logout: it did not take the token, or did not confirm."""
+    """The server doesn't know of a logout: it refused the token, or did not confirm."""
 
 
 class NobodyThereError(SockctlError):
-    """What the operator said has no addressee; it was not sent."""
+    """The operator's message has no recipient; it was not sent."""
 
 
 class StoreError(SockctlError):
-    """A file that sockctl keeps can't be used."""
+    """A file of sockctl's can't be used."""
 
 
 class StoreReadError(StoreError):
@@ -399,19 +333,19 @@ class OptionError(SockctlError):
 
 
 class TlsReceivedError(ProtocolError):
-    """A client speaks TLS to a port that doesn't."""
+    """A client speaks TLS to a port without TLS."""
 
     code = "tls"
 
 
 class TlsError(ProtocolError):
-    """The two sides did not come to speak TLS with each other."""
+    """The TLS handshake failed."""
 
     code = "tls"
 
 
 class UntrustedError(SockctlError):
-    """The server's certificate is not one to be trusted; nothing was sent to it."""
+    """The server's certificate isn't trusted; nothing was sent to the server."""
 
 
 class InsecureError(SockctlError):

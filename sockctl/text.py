@@ -17,11 +17,11 @@ __all__ = [
 ]
 
 _WHOLE_SECOND = 0.9995
-"""From here on milliseconds would show 1000."""
+"""From this value on, milliseconds would show 1000."""
 _KIB = 1024
 _UNITS = ("KiB", "MiB", "GiB", "TiB")
 _ROUNDS_UP = 1023.95
-"""From here on one decimal would show 1,024.0: the next unit takes it."""
+"""From this value on, one decimal would show 1,024.0: the next unit is used."""
 _AGES = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -99,7 +99,7 @@ _VISIBLE_LINES = {code: shown for code, shown in _VISIBLE.items() if chr(code) !
 
 
 def visible(text: str) -> str:
-    """Return `text` with everything that could steer a terminal made visible instead; each character stays one.
+    """Return `text` with a visible sign for each character that could steer a terminal; its length stays the same.
 
     C0 controls except tab become their control pictures (``ESC`` is shown as one character, not obeyed); C1 controls,
     bidi controls, U+2028, U+2029, invisible formatters, lone surrogates, and strays (see `without_strays`) become

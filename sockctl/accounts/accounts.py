@@ -24,17 +24,17 @@ Turn = Callable[[], AbstractContextManager[object]]
 
 
 class Accounts:
-    """Everything about the accounts in a data directory. Several threads and processes may use them at once.
+    """The accounts in a data directory. Several threads and processes may use them at once.
 
     Args:
-        data_dir: Where they are kept.
+        data_dir: The folder of their files.
         clock: Returns the time, with a time zone.
-        on_bad: For a server: called when a file can't be read any more, while its last good content holds on.
+        on_bad: Called when a file can't be read any more; the server then goes on with the last good content.
 
     Attributes:
         now: Returns the time, with a time zone.
-        settings: What a hash costs, and who the server is.
-        device_tokens: What makes and recognizes the tokens of sessions.
+        settings: The costs of a hash, and the identity of the server.
+        device_tokens: Makes and recognizes the tokens of sessions.
         users: The users.
         sessions: The sessions.
     """
@@ -50,7 +50,7 @@ class Accounts:
 
     @cached_property
     def hasher(self) -> Hasher:
-        """What hashes passwords, with the parameters of the settings as they were at its first use.
+        """The hasher of passwords, with the parameters that the settings had at its first use.
 
         Raises:
             StoreError: The settings can't be read.
@@ -66,7 +66,7 @@ class Accounts:
             name: The user's name.
             password: The password.
             min_length: Code points that it must have.
-            turn: What it is hashed in, and nothing else is done in; raises what it likes.
+            turn: The context in which the password is hashed, and nothing else is done; may raise its own errors.
 
         Raises:
             NameRefusedError: The name breaks the rule for names.
@@ -79,11 +79,11 @@ class Accounts:
         hashed = self._hash(check_new(password, name=name, min_length=min_length), turn)
         # Again: a hash may wait for long, and the sessions of a user who was added meanwhile must not end.
         name = self.check_free_name(name)
-        self.sessions.end_all(name)  # of somebody of that name who is no more
+        self.sessions.end_all(name)  # of a former user of that name
         return self.users.add(name, hashed)
 
     def check_free_name(self, name: str) -> str:
-        """Return the name of a new user as it would be kept.
+        """Return the name of a new user in the form that is saved.
 
         Raises:
             NameRefusedError: It breaks the rule for names.
@@ -96,7 +96,7 @@ class Accounts:
         return name
 
     def check_signup_name(self, name: str) -> str:
-        """Return the name of a client that signs up as it would be kept.
+        """Return the name of a client that signs up, in the form that is saved.
 
         Raises:
             NameRefusedError: It breaks the rule for names.
@@ -123,8 +123,8 @@ class Accounts:
             name: The user's name.
             password: The new password.
             min_length: Code points that it must have.
-            only_over: The user as it was when the change was allowed: one that was changed since isn't changed.
-            turn: What it is hashed in, as for `add`.
+            only_over: The user when the change was allowed: a user that was changed since isn't changed again.
+            turn: The context in which it is hashed, as for `add`.
 
         Raises:
             UnknownUserError: There is no such user, or not the same any more.
@@ -139,7 +139,7 @@ class Accounts:
         return user
 
     def disable(self, name: str) -> User:
-        """Keep a user out, which ends all sessions; return the user. Raises what `Users.disable` raises."""
+        """Disable a user, which ends all sessions; return the user. Raises what `Users.disable` raises."""
         user = self.users.disable(name)
         self._drop_sessions(user)
         return user
@@ -151,10 +151,10 @@ class Accounts:
         return user
 
     def verify(self, user: User, password: str) -> bool:
-        """Return whether `password` is the user's; one that could be nobody's is not.
+        """Return whether `password` is the user's. A password that nobody can have is not.
 
         Raises:
-            HashFailedError: It can't be told.
+            HashFailedError: There is not enough memory to tell.
         """
         try:
             return self.hasher.verify(user.hash, normalize_password(password))
@@ -162,7 +162,7 @@ class Accounts:
             return False
 
     def is_current(self, session: Session) -> bool:
-        """Return whether the user of a session may still come in with it.
+        """Return whether the user of a session may still log in with it.
 
         Raises:
             StoreError: The users can't be read.
@@ -183,5 +183,7 @@ class Accounts:
             return self.hasher.hash(password)
 
     def _drop_sessions(self, user: User) -> None:
-        with contextlib.suppress(StoreError):  # they are void by the user's change, and kept only until they expire
+        with contextlib.suppress(
+            StoreError
+        ):  # the user's change has voided them; the file keeps them until they expire
             self.sessions.end_all(user.name)

@@ -1,6 +1,6 @@
-"""Who is in right now, and what ends that: whoever was removed, disabled, re-keyed or revoked goes within 2 s.
+"""The logins whose connections are open. A change of a user or a session ends them within 2 s.
 
-One thread looks at the files and writes to them, so that nobody who serves clients waits for a disk.
+One thread reads the files and writes to them, so that no thread that serves clients waits for a disk.
 """
 
 import contextlib
@@ -17,11 +17,11 @@ from sockctl.errors import StoreError
 __all__ = ["ActiveLogins"]
 
 LOOK_S = 0.5
-"""How often the files are looked at; where nothing has changed, that costs a few calls of stat()."""
+"""How often the thread reads the files; where nothing has changed, that costs a few calls of stat()."""
 STILL_THERE_EVERY = datetime.timedelta(hours=1)
-"""How often a session counts as used by a connection on which nothing is said."""
+"""How often a silent connection counts as a use of its session."""
 TIDY_AFTER_S = 3_600.0
-"""How long a server runs before it forgets expired sessions: until then, its clock may have started wrong."""
+"""How long a server runs before it deletes expired sessions: until then, its clock may be wrong from the start."""
 TIDY_EVERY_S = 60.0
 
 
@@ -29,8 +29,8 @@ class ActiveLogins:
     """The logins whose connections are open. Any thread may use it; nothing but `start` and `stop` blocks.
 
     Args:
-        accounts: Who may come in.
-        tidy_after_s: Seconds after which expired sessions are forgotten for the first time.
+        accounts: The accounts.
+        tidy_after_s: Seconds after which expired sessions are deleted for the first time.
     """
 
     def __init__(self, accounts: Accounts, *, tidy_after_s: float = TIDY_AFTER_S) -> None:
@@ -44,28 +44,28 @@ class ActiveLogins:
         self._thread = threading.Thread(target=self._run, name="sockctl-accounts", daemon=True)
 
     def start(self) -> None:
-        """Begin to look at the files."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what is left to be written, and end."""
+        """Write what is left to be written, and stop the thread. Blocks."""
         self._stopping.set()
         self._thread.join()
         self._accounts.sessions.close()
 
     def enter(self, key: object, login: Login, end: Callable[[], None]) -> None:
-        """Take note of somebody who is in.
+        """Add a login.
 
         Args:
-            key: What names the connection.
-            login: Who.
-            end: Called once, by another thread, if the login is over before it has left; must not block.
+            key: Identifies the connection.
+            login: The login.
+            end: Called once, by another thread, if the login is over before `leave` is called; must not block.
         """
         with self._lock:
             self._logins[key] = login, end
 
     def used(self, key: object) -> bool:
-        """Take note that something was said on a connection; return whether its login still holds."""
+        """Note that a connection was used; return whether its login still holds."""
         with self._lock:
             login, _ = self._logins.get(key, (None, None))
             if login is not None and login.kept:
@@ -73,7 +73,7 @@ class ActiveLogins:
             return login is not None
 
     def leave(self, key: object) -> None:
-        """Take note that a connection is closed; a session that nothing can resume ends with it."""
+        """Note that a connection is closed. A session without a token ends with it."""
         self.used(key)
         with self._lock:
             login, _ = self._logins.pop(key, (None, None))
@@ -81,7 +81,7 @@ class ActiveLogins:
                 self._ended.add(login.session.id)
 
     def look(self) -> None:
-        """Write what is to be written, and end the logins that are over."""
+        """Write which sessions were used, and end the logins that are over."""
         with self._lock:
             used, ended = self._used, self._ended
             self._used, self._ended = {}, set()
@@ -92,7 +92,7 @@ class ActiveLogins:
             try:
                 over = self._is_over(login, sessions)
             except StoreError:
-                continue  # the file can't tell: nobody goes for that
+                continue  # no login ends because a file can't be read
             if over:
                 with self._lock:
                     self._logins.pop(key, None)
@@ -102,7 +102,7 @@ class ActiveLogins:
                 used.setdefault(session.id, session.address)
         try:
             self._accounts.sessions.settle(used=used, ended=ended)
-        except StoreError:  # next time, then: it only makes sessions last longer, or shorter
+        except StoreError:  # the next time will do: sessions only last longer, or shorter
             with self._lock:
                 self._used = {**used, **self._used}
                 self._ended |= ended
@@ -114,7 +114,7 @@ class ActiveLogins:
         self.look()
 
     def _find_sessions(self, session_ids: list[str]) -> dict[str, Session] | None:
-        """Return those that aren't over; None if the file can't tell."""
+        """Return those that aren't over; None if the file can't be read."""
         try:
             return self._accounts.sessions.find_all(session_ids) if session_ids else {}
         except StoreError:
@@ -126,9 +126,9 @@ class ActiveLogins:
         return login.kept and sessions is not None and login.session.id not in sessions
 
     def _tidy(self) -> None:
-        """Forget what has expired, once in a while: not soon after the start, when the clock may be wrong."""
+        """Delete expired sessions once in a while, but not soon after the start, when the clock may be wrong."""
         now = time.monotonic()
         if now >= self._tidy_at:
             self._tidy_at = now + TIDY_EVERY_S
-            with contextlib.suppress(StoreError):  # next time, then
+            with contextlib.suppress(StoreError):  # the next time will do
                 self._accounts.sessions.tidy()

@@ -1,12 +1,12 @@
-"""The gate: who gets in, by password or by token. It knows no sockets; `services.login` speaks with the client.
+"""Authenticates users by password or by token. It knows no sockets; `services.login` speaks with the client.
 
 One try of a password, in this order:
 
     throttled? → a place in the queue, or busy → a hash slot → is there such a user? → verify → counted
 
-So whoever floods it learns nothing and costs no memory. An unknown name, a disabled user and a wrong password end in
-the same words, after the same time: a refusal hashes once with each cost that the users' hashes have. After a change of
-the costs, that is the time of the slowest hash, with the faster ones on top.
+So a flood of tries learns nothing and costs no memory. An unknown name, a disabled user and a wrong password end in the
+same words, after the same time: a refusal hashes once with each cost that the users' hashes have. After a change of the
+costs, that is the time of all of them together.
 """
 
 import contextlib
@@ -23,8 +23,7 @@ from sockctl.accounts.password_normalization import normalize_password
 from sockctl.accounts.password_rules import MIN_LENGTH, check_new
 from sockctl.accounts.passwords import make_dummy_hash, parse_parameters
 from sockctl.accounts.session import Session
-from sockctl.accounts.signups import Signups
-from sockctl.accounts.throttle import Who
+from sockctl.accounts.throttle import Signups, Who
 from sockctl.accounts.user import User
 from sockctl.errors import HashFailedError, LoginFailedError, PasswordRefusedError, StoreError
 from sockctl.protocol.names import same_name_key
@@ -33,19 +32,19 @@ from sockctl.source_network import IPV6_PREFIX
 __all__ = ["Authenticator", "Login"]
 
 FLOOR_S = 0.5
-"""What fails is answered after so long, or a multiple of it: how long it took is not to be seen."""
+"""A failure is answered after so long, or a multiple of it, so that nobody sees how long it took."""
 
 GivenUp = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Somebody who is in.
+    """One login that succeeded.
 
     Attributes:
         session: The session.
-        kept: Whether it is on the disk; otherwise it ends with the connection.
-        problem: What could not be written, for the operator; empty where nothing was in the way.
+        kept: Whether the session is on the disk; otherwise it ends with the connection.
+        problem: The reason why something could not be saved, for the operator; empty where there is none.
     """
 
     session: Session
@@ -59,10 +58,10 @@ class Login:
 
 
 class Authenticator:
-    """Lets people in. Any thread may use it; calls block while they wait for a hash slot, and while it hashes.
+    """Authenticates users. Any thread may use it; calls block while they wait for a hash slot, and while it hashes.
 
     Args:
-        accounts: Who may come in.
+        accounts: The accounts.
         queue: The queue in front of the hashes.
         min_length: Code points that a new password must have.
         floor_s: Seconds after which, or after a multiple of which, a failure is answered.
@@ -88,8 +87,10 @@ class Authenticator:
         self._min_length = min_length
         self._floor_s = floor_s
         self._ipv6_prefix = ipv6_prefix
-        accounts.hasher.verify(make_dummy_hash(accounts.hasher.parameters), "")  # too little memory is told now
-        accounts.users.all()  # a file that can't be used is told now, not to the first client
+        accounts.hasher.verify(
+            make_dummy_hash(accounts.hasher.parameters), ""
+        )  # fails now if there is too little memory
+        accounts.users.all()  # fails now, not at the first client, if the file can't be used
         for session in accounts.sessions_of():
             self._queue.know(self._identify(session.address, session.user))
 
@@ -103,20 +104,20 @@ class Authenticator:
         shown: Sequence[str] = (),
         given_up: GivenUp = lambda: False,
     ) -> Login:
-        """Let a user in by password.
+        """Log a user in by password.
 
         Args:
-            name: What was typed as the name; anything.
-            password: What was typed as the password; anything.
+            name: The name as it was typed; any text.
+            password: The password as it was typed; any text.
             address: The client's IP address.
             with_token: Whether the client can keep a token.
-            shown: Tokens that the client has shown in vain; one of this user's makes its device a known one.
+            shown: Tokens that the client has shown in vain; a token of this user's makes its device a known one.
             given_up: Whether the client has gone; asked while it waits, and must not block.
 
         Raises:
             LoginFailedError: It isn't a user's name with this user's password, or the user is disabled.
-            ThrottledError: Too much has failed.
-            BusyError: Too many come at once.
+            ThrottledError: Too many tries have failed.
+            BusyError: Too many users log in at once.
             HashFailedError: There is not enough memory.
             StoreError: The users can't be read.
         """
@@ -125,11 +126,11 @@ class Authenticator:
         return self._begin(user, address, with_token=with_token, problem=problem)
 
     def confirm(self, name: str, password: str, address: str, *, given_up: GivenUp = lambda: False) -> User:
-        """See whether a password is the user's, under the same rules; return the user. Raises what `log_in` raises."""
+        """Check a user's password under the same rules, and return the user. Raises what `log_in` raises."""
         return self._check(self._identify(address, name), name, password, given_up)[0]
 
     def resume(self, token: str, address: str) -> Login:
-        """Let a user in by token; the session goes on with a new one.
+        """Log a user in by token; the session goes on with a new one.
 
         Raises:
             TokenRefusedError: The token is not one that could be shown now.
@@ -140,7 +141,7 @@ class Authenticator:
         return Login(session)
 
     def check_new(self, password: str, name: str) -> str:
-        """Return a new password for `name` as it would be hashed, if it will do; nothing is hashed.
+        """Return a new password for `name` in the form that is hashed, if it will do; nothing is hashed.
 
         Raises:
             PasswordRefusedError: It won't do.
@@ -148,23 +149,23 @@ class Authenticator:
         return check_new(password, name=name, min_length=self._min_length)
 
     def may_sign_up(self, address: str) -> bool:
-        """Return whether somebody may still sign up from this address."""
+        """Return whether this address may still sign up."""
         return self._signups.may(self._identify(address, ""))
 
     def count_signup(self, address: str) -> bool:
-        """Count one who wants to sign up, and return whether it may; otherwise it is to be treated as anybody else."""
+        """Count a client that wants to sign up, and return whether it may."""
         return self._signups.count(self._identify(address, ""))
 
     def sign_up(
         self, name: str, password: str, address: str, *, with_token: bool, given_up: GivenUp = lambda: False
     ) -> Login:
-        """Add a user, and let it in.
+        """Add a user, and log it in.
 
         Raises:
             NameRefusedError: The name breaks the rule for names.
             NameTakenError: There is such a user by now.
             PasswordRefusedError: The password won't do.
-            BusyError: Too many come at once.
+            BusyError: Too many users log in at once.
             HashFailedError: There is not enough memory.
             StoreError: A file can't be read or written.
         """
@@ -179,7 +180,7 @@ class Authenticator:
         Raises:
             UnknownUserError: The user was changed meanwhile.
             PasswordRefusedError: The password won't do.
-            BusyError: Too many come at once.
+            BusyError: Too many users log in at once.
             HashFailedError: There is not enough memory.
             StoreError: A file can't be read or written.
         """
@@ -187,14 +188,16 @@ class Authenticator:
         self.accounts.set_password(user.name, password, min_length=self._min_length, only_over=user, turn=turn)
 
     def _identify(self, address: str, name: str, shown: Sequence[str] = ()) -> Who:
-        """Return who types a name at an address, on a device that has shown some tokens."""
+        """Return the source of a try: the address, the name, and the device by the tokens that it has shown."""
         device = ""
-        with contextlib.suppress(StoreError):  # without the key the device is a stranger's, and gets in all the same
+        with contextlib.suppress(
+            StoreError
+        ):  # without the key the device counts as a stranger's, and may log in all the same
             device = self.accounts.device_tokens.find_device(shown, same_name_key(name.strip()))
         return Who.of(address, name, ipv6_prefix=self._ipv6_prefix, device=device)
 
     def _check(self, who: Who, name: str, password: str, given_up: GivenUp) -> tuple[User, str]:
-        """Return the user, and another hash of the password where the one that is kept is outdated."""
+        """Return the user, and a new hash of the password where the saved one is outdated."""
         began = time.monotonic()
         name = name.strip()
         rehashed = ""
@@ -212,13 +215,13 @@ class Authenticator:
         return user, rehashed
 
     def _make_turn(self, who: Who, given_up: GivenUp) -> Callable[[], AbstractContextManager[object]]:
-        """Return what waits for a slot in which nothing is guessed: for the hash alone, never for a disk."""
+        """Return a context that holds a slot in which nothing is guessed: for the hash alone, never for a disk."""
         return partial(self._queue.hold_slot, who, guess=False, given_up=given_up)
 
     def _verify(self, user: User | None, password: str) -> bool:
         try:
             text = normalize_password(password)
-        except PasswordRefusedError:  # it can be nobody's
+        except PasswordRefusedError:  # nobody has such a password
             user, text = None, ""
         hasher = self.accounts.hasher
         costs = set(self.accounts.users.collect_hash_costs() or [hasher.parameters])

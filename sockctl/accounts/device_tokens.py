@@ -3,7 +3,7 @@
 A token is ``<session id>.<secret>``. The secret is 16 random bytes and the first 16 bytes of their HMAC-SHA-256, with
 the account and the session, in URL-safe base64. The key stays with the server, so nobody else can make a secret.
 
-Such a proof lets nobody in. It shows that the device belongs to the account, as OWASP's device cookies do: so
+Such a proof authenticates nobody. It shows that the device belongs to the account, as OWASP's device cookies do. So
 strangers who guess at the account don't hold up the device.
 """
 
@@ -26,7 +26,7 @@ class DeviceTokens:
     """Makes and recognizes secrets of tokens. Any thread may use it.
 
     Args:
-        key: Returns the key, 32 bytes; raises what it likes.
+        key: Returns the key, 32 bytes; may raise its own errors.
     """
 
     def __init__(self, key: Callable[[], bytes]) -> None:
@@ -37,17 +37,17 @@ class DeviceTokens:
 
         Args:
             session_id: The session's id, 12 hex digits.
-            account: The user's name, as it is kept.
+            account: The user's name, in the form that is saved.
         """
         random = secrets.token_bytes(_RANDOM_BYTES)
         return base64.urlsafe_b64encode(random + self._compute_mac(random, session_id, account)).decode().rstrip("=")
 
     def find_device(self, tokens: Iterable[str], account: str) -> str:
-        """Return the session of the first token that a login of `account` gave; empty if none of them is one.
+        """Return the session of the first token that a login of `account` gave; empty where there is none.
 
         Args:
-            tokens: What a client has shown; anything.
-            account: A user's name, as it is kept.
+            tokens: The texts that a client has shown as tokens.
+            account: A user's name, in the form that is saved.
         """
         for token in tokens:
             match = _TOKEN.fullmatch(token)

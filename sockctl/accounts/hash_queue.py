@@ -31,7 +31,7 @@ __all__ = ["HashQueue", "QueueLimits", "Try"]
 MAX_SLOTS = 4
 """Each takes 64 MiB."""
 FIRST_GUESS_S = 0.1
-"""How long a hash takes, before any was timed."""
+"""The assumed time of a hash, until one was timed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class QueueLimits:
         of_source: Tries of one source that may wait.
         waiting: Tries of one group that may wait.
         patience_s: How long a try may wait.
-        look_s: How often a waiting try looks whether its client is still there.
+        look_s: How often a waiting try asks whether its client is still there.
     """
 
     of_source: int = 32
@@ -55,7 +55,7 @@ LIMITS = QueueLimits()
 
 
 class Group(enum.IntEnum):
-    """What is known of the source of a try."""
+    """What the throttle knows of the source of a try."""
 
     KNOWN = 0
     NEW = 1
@@ -63,7 +63,7 @@ class Group(enum.IntEnum):
 
 
 _Turn = tuple[Group, str, str]
-"""Who takes turns in a group: a network, and an account that is tried from there; empty for all of them."""
+"""The key of a turn in a group: a network, and an account that is tried from there; empty for all of them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -71,12 +71,12 @@ class Try:
     """One use of the hash, most often a try of a password.
 
     Attributes:
-        who: Whose.
-        guess: Whether something is guessed, and counts.
+        who: The source and the account.
+        guess: Whether a password is guessed, and the end counts.
         right: Whether the guess was right; None where that isn't known.
-        group: What is known of its source.
+        group: The group of its source.
         called: Set when the try has a slot, or is refused.
-        refusal: Why it is refused.
+        refusal: The error with which it is refused.
         release: Ends its reservation, once it has a slot.
     """
 
@@ -125,16 +125,16 @@ class HashQueue:
             return len(self._waiting)
 
     def know(self, who: Who) -> None:
-        """Take note that the account logged in from the network."""
+        """Note that the account logged in from the network."""
         with self._lock:
             self._throttle.know(who)
 
     @contextmanager
     def hold_slot(self, who: Who, *, guess: bool = True, given_up: Callable[[], bool] = lambda: False) -> Iterator[Try]:
-        """Wait for a slot, hold it inside the block, and count what the block says of the try.
+        """Wait for a slot, hold it inside the block, and count the result that the block sets.
 
         Args:
-            who: Who tries.
+            who: The source of the try.
             guess: Whether a password is guessed; a new password is not.
             given_up: Whether the client has gone; asked while the try waits, and must not block.
 
@@ -168,12 +168,12 @@ class HashQueue:
                 if gone:
                     raise self._make_busy_error(one)
                 self._refuse_throttled(one)
-                self._call_next()  # a penalty was served by now, perhaps
+                self._call_next()  # a penalty may be served by now
         if one.refusal is not None:
             raise one.refusal
 
     def _end(self, one: Try, took_s: float | None) -> None:
-        """Take a try out of the queue or its slot, and count its end."""
+        """Remove a try from the queue or its slot, and count its end."""
         with self._lock:
             if one in self._waiting:
                 self._waiting.remove(one)
@@ -217,7 +217,7 @@ class HashQueue:
         return self._alternate(self._alternate(waiting, _account_of), _network_of)
 
     def _alternate(self, tries: list[Try], turn_of: Callable[[Try], _Turn]) -> list[Try]:
-        """Return tries so that those who share a turn keep their order, and the turns alternate."""
+        """Return tries in an order in which turns alternate, and tries of one turn keep their order."""
         rounds: Counter[_Turn] = Counter()
         ranks: dict[Try, tuple[int, int]] = {}
         for one in tries:
@@ -251,7 +251,7 @@ class HashQueue:
             raise ThrottledError(f"Too many tries have failed: try again in {seconds} s.", retry_after_s=seconds)
 
     def _make_busy_error(self, one: Try) -> BusyError:
-        """Return what refuses a try until its turn, as far as that can be foreseen."""
+        """Return the error that refuses a try, with the foreseeable time until its turn."""
         order = self._sort(one.group)
         before = order.index(one) if one in order else len(order)
         groups = len({one.group, *(other.group for other in self._waiting)})
@@ -268,4 +268,4 @@ def _account_of(one: Try) -> _Turn:
 
 
 def _do_nothing() -> None:
-    """Nothing was reserved."""
+    """Release nothing: a try that is no guess reserves nothing."""

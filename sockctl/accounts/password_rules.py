@@ -1,8 +1,8 @@
 """The rules for new passwords: how long they are, and which ones are too easy to guess.
 
-A guess is estimated by zxcvbn. It is slow, and a stranger chooses what it gets, so its work is bounded: it sees the
-first `LOOKED_AT` characters, and at most one symbol that it could take for a letter, which bounds a check to some
-40 ms. What it doesn't see counts for nothing: a password is good if its beginning is.
+zxcvbn estimates the guesses. It is slow, and a stranger chooses its input, so its work is bounded. It sees the
+first `LOOKED_AT` characters, and at most one symbol that could stand for a letter, which bounds a check to some
+40 ms. The rest counts for nothing: a password is good if its beginning is.
 """
 
 import re
@@ -16,9 +16,9 @@ from sockctl.errors import PasswordRefusedError
 __all__ = ["LEAST_MIN_LENGTH", "MIN_LENGTH", "check_new"]
 
 MIN_LENGTH = 12
-"""Characters in a new password, if nothing else is said."""
+"""Characters in a new password by default."""
 LEAST_MIN_LENGTH = 8
-"""What the least length may be lowered to (NIST SP 800-63B, 5.1.1.1)."""
+"""The smallest least length that may be set (NIST SP 800-63B, 5.1.1.1)."""
 LOOKED_AT = 28
 """Characters whose strength is estimated; its time grows with the square. Four words fill them."""
 _LONGEST_WORD = 20
@@ -34,8 +34,8 @@ _UNSHIFTED = str.maketrans("!@#$%^&*(){<|+", "1234567890[,\\=")
 ENOUGH_GUESSES = 1_000_000_000
 """Guesses that a new password must withstand.
 
-Who has stolen the hashes tries some 6 a second on a core (argon2id, 64 MiB, 3 passes): half of them take 2.6 years.
-zxcvbn's own step, 10**8, is what it gives to any three weak pieces in a row, such as a name, a surname and a year.
+A thief of the hashes tries some 6 a second on a core (argon2id, 64 MiB, 3 passes): half of them take 2.6 years.
+zxcvbn gives its own step, 10**8, to any three weak pieces in a row, such as a name, a surname and a year.
 """
 _UNRECOGNISED_GUESSES = 10**LEAST_MIN_LENGTH
 """The same where zxcvbn recognises nothing: it then counts 10 for each character, which is far too few."""
@@ -68,8 +68,8 @@ def check_new(password: str, *, name: str, min_length: int = MIN_LENGTH) -> str:
     """Return a new password normalized, if it will do. Takes up to some 40 ms of a core; threads may share it.
 
     Args:
-        password: As it was typed.
-        name: Whose it is going to be.
+        password: The password as it was typed.
+        name: The name of its user.
         min_length: Characters that it must have, `LEAST_MIN_LENGTH` or more.
 
     Raises:

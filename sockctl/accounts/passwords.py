@@ -1,4 +1,4 @@
-"""Passwords as they are kept: hashed with argon2id (RFC 9106), as PHC strings.
+"""Passwords in the form that is saved: hashed with argon2id (RFC 9106), as PHC strings.
 
 $argon2id$v=19$m=65536,t=3,p=4$<salt>$<hash>
 """
@@ -16,7 +16,7 @@ __all__ = ["DEFAULT", "HashParameters", "Hasher", "make_dummy_hash", "parse_para
 MAX_MEMORY_KIB = 2_097_152
 """2 GiB, what RFC 9106's first recommended option takes."""
 MAX_WORK_KIB = 4_194_304
-"""Memory times passes: more would take seconds, and a server that is asked for it would answer nobody else."""
+"""Memory times passes: more would take seconds, in which a server answers nobody else."""
 MAX_PARALLELISM = 16
 MIN_MEMORY_PER_LANE_KIB = 8
 """RFC 9106, section 3.1."""
@@ -28,7 +28,7 @@ _PHC = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HashParameters:
-    """What a hash costs.
+    """The costs of a hash.
 
     Attributes:
         time_cost: Passes over the memory.
@@ -36,7 +36,7 @@ class HashParameters:
         parallelism: Lanes, each a thread.
 
     Raises:
-        ValueError: It would be absurd: too much to be computed at every login, or less than argon2 needs.
+        ValueError: They are absurd: too much for every login, or less than argon2 needs.
     """
 
     time_cost: int
@@ -58,7 +58,7 @@ DEFAULT = HashParameters(time_cost=3, memory_kib=65_536, parallelism=4)
 
 
 def parse_parameters(stored: str) -> HashParameters:
-    """Return what a hash costs.
+    """Return the costs of a hash.
 
     Raises:
         ValueError: The text is no argon2id hash whose cost is bearable; the error doesn't hold it.
@@ -71,7 +71,7 @@ def parse_parameters(stored: str) -> HashParameters:
 
 
 def make_dummy_hash(parameters: HashParameters) -> str:
-    """Return a hash of no password: to verify against it costs what `parameters` say."""
+    """Return a hash of no password; to verify against it has the costs of `parameters`."""
     salt, digest = (base64.b64encode(secrets.token_bytes(size)).decode().rstrip("=") for size in (16, 32))
     costs = f"m={parameters.memory_kib},t={parameters.time_cost},p={parameters.parallelism}"
     return f"$argon2id$v=19${costs}${salt}${digest}"
@@ -92,10 +92,10 @@ class Hasher:
     Each call blocks for as long as `parameters` cost, without holding the GIL.
 
     Args:
-        parameters: What new hashes cost.
+        parameters: The costs of new hashes.
 
     Attributes:
-        parameters: What new hashes cost.
+        parameters: The costs of new hashes.
     """
 
     def __init__(self, parameters: HashParameters) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sockctl.accounts.session_tokens import TOKEN_SCHEMA
-from sockctl.stores.timestamps import format_timestamp
+from sockctl.stores.timestamps import format_timestamp, read_seconds
 
 __all__ = ["ABSOLUTE", "COLUMNS", "IDLE", "SCHEMA", "Session", "read_session"]
 
@@ -41,14 +41,14 @@ class Session:
     """One session.
 
     Attributes:
-        id: What names it; no secret.
+        id: Its id; no secret.
         user: The user's name.
-        credential_generation: That of the user when it began.
+        credential_generation: The user's generation when it began.
         server_id: The server that began it.
         address: The IP address that used it last.
         created: When it began.
         last_used: When it was used last, to the minute.
-        token: The token that resumes it next, where one was just made.
+        token: The token that resumes it next, if it was just made.
     """
 
     id: str
@@ -62,7 +62,7 @@ class Session:
 
     @property
     def expires(self) -> datetime.datetime:
-        """When it ends if it isn't used any more."""
+        """When it ends if nobody uses it any more."""
         return min(self.last_used + IDLE, self.created + ABSOLUTE)
 
     @property
@@ -87,11 +87,7 @@ def read_session(row: tuple[Any, ...], token: str | None = None) -> Session:
         credential_generation,
         server_id,
         address,
-        _read_moment(created),
-        _read_moment(last_used),
+        read_seconds(created),
+        read_seconds(last_used),
         token,
     )
-
-
-def _read_moment(seconds: int) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC)

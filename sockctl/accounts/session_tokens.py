@@ -7,7 +7,7 @@ others of its session:
     A       | A, B            (B is lost on its way: A still counts)
     A       | A, B, C
     C       | C, D            (A and B are replaced, and count for REPLACED_S more: two clients may be on their way)
-    A       | nothing         (later: somebody has a copy, and nobody knows who, so the session ends)
+    A       | nothing         (later: a copy is in use, and nobody knows whose, so the session ends)
 
 The secret proves that the session gave it, so no list of old tokens is needed to know them again.
 """
@@ -31,10 +31,10 @@ __all__ = [
 MAX_TOKENS = 64
 """Tokens of one session that were given and not used yet; one more, and the oldest goes.
 
-A token that has gone counts as copied. So there are more than clients of one user that show the same one at once.
+A token that was deleted counts as copied. So the limit is above the clients of one user that show one token at once.
 """
 REPLACED_S = 30
-"""For how long a token still counts that a newer one has replaced."""
+"""How long a token still counts after a newer one has replaced it."""
 TOKEN_SCHEMA = (
     """CREATE TABLE tokens (
         number INTEGER PRIMARY KEY,
@@ -49,13 +49,13 @@ _TOKEN = re.compile(r"([0-9a-f]{12})\.[A-Za-z0-9_-]{43}")
 
 
 def parse_session_id(token: str) -> str:
-    """Return the id of the session that a token names; empty for what is no token."""
+    """Return the id of the session that a token names; empty where the text is no token."""
     match = _TOKEN.fullmatch(token)
     return "" if match is None else match[1]
 
 
 def give_token(database: "Connection", number: int | None, token: str) -> None:
-    """Keep a new token; of those that weren't used, only so many stay."""
+    """Save a new token; of the tokens that weren't used, the newest MAX_TOKENS stay."""
     database.execute("INSERT INTO tokens (session, sha256, used) VALUES (?, ?, FALSE)", (number, _hash(token)))
     database.execute(
         "DELETE FROM tokens WHERE number IN (SELECT number FROM tokens WHERE session = ? AND NOT used "

@@ -1,4 +1,4 @@
-"""The sessions of a data directory, ``sessions.db``: who stays logged in, by token, as with a cookie."""
+"""The sessions of a data directory, ``sessions.db``: users stay logged in by token, as with a cookie."""
 
 import datetime
 import json
@@ -29,11 +29,11 @@ MAX_PER_USER = 10
 MAX_SESSIONS = 100_000
 """Sessions of all users; one more, and the one that would expire first goes."""
 WRITTEN_EVERY = datetime.timedelta(minutes=1)
-"""How often it is written at most that a session is used."""
+"""How often the use of a session is written at most."""
 SETTLE_S = 0.5
-"""How long it may wait to be written: whoever writes it also sees to it that a change is in force within 2 s."""
+"""How long that may wait for other changes: the thread that writes it also enforces changes within 2 s."""
 TIDIED_AT_ONCE = 1_000
-"""Sessions that one change forgets, so that no login waits for long."""
+"""Sessions that one change deletes, so that no login waits for long."""
 
 
 class Sessions:
@@ -41,10 +41,10 @@ class Sessions:
 
     Args:
         data_dir: Where the file is; both are made when the first session begins.
-        server_id: Returns what tells this server from others: a session of another one doesn't count.
-        tokens: What makes the secrets of tokens, and knows them again.
+        server_id: Returns the id of this server: a session of another one doesn't count.
+        tokens: Makes the secrets of tokens, and recognizes them.
         clock: Returns the time, with a time zone.
-        max_sessions: How many sessions there may be.
+        max_sessions: The limit of sessions.
     """
 
     def __init__(
@@ -123,13 +123,13 @@ class Sessions:
         """Go on with a session, and return it with its next token.
 
         Args:
-            token: What was shown as the token; anything.
+            token: The text that was shown as a token.
             address: The client's IP address.
-            is_current: Whether the session's user may still come in with it.
+            is_current: Returns whether the session's user may still log in with it.
 
         Raises:
-            TokenReusedError: A newer token had replaced it: somebody has a copy, and the session has ended.
-            TokenRefusedError: The token is not one that could be shown now.
+            TokenReusedError: A newer token had replaced it. A copy is in use, so the session has ended.
+            TokenRefusedError: The token doesn't count now.
             StoreError: The file can't be read or written.
         """
         session = self.find(parse_session_id(token))
@@ -160,9 +160,9 @@ class Sessions:
         return read_session(row, next_token)
 
     def settle(self, *, used: Mapping[str, str], ended: Collection[str] = ()) -> None:
-        """Note, in one change, which sessions are used, and end others; doesn't wait long for other changes.
+        """Note, in one change, which sessions are used, and end others; waits 0.5 s at most for other changes.
 
-        It is written once a minute at most that a session is used.
+        The use of a session is written once a minute at most.
 
         Args:
             used: The address from which a session is used, by the session's id.
@@ -184,9 +184,9 @@ class Sessions:
                 _use(database, own, used[own], int(now.timestamp()))
 
     def tidy(self) -> None:
-        """Forget sessions that are over, and set right those that a clock ahead has written; doesn't wait long.
+        """Delete sessions that are over, and correct those that a clock ahead has written.
 
-        Only a process may do so that has seen for long that its clock is right.
+        Waits 0.5 s at most for other changes. A process may call this only once it knows its clock to be right.
 
         Raises:
             StoreError: The file can't be read or written.
@@ -235,7 +235,7 @@ class Sessions:
         """
         sql = "SELECT 1 FROM sessions" if user is None else "SELECT 1 FROM sessions WHERE user = :user"
         if not self._store.fetch_rows(f"{sql} LIMIT 1", {"user": user}):
-            return []  # nothing to write, and no file or folder to make
+            return []  # there is nothing to write, and no file or folder to make
         where = "" if user is None else "WHERE user = :user"
         with self._store.update() as database:
             rows = database.execute(f"SELECT {COLUMNS} FROM sessions {where} ORDER BY number", {"user": user})
@@ -249,7 +249,7 @@ class Sessions:
         self._store.close()
 
     def _make_room(self, database: "Connection", user: str, now: int) -> None:
-        """Let sessions go, so that one more of a user keeps within both bounds."""
+        """Delete sessions, so that one more of a user is within both limits."""
         database.execute(
             "DELETE FROM sessions WHERE number IN (SELECT number FROM sessions WHERE user = :user "
             "ORDER BY expires > :now DESC, number DESC LIMIT -1 OFFSET :kept)",
@@ -273,7 +273,7 @@ def _make_refusal() -> TokenRefusedError:
 
 
 def _use(database: "Connection", session_id: str, address: str, now: int) -> None:
-    """Note that a session is used; one that began while the clock was ahead must not outlive its time by that."""
+    """Note that a session is used. A session begun by a clock that was ahead must not live longer for that."""
     database.execute(
         "UPDATE sessions SET created = min(created, :now), last_used = :now, address = :address WHERE id = :id",
         {"now": now, "address": address, "id": session_id},
@@ -281,4 +281,4 @@ def _use(database: "Connection", session_id: str, address: str, now: int) -> Non
 
 
 def _is_fresh(last_used: datetime.datetime, now: datetime.datetime) -> bool:
-    return datetime.timedelta() <= now - last_used < WRITTEN_EVERY  # one in the future is set right
+    return datetime.timedelta() <= now - last_used < WRITTEN_EVERY  # a time in the future is corrected

@@ -1,10 +1,10 @@
-"""The settings of a data directory's accounts, ``settings.json``: who the server is, and what a password hash costs.
+"""The settings of a data directory's accounts, ``settings.json``: the server's id, and the costs of a password hash.
 
     {"version": 1, "server_id": "…", "device_key": "…",
         "argon2": {"time_cost": 3, "memory_kib": 65536, "parallelism": 4}}
 
-The file is written once, when the first session begins; whoever changes the costs in it gets new hashes as people log
-in. The device key proves that a token was given here, long after its session is over (see `device_tokens`).
+The file is written once, when the first session begins. Where somebody changes its costs, each user gets a new hash at
+the next login. The device key proves that a token was given here, long after its session is over (see `device_tokens`).
 """
 
 import math
@@ -49,8 +49,8 @@ class Settings:
     """The settings in a data directory. Several threads and processes may use them at once.
 
     Args:
-        data_dir: Where the file is.
-        on_bad: For a server: called when the file can't be read any more, while its last good content holds on.
+        data_dir: The folder of the file.
+        on_bad: Called when the file can't be read any more; the server then goes on with the last good content.
     """
 
     def __init__(self, data_dir: Path, *, on_bad: Callable[[StoreError], None] | None = None) -> None:
@@ -60,7 +60,7 @@ class Settings:
 
     @property
     def hash_parameters(self) -> HashParameters:
-        """What a new password hash costs.
+        """The costs of a new password hash.
 
         Raises:
             StoreError: The file can't be read.
@@ -69,7 +69,7 @@ class Settings:
         return DEFAULT if costs is None else HashParameters(**costs)
 
     def server_id(self) -> str:
-        """Return what tells this server from others, 32 hex digits; it is made, and kept, at the first call.
+        """Return the id of this server, 32 hex digits; it is made, and saved, at the first call.
 
         Raises:
             StoreError: The file can't be read or written.

@@ -20,15 +20,20 @@ The penalties of a network are those of OpenSSH's PerSourcePenalties.
 """
 
 import math
+import threading
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from sockctl.source_network import IPV6_PREFIX, source_network
+from sockctl.token_bucket import TokenBucket
 
-__all__ = ["PENALTIES", "BoundedTable", "Penalties", "Throttle", "Who"]
+__all__ = ["PENALTIES", "BoundedTable", "Penalties", "Signups", "Throttle", "Who"]
 
+SIGNUP_BURST, SIGNUP_EVERY_S = 30, 60.0
+"""Signups of a network at once, which are a classroom behind one address, and the time after which it has one more."""
 MAX_ENTRIES = 65_536
 """Entries of a table; one more, and the entry that was changed longest ago goes."""
 _MAX_NAME = 64
@@ -41,7 +46,7 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Penalties:
-    """What failures cost.
+    """The costs of failures.
 
     Attributes:
         failure_s: Penalty of a network for each failure.
@@ -69,12 +74,12 @@ PENALTIES = Penalties()
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Who tries to log in: a network, and a name, which need not be a user's.
+    """The source of a try, and the name, which need not be a user's.
 
     Attributes:
         network: The client's network.
         account: The name, as the throttle counts it.
-        device: What names a device that is known to the account; empty where there is none.
+        device: The id of a device that is known to the account; empty for another one.
     """
 
     network: str
@@ -83,12 +88,12 @@ class Who:
 
     @classmethod
     def of(cls, address: str, name: str, *, ipv6_prefix: int = IPV6_PREFIX, device: str = "") -> "Who":
-        """Return who types `name` at the IP address `address`."""
+        """Return the source of a try with `name` at the IP address `address`."""
         return cls(source_network(address, ipv6_prefix), name.strip().lower()[:_MAX_NAME], device)
 
     @property
     def source(self) -> str:
-        """What pays for the failures: the device if it is known, else the network."""
+        """The key that pays for the failures: the device if it is known, else the network."""
         return self.device or self.network
 
 
@@ -128,7 +133,7 @@ class Throttle:
 
     Args:
         clock: Returns the time in seconds; one that nobody sets.
-        penalties: What failures cost.
+        penalties: The costs of failures.
     """
 
     def __init__(self, clock: Callable[[], float], penalties: Penalties = PENALTIES) -> None:
@@ -151,7 +156,7 @@ class Throttle:
         return penalty is not None and self._clock() - penalty.served_at < self._costs.recent_s
 
     def compute_wait_s(self, who: Who) -> float:
-        """Return for how many seconds `who` must wait for past failures; 0 where a try is free."""
+        """Return the seconds that `who` must wait for past failures; 0 where a try is free."""
         return max(self._network_wait_s(who), self._pair_wait_s(_pair_of(who)), 0.0)
 
     def may_start(self, who: Who) -> bool:
@@ -167,7 +172,7 @@ class Throttle:
         return not tried or self.is_known(who) or penalty_s < self._costs.enforced_s
 
     def reserve(self, who: Who) -> Callable[[], None]:
-        """Count a try as failed until its end is known; return what ends that."""
+        """Count a try as failed until its end is known; return the function that ends that."""
         pair = _pair_of(who)
         self._tried_pairs[pair] += 1
         self._tried_networks[who.network] += 1
@@ -194,7 +199,7 @@ class Throttle:
         self.know(who)
 
     def know(self, who: Who) -> None:
-        """Take note that the account logged in from the network."""
+        """Note that the account logged in from the network."""
         self._known.put((who.account, who.network), self._clock())
 
     def _penalty_s(self, who: Who) -> float:
@@ -221,3 +226,24 @@ class Throttle:
 
 def _pair_of(who: Who) -> tuple[str, str]:
     return who.account, who.source
+
+
+class Signups:
+    """Counts signups, or newly known clients, by network. Any thread may use it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards the table
+        self._buckets: BoundedTable[str, TokenBucket] = BoundedTable()
+
+    def may(self, who: Who) -> bool:
+        """Return whether the network may still sign up."""
+        with self._lock:
+            bucket = self._buckets.get(who.network)
+            return bucket is None or bucket.has_any(time.monotonic())
+
+    def count(self, who: Who) -> bool:
+        """Count a signup; return whether it may be done."""
+        with self._lock:
+            bucket = self._buckets.get(who.network) or TokenBucket(rate=1 / SIGNUP_EVERY_S, burst=SIGNUP_BURST)
+            self._buckets.put(who.network, bucket)
+            return bucket.accept(time.monotonic())

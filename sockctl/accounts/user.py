@@ -1,4 +1,4 @@
-"""One user, and the form of ``users.json``: names, password hashes, and whether users may come in.
+"""One user, and the form of ``users.json``: names, password hashes, and whether users may log in.
 
     {"version": 1, "generation": 7, "users": {"ann": {
         "hash": "$argon2id$…", "created": "…", "changed": "…", "disabled": false, "credential_generation": 7}},
@@ -33,7 +33,7 @@ class User:
         hash: The password's argon2id hash (PHC string).
         created: When the user was added.
         changed: When the password was set last.
-        disabled: Whether the user may not come in.
+        disabled: Whether the user may not log in.
         credential_generation: Which password, and which time of being enabled, this is.
     """
 
@@ -56,7 +56,7 @@ class User:
 
 
 def user_name(text: str) -> str:
-    """Return the name of a user as it is kept: in lower case.
+    """Return the name of a user in the form that is saved: in lower case.
 
     Raises:
         NameRefusedError: It breaks the rule for names, or is reserved.

@@ -21,9 +21,9 @@ class Users:
     """The users in a data directory. Several threads and processes may use them at once.
 
     Args:
-        data_dir: Where the file is; both are made when the first user is added.
+        data_dir: The folder of the file; both are made when the first user is added.
         clock: Returns the time, with a time zone.
-        on_bad: For a server: called when the file can't be read any more, while its last good content holds on.
+        on_bad: Called when the file can't be read any more; the server then goes on with the last good content.
     """
 
     def __init__(
@@ -33,7 +33,10 @@ class Users:
         self._store = JsonStore(
             data_dir / FILE_NAME, version=VERSION, empty=_make_content, check=FORM, private=True, on_bad=on_bad
         )
-        self._costs: tuple[Content, frozenset[HashParameters]] = {}, frozenset()  # of a content, replaced as one
+        self._costs: tuple[Content, frozenset[HashParameters]] = (
+            {},
+            frozenset(),
+        )  # of one content; both are replaced at once
 
     def all(self) -> list[User]:
         """Return all users, in the order in which they were added.
@@ -54,7 +57,7 @@ class Users:
         return generation
 
     def collect_hash_costs(self) -> frozenset[HashParameters]:
-        """Return what the hashes of the users cost. The costs of an unchanged file are counted once.
+        """Return the costs of the users' hashes. Those of an unchanged file are collected once.
 
         Raises:
             StoreError: The file can't be read.
@@ -129,7 +132,7 @@ class Users:
         Args:
             name: The user's name.
             hashed: The new password's hash.
-            only_over: The user as it was when the change was allowed: one that was changed since isn't changed.
+            only_over: The user when the change was allowed: a user that was changed since isn't changed again.
 
         Raises:
             UnknownUserError: There is no such user, or not the same any more.
@@ -147,7 +150,7 @@ class Users:
             return read_user(name, entry)
 
     def rehash(self, user: User, hashed: str) -> None:
-        """Keep another hash of the same password, if it is still the same.
+        """Save another hash of the same password, if the password is still the same.
 
         Raises:
             StoreError: The file can't be read or written.
@@ -159,7 +162,7 @@ class Users:
                 entry["hash"] = hashed
 
     def disable(self, name: str) -> User:
-        """Keep a user out, and end all sessions; return the user.
+        """Disable a user, and end all sessions; return the user.
 
         Raises:
             UnknownUserError: There is no such user.
@@ -174,7 +177,7 @@ class Users:
             return read_user(name, entry)
 
     def enable(self, name: str) -> User:
-        """Let a user in again; return the user.
+        """Enable a user again; return the user.
 
         Raises:
             UnknownUserError: There is no such user.

@@ -1,6 +1,6 @@
 """The command line: its commands, and the one place where errors become messages and exit codes.
 
-What each command needs is loaded only for that command: a start, and a help, would take a third longer else.
+A command's modules are loaded only for that command: else a start, and a help, would take a third longer.
 """
 
 import errno
@@ -29,11 +29,11 @@ COMMANDS = {
     "sessions": "See and end the sessions of those who are logged in.",
     "bench": "Measure a server with many clients at once.",
 }
-"""The commands, and what is said of each in the list. The module of that name in this package has its `app`."""
+"""The commands, and the sentence for each in the list. The module of that name in this package has its `app`."""
 
 
 class _Loading(TyperGroup):
-    """A group that loads a command when it is called."""
+    """A group that loads a command when the user calls it."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the name of the command that is called, the command itself, and its arguments."""

@@ -1,4 +1,4 @@
-"""``sockctl clients …``: who the identification server knows."""
+"""``sockctl clients …``: the clients that the identification server knows."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

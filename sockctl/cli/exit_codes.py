@@ -1,4 +1,4 @@
-"""The exit codes, and which error leads to which."""
+"""The exit codes, and the errors that lead to them."""
 
 import enum
 
@@ -29,7 +29,7 @@ __all__ = ["ExitCode", "find_exit_code"]
 
 
 class ExitCode(enum.IntEnum):
-    """What a command's end tells a script."""
+    """The exit codes of commands."""
 
     DONE = 0
     FAILED = 1

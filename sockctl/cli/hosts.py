@@ -1,4 +1,4 @@
-"""``sockctl hosts …``: whose certificate the client trusts."""
+"""``sockctl hosts …``: the servers whose certificates the client trusts."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

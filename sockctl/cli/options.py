@@ -1,4 +1,4 @@
-"""The options that several commands share, each declared once: those of all servers as one group."""
+"""The options that several commands share, each declared once; those of all servers are one group."""
 
 import dataclasses
 import enum
@@ -28,7 +28,7 @@ __all__ = [
 
 
 MAX_SECONDS = 31_536_000.0
-"""A year: what is longer is a slip of the hand."""
+"""A year: a longer time is a slip of the hand."""
 
 
 def seconds(help_text: str, *, at_least: float) -> Any:
@@ -37,7 +37,7 @@ def seconds(help_text: str, *, at_least: float) -> Any:
 
 
 def refuse_nan(value: float | None) -> float | None:
-    """Return `value`, unless it is "nan", which lies in every range."""
+    """Return `value`; refuse "nan", which lies in every range."""
     if value is not None and math.isnan(value):
         raise typer.BadParameter("nan is not a number.")
     return value

@@ -1,4 +1,4 @@
-"""Where a command's password comes from: standard input, a file of the user's alone, or a person; never an argument."""
+"""Reads a password for a command: from standard input, a file of the user's alone, or a person; never an argument."""
 
 import os
 import select
@@ -43,7 +43,7 @@ PasswordFile = Annotated[
 ]
 
 MAX_LINE_BYTES = 16_384
-"""Bytes of a line with a password: more than one that is allowed can have, however it is composed."""
+"""Bytes of a line with a password: no allowed password is longer, however it is composed."""
 
 
 def read_password(
@@ -52,17 +52,17 @@ def read_password(
     """Return the password that the user gives, as `check` returns it. Blocks; main thread only.
 
     Args:
-        question: What is asked for, such as ``Password``.
-        check: Returns the value, or raises AnswerRefusedError with a sentence that explains what is wrong: a person is
-            told and asked again.
+        question: The question, such as ``Password``.
+        check: Returns the value, or raises AnswerRefusedError with a sentence that explains what is wrong. A person
+            reads it and is asked again.
         stdin: Whether ``--password-stdin`` was given: the first line is read, byte by byte, and the rest stays there.
-        file: What ``--password-file`` said: the first line counts.
+        file: The value of ``--password-file``; the first line counts.
         twice: Whether a person types it twice, because it is a new one.
-        no_input: Whether nobody may be asked.
+        no_input: Whether ``--no-input`` was given.
 
     Raises:
-        AnswerRefusedError: `check` refused what came from standard input or the file.
-        InputNeededError: There is no password: nothing could be read, nobody may be asked, or the answer was Ctrl-D.
+        AnswerRefusedError: `check` refused the password of standard input or the file.
+        InputNeededError: There is no password: the input is empty, nobody may be asked, or the answer was Ctrl-D.
         OptionError: The options contradict each other.
         PasswordRefusedError: It is not UTF-8, or longer than any password.
         SecretFileError: The file can't be read, or isn't the user's alone.
@@ -96,7 +96,7 @@ def _read_stdin() -> str:
 def _read_file(path: Path) -> str:
     """Read a file that is the user's alone.
 
-    What is opened is what is judged: another file may stand at `path` a moment later. A pipe there is never waited for.
+    The opened file is judged: another file may stand at `path` a moment later. A pipe there never blocks.
     """
     shown = visible(str(path))
     try:
@@ -122,7 +122,7 @@ def _judge(status: os.stat_result, shown: str) -> None:
 
 
 def _ask_person(question: str, check: Callable[[str], T], *, twice: bool) -> T:
-    from hmac import compare_digest  # it costs 3 ms, and most give no password
+    from hmac import compare_digest  # it costs 3 ms, and most commands need no password
 
     while True:
         try:
@@ -136,7 +136,7 @@ def _ask_person(question: str, check: Callable[[str], T], *, twice: bool) -> T:
 
 
 def _ask_once(question: str) -> str:
-    """Ask once, and return what was typed without being shown."""
+    """Ask once, and return the answer, which the terminal doesn't show."""
     from sockctl.client.tty.no_echo import NoEcho
 
     with NoEcho(STDIN).hidden():
@@ -152,7 +152,7 @@ def _ask_once(question: str) -> str:
 
 
 def _read_line(descriptor: int) -> bytes:
-    """Read a line with its end, and nothing behind it; what there is of it at the end of the input.
+    """Read a line with its end, and nothing behind it; the end of the input ends it, too.
 
     It ends, incomplete, where it is longer than `MAX_LINE_BYTES`.
 
@@ -181,5 +181,5 @@ def _decode(line: bytes, source: str) -> str:
     try:
         return line.removesuffix(b"\n").removesuffix(b"\r").decode()
     except UnicodeDecodeError:
-        pass  # the error that is raised must not carry this one: it holds the bytes
+        pass  # its error holds the bytes, so that it must not become the context of another one
     raise PasswordRefusedError(f"{source} is not UTF-8 in its first line: write the password in UTF-8.")

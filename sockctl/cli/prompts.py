@@ -17,11 +17,11 @@ def may_ask(*, no_input: bool) -> bool:
 
 
 def ask(question: str, default: str, check: Callable[[str], T]) -> T:
-    """Ask until `check` takes the answer; an empty one is the default.
+    """Ask until `check` accepts the answer; an empty one stands for the default.
 
     Args:
-        question: What to ask, without the default.
-        default: What is meant by just Enter.
+        question: The question, without the default.
+        default: The answer that just Enter stands for.
         check: Returns the value, or raises AddressError with a sentence that explains what is wrong.
 
     Raises:
@@ -43,9 +43,9 @@ def confirm(question: str, *, no_input: bool, option: str) -> bool:
     """Ask a question that is answered with yes or no, until one of them comes.
 
     Args:
-        question: What to ask.
+        question: The question.
         no_input: Whether ``--no-input`` was given.
-        option: The option that says yes without being asked.
+        option: The option that says yes in advance.
 
     Raises:
         InputNeededError: There is no terminal to ask at, or the input ended instead (Ctrl-D).

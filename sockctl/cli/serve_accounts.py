@@ -1,4 +1,4 @@
-"""Servers that take passwords: how they are kept from whoever listens in, or took the port first."""
+"""Servers that ask for passwords: no eavesdropper, and no other program on the port, may get them."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ __all__ = ["guard_options", "make_login"]
 
 
 def guard_options(options: ServerOptions, *, insecure: bool) -> ServerOptions:
-    """Return the options as a server must have them that takes passwords: on its own port, or not at all.
+    """Return the options of a server that asks for passwords: it listens on its own port, or not at all.
 
     Raises:
         OptionError: Passwords would cross a network in clear, and `insecure` doesn't allow it.

@@ -1,4 +1,4 @@
-"""TLS of a server, as its options say: which certificate, and the same again when SIGHUP comes."""
+"""TLS of a server by its options: the certificate, which SIGHUP loads again."""
 
 import socket
 from collections.abc import Callable
@@ -19,11 +19,11 @@ __all__ = ["ServingTls"]
 
 
 class ServingTls:
-    """The certificate of a server, and what makes TLS of its clients' sockets.
+    """The certificate of a server; makes TLS of its clients' sockets.
 
     Args:
-        options: What the user has said.
-        tell: Takes the events.
+        options: The options of the server.
+        tell: Emits an event.
 
     Raises:
         OptionError: Options contradict each other.
@@ -57,11 +57,11 @@ class ServingTls:
         return TlsSocket(sock, self._context, server_side=True)
 
     def tell_certificate(self) -> None:
-        """Tell which certificate it is."""
+        """Emit the event that names the certificate."""
         self._tell(TlsCertificate(path=str(self._files[0]), fingerprint=self.fingerprint))
 
     def reload(self) -> None:
-        """Load the files again; who is connected already stays with what was before."""
+        """Load the files again; open connections keep the certificate of before."""
         try:
             self._load()
             self.tell_certificate()

@@ -1,4 +1,4 @@
-"""``sockctl sessions …``: who is logged in."""
+"""``sockctl sessions …``: the sessions of users who are logged in."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""How commands print what is kept: as a table for people, as JSON for programs."""
+"""Prints the content of stores: as a table for people, as JSON for programs."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def print_json(value: object) -> None:
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows of cells, of which the first has the columns' names, with each column as wide as its widest cell."""
+    """Print rows of cells, each column as wide as its widest cell; the first row holds the names of the columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,5 +1,7 @@
-"""``sockctl users …``: who may log in."""
+"""``sockctl users …``: the users who may log in."""
 
+import functools
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,35 +29,46 @@ app = typer.Typer(
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The user.", show_default=False)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPassword:
+    """The options of a command that sets a password, by the names that users write."""
+
+    password_stdin: PasswordStdin = False
+    password_file: PasswordFile = None
+    min_length: options.MinLength = options.DEFAULT_MIN_LENGTH
+    json: options.Json = False
+    data_dir: options.DataDir = None
+    no_input: options.NoInput = False
+
+    def read(self, question: str, name: str) -> str:
+        """Return a new password for the user `name`. Raises what `read_password` raises."""
+        from sockctl.accounts.password_rules import check_new
+
+        return read_password(
+            question,
+            stdin=self.password_stdin,
+            file=self.password_file,
+            twice=True,
+            no_input=self.no_input,
+            check=lambda typed: check_new(typed, name=name, min_length=self.min_length),
+        )
+
+
+with_new_password = functools.partial(options.with_option_group, name="new", group=NewPassword)
+
+
 @app.command(epilog="Examples: sockctl users add ann, in a script: sockctl users add ann --password-file FILE")
-def add(
-    name: Name,
-    *,
-    password_stdin: PasswordStdin = False,
-    password_file: PasswordFile = None,
-    min_length: options.MinLength = options.DEFAULT_MIN_LENGTH,
-    json: options.Json = False,
-    data_dir: options.DataDir = None,
-    no_input: options.NoInput = False,
-) -> None:
+@with_new_password
+def add(name: Name, *, new: NewPassword) -> None:
     """Add a user, with a password that is asked for twice.
 
     Only its argon2id hash is kept, in users.json in the data directory. Short passwords, common ones, those that are
     easily guessed and those like the name are refused.
     """
-    from sockctl.accounts.password_rules import check_new
-
-    accounts = open_accounts(data_dir)
+    accounts = open_accounts(new.data_dir)
     name = accounts.check_free_name(name)
-    password = read_password(
-        f"Password for {name}",
-        stdin=password_stdin,
-        file=password_file,
-        twice=True,
-        no_input=no_input,
-        check=lambda typed: check_new(typed, name=name, min_length=min_length),
-    )
-    _print(accounts.add(name, password, min_length=min_length), f"{name} is a user now.", json=json)
+    password = new.read(f"Password for {name}", name)
+    _print(accounts.add(name, password, min_length=new.min_length), f"{name} is a user now.", json=new.json)
 
 
 @app.command(name="list", epilog="Example: sockctl users list --json")
@@ -73,31 +86,14 @@ def list_users(*, json: options.Json = False, data_dir: options.DataDir = None) 
 
 
 @app.command(epilog="Example: sockctl users passwd ann")
-def passwd(
-    name: Name,
-    *,
-    password_stdin: PasswordStdin = False,
-    password_file: PasswordFile = None,
-    min_length: options.MinLength = options.DEFAULT_MIN_LENGTH,
-    json: options.Json = False,
-    data_dir: options.DataDir = None,
-    no_input: options.NoInput = False,
-) -> None:
+@with_new_password
+def passwd(name: Name, *, new: NewPassword) -> None:
     """Give a user another password. All sessions and connections of that user end."""
-    from sockctl.accounts.password_rules import check_new
-
-    accounts = open_accounts(data_dir)
+    accounts = open_accounts(new.data_dir)
     user = accounts.users.get(name)
-    password = read_password(
-        f"New password for {user.name}",
-        stdin=password_stdin,
-        file=password_file,
-        twice=True,
-        no_input=no_input,
-        check=lambda typed: check_new(typed, name=user.name, min_length=min_length),
-    )
-    user = accounts.set_password(user.name, password, min_length=min_length)
-    _print(user, f"{user.name} has another password now; all sessions have ended.", json=json)
+    password = new.read(f"New password for {user.name}", user.name)
+    user = accounts.set_password(user.name, password, min_length=new.min_length)
+    _print(user, f"{user.name} has another password now; all sessions have ended.", json=new.json)
 
 
 @app.command(epilog="Example: sockctl users disable ann")

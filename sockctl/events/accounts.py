@@ -1,4 +1,4 @@
-"""The events of accounts: who got in, who didn't, what became of sessions. None of them holds a password or a token."""
+"""The events of accounts: logins, failures, ends of sessions. None of them holds a password or a token."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -28,7 +28,7 @@ _FAILED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginSucceeded(ConnectionEvent):
-    """Somebody is in."""
+    """A user has logged in."""
 
     user: str
     by: str
@@ -41,7 +41,7 @@ class LoginSucceeded(ConnectionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginFailed(ConnectionEvent):
-    """Somebody wasn't let in. `user` is told only where there is one of that name: what was typed may be a password."""
+    """A login failed. `user` is set only where the name is a user's: a password may have been typed in its place."""
 
     level: ClassVar[Level] = Level.WARNING
 
@@ -58,7 +58,7 @@ class LoginFailed(ConnectionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserSignedUp(ConnectionEvent):
-    """Somebody has registered."""
+    """A new user has signed up."""
 
     user: str
 
@@ -92,7 +92,7 @@ class LoggedOut(ConnectionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnded(ConnectionEvent):
-    """The session of a connection is no more: the connection ends, too."""
+    """The session of a connection has ended: the connection is closed, too."""
 
     user: str
     session: str
@@ -107,7 +107,7 @@ class SessionEnded(ConnectionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenReused(ConnectionEvent):
-    """A token was shown that a newer one had replaced: somebody has a copy."""
+    """A token was shown that a newer one had replaced: a copy is in use."""
 
     level: ClassVar[Level] = Level.WARNING
 
@@ -124,7 +124,7 @@ class TokenReused(ConnectionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionUnkept(ConnectionEvent):
-    """A user is in, but what belongs to it can't be written."""
+    """A user has logged in, but the session or a new hash can't be saved."""
 
     level: ClassVar[Level] = Level.ERROR
 

@@ -26,7 +26,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connecting(Event):
-    """One address is tried."""
+    """The client tries an address."""
 
     level: ClassVar[Level] = Level.DETAIL
 
@@ -68,7 +68,7 @@ class Retrying(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected(Event):
-    """The connection stands."""
+    """The connection is made."""
 
     peer: str
     local: str
@@ -177,7 +177,7 @@ class InputEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disconnected(Event):
-    """The connection ended; why is the key of one of the sentences in `text`."""
+    """The connection ended; `reason` is the key of a sentence in `text`."""
 
     reason: str
     bytes_in: int
@@ -219,7 +219,7 @@ class ConnectionLost(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconnecting(Event):
-    """A lost connection could not be made again yet. It is told once for each reason, however often it is tried."""
+    """A lost connection could not be made again yet. The event is emitted once for each reason."""
 
     level: ClassVar[Level] = Level.WARNING
 

@@ -7,8 +7,7 @@ network become known as slowly as users sign up.
 import time
 from typing import ClassVar
 
-from sockctl.accounts.signups import Signups
-from sockctl.accounts.throttle import Who
+from sockctl.accounts.throttle import Signups, Who
 from sockctl.errors import PeerGoneError, StoreError, TooManyNewError
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason

@@ -13,7 +13,7 @@ from sockctl.stores.json_store import Content
 from sockctl.stores.old_file import OldFile
 from sockctl.stores.schema import mapping, parsed, record, text, timestamp
 from sockctl.stores.sqlite_store import SqliteStore
-from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, utc_now
+from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, read_seconds, utc_now
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -239,11 +239,7 @@ def _refuse_taken(database: "Connection", name: str, *, but: str) -> None:
 
 def _make_client(row: tuple[Any, ...]) -> KnownClient:
     address, name, first_seen, last_seen = row
-    return KnownClient(address, name, _parse_seconds(first_seen), _parse_seconds(last_seen))
-
-
-def _parse_seconds(seconds: int) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return KnownClient(address, name, read_seconds(first_seen), read_seconds(last_seen))
 
 
 def _insert_old(database: "Connection", content: Content) -> None:

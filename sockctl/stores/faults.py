@@ -1,4 +1,4 @@
-"""What goes wrong with the files of stores, each in one sentence that says which file and what to do."""
+"""The errors of stores' files: each sentence says which file it is, and what to do."""
 
 import contextlib
 import os

@@ -1,36 +1,53 @@
-"""The lock of a store's file, which one process has at a time while it changes the file."""
+"""The lock of a store's file: one thread of one process has it at a time, while it changes the file."""
 
 import contextlib
 import os
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from sockctl.stores.faults import convert_errors, make_lock_error, make_write_error
 from sockctl.stores.files import make_private_folder, take_lock
 
-__all__ = ["file_lock"]
+__all__ = ["FileLock"]
 
 
-@contextlib.contextmanager
-def file_lock(path: Path, until: float, timeout_s: float) -> Iterator[None]:
-    """Hold the lock ``FILE.lock`` of a file; its folder is made where it isn't there. Blocks.
+class FileLock:
+    """The lock ``FILE.lock`` of a file. Any thread may use it.
 
     Args:
-        path: The file.
-        until: When to give up, on the monotonic clock.
-        timeout_s: In how many seconds that is, for the error.
-
-    Raises:
-        StoreLockedError: Another process has had the lock all the time.
-        StoreWriteError: The lock can't be made.
+        path: The file; its folder is made with the first lock.
+        timeout_s: Seconds that `hold` waits for other threads and processes.
     """
-    with convert_errors(path, make_write_error):
-        make_private_folder(path.parent)
+
+    def __init__(self, path: Path, timeout_s: float) -> None:
+        self._path = path
+        self._timeout_s = timeout_s
+        self._changing = threading.Lock()  # held with the file's lock: this process's other threads queue here
+
+    @contextlib.contextmanager
+    def hold(self, timeout_s: float | None = None) -> Iterator[None]:
+        """Hold the lock inside the block. Blocks for `timeout_s` at most, if not as long as all.
+
+        Raises:
+            StoreLockedError: Another thread or process has had the lock all the time.
+            StoreWriteError: The lock can't be made.
+        """
+        timeout_s = self._timeout_s if timeout_s is None else timeout_s
+        until = time.monotonic() + timeout_s
+        if not self._changing.acquire(timeout=timeout_s):
+            raise make_lock_error(self._path, timeout_s)
         try:
-            descriptor = take_lock(f"{path}.lock", until)
-        except BlockingIOError as error:
-            raise make_lock_error(path, timeout_s) from error
-    try:
-        yield
-    finally:
-        os.close(descriptor)  # which unlocks it, as the end of the process does
+            with convert_errors(self._path, make_write_error):
+                make_private_folder(self._path.parent)
+                try:
+                    descriptor = take_lock(f"{self._path}.lock", until)
+                except BlockingIOError as error:
+                    raise make_lock_error(self._path, timeout_s) from error
+            try:
+                yield
+            finally:
+                os.close(descriptor)  # which unlocks it, as the end of the process does
+        finally:
+            self._changing.release()

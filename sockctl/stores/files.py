@@ -1,7 +1,7 @@
 """Files and folders for the user alone, written so that they outlast a crash, and a lock between processes.
 
-A file with a secret is refused where another user may read it, change it, or put another one in its place: its owner
-and its mode are looked at, and those of all folders above it, as OpenSSH does it (sshd_config, StrictModes).
+A file with a secret is refused where another user may read it, change it, or put another one in its place. So owner and
+mode are checked, also those of all folders above it, as OpenSSH does it (sshd_config, StrictModes).
 """
 
 import contextlib
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.001, 0.02
-"""How long a process waits before it tries a lock again: at first, and at most."""
+"""The pause before a process tries a lock again: the first one, and the longest."""
 
 
 def take_lock(path: str | Path, until: float) -> int:
@@ -113,13 +113,13 @@ def find_exposure(status: os.stat_result, *, roots_too: bool = False) -> str:
 
 
 def describe_mending(path: str | Path, status: os.stat_result) -> str:
-    """Return what makes an exposed file its user's alone: a sentence that ends in the command."""
+    """Return how to make an exposed file its user's alone: a sentence that ends with the command."""
     chown = f"chown {_find_user_name()} {_quote(path)} && " if status.st_uid != os.geteuid() else ""
     return f"See who could have read or changed it, then: {chown}chmod 600 {_quote(path)}"
 
 
 def find_folder_exposure(path: str | Path, *, with_companions: bool = False) -> str:
-    """Return why others could put another file in the place of `path`, and what mends that; empty where they can't.
+    """Return why others could put another file in the place of `path`, and how to mend that; empty where they can't.
 
     Each folder above it must belong to the user or to root, and be writable for the owner alone. A sticky one, such as
     /tmp, may be writable for all: in it nobody can replace what belongs to somebody else.
@@ -134,7 +134,7 @@ def find_folder_exposure(path: str | Path, *, with_companions: bool = False) -> 
         try:
             status = os.stat(folder)  # noqa: PTH116  as above
         except OSError:
-            continue  # it isn't there yet, or can't be looked into: reading the file will tell
+            continue  # it is missing or closed to this user: reading the file will fail with the reason
         mode = stat.S_IMODE(status.st_mode)
         if status.st_uid not in (0, os.geteuid()):
             mending = f"chown {_find_user_name()} {_quote(folder)}"
@@ -163,7 +163,7 @@ def _quote(path: str | Path) -> str:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make a folder and those above it, for the user alone, so that they last: mkdir(parents=True) does neither.
+    """Make a folder and those above it, for the user alone, and let them last; mkdir(parents=True) does neither.
 
     Raises:
         OSError: It can't be made.
@@ -179,7 +179,7 @@ def make_private_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make it last which files are in a folder, and under which names.
+    """Let the names of the files in a folder outlast a crash of the system.
 
     Raises:
         OSError: The disk failed.

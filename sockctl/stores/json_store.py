@@ -24,13 +24,12 @@ from typing import Any
 from sockctl.errors import StoreError, StoreFormatError, StoreWriteError
 from sockctl.stores.faults import (
     convert_errors,
-    make_lock_error,
     make_read_error,
     make_write_error,
     refuse_replaceable,
     refuse_unusable,
 )
-from sockctl.stores.file_lock import file_lock
+from sockctl.stores.file_lock import FileLock
 from sockctl.stores.files import replace_file, sync_folder
 
 __all__ = ["Content", "JsonStore"]
@@ -38,10 +37,10 @@ __all__ = ["Content", "JsonStore"]
 Content = dict[str, Any]
 
 MAX_BYTES = 64 * 1024 * 1024
-"""A larger file is none of ours: it is not read, and not written either."""
+"""A larger file is not sockctl's: it is neither read nor written."""
 LOCK_TIMEOUT_S = 10.0
 TICK_NS = 50_000_000
-"""A file that had changed more recently than that when it was read is read again, however it looks.
+"""A file that had changed more recently than that when it was read is read again, even if it looks the same.
 
 A file system's clock ticks in milliseconds, and an inode's number may be used again: two changes in one tick could look
 like none.
@@ -54,8 +53,8 @@ class JsonStore:
 
     Args:
         path: The file; it and its folder are made at the first change.
-        version: The version of the content's form, kept in the file beside it.
-        empty: Returns what a file that isn't there stands for.
+        version: The version of the content's form, saved beside it.
+        empty: Returns the content that a missing file stands for.
         check: Refuses content (without the version) that is not of the right form: see `schema`.
         lock_timeout_s: Seconds that a change waits for another process to end its own.
         private: Refuse a file that others may read, write or replace, or that another user owns.
@@ -80,9 +79,8 @@ class JsonStore:
         self._version = version
         self._empty = empty
         self._check = check
-        self._lock_timeout_s = lock_timeout_s
+        self._lock = FileLock(self._path, lock_timeout_s)
         self._private = private
-        self._changing = threading.Lock()  # held while a thread changes the file: the others queue here, and poll not
         self._max_bytes = max_bytes
         self._on_bad = on_bad
         self._cache_lock = threading.Lock()  # guards the three below
@@ -91,7 +89,7 @@ class JsonStore:
         self._told = ""  # why the file can't be read now
 
     def read(self) -> Content:
-        """Return the content as it is now; it must not be changed. Costs one stat() where the file hasn't changed.
+        """Return the content as it is now; the caller must not change it. Costs one stat() for an unchanged file.
 
         Raises:
             StoreReadError: The file can't be read, and with `on_bad` never could.
@@ -113,7 +111,7 @@ class JsonStore:
     def update(self, *, lock_timeout_s: float | None = None) -> Iterator[Content]:
         """Give the content to be changed, and write it at the end; at an exception nothing is written.
 
-        When it has returned, the change is on the disk. What is in the way of that leaves the file as it was.
+        When it has returned, the change is on the disk. After an error the file is as it was.
 
         Args:
             lock_timeout_s: Seconds that this change waits for others, if not as long as all.
@@ -124,20 +122,13 @@ class JsonStore:
             StoreFormatError: It can't be understood, or the new content is not of the right form, or no JSON.
             StoreWriteError: It can't be written, or would be larger than `max_bytes`.
         """
-        timeout_s = self._lock_timeout_s if lock_timeout_s is None else lock_timeout_s
-        until = time.monotonic() + timeout_s
-        if not self._changing.acquire(timeout=timeout_s):
-            raise make_lock_error(self._path, timeout_s)
-        try:
-            with file_lock(self._path, until, timeout_s):
-                content, _ = self._load()
-                before = self._encode(content)  # text, not values: to Python 1 == True, and order doesn't count
-                yield content
-                if self._encode(content) != before:
-                    self._check_new(content)
-                    self._write(content)
-        finally:
-            self._changing.release()
+        with self._lock.hold(lock_timeout_s):
+            content, _ = self._load()
+            before = self._encode(content)  # text, not values: to Python 1 == True, and order doesn't count
+            yield content
+            if self._encode(content) != before:
+                self._check_new(content)
+                self._write(content)
 
     # Reading.
 
@@ -157,7 +148,7 @@ class JsonStore:
         try:
             return _make_signature(os.stat(self._path))  # noqa: PTH116  a Path makes it slower, and it is asked often
         except OSError:
-            return None  # not there, or in the way: reading will tell
+            return None  # it is missing or can't be reached: reading it will fail with the reason
 
     def _load(self) -> tuple[Content, tuple[int, ...] | None]:
         """Return the content, and the signature of the file it was read from; None where a change might not show."""
@@ -252,7 +243,7 @@ class JsonStore:
         self._sync_folder()
 
     def _sync_folder(self) -> None:
-        """Make the renaming itself last."""
+        """Let the renaming itself outlast a crash."""
         try:
             sync_folder(self._path.parent)
         except OSError as error:
@@ -271,7 +262,7 @@ class JsonStore:
 
 
 def _make_signature(status: os.stat_result) -> tuple[int, ...]:
-    """Return what changes when the file is replaced or written to, or opened to others."""
+    """Return the values that change when the file is replaced or written to, or opened to others."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_mode, status.st_uid
 
 

@@ -9,7 +9,7 @@ value, such as ``hosts["::1"].port``. It shows the value only where a sentence a
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 from sockctl.errors import SockctlError, StoreFormatError
 from sockctl.stores.timestamps import parse_timestamp
@@ -37,13 +37,8 @@ Place = tuple[str | int, ...]
 """The keys and positions that lead to a value."""
 Rule = Callable[[Any], str]
 """Returns what is wrong with a value of the right kind, as the end of a sentence; empty where nothing is."""
-
-
-class Check(Protocol):
-    """Raises a StoreFormatError where a value won't do."""
-
-    def __call__(self, value: Any, place: Place = (), /) -> None:
-        """Check a value that stands at a place."""
+Check = Callable[..., None]
+"""Called with a value and its place, which is () for a whole document; raises a StoreFormatError for a wrong value."""
 
 
 def format_place(*keys: str | int) -> str:
@@ -99,19 +94,16 @@ def parsed(parse: Callable[[Any], object], problem: str, *, unusual: str = "") -
 # Values.
 
 
-def _hold_nothing(_value: Any, _place: Place) -> None:
-    """Check no value inside."""
-
-
 def _check_of(
-    kind: type, problem: str, rules: Iterable[Rule], check_values: Callable[[Any, Place], None] = _hold_nothing
+    kind: type, problem: str, rules: Iterable[Rule], check_values: Callable[[Any, Place], None] | None = None
 ) -> Check:
     """Return the check of a value that is exactly of one type: JSON's true is no number."""
 
     def check(value: Any, place: Place = (), /) -> None:
         if type(value) is not kind:
             refuse(place, problem)
-        check_values(value, place)
+        if check_values is not None:
+            check_values(value, place)
         _follow(rules, value, place)
 
     return check

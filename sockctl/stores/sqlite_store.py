@@ -1,7 +1,7 @@
 """One SQLite database that several processes and threads read and change, and that no crash can spoil.
 
-What grows is kept here: a change costs the same, however much there is. The database is in WAL mode, so readers wait
-for nobody, and each change is on the disk when it has returned:
+Data that grows is saved here: a change costs the same, however much there is. The database is in WAL mode, so readers
+wait for nobody, and each change is on the disk when it has returned:
 
     lock (flock on FILE.lock) → BEGIN IMMEDIATE → change → COMMIT, which syncs FILE-wal → unlock
 
@@ -12,7 +12,6 @@ SQLite before 3.51.3 may spoil a database that two connections write and checkpo
 import contextlib
 import os
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,7 +27,7 @@ from sockctl.stores.faults import (
     refuse_replaceable,
     refuse_unusable,
 )
-from sockctl.stores.file_lock import file_lock
+from sockctl.stores.file_lock import FileLock
 from sockctl.stores.files import sync_folder
 from sockctl.stores.old_file import OldFile
 
@@ -48,9 +47,9 @@ class SqliteStore:
 
     Args:
         path: The file; it and its folder are made at the first change.
-        version: The version of the schema, kept in the file as its ``user_version``.
+        version: The version of the schema, saved as the ``user_version`` of the file.
         schema: The statements that make an empty database.
-        old_file: What an earlier version has kept the content in.
+        old_file: The file in which an earlier version has saved the content.
         lock_timeout_s: Seconds that a change waits for another process to end its own.
         private: Refuse a file that others may read or write, or that another user owns.
     """
@@ -69,9 +68,8 @@ class SqliteStore:
         self._version = version
         self._schema = schema
         self._old_file = old_file
-        self._lock_timeout_s = lock_timeout_s
+        self._lock = FileLock(self._path, lock_timeout_s)
         self._private = private
-        self._changing = threading.Lock()  # held while a thread changes the file: the others queue here, and poll not
         self._using = threading.Lock()  # guards the three below; nobody waits for another process under it
         self._connection: Connection | None = None
         self._identity: tuple[int, int] | None = None  # of the file that the connection has open
@@ -86,7 +84,7 @@ class SqliteStore:
         """
         if self._connection is None and self._old_file is not None and self._old_file.is_there():
             with self.update():
-                pass  # which takes it over
+                pass  # which takes the old file over
         with self._using, self._convert_errors(make_read_error):
             connection = self._open()
             return [] if connection is None else connection.execute(sql, parameters).fetchall()
@@ -106,18 +104,11 @@ class SqliteStore:
             StoreFormatError: It can't be understood.
             StoreWriteError: It can't be written.
         """
-        timeout_s = self._lock_timeout_s if lock_timeout_s is None else lock_timeout_s
-        until = time.monotonic() + timeout_s
-        if not self._changing.acquire(timeout=timeout_s):
-            raise make_lock_error(self._path, timeout_s)
-        try:
-            with file_lock(self._path, until, timeout_s), self._using, self._convert_errors(make_write_error):
-                connection = self._open() or self._make()
-                self._take_over_old_file(connection)
-                with _hold_transaction(connection):
-                    yield connection
-        finally:
-            self._changing.release()
+        with self._lock.hold(lock_timeout_s), self._using, self._convert_errors(make_write_error):
+            connection = self._open() or self._make()
+            self._take_over_old_file(connection)
+            with _hold_transaction(connection):
+                yield connection
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
@@ -129,7 +120,7 @@ class SqliteStore:
     def _open(self) -> "Connection | None":
         """Return the connection to the file that is there now; None where there is none, or an empty one."""
         if self._private:
-            refuse_replaceable(self._path, with_companions=True)  # SQLite takes a FILE-wal for its own, whosever it is
+            refuse_replaceable(self._path, with_companions=True)  # SQLite reads a FILE-wal of any owner
         try:
             status = os.stat(self._path)  # noqa: PTH116  a Path makes it slower, and it is asked often
         except FileNotFoundError:
@@ -215,7 +206,7 @@ class SqliteStore:
     def _take_over_old_file(self, connection: "Connection") -> None:
         """Put the content of an old file into the database, then rename the file.
 
-        A process that is killed between the two leaves the file: the next one takes it over once more, which adds
+        A process that is killed between the two leaves the file. The next process takes it over once more, which adds
         nothing, since nobody changes the database before that.
         """
         if self._old_file is None or not self._old_file.is_there():
@@ -229,7 +220,7 @@ class SqliteStore:
 
     @contextlib.contextmanager
     def _convert_errors(self, otherwise: Callable[[Path, str], StoreError]) -> Iterator[None]:
-        """Turn what SQLite and the system say into an error of the stores; `otherwise` makes the usual one."""
+        """Turn errors of SQLite and of the system into those of the stores; `otherwise` makes the usual one."""
         import sqlite3
 
         try:
@@ -265,4 +256,4 @@ def _hold_transaction(connection: "Connection") -> Iterator[None]:
 
 
 def _do_nothing() -> None:
-    """Nothing is open."""
+    """Close nothing: no connection is open."""

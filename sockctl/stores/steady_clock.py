@@ -1,8 +1,9 @@
 """The time as a server believes it: the system's clock, unless that clock has just jumped.
 
-Somebody may set the system's clock wrong for a moment. What expires by it must not end at once: a jump counts only
-when it has lasted an hour by a clock that nobody sets. After a start that is less: as long as the time before the jump
-was seen, a minute at least. For many machines start with a wrong clock, and set it when they find the network.
+Somebody may set the system's clock wrong for a moment. Sessions that expire by it must not end at once. So a jump
+counts only when it has lasted an hour by a clock that nobody sets. Soon after a start that is less: the time for which
+the clock was seen before the jump, a minute at least. For many machines start with a wrong clock, and set it when they
+find the network.
 """
 
 import datetime
@@ -15,15 +16,15 @@ from sockctl.stores.timestamps import Clock, utc_now
 __all__ = ["SteadyClock", "read_boot_clock"]
 
 TOLERANCE_S = 60.0
-"""A clock that is set by less has not jumped: it was corrected."""
+"""A smaller change of the clock is a correction, no jump."""
 LASTING_S = 3_600.0
-"""A jump that lasts so long is the truth."""
+"""A jump that lasts so long counts."""
 LEAST_S = 60.0
-"""A jump that lasts less is not, however lately the clock was seen for the first time."""
+"""A jump that lasts less doesn't count, however short the time before it."""
 
 
 def read_boot_clock() -> float:
-    """Return seconds of a clock that nobody sets; where the system can, it counts the time asleep, too."""
+    """Return seconds of a clock that nobody sets. Where the system can, they include the time asleep."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
@@ -47,7 +48,7 @@ class SteadyClock:
         self._steady = steady
         self._lasting_s = lasting_s
         self._lock = threading.Lock()  # guards the four below
-        self._since = steady()  # when the offset was seen first
+        self._since = steady()  # when the offset was first seen
         self._offset_s = system().timestamp() - self._since
         self._jump_s: float | None = None  # the offset after a jump that doesn't count yet
         self._jumped_at = 0.0

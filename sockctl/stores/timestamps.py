@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Callable
 
-__all__ = ["Clock", "format_timestamp", "parse_timestamp", "utc_now"]
+__all__ = ["Clock", "format_timestamp", "parse_timestamp", "read_seconds", "utc_now"]
 
 Clock = Callable[[], datetime.datetime]
 """Returns the time, with a time zone."""
@@ -12,6 +12,11 @@ Clock = Callable[[], datetime.datetime]
 def utc_now() -> datetime.datetime:
     """Return the time."""
     return datetime.datetime.now(datetime.UTC)
+
+
+def read_seconds(seconds: int) -> datetime.datetime:
+    """Return the moment of seconds since 1970, as databases have it."""
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
 
 
 def format_timestamp(moment: datetime.datetime) -> str:

@@ -27,8 +27,7 @@ from sockctl.accounts.authenticator import Authenticator, Login
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.passwords import Hasher, HashParameters, parse_parameters
 from sockctl.accounts.session_tokens import REPLACED_S
-from sockctl.accounts.signups import BURST
-from sockctl.accounts.throttle import PENALTIES, Penalties
+from sockctl.accounts.throttle import PENALTIES, SIGNUP_BURST, Penalties
 from sockctl.errors import (
     HashFailedError,
     LoginFailedError,
@@ -573,7 +572,7 @@ def test_who_has_signed_up_is_known(tmp_path: Path) -> None:
 
 def test_signing_up_is_limited_by_address(tmp_path: Path) -> None:
     authenticator = authenticator_at(accounts_at(tmp_path))
-    for _ in range(BURST):
+    for _ in range(SIGNUP_BURST):
         assert authenticator.may_sign_up(HERE)
         assert authenticator.count_signup(HERE)
     assert not authenticator.may_sign_up(HERE)

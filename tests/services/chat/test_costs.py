@@ -25,8 +25,6 @@ from tests.support.running import receive_all, running
 AT = "2026-01-31T12:00:00Z"
 MOST = 10
 SAID = 60
-NO_WORK = InputRates(rate=1e-6, burst_s=1e-6, address_rate=1e-6, address_burst_s=1e-6, flooding_s=1e9)
-"""A first settlement is the last for a long time."""
 
 
 @pytest.fixture
