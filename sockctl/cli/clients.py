@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.tables import print_json, print_table
+from sockctl.cli.tables import print_list, print_result
 
 if TYPE_CHECKING:
     from sockctl.services.known_clients import KnownClients
@@ -27,15 +27,10 @@ Which = Annotated[str, typer.Argument(metavar="ADDRESS|NAME", help="The client."
 @app.command(name="list", epilog="Example: sockctl clients list --json")
 def list_clients(*, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """List the known clients. Shown are address, name, and when they were here first and last (UTC)."""
-    clients = _open_clients(data_dir).all()
-    if json:
-        print_json([client.as_fields for client in clients])
-        return
-    if not clients:
-        typer.echo("No client is known yet: 'sockctl serve identify' asks those who come.")
-        return
+    clients = [client.as_fields for client in _open_clients(data_dir).all()]
     titles = ("ADDRESS", "NAME", "FIRST SEEN", "LAST SEEN")
-    print_table([titles, *(tuple(client.as_fields.values()) for client in clients)])
+    empty = "No client is known yet: 'sockctl serve identify' asks those who come."
+    print_list(clients, titles, (tuple(client.values()) for client in clients), empty=empty, json=json)
 
 
 @app.command(epilog="Example: sockctl clients rename 192.0.2.7 ann")
@@ -47,22 +42,16 @@ def rename(
     data_dir: options.DataDir = None,
 ) -> None:
     """Give a client another name."""
-    clients = _open_clients(data_dir)
-    before = clients.rename(which, name)
-    if json:
-        print_json({"address": before.address, "before": before.name, "name": name.strip()})
-    else:
-        typer.echo(f"{before.address} is {name.strip()} now, and was {before.name}.")
+    before, name = _open_clients(data_dir).rename(which, name), name.strip()
+    fields = {"address": before.address, "before": before.name, "name": name}
+    print_result(fields, f"{before.address} is {name} now, and was {before.name}.", json=json)
 
 
 @app.command(epilog="Example: sockctl clients forget ann")
 def forget(which: Which, *, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """Forget a client: it is asked for its name when it comes again."""
     gone = _open_clients(data_dir).forget(which)
-    if json:
-        print_json(gone.as_fields)
-    else:
-        typer.echo(f"{gone.name} ({gone.address}) is forgotten.")
+    print_result(gone.as_fields, f"{gone.name} ({gone.address}) is forgotten.", json=json)
 
 
 def _open_clients(data_dir: Path | None) -> "KnownClients":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.tables import print_json, print_table
+from sockctl.cli.tables import print_list
 from sockctl.errors import AddressError
 
 if TYPE_CHECKING:
@@ -29,14 +29,10 @@ Server = Annotated[str, typer.Argument(metavar="HOST:PORT", help="The server.", 
 def list_hosts(*, json: options.Json = False, state_dir: options.StateDir = None) -> None:
     """List the trusted servers. Shown are host and port, since when (UTC), and the certificate's SHA-256."""
     hosts = [host.as_fields for host in _open_hosts(state_dir).all()]
-    if json:
-        print_json(hosts)
-        return
-    if not hosts:
-        typer.echo("No server's certificate is trusted yet: 'sockctl connect tls://HOST:PORT' asks.")
-        return
     titles = ("HOST:PORT", "FIRST SEEN", "SHA256")
-    print_table([titles, *((host["address"], host["first_seen"], host["fingerprint"]) for host in hosts)])
+    rows = ((host["address"], host["first_seen"], host["fingerprint"]) for host in hosts)
+    empty = "No server's certificate is trusted yet: 'sockctl connect tls://HOST:PORT' asks."
+    print_list(hosts, titles, rows, empty=empty, json=json)
 
 
 @app.command(epilog="Example: sockctl hosts trust server.example:9090 SHA256:…")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.tables import print_json, print_table
+from sockctl.cli.tables import print_list, print_result
 from sockctl.cli.users import open_accounts
 from sockctl.errors import OptionError
 
@@ -30,15 +30,10 @@ def list_sessions(
     """List the sessions. Shown are id, user, last address, and when it began, was used, and expires (UTC)."""
     accounts = open_accounts(data_dir)
     name = None if user is None else accounts.users.get(user).name
-    sessions = accounts.sessions_of(name)
-    if json:
-        print_json([session.as_fields for session in sessions])
-        return
-    if not sessions:
-        typer.echo("Nobody is logged in." if name is None else f"{name} is not logged in.")
-        return
+    sessions = [session.as_fields for session in accounts.sessions_of(name)]
     titles = ("ID", "USER", "ADDRESS", "CREATED", "LAST USED", "EXPIRES")
-    print_table([titles, *(tuple(session.as_fields.values()) for session in sessions)])
+    empty = "Nobody is logged in." if name is None else f"{name} is not logged in."
+    print_list(sessions, titles, (tuple(session.values()) for session in sessions), empty=empty, json=json)
 
 
 @app.command(epilog="Examples: sockctl sessions revoke 0123456789ab, sockctl sessions revoke --user ann")
@@ -58,10 +53,5 @@ def revoke(
         ended = [accounts.sessions.end(session)]
     else:
         ended = accounts.sessions.end_all(None if user is None else accounts.users.get(user).name)
-    if json:
-        print_json([one.as_fields for one in ended])
-        return
-    for one in ended:
-        typer.echo(f"The session {one.id} of {one.user} has ended.")
-    if not ended:
-        typer.echo("There was no session to end.")
+    sentences = [f"The session {one.id} of {one.user} has ended." for one in ended] or ["There was no session to end."]
+    print_result([one.as_fields for one in ended], "\n".join(sentences), json=json)

@@ -1,21 +1,37 @@
-"""Prints the content of stores: as a table for people, as JSON for programs."""
+"""Prints the content of stores: as tables and sentences for people, as JSON for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import typer
 
-__all__ = ["print_json", "print_table"]
+__all__ = ["print_list", "print_result"]
 
 
-def print_json(value: object) -> None:
-    """Print a value as JSON."""
-    from json import dumps
+def print_result(fields: object, sentence: str, *, json: bool) -> None:
+    """Print what a command has done: a sentence, or the JSON of `fields`."""
+    if json:
+        from json import dumps
 
-    typer.echo(dumps(value, indent=2, ensure_ascii=False))
+        typer.echo(dumps(fields, indent=2, ensure_ascii=False))
+    else:
+        typer.echo(sentence)
 
 
-def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows of cells, each column as wide as its widest cell; the first row holds the names of the columns."""
+def print_list(
+    entries: Sequence[Mapping[str, Any]],
+    titles: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    empty: str,
+    json: bool,
+) -> None:
+    """Print a list: as a table with titles, as the sentence `empty` where there are no entries, or as JSON."""
+    print_result(entries, _make_table([titles, *rows]) if entries else empty, json=json)
+
+
+def _make_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of cells, each column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(lines)

@@ -10,11 +10,10 @@ import typer
 from sockctl.cli import options
 from sockctl.cli.passwords import PasswordFile, PasswordStdin, read_password
 from sockctl.cli.prompts import confirm
-from sockctl.cli.tables import print_json, print_table
+from sockctl.cli.tables import print_list, print_result
 
 if TYPE_CHECKING:
     from sockctl.accounts.accounts import Accounts
-    from sockctl.accounts.user import User
 
 __all__ = ["app", "open_accounts"]
 
@@ -26,6 +25,7 @@ app = typer.Typer(
     epilog="Example: sockctl users add ann",
 )
 
+_STATES = {False: "enabled", True: "disabled"}
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The user.", show_default=False)]
 
 
@@ -68,21 +68,18 @@ def add(name: Name, *, new: NewPassword) -> None:
     accounts = open_accounts(new.data_dir)
     name = accounts.check_free_name(name)
     password = new.read(f"Password for {name}", name)
-    _print(accounts.add(name, password, min_length=new.min_length), f"{name} is a user now.", json=new.json)
+    user = accounts.add(name, password, min_length=new.min_length)
+    print_result(user.as_fields, f"{name} is a user now.", json=new.json)
 
 
 @app.command(name="list", epilog="Example: sockctl users list --json")
 def list_users(*, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """List the users. Shown are the name, when it was added and got its password (UTC), and whether it may log in."""
-    users = open_accounts(data_dir).users.all()
-    if json:
-        print_json([user.as_fields for user in users])
-        return
-    if not users:
-        typer.echo("There are no users yet: 'sockctl users add NAME' makes one.")
-        return
-    rows = [(user.name, *_list_moments(user), "disabled" if user.disabled else "enabled") for user in users]
-    print_table([("NAME", "CREATED", "PASSWORD SET", "STATE"), *rows])
+    users = [user.as_fields for user in open_accounts(data_dir).users.all()]
+    titles = ("NAME", "CREATED", "PASSWORD SET", "STATE")
+    rows = ((one["name"], one["created"], one["changed"], _STATES[one["disabled"]]) for one in users)
+    empty = "There are no users yet: 'sockctl users add NAME' makes one."
+    print_list(users, titles, rows, empty=empty, json=json)
 
 
 @app.command(epilog="Example: sockctl users passwd ann")
@@ -93,21 +90,21 @@ def passwd(name: Name, *, new: NewPassword) -> None:
     user = accounts.users.get(name)
     password = new.read(f"New password for {user.name}", user.name)
     user = accounts.set_password(user.name, password, min_length=new.min_length)
-    _print(user, f"{user.name} has another password now; all sessions have ended.", json=new.json)
+    print_result(user.as_fields, f"{user.name} has another password now; all sessions have ended.", json=new.json)
 
 
 @app.command(epilog="Example: sockctl users disable ann")
 def disable(name: Name, *, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """Keep a user out. All sessions and connections of that user end."""
     user = open_accounts(data_dir).disable(name)
-    _print(user, f"{user.name} may not log in any more; all sessions have ended.", json=json)
+    print_result(user.as_fields, f"{user.name} may not log in any more; all sessions have ended.", json=json)
 
 
 @app.command(epilog="Example: sockctl users enable ann")
 def enable(name: Name, *, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """Let a user in again, with the password as it was."""
     user = open_accounts(data_dir).users.enable(name)
-    _print(user, f"{user.name} may log in.", json=json)
+    print_result(user.as_fields, f"{user.name} may log in.", json=json)
 
 
 @app.command(epilog="Example: sockctl users remove ann --yes")
@@ -128,7 +125,7 @@ def remove(
     if not yes and not confirm(f"Remove {user.name} for good?", no_input=no_input, option="--yes"):
         typer.echo(f"{user.name} was not removed.")
         raise typer.Exit(1)
-    _print(accounts.remove(name), f"{user.name} is removed.", json=json)
+    print_result(accounts.remove(name).as_fields, f"{user.name} is removed.", json=json)
 
 
 @app.command(epilog="Example: sockctl users verify ann --password-stdin < FILE")
@@ -153,18 +150,7 @@ def verify(
         raise LoginFailedError(f"{user.name} is disabled: 'sockctl users enable {user.name}' lets the user in again.")
     if not accounts.verify(user, password):
         raise LoginFailedError(f"That is not the password of {user.name}.")
-    _print(user, f"That is the password of {user.name}.", json=json)
-
-
-def _print(user: "User", sentence: str, *, json: bool) -> None:
-    if json:
-        print_json(user.as_fields)
-    else:
-        typer.echo(sentence)
-
-
-def _list_moments(user: "User") -> tuple[str, str]:
-    return user.as_fields["created"], user.as_fields["changed"]
+    print_result(user.as_fields, f"That is the password of {user.name}.", json=json)
 
 
 def open_accounts(data_dir: Path | None) -> "Accounts":
