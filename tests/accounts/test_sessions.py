@@ -2,8 +2,6 @@
 
 import contextlib
 import datetime
-import hashlib
-import json
 import os
 import random
 import re
@@ -15,7 +13,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,11 +20,11 @@ from sockctl.accounts.session import ABSOLUTE, IDLE, Session
 from sockctl.accounts.session_tokens import MAX_TOKENS, REPLACED_S
 from sockctl.accounts.sessions import MAX_PER_USER, MAX_SESSIONS, Sessions
 from sockctl.accounts.user import User
-from sockctl.errors import StoreFormatError, TokenRefusedError, TokenReusedError, UnknownSessionError
+from sockctl.errors import TokenRefusedError, TokenReusedError, UnknownSessionError
 from sockctl.stores.timestamps import utc_now
 from tests.support.clock import NOON, Clock
 from tests.support.running import UNMEASURED
-from tests.support.sessions import ANN, HERE, SERVER, TOKENS, begun, resumed, sessions_at
+from tests.support.sessions import ANN, HERE, SERVER, TOKENS, begun, refused, resumed, sessions_at
 
 BOB = User("bob", "", NOON, NOON, disabled=False, credential_generation=4)
 KILLS = int(os.environ.get("SOCKCTL_SOAK_KILLS", "20")) // 4
@@ -47,14 +44,6 @@ def sessions(tmp_path: Path, clock: Clock) -> Iterator[Sessions]:
     made = sessions_at(tmp_path, clock)
     yield made
     made.close()
-
-
-def refused(sessions: Sessions, token: str, *, current: bool = True) -> bool:
-    try:
-        resumed(sessions, token, current=current)
-    except TokenRefusedError:
-        return True
-    return False
 
 
 def test_a_session_begins(sessions: Sessions, tmp_path: Path) -> None:
@@ -354,77 +343,6 @@ def test_a_session_that_ends_while_it_is_resumed(sessions: Sessions) -> None:
         sessions.resume(token, HERE, is_current=ends)
 
 
-GOOD: dict[str, Any] = {
-    "user": "ann",
-    "credential_generation": 3,
-    "server_id": SERVER,
-    "address": HERE,
-    "created": "2026-01-31T12:00:00Z",
-    "last_used": "2026-01-31T12:00:00Z",
-    "tokens": {"a" * 64: "", "b" * 64: "a" * 64},
-}
-
-
-@pytest.mark.parametrize(
-    ("changes", "why"),
-    [
-        ({"user": 1}, "user is no text"),
-        ({"server_id": None}, "server_id is no text"),
-        ({"address": "here"}, "address is no IP address"),
-        ({"user": "ann\ud800"}, "user is no text"),
-        ({"credential_generation": "3"}, "credential_generation is no whole number"),
-        ({"credential_generation": 2**63}, "credential_generation is no whole number"),
-        ({"created": "9999-12-31T12:00:00Z"}, "created is no time"),
-        ({"last_used": None}, "last_used is no time"),
-        ({"tokens": []}, "tokens is no object"),
-        ({"tokens": {"a": ""}}, "tokens holds what is no SHA-256"),
-        ({"tokens": {"a" * 64: 1}}, "tokens holds what is no SHA-256"),
-        ({"tokens": {"a" * 64: "b"}}, "tokens holds what is no SHA-256"),
-    ],
-)
-def test_what_is_no_old_file_of_sessions(tmp_path: Path, clock: Clock, changes: dict[str, Any], why: str) -> None:
-    write(tmp_path, {"sessions": {"0123456789ab": {**GOOD, **changes}}})
-    with pytest.raises(StoreFormatError, match=why):
-        sessions_at(tmp_path, clock).all()
-    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".json"] == ["sessions.json"], "it is left"
-
-
-@pytest.mark.parametrize("content", [{}, {"sessions": []}, {"sessions": {"x": 1}}, {"sessions": {"\ud800": GOOD}}])
-def test_what_is_no_old_file_of_sessions_at_all(tmp_path: Path, clock: Clock, content: Any) -> None:
-    write(tmp_path, content)
-    with pytest.raises(StoreFormatError, match=r"is no object|is not ASCII"):
-        sessions_at(tmp_path, clock).all()
-    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".json"] == ["sessions.json"], "it is left"
-
-
-def test_a_file_of_an_earlier_version_is_taken_over(tmp_path: Path, clock: Clock) -> None:
-    first, second, third = (f"0123456789ab.{letter * 43}" for letter in "ABC")
-    shown, given, other = (hashlib.sha256(token.encode()).hexdigest() for token in (first, second, third))
-    tokens = {shown: "", given: shown, other: shown}
-    write(tmp_path, {"sessions": {"0123456789ab": {**GOOD, "tokens": tokens}, "ab0123456789": {**GOOD, "user": "bob"}}})
-    sessions = sessions_at(tmp_path, clock)
-    assert [(one.id, one.user) for one in sessions.all()] == [("0123456789ab", "ann"), ("ab0123456789", "bob")]
-    assert not (tmp_path / "sessions.json").exists()
-    assert json.loads((tmp_path / "sessions.json.old").read_text())["version"] == 1
-    assert not refused(sessions, first), "the reply of the version before was lost"
-    fourth = resumed(sessions, second)
-    clock.now += REPLACED
-    assert refused(sessions, third)
-    assert not refused(sessions, fourth), "what is merely unknown ends no session"
-
-
-def test_an_old_file_is_taken_over_once_though_a_process_was_killed_before_it_was_renamed(
-    tmp_path: Path, clock: Clock
-) -> None:
-    write(tmp_path, {"sessions": {"0123456789ab": GOOD}})
-    content = (tmp_path / "sessions.json").read_bytes()
-    assert len(sessions_at(tmp_path, clock).all()) == 1
-    (tmp_path / "sessions.json.old").rename(tmp_path / "sessions.json")
-    sessions = sessions_at(tmp_path, clock)
-    assert len(sessions.all()) == 1
-    assert (tmp_path / "sessions.json.old").read_bytes() == content
-
-
 @pytest.mark.slow
 def test_a_login_costs_as_much_beside_many_sessions(tmp_path: Path, clock: Clock) -> None:
     """What it computes is measured: how long a disk takes to sync says nothing."""
@@ -440,12 +358,6 @@ def test_a_login_costs_as_much_beside_many_sessions(tmp_path: Path, clock: Clock
 
     costs = [(cost_s(few, number), cost_s(many, number)) for number in range(100)]
     assert statistics.median(much for _, much in costs) - statistics.median(little for little, _ in costs) < 0.003
-
-
-def write(tmp_path: Path, content: dict[str, Any]) -> None:
-    path = tmp_path / "sessions.json"
-    path.touch(0o600)
-    path.write_text(json.dumps({"version": 1, **content}))
 
 
 def kept(tmp_path: Path) -> bytes:
@@ -494,6 +406,7 @@ for number in range(1_000_000):
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
+@pytest.mark.slow
 def test_a_killed_server_loses_no_login_and_no_logout(tmp_path: Path) -> None:
     chance = random.Random(11)
     for kill in range(KILLS):

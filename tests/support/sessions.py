@@ -6,6 +6,7 @@ from sockctl.accounts.device_tokens import DeviceTokens
 from sockctl.accounts.session import Session
 from sockctl.accounts.sessions import Sessions
 from sockctl.accounts.user import User
+from sockctl.errors import TokenRefusedError
 from sockctl.stores.timestamps import Clock as AnyClock
 from tests.support.clock import NOON
 
@@ -29,3 +30,11 @@ def resumed(sessions: Sessions, token: str, *, address: str = HERE, current: boo
     session = sessions.resume(token, address, is_current=lambda _: current)
     assert session.token is not None
     return session.token
+
+
+def refused(sessions: Sessions, token: str, *, current: bool = True) -> bool:
+    try:
+        resumed(sessions, token, current=current)
+    except TokenRefusedError:
+        return True
+    return False

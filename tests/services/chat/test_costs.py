@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from sockctl.net.input_budget import InputRates
 from sockctl.net.limits import Limits
 from sockctl.protocol.messages import message
 from sockctl.services.chat.commands import PAGE_LINES
