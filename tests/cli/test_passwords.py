@@ -1,5 +1,6 @@
 """A command's password: from standard input, a file, or a person who types it without seeing it."""
 
+import contextlib
 import os
 import select
 import signal
@@ -13,7 +14,6 @@ import pexpect
 import pytest
 
 from sockctl.accounts.password_normalization import normalize_password
-from sockctl.cli import passwords as password_input
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
 from sockctl.cli.passwords import MAX_LINE_BYTES, read_password
 from sockctl.errors import (
@@ -23,6 +23,7 @@ from sockctl.errors import (
     SecretFileError,
     StreamError,
 )
+from sockctl.terminal import STDIN
 from tests.support.running import TIMEOUT_S
 from tests.support.terminal import ended
 
@@ -84,12 +85,24 @@ def secret_file(tmp_path: Path) -> Path:
     return file
 
 
+@contextlib.contextmanager
+def standard_input(descriptor: int) -> Iterator[None]:
+    """Put a descriptor in the place of standard input."""
+    before = os.dup(STDIN)
+    os.dup2(descriptor, STDIN)
+    try:
+        yield
+    finally:
+        os.dup2(before, STDIN)
+        os.close(before)
+
+
 @pytest.fixture
-def piped(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
+def piped() -> Iterator[tuple[int, int]]:
     """Put a pipe in the place of standard input, and return its ends."""
     reader, writer = os.pipe()
-    monkeypatch.setattr(password_input, "STDIN", reader)
-    yield reader, writer
+    with standard_input(reader):
+        yield reader, writer
     os.close(reader)
     os.close(writer)
 
@@ -152,15 +165,13 @@ def test_standard_input_that_another_process_made_non_blocking(
 
 def test_an_input_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = os.open(tmp_path, os.O_RDONLY)
-    monkeypatch.setattr(password_input, "STDIN", folder)
-    try:
+    with standard_input(folder):
+        os.close(folder)
         with pytest.raises(StreamError, match="Standard input can't be read: Is a directory"):
             given(stdin=True)
-        monkeypatch.setattr(password_input, "may_ask", lambda **_: True)
+        monkeypatch.setattr(os, "isatty", lambda _: True)
         with pytest.raises(StreamError, match="The terminal can't be read: Is a directory"):
             given()
-    finally:
-        os.close(folder)
 
 
 def test_bytes_that_are_no_text_are_in_no_error(piped: tuple[int, int]) -> None:
