@@ -1,6 +1,11 @@
-"""The house has floors: a room imports only from floors below its own, and rooms of one floor not from each other."""
+"""The house has floors: a room imports only from floors below its own, and rooms of one floor not from each other.
+
+Modules don't import each other in a circle, either: not at their top, in a function, or for types alone.
+"""
 
 import ast
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -95,3 +100,27 @@ def test_an_arrow_up_is_found(tmp_path: Path) -> None:
     wrong.write_text("def f():\n    from sockctl.cli import app\n")
     assert imported_by(wrong) == {"sockctl.cli.app"}
     assert FLOORS["cli"] > FLOORS["net"]
+
+
+def find_circle(imports: Mapping[str, set[str]]) -> list[str]:
+    """Return the modules of one circle, of which each imports the one before; none where there is no circle."""
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        return circle
+    return []
+
+
+def test_no_modules_import_each_other() -> None:
+    places = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts): path for path in MODULES}
+    imports = {}
+    for module, path in places.items():
+        names = imported_by(path)
+        imports[module] = places.keys() & (names | {name.rpartition(".")[0] for name in names})
+    assert not find_circle(imports)
+
+
+def test_a_circle_is_found() -> None:
+    assert not find_circle({"a": {"b", "c"}, "b": {"c"}, "c": set()})
+    assert set(find_circle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})) == {"a", "b", "c"}
