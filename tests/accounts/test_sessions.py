@@ -406,7 +406,6 @@ for number in range(1_000_000):
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.slow
 def test_a_killed_server_loses_no_login_and_no_logout(tmp_path: Path) -> None:
     chance = random.Random(11)
     for kill in range(KILLS):
