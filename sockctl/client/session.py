@@ -31,7 +31,7 @@ from sockctl.client.session_events import (
     SessionEvent,
 )
 from sockctl.client.settings import ClientSettings
-from sockctl.errors import ConnectionBrokenError, ProtocolError, SockctlError
+from sockctl.errors import ConnectionBrokenError, SockctlError
 from sockctl.events.base import Event
 from sockctl.events.client import Disconnected, TlsCut
 from sockctl.net.address import Endpoint
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from sockctl.client.token_store import TokenStore
     from sockctl.protocol.client_wire import ClientWire
 
-__all__ = ["ClientSession", "reason_of"]
+__all__ = ["ClientSession"]
 
 
 class ClientSession:
@@ -257,7 +257,7 @@ class ClientSession:
 
     def _end(self, reason: EndReason, error: SockctlError | None) -> None:
         self._is_over = True
-        self._events.append(SessionEnded(reason if error is None else reason_of(error), error))
+        self._events.append(SessionEnded(reason if error is None else EndReason.of(error), error))
 
     def _make_view(self, *, own_lines_stay: bool) -> "ChatView | None":
         if not self.settings.shows_chat:
@@ -298,10 +298,3 @@ class ClientSession:
 
     def _emit(self, event: Event) -> None:
         self._events.append(EventToEmit(event))
-
-
-def reason_of(error: SockctlError) -> EndReason:
-    """Return the reason that an error is for the end of a session."""
-    if isinstance(error, ConnectionBrokenError):
-        return EndReason.RESET
-    return EndReason.PROTOCOL_ERROR if isinstance(error, ProtocolError) else EndReason.FAILED

@@ -4,7 +4,7 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sockctl.errors import SockctlError
+from sockctl.errors import ConnectionBrokenError, ProtocolError, SockctlError
 from sockctl.events.base import Event
 
 if TYPE_CHECKING:
@@ -41,6 +41,13 @@ class EndReason(enum.StrEnum):
     RESET = "reset"
     PROTOCOL_ERROR = "protocol_error"
     FAILED = "failed"
+
+    @classmethod
+    def of(cls, error: SockctlError) -> "EndReason":
+        """Return the reason that an error is."""
+        if isinstance(error, ConnectionBrokenError):
+            return cls.RESET
+        return cls.PROTOCOL_ERROR if isinstance(error, ProtocolError) else cls.FAILED
 
 
 class SessionEvent:

@@ -5,23 +5,8 @@ from sockctl.protocol.names import same_name_key
 
 __all__ = ["COMMANDS", "completions"]
 
-COMMANDS = (
-    "help",
-    "history",
-    "ignore",
-    "join",
-    "leave",
-    "me",
-    "msg",
-    "nick",
-    "quiet",
-    "quit",
-    "reply",
-    "rooms",
-    "topic",
-    "who",
-    "whois",
-)
+_NAMES = "help history ignore join leave me msg nick quiet quit reply rooms topic who whois"
+COMMANDS = tuple(_NAMES.split())
 
 
 def completions(before: str, roster: Roster) -> tuple[str, list[str]]:

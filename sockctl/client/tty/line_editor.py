@@ -16,7 +16,7 @@ import termios
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from sockctl.client.chat.completion import completions
 from sockctl.client.chat.unconfirmed import comes_back
@@ -56,14 +56,19 @@ def as_typed() -> Iterator[None]:
 
     Main thread only. A signal that ends the process raises KeyboardInterrupt.
     """
-    # First: they must not leave it so.
-    handlers = {number: signal.signal(number, signal.default_int_handler) for number in ENDING}
+    with _ending_signals(signal.default_int_handler), _passing_on():  # in this order: none must leave it so
+        yield
+
+
+@contextlib.contextmanager
+def _ending_signals(handler: Callable[[int, Any], Any]) -> Iterator[None]:
+    """Handle the signals that end the process."""
+    before = {number: signal.signal(number, handler) for number in ENDING}
     try:
-        with _passing_on():
-            yield
+        yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 @contextlib.contextmanager
@@ -161,24 +166,18 @@ class LineEditor:
             Exception: What `run` has raised.
         """
         thread = threading.Thread(target=self._run, args=(run,), name="sockctl-session")
-        before = {number: signal.signal(number, self._interrupted) for number in ENDING}
-        try:
-            with _above_prompt():
-                thread.start()
-                try:
-                    self._read_lines()
-                    self._near.close()  # the end of the input
-                    thread.join()
-                except BaseException:
-                    stop()
-                    raise
-                finally:
-                    self._near.close()
-                    thread.join()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            self._far.close()
+        with contextlib.closing(self._far), _ending_signals(self._interrupted), _above_prompt():
+            thread.start()
+            try:
+                self._read_lines()
+                self._near.close()  # the end of the input
+                thread.join()
+            except BaseException:
+                stop()
+                raise
+            finally:
+                self._near.close()
+                thread.join()
         if self._error is not None:
             raise self._error
 
