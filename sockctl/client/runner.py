@@ -121,7 +121,7 @@ def _secured(endpoint: Endpoint, policy: "TlsPolicy | None", emit: Tell) -> Secu
 
 
 def _output(settings: ClientSettings, screen: Screen) -> Output:
-    """Return what shows the server's words."""
+    """Return the form in which the server's words are shown."""
     if settings.hex_dump:
         return HexOutput(screen)
     if settings.json:

@@ -8,7 +8,7 @@ made again, and the server lets the client in by the token.
 |---|---|---|---|
 | connecting | `connected` | connected | |
 | connecting | `connect_failed` | waiting, or ended | |
-| connected | the connection is lost | waiting, or ended | lines that may not have arrived are told |
+| connected | the connection is lost | waiting, or ended | the user learns which lines may not have arrived |
 | waiting | the pause is over | connecting | `ConnectionWanted` |
 | waiting, connecting | a line | the same | it is refused |
 | waiting, connecting | the end of the input | ended | |
@@ -62,7 +62,7 @@ class ClientSession:
 
     Attributes:
         settings: As the argument.
-        view: What is remembered of a chat; None for nothing.
+        view: The memory of a chat; None without one.
         wants_input: Whether the input is to be read.
         wake_at: When `advance` is due at the latest; None for never.
     """
@@ -110,7 +110,7 @@ class ClientSession:
         link = self._connection
         return None if link is None or link.protocol is None else link.protocol.wire
 
-    # What happens to the connection.
+    # From the connection.
 
     def connected(self, server: "ServerIdentity | None", now: float) -> list[SessionEvent]:
         """Begin with a connection that stands.
@@ -171,7 +171,7 @@ class ClientSession:
             self._emit(Disconnected(reason=reason, **moved, seconds=round(now - link.started, 3)))
         return self.advance(now)
 
-    # What the user and the clock do.
+    # From the user and the clock.
 
     def typed(self, data: bytes, now: float) -> list[SessionEvent]:
         """Process bytes of the input; no bytes mean its end."""
@@ -180,11 +180,11 @@ class ClientSession:
         return self._process(now, ClientConnection.type, data)
 
     def advance(self, now: float) -> list[SessionEvent]:
-        """Do what is due."""
+        """Do all that is due."""
         return self._process(now, ClientConnection.settle)
 
     def _process(self, now: float, step: Callable[..., None], *arguments: object) -> list[SessionEvent]:
-        """Carry out a step of the connection, and what is due; return the events."""
+        """Carry out a step of the connection, and all that is due; return the events."""
         link = self._connection
         if not self._is_over and link is None:
             self._go_on_waiting(now)
@@ -274,7 +274,7 @@ class ClientSession:
         return Script(self.settings.steps, timeout_s=self.settings.timeout_s)
 
     def _make_protocol(self, server: "ServerIdentity") -> "MessageProtocol":
-        """Return what speaks with the server in messages."""
+        """Return the protocol for a new connection."""
         from sockctl.client.plaintext_guard import PlaintextGuard
         from sockctl.client.protocol import MessageProtocol
         from sockctl.client.token_login import TokenLogin

@@ -1,4 +1,4 @@
-"""What a session gives back: frozen data that the loop carries out in order."""
+"""The events of a session: frozen data that the loop carries out in order."""
 
 import enum
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class EndReason(enum.StrEnum):
 
 
 class SessionEvent:
-    """What the loop is to do."""
+    """Something for the loop to do."""
 
     __slots__ = ()
 

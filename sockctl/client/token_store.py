@@ -31,7 +31,7 @@ OLD_FILE_NAME = "sessions.json"
 """The file's name in earlier versions."""
 VERSION = 1
 MAX_USER = 64
-"""Characters of a user's name that are kept: twice what a name may have."""
+"""Characters of a user's name that are kept: twice the longest name."""
 REMEMBERED = datetime.timedelta(days=30)
 """How long an expired token is kept."""
 _TOKEN = re.compile(r"[!-~]{1,1024}")
@@ -209,7 +209,7 @@ def _drop_empty(content: dict[str, Any]) -> None:
 
 
 def _check(content: dict[str, Any]) -> None:
-    """Refuse a file that some other hand has changed into something else; what is said of it never shows a token."""
+    """Refuse a file that some other hand has changed into something else; no error shows a token."""
     sessions = content.get("sessions")
     if type(sessions) is not dict:
         raise StoreFormatError("sessions is no object")
