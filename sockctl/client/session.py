@@ -107,8 +107,8 @@ class ClientSession:
 
     @property
     def _wire(self) -> "ClientWire | None":
-        link = self._connection
-        return None if link is None or link.protocol is None else link.protocol.wire
+        connection = self._connection
+        return None if connection is None or connection.protocol is None else connection.protocol.wire
 
     # From the connection.
 
@@ -161,14 +161,14 @@ class ClientSession:
             now: The time.
             cut: Whether it ended without the goodbye of TLS.
         """
-        link, self._connection = self._connection, None
+        connection, self._connection = self._connection, None
         self._is_over = True
-        if link is not None:
+        if connection is not None:
             if cut:
                 self._remark(f"sockctl: {TlsCut().text}")
-            link.meter.emit_sum(now)
-            moved = {"bytes_in": link.meter.bytes_in, "bytes_out": link.meter.bytes_out}
-            self._emit(Disconnected(reason=reason, **moved, seconds=round(now - link.started, 3)))
+            connection.meter.emit_sum(now)
+            moved = {"bytes_in": connection.meter.bytes_in, "bytes_out": connection.meter.bytes_out}
+            self._emit(Disconnected(reason=reason, **moved, seconds=round(now - connection.started, 3)))
         return self.advance(now)
 
     # From the user and the clock.
@@ -185,34 +185,34 @@ class ClientSession:
 
     def _process(self, now: float, step: Callable[..., None], *arguments: object) -> list[SessionEvent]:
         """Carry out a step of the connection, and all that is due; return the events."""
-        link = self._connection
-        if not self._is_over and link is None:
+        connection = self._connection
+        if not self._is_over and connection is None:
             self._go_on_waiting(now)
-        elif not self._is_over and link is not None:
+        elif not self._is_over and connection is not None:
             try:
-                step(link, *arguments, now)
-                link.settle(now)
+                step(connection, *arguments, now)
+                connection.settle(now)
                 error = None
             except SockctlError as raised:
-                error = None if link.forgives(raised) else raised
-            if error is not None or link.ending is not None:
-                self._end_connection(link, error, now)
+                error = None if connection.forgives(raised) else raised
+            if error is not None or connection.ending is not None:
+                self._end_connection(connection, error, now)
             else:
-                self.wants_input, self.wake_at = link.wants_input, link.wake_at
+                self.wants_input, self.wake_at = connection.wants_input, connection.wake_at
         events = self._events[:]
         self._events.clear()
         return events
 
     # How a connection ends, and another one comes.
 
-    def _end_connection(self, link: ClientConnection, error: SockctlError | None, now: float) -> None:
-        if not self._can_return(link, error):
-            by_hand = self.settings.terminal and link.input_ended
-            self._end(EndReason.CLIENT_EXIT if by_hand else link.ending or EndReason.STOPPED, error)
+    def _end_connection(self, connection: ClientConnection, error: SockctlError | None, now: float) -> None:
+        if not self._can_return(connection, error):
+            by_hand = self.settings.terminal and connection.input_ended
+            self._end(EndReason.CLIENT_EXIT if by_hand else connection.ending or EndReason.STOPPED, error)
             return
-        welcomed = link.protocol is not None and link.protocol.is_welcomed
+        welcomed = connection.protocol is not None and connection.protocol.is_welcomed
         back = self._back()
-        pause_s, event = back.lose(error, stood_s=now - link.started) if welcomed else back.fail(error)
+        pause_s, event = back.lose(error, stood_s=now - connection.started) if welcomed else back.fail(error)
         self._connection = None
         self._was_lost = True
         self._wait(pause_s, event, now)
@@ -221,14 +221,14 @@ class ClientSession:
             self._remark(f"sockctl: This may not have arrived: {visible(text)}")
         self._go_on_waiting(now)
 
-    def _can_return(self, link: ClientConnection, error: SockctlError | None) -> bool:
+    def _can_return(self, connection: ClientConnection, error: SockctlError | None) -> bool:
         """Return whether the connection that has just ended is made again."""
-        protocol = link.protocol
-        if not self.settings.reconnects or protocol is None or protocol.is_over or link.input_ended:
+        protocol = connection.protocol
+        if not self.settings.reconnects or protocol is None or protocol.is_over or connection.input_ended:
             return False
         from sockctl.client.reconnect import FAILED, LOST
 
-        if error is None and link.ending is not EndReason.SERVER_CLOSED:
+        if error is None and connection.ending is not EndReason.SERVER_CLOSED:
             return False
         if protocol.is_welcomed:
             return protocol.can_return and (error is None or isinstance(error, LOST))
