@@ -16,7 +16,7 @@ class MessageClient(Client):
     """One connection to a message service.
 
     Args:
-        context: What all clients share.
+        context: The state that all clients share.
         number: Which client this is.
     """
 
@@ -27,7 +27,7 @@ class MessageClient(Client):
 
     @abstractmethod
     def heard(self, one: Message) -> None:
-        """Take a message of the server."""
+        """Process a message of the server."""
 
     def connected(self, transport: Transport) -> None:
         """Wait for the greeting."""
@@ -42,7 +42,7 @@ class MessageClient(Client):
         self.flush()
 
     def ready(self, events: int) -> None:
-        """Take what has come, and send what couldn't be sent."""
+        """Receive, and send bytes that couldn't be sent before."""
         if events & WRITABLE:
             self.flush()
             if not events & ~WRITABLE:
@@ -63,7 +63,7 @@ class MessageClient(Client):
             self.fail(error.code)
 
     def take(self, data: bytes) -> None:
-        """Take bytes.
+        """Process bytes of the server.
 
         Raises:
             ProtocolError: They break the protocol.
@@ -76,7 +76,7 @@ class MessageClient(Client):
         self.flush()
 
     def flush(self) -> None:
-        """Send what is unsent, as far as the system takes it."""
+        """Send unsent bytes, as far as the system takes them."""
         while self.wire.outgoing and self._transport is not None:
             try:
                 count = self._transport.send(self.wire.outgoing)

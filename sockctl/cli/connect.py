@@ -3,7 +3,7 @@
 import functools
 import socket
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -14,6 +14,9 @@ from sockctl.cli.prompts import ask, may_ask
 from sockctl.cli.tls_options import TlsOptions
 from sockctl.errors import InputNeededError
 from sockctl.terminal import STDIN, is_terminal
+
+if TYPE_CHECKING:
+    from sockctl.net.address import Endpoint
 
 __all__ = ["app"]
 
@@ -134,7 +137,6 @@ def connect(
     """
     from sockctl.client.runner import run_session
     from sockctl.client.settings import ClientSettings
-    from sockctl.net.address import Endpoint, parse_host, parse_port, parse_target
 
     if ipv4 and ipv6:
         raise typer.BadParameter("-4 and -6 exclude each other: leave one out.")
@@ -145,19 +147,11 @@ def connect(
         from sockctl.client.script_steps import parse_steps
 
         steps = parse_steps(ctx.meta[ORDER], send=send or [], expect=expect or [], script=script)
-    wanted = parse_target(target, port)
-    host, number = wanted.host, wanted.port
-    if may_ask(no_input=no_input):
-        host = host or ask("Host", "localhost", parse_host)
-        number = number or ask("Port", "9090", parse_port)
-    if host is None or number is None:
-        missing = "HOST and PORT are" if host is None and number is None else "HOST is" if host is None else "PORT is"
-        hint = f" An IPv6 address with a port is written [{host}]:PORT." if host is not None and ":" in host else ""
-        raise InputNeededError(f"{missing} missing and can't be asked for here: write sockctl connect HOST PORT.{hint}")
+    endpoint, scheme = _complete_target(target, port, no_input=no_input)
     terminal = is_terminal(STDIN) and not steps
     settings = ClientSettings(
         terminal=terminal,
-        messages=wanted.scheme in {"sockctl", "sockctls"} if wanted.scheme or not terminal else None,
+        messages=scheme in {"sockctl", "sockctls"} if scheme or not terminal else None,
         verbose=verbose,
         hex_dump=hex_dump,
         json=json,
@@ -173,10 +167,31 @@ def connect(
         reconnect=not no_reconnect,
     )
     policy = tls_options.make_policy(
-        wanted=tls_options.tls or wanted.scheme in {"tls", "sockctls"},
+        wanted=tls_options.tls or scheme in {"tls", "sockctls"},
         state_dir=state_dir,
         may_ask=may_ask(no_input=no_input),
     )
     family = socket.AF_INET if ipv4 else socket.AF_INET6 if ipv6 else socket.AF_UNSPEC
-    if not run_session(Endpoint(host, number), settings, policy, retries=retry, family=family):
+    if not run_session(endpoint, settings, policy, retries=retry, family=family):
         raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _complete_target(target: str | None, port: str | None, *, no_input: bool) -> "tuple[Endpoint, str | None]":
+    """Return the server and the scheme, after asking for what is missing.
+
+    Raises:
+        AddressError: They are no target.
+        InputNeededError: Something is missing, and nobody can be asked.
+    """
+    from sockctl.net.address import Endpoint, parse_host, parse_port, parse_target
+
+    wanted = parse_target(target, port)
+    host, number = wanted.host, wanted.port
+    if may_ask(no_input=no_input):
+        host = host or ask("Host", "localhost", parse_host)
+        number = number or ask("Port", "9090", parse_port)
+    if host is None or number is None:
+        missing = "HOST and PORT are" if host is None and number is None else "HOST is" if host is None else "PORT is"
+        hint = f" An IPv6 address with a port is written [{host}]:PORT." if host is not None and ":" in host else ""
+        raise InputNeededError(f"{missing} missing and can't be asked for here: write sockctl connect HOST PORT.{hint}")
+    return Endpoint(host, number), wanted.scheme

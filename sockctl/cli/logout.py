@@ -81,7 +81,7 @@ def _places_of(endpoint: "Endpoint", timeout_s: float) -> "list[Endpoint]":
 
     try:
         return list(dict.fromkeys([endpoint, *addresses_of(endpoint, timeout_s)]))
-    except UnreachableError:  # what is kept under the name can be forgotten all the same
+    except UnreachableError:  # a login that is kept under the name can be forgotten all the same
         return [endpoint]
 
 
@@ -115,7 +115,7 @@ def _tell_server(
 def _pinned(
     endpoint: "Endpoint", kept: "KeptToken", state_dir: Path, certificate: Path | None, key: Path | None
 ) -> "Secure | None":
-    """Return what makes TLS of a connection to the server with the certificate that it had at the login.
+    """Return the function that makes TLS of a connection, if the server has the certificate of the login.
 
     None where it had none.
 

@@ -36,7 +36,7 @@ class ConnectAttempt:
         return self._done.fileno()
 
     def finish(self, emit: Callable[[Event], None]) -> Transport:
-        """Emit what happened, and return the connection; wait for it if need be.
+        """Emit the events of the try, and return the connection; wait for it if need be.
 
         Raises:
             SockctlError: There is none.
@@ -52,7 +52,7 @@ class ConnectAttempt:
         return outcome
 
     def abandon(self) -> None:
-        """Let the try end by itself, and close what comes of it."""
+        """Let the try end by itself, and close its connection, if it makes one."""
         with self._lock:
             self._abandoned = True
             if self._outcome is not None:

@@ -51,8 +51,8 @@ class ClientConnection:
             welcomed were meant for that one, and are refused, lest they become an answer.
 
     Attributes:
-        protocol: The messages; None from the moment that the wire is raw.
-        meter: What was moved.
+        protocol: The messages; None once the wire is raw.
+        meter: The traffic.
         started: When it began.
         ending: Why it ended; None while it stands.
         wants_input: Whether the input is to be read.
@@ -85,7 +85,7 @@ class ClientConnection:
         self._returning = returning
         self._sender = Sender(settings, events)
         self._receiver = Receiver(settings, script, self._sender, events)
-        self._waits: dict[str, float] = {}  # what is waited for, and until when
+        self._waits: dict[str, float] = {}  # until when each wait lasts
         self._held_until = now + settings.first_line_held_s
         self._quit_at: float | None = None
         self._stop_at: float | None = None
@@ -187,7 +187,7 @@ class ClientConnection:
     # The time.
 
     def settle(self, now: float) -> None:
-        """Do what is due, and find out what to wait for.
+        """Do all that is due, and set the next time.
 
         Raises:
             ConnectTimeoutError: The time for something is up that the server was to do.
@@ -219,7 +219,7 @@ class ClientConnection:
         self.wants_input = can_read and script is None and (protocol is None or self._may_read(protocol, now))
 
     def _settle_messages(self, protocol: "MessageProtocol", now: float) -> list[float | None]:
-        """Do what is due of messages; return when more is."""
+        """Do all that is due of messages; return the next times."""
         greeting = self._until("greeting", now, waiting=protocol.wire.is_listening and protocol.insists)
         if greeting is not None and now >= greeting:
             raise ConnectTimeoutError(
@@ -262,12 +262,12 @@ class ClientConnection:
         self._quit_at = None if wait_s is None else now + wait_s
 
     def _finish(self, ending: EndReason, now: float) -> None:
-        """End, and see whether everything came that was to come."""
+        """End, and check that everything has come."""
         self._receiver.finish(self.protocol, now, by_server=ending is EndReason.SERVER_CLOSED)
         self.ending = ending
 
     def _emit_moved(self, event: Event) -> None:
-        """Emit what was moved; on a terminal it would drown what is said in messages."""
+        """Emit traffic; on a terminal it would drown a conversation in messages."""
         if self._settings.verbose or self.protocol is None or not self.protocol.wire.is_framed:
             self._events.append(EventToEmit(event))
 

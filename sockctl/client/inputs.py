@@ -1,4 +1,4 @@
-"""What the input's bytes mean: bytes as they are in a pipe, or lines."""
+"""The meaning of the input: bytes as they are in a pipe, or lines."""
 
 import re
 

@@ -1,6 +1,6 @@
 """All input and output of a session: one loop for its socket, its input and the clock, on a terminal and in a pipe.
 
-The loop waits for the socket and the input at once, so that neither direction blocks the other. It passes on what came,
+The loop waits for the socket and the input at once, so that neither direction blocks the other. It passes bytes on,
 and carries out the events that the session gives back, in order.
 """
 
@@ -115,7 +115,7 @@ class IoLoop:
             self.stop()
 
     def read_from(self, descriptor: int) -> None:
-        """Read what a person types from another descriptor."""
+        """Read the input from another descriptor."""
         self._input = descriptor
 
     def stop(self) -> None:
@@ -133,7 +133,7 @@ class IoLoop:
             self._sock.close()
 
     def step(self) -> None:
-        """Wait once, pass on what came, and do what is due. Raises what `run` raises."""
+        """Wait once, pass bytes on, and do all that is due. Raises what `run` raises."""
         session = self._session
         readable = self._wait()
         if self._sock is not None and self._sock in readable:
@@ -163,7 +163,7 @@ class IoLoop:
                 case SessionEnded():
                     self.ended = event
                 case SendingEnded() if self._sock is not None:
-                    with contextlib.suppress(OSError):  # the server has reset the connection: reading will tell
+                    with contextlib.suppress(OSError):  # the server has reset the connection: reading shows it
                         self._sock.shutdown(socket.SHUT_WR)
                 case QuestionAsked() | QuestionAnswered():
                     self._tell_user(event)
@@ -179,7 +179,7 @@ class IoLoop:
             self._user.end_question()
 
     def _change_connection(self, event: SessionEvent) -> None:
-        """Carry out what only a session needs that may reconnect."""
+        """Carry out the events of a session that may reconnect."""
         from sockctl.client.connect_attempt import ConnectAttempt, watch_over
 
         if isinstance(event, ConnectionWanted):
@@ -191,7 +191,7 @@ class IoLoop:
             self._sock = None
 
     def _wait(self) -> "list[Transport | ConnectAttempt | int]":
-        """Wait until something came, can be sent or is due; return what is readable."""
+        """Wait until something can be read or sent, or is due; return the readable ones."""
         sock, session = self._sock, self._session
         if self._may_pend and sock is not None and is_pending(sock):
             return [sock]  # select() can't see it
@@ -218,7 +218,7 @@ class IoLoop:
             count = sock.send(self._unsent)
         except (BlockingIOError, BrokenPipeError):
             # Broken: the server reset the connection a while ago. Its last bytes may still be there to be read, so they
-            # are read first; its end then tells that not everything was taken.
+            # are read first; its end then shows that not everything was sent.
             return
         except OSError as error:
             self._break(error)

@@ -1,4 +1,4 @@
-"""Whose certificate the client trusts: servers by host and port, kept in ``known_hosts.json``."""
+"""The servers whose certificates the client trusts, by host and port, kept in ``known_hosts.json``."""
 
 import datetime
 import ipaddress

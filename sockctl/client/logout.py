@@ -49,24 +49,20 @@ def log_out(sock: Transport, kept: KeptToken, *, timeout_s: float) -> None:
             raise ConnectTimeoutError(f"The server has not said goodbye within {timeout_s:g} s (--timeout).")
         if not is_pending(sock):  # select() can't see it
             select.select([sock], [sock] if logout.wire.outgoing else [], [], left_s)
-        with contextlib.suppress(BlockingIOError):
-            _move(sock, logout)
-
-
-def _move(sock: Transport, logout: "_Logout") -> None:
-    """Send what is to be sent, and receive once."""
-    try:
-        if logout.wire.outgoing:
-            del logout.wire.outgoing[: sock.send(logout.wire.outgoing)]
-        data = sock.recv(READ_BYTES)
-    except BlockingIOError:
-        raise
-    except OSError as error:
-        raise ConnectionBrokenError(f"The connection broke ({error.strerror}).") from error
-    if not data:
-        logout.wire.end()
-        raise ConnectionBrokenError("The server ended the connection without a goodbye.")
-    logout.receive(data)
+        try:
+            with contextlib.suppress(BlockingIOError, BrokenPipeError):  # broken: its last words are read first
+                del logout.wire.outgoing[: sock.send(logout.wire.outgoing) if logout.wire.outgoing else 0]
+            data = sock.recv(READ_BYTES)
+        except BlockingIOError:
+            continue
+        except OSError as error:
+            raise ConnectionBrokenError(
+                f"The connection broke ({error.strerror}): what was on its way is lost."
+            ) from error
+        if not data:
+            logout.wire.end()
+            raise ConnectionBrokenError("The server ended the connection without a goodbye.")
+        logout.receive(data)
 
 
 class _Logout:

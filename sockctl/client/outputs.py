@@ -1,4 +1,4 @@
-"""How the client shows what came: as it is in a pipe, made safe on a terminal, as a hex dump, or as JSON."""
+"""The forms of the server's words: as they are in a pipe, made safe on a terminal, a hex dump, or JSON."""
 
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ MAX_LINE = 1 << 20
 
 
 class Output:
-    """Where a session shows what came. Every method may raise what `Screen.write` raises.
+    """A form in which a session shows the server's words. Every method may raise what `Screen.write` raises.
 
     Args:
         screen: Where to.
@@ -91,7 +91,7 @@ class HexOutput(Output):
 class JsonOutput(Output):
     """Shows each message as one JSON object a line, and each line that is none as ``{"text": …}``.
 
-    A line of a raw server may have no end, so what goes beyond `max_line` is left out: ``{"text": …, "left_out": N}``.
+    A line of a raw server may have no end, so the part beyond `max_line` is left out: ``{"text": …, "left_out": N}``.
 
     Args:
         screen: Where to.
@@ -114,7 +114,7 @@ class JsonOutput(Output):
     def _show(self, fields: dict[str, object]) -> None:
         from json import dumps
 
-        # ASCII on a terminal: a field that isn't meant for people may hold what would steer it.
+        # ASCII on a terminal: a field that isn't meant for people may hold codes that steer it.
         line = dumps(fields, ensure_ascii=self._screen.person)
         self._screen.write(f"{line}\n".encode(errors="replace"))
 

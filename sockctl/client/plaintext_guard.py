@@ -1,4 +1,4 @@
-"""Connections in clear: what the client keeps to itself where anybody on the way could read it."""
+"""Passwords on connections in clear: the client keeps them back where anybody on the way could read them."""
 
 from typing import TYPE_CHECKING
 
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
 __all__ = ["NO_PASSWORD_SERVICES", "PlaintextGuard", "is_in_clear", "never_asked"]
 
 NO_PASSWORD_SERVICES = frozenset({"identify", "talk"})
-"""Services that ask for no password and give no token: what is said to them may go ahead of their questions."""
+"""Services that ask for no password and give no token: lines to them may go ahead of their questions."""
 _OPENING = frozenset({"ask", "welcome", "error"})
 
 
 def is_in_clear(sock: Transport) -> bool:
-    """Return whether others could read what goes over `sock`: it isn't encrypted, and it leaves this machine."""
+    """Return whether others could read the bytes on `sock`: it isn't encrypted, and it leaves this machine."""
     if isinstance(sock, TlsTransport):
         return False
     try:
         address = str(getattr(sock, "getpeername")()[0])  # noqa: B009  what isn't TLS is a socket
     except OSError:
-        return True  # the connection is gone already: nothing says that it was one of this machine's
+        return True  # the connection is gone already, perhaps one to another machine
     return not is_loopback(address)
 
 
 def never_asked(timeout_s: float) -> ConnectTimeoutError:
-    """Return what is raised where a line has waited too long for its turn (see `PlaintextGuard`)."""
+    """Return the error of a line that has waited too long for its turn (see `PlaintextGuard`)."""
     return ConnectTimeoutError(
         f"The server has neither asked nor welcomed within {timeout_s:g} s (--timeout), and until then nothing is sent "
         f"in clear that it could take for a password. sockctls://HOST:PORT is encrypted; --insecure sends it at once."
@@ -38,8 +38,8 @@ def never_asked(timeout_s: float) -> ConnectTimeoutError:
 class PlaintextGuard:
     """Keeps passwords back on a connection in clear.
 
-    A server may take what is said to it for the answer to a question that it is about to ask. So a line waits until the
-    server has asked or welcomed, and after an answer until it has done so again, or told an error.
+    A server may take a line for the answer to a question that it is about to ask. So a line waits until the server has
+    asked or welcomed, and after an answer until the server has done so again, or sent an error.
 
     Args:
         endpoint: The server, as the user has named it.

@@ -22,15 +22,15 @@ class MessageProtocol:
 
     Args:
         insist: Whether only a message service will do.
-        login: What is done about the login.
+        login: The login by token.
         guard: Keeps passwords back where the connection is in clear; None where they may go.
-        view: What a person's session remembers; None where it remembers nothing.
+        view: The memory of a person's session; None without one.
 
     Attributes:
         wire: The connection's wire.
         insists: As the argument.
         login: As the argument.
-        question: What the server has asked last, until something was said to it.
+        question: The server's last question, until a line was sent to it.
         is_welcomed: Whether the server has let the client in.
         is_over: Whether the server has said goodbye for good.
     """
@@ -110,7 +110,7 @@ class MessageProtocol:
         return ClientWire.encode(message("bye")) if self.wire.is_framed else b""
 
     def _open(self, service: str) -> bytes:
-        """Return what answers the greeting of a service."""
+        """Return the answer to the greeting of a service."""
         if self._guard is not None:
             self._guard.greet(service)
         if self._view is None:

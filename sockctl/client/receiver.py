@@ -1,4 +1,4 @@
-"""What the server says, on its way to the user: shown, searched by the script, and counted."""
+"""The server's words on their way to the user: shown, searched by the script, and counted."""
 
 import re
 from typing import TYPE_CHECKING
@@ -44,7 +44,7 @@ class Receiver:
 
     @property
     def has_enough(self) -> bool:
-        """Whether all that was to come has come, and the script is done; what comes now is not shown any more."""
+        """Whether everything has come, and the script is done; from then on nothing is shown."""
         return self._counted == self._count and (self._script is None or self._script.ended)
 
     def receive_messages(self, protocol: "MessageProtocol", now: float) -> None:
@@ -98,7 +98,7 @@ class Receiver:
                 self._sender.run(self._script, protocol, now)
 
     def finish(self, protocol: "MessageProtocol | None", now: float, *, by_server: bool) -> None:
-        """See whether everything came that was to come.
+        """Check that everything has come.
 
         Args:
             protocol: The messages, unless the wire is raw.

@@ -74,7 +74,7 @@ class Reconnector:
         """Return the pause after a try has failed; the same reason is told once.
 
         Args:
-            error: What was raised; None where the server has ended the connection before it welcomed.
+            error: The error; None where the server has ended the connection before it welcomed.
         """
         reason = "The server ended the connection again." if error is None else str(error)
         event = None if reason == self._last_reason else Reconnecting(error=reason, longest_s=LONGEST_PAUSE_S)

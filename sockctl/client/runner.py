@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sockctl.client.io_loop import IoLoop
 from sockctl.client.outputs import HexOutput, JsonOutput, Output, PlainOutput
 from sockctl.client.screen import Screen
-from sockctl.client.session import ClientSession, reason_of
+from sockctl.client.session import ClientSession
 from sockctl.client.session_events import EndReason
 from sockctl.client.settings import ClientSettings
 from sockctl.errors import SockctlError
@@ -89,7 +89,7 @@ def _run(loop: IoLoop, session: ClientSession, sock: Transport, user: "TerminalU
         end(EndReason.INTERRUPTED)
         return False
     except SockctlError as error:
-        end(reason_of(error))
+        end(EndReason.of(error))
         raise
     finally:
         if user is not None:
@@ -121,7 +121,7 @@ def _secured(endpoint: Endpoint, policy: "TlsPolicy | None", emit: Tell) -> Secu
 
 
 def _output(settings: ClientSettings, screen: Screen) -> Output:
-    """Return what shows the server's words."""
+    """Return the form in which the server's words are shown."""
     if settings.hex_dump:
         return HexOutput(screen)
     if settings.json:

@@ -15,16 +15,16 @@ SHOWN_LINES = 5
 SHOWN_CHARACTERS = 200
 """How much of each of them."""
 KEPT_CHARACTERS = 4 << 20
-"""How much is kept for expectations whose turn has not come; of what goes beyond, the oldest lines are left out."""
+"""How much is kept for expectations whose turn has not come; beyond that, the oldest lines are left out."""
 LINE_COSTS = 64
-"""What a line takes beside its characters, in characters."""
+"""The costs of a line beside its characters, in characters."""
 
 
 class Script:
     """The steps, in place of a standard input.
 
     Args:
-        steps: What to do.
+        steps: The steps.
         timeout_s: Seconds for each expectation, and for the server's end.
         kept_characters: How much is kept for expectations whose turn has not come.
 
@@ -84,10 +84,10 @@ class Script:
         return None
 
     def end(self) -> None:
-        """Carry out what is left, now that the server has ended the connection.
+        """Carry out the steps that are left, now that the server has ended the connection.
 
         Raises:
-            ExpectationError: An expectation is not met by what had come.
+            ExpectationError: An expectation is not met.
             ConnectionBrokenError: There is something left to send.
         """
         if self._open:

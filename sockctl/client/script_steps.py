@@ -21,7 +21,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """Wait until the pattern is found in what the server sends."""
+    """Wait until the pattern is found in a line or message of the server."""
 
     pattern: re.Pattern[str]
 

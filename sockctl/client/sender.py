@@ -1,4 +1,4 @@
-"""What goes to the server: lines that wait for their turn, answers to the server, and bytes on their way."""
+"""The client's words on their way to the server: lines that wait for their turn, answers, unsent bytes."""
 
 from collections import deque
 from typing import TYPE_CHECKING
@@ -41,7 +41,7 @@ class Sender:
         self.is_asked = False
         self._settings = settings
         self._events = events
-        self._answers_bytes = 0  # of what the server has asked for, since everything was sent the last time
+        self._answers_bytes = 0  # answers since everything was sent the last time
         self._line_number = 0
         self._said_goodbye = False
 
@@ -58,7 +58,7 @@ class Sender:
             self._answers_bytes = 0
 
     def answer(self, answers: bytearray) -> None:
-        """Send what the server has asked for, and clear it.
+        """Send the answers that the server has asked for, and clear them.
 
         Raises:
             ConnectionBrokenError: The server goes on asking, and takes no answer.
@@ -120,7 +120,7 @@ class Sender:
             raise UnsendableError(f"{line!r} is no text: it holds bytes that are not UTF-8.") from error
 
     def _encode(self, protocol: "MessageProtocol", line: bytes) -> bytes:
-        """Return what carries a line; nothing where a person has typed one that can't be sent, with a remark."""
+        """Return the frame of a line; nothing, with a remark, where a person's line can't be sent."""
         self._line_number += 1
         try:
             return protocol.encode_line(line.removesuffix(b"\r").decode())

@@ -1,4 +1,4 @@
-"""Which server a connection has reached, as far as passwords and tokens depend on it."""
+"""The server that a connection has reached, as far as passwords and tokens depend on it."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class ServerIdentity:
     Attributes:
         endpoint: Where its tokens count.
         fingerprint: The SHA-256 of its certificate; empty without TLS.
-        in_clear: Whether others could read what goes to it.
+        in_clear: Whether others could read the bytes on the way to it.
     """
 
     endpoint: Endpoint

@@ -8,7 +8,7 @@ made again, and the server lets the client in by the token.
 |---|---|---|---|
 | connecting | `connected` | connected | |
 | connecting | `connect_failed` | waiting, or ended | |
-| connected | the connection is lost | waiting, or ended | lines that may not have arrived are told |
+| connected | the connection is lost | waiting, or ended | the user learns which lines may not have arrived |
 | waiting | the pause is over | connecting | `ConnectionWanted` |
 | waiting, connecting | a line | the same | it is refused |
 | waiting, connecting | the end of the input | ended | |
@@ -31,7 +31,7 @@ from sockctl.client.session_events import (
     SessionEvent,
 )
 from sockctl.client.settings import ClientSettings
-from sockctl.errors import ConnectionBrokenError, ProtocolError, SockctlError
+from sockctl.errors import ConnectionBrokenError, SockctlError
 from sockctl.events.base import Event
 from sockctl.events.client import Disconnected, TlsCut
 from sockctl.net.address import Endpoint
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from sockctl.client.token_store import TokenStore
     from sockctl.protocol.client_wire import ClientWire
 
-__all__ = ["ClientSession", "reason_of"]
+__all__ = ["ClientSession"]
 
 
 class ClientSession:
@@ -62,7 +62,7 @@ class ClientSession:
 
     Attributes:
         settings: As the argument.
-        view: What is remembered of a chat; None for nothing.
+        view: The memory of a chat; None without one.
         wants_input: Whether the input is to be read.
         wake_at: When `advance` is due at the latest; None for never.
     """
@@ -107,10 +107,10 @@ class ClientSession:
 
     @property
     def _wire(self) -> "ClientWire | None":
-        link = self._connection
-        return None if link is None or link.protocol is None else link.protocol.wire
+        connection = self._connection
+        return None if connection is None or connection.protocol is None else connection.protocol.wire
 
-    # What happens to the connection.
+    # From the connection.
 
     def connected(self, server: "ServerIdentity | None", now: float) -> list[SessionEvent]:
         """Begin with a connection that stands.
@@ -161,17 +161,17 @@ class ClientSession:
             now: The time.
             cut: Whether it ended without the goodbye of TLS.
         """
-        link, self._connection = self._connection, None
+        connection, self._connection = self._connection, None
         self._is_over = True
-        if link is not None:
+        if connection is not None:
             if cut:
                 self._remark(f"sockctl: {TlsCut().text}")
-            link.meter.emit_sum(now)
-            moved = {"bytes_in": link.meter.bytes_in, "bytes_out": link.meter.bytes_out}
-            self._emit(Disconnected(reason=reason, **moved, seconds=round(now - link.started, 3)))
+            connection.meter.emit_sum(now)
+            moved = {"bytes_in": connection.meter.bytes_in, "bytes_out": connection.meter.bytes_out}
+            self._emit(Disconnected(reason=reason, **moved, seconds=round(now - connection.started, 3)))
         return self.advance(now)
 
-    # What the user and the clock do.
+    # From the user and the clock.
 
     def typed(self, data: bytes, now: float) -> list[SessionEvent]:
         """Process bytes of the input; no bytes mean its end."""
@@ -180,39 +180,39 @@ class ClientSession:
         return self._process(now, ClientConnection.type, data)
 
     def advance(self, now: float) -> list[SessionEvent]:
-        """Do what is due."""
+        """Do all that is due."""
         return self._process(now, ClientConnection.settle)
 
     def _process(self, now: float, step: Callable[..., None], *arguments: object) -> list[SessionEvent]:
-        """Carry out a step of the connection, and what is due; return the events."""
-        link = self._connection
-        if not self._is_over and link is None:
+        """Carry out a step of the connection, and all that is due; return the events."""
+        connection = self._connection
+        if not self._is_over and connection is None:
             self._go_on_waiting(now)
-        elif not self._is_over and link is not None:
+        elif not self._is_over and connection is not None:
             try:
-                step(link, *arguments, now)
-                link.settle(now)
+                step(connection, *arguments, now)
+                connection.settle(now)
                 error = None
             except SockctlError as raised:
-                error = None if link.forgives(raised) else raised
-            if error is not None or link.ending is not None:
-                self._end_connection(link, error, now)
+                error = None if connection.forgives(raised) else raised
+            if error is not None or connection.ending is not None:
+                self._end_connection(connection, error, now)
             else:
-                self.wants_input, self.wake_at = link.wants_input, link.wake_at
+                self.wants_input, self.wake_at = connection.wants_input, connection.wake_at
         events = self._events[:]
         self._events.clear()
         return events
 
     # How a connection ends, and another one comes.
 
-    def _end_connection(self, link: ClientConnection, error: SockctlError | None, now: float) -> None:
-        if not self._can_return(link, error):
-            by_hand = self.settings.terminal and link.input_ended
-            self._end(EndReason.CLIENT_EXIT if by_hand else link.ending or EndReason.STOPPED, error)
+    def _end_connection(self, connection: ClientConnection, error: SockctlError | None, now: float) -> None:
+        if not self._can_return(connection, error):
+            by_hand = self.settings.terminal and connection.input_ended
+            self._end(EndReason.CLIENT_EXIT if by_hand else connection.ending or EndReason.STOPPED, error)
             return
-        welcomed = link.protocol is not None and link.protocol.is_welcomed
+        welcomed = connection.protocol is not None and connection.protocol.is_welcomed
         back = self._back()
-        pause_s, event = back.lose(error, stood_s=now - link.started) if welcomed else back.fail(error)
+        pause_s, event = back.lose(error, stood_s=now - connection.started) if welcomed else back.fail(error)
         self._connection = None
         self._was_lost = True
         self._wait(pause_s, event, now)
@@ -221,14 +221,14 @@ class ClientSession:
             self._remark(f"sockctl: This may not have arrived: {visible(text)}")
         self._go_on_waiting(now)
 
-    def _can_return(self, link: ClientConnection, error: SockctlError | None) -> bool:
+    def _can_return(self, connection: ClientConnection, error: SockctlError | None) -> bool:
         """Return whether the connection that has just ended is made again."""
-        protocol = link.protocol
-        if not self.settings.reconnects or protocol is None or protocol.is_over or link.input_ended:
+        protocol = connection.protocol
+        if not self.settings.reconnects or protocol is None or protocol.is_over or connection.input_ended:
             return False
         from sockctl.client.reconnect import FAILED, LOST
 
-        if error is None and link.ending is not EndReason.SERVER_CLOSED:
+        if error is None and connection.ending is not EndReason.SERVER_CLOSED:
             return False
         if protocol.is_welcomed:
             return protocol.can_return and (error is None or isinstance(error, LOST))
@@ -257,7 +257,7 @@ class ClientSession:
 
     def _end(self, reason: EndReason, error: SockctlError | None) -> None:
         self._is_over = True
-        self._events.append(SessionEnded(reason if error is None else reason_of(error), error))
+        self._events.append(SessionEnded(reason if error is None else EndReason.of(error), error))
 
     def _make_view(self, *, own_lines_stay: bool) -> "ChatView | None":
         if not self.settings.shows_chat:
@@ -274,7 +274,7 @@ class ClientSession:
         return Script(self.settings.steps, timeout_s=self.settings.timeout_s)
 
     def _make_protocol(self, server: "ServerIdentity") -> "MessageProtocol":
-        """Return what speaks with the server in messages."""
+        """Return the protocol for a new connection."""
         from sockctl.client.plaintext_guard import PlaintextGuard
         from sockctl.client.protocol import MessageProtocol
         from sockctl.client.token_login import TokenLogin
@@ -298,10 +298,3 @@ class ClientSession:
 
     def _emit(self, event: Event) -> None:
         self._events.append(EventToEmit(event))
-
-
-def reason_of(error: SockctlError) -> EndReason:
-    """Return the reason that an error is for the end of a session."""
-    if isinstance(error, ConnectionBrokenError):
-        return EndReason.RESET
-    return EndReason.PROTOCOL_ERROR if isinstance(error, ProtocolError) else EndReason.FAILED

@@ -1,10 +1,10 @@
-"""What a session gives back: frozen data that the loop carries out in order."""
+"""The events of a session: frozen data that the loop carries out in order."""
 
 import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sockctl.errors import SockctlError
+from sockctl.errors import ConnectionBrokenError, ProtocolError, SockctlError
 from sockctl.events.base import Event
 
 if TYPE_CHECKING:
@@ -42,9 +42,16 @@ class EndReason(enum.StrEnum):
     PROTOCOL_ERROR = "protocol_error"
     FAILED = "failed"
 
+    @classmethod
+    def of(cls, error: SockctlError) -> "EndReason":
+        """Return the reason that an error is."""
+        if isinstance(error, ConnectionBrokenError):
+            return cls.RESET
+        return cls.PROTOCOL_ERROR if isinstance(error, ProtocolError) else cls.FAILED
+
 
 class SessionEvent:
-    """What the loop is to do."""
+    """Something for the loop to do."""
 
     __slots__ = ()
 

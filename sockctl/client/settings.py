@@ -26,7 +26,7 @@ class ClientSettings:
         json: Show JSON lines.
         plain: Never use the line editor.
         crlf: Send CR LF for a line feed.
-        steps: What to do, in place of an input.
+        steps: The steps of a script, in place of an input.
         count: End after so many messages; None for no end.
         timeout_s: Seconds for the greeting, each expectation, and the server's end in a script.
         quit_after_s: Seconds to wait for the server's end after the input's; None for the default.
@@ -35,7 +35,7 @@ class ClientSettings:
         state_dir: The folder where tokens are kept, as it was chosen.
         reconnect: Connect again after a lost connection, where that can be.
         first_line_held_s: Seconds that a person's first line waits for a greeting.
-        flush_s: Seconds that a stop waits for a server that doesn't take what is still to be sent.
+        flush_s: Seconds that a stop waits for a server that doesn't read.
         max_answers_bytes: Bytes of answers that may wait for a server that goes on asking.
     """
 

@@ -5,14 +5,14 @@
 | undecided | ask | undecided | it is not shown: the server asks again if it refuses |
 | undecided | error | refused | `bad_token`: the token is forgotten |
 | undecided, refused | token, welcome, bye | decided | |
-| undecided | nothing, until the time is up | decided | what was asked is shown after all |
+| undecided | nothing, until the time is up | decided | the question is shown after all |
 | refused | ask | decided | it is shown |
 | any | token | | it is never shown, and held for this session |
 | any | welcome | decided | the token is kept for the next time, if it is a user's: a guest's is for this session only |
 
 Without a token that could be sent, everything is decided from the start. A script that logs in by itself does so every
-time. A pipe can't be asked what it is going to say: where the token has let it in, the name and password that it begins
-with are not said, lest a password be taken for a line like any other.
+time. A pipe may begin with name and password: where the token has let it in, these two lines are not sent, lest a
+password become a line like any other.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ ANSWERS = 2
 
 
 class TokenLogin:
-    """What a connection does about its login. A file that can't be used is told once, and done without.
+    """The login of one connection. A file that can't be used is remarked once, and done without.
 
     Args:
         server: Which server the connection has reached.
@@ -46,10 +46,10 @@ class TokenLogin:
         remark: Tells the user something.
         steps: The steps of a script, which may log in by themselves.
         piped: Whether lines come from a pipe, which may begin with the user's name and password.
-        held: What an earlier connection of this session was let in with.
+        held: The token of an earlier connection of this session.
 
     Attributes:
-        held: What this session can be let in with again, if it has something.
+        held: The token that lets this session in again, if there is one.
         undecided: Whether the server has yet to decide on the token; until then nothing is said to it.
     """
 
@@ -83,7 +83,7 @@ class TokenLogin:
         self._question: Message | None = None  # asked while it was undecided
 
     def open(self, service: str, seen: dict[str, int] | None = None, name: str = "") -> bytes:
-        """Return what answers the greeting of `service`: a hello, and the token if there is one for it.
+        """Return the answer to the greeting of `service`: a hello, and the token if there is one for it.
 
         Args:
             service: The service.
@@ -170,7 +170,7 @@ class TokenLogin:
         return Login.at(self._server.endpoint.host, self._server.endpoint.port, self._service, self._server.fingerprint)
 
     def _find(self) -> Held | None:
-        """Return what is good for this service and certificate: this session's own, or what the file has.
+        """Return the token for this service and certificate: this session's own, or the file's.
 
         Where both are of one user, the file has the newer one: another client of this user has been given it.
         """

@@ -31,7 +31,7 @@ OLD_FILE_NAME = "sessions.json"
 """The file's name in earlier versions."""
 VERSION = 1
 MAX_USER = 64
-"""Characters of a user's name that are kept: twice what a name may have."""
+"""Characters of a user's name that are kept: twice the longest name."""
 REMEMBERED = datetime.timedelta(days=30)
 """How long an expired token is kept."""
 _TOKEN = re.compile(r"[!-~]{1,1024}")

@@ -1,4 +1,4 @@
-"""Tells what a connection moves: at once while it is calm, else as a sum once a second."""
+"""Emits the traffic of a connection: at once while it is calm, else as a sum once a second."""
 
 from collections.abc import Callable
 
@@ -42,7 +42,7 @@ class TrafficMeter:
                 self.sum_at = now + SUM_SECONDS
 
     def emit_sum(self, now: float) -> None:
-        """Emit the sum of what waits, if anything does."""
+        """Emit the sum of the bytes that wait, if there are any."""
         if self.sum_at is not None:
             since, self.sum_at = self.sum_at - SUM_SECONDS, None
             self._emit_since(now - since)

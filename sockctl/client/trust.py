@@ -1,4 +1,4 @@
-"""Whom the client trusts: authorities, a given fingerprint, or the certificate that it saw first, as ssh does.
+"""Trust in a server: by authorities, a given fingerprint, or the certificate that the client saw first, as ssh does.
 
 Nothing of the application's is sent before this is settled: the handshake is done, then the certificate is compared,
 and only then does the session begin.
@@ -26,7 +26,7 @@ __all__ = ["TlsPolicy", "Trust"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsPolicy:
-    """What the user has said of TLS.
+    """The user's options for TLS.
 
     Attributes:
         ca: Authorities that vouch for the server (PEM), or None.
@@ -50,21 +50,21 @@ class TlsPolicy:
 
 
 class Trust:
-    """Makes TLS of a connected socket, and settles whether its server is to be trusted.
+    """Makes TLS of a connected socket, and decides whether to trust its server.
 
     Args:
         endpoint: The server, as the user has named it.
-        policy: What the user has said.
-        tell: Takes the events.
+        policy: The user's options.
+        emit: Emits an event.
 
     Raises:
         CertificateError: A file can't be used.
     """
 
-    def __init__(self, endpoint: Endpoint, policy: TlsPolicy, tell: Callable[[Event], None]) -> None:
+    def __init__(self, endpoint: Endpoint, policy: TlsPolicy, emit: Callable[[Event], None]) -> None:
         self._endpoint = endpoint
         self._policy = policy
-        self._tell = tell
+        self._emit = emit
         self._vouched = policy.ca is not None or policy.system_authorities
         self._context = client_context(
             ca=policy.ca,
@@ -80,7 +80,7 @@ class Trust:
             UntrustedError: The server is not to be trusted; nothing was sent to it.
             TlsError: The two sides don't come to speak TLS.
             ConnectTimeoutError: The handshake was not done in time.
-            StoreError: What is known of servers can't be read or written.
+            StoreError: The file of known servers can't be read or written.
         """
         tls = shake_hands(sock, self._context, self._endpoint, timeout_s)
         try:
@@ -90,7 +90,7 @@ class Trust:
             tls.close()
             raise
         version, cipher = tls.described()
-        self._tell(TlsEstablished(version=version, cipher=cipher, fingerprint=fingerprint))
+        self._emit(TlsEstablished(version=version, cipher=cipher, fingerprint=fingerprint))
         return tls
 
     def _check(self, fingerprint: str) -> None:
@@ -110,7 +110,7 @@ class Trust:
         if known is None:
             self._accept(fingerprint)
             hosts.trust(endpoint.host, endpoint.port, fingerprint)
-            self._tell(HostTrusted(host=str(endpoint), fingerprint=fingerprint))
+            self._emit(HostTrusted(host=str(endpoint), fingerprint=fingerprint))
         elif not hmac.compare_digest(known, fingerprint):
             raise UntrustedError(
                 f"The certificate of {endpoint} has CHANGED: somebody may be in between, or the server has a new one. "
@@ -119,7 +119,7 @@ class Trust:
             )
 
     def _accept(self, fingerprint: str) -> None:
-        """See whether an unknown server is to be trusted.
+        """Check whether an unknown server is to be trusted.
 
         Raises:
             UntrustedError: It isn't.

@@ -4,8 +4,8 @@ The client listens before it speaks. The answers to the greeting and to pings go
 
 | state | what comes | next state | and |
 |---|---|---|---|
-| listening | a greeting | greeted | what `opening` returns is to be sent |
-| listening | something else | raw | it is what the server says |
+| listening | a greeting | greeted | the answer of `opening` is to be sent |
+| listening | something else | raw | it is to be shown as it is |
 | listening | nothing, and one's own first line must go out | raw | `speak_raw` |
 | greeted | text | greeted | it is dropped: it comes again in frames |
 | greeted | 0x00 | framed | |
@@ -36,11 +36,11 @@ class Phase(enum.Enum):
 
 
 class ClientWire:
-    """What a server sends becomes bytes to show as they are, or messages. Not thread-safe.
+    """Makes messages of a server's bytes, or leaves them as they are. Not thread-safe.
 
     Args:
         insist: Whether only a message service will do.
-        opening: Returns what answers the greeting of the service that it is given; None for nothing.
+        opening: Returns the answer to the greeting of a service, by its name; None for no answer.
 
     Attributes:
         phase: Where the choice stands.
@@ -54,7 +54,7 @@ class ClientWire:
         self.outgoing = bytearray()
         self._opening = opening
         self._insist = insist
-        self._text = bytearray()  # what may become a greeting, then what comes before the first frame
+        self._text = bytearray()  # the beginning of a greeting, then the text before the first frame
         self._decoder = FrameDecoder()
         self._error: ProtocolError | None = None
 
@@ -142,7 +142,7 @@ class ClientWire:
         return self.speak_raw()
 
     def speak_raw(self) -> bytes:
-        """Stay raw; return what was held back, to be shown as it is."""
+        """Stay raw; return the bytes that were held back, to be shown as they are."""
         self.phase = Phase.RAW
         held = bytes(self._text)
         self._text.clear()
@@ -150,7 +150,7 @@ class ClientWire:
 
     @staticmethod
     def hello(*, session: bool = True) -> bytes:
-        """Return what answers the greeting.
+        """Return a hello, the answer to a greeting.
 
         Args:
             session: Whether the server may give a token for the next time.
@@ -193,7 +193,7 @@ class ClientWire:
         )
 
     def _drop(self, data: bytes) -> None:
-        """Drop the text up to the first frame; the greeting stays at the beginning of what was dropped."""
+        """Drop the text up to the first frame; the greeting stays at the beginning of the dropped text."""
         text, zero, frames = data.partition(b"\0")
         self._text += text
         del self._text[_MAX_DROPPED_BYTES:]

@@ -1,4 +1,4 @@
-"""Makes lines of what a raw service sends."""
+"""Makes lines of the bytes of a raw service."""
 
 import codecs
 
@@ -9,7 +9,7 @@ MAX_PIECES = 10_000
 
 
 class LineSplitter:
-    """Makes lines of bytes: UTF-8, what isn't becomes U+FFFD; LF or CR LF ends one. Not thread-safe.
+    """Makes lines of bytes: UTF-8, other bytes become U+FFFD; LF or CR LF ends one. Not thread-safe.
 
     Args:
         limit: How many characters of a line are kept; the rest is dropped.

@@ -3,7 +3,6 @@ import os
 
 import pytest
 
-from sockctl.client import screen as screen_module
 from sockctl.client.chat.formatter import MessageFormatter
 from sockctl.client.outputs import HexOutput, JsonOutput, Output, PlainOutput, hex_lines
 from sockctl.client.screen import Screen
@@ -13,15 +12,24 @@ from sockctl.protocol.messages import Message, message
 EVIL = message("say", "\x1b[31mred\u202e [/x]\nnext", sender="b\x1bob")
 
 
+WRITTEN: list[bytes] = []
+
+
+class KeptScreen(Screen):
+    """Keeps what is written."""
+
+    def write(self, data: bytes) -> None:
+        WRITTEN.append(data)
+
+
 @pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    pieces: list[bytes] = []
-    monkeypatch.setattr(screen_module, "write_all", lambda _, data: pieces.append(bytes(data)))
-    return pieces
+def written() -> list[bytes]:
+    WRITTEN.clear()
+    return WRITTEN
 
 
 def screen(*, person: bool) -> Screen:
-    made = Screen()
+    made = KeptScreen()
     made.person = person
     return made
 
@@ -103,7 +111,7 @@ def test_output_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "write", full)
-    output: Output = PlainOutput(screen(person=False), None)
+    output: Output = PlainOutput(Screen(), None)
     with pytest.raises(StreamError, match="Standard output can't be written: No space left"):
         output.show_bytes(b"x")
 

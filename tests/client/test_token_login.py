@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.client.chat.view import Held
-from sockctl.client.server_identity import ServerIdentity, identify
+from sockctl.client.server_identity import ServerIdentity
 from sockctl.client.token_login import TokenLogin
 from sockctl.client.token_store import KeptToken, Login, TokenStore
 from sockctl.net.address import Endpoint
@@ -467,12 +466,6 @@ def test_a_program_at_another_address_of_the_name_gets_no_token_in_clear(server:
     again = sockctl("connect", f"sockctl://localhost:{server.port}", stdin=b"hello\n")
     assert again.stdout == b"Hello, ann!\n<ann> hello\n"
     assert server.resumed() == [server.given[0]]
-
-
-def test_a_connection_that_is_gone_has_no_place() -> None:
-    with socket.socket() as gone:
-        named = Endpoint("localhost", 9090)
-        assert identify(gone, named) == ServerIdentity(named, in_clear=True)
 
 
 def test_another_service_on_that_port(server: TokenServer, state: Path) -> None:

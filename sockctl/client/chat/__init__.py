@@ -1,1 +1,1 @@
-"""What the client knows of a chat, and how it shows that."""
+"""The client's view of a chat: members, seen and unconfirmed messages, their look, completion."""

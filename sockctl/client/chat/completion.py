@@ -1,35 +1,20 @@
-"""What Tab completes: names, commands after ``/``, rooms after ``#``, as IRC clients do."""
+"""The completions of Tab: names, commands after ``/``, rooms after ``#``, as IRC clients do."""
 
 from sockctl.client.chat.roster import Roster
 from sockctl.protocol.names import same_name_key
 
 __all__ = ["COMMANDS", "completions"]
 
-COMMANDS = (
-    "help",
-    "history",
-    "ignore",
-    "join",
-    "leave",
-    "me",
-    "msg",
-    "nick",
-    "quiet",
-    "quit",
-    "reply",
-    "rooms",
-    "topic",
-    "who",
-    "whois",
-)
+_NAMES = "help history ignore join leave me msg nick quiet quit reply rooms topic who whois"
+COMMANDS = tuple(_NAMES.split())
 
 
 def completions(before: str, roster: Roster) -> tuple[str, list[str]]:
-    """Return the word before the cursor, and what it may become; nothing where one is in no room.
+    """Return the word before the cursor, and the words that it may become; none outside of a room.
 
     Args:
         before: The line up to the cursor.
-        roster: Whose names and rooms there are.
+        roster: The names and rooms.
     """
     word = before[before.rfind(" ") + 1 :]
     if not word or not roster.rooms:

@@ -1,4 +1,4 @@
-"""How a message looks to a person: when, in which room, who, what. Text of a peer is made visible."""
+"""The look of a message to a person: time, room, sender, text. Text of a peer is made visible."""
 
 import datetime
 import zlib

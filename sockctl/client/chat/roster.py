@@ -19,7 +19,7 @@ MAX_ROOMS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ChatContext:
-    """On what it depends how a message looks.
+    """The state on which a message's look depends.
 
     Attributes:
         me: The user's own name; empty if it isn't known.
@@ -46,28 +46,28 @@ class Roster:
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards everything below
         self._me = ""
-        # By room, the members' names by their keys; the room in which one speaks is the last.
+        # By room, the members' names by their keys; the room in which the user speaks is the last.
         self._rooms: dict[str, dict[str, str]] = {}
-        self._before: dict[str, None] = {}  # those of the connection before, as long as one is not in them again
+        self._before: dict[str, None] = {}  # those of the connection before, until the user is in them again
         self._mention: re.Pattern[str] | None = None
         self._names = 0  # of all rooms
         self.left_out = 0
 
     @property
     def rooms(self) -> list[str]:
-        """The rooms that one is in."""
+        """The rooms that the user is in."""
         with self._lock:
             return list(self._rooms)
 
     @property
     def last_rooms(self) -> list[str]:
-        """The rooms that one is in, and those that one was in when the connection was lost; one speaks in the last."""
+        """The user's rooms, then those from before the connection was lost; the user speaks in the last."""
         with self._lock:
             return [*self._rooms, *self._before]
 
     @property
     def others(self) -> list[str]:
-        """The names of the others in one's rooms, each once, in alphabetical order."""
+        """The names of the other members of the user's rooms, each once, in alphabetical order."""
         with self._lock:
             names = {key: name for members in self._rooms.values() for key, name in members.items()}
             names.pop(same_name_key(self._me), None)
@@ -75,18 +75,18 @@ class Roster:
 
     @property
     def me(self) -> str:
-        """One's own name; empty if it isn't known."""
+        """The user's own name; empty if it isn't known."""
         with self._lock:
             return self._me
 
     def is_me(self, name: str) -> bool:
-        """Return whether that is one's own name."""
+        """Return whether that is the user's own name."""
         with self._lock:
             return self._is_me(name)
 
     @property
     def context(self) -> ChatContext:
-        """On what it depends now how a message looks."""
+        """The state on which a message's look depends now."""
         with self._lock:
             return ChatContext(self._me, self._mention, len(self._rooms) + len(self._before) > 1)
 
@@ -113,7 +113,7 @@ class Roster:
                 case "members":
                     self._add_all(room, one.fields.get("members"))
                 case "notice" if one.get("code") == "room" and "count" not in one.fields and room in self._rooms:
-                    self._rooms[room] = self._rooms.pop(room)  # one speaks there now
+                    self._rooms[room] = self._rooms.pop(room)  # the user speaks there now
                 case "say":
                     self._add(room, one.get("sender"))
 

@@ -1,8 +1,8 @@
-"""Which messages were shown: none is shown twice, and a server can be told from where on something was missed.
+"""The messages that were shown: none is shown twice, and the server learns the last one of each room.
 
-Ids grow within a room, with gaps or without. What comes late (a smaller id than the last) is shown all the same, unless
-it was shown before. An id that was shown with another time belongs to another message: the server has begun to count
-anew, and what is remembered of the room is void. So it is where a smaller id has a later time than the last.
+Ids grow within a room, with gaps or without. A late message (a smaller id than the last) is shown, unless it was shown
+before. An id that was shown with another time belongs to another message: the server has begun to count anew, and the
+memory of the room is void. The same holds where a smaller id has a later time than the last.
 """
 
 from sockctl.protocol.messages import Message
@@ -11,7 +11,7 @@ from sockctl.protocol.names import is_name
 __all__ = ["Seen"]
 
 REMEMBERED = 1000
-"""Ids of each room that are remembered one by one; whatever is older than all of them counts as shown."""
+"""Ids of each room that are remembered one by one; an id older than all of them counts as shown."""
 MAX_ROOMS = 100
 """Rooms that are remembered; of the one that was silent for the longest, messages may be shown twice."""
 MAX_ID = 1 << 63
@@ -20,21 +20,21 @@ MAX_AT = 40
 
 
 class Seen:
-    """The ids of what was shown, by room. Not thread-safe."""
+    """The ids of the messages that were shown, by room. Not thread-safe."""
 
     def __init__(self) -> None:
         self._rooms: dict[str, dict[int, str]] = {}  # id to time, in the order in which they came
         self._floors: dict[str, int] = {}  # ids up to here are forgotten, and count as shown
 
     def admit(self, one: Message) -> bool:
-        """Take note of a message; return whether it is to be shown: it is new, has no id, or was asked for again."""
+        """Remember a message; return whether it is to be shown: it is new, has no id, or was asked for again."""
         number, room = one.fields.get("id"), one.get("room").lower()
         if one.kind not in {"say", "history"} or type(number) is not int or not is_name(room):
             return True
         if not 0 <= number < MAX_ID:
             return True
         again = one.fields.get("again") is True
-        times = self._rooms[room] = self._rooms.pop(room, {})  # the last one is that which was heard last
+        times = self._rooms[room] = self._rooms.pop(room, {})  # the room of the latest message is the last
         if len(self._rooms) > MAX_ROOMS:
             self._forget(next(iter(self._rooms)))
         at = one.get("at")[:MAX_AT]

@@ -1,4 +1,4 @@
-"""What was said here and has not come back yet: the server sends each message to its sender, too."""
+"""Sent lines that have not come back yet: the server sends each message to its sender, too."""
 
 import re
 from collections import deque
@@ -14,7 +14,7 @@ _PRIVATE = re.compile(r"/(?:(?:msg|tell)[ \t]+[^ \t]+|reply|r)[ \t](.*)", re.DOT
 
 
 def comes_back(line: str) -> str:
-    """Return the text with which a line comes back from a room; empty if it is a command that doesn't, or nothing."""
+    """Return the text with which a line comes back from a room; empty for other commands, and for nothing."""
     text = clean(line).strip()
     if text.startswith("/me "):
         return text.removeprefix("/me ").strip()
@@ -25,7 +25,7 @@ def comes_back(line: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What was said: the line as it was typed, and how it comes back."""
+    """A sent line as it was typed, and the text with which it comes back."""
 
     line: str
     text: str
@@ -39,7 +39,7 @@ class UnconfirmedMessages:
         self._said: deque[_Said] = deque(maxlen=REMEMBERED)
 
     def add(self, line: str) -> None:
-        """Take note of a line that goes out."""
+        """Remember a line that goes out."""
         typed = clean(line).strip()
         private = _PRIVATE.fullmatch(typed)
         text = comes_back(line) if private is None else private[1].strip()
@@ -47,7 +47,7 @@ class UnconfirmedMessages:
             self._said.append(_Said(typed, text, private is not None))
 
     def confirm(self, one: Message) -> bool:
-        """Return whether this message was said to a room here; it, and all before it, is awaited no longer."""
+        """Return whether this message was sent to a room from here; it, and all before it, are awaited no longer."""
         text, private = one.text.strip(), one.fields.get("private") is True
         if not any(said.text == text and said.private is private for said in self._said):
             return False
@@ -56,7 +56,7 @@ class UnconfirmedMessages:
         return not private
 
     def remove_all(self) -> list[str]:
-        """Return what has not come back, and await it no longer."""
+        """Return the lines that have not come back, and await them no longer."""
         lines = [said.line for said in self._said]
         self._said.clear()
         return lines

@@ -1,4 +1,4 @@
-"""What a person's session remembers beyond the connection that it began with."""
+"""The memory of a person's session in a chat, across connections."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ __all__ = ["ChatView", "Held"]
 MAX_SEEN_BYTES = 2000
 """Of the names of rooms in a `resume`: before login a frame has 4 KiB at most, and the token wants its share."""
 MAX_TOLD = 10_000
-"""How many messages are remembered that a server tells whoever comes in; the rest is shown again."""
+"""How many messages are remembered of those that a server sends at a welcome; the rest is shown again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What lets this session in again.
+    """The token that lets this session in again.
 
     Attributes:
         server: The server that gave it.
@@ -38,12 +38,12 @@ class ChatView:
     """The memory of one session. Not thread-safe, but for `roster`.
 
     Args:
-        own_lines_stay: Whether what was typed stays on the terminal, so that it isn't shown when it comes back.
+        own_lines_stay: Whether typed lines stay on the terminal, so that they aren't shown when they come back.
         remark: Tells the user something.
 
     Attributes:
-        roster: One's name, one's rooms, and who is there.
-        held: What lets this session in again, if it has something.
+        roster: The user's name and rooms, and their members.
+        held: The token that lets this session in again, if there is one.
         own_lines_stay: As the argument.
     """
 
@@ -55,12 +55,14 @@ class ChatView:
         self._remarked = False
         self._seen = Seen()
         self._unconfirmed = UnconfirmedMessages()
-        self._coming_in = False  # whether the server is telling what it tells whoever comes in
-        self._told: set[int] = set()  # what it has told so: hashes of kind, room and text, which may be long
-        self._known: set[int] = set()  # what it had told so the last time
+        self._is_arriving = False  # from a welcome until somebody says something
+        self._arrival: set[int] = (
+            set()
+        )  # the messages of this arrival: hashes of kind, room and text, which may be long
+        self._known: set[int] = set()  # those of the arrival before
 
     def admit(self, one: Message) -> bool:
-        """Take note of a message; return whether it is to be shown: a person has not seen it yet."""
+        """Remember a message; return whether it is to be shown: a person has not seen it yet."""
         self.roster.update(one)
         if self.roster.left_out and not self._remarked:
             self._remarked = True
@@ -75,35 +77,35 @@ class ChatView:
         return new
 
     def note_sent(self, line: str) -> None:
-        """Take note of a line that goes out."""
-        self._coming_in = False  # from here on everything may be an answer to it
+        """Remember a line that goes out."""
+        self._is_arriving = False  # from here on everything may be an answer to it
         if self.roster.rooms:
             self._unconfirmed.add(line)
 
     def lose(self) -> list[str]:
-        """Take note that the connection was lost; return what may not have arrived."""
+        """Return the lines that may not have arrived, now that the connection is lost."""
         return self._unconfirmed.remove_all()
 
     def _is_known(self, one: Message) -> bool:
-        """Return whether the server only tells somebody who comes back what it told the last time.
+        """Return whether a message only repeats one of the arrival before.
 
-        That are the notices (the topic, the message of the day), one's own coming into rooms, and who is there, until
-        somebody says something.
+        An arrival holds notices (the topic, the message of the day), the user's own joining of rooms, and their
+        members, until somebody says something.
         """
         if one.kind == "welcome":
-            self._coming_in = True
-            self._known, self._told = self._told or self._known, set()
+            self._is_arriving = True
+            self._known, self._arrival = self._arrival or self._known, set()
         elif one.kind == "say":
-            self._coming_in = False
+            self._is_arriving = False
         own = one.kind == "joined" and self.roster.is_me(one.get("name"))
         if one.get("code") == "missed":
             return False
-        if not self._coming_in or not (own or one.kind in {"notice", "members"}):
+        if not self._is_arriving or not (own or one.kind in {"notice", "members"}):
             return False
-        told = hash((one.kind, one.get("room"), one.text))
-        if len(self._told) < MAX_TOLD:
-            self._told.add(told)
-        return told in self._known
+        repeated = hash((one.kind, one.get("room"), one.text))
+        if len(self._arrival) < MAX_TOLD:
+            self._arrival.add(repeated)
+        return repeated in self._known
 
     def seen(self) -> dict[str, int] | None:
         """Return the rooms and the last id that was shown of each, for a `resume`; None if there are none."""

@@ -1,7 +1,7 @@
 """The line editor (prompt_toolkit): the line being typed stays whole at the bottom, everything else appears above it.
 
 prompt_toolkit holds the main thread; the session, one connection after the other, runs in a second one, and reads the
-lines from a socket pair, so that it waits for them as it waits for any input. What it shows goes through
+lines from a socket pair, so that it waits for them as it waits for any input. Its output goes through
 prompt_toolkit's proxy of standard output, which puts it above the prompt. Questions go the same way, from the session's
 thread to the prompt's. In a room a line that comes back from the server leaves the prompt without a trace.
 """
@@ -15,7 +15,7 @@ import termios
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from sockctl.client.chat.completion import completions
 from sockctl.client.chat.unconfirmed import comes_back
@@ -35,7 +35,7 @@ __all__ = ["LineEditor", "as_typed", "can_edit_lines"]
 
 
 MAX_QUESTIONS = 16
-"""Questions that wait for the prompt; of more, the oldest are left out: the last one is what it becomes."""
+"""Questions that wait for the prompt; of more, the oldest are left out: the last one becomes the prompt."""
 LOOK_S = 0.1
 WAITING_WRITES = 64
 """Pieces of output that wait for the terminal; then the session waits, and so does the server."""
@@ -51,18 +51,23 @@ def can_edit_lines() -> bool:
 
 @contextlib.contextmanager
 def as_typed() -> Iterator[None]:
-    """Have the terminal pass on what is typed while there is no prompt: it would show it, and swallow a Ctrl-D.
+    """Have the terminal pass on keys while there is no prompt: it would show them, and swallow a Ctrl-D.
 
     Main thread only. A signal that ends the process raises KeyboardInterrupt.
     """
-    # First: they must not leave it so.
-    handlers = {number: signal.signal(number, signal.default_int_handler) for number in ENDING}
+    with _ending_signals(signal.default_int_handler), _passing_on():  # in this order: none must leave it so
+        yield
+
+
+@contextlib.contextmanager
+def _ending_signals(handler: Callable[[int, Any], Any]) -> Iterator[None]:
+    """Handle the signals that end the process."""
+    before = {number: signal.signal(number, handler) for number in ENDING}
     try:
-        with _passing_on():
-            yield
+        yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 @contextlib.contextmanager
@@ -99,7 +104,7 @@ class LineEditor:
         from prompt_toolkit.shortcuts import CompleteStyle
 
         class History(InMemoryHistory):
-            """What was typed, without the secrets."""
+            """The typed lines, without the secrets."""
 
             def append_string(self, string: str) -> None:
                 if not secret():
@@ -135,7 +140,7 @@ class LineEditor:
         self._accept = self._prompt.default_buffer.accept_handler
         self._prompt.default_buffer.accept_handler = self._accepted
         self._question: Message | None = None  # the prompt; the prompt's thread alone changes it
-        self._questions: deque[Message | None] = deque(maxlen=MAX_QUESTIONS)  # what it becomes, from any thread
+        self._questions: deque[Message | None] = deque(maxlen=MAX_QUESTIONS)  # the next ones, from any thread
         self._over = threading.Event()
         self._error: BaseException | None = None
 
@@ -157,27 +162,21 @@ class LineEditor:
 
         Raises:
             KeyboardInterrupt: Ctrl-C was typed, or SIGTERM or SIGHUP came.
-            Exception: What `run` has raised.
+            Exception: `run` has raised it.
         """
         thread = threading.Thread(target=self._run, args=(run,), name="sockctl-session")
-        before = {number: signal.signal(number, self._interrupted) for number in ENDING}
-        try:
-            with _above_prompt():
-                thread.start()
-                try:
-                    self._read_lines()
-                    self._near.close()  # the end of the input
-                    thread.join()
-                except BaseException:
-                    stop()
-                    raise
-                finally:
-                    self._near.close()
-                    thread.join()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            self._far.close()
+        with contextlib.closing(self._far), _ending_signals(self._interrupted), _above_prompt():
+            thread.start()
+            try:
+                self._read_lines()
+                self._near.close()  # the end of the input
+                thread.join()
+            except BaseException:
+                stop()
+                raise
+            finally:
+                self._near.close()
+                thread.join()
         if self._error is not None:
             raise self._error
 
@@ -193,7 +192,7 @@ class LineEditor:
         """Read lines until the end of the input, ``exit``, or the end of the connection."""
         while not self._over.is_set():
             try:
-                line = self._prompt.prompt(pre_run=self._take_note)
+                line = self._prompt.prompt(pre_run=self._process_news)
             except EOFError:
                 return
             self._question = None  # it is answered; before the answer goes out, so that the next one comes after this
@@ -203,24 +202,24 @@ class LineEditor:
                 return
 
     def _accepted(self, buffer: "Buffer") -> bool:
-        """Take a line: what comes back from a room is not left standing above the prompt as well."""
+        """Accept a line: one that comes back from a room is not left standing above the prompt as well."""
         in_room = self._roster is not None and self._question is None and bool(self._roster.rooms)
         self._prompt.app.erase_when_done = in_room and bool(comes_back(buffer.text))
         return self._accept is not None and self._accept(buffer)
 
     def _wake(self) -> None:
-        """Let the prompt take note of what is new, if it is there; else it does so when it comes. Any thread."""
+        """Let the prompt process what is new, now or when the next one begins. Any thread."""
         loop = self._prompt.app.loop
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # the prompt has just ended by itself
-                loop.call_soon_threadsafe(self._take_note)
+                loop.call_soon_threadsafe(self._process_news)
 
-    def _take_note(self) -> None:
+    def _process_news(self) -> None:
         app = self._prompt.app
         while self._questions:
             before, self._question = self._question, self._questions.popleft()
             if _is_secret(before) and not _is_secret(self._question):
-                app.current_buffer.reset()  # what was half typed must not be seen, and is no answer to this
+                app.current_buffer.reset()  # a half typed secret must not be seen, and is no answer to this
             app.invalidate()
         if self._over.is_set():
             self._leave(EOFError())
@@ -240,7 +239,7 @@ class LineEditor:
 
 @contextlib.contextmanager
 def _above_prompt() -> Iterator[None]:
-    """Have what is written to standard output appear above the prompt, no faster than the terminal takes it.
+    """Have standard output appear above the prompt, no faster than the terminal takes it.
 
     As `prompt_toolkit.patch_stdout.patch_stdout`, whose proxy keeps any amount for a terminal that was stopped.
     """

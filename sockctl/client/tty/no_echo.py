@@ -26,7 +26,7 @@ class NoEcho:
         self._handlers: dict[signal.Signals, Any] = {}
 
     def ask(self, question: "Message | None") -> None:
-        """Hide what is typed if the question asks for that; call it before the question is shown.
+        """Hide the answer if the question asks for that; call it before the question is shown.
 
         A secret that was half typed when another question came, or none, is discarded: it is no answer to that.
         """
@@ -38,7 +38,7 @@ class NoEcho:
 
     @contextlib.contextmanager
     def hidden(self) -> Iterator[None]:
-        """Hide what is typed as long as the context lasts, however it ends."""
+        """Hide typed lines as long as the context lasts, however it ends."""
         try:
             self._begin()
             yield
@@ -46,7 +46,7 @@ class NoEcho:
             self.end()
 
     def _begin(self) -> None:
-        """Turn the echo off; what was typed already is not discarded."""
+        """Turn the echo off; lines that were typed already are not discarded."""
         if self._before is not None:
             return
         with contextlib.suppress(termios.error):
@@ -73,6 +73,6 @@ class NoEcho:
             termios.tcflush(self._descriptor, termios.TCIFLUSH)
 
     def _end_process(self, number: int, _: object) -> None:
-        self._discard()  # what was half typed: else the shell would take it, and show it
+        self._discard()  # a half typed line: else the shell would take it, and show it
         self.end()
         os.kill(os.getpid(), number)  # now with the handler that it had before

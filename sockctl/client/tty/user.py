@@ -19,8 +19,8 @@ class TerminalUser:
     """The person at the terminal.
 
     Args:
-        screen: What the person sees.
-        view: What the session remembers: what the line editor completes.
+        screen: Where remarks are shown.
+        view: The memory of the session, from which the line editor completes words.
         may_edit: Whether the line editor may be used.
     """
 
@@ -60,7 +60,7 @@ class TerminalUser:
 
         Raises:
             KeyboardInterrupt: Ctrl-C was typed, or a signal came that ends the process.
-            Exception: What `run` has raised.
+            Exception: `run` has raised it.
         """
         if not self._may_edit:
             return False
