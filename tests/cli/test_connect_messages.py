@@ -3,57 +3,16 @@
 import contextlib
 import json
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from tests.support.frames import frame, framed
-from tests.support.running import TIMEOUT_S, echo_process, process, receive_all, receive_exactly, sockctl
-
-GREETING = b"sockctl/1 test\r\n"
-Play = Callable[[socket.socket], None]
-
-
-@contextlib.contextmanager
-def server(play: Play) -> Iterator[str]:
-    """Play a server for one connection; return HOST:PORT."""
-    failures: list[BaseException] = []
-
-    def serve() -> None:
-        try:
-            sock, _ = listener.accept()
-            with sock:
-                sock.settimeout(TIMEOUT_S)
-                play(sock)
-        except BaseException as error:
-            failures.append(error)
-            raise
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(TIMEOUT_S)
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield f"127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            thread.join(TIMEOUT_S)
-    assert not failures
-
-
-def read_frame(sock: socket.socket) -> dict[str, object]:
-    message: dict[str, object] = json.loads(receive_exactly(sock, int.from_bytes(receive_exactly(sock, 4))))
-    return message
-
-
-def greet(sock: socket.socket) -> None:
-    sock.sendall(GREETING + b"text that comes again\r\n")
-    hello = read_frame(sock)
-    assert hello.pop("session", False) is False
-    assert hello == {"kind": "hello", "text": "", "client": "sockctl"}
+from tests.support.played_server import GREETING, Play, greet, read_frame, server
+from tests.support.running import echo_process, process, receive_all, receive_exactly, sockctl
 
 
 def saying(*messages: bytes) -> Play:

@@ -13,9 +13,9 @@ from sockctl.cli.exit_codes import ExitCode
 from sockctl.client.token_store import Login, TokenStore
 from sockctl.net.fingerprints import fingerprint_of_file
 from sockctl.net.reachability import reach_of
-from tests.cli.test_connect_messages import read_frame
-from tests.cli.test_connect_messages import server as played
 from tests.support.frames import framed
+from tests.support.played_server import read_frame
+from tests.support.played_server import server as played
 from tests.support.running import CLOSED_PORT, process, receive_all, sockctl, wait_until
 from tests.support.tls import self_signed
 from tests.support.token_server import LATER, PASSWORD, TokenServer, token_server

@@ -19,7 +19,6 @@ from sockctl.client.session_events import (
 from sockctl.client.settings import ClientSettings
 from sockctl.client.token_store import TokenStore
 from sockctl.net.address import Endpoint
-from tests.support.frames import frame
 
 SERVER = Endpoint("127.0.0.1", 9090)
 Step = Callable[[float], list[SessionEvent]]
@@ -117,4 +116,3 @@ def frames_in(data: bytes) -> list[bytes]:
 
 
 GREETING = b"sockctl/1 chat\r\n" + b"text that comes again\r\n"
-__all__ = ["GREETING", "SERVER", "Played", "frame", "frames_in"]

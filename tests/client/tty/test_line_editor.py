@@ -16,8 +16,8 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.client.tty import line_editor
-from tests.cli.test_connect_messages import greet, read_frame, server
 from tests.support.frames import frame_client, framed
+from tests.support.played_server import greet, read_frame, server
 from tests.support.running import TIMEOUT_S, free_port, receive_all, receive_exactly
 from tests.support.terminal import ended
 
