@@ -5,5 +5,5 @@
 - `messages`: what a frame holds, one JSON object with a kind.
 - `greeting`: the line with which a message service begins.
 - `server_wire`, `client_wire`: the choice between frames and lines, from either side.
-- `safe_text`, `names`: what may stand in a message.
+- `names`: the rule for names of people and rooms; `line_splitter`: lines out of raw bytes.
 """
