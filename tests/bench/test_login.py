@@ -58,7 +58,9 @@ def test_a_server_that_does_not_go_on() -> None:
         receive_exactly(sock, 1_000_000)
 
     with serving(handle) as port:
-        stats = measured(port, Kind.LOGIN, user="ann", password=PASSWORD, timeout_s=0.2, count=4, duration_s=None)
+        stats = measured(
+            port, Kind.LOGIN, user="ann", password=PASSWORD, timeout_s=1.0, count=4, clients=4, duration_s=None
+        )
     assert stats.errors == {"no_answer": 4}
 
 

@@ -110,9 +110,10 @@ def test_no_address_keeps_the_others_out() -> None:
             one.line("hello")
             return one
 
-        crowd = [comes("127.0.0.2") for _ in range(3)]
-        for one in crowd:
-            one.expect("say", text="HELLO")
+        crowd = []
+        for _ in range(3):  # one after the other: the second is idle for longest in the end
+            crowd.append(comes("127.0.0.2"))
+            crowd[-1].expect("say", text="HELLO")
         crowd[0].line("I am not idle")
         crowd[0].expect("say", text="I AM NOT IDLE")
         comes("127.0.0.3").expect("say", text="HELLO")
