@@ -5,7 +5,6 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Any
 
 __all__ = ["SAME_SIGNAL_S", "StopSignals", "interrupts", "wait_for_children"]
@@ -53,9 +52,7 @@ class StopSignals:
             self._before[number] = signal.signal(number, _ignore)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._wakeup_before)

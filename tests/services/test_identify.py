@@ -2,7 +2,6 @@
 
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,7 +9,7 @@ from sockctl.errors import PeerGoneError, StoreWriteError
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.services.identify import NAME_S, Identify
-from sockctl.services.known_clients import KnownClients
+from sockctl.services.known_clients import KnownClient, KnownClients
 from sockctl.services.login import LOGIN_S
 from tests.support.frames import frame_client
 from tests.support.running import TIMEOUT_S, MemorySink, receive_all, running, send_and_half_close
@@ -155,14 +154,18 @@ def test_fifty_at_once(tmp_path: Path) -> None:
     assert known == {f"127.0.1.{number}": f"client{number}" for number in range(1, 51)}
 
 
-def full(*_: Any, **__: Any) -> Any:
-    raise StoreWriteError("clients.db can't be written: No space left on device.")
+class OnFullDisk(KnownClients):
+    """Can be read, but not written."""
+
+    def remember(self, *_: object) -> KnownClient:
+        raise StoreWriteError("clients.db can't be written: No space left on device.")
+
+    def note_visit(self, *_: object) -> None:
+        raise StoreWriteError("clients.db can't be written: No space left on device.")
 
 
-def test_a_full_disk_is_told_and_excused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clients = KnownClients(tmp_path)
-    monkeypatch.setattr(clients, "remember", full)
-    with running(Identify(clients)) as run, frame_client(run.port) as client:
+def test_a_full_disk_is_told_and_excused(tmp_path: Path) -> None:
+    with running(Identify(OnFullDisk(tmp_path))) as run, frame_client(run.port) as client:
         client.expect("ask")
         client.line("ann")
         client.expect("error", code="store_failed")
@@ -171,11 +174,9 @@ def test_a_full_disk_is_told_and_excused(tmp_path: Path, monkeypatch: pytest.Mon
         assert run.sink.wait_for("client_disconnected")[0].reason is DisconnectReason.STORE_FAILED
 
 
-def test_who_is_known_is_greeted_even_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clients = KnownClients(tmp_path)
-    clients.remember("127.0.0.1", "ann")
-    monkeypatch.setattr(clients, "note_visit", full)
-    with running(Identify(clients)) as run, frame_client(run.port) as client:
+def test_who_is_known_is_greeted_even_on_a_full_disk(tmp_path: Path) -> None:
+    KnownClients(tmp_path).remember("127.0.0.1", "ann")
+    with running(Identify(OnFullDisk(tmp_path))) as run, frame_client(run.port) as client:
         client.expect("welcome", name="ann")
         run.sink.wait_for("store_failed")
 

@@ -128,7 +128,7 @@ class ConsoleClient(Client):
     __slots__ = ("_show",)
 
     def __init__(self, member: Member, show: Callable[[str], None]) -> None:
-        super().__init__(member, framed=False, hears_all=True)
+        super().__init__(member, framed=False)
         self._show = show
 
     @property

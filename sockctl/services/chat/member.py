@@ -117,16 +117,14 @@ class Client(ABC):
         watched: Whether the event loop watches it; before that, its handler thread may still wait for it.
         leaving: Whether it is being closed: its messages don't count any more.
         peer: Its connection; None where it has none.
-        hears_all: Whether it hears every room, also those that its member hasn't joined.
     """
 
-    __slots__ = ("framed", "hears_all", "leaving", "member", "peer", "room", "watched")
+    __slots__ = ("framed", "leaving", "member", "peer", "room", "watched")
 
-    def __init__(self, member: Member, *, framed: bool, peer: Peer | None = None, hears_all: bool = False) -> None:
+    def __init__(self, member: Member, *, framed: bool, peer: Peer | None = None) -> None:
         self.member = member
         self.peer = peer
         self.framed = framed
-        self.hears_all = hears_all
         self.room = ""
         self.watched = True
         self.leaving = False

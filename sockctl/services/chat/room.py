@@ -276,7 +276,7 @@ class Room:
         for number, one in enumerate(leaves):
             if one.client in self._audience:
                 self._audience.remove(one.client)
-                if not one.client.hears_all:
+                if one.client not in self._audience:  # the listener goes on hearing the room
                     self._audience.deliver(told[:number], [one.client])
         self._audience.broadcast(told)
 
