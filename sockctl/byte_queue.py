@@ -4,8 +4,6 @@ import queue
 import threading
 from typing import Generic, TypeVar
 
-__all__ = ["ByteQueue"]
-
 T = TypeVar("T")
 
 

@@ -4,8 +4,6 @@ import math
 import time
 from typing import Self
 
-__all__ = ["Deadline"]
-
 MAX_POLL_MS = 86_400_000
 """poll() counts milliseconds in a C int, some 24 days at most: a longer wait is several."""
 

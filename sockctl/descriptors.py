@@ -3,8 +3,6 @@
 import os
 import select
 
-__all__ = ["write_all"]
-
 
 def write_all(descriptor: int, data: bytes) -> None:
     """Write all of `data`, waiting for as long as it takes.

@@ -3,9 +3,6 @@
 import os
 import resource
 
-__all__ = ["raise_descriptor_limit", "usable_cores"]
-
-
 RESERVE = 64
 """File descriptors beside those of the clients: listening sockets, log file, pollers, the interpreter's own."""
 

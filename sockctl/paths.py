@@ -5,8 +5,6 @@ from pathlib import Path
 
 from sockctl.errors import StoreReadError
 
-__all__ = ["data_dir", "state_dir"]
-
 
 def data_dir(chosen: Path | None) -> Path:
     """Return the data directory: the chosen one, SOCKCTL_DATA_DIR, or the user's (XDG Base Directory Specification).

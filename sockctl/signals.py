@@ -7,9 +7,6 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["SAME_SIGNAL_S", "StopSignals", "interrupts", "wait_for_children"]
-
-
 SAME_SIGNAL_S = 0.1
 """Signals this close together are one: timeout(1) signals its command, and then the command's group as well."""
 

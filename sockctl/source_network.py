@@ -2,8 +2,6 @@
 
 import socket
 
-__all__ = ["IPV6_PREFIX", "source_network"]
-
 IPV6_PREFIX = 64
 """Bits of an IPv6 address that name a site's network: within it each host chooses its own address (RFC 6177)."""
 IPV6_BITS = 128

@@ -8,8 +8,6 @@ import os
 
 from sockctl.descriptors import write_all
 
-__all__ = ["STDERR", "STDIN", "STDOUT", "is_terminal", "open_missing_streams", "read_line", "say", "wants_colour"]
-
 STDIN, STDOUT, STDERR = 0, 1, 2
 LINE_BYTES = 4096
 """What a terminal gives at most per line: Linux's N_TTY_BUF_SIZE."""

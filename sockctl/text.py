@@ -3,19 +3,6 @@
 import codecs
 import re
 
-__all__ = [
-    "HIDDEN_CODES",
-    "TerminalText",
-    "clean",
-    "format_age",
-    "format_bytes",
-    "format_seconds",
-    "has_controls",
-    "plural",
-    "visible",
-    "without_strays",
-]
-
 _WHOLE_SECOND = 0.9995
 """From this value on, milliseconds would show 1000."""
 _KIB = 1024

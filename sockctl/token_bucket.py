@@ -1,7 +1,5 @@
 """How many a second: the token bucket that decides what is told one by one and what as a sum."""
 
-__all__ = ["TokenBucket"]
-
 
 class TokenBucket:
     """Lets `rate` things a second pass, and up to `burst` at once after a rest.

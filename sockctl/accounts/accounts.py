@@ -18,8 +18,6 @@ from sockctl.accounts.users import Users
 from sockctl.errors import NameTakenError, PasswordRefusedError, StoreError
 from sockctl.stores.timestamps import Clock, utc_now
 
-__all__ = ["Accounts"]
-
 Turn = Callable[[], AbstractContextManager[object]]
 
 

@@ -14,8 +14,6 @@ from sockctl.accounts.authenticator import Login
 from sockctl.accounts.session import Session
 from sockctl.errors import StoreError
 
-__all__ = ["ActiveLogins"]
-
 LOOK_S = 0.5
 """How often the thread reads the files; where nothing has changed, that costs a few calls of stat()."""
 STILL_THERE_EVERY = datetime.timedelta(hours=1)

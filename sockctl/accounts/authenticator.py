@@ -29,8 +29,6 @@ from sockctl.errors import HashFailedError, LoginFailedError, PasswordRefusedErr
 from sockctl.protocol.names import same_name_key
 from sockctl.source_network import IPV6_PREFIX
 
-__all__ = ["Authenticator", "Login"]
-
 FLOOR_S = 0.5
 """A failure is answered after so long, or a multiple of it, so that nobody sees how long it took."""
 

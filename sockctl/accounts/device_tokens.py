@@ -15,8 +15,6 @@ import re
 import secrets
 from collections.abc import Callable, Iterable
 
-__all__ = ["DeviceTokens"]
-
 _RANDOM_BYTES = 16
 _MAC_BYTES = 16
 _TOKEN = re.compile(r"([0-9a-f]{12})\.([A-Za-z0-9_-]{43})")

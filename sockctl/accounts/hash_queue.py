@@ -26,8 +26,6 @@ from sockctl.accounts.throttle import PENALTIES, BoundedTable, Penalties, Thrott
 from sockctl.errors import BusyError, LoginError, ThrottledError
 from sockctl.os_limits import usable_cores
 
-__all__ = ["HashQueue", "QueueLimits", "Try"]
-
 MAX_SLOTS = 4
 """Each takes 64 MiB."""
 FIRST_GUESS_S = 0.1

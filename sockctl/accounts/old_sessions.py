@@ -15,8 +15,6 @@ from sockctl.stores.timestamps import parse_timestamp
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-__all__ = ["OLD_FILE_NAME", "OLD_FORM", "OLD_VERSION", "insert_old"]
-
 OLD_FILE_NAME = "sessions.json"
 OLD_VERSION = 1
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -12,8 +12,6 @@ from sockctl.errors import PasswordRefusedError
 if TYPE_CHECKING:
     from precis_i18n.profile import Profile
 
-__all__ = ["MAX_BYTES", "normalize_password"]
-
 MAX_BYTES = 1024
 """Bytes of UTF-8 in a normalized password: room for any phrase; hashing and normalizing cost next to nothing."""
 

@@ -13,8 +13,6 @@ from typing import Any
 from sockctl.accounts.password_normalization import normalize_password
 from sockctl.errors import PasswordRefusedError
 
-__all__ = ["LEAST_MIN_LENGTH", "MIN_LENGTH", "check_new"]
-
 MIN_LENGTH = 12
 """Characters in a new password by default."""
 LEAST_MIN_LENGTH = 8

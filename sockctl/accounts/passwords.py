@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 from sockctl.errors import HashFailedError
 
-__all__ = ["DEFAULT", "HashParameters", "Hasher", "make_dummy_hash", "parse_parameters"]
-
 MAX_MEMORY_KIB = 2_097_152
 """2 GiB, what RFC 9106's first recommended option takes."""
 MAX_WORK_KIB = 4_194_304

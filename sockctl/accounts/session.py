@@ -7,8 +7,6 @@ from typing import Any
 from sockctl.accounts.session_tokens import TOKEN_SCHEMA
 from sockctl.stores.timestamps import format_timestamp, read_seconds
 
-__all__ = ["ABSOLUTE", "COLUMNS", "IDLE", "SCHEMA", "Session", "read_session"]
-
 IDLE = datetime.timedelta(hours=24)
 """A session that isn't used for so long is over."""
 ABSOLUTE = datetime.timedelta(days=30)

@@ -19,15 +19,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-__all__ = [
-    "MAX_TOKENS",
-    "REPLACED_S",
-    "TOKEN_SCHEMA",
-    "give_token",
-    "parse_session_id",
-    "use_token",
-]
-
 MAX_TOKENS = 64
 """Tokens of one session that were given and not used yet; one more, and the oldest goes.
 

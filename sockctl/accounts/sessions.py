@@ -20,8 +20,6 @@ from sockctl.stores.timestamps import Clock, utc_now
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-__all__ = ["MAX_PER_USER", "MAX_SESSIONS", "Sessions"]
-
 FILE_NAME = "sessions.db"
 VERSION = 1
 MAX_PER_USER = 10

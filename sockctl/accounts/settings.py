@@ -18,8 +18,6 @@ from sockctl.errors import StoreError
 from sockctl.stores.json_store import JsonStore
 from sockctl.stores.schema import Check, parsed, record, text, unless, whole_number
 
-__all__ = ["Settings"]
-
 FILE_NAME = "settings.json"
 VERSION = 1
 _COSTS = ("time_cost", "memory_kib", "parallelism")

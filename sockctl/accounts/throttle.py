@@ -30,8 +30,6 @@ from typing import Generic, TypeVar
 from sockctl.source_network import IPV6_PREFIX, source_network
 from sockctl.token_bucket import TokenBucket
 
-__all__ = ["PENALTIES", "BoundedTable", "Penalties", "Signups", "Throttle", "Who"]
-
 SIGNUP_BURST, SIGNUP_EVERY_S = 30, 60.0
 """Signups of a network at once, which are a classroom behind one address, and the time after which it has one more."""
 MAX_ENTRIES = 65_536

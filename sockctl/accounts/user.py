@@ -21,8 +21,6 @@ from sockctl.stores.json_store import Content
 from sockctl.stores.schema import flag, format_place, mapping, parsed, record, text, timestamp, whole_number
 from sockctl.stores.timestamps import format_timestamp, parse_timestamp
 
-__all__ = ["FORM", "User", "read_user", "user_name"]
-
 
 @dataclass(frozen=True, slots=True)
 class User:

@@ -11,8 +11,6 @@ from sockctl.protocol.names import same_name_key
 from sockctl.stores.json_store import Content, JsonStore
 from sockctl.stores.timestamps import Clock, format_timestamp, utc_now
 
-__all__ = ["Users"]
-
 FILE_NAME = "users.json"
 VERSION = 1
 

@@ -16,8 +16,6 @@ from sockctl.bench.pool import ClientPool, WorkerContext
 from sockctl.net.transport import Transport
 from sockctl.protocol.messages import Message, message
 
-__all__ = ["ChatPool", "Said", "said", "understood"]
-
 _PADDING = b"abcdefghijklmnopqrstuvwxyz"
 _MOST_REMEMBERED = 256
 _PARTS = 5

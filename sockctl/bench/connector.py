@@ -12,8 +12,6 @@ from sockctl.bench.plan import Plan, Tls
 from sockctl.errors import UntrustedError
 from sockctl.net.transport import TlsTransport, Transport
 
-__all__ = ["Connector", "securing"]
-
 Secure = Callable[[socket.socket], TlsTransport]
 
 

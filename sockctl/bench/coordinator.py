@@ -18,8 +18,6 @@ from sockctl.descriptors import write_all
 from sockctl.errors import BenchFailedError
 from sockctl.signals import interrupts
 
-__all__ = ["Outcome", "Progress", "measure"]
-
 HEAD_START_S = 0.02
 """How long after `go` was written the processes begin, so that each has read it."""
 CLOSE_S = 10.0

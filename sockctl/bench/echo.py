@@ -10,8 +10,6 @@ from sockctl.bench.pool import Client, ClientPool, WorkerContext
 from sockctl.net.poller import READABLE, WRITABLE
 from sockctl.net.transport import Transport
 
-__all__ = ["EchoPool"]
-
 
 class EchoClient(Client):
     """One connection. What is awaited is known by its length alone: it is the block's next bytes.

@@ -8,8 +8,6 @@ the largest and the mean are exact.
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
-__all__ = ["ERROR", "Histogram"]
-
 _BITS = 7
 _STEPS = 1 << _BITS
 ERROR = 1 / (2 * _STEPS)

@@ -8,8 +8,6 @@ from sockctl.bench.pool import Client, ClientPool, WorkerContext
 from sockctl.errors import UnsendableError
 from sockctl.protocol.messages import Message, message
 
-__all__ = ["LoginPool"]
-
 REST_S = 0.1
 """How long a client rests when it wasn't let in, so that a server that refuses isn't stormed."""
 

@@ -5,8 +5,6 @@ from collections.abc import Callable
 
 from sockctl.net.poller import Poller, open_poller
 
-__all__ = ["Handler", "Loop"]
-
 Handler = Callable[[int], None]
 _COARSE_S = 0.002
 """epoll waits for whole milliseconds, and rounds up: what is shorter is waited for with select() on epoll itself."""

@@ -9,8 +9,6 @@ from sockctl.net.transport import Transport
 from sockctl.protocol.client_wire import ClientWire
 from sockctl.protocol.messages import Message
 
-__all__ = ["MessageClient"]
-
 
 class MessageClient(Client):
     """One connection to a message service.

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from sockctl.bench.plan import Plan
 from sockctl.bench.stats import Stats
 
-__all__ = ["Pacing"]
-
 
 class Pacing:
     """Says how many messages may go out, and counts them. Nothing may before `start`.

@@ -8,8 +8,6 @@ message ends with a line feed, for servers that take lines.
 import random
 import string
 
-__all__ = ["PIECE_BYTES", "Payload", "diagnosis"]
-
 PIECE_BYTES = 262_144
 """Handed to the system, or compared, at once at most."""
 _BLOCK_BYTES = 65_536

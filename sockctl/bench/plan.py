@@ -7,8 +7,6 @@ import socket
 from dataclasses import dataclass
 from typing import Any, Self
 
-__all__ = ["Kind", "Plan", "Tls", "Where"]
-
 
 class Kind(enum.StrEnum):
     """What the clients do."""

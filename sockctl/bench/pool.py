@@ -14,8 +14,6 @@ from sockctl.errors import UntrustedError
 from sockctl.net.poller import READABLE, WRITABLE
 from sockctl.net.transport import Transport, TransportError
 
-__all__ = ["AT_ONCE", "BUFFER_BYTES", "Client", "ClientPool", "WorkerContext"]
-
 BUFFER_BYTES = 65_536
 """Read at once: at least as much as a `TlsSocket` may have, so that nothing is left where no poller sees it."""
 AT_ONCE = 64

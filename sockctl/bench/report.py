@@ -49,8 +49,6 @@ from sockctl.bench.coordinator import Outcome
 from sockctl.bench.histogram import ERROR
 from sockctl.bench.plan import Kind, Plan
 
-__all__ = ["COMPARED", "OWN_LIMIT", "comparison", "report"]
-
 SCHEMA = 1
 OWN_LIMIT = 0.9
 """From which part of its own processor time on the tool may be the limit."""

@@ -6,8 +6,6 @@ from typing import Any, Self
 
 from sockctl.bench.histogram import Histogram
 
-__all__ = ["Stats"]
-
 
 @dataclass(slots=True)
 class Stats:

@@ -27,8 +27,6 @@ from sockctl.errors import BenchFailedError, SockctlError
 from sockctl.net.poller import READABLE
 from sockctl.os_limits import raise_descriptor_limit
 
-__all__ = ["Worker", "main"]
-
 AT_ONCE = 1_000
 """Messages on a clock that are sent before answers are read."""
 STEP_S = 0.05

@@ -17,8 +17,6 @@ from sockctl.cli.exit_codes import ExitCode, find_exit_code
 from sockctl.errors import SockctlError
 from sockctl.terminal import open_missing_streams, say
 
-__all__ = ["COMMANDS", "app", "run"]
-
 COMMANDS = {
     "serve": "Start a server.",
     "connect": "Connect, send standard input, print what comes back.",

@@ -10,8 +10,6 @@ from sockctl.cli.options import with_option_group
 from sockctl.cli.passwords import PasswordFile, PasswordStdin
 from sockctl.errors import OptionError
 
-__all__ = ["app"]
-
 _FIELDS = "The fields of --json are described by 'python -m pydoc sockctl.bench.report'."
 
 app = typer.Typer(

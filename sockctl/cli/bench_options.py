@@ -8,8 +8,6 @@ import typer
 from sockctl.cli import options
 from sockctl.cli.tls_options import TlsOptions
 
-__all__ = ["BenchOptions", "Rate"]
-
 Rate = Annotated[
     float | None,
     typer.Option(

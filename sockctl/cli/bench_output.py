@@ -12,8 +12,6 @@ from sockctl.bench.report import COMPARED
 from sockctl.terminal import say
 from sockctl.text import format_bytes, format_seconds, plural
 
-__all__ = ["ProgressLine", "comparison_lines", "report_lines"]
-
 BAR = 30
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
 _UNIT = {Kind.ECHO: "message", Kind.CHAT: "delivery", Kind.LOGIN: "login"}

@@ -27,8 +27,6 @@ from sockctl.terminal import STDERR, is_terminal, say
 if TYPE_CHECKING:
     from sockctl.client.trust import TlsPolicy
 
-__all__ = ["Wanted", "run_bench"]
-
 _SCHEMES = {Kind.ECHO: ("tcp", "tls"), Kind.CHAT: ("sockctl", "sockctls"), Kind.LOGIN: ("sockctl", "sockctls")}
 _MOST_PROCESSES = 4
 

@@ -11,8 +11,6 @@ from sockctl.cli.tables import print_list, print_result
 if TYPE_CHECKING:
     from sockctl.services.known_clients import KnownClients
 
-__all__ = ["app"]
-
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,

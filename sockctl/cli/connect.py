@@ -18,8 +18,6 @@ from sockctl.terminal import STDIN, is_terminal
 if TYPE_CHECKING:
     from sockctl.net.address import Endpoint
 
-__all__ = ["app"]
-
 _EXAMPLE = (
     "Examples: sockctl connect localhost 9090, in a pipe: printf abc | sockctl connect localhost:9090, scripted: "
     "sockctl connect localhost:9090 --send hello --expect hello"

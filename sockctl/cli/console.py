@@ -16,8 +16,6 @@ from sockctl.services.talk import Talk
 from sockctl.terminal import STDOUT, read_line, say
 from sockctl.text import visible
 
-__all__ = ["Operator", "ServerTerminal"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shown(Event):

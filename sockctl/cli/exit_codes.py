@@ -25,8 +25,6 @@ from sockctl.errors import (
     UntrustedError,
 )
 
-__all__ = ["ExitCode", "find_exit_code"]
-
 
 class ExitCode(enum.IntEnum):
     """The exit codes of commands."""

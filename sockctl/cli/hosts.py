@@ -12,8 +12,6 @@ from sockctl.errors import AddressError
 if TYPE_CHECKING:
     from sockctl.client.known_hosts import KnownHosts
 
-__all__ = ["Server", "app", "parse_server"]
-
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from sockctl.net.address import Endpoint
     from sockctl.net.connector import Secure
 
-__all__ = ["app"]
-
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 

@@ -11,22 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = [
-    "DEFAULT_MIN_LENGTH",
-    "DataDir",
-    "Json",
-    "LogFormat",
-    "MinLength",
-    "NoInput",
-    "ServerOptions",
-    "StateDir",
-    "refuse_nan",
-    "seconds",
-    "with_option_group",
-    "with_server_options",
-]
-
-
 MAX_SECONDS = 31_536_000.0
 """A year: a longer time is a slip of the hand."""
 

@@ -22,8 +22,6 @@ from sockctl.stores.files import find_exposure
 from sockctl.terminal import STDIN, is_terminal, say
 from sockctl.text import visible
 
-__all__ = ["PasswordFile", "PasswordStdin", "read_password"]
-
 T = TypeVar("T")
 
 PasswordStdin = Annotated[

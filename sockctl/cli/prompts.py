@@ -6,8 +6,6 @@ from typing import TypeVar
 from sockctl.errors import AddressError, InputNeededError
 from sockctl.terminal import STDIN, is_terminal, read_line, say
 
-__all__ = ["ask", "confirm", "may_ask"]
-
 T = TypeVar("T")
 
 

@@ -9,8 +9,6 @@ import typer
 from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength, ServerOptions, seconds, with_server_options
 from sockctl.errors import OptionError, ProgramError
 
-__all__ = ["app"]
-
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,

@@ -9,8 +9,6 @@ from sockctl.net.listener import addresses_of
 from sockctl.paths import data_dir
 from sockctl.services.login import LoginConversation
 
-__all__ = ["guard_options", "make_login"]
-
 
 def guard_options(options: ServerOptions, *, insecure: bool) -> ServerOptions:
     """Return the options of a server that asks for passwords: it listens on its own port, or not at all.

@@ -17,8 +17,6 @@ from sockctl.services.chat.settings import ChatRules
 from sockctl.services.login import LoginConversation
 from sockctl.terminal import STDIN, is_terminal
 
-__all__ = ["add_login", "parse_chat_rules", "serve_chat"]
-
 MAX_MOTD_LINES, MAX_MOTD_BYTES = 50, 4_096
 _FLOOD = re.compile(r"([0-9]{1,6})/([0-9]{1,6}(?:\.[0-9]{1,6})?)")
 

@@ -32,8 +32,6 @@ from sockctl.terminal import STDERR, STDIN, is_terminal, say, wants_colour
 if TYPE_CHECKING:
     from sockctl.cli.serve_tls import ServingTls
 
-__all__ = ["DEFAULT_PORT", "chosen_port", "serve"]
-
 DEFAULT_PORT = "9090"
 LAST_WORDS_S = 0.2
 """How long the journal may take to write what it holds when a second signal ends the process."""

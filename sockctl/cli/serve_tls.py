@@ -15,8 +15,6 @@ from sockctl.net.tls_server import server_context
 from sockctl.net.transport import TlsTransport
 from sockctl.paths import data_dir
 
-__all__ = ["ServingTls"]
-
 
 class ServingTls:
     """The certificate of a server; makes TLS of its clients' sockets.

@@ -9,8 +9,6 @@ from sockctl.cli.tables import print_list, print_result
 from sockctl.cli.users import open_accounts
 from sockctl.errors import OptionError
 
-__all__ = ["app"]
-
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,

@@ -5,8 +5,6 @@ from typing import Any
 
 import typer
 
-__all__ = ["print_list", "print_result"]
-
 
 def print_result(fields: object, sentence: str, *, json: bool) -> None:
     """Print what a command has done: a sentence, or the JSON of `fields`."""

@@ -11,8 +11,6 @@ from sockctl.errors import OptionError
 if TYPE_CHECKING:
     from sockctl.client.trust import TlsPolicy
 
-__all__ = ["ClientCertificate", "ClientKey", "TlsOptions", "refuse_lone_key"]
-
 ClientCertificate = Annotated[
     Path | None, typer.Option(help="Show this certificate (PEM) if asked for one.", metavar="FILE")
 ]

@@ -15,8 +15,6 @@ from sockctl.cli.tables import print_list, print_result
 if TYPE_CHECKING:
     from sockctl.accounts.accounts import Accounts
 
-__all__ = ["app", "open_accounts"]
-
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,

@@ -9,8 +9,6 @@ from sockctl.events.base import Event
 from sockctl.net.listener import SocketOptions
 from sockctl.net.transport import Transport
 
-__all__ = ["Connect", "ConnectAttempt", "watch_over"]
-
 Connect = Callable[[Callable[[Event], None]], Transport]
 """Connects, and emits its events."""
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from sockctl.client.protocol import MessageProtocol
     from sockctl.client.script import Script
 
-__all__ = ["ClientConnection"]
-
 MAX_UNSENT_BYTES = 65_536
 """How much may wait to be sent before no more input is read."""
 TLS_ALERT = b"\x15\x03"

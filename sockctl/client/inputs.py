@@ -2,8 +2,6 @@
 
 import re
 
-__all__ = ["CrlfMapper", "LineInput", "PipeInput"]
-
 EXIT = b"exit"
 ESCAPED_EXIT = b"//exit"
 

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from sockctl.client.connect_attempt import Connect, ConnectAttempt
     from sockctl.client.tty.user import TerminalUser
 
-__all__ = ["IoLoop"]
-
 READ_BYTES = 65_536
 
 

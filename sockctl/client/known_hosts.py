@@ -12,8 +12,6 @@ from sockctl.stores.json_store import JsonStore
 from sockctl.stores.schema import mapping, parsed, record, text, timestamp, unless
 from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, utc_now
 
-__all__ = ["KnownHost", "KnownHosts", "host_key", "is_host_key"]
-
 FILE_NAME = "known_hosts.json"
 VERSION = 1
 

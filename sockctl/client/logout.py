@@ -20,8 +20,6 @@ from sockctl.protocol.client_wire import ClientWire
 from sockctl.protocol.messages import Message, message
 from sockctl.text import visible
 
-__all__ = ["log_out"]
-
 COMMAND = "logout"
 READ_BYTES = 65_536
 

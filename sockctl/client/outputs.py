@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from sockctl.client.chat.roster import ChatContext
     from sockctl.protocol.messages import Message
 
-__all__ = ["HexOutput", "JsonOutput", "Output", "PlainOutput", "hex_lines"]
-
 HEX_COLUMNS = 16
 MAX_LINE = 1 << 20
 """Characters of a line that is no message, as JSON shows it: 16 times what a message may have."""

@@ -9,8 +9,6 @@ from sockctl.net.transport import TlsTransport, Transport
 if TYPE_CHECKING:
     from sockctl.protocol.messages import Message
 
-__all__ = ["NO_PASSWORD_SERVICES", "PlaintextGuard", "is_in_clear", "never_asked"]
-
 NO_PASSWORD_SERVICES = frozenset({"identify", "talk"})
 """Services that ask for no password and give no token: lines to them may go ahead of their questions."""
 _OPENING = frozenset({"ask", "welcome", "error"})

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from sockctl.client.chat.roster import ChatContext
     from sockctl.client.chat.view import ChatView
 
-__all__ = ["MessageProtocol"]
-
 RETURN_REASONS = frozenset({"ping_timeout"})
 """Reasons of a goodbye that only says that the connection was lost: the client was asleep, for instance."""
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from sockctl.client.script import Script
     from sockctl.protocol.messages import Message
 
-__all__ = ["Receiver"]
-
 SEARCHED_CHARACTERS = 65_536
 """How much of one raw line a pattern is searched in."""
 _LINES = re.compile(rb"[^\n]*\n|[^\n]+")

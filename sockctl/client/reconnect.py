@@ -15,8 +15,6 @@ from sockctl.errors import (
 from sockctl.events.base import Event
 from sockctl.events.client import ConnectionLost, Reconnecting
 
-__all__ = ["FAILED", "LOST", "Backoff", "Reconnector"]
-
 LOST = (ConnectionBrokenError, TruncatedMessageError)
 """How a connection is lost, apart from its plain end without a goodbye."""
 FAILED = (*LOST, UnreachableError, ConnectTimeoutError, NotGreetedError, TlsError)

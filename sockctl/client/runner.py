@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from sockctl.client.trust import TlsPolicy
     from sockctl.client.tty.user import TerminalUser
 
-__all__ = ["run_session"]
-
 
 def run_session(
     endpoint: Endpoint,

@@ -8,8 +8,6 @@ from sockctl.errors import StreamError
 from sockctl.events.base import Event, Level
 from sockctl.terminal import STDERR, STDOUT, is_terminal, say, wants_colour
 
-__all__ = ["MAX_PROMPT", "Screen"]
-
 MAX_PROMPT = 200
 """Characters in a question that may stand in front of the line being typed; a longer one is written above it."""
 

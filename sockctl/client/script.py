@@ -8,8 +8,6 @@ from sockctl.client.script_steps import Expect, Send, Step, Wait, WaitForEnd
 from sockctl.errors import ConnectionBrokenError, ConnectTimeoutError, ExpectationError
 from sockctl.text import plural, visible
 
-__all__ = ["Script"]
-
 SHOWN_LINES = 5
 """How many of the last lines a failed expectation shows."""
 SHOWN_CHARACTERS = 200

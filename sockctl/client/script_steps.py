@@ -9,8 +9,6 @@ from pathlib import Path
 from sockctl.errors import ScriptError
 from sockctl.protocol.names import same_name_key
 
-__all__ = ["Expect", "Send", "Step", "Wait", "WaitForEnd", "answer_login", "parse_steps", "read_script"]
-
 
 @dataclass(frozen=True, slots=True)
 class Send:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from sockctl.client.protocol import MessageProtocol
     from sockctl.client.script import Script
 
-__all__ = ["Sender", "refuse_lines"]
-
 SHOWN_CHARACTERS = 500
 """How much is shown of a line that is refused."""
 

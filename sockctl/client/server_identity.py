@@ -6,8 +6,6 @@ from sockctl.client.plaintext_guard import is_in_clear
 from sockctl.net.address import Endpoint, host_of
 from sockctl.net.transport import TlsTransport, Transport
 
-__all__ = ["ServerIdentity", "identify"]
-
 
 @dataclass(frozen=True, slots=True)
 class ServerIdentity:

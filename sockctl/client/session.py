@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from sockctl.client.token_store import TokenStore
     from sockctl.protocol.client_wire import ClientWire
 
-__all__ = ["ClientSession"]
-
 
 class ClientSession:
     """A session. Not thread-safe. Times are seconds of one monotonic clock.

@@ -11,23 +11,6 @@ if TYPE_CHECKING:
     from sockctl.client.chat.roster import ChatContext
     from sockctl.protocol.messages import Message
 
-__all__ = [
-    "BytesToSend",
-    "BytesToShow",
-    "ConnectionDropped",
-    "ConnectionWanted",
-    "EndReason",
-    "EventToEmit",
-    "KeepaliveWanted",
-    "MessageToShow",
-    "QuestionAnswered",
-    "QuestionAsked",
-    "Remark",
-    "SendingEnded",
-    "SessionEnded",
-    "SessionEvent",
-]
-
 
 class EndReason(enum.StrEnum):
     """Why a session ended, as the event `Disconnected` has it."""

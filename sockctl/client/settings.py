@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sockctl.client.script_steps import Step
 
-__all__ = ["ClientSettings"]
-
 QUIT_AFTER_S = 2.0
 """How long a session that a person or a script has ended waits for the server's end."""
 

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from sockctl.client.script_steps import Step
     from sockctl.client.token_store import Login, TokenStore
 
-__all__ = ["TokenLogin"]
-
 ANSWERS = 2
 """Lines with which one logs in: name and password."""
 

@@ -24,8 +24,6 @@ from sockctl.stores.json_store import JsonStore
 from sockctl.stores.schema import array, mapping, parsed, record, text, unless
 from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, utc_now
 
-__all__ = ["KeptToken", "Login", "TokenStore"]
-
 FILE_NAME = "tokens.json"
 OLD_FILE_NAME = "sessions.json"
 """The file's name in earlier versions."""

@@ -6,8 +6,6 @@ from sockctl.events.base import Event
 from sockctl.events.client import DataReceived, DataSent
 from sockctl.token_bucket import TokenBucket
 
-__all__ = ["TrafficMeter"]
-
 CALM_PER_SECOND = 10
 SUM_SECONDS = 1.0
 

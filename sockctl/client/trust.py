@@ -21,8 +21,6 @@ from sockctl.net.tls_client import client_context, shake_hands
 from sockctl.terminal import read_line, say
 from sockctl.text import visible
 
-__all__ = ["TlsPolicy", "Trust"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsPolicy:

@@ -7,8 +7,6 @@ from sockctl.events.base import Event, Level
 from sockctl.events.reasons import RefusalReason
 from sockctl.text import format_seconds, plural
 
-__all__ = ["AcceptPaused", "AcceptResumed", "ClientRefused", "ClientsRefused"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientRefused(Event):

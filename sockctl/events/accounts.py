@@ -5,18 +5,6 @@ from typing import ClassVar
 
 from sockctl.events.base import ConnectionEvent, Event, Level
 
-__all__ = [
-    "AccountsUnreadable",
-    "LoggedOut",
-    "LoginFailed",
-    "LoginSucceeded",
-    "PasswordChanged",
-    "SessionEnded",
-    "SessionUnkept",
-    "TokenReused",
-    "UserSignedUp",
-]
-
 _BY = {"password": "with the password", "token": "with a token", "signup": "as a new user"}
 _FAILED = {
     "login_failed": "The name or the password was wrong, or the user is disabled",

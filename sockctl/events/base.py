@@ -5,8 +5,6 @@ import enum
 import re
 from typing import Any, ClassVar
 
-__all__ = ["HELD_BYTES", "ConnectionEvent", "Event", "Level"]
-
 HELD_BYTES = 512
 """What an event takes at most that holds no text of any length: measured, with its record."""
 

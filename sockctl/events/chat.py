@@ -9,8 +9,6 @@ from typing import ClassVar
 from sockctl.events.base import ConnectionEvent, Event, Level
 from sockctl.text import plural
 
-__all__ = ["ChatKeptAgain", "ChatUnkept", "MemberCame", "MemberLeft", "MemberRenamed", "OperatorActed"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatUnkept(Event):

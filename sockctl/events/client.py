@@ -6,23 +6,6 @@ from typing import ClassVar
 from sockctl.events.base import Event, Level
 from sockctl.text import format_bytes, format_seconds
 
-__all__ = [
-    "AddressFailed",
-    "Connected",
-    "Connecting",
-    "ConnectionLost",
-    "DataReceived",
-    "DataSent",
-    "Disconnected",
-    "Greeted",
-    "HostTrusted",
-    "InputEnded",
-    "Reconnecting",
-    "Retrying",
-    "TlsCut",
-    "TlsEstablished",
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connecting(Event):

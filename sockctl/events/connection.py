@@ -7,22 +7,6 @@ from sockctl.events.base import ConnectionEvent, Level
 from sockctl.events.reasons import Reason
 from sockctl.text import format_bytes, format_seconds, plural
 
-__all__ = [
-    "ClientConnected",
-    "ClientDisconnected",
-    "DataReceived",
-    "DataSent",
-    "InputEnded",
-    "InputThrottled",
-    "ProtocolBroken",
-    "ReadingPaused",
-    "ReadingResumed",
-    "ServiceFailed",
-    "SlowReaderDropped",
-    "TlsEstablished",
-    "TlsFailed",
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientConnected(ConnectionEvent):

@@ -19,8 +19,6 @@ from sockctl.events.record import Record
 from sockctl.events.sums import PER_SECOND, EventsSummed, EventSums
 from sockctl.text import plural
 
-__all__ = ["EventsLost", "Journal", "Sink", "SinkFailed"]
-
 CAPACITY_BYTES = 32 << 20
 """Bytes of events that may wait to be written: 65,536 events, a second of what the busiest server tells."""
 BATCH = 1_024

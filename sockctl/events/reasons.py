@@ -3,8 +3,6 @@
 import enum
 from typing import Self
 
-__all__ = ["DisconnectReason", "Reason", "RefusalReason"]
-
 
 class Reason(str):
     """A stable word that says why something ended.

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from sockctl.events.base import Event
 
-__all__ = ["Record"]
-
 
 @dataclass(frozen=True, slots=True)
 class Record:

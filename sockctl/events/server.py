@@ -6,19 +6,6 @@ from typing import ClassVar
 from sockctl.events.base import Event, Level
 from sockctl.text import format_bytes, format_seconds, plural
 
-__all__ = [
-    "DescriptorsLimited",
-    "Listening",
-    "LoopbackOnly",
-    "PortTaken",
-    "Reachable",
-    "ServerStarted",
-    "ServerStopped",
-    "ServerStopping",
-    "TlsCertificate",
-    "TlsCertificateRefused",
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStarted(Event):

@@ -5,8 +5,6 @@ from typing import ClassVar
 
 from sockctl.events.base import ConnectionEvent, Level
 
-__all__ = ["ClientIdentified", "ProgramEnded", "ProgramStarted", "ProgramWarned", "StoreFailed"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientIdentified(ConnectionEvent):

@@ -11,8 +11,6 @@ from sockctl.events.base import ConnectionEvent, Level
 from sockctl.events.record import Record
 from sockctl.text import visible
 
-__all__ = ["DescriptorSink", "FileSink", "Format", "as_json", "as_terminal_text", "as_text"]
-
 Format = Callable[[Record], str]
 """Makes one line, without the line feed, of a record."""
 

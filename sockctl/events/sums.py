@@ -10,8 +10,6 @@ from sockctl.events.record import Record
 from sockctl.source_network import source_network
 from sockctl.text import format_seconds, plural
 
-__all__ = ["PER_SECOND", "EventSums", "EventsSummed"]
-
 PER_SECOND = 100
 """Events of one kind and one address that are told one by one in a second."""
 WINDOW_S = 1.0

@@ -25,8 +25,6 @@ from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.listener import Listeners
 from sockctl.token_bucket import TokenBucket
 
-__all__ = ["Acceptor"]
-
 ACCEPTS_PER_ROUND = 64
 REFUSALS_SUM_S = 1.0
 STATE_HOLDS_S = 1.0

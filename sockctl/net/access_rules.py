@@ -5,8 +5,6 @@ from collections.abc import Iterable
 
 from sockctl.errors import RuleError
 
-__all__ = ["AccessRules"]
-
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 

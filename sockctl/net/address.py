@@ -6,18 +6,6 @@ from dataclasses import dataclass
 
 from sockctl.errors import AddressError
 
-__all__ = [
-    "Endpoint",
-    "Target",
-    "format_address",
-    "host_of",
-    "is_address",
-    "is_loopback",
-    "parse_host",
-    "parse_port",
-    "parse_target",
-]
-
 SCHEMES = ("tcp", "sockctl", "tls", "sockctls")
 """The schemes that a target may begin with: raw bytes or messages, and each of them under TLS."""
 MAX_PORT = 65_535

@@ -24,8 +24,6 @@ from sockctl.net.connection import Connection
 from sockctl.net.limits import Limits
 from sockctl.source_network import source_network
 
-__all__ = ["Admission"]
-
 PENDING_SHARE = 4
 """One place in so many is for clients that have not logged in yet, unless the user says another number."""
 

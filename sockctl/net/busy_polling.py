@@ -13,8 +13,6 @@ keeps a server awake by saying something now and then.
 import time
 from collections.abc import Callable
 
-__all__ = ["BusyPolling", "Poll"]
-
 Poll = Callable[[float, int], list[tuple[int, int]]]
 MOMENT_S = 50e-6
 """How long it looks before it sleeps."""

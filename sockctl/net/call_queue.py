@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 
 from sockctl.net.connection import Connection
 
-__all__ = ["CallQueue"]
-
 Call = Callable[[Connection], None]
 
 

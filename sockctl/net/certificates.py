@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec
 
-__all__ = ["CERTIFICATE_NAME", "KEY_NAME", "own_certificate"]
-
 CERTIFICATE_NAME, KEY_NAME = "tls-certificate.pem", "tls-key.pem"
 VALID_DAYS = 3652
 """Ten years: clients know the certificate by its fingerprint, so that a new one would alarm them all."""

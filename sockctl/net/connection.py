@@ -23,8 +23,6 @@ from sockctl.net.handler import Handler
 from sockctl.net.sending_side import SendingSide
 from sockctl.net.transport import Transport, is_pending
 
-__all__ = ["Connection", "State"]
-
 
 class State(enum.Enum):
     """Where a connection is in its life. Only the event thread changes it."""

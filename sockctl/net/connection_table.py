@@ -6,8 +6,6 @@ from sockctl.net.connection import Connection
 from sockctl.net.deadlines import Deadlines
 from sockctl.net.poller import Poller
 
-__all__ = ["ConnectionTable"]
-
 
 class ConnectionTable:
     """The connections that aren't closed. The event thread alone uses it.

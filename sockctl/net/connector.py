@@ -16,8 +16,6 @@ from sockctl.events.client import AddressFailed, Connected, Connecting, Retrying
 from sockctl.net.address import Endpoint, format_address
 from sockctl.net.transport import Transport
 
-__all__ = ["Pauses", "Secure", "addresses_of", "connect"]
-
 _SHORT = {
     errno.ECONNREFUSED: "connection refused, nothing listens on that port",
     errno.ENETUNREACH: "network unreachable",

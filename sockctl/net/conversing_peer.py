@@ -20,8 +20,6 @@ from sockctl.net.peer import Peer
 from sockctl.protocol.messages import Message, message
 from sockctl.protocol.server_wire import Choice, ServerWire
 
-__all__ = ["HANDLED_HERE", "SLICE", "ConversingPeer"]
-
 SLICE = 128
 """Messages of a connection that are decoded in one round of the event thread; then the others have their turn."""
 HANDLED_HERE = frozenset({"hello", "pong"})

@@ -10,8 +10,6 @@ import itertools
 import math
 from typing import Generic, TypeVar
 
-__all__ = ["Deadlines"]
-
 T = TypeVar("T")
 SPARE_ENTRIES = 64
 """Out-of-date entries that are never worth making the heap anew for."""

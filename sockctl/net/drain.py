@@ -14,8 +14,6 @@ from sockctl.net.connection_table import ConnectionTable
 from sockctl.net.kernel_queues import unacked_bytes, unread_bytes
 from sockctl.net.lifecycle import ConnectionLifecycle
 
-__all__ = ["Drain"]
-
 
 class Drain:
     """Ends the connections of one event thread, which alone calls it.

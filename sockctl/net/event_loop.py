@@ -37,8 +37,6 @@ from sockctl.net.optimistic_reads import AT_ONCE, FEW, OptimisticReads
 from sockctl.net.poller import READABLE, WRITABLE, Poller, open_poller
 from sockctl.net.traffic import Traffic
 
-__all__ = ["EventLoop"]
-
 MAX_WAIT_S = 60.0
 
 

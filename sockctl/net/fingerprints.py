@@ -7,8 +7,6 @@ from pathlib import Path
 from sockctl.errors import FingerprintError
 from sockctl.net.pem import no_certificate_in, read_certificates
 
-__all__ = ["fingerprint_of", "fingerprint_of_file", "parse_fingerprint"]
-
 SHA256_DIGITS = 64
 
 

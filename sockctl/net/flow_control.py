@@ -18,8 +18,6 @@ from sockctl.net.drain import Drain
 from sockctl.net.lifecycle import ConnectionLifecycle
 from sockctl.net.poller import READABLE, WRITABLE
 
-__all__ = ["FlowControl"]
-
 _OVER = (errno.EPIPE, errno.ECONNRESET, errno.ETIMEDOUT)
 """Errors of a connection to which nothing can come any more, beside what has come already."""
 

@@ -6,8 +6,6 @@ from typing import Any
 
 from sockctl.events.reasons import Reason
 
-__all__ = ["Handler"]
-
 
 class Handler(ABC):
     """The service's side of a connection. Nothing here may block, except `converse`.

@@ -18,18 +18,6 @@ import math
 import threading
 from dataclasses import dataclass
 
-__all__ = [
-    "BYTE_S",
-    "MEASURED_BYTES",
-    "MEMBER_INPUT",
-    "MESSAGE_S",
-    "STRANGER_INPUT",
-    "TELNET_BYTE_S",
-    "InputBudget",
-    "InputBudgets",
-    "InputRates",
-]
-
 MESSAGE_S = 3e-6
 """Work to decode a short message, and to find that nothing is to be done."""
 BYTE_S = 5e-9

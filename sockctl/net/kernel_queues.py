@@ -4,8 +4,6 @@ import fcntl
 import sys
 import termios
 
-__all__ = ["unacked_bytes", "unread_bytes"]
-
 
 def unread_bytes(fd: int) -> int:
     """Return how many bytes wait in the kernel's receive buffer."""

@@ -34,8 +34,6 @@ from sockctl.net.poller import READABLE, WRITABLE
 from sockctl.net.traffic import Traffic
 from sockctl.net.transport import TransportError
 
-__all__ = ["ConnectionLifecycle"]
-
 _HOPELESS = frozenset({DisconnectReason.IDLE_TIMEOUT, DisconnectReason.SEND_TIMEOUT})
 """Why a client has gone that has not read for so long that it will not now."""
 _WITHOUT_A_WORD = frozenset(

@@ -6,8 +6,6 @@ from sockctl.net.access_rules import AccessRules
 from sockctl.net.input_budget import MEMBER_INPUT, STRANGER_INPUT, InputRates
 from sockctl.source_network import IPV6_PREFIX
 
-__all__ = ["READ_BYTES", "Limits", "Timeouts"]
-
 READ_BYTES = 65_536
 """One read takes at most this much; measured: 1 KiB reads cost a pipelined echo 20 times its speed."""
 

@@ -16,8 +16,6 @@ from sockctl.errors import ListenError, PortTakenError
 from sockctl.net.address import MAX_PORT, format_address
 from sockctl.net.port_owner import owner_of
 
-__all__ = ["Listeners", "SocketOptions", "addresses_of", "open_listeners"]
-
 _Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 """A family and its socket address, as getaddrinfo gives them."""
 _LOOPBACK: tuple[_Address, ...] = ((socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_INET6, ("::1", 0, 0, 0)))

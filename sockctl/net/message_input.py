@@ -10,8 +10,6 @@ from sockctl.net.input_budget import BYTE_S, MEASURED_BYTES, MESSAGE_S, TELNET_B
 from sockctl.protocol.messages import Message
 from sockctl.protocol.server_wire import Choice, ServerWire
 
-__all__ = ["MessageInput"]
-
 
 class MessageInput:
     """The input of one connection. The thread that owns the connection uses it.

@@ -30,8 +30,6 @@ from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message, message
 from sockctl.protocol.server_wire import ServerWire
 
-__all__ = ["MessagePeer"]
-
 
 class MessagePeer(ConversingPeer, Handler):
     """One client of a service of messages, and the handler of its connection."""

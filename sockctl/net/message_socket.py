@@ -21,8 +21,6 @@ from sockctl.deadline import Deadline
 from sockctl.errors import ConnectionBrokenError, MessageTimeoutError
 from sockctl.protocol.frames import LIMIT_BYTES, FrameDecoder, encode_frame
 
-__all__ = ["MessageSocket", "receive_message", "send_message"]
-
 READ_BYTES = 65_536
 T = TypeVar("T")
 

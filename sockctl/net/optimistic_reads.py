@@ -13,8 +13,6 @@ from collections.abc import Mapping
 
 from sockctl.net.connection import Connection
 
-__all__ = ["AT_ONCE", "FEW", "OptimisticReads"]
-
 AT_ONCE = 256
 """Connections seen to at once: what the kernel looked at to report one is still in the cache when it is read."""
 FEW = 16

@@ -13,8 +13,6 @@ from sockctl.net.limits import READ_BYTES
 from sockctl.net.sending_side import OUTBOX_BYTES, post_to_each
 from sockctl.protocol.messages import Message, message
 
-__all__ = ["Peer", "RawPeer", "post_to_all"]
-
 T = TypeVar("T")
 TRIES = 3
 """How often a question is asked."""

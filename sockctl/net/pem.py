@@ -5,8 +5,6 @@ from pathlib import Path
 
 from sockctl.errors import CertificateError
 
-__all__ = ["no_certificate_in", "read_certificates", "read_pem"]
-
 _PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 

@@ -8,8 +8,6 @@ import select
 import selectors
 from typing import Protocol
 
-__all__ = ["READABLE", "WRITABLE", "Poller", "SelectorPoller", "open_poller"]
-
 READABLE = 0x001
 """There is something to read, or the input ended. The value is EPOLLIN's."""
 WRITABLE = 0x004

@@ -14,8 +14,6 @@ from pathlib import Path
 
 from sockctl.text import visible
 
-__all__ = ["owner_of"]
-
 _PROC = Path("/proc")
 _LISTENING = "0A"
 """The state TCP_LISTEN, as the kernel writes it."""

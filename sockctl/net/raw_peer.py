@@ -6,8 +6,6 @@ from sockctl.net.handler import Handler
 from sockctl.net.peer import RawPeer
 from sockctl.net.service import Conversation, RawService
 
-__all__ = ["RawPeerHandler"]
-
 
 class RawPeerHandler(Handler):
     """The handler of such a connection."""

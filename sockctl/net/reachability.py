@@ -7,8 +7,6 @@ import ifaddr
 
 from sockctl.net.address import Endpoint, is_loopback
 
-__all__ = ["Reach", "reach_of"]
-
 
 @dataclass(frozen=True, slots=True)
 class Reach:

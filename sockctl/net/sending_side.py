@@ -10,8 +10,6 @@ from typing import Any, TypeVar
 
 from sockctl.net.transport import Transport
 
-__all__ = ["OUTBOX_BYTES", "SendingSide", "post_to_each"]
-
 S = TypeVar("S", bound="SendingSide")
 OUTBOX_BYTES = 262_144
 """What others say may wait up to here for a client that doesn't read; beyond it the client is dropped."""

@@ -36,8 +36,6 @@ from sockctl.net.transport import TlsTransport
 from sockctl.os_limits import usable_cores
 from sockctl.source_network import source_network
 
-__all__ = ["Server", "default_event_threads"]
-
 JOIN_S = 5.0
 """How long after the drain's end the server waits for an event thread."""
 CONVERSATIONS_S = 1.0

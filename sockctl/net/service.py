@@ -10,8 +10,6 @@ from sockctl.events.reasons import Reason
 from sockctl.net.peer import Peer, RawPeer
 from sockctl.protocol.messages import Message
 
-__all__ = ["Conversation", "MessageService", "RawService", "Service"]
-
 P = TypeVar("P", bound=Peer | RawPeer)
 
 

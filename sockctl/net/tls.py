@@ -26,8 +26,6 @@ from sockctl.net.tls_failures import explain
 from sockctl.net.transport import CertificateRefusedError, TransportError
 from sockctl.protocol.server_wire import TLS_HANDSHAKE
 
-__all__ = ["TlsSocket"]
-
 RECORD_BYTES = 16_384
 """Plain bytes in a record at most, RFC 8446 section 5.1."""
 READ_BYTES = 49_152

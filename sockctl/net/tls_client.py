@@ -11,8 +11,6 @@ from sockctl.net.address import Endpoint
 from sockctl.net.tls import TlsSocket
 from sockctl.net.transport import CertificateRefusedError, TransportError
 
-__all__ = ["client_context", "shake_hands"]
-
 
 def client_context(
     *, ca: Path | None, system_authorities: bool, certificate: Path | None, key: Path | None

@@ -2,8 +2,6 @@
 
 import ssl
 
-__all__ = ["explain"]
-
 _WHY = {
     "UNEXPECTED_MESSAGE": "the other side does not speak TLS, what it sent is something else",
     "WRONG_VERSION_NUMBER": "the other side does not speak TLS, or an unknown version of it",

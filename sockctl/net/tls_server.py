@@ -17,8 +17,6 @@ from sockctl.stores.files import describe_mending, find_exposure, find_folder_ex
 if TYPE_CHECKING:
     from ssl import SSLContext, SSLError
 
-__all__ = ["server_context", "shake_hands"]
-
 _OF_ANOTHER_PAIR = {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"}
 """What OpenSSL calls a key that isn't the certificate's: of another value, or of another kind."""
 

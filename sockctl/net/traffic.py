@@ -19,8 +19,6 @@ from sockctl.events.journal import Journal
 from sockctl.net.connection import Connection, State
 from sockctl.token_bucket import TokenBucket
 
-__all__ = ["Traffic"]
-
 CALM_PER_SECOND = 10
 """Connections whose counts are emitted at once, per second: more than that no person reads along."""
 

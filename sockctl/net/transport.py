@@ -2,8 +2,6 @@
 
 from typing import Protocol, Self, runtime_checkable
 
-__all__ = ["CertificateRefusedError", "TlsTransport", "Transport", "TransportError", "is_pending"]
-
 
 class TransportError(OSError):
     """What carries the bytes was broken by the other side: it sent what is no TLS. The text says what."""

@@ -20,8 +20,6 @@ from sockctl.protocol.frames import FrameDecoder, encode_frame
 from sockctl.protocol.greeting import VERSION, may_become_greeting, parse_greeting
 from sockctl.protocol.messages import Message, decode_message, encode_message, message
 
-__all__ = ["ClientWire", "Phase"]
-
 _MAX_DROPPED_BYTES = 65_536
 """How much of a server's text is kept in case that it never changes to frames."""
 

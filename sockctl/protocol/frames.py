@@ -12,8 +12,6 @@ import struct
 
 from sockctl.errors import BadTextError, MessageTooLargeError, TruncatedMessageError, UnsendableError
 
-__all__ = ["HEADER_BYTES", "LIMIT_BYTES", "MAX_LIMIT_BYTES", "FrameDecoder", "encode_frame"]
-
 HEADER_BYTES = 4
 LIMIT_BYTES = 65_536
 """Bytes of text in a frame at most, unless the caller sets another limit."""

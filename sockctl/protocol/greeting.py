@@ -7,8 +7,6 @@ A client that knows it answers with a frame, and both go on in frames. To everyo
 
 import re
 
-__all__ = ["MAX_GREETING_BYTES", "PREFIX", "VERSION", "greeting", "may_become_greeting", "parse_greeting"]
-
 PREFIX = b"sockctl/"
 VERSION = 1
 MAX_GREETING_BYTES = 64

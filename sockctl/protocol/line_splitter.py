@@ -2,8 +2,6 @@
 
 import codecs
 
-__all__ = ["LineSplitter"]
-
 MAX_PIECES = 10_000
 """Pieces of a line that are kept apart: one of few characters takes far more memory than they do."""
 

@@ -9,8 +9,6 @@ import re
 from sockctl.errors import BadTextError, MessageTooLargeError
 from sockctl.protocol.frames import BATCH, LIMIT_BYTES
 
-__all__ = ["LineDecoder"]
-
 _IAC = 0xFF
 _COMPACT_BYTES = 65_536
 _IAC_SB, _IAC_SE = b"\xff\xfa", b"\xff\xf0"

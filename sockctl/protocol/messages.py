@@ -17,9 +17,6 @@ from typing import Any
 from sockctl.errors import BadMessageError
 from sockctl.text import clean, visible
 
-__all__ = ["Message", "as_line", "decode_message", "encode_message", "message"]
-
-
 """The room that everybody is in at first."""
 MAX_DEPTH = 32
 """Objects and arrays within each other, the message itself included: more would exhaust the stack of other programs."""

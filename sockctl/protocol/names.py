@@ -5,8 +5,6 @@ import re
 from sockctl.errors import NameRefusedError
 from sockctl.text import visible
 
-__all__ = ["MAX_NAME", "RESERVED", "checked_name", "is_name", "same_name_key"]
-
 MAX_NAME = 32
 """Characters in a name."""
 RESERVED = frozenset({"admin", "root", "server", "system"})

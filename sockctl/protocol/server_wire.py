@@ -23,8 +23,6 @@ from sockctl.protocol.greeting import greeting
 from sockctl.protocol.lines import LineDecoder
 from sockctl.protocol.messages import Message, as_line, decode_message, encode_message, message
 
-__all__ = ["REPLAY_BYTES", "TLS_HANDSHAKE", "Choice", "ServerWire"]
-
 REPLAY_BYTES = 16_384
 """How much is remembered until the wire is chosen."""
 TLS_HANDSHAKE = 0x16

@@ -20,8 +20,6 @@ from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.services.login import SESSION_ENDED, LoginConversation
 
-__all__ = ["Auth"]
-
 LOGGED_OUT = Reason(
     "logged_out",
     "The user logged out, so the server closed the connection; the session and its token are no more.",

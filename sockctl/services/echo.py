@@ -8,8 +8,6 @@ from typing import ClassVar, final
 from sockctl.net.peer import RawPeer
 from sockctl.net.service import RawService
 
-__all__ = ["Case", "CaseEcho", "CaseMapper", "Echo"]
-
 
 class Case(enum.StrEnum):
     """The case that text is mapped to."""

@@ -19,8 +19,6 @@ from sockctl.services.known_clients import KnownClient, KnownClients
 from sockctl.source_network import IPV6_PREFIX
 from sockctl.text import format_age
 
-__all__ = ["Identify"]
-
 LIMIT_BYTES = 4_096
 """Bytes of a message: no name needs more."""
 NAME_S = 120.0

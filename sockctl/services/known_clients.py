@@ -18,8 +18,6 @@ from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-__all__ = ["MAX_CLIENTS", "KnownClient", "KnownClients", "client_address"]
-
 FILE_NAME = "clients.db"
 VERSION = 1
 OLD_FILE_NAME = "clients.json"

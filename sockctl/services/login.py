@@ -42,8 +42,6 @@ from sockctl.source_network import IPV6_PREFIX
 from sockctl.stores.steady_clock import SteadyClock
 from sockctl.stores.timestamps import format_timestamp
 
-__all__ = ["LoginConversation"]
-
 SESSION_ENDED = Reason(
     "session_ended",
     "The session has ended (revoked, expired, or the user was removed, disabled or given another password), so the "

@@ -8,8 +8,6 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 
-__all__ = ["OutputLines", "Program"]
-
 LINE_CHARACTERS = 8_192
 """A longer line of a program is sent in pieces of this size: each fits a frame, however JSON has to write it."""
 READ_BYTES = 65_536

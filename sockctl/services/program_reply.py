@@ -15,8 +15,6 @@ from sockctl.services.program import OutputLines, Program
 from sockctl.services.program_slots import BUSY, ProgramSlots
 from sockctl.services.talk import SAYING_KINDS
 
-__all__ = ["ProgramReply"]
-
 PROGRAM_ENDED = Reason(
     "program_ended",
     "The program that answered the client has ended, so the server closed the connection.",

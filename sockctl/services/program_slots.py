@@ -7,9 +7,6 @@ from sockctl.net.peer import Peer
 from sockctl.protocol.messages import message
 from sockctl.source_network import source_network
 
-__all__ = ["ProgramSlots"]
-
-
 BUSY = Reason(
     "busy",
     "As many programs as --max-programs allows were answering others, so the server closed the connection.",

@@ -11,8 +11,6 @@ from sockctl.net.service import MessageService
 from sockctl.protocol.messages import Message, message
 from sockctl.stores.timestamps import format_timestamp, utc_now
 
-__all__ = ["OPERATOR", "SAYING_KINDS", "OperatorView", "Talk"]
-
 OPERATOR = "operator"
 """The sender of the messages typed at the server's terminal."""
 SAYING_KINDS = frozenset({"line", "answer", "say"})

@@ -9,16 +9,6 @@ from pathlib import Path
 from sockctl.errors import StoreError, StoreExposedError, StoreLockedError, StoreReadError, StoreWriteError
 from sockctl.stores.files import describe_mending, find_exposure, find_folder_exposure
 
-__all__ = [
-    "convert_errors",
-    "make_lock_error",
-    "make_read_error",
-    "make_write_error",
-    "refuse_exposed",
-    "refuse_replaceable",
-    "refuse_unusable",
-]
-
 
 def make_read_error(path: Path, why: str) -> StoreReadError:
     """Return the error of a file that can't be read."""

@@ -10,8 +10,6 @@ from pathlib import Path
 from sockctl.stores.faults import convert_errors, make_lock_error, make_write_error
 from sockctl.stores.files import make_private_folder, take_lock
 
-__all__ = ["FileLock"]
-
 
 class FileLock:
     """The lock ``FILE.lock`` of a file. Any thread may use it.

@@ -17,17 +17,6 @@ from pathlib import Path
 from sockctl.descriptors import write_all
 from sockctl.text import visible
 
-__all__ = [
-    "describe_mending",
-    "find_exposure",
-    "find_folder_exposure",
-    "make_private_folder",
-    "replace_file",
-    "sync_folder",
-    "take_lock",
-    "write_private_file",
-]
-
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.001, 0.02
 """The pause before a process tries a lock again: the first one, and the longest."""
 

@@ -32,8 +32,6 @@ from sockctl.stores.faults import (
 from sockctl.stores.file_lock import FileLock
 from sockctl.stores.files import replace_file, sync_folder
 
-__all__ = ["Content", "JsonStore"]
-
 Content = dict[str, Any]
 
 MAX_BYTES = 64 * 1024 * 1024

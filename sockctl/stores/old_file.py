@@ -11,8 +11,6 @@ from sockctl.stores.json_store import Content, JsonStore
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-__all__ = ["OldFile"]
-
 TAKEN_OVER = ".old"
 """The end that the name of an old file gets when its content is in the database."""
 

@@ -15,24 +15,6 @@ from sockctl.errors import SockctlError, StoreFormatError
 from sockctl.stores.timestamps import parse_timestamp
 from sockctl.text import visible
 
-__all__ = [
-    "Check",
-    "Place",
-    "Rule",
-    "array",
-    "flag",
-    "format_place",
-    "mapping",
-    "nullable",
-    "parsed",
-    "record",
-    "refuse",
-    "text",
-    "timestamp",
-    "unless",
-    "whole_number",
-]
-
 Place = tuple[str | int, ...]
 """The keys and positions that lead to a value."""
 Rule = Callable[[Any], str]

@@ -34,8 +34,6 @@ from sockctl.stores.old_file import OldFile
 if TYPE_CHECKING:
     from sqlite3 import Connection, Error
 
-__all__ = ["SqliteStore"]
-
 LOCK_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 5.0
 """How long a read waits for another process that recovers the database of one that was killed."""

@@ -13,8 +13,6 @@ from collections.abc import Callable
 
 from sockctl.stores.timestamps import Clock, utc_now
 
-__all__ = ["SteadyClock", "read_boot_clock"]
-
 TOLERANCE_S = 60.0
 """A smaller change of the clock is a correction, no jump."""
 LASTING_S = 3_600.0

@@ -3,8 +3,6 @@
 import datetime
 from collections.abc import Callable
 
-__all__ = ["Clock", "format_timestamp", "parse_timestamp", "read_seconds", "utc_now"]
-
 Clock = Callable[[], datetime.datetime]
 """Returns the time, with a time zone."""
 

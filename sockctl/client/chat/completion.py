@@ -3,8 +3,6 @@
 from sockctl.client.chat.roster import Roster
 from sockctl.protocol.names import same_name_key
 
-__all__ = ["COMMANDS", "completions"]
-
 _NAMES = "help history ignore join leave me msg nick quiet quit reply rooms topic who whois"
 COMMANDS = tuple(_NAMES.split())
 

@@ -9,8 +9,6 @@ from sockctl.protocol.names import same_name_key
 from sockctl.stores.timestamps import Clock, parse_timestamp, utc_now
 from sockctl.text import visible
 
-__all__ = ["MessageFormatter"]
-
 PALETTE = (130, 100, 64, 28, 30, 32, 67, 63, 98, 134, 129, 164)
 """Of xterm's 256 colours: each has a contrast of 3.6 or more on black and on white (WCAG 2), and none is red."""
 _FAINT, _BOLD, _RED, _MARKED, _END = "\x1b[2m", "\x1b[1m", "\x1b[31m", "\x1b[1;7m", "\x1b[0m"

@@ -9,8 +9,6 @@ from typing import Any
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import is_name, same_name_key
 
-__all__ = ["ChatContext", "Roster"]
-
 MAX_NAMES = 20_000
 """How many names are known, in all rooms together; the rest only can't be completed."""
 MAX_ROOMS = 1_000

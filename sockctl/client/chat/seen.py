@@ -8,8 +8,6 @@ memory of the room is void. The same holds where a smaller id has a later time t
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import is_name
 
-__all__ = ["Seen"]
-
 REMEMBERED = 1000
 """Ids of each room that are remembered one by one; an id older than all of them counts as shown."""
 MAX_ROOMS = 100

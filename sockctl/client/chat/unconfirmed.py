@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from sockctl.protocol.messages import Message
 from sockctl.text import clean
 
-__all__ = ["UnconfirmedMessages", "comes_back"]
-
 REMEMBERED = 100
 _PRIVATE = re.compile(r"/(?:(?:msg|tell)[ \t]+[^ \t]+|reply|r)[ \t](.*)", re.DOTALL)
 

@@ -9,8 +9,6 @@ from sockctl.client.chat.unconfirmed import UnconfirmedMessages
 from sockctl.client.server_identity import ServerIdentity
 from sockctl.protocol.messages import Message
 
-__all__ = ["ChatView", "Held"]
-
 MAX_SEEN_BYTES = 2000
 """Of the names of rooms in a `resume`: before login a frame has 4 KiB at most, and the token wants its share."""
 MAX_TOLD = 10_000

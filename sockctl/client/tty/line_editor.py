@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from sockctl.client.chat.roster import Roster
     from sockctl.protocol.messages import Message
 
-__all__ = ["LineEditor", "as_typed", "can_edit_lines"]
-
-
 MAX_QUESTIONS = 16
 """Questions that wait for the prompt; of more, the oldest are left out: the last one becomes the prompt."""
 LOOK_S = 0.1

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sockctl.protocol.messages import Message
 
-__all__ = ["NoEcho"]
-
 
 class NoEcho:
     """Turns a terminal's echo off and on again; a signal that ends the process turns it on first. Main thread only.

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from sockctl.client.tty.line_editor import LineEditor
     from sockctl.protocol.messages import Message
 
-__all__ = ["TerminalUser"]
-
 
 class TerminalUser:
     """The person at the terminal.

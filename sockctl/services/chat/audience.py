@@ -8,8 +8,6 @@ from sockctl.net.peer import Peer, post_to_all
 from sockctl.services.chat.member import Client, Member
 from sockctl.services.chat.room_event import RoomEvent
 
-__all__ = ["Audience"]
-
 GOLDEN = (5**0.5 - 1) / 2
 """Steps of this, around a circle, reach each place on it equally often."""
 

@@ -15,8 +15,6 @@ from sockctl.services.chat.bans import Ban, Network, Target, parse_network
 from sockctl.stores.timestamps import Clock, utc_now
 from sockctl.text import clean
 
-__all__ = ["BanTable"]
-
 _NEVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 _Key = tuple[str | int, ...]
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from sockctl.protocol.names import same_name_key
 from sockctl.source_network import IPV6_PREFIX
 
-__all__ = ["Ban", "Network", "Target", "Topic", "format_network", "parse_banned_network", "parse_network"]
-
 _ZONE = re.compile(r"%[^/]*")
 _MAPPED_BITS = 96
 """The bits in front of the IPv4 address in an IPv4-mapped one, RFC 4291 section 2.5.5.2."""

@@ -11,8 +11,6 @@ from sockctl.protocol.messages import Message, as_line
 from sockctl.services.chat.commands import LOBBY
 from sockctl.services.chat.member import Client, Member
 
-__all__ = ["ConsoleClient", "RemoteClient"]
-
 REPLAY_PIECE = 50
 """Messages of a long answer that are sent before other clients have their turn."""
 

@@ -28,8 +28,6 @@ from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.state import ChatState
 from sockctl.stores.timestamps import format_timestamp, utc_now
 
-__all__ = ["CommandHandlers"]
-
 MAX_TOPIC = 300
 """Characters of a topic."""
 MAX_IGNORED = 100

@@ -18,24 +18,6 @@ from sockctl.protocol.names import MAX_NAME, RESERVED, checked_name, same_name_k
 from sockctl.services.chat.member import Client
 from sockctl.text import plural, visible
 
-__all__ = [
-    "COMMANDS",
-    "LOBBY",
-    "PAGE_LINES",
-    "Call",
-    "Command",
-    "Handler",
-    "list_help",
-    "parse",
-    "parse_count",
-    "parse_duration",
-    "parse_page",
-    "parse_room",
-    "select_page",
-    "split_command",
-    "tell_next_page",
-]
-
 Handler = Callable[[Client, Sequence[str]], None]
 """Carries out a command that a client gave, with the words behind it. Raises CommandError if it can't be."""
 PAGE_LINES = 50

@@ -12,8 +12,6 @@ from sockctl.services.chat.room import Room
 from sockctl.services.chat.room_info import NAMES_AT_ONCE
 from sockctl.services.chat.room_registry import RoomRegistry
 
-__all__ = ["Costs"]
-
 REACHED = 50
 """Members that are told something, for the cost of a message."""
 ANSWERED = 20

@@ -10,8 +10,6 @@ from sockctl.services.chat.line_processor import LineProcessor
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.rate_limits import FloodLimit
 
-__all__ = ["FloodControl"]
-
 MAX_HELD_BACK = 100
 """Messages of a client that are held back at most."""
 

@@ -8,8 +8,6 @@ from itertools import islice
 from sockctl.services.chat.history_entry import HistoryEntry
 from sockctl.services.chat.member import NOTHING
 
-__all__ = ["JOINING_BYTES", "MISSED_BYTES", "SHOWN", "History", "HistoryBudget", "RecentMessages", "count_held_bytes"]
-
 SHOWN = 20
 """Messages that a joining client is told."""
 MISSED_BYTES = 131_072

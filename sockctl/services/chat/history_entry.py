@@ -17,8 +17,6 @@ from sockctl.protocol.names import same_name_key
 from sockctl.stores.schema import timestamp
 from sockctl.text import clean, has_controls
 
-__all__ = ["HistoryEntry", "check_entry", "filter_ignored", "read_entry", "replay_messages"]
-
 _TEXTS = ("text", "room", "sender")
 
 

@@ -24,8 +24,6 @@ from sockctl.services.chat.history_entry import check_entry
 from sockctl.stores.faults import refuse_exposed
 from sockctl.stores.files import make_private_folder, sync_folder, take_lock, write_private_file
 
-__all__ = ["HistoryFile", "HistoryFileLimits"]
-
 FILE_NAME = "chat-history.jsonl"
 _ADVICE = "It was left as it is: mend it, or move it away to begin anew."
 

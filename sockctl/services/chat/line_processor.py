@@ -12,8 +12,6 @@ from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.state import ChatState
 from sockctl.stores.timestamps import format_timestamp, utc_now
 
-__all__ = ["MAX_TEXT_BYTES", "LineProcessor"]
-
 MAX_TEXT_BYTES = 4_096
 """Bytes of a text."""
 MAX_COMMAND_BYTES = MAX_TEXT_BYTES + 128

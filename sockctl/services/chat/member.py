@@ -12,8 +12,6 @@ from sockctl.protocol.messages import Message, message
 from sockctl.protocol.names import same_name_key
 from sockctl.services.chat.rate_limits import FloodLimit
 
-__all__ = ["NOTHING", "Client", "Identity", "Member"]
-
 NOTHING = -1
 """Stands for the last id seen where none is known; 0 says that there was nothing to see."""
 

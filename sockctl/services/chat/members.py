@@ -11,8 +11,6 @@ from sockctl.protocol.names import MAX_NAME, same_name_key
 from sockctl.services.chat.member import Client, Identity, Member
 from sockctl.services.chat.settings import ChatLimits
 
-__all__ = ["Members", "Renamed"]
-
 
 class Renamed(NamedTuple):
     """A member that gave up its name to the user of that name, and the name that it had."""

@@ -18,8 +18,6 @@ from sockctl.services.chat.room_event import Rename
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.settings import ChatLimits
 
-__all__ = ["Membership"]
-
 _REASONS = {
     DisconnectReason.CLIENT_RESET: "connection lost",
     DisconnectReason.CLIENT_VANISHED: "connection lost",

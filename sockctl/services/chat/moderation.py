@@ -16,8 +16,6 @@ from sockctl.services.chat.reasons import BANNED, KICKED
 from sockctl.services.chat.state import ChatState
 from sockctl.stores.timestamps import format_timestamp
 
-__all__ = ["Moderation"]
-
 
 class Moderation:
     """Carries out the operators' commands. Any thread may call the handlers; nothing in them waits.

@@ -7,8 +7,6 @@ from collections.abc import Collection
 from sockctl.accounts.throttle import BoundedTable
 from sockctl.token_bucket import TokenBucket
 
-__all__ = ["FloodLimit", "RateLimit"]
-
 
 class FloodLimit:
     """Lets `burst` messages of a member pass at once, then `rate` a second. Any thread may use it.

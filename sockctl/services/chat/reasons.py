@@ -2,8 +2,6 @@
 
 from sockctl.events.reasons import Reason
 
-__all__ = ["BANNED", "KICKED", "PING_TIMEOUT", "TAKEN_OVER"]
-
 KICKED = Reason(
     "kicked",
     "An operator has put the member out, so the server closed the connection.",

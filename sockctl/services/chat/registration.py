@@ -24,8 +24,6 @@ from sockctl.services.login import LoginConversation
 from sockctl.source_network import source_network
 from sockctl.stores.timestamps import format_timestamp, utc_now
 
-__all__ = ["Registration"]
-
 TRIES = 5
 """How often a guest is asked for a name."""
 

@@ -24,8 +24,6 @@ from sockctl.services.chat.room_info import RoomInfo
 from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.chat.store import ChatStore
 
-__all__ = ["Room"]
-
 _SUMS = {"joined": "joined {}.", "left": "left {}.", "renamed": "in {} took another name."}
 
 

@@ -9,8 +9,6 @@ from sockctl.services.chat.commands import LOBBY
 from sockctl.services.chat.history_entry import HistoryEntry
 from sockctl.services.chat.member import Client
 
-__all__ = ["Join", "Leave", "Movement", "Rename", "RoomEvent", "encode_event", "encode_for_wires"]
-
 
 @dataclass(frozen=True, slots=True)
 class RoomEvent:

@@ -11,8 +11,6 @@ from sockctl.services.chat.room_event import RoomEvent, encode_event, encode_for
 from sockctl.services.chat.state import ChatState
 from sockctl.text import plural
 
-__all__ = ["NAMES_AT_ONCE", "RoomInfo"]
-
 NAMES_AT_ONCE = 100
 """Names in one `members` message, and on one page of them."""
 

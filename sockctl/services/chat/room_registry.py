@@ -17,8 +17,6 @@ from sockctl.services.chat.store import ChatStore, StoredRoom
 from sockctl.source_network import source_network
 from sockctl.stores.timestamps import parse_timestamp, utc_now
 
-__all__ = ["RoomRegistry"]
-
 SKIPPED_IDS = 100_000
 """Ids that are left out after a start: more than a crash can have lost."""
 

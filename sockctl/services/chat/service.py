@@ -35,8 +35,6 @@ from sockctl.services.login import LoginConversation
 from sockctl.stores.timestamps import utc_now
 from sockctl.text import plural
 
-__all__ = ["Chat"]
-
 CONSOLE_NAME = "server"
 """The name of the operator at the server's terminal; no other member may have it."""
 DEFAULT_LIMITS = ChatLimits()

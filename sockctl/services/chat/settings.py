@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["ChatLimits", "ChatRules"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRules:

@@ -8,8 +8,6 @@ from sockctl.services.chat.bans import Ban, Topic
 from sockctl.stores.timestamps import Clock, utc_now
 from sockctl.text import clean
 
-__all__ = ["ChatState"]
-
 MAX_TOPICS = 1_000
 """Topics that are kept, as many as there may be rooms; beyond it the topic of a room that is gone goes first."""
 

@@ -20,8 +20,6 @@ from sockctl.stores.schema import array, mapping, nullable, parsed, record, text
 from sockctl.stores.timestamps import format_timestamp, parse_timestamp
 from sockctl.text import clean, has_controls
 
-__all__ = ["VERSION", "check_state", "decode_state", "empty_state", "encode_state"]
-
 VERSION = 1
 
 

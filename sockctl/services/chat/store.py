@@ -20,8 +20,6 @@ from sockctl.services.chat.state_file import VERSION, check_state, decode_state,
 from sockctl.stores.json_store import JsonStore
 from sockctl.stores.timestamps import Clock, utc_now
 
-__all__ = ["ChatStore", "OnFailure", "OnRecovery", "StoreLimits", "StoredRoom"]
-
 FILE_NAME = "chat.json"
 TOO_FAST = "More is said in more rooms than can be written: what waited longest is lost."
 
