@@ -1,12 +1,11 @@
-"""The streams of the process: who sits at them, and how lines are read and written there.
+"""The streams of the process: who sits at them, and how lines and bytes are read and written.
 
 Everything goes through descriptors, past Python's buffers: a line typed ahead of a prompt stays in the kernel until
 the session reads it, and the prompts, the session and a relay can share one standard input.
 """
 
 import os
-
-from sockctl.descriptors import write_all
+import select
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 LINE_BYTES = 4096
@@ -52,3 +51,17 @@ def say(text: str, *, end: str = "\n") -> None:
         write_all(STDERR, (text + end).encode(errors="replace"))
     except OSError:
         return  # closed, or a full disk behind it: there is nowhere left to say so
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of `data`, waiting for as long as it takes.
+
+    Raises:
+        OSError: It can't be written; BrokenPipeError where nobody reads any more.
+    """
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:  # another process made the shared stream non-blocking
+            select.select([], [descriptor], [])

@@ -33,7 +33,6 @@ FLOORS = {
     "signals": 1,
     "source_network": 1,
     "deadline": 0,
-    "descriptors": 0,
     "errors": 0,
     "__init__": 0,
 }

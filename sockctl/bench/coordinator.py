@@ -14,9 +14,9 @@ from typing import Any
 
 from sockctl.bench.plan import Plan
 from sockctl.bench.stats import Stats
-from sockctl.descriptors import write_all
 from sockctl.errors import BenchFailedError
 from sockctl.signals import interrupts
+from sockctl.terminal import write_all
 
 HEAD_START_S = 0.02
 """How long after `go` was written the processes begin, so that each has read it."""

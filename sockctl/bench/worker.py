@@ -22,10 +22,10 @@ from sockctl.bench.pacing import Pacing
 from sockctl.bench.plan import Kind, Plan
 from sockctl.bench.pool import ClientPool, WorkerContext
 from sockctl.bench.stats import Stats
-from sockctl.descriptors import write_all
 from sockctl.errors import BenchFailedError, SockctlError
 from sockctl.net.poller import READABLE
 from sockctl.os_limits import raise_descriptor_limit
+from sockctl.terminal import write_all
 
 AT_ONCE = 1_000
 """Messages on a clock that are sent before answers are read."""

@@ -3,10 +3,9 @@
 import sys
 import time
 
-from sockctl.descriptors import write_all
 from sockctl.errors import StreamError
 from sockctl.events.base import Event, Level
-from sockctl.terminal import STDERR, STDOUT, is_terminal, say, wants_colour
+from sockctl.terminal import STDERR, STDOUT, is_terminal, say, wants_colour, write_all
 
 MAX_PROMPT = 200
 """Characters in a question that may stand in front of the line being typed; a longer one is written above it."""

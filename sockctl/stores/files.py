@@ -14,7 +14,7 @@ import stat
 import time
 from pathlib import Path
 
-from sockctl.descriptors import write_all
+from sockctl.terminal import write_all
 from sockctl.text import visible
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.001, 0.02

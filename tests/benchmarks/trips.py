@@ -5,7 +5,8 @@
 - A byte that an echo server sends back: the server's code.
 
 Each trip is made once before it is measured, so that nothing counts that only a start needs. What counts are functions
-of ``sockctl/`` that `sys.setprofile` sees called, in any thread; comprehensions count as part of their function.
+of ``sockctl/`` that `sys.setprofile` sees called, in any thread but those that only the clock moves; comprehensions
+count as part of their function.
 """
 
 import contextlib
@@ -33,6 +34,8 @@ AFTER_S = 0.3
 """How long a trip is watched after its end: events are written, and histories saved, a little later."""
 LIMITS = {"typed line": (14, 45), "chat line": (18, None)}
 """How many files and functions a trip may enter."""
+CLOCKED = {"sockctl-chat"}
+"""Threads that do what is due every moment, whether a line comes or not."""
 
 
 @dataclass(slots=True)
@@ -44,8 +47,15 @@ class Recorder:
 
     def install(self) -> None:
         """Watch this thread, and those that it starts."""
-        threading.setprofile(self._note)
+        threading.setprofile(self._note_unless_clocked)
         sys.setprofile(self._note)
+
+    def _note_unless_clocked(self, frame: Any, event: str, argument: Any) -> None:
+        if threading.current_thread().name in CLOCKED:
+            sys.setprofile(None)
+        else:
+            sys.setprofile(self._note)
+            self._note(frame, event, argument)
 
     def _note(self, frame: Any, event: str, _: Any) -> None:
         if self.on and event == "call" and frame.f_code.co_filename.startswith(PACKAGE):

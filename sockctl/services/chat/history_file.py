@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from sockctl.descriptors import write_all
 from sockctl.errors import StoreError, StoreFormatError, StoreLockedError, StoreReadError
 from sockctl.services.chat.history import RecentMessages, count_held_bytes
 from sockctl.services.chat.history_entry import check_entry
 from sockctl.stores.faults import refuse_exposed
 from sockctl.stores.files import make_private_folder, sync_folder, take_lock, write_private_file
+from sockctl.terminal import write_all
 
 FILE_NAME = "chat-history.jsonl"
 _ADVICE = "It was left as it is: mend it, or move it away to begin anew."

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from sockctl.descriptors import write_all
+from sockctl.terminal import write_all
 from tests.support.running import TIMEOUT_S
 
 MUCH = bytes(range(256)) * 4096
