@@ -8,9 +8,8 @@ from sockctl.client.sender import Sender, refuse_lines
 from sockctl.client.session_events import (
     EndReason,
     EventToEmit,
-    KeepaliveWanted,
-    SendingEnded,
     SessionEvent,
+    Signal,
 )
 from sockctl.client.settings import ClientSettings
 from sockctl.client.traffic import TrafficMeter
@@ -152,7 +151,7 @@ class ClientConnection:
     def _greet(self, protocol: "MessageProtocol") -> None:
         self._sender.answer(protocol.wire.outgoing)
         if self._settings.reconnects:
-            self._events.append(KeepaliveWanted())
+            self._events.append(Signal.KEEPALIVE_WANTED)
         if not self._returning or self._settings.verbose:
             self._events.append(EventToEmit(Greeted(service=protocol.wire.service)))
 
@@ -254,7 +253,7 @@ class ClientConnection:
 
     def _half_close(self, now: float) -> None:
         self._sender.half_closed = True
-        self._events += [SendingEnded(), EventToEmit(InputEnded())]
+        self._events += [Signal.SENDING_ENDED, EventToEmit(InputEnded())]
         ends_itself = self._script is not None and not self._script.ends_by_sending
         wait_s = self._settings.wait_for_end_s(script_ends_itself=ends_itself)
         self._quit_at = None if wait_s is None else now + wait_s

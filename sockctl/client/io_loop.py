@@ -18,17 +18,13 @@ from sockctl.client.session import ClientSession
 from sockctl.client.session_events import (
     BytesToSend,
     BytesToShow,
-    ConnectionDropped,
-    ConnectionWanted,
     EventToEmit,
-    KeepaliveWanted,
     MessageToShow,
-    QuestionAnswered,
     QuestionAsked,
     Remark,
-    SendingEnded,
     SessionEnded,
     SessionEvent,
+    Signal,
 )
 from sockctl.errors import ConnectionBrokenError, SockctlError, StreamError
 from sockctl.net.address import Endpoint
@@ -160,33 +156,30 @@ class IoLoop:
                     self._screen.remark(text)
                 case SessionEnded():
                     self.ended = event
-                case SendingEnded() if self._sock is not None:
-                    with contextlib.suppress(OSError):  # the server has reset the connection: reading shows it
-                        self._sock.shutdown(socket.SHUT_WR)
-                case QuestionAsked() | QuestionAnswered():
-                    self._tell_user(event)
-                case _:
-                    self._change_connection(event)
+                case QuestionAsked(question) if self._user is not None:
+                    self._user.ask(question)
+                case Signal():
+                    self._obey(event)
 
-    def _tell_user(self, event: QuestionAsked | QuestionAnswered) -> None:
-        if self._user is None:
-            return
-        if isinstance(event, QuestionAsked):
-            self._user.ask(event.question)
-        else:
-            self._user.end_question()
+    def _obey(self, signal: Signal) -> None:
+        sock = self._sock
+        match signal:
+            case Signal.SENDING_ENDED if sock is not None:
+                with contextlib.suppress(OSError):  # the server has reset the connection: reading shows it
+                    sock.shutdown(socket.SHUT_WR)
+            case Signal.QUESTION_ANSWERED if self._user is not None:
+                self._user.end_question()
+            case Signal.CONNECTION_WANTED:
+                from sockctl.client.connect_attempt import ConnectAttempt
 
-    def _change_connection(self, event: SessionEvent) -> None:
-        """Carry out the events of a session that may reconnect."""
-        from sockctl.client.connect_attempt import ConnectAttempt, watch_over
+                self._attempt = ConnectAttempt(self._connect)
+            case Signal.KEEPALIVE_WANTED if sock is not None:
+                from sockctl.client.connect_attempt import watch_over
 
-        if isinstance(event, ConnectionWanted):
-            self._attempt = ConnectAttempt(self._connect)
-        elif isinstance(event, KeepaliveWanted) and self._sock is not None:
-            watch_over(self._sock)
-        elif isinstance(event, ConnectionDropped) and self._sock is not None:
-            self._sock.close()
-            self._sock = None
+                watch_over(sock)
+            case Signal.CONNECTION_DROPPED if sock is not None:
+                sock.close()
+                self._sock = None
 
     def _wait(self) -> "list[Transport | ConnectAttempt | int]":
         """Wait until something can be read or sent, or is due; return the readable ones."""

@@ -13,7 +13,7 @@ from sockctl.errors import (
     UnreachableError,
 )
 from sockctl.events.base import Event
-from sockctl.events.client import ConnectionLost, Reconnecting
+from sockctl.events.reconnecting import ConnectionLost, Reconnecting
 
 LOST = (ConnectionBrokenError, TruncatedMessageError)
 """How a connection is lost, apart from its plain end without a goodbye."""

@@ -4,7 +4,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from sockctl.client.inputs import LineInput
-from sockctl.client.session_events import BytesToSend, QuestionAnswered, Remark, SessionEvent
+from sockctl.client.session_events import BytesToSend, Remark, SessionEvent, Signal
 from sockctl.client.settings import ClientSettings
 from sockctl.errors import ConnectionBrokenError, StreamError, UnsendableError
 from sockctl.protocol.frames import LIMIT_BYTES
@@ -133,7 +133,7 @@ class Sender:
         finally:
             if self.is_asked:
                 self.is_asked = False
-                self._events.append(QuestionAnswered())
+                self._events.append(Signal.QUESTION_ANSWERED)
         self._events.append(Remark(problem))
         return b""
 

@@ -9,7 +9,7 @@ made again, and the server lets the client in by the token.
 | connecting | `connected` | connected | |
 | connecting | `connect_failed` | waiting, or ended | |
 | connected | the connection is lost | waiting, or ended | the user learns which lines may not have arrived |
-| waiting | the pause is over | connecting | `ConnectionWanted` |
+| waiting | the pause is over | connecting | `Signal.CONNECTION_WANTED` |
 | waiting, connecting | a line | the same | it is refused |
 | waiting, connecting | the end of the input | ended | |
 """
@@ -21,19 +21,18 @@ from sockctl.client.connection import ClientConnection
 from sockctl.client.inputs import LineInput, PipeInput
 from sockctl.client.sender import refuse_lines
 from sockctl.client.session_events import (
-    ConnectionDropped,
-    ConnectionWanted,
     EndReason,
     EventToEmit,
     QuestionAsked,
     Remark,
     SessionEnded,
     SessionEvent,
+    Signal,
 )
 from sockctl.client.settings import ClientSettings
 from sockctl.errors import ConnectionBrokenError, SockctlError
 from sockctl.events.base import Event
-from sockctl.events.client import Disconnected, TlsCut
+from sockctl.events.client import Disconnected
 from sockctl.net.address import Endpoint
 from sockctl.text import visible
 
@@ -163,6 +162,8 @@ class ClientSession:
         self._is_over = True
         if connection is not None:
             if cut:
+                from sockctl.events.client_tls import TlsCut
+
                 self._remark(f"sockctl: {TlsCut().text}")
             connection.meter.emit_sum(now)
             moved = {"bytes_in": connection.meter.bytes_in, "bytes_out": connection.meter.bytes_out}
@@ -214,7 +215,7 @@ class ClientSession:
         self._connection = None
         self._was_lost = True
         self._wait(pause_s, event, now)
-        self._events += [ConnectionDropped(), QuestionAsked(None)]
+        self._events += [Signal.CONNECTION_DROPPED, QuestionAsked(None)]
         for text in self.view.lose() if self.view is not None else ():
             self._remark(f"sockctl: This may not have arrived: {visible(text)}")
         self._go_on_waiting(now)
@@ -250,7 +251,7 @@ class ClientSession:
             self._end(EndReason.STOPPED, None)
         elif self._connect_at is not None and now >= self._connect_at:
             self._connect_at = None
-            self._events.append(ConnectionWanted())
+            self._events.append(Signal.CONNECTION_WANTED)
         self.wants_input, self.wake_at = True, self._connect_at
 
     def _end(self, reason: EndReason, error: SockctlError | None) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from sockctl.client.known_hosts import KnownHosts
 from sockctl.errors import UntrustedError
 from sockctl.events.base import Event
-from sockctl.events.client import HostTrusted, TlsEstablished
+from sockctl.events.client_tls import HostTrusted, TlsEstablished
 from sockctl.net.address import Endpoint
 from sockctl.net.fingerprints import fingerprint_of
 from sockctl.net.tls import TlsSocket

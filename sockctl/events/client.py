@@ -65,48 +65,6 @@ class Connected(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TlsEstablished(Event):
-    """The TLS handshake is done, and the server is trusted."""
-
-    version: str
-    cipher: str
-    fingerprint: str
-
-    @property
-    def text(self) -> str:
-        return (
-            f"The TLS handshake is done: {self.version} with {self.cipher}, and the server is trusted. Its certificate "
-            f"has SHA256 {self.fingerprint}."
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostTrusted(Event):
-    """A server was unknown, and is trusted from now on."""
-
-    host: str
-    fingerprint: str
-
-    @property
-    def text(self) -> str:
-        return f"{self.host} was unknown, and is known by SHA256 {self.fingerprint} from now on."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlsCut(Event):
-    """The connection ended without the goodbye of TLS (close_notify)."""
-
-    level: ClassVar[Level] = Level.WARNING
-
-    @property
-    def text(self) -> str:
-        return (
-            "The connection ended without the goodbye of TLS (close_notify): it may have been cut, and something may "
-            "be missing."
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Greeted(Event):
     """The server has greeted as a message service, and this side has changed to frames."""
 
@@ -184,31 +142,3 @@ class Disconnected(Event):
             f"{why}, after {format_seconds(self.seconds)}: {format_bytes(self.bytes_out)} sent and "
             f"{format_bytes(self.bytes_in)} received."
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionLost(Event):
-    """The connection was lost without a goodbye, and is made again after a pause."""
-
-    level: ClassVar[Level] = Level.WARNING
-
-    error: str
-    seconds: float
-
-    @property
-    def text(self) -> str:
-        return f"The connection was lost ({self.error}): trying again in {self.seconds:.1f} s; Ctrl-C ends it."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reconnecting(Event):
-    """A lost connection could not be made again yet. The event is emitted once for each reason."""
-
-    level: ClassVar[Level] = Level.WARNING
-
-    error: str
-    longest_s: float
-
-    @property
-    def text(self) -> str:
-        return f"{self.error} It is tried again, with pauses of up to {self.longest_s:g} s, until Ctrl-C or 'exit'."

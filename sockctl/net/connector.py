@@ -6,8 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sockctl.deadline import Deadline
 from sockctl.errors import ConnectTimeoutError, SockctlError, UnreachableError
@@ -24,8 +23,7 @@ _SHORT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Pauses:
+class Pauses(NamedTuple):
     """How long a client waits before it tries again, in seconds: twice as long each time.
 
     Attributes:

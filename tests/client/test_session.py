@@ -14,16 +14,13 @@ from sockctl.cli.exit_codes import ExitCode, find_exit_code
 from sockctl.client.script_steps import Expect, Send, Step, Wait, WaitForEnd
 from sockctl.client.session_events import (
     BytesToShow,
-    ConnectionDropped,
-    ConnectionWanted,
     EndReason,
     EventToEmit,
     MessageToShow,
-    QuestionAnswered,
     QuestionAsked,
     Remark,
-    SendingEnded,
     SessionEvent,
+    Signal,
 )
 from sockctl.client.token_store import Login, TokenStore
 from sockctl.errors import (
@@ -84,7 +81,7 @@ def test_a_pipe_passes_bytes_on(tmp_path: Path) -> None:
     played.type(b"abc\xff")
     played.receive(b"abc", b"\xff")
     played.type(b"")
-    assert SendingEnded() in played.events
+    assert Signal.SENDING_ENDED in played.events
     assert not played.session.wants_input
     assert played.ended is None, "what the server still sends is waited for"
     played.end()
@@ -157,7 +154,7 @@ def test_a_person_logs_in(tmp_path: Path) -> None:
     played.receive(SECRET)
     asked = [event.question and event.question.text for event in played.events if isinstance(event, QuestionAsked)]
     assert asked == ["Your name?", "Your password?"]
-    assert sum(isinstance(event, QuestionAnswered) for event in played.events) == 1
+    assert sum(event is Signal.QUESTION_ANSWERED for event in played.events) == 1
     shown = [isinstance(event, (QuestionAsked, MessageToShow)) for event in played.events[-2:]]
     assert shown == [True, True]
     assert isinstance(played.events[-1], MessageToShow), "the terminal is ready for the answer before it is asked"
@@ -242,16 +239,16 @@ def test_a_lost_connection_comes_back(tmp_path: Path) -> None:
     assert played.ended is None
     assert "connection_lost" in played.emitted
     assert played.events[-2:] == [QuestionAsked(None), Remark("sockctl: This may not have arrived: on its way")]
-    assert ConnectionDropped() in played.events
+    assert Signal.CONNECTION_DROPPED in played.events
     played.type(b"meanwhile\n")
     assert played.remarks[-1] == "sockctl: Not sent, there is no connection: meanwhile"
     played.wait(0.4)
-    assert ConnectionWanted() not in played.events
+    assert Signal.CONNECTION_WANTED not in played.events
     played.wait(0.2)
-    assert played.events[-1] == ConnectionWanted()
+    assert played.events[-1] == Signal.CONNECTION_WANTED
     played.step(lambda now: played.session.connect_failed(UnreachableError("Gone."), now))
     played.wait(1.1)
-    assert played.events.count(ConnectionWanted()) == 2
+    assert played.events.count(Signal.CONNECTION_WANTED) == 2
     played.sent = b""
     played.connect()
     played.type(b"too early\n")
@@ -332,7 +329,7 @@ def test_a_script_logs_in_and_leaves(tmp_path: Path) -> None:
     played.wait(1.0)
     played.receive(say("hello"))
     assert [one["kind"] for one in said(played)] == ["hello", "answer", "line", "bye"]
-    assert SendingEnded() in played.events
+    assert Signal.SENDING_ENDED in played.events
     played.end()
     assert played.ended is not None
     assert (played.ended.reason, played.ended.error) == (EndReason.SERVER_CLOSED, None)
