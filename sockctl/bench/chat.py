@@ -123,8 +123,6 @@ class ChatClient(MessageClient):
                 self.fail("password_asked")
             case "members":
                 self.joined = True
-            case "ping":
-                self.send(message("pong"))
             case "error":
                 self.fail(one.get("code") or "refused")
             case "notice" if one.get("code") == "held_back":

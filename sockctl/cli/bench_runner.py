@@ -179,11 +179,7 @@ def _all_found(targets: list[str], wanted: Wanted) -> list[Where]:
 
 
 def _found(endpoint: Endpoint, wanted: Wanted, policy: "TlsPolicy | None") -> Where:
-    """Connect to a server, and return where that was.
-
-    Raises:
-        InsecureError: It is one to log in at, over the network and in clear.
-    """
+    """Connect to a server, and return where that was."""
     places: list[tuple[int, Any]] = []
     secure: Secure | None = None
     if policy is not None:

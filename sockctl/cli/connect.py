@@ -175,12 +175,7 @@ def connect(
 
 
 def _complete_target(target: str | None, port: str | None, *, no_input: bool) -> "tuple[Endpoint, str | None]":
-    """Return the server and the scheme, after asking for what is missing.
-
-    Raises:
-        AddressError: They are no target.
-        InputNeededError: Something is missing, and nobody can be asked.
-    """
+    """Return the server and the scheme, after asking for what is missing."""
     from sockctl.net.address import Endpoint, parse_host, parse_port, parse_target
 
     wanted = parse_target(target, port)

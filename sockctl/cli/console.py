@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from sockctl.errors import NobodyThereError
-from sockctl.events.base import HELD_BYTES, Event
+from sockctl.events.base import HELD_BYTES, Event, Record
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import Reason
-from sockctl.events.record import Record
 from sockctl.events.sinks import DescriptorSink
 from sockctl.services.talk import Talk
 from sockctl.terminal import STDOUT, read_line, say

@@ -2,28 +2,7 @@
 
 import enum
 
-from sockctl.errors import (
-    AddressError,
-    CommandError,
-    ConnectionBrokenError,
-    ConnectTimeoutError,
-    ExpectationError,
-    FingerprintError,
-    InputNeededError,
-    InsecureError,
-    LoginError,
-    NameRefusedError,
-    NotToldError,
-    OptionError,
-    PasswordRefusedError,
-    ProgramError,
-    ProtocolError,
-    RuleError,
-    ScriptError,
-    SockctlError,
-    UnreachableError,
-    UntrustedError,
-)
+from sockctl import errors
 
 
 class ExitCode(enum.IntEnum):
@@ -40,29 +19,29 @@ class ExitCode(enum.IntEnum):
     INTERRUPTED = 130
 
 
-_CODES: dict[type[SockctlError], ExitCode] = {
-    AddressError: ExitCode.USAGE,
-    CommandError: ExitCode.USAGE,
-    FingerprintError: ExitCode.USAGE,
-    RuleError: ExitCode.USAGE,
-    ScriptError: ExitCode.USAGE,
-    InputNeededError: ExitCode.USAGE,
-    NameRefusedError: ExitCode.USAGE,
-    OptionError: ExitCode.USAGE,
-    PasswordRefusedError: ExitCode.USAGE,
-    ProgramError: ExitCode.USAGE,
-    UnreachableError: ExitCode.UNREACHABLE,
-    LoginError: ExitCode.NOT_LET_IN,
-    UntrustedError: ExitCode.NOT_LET_IN,
-    InsecureError: ExitCode.NOT_LET_IN,
-    NotToldError: ExitCode.NOT_LET_IN,
-    ConnectTimeoutError: ExitCode.TIMED_OUT,
-    ExpectationError: ExitCode.UNEXPECTED,
-    ProtocolError: ExitCode.BROKEN,
-    ConnectionBrokenError: ExitCode.BROKEN,
+_CODES: dict[type[errors.SockctlError], ExitCode] = {
+    errors.AddressError: ExitCode.USAGE,
+    errors.CommandError: ExitCode.USAGE,
+    errors.FingerprintError: ExitCode.USAGE,
+    errors.RuleError: ExitCode.USAGE,
+    errors.ScriptError: ExitCode.USAGE,
+    errors.InputNeededError: ExitCode.USAGE,
+    errors.NameRefusedError: ExitCode.USAGE,
+    errors.OptionError: ExitCode.USAGE,
+    errors.PasswordRefusedError: ExitCode.USAGE,
+    errors.ProgramError: ExitCode.USAGE,
+    errors.UnreachableError: ExitCode.UNREACHABLE,
+    errors.LoginError: ExitCode.NOT_LET_IN,
+    errors.UntrustedError: ExitCode.NOT_LET_IN,
+    errors.InsecureError: ExitCode.NOT_LET_IN,
+    errors.NotToldError: ExitCode.NOT_LET_IN,
+    errors.ConnectTimeoutError: ExitCode.TIMED_OUT,
+    errors.ExpectationError: ExitCode.UNEXPECTED,
+    errors.ProtocolError: ExitCode.BROKEN,
+    errors.ConnectionBrokenError: ExitCode.BROKEN,
 }
 
 
-def find_exit_code(error: SockctlError) -> ExitCode:
+def find_exit_code(error: errors.SockctlError) -> ExitCode:
     """Return the exit code that `error` leads to."""
     return next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), ExitCode.FAILED)

@@ -116,9 +116,6 @@ def _pinned(
     """Return the function that makes TLS of a connection, if the server has the certificate of the login.
 
     None where it had none.
-
-    Raises:
-        CertificateError: The client's own certificate can't be used.
     """
     if not kept.login.fingerprint:
         return None

@@ -153,9 +153,6 @@ def _read_line(descriptor: int) -> bytes:
     """Read a line with its end, and nothing behind it; the end of the input ends it, too.
 
     It ends, incomplete, where it is longer than `MAX_LINE_BYTES`.
-
-    Raises:
-        OSError: It can't be read.
     """
     line = b""
     while len(line) <= MAX_LINE_BYTES and not line.endswith(b"\n"):

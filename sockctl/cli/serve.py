@@ -196,11 +196,7 @@ def chat(
 
 
 def _parse_command(text: str) -> list[str]:
-    """Split a command into its words, and find its program.
-
-    Raises:
-        ProgramError: The command can't be split, or there is no such program.
-    """
+    """Split a command into its words, and find its program."""
     import shlex
     import shutil
 

@@ -109,11 +109,7 @@ def serve(
 
 
 def _journal(service: str, options: ServerOptions) -> Journal:
-    """Open the journal.
-
-    Raises:
-        LogFileError: The log file can't be opened.
-    """
+    """Open the journal."""
     json = options.log_format is LogFormat.JSON
     level = Level.WARNING if options.quiet else Level.DETAIL if options.verbose else Level.INFO
     console = DescriptorSink(STDERR, as_json if json else as_terminal_text if wants_colour() else as_plain_text)

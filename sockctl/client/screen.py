@@ -67,7 +67,7 @@ class Screen:
         """Show an event, if such events are shown."""
         if self._lowest is None or event.level < self._lowest:
             return
-        from sockctl.events.record import Record
+        from sockctl.events.base import Record
         from sockctl.events.sinks import as_plain_text, as_terminal_text
 
         show = as_terminal_text if self._has_colours else as_plain_text

@@ -38,16 +38,13 @@ class EndReason(enum.StrEnum):
 class Signal(enum.Enum):
     """Events without data."""
 
-    SENDING_ENDED = enum.auto()
-    """Half-close the connection: everything was sent."""
-    QUESTION_ANSWERED = enum.auto()
-    """A line was typed after the question."""
-    KEEPALIVE_WANTED = enum.auto()
-    """Let the kernel find out whether the server is still there."""
-    CONNECTION_DROPPED = enum.auto()
-    """Close the connection: the session goes on without."""
-    CONNECTION_WANTED = enum.auto()
-    """Connect once; `ClientSession.connected` or `ClientSession.connect_failed` takes the outcome."""
+    SENDING_ENDED = enum.auto()  # Half-close the connection: everything was sent.
+    QUESTION_ANSWERED = enum.auto()  # A line was typed after the question.
+    KEEPALIVE_WANTED = enum.auto()  # Let the kernel find out whether the server is still there.
+    CONNECTION_DROPPED = enum.auto()  # Close the connection: the session goes on without.
+    CONNECTION_WANTED = (
+        enum.auto()
+    )  # Connect once; `ClientSession.connected` or `ClientSession.connect_failed` takes the outcome.
 
 
 class BytesToSend(NamedTuple):

@@ -117,11 +117,7 @@ class Trust:
             )
 
     def _accept(self, fingerprint: str) -> None:
-        """Check whether an unknown server is to be trusted.
-
-        Raises:
-            UntrustedError: It isn't.
-        """
+        """Check whether an unknown server is to be trusted."""
         if self._policy.accept_new:
             return
         if not self._policy.may_ask:

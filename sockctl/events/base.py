@@ -3,7 +3,7 @@
 import dataclasses
 import enum
 import re
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 HELD_BYTES = 512
 """What an event takes at most that holds no text of any length: measured, with its record."""
@@ -67,3 +67,11 @@ class ConnectionEvent(Event):
 
     connection: int
     peer: str
+
+
+class Record(NamedTuple):
+    """An event with the time at which it was emitted (seconds since the epoch) and the service that emitted it."""
+
+    time: float
+    service: str
+    event: Event

@@ -14,8 +14,7 @@ from typing import ClassVar, Protocol
 
 from sockctl.byte_queue import ByteQueue
 from sockctl.errors import SinkError
-from sockctl.events.base import Event, Level
-from sockctl.events.record import Record
+from sockctl.events.base import Event, Level, Record
 from sockctl.events.sums import PER_SECOND, EventsSummed, EventSums
 from sockctl.text import plural
 

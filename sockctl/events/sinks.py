@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sockctl.errors import LogFileError, SinkError
-from sockctl.events.base import ConnectionEvent, Level
-from sockctl.events.record import Record
+from sockctl.events.base import ConnectionEvent, Level, Record
 from sockctl.text import visible
 
 Format = Callable[[Record], str]

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sockctl.events.base import ConnectionEvent, Event, Level
-from sockctl.events.record import Record
+from sockctl.events.base import ConnectionEvent, Event, Level, Record
 from sockctl.source_network import source_network
 from sockctl.text import format_seconds, plural
 

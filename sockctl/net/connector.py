@@ -145,11 +145,6 @@ def _look_up(endpoint: Endpoint, family: socket.AddressFamily, timeout_s: float)
     """Return what getaddrinfo finds.
 
     It knows no deadline, and no signal interrupts it: so a thread of its own calls it, which is left alone if need be.
-
-    Raises:
-        ConnectTimeoutError: The name service did not answer in time.
-        OSError: There is no such name.
-        UnicodeError: It can't be a name.
     """
     with contextlib.suppress(OSError):  # an address asks nobody
         return socket.getaddrinfo(endpoint.host, endpoint.port, family, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)

@@ -159,11 +159,7 @@ class ConversingPeer(Peer):
         self._inbox = found
 
     def _fill(self) -> None:
-        """Read once; wait for it, but not longer than a frame that has begun may take.
-
-        Raises:
-            MessageTimeoutError: The time of the frame is up.
-        """
+        """Read once; wait for it, but not longer than a frame that has begun may take."""
         self._wait({self._connection.fd: select.POLLIN})
         try:
             self._feed(self._connection.receive(READ_BYTES, until=time.monotonic()))

@@ -159,12 +159,7 @@ def _addresses_of(host: str) -> list[_Address]:
 
 
 def _listen(addresses: list[_Address], port: int, backlog: int, options: SocketOptions) -> tuple[socket.socket, ...]:
-    """Listen on all `addresses` that this machine has, or on none.
-
-    Raises:
-        _TakenError: The port is taken on one of them.
-        OSError: Listening failed for another reason, or this machine has none of them.
-    """
+    """Listen on all `addresses` that this machine has, or on none."""
     with contextlib.ExitStack() as undo:
         sockets: list[socket.socket] = []
         absent: OSError | None = None

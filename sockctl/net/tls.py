@@ -114,11 +114,7 @@ class TlsSocket:
             return self._tls.version() or "", cipher[0] if cipher else ""
 
     def _feed(self) -> bool:
-        """Take what the socket has; return whether there was anything.
-
-        Raises:
-            TransportError: The other side has ended.
-        """
+        """Take what the socket has; return whether there was anything."""
         try:
             data = self._sock.recv(READ_BYTES)
         except BlockingIOError:

@@ -63,11 +63,7 @@ def server_context(certificate: Path, key: Path, *, client_ca: Path | None) -> "
 
 
 def _checked_key(key: Path) -> Path:
-    """Return where a key is, links followed: others can neither read it nor put another one there.
-
-    Raises:
-        CertificateError: They can.
-    """
+    """Return where a key is, links followed: others can neither read it nor put another one there."""
     real = Path(os.path.realpath(key))
     status = real.stat()
     if problem := find_exposure(status, roots_too=True):

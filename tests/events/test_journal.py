@@ -5,9 +5,8 @@ from functools import partial
 from typing import ClassVar
 
 from sockctl.errors import SinkError
-from sockctl.events.base import HELD_BYTES, ConnectionEvent, Event, Level
+from sockctl.events.base import HELD_BYTES, ConnectionEvent, Event, Level, Record
 from sockctl.events.journal import Journal
-from sockctl.events.record import Record
 from tests.support.running import TIMEOUT_S, MemorySink, wait_until
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sockctl.errors import LogFileError, SinkError
+from sockctl.events.base import Record
 from sockctl.events.connection import ClientConnected, DataReceived
-from sockctl.events.record import Record
 from sockctl.events.server import LoopbackOnly, ServerStarted
 from sockctl.events.sinks import DescriptorSink, FileSink, as_json, as_plain_text, as_terminal_text, as_text
 

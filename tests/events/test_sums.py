@@ -6,8 +6,7 @@ from typing import ClassVar
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockctl.events.base import ConnectionEvent
-from sockctl.events.record import Record
+from sockctl.events.base import ConnectionEvent, Record
 from sockctl.events.sums import EventsSummed, EventSums
 
 

@@ -15,9 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sockctl.events.base import Event, Level
+from sockctl.events.base import Event, Level, Record
 from sockctl.events.journal import Journal
-from sockctl.events.record import Record
 from sockctl.net.event_loop import EventLoop
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.listener import SocketOptions, open_listeners

@@ -56,11 +56,7 @@ class Costs:
         return beyond * WORK_S
 
     def _count_beyond(self, client: Client, name: str, words: Sequence[str]) -> float:
-        """Return the cost of a command beyond that of any message.
-
-        Raises:
-            CommandError: The command can't be understood.
-        """
+        """Return the cost of a command beyond that of any message."""
         beyond = 0.0
         match name:
             case "nick":

@@ -161,11 +161,7 @@ class Moderation:
     # The target that a word names.
 
     def _find_target(self, client: Client, word: str) -> Target:
-        """Return the target of a ban or mute that names a member, a user or an address.
-
-        Raises:
-            CommandError: The word names nobody, the operator, or the server's own terminal.
-        """
+        """Return the target of a ban or mute that names a member, a user or an address."""
         member, own, key = self._find_present(word), client.member, same_name_key(word)
         if member is own:
             raise CommandError("You can't do that to yourself.")
@@ -198,11 +194,7 @@ class Moderation:
         return Target(name=member.name, account=member.account, token=member.token, networks=networks)
 
     def _find_present(self, word: str) -> Member | None:
-        """Return the member that has a name, or is logged in under it; None if there is none.
-
-        Raises:
-            CommandError: The member is at the server's own terminal.
-        """
+        """Return the member that has a name, or is logged in under it; None if there is none."""
         member = self._members.find(word) or self._members.find_identity(Identity("", same_name_key(word), ""))
         if member is not None and any(isinstance(each, ConsoleClient) for each in self._members.list_clients(member)):
             raise CommandError(f"{member.name} is the terminal of the server: it stays.")

@@ -166,11 +166,7 @@ class RoomRegistry:
         )
 
     def _drop_one(self) -> None:
-        """Drop a room without members: one without messages, or one that is unused for long.
-
-        Raises:
-            CommandError: There is no such room.
-        """
+        """Drop a room without members: one without messages, or one that is unused for long."""
         rooms = [room for room in self._rooms.values() if room.name != LOBBY]
         silent = (room for room in rooms if room.is_empty and not room.remembered)
         room = next(silent, None) or next(iter(self._list_unused(rooms)), None)
