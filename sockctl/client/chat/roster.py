@@ -37,11 +37,16 @@ class ChatContext:
 class Roster:
     """The members of each room. Any thread may ask; one updates.
 
+    Args:
+        max_names: How many names are known, in all rooms together.
+        max_rooms: How many rooms are known.
+
     Attributes:
         left_out: How many rooms and names there was no more place for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_names: int = MAX_NAMES, max_rooms: int = MAX_ROOMS) -> None:
+        self._max_names, self._max_rooms = max_names, max_rooms
         self._lock = threading.Lock()  # guards everything below
         self._me = ""
         # By room, the members' names by their keys; the room in which the user speaks is the last.
@@ -95,7 +100,7 @@ class Roster:
             match one.kind:
                 case "welcome":
                     self._rename_me(name or one.get("user"))
-                    self._before = dict(islice((self._before | dict.fromkeys(self._rooms)).items(), MAX_ROOMS))
+                    self._before = dict(islice((self._before | dict.fromkeys(self._rooms)).items(), self._max_rooms))
                     self._rooms = {}
                     self._names = 0
                 case "joined" if room:
@@ -120,7 +125,7 @@ class Roster:
 
     def _enter(self, room: str) -> None:
         self._leave(room)
-        if is_name(room) and len(self._rooms) < MAX_ROOMS:
+        if is_name(room) and len(self._rooms) < self._max_rooms:
             self._rooms[room] = {}
         else:
             self.left_out += 1
@@ -157,7 +162,7 @@ class Roster:
         if members is None or not name or name.split() != [name]:
             return
         key = same_name_key(name)
-        if is_name(name) and (key in members or self._names < MAX_NAMES):
+        if is_name(name) and (key in members or self._names < self._max_names):
             self._names += key not in members
             members[key] = name
         else:

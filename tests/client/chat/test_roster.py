@@ -1,14 +1,13 @@
 import pytest
 
-from sockctl.client.chat import roster as company_module
 from sockctl.client.chat.completion import COMMANDS, completions
 from sockctl.client.chat.roster import Roster
 from sockctl.protocol.messages import Message, message
 
 
-def joined(*messages: Message) -> Roster:
-    """Return the company of ann in the lobby, with Bob and carol."""
-    roster = Roster()
+def joined(*messages: Message, **limits: int) -> Roster:
+    """Return the roster of ann in the lobby, with Bob and carol."""
+    roster = Roster(**limits)
     for one in (
         message("welcome", "Hello!", name="ann", room="lobby"),
         message("joined", "", room="lobby", name="ann"),
@@ -88,17 +87,15 @@ def test_what_makes_no_sense_changes_nothing(one: Message) -> None:
     assert (roster.rooms, roster.others) == (["lobby"], ["Bob", "carol"])
 
 
-def test_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(company_module, "MAX_NAMES", 4)
-    roster = joined()
+def test_names_are_bounded() -> None:
+    roster = joined(max_names=4)
     for name in ("dave", "erin", "frank"):
         roster.update(message("joined", "", room="lobby", name=name))
     assert roster.others == ["Bob", "carol", "dave"]
 
 
-def test_rooms_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(company_module, "MAX_ROOMS", 3)
-    roster = joined(*(message("joined", "", room=f"#{number}", name="ann") for number in range(5)))
+def test_rooms_are_bounded() -> None:
+    roster = joined(*(message("joined", "", room=f"#{number}", name="ann") for number in range(5)), max_rooms=3)
     assert (roster.rooms, roster.left_out) == (["lobby", "#0", "#1"], 3), "two rooms, and a name in none"
     roster.update(message("left", "", room="#0", name="ann"))
     roster.update(message("joined", "", room="#4", name="ann"))
@@ -110,9 +107,8 @@ def test_rooms_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(roster.last_rooms) <= 6
 
 
-def test_places_are_free_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(company_module, "MAX_NAMES", 4)
-    roster = joined(message("joined", "", room="lobby", name="dave"))
+def test_places_are_free_again() -> None:
+    roster = joined(message("joined", "", room="lobby", name="dave"), max_names=4)
     for number in range(10):
         before = "dave" if not number else f"dave{number - 1}"
         roster.update(message("renamed", "", before=before, name=f"dave{number}"))

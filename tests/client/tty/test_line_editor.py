@@ -389,7 +389,7 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(
         assert "\x1b[?" not in child.before
         assert ended(child) == 0
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(line_editor, "is_terminal", lambda _: True)
+    monkeypatch.setattr(os, "isatty", lambda _: True)
     assert line_editor.can_edit_lines()
 
 
