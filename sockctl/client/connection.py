@@ -224,7 +224,7 @@ class ClientConnection:
                 f"service? tcp://HOST:PORT talks with it all the same; if it speaks TLS, write sockctls://HOST:PORT."
             )
         decision = self._until("decision", now, waiting=protocol.login.undecided)
-        if decision is not None and now >= decision and (question := protocol.login.give_up()) is not None:
+        if decision is not None and now >= decision and (question := protocol.login.stop_waiting()) is not None:
             self._receiver.show_message(protocol, question, now)
         if protocol.wire.is_framed:
             self._sender.release(protocol)

@@ -69,7 +69,7 @@ class MessageProtocol:
 
         Tokens are never shown, nor the questions from before the server has seen one.
         """
-        shown = self.login.admit(one)
+        shown = self.login.process_message(one)
         if self._view is not None:
             self._view.held = self.login.held
         if not shown:

@@ -102,12 +102,12 @@ class TokenLogin:
         self.undecided = True
         return ClientWire.hello() + ClientWire.encode(message("resume", token=held.token, seen=seen, name=name or None))
 
-    def admit(self, one: Message) -> bool:
+    def process_message(self, one: Message) -> bool:
         """Process a message of the server, in its order; return whether it is to be shown."""
         match one.kind:
             case "token":
                 self._resumed = self.undecided and not self._refused
-                self._decide()
+                self._mark_decided()
                 token = one.fields.get("token")
                 if isinstance(token, str) and self._uses_tokens:
                     self._new = token, one.fields.get("expires")
@@ -116,16 +116,16 @@ class TokenLogin:
                 self._question = one
                 return False
             case "ask":
-                self._decide()
+                self._mark_decided()
             case "welcome":
-                self._decide()
+                self._mark_decided()
                 self._keep_new(one.get("user"))
             case "error":
                 self._refused = True
                 if one.get("code") == "bad_token":
                     self._forget()
             case "bye":
-                self._decide()
+                self._mark_decided()
                 if one.get("reason") == "logged_out":
                     self._forget()
         return True
@@ -139,13 +139,13 @@ class TokenLogin:
             )
         return not self._not_needed or self._lines > ANSWERS
 
-    def give_up(self) -> Message | None:
+    def stop_waiting(self) -> Message | None:
         """Wait no longer for the server's decision; return the question that is to be shown now, if there is one."""
         question = self._question
-        self._decide()
+        self._mark_decided()
         return question
 
-    def _decide(self) -> None:
+    def _mark_decided(self) -> None:
         self.undecided, self._question = False, None
 
     def _logs_in_by_script(self, user: str) -> bool:
@@ -157,12 +157,12 @@ class TokenLogin:
 
     # The file.
 
-    def _opened(self) -> "TokenStore":
+    def _open_store(self) -> "TokenStore":
         if self._tokens is None:
             self._tokens = self._open_tokens()
         return self._tokens
 
-    def _login(self) -> "Login":
+    def _store_key(self) -> "Login":
         from sockctl.client.token_store import Login
 
         return Login.at(self._server.endpoint.host, self._server.endpoint.port, self._service, self._server.fingerprint)
@@ -180,7 +180,7 @@ class TokenLogin:
         if held is not None and not held.user:
             return held  # a guest's is in no file
         try:
-            kept = self._opened().find(self._login())
+            kept = self._open_store().find(self._store_key())
         except StoreError as error:
             self._do_without(error)
             return None
@@ -207,7 +207,9 @@ class TokenLogin:
     def _write(self, token: str, expires: str) -> bool:
         shown = self._token if self._resumed else None
         try:
-            return self._opened().keep(self._login(), token=token, expires=expires, user=self._user, in_place_of=shown)
+            return self._open_store().keep(
+                self._store_key(), token=token, expires=expires, user=self._user, in_place_of=shown
+            )
         except StoreError as error:
             self._do_without(error)
             return False
@@ -219,7 +221,7 @@ class TokenLogin:
         if token is None or not self._uses_tokens:
             return
         try:
-            self._opened().forget(self._login(), token=token)
+            self._open_store().forget(self._store_key(), token=token)
         except StoreError as error:
             self._do_without(error)
 

@@ -1,11 +1,11 @@
-"""Frames: text in messages of a known length, over a stream that knows no borders.
+"""Frames: each message travels as its length in 4 bytes, then its text in UTF-8.
 
     | 4 bytes: length N, big-endian, unsigned | N bytes: UTF-8 text |
 
 The decoder takes bytes cut anywhere and gives the texts. It reads a frame's length before anything else, and refuses
-one beyond the limit before it keeps a byte of it, so a stranger who claims 4 GiB gets nothing allocated. What was fed
-is decoded only when it is asked for, under the limit that is in force then. A read position moves through the buffer,
-and the part before it is cut off once for many frames: so a frame costs the same however much is buffered.
+one beyond the limit before it keeps a byte of it, so a stranger who claims 4 GiB gets nothing allocated. `feed`
+only stores bytes: `decode` applies the limit that holds at the time of the call. The decoder removes decoded bytes in
+large cuts, so a frame costs the same however much is buffered.
 """
 
 import struct

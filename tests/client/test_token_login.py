@@ -266,7 +266,7 @@ def test_a_newer_token_of_another_client_stays(state: Path, ending: Message) -> 
     one, _ = resuming(state)
     assert b'"token":"mine"' in one.open("auth")
     tokens.keep(Login.at("localhost", 9090, "auth"), token="newer", expires=LATER)
-    assert one.admit(ending)
+    assert one.process_message(ending)
     assert [each.token for each in tokens.all_of("localhost", 9090)] == ["newer"]
 
 
@@ -278,13 +278,13 @@ def test_a_token_that_comes_late_takes_no_newer_ones_place(state: Path) -> None:
     quick, _ = resuming(state)
     for one, given in ((late, "late"), (quick, "quick")):
         assert b'"token":"first"' in one.open("auth")
-        one.admit(token(given))
+        one.process_message(token(given))
     for one in (quick, late):
-        one.admit(message("welcome", "Hello!", user="ann"))
+        one.process_message(message("welcome", "Hello!", user="ann"))
     assert [each.token for each in tokens.all_of("localhost", 9090)] == ["quick"]
     assert late.held is not None
     assert late.held.token == "late", "it counts for this session"
-    late.admit(message("bye", "Bye.", reason="logged_out"))
+    late.process_message(message("bye", "Bye.", reason="logged_out"))
     assert [each.token for each in tokens.all_of("localhost", 9090)] == ["quick"]
 
 
@@ -294,22 +294,22 @@ def test_who_logs_in_anew_takes_the_place_of_whatever_is_kept(state: Path) -> No
     one, _ = resuming(state)
     one.open("auth")
     tokens.keep(Login.at("localhost", 9090, "auth"), token="newer", expires=LATER, user="ann")
-    one.admit(message("error", "No.", code="bad_token"))
-    one.admit(token("anew"))
-    one.admit(message("welcome", "Hello!", user="ann"))
+    one.process_message(message("error", "No.", code="bad_token"))
+    one.process_message(token("anew"))
+    one.process_message(message("welcome", "Hello!", user="ann"))
     assert [each.token for each in tokens.all_of("localhost", 9090)] == ["anew"]
 
 
 def test_whose_token_it_is(state: Path) -> None:
     one, _ = resuming(state)
     one.open("auth")
-    assert not one.admit(token("tok"))
-    assert one.admit(message("welcome", "Hello!", user="bob"))
+    assert not one.process_message(token("tok"))
+    assert one.process_message(message("welcome", "Hello!", user="bob"))
     assert [each.user for each in TokenStore(state).all_of("localhost", 9090)] == ["bob"]
     before = (state / "tokens.json").stat().st_mtime_ns
     again, _ = resuming(state)
     again.open("auth")
-    assert again.admit(message("welcome", "Hello!", user="ann")), "no token came: nothing is to be noted"
+    assert again.process_message(message("welcome", "Hello!", user="ann")), "no token came: nothing is to be noted"
     assert (state / "tokens.json").stat().st_mtime_ns == before
 
 
@@ -317,16 +317,16 @@ def test_a_guests_token_is_for_this_session_only(state: Path) -> None:
     """Whoever sits at a second terminal of the same account is another guest."""
     one, _ = resuming(state)
     one.open("chat")
-    one.admit(token("tok"))
+    one.process_message(token("tok"))
     assert one.held is None, "it counts from the welcome on"
-    one.admit(message("welcome", "Hello!", name="ann"))
+    one.process_message(message("welcome", "Hello!", name="ann"))
     assert not state.exists()
     assert one.held is not None
     assert "tok" not in repr(one.held)
     again, _ = resuming(state, held=one.held)
     opening = again.open("chat", {"lobby": 7})
     assert b'"token":"tok","seen":{"lobby":7}' in opening
-    again.admit(message("error", "Unknown.", code="bad_token"))
+    again.process_message(message("error", "Unknown.", code="bad_token"))
     assert again.held is None
 
 
@@ -385,9 +385,9 @@ def test_a_file_that_cannot_be_written_any_more(state: Path) -> None:
     one.open("auth")
     (state / "tokens.json.lock").unlink()
     (state / "tokens.json.lock").mkdir()
-    assert one.admit(message("error", "No.", code="bad_token"))
-    assert one.admit(message("bye", "Bye.", reason="logged_out"))
-    assert not one.admit(token("new"))
+    assert one.process_message(message("error", "No.", code="bad_token"))
+    assert one.process_message(message("bye", "Bye.", reason="logged_out"))
+    assert not one.process_message(token("new"))
     assert len(remarks) == 1
 
 
@@ -404,8 +404,8 @@ def test_a_home_that_is_none(server: TokenServer, tmp_path: Path) -> None:
 def test_what_can_be_no_token(state: Path, text: object) -> None:
     one, remarks = resuming(state)
     one.open("auth")
-    assert not one.admit(token(text))
-    assert one.admit(message("welcome", "Hello!", user="ann"))
+    assert not one.process_message(token(text))
+    assert one.process_message(message("welcome", "Hello!", user="ann"))
     assert not state.exists()
     assert len(remarks) == isinstance(text, str)
 
@@ -438,7 +438,7 @@ def test_a_hex_dump_would_show_the_token(server: TokenServer, state: Path) -> No
 def test_a_token_that_nobody_asked_for_is_not_shown_either(state: Path) -> None:
     one, remarks = resuming(state, uses_tokens=False)
     assert b'"session":false' in one.open("auth")
-    assert not one.admit(token("tok"))
+    assert not one.process_message(token("tok"))
     assert not state.exists()
     assert remarks == []
 
@@ -448,7 +448,7 @@ def test_services_without_logins_touch_no_file(state: Path, service: str) -> Non
     one, _ = resuming(state)
     TokenStore(state).keep(Login.at("localhost", 9090, service), token="tok", expires=LATER)
     assert b"resume" not in one.open(service)
-    assert not one.admit(token("new"))
+    assert not one.process_message(token("new"))
     assert [each.token for each in TokenStore(state).all_of("localhost", 9090)] == ["tok"]
 
 

@@ -1,4 +1,4 @@
-"""Joining and leaving: clients come into rooms, members join and leave them, and clients go."""
+"""Membership: a member joins and leaves rooms, and all of its clients (connections) follow."""
 
 from collections.abc import Iterator, Sequence
 
@@ -43,9 +43,7 @@ class Membership:
         """Emit events to `journal` from now on."""
         self._journal = journal
 
-    # A client comes, is brought into a room, and goes.
-
-    def list_coming_rooms(self, client: RemoteClient) -> list[str]:
+    def list_rooms_to_enter(self, client: RemoteClient) -> list[str]:
         """Return the rooms that a new client comes into: those of its member, now or before. It speaks in the last."""
         joined, seen = self._members.list_rooms(client.member), [*client.seen]
         rooms = dict.fromkeys([*(room for room in joined if room not in seen[-1:]), *seen])
@@ -77,7 +75,7 @@ class Membership:
         if speaks or not client.room:
             client.room = name
         after = client.seen.pop(name, NOTHING) if isinstance(client, RemoteClient) else NOTHING
-        then = None if client.room == name else _tell_speaking_room(client.room)
+        then = None if client.room == name else _speaking_room_notice(client.room)
         told = room.join(client, new=new, after=after, then=then, most_bytes=most_bytes)
         room.process_soon(client)
         return told
@@ -95,8 +93,6 @@ class Membership:
             room.leave(client, reason=shown)
             room.process_soon(client)
 
-    # A member joins, leaves and is renamed.
-
     def join(self, client: Client, name: str) -> None:
         """Let a member join a room from one of its clients, which speaks there from now on.
 
@@ -106,7 +102,7 @@ class Membership:
         if name in self._members.list_rooms(client.member):
             self._members.join(client.member, name)  # as the one joined last
             client.room = name
-            client.reply(_tell_speaking_room(name))
+            client.reply(_speaking_room_notice(name))
             return
         self.enter(client, name, new=True)  # first: clients that are not watched yet find it among their rooms
         for other in self._members.list_clients(client.member):
@@ -115,9 +111,9 @@ class Membership:
             if other.is_backlogged:
                 other.close(DisconnectReason.SLOW_READER)  # it would be told more unasked than the memory may hold
             elif other.watched:
-                self._bring(other, name)
+                self._bring_other_client(other, name)
 
-    def _bring(self, client: Client, name: str) -> None:
+    def _bring_other_client(self, client: Client, name: str) -> None:
         """Let a client hear a room that its member joined from another one; it speaks where it did."""
         self.enter(client, name, new=False, speaks=False)
         room = self._rooms.find(name)
@@ -148,11 +144,11 @@ class Membership:
             if each.room == name:
                 each.room = rooms[-1] if rooms else ""
                 if each is not client and each.room:
-                    send(_tell_speaking_room(each.room))
+                    send(_speaking_room_notice(each.room))
         if room is not None:
             room.process_pending()
         if client.room:
-            client.reply(_tell_speaking_room(client.room))
+            client.reply(_speaking_room_notice(client.room))
 
     def announce_rename(self, member: Member, before: str) -> None:
         """Tell the rooms of a member its new name; in no room, only its own clients."""
@@ -176,5 +172,5 @@ class Membership:
         return (room for name in names if (room := self._rooms.find(name)) is not None)
 
 
-def _tell_speaking_room(name: str) -> Message:
+def _speaking_room_notice(name: str) -> Message:
     return message("notice", f"You speak in {name} now.", code="room", room=name)

@@ -152,7 +152,7 @@ class Chat(MessageService, Conversation[Peer]):
     def converse(self, peer: Peer) -> None:
         """Let `peer` in under a name, or tell it why not."""
         client = self._registration.let_in(peer)
-        member, room = client.member, self.membership.list_coming_rooms(client)[-1]
+        member, room = client.member, self.membership.list_rooms_to_enter(client)[-1]
         client.announced = True
         self._journal.emit(MemberCame(connection=peer.number, peer=peer.shown, who=member.name))
         peer.tell(
@@ -184,7 +184,7 @@ class Chat(MessageService, Conversation[Peer]):
         if isinstance(client, RemoteClient):
             client.watched = True
             joined = self.members.list_rooms(client.member)
-            left, rooms = JOINING_BYTES, self.membership.list_coming_rooms(client)
+            left, rooms = JOINING_BYTES, self.membership.list_rooms_to_enter(client)
             for number, name in enumerate(rooms):
                 share = left // (len(rooms) - number)
                 with contextlib.suppress(CommandError):  # the room is gone since a moment

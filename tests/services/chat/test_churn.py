@@ -61,7 +61,7 @@ def see_that_each_has_gone_once(run: Running) -> None:
     assert came, "somebody was here"
     assert set(Counter(came).values()) == {1}
     assert Counter(left) == Counter(came)
-    assert not chat.rooms.open("#lobby").names, "no ghost is left"
+    wait_until(lambda: not chat.rooms.open("#lobby").names)  # no ghost is left
     wait_until(lambda: gc.collect() >= 0 and not any(isinstance(one, RemoteClient) for one in gc.get_objects()))
 
 
