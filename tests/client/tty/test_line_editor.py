@@ -122,7 +122,8 @@ def test_a_signal_while_the_editor_comes(terminal: Any, number: signal.Signals, 
         child.expect(pexpect.EOF)
         assert termios.tcgetattr(child.child_fd) == before
         child.wait()
-        assert child.exitstatus == ExitCode.INTERRUPTED
+        # A greeting later than 0.3 s lets the user type before the editor comes: there the signal itself ends it.
+        assert child.signalstatus == number or child.exitstatus == ExitCode.INTERRUPTED, child.before
 
 
 @pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
