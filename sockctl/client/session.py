@@ -180,16 +180,17 @@ class ClientSession:
 
     def advance(self, now: float) -> list[SessionEvent]:
         """Do all that is due."""
-        return self._process(now, ClientConnection.settle)
+        return self._process(now)
 
-    def _process(self, now: float, step: Callable[..., None], *arguments: object) -> list[SessionEvent]:
-        """Carry out a step of the connection, and all that is due; return the events."""
+    def _process(self, now: float, step: Callable[..., None] | None = None, *arguments: object) -> list[SessionEvent]:
+        """Carry out a step of the connection, if there is one, and all that is due; return the events."""
         connection = self._connection
         if not self._is_over and connection is None:
             self._go_on_waiting(now)
         elif not self._is_over and connection is not None:
             try:
-                step(connection, *arguments, now)
+                if step is not None:
+                    step(connection, *arguments, now)
                 connection.settle(now)
                 error = None
             except SockctlError as raised:
