@@ -23,11 +23,11 @@ from sockctl.accounts.password_normalization import normalize_password
 from sockctl.accounts.password_rules import MIN_LENGTH, check_new
 from sockctl.accounts.passwords import make_dummy_hash, parse_parameters
 from sockctl.accounts.session import Session
-from sockctl.accounts.throttle import Signups, Who
+from sockctl.accounts.throttle import Who, limit_signups
 from sockctl.accounts.user import User
 from sockctl.errors import HashFailedError, LoginFailedError, PasswordRefusedError, StoreError
 from sockctl.protocol.names import same_name_key
-from sockctl.source_network import IPV6_PREFIX
+from sockctl.source_network import IPV6_PREFIX, source_network
 
 FLOOR_S = 0.5
 """A failure is answered after so long, or a multiple of it, so that nobody sees how long it took."""
@@ -81,7 +81,7 @@ class Authenticator:
     ) -> None:
         self.accounts = accounts
         self._queue = queue or HashQueue()
-        self._signups = Signups()
+        self._signups = limit_signups()
         self._min_length = min_length
         self._floor_s = floor_s
         self._ipv6_prefix = ipv6_prefix
@@ -148,11 +148,11 @@ class Authenticator:
 
     def may_sign_up(self, address: str) -> bool:
         """Return whether this address may still sign up."""
-        return self._signups.may(self._identify(address, ""))
+        return self._signups.would_allow(source_network(address, self._ipv6_prefix), time.monotonic())
 
     def count_signup(self, address: str) -> bool:
         """Count a client that wants to sign up, and return whether it may."""
-        return self._signups.count(self._identify(address, ""))
+        return self._signups.allow([source_network(address, self._ipv6_prefix)], time.monotonic())
 
     def sign_up(
         self, name: str, password: str, address: str, *, with_token: bool, given_up: GivenUp = lambda: False

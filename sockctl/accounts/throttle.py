@@ -21,9 +21,8 @@ The penalties of a network are those of OpenSSH's PerSourcePenalties.
 
 import math
 import threading
-import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -226,22 +225,36 @@ def _pair_of(who: Who) -> tuple[str, str]:
     return who.account, who.source
 
 
-class Signups:
-    """Counts signups, or newly known clients, by network. Any thread may use it."""
+class RateLimit:
+    """Counts actions per network or account. Any thread may use it.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards the table
-        self._buckets: BoundedTable[str, TokenBucket] = BoundedTable()
+    Args:
+        burst: How many actions of each may follow without a pause.
+        every_s: How soon another one may follow.
+        max_keys: How many networks and accounts are remembered; beyond it, the one that acted longest ago goes.
+    """
 
-    def may(self, who: Who) -> bool:
-        """Return whether the network may still sign up."""
+    def __init__(self, *, burst: int, every_s: float, max_keys: int = MAX_ENTRIES) -> None:
+        self._burst = burst
+        self._every_s = every_s
+        self._lock = threading.Lock()  # guards the table and its buckets; a leaf
+        self._buckets: BoundedTable[str, TokenBucket] = BoundedTable(max_keys)
+
+    def would_allow(self, key: str, now: float) -> bool:
+        """Return whether one more action may follow at `now`; nothing is counted."""
         with self._lock:
-            bucket = self._buckets.get(who.network)
-            return bucket is None or bucket.has_any(time.monotonic())
+            bucket = self._buckets.get(key)
+            return bucket is None or bucket.has_any(now)
 
-    def count(self, who: Who) -> bool:
-        """Count a signup; return whether it may be done."""
+    def allow(self, keys: Collection[str], now: float) -> bool:
+        """Return whether one more action of all `keys` together may follow at `now`; if so, count it for each."""
         with self._lock:
-            bucket = self._buckets.get(who.network) or TokenBucket(rate=1 / SIGNUP_EVERY_S, burst=SIGNUP_BURST)
-            self._buckets.put(who.network, bucket)
-            return bucket.accept(time.monotonic())
+            buckets = [self._buckets.get(key) or TokenBucket(rate=1 / self._every_s, burst=self._burst) for key in keys]
+            for key, bucket in zip(keys, buckets, strict=True):
+                self._buckets.put(key, bucket)
+            return all(bucket.has_any(now) for bucket in buckets) and all(bucket.accept(now) for bucket in buckets)
+
+
+def limit_signups() -> RateLimit:
+    """Return what counts signups, or newly known clients, by network."""
+    return RateLimit(burst=SIGNUP_BURST, every_s=SIGNUP_EVERY_S)

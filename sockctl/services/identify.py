@@ -7,7 +7,7 @@ network become known as slowly as users sign up.
 import time
 from typing import ClassVar
 
-from sockctl.accounts.throttle import Signups, Who
+from sockctl.accounts.throttle import limit_signups
 from sockctl.errors import PeerGoneError, StoreError, TooManyNewError
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
@@ -16,7 +16,7 @@ from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.names import checked_name
 from sockctl.services.known_clients import KnownClient, KnownClients
-from sockctl.source_network import IPV6_PREFIX
+from sockctl.source_network import IPV6_PREFIX, source_network
 from sockctl.text import format_age
 
 LIMIT_BYTES = 4_096
@@ -40,7 +40,7 @@ class Identify(MessageService, Conversation[Peer]):
         self._clients = clients
         self._name_s = name_s
         self._ipv6_prefix = ipv6_prefix
-        self._new = Signups()
+        self._new = limit_signups()
         self._journal: Journal
 
     @property
@@ -74,11 +74,11 @@ class Identify(MessageService, Conversation[Peer]):
         )
 
     def _ask_name(self, peer: Peer) -> None:
-        who = Who.of(peer.address, "", ipv6_prefix=self._ipv6_prefix)
+        network = source_network(peer.address, self._ipv6_prefix)
 
         def remember(answer: str) -> KnownClient:
             name = checked_name(answer)
-            if not self._new.count(who):
+            if not self._new.allow([network], time.monotonic()):
                 raise TooManyNewError("Too many of your network have given a name just now: come again in a minute.")
             return self._clients.remember(peer.address, name)
 

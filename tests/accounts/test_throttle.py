@@ -4,7 +4,8 @@ import heapq
 
 import pytest
 
-from sockctl.accounts.throttle import PENALTIES, BoundedTable, Penalties, Throttle, Who
+from sockctl.accounts.throttle import PENALTIES, BoundedTable, Penalties, RateLimit, Throttle, Who
+from sockctl.source_network import source_network
 
 ANN_HOME = Who.of("192.0.2.1", "ann")
 FREE = PENALTIES.free_failures
@@ -243,3 +244,32 @@ def test_tables_are_bounded(clock: Seconds) -> None:
             throttle.count_failure(stranger(number))
     assert throttle.compute_wait_s(stranger(49)) > 0
     assert throttle.compute_wait_s(stranger(0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "waits"),
+    [
+        ("192.0.2.7", "192.0.2.7", True),
+        ("192.0.2.7", "192.0.2.8", False),
+        ("2001:db8::1", "2001:db8::ffff", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+    ],
+)
+def test_comings_are_counted_for_an_address(first: str, other: str, *, waits: bool) -> None:
+    comings = RateLimit(burst=3, every_s=0.5, max_keys=10)
+    assert all(comings.allow([source_network(first)], 100.0) for _ in range(3))
+    assert comings.allow([source_network(other)], 100.0) is not waits
+    assert comings.allow([source_network(other)], 100.6)
+
+
+def test_networks_are_bounded() -> None:
+    comings = RateLimit(burst=1, every_s=1_000, max_keys=2)
+    assert all(comings.allow([f"192.0.2.{number}"], 0.0) for number in range(3))
+    assert [comings.allow([f"192.0.2.{number}"], 0.0) for number in (2, 1, 0)] == [False, False, True]
+
+
+def test_an_action_counts_for_each_key_or_none() -> None:
+    rooms = RateLimit(burst=1, every_s=1_000, max_keys=9)
+    assert rooms.allow(["address a", "account ann"], 0.0)
+    assert not rooms.allow(["address b", "account ann"], 0.0)
+    assert rooms.allow(["address b", "account bob"], 0.0)

@@ -10,7 +10,7 @@ from sockctl.events.reasons import Reason
 from sockctl.net.peer import Peer
 from sockctl.protocol.messages import Message, message
 from sockctl.protocol.names import same_name_key
-from sockctl.services.chat.rate_limits import FloodLimit
+from sockctl.services.chat.flood_limit import FloodLimit
 
 NOTHING = -1
 """Stands for the last id seen where none is known; 0 says that there was nothing to see."""

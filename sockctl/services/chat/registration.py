@@ -6,16 +6,17 @@ import math
 import time
 from collections.abc import Mapping
 
+from sockctl.accounts.throttle import RateLimit
 from sockctl.errors import AnswerRefusedError, PeerGoneError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.peer import Peer
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import checked_name
 from sockctl.services.chat.clients import RemoteClient
+from sockctl.services.chat.flood_limit import FloodLimit
 from sockctl.services.chat.member import NOTHING, Member
 from sockctl.services.chat.members import Members, Renamed
 from sockctl.services.chat.membership import Membership
-from sockctl.services.chat.rate_limits import FloodLimit, RateLimit
 from sockctl.services.chat.reasons import BANNED, TAKEN_OVER
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.settings import ChatLimits, ChatRules

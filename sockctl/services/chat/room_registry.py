@@ -5,12 +5,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from sockctl.accounts.throttle import RateLimit
 from sockctl.errors import CommandError
 from sockctl.services.chat.commands import LOBBY
 from sockctl.services.chat.history import History, HistoryBudget
 from sockctl.services.chat.history_entry import read_entry
 from sockctl.services.chat.member import Client
-from sockctl.services.chat.rate_limits import RateLimit
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.chat.store import ChatStore, StoredRoom

@@ -19,13 +19,13 @@ from sockctl.services.chat.command_handlers import CommandHandlers
 from sockctl.services.chat.commands import LOBBY
 from sockctl.services.chat.costs import Costs
 from sockctl.services.chat.flood_control import FloodControl
+from sockctl.services.chat.flood_limit import FloodLimit
 from sockctl.services.chat.history import JOINING_BYTES
 from sockctl.services.chat.line_processor import LineProcessor
 from sockctl.services.chat.member import Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.moderation import Moderation
-from sockctl.services.chat.rate_limits import FloodLimit
 from sockctl.services.chat.reasons import PING_TIMEOUT
 from sockctl.services.chat.registration import Registration
 from sockctl.services.chat.room_registry import RoomRegistry

@@ -17,6 +17,7 @@ from tests.support.running import wait_until
 
 RULES = ChatRules(flood=None)
 DEFAULT = ChatLimits()
+SELDOM = ChatLimits(comings_at_once=1, coming_every_s=6.0)
 
 
 @pytest.mark.parametrize(
@@ -347,3 +348,35 @@ def test_a_user_comes_back_by_token_with_what_it_has_seen(tmp_path: Path) -> Non
             back.expect("welcome", user="ann")
             back.ready()
             assert "more" not in back.expect("history", text="two")
+
+
+@pytest.mark.parametrize("auth", [False, True])
+def test_who_comes_too_often_waits_and_others_do_not(tmp_path: Path, *, auth: bool) -> None:
+    if auth:
+        accounts_at(tmp_path, "ann", "bob", "carl")
+    with (
+        served(tmp_path, ChatRules(), auth=auth, limits=SELDOM) as run,
+        client(run) as ann,
+        client(run) as bob,
+        client(run, source="127.0.0.2") as carl,
+    ):
+        for sock, name in ((ann, "ann"), (bob, "bob"), (carl, "carl")):
+            _come(sock, name, auth=auth)
+            if name != "bob":
+                sock.until("welcome")
+        assert [event.who for event in run.sink.wait_for("member_came", 2)] == ["ann", "carl"]
+        bob.until("welcome")
+
+
+def _come(sock: ChatClient, name: str, *, auth: bool) -> None:
+    if auth:
+        sock.log_in(name, let_in=False)
+    else:
+        sock.send(kind="answer", field="name", text=name)
+
+
+def test_nobody_waits_where_members_may_flood(tmp_path: Path) -> None:
+    with served(tmp_path, ChatRules(flood=None), limits=ChatLimits(comings_at_once=1, coming_every_s=3_600.0)) as run:
+        for name in ("ann", "bob"):
+            with client(run) as sock:
+                sock.enter(name)
