@@ -202,11 +202,7 @@ class ConversingPeer(Peer):
             return False
 
     def _feed(self, data: bytes | memoryview) -> None:
-        if self._input.feed(data):
-            self._note_choice()
-
-    def _note_choice(self) -> None:
-        if self._wire.choice is Choice.FRAMES:
+        if self._input.feed(data) and self._wire.choice is Choice.FRAMES:
             self.hello = message("hello")  # which most follow with one of their own
 
     def _frame_too_slow(self) -> MessageTimeoutError:

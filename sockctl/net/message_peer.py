@@ -151,8 +151,7 @@ class MessagePeer(ConversingPeer, Handler):
 
     def received(self, data: memoryview) -> None:
         """React to what was read."""
-        if self._input.feed(data):
-            self._note_choice()
+        self._feed(data)
         if self._connection.held_until is None:
             self._react()
 

@@ -9,7 +9,7 @@ In a large room the others don't hear of each joining, leaving and renaming: the
 """
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
 from json.encoder import encode_basestring
 
@@ -238,24 +238,23 @@ class Room:
                     self._busy = bool(events)
                 if not events:
                     return
-                for _, run in groupby(events, key=type):
-                    self._process(list(run))
+                for kind, run in groupby(events, key=type):
+                    self._process(kind, run)
         except BaseException:
             with self._lock:
                 self._busy = False
             raise
 
-    def _process(self, run: Sequence[RoomEvent | Movement]) -> None:
+    def _process(self, kind: type[RoomEvent | Movement], run: Iterable[RoomEvent | Movement]) -> None:
         """Process events of one type."""
-        match run[0]:
-            case RoomEvent():
-                self._audience.broadcast([one for one in run if isinstance(one, RoomEvent)])
-            case Join():
-                self._process_joins([one for one in run if isinstance(one, Join)])
-            case Leave():
-                self._process_leaves([one for one in run if isinstance(one, Leave)])
-            case Rename():
-                self._process_renames([one for one in run if isinstance(one, Rename)])
+        if kind is RoomEvent:
+            self._audience.broadcast([one for one in run if isinstance(one, RoomEvent)])
+        elif kind is Join:
+            self._process_joins([one for one in run if isinstance(one, Join)])
+        elif kind is Leave:
+            self._process_leaves([one for one in run if isinstance(one, Leave)])
+        elif kind is Rename:
+            self._process_renames([one for one in run if isinstance(one, Rename)])
 
     def _process_joins(self, joins: Sequence[Join]) -> None:
         """Add several clients at once: each hears of those behind it, and all that were here hear of all."""
