@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sockctl.accounts.throttle import PENALTIES, BoundedTable, Penalties, Throttle, Who
+from sockctl.deadline import Deadline
 from sockctl.errors import BusyError, LoginError, ThrottledError
 from sockctl.os_limits import usable_cores
 
@@ -152,14 +153,14 @@ class HashQueue:
         self._end(one, took_s)
 
     def _wait(self, one: Try, given_up: Callable[[], bool]) -> None:
-        until = time.monotonic() + self._limits.patience_s
+        until = Deadline.after(self._limits.patience_s)
         with self._lock:
             self._refuse_throttled(one)
             one.group = self._find_group(one.who)
             self._join(one)
             self._call_next()
-        while not one.called.wait(max(0.0, min(self._limits.look_s, until - time.monotonic()))):
-            gone = given_up() or time.monotonic() >= until
+        while not one.called.wait(min(self._limits.look_s, until.left_s)):
+            gone = given_up() or until.has_passed
             with self._lock:
                 if one.called.is_set():
                     break

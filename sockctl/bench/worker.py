@@ -22,6 +22,7 @@ from sockctl.bench.pacing import Pacing
 from sockctl.bench.plan import Kind, Plan
 from sockctl.bench.pool import ClientPool, WorkerContext
 from sockctl.bench.stats import Stats
+from sockctl.deadline import Deadline
 from sockctl.errors import BenchFailedError, SockctlError
 from sockctl.net.poller import READABLE
 from sockctl.os_limits import raise_descriptor_limit
@@ -142,8 +143,8 @@ class Worker:
     def _part(self) -> None:
         """Leave; see whether more comes than was asked for."""
         if self._pool.leave():
-            until = time.monotonic() + PARTING_S
-            while not self._pool.all_out and time.monotonic() < until:
+            until = Deadline.after(PARTING_S)
+            while not self._pool.all_out and not until.has_passed:
                 self._step(STEP_S)
 
     def _step(self, wait_s: float) -> None:

@@ -11,9 +11,9 @@
 
 import contextlib
 import select
-import time
 
 from sockctl.client.token_store import KeptToken
+from sockctl.deadline import Deadline
 from sockctl.errors import ConnectionBrokenError, ConnectTimeoutError, NotToldError
 from sockctl.net.transport import Transport, is_pending
 from sockctl.protocol.client_wire import ClientWire
@@ -39,14 +39,13 @@ def log_out(sock: Transport, kept: KeptToken, *, timeout_s: float) -> None:
         ProtocolError: It broke the protocol, or didn't greet.
     """
     sock.setblocking(False)
-    until = time.monotonic() + timeout_s
+    until = Deadline.after(timeout_s)
     logout = _Logout(kept)
     while not logout.is_done:
-        left_s = until - time.monotonic()
-        if left_s <= 0:
+        if until.has_passed:
             raise ConnectTimeoutError(f"The server has not said goodbye within {timeout_s:g} s (--timeout).")
         if not is_pending(sock):  # select() can't see it
-            select.select([sock], [sock] if logout.wire.outgoing else [], [], left_s)
+            select.select([sock], [sock] if logout.wire.outgoing else [], [], until.left_s)
         try:
             with contextlib.suppress(BlockingIOError, BrokenPipeError):  # broken: its last words are read first
                 del logout.wire.outgoing[: sock.send(logout.wire.outgoing) if logout.wire.outgoing else 0]

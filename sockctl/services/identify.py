@@ -8,6 +8,7 @@ import time
 from typing import ClassVar
 
 from sockctl.accounts.throttle import limit_signups
+from sockctl.deadline import Deadline
 from sockctl.errors import PeerGoneError, StoreError, TooManyNewError
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
@@ -55,7 +56,7 @@ class Identify(MessageService, Conversation[Peer]):
     def converse(self, peer: Peer) -> None:
         """Greet `peer`, after asking for its name if it isn't known."""
         peer.limit_bytes = LIMIT_BYTES
-        peer.until = time.monotonic() + self._name_s
+        peer.until = Deadline.after(self._name_s)
         try:
             client = self._clients.find(peer.address)
             if client is None:

@@ -1,7 +1,6 @@
 """The login in front of a service: by name and password, or by token, over any wire."""
 
 import math
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.password_normalization import normalize_password
 from sockctl.accounts.password_rules import MIN_LENGTH
 from sockctl.accounts.user import user_name
+from sockctl.deadline import Deadline
 from sockctl.errors import (
     AnswerRefusedError,
     HashFailedError,
@@ -122,7 +122,7 @@ class LoginConversation:
         Raises:
             PeerGoneError: The client left, or was not let in.
         """
-        peer.until = time.monotonic() + self._login_s
+        peer.until = Deadline.after(self._login_s)
         peer.limit_bytes = LOGIN_LIMIT_BYTES
         login, resume = self._log_in(peer)
         peer.until = math.inf

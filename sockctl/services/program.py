@@ -8,6 +8,8 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 
+from sockctl.deadline import Deadline
+
 LINE_CHARACTERS = 8_192
 """A longer line of a program is sent in pieces of this size: each fits a frame, however JSON has to write it."""
 READ_BYTES = 65_536
@@ -115,9 +117,9 @@ class Program:
 
     def _wait_for_end(self, seconds: float) -> bool:
         """Return whether the process ends within that time; `wait` is still to follow."""
-        until = time.monotonic() + seconds
+        until = Deadline.after(seconds)
         while os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-            if time.monotonic() >= until:
+            if until.has_passed:
                 return False
             time.sleep(POLL_S)
         return True

@@ -1,10 +1,10 @@
 """Talk without an operator: a program for each client reads its messages and writes the answers."""
 
 import select
-import time
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from sockctl.deadline import Deadline
 from sockctl.errors import PeerGoneError
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason, Reason
@@ -151,7 +151,7 @@ class _Exchange:
         self._to_program = bytearray(lines)
         self._idle_s = idle_s
         self._on_use = on_use
-        self._idle_until = time.monotonic() + idle_s
+        self._idle_until = Deadline.after(idle_s)
         self.input_ended = False
         self._answers = OutputLines()
         self._warnings = OutputLines()
@@ -181,14 +181,14 @@ class _Exchange:
 
     def finish(self, last_answers_s: float) -> None:
         """Send the client the program's last answers, for `last_answers_s` at most: the server is stopping."""
-        program, until = self._program, time.monotonic() + last_answers_s
+        program, until = self._program, Deadline.after(last_answers_s)
         program.write(self._to_program)
         program.close_stdin()
-        while program.stdout in self._open and (left_s := until - time.monotonic()) > 0:
+        while program.stdout in self._open and not until.has_passed:
             poll = select.poll()
             for descriptor in self._open:
                 poll.register(descriptor, select.POLLIN)
-            self._read_program({descriptor for descriptor, _ in poll.poll(left_s * 1000)})
+            self._read_program({descriptor for descriptor, _ in poll.poll(until.left_ms)})
 
     def _read_messages(self) -> None:
         lines = _read_lines(self._peer)
@@ -199,7 +199,7 @@ class _Exchange:
             self._note_use()
 
     def _note_use(self) -> None:
-        self._idle_until = time.monotonic() + self._idle_s
+        self._idle_until = Deadline.after(self._idle_s)
         self._on_use()
 
     def _read_program(self, ready: set[int]) -> None:

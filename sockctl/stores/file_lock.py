@@ -3,10 +3,10 @@
 import contextlib
 import os
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from sockctl.deadline import Deadline
 from sockctl.stores.faults import convert_errors, make_lock_error, make_write_error
 from sockctl.stores.files import make_private_folder, take_lock
 
@@ -33,7 +33,7 @@ class FileLock:
             StoreWriteError: The lock can't be made.
         """
         timeout_s = self._timeout_s if timeout_s is None else timeout_s
-        until = time.monotonic() + timeout_s
+        until = Deadline.after(timeout_s)
         if not self._changing.acquire(timeout=timeout_s):
             raise make_lock_error(self._path, timeout_s)
         try:

@@ -11,12 +11,12 @@ One server at a time uses the file: it holds a lock on ``chat-history.jsonl.lock
 import contextlib
 import os
 import stat
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from sockctl.deadline import Deadline
 from sockctl.errors import StoreError, StoreFormatError, StoreLockedError, StoreReadError
 from sockctl.services.chat.history import RecentMessages, count_held_bytes
 from sockctl.services.chat.history_entry import check_entry
@@ -81,7 +81,7 @@ class HistoryFile:
         """
         try:
             make_private_folder(self.path.parent)
-            self._lock_descriptor = take_lock(f"{self.path}.lock", time.monotonic() + self._limits.lock_timeout_s)
+            self._lock_descriptor = take_lock(f"{self.path}.lock", Deadline.after(self._limits.lock_timeout_s))
             with contextlib.suppress(FileNotFoundError):  # there is no history yet
                 self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC)
             if self._descriptor is not None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 
 from sockctl.accounts.throttle import RateLimit
+from sockctl.deadline import Deadline
 from sockctl.errors import AnswerRefusedError, PeerGoneError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.peer import Peer
@@ -104,7 +105,7 @@ class Registration:
             client.tell("notice", text, code="renamed")
 
     def _let_in_guest(self, peer: Peer) -> RemoteClient:
-        peer.until = time.monotonic() + self._limits.login_s
+        peer.until = Deadline.after(self._limits.login_s)
         client = self._ask_guest(peer)
         peer.until = math.inf
         return client
