@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,6 @@ from sockctl.errors import StoreFormatError
 from sockctl.stores.sqlite_store import SqliteStore
 from tests.support.databases import add, names, store_at
 from tests.support.running import UNMEASURED
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "entries.db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[SqliteStore]:
-    made = store_at(path)
-    yield made
-    made.close()
 
 
 def test_an_old_file_is_taken_over_by_the_first_use(store: SqliteStore, path: Path) -> None:

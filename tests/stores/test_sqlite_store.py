@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,18 +29,6 @@ from tests.support.running import UNMEASURED
 
 KILLS = int(os.environ.get("SOCKCTL_SOAK_KILLS", "40"))
 TIMEOUT_S = 20.0
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "entries.db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[SqliteStore]:
-    made = store_at(path)
-    yield made
-    made.close()
 
 
 def test_what_is_not_there_is_empty_and_stays_away(store: SqliteStore, path: Path) -> None:
