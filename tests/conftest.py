@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.support.processes import ForkServer, use
 from tests.support.terminal import terminals
 from tests.support.tools import unavailable
 from tests.support.two_hosts import FAR, LINES, NEAR, Line, TwoHosts, UnavailableError, two_hosts
@@ -36,6 +38,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def open_descriptors() -> int:
     return sum(1 for _ in DESCRIPTORS.iterdir())
+
+
+@pytest.fixture(autouse=True, scope="session")
+def fork_server() -> Iterator[None]:
+    """Start processes quickly; see `tests.support.processes`."""
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    server = ForkServer()
+    use(server)
+    yield
+    use(None)
+    server.close()
 
 
 @pytest.fixture(autouse=True)

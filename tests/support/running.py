@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +22,8 @@ from sockctl.net.listener import SocketOptions, open_listeners
 from sockctl.net.server import Server
 from sockctl.net.service import Service
 from sockctl.net.transport import TlsTransport
+from tests.support import processes
+from tests.support.processes import Popen
 from tests.support.two_hosts import on_the_server, server_address
 
 TIMEOUT_S = 20.0
@@ -30,7 +31,7 @@ UNSUMMED = 1_000_000
 """Events a second that a journal emits one by one, for tests that count the events of one address."""
 UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
 """The environment for a process that coverage must not measure: it loads modules, takes memory and writes a file."""
-SOCKCTL = [sys.executable, "-m", "sockctl"]
+SOCKCTL = processes.SOCKCTL
 
 
 class MemorySink:
@@ -162,9 +163,7 @@ class Process:
 
     def __init__(self, *arguments: str, **options: Any) -> None:
         options.setdefault("stdin", subprocess.DEVNULL)
-        self.process = subprocess.Popen(
-            self.command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
-        )
+        self.process = Popen(self.command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
         self.lines: list[str] = []
         self._queue: queue.Queue[str | None] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -243,7 +242,16 @@ def echo_process(*arguments: str, **options: Any) -> Iterator[tuple[Process, int
 
 def sockctl(*arguments: str, stdin: bytes = b"", **options: Any) -> subprocess.CompletedProcess[bytes]:
     """Run a command to its end."""
-    return subprocess.run([*SOCKCTL, *arguments], input=stdin, capture_output=True, timeout=60, check=False, **options)
+    command = [*SOCKCTL, *arguments]
+    options.setdefault("stdout", subprocess.PIPE)
+    options.setdefault("stderr", subprocess.PIPE)
+    with Popen(command, stdin=subprocess.PIPE, **options) as run:
+        try:
+            output, errors = run.communicate(stdin, 60)
+        except subprocess.TimeoutExpired:
+            run.kill()
+            raise
+    return subprocess.CompletedProcess(command, run.returncode, output, errors)
 
 
 def connect(port: int, host: str = "") -> socket.socket:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pexpect
 
-from tests.support.running import SOCKCTL, TIMEOUT_S
+from tests.support.processes import SOCKCTL, Spawn
+from tests.support.running import TIMEOUT_S
 
 
 @contextlib.contextmanager
@@ -17,7 +18,7 @@ def terminals() -> Iterator[Any]:
 
     def start(*arguments: str, command: Sequence[str] = (), **environment: str) -> "pexpect.spawn[str]":
         words = [*command, *SOCKCTL, *arguments]
-        child = pexpect.spawn(
+        child = Spawn(
             words[0],
             words[1:],
             timeout=TIMEOUT_S,
