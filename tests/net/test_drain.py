@@ -205,7 +205,7 @@ def test_a_client_that_still_reads_is_lingered_for() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="as above")
 def test_a_client_that_does_not_take_what_the_kernel_has_is_cut_off() -> None:
-    with running(Echo()) as run, slow_reader(run, 400_000):
+    with running(Echo(), timeouts=Timeouts()) as run, slow_reader(run, 400_000):
         assert run.stop(0.5)
         assert reason_of(run) is DisconnectReason.DRAIN_TIMEOUT
 

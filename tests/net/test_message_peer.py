@@ -13,7 +13,7 @@ from sockctl.net.peer import Peer
 from sockctl.protocol.messages import message
 from tests.support.frames import FrameClient, frame, frame_client, framed
 from tests.support.message_services import Doorman, Parrot, is_in, reason_of
-from tests.support.running import TIMEOUT_S, receive_all, receive_exactly, running, wait_until
+from tests.support.running import LINGER_S, TIMEOUT_S, receive_all, receive_exactly, running, wait_until
 
 GREETING = b"sockctl/1 parrot\r\n"
 
@@ -155,7 +155,7 @@ def test_good_messages_before_a_broken_one_count() -> None:
 @pytest.mark.parametrize("service", [Parrot, Doorman], ids=["reaction", "conversation"])
 @pytest.mark.parametrize("drip", [False, True], ids=["half", "drip"])
 def test_a_frame_has_a_deadline(service: type[Parrot | Doorman], drip: bool) -> None:
-    with running(service(), timeouts=Timeouts(frame_s=0.5)) as run, frame_client(run.port) as client:
+    with running(service(), timeouts=Timeouts(frame_s=0.5, linger_s=LINGER_S)) as run, frame_client(run.port) as client:
         client.receive()
         started = time.monotonic()
         client.sock.sendall(b"\x00\x00\x00\x50")
@@ -183,11 +183,11 @@ def test_a_frame_has_a_deadline(service: type[Parrot | Doorman], drip: bool) -> 
 def test_lines_have_no_deadline_nor_have_frames_that_move_on(
     service: type[Parrot | Doorman],
 ) -> None:
-    with running(service(), timeouts=Timeouts(frame_s=1.0)) as run:
+    with running(service(), timeouts=Timeouts(frame_s=0.6)) as run:
         with run.client() as sock:
             for byte in b"stay\n":
                 sock.sendall(bytes([byte]))
-                time.sleep(0.25)
+                time.sleep(0.15)
             sock.shutdown(socket.SHUT_WR)
             assert receive_all(sock).endswith(b"<parrot> stay\r\n" if service is Parrot else b"Secret?\r\n")
         pieces = b"".join(framed(kind="novelty", text="x" * 50) for _ in range(20))
@@ -195,7 +195,7 @@ def test_lines_have_no_deadline_nor_have_frames_that_move_on(
             client.receive()
             for start in range(0, len(pieces), 97):  # a frame is incomplete all the time, but never for long
                 client.sock.sendall(pieces[start : start + 97])
-                time.sleep(0.1)
+                time.sleep(0.06)
             client.send(kind="bye")
             client.sock.shutdown(socket.SHUT_WR)
             assert "error" not in [one["kind"] for one in client.rest()]

@@ -32,6 +32,8 @@ UNSUMMED = 1_000_000
 UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
 """The environment for a process that coverage must not measure: it loads modules, takes memory and writes a file."""
 SOCKCTL = processes.SOCKCTL
+LINGER_S = 0.2
+"""How long a server in this process lingers where a test gives it no timeouts: many tests wait for that to end."""
 
 
 class MemorySink:
@@ -109,7 +111,13 @@ def running(
     host = server_address() if host is None else host
     listeners = on_the_server(lambda: open_listeners(host, 0, options=options))
     server = make_server(
-        service, listeners, journal, limits or Limits(), timeouts, secure=secure, make_event_loop=make_event_loop
+        service,
+        listeners,
+        journal,
+        limits or Limits(),
+        timeouts or Timeouts(linger_s=LINGER_S),
+        secure=secure,
+        make_event_loop=make_event_loop,
     )
     server.start()
     run = Running(server, sink, host, listeners.port)

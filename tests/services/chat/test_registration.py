@@ -17,7 +17,7 @@ from tests.support.running import wait_until
 
 RULES = ChatRules(flood=None)
 DEFAULT = ChatLimits()
-SELDOM = ChatLimits(comings_at_once=1, coming_every_s=6.0)
+SELDOM = ChatLimits(comings_at_once=1, coming_every_s=2.0)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_a_gap_in_what_was_missed_is_told(tmp_path: Path) -> None:
 
 def test_what_is_told_at_coming_into_many_rooms_is_bounded(tmp_path: Path) -> None:
     rooms = [f"#room{number}" for number in range(20)]
-    with served(tmp_path) as run:
+    with served(tmp_path, RULES) as run:
         with client(run) as ann:
             ann.enter("ann")
             for room in rooms:
