@@ -12,7 +12,7 @@ from sockctl.text import plural
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatUnkept(Event):
-    """The chat can't write its files: `messages` messages aren't on the disk."""
+    """The chat can't write its files. `messages` counts the messages that aren't on the disk."""
 
     level: ClassVar[Level] = Level.ERROR
 
@@ -31,7 +31,7 @@ class ChatUnkept(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatKeptAgain(Event):
-    """The chat can write its files again; `lost` messages are lost."""
+    """The chat can write its files again. `lost` counts the messages that never will be on the disk."""
 
     level: ClassVar[Level] = Level.WARNING
 

@@ -104,7 +104,7 @@ class Greeted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSent(Event):
-    """The client sent data; a sum over `seconds` while traffic is busy."""
+    """The client sent data. While traffic is busy, the event is a sum over `seconds`."""
 
     bytes: int
     seconds: float | None = None
@@ -121,7 +121,7 @@ class DataSent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataReceived(Event):
-    """The client received data; a sum over `seconds` while traffic is busy."""
+    """The client received data. While traffic is busy, the event is a sum over `seconds`."""
 
     bytes: int
     seconds: float | None = None
@@ -151,7 +151,7 @@ class InputEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disconnected(Event):
-    """The connection ended; `reason` is one of `ENDED`."""
+    """The connection ended."""
 
     reason: str
     bytes_in: int

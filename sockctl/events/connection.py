@@ -32,7 +32,7 @@ def _amount(count: int, portions: int, seconds: float | None) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataReceived(ConnectionEvent):
-    """The server received data; a sum over `seconds` while traffic is busy."""
+    """The server received data. While traffic is busy, the event is a sum over `seconds`."""
 
     bytes: int
     portions: int
@@ -49,7 +49,7 @@ class DataReceived(ConnectionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSent(ConnectionEvent):
-    """The server sent data; a sum over `seconds` while traffic is busy."""
+    """The server sent data. While traffic is busy, the event is a sum over `seconds`."""
 
     bytes: int
     portions: int
