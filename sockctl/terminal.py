@@ -84,7 +84,11 @@ def read_line() -> str | None:
 
 
 def say(text: str, *, end: str = "\n") -> None:
-    """Write to standard error, for a person; what can't be written there is lost."""
+    """Write to standard error, for a person, wrapped at words on a terminal; what can't be written there is lost."""
+    if end == "\n" and is_terminal(STDERR):
+        from sockctl.wrapping import wrap_lines  # noqa: PLC0415  nothing in a pipe needs it
+
+        text = wrap_lines(text, columns())
     try:
         write_all(STDERR, (text + end).encode(errors="replace"))
     except OSError:

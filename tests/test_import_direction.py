@@ -33,6 +33,8 @@ FLOORS = {
     "signals": 1,
     "source_network": 1,
     "deadline": 0,
+    "palette": 0,
+    "wrapping": 0,
     "errors": 0,
     "__init__": 0,
 }

@@ -108,6 +108,7 @@ def connect(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Tell events in a pipe, too, and each address tried.")
     ] = False,
+    explain: options.ExplainOption = None,
     no_input: options.NoInput = False,
 ) -> None:
     """Connect, send standard input, print what comes back.
@@ -163,6 +164,7 @@ def connect(
         insecure=insecure,
         state_dir=state_dir,
         reconnect=not no_reconnect,
+        explain=explain,
     )
     policy = tls_options.make_policy(
         wanted=tls_options.tls or scheme in {"tls", "sockctls"},

@@ -27,7 +27,7 @@ class _Shown(Event):
         return HELD_BYTES + sys.getsizeof(self.line)
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         return self.line
 
 

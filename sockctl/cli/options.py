@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from sockctl.events.explain import Explain
+
 MAX_SECONDS = 31_536_000.0
 """A year: a longer time is a slip of the hand."""
 
@@ -34,6 +36,14 @@ class LogFormat(enum.StrEnum):
     JSON = "json"
 
 
+ExplainOption = Annotated[
+    Explain | None,
+    typer.Option(
+        "--explain",
+        help="Explain events always, the first three of a kind, or never. [default: first on a terminal, else always]",
+        show_default=False,
+    ),
+]
 NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask; take defaults or fail.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.", show_default=False)]
 DEFAULT_MIN_LENGTH = 12
@@ -147,6 +157,7 @@ class ServerOptions:
         typer.Option(help="Write events to this file instead of standard error; it may be rotated.", metavar="PATH"),
     ] = None
     log_format: Annotated[LogFormat, typer.Option("--log-format", help="How events are written.")] = LogFormat.TEXT
+    explain: ExplainOption = None
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Tell only refusals, failures and where it listens.")] = (
         False
     )

@@ -15,9 +15,11 @@ from sockctl.cli.options import LogFormat, ServerOptions
 from sockctl.cli.prompts import ask, may_ask
 from sockctl.errors import ListenError, OptionError
 from sockctl.events.base import Level
+from sockctl.events.explain import Explain
+from sockctl.events.formats import FileFormat, as_json, live_format
 from sockctl.events.journal import Journal
 from sockctl.events.server import DescriptorsLimited, Listening, LoopbackOnly, PortTaken, Reachable, ServerStarted
-from sockctl.events.sinks import DescriptorSink, FileSink, as_json, as_plain_text, as_terminal_text, as_text
+from sockctl.events.sinks import DescriptorSink, FileSink
 from sockctl.net.access_rules import AccessRules
 from sockctl.net.address import format_address, parse_host, parse_port
 from sockctl.net.limits import Limits, Timeouts
@@ -27,7 +29,7 @@ from sockctl.net.server import Server
 from sockctl.net.service import MessageService, Service
 from sockctl.os_limits import raise_descriptor_limit
 from sockctl.signals import SAME_SIGNAL_S, StopSignals
-from sockctl.terminal import STDERR, STDIN, is_terminal, say, wants_colour
+from sockctl.terminal import STDERR, STDIN, is_terminal, say
 
 if TYPE_CHECKING:
     from sockctl.cli.serve_tls import ServingTls
@@ -112,10 +114,10 @@ def _journal(service: str, options: ServerOptions) -> Journal:
     """Open the journal."""
     json = options.log_format is LogFormat.JSON
     level = Level.WARNING if options.quiet else Level.DETAIL if options.verbose else Level.INFO
-    console = DescriptorSink(STDERR, as_json if json else as_terminal_text if wants_colour() else as_plain_text)
+    console = DescriptorSink(STDERR, as_json if json else live_format(STDERR, options.explain))
     if options.log_file is None:
         return Journal(console, service=service, level=level)
-    sink = FileSink(options.log_file, as_json if json else as_text)
+    sink = FileSink(options.log_file, as_json if json else FileFormat(options.explain or Explain.ALWAYS))
     return Journal(sink, service=service, level=level, fallback=console)
 
 

@@ -41,7 +41,7 @@ def run_session(
             standard stream broke.
     """
     shown = settings.terminal or settings.verbose
-    screen = Screen((Level.DETAIL if settings.verbose else Level.INFO) if shown else None)
+    screen = Screen((Level.DETAIL if settings.verbose else Level.INFO) if shown else None, settings.explain)
     secure = _secured(endpoint, policy, screen.emit)
 
     def connect_again(emit: Tell) -> Transport:

@@ -2,10 +2,15 @@
 
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from sockctl.errors import StreamError
 from sockctl.events.base import Event, Level
 from sockctl.terminal import STDERR, STDOUT, is_terminal, say, wants_colour, write_all
+
+if TYPE_CHECKING:
+    from sockctl.events.explain import Explain
+    from sockctl.events.formats import Format
 
 MAX_PROMPT = 200
 """Characters in a question that may stand in front of the line being typed; a longer one is written above it."""
@@ -16,6 +21,7 @@ class Screen:
 
     Args:
         lowest: The level from which on events are shown; None for none: in a pipe, only the data counts.
+        explain: Which events are explained; None for the usual ones.
 
     Attributes:
         person: Whether a person reads standard output.
@@ -23,12 +29,13 @@ class Screen:
         above_prompt: Whether a line is being typed that must not be broken: then everything is written above it.
     """
 
-    def __init__(self, lowest: Level | None = None) -> None:
+    def __init__(self, lowest: Level | None = None, explain: "Explain | None" = None) -> None:
         self.person = is_terminal(STDOUT)
-        self.colours = self.person and wants_colour()
+        self.colours = self.person and wants_colour(STDOUT)
         self.above_prompt = False
         self._lowest = lowest
-        self._has_colours = lowest is not None and wants_colour()  # of standard error
+        self._explain = explain
+        self._format: Format | None = None  # made with the first event
         self._in_line = False  # whether the cursor stands in the middle of a line
 
     def write(self, data: bytes) -> None:
@@ -67,8 +74,11 @@ class Screen:
         """Show an event, if such events are shown."""
         if self._lowest is None or event.level < self._lowest:
             return
-        from sockctl.events.base import Record
-        from sockctl.events.sinks import as_plain_text, as_terminal_text
+        if self._format is None:
+            from sockctl.events.formats import live_format
 
-        show = as_terminal_text if self._has_colours else as_plain_text
-        self.remark(show(Record(time.time(), "connect", event)))
+            self._format = live_format(STDERR, self._explain)
+        from sockctl.events.base import Record
+
+        if text := self._format(Record(time.time(), "connect", event)):
+            self.remark(text)

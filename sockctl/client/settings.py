@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sockctl.client.script_steps import Step
+    from sockctl.events.explain import Explain
 
 QUIT_AFTER_S = 2.0
 """How long a session that a person or a script has ended waits for the server's end."""
@@ -32,6 +33,7 @@ class ClientSettings:
         insecure: Send passwords and tokens in clear.
         state_dir: The folder where tokens are kept, as it was chosen.
         reconnect: Connect again after a lost connection, where that can be.
+        explain: Which events are explained; None for the usual ones.
         first_line_held_s: Seconds that a person's first line waits for a greeting.
         flush_s: Seconds that a stop waits for a server that doesn't read.
         max_answers_bytes: Bytes of answers that may wait for a server that goes on asking.
@@ -52,6 +54,7 @@ class ClientSettings:
     insecure: bool = False
     state_dir: Path | None = None
     reconnect: bool = True
+    explain: "Explain | None" = None
     first_line_held_s: float = 0.3
     flush_s: float = 2.0
     max_answers_bytes: int = 1 << 20

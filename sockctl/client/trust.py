@@ -108,7 +108,7 @@ class Trust:
         if known is None:
             self._accept(fingerprint)
             hosts.trust(endpoint.host, endpoint.port, fingerprint)
-            self._emit(HostTrusted(host=str(endpoint), fingerprint=fingerprint))
+            self._emit(HostTrusted(host=str(endpoint), fingerprint=fingerprint, asked=not self._policy.accept_new))
         elif not hmac.compare_digest(known, fingerprint):
             raise UntrustedError(
                 f"The certificate of {endpoint} has CHANGED: somebody may be in between, or the server has a new one. "

@@ -1,4 +1,4 @@
-"""The events of accepting: clients that are turned away, and pauses where the system runs dry."""
+"""The events of accepting: the server refuses clients, or pauses because the system has no descriptors left."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,7 +10,7 @@ from sockctl.text import format_seconds, plural
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientRefused(Event):
-    """A client was turned away; its socket was closed at once."""
+    """The server refused a client, and closed its socket at once."""
 
     level: ClassVar[Level] = Level.WARNING
 
@@ -18,13 +18,17 @@ class ClientRefused(Event):
     reason: RefusalReason
 
     @property
-    def text(self) -> str:
-        return f"{self.peer} was refused and its socket closed at once: {self.reason.explanation}."
+    def happened(self) -> str:
+        return f"{self.peer} was refused: {self.reason.explanation}."
+
+    @property
+    def explanation(self) -> str:
+        return "The server closed its socket at once."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientsRefused(Event):
-    """Several clients were turned away, more than are told one by one."""
+    """The server refused more clients in a second than it reports one by one."""
 
     level: ClassVar[Level] = Level.WARNING
 
@@ -33,7 +37,7 @@ class ClientsRefused(Event):
     reasons: dict[RefusalReason, int]
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         parts = (f"{plural(count, 'time')} because {why.explanation}" for why, count in self.reasons.items())
         return (
             f"{plural(self.count, 'more client')} were refused in {format_seconds(self.seconds)}: {'; '.join(parts)}."
@@ -42,7 +46,7 @@ class ClientsRefused(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptPaused(Event):
-    """The system has no descriptor or memory for another connection right now."""
+    """The system has no descriptor or memory for another connection at this time."""
 
     level: ClassVar[Level] = Level.WARNING
 
@@ -51,19 +55,23 @@ class AcceptPaused(Event):
     retry_s: float
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
+        return f"The server can't accept further clients for now: {self.error}."
+
+    @property
+    def explanation(self) -> str:
         return (
-            f"No further client can be accepted for now ({self.error}). The {self.clients:,} that are connected are "
-            f"served on; new ones wait in the backlog, and accept() is tried again every {self.retry_s:g} s."
+            f"It goes on serving the {self.clients:,} connected ones. New ones wait in the backlog. The server calls "
+            f"accept() again every {self.retry_s:g} s."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptResumed(Event):
-    """Clients are accepted again after a pause."""
+    """The server accepts clients again after a pause."""
 
     seconds: float
 
     @property
-    def text(self) -> str:
-        return f"Clients are accepted again after a pause of {format_seconds(self.seconds)}."
+    def happened(self) -> str:
+        return f"The server accepts clients again after a pause of {format_seconds(self.seconds)}."

@@ -1,4 +1,4 @@
-"""The events of accounts: logins, failures, ends of sessions. None of them holds a password or a token."""
+"""The events of accounts: logins, failed logins, ends of sessions. None of them holds a password or a token."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,9 +8,9 @@ from sockctl.events.base import ConnectionEvent, Event, Level
 _BY = {"password": "with the password", "token": "with a token", "signup": "as a new user"}
 _FAILED = {
     "login_failed": "The name or the password was wrong, or the user is disabled",
-    "bad_token": "A token was shown that is none of a session",
-    "throttled": "Too many tries have failed before: this one was not looked at",
-    "busy": "More people log in at once than there are hash slots and places in the queue: nobody was looked up",
+    "bad_token": "The client showed a token that belongs to no session",
+    "throttled": "Too many logins have failed before, so the server did not check this one",
+    "busy": "Too many people log in at once, so the server did not check this login",
 }
 
 
@@ -23,13 +23,13 @@ class LoginSucceeded(ConnectionEvent):
     session: str
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         return f"{self.user} logged in {_BY[self.by]}: session {self.session}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginFailed(ConnectionEvent):
-    """A login failed. `user` is set only where the name is a user's: a password may have been typed in its place."""
+    """A login failed. `user` is set only if the name is a user's: somebody may have typed a password in its place."""
 
     level: ClassVar[Level] = Level.WARNING
 
@@ -38,10 +38,13 @@ class LoginFailed(ConnectionEvent):
     retry_after: int | None = None
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         who = f" ({self.user})" if self.user else ""
-        wait = f" It may try again in {self.retry_after} s." if self.retry_after else ""
-        return f"{_FAILED[self.code]}{who}.{wait}"
+        return f"{_FAILED[self.code]}{who}."
+
+    @property
+    def explanation(self) -> str:
+        return f"The client may try again in {self.retry_after} s." if self.retry_after else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +54,12 @@ class UserSignedUp(ConnectionEvent):
     user: str
 
     @property
-    def text(self) -> str:
-        return f"{self.user} chose a name and a password, and is a user from now on."
+    def happened(self) -> str:
+        return f"{self.user} signed up."
+
+    @property
+    def explanation(self) -> str:
+        return "The client chose a name and a password, and has an account from now on."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +69,12 @@ class PasswordChanged(ConnectionEvent):
     user: str
 
     @property
-    def text(self) -> str:
-        return f"{self.user} changed the password: all sessions have ended."
+    def happened(self) -> str:
+        return f"{self.user} changed the password."
+
+    @property
+    def explanation(self) -> str:
+        return "All sessions of this user have ended."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,28 +85,36 @@ class LoggedOut(ConnectionEvent):
     session: str
 
     @property
-    def text(self) -> str:
-        return f"{self.user} logged out: session {self.session} has ended, and its token is worth nothing any more."
+    def happened(self) -> str:
+        return f"{self.user} logged out: session {self.session} has ended."
+
+    @property
+    def explanation(self) -> str:
+        return "Its token is worth nothing any more."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnded(ConnectionEvent):
-    """The session of a connection has ended: the connection is closed, too."""
+    """The session of a connection has ended, so the server closes the connection."""
 
     user: str
     session: str
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
+        return f"The session {self.session} of {self.user} has ended."
+
+    @property
+    def explanation(self) -> str:
         return (
-            f"The session {self.session} of {self.user} was revoked or has expired, or the user was removed, disabled "
-            f"or given another password: the connection ends."
+            "It was revoked or has expired, or the user was removed, disabled or given another password. The server "
+            "closes the connection."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenReused(ConnectionEvent):
-    """A token was shown that a newer one had replaced: a copy is in use."""
+    """A client showed a token that a newer one had replaced: a copy is in use."""
 
     level: ClassVar[Level] = Level.WARNING
 
@@ -103,16 +122,20 @@ class TokenReused(ConnectionEvent):
     session: str
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
+        return f"The client showed an old token of {self.user}: somebody may have stolen a copy."
+
+    @property
+    def explanation(self) -> str:
         return (
-            f"A token of {self.user} was shown after a newer one had replaced it: somebody may have stolen a copy. "
-            f"Session {self.session} has ended on every connection, and {self.user} must log in with the password."
+            f"A newer one had replaced it. Session {self.session} has ended on every connection, and {self.user} must "
+            f"log in with the password."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionUnkept(ConnectionEvent):
-    """A user has logged in, but the session or a new hash can't be saved."""
+    """A user has logged in, but the server can't save the session or a new hash."""
 
     level: ClassVar[Level] = Level.ERROR
 
@@ -120,18 +143,18 @@ class SessionUnkept(ConnectionEvent):
     error: str
 
     @property
-    def text(self) -> str:
-        return f"{self.user} is in all the same, but something could not be kept: {self.error}"
+    def happened(self) -> str:
+        return f"{self.user} is logged in, but the server could not save everything: {self.error}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountsUnreadable(Event):
-    """A file of the accounts can't be used any more."""
+    """The server can't use a file of the accounts any more."""
 
     level: ClassVar[Level] = Level.ERROR
 
     error: str
 
     @property
-    def text(self) -> str:
-        return f"The server goes on with what it read last: {self.error}"
+    def happened(self) -> str:
+        return f"The server goes on with the accounts that it read last: {self.error}"

@@ -1,4 +1,4 @@
-"""What every event has: a stable name, a level, fields, and a sentence that explains it."""
+"""What every event has: a stable name, a level, fields, what happened, and the explanation."""
 
 import dataclasses
 import enum
@@ -6,35 +6,38 @@ import re
 from typing import Any, ClassVar, NamedTuple
 
 HELD_BYTES = 512
-"""What an event takes at most that holds no text of any length: measured, with its record."""
+"""What an event without long texts takes at most, with its record: measured."""
 
 
 class Level(enum.IntEnum):
-    """How much an event matters; a journal leaves out what lies below its own level."""
+    """How much an event matters; a journal leaves out events below its own level."""
 
     DETAIL = 10
-    """Told with ``-v``: what the core does between the lines."""
+    """Shown with ``-v``: half-closes and flow control."""
     INFO = 20
-    """Told by default: every step of a connection."""
+    """Shown by default: every step of a connection."""
     WARNING = 30
-    """Told even with ``--quiet``: something was refused, lost or about to fail."""
+    """Shown even with ``--quiet``: something was refused, lost or about to fail."""
     ERROR = 40
-    """Told even with ``--quiet``: something failed."""
+    """Shown even with ``--quiet``: something failed."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened.
 
-    Subclasses set `level`, add fields, and say in `text` what happened and what the system did. Fields hold what JSON
-    can carry: text, numbers, and dicts of them.
+    A subclass sets `level`, adds fields, and gives `happened`, mostly with an `explanation`. Fields hold what JSON can
+    carry: text, numbers, and dicts of them.
 
     Attributes:
         name: The stable name that programs rely on, made of the class's own: `ClientConnected` is `client_connected`.
+        level: How much the event matters.
+        explained: How many times a terminal explains events of this kind, unless the user wants it otherwise.
     """
 
     name: ClassVar[str] = "event"
     level: ClassVar[Level] = Level.INFO
+    explained: ClassVar[int] = 3
 
     def __init_subclass__(cls) -> None:
         cls.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__.lstrip("_")).lower()
@@ -45,13 +48,29 @@ class Event:
         return HELD_BYTES
 
     @property
-    def text(self) -> str:
-        """One sentence for a person. It may hold text of a stranger: a sink makes it safe."""
+    def happened(self) -> str:
+        """What happened, as a short sentence. It may hold text of a stranger: a sink makes it safe."""
         raise NotImplementedError
 
     @property
+    def explanation(self) -> str:
+        """What the system did, or what follows, as sentences; empty where nothing is to be explained."""
+        return ""
+
+    @property
+    def text(self) -> str:
+        """What happened, with the explanation behind it."""
+        explanation = self.explanation
+        return f"{self.happened} {explanation}" if explanation else self.happened
+
+    @property
+    def shown_once(self) -> str | None:
+        """A key: of the events that share it, a terminal shows the first one only. None for an event of its own."""
+        return None
+
+    @property
     def fields(self) -> dict[str, Any]:
-        """The event's own values by name, without those that are None."""
+        """The values of the fields by name, without those that are None."""
         pairs = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))
         return {name: value for name, value in pairs if value is not None}
 

@@ -1,6 +1,6 @@
 """The events of the chat: members come, leave and are renamed, operators act, files can't be written.
 
-The texts of members are no events.
+No event holds what members say.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from sockctl.text import plural
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatUnkept(Event):
-    """The files of the chat can't be written: `messages` messages aren't on the disk."""
+    """The chat can't write its files: `messages` messages aren't on the disk."""
 
     level: ClassVar[Level] = Level.ERROR
 
@@ -20,67 +20,71 @@ class ChatUnkept(Event):
     messages: int
 
     @property
-    def text(self) -> str:
-        count = f" {plural(self.messages, 'message')} not on the disk." if self.messages else ""
-        return f"What the chat keeps can't be written: {self.error}{count} The chat goes on."
+    def happened(self) -> str:
+        return f"The chat can't write its files: {self.error}"
+
+    @property
+    def explanation(self) -> str:
+        count = f"{plural(self.messages, 'message')} not on the disk. " if self.messages else ""
+        return f"{count}The chat goes on."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatKeptAgain(Event):
-    """The files of the chat can be written again; `lost` messages never will be."""
+    """The chat can write its files again; `lost` messages are lost."""
 
     level: ClassVar[Level] = Level.WARNING
 
     lost: int
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         lost = f"{plural(self.lost, 'message')} of the history lost" if self.lost else "nothing was lost"
-        return f"What the chat keeps can be written again: {lost}."
+        return f"The chat can write its files again: {lost}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberCame(ConnectionEvent):
-    """A client has come in under a name."""
+    """A client has joined the chat under a name."""
 
     who: str
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         return f"The client chats as {self.who}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberLeft(ConnectionEvent):
-    """A connection for which `member_came` was emitted has ended; each has one of both."""
+    """A client has left the chat. Each connection has one `member_came` and one `member_left`."""
 
     who: str
     reason: str
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         return f"The client chats as {self.who} no more ({self.reason})."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberRenamed(Event):
-    """A member has another name."""
+    """A member has changed the name."""
 
     who: str
     name_now: str
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         return f"{self.who} is called {self.name_now} now."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorActed(Event):
-    """An operator has put out, banned or muted a member, or announced something."""
+    """An operator has kicked, banned or muted a member, or announced something."""
 
     operator: str
     did: str
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         return self.did

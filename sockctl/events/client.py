@@ -1,4 +1,4 @@
-"""The events of a client, from its first try to connect to the end."""
+"""The events of a client, from its first attempt to connect to the end."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -6,23 +6,45 @@ from typing import ClassVar
 from sockctl.events.base import Event, Level
 from sockctl.text import format_bytes, format_seconds
 
+ENDED = {
+    "server_closed": "The server ended the connection",
+    "client_exit": "You ended the connection",
+    "quit_after": "The time of --quit-after was up, and the client closed the connection",
+    "stopped": "Everything asked for was done, and the client closed the connection",
+    "protocol_error": "The server broke the protocol, and the client closed the connection",
+    "failed": "The client closed the connection after a failure",
+    "reset": "The server broke the connection off (RST)",
+    "interrupted": "Interrupted, the client closed the connection",
+    "output_closed": "Nobody reads the output any more, and the client closed the connection",
+}
+"""Why a client's connection ended, by the reason."""
+_WHAT_ENDED_IT = {
+    "server_closed": "recv() returned no bytes: the FIN of the server came.",
+    "client_exit": "close() told the server.",
+    "reset": "What was on the way is lost.",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connecting(Event):
-    """The client tries an address."""
+    """The client tries to connect to an address."""
 
     level: ClassVar[Level] = Level.DETAIL
 
     peer: str
 
     @property
-    def text(self) -> str:
-        return f"Trying {self.peer}: socket() made a socket, connect() asks the other side for a connection (SYN)."
+    def happened(self) -> str:
+        return f"Trying {self.peer}."
+
+    @property
+    def explanation(self) -> str:
+        return "socket() made a socket, and connect() asks the other side for a connection (SYN)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressFailed(Event):
-    """One address could not be connected to; the next one is tried."""
+    """The client could not connect to one address, and tries the next one."""
 
     level: ClassVar[Level] = Level.DETAIL
 
@@ -30,13 +52,13 @@ class AddressFailed(Event):
     error: str
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         return f"{self.peer} gave no connection: {self.error}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retrying(Event):
-    """No address worked; all of them are tried again after a pause."""
+    """The client could not connect to any address, and tries all of them again after a pause."""
 
     level: ClassVar[Level] = Level.WARNING
 
@@ -45,80 +67,91 @@ class Retrying(Event):
     left: int
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         return f"{self.error} Trying again in {self.seconds:g} s ({self.left} left)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected(Event):
-    """The connection is made."""
+    """The client has connected."""
 
     peer: str
     local: str
 
     @property
-    def text(self) -> str:
-        return (
-            f"Connected to {self.peer}: the three-way handshake is done, and the system gave this side the address "
-            f"{self.local}."
-        )
+    def happened(self) -> str:
+        return f"Connected to {self.peer}."
+
+    @property
+    def explanation(self) -> str:
+        return f"The three-way handshake is done, and the system gave this side the address {self.local}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Greeted(Event):
-    """The server has greeted as a message service, and this side has changed to frames."""
+    """The server has greeted as a message service, and the client has changed to frames."""
 
     service: str
 
     @property
-    def text(self) -> str:
-        return (
-            f"The server greeted as the message service {self.service}: from here on both sides speak in frames, a "
-            f"4-byte length and a JSON message."
-        )
+    def happened(self) -> str:
+        return f"The server greeted as the message service {self.service}."
+
+    @property
+    def explanation(self) -> str:
+        return "From here on both sides speak in frames: a 4-byte length and a JSON message."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSent(Event):
-    """Data went to the server; a sum over `seconds` where traffic is busy."""
+    """The client sent data; a sum over `seconds` while traffic is busy."""
 
     bytes: int
     seconds: float | None = None
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         within = "" if self.seconds is None else f" within {format_seconds(self.seconds)}"
-        return f"Sent {format_bytes(self.bytes)}{within}: send() copied them into the kernel's send buffer."
+        return f"Sent {format_bytes(self.bytes)}{within}."
+
+    @property
+    def explanation(self) -> str:
+        return "send() copied them into the kernel's send buffer."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataReceived(Event):
-    """Data came from the server; a sum over `seconds` where traffic is busy."""
+    """The client received data; a sum over `seconds` while traffic is busy."""
 
     bytes: int
     seconds: float | None = None
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         within = "" if self.seconds is None else f" within {format_seconds(self.seconds)}"
-        return f"Received {format_bytes(self.bytes)}{within}: recv() copied them from the kernel's receive buffer."
+        return f"Received {format_bytes(self.bytes)}{within}."
+
+    @property
+    def explanation(self) -> str:
+        return "recv() copied them from the kernel's receive buffer."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputEnded(Event):
-    """This side sends no more; it still receives."""
+    """The client sends no more; it still receives."""
 
     @property
-    def text(self) -> str:
-        return (
-            "The input ended: shutdown(SHUT_WR) told the server (FIN) that nothing more comes; its answers are still "
-            "read."
-        )
+    def happened(self) -> str:
+        return "The input ended."
+
+    @property
+    def explanation(self) -> str:
+        return "shutdown(SHUT_WR) told the server (FIN) that nothing more comes. The client still reads its answers."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disconnected(Event):
-    """The connection ended; `reason` is the key of a sentence in `text`."""
+    """The connection ended; `reason` is one of `ENDED`."""
 
     reason: str
     bytes_in: int
@@ -126,19 +159,12 @@ class Disconnected(Event):
     seconds: float
 
     @property
-    def text(self) -> str:
-        why = {
-            "server_closed": "The server ended the connection (recv() returned no bytes: its FIN came)",
-            "client_exit": "You ended the connection, close() told the server",
-            "quit_after": "The time of --quit-after was up",
-            "stopped": "Everything asked for was done, and the connection was closed",
-            "protocol_error": "The server broke the protocol, and the connection was closed",
-            "failed": "The connection was closed after a failure",
-            "reset": "The server broke the connection off (RST)",
-            "interrupted": "Interrupted, the connection was closed",
-            "output_closed": "Nobody reads the output any more, so the connection was closed",
-        }[self.reason]
+    def happened(self) -> str:
         return (
-            f"{why}, after {format_seconds(self.seconds)}: {format_bytes(self.bytes_out)} sent and "
+            f"{ENDED[self.reason]} after {format_seconds(self.seconds)}: {format_bytes(self.bytes_out)} sent and "
             f"{format_bytes(self.bytes_in)} received."
         )
+
+    @property
+    def explanation(self) -> str:
+        return _WHAT_ENDED_IT.get(self.reason, "")

@@ -10,17 +10,18 @@ from sockctl.text import format_bytes, format_seconds, plural
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientConnected(ConnectionEvent):
-    """A client was accepted and let in."""
+    """The server accepted a client, and let it in."""
 
     clients: int
     max_clients: int
 
     @property
-    def text(self) -> str:
-        return (
-            f"A client connected: accept() took it from the backlog and gave it a socket of its own "
-            f"({self.clients:,} of {self.max_clients:,} clients)."
-        )
+    def happened(self) -> str:
+        return f"A client connected ({self.clients:,} of {self.max_clients:,})."
+
+    @property
+    def explanation(self) -> str:
+        return "accept() took it from the backlog and gave it a socket of its own."
 
 
 def _amount(count: int, portions: int, seconds: float | None) -> str:
@@ -31,30 +32,36 @@ def _amount(count: int, portions: int, seconds: float | None) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataReceived(ConnectionEvent):
-    """Data came from the client; a sum over `seconds` where traffic is busy."""
+    """The server received data; a sum over `seconds` while traffic is busy."""
 
     bytes: int
     portions: int
     seconds: float | None = None
 
     @property
-    def text(self) -> str:
-        amount = _amount(self.bytes, self.portions, self.seconds)
-        return f"Received {amount}: recv() copied them from the kernel's receive buffer."
+    def happened(self) -> str:
+        return f"Received {_amount(self.bytes, self.portions, self.seconds)}."
+
+    @property
+    def explanation(self) -> str:
+        return "recv() copied them from the kernel's receive buffer."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSent(ConnectionEvent):
-    """Data went to the client; a sum over `seconds` where traffic is busy."""
+    """The server sent data; a sum over `seconds` while traffic is busy."""
 
     bytes: int
     portions: int
     seconds: float | None = None
 
     @property
-    def text(self) -> str:
-        amount = _amount(self.bytes, self.portions, self.seconds)
-        return f"Sent {amount}: send() copied them into the kernel's send buffer, TCP carries them from there."
+    def happened(self) -> str:
+        return f"Sent {_amount(self.bytes, self.portions, self.seconds)}."
+
+    @property
+    def explanation(self) -> str:
+        return "send() copied them into the kernel's send buffer, and TCP carries them from there."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,35 +71,44 @@ class InputEnded(ConnectionEvent):
     level: ClassVar[Level] = Level.DETAIL
 
     @property
-    def text(self) -> str:
-        return "The client sends no more (its FIN came); it still gets what is on the way to it."
+    def happened(self) -> str:
+        return "The client sends no more."
+
+    @property
+    def explanation(self) -> str:
+        return "Its FIN came. The client still gets what is on the way to it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadingPaused(ConnectionEvent):
-    """The client doesn't read, so it isn't read from either."""
+    """The client doesn't read, so the server doesn't read from it either."""
 
     level: ClassVar[Level] = Level.DETAIL
 
     queued_bytes: int
 
     @property
-    def text(self) -> str:
-        return (
-            f"The client doesn't take what is sent to it: {format_bytes(self.queued_bytes)} wait in its outbox. "
-            f"Nothing more is read from it until they are gone, so TCP slows it down (flow control)."
-        )
+    def happened(self) -> str:
+        return f"The client doesn't read: {format_bytes(self.queued_bytes)} wait in its outbox."
+
+    @property
+    def explanation(self) -> str:
+        return "The server reads nothing from it until they are gone, so TCP slows it down (flow control)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadingResumed(ConnectionEvent):
-    """The client read, its outbox is empty, and it is read from again."""
+    """The client has read, its outbox is empty, and the server reads from it again."""
 
     level: ClassVar[Level] = Level.DETAIL
 
     @property
-    def text(self) -> str:
-        return "The client took what waited for it, so it is read from again."
+    def happened(self) -> str:
+        return "The client took what waited for it."
+
+    @property
+    def explanation(self) -> str:
+        return "The server reads from it again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,26 +119,34 @@ class TlsEstablished(ConnectionEvent):
     cipher: str
 
     @property
-    def text(self) -> str:
-        return f"The TLS handshake is done: {self.version} with {self.cipher}. From here on everything is encrypted."
+    def happened(self) -> str:
+        return f"The TLS handshake is done: {self.version} with {self.cipher}."
+
+    @property
+    def explanation(self) -> str:
+        return "From here on everything is encrypted."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsFailed(ConnectionEvent):
-    """The TLS handshake failed; the connection is ended."""
+    """The TLS handshake failed, and the server ends the connection."""
 
     level: ClassVar[Level] = Level.WARNING
 
     error: str
 
     @property
-    def text(self) -> str:
-        return f"The TLS handshake failed: {self.error}. Nothing was exchanged, and the connection is ended."
+    def happened(self) -> str:
+        return f"The TLS handshake failed: {self.error}."
+
+    @property
+    def explanation(self) -> str:
+        return "Nothing was exchanged, and the server ends the connection."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProtocolBroken(ConnectionEvent):
-    """The client sent what is no message; it is told so, and the connection is ended."""
+    """The client sent something that is no message. The server tells it so, and ends the connection."""
 
     level: ClassVar[Level] = Level.WARNING
 
@@ -130,56 +154,58 @@ class ProtocolBroken(ConnectionEvent):
     error: str
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         return f"The client broke the protocol ({self.code}) and is told so: {self.error}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputThrottled(ConnectionEvent):
-    """The client sends more than its budget allows: it is read from more slowly."""
+    """The client sends more than its budget allows, so the server reads from it more slowly."""
 
     seconds: float
 
     @property
-    def text(self) -> str:
-        return (
-            f"The client, or its address, sends more than its budget of work allows. Nothing is read from it for "
-            f"{self.seconds:g} s, so TCP slows it down, and the others notice nothing."
-        )
+    def happened(self) -> str:
+        return "The client, or its address, sends more than its budget of work allows."
+
+    @property
+    def explanation(self) -> str:
+        return f"The server reads nothing from it for {self.seconds:g} s, so TCP slows it down. Others notice nothing."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlowReaderDropped(ConnectionEvent):
-    """The client's outbox is full with what others said; the connection is ended."""
+    """The outbox of the client is full with what others said, and the server ends the connection."""
 
     level: ClassVar[Level] = Level.WARNING
 
     queued_bytes: int
 
     @property
-    def text(self) -> str:
-        return (
-            f"The client doesn't read: {format_bytes(self.queued_bytes)} wait in its outbox, and no more may. It is "
-            f"dropped, so that nobody has to wait for it."
-        )
+    def happened(self) -> str:
+        return f"The client doesn't read: {format_bytes(self.queued_bytes)} wait in its outbox, and no more may."
+
+    @property
+    def explanation(self) -> str:
+        return "The server drops the client, so that nobody has to wait for it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFailed(ConnectionEvent):
-    """The service raised an error that it should not have: a defect of sockctl's."""
+    """The service raised an error that it should not raise: a defect of sockctl's."""
 
     level: ClassVar[Level] = Level.ERROR
 
     error: str
 
     @property
-    def text(self) -> str:
-        return f"The service failed on this connection, the others go on. This is a defect of sockctl's: {self.error}"
+    def happened(self) -> str:
+        return f"The service failed on this connection; the others go on. This is a defect of sockctl's: {self.error}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientDisconnected(ConnectionEvent):
-    """A connection ended; its slot is free. The counts are those of the whole connection."""
+    """A connection ended; its place is free. The counts are those of the whole connection."""
 
     reason: Reason
     bytes_in: int
@@ -187,8 +213,12 @@ class ClientDisconnected(ConnectionEvent):
     seconds: float
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         return (
             f"The connection ended after {format_seconds(self.seconds)}, {format_bytes(self.bytes_in)} received and "
-            f"{format_bytes(self.bytes_out)} sent. {self.reason.explanation}"
+            f"{format_bytes(self.bytes_out)} sent ({self.reason})."
         )
+
+    @property
+    def explanation(self) -> str:
+        return self.reason.explanation

@@ -1,9 +1,10 @@
 """The journal: takes events from any thread without making it wait, and writes them in order from a thread of its own.
 
 A slow disk or a stopped terminal must never hurt a connection. So `emit` only puts the event into a queue bounded in
-bytes; a writer thread takes what is there and gives it to the sink as one batch. What doesn't fit is counted, and that
-is emitted as soon as there is room. What one address does too often becomes sums (`EventSums`). When a sink fails, the
-fallback sink says so once; when the sink works again, it gets a line that says how much is missing.
+bytes. A writer thread takes the events from there, and gives them to the sink as one batch. The journal counts events
+that don't fit, and emits the count as soon as there is room. Events that come too often from one address become sums
+(`EventSums`). When a sink fails, the fallback sink says so once. When the sink works again, it gets a line that says
+how much is missing.
 """
 
 import threading
@@ -19,11 +20,11 @@ from sockctl.events.sums import PER_SECOND, EventsSummed, EventSums
 from sockctl.text import plural
 
 CAPACITY_BYTES = 32 << 20
-"""Bytes of events that may wait to be written: 65,536 events, a second of what the busiest server tells."""
+"""Bytes of events that may wait to be written: 65,536 events, a second of the busiest server."""
 BATCH = 1_024
-"""Events given to the sink at once."""
+"""Events that the sink gets at once."""
 BATCH_BYTES = 1 << 20
-"""Bytes that they may have together: a sink makes several copies of them."""
+"""Bytes of the events that the sink gets at once: a sink makes several copies of them."""
 
 
 class Sink(Protocol):
@@ -50,21 +51,29 @@ class EventsLost(Event):
     why: str
 
     @property
-    def text(self) -> str:
-        return f"{plural(self.count, 'event')} missing here: {self.why}. The connections were not affected."
+    def happened(self) -> str:
+        return f"{plural(self.count, 'event')} missing here: {self.why}."
+
+    @property
+    def explanation(self) -> str:
+        return "The connections were not affected."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkFailed(Event):
-    """The sink can't be written to; told on the fallback sink."""
+    """The journal can't write to its sink. The fallback sink gets this event."""
 
     level: ClassVar[Level] = Level.ERROR
 
     error: str
 
     @property
-    def text(self) -> str:
-        return f"Events can't be written: {self.error}. The server goes on, counts them, and writes again when it can."
+    def happened(self) -> str:
+        return f"Events can't be written: {self.error}."
+
+    @property
+    def explanation(self) -> str:
+        return "The server goes on, counts them, and writes again when it can."
 
 
 class Journal:
@@ -74,9 +83,9 @@ class Journal:
         sink: Where events go.
         service: The service's name, part of every record.
         level: Events below this level are left out.
-        fallback: Where the sink's own failure is told, or None.
+        fallback: The sink that tells of the first one's failure, or None.
         capacity_bytes: How many bytes of events may wait.
-        per_second: Events of one kind and one address that are told one by one in a second; more become a sum.
+        per_second: Events of one kind and one address that are written one by one in a second; more become a sum.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Why a connection ended and why a client was refused: stable words, each with the sentence that explains it."""
+"""Why a connection ended, and why the server refused a client: stable words, each with its explanation."""
 
 import enum
 from typing import Self
@@ -7,14 +7,13 @@ from typing import Self
 class Reason(str):
     """A stable word that says why something ended.
 
-    The core has reasons of its own (`DisconnectReason`); a service makes its own ones, and hands them to the core.
+    The core has reasons of its own (`DisconnectReason`). A service makes others, and hands them to the core.
 
     Args:
         word: The word, for programs.
-        explanation: One sentence for the operator.
-        farewell: What the client gets with the `bye`; none where it is empty.
-        puts_out: Whether the client may not be here any more: the server ends the connection in a moment, even if the
-            client doesn't read.
+        explanation: The sentences for the operator.
+        farewell: The text of the `bye` that the client gets; no `bye` if it is empty.
+        puts_out: Whether the client must go: then the server ends the connection soon, even if the client doesn't read.
     """
 
     explanation: str
@@ -33,17 +32,18 @@ class DisconnectReason(Reason, enum.ReprEnum):
 
     CLIENT_CLOSED = (
         "client_closed",
-        "The client ended its side (recv() returned no bytes: its FIN came), everything was answered, and close() "
-        "ended ours.",
+        "The client ended its side: its FIN came, and recv() returned no bytes. The server answered everything, and "
+        "close() ended the other side.",
     )
     CLIENT_RESET = (
         "client_reset",
-        "The client broke the connection off (its RST came): what was on the way is lost, and the socket was closed.",
+        "The client broke the connection off: its RST came. What was on the way is lost, and the server closed the "
+        "socket.",
     )
     CLIENT_VANISHED = (
         "client_vanished",
-        "The client no longer answers: the kernel repeated its segments or keepalive probes until the time was up, "
-        "and the socket was closed.",
+        "The client no longer answers. The kernel repeated segments or keepalive probes until the time was up, and the "
+        "server closed the socket.",
     )
     CLIENT_EXIT = (
         "client_exit",
@@ -51,76 +51,74 @@ class DisconnectReason(Reason, enum.ReprEnum):
     )
     PROTOCOL_ERROR = (
         "protocol_error",
-        "The client sent what is no message, was told so, and the server closed the connection.",
+        "The client sent something that is no message. The server told it so, and closed the connection.",
     )
     TLS_ERROR = (
         "tls_error",
-        "The two sides did not come to speak TLS with each other, or what came was no TLS any more, so the server "
-        "closed the connection.",
+        "The two sides could not agree on TLS, or the client broke TLS later, so the server closed the connection.",
     )
     SLOW_READER = (
         "slow_reader",
-        "The client did not take what others said to it: more than its outbox holds was waiting, so the server closed "
-        "the connection.",
+        "The client did not read what others said: its outbox was full, so the server closed the connection.",
     )
     SEND_TIMEOUT = (
         "send_timeout",
-        "The client did not take what it was sent within the time that it had, so the server closed the connection.",
+        "The client did not read what the server sent in the time allowed, so the server closed the connection.",
         "You didn't read what was sent to you. Goodbye!",
     )
     TOO_MANY_TRIES = (
         "too_many_tries",
-        "The client gave no answer that would do as often as it was asked, so the server closed the connection.",
+        "The client gave no valid answer in as many tries as it has, so the server closed the connection.",
         "Goodbye!",
     )
     LOGIN_TIMEOUT = (
         "login_timeout",
-        "The client did not log in or give its name within the time that it had, so the server closed the connection.",
+        "The client did not log in or give its name in the time allowed, so the server closed the connection.",
         "You took too long to log in. Goodbye!",
         True,
     )
     TOO_MANY_PENDING = (
         "too_many_pending",
-        "The client had not logged in, its address had the most connections of that kind, and another address needed "
-        "a place (--max-pending), so the server closed the connection.",
+        "The client had not logged in, and another address needed a place (--max-pending). The client's address had "
+        "the most of such connections, so the server closed this one.",
     )
     FLOODING = (
         "flooding",
-        "The client sent far more than the flood limit or its budget allows, and went on, so the server closed the "
+        "The client went on sending far more than the flood limit or its budget allows, so the server closed the "
         "connection.",
         "You said too much too fast. Goodbye!",
         True,
     )
     STORE_FAILED = (
         "store_failed",
-        "The service could not read or write what it keeps, so the server closed the connection.",
+        "The service could not read or write its files, so the server closed the connection.",
         "Goodbye!",
     )
     IDLE_TIMEOUT = (
         "idle_timeout",
-        "Nothing was moved on the connection for the time that --idle-timeout allows, or --program-idle where a "
-        "program answers, so the server closed it.",
+        "No data moved on the connection for as long as --idle-timeout allows, or --program-idle where a program "
+        "answers. So the server closed it.",
         "Nothing was said for too long. Goodbye!",
     )
     SERVER_STOPPING = (
         "server_stopping",
-        "The server is stopping: what had been received was answered, then it closed the connection.",
+        "The server is stopping. It answered what it had received, then it closed the connection.",
         "The server is stopping. Goodbye!",
     )
     SERVER_CLOSED = (
         "server_closed",
-        "The service had said what there was to say, so the server closed the connection.",
+        "The service had said everything, so the server closed the connection.",
         "Goodbye!",
     )
     DRAIN_TIMEOUT = (
         "drain_timeout",
-        "The server is stopping, and the client did not take what was still queued for it within --drain-timeout.",
+        "The server is stopping, and the client did not read what was queued for it within --drain-timeout.",
     )
     INTERNAL_ERROR = ("internal_error", "The service failed on this connection, so the server closed it.")
 
 
 class RefusalReason(Reason, enum.ReprEnum):
-    """Why a client was refused."""
+    """Why the server refused a client."""
 
     DENIED = ("denied", "the --allow and --deny rules don't let its address in")
     TOO_MANY_CLIENTS = ("too_many_clients", "as many clients as --max-clients allows are connected")

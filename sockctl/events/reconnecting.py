@@ -1,4 +1,4 @@
-"""What happens when a client's connection is lost and made again."""
+"""The events of a client that connects again after its connection was lost."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,7 +8,7 @@ from sockctl.events.base import Event, Level
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLost(Event):
-    """The connection was lost without a goodbye, and is made again after a pause."""
+    """The connection was lost without a goodbye, and the client connects again after a pause."""
 
     level: ClassVar[Level] = Level.WARNING
 
@@ -16,13 +16,17 @@ class ConnectionLost(Event):
     seconds: float
 
     @property
-    def text(self) -> str:
-        return f"The connection was lost ({self.error}): trying again in {self.seconds:.1f} s; Ctrl-C ends it."
+    def happened(self) -> str:
+        return f"The connection was lost ({self.error}): trying again in {self.seconds:.1f} s."
+
+    @property
+    def explanation(self) -> str:
+        return "Ctrl-C ends the client."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconnecting(Event):
-    """A lost connection could not be made again yet. The event is emitted once for each reason."""
+    """The client could not connect again yet. The event is emitted once for each reason."""
 
     level: ClassVar[Level] = Level.WARNING
 
@@ -30,5 +34,9 @@ class Reconnecting(Event):
     longest_s: float
 
     @property
-    def text(self) -> str:
-        return f"{self.error} It is tried again, with pauses of up to {self.longest_s:g} s, until Ctrl-C or 'exit'."
+    def happened(self) -> str:
+        return self.error
+
+    @property
+    def explanation(self) -> str:
+        return f"The client tries again, with pauses of up to {self.longest_s:g} s, until Ctrl-C or 'exit'."

@@ -9,20 +9,20 @@ from sockctl.text import format_bytes, format_seconds, plural
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStarted(Event):
-    """The server process starts; nothing listens yet."""
+    """The server process starts; it doesn't listen yet."""
 
     version: str
     pid: int
     does: str
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         return f"sockctl {self.version} starts as process {self.pid}. {self.does}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortTaken(Event):
-    """The wanted port was taken, so the server took another one."""
+    """Another program has the wanted port, so the server took another one."""
 
     level: ClassVar[Level] = Level.WARNING
 
@@ -30,33 +30,40 @@ class PortTaken(Event):
     port: int
 
     @property
-    def text(self) -> str:
-        return (
-            f"Port {self.wanted_port} is taken by another program (bind() failed with EADDRINUSE), so the server "
-            f"moved to port {self.port}; --strict-port refuses instead."
-        )
+    def happened(self) -> str:
+        return f"Port {self.wanted_port} is taken by another program, so the server moved to port {self.port}."
+
+    @property
+    def explanation(self) -> str:
+        return "bind() failed with EADDRINUSE. With --strict-port the server fails instead."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listening(Event):
-    """The server takes connections from now on. `host` and `port` are the socket's own."""
+    """The server takes connections from now on. `host` and `port` are those of its socket."""
+
+    explained: ClassVar[int] = 1
 
     host: str
     port: int
     backlog: int
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"Listening on {host}:{self.port}."
+
+    @property
+    def explanation(self) -> str:
         return (
-            f"Listening on {host}:{self.port}: socket() made the server's socket, bind() gave it this address, and "
-            f"listen() lets clients connect; up to {self.backlog:,} may wait until accept() takes them."
+            f"socket() made the server's socket, bind() gave it this address, and listen() lets clients connect. Up to "
+            f"{self.backlog:,} may wait until accept() takes them."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reachable(Event):
-    """One address at which clients reach the server, and the command for it."""
+    """An address at which clients reach the server, and the command for it."""
 
     scope: str
     host: str
@@ -64,9 +71,14 @@ class Reachable(Event):
     command: str
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         where = "this machine" if self.scope == "machine" else "other machines, virtual ones included"
         return f"From {where}: {self.command}"
+
+    @property
+    def shown_once(self) -> str | None:
+        """One command is enough on this machine; others may reach only one of several addresses."""
+        return self.scope if self.scope == "machine" else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +86,12 @@ class LoopbackOnly(Event):
     """Only this machine reaches the server."""
 
     @property
-    def text(self) -> str:
-        return (
-            "Other machines, virtual ones included, can't reach it: it listens on the loopback interface only. "
-            "--host '' listens on every interface."
-        )
+    def happened(self) -> str:
+        return "Other machines, virtual ones included, can't reach it."
+
+    @property
+    def explanation(self) -> str:
+        return "The server listens on the loopback interface only; with --host '' it listens on every interface."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,56 +105,67 @@ class DescriptorsLimited(Event):
     max_clients: int
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         return (
             f"--max-clients {self.max_clients} may need {self.needed:,} file descriptors, and the system allows this "
-            f"process {self.limit:,}: clients beyond that wait until others leave. Raise the hard limit (ulimit -Hn) "
-            f"or lower --max-clients."
+            f"process {self.limit:,}."
         )
+
+    @property
+    def explanation(self) -> str:
+        return "Clients beyond that wait until others leave. Raise the hard limit (ulimit -Hn) or lower --max-clients."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsCertificate(Event):
-    """The server has a certificate, at its start or after SIGHUP. `fingerprint` is the SHA-256 of its DER form."""
+    """The server has loaded a certificate, at its start or after SIGHUP.
+
+    `fingerprint` is the SHA-256 of its DER form.
+    """
 
     path: str
     fingerprint: str
 
     @property
-    def text(self) -> str:
-        return (
-            f"Connections are encrypted with the certificate in {self.path}. Its fingerprint is SHA256 "
-            f"{self.fingerprint}: clients that see another one don't talk with this server."
-        )
+    def happened(self) -> str:
+        return f"Connections are encrypted. The certificate has SHA256 {self.fingerprint}."
+
+    @property
+    def explanation(self) -> str:
+        return f"It is in {self.path}. Clients that see another one don't talk with this server."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsCertificateRefused(Event):
-    """SIGHUP came, and the certificate can't be loaded; the old one stays."""
+    """SIGHUP came, and the server can't load the certificate; it keeps the old one."""
 
     level: ClassVar[Level] = Level.ERROR
 
     error: str
 
     @property
-    def text(self) -> str:
-        return f"SIGHUP: the certificate stays as it was, since the new one can't be loaded. {self.error}"
+    def happened(self) -> str:
+        return f"SIGHUP came, and the server keeps the certificate that it has: it can't load the new one. {self.error}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStopping(Event):
-    """The server was asked to stop."""
+    """A signal asks the server to stop."""
 
     clients: int
     drain_timeout_s: float
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
+        return "The server was asked to stop."
+
+    @property
+    def explanation(self) -> str:
         if not self.clients:
-            return "The server was asked to stop. It takes no more clients, and none is connected."
+            return "It takes no more clients, and none is connected."
         return (
-            f"The server was asked to stop. It takes no more clients, answers what it has received from the "
-            f"{self.clients:,} connected, and closes them within {self.drain_timeout_s:g} s."
+            f"It takes no more clients, answers what it has received from the {self.clients:,} connected, and closes "
+            f"them within {self.drain_timeout_s:g} s."
         )
 
 
@@ -155,9 +179,8 @@ class ServerStopped(Event):
     seconds: float
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         return (
-            f"The server stopped after {format_seconds(self.seconds)}, its sockets are closed. It served "
-            f"{plural(self.clients, 'client')}, received {format_bytes(self.bytes_in)} and sent "
-            f"{format_bytes(self.bytes_out)}."
+            f"The server stopped after {format_seconds(self.seconds)}. It served {plural(self.clients, 'client')}, "
+            f"received {format_bytes(self.bytes_in)} and sent {format_bytes(self.bytes_out)}."
         )

@@ -8,16 +8,20 @@ from sockctl.events.base import ConnectionEvent, Level
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientIdentified(ConnectionEvent):
-    """The identification server knows who the client is."""
+    """The service knows who the client is."""
 
     who: str
     known: bool
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
+        return f"The client is {self.who}."
+
+    @property
+    def explanation(self) -> str:
         if self.known:
-            return f"The client is {self.who}: its IP address was known."
-        return f"The client is {self.who}: it was asked for its name, which is now kept with its IP address."
+            return "The server knew its IP address."
+        return "The server asked for the name, and keeps it with the IP address."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,19 +33,23 @@ class StoreFailed(ConnectionEvent):
     error: str
 
     @property
-    def text(self) -> str:
-        return f"What the service keeps can't be read or written: {self.error}"
+    def happened(self) -> str:
+        return f"The service can't read or write its files: {self.error}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramStarted(ConnectionEvent):
-    """A program was started to answer a client."""
+    """The server started a program that answers a client."""
 
     pid: int
 
     @property
-    def text(self) -> str:
-        return f"Process {self.pid} was started to answer the client: what it says goes in, a line each."
+    def happened(self) -> str:
+        return f"Process {self.pid} answers the client."
+
+    @property
+    def explanation(self) -> str:
+        return "The program gets what the client says, a line each."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +62,7 @@ class ProgramWarned(ConnectionEvent):
     said: str
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         return f"Process {self.pid} wrote to its standard error: {self.said}"
 
 
@@ -66,5 +74,5 @@ class ProgramEnded(ConnectionEvent):
     how: str
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         return f"Process {self.pid} has ended: {self.how}." if self.pid else f"The program didn't start: {self.how}."

@@ -1,55 +1,13 @@
-"""How events look and where they go: text for people or JSON lines for programs, to a descriptor or a log file."""
+"""Where events go: to a descriptor or a log file."""
 
-import datetime
-import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
 from sockctl.errors import LogFileError, SinkError
-from sockctl.events.base import ConnectionEvent, Level, Record
-from sockctl.text import visible
-
-Format = Callable[[Record], str]
-"""Makes one line, without the line feed, of a record."""
-
-_STYLES = {Level.DETAIL: "2", Level.INFO: "36", Level.WARNING: "33", Level.ERROR: "31"}
-"""ANSI SGR codes of an event's name: faint, cyan, yellow, red."""
-
-
-def _local(seconds: float) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC).astimezone()
-
-
-def _origin(record: Record) -> str:
-    event = record.event
-    return f"#{event.connection} {event.peer}  " if isinstance(event, ConnectionEvent) else ""
-
-
-def as_text(record: Record) -> str:
-    """Return ``2026-01-31 12:00:00.000 data_received #3 127.0.0.1:50000  Received …``, in local time."""
-    stamp = _local(record.time).isoformat(sep=" ", timespec="milliseconds")[:23]
-    return visible(f"{stamp} {record.event.name} {_origin(record)}{record.event.text}")
-
-
-def as_terminal_text(record: Record) -> str:
-    """Return the line for a terminal: the time of day, the event's name in its level's colour, the sentence."""
-    name = f"\x1b[{_STYLES[record.event.level]}m{record.event.name:<19}\x1b[0m"
-    rest = visible(f"{_origin(record)}{record.event.text}")
-    return f"{_local(record.time):%H:%M:%S} {name} {rest}"
-
-
-def as_plain_text(record: Record) -> str:
-    """Return the line for a terminal without colour."""
-    return visible(f"{_local(record.time):%H:%M:%S} {record.event.name:<19} {_origin(record)}{record.event.text}")
-
-
-def as_json(record: Record) -> str:
-    """Return one JSON object: time (RFC 3339, UTC), event, service, the event's own fields, text. ASCII only."""
-    stamp = datetime.datetime.fromtimestamp(record.time, tz=datetime.UTC).isoformat(timespec="milliseconds")
-    event = record.event
-    head = {"time": stamp.replace("+00:00", "Z"), "event": event.name, "service": record.service}
-    return json.dumps({**head, **event.fields, "text": event.text})
+from sockctl.events.base import Record
+from sockctl.events.formats import Format
 
 
 class DescriptorSink:
@@ -59,7 +17,7 @@ class DescriptorSink:
 
     Args:
         descriptor: Where to write.
-        style: How a record looks.
+        style: Makes the text of a record.
         label: What a failure calls the place.
     """
 
@@ -75,7 +33,8 @@ class DescriptorSink:
         A write that stops in the middle of a line (a full disk) leaves it torn; the next one begins a new line.
         """
         start = b"\n" if self._torn else b""
-        data = start + "".join(self._style(record) + "\n" for record in records).encode()
+        texts = [f"{text}\n" if (text := self._style(record)) else "" for record in records]
+        data = start + "".join(texts).encode()
         written = 0
         try:
             while written < len(data):
@@ -84,7 +43,8 @@ class DescriptorSink:
             done = data[:written]
             if done:
                 self._torn = not done.endswith(b"\n")
-            raise SinkError(f"{self._label}: {error.strerror}", written=done[len(start) :].count(b"\n")) from error
+            whole = _count_whole(texts, written - len(start))
+            raise SinkError(f"{self._label}: {error.strerror}", written=whole) from error
         self._torn = False
 
     def close(self) -> None:
@@ -96,7 +56,7 @@ class FileSink(DescriptorSink):
 
     Args:
         path: The file; made with mode 0600 if it isn't there.
-        style: How a record looks.
+        style: Makes the text of a record.
 
     Raises:
         LogFileError: The file can't be opened.
@@ -142,3 +102,9 @@ class FileSink(DescriptorSink):
         os.close(self._descriptor)
         self._descriptor = descriptor
         self._torn = False
+
+
+def _count_whole(texts: Sequence[str], size: int) -> int:
+    """Return how many of the texts lie wholly within the first `size` bytes."""
+    ends = accumulate(len(text.encode()) for text in texts)
+    return sum(end <= size for end in ends)

@@ -1,4 +1,4 @@
-"""Sums in place of events that come too often: no client can fill a disk with the log of what it does."""
+"""Sums in place of events that come too often: no client can fill a disk with events."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from sockctl.source_network import source_network
 from sockctl.text import format_seconds, plural
 
 PER_SECOND = 100
-"""Events of one kind and one address that are told one by one in a second."""
+"""Events of one kind and one address that are written one by one in a second."""
 WINDOW_S = 1.0
 AMOUNTS = ("bytes", "portions", "bytes_in", "bytes_out")
 """Fields of events that a sum adds up, so that no byte is missing in the log."""
@@ -18,14 +18,14 @@ AMOUNTS = ("bytes", "portions", "bytes_in", "bytes_out")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventsSummed(Event):
-    """More events of one kind came from one address than are told one by one.
+    """More events of one kind came from one address than are written one by one.
 
     Attributes:
         of: The name of the events.
         address: The IP address of the clients, or their IPv6 network.
-        count: How many there were beyond those that were told.
-        seconds: In what time they came.
-        amounts: What their fields make together, by name: bytes and portions.
+        count: How many events came beyond those that were written one by one.
+        seconds: The time in which they came.
+        amounts: The sums of their fields by name: bytes and portions.
     """
 
     level: ClassVar[Level] = Level.WARNING
@@ -37,18 +37,23 @@ class EventsSummed(Event):
     amounts: dict[str, int] | None = None
 
     @property
-    def text(self) -> str:
+    def happened(self) -> str:
         together = ", ".join(f"{name} {total:,}" for name, total in (self.amounts or {}).items())
+        count = plural(self.count, "more event")
         return (
-            f"{plural(self.count, 'more event')} {self.of} from {self.address} in {format_seconds(self.seconds)}, too "
-            f"many to be told one by one.{together and f' Together: {together}.'}"
+            f"{count} {self.of} from {self.address} in {format_seconds(self.seconds)}."
+            f"{together and f' Together: {together}.'}"
         )
+
+    @property
+    def explanation(self) -> str:
+        return "They were too many to be written one by one."
 
 
 class EventSums:
-    """Passes on records of connections, and sums up what is beyond so many a second. The journal's writer owns it.
+    """Passes on records of connections, and sums up those beyond so many a second. The journal's writer owns it.
 
-    Seconds are those of the records' own time, so a clock that is set makes one second longer or shorter, no more.
+    Seconds are those of the records' own time. So a clock that is set makes one second longer or shorter, no more.
 
     Args:
         service: The service's name, part of every record.
@@ -63,11 +68,11 @@ class EventSums:
         self._amounts: dict[tuple[str, str], Counter[str]] = {}  # of what was not passed on
 
     def wait_s(self, now: float) -> float | None:
-        """Return for how long sums may still grow; None where there are none."""
+        """Return how many seconds the sums may still grow; None if there are no sums."""
         return min(WINDOW_S, max(0.0, self._second + WINDOW_S - now)) if self._amounts else None
 
     def reduce(self, records: Iterable[Record], now: float) -> list[Record]:
-        """Return the records to write: those that pass, and the sums of seconds that are over at `now`."""
+        """Return the records to write: those that pass, and the sums of the seconds that are over at `now`."""
         kept: list[Record] = []
         for record in records:
             second = int(record.time)
@@ -89,7 +94,7 @@ class EventSums:
         return kept
 
     def close(self) -> Iterator[Record]:
-        """Give the sums that there are, and begin anew."""
+        """Yield the sums, and begin anew."""
         counts, amounts = self._counts, self._amounts
         self._counts, self._amounts = {}, {}
         for key, totals in amounts.items():

@@ -49,7 +49,7 @@ def test_ctrl_c(terminal: Any, echo: int) -> None:
     child = terminal("connect", f"localhost:{echo}")
     child.expect("Ctrl-D ends")
     child.sendintr()
-    child.expect("Interrupted, the connection was closed")
+    child.expect("Interrupted, the client closed the connection")
     assert ended(child) == ExitCode.INTERRUPTED
     assert "Traceback" not in child.before
 

@@ -47,7 +47,7 @@ def events_of(run: Process) -> list[str]:
 
 def test_every_step_is_told_with_an_explanation() -> None:
     with process("serve", "echo", "--port", "0") as run:
-        port = int(run.wait_for(r"Listening on 127\.0\.0\.1:(\d+): socket\(\) made")[1])
+        port = int(run.wait_for(r"Listening on 127\.0\.0\.1:(\d+)\. socket\(\) made")[1])
         assert exchange(port, b"hello") == b"hello"
         run.wait_for("client_disconnected")
         assert exchange(port, b"again") == b"again", "row 3: the client can come back"
@@ -58,8 +58,8 @@ def test_every_step_is_told_with_an_explanation() -> None:
         "server_started .*It serves echo",
         "listening .*bind\\(\\) gave it this address",
         "client_connected .*accept\\(\\) took it",
-        "data_received .*5 bytes in 1 portion: recv\\(\\) copied",
-        "data_sent .*5 bytes in 1 portion: send\\(\\) copied",
+        "data_received .*5 bytes in 1 portion\\. recv\\(\\) copied",
+        "data_sent .*5 bytes in 1 portion\\. send\\(\\) copied",
         "client_disconnected .*its FIN came",
         "server_stopping .*asked to stop",
         "server_stopped .*served 2 clients, received 10 bytes and sent 10 bytes",

@@ -4,13 +4,37 @@ import json
 
 import pytest
 
-from sockctl.events import acceptance, accounts, chat, client, connection, journal, server, services, sums
+from sockctl.events import (
+    acceptance,
+    accounts,
+    chat,
+    client,
+    client_tls,
+    connection,
+    journal,
+    reconnecting,
+    server,
+    services,
+    sums,
+)
 from sockctl.events.base import ConnectionEvent, Event
 from sockctl.events.reasons import DisconnectReason, RefusalReason
 
 EVENTS = [
     kind
-    for module in (acceptance, accounts, chat, connection, server, services, client, journal, sums)
+    for module in (
+        acceptance,
+        accounts,
+        chat,
+        connection,
+        server,
+        services,
+        client,
+        client_tls,
+        journal,
+        reconnecting,
+        sums,
+    )
     for _, kind in inspect.getmembers(module, inspect.isclass)
     if issubclass(kind, Event) and kind not in (Event, ConnectionEvent)
 ]
@@ -44,7 +68,8 @@ def test_every_event_is_frozen_named_and_explained(kind: type[Event]) -> None:
     event = sample(kind)
     assert event.name not in ("", "event")
     assert event.text.strip().endswith((".", "9090", "1", "word")) or kind is server.Reachable
-    assert len(event.text) > 20
+    assert len(event.text) > 15
+    assert event.text == " ".join(filter(None, (event.happened, event.explanation)))
     for field in dataclasses.fields(kind):
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(event, field.name, None)
@@ -67,7 +92,7 @@ def test_sums_and_single_portions() -> None:
     sent = connection.DataSent(connection=1, peer="a", bytes=12 << 20, portions=12_288, seconds=1.0)
     assert "12.0 MiB in 12,288 portions within 1.0 s" in sent.text
     received = connection.DataReceived(connection=1, peer="a", bytes=6, portions=1)
-    assert "6 bytes in 1 portion:" in received.text
+    assert "6 bytes in 1 portion." in received.text
     assert "seconds" not in received.fields
 
 
@@ -83,3 +108,16 @@ def test_reachable_from_other_machines() -> None:
 def test_event_itself_has_no_text() -> None:
     with pytest.raises(NotImplementedError):
         _ = Event().text
+
+
+def test_only_the_first_command_for_this_machine_is_needed() -> None:
+    machine = server.Reachable(scope="machine", host="127.0.0.1", port=1, command="sockctl connect 127.0.0.1 1")
+    network = server.Reachable(scope="network", host="192.0.2.2", port=1, command="sockctl connect 192.0.2.2 1")
+    assert machine.shown_once
+    assert network.shown_once is None
+
+
+def test_a_fingerprint_that_the_user_was_asked_about_is_not_repeated() -> None:
+    for asked in (False, True):
+        trusted = client_tls.HostTrusted(host="a:1", fingerprint="AB:CD", asked=asked)
+        assert ("AB:CD" in trusted.text) is not asked

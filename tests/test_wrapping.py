@@ -1,0 +1,29 @@
+import pytest
+
+from sockctl.wrapping import display_width, wrap_lines, wrap_words
+
+
+@pytest.mark.parametrize(
+    ("text", "width"),
+    [("", 0), ("abc", 3), ("\x1b[31mabc\x1b[0m", 3), ("日本", 4), ("e\u0301", 1), ("\N{GRINNING FACE}", 2), ("äö", 2)],
+)
+def test_width(text: str, width: int) -> None:
+    assert display_width(text) == width
+
+
+def test_words() -> None:
+    assert list(wrap_words(["a", "bb", "ccc", "d"], first=4, rest=5)) == [["a", "bb"], ["ccc", "d"]]
+    assert list(wrap_words([], first=4, rest=5)) == [[]]
+    assert list(wrap_words(["long"], first=2, rest=5)) == [["long"]]
+
+
+def test_a_long_word_is_cut_where_it_can_be() -> None:
+    assert list(wrap_words(["in", "/usr/share/man"], first=8, rest=8)) == [["in", "/usr/"], ["share/"], ["man"]]
+    assert list(wrap_words(["abcdefgh"], first=4, rest=4)) == [["abcdefgh"]]
+
+
+def test_lines() -> None:
+    text = "short\n  a line that is indented"
+    assert wrap_lines(text, 12) == "short\n  a line\n  that is\n  indented"
+    assert wrap_lines("a  b", 12) == "a  b"
+    assert wrap_lines("", 12) == ""
