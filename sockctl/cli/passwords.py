@@ -1,4 +1,4 @@
-"""Reads a password for a command: from standard input, a file of the user's alone, or a person; never an argument."""
+"""Reads a password for a command: from standard input, from a private file or from a person, never from an argument."""
 
 import os
 import select
@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from sockctl.cli.prompts import may_ask
+from sockctl.cli.prompts import closing_line, may_ask
 from sockctl.errors import (
     AnswerRefusedError,
     InputNeededError,
@@ -17,6 +17,7 @@ from sockctl.errors import (
     PasswordRefusedError,
     SecretFileError,
     StreamError,
+    WeakPasswordError,
 )
 from sockctl.stores.files import find_exposure
 from sockctl.terminal import STDIN, is_terminal, say
@@ -40,6 +41,8 @@ PasswordFile = Annotated[
     ),
 ]
 
+_BAR = 20
+"""Columns of the bar that shows a password's strength."""
 MAX_LINE_BYTES = 16_384
 """Bytes of a line with a password: no allowed password is longer, however it is composed."""
 
@@ -52,18 +55,18 @@ def read_password(
     Args:
         question: The question, such as ``Password``.
         check: Returns the value, or raises AnswerRefusedError with a sentence that explains what is wrong. A person
-            reads it and is asked again.
-        stdin: Whether ``--password-stdin`` was given: the first line is read, byte by byte, and the rest stays there.
+            reads the sentence and is asked again.
+        stdin: Whether ``--password-stdin`` was given: only the first line is read, byte by byte.
         file: The value of ``--password-file``; the first line counts.
         twice: Whether a person types it twice, because it is a new one.
         no_input: Whether ``--no-input`` was given.
 
     Raises:
         AnswerRefusedError: `check` refused the password of standard input or the file.
-        InputNeededError: There is no password: the input is empty, nobody may be asked, or the answer was Ctrl-D.
+        InputNeededError: The input is empty, nobody may be asked, or the answer was Ctrl-D.
         OptionError: The options contradict each other.
-        PasswordRefusedError: It is not UTF-8, or longer than any password.
-        SecretFileError: The file can't be read, or isn't the user's alone.
+        PasswordRefusedError: The line is not UTF-8, or is longer than any password.
+        SecretFileError: The file can't be read, or others may use it.
         StreamError: Standard input can't be read.
     """
     if stdin and file is not None:
@@ -92,9 +95,9 @@ def _read_stdin() -> str:
 
 
 def _read_file(path: Path) -> str:
-    """Read a file that is the user's alone.
+    """Read a private file.
 
-    The opened file is judged: another file may stand at `path` a moment later. A pipe there never blocks.
+    The opened file is judged: another file may stand at `path` a moment later. A pipe at `path` never blocks.
     """
     shown = visible(str(path))
     try:
@@ -129,8 +132,19 @@ def _ask_person(question: str, check: Callable[[str], T], *, twice: bool) -> T:
             if not twice or compare_digest(typed.encode(), _ask_once("Again").encode()):
                 return value
             say("The two are different: type it again, twice.")
+        except WeakPasswordError as error:
+            say(f"{error}\n{format_strength(error.guesses, error.needed)}")
         except AnswerRefusedError as error:
             say(str(error))
+
+
+def format_strength(guesses: float, needed: float) -> str:
+    """Return a bar, on a scale of powers of ten, and what it stands for: no more than the first digit is sure."""
+    from math import log10
+
+    done = min(_BAR - 1, round(_BAR * log10(max(1, guesses)) / log10(needed)))
+    roughly = float(f"{guesses:.0e}")
+    return f"Strength [{'#' * done:.<{_BAR}}]: some {roughly:,.0f} guesses find it, and {needed:,.0f} must not."
 
 
 def _ask_once(question: str) -> str:
@@ -140,7 +154,8 @@ def _ask_once(question: str) -> str:
     with NoEcho(STDIN).hidden():
         say(f"{question}: ", end="")
         try:
-            line = _read_line(STDIN)
+            with closing_line():
+                line = _read_line(STDIN)
         except OSError as error:  # the terminal is gone
             raise StreamError(f"The terminal can't be read: {error.strerror}.") from error
         say("")  # Enter was not shown either
@@ -150,9 +165,9 @@ def _ask_once(question: str) -> str:
 
 
 def _read_line(descriptor: int) -> bytes:
-    """Read a line with its end, and nothing behind it; the end of the input ends it, too.
+    """Read a line with its end, and nothing behind it; the end of the input ends the line, too.
 
-    It ends, incomplete, where it is longer than `MAX_LINE_BYTES`.
+    A line that is longer than `MAX_LINE_BYTES` is cut behind them.
     """
     line = b""
     while len(line) <= MAX_LINE_BYTES and not line.endswith(b"\n"):

@@ -1,6 +1,7 @@
 """Questions at the terminal: asked with a default, checked, and asked again until the answer will do."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from sockctl.errors import AddressError, InputNeededError
@@ -12,6 +13,16 @@ T = TypeVar("T")
 def may_ask(*, no_input: bool) -> bool:
     """Return whether questions may be asked: standard input is a terminal, and ``--no-input`` was not given."""
     return not no_input and is_terminal(STDIN)
+
+
+@contextlib.contextmanager
+def closing_line() -> Iterator[None]:
+    """End a question's line if Ctrl-C interrupts the answer: the shell's prompt then begins on a line of its own."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("")
+        raise
 
 
 def ask(question: str, default: str, check: Callable[[str], T]) -> T:
@@ -27,7 +38,8 @@ def ask(question: str, default: str, check: Callable[[str], T]) -> T:
     """
     while True:
         say(f"{question} [{default}]: ", end="")
-        answer = read_line()
+        with closing_line():
+            answer = read_line()
         if answer is None:
             say("")
             raise InputNeededError(f"No answer was given to: {question}.")
@@ -43,7 +55,7 @@ def confirm(question: str, *, no_input: bool, option: str) -> bool:
     Args:
         question: The question.
         no_input: Whether ``--no-input`` was given.
-        option: The option that says yes in advance.
+        option: The option that says yes in advance, for the error.
 
     Raises:
         InputNeededError: There is no terminal to ask at, or the input ended instead (Ctrl-D).
@@ -52,7 +64,8 @@ def confirm(question: str, *, no_input: bool, option: str) -> bool:
         raise InputNeededError(f"{question} That can't be asked for here: {option} says yes.")
     while True:
         say(f"{question} [yes/no]: ", end="")
-        answer = (read_line() or "").strip().lower()
+        with closing_line():
+            answer = (read_line() or "").strip().lower()
         if answer in {"yes", "y", "no", "n"}:
             return answer.startswith("y")
         if not answer:
