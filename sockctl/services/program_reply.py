@@ -11,9 +11,9 @@ from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.events.services import ProgramEnded, ProgramStarted, ProgramWarned
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
+from sockctl.protocol.messages import SAYING_KINDS
 from sockctl.services.program import OutputLines, Program
 from sockctl.services.program_slots import BUSY, ProgramSlots
-from sockctl.services.talk import SAYING_KINDS
 
 PROGRAM_ENDED = Reason(
     "program_ended",
