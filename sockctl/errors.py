@@ -284,6 +284,22 @@ class NotToldError(SockctlError):
     """The server doesn't know of a logout: it refused the token, or did not confirm."""
 
 
+class NotLetInError(SockctlError):
+    """The connection ended before the server had let the client in."""
+
+
+class TurnedAwayError(NotLetInError):
+    """The server greeted, said in text why it has no place for the client, and ended the connection."""
+
+
+class ServerFailedError(SockctlError):
+    """The server, or a program that answers for it, has failed."""
+
+
+class InputDiscardedError(SockctlError):
+    """The server has taken lines of the input, and has not carried them out."""
+
+
 class NobodyThereError(SockctlError):
     """The operator's message has no recipient; it was not sent."""
 

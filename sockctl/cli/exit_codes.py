@@ -46,6 +46,7 @@ _CODES: dict[type[errors.SockctlError], ExitCode] = {
     errors.ProgramError: ExitCode.USAGE,
     errors.UnreachableError: ExitCode.UNREACHABLE,
     errors.LoginError: ExitCode.NOT_LET_IN,
+    errors.NotLetInError: ExitCode.NOT_LET_IN,
     errors.UntrustedError: ExitCode.NOT_LET_IN,
     errors.InsecureError: ExitCode.NOT_LET_IN,
     errors.NotToldError: ExitCode.NOT_LET_IN,

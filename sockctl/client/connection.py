@@ -13,9 +13,11 @@ from sockctl.client.session_events import (
 )
 from sockctl.client.settings import ClientSettings
 from sockctl.client.traffic import TrafficMeter
+from sockctl.client.waits import Waits
 from sockctl.errors import (
     ConnectionBrokenError,
     ConnectTimeoutError,
+    ExpectationError,
     SockctlError,
     TlsError,
 )
@@ -82,7 +84,7 @@ class ClientConnection:
         self._returning = returning
         self._sender = Sender(settings, events)
         self._receiver = Receiver(settings, script, self._sender, events)
-        self._waits: dict[str, float] = {}  # until when each wait lasts
+        self._waits = Waits(settings.timeout_s)
         self._held_until = now + settings.first_line_held_s
         self._quit_at: float | None = None
         self._stop_at: float | None = None
@@ -141,7 +143,40 @@ class ClientConnection:
         self.ending = EndReason.STOPPED
         return True
 
+    def explain_end(self, error: SockctlError | None) -> EndReason:
+        """Return why it ended, with an error or without."""
+        if error is not None:
+            return EndReason.of(error)
+        by_hand = self._settings.terminal and self.input_ended
+        return EndReason.CLIENT_EXIT if by_hand else self.ending or EndReason.STOPPED
+
+    def judge(self, error: SockctlError | None) -> SockctlError | None:
+        """Return the error that the connection's end is: what the server has refused explains more than the end does.
+
+        Args:
+            error: The error with which it ended, if it did.
+        """
+        protocol = self.protocol
+        if protocol is None or (error is None and self._is_end_wanted):
+            return error
+        if error is not None and not isinstance(error, (ConnectionBrokenError, ExpectationError)):
+            return error
+        certain = error is not None or self._settings.terminal
+        refused = protocol.refusals.judge(protocol.question, unsent_lines=len(self._sender.held), certain=certain)
+        return refused or error
+
+    @property
+    def _is_end_wanted(self) -> bool:
+        """Whether the user has ended the connection, or all has come that a script or a count has asked for."""
+        if self._script is not None:
+            return self._script.ended and self._script.ends_by_expecting
+        if self._settings.count is not None:
+            return self._receiver.has_enough
+        return self._settings.terminal and self.input_ended
+
     def _receive_end(self, now: float) -> None:
+        if self.protocol is not None:
+            self.protocol.refuse_end()
         if self._sender.unsent_bytes:
             raise _cut_short(f"{self._sender.unsent_bytes} bytes were")
         self._finish(EndReason.SERVER_CLOSED, now)
@@ -217,33 +252,31 @@ class ClientConnection:
 
     def _settle_messages(self, protocol: "MessageProtocol", now: float) -> list[float | None]:
         """Do all that is due of messages; return the next times."""
-        greeting = self._until("greeting", now, waiting=protocol.wire.is_listening and protocol.insists)
+        greeting = self._waits.end_of("greeting", now, needed=protocol.wire.is_listening and protocol.insists)
         if greeting is not None and now >= greeting:
             raise ConnectTimeoutError(
                 f"The server has not greeted within {self._settings.timeout_s:g} s (--timeout): is it a message "
                 f"service? tcp://HOST:PORT talks with it all the same; if it speaks TLS, write sockctls://HOST:PORT."
             )
-        decision = self._until("decision", now, waiting=protocol.login.undecided)
+        decision = self._waits.end_of("decision", now, needed=protocol.login.undecided)
         if decision is not None and now >= decision and (question := protocol.login.stop_waiting()) is not None:
             self._receiver.show_message(protocol, question, now)
+        silence = self._waits.end_of("silence", now, needed=protocol.may_ask, seconds=self._settings.first_line_held_s)
+        if silence is not None and now >= silence:
+            protocol.expect_no_question()
+            silence = None
         if protocol.wire.is_framed:
-            self._sender.release(protocol)
+            if self._sender.release(protocol):
+                self._waits.forget("turn")
             if self._settings.terminal and self.input_ended:
                 self._sender.say_goodbye(protocol)
-        turn = self._until("turn", now, waiting=bool(self._sender.held))
+        turn = self._waits.end_of("turn", now, needed=bool(self._sender.held))
         if turn is not None and now >= turn:
             from sockctl.client.plaintext_guard import never_asked
 
-            raise never_asked(self._settings.timeout_s)
+            raise never_asked(self._settings.timeout_s, in_turns=not self._settings.terminal)
         first_line = self._held_until if protocol.wire.is_listening and now < self._held_until else None
-        return [greeting, decision, turn, first_line]
-
-    def _until(self, wait: str, now: float, *, waiting: bool) -> float | None:
-        """Return when the time for a wait is up, which begins when `waiting` is true the first time."""
-        if waiting:
-            return self._waits.setdefault(wait, now + self._settings.timeout_s)
-        self._waits.pop(wait, None)
-        return None
+        return [greeting, decision, silence, turn, first_line]
 
     def _may_read(self, protocol: "MessageProtocol", now: float) -> bool:
         """Return whether a line may be read; not while a greeting is awaited, or lines are held."""

@@ -39,11 +39,13 @@ class PlainOutput(Output):
     Args:
         screen: Where to.
         formatter: How messages look to a person; None where nobody looks.
+        errors_apart: Whether the server's errors go to standard error.
     """
 
-    def __init__(self, screen: Screen, formatter: "MessageFormatter | None") -> None:
+    def __init__(self, screen: Screen, formatter: "MessageFormatter | None", *, errors_apart: bool = False) -> None:
         super().__init__(screen)
         self._formatter = formatter
+        self._errors_apart = errors_apart
         self._text = TerminalText() if formatter is not None else None
 
     def show_bytes(self, data: bytes) -> None:
@@ -58,6 +60,9 @@ class PlainOutput(Output):
         from sockctl.protocol.messages import as_line
 
         if not one.text and one.kind != "say":
+            return
+        if one.kind == "error" and self._errors_apart:
+            self._screen.remark(f"sockctl: The server says: {one.text}")
             return
         if self._formatter is None:
             self._screen.write(f"{as_line(one)}\n".encode())

@@ -8,7 +8,7 @@ from sockctl.client.io_loop import IoLoop
 from sockctl.client.outputs import HexOutput, JsonOutput, Output, PlainOutput
 from sockctl.client.screen import Screen
 from sockctl.client.session import ClientSession
-from sockctl.client.session_events import EndReason
+from sockctl.client.session_events import EndReason, SessionEnded
 from sockctl.client.settings import ClientSettings
 from sockctl.errors import SockctlError
 from sockctl.events.base import Level
@@ -78,9 +78,10 @@ def _run(loop: IoLoop, session: ClientSession, sock: Transport, user: "TerminalU
     try:
         loop.begin(sock)
         _hold(loop, session, user)
-        if loop.ended is not None and loop.ended.error is not None:
-            raise loop.ended.error
-        end(EndReason.STOPPED if loop.ended is None else loop.ended.reason)
+        ended = loop.ended or SessionEnded(EndReason.STOPPED)
+        end(ended.reason)
+        if ended.error is not None:
+            raise ended.error
     except BrokenPipeError:
         end(EndReason.OUTPUT_CLOSED)  # as with `| head -1`: the reader has enough
     except KeyboardInterrupt:
@@ -125,10 +126,10 @@ def _output(settings: ClientSettings, screen: Screen) -> Output:
     if settings.json:
         return JsonOutput(screen)
     if not screen.person:
-        return PlainOutput(screen, None)
+        return PlainOutput(screen, None, errors_apart=not settings.terminal)
     from sockctl.client.chat.formatter import MessageFormatter
 
-    return PlainOutput(screen, MessageFormatter(colours=screen.colours))
+    return PlainOutput(screen, MessageFormatter(colours=screen.colours), errors_apart=not settings.terminal)
 
 
 def _user(settings: ClientSettings, screen: Screen, view: "ChatView | None") -> "TerminalUser | None":

@@ -28,6 +28,7 @@ class Script:
 
     Attributes:
         ends_by_sending: Whether the last step sends a line: then the server's answer is waited for to its end.
+        ends_by_expecting: Whether the last step expects something: then the script has said what success is.
         ended: Whether all steps were carried out.
         due_at: When the time of the current step is up; None where no step waits.
     """
@@ -44,6 +45,7 @@ class Script:
         self._start = 0  # up to here the first line has been used
         self._last: deque[str] = deque(maxlen=SHOWN_LINES)
         self.ends_by_sending = bool(steps) and isinstance(steps[-1], Send)
+        self.ends_by_expecting = bool(steps) and isinstance(steps[-1], Expect)
         self.ended = False
         self.due_at: float | None = None
 
