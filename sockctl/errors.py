@@ -56,6 +56,14 @@ class UnreachableError(SockctlError):
     """No address of the host could be connected to."""
 
 
+class SourceError(SockctlError):
+    """The connection can't begin at the own address that was chosen."""
+
+
+class IdleTimeoutError(SockctlError):
+    """Nothing was sent or received for the time that the user has chosen."""
+
+
 class ConnectTimeoutError(SockctlError):
     """The host did not answer in time."""
 

@@ -51,6 +51,7 @@ _CODES: dict[type[errors.SockctlError], ExitCode] = {
     errors.InsecureError: ExitCode.NOT_LET_IN,
     errors.NotToldError: ExitCode.NOT_LET_IN,
     errors.ConnectTimeoutError: ExitCode.TIMED_OUT,
+    errors.IdleTimeoutError: ExitCode.TIMED_OUT,
     errors.ExpectationError: ExitCode.UNEXPECTED,
     errors.ProtocolError: ExitCode.BROKEN,
     errors.ConnectionBrokenError: ExitCode.BROKEN,

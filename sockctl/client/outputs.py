@@ -21,7 +21,12 @@ class Output:
 
     Args:
         screen: Where to.
+
+    Attributes:
+        shows_wire: Whether it shows the bytes on the wire, too, by `show_sent` and `show_received`.
     """
+
+    shows_wire = False
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
@@ -31,6 +36,21 @@ class Output:
 
     def show_message(self, one: "Message", context: "ChatContext | None" = None) -> None:
         """Show a message."""
+
+    def show_sent(self, data: bytes) -> None:
+        """Show bytes that were sent."""
+
+    def show_received(self, data: bytes) -> None:
+        """Show bytes that were received."""
+
+
+class ErrorOutput(Output):
+    """Shows the server's errors alone."""
+
+    def show_message(self, one: "Message", context: "ChatContext | None" = None) -> None:  # noqa: ARG002  as it came
+        """Show an error."""
+        if one.kind == "error":
+            self._screen.remark(f"sockctl: The server says: {one.text}")
 
 
 class PlainOutput(Output):
@@ -75,6 +95,8 @@ class PlainOutput(Output):
 
 class HexOutput(Output):
     """Shows the bytes of both directions as a hex dump with an offset for each, be they a message or not."""
+
+    shows_wire = True
 
     def __init__(self, screen: Screen) -> None:
         super().__init__(screen)

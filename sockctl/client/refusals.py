@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from sockctl.errors import (
     BadMessageError,
     BadTextError,
+    ConnectionBrokenError,
+    ExpectationError,
     InputDiscardedError,
     LateHelloError,
     MessageTimeoutError,
@@ -77,14 +79,24 @@ class Refusals:
                 if not self.is_welcomed and code not in _LOST:
                     self._refusal = one
 
-    def judge(self, question: "Message | None", *, unsent_lines: int, certain: bool) -> SockctlError | None:
-        """Return the error that the connection's end is; None where the server has refused nothing.
+    def judge(
+        self, error: SockctlError | None, question: "Message | None", *, unsent_lines: int, by_hand: bool
+    ) -> SockctlError | None:
+        """Return the error that the connection's end is: a refusal explains more than what has followed from it.
 
         Args:
+            error: The error with which it ended, if it did.
             question: The question that was open at the end.
             unsent_lines: Lines of the input that were not sent.
-            certain: Whether an `error` is needed: without, a client that was asked and not welcomed is refused, too.
+            by_hand: Whether a person has seen it all: then only what the server has called an error is one.
         """
+        if error is not None and not isinstance(error, (ConnectionBrokenError, ExpectationError)):
+            return error
+        refusal = self._find_refusal(question, unsent_lines, certain=by_hand or error is not None)
+        return refusal or error
+
+    def _find_refusal(self, question: "Message | None", unsent_lines: int, *, certain: bool) -> SockctlError | None:
+        """Return the error that a refusal is; without `certain` a client that was asked and not welcomed is refused."""
         grave = self._grave
         code = "" if grave is None else grave.get("code")
         if grave is not None and code in _BROKEN:
