@@ -199,7 +199,11 @@ def _check_ports(target: str | None, ports: list[str], given: ConnectOptions) ->
         family=family,
         source=source,
     )
-    if not print_ports(states, json=given.content.json, quiet=given.content.quiet):
+    try:
+        all_open = print_ports(states, json=given.content.json, quiet=given.content.quiet)
+    except BrokenPipeError:  # as with `| head -1`: the reader has enough
+        return
+    if not all_open:
         raise typer.Exit(ExitCode.UNREACHABLE)
 
 

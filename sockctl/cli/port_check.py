@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import typer
+from sockctl.client.screen import Screen
 
 if TYPE_CHECKING:
     from sockctl.client.port_check import PortState
@@ -16,12 +16,17 @@ def print_ports(states: "Iterable[PortState]", *, json: bool, quiet: bool) -> bo
         states: The states.
         json: Print JSON lines.
         quiet: Print nothing.
+
+    Raises:
+        BrokenPipeError: Nobody reads them any more.
+        StreamError: They can't be written.
     """
+    screen = Screen()
     all_open = True
     for one in states:
         all_open = all_open and one.state == "open"
         if not quiet:
-            typer.echo(_as_json(one) if json else f"{one.state:<6} {one.endpoint}")
+            screen.write(f"{_as_json(one) if json else f'{one.state:<6} {one.endpoint}'}\n".encode())
     return all_open
 
 

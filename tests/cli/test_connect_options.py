@@ -3,7 +3,9 @@
 import contextlib
 import json
 import re
+import shlex
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from sockctl.cli.exit_codes import ExitCode
 from tests.support.frames import framed
 from tests.support.played_server import greet, server
-from tests.support.running import echo_process, receive_all, sockctl
+from tests.support.running import SOCKCTL, TIMEOUT_S, echo_process, receive_all, sockctl
 
 
 @pytest.fixture(scope="module")
@@ -197,3 +199,30 @@ def test_several_ports_are_for_z() -> None:
     run = sockctl("connect", "-z", "localhost")
     assert run.returncode == ExitCode.USAGE
     assert b"HOST PORT" in run.stderr
+
+
+# Standard output.
+
+
+def in_shell(line: str, *values: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a line of a shell, in which $S is sockctl, and $1, $2 … are `values`."""
+    line = line.replace("$S", shlex.join(SOCKCTL))
+    return subprocess.run(["bash", "-c", line, "bash", *values], capture_output=True, timeout=TIMEOUT_S, check=False)
+
+
+@pytest.mark.parametrize("options", ["", "--json", "--hex", "--send a --expect a", "-z"])
+def test_a_closed_output_is_a_failure(echo: str, options: str) -> None:
+    run = in_shell(f"printf 'a\\n' | $S connect {options} $1 >&-", echo)
+    assert run.returncode == ExitCode.FAILED
+    assert run.stderr == b"sockctl: Standard output can't be written: it is closed. The rest is lost.\n"
+
+
+@pytest.mark.parametrize("options", ["", "--json", "--hex"])
+def test_a_reader_that_has_enough(echo: str, options: str) -> None:
+    run = in_shell(f"yes | $S connect {options} $1 | head -1; exit ${{PIPESTATUS[1]}}", echo)
+    assert (run.returncode, run.stderr, run.stdout.count(b"\n")) == (0, b"", 1)
+
+
+def test_a_reader_that_has_enough_of_ports() -> None:
+    run = in_shell("$S connect -z 127.0.0.1 1-2000 | head -1; exit ${PIPESTATUS[0]}")
+    assert (run.returncode, run.stderr, run.stdout.count(b"\n")) == (0, b"", 1)
