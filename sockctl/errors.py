@@ -56,6 +56,14 @@ class UnreachableError(SockctlError):
     """No address of the host could be connected to."""
 
 
+class SourceError(SockctlError):
+    """The connection can't begin at the own address that was chosen."""
+
+
+class IdleTimeoutError(SockctlError):
+    """Nothing was sent or received for the time that the user has chosen."""
+
+
 class ConnectTimeoutError(SockctlError):
     """The host did not answer in time."""
 
@@ -296,6 +304,22 @@ class NotLoggedInError(SockctlError):
 
 class NotToldError(SockctlError):
     """The server doesn't know of a logout: it refused the token, or did not confirm."""
+
+
+class NotLetInError(SockctlError):
+    """The connection ended before the server had let the client in."""
+
+
+class TurnedAwayError(NotLetInError):
+    """The server greeted, said in text why it has no place for the client, and ended the connection."""
+
+
+class ServerFailedError(SockctlError):
+    """The server, or a program that answers for it, has failed."""
+
+
+class InputDiscardedError(SockctlError):
+    """The server has taken lines of the input, and has not carried them out."""
 
 
 class NobodyThereError(SockctlError):

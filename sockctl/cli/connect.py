@@ -2,25 +2,44 @@
 
 import functools
 import socket
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from sockctl.cli import options
-from sockctl.cli.exit_codes import ExitCode
+from sockctl.cli.connect_options import ConnectOptions
+from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
 from sockctl.cli.prompts import ask, may_ask
-from sockctl.cli.tls_options import TlsOptions
-from sockctl.errors import InputNeededError
+from sockctl.errors import InputNeededError, OptionError
 from sockctl.terminal import STDIN, is_terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sockctl.client.script_steps import Step
+    from sockctl.client.settings import ClientSettings
     from sockctl.net.address import Endpoint
 
-_EXAMPLE = (
-    "Examples: sockctl connect localhost 9090, in a pipe: printf abc | sockctl connect localhost:9090, scripted: "
-    "sockctl connect localhost:9090 --send hello --expect hello"
+_EPILOG = "\n\n".join(
+    (
+        "Examples: sockctl connect localhost 9090, in a pipe: printf abc | sockctl connect localhost:9090, scripted: "
+        "sockctl connect localhost:9090 --send hello --expect hello, is it up: sockctl connect -z localhost 22 80-90",
+        explain_exit_codes(
+            ExitCode.INTERRUPTED,
+            meanings={
+                ExitCode.FAILED: "failed (also the server, a program of its, or lines that it discarded)",
+                ExitCode.UNREACHABLE: "unreachable, refused, or a port of -z isn't open",
+                ExitCode.NOT_LET_IN: "not let in (login, name, ban, no place; the certificate is not trusted, or a "
+                "password would go in clear)",
+                ExitCode.TIMED_OUT: "timed out (--timeout, --idle-timeout)",
+                ExitCode.UNEXPECTED: "an expectation or --count is not met in time or by the end",
+                ExitCode.BROKEN: "connection reset, or the protocol broken",
+            },
+        ),
+        "Environment: SOCKCTL_STATE_DIR is the default of --state-dir; NO_COLOR leaves colours out.",
+        "Files: the state folder has known_hosts.json (trusted certificates) and tokens.json (logins).",
+    )
 )
 ORDER = "order of the options"
 
@@ -38,8 +57,8 @@ class _InOrder(TyperCommand):
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
-@app.command(cls=_InOrder, epilog=_EXAMPLE)
-@functools.partial(options.with_option_group, name="tls_options", group=TlsOptions)
+@app.command(cls=_InOrder, epilog=_EPILOG)
+@functools.partial(options.with_option_group, name="given", group=ConnectOptions)
 def connect(
     ctx: typer.Context,
     target: Annotated[
@@ -50,66 +69,11 @@ def connect(
             show_default=False,
         ),
     ] = None,
-    port: Annotated[str | None, typer.Argument(metavar="[PORT]", help="The port.", show_default=False)] = None,
+    ports: Annotated[
+        list[str] | None, typer.Argument(metavar="[PORT]", help="The port; several with -z.", show_default=False)
+    ] = None,
     *,
-    send: Annotated[
-        list[str] | None, typer.Option(help="Send this line; repeatable, in turn with --expect.", metavar="TEXT")
-    ] = None,
-    expect: Annotated[
-        list[str] | None,
-        typer.Option(help="Wait until this is found in a line or message (else exit 6); repeatable.", metavar="REGEX"),
-    ] = None,
-    script: Annotated[
-        Path | None,
-        typer.Option(
-            help="Take steps from a file, one a line: send TEXT, expect REGEX, wait SECONDS, wait (for the end).",
-            metavar="FILE",
-        ),
-    ] = None,
-    count: Annotated[
-        int | None, typer.Option(help="End after so many messages or lines (exit 6 if fewer come).", min=1, metavar="N")
-    ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help='Print each message as a JSON line; a raw line as {"text": …}.')
-    ] = False,
-    crlf: Annotated[bool, typer.Option("--crlf", help="Send CR LF where the input has a line feed.")] = False,
-    hex_dump: Annotated[bool, typer.Option("--hex", help="Show bytes as a hex dump: > sent, < received.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="Don't use the line editor on a terminal.")] = False,
-    timeout: Annotated[
-        float,
-        options.seconds(
-            "Connect within so long (exit 5); also for the greeting and each step of a script.", at_least=0.001
-        ),
-    ] = 10.0,
-    quit_after: Annotated[
-        float | None,
-        options.seconds(
-            "After the input's end, wait so long for the server's. [default: 2 on a terminal and after a script that "
-            "ends with an expectation, else no limit]",
-            at_least=0,
-        ),
-    ] = None,
-    retry: Annotated[
-        int, typer.Option(help="Try so many times more, with a growing pause.", min=0, max=1000, metavar="N")
-    ] = 0,
-    tls_options: TlsOptions,
-    no_session: Annotated[
-        bool, typer.Option("--no-session", help="Log in anew: neither use nor keep a token of an earlier login.")
-    ] = False,
-    no_reconnect: Annotated[
-        bool, typer.Option("--no-reconnect", help="On a terminal: end when the connection is lost, don't come back.")
-    ] = False,
-    insecure: Annotated[
-        bool, typer.Option("--insecure", help="Send passwords in clear, also over the network without TLS.")
-    ] = False,
-    state_dir: options.StateDir = None,
-    ipv4: Annotated[bool, typer.Option("--ipv4", "-4", help="Use IPv4 only.")] = False,
-    ipv6: Annotated[bool, typer.Option("--ipv6", "-6", help="Use IPv6 only.")] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Tell events in a pipe, too, and each address tried.")
-    ] = False,
-    explain: options.ExplainOption = None,
-    no_input: options.NoInput = False,
+    given: ConnectOptions,
 ) -> None:
     """Connect, send standard input, print what comes back.
 
@@ -117,6 +81,9 @@ def connect(
     '//exit' sends the word itself. If the server greets as a message service, both speak in messages; sockctl://
     insists on that, tcp:// on raw bytes. In a pipe: raw bytes both ways (with sockctl:// a message a line); the end of
     the input half-closes the connection, and all that the server still sends is printed.
+
+    In a pipe and in scripts, messages go one for each question of the server, until it has welcomed. Its errors go to
+    standard error. A session that was not let in fails.
 
     Under TLS the server's certificate is compared with the one that it had the first time; an unknown one is asked for.
     A login is kept: the next 'connect' isn't asked for a password, until 'sockctl logout' or the server ends that. A
@@ -128,52 +95,117 @@ def connect(
     meanwhile is not sent, and you are told so. That is for a terminal and for services that have given a token.
 
     Scripted: --send, --expect and the steps of --script are carried out in their order, and standard input isn't read.
-
-    Exit codes: 0 done, 1 failed, 2 usage, 3 unreachable or refused, 4 not let in (certificate not trusted, or a
-    password would go in clear), 5 timed out (connecting, waiting for the greeting or for one's turn to speak, in a
-    script's wait), 6 expectation or --count not met in time or by the end, 7 reset or protocol broken by the server,
-    130 interrupted.
     """
-    from sockctl.client.runner import run_session
-    from sockctl.client.settings import ClientSettings
-
-    if ipv4 and ipv6:
-        raise typer.BadParameter("-4 and -6 exclude each other: leave one out.")
-    if json and hex_dump:
-        raise typer.BadParameter("--json and --hex exclude each other: leave one out.")
-    steps = []
-    if send or expect or script:
-        from sockctl.client.script_steps import parse_steps
-
-        steps = parse_steps(ctx.meta[ORDER], send=send or [], expect=expect or [], script=script)
-    endpoint, scheme = _complete_target(target, port, no_input=no_input)
-    terminal = is_terminal(STDIN) and not steps
-    settings = ClientSettings(
-        terminal=terminal,
-        messages=scheme in {"sockctl", "sockctls"} if scheme or not terminal else None,
-        verbose=verbose,
-        hex_dump=hex_dump,
-        json=json,
-        plain=plain,
-        crlf=crlf,
-        steps=steps,
-        count=count,
-        timeout_s=timeout,
-        quit_after_s=quit_after,
-        session=not no_session,
-        insecure=insecure,
-        state_dir=state_dir,
-        reconnect=not no_reconnect,
-        explain=explain,
-    )
-    policy = tls_options.make_policy(
-        wanted=tls_options.tls or scheme in {"tls", "sockctls"},
-        state_dir=state_dir,
+    given.refuse_contradictions()
+    if given.connecting.check_ports:
+        _check_ports(target, ports or [], given)
+        return
+    if ports and len(ports) > 1:
+        raise OptionError(f"{len(ports)} ports are given: name one, or add -z to look which of them are open.")
+    no_input = given.script.no_input
+    endpoint, scheme = _complete_target(target, ports[0] if ports else None, no_input=no_input)
+    policy = given.tls.make_policy(
+        wanted=given.tls.tls or scheme in {"tls", "sockctls"},
+        state_dir=given.login.state_dir,
         may_ask=may_ask(no_input=no_input),
     )
-    family = socket.AF_INET if ipv4 else socket.AF_INET6 if ipv6 else socket.AF_UNSPEC
-    if not run_session(endpoint, settings, policy, retries=retry, family=family):
+    settings = _make_settings(given, _read_steps(ctx.meta[ORDER], given), scheme)
+    from sockctl.client.runner import run_session
+
+    if not run_session(endpoint, settings, policy):
         raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _read_steps(order: "Sequence[str]", given: ConnectOptions) -> "list[Step]":
+    """Return the steps of a script; none where standard input is read."""
+    wanted = given.script
+    if not (wanted.send or wanted.expect or wanted.script):
+        return []
+    from sockctl.client.script_steps import Send, parse_steps
+
+    steps = parse_steps(order, send=wanted.send or [], expect=wanted.expect or [], script=wanted.script)
+    if given.content.recv_only and any(isinstance(step, Send) for step in steps):
+        raise OptionError("The script sends lines, and --recv-only sends nothing: leave one out.")
+    if given.content.send_only and not all(isinstance(step, Send) for step in steps):
+        raise OptionError("The script waits, and --send-only shows and hears nothing: leave one out.")
+    return steps
+
+
+def _make_settings(given: ConnectOptions, steps: "Sequence[Step]", scheme: str | None) -> "ClientSettings":
+    from sockctl.client.settings import ClientSettings
+
+    connecting, content, login = given.connecting, given.content, given.login
+    terminal = is_terminal(STDIN) and not steps and not content.recv_only
+    family, source = _choose_family(given)
+    return ClientSettings(
+        terminal=terminal,
+        messages=scheme in {"sockctl", "sockctls"} if scheme or not terminal else None,
+        quiet=content.quiet,
+        verbose=content.verbose,
+        explain=content.explain,
+        hex_dump=content.hex_dump,
+        json=content.json,
+        plain=content.plain,
+        crlf=content.crlf,
+        send_only=content.send_only,
+        recv_only=content.recv_only,
+        output=content.output,
+        steps=steps,
+        count=given.script.count,
+        timeout_s=connecting.timeout,
+        idle_timeout_s=connecting.idle_timeout,
+        quit_after_s=content.quit_after,
+        session=not login.no_session,
+        insecure=login.insecure,
+        state_dir=login.state_dir,
+        reconnect=not connecting.no_reconnect,
+        retries=connecting.retry,
+        family=family,
+        source=source,
+    )
+
+
+def _choose_family(given: ConnectOptions) -> "tuple[socket.AddressFamily, Endpoint | None]":
+    """Return the family of addresses to connect to, and the own address to connect from, if one was chosen."""
+    ipv4, ipv6, source = given.connecting.ipv4, given.connecting.ipv6, given.connecting.source
+    family = socket.AF_INET if ipv4 else socket.AF_INET6 if ipv6 else socket.AF_UNSPEC
+    if source is None:
+        return family, None
+    from sockctl.net.address import parse_source
+
+    own = parse_source(source)
+    own_family = socket.AF_INET6 if ":" in own.host else socket.AF_INET
+    if family not in (socket.AF_UNSPEC, own_family):
+        raise OptionError(f"--source {source} is not of the family that {'-4' if ipv4 else '-6'} asks for.")
+    return own_family, own
+
+
+def _check_ports(target: str | None, ports: list[str], given: ConnectOptions) -> None:
+    """Look which ports are open, and print each; leave with `UNREACHABLE` unless all are."""
+    from sockctl.cli.port_check import print_ports
+    from sockctl.client.port_check import check_ports, parse_ports
+    from sockctl.net.address import parse_target
+
+    wanted = parse_target(target)
+    numbers = ([] if wanted.port is None else [wanted.port]) + parse_ports(ports)
+    if wanted.host is None or not numbers:
+        raise InputNeededError("-z needs a host and a port: write sockctl connect -z HOST PORT, or PORT-PORT.")
+    connecting = given.connecting
+    family, source = _choose_family(given)
+    states = check_ports(
+        wanted.host,
+        numbers,
+        timeout_s=connecting.timeout,
+        retries=connecting.retry,
+        family=family,
+        source=source,
+    )
+    try:
+        all_open = print_ports(states, json=given.content.json, quiet=given.content.quiet)
+    except BrokenPipeError:  # as with `| head -1`: the reader has enough
+        return
+    if not all_open:
+        raise typer.Exit(ExitCode.UNREACHABLE)
 
 
 def _complete_target(target: str | None, port: str | None, *, no_input: bool) -> "tuple[Endpoint, str | None]":

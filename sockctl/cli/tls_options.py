@@ -17,7 +17,7 @@ ClientCertificate = Annotated[
 ClientKey = Annotated[Path | None, typer.Option(help="The key (PEM) of --cert.", metavar="FILE")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)  # as `ServerOptions`
 class TlsOptions:
     """The options, by the names that users write."""
 

@@ -2,20 +2,16 @@
 
 from typing import TYPE_CHECKING
 
+from sockctl.client.idle_limit import IdleLimit
 from sockctl.client.inputs import LineInput, PipeInput
+from sockctl.client.message_waits import MessageWaits
 from sockctl.client.receiver import Receiver
 from sockctl.client.sender import Sender, refuse_lines
-from sockctl.client.session_events import (
-    EndReason,
-    EventToEmit,
-    SessionEvent,
-    Signal,
-)
+from sockctl.client.session_events import EndReason, EventToEmit, SessionEvent, Signal
 from sockctl.client.settings import ClientSettings
 from sockctl.client.traffic import TrafficMeter
 from sockctl.errors import (
     ConnectionBrokenError,
-    ConnectTimeoutError,
     SockctlError,
     TlsError,
 )
@@ -82,8 +78,9 @@ class ClientConnection:
         self._returning = returning
         self._sender = Sender(settings, events)
         self._receiver = Receiver(settings, script, self._sender, events)
-        self._waits: dict[str, float] = {}  # until when each wait lasts
         self._held_until = now + settings.first_line_held_s
+        self._waits = MessageWaits(settings, self._sender, self._receiver, self._held_until)
+        self._idleness = IdleLimit(settings.idle_timeout_s, now)
         self._quit_at: float | None = None
         self._stop_at: float | None = None
 
@@ -106,6 +103,7 @@ class ClientConnection:
         if not data:
             self._receive_end(now)
             return
+        self._idleness.note_traffic(now)
         if not self.meter.bytes_in and not self._encrypted and data.startswith(TLS_ALERT):
             raise TlsError("The server speaks TLS: write tls://HOST:PORT, or sockctls://HOST:PORT for messages.")
         protocol = self.protocol
@@ -141,7 +139,38 @@ class ClientConnection:
         self.ending = EndReason.STOPPED
         return True
 
+    def explain_end(self, error: SockctlError | None) -> EndReason:
+        """Return why it ended, with an error or without."""
+        if error is not None:
+            return EndReason.of(error)
+        by_hand = self._settings.terminal and self.input_ended
+        return EndReason.CLIENT_EXIT if by_hand else self.ending or EndReason.STOPPED
+
+    def judge(self, error: SockctlError | None) -> SockctlError | None:
+        """Return the error that the connection's end is: what the server has refused explains more than the end does.
+
+        Args:
+            error: The error with which it ended, if it did.
+        """
+        protocol = self.protocol
+        if protocol is None or (error is None and self._is_end_wanted):
+            return error
+        return protocol.refusals.judge(
+            error, protocol.question, unsent_lines=len(self._sender.held), by_hand=self._settings.terminal
+        )
+
+    @property
+    def _is_end_wanted(self) -> bool:
+        """Whether the user has ended the connection, or all has come that a script or a count has asked for."""
+        if self._script is not None:
+            return self._script.ended and self._script.ends_by_expecting
+        if self._settings.count is not None:
+            return self._receiver.has_enough
+        return self._settings.terminal and self.input_ended
+
     def _receive_end(self, now: float) -> None:
+        if self.protocol is not None:
+            self.protocol.refuse_end()
         if self._sender.unsent_bytes:
             raise _cut_short(f"{self._sender.unsent_bytes} bytes were")
         self._finish(EndReason.SERVER_CLOSED, now)
@@ -178,6 +207,7 @@ class ClientConnection:
 
     def count_sent(self, count: int, now: float) -> None:
         """Count bytes that went out."""
+        self._idleness.note_traffic(now)
         self._sender.count_sent(count)
         self.meter.count(now, sent=count)
 
@@ -194,12 +224,14 @@ class ClientConnection:
         if self.ending is not None:
             return
         sender, script, protocol = self._sender, self._script, self.protocol
-        times: list[float | None] = [] if protocol is None else self._settle_messages(protocol, now)
+        times: list[float | None] = [self._idleness.settle(now)]
+        if protocol is not None:
+            times += self._settle_messages(protocol, now)
         if self.meter.sum_at is not None and now >= self.meter.sum_at:
             self.meter.emit_sum(now)
         if script is not None and (protocol is None or not protocol.wire.is_listening):
             self._sender.run(script, protocol, now)
-            times.append(script.due_at)
+            times += [script.due_at, self._limit_script_end(script, now)]
         if self._stop_at is None and self._settings.count is not None and self._receiver.has_enough:
             self._stop_at = now + self._settings.flush_s
         input_ended = self.input_ended
@@ -212,38 +244,30 @@ class ClientConnection:
             self._finish(EndReason.QUIT_AFTER, now)
         times += [self.meter.sum_at, self._quit_at, self._stop_at]
         self.wake_at = min([time for time in times if time is not None], default=None)
-        can_read = self._stop_at is None and not input_ended and sender.unsent_bytes < MAX_UNSENT_BYTES
+        can_read = (
+            self._stop_at is None
+            and not self._settings.recv_only
+            and not input_ended
+            and sender.unsent_bytes < MAX_UNSENT_BYTES
+        )
         self.wants_input = can_read and script is None and (protocol is None or self._may_read(protocol, now))
 
     def _settle_messages(self, protocol: "MessageProtocol", now: float) -> list[float | None]:
-        """Do all that is due of messages; return the next times."""
-        greeting = self._until("greeting", now, waiting=protocol.wire.is_listening and protocol.insists)
-        if greeting is not None and now >= greeting:
-            raise ConnectTimeoutError(
-                f"The server has not greeted within {self._settings.timeout_s:g} s (--timeout): is it a message "
-                f"service? tcp://HOST:PORT talks with it all the same; if it speaks TLS, write sockctls://HOST:PORT."
-            )
-        decision = self._until("decision", now, waiting=protocol.login.undecided)
-        if decision is not None and now >= decision and (question := protocol.login.stop_waiting()) is not None:
-            self._receiver.show_message(protocol, question, now)
-        if protocol.wire.is_framed:
-            self._sender.release(protocol)
-            if self._settings.terminal and self.input_ended:
-                self._sender.say_goodbye(protocol)
-        turn = self._until("turn", now, waiting=bool(self._sender.held))
-        if turn is not None and now >= turn:
-            from sockctl.client.plaintext_guard import never_asked
+        times = self._waits.settle(protocol, now)
+        if self._settings.terminal and protocol.wire.is_framed and self.input_ended:
+            self._sender.say_goodbye(protocol)
+        return times
 
-            raise never_asked(self._settings.timeout_s)
-        first_line = self._held_until if protocol.wire.is_listening and now < self._held_until else None
-        return [greeting, decision, turn, first_line]
+    def _limit_script_end(self, script: "Script", now: float) -> float | None:
+        """Return when a script must be over that waits for the server's end; a count that is short explains more."""
+        if self._settings.quit_after_s is not None or self._settings.send_only:
+            return None
+        if script.is_late(now):
+            from sockctl.client.script import never_ended
 
-    def _until(self, wait: str, now: float, *, waiting: bool) -> float | None:
-        """Return when the time for a wait is up, which begins when `waiting` is true the first time."""
-        if waiting:
-            return self._waits.setdefault(wait, now + self._settings.timeout_s)
-        self._waits.pop(wait, None)
-        return None
+            self._receiver.finish(self.protocol, now, by_server=False)
+            raise never_ended(self._settings.timeout_s)
+        return script.end_due_at
 
     def _may_read(self, protocol: "MessageProtocol", now: float) -> bool:
         """Return whether a line may be read; not while a greeting is awaited, or lines are held."""

@@ -12,7 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from sockctl.client.outputs import HexOutput, Output
+from sockctl.client.outputs import Output
 from sockctl.client.screen import Screen
 from sockctl.client.session import ClientSession
 from sockctl.client.session_events import (
@@ -69,7 +69,7 @@ class IoLoop:
         self._connect = connect
         self._screen = screen
         self._output = output
-        self._dump = output if isinstance(output, HexOutput) else None
+        self._dump = output if output.shows_wire else None
         self._user = user
         self._input = STDIN
         self._sock: Transport | None = None

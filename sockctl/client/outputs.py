@@ -21,7 +21,12 @@ class Output:
 
     Args:
         screen: Where to.
+
+    Attributes:
+        shows_wire: Whether it shows the bytes on the wire, too, by `show_sent` and `show_received`.
     """
+
+    shows_wire = False
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
@@ -32,6 +37,21 @@ class Output:
     def show_message(self, one: "Message", context: "ChatContext | None" = None) -> None:
         """Show a message."""
 
+    def show_sent(self, data: bytes) -> None:
+        """Show bytes that were sent."""
+
+    def show_received(self, data: bytes) -> None:
+        """Show bytes that were received."""
+
+
+class ErrorOutput(Output):
+    """Shows the server's errors alone."""
+
+    def show_message(self, one: "Message", context: "ChatContext | None" = None) -> None:  # noqa: ARG002  as it came
+        """Show an error."""
+        if one.kind == "error":
+            self._screen.remark(f"sockctl: The server says: {one.text}")
+
 
 class PlainOutput(Output):
     """Shows the bytes themselves, or safe text where standard output is a terminal.
@@ -39,11 +59,13 @@ class PlainOutput(Output):
     Args:
         screen: Where to.
         formatter: How messages look to a person; None where nobody looks.
+        errors_apart: Whether the server's errors go to standard error.
     """
 
-    def __init__(self, screen: Screen, formatter: "MessageFormatter | None") -> None:
+    def __init__(self, screen: Screen, formatter: "MessageFormatter | None", *, errors_apart: bool = False) -> None:
         super().__init__(screen)
         self._formatter = formatter
+        self._errors_apart = errors_apart
         self._text = TerminalText() if formatter is not None else None
 
     def show_bytes(self, data: bytes) -> None:
@@ -59,6 +81,9 @@ class PlainOutput(Output):
 
         if not one.text and one.kind != "say":
             return
+        if one.kind == "error" and self._errors_apart:
+            self._screen.remark(f"sockctl: The server says: {one.text}")
+            return
         if self._formatter is None:
             self._screen.write(f"{as_line(one)}\n".encode())
             return
@@ -70,6 +95,8 @@ class PlainOutput(Output):
 
 class HexOutput(Output):
     """Shows the bytes of both directions as a hex dump with an offset for each, be they a message or not."""
+
+    shows_wire = True
 
     def __init__(self, screen: Screen) -> None:
         super().__init__(screen)

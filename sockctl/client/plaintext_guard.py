@@ -25,11 +25,19 @@ def is_in_clear(sock: Transport) -> bool:
     return not is_loopback(address)
 
 
-def never_asked(timeout_s: float) -> ConnectTimeoutError:
-    """Return the error of a line that has waited too long for its turn (see `PlaintextGuard`)."""
+def never_asked(timeout_s: float, *, in_turns: bool = True) -> ConnectTimeoutError:
+    """Return the error of a line that has waited too long for its turn.
+
+    Args:
+        timeout_s: For how many seconds.
+        in_turns: Whether it waited for its question; else for a `PlaintextGuard`.
+    """
+    text = f"The server has neither asked nor welcomed within {timeout_s:g} s (--timeout)"
+    if in_turns:
+        return ConnectTimeoutError(f"{text}: the next line was not sent. tcp://HOST:PORT sends it at once.")
     return ConnectTimeoutError(
-        f"The server has neither asked nor welcomed within {timeout_s:g} s (--timeout), and until then nothing is sent "
-        f"in clear that it could take for a password. sockctls://HOST:PORT is encrypted; --insecure sends it at once."
+        f"{text}, and until then nothing is sent in clear that it could take for a password. sockctls://HOST:PORT is "
+        f"encrypted; --insecure sends it at once."
     )
 
 

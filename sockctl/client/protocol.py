@@ -3,9 +3,12 @@
 from typing import TYPE_CHECKING
 
 from sockctl.client.plaintext_guard import PlaintextGuard
+from sockctl.client.refusals import ASKING_SERVICES, SILENT_SERVICES, Refusals
 from sockctl.client.token_login import TokenLogin
-from sockctl.protocol.client_wire import ClientWire
+from sockctl.errors import TurnedAwayError
+from sockctl.protocol.client_wire import ClientWire, Phase
 from sockctl.protocol.messages import Message, message
+from sockctl.text import visible
 
 if TYPE_CHECKING:
     from sockctl.client.chat.roster import ChatContext
@@ -23,31 +26,59 @@ class MessageProtocol:
         login: The login by token.
         guard: Keeps passwords back where the connection is in clear; None where they may go.
         view: The memory of a person's session; None without one.
+        in_turns: Whether each question gets one line, so that no line is sent ahead of an answer that may fail. On a
+            terminal it doesn't: a password that is typed ahead must not answer another question.
 
     Attributes:
         wire: The connection's wire.
         insists: As the argument.
         login: As the argument.
+        refusals: What the server has refused.
         question: The server's last question, until a line was sent to it.
-        is_welcomed: Whether the server has let the client in.
         is_over: Whether the server has said goodbye for good.
     """
 
     def __init__(
-        self, *, insist: bool, login: TokenLogin, guard: PlaintextGuard | None = None, view: "ChatView | None" = None
+        self,
+        *,
+        insist: bool,
+        login: TokenLogin,
+        guard: PlaintextGuard | None = None,
+        view: "ChatView | None" = None,
+        in_turns: bool = False,
     ) -> None:
         self.wire = ClientWire(insist=insist, opening=self._open)
         self.insists = insist
         self.login = login
         self._guard = guard
         self._view = view
+        self._in_turns = in_turns
+        self._asks: bool | None = None  # whether the service asks or welcomes; None while nobody knows
+        self.refusals = Refusals()
         self.question: Message | None = None
-        self.is_welcomed = self.is_over = False
+        self.is_over = False
+
+    @property
+    def is_welcomed(self) -> bool:
+        """Whether the server has let the client in."""
+        return self.refusals.is_welcomed
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether lines wait in case that the service asks, which nobody knows yet."""
+        return self._in_turns and self._asks is None and self.wire.is_framed
 
     @property
     def can_send(self) -> bool:
-        """Whether a line may go out now: not before the server has decided on a token, nor one that is a password."""
-        return not self.login.undecided and (self._guard is None or self._guard.can_send)
+        """Whether a line may go out now.
+
+        None goes before the server has decided on a token, nor where it is a password and would go in clear; in turns,
+        none goes that the server hasn't asked for, until it has welcomed.
+        """
+        if self.login.undecided or not (self._guard is None or self._guard.can_send):
+            return False
+        goes_ahead = not self._in_turns or self._asks is False
+        return goes_ahead or self.is_welcomed or self.question is not None
 
     @property
     def has_turn(self) -> bool:
@@ -76,9 +107,10 @@ class MessageProtocol:
             return False
         if self._guard is not None:
             self._guard.receive(one.kind)
+        self.refusals.receive(one)
         if one.kind in {"ask", "welcome"}:
             self.question = one if one.kind == "ask" else None
-            self.is_welcomed = self.is_welcomed or one.kind == "welcome"
+            self._asks = True
         self.is_over = self.is_over or (one.kind == "bye" and one.get("reason") not in RETURN_REASONS)
         return self._view is None or self._view.admit(one)
 
@@ -103,12 +135,29 @@ class MessageProtocol:
             self._guard.hold()
         return ClientWire.encode(message("answer", line, field=asked.get("field")))
 
+    def expect_no_question(self) -> None:
+        """Let lines go: the service says nothing of its own accord."""
+        self._asks = False
+
+    def refuse_end(self) -> None:
+        """Refuse the end of a connection whose server has greeted, and has not read the answer.
+
+        Raises:
+            TurnedAwayError: It is one.
+        """
+        if self.wire.phase is Phase.GREETED:
+            said = self.wire.end().partition(b"\n")[2].decode(errors="replace")
+            why = visible(" ".join(said.split())) or "It ended the connection."
+            raise TurnedAwayError(f"The server has not let you in: {why}")
+
     def encode_goodbye(self) -> bytes:
         """Return the frame of a goodbye; nothing before the server has greeted."""
         return ClientWire.encode(message("bye")) if self.wire.is_framed else b""
 
     def _open(self, service: str) -> bytes:
         """Return the answer to the greeting of a service."""
+        self._asks = True if service in ASKING_SERVICES else False if service in SILENT_SERVICES else None
+        self.refusals.greet(service)
         if self._guard is not None:
             self._guard.greet(service)
         if self._view is None:

@@ -105,12 +105,15 @@ class Receiver:
 
         Raises:
             ProtocolError: It ended in the middle of a frame, or without the greeting that was insisted on.
+            TurnedAwayError: The server has greeted, and ended without reading the answer.
             ExpectationError: Something that was to come has not come.
             ConnectionBrokenError: The script has something left to send.
         """
         if self.has_enough:
             return
         self._server_ended = by_server
+        if by_server and protocol is not None:
+            protocol.refuse_end()
         if by_server and protocol is not None and (rest := protocol.wire.end()):
             self.show_raw(rest, now)
         self.show_raw(b"", now)

@@ -10,6 +10,7 @@ from sockctl.errors import (
     SockctlError,
     TlsError,
     TruncatedMessageError,
+    TurnedAwayError,
     UnreachableError,
 )
 from sockctl.events.base import Event
@@ -17,7 +18,7 @@ from sockctl.events.reconnecting import ConnectionLost, Reconnecting
 
 LOST = (ConnectionBrokenError, TruncatedMessageError)
 """How a connection is lost, apart from its plain end without a goodbye."""
-FAILED = (*LOST, UnreachableError, ConnectTimeoutError, NotGreetedError, TlsError)
+FAILED = (*LOST, UnreachableError, ConnectTimeoutError, NotGreetedError, TlsError, TurnedAwayError)
 """The errors of a server that is on its way up or down: it is tried again."""
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0

@@ -1,14 +1,14 @@
 """Runs a session of the client, from connecting to its end."""
 
-import socket
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
 from sockctl.client.io_loop import IoLoop
-from sockctl.client.outputs import HexOutput, JsonOutput, Output, PlainOutput
+from sockctl.client.outputs import ErrorOutput, HexOutput, JsonOutput, Output, PlainOutput
 from sockctl.client.screen import Screen
 from sockctl.client.session import ClientSession
-from sockctl.client.session_events import EndReason
+from sockctl.client.session_events import EndReason, SessionEnded
 from sockctl.client.settings import ClientSettings
 from sockctl.errors import SockctlError
 from sockctl.events.base import Level
@@ -19,6 +19,7 @@ from sockctl.net.transport import Transport
 if TYPE_CHECKING:
     from sockctl.client.chat.view import ChatView
     from sockctl.client.token_store import TokenStore
+    from sockctl.client.transcript import Transcript
     from sockctl.client.trust import TlsPolicy
     from sockctl.client.tty.user import TerminalUser
 
@@ -27,9 +28,6 @@ def run_session(
     endpoint: Endpoint,
     settings: ClientSettings,
     policy: "TlsPolicy | None",
-    *,
-    retries: int,
-    family: socket.AddressFamily,
 ) -> bool:
     """Connect to `endpoint`, under TLS if there is a `policy` for it, and hold the session.
 
@@ -40,8 +38,18 @@ def run_session(
         SockctlError: The server can't be reached, the connection broke, the server did something unexpected, or a
             standard stream broke.
     """
-    shown = settings.terminal or settings.verbose
-    screen = Screen((Level.DETAIL if settings.verbose else Level.INFO) if shown else None, settings.explain)
+    if settings.output is None:
+        return _run_session(endpoint, settings, policy, None)
+    from sockctl.client.transcript import Transcript
+
+    with contextlib.closing(Transcript(settings.output, json=settings.json)) as transcript:
+        return _run_session(endpoint, settings, policy, transcript)
+
+
+def _run_session(
+    endpoint: Endpoint, settings: ClientSettings, policy: "TlsPolicy | None", transcript: "Transcript | None"
+) -> bool:
+    screen = Screen(_lowest_level(settings), settings.explain)
     secure = _secured(endpoint, policy, screen.emit)
 
     def connect_again(emit: Tell) -> Transport:
@@ -49,7 +57,14 @@ def run_session(
 
         asking_nobody = None if policy is None else replace(policy, may_ask=False)  # the terminal has its line to show
         secure = _secured(endpoint, asking_nobody, emit)
-        return connect(endpoint, tell=emit, timeout_s=settings.timeout_s, family=family, secure=secure)
+        return connect(
+            endpoint,
+            tell=emit,
+            timeout_s=settings.timeout_s,
+            family=settings.family,
+            source=settings.source,
+            secure=secure,
+        )
 
     def open_tokens() -> "TokenStore":
         from sockctl.client.token_store import TokenStore
@@ -58,13 +73,21 @@ def run_session(
         return TokenStore(state_dir(settings.state_dir))
 
     sock = connect(
-        endpoint, tell=screen.emit, timeout_s=settings.timeout_s, retries=retries, family=family, secure=secure
+        endpoint,
+        tell=screen.emit,
+        timeout_s=settings.timeout_s,
+        retries=settings.retries,
+        family=settings.family,
+        source=settings.source,
+        secure=secure,
     )
     session = ClientSession(
         endpoint, settings, open_tokens=open_tokens, encrypted=secure is not None, own_lines_stay=screen.person
     )
     user = _user(settings, screen, session.view)
     output = _output(settings, screen)
+    if transcript is not None:
+        output = transcript.record(screen, output, lambda: session.is_framed)
     loop = IoLoop(session, endpoint, connect_again, screen=screen, output=output, user=user)
     return _run(loop, session, sock, user)
 
@@ -78,9 +101,10 @@ def _run(loop: IoLoop, session: ClientSession, sock: Transport, user: "TerminalU
     try:
         loop.begin(sock)
         _hold(loop, session, user)
-        if loop.ended is not None and loop.ended.error is not None:
-            raise loop.ended.error
-        end(EndReason.STOPPED if loop.ended is None else loop.ended.reason)
+        ended = loop.ended or SessionEnded(EndReason.STOPPED)
+        end(ended.reason)
+        if ended.error is not None:
+            raise ended.error
     except BrokenPipeError:
         end(EndReason.OUTPUT_CLOSED)  # as with `| head -1`: the reader has enough
     except KeyboardInterrupt:
@@ -110,6 +134,15 @@ def _hold(loop: IoLoop, session: ClientSession, user: "TerminalUser | None") -> 
     loop.run()
 
 
+def _lowest_level(settings: ClientSettings) -> Level | None:
+    """Return the level from which on events are shown; None for none."""
+    if settings.verbose:
+        return Level.DETAIL
+    if not settings.terminal:
+        return None
+    return Level.WARNING if settings.quiet else Level.INFO
+
+
 def _secured(endpoint: Endpoint, policy: "TlsPolicy | None", emit: Tell) -> Secure | None:
     if policy is None:
         return None
@@ -120,15 +153,17 @@ def _secured(endpoint: Endpoint, policy: "TlsPolicy | None", emit: Tell) -> Secu
 
 def _output(settings: ClientSettings, screen: Screen) -> Output:
     """Return the form in which the server's words are shown."""
+    if settings.send_only:
+        return ErrorOutput(screen)
     if settings.hex_dump:
         return HexOutput(screen)
     if settings.json:
         return JsonOutput(screen)
     if not screen.person:
-        return PlainOutput(screen, None)
+        return PlainOutput(screen, None, errors_apart=not settings.terminal)
     from sockctl.client.chat.formatter import MessageFormatter
 
-    return PlainOutput(screen, MessageFormatter(colours=screen.colours))
+    return PlainOutput(screen, MessageFormatter(colours=screen.colours), errors_apart=not settings.terminal)
 
 
 def _user(settings: ClientSettings, screen: Screen, view: "ChatView | None") -> "TerminalUser | None":

@@ -1,5 +1,6 @@
 """Where a session writes: its data to standard output, remarks and events to standard error, as they happen."""
 
+import errno
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -53,7 +54,8 @@ class Screen:
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise StreamError(f"Standard output can't be written: {error.strerror}. The rest is lost.") from error
+            why = "it is closed" if error.errno == errno.EBADF else error.strerror
+            raise StreamError(f"Standard output can't be written: {why}. The rest is lost.") from error
         self._in_line = not data.endswith(b"\n")
 
     def begin_line(self) -> None:

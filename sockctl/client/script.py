@@ -18,18 +18,28 @@ LINE_COSTS = 64
 """The costs of a line beside its characters, in characters."""
 
 
+def never_ended(timeout_s: float) -> ConnectTimeoutError:
+    """Return the error of a script whose last line was sent, and whose server has not ended the connection."""
+    return ConnectTimeoutError(
+        f"The server has not ended the connection within {timeout_s:g} s (--timeout). --quit-after TIME ends it "
+        f"without an error, --expect REGEX as soon as the answer is there."
+    )
+
+
 class Script:
     """The steps, in place of a standard input.
 
     Args:
         steps: The steps.
-        timeout_s: Seconds for each expectation, and for the server's end.
+        timeout_s: Seconds for the script as a whole, apart from its own pauses.
         kept_characters: How much is kept for expectations whose turn has not come.
 
     Attributes:
         ends_by_sending: Whether the last step sends a line: then the server's answer is waited for to its end.
+        ends_by_expecting: Whether the last step expects something: then the script has said what success is.
         ended: Whether all steps were carried out.
         due_at: When the time of the current step is up; None where no step waits.
+        deadline: When the time of the script is up; None before it has begun.
     """
 
     def __init__(self, steps: Sequence[Step], *, timeout_s: float, kept_characters: int = KEPT_CHARACTERS) -> None:
@@ -44,8 +54,10 @@ class Script:
         self._start = 0  # up to here the first line has been used
         self._last: deque[str] = deque(maxlen=SHOWN_LINES)
         self.ends_by_sending = bool(steps) and isinstance(steps[-1], Send)
+        self.ends_by_expecting = bool(steps) and isinstance(steps[-1], Expect)
         self.ended = False
         self.due_at: float | None = None
+        self.deadline: float | None = None
 
     def receive(self, lines: Sequence[str], open_line: str = "") -> None:
         """Keep lines of the server for the expectations that are left, and the beginning of the next line."""
@@ -69,7 +81,7 @@ class Script:
         while self._steps:
             step = self._steps[0]
             if self.due_at is None:
-                self.due_at = now + (step.seconds if isinstance(step, Wait) else self._timeout_s)
+                self.due_at = self._begin_step(step, now)
             if isinstance(step, Send) and can_send:
                 self._finish_step()
                 return step.text
@@ -103,6 +115,23 @@ class Script:
                 )
             self._finish_step()
         self.ended = True
+
+    @property
+    def end_due_at(self) -> float | None:
+        """When the server must have ended the connection after a last line was sent; None before that, or for never."""
+        return self.deadline if self.ended and self.ends_by_sending else None
+
+    def is_late(self, now: float) -> bool:
+        """Return whether that time is up."""
+        return self.end_due_at is not None and now >= self.end_due_at
+
+    def _begin_step(self, step: Step, now: float) -> float:
+        """Return when the time of a step is up."""
+        self.deadline = now + self._timeout_s if self.deadline is None else self.deadline
+        if not isinstance(step, Wait):
+            return self.deadline
+        self.deadline += step.seconds
+        return now + step.seconds
 
     def _refuse_late(self, step: Step) -> None:
         """Fail a step whose time is up, unless waiting was all that it was for."""

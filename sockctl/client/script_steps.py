@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sockctl.durations import parse_duration
 from sockctl.errors import ScriptError
 from sockctl.protocol.names import same_name_key
 
@@ -65,7 +66,7 @@ def parse_steps(order: Sequence[str], *, send: Sequence[str], expect: Sequence[s
 
 
 def read_script(path: Path) -> list[Step]:
-    """Return the steps in a file, one a line: ``send TEXT``, ``expect REGEX``, ``wait SECONDS``, ``wait``.
+    """Return the steps in a file, one a line: ``send TEXT``, ``expect REGEX``, ``wait TIME``, ``wait``.
 
     Blank lines and lines that begin with ``#`` don't count.
 
@@ -111,7 +112,7 @@ def _step(line: str, where: str) -> Step:
             return _wait(rest.strip(), where)
         case _:
             raise ScriptError(
-                f"{where}: {verb!r} is no step. Steps are send TEXT, expect REGEX, wait SECONDS, wait (for the end)."
+                f"{where}: {verb!r} is no step. Steps are send TEXT, expect REGEX, wait TIME, wait (for the end)."
             )
 
 
@@ -135,9 +136,9 @@ def _wait(text: str, where: str) -> Step:
     if not text:
         return WaitForEnd()
     try:
-        seconds = float(text)
+        seconds = parse_duration(text)
     except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds <= MAX_WAIT_S:
-        raise ScriptError(f"{where}: {text!r} is no number of seconds: write wait 0.5, or wait alone for the end.")
+        seconds = math.inf
+    if seconds > MAX_WAIT_S:
+        raise ScriptError(f"{where}: {text!r} is no time: write wait 500ms, or wait alone for the end.")
     return Wait(seconds)

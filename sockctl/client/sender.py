@@ -80,16 +80,18 @@ class Sender:
             number = self._line_number + len(self.held) + 1
             raise UnsendableError(f"Line {number} of the input is longer than a message may be: split it.")
 
-    def release(self, protocol: "MessageProtocol") -> None:
-        """Send the held lines that may go out now.
+    def release(self, protocol: "MessageProtocol") -> bool:
+        """Send the held lines that may go out now; return whether there was one.
 
         Raises:
             StreamError: A piped line is no text.
             UnsendableError: A piped line is too long for a message.
             InsecureError: A line is a password, and would go in clear.
         """
+        count = len(self.held)
         while self.held and protocol.can_send:
             self.send(self._encode(protocol, self.held.popleft()))
+        return len(self.held) < count
 
     def run(self, script: "Script", protocol: "MessageProtocol | None", now: float) -> None:
         """Carry out the steps whose turn it is.

@@ -135,7 +135,7 @@ class ClientSession:
         if isinstance(error, FAILED):
             self._wait(*self._back().fail(error), now)
         else:
-            self._end(EndReason.FAILED, error)
+            self._end(EndReason.of(error), error)
         return self.advance(now)
 
     def received(self, data: bytes, now: float) -> list[SessionEvent]:
@@ -207,8 +207,7 @@ class ClientSession:
 
     def _end_connection(self, connection: ClientConnection, error: SockctlError | None, now: float) -> None:
         if not self._can_return(connection, error):
-            by_hand = self.settings.terminal and connection.input_ended
-            self._end(EndReason.CLIENT_EXIT if by_hand else connection.ending or EndReason.STOPPED, error)
+            self._end(connection.explain_end(error), connection.judge(error))
             return
         welcomed = connection.protocol is not None and connection.protocol.is_welcomed
         back = self._back()
@@ -257,7 +256,7 @@ class ClientSession:
 
     def _end(self, reason: EndReason, error: SockctlError | None) -> None:
         self._is_over = True
-        self._events.append(SessionEnded(reason if error is None else EndReason.of(error), error))
+        self._events.append(SessionEnded(reason, error))
 
     def _make_view(self, *, own_lines_stay: bool) -> "ChatView | None":
         if not self.settings.shows_chat:
@@ -275,23 +274,17 @@ class ClientSession:
 
     def _make_protocol(self, server: "ServerIdentity") -> "MessageProtocol":
         """Return the protocol for a new connection."""
-        from sockctl.client.plaintext_guard import PlaintextGuard
-        from sockctl.client.protocol import MessageProtocol
-        from sockctl.client.token_login import TokenLogin
+        from sockctl.client.protocol_factory import make_protocol
 
-        settings, view = self.settings, self.view
-        guarded = server.in_clear and not settings.insecure
-        login = TokenLogin(
+        return make_protocol(
+            self.settings,
+            self._endpoint,
             server,
-            uses_tokens=settings.session and not settings.hex_dump and not guarded,  # a hex dump would show the token
             open_tokens=self._open_tokens,
             remark=self._remark,
-            steps=settings.steps,
-            piped=not settings.terminal and not settings.steps,
-            held=None if view is None else view.held,
+            view=self.view,
+            insist=self._was_lost or self.settings.messages is True,
         )
-        guard = PlaintextGuard(self._endpoint) if guarded else None
-        return MessageProtocol(insist=self._was_lost or settings.messages is True, login=login, guard=guard, view=view)
 
     def _remark(self, text: str) -> None:
         self._events.append(Remark(text))

@@ -1,5 +1,6 @@
 """How a session of the client behaves."""
 
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,32 +9,43 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sockctl.client.script_steps import Step
     from sockctl.events.explain import Explain
+    from sockctl.net.address import Endpoint
 
 QUIT_AFTER_S = 2.0
 """How long a session that a person or a script has ended waits for the server's end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class ClientSettings:
-    """How a session behaves.
+    """How a session behaves; nobody changes it.
+
+    It isn't frozen, and has no slots: both would delay the start of the client by 1 ms.
 
     Attributes:
         terminal: Whether lines are typed, rather than bytes piped.
         messages: Whether the server must speak in messages (True) or must not (False); None where it may.
+        quiet: Emit only warnings and errors.
         verbose: Emit events even in a pipe, and details.
         hex_dump: Show a hex dump instead of the bytes.
         json: Show JSON lines.
         plain: Never use the line editor.
+        send_only: Show nothing of the server's words but its errors.
+        recv_only: Read no input.
+        output: The file of the transcript; None for none.
         crlf: Send CR LF for a line feed.
         steps: The steps of a script, in place of an input.
         count: End after so many messages; None for no end.
-        timeout_s: Seconds for the greeting, each expectation, and the server's end in a script.
+        timeout_s: Seconds to connect, for the greeting, for a turn to speak, and for a script as a whole.
+        idle_timeout_s: Seconds without traffic after which the session ends; None for no end.
         quit_after_s: Seconds to wait for the server's end after the input's; None for the default.
         session: Use the token of an earlier login, and keep the one of this.
         insecure: Send passwords and tokens in clear.
         state_dir: The folder where tokens are kept, as it was chosen.
         reconnect: Connect again after a lost connection, where that can be.
         explain: Which events are explained; None for the usual ones.
+        retries: How many further tries the first connection gets.
+        family: Restricts the addresses to IPv4 or IPv6.
+        source: The own address to connect from; None for any.
         first_line_held_s: Seconds that a person's first line waits for a greeting.
         flush_s: Seconds that a stop waits for a server that doesn't read.
         max_answers_bytes: Bytes of answers that may wait for a server that goes on asking.
@@ -41,20 +53,28 @@ class ClientSettings:
 
     terminal: bool = False
     messages: bool | None = False
+    quiet: bool = False
     verbose: bool = False
     hex_dump: bool = False
     json: bool = False
     plain: bool = False
+    send_only: bool = False
+    recv_only: bool = False
+    output: Path | None = None
     crlf: bool = False
     steps: "Sequence[Step]" = ()
     count: int | None = None
     timeout_s: float = 10.0
+    idle_timeout_s: float | None = None
     quit_after_s: float | None = None
     session: bool = True
     insecure: bool = False
     state_dir: Path | None = None
     reconnect: bool = True
     explain: "Explain | None" = None
+    retries: int = 0
+    family: socket.AddressFamily = socket.AF_UNSPEC
+    source: "Endpoint | None" = None
     first_line_held_s: float = 0.3
     flush_s: float = 2.0
     max_answers_bytes: int = 1 << 20
@@ -73,4 +93,4 @@ class ClientSettings:
         """Return how many seconds to wait for the server's end after the input's; None for as long as it takes."""
         if self.quit_after_s is not None:
             return self.quit_after_s
-        return QUIT_AFTER_S if self.terminal or script_ends_itself else None
+        return QUIT_AFTER_S if self.terminal or self.send_only or script_ends_itself else None

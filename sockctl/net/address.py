@@ -135,6 +135,19 @@ def parse_target(target: str | None, port: str | None = None) -> Target:
     return Target(parse_host(host) if host else None, None if chosen is None else parse_port(chosen), scheme or None)
 
 
+def parse_source(text: str) -> Endpoint:
+    """Return the own address that ``ADDRESS`` or ``ADDRESS:PORT`` names; port 0 stands for any.
+
+    Raises:
+        AddressError: It is no IP address, or no port.
+    """
+    host, port = _split(text)
+    address = parse_host(host)
+    if not is_address(address.partition("%")[0]):
+        raise AddressError(f"{text!r} is not an own address: give an IP address of this machine, such as 127.0.0.1.")
+    return Endpoint(address, 0 if port is None else parse_port(port, any_free=True))
+
+
 def _split(text: str) -> tuple[str, str | None]:
     """Split off the port, if there is one. ``::1`` has none, ``[::1]:9090`` and ``localhost:9090`` have one."""
     if text.startswith("["):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sockctl.deadline import Deadline
-from sockctl.errors import ConnectTimeoutError, SockctlError, UnreachableError
+from sockctl.errors import ConnectTimeoutError, SockctlError, SourceError, UnreachableError
 from sockctl.events.base import Event
 from sockctl.events.client import AddressFailed, Connected, Connecting, Retrying
 from sockctl.net.address import Endpoint, format_address
@@ -47,6 +47,7 @@ def connect(
     timeout_s: float,
     retries: int = 0,
     family: socket.AddressFamily = socket.AF_UNSPEC,
+    source: Endpoint | None = None,
     secure: Secure | None = None,
     pauses: Pauses = PAUSES,
 ) -> Transport:
@@ -60,6 +61,7 @@ def connect(
             of what is left.
         retries: How many further rounds there are, with a pause before each.
         family: Restricts the addresses to IPv4 or IPv6.
+        source: The own address to connect from, of that family, and its port (0: any).
         secure: Makes TLS of the connected socket, within so many seconds, and sees whether the server is to be trusted;
             what it raises ends the connecting. The connection is emitted when that is done.
         pauses: How long they are.
@@ -67,17 +69,18 @@ def connect(
     Raises:
         UnreachableError: The name is unknown, or each address refused or can't be reached.
         ConnectTimeoutError: An address, or the name service, did not answer in time.
+        SourceError: The own address is none of this machine's, or its port is taken.
     """
     pause_s = pauses.first_s
     for left in range(retries, 0, -1):
         try:
-            return _connect_once(endpoint, family, tell, timeout_s, secure)
+            return _connect_once(endpoint, family, tell, timeout_s, source=source, secure=secure)
         except SockctlError as error:
             tell(Retrying(error=str(error), seconds=pause_s, left=left))
         time.sleep(pause_s)
         pause_s = min(pause_s * 2, pauses.longest_s)
     try:
-        return _connect_once(endpoint, family, tell, timeout_s, secure)
+        return _connect_once(endpoint, family, tell, timeout_s, source=source, secure=secure)
     except SockctlError as error:
         if not retries:
             raise
@@ -94,7 +97,13 @@ def addresses_of(endpoint: Endpoint, timeout_s: float) -> list[Endpoint]:
 
 
 def _connect_once(
-    endpoint: Endpoint, family: socket.AddressFamily, tell: Tell, timeout_s: float, secure: Secure | None
+    endpoint: Endpoint,
+    family: socket.AddressFamily,
+    tell: Tell,
+    timeout_s: float,
+    *,
+    source: Endpoint | None,
+    secure: Secure | None,
 ) -> Transport:
     deadline = Deadline.after(timeout_s)
     addresses = _addresses_of(endpoint, family, timeout_s)
@@ -105,7 +114,7 @@ def _connect_once(
         share_s = deadline.left_s / (len(addresses) - number)
         tell(Connecting(peer=peer))
         try:
-            sock = _open(own_family, address, share_s)
+            sock = _open(own_family, address, share_s, source)
         except OSError as error:
             slow = isinstance(error, TimeoutError)
             timed_out = timed_out or slow
@@ -170,12 +179,26 @@ def _look_up(endpoint: Endpoint, family: socket.AddressFamily, timeout_s: float)
     return found
 
 
-def _open(family: socket.AddressFamily, address: Any, timeout_s: float) -> socket.socket:
+def _open(family: socket.AddressFamily, address: Any, timeout_s: float, source: Endpoint | None) -> socket.socket:
     with contextlib.ExitStack() as undo:
         sock = undo.enter_context(socket.socket(family, socket.SOCK_STREAM))
+        if source is not None:
+            _bind(sock, source)
         sock.settimeout(max(timeout_s, 0.001))
         sock.connect(address)
         sock.settimeout(None)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         undo.pop_all()
     return sock
+
+
+def _bind(sock: socket.socket, source: Endpoint) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the port may still rest from the connection before
+    try:
+        sock.bind((source.host, source.port))
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise SourceError(
+            f"The connection can't begin at {source if source.port else source.host}: {why}. Is it an address of this "
+            f"machine, is the port free?"
+        ) from error

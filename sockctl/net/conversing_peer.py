@@ -17,7 +17,7 @@ from sockctl.net.input_budget import InputBudget
 from sockctl.net.limits import READ_BYTES, Timeouts
 from sockctl.net.message_input import MessageInput
 from sockctl.net.peer import Peer
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import SAYING_KINDS, Message, message
 from sockctl.protocol.server_wire import Choice, ServerWire
 
 SLICE = 128
@@ -86,14 +86,16 @@ class ConversingPeer(Peer):
                 return one
             self._fill()
 
-    def skip(self) -> None:
-        """Discard what the client has sent so far."""
+    def discard(self) -> int:
+        """Discard what the client has sent so far; return how many messages of it a user had said."""
+        said = sum(one.kind in SAYING_KINDS for one in self._inbox)
         self._inbox.clear()
-        self._input.skip()
+        said += self._input.skip()
         while not self._connection.input_ended and self._is_readable():
             self._wait_for_budget()
             self._fill()
-            self._input.skip()  # now: a flood fills no memory
+            said += self._input.skip()  # now: a flood fills no memory
+        return said
 
     def wait(self, events: dict[int, int], *, for_input: bool, until: float = math.inf) -> set[int]:
         """Wait for descriptors of the service's own, and for the client's input if that is wanted."""

@@ -70,17 +70,18 @@ class MessageInput:
         self._charge_measured(began, count=len(batch))
         return batch
 
-    def skip(self) -> None:
-        """Discard what has come.
+    def skip(self) -> int:
+        """Discard what has come; return how many messages of it a user had said.
 
         Raises:
             ProtocolError: It breaks the protocol.
         """
         began = time.thread_time()
-        count = self.wire.skip()
+        count, said = self.wire.skip()
         self.budget.work_s += count * MESSAGE_S
         self._charge_measured(began, count=count)
         self._fed_bytes = 0
+        return said
 
     def note_decoded(self) -> None:
         """Note that all that is complete was decoded: nothing is left, unless a message has begun."""

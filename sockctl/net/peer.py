@@ -12,6 +12,7 @@ from sockctl.net.event_loop import EventLoop
 from sockctl.net.limits import READ_BYTES
 from sockctl.net.sending_side import OUTBOX_BYTES, post_to_each
 from sockctl.protocol.messages import Message, message
+from sockctl.text import plural
 
 T = TypeVar("T")
 TRIES = 3
@@ -149,6 +150,19 @@ class Peer(ABC):
                 return one
         raise self.give_up(DisconnectReason.CLIENT_CLOSED)
 
+    def skip(self) -> None:
+        """Discard what the client has sent so far, and tell it how much that was; in a conversation only.
+
+        Raises:
+            PeerGoneError: The connection broke.
+            ProtocolError: As for `receive`.
+        """
+        if count := self.discard():
+            lines = plural(count, "line was", "lines were")
+            self.tell(
+                "error", f"{lines} sent ahead of an answer that failed: discarded.", code="discarded", count=count
+            )
+
     def watch(self) -> None:
         """Let the conversation, once it returns, be followed by reactions on the same connection."""
         self.watching = True
@@ -204,8 +218,11 @@ class Peer(ABC):
         """
 
     @abstractmethod
-    def skip(self) -> None:
+    def discard(self) -> int:
         """Discard what the client has sent so far, in a conversation only.
+
+        Returns:
+            How many messages of it a user had said.
 
         Raises:
             ProtocolError: As for `receive`.

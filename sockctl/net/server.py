@@ -5,6 +5,7 @@ division: `get_request` accepts, `verify_request` lets in or refuses, `process_r
 loop, or to a handler thread for a conversation.
 """
 
+import contextlib
 import socket
 import socketserver
 import sys
@@ -34,10 +35,13 @@ from sockctl.net.service import Conversation, MessageService, RawService, Servic
 from sockctl.net.tls_server import shake_hands
 from sockctl.net.transport import TlsTransport
 from sockctl.os_limits import usable_cores
+from sockctl.protocol.greeting import greeting
 from sockctl.source_network import source_network
 
 JOIN_S = 5.0
 """How long after the drain's end the server waits for an event thread."""
+FULL = b"All places are taken: come back later.\r\n"
+"""The text for a client that is refused for want of a place."""
 CONVERSATIONS_S = 1.0
 """How long the server then waits for all handler threads together."""
 
@@ -166,12 +170,20 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         """
         return self.socket.accept()
 
-    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002  the library's signature
+    def verify_request(self, request: Any, client_address: Any) -> bool:
         """Return whether the client may come in; if so, it has taken a slot."""
         reason = self._admission.enter(host_of(client_address), pending=self._begins_pending)
         if reason is not None:
             self._acceptor.refuse(client_address, reason)
+            if reason is not RefusalReason.DENIED:
+                self._excuse(request)
         return reason is None
+
+    def _excuse(self, request: Any) -> None:
+        """Tell the client of a message service that there is no place, as far as the kernel takes that at once."""
+        if isinstance(self._service, MessageService) and self.secure is None:
+            with contextlib.suppress(OSError):
+                request.send(greeting(self._service.name) + FULL, socket.MSG_DONTWAIT)
 
     def close_request(self, request: Any) -> None:
         """Close the socket of a refused client."""

@@ -17,7 +17,8 @@ from typing import Any
 from sockctl.errors import BadMessageError
 from sockctl.text import clean, visible
 
-"""The room that everybody is in at first."""
+SAYING_KINDS = frozenset({"line", "answer", "say"})
+"""Kinds of a client that carry what its user has said."""
 MAX_DEPTH = 32
 """Objects and arrays within each other, the message itself included: more would exhaust the stack of other programs."""
 _FLAT = 2

@@ -21,7 +21,7 @@ from sockctl.errors import HttpRefusedError, LateHelloError, ProtocolError, TlsR
 from sockctl.protocol.frames import BATCH, LIMIT_BYTES, FrameDecoder, encode_frame
 from sockctl.protocol.greeting import greeting
 from sockctl.protocol.lines import LineDecoder
-from sockctl.protocol.messages import Message, as_line, decode_message, encode_message, message
+from sockctl.protocol.messages import SAYING_KINDS, Message, as_line, decode_message, encode_message, message
 
 REPLAY_BYTES = 16_384
 """How much is remembered until the wire is chosen."""
@@ -162,20 +162,23 @@ class ServerWire:
             raise
         return self._read(text)
 
-    def skip(self) -> int:
+    def skip(self) -> tuple[int, int]:
         """Discard what has come so far, the part of a message included that hasn't come as a whole yet.
 
         Returns:
-            How many messages were discarded.
+            How many messages were discarded, and how many of them a user had said, the part of one included.
 
         Raises:
             ProtocolError: What has come breaks the protocol.
         """
-        count = 0
+        count = said = 0
         while some := self.decode():
             count += len(some)
-        self._skip = self._decoder.in_message
-        return count
+            said += sum(one.kind in SAYING_KINDS for one in some)
+        has_begun = self._decoder.in_message
+        said += has_begun and not self._skip
+        self._skip = has_begun
+        return count, said
 
     def encode(self, one: Message) -> bytes:
         """Return what carries `one` to the client; until the wire is chosen, the line, and the frame is remembered.

@@ -18,6 +18,9 @@ END_S = 0.2
 TERMINATE_S = 1.0
 """How long it may take after SIGTERM."""
 POLL_S = 0.01
+ENDED_BY_SERVER = "the server ended it with its connection"
+WELL_ENDED = frozenset({"exit code 0", ENDED_BY_SERVER})
+"""How a program ends that has not failed."""
 
 
 class OutputLines:
@@ -112,7 +115,7 @@ class Program:
             if stream is not None:
                 stream.close()
         if not by_itself:
-            return "the server ended it with its connection"
+            return ENDED_BY_SERVER
         return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
 
     def _wait_for_end(self, seconds: float) -> bool:

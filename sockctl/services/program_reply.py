@@ -11,9 +11,9 @@ from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.events.services import ProgramEnded, ProgramStarted, ProgramWarned
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
-from sockctl.services.program import OutputLines, Program
+from sockctl.protocol.messages import SAYING_KINDS
+from sockctl.services.program import WELL_ENDED, OutputLines, Program
 from sockctl.services.program_slots import BUSY, ProgramSlots
-from sockctl.services.talk import SAYING_KINDS
 
 PROGRAM_ENDED = Reason(
     "program_ended",
@@ -107,9 +107,13 @@ class ProgramReply(MessageService, Conversation[Peer]):
         if idle:
             peer.tell("notice", f"The program that answered has ended: nothing was said for {self._idle_s:g} s.")
             raise peer.give_up(DisconnectReason.IDLE_TIMEOUT)
-        if not exchange.input_ended:  # else its end was the client's
+        if how not in WELL_ENDED:
+            peer.tell("error", f"The program that answered has failed: {how}.", code="program_failed")
+        elif not exchange.input_ended:  # else its end was the client's
             peer.tell("notice", f"The program that answered has ended: {how}.")
-            raise peer.give_up(PROGRAM_ENDED)
+        else:
+            return
+        raise peer.give_up(PROGRAM_ENDED)
 
 
 def _read_lines(peer: Peer) -> bytes | None:

@@ -8,13 +8,11 @@ from sockctl.errors import NobodyThereError
 from sockctl.events.reasons import Reason
 from sockctl.net.peer import Peer
 from sockctl.net.service import MessageService
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import SAYING_KINDS, Message, message
 from sockctl.stores.timestamps import format_timestamp, utc_now
 
 OPERATOR = "operator"
 """The sender of the messages typed at the server's terminal."""
-SAYING_KINDS = frozenset({"line", "answer", "say"})
-"""Kinds of messages in which a client says something."""
 _ADDRESSED = re.compile(r"@(\d{1,9})\s+(.*)", re.DOTALL)
 
 

@@ -117,7 +117,8 @@ def test_a_server_that_greets_and_stays_with_text() -> None:
 
     with server(play) as target:
         run = sockctl("connect", f"sockctl://{target}")
-    assert run.stdout.endswith(b"Too many are here.\r\n")
+    assert (run.returncode, run.stdout) == (ExitCode.NOT_LET_IN, b"")
+    assert run.stderr == b"sockctl: The server has not let you in: Too many are here.\n"
 
 
 # Messages in a pipe.

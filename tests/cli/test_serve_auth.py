@@ -126,10 +126,11 @@ def test_a_new_user_signs_up_from_connect(tmp_path: Path) -> None:
             target,
             "--state-dir",
             str(state),
-            stdin=f"zoe\ntoo short for it\n{PASSWORD}\n{PASSWORD}\nwhoami\n".encode(),
+            stdin=b"zoe\ntoo short for it\nstill too short\nno better\nwhoami\n",
         )
-    assert b"20 characters or more" in run.stdout
-    assert [user.name for user in Accounts(data).users.all()] == [], "what follows a refused password is discarded"
+    assert run.returncode == ExitCode.NOT_LET_IN
+    assert run.stderr.count(b"20 characters or more") == 3, "each line answers the question that is asked again"
+    assert [user.name for user in Accounts(data).users.all()] == []
     with served(data, "--signup") as (_, port):
         target = f"sockctl://127.0.0.1:{port}"
         typed = f"zoe\n{PASSWORD}\n{PASSWORD}\nwhoami\n".encode()

@@ -91,9 +91,10 @@ def test_a_parent_that_ignores_the_end_of_children() -> None:
         signal.signal(signal.SIGCHLD, before)
     try:
         port = int(run.event("listening")["port"])
-        assert nc(port, b"hello\n") == b"sockctl/1 talk\r\nhello\r\n"
+        failed = b"The program that answered has failed: exit code 3.\r\nGoodbye!\r\n"
+        assert nc(port, b"hello\n") == b"sockctl/1 talk\r\nhello\r\n" + failed
         assert run.event("program_ended")["how"] == "exit code 3"
-        assert run.event("client_disconnected")["reason"] == "client_closed"
+        assert run.event("client_disconnected")["reason"] == "program_ended"
         assert run.end() == 0
     finally:
         context.__exit__(None, None, None)
@@ -166,7 +167,7 @@ def test_clients_without_a_login_have_the_share_that_was_chosen(tmp_path: Path) 
         with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as first:
             assert receive_exactly(first, 5) == b"sockc"
             with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as second:
-                assert receive_all(second) == b""
+                assert receive_all(second) == b"sockctl/1 identify\r\nAll places are taken: come back later.\r\n"
             assert run.event("client_refused")["reason"] == "too_many_pending"
             first.sendall(b"ann\n")
             assert b"Hello, ann!" in receive_all(first)

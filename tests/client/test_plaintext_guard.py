@@ -185,11 +185,6 @@ def test_nothing_goes_ahead_of_a_question(server: TokenServer) -> None:
         assert b"neither asked nor welcomed within 0.4 s" in run.stderr
         assert time.monotonic() - started < 10
         assert server.said() == []
-    with process("connect", "--insecure", f"sockctl://{server.target}", stdin=subprocess.PIPE) as run_on:
-        assert run_on.process.stdin is not None
-        run_on.process.stdin.write(b"ahead\n")
-        run_on.process.stdin.close()
-        wait_until(lambda: len(server.heard) == 3 and server.said() == [("line", "ahead")])
 
 
 def test_services_that_take_no_password_are_spoken_to_at_once(beyond: str) -> None:

@@ -44,9 +44,9 @@ def test_a_script(tmp_path: Path) -> None:
         ("shout hello", "'shout' is no step"),
         ("expect (", "no regular expression"),
         ("expect", "the pattern is empty"),
-        ("wait soon", "'soon' is no number of seconds"),
-        ("wait -1", "no number of seconds"),
-        ("wait nan", "no number of seconds"),
+        ("wait soon", "'soon' is no time"),
+        ("wait -1", "no time"),
+        ("wait nan", "no time"),
     ],
 )
 def test_a_line_that_is_not_understood(tmp_path: Path, line: str, why: str) -> None:

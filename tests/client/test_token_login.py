@@ -150,30 +150,31 @@ def test_until_the_server_decides_nothing_is_said_and_no_question_shown(
         server.decide.set()
         first = run.process.stdout.readline()
         run.process.stdin.close()
-        assert run.wait() == 0
+        assert run.wait() == (0 if valid else ExitCode.NOT_LET_IN)
         rest = run.process.stdout.read()
     if valid:
         assert (first, rest) == (b"Hello, ann!\n", b"<ann> bob\n")
         assert server.said() == [("resume", ""), ("line", "bob")]
     else:
-        assert first + rest == b"Please log in again.\nYour name?\nYour password?\n"
+        assert first + rest == b"Your name?\nYour password?\n"
         assert server.heard[-1][2] == {"kind": "answer", "field": "name", "text": "bob"}
 
 
 def test_a_refused_token_is_forgotten_and_the_questions_come(server: TokenServer, state: Path) -> None:
     keep(state, server, "old")
     run = connect(server, stdin=LOGIN)
-    assert run.stdout == b"Please log in again.\nYour name?\nYour password?\nHello, ann!\n"
+    assert run.stdout == b"Your name?\nYour password?\nHello, ann!\n"
     assert [one.token for one in kept(state, server)] == server.given
+    assert b"The server says: Please log in again.\n" in run.stderr
     keep(state, server, "old")
-    assert connect(server).stdout == b"Please log in again.\nYour name?\n"
+    assert connect(server).stdout == b"Your name?\n"
     assert kept(state, server) == []
 
 
 def test_another_error_leaves_the_token(server: TokenServer, state: Path) -> None:
     keep(state, server, "tok")
     server.problem = "busy"
-    assert connect(server).stdout == b"Please log in again.\nYour name?\n"
+    assert connect(server).stdout == b"Your name?\n"
     assert [one.token for one in kept(state, server)] == ["tok"]
 
 
@@ -351,7 +352,7 @@ def test_an_expired_token_shows_whose_device_this_is(server: TokenServer) -> Non
     server.expires = "2020-01-01T00:00:00Z"
     connect(server, stdin=LOGIN)
     server.tokens.clear()
-    assert connect(server).stdout == b"Please log in again.\nYour name?\n"
+    assert connect(server).stdout == b"Your name?\n"
     assert server.resumed() == server.given
 
 

@@ -103,6 +103,7 @@ def test_what_was_sent_ahead_of_a_refused_answer_is_discarded() -> None:
         ahead = b"".join([framed(kind="line", text="1"), framed(kind="line", text="secret"), half[:9]])
         client.sock.sendall(ahead)
         client.expect("error", code="bad_answer")
+        client.expect("error", code="discarded", count=2)
         client.expect("ask", field="name")
         client.sock.sendall(half[9:] + framed(kind="line", text="ann") + framed(kind="line", text="xyz"))
         client.expect("ask", field="password")

@@ -276,6 +276,13 @@ def test_an_error_right_after_what_is_discarded_is_not_missed() -> None:
         wire.decode()
 
 
+def test_skipping_counts_what_a_user_has_said() -> None:
+    wire = ServerWire("test")
+    feed(wire, HELLO + framed(kind="answer", text="ann") + framed(kind="pong") + framed(kind="line", text="x")[:9])
+    assert wire.skip() == (3, 2), "the part of a message counts, and a pong doesn't"
+    assert wire.skip() == (0, 0), "it counts once"
+
+
 @pytest.mark.parametrize("frames", [True, False])
 def test_skipping_takes_the_rest_of_a_message_with_it(frames: bool) -> None:
     def coded(text: str) -> bytes:

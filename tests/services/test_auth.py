@@ -452,7 +452,7 @@ def test_what_is_sent_ahead_of_a_wrong_password_is_no_command_and_no_guess(tmp_p
         send_and_half_close(sock, f"ann\n{OTHER}\nann\n{PASSWORD}\nwhoami\n".encode())
         lines = receive_all(sock).decode().splitlines()
         assert lines[3].startswith("The name or the password is wrong")
-        assert lines[4:] == ["Your name:"]
+        assert lines[4:] == ["3 lines were sent ahead of an answer that failed: discarded.", "Your name:"]
 
 
 @pytest.mark.parametrize("change", ["password", "disable", "remove", "revoke"])

@@ -74,7 +74,7 @@ def test_a_program_that_ends() -> None:
         with frame_client(run.port) as client:
             client.line("start")
             client.expect("say", text="that was all")
-            client.expect("notice", text="The program that answered has ended: exit code 3.")
+            client.expect("error", text="The program that answered has failed: exit code 3.", code="program_failed")
             client.expect("bye", reason="program_ended")
             assert client.receive() is None
         assert run.sink.wait_for("client_disconnected")[0].reason is PROGRAM_ENDED

@@ -75,8 +75,9 @@ class ScriptedPeer(Peer):
             step()
         return None
 
-    def skip(self) -> None:
+    def discard(self) -> int:
         """Discard nothing: each line of the script answers the question before it."""
+        return 0
 
     def wait(self, events: dict[int, int], *, for_input: bool, until: float = math.inf) -> set[int]:
         raise NotImplementedError

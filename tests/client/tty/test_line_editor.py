@@ -315,7 +315,7 @@ def test_a_secret_that_was_half_typed_is_no_answer_to_another_question(terminal:
         child.sendline("ann")
         child.expect("disconnected")
         assert "sword" not in child.before
-        assert ended(child) == 0
+        assert ended(child) == ExitCode.NOT_LET_IN, "its last word was an error, and no welcome came"
 
 
 def test_a_long_question_stands_above_the_line(terminal: Any) -> None:

@@ -1,0 +1,43 @@
+"""Prints which ports are open, for ``sockctl connect -z``."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from sockctl.client.screen import Screen
+
+if TYPE_CHECKING:
+    from sockctl.client.port_check import PortState
+
+
+def print_ports(states: "Iterable[PortState]", *, json: bool, quiet: bool) -> bool:
+    """Print the state of each port, a line each; return whether all are open.
+
+    Args:
+        states: The states.
+        json: Print JSON lines.
+        quiet: Print nothing.
+
+    Raises:
+        BrokenPipeError: Nobody reads them any more.
+        StreamError: They can't be written.
+    """
+    screen = Screen()
+    all_open = True
+    for one in states:
+        all_open = all_open and one.state == "open"
+        if not quiet:
+            screen.write(f"{_as_json(one) if json else f'{one.state:<6} {one.endpoint}'}\n".encode())
+    return all_open
+
+
+def _as_json(one: "PortState") -> str:
+    from json import dumps
+
+    fields = {
+        "host": one.endpoint.host,
+        "port": one.endpoint.port,
+        "open": one.state == "open",
+        "state": one.state,
+        "seconds": one.seconds,
+    }
+    return dumps({**fields, "error": one.error} if one.error else fields, ensure_ascii=False)

@@ -1,0 +1,61 @@
+"""What a connection waits for that speaks in messages, or may: the greeting, a decision, a question, a turn."""
+
+from typing import TYPE_CHECKING
+
+from sockctl.client.receiver import Receiver
+from sockctl.client.sender import Sender
+from sockctl.client.settings import ClientSettings
+from sockctl.client.waits import Waits
+from sockctl.errors import ConnectTimeoutError
+
+if TYPE_CHECKING:
+    from sockctl.client.protocol import MessageProtocol
+
+
+class MessageWaits:
+    """The waits of one connection.
+
+    Args:
+        settings: How long they last.
+        sender: Sends the lines whose turn has come.
+        receiver: Shows a question that was kept back.
+        held_until: Until when a person's first line waits for a greeting.
+    """
+
+    def __init__(self, settings: ClientSettings, sender: Sender, receiver: Receiver, held_until: float) -> None:
+        self._settings = settings
+        self._sender = sender
+        self._receiver = receiver
+        self._held_until = held_until
+        self._waits = Waits(settings.timeout_s)
+
+    def settle(self, protocol: "MessageProtocol", now: float) -> list[float | None]:
+        """Do all that is due, and send the lines that may go out; return the next times.
+
+        Raises:
+            ConnectTimeoutError: The server has not greeted in time, or a line has waited too long for its turn.
+            SockctlError: A line can't be sent, as for `Sender.release`.
+        """
+        waits, settings, listening = self._waits, self._settings, protocol.wire.is_listening
+        greeting = waits.end_of("greeting", now, needed=listening and protocol.insists)
+        if greeting is not None and now >= greeting:
+            raise ConnectTimeoutError(
+                f"The server has not greeted within {settings.timeout_s:g} s (--timeout): is it a message service? "
+                f"tcp://HOST:PORT talks with it all the same; if it speaks TLS, write sockctls://HOST:PORT."
+            )
+        decision = waits.end_of("decision", now, needed=protocol.login.undecided)
+        if decision is not None and now >= decision and (question := protocol.login.stop_waiting()) is not None:
+            self._receiver.show_message(protocol, question, now)
+        silence = waits.end_of("silence", now, needed=protocol.may_ask, seconds=settings.first_line_held_s)
+        if silence is not None and now >= silence:
+            protocol.expect_no_question()
+            silence = None
+        if protocol.wire.is_framed and self._sender.release(protocol):
+            waits.forget("turn")
+        turn = waits.end_of("turn", now, needed=bool(self._sender.held))
+        if turn is not None and now >= turn:
+            from sockctl.client.plaintext_guard import never_asked
+
+            raise never_asked(settings.timeout_s, in_turns=not settings.terminal)
+        first_line = self._held_until if listening and now < self._held_until else None
+        return [greeting, decision, silence, turn, first_line]

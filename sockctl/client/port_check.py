@@ -1,0 +1,117 @@
+"""Looks which ports of a host are open: connects to each, several at a time, and sends nothing."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from sockctl.errors import AddressError, ConnectTimeoutError, SockctlError, UnreachableError
+from sockctl.net.address import Endpoint, parse_port
+from sockctl.net.connector import addresses_of, connect
+
+AT_ONCE = 64
+"""Ports that are looked at at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortState:
+    """What was found of a port.
+
+    Attributes:
+        endpoint: The host, as it was named, and the port.
+        state: `open`, `closed` (refused or unreachable) or `silent` (no answer in time).
+        seconds: How long that took.
+        error: Why it isn't open, as a sentence; empty where it is.
+    """
+
+    endpoint: Endpoint
+    state: str
+    seconds: float
+    error: str = ""
+
+
+def parse_ports(texts: Sequence[str]) -> list[int]:
+    """Return the ports that `texts` name: ``22``, ``80,443`` and ``8000-8010``, in their order.
+
+    Raises:
+        AddressError: One of them names no port, or a range that ends before it begins.
+    """
+    ports: list[int] = []
+    for piece in ",".join(texts).split(",") if texts else ():
+        first, dash, last = piece.partition("-")
+        if not (dash and first.isdigit()):
+            ports.append(parse_port(piece))
+            continue
+        lowest, highest = parse_port(first), parse_port(last)
+        if highest < lowest:
+            raise AddressError(f"{piece!r} ends before it begins: write {highest}-{lowest}.")
+        ports += range(lowest, highest + 1)
+    return list(dict.fromkeys(ports))
+
+
+def check_ports(
+    host: str,
+    ports: Sequence[int],
+    *,
+    timeout_s: float,
+    retries: int = 0,
+    family: socket.AddressFamily = socket.AF_UNSPEC,
+    source: Endpoint | None = None,
+) -> Iterator[PortState]:
+    """Return the state of each port, in their order, as soon as it is known.
+
+    Args:
+        host: The host.
+        ports: The ports.
+        timeout_s: Seconds for each try.
+        retries: How many further tries each port gets.
+        family: Restricts the addresses to IPv4 or IPv6.
+        source: The own address to connect from.
+
+    Raises:
+        UnreachableError: The name of the host is unknown.
+    """
+    addresses_of(Endpoint(host, ports[0]), timeout_s)
+    waiting: SimpleQueue[int] = SimpleQueue()
+    found: list[SimpleQueue[PortState | SockctlError]] = [SimpleQueue() for _ in ports]
+
+    def work() -> None:
+        while True:
+            try:
+                place = waiting.get_nowait()
+            except Empty:
+                return
+            endpoint = Endpoint(host, ports[place])
+            try:
+                found[place].put(_check_port(endpoint, timeout_s, retries, family, source))
+            except SockctlError as error:
+                found[place].put(error)
+
+    for place in range(len(ports)):
+        waiting.put(place)
+    for _ in range(min(AT_ONCE, len(ports))):
+        # Daemons: Ctrl-C must not wait for those that wait for an answer.
+        threading.Thread(target=work, name="sockctl-port", daemon=True).start()
+    for outcome in found:
+        one = outcome.get()
+        if isinstance(one, SockctlError):
+            raise one
+        yield one
+
+
+def _check_port(
+    endpoint: Endpoint, timeout_s: float, retries: int, family: socket.AddressFamily, source: Endpoint | None
+) -> PortState:
+    began = time.monotonic()
+    state, why = "open", ""
+    try:
+        connect(
+            endpoint, tell=lambda _: None, timeout_s=timeout_s, retries=retries, family=family, source=source
+        ).close()
+    except UnreachableError as error:
+        state, why = "closed", str(error)
+    except ConnectTimeoutError as error:
+        state, why = "silent", str(error)
+    return PortState(endpoint, state, round(time.monotonic() - began, 3), why)

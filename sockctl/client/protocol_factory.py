@@ -1,0 +1,50 @@
+"""Makes the protocol of a new connection from the session's settings."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sockctl.client.plaintext_guard import PlaintextGuard
+from sockctl.client.protocol import MessageProtocol
+from sockctl.client.server_identity import ServerIdentity
+from sockctl.client.settings import ClientSettings
+from sockctl.client.token_login import TokenLogin
+from sockctl.net.address import Endpoint
+
+if TYPE_CHECKING:
+    from sockctl.client.chat.view import ChatView
+    from sockctl.client.token_store import TokenStore
+
+
+def make_protocol(
+    settings: ClientSettings,
+    endpoint: Endpoint,
+    server: ServerIdentity,
+    *,
+    open_tokens: "Callable[[], TokenStore]",
+    remark: Callable[[str], None],
+    view: "ChatView | None",
+    insist: bool,
+) -> MessageProtocol:
+    """Return the protocol of a connection.
+
+    Args:
+        settings: How the session behaves.
+        endpoint: The server, as the user has named it.
+        server: Which server the connection has reached.
+        open_tokens: Opens the store of tokens.
+        remark: Tells the user something.
+        view: The memory of a chat; None without one.
+        insist: Whether only a message service will do.
+    """
+    guarded = server.in_clear and not settings.insecure
+    login = TokenLogin(
+        server,
+        uses_tokens=settings.session and not settings.hex_dump and not guarded,  # a hex dump would show the token
+        open_tokens=open_tokens,
+        remark=remark,
+        steps=settings.steps,
+        piped=not settings.terminal and not settings.steps,
+        held=None if view is None else view.held,
+    )
+    guard = PlaintextGuard(endpoint) if guarded else None
+    return MessageProtocol(insist=insist, login=login, guard=guard, view=view, in_turns=not settings.terminal)
