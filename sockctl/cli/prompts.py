@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sockctl.errors import AddressError, InputNeededError
-from sockctl.terminal import STDIN, is_terminal, read_line, say
+from sockctl.terminal import is_in_foreground, read_line, say
 
 T = TypeVar("T")
 
 
 def may_ask(*, no_input: bool) -> bool:
-    """Return whether questions may be asked: standard input is a terminal, and ``--no-input`` was not given."""
-    return not no_input and is_terminal(STDIN)
+    """Return whether to ask: at a terminal, not as a shell's job in the background, and without ``--no-input``."""
+    return not no_input and is_in_foreground()
 
 
 def ask(question: str, default: str, check: Callable[[str], T]) -> T:
