@@ -83,9 +83,9 @@ def read_line() -> str | None:
     return line.decode(errors="replace").rstrip("\r\n") if line else None
 
 
-def say(text: str, *, end: str = "\n") -> None:
+def say(text: str, *, end: str = "\n", wraps: bool = True) -> None:
     """Write to standard error, for a person, wrapped at words on a terminal; what can't be written there is lost."""
-    if end == "\n" and is_terminal(STDERR):
+    if wraps and end == "\n" and is_terminal(STDERR):
         from sockctl.wrapping import wrap_lines  # noqa: PLC0415  nothing in a pipe needs it
 
         text = wrap_lines(text, columns())
@@ -93,6 +93,23 @@ def say(text: str, *, end: str = "\n") -> None:
         write_all(STDERR, (text + end).encode(errors="replace"))
     except OSError:
         return  # closed, or a full disk behind it: there is nowhere left to say so
+
+
+def begin_line() -> None:
+    """End the line of a terminal in which Ctrl-C has left ``^C``; never waits for a terminal that was stopped."""
+    if is_terminal(STDIN) and is_terminal(STDERR) and select.select([], [STDERR], [], 0)[1]:
+        say("")
+
+
+def is_in_foreground() -> bool:
+    """Return whether a terminal is behind standard input, and this process may read from it.
+
+    A shell's job in the background may not: the system would stop it.
+    """
+    try:
+        return os.tcgetpgrp(STDIN) == os.getpgrp()
+    except OSError:  # no terminal, or not the one of this session
+        return False
 
 
 def write_all(descriptor: int, data: bytes) -> None:

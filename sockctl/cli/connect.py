@@ -10,7 +10,7 @@ from typer.core import TyperCommand
 from sockctl.cli import options
 from sockctl.cli.connect_options import ConnectOptions
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
-from sockctl.cli.prompts import ask, may_ask
+from sockctl.cli.prompts import DEFAULT_HOST, ask, ask_target, may_ask
 from sockctl.errors import InputNeededError, OptionError
 from sockctl.terminal import STDIN, is_terminal
 
@@ -213,9 +213,11 @@ def _complete_target(target: str | None, port: str | None, *, no_input: bool) ->
     from sockctl.net.address import Endpoint, parse_host, parse_port, parse_target
 
     wanted = parse_target(target, port)
+    if target is None and may_ask(no_input=no_input):
+        wanted = ask_target()
     host, number = wanted.host, wanted.port
     if may_ask(no_input=no_input):
-        host = host or ask("Host", "localhost", parse_host)
+        host = host or ask("Host", DEFAULT_HOST, parse_host)
         number = number or ask("Port", "9090", parse_port)
     if host is None or number is None:
         missing = "HOST and PORT are" if host is None and number is None else "HOST is" if host is None else "PORT is"

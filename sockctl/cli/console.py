@@ -1,7 +1,9 @@
 """The server's own terminal, where an operator reads along on standard output, and types on standard input."""
 
+import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
@@ -12,8 +14,11 @@ from sockctl.events.journal import Journal
 from sockctl.events.reasons import Reason
 from sockctl.events.sinks import DescriptorSink
 from sockctl.services.talk import Talk
-from sockctl.terminal import STDOUT, read_line, say
+from sockctl.terminal import STDIN, STDOUT, is_terminal, read_line, say
 from sockctl.text import visible
+
+FOREGROUND_CHECK_S = 0.5
+"""How often a server in the background looks whether it may read its terminal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +62,9 @@ class ServerTerminal:
         self._shown.close()
 
     def read(self, typed: Callable[[str], None]) -> None:
-        """Read lines of the operator from now on, and call `typed` with each that isn't empty."""
+        """Read lines of the operator from now on, and call `typed` with each that isn't empty; main thread only."""
         self._typed = typed
+        signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # else a shell's job in the background is stopped when it reads
         say(self._invitation)
         self._reader.start()
 
@@ -67,7 +73,7 @@ class ServerTerminal:
         self._shown.emit(_Shown(line=line))
 
     def _read(self) -> None:
-        while (line := read_line()) is not None:
+        while (line := _read_in_foreground()) is not None:
             if line:
                 self._typed(line)
         say(self._farewell)
@@ -107,6 +113,17 @@ class Operator(ServerTerminal):
             self.talk.say(line)
         except NobodyThereError as error:
             say(str(error))
+
+
+def _read_in_foreground() -> str | None:
+    """Wait for a line, also until the shell brings this job to the foreground; None at the end of the input."""
+    while True:
+        try:
+            return read_line()
+        except OSError:
+            if not is_terminal(STDIN):
+                return None  # the terminal has gone
+            time.sleep(FOREGROUND_CHECK_S)
 
 
 def _as_line(record: Record) -> str:

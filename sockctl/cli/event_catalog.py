@@ -7,15 +7,13 @@ import pkgutil
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import sockctl
-from sockctl import events
+from sockctl import events, services
 from sockctl.events.base import ConnectionEvent, Event
 from sockctl.events.client import ENDED
 from sockctl.events.reasons import DisconnectReason, Reason, RefusalReason
 
 _CLIENT = {"client", "client_tls", "reconnecting"}
 """The modules whose events a client emits; the others are a server's."""
-_SERVICES = "sockctl.services"
 
 
 class EventEntry(NamedTuple):
@@ -75,10 +73,9 @@ def _is_event_of(kind: object, module: str) -> bool:
 def _reasons_of_services() -> list[Reason]:
     """Return the reasons that services have, each once."""
     found: dict[Reason, None] = {}
-    for each in pkgutil.walk_packages(sockctl.__path__, "sockctl."):
-        if each.name.startswith(_SERVICES):
-            values = vars(importlib.import_module(each.name)).values()
-            found.update((value, None) for value in values if type(value) is Reason)
+    for each in pkgutil.walk_packages(services.__path__, f"{services.__name__}."):
+        values = vars(importlib.import_module(each.name)).values()
+        found.update((value, None) for value in values if type(value) is Reason)
     return list(found)
 
 

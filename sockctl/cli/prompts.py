@@ -2,17 +2,21 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sockctl.errors import AddressError, InputNeededError
-from sockctl.terminal import STDIN, is_terminal, read_line, say
+from sockctl.terminal import is_in_foreground, read_line, say
+
+if TYPE_CHECKING:
+    from sockctl.net.address import Target
 
 T = TypeVar("T")
+DEFAULT_HOST = "localhost"
 
 
 def may_ask(*, no_input: bool) -> bool:
-    """Return whether questions may be asked: standard input is a terminal, and ``--no-input`` was not given."""
-    return not no_input and is_terminal(STDIN)
+    """Return whether to ask: at a terminal, not as a shell's job in the background, and without ``--no-input``."""
+    return not no_input and is_in_foreground()
 
 
 @contextlib.contextmanager
@@ -47,6 +51,33 @@ def ask(question: str, default: str, check: Callable[[str], T]) -> T:
             return check(answer.strip() or default)
         except AddressError as error:
             say(str(error))
+
+
+def ask_target() -> "Target":
+    """Ask where to connect, and say how the answer was understood if it was more than a host.
+
+    The answer is a host, ``HOST:PORT``, ``HOST PORT``, a target with its scheme, or a port of this machine.
+
+    Raises:
+        InputNeededError: The input ended instead (Ctrl-D).
+    """
+    from sockctl.net.address import format_address
+
+    target = ask("Host", DEFAULT_HOST, _parse_answer)
+    if target.host is not None and target.port is not None:
+        scheme = f"{target.scheme}://" if target.scheme else ""
+        say(f"Connecting to {scheme}{format_address(target.host, target.port)}.")
+    return target
+
+
+def _parse_answer(answer: str) -> "Target":
+    from sockctl.net.address import Target, parse_port, parse_target
+
+    if answer.isascii() and answer.isdigit():
+        return Target(DEFAULT_HOST, parse_port(answer))
+    host, _, port = answer.partition(" ")
+    target = parse_target(host, port.strip()) if port.strip().isdigit() else parse_target(answer)
+    return Target(target.host or DEFAULT_HOST, target.port, target.scheme)
 
 
 def confirm(question: str, *, no_input: bool, option: str) -> bool:

@@ -14,7 +14,7 @@ from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.options import LogFormat, ServerOptions
 from sockctl.cli.prompts import ask, may_ask
 from sockctl.errors import ListenError, OptionError
-from sockctl.events.base import Level
+from sockctl.events.base import Level, Record
 from sockctl.events.explain import Explain
 from sockctl.events.formats import FileFormat, as_json, live_format
 from sockctl.events.journal import Journal
@@ -29,7 +29,7 @@ from sockctl.net.server import Server
 from sockctl.net.service import MessageService, Service
 from sockctl.os_limits import raise_descriptor_limit
 from sockctl.signals import SAME_SIGNAL_S, StopSignals
-from sockctl.terminal import STDERR, STDIN, is_terminal, say
+from sockctl.terminal import STDERR, STDIN, begin_line, is_terminal, say
 
 if TYPE_CHECKING:
     from sockctl.cli.serve_tls import ServingTls
@@ -86,6 +86,7 @@ def serve(
         portion=portion,
         event_threads=options.event_threads or 0,
     )
+    json = options.log_format is LogFormat.JSON and options.log_file is None
     with StopSignals() as signals, contextlib.closing(_journal(service.name, options)) as journal:
         needed, limit = raise_descriptor_limit(limits.max_clients)
         tls = _tls(options, journal)
@@ -101,9 +102,9 @@ def serve(
         if options.log_file is not None or options.quiet:
             # Not in this thread: while standard error is blocked, signals must still be waited for.
             certificate = "" if tls is None else f" Its certificate has SHA256 {tls.fingerprint}."
-            threading.Thread(
-                target=_say_place, args=(listeners, options.log_file, certificate), name="sockctl-teller", daemon=True
-            ).start()
+            said = _place_as_json(listeners, service.name) if json else _place(listeners, options.log_file, certificate)
+            teller = threading.Thread(target=say, args=(said,), kwargs={"wraps": not json}, daemon=True)
+            teller.start()
         server.start()
         started()
         _wait_for_stop(signals, tls)
@@ -137,10 +138,12 @@ def _wait_for_stop(signals: StopSignals, tls: "ServingTls | None") -> None:
     SIGHUP loads the certificate again; it asks for the stop where there is none, and where the terminal has gone.
     """
     had_terminal = is_terminal(STDIN)
-    while signals.wait() is signal.SIGHUP and tls is not None:
+    while (received := signals.wait()) is signal.SIGHUP and tls is not None:
         if had_terminal and not is_terminal(STDIN):
             return
         tls.reload()
+    if received is signal.SIGINT:
+        begin_line()
 
 
 def _scheme(service: Service, *, encrypted: bool) -> str:
@@ -210,10 +213,16 @@ def _tell_place(journal: Journal, listeners: Listeners, scheme: str) -> None:
         journal.emit(LoopbackOnly())
 
 
-def _say_place(listeners: Listeners, log_file: Path | None, certificate: str) -> None:
-    """Say on standard error where the server listens, when the events that tell it go elsewhere or nowhere."""
+def _place(listeners: Listeners, log_file: Path | None, certificate: str) -> str:
+    """Return a sentence that says where the server listens: the events that say so go elsewhere or nowhere."""
     places = " and ".join(format_address(host, listeners.port) for host in listeners.hosts)
     moved = ""
     if listeners.wanted_port not in (0, listeners.port):
         moved = f" (port {listeners.wanted_port} is taken)"
-    say(f"Listening on {places}{moved}.{certificate}" + (f" Events go to {log_file}." if log_file else ""))
+    return f"Listening on {places}{moved}.{certificate}" + (f" Events go to {log_file}." if log_file else "")
+
+
+def _place_as_json(listeners: Listeners, service: str) -> str:
+    """Return the events that say where the server listens, for a program that reads standard error."""
+    events = (Listening(host=host, port=listeners.port, backlog=BACKLOG) for host in listeners.hosts)
+    return "\n".join(as_json(Record(time.time(), service, event)) for event in events)

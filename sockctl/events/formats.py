@@ -154,8 +154,12 @@ class TerminalFormat:
 
     def _lines(self, event: Event, *, first: int, rest: int) -> list[str]:
         """Return what happened and the explanation, wrapped."""
-        happened = visible(f"{_short_origin(event)}{event.happened}").split()
-        explanation = visible(event.explanation).split() if self._explainer.explains(event) else []
+        text = visible(f"{_short_origin(event)}{event.happened}")
+        explains = self._explainer.explains(event)
+        if not explains and len(text) <= first and text.isascii() and "\t" not in text:
+            return [text]
+        happened = text.split()
+        explanation = visible(event.explanation).split() if explains else []
         lines, plain = [], len(happened)
         for words in wrap_words([*happened, *explanation], first=first, rest=rest):
             said, explained = " ".join(words[:plain]), " ".join(words[plain:])

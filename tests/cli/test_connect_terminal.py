@@ -81,6 +81,27 @@ def test_only_what_is_missing_is_asked_for(terminal: Any, echo: int) -> None:
     assert ended(child) == 0
 
 
+@pytest.mark.parametrize(
+    ("answer", "understood"),
+    [
+        ("{}", "localhost:{}"),
+        ("127.0.0.1:{}", "127.0.0.1:{}"),
+        ("127.0.0.1 {}", "127.0.0.1:{}"),
+        ("tcp://127.0.0.1:{}", "tcp://127.0.0.1:{}"),
+        (":{}", "localhost:{}"),
+    ],
+)
+def test_a_port_may_be_in_the_answer_to_the_host(terminal: Any, echo: int, answer: str, understood: str) -> None:
+    child = terminal("connect")
+    child.expect_exact("Host [localhost]: ")
+    child.sendline(answer.format(echo))
+    child.expect_exact(f"Connecting to {understood.format(echo)}.")
+    child.expect("Connected to")
+    assert "Port" not in child.before
+    child.sendline("exit")
+    assert ended(child) == 0
+
+
 def test_no_input_never_asks(terminal: Any) -> None:
     child = terminal("connect", "--no-input", "localhost")
     child.expect("PORT is missing")

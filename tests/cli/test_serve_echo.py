@@ -511,3 +511,12 @@ def test_a_client_that_never_reads_costs_little_memory() -> None:
         for sock in socks:
             sock.close()
         assert run.end() == 0
+
+
+def test_json_and_quiet_print_json_only() -> None:
+    with process("serve", "echo", "--port", "0", "--log-format", "json", "-q") as run:
+        event = json.loads(run.wait_for(r"^\{.*$")[0])
+        assert (event["event"], event["host"]) == ("listening", "127.0.0.1")
+        assert exchange(event["port"], b"hello") == b"hello"
+        assert run.end() == 0
+    assert {json.loads(line)["event"] for line in run.lines} == {"listening"}
