@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from sockctl.client.outputs import encode_json_line
 from sockctl.client.screen import Screen
 
 if TYPE_CHECKING:
@@ -26,13 +27,11 @@ def print_ports(states: "Iterable[PortState]", *, json: bool, quiet: bool) -> bo
     for one in states:
         all_open = all_open and one.state == "open"
         if not quiet:
-            screen.write(f"{_as_json(one) if json else f'{one.state:<6} {one.endpoint}'}\n".encode())
+            screen.write(encode_json_line(_as_fields(one)) if json else f"{one.state:<6} {one.endpoint}\n".encode())
     return all_open
 
 
-def _as_json(one: "PortState") -> str:
-    from json import dumps
-
+def _as_fields(one: "PortState") -> dict[str, object]:
     fields = {
         "host": one.endpoint.host,
         "port": one.endpoint.port,
@@ -40,4 +39,4 @@ def _as_json(one: "PortState") -> str:
         "state": one.state,
         "seconds": one.seconds,
     }
-    return dumps({**fields, "error": one.error} if one.error else fields, ensure_ascii=False)
+    return {**fields, "error": one.error} if one.error else fields

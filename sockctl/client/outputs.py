@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from sockctl.client.screen import MAX_PROMPT, Screen
 from sockctl.protocol.line_splitter import LineSplitter
-from sockctl.text import TerminalText
+from sockctl.text import TerminalText, escape_json
 
 if TYPE_CHECKING:
     from sockctl.client.chat.formatter import MessageFormatter
@@ -137,11 +137,17 @@ class JsonOutput(Output):
         self._show(one.fields)
 
     def _show(self, fields: dict[str, object]) -> None:
-        from json import dumps
+        self._screen.write(encode_json_line(fields))
 
-        # ASCII on a terminal: a field that isn't meant for people may hold codes that steer it.
-        line = dumps(fields, ensure_ascii=self._screen.person)
-        self._screen.write(f"{line}\n".encode(errors="replace"))
+
+def encode_json_line(fields: dict[str, object]) -> bytes:
+    """Return `fields` as a line of JSON in UTF-8, in which characters that could steer a terminal are escaped."""
+    from json import dumps
+
+    line = dumps(fields, ensure_ascii=False)
+    if not (line.isascii() and line.isprintable()):
+        line = escape_json(line)
+    return f"{line}\n".encode()
 
 
 def hex_lines(direction: str, offset: int, data: bytes) -> str:

@@ -6,7 +6,7 @@ from sockctl.client.plaintext_guard import PlaintextGuard
 from sockctl.client.refusals import ASKING_SERVICES, SILENT_SERVICES, Refusals
 from sockctl.client.token_login import TokenLogin
 from sockctl.errors import TurnedAwayError
-from sockctl.protocol.client_wire import ClientWire, Phase
+from sockctl.protocol.client_wire import ClientWire
 from sockctl.protocol.messages import Message, message
 from sockctl.text import visible
 
@@ -140,15 +140,14 @@ class MessageProtocol:
         self._asks = False
 
     def refuse_end(self) -> None:
-        """Refuse the end of a connection whose server has greeted, and has not read the answer.
+        """Refuse the end of a connection whose server has greeted, said something in text, and not read the answer.
 
         Raises:
             TurnedAwayError: It is one.
         """
-        if self.wire.phase is Phase.GREETED:
-            said = self.wire.end().partition(b"\n")[2].decode(errors="replace")
-            why = visible(" ".join(said.split())) or "It ended the connection."
-            raise TurnedAwayError(f"The server has not let you in: {why}")
+        said = self.wire.dropped_text.partition(b"\n")[2].decode(errors="replace").split()
+        if said:
+            raise TurnedAwayError(f"The server has not let you in: {visible(' '.join(said))}")
 
     def encode_goodbye(self) -> bytes:
         """Return the frame of a goodbye; nothing before the server has greeted."""

@@ -172,4 +172,5 @@ def _user(settings: ClientSettings, screen: Screen, view: "ChatView | None") -> 
         return None
     from sockctl.client.tty.user import TerminalUser
 
-    return TerminalUser(screen, view, may_edit=not settings.plain and not settings.hex_dump)
+    may_edit = not settings.plain and not settings.hex_dump
+    return TerminalUser(screen, view, may_edit=may_edit, quiet=settings.quiet)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sockctl.client.outputs import Output
+from sockctl.client.outputs import Output, encode_json_line
 from sockctl.client.screen import Screen
 from sockctl.errors import StreamError
 from sockctl.terminal import write_all
@@ -53,9 +53,7 @@ class Transcript:
     def add_message(self, one: "Message") -> None:
         """Add a message that was received. Raises what `add_bytes` raises."""
         if self._json:
-            from json import dumps
-
-            self.add_bytes(f"{dumps(one.fields, ensure_ascii=False)}\n".encode(errors="replace"))
+            self.add_bytes(encode_json_line(one.fields))
         elif one.text:
             from sockctl.protocol.messages import as_line
 

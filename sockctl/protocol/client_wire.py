@@ -71,6 +71,11 @@ class ClientWire:
         """Whether both sides speak in messages, or are about to."""
         return self.phase in {Phase.GREETED, Phase.FRAMED}
 
+    @property
+    def dropped_text(self) -> bytes:
+        """The greeting and what the server has said in text since, as long as no frame has come; else nothing."""
+        return bytes(self._text) if self.phase is Phase.GREETED else b""
+
     def feed(self, data: bytes) -> bytes:
         """Process bytes of the server; return those that are to be shown as they are.
 

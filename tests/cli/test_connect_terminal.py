@@ -37,6 +37,21 @@ def test_a_session(terminal: Any, echo: int) -> None:
     assert ended(child) == 0
 
 
+def test_quiet(terminal: Any, echo: int) -> None:
+    child = terminal("connect", "-q", f"localhost:{echo}")
+    child.sendline("hello")
+    child.expect("hello\r\nhello\r\n")  # the terminal's echo, then the server's
+    child.sendline("exit")
+    assert ended(child) == 0
+    assert "connect" not in child.before
+
+
+def test_only_receiving_needs_no_input(terminal: Any, echo: int) -> None:
+    child = terminal("connect", "--recv-only", "--idle-timeout", "300ms", f"localhost:{echo}")
+    child.expect("Nothing was sent or received for 0.3 s")
+    assert ended(child) == ExitCode.TIMED_OUT
+
+
 def test_ctrl_d(terminal: Any, echo: int) -> None:
     child = terminal("connect", f"localhost:{echo}")
     child.expect("Ctrl-D ends")

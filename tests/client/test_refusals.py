@@ -199,6 +199,13 @@ def test_a_server_without_a_place_says_so_in_text(tmp_path: Path) -> None:
     assert str(played.ended.error).endswith("All places\N{SYMBOL FOR ESCAPE}[2J are taken.")
 
 
+def test_a_server_that_has_said_nothing_refuses_nobody(tmp_path: Path) -> None:
+    played = Played(tmp_path, messages=True)
+    played.connect()
+    played.receive(b"sockctl/1 talk\r\n")
+    assert code_of(played) is ExitCode.DONE
+
+
 # As a process.
 
 

@@ -20,15 +20,16 @@ class TerminalUser:
         screen: Where remarks are shown.
         view: The memory of the session, from which the line editor completes words.
         may_edit: Whether the line editor may be used.
+        quiet: Whether nobody needs to be told how to type.
     """
 
-    def __init__(self, screen: Screen, view: "ChatView | None", *, may_edit: bool) -> None:
+    def __init__(self, screen: Screen, view: "ChatView | None", *, may_edit: bool, quiet: bool = False) -> None:
         self._screen = screen
         self._view = view
         self._may_edit = may_edit
         self._hidden = NoEcho(STDIN)
         self._editor: LineEditor | None = None
-        self._invited = False
+        self._invited = quiet
         self._question: Message | None = None  # that came before there was a line editor
 
     def invite(self) -> None:
