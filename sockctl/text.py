@@ -95,6 +95,22 @@ def visible(text: str) -> str:
     return without_strays(text.translate(_VISIBLE), replacement=_REPLACEMENT)
 
 
+def _escape_in_json(text: str) -> str:
+    """Return JSON's escape for each UTF-16 unit of `text`."""
+    units = text.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
+def escape_json(json: str) -> str:
+    """Return `json`, made with ``ensure_ascii=False``, as it may reach a terminal: its value stays the same.
+
+    The characters that `visible` replaces become escapes (`dumps` has escaped C0 itself). Everything else stays UTF-8.
+    """
+    hidden = {ord(character) for character in set(json)} & ({0x7F} | _BEYOND_ASCII)
+    escaped = json.translate({code: _escape_in_json(chr(code)) for code in hidden})
+    return _INVISIBLE.sub(lambda found: found[1] or _escape_in_json(found[0]), escaped)
+
+
 class TerminalText:
     """Turns a stream of bytes from a stranger into text that is safe on a terminal.
 

@@ -1,8 +1,20 @@
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sockctl.text import HIDDEN_CODES, TerminalText, clean, format_age, format_bytes, format_seconds, plural, visible
+from sockctl.text import (
+    HIDDEN_CODES,
+    TerminalText,
+    clean,
+    escape_json,
+    format_age,
+    format_bytes,
+    format_seconds,
+    plural,
+    visible,
+)
 
 DANGEROUS = [
     *[chr(code) for code in range(0x20) if chr(code) != "\t"],
@@ -28,6 +40,17 @@ def test_visible_lets_nothing_dangerous_through() -> None:
 def test_visible_keeps_what_people_write() -> None:
     text = "Grüße, 你好, שלום, \t👩\u200d👩\u200d👧 e\u0301 [/x] \u0645\u06cc\u200c\u062e 🏳\ufe0f"
     assert visible(text) == text
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_json_keeps_its_value_and_nothing_dangerous(indent: int | None) -> None:
+    value = {"Grüße, 你好": " ".join(DANGEROUS), "\x7f": ["👩\u200d🚀", "\u202e"]}
+    escaped = escape_json(json.dumps(value, ensure_ascii=False, indent=indent))
+    assert json.loads(escaped) == value
+    assert not (set(escaped) - {"\n"}) & set(DANGEROUS)
+    assert "Grüße, 你好" in escaped
+    assert "👩\u200d🚀" in escaped
+    escaped.encode()  # no lone surrogate is left
 
 
 def test_escape_sequence_is_shown_not_obeyed() -> None:
