@@ -22,6 +22,7 @@ COMMANDS = {
     "serve": "Start a server.",
     "connect": "Connect, send standard input, print what comes back.",
     "logout": "Log out of a server.",
+    "logins": "See and end the logins that 'connect' has kept.",
     "clients": "See and change whom 'serve identify' knows.",
     "hosts": "See and change which servers' certificates 'connect' trusts.",
     "users": "See and change who may log in at 'serve auth'.",

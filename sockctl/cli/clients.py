@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.tables import print_list, print_result
+from sockctl.cli.changes import RemovalOptions, print_changes, tolerating, with_removal_options
+from sockctl.cli.tables import print_list
+from sockctl.errors import UnknownClientError
 
 if TYPE_CHECKING:
     from sockctl.services.known_clients import KnownClients
@@ -40,16 +42,25 @@ def rename(
     data_dir: options.DataDir = None,
 ) -> None:
     """Give a client another name."""
-    before, name = _open_clients(data_dir).rename(which, name), name.strip()
-    fields = {"address": before.address, "before": before.name, "name": name}
-    print_result(fields, f"{before.address} is {name} now, and was {before.name}.", json=json)
+    clients = _open_clients(data_dir)
+    before = clients.rename(which, name)
+    after = clients.get(before.address)
+    fields = {**after.as_fields, "before": before.name}
+    print_changes([fields], f"{after.address} is {after.name} now, and was {before.name}.", json=json)
 
 
-@app.command(epilog="Example: sockctl clients forget ann")
-def forget(which: Which, *, json: options.Json = False, data_dir: options.DataDir = None) -> None:
+@app.command(epilog="Example: sockctl clients remove ann")
+@app.command(name="forget", hidden=True)
+@with_removal_options
+def remove(which: Which, *, removal: RemovalOptions, data_dir: options.DataDir = None) -> None:
     """Forget a client: it is asked for its name when it comes again."""
-    gone = _open_clients(data_dir).forget(which)
-    print_result(gone.as_fields, f"{gone.name} ({gone.address}) is forgotten.", json=json)
+    clients = _open_clients(data_dir)
+    with tolerating(UnknownClientError, f"No client {which} is known.", wanted=removal.if_exists, json=removal.json):
+        client = clients.get(which)
+        whom = f"{client.name} ({client.address})"
+        removal.confirm(f"Forget {whom}?", refusal=f"{whom} is still known.")
+        clients.forget(client.address)
+        print_changes([client.as_fields], f"{whom} is forgotten.", json=removal.json)
 
 
 def _open_clients(data_dir: Path | None) -> "KnownClients":

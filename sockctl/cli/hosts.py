@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sockctl.cli import options
+from sockctl.cli.changes import IfMissing, RemovalOptions, print_changes, tolerating, with_removal_options
 from sockctl.cli.tables import print_list
-from sockctl.errors import AddressError
+from sockctl.errors import AddressError, UnknownHostError
 
 if TYPE_CHECKING:
-    from sockctl.client.known_hosts import KnownHosts
+    from sockctl.client.known_hosts import KnownHost, KnownHosts
 
 app = typer.Typer(
     add_completion=False,
@@ -33,8 +34,9 @@ def list_hosts(*, json: options.Json = False, state_dir: options.StateDir = None
     print_list(hosts, titles, rows, empty=empty, json=json)
 
 
-@app.command(epilog="Example: sockctl hosts trust server.example:9090 SHA256:…")
-def trust(
+@app.command(epilog="Example: sockctl hosts add server.example:9090 SHA256:…")
+@app.command(name="trust", hidden=True)
+def add(
     server: Server,
     fingerprint: Annotated[
         str,
@@ -45,24 +47,43 @@ def trust(
         ),
     ],
     *,
+    if_missing: IfMissing = False,
+    json: options.Json = False,
     state_dir: options.StateDir = None,
 ) -> None:
     """Trust a server with this certificate, and with no other one."""
     from sockctl.client.known_hosts import host_key
+    from sockctl.net.fingerprints import parse_fingerprint
 
-    host, port = parse_server(server)
-    _open_hosts(state_dir).trust(host, port, fingerprint)
-    typer.echo(f"{host_key(host, port)} is trusted with that certificate, and with no other one.")
+    hosts, (host, port), fingerprint = _open_hosts(state_dir), parse_server(server), parse_fingerprint(fingerprint)
+    key = host_key(host, port)
+    known = _find(hosts, key)
+    if known is not None and known.fingerprint == fingerprint:
+        print_changes([], f"{key} was trusted with that certificate already.", json=json)
+    elif known is not None and if_missing:
+        print_changes([], f"{key} is trusted with another certificate. Nothing has changed.", json=json)
+    else:
+        hosts.trust(host, port, fingerprint)
+        changed = [] if (now := _find(hosts, key)) is None else [now.as_fields]
+        print_changes(changed, f"{key} is trusted with that certificate, and with no other one.", json=json)
 
 
-@app.command(epilog="Example: sockctl hosts forget server.example:9090")
-def forget(server: Server, *, state_dir: options.StateDir = None) -> None:
+@app.command(epilog="Example: sockctl hosts remove server.example:9090")
+@app.command(name="forget", hidden=True)
+@with_removal_options
+def remove(server: Server, *, removal: RemovalOptions, state_dir: options.StateDir = None) -> None:
     """Forget a server's certificate. The next connection meets it as a new one."""
     from sockctl.client.known_hosts import host_key
 
-    host, port = parse_server(server)
-    _open_hosts(state_dir).forget(host, port)
-    typer.echo(f"The certificate of {host_key(host, port)} is forgotten.")
+    hosts, (host, port) = _open_hosts(state_dir), parse_server(server)
+    key = host_key(host, port)
+    with tolerating(UnknownHostError, f"No certificate of {key} is kept.", wanted=removal.if_exists, json=removal.json):
+        known = _find(hosts, key)
+        if known is not None:
+            removal.confirm(f"Forget the certificate of {key}?", refusal=f"{key} is still trusted.")
+        hosts.forget(host, port)
+        changed = [] if known is None else [known.as_fields]
+        print_changes(changed, f"The certificate of {key} is forgotten.", json=removal.json)
 
 
 def parse_server(server: str) -> tuple[str, int]:
@@ -84,3 +105,7 @@ def _open_hosts(state_dir: Path | None) -> "KnownHosts":
     from sockctl.paths import state_dir as place_of_state
 
     return KnownHosts(place_of_state(state_dir))
+
+
+def _find(hosts: "KnownHosts", key: str) -> "KnownHost | None":
+    return next((host for host in hosts.all() if host.address == key), None)

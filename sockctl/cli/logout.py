@@ -1,13 +1,17 @@
 """``sockctl logout``: the end of logins that ``connect`` has kept."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sockctl.cli import options
+from sockctl.cli.changes import IfExists, print_changes, tolerating
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
 from sockctl.cli.hosts import Server, parse_server
+from sockctl.cli.tables import print_text
 from sockctl.cli.tls_options import ClientCertificate, ClientKey, refuse_lone_key
 from sockctl.errors import (
     InsecureError,
@@ -39,6 +43,8 @@ def logout(
     ] = False,
     cert: ClientCertificate = None,
     key: ClientKey = None,
+    if_exists: IfExists = False,
+    json: options.Json = False,
     state_dir: options.StateDir = None,
 ) -> None:
     """Log out of a server: the login that 'connect' has kept ends there, and is forgotten here.
@@ -49,28 +55,87 @@ def logout(
     refused the token or is not to be trusted with it, 5 timed out, 7 reset or protocol broken by the server, 130
     interrupted.
     """
-    from sockctl.client.token_store import TokenStore
     from sockctl.net.address import Endpoint
     from sockctl.paths import state_dir as place_of_state
-    from sockctl.stores.timestamps import utc_now
 
-    host, port = parse_server(server)
-    endpoint = Endpoint(host, port)
+    endpoint = Endpoint(*parse_server(server))
     refuse_lone_key(cert, key)
     place = place_of_state(state_dir)
-    tokens = TokenStore(place)
-    all_kept = [(each, kept) for each in _places_of(endpoint, timeout) for kept in tokens.all_of(each.host, each.port)]
+    with tolerating(NotLoggedInError, f"No login of {endpoint} is kept.", wanted=if_exists, json=json):
+        ends = []
+        for end in _end_all(endpoint, place, cert, key, timeout_s=timeout, insecure=insecure):
+            ends.append(end)
+            end.report(json=json)
+        if json:
+            print_changes([end.as_fields for end in ends], json=True)
+        raise typer.Exit(next((end.code for end in ends if end.code), ExitCode.DONE))
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """The end of one login.
+
+    Attributes:
+        kept: The login, which is forgotten here.
+        failure: Why the server was not told; None where it was, or where the login had expired.
+    """
+
+    kept: "KeptToken"
+    failure: SockctlError | None
+
+    @property
+    def as_fields(self) -> dict[str, Any]:
+        """The login as JSON has it, and whether it has ended at the server, too."""
+        why = None if self.failure is None else str(self.failure)
+        return {**self.kept.as_fields, "ended": self.failure is None, "error": why}
+
+    @property
+    def code(self) -> ExitCode:
+        """The exit code that it leads to."""
+        return ExitCode.DONE if self.failure is None else find_exit_code(self.failure)
+
+    def report(self, *, json: bool) -> None:
+        """Print that it has ended, unless JSON will say so; say on standard error that the server was not told."""
+        login, user = self.kept.login, self.kept.user
+        where = f"{login.address} ({login.service}, as {user})" if user else f"{login.address} ({login.service})"
+        if self.failure is not None:
+            say(f"sockctl: The login at {where} is forgotten, but the server was not told: {self.failure}")
+        elif not json:
+            print_text(f"You are logged out of {where}.")
+
+
+def _end_all(
+    endpoint: "Endpoint",
+    state_dir: Path,
+    certificate: Path | None,
+    key: Path | None,
+    *,
+    timeout_s: float,
+    insecure: bool,
+) -> Iterator[_End]:
+    """End the kept logins of a server there, and forget them here; yield each end.
+
+    Raises:
+        NotLoggedInError: None is kept.
+        StoreError: A file can't be read or written.
+        CertificateError: The client's certificate can't be used.
+    """
+    from sockctl.client.token_store import TokenStore
+    from sockctl.stores.timestamps import utc_now
+
+    tokens = TokenStore(state_dir)
+    places = _places_of(endpoint, timeout_s)
+    all_kept = [(each, kept) for each in places for kept in tokens.all_of(each.host, each.port)]
     if not all_kept:
         raise NotLoggedInError(f"No login of {endpoint} is kept: there is nothing to end.")
-    ways = [_pinned(each, kept, place, cert, key) for each, kept in all_kept]  # before anything is forgotten
-    codes = []
+    # The files of TLS are looked at before any login is forgotten.
+    ways = [_pinned(each, kept, state_dir, certificate, key) for each, kept in all_kept]
     for (each, kept), secure in zip(all_kept, ways, strict=True):
         failure = None
         if kept.expires > utc_now():
-            failure = _tell_server(each, kept, secure, timeout_s=timeout, insecure=insecure)
+            failure = _tell_server(each, kept, secure, timeout_s=timeout_s, insecure=insecure)
         tokens.forget(kept.login, token=kept.token)
-        codes.append(_report(kept, failure))
-    raise typer.Exit(next((code for code in codes if code), ExitCode.DONE))
+        yield _End(kept, failure)
 
 
 def _places_of(endpoint: "Endpoint", timeout_s: float) -> "list[Endpoint]":
@@ -132,13 +197,3 @@ def _pinned(
         may_ask=False,
     )
     return Trust(endpoint, policy, lambda _: None).secure
-
-
-def _report(kept: "KeptToken", failure: SockctlError | None) -> ExitCode:
-    login = kept.login
-    of_whom = f"{login.service}, as {kept.user}" if kept.user else login.service
-    if failure is None:
-        typer.echo(f"You are logged out of {login.address} ({of_whom}).")
-        return ExitCode.DONE
-    say(f"sockctl: The login at {login.address} ({of_whom}) is forgotten, but the server was not told: {failure}")
-    return find_exit_code(failure)

@@ -5,9 +5,11 @@ from typing import Annotated
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.tables import print_list, print_result
+from sockctl.cli.changes import RemovalOptions, print_changes, tolerating, with_removal_options
+from sockctl.cli.tables import print_list
 from sockctl.cli.users import open_accounts
-from sockctl.errors import OptionError
+from sockctl.errors import OptionError, UnknownSessionError
+from sockctl.text import plural
 
 app = typer.Typer(
     add_completion=False,
@@ -35,21 +37,33 @@ def list_sessions(
 
 
 @app.command(epilog="Examples: sockctl sessions revoke 0123456789ab, sockctl sessions revoke --user ann")
+@with_removal_options
 def revoke(
     session: Annotated[str | None, typer.Argument(metavar="[ID]", help="This session.", show_default=False)] = None,
     *,
     user: Annotated[str | None, typer.Option(help="All sessions of this user.", metavar="NAME")] = None,
     everybody: Annotated[bool, typer.Option("--all", help="All sessions of everybody.", show_default=False)] = False,
-    json: options.Json = False,
+    removal: RemovalOptions,
     data_dir: options.DataDir = None,
 ) -> None:
     """End sessions, and their connections. Their tokens are worth nothing any more."""
     if sum((session is not None, user is not None, everybody)) != 1:
         raise OptionError("Say which sessions: an ID, --user NAME, or --all; one of them.")
     accounts = open_accounts(data_dir)
-    if session is not None:
-        ended = [accounts.sessions.end(session)]
-    else:
-        ended = accounts.sessions.end_all(None if user is None else accounts.users.get(user).name)
-    sentences = [f"The session {one.id} of {one.user} has ended." for one in ended] or ["There was no session to end."]
-    print_result([one.as_fields for one in ended], "\n".join(sentences), json=json)
+    with tolerating(
+        UnknownSessionError, f"There is no session {session}.", wanted=removal.if_exists, json=removal.json
+    ):
+        if session is not None:
+            if found := accounts.sessions.find(session):
+                removal.confirm(f"End the session {found.id} of {found.user}?", refusal="It goes on.")
+            ended = [accounts.sessions.end(session)]
+        else:
+            name = None if user is None else accounts.users.get(user).name
+            if count := len(accounts.sessions_of(name)):
+                whose = "" if name is None else f" of {name}"
+                removal.confirm(f"End {plural(count, 'session')}{whose}?", refusal="No session was ended.")
+            ended = accounts.sessions.end_all(name)
+        sentences = [f"The session {one.id} of {one.user} has ended." for one in ended]
+        print_changes(
+            [one.as_fields for one in ended], *(sentences or ["There was no session to end."]), json=removal.json
+        )

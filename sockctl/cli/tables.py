@@ -1,35 +1,134 @@
-"""Prints the content of stores: as tables and sentences for people, as JSON for programs."""
+"""Prints listings: for people, for scripts and as JSON.
 
+A listing on a terminal is a table by Rich. In a pipe a row is a line with a tab between its cells, and Rich isn't
+loaded. JSON is UTF-8 everywhere.
+"""
+
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from sockctl.terminal import STDOUT, columns, is_terminal, say, wants_colour
+from sockctl.text import escape_json, visible
 
-def print_result(fields: object, sentence: str, *, json: bool) -> None:
-    """Print what a command has done: a sentence, or the JSON of `fields`."""
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Fields = Mapping[str, Any]
+Row = Sequence[str]
+
+_GAP = 2
+_LEAST = 24
+"""Cells that a longer word keeps before its table gives up columns for records."""
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z")
+
+
+def print_json(value: object) -> None:
+    """Print JSON in UTF-8, without a character that could steer a terminal."""
+    from json import dumps
+
+    typer.echo(escape_json(dumps(value, indent=2, ensure_ascii=False)).encode())
+
+
+def print_list(entries: Sequence[Fields], titles: Row, rows: Iterable[Row], *, empty: str, json: bool) -> None:
+    """Print a listing; one without entries is a header, or ``[]``.
+
+    Args:
+        entries: The entries, as JSON has them.
+        titles: The titles of the columns.
+        rows: The cells of each entry.
+        empty: The remark on standard error about a table without entries.
+        json: Whether JSON was asked for.
+    """
     if json:
-        from json import dumps
-
-        typer.echo(dumps(fields, indent=2, ensure_ascii=False))
+        print_json(entries)
+        return
+    shown = [[visible(cell) for cell in row] for row in rows]
+    if is_terminal(STDOUT):
+        print_text(format_table(titles, shown, width=columns(STDOUT), colour=wants_colour(STDOUT)))
     else:
-        typer.echo(sentence)
+        print_text("\n".join("\t".join(cell.replace("\t", " ") for cell in row) for row in [titles, *shown]))
+    if not entries:
+        say(empty)
 
 
-def print_list(
-    entries: Sequence[Mapping[str, Any]],
-    titles: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    empty: str,
-    json: bool,
-) -> None:
-    """Print a list: as a table with titles, as the sentence `empty` where there are no entries, or as JSON."""
-    print_result(entries, _make_table([titles, *rows]) if entries else empty, json=json)
+def print_text(text: str) -> None:
+    """Print text; a character that the terminal's encoding lacks becomes a question mark."""
+    import sys
+
+    typer.echo(text.encode(sys.stdout.encoding or "utf-8", errors="replace"))
 
 
-def _make_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of cells, each column as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
-    return "\n".join(lines)
+def format_table(titles: Row, rows: Sequence[Row], *, width: int, colour: bool, right: bool = False) -> str:
+    """Return a table for a terminal, without the last line's end.
+
+    Long cells fold within their columns. Where the columns would have to break words, each row is a record instead: a
+    line for each cell, behind its title.
+
+    Args:
+        titles: The titles of the columns.
+        rows: The cells, without controls.
+        width: Columns of the terminal.
+        colour: Whether titles are highlighted.
+        right: Whether cells stand at the right of their columns.
+    """
+    spaced = [[_TIME.sub(r"\1 \2", cell) for cell in row] for row in rows]
+    wholes, parts = _measure([titles, *spaced])
+    gaps = _GAP * (len(titles) - 1)
+    if sum(parts) + gaps > width:
+        records = spaced or [[""] * len(titles)]
+        return "\n\n".join(_render(_make_record(titles, row), width, colour=colour) for row in records)
+    table = _make_grid()
+    for title, whole, part in zip(titles, wholes, parts, strict=True):
+        table.add_column(title, justify="right" if right else "left", overflow="fold", no_wrap=whole == part)
+    for row in spaced:
+        table.add_row(*row)
+    return _render(table, width, colour=colour)
+
+
+def _measure(rows: Sequence[Row]) -> tuple[list[int], list[int]]:
+    """Return how wide each column is, and how narrow it may become, in cells of the terminal."""
+    from rich.cells import cell_len
+
+    by_column = list(zip(*rows, strict=True))
+    wholes = [max(map(cell_len, column)) for column in by_column]
+    words = [max(cell_len(word) for cell in column for word in cell.split() or [""]) for column in by_column]
+    return wholes, [min(word, _LEAST) for word in words]
+
+
+def _make_grid(*, show_header: bool = True) -> "Table":
+    from rich.table import Table
+
+    return Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold", show_header=show_header)
+
+
+def _make_record(titles: Row, row: Row) -> "Table":
+    table = _make_grid(show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for title, cell in zip(titles, row, strict=True):
+        table.add_row(title, cell)
+    return table
+
+
+def _render(table: "Table", width: int, *, colour: bool) -> str:
+    """Return what Rich makes of a table, whatever the environment says about terminals and colours."""
+    import io
+
+    from rich.console import Console
+
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        height=len(table.rows) + 1,  # without it Rich takes the size of the terminal
+        color_system="standard" if colour else None,
+        no_color=False,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+    with console.capture() as capture:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())

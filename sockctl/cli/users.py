@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sockctl.cli import options
+from sockctl.cli.changes import IfMissing, RemovalOptions, print_changes, tolerating, with_removal_options
 from sockctl.cli.passwords import PasswordFile, PasswordStdin, read_password
-from sockctl.cli.prompts import confirm
-from sockctl.cli.tables import print_list, print_result
+from sockctl.cli.tables import print_json, print_list, print_text
+from sockctl.errors import LoginFailedError, NameTakenError, UnknownUserError
 
 if TYPE_CHECKING:
     from sockctl.accounts.accounts import Accounts
@@ -57,17 +58,18 @@ with_new_password = functools.partial(options.with_option_group, name="new", gro
 
 @app.command(epilog="Examples: sockctl users add ann, in a script: sockctl users add ann --password-file FILE")
 @with_new_password
-def add(name: Name, *, new: NewPassword) -> None:
+def add(name: Name, *, if_missing: IfMissing = False, new: NewPassword) -> None:
     """Add a user, with a password that is asked for twice.
 
     Only its argon2id hash is kept, in users.json in the data directory. Short passwords, common ones, those that are
     easily guessed and those like the name are refused.
     """
     accounts = open_accounts(new.data_dir)
-    name = accounts.check_free_name(name)
-    password = new.read(f"Password for {name}", name)
-    user = accounts.add(name, password, min_length=new.min_length)
-    print_result(user.as_fields, f"{name} is a user now.", json=new.json)
+    with tolerating(NameTakenError, f"{name} is a user already.", wanted=if_missing, json=new.json):
+        name = accounts.check_free_name(name)
+        password = new.read(f"Password for {name}", name)
+        user = accounts.add(name, password, min_length=new.min_length)
+        print_changes([user.as_fields], f"{name} is a user now.", json=new.json)
 
 
 @app.command(name="list", epilog="Example: sockctl users list --json")
@@ -88,42 +90,42 @@ def passwd(name: Name, *, new: NewPassword) -> None:
     user = accounts.users.get(name)
     password = new.read(f"New password for {user.name}", user.name)
     user = accounts.set_password(user.name, password, min_length=new.min_length)
-    print_result(user.as_fields, f"{user.name} has another password now; all sessions have ended.", json=new.json)
+    print_changes([user.as_fields], f"{user.name} has another password now; all sessions have ended.", json=new.json)
 
 
 @app.command(epilog="Example: sockctl users disable ann")
 def disable(name: Name, *, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """Keep a user out. All sessions and connections of that user end."""
-    user = open_accounts(data_dir).disable(name)
-    print_result(user.as_fields, f"{user.name} may not log in any more; all sessions have ended.", json=json)
+    accounts = open_accounts(data_dir)
+    before, user = accounts.users.get(name), accounts.disable(name)
+    if before.disabled:
+        print_changes([], f"{user.name} was disabled already.", json=json)
+    else:
+        print_changes([user.as_fields], f"{user.name} may not log in any more; all sessions have ended.", json=json)
 
 
 @app.command(epilog="Example: sockctl users enable ann")
 def enable(name: Name, *, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """Let a user in again, with the password as it was."""
-    user = open_accounts(data_dir).users.enable(name)
-    print_result(user.as_fields, f"{user.name} may log in.", json=json)
+    users = open_accounts(data_dir).users
+    before, user = users.get(name), users.enable(name)
+    print_changes([user.as_fields] if before.disabled else [], f"{user.name} may log in.", json=json)
 
 
-@app.command(epilog="Example: sockctl users remove ann --yes")
-def remove(
-    name: Name,
-    *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.", show_default=False)] = False,
-    json: options.Json = False,
-    data_dir: options.DataDir = None,
-    no_input: options.NoInput = False,
-) -> None:
+@app.command(epilog="Examples: sockctl users remove ann, in a script: sockctl users remove ann --yes --if-exists")
+@with_removal_options
+def remove(name: Name, *, removal: RemovalOptions, data_dir: options.DataDir = None) -> None:
     """Remove a user. All sessions and connections of that user end.
 
-    Nobody can sign up or chat under the name from then on; 'sockctl users add' gives it to somebody again.
+    Nobody can sign up or chat under the name from then on; 'sockctl users add' gives it to somebody again. A script
+    must give --yes.
     """
     accounts = open_accounts(data_dir)
-    user = accounts.users.get(name)
-    if not yes and not confirm(f"Remove {user.name} for good?", no_input=no_input, option="--yes"):
-        typer.echo(f"{user.name} was not removed.")
-        raise typer.Exit(1)
-    print_result(accounts.remove(name).as_fields, f"{user.name} is removed.", json=json)
+    with tolerating(UnknownUserError, f"There is no user {name}.", wanted=removal.if_exists, json=removal.json):
+        user = accounts.users.get(name)
+        removal.confirm(f"Remove {user.name} for good?", refusal=f"{user.name} was not removed.", needs_yes=True)
+        user = accounts.remove(user.name)
+        print_changes([user.as_fields], f"{user.name} is removed.", json=removal.json)
 
 
 @app.command(epilog="Example: sockctl users verify ann --password-stdin < FILE")
@@ -137,8 +139,6 @@ def verify(
     no_input: options.NoInput = False,
 ) -> None:
     """See whether a password is the user's: exit 0 if it is, 4 if not. A disabled user's never is."""
-    from sockctl.errors import LoginFailedError
-
     accounts = open_accounts(data_dir)
     user = accounts.users.get(name)
     password = read_password(
@@ -148,7 +148,10 @@ def verify(
         raise LoginFailedError(f"{user.name} is disabled: 'sockctl users enable {user.name}' lets the user in again.")
     if not accounts.verify(user, password):
         raise LoginFailedError(f"That is not the password of {user.name}.")
-    print_result(user.as_fields, f"That is the password of {user.name}.", json=json)
+    if json:
+        print_json(user.as_fields)
+    else:
+        print_text(f"That is the password of {user.name}.")
 
 
 def open_accounts(data_dir: Path | None) -> "Accounts":

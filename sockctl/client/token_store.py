@@ -91,6 +91,17 @@ class KeptToken:
     expires: datetime.datetime
     user: str = ""
 
+    @property
+    def as_fields(self) -> dict[str, Any]:
+        """The login as JSON for others: without the token; the time as RFC 3339 in UTC."""
+        return {
+            "server": self.login.address,
+            "service": self.login.service,
+            "user": self.user or None,
+            "fingerprint": self.login.fingerprint or None,
+            "expires": format_timestamp(self.expires),
+        }
+
 
 class TokenStore:
     """The tokens in a state directory's ``tokens.json``. Several threads and processes may use it at once.
@@ -105,6 +116,14 @@ class TokenStore:
     def __init__(self, state_dir: Path, *, clock: Clock = utc_now) -> None:
         self._clock = clock
         self._store = _store_in(state_dir)
+
+    def all(self) -> list[KeptToken]:
+        """Return the tokens of all servers, expired ones as well.
+
+        Raises:
+            StoreError: The file can't be read.
+        """
+        return [_kept(address, one) for address, entries in self._store.read()["sessions"].items() for one in entries]
 
     def all_of(self, host: str, port: int) -> list[KeptToken]:
         """Return all tokens of a server, expired ones as well.

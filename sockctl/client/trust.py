@@ -113,7 +113,7 @@ class Trust:
             raise UntrustedError(
                 f"The certificate of {endpoint} has CHANGED: somebody may be in between, or the server has a new one. "
                 f"It has\n  SHA256 {fingerprint}\nand was known by\n  SHA256 {known}\nNothing was sent to it. If the "
-                f"change is right, forget the old one: sockctl hosts forget {endpoint}"
+                f"change is right, forget the old one: sockctl hosts remove {endpoint}"
             )
 
     def _accept(self, fingerprint: str) -> None:
@@ -124,7 +124,7 @@ class Trust:
             raise UntrustedError(
                 f"{self._endpoint} is not known yet. Its certificate has\n  SHA256 {fingerprint}\nCompare that with "
                 f"what the server has told at its start, then write --fingerprint with it, or --accept-new, or "
-                f"'sockctl hosts trust {self._endpoint} {fingerprint}'. Nothing was sent to it."
+                f"'sockctl hosts add {self._endpoint} {fingerprint}'. Nothing was sent to it."
             )
         say(f"{visible(str(self._endpoint))} is not known yet. Its certificate has\n  SHA256 {fingerprint}")
         say("Compare that with what the server has told at its start.")

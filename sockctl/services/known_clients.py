@@ -181,7 +181,7 @@ class KnownClients:
             StoreError: The file can't be read or written.
         """
         name = checked_name(name)
-        self._get(which)  # before a file or folder is made in vain
+        self.get(which)  # before a file or folder is made in vain
         with self._store.update() as database:
             client = _pick_client(database.execute(*_build_query(which)).fetchall(), which)
             _refuse_taken(database, name, but=client.address)
@@ -198,13 +198,19 @@ class KnownClients:
             UnknownClientError: There is no such client.
             StoreError: The file can't be read or written.
         """
-        self._get(which)
+        self.get(which)
         with self._store.update() as database:
             client = _pick_client(database.execute(*_build_query(which)).fetchall(), which)
             database.execute("DELETE FROM clients WHERE address = ?", (client.address,))
         return client
 
-    def _get(self, which: str) -> KnownClient:
+    def get(self, which: str) -> KnownClient:
+        """Return the client, given by address or name.
+
+        Raises:
+            UnknownClientError: There is no such client.
+            StoreError: The file can't be read.
+        """
         return _pick_client(self._store.fetch_rows(*_build_query(which)), which)
 
     def _forget_oldest(self, database: "Connection") -> None:

@@ -19,7 +19,7 @@ def test_version_with_other_options_too() -> None:
     assert package.__version__.encode() in sockctl("--version", "connect").stdout
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["serve", "echo"], ["connect"], ["hosts"], ["hosts", "trust"]])
+@pytest.mark.parametrize("command", [[], ["serve"], ["serve", "echo"], ["connect"], ["hosts"], ["hosts", "add"]])
 def test_help_has_an_example(command: list[str]) -> None:
     done = sockctl(*command, "--help")
     assert done.returncode == 0

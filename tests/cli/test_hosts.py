@@ -4,11 +4,14 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
+from tests.support.changes import changed
 from tests.support.running import sockctl
+from tests.support.terminal import ended
 
 ONE, TWO = ":".join(["AB"] * 32), ":".join(["0C"] * 32)
 
@@ -19,20 +22,58 @@ def hosts(state: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 def test_trust_list_and_forget(tmp_path: Path) -> None:
     state = tmp_path / "state"
-    assert b"No server's certificate is trusted yet" in hosts(state, "list").stdout
+    nothing = hosts(state, "list")
+    assert nothing.stdout == b"HOST:PORT\tFIRST SEEN\tSHA256\n"
+    assert b"No server's certificate is trusted yet" in nothing.stderr
     assert hosts(state, "list", "--json").stdout == b"[]\n"
     assert not state.exists(), "looking makes nothing"
-    trusted = hosts(state, "trust", "Server.example:9090", "SHA256:" + "ab" * 32)
+    trusted = hosts(state, "add", "Server.example:9090", "SHA256:" + "ab" * 32)
     assert trusted.stdout == b"server.example:9090 is trusted with that certificate, and with no other one.\n"
-    assert hosts(state, "trust", "[::1]:9090", ONE).returncode == 0
-    assert hosts(state, "trust", "[::1]:9090", TWO).returncode == 0
-    table = [line.split() for line in hosts(state, "list").stdout.decode().splitlines()]
-    assert table[0] == ["HOST:PORT", "FIRST", "SEEN", "SHA256"]
+    assert hosts(state, "add", "[::1]:9090", ONE).returncode == 0
+    assert [one["fingerprint"] for one in changed(hosts(state, "add", "[::1]:9090", TWO, "--json"))] == [TWO]
+    table = [line.split("\t") for line in hosts(state, "list").stdout.decode().splitlines()]
+    assert table[0] == ["HOST:PORT", "FIRST SEEN", "SHA256"]
     assert [(line[0], line[2]) for line in table[1:]] == [("server.example:9090", ONE), ("[::1]:9090", TWO)]
     listed = json.loads(hosts(state, "list", "--json").stdout)
     assert [sorted(one) for one in listed] == [["address", "fingerprint", "first_seen"]] * 2
-    assert hosts(state, "forget", "[0::1]:9090").stdout == b"The certificate of [::1]:9090 is forgotten.\n"
+    assert hosts(state, "remove", "[0::1]:9090").stdout == b"The certificate of [::1]:9090 is forgotten.\n"
     assert len(json.loads(hosts(state, "list", "--json").stdout)) == 1
+
+
+def test_what_is_trusted_already(tmp_path: Path) -> None:
+    hosts(tmp_path, "add", "localhost:1", ONE)
+    assert changed(hosts(tmp_path, "add", "localhost:1", ONE, "--json")) == []
+    other = hosts(tmp_path, "add", "localhost:1", TWO, "--if-missing")
+    assert other.stdout == b"localhost:1 is trusted with another certificate. Nothing has changed.\n"
+    assert [one["fingerprint"] for one in json.loads(hosts(tmp_path, "list", "--json").stdout)] == [ONE]
+    assert len(changed(hosts(tmp_path, "add", "localhost:2", TWO, "--if-missing", "--json"))) == 1
+    assert [one["address"] for one in changed(hosts(tmp_path, "remove", "localhost:1", "--json"))] == ["localhost:1"]
+    assert changed(hosts(tmp_path, "remove", "localhost:1", "--json", "--if-exists")) == []
+    gone = hosts(tmp_path, "remove", "localhost:1", "--if-exists")
+    assert gone.stdout == b"No certificate of localhost:1 is kept. Nothing has changed.\n"
+
+
+def test_the_old_verbs_go_on(tmp_path: Path) -> None:
+    assert hosts(tmp_path, "trust", "localhost:1", ONE).returncode == 0
+    assert hosts(tmp_path, "forget", "localhost:1").returncode == 0
+    listed = sockctl("hosts", "--help").stdout
+    assert b"  add " in listed
+    assert b"  forget " not in listed
+    assert b"  trust " not in listed
+
+
+def test_a_person_is_asked(tmp_path: Path, terminal: Any) -> None:
+    hosts(tmp_path, "add", "localhost:1", ONE)
+    for answer, says, code in (("no", "localhost:1 is still trusted.", 1), ("yes", "is forgotten.", 0)):
+        child = terminal("hosts", "remove", "localhost:1", "--state-dir", str(tmp_path))
+        child.expect_exact("Forget the certificate of localhost:1? [yes/no]: ")
+        child.sendline(answer)
+        child.expect_exact(says)
+        assert ended(child) == code
+    hosts(tmp_path, "add", "localhost:1", ONE)
+    child = terminal("hosts", "remove", "localhost:1", "--no-input", "--state-dir", str(tmp_path))
+    child.expect_exact("is forgotten.")
+    assert ended(child) == 0
 
 
 def test_the_state_directory_of_the_environment(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """``sockctl logout`` as a process, against a server that gives tokens."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from sockctl.cli.exit_codes import ExitCode
 from sockctl.client.token_store import Login, TokenStore
 from sockctl.net.fingerprints import fingerprint_of_file
 from sockctl.net.reachability import reach_of
+from tests.support.changes import changed
 from tests.support.frames import framed
 from tests.support.played_server import read_frame
 from tests.support.played_server import server as played
@@ -71,6 +73,31 @@ def test_logged_out(server: TokenServer, state: Path) -> None:
     again = log_out(server.target)
     assert again.returncode == ExitCode.FAILED
     assert again.stderr.decode() == f"sockctl: No login of {server.target} is kept: there is nothing to end.\n"
+
+
+def test_logged_out_for_programs(server: TokenServer, state: Path) -> None:
+    sockctl("connect", f"sockctl://{server.target}", stdin=LOGIN)
+    (end,) = changed(log_out(server.target, "--json"))
+    assert end == {
+        "server": server.target,
+        "service": "auth",
+        "user": "ann",
+        "fingerprint": None,
+        "expires": LATER,
+        "ended": True,
+        "error": None,
+    }
+    keep(state, server.target)
+    refused = log_out(server.target, "--json")
+    assert refused.returncode == ExitCode.NOT_LET_IN
+    (end,) = json.loads(refused.stdout)["changed"]
+    assert not end["ended"]
+    assert end["error"].startswith("It doesn't know the login any more")
+    assert b"the server was not told" in refused.stderr
+    assert changed(log_out(server.target, "--if-exists", "--json")) == []
+    nothing = log_out(server.target, "--if-exists")
+    assert nothing.returncode == 0
+    assert nothing.stdout.decode() == f"No login of {server.target} is kept. Nothing has changed.\n"
 
 
 def test_each_login_of_a_server(state: Path, tmp_path: Path) -> None:

@@ -58,27 +58,6 @@ def test_identify_from_everywhere_and_across_a_restart(tmp_path: Path) -> None:
         assert run.end() == 0
 
 
-def test_clients(tmp_path: Path) -> None:
-    assert b"No client is known yet" in clients(tmp_path, "list").stdout
-    assert clients(tmp_path, "list", "--json").stdout == b"[]\n"
-    with served("identify", "--data-dir", str(tmp_path)) as (_, port):
-        nc(port, b"ann\n")
-    table = clients(tmp_path, "list").stdout.decode().splitlines()
-    assert table[0].split() == ["ADDRESS", "NAME", "FIRST", "SEEN", "LAST", "SEEN"]
-    assert table[1].split()[:2] == ["127.0.0.1", "ann"]
-    renamed = json.loads(clients(tmp_path, "rename", "ann", "bob", "--json").stdout)
-    assert renamed == {"address": "127.0.0.1", "before": "ann", "name": "bob"}
-    for arguments, code, why in (
-        (("rename", "ann", "cleo"), ExitCode.FAILED, b"No client 'ann' is known"),
-        (("rename", "bob", "a b"), ExitCode.USAGE, b"is not a name"),
-        (("forget", "192.0.2.1"), ExitCode.FAILED, b"No client '192.0.2.1' is known"),
-    ):
-        run = clients(tmp_path, *arguments)
-        assert run.returncode == code
-        assert why in run.stderr
-    assert json.loads(clients(tmp_path, "forget", "bob", "--json").stdout)["name"] == "bob"
-
-
 def test_a_spoiled_file_is_refused_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "clients.json").write_text('{"version": 1, "clients": {')
     for command in (["clients", "list"], ["clients", "forget", "ann"], ["serve", "identify", "--port", "0"]):

@@ -1,36 +1,146 @@
-"""Lists and results of commands, for people and for programs."""
+"""Listings, as people and as programs get them."""
 
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
-from sockctl.cli.tables import print_list, print_result
+from sockctl.cli.tables import format_table, print_json, print_list
+from tests.support.terminal import ended
 
 ENTRIES = [{"name": "ann", "age": 7}, {"name": "Zoë", "age": 1_000}]
 ROWS = [(str(one["name"]), str(one["age"])) for one in ENTRIES]
+TITLES = ("NAME", "AGE")
+TIME = "2026-01-31T12:34:56Z"
+SESSIONS = ("ID", "USER", "ADDRESS", "CREATED", "EXPIRES")
+SESSION = ("0123456789ab", "漢字の名前", "192.0.2.7", TIME, TIME)
+FINGERPRINT = ":".join(["AB"] * 32)
 
 
-def test_a_list_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
-    print_list(ENTRIES, ("NAME", "AGE"), ROWS, empty="Nobody.", json=False)
-    assert capsys.readouterr().out == "NAME  AGE\nann   7\nZoë   1000\n"
+def test_in_a_pipe_cells_stand_between_tabs(capsys: pytest.CaptureFixture[str]) -> None:
+    print_list(ENTRIES, TITLES, [*ROWS, ("a\tb", "\x1b[31m")], empty="Nobody.", json=False)
+    assert capsys.readouterr() == ("NAME\tAGE\nann\t7\nZoë\t1000\na b\t\N{SYMBOL FOR ESCAPE}[31m\n", "")
 
 
-def test_a_list_without_entries_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    print_list([], ("NAME", "AGE"), [], empty="Nobody.", json=False)
-    assert capsys.readouterr().out == "Nobody.\n"
+def test_a_list_without_entries_has_a_header_and_a_remark(capfd: pytest.CaptureFixture[str]) -> None:
+    print_list([], TITLES, [], empty="Nobody.", json=False)
+    assert capfd.readouterr() == ("NAME\tAGE\n", "Nobody.\n")
 
 
 @pytest.mark.parametrize("entries", [ENTRIES, []])
 def test_a_list_for_programs(capsys: pytest.CaptureFixture[str], entries: list[dict[str, object]]) -> None:
-    print_list(entries, ("NAME", "AGE"), ROWS[: len(entries)], empty="Nobody.", json=True)
-    out = capsys.readouterr().out
+    print_list(entries, TITLES, ROWS[: len(entries)], empty="Nobody.", json=True)
+    out, err = capsys.readouterr()
     assert json.loads(out) == entries
     assert "\\u" not in out
+    assert err == ""
 
 
-def test_a_result(capsys: pytest.CaptureFixture[str]) -> None:
-    print_result(ENTRIES[0], "ann is 7.", json=False)
-    print_result(ENTRIES[0], "ann is 7.", json=True)
+def test_json_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    value = ["\x1b[31m", "\x7f", "\x9b31m", "\u202e", "é你👩\u200d🚀"]
+    print_json(value)
     out = capsys.readouterr().out
-    assert out.startswith("ann is 7.\n{")
-    assert json.loads(out.partition("\n")[2]) == ENTRIES[0]
+    assert json.loads(out) == value
+    assert not set("\x1b\x7f\x9b\u202e") & set(out)
+    assert "é你👩\u200d🚀" in out
+
+
+def test_an_encoding_that_lacks_a_character() -> None:
+    program = "from sockctl.cli.tables import *; print_text('é你'); print_json('é你')"
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, env=environment)
+    assert done.stdout == b"\xe9?\n" + '"é你"\n'.encode(), "JSON is always UTF-8"
+
+
+# a terminal's table
+
+
+def table(titles: Iterable[str], *rows: Iterable[str], width: int, colour: bool = False) -> list[str]:
+    text = format_table(list(titles), [list(row) for row in rows], width=width, colour=colour)
+    lines = text.split("\n")
+    assert all(cell_len(line) <= width for line in lines) or colour
+    return lines
+
+
+def test_wide_characters_align() -> None:
+    assert table(SESSIONS, SESSION, (*SESSION[:1], "ann", *SESSION[2:]), width=200) == [
+        "ID            USER        ADDRESS    CREATED              EXPIRES",
+        "0123456789ab  漢字の名前  192.0.2.7  2026-01-31 12:34:56  2026-01-31 12:34:56",
+        "0123456789ab  ann         192.0.2.7  2026-01-31 12:34:56  2026-01-31 12:34:56",
+    ]
+
+
+def test_at_80_columns_times_fold_between_date_and_time() -> None:
+    lines = table((*SESSIONS, "USED"), (*SESSION, TIME), width=80)
+    assert [line.split() for line in lines] == [
+        [*SESSIONS, "USED"],
+        [*SESSION[:3], *["2026-01-31"] * 3],
+        ["12:34:56"] * 3,
+    ]
+    assert lines[1].index("2026") + len("漢字の名前") == lines[2].index("12:34")  # each of them is two cells wide
+
+
+def test_what_is_too_long_folds_within_its_column() -> None:
+    lines = table(("HOST:PORT", "SHA256"), ("a.example:1", FINGERPRINT), ("b.example:1", "AB"), width=80)
+    assert lines == [
+        "HOST:PORT    SHA256",
+        f"a.example:1  {FINGERPRINT[:67]}",
+        f"             {FINGERPRINT[67:]}",
+        "b.example:1  AB",
+    ]
+
+
+def test_at_40_columns_a_row_is_a_record() -> None:
+    record = [
+        "ID       0123456789ab",
+        "USER     漢字の名前",
+        "ADDRESS  192.0.2.7",
+        "CREATED  2026-01-31 12:34:56",
+        "EXPIRES  2026-01-31 12:34:56",
+    ]
+    assert table(SESSIONS, SESSION, SESSION, width=40) == [*record, "", *record]
+    lines = table(("HOST:PORT", "SINCE", "SHA256"), ("server.example:9090", TIME, FINGERPRINT), width=40)
+    assert [line[:11].rstrip() for line in lines] == ["HOST:PORT", "SINCE", "SHA256", "", "", ""]
+    assert "".join(line[11:] for line in lines[2:]) == FINGERPRINT
+
+
+def test_a_header_alone_at_any_width() -> None:
+    assert table(SESSIONS, width=80) == ["ID  USER  ADDRESS  CREATED  EXPIRES"]
+    assert table(SESSIONS, width=20) == list(SESSIONS)
+
+
+@pytest.mark.parametrize("width", [1, 2, 5, 12])
+def test_a_terminal_that_is_far_too_narrow(width: int) -> None:
+    text = format_table(SESSIONS, [SESSION], width=width, colour=False)
+    assert text
+
+
+def test_colour_is_what_the_caller_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "TERM"):
+        monkeypatch.setenv(name, "dumb")
+        assert "\x1b" not in format_table(TITLES, ROWS, width=80, colour=False)
+        coloured = format_table(TITLES, ROWS, width=80, colour=True)
+        assert coloured.startswith("\x1b[1mNAME\x1b[0m")
+        assert coloured.endswith("\nann   7\nZoë   1000")
+
+
+PROGRAM = """
+from sockctl.cli.tables import print_list
+rows = [("ann", "7"), ("Zoë", "1000")]
+print_list(rows, ("NAME", "AGE"), rows, empty="Nobody.", json=False)
+import sys
+assert ("rich" in sys.modules) is sys.stdout.isatty()
+"""
+
+
+@pytest.mark.parametrize(("environment", "header"), [({}, "\x1b[1mNAME"), ({"NO_COLOR": "1"}, "NAME  AGE")])
+def test_on_a_terminal(terminal: Any, environment: dict[str, str], header: str) -> None:
+    child = terminal(command=[sys.executable, "-c", PROGRAM], **environment)
+    assert ended(child) == 0
+    assert child.before.startswith(header)
+    assert "ann   7\r\nZoë   1000\r\n" in child.before

@@ -95,7 +95,7 @@ def test_first_use_second_use_and_changed(places: Path) -> None:
         assert new != fingerprint
         changed = sockctl("connect", target, stdin=b"secret")
         assert changed.returncode == ExitCode.NOT_LET_IN
-        for part in (b"CHANGED", new.encode(), fingerprint.encode(), f"sockctl hosts forget localhost:{port}".encode()):
+        for part in (b"CHANGED", new.encode(), fingerprint.encode(), f"sockctl hosts remove localhost:{port}".encode()):
             assert part in changed.stderr
         assert sockctl("hosts", "forget", f"localhost:{port}").returncode == 0
         assert sockctl("hosts", "trust", f"localhost:{port}", new).returncode == 0

@@ -1,4 +1,4 @@
-"""``sockctl users`` and ``sockctl sessions``: what they print, what they refuse, and that nothing is ever lost."""
+"""``sockctl users``: what it prints, what it refuses, and that nothing is ever lost."""
 
 import contextlib
 import json
@@ -20,6 +20,7 @@ from sockctl.accounts.authenticator import Authenticator
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.cli.exit_codes import ExitCode
 from tests.support.accounts import OTHER, PASSWORD, accounts_at, make_cheap
+from tests.support.changes import changed
 from tests.support.running import SOCKCTL, TIMEOUT_S, UNMEASURED, sockctl
 
 KILLS = max(60, int(os.environ.get("SOCKCTL_SOAK_KILLS", "0")) // 10)
@@ -30,28 +31,31 @@ def users(data: Path, *arguments: str, password: str | None = None) -> subproces
     return sockctl("users", *arguments, *given, "--data-dir", str(data), stdin=f"{password or ''}\n".encode())
 
 
-def sessions(data: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return sockctl("sessions", *arguments, "--data-dir", str(data))
-
-
 def test_a_users_life(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    assert users(data, "list").stdout == b"There are no users yet: 'sockctl users add NAME' makes one.\n"
+    nobody = users(data, "list")
+    assert nobody.stdout == b"NAME\tCREATED\tPASSWORD SET\tSTATE\n"
+    assert nobody.stderr == b"There are no users yet: 'sockctl users add NAME' makes one.\n"
     assert json.loads(users(data, "list", "--json").stdout) == []
     assert not data.exists()
     make_cheap(data)
     assert users(data, "add", "Ann", password=PASSWORD).stdout == b"ann is a user now.\n"
     assert stat.S_IMODE((data / "users.json").stat().st_mode) == 0o600
     assert PASSWORD not in (data / "users.json").read_text()
-    added = json.loads(users(data, "add", "bob", "--json", password=OTHER).stdout)
+    (added,) = changed(users(data, "add", "bob", "--json", password=OTHER))
     assert (added["name"], added["disabled"]) == ("bob", False)
+    taken = users(data, "add", "BOB", "--if-missing", password=OTHER)
+    assert (taken.returncode, taken.stdout) == (0, b"BOB is a user already. Nothing has changed.\n")
+    assert changed(users(data, "add", "bob", "--if-missing", "--json")) == [], "no password is needed"
     titles, ann, _ = users(data, "list").stdout.decode().splitlines()
-    assert titles.split("  ")[0] == "NAME"
-    assert (ann.split()[0], ann.split()[-1]) == ("ann", "enabled")
+    assert titles.split("\t") == ["NAME", "CREATED", "PASSWORD SET", "STATE"]
+    assert (ann.split("\t")[0], ann.split("\t")[-1]) == ("ann", "enabled")
     assert users(data, "disable", "BOB").stdout == b"bob may not log in any more; all sessions have ended.\n"
+    assert changed(users(data, "disable", "bob", "--json")) == []
     assert b"disabled" in users(data, "list").stdout
     assert [one["disabled"] for one in json.loads(users(data, "list", "--json").stdout)] == [False, True]
     assert users(data, "verify", "bob", password=OTHER).returncode == ExitCode.NOT_LET_IN
+    assert [one["disabled"] for one in changed(users(data, "enable", "bob", "--json"))] == [False]
     assert users(data, "enable", "bob").stdout == b"bob may log in.\n"
     assert users(data, "verify", "bob", password=OTHER).stdout == b"That is the password of bob.\n"
     assert users(data, "passwd", "bob", password=f"{OTHER} again").returncode == 0
@@ -62,7 +66,10 @@ def test_a_users_life(tmp_path: Path) -> None:
     asked = users(data, "remove", "bob")
     assert asked.returncode == ExitCode.USAGE
     assert b"--yes" in asked.stderr
-    assert json.loads(users(data, "remove", "bob", "--yes", "--json").stdout)["name"] == "bob"
+    assert [one["name"] for one in changed(users(data, "remove", "bob", "--yes", "--json"))] == ["bob"]
+    gone = users(data, "remove", "bob", "--if-exists")
+    assert (gone.returncode, gone.stdout) == (0, b"There is no user bob. Nothing has changed.\n")
+    assert changed(users(data, "remove", "bob", "--if-exists", "--json")) == []
     assert [one["name"] for one in json.loads(users(data, "list", "--json").stdout)] == ["ann"]
 
 
@@ -208,32 +215,6 @@ def test_a_data_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> No
         assert run.stderr.endswith(f"then: chmod go-w {tmp_path}\n".encode())
     tmp_path.chmod(0o755)
     assert users(tmp_path, "list").returncode == 0
-
-
-def test_sessions_are_listed_and_revoked(tmp_path: Path) -> None:
-    accounts = accounts_at(tmp_path, "ann", "bob")
-    assert sessions(tmp_path, "list").stdout == b"Nobody is logged in.\n"
-    authenticator = Authenticator(accounts, queue=HashQueue(slots=1))
-    ids = {
-        name: [authenticator.log_in(name, PASSWORD, "192.0.2.7", with_token=True).session.id for _ in range(2)]
-        for name in ("ann", "bob")
-    }
-    listed = sessions(tmp_path, "list").stdout.decode().splitlines()
-    assert listed[0].split("  ")[0] == "ID"
-    assert [line.split()[:3] for line in listed[1:]] == [
-        [one, name, "192.0.2.7"] for name in ("ann", "bob") for one in ids[name]
-    ]
-    assert [one["id"] for one in json.loads(sessions(tmp_path, "list", "Bob", "--json").stdout)] == ids["bob"]
-    assert sessions(tmp_path, "list", "carl").returncode == ExitCode.FAILED
-    revoked = sessions(tmp_path, "revoke", ids["ann"][0])
-    assert revoked.stdout.decode() == f"The session {ids['ann'][0]} of ann has ended.\n"
-    assert sessions(tmp_path, "revoke", ids["ann"][0]).returncode == ExitCode.FAILED
-    assert len(json.loads(sessions(tmp_path, "revoke", "--user", "bob", "--json").stdout)) == 2
-    assert sessions(tmp_path, "revoke", "--all").stdout.decode() == f"The session {ids['ann'][1]} of ann has ended.\n"
-    assert sessions(tmp_path, "revoke", "--all").stdout == b"There was no session to end.\n"
-    assert sessions(tmp_path, "list", "ann").stdout == b"ann is not logged in.\n"
-    for arguments in ([], ["x", "--all"], ["--user", "ann", "--all"]):
-        assert sessions(tmp_path, "revoke", *arguments).returncode == ExitCode.USAGE
 
 
 def names(data: Path) -> list[str]:

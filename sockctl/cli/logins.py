@@ -1,0 +1,52 @@
+"""``sockctl logins …``: the logins that ``connect`` has kept."""
+
+import typer
+
+from sockctl.cli import options
+from sockctl.cli.logout import logout
+from sockctl.cli.tables import print_list
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="See and end the logins that 'connect' has kept.",
+    epilog="Example: sockctl logins list",
+)
+
+_TLS = {False: "no", True: "yes"}
+_STATES = {False: "valid", True: "expired"}
+
+
+@app.command(name="list", epilog="Example: sockctl logins list --json")
+def list_logins(*, json: options.Json = False, state_dir: options.StateDir = None) -> None:
+    """List the kept logins. Shown are server, service, user, whether it has TLS, and until when it counts (UTC).
+
+    Their tokens are shown nowhere. An expired login lets nobody in: the next 'connect' asks for the password.
+    """
+    from sockctl.client.token_store import TokenStore
+    from sockctl.paths import state_dir as place_of_state
+    from sockctl.stores.timestamps import utc_now
+
+    now = utc_now()
+    logins = [
+        {**kept.as_fields, "expired": kept.expires <= now} for kept in TokenStore(place_of_state(state_dir)).all()
+    ]
+    titles = ("SERVER", "SERVICE", "USER", "TLS", "EXPIRES", "STATE")
+    rows = [
+        (
+            one["server"],
+            one["service"],
+            one["user"] or "",
+            _TLS[bool(one["fingerprint"])],
+            one["expires"],
+            _STATES[one["expired"]],
+        )
+        for one in logins
+    ]
+    empty = "No login is kept: 'sockctl connect' keeps one where a server gives it."
+    print_list(logins, titles, rows, empty=empty, json=json)
+
+
+_EXAMPLE = "Example: sockctl logins remove server.example:9090"
+app.command(name="remove", short_help="Log out of a server, as 'sockctl logout' does.", epilog=_EXAMPLE)(logout)
