@@ -34,11 +34,13 @@ class Progress:
         seconds: Since the first message.
         answered: Answers in the measured time.
         errors: Errors so far.
+        p99_s: The latency that 99 % of a process's answers don't exceed, of the slowest process; 0 without answers.
     """
 
     seconds: float
     answered: int
     errors: int
+    p99_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class _Process:
         self.ready: int | None = None
         self.stats: Stats | None = None
         self.answered = self.errors = 0
+        self.p99_s = 0.0
         self._pending = b""
         self.tell(plan.to_json())
 
@@ -102,8 +105,8 @@ class _Process:
         match fields:
             case {"ready": ready}:
                 self.ready = ready
-            case {"progress": {"answered": answered, "errors": errors}}:
-                self.answered, self.errors = answered, errors
+            case {"progress": {"answered": answered, "errors": errors, "p99_s": p99_s}}:
+                self.answered, self.errors, self.p99_s = answered, errors, p99_s
             case {"stats": stats}:
                 self.stats = Stats.from_fields(stats)
             case {"failed": why}:
@@ -192,4 +195,5 @@ def _hear(
                 one.tell(f"go {began!r}")
         if on_progress is not None and began is not None:
             answered, errors = sum(one.answered for one in processes), sum(one.errors for one in processes)
-            on_progress(Progress(max(0.0, time.monotonic() - began), answered, errors))
+            p99_s = max(one.p99_s for one in processes)
+            on_progress(Progress(max(0.0, time.monotonic() - began), answered, errors, p99_s))

@@ -1,18 +1,23 @@
-"""How a measurement looks: a line that grows while it runs, and the table and the bars at its end."""
+"""How the result of a measurement looks: its table and its bars."""
 
-import shutil
 import statistics
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
-from sockctl.bench.coordinator import Progress
-from sockctl.bench.plan import Kind, Plan
+from sockctl.bench.plan import Kind
 from sockctl.bench.report import COMPARED
-from sockctl.terminal import say
+from sockctl.terminal import STDOUT, columns, is_terminal, wants_colour
 from sockctl.text import format_bytes, format_seconds, plural
 
-BAR = 30
+_BAR, _LONGEST_BAR = 30, 60
+_BEFORE_BAR = 24
+"""Columns in front of a bar, and one behind it."""
+_RED = "31"
+_COLOURS = ((0.9, "32"), (0.99, "33"), (1.0, _RED))
+"""The colour of a band that begins below this part of all latencies: green, yellow, red (ANSI SGR)."""
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
 _UNIT = {Kind.ECHO: "message", Kind.CHAT: "delivery", Kind.LOGIN: "login"}
 _UNITS = {Kind.ECHO: "messages", Kind.CHAT: "deliveries", Kind.LOGIN: "logins"}
@@ -30,80 +35,118 @@ _HINTS = {
 Fields = dict[str, Any]
 
 
-class ProgressLine:
-    """One line on standard error, drawn again and again.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the result looks.
 
-    Args:
-        plan: What is measured.
-        label: What stands in front.
+    Attributes:
+        width: Columns of the terminal; None in a pipe, where no line is folded.
+        colour: Whether it is coloured.
     """
 
-    def __init__(self, plan: Plan, label: str) -> None:
-        self._plan = plan
-        self._label = f"{label}{plan.where.name}"
-        self._width = 0
+    width: int | None = None
+    colour: bool = False
 
-    def show(self, progress: Progress) -> None:
-        """Draw it."""
-        plan = self._plan
-        measured_s = max(0.0, progress.seconds - plan.warm_up_s)
-        done = 0.0
-        if plan.duration_s:
-            done = measured_s / plan.duration_s
-        if plan.count:
-            done = max(done, progress.answered / (plan.count * (plan.clients if plan.kind is Kind.CHAT else 1)))
-        rate = progress.answered / measured_s if measured_s > 0 else 0.0
-        text = f"{self._label} [{_bar(min(1.0, done), '#'):<{BAR}}] {progress.seconds:.1f} s, {rate:,.0f}/s"
-        if progress.errors:
-            text += f", {plural(progress.errors, 'error')}"
-        text = text[: shutil.get_terminal_size().columns - 1]  # a longer one would go on in the next line each time
-        say(f"\r{text:<{self._width}}", end="")
-        self._width = max(self._width, len(text))
+    @classmethod
+    def of_output(cls) -> Self:
+        """Return the look of standard output."""
+        return cls(columns(STDOUT) if is_terminal(STDOUT) else None, wants_colour(STDOUT))
 
-    def clear(self) -> None:
-        """Take it away."""
-        if self._width:
-            say(f"\r{' ' * self._width}\r", end="")
+    @property
+    def bar(self) -> int:
+        """Columns of the longest bar."""
+        return _BAR if self.width is None else min(_LONGEST_BAR, max(1, self.width - _BEFORE_BAR))
+
+    def fits(self, *lines: str) -> bool:
+        """Return whether no line is too long."""
+        return self.width is None or max(map(len, lines)) <= self.width
+
+    def fold(self, line: str) -> str:
+        """Return a line folded between its words."""
+        if self.fits(line):
+            return line
+        return textwrap.fill(line, self.width or _BAR, subsequent_indent="  ", break_on_hyphens=False)
+
+    def paint(self, text: str, code: str) -> str:
+        """Return text in the colour of an ANSI SGR code; as it is without a code."""
+        return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text and code else text
 
 
-def report_lines(one: Fields) -> Iterator[str]:
+def report_lines(one: Fields, look: Look) -> Iterator[str]:
     """Yield the lines of a report's table."""
     kind = Kind(one["kind"])
-    yield f"{kind} {one['target']}{' (TLS)' if one['tls'] else ''}: {_setting(one)}, {format_seconds(one['seconds'])}"
+    tls = " (TLS)" if one["tls"] else ""
+    yield look.fold(f"{kind} {one['target']}{tls}: {_setting(one)}, {format_seconds(one['seconds'])}")
     yield f"{_UNITS[kind]:<11}{one['answered']:,} ({_rate(one['per_second'])}/s)"
     if kind is not Kind.LOGIN:
         yield f"{'bytes':<11}{format_bytes(one['bytes'])} ({format_bytes(int(one['bytes_per_second']))}/s)"
-    yield f"{'errors':<11}{_errors(one)}"
+    errors = _errors(one)
+    yield look.paint(look.fold(f"{'errors':<11}{errors}"), "" if one["ok"] else _RED)
     if one["latency_us"]:
         yield ""
-        names = ("min", *PERCENTILES)
-        yield "latency    " + "".join(f"{name:>10}" for name in names)
-        yield "           " + "".join(f"{_time(one['latency_us'][name]):>10}" for name in names)
+        yield from _latencies(one["latency_us"], look)
         yield ""
-        yield from _bands(one)
-    yield from _remarks(one)
+        yield from _bands(one["bands"], look)
+    yield from map(look.fold, _remarks(one))
 
 
-def comparison_lines(both: Fields) -> Iterator[str]:
+def comparison_lines(both: Fields, look: Look) -> Iterator[str]:
     """Yield the lines of a comparison's table."""
     first, second = both["compare"]
     rounds = both["rounds"]
-    yield f"{both['kind']}: {first} beside {second}, {plural(len(rounds), 'round')} in turns: {_setting(rounds[0][0])}"
-    yield f"{'':<14}{first:>22}{second:>22}{'ratio':>9}   (lowest to highest)"
-    for name in COMPARED:
-        shown = [_median([each[number] for each in rounds], name) for number in (0, 1)]
-        ratio = both["ratios"][name]
-        spread = f"{ratio['median']:>9.2f}   ({ratio['min']:.2f} to {ratio['max']:.2f})" if ratio else f"{'-':>9}"
-        yield f"{_NAMES[name]:<14}{shown[0]:>22}{shown[1]:>22}{spread}"
-    yield f"{'errors':<14}" + "".join(f"{sum(sum(each[n]['errors'].values()) for each in rounds):>22,}" for n in (0, 1))
+    yield look.fold(
+        f"{both['kind']}: {first} beside {second}, {plural(len(rounds), 'round')} in turns: {_setting(rounds[0][0])}"
+    )
+    titles = ("figure", first, second, "ratio", "lowest to highest")
+    yield from _comparison_table([titles, *_compare(rounds, both["ratios"])], look)
     for number in (0, 1):
         worst = next((each[number] for each in rounds if not each[number]["ok"]), None)
         if worst is not None:
-            yield f"{worst['target']}: {_errors(worst)} in one of the rounds."
+            yield look.paint(look.fold(f"{worst['target']}: {_errors(worst)} in one of the rounds."), _RED)
     limits = [one for each in rounds for one in each if one["own_limit"]]
-    yield from _limit(limits[0]) if limits else ()
+    yield from map(look.fold, _limit(limits[0]) if limits else ())
     if both["interrupted"]:
-        yield "It was interrupted: these are the rounds that were measured until then."
+        yield look.fold("It was interrupted: these are the rounds that were measured until then.")
+
+
+def _compare(rounds: Sequence[Sequence[Fields]], ratios: Fields) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of a comparison: a name, the figures of both servers, the ratio and its spread."""
+    for name in COMPARED:
+        ratio = ratios[name]
+        spread = (f"{ratio['median']:.2f}", f"{ratio['min']:.2f} to {ratio['max']:.2f}") if ratio else ("-", "")
+        yield (_NAMES[name], *(_median([each[number] for each in rounds], name) for number in (0, 1)), *spread)
+    yield ("errors", *(f"{sum(sum(each[n]['errors'].values()) for each in rounds):,}" for n in (0, 1)), "", "")
+
+
+def _comparison_table(rows: list[tuple[str, ...]], look: Look) -> Iterator[str]:
+    """Yield the lines of a table whose figures stand at the right of their columns, or records where it is too wide."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for name, *figures in rows:
+        cells = [f"{cell:>{width}}" for cell, width in zip(figures, widths[1:], strict=True)]
+        lines.append(f"{name:<{widths[0]}}  {'  '.join(cells)}".rstrip())
+    if look.fits(*lines):
+        yield from lines
+        return
+    from sockctl.cli.tables import format_table
+
+    titles, *others = rows
+    yield format_table(titles, others, width=look.width or 0, colour=look.colour)
+
+
+def _latencies(latency_us: Fields, look: Look) -> Iterator[str]:
+    """Yield a line of names and a line of times, or a line for each where they are too long."""
+    names = ("min", *PERCENTILES)
+    times = [format_latency(latency_us[name]) for name in names]
+    lines = [
+        "latency    " + "".join(f"{name:>10}" for name in names),
+        " " * 11 + "".join(f"{one:>10}" for one in times),
+    ]
+    if look.fits(*lines):
+        yield from lines
+    else:
+        yield "latency"
+        yield from (f"  {name:<5}  {one:>8}" for name, one in zip(names, times, strict=True))
 
 
 def _setting(one: Fields) -> str:
@@ -131,15 +174,22 @@ def _errors(one: Fields) -> str:
     return ", ".join(said) or "none"
 
 
-def _bands(one: Fields) -> Iterator[str]:
-    """Yield a bar for each band; one that holds something is never without."""
-    bands = one["bands"]
+def _bands(bands: Sequence[Fields], look: Look) -> Iterator[str]:
+    """Yield a bar for each band; one that holds something is never without.
+
+    The bars of the quickest 90 % are green, those of the next 9 % yellow, and those of the rest red.
+    """
     most = max(band["count"] for band in bands)
     total = sum(band["count"] for band in bands)
     block = "█" if (sys.stdout.encoding or "").lower().startswith("utf") else "#"
+    before = 0
     for band in bands:
-        bar = _bar(band["count"] / most, block) or (block if band["count"] else "")
-        yield f"  < {_time(band['below_us']):<8}{100 * band['count'] / total:>7.2f} %  {bar}".rstrip()
+        count = band["count"]
+        bar = block * (round(count / most * look.bar) or bool(count))
+        colour = next(code for part, code in _COLOURS if before < part * total)
+        share = f"{100 * count / total:>7.2f} %"
+        yield f"  < {format_latency(band['below_us']):<8}{share}  {look.paint(bar, colour)}".rstrip()
+        before += count
 
 
 def _remarks(one: Fields) -> Iterator[str]:
@@ -170,18 +220,15 @@ def _median(reports: Sequence[Fields], name: str) -> str:
     if name == "per_second":
         return f"{_rate(statistics.median(one[name] for one in reports))}/s"
     latencies = [one["latency_us"][name] for one in reports if one["latency_us"]]
-    return _time(statistics.median(latencies)) if latencies else "-"
-
-
-def _bar(part: float, block: str) -> str:
-    return block * round(part * BAR)
+    return format_latency(statistics.median(latencies)) if latencies else "-"
 
 
 def _rate(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"  # noqa: PLR2004  three digits say enough
 
 
-def _time(us: float) -> str:
+def format_latency(us: float) -> str:
+    """Return microseconds for people, with three digits at least."""
     if us < _MS_US:
         return f"{us:.0f} µs"
     return f"{us / _MS_US:.3g} ms" if us < _S_US else f"{us / _S_US:.3g} s"

@@ -12,9 +12,11 @@ from sockctl.bench.coordinator import measure
 from sockctl.bench.plan import Kind, Plan, Tls, Where
 from sockctl.bench.report import comparison, report
 from sockctl.cli.bench_options import BenchOptions
-from sockctl.cli.bench_output import ProgressLine, comparison_lines, report_lines
+from sockctl.cli.bench_output import Look, comparison_lines, report_lines
+from sockctl.cli.bench_progress import ProgressLine
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.prompts import may_ask
+from sockctl.cli.tables import print_text
 from sockctl.client.plaintext_guard import is_in_clear
 from sockctl.errors import AddressError, InsecureError
 from sockctl.events.base import Event
@@ -119,8 +121,9 @@ def _print(result: dict[str, Any], *, json: bool) -> None:
 
         typer.echo(dumps(result, ensure_ascii=False))
         return
-    for line in comparison_lines(result) if "compare" in result else report_lines(result):
-        typer.echo(line)
+    look = Look.of_output()
+    for line in comparison_lines(result, look) if "compare" in result else report_lines(result, look):
+        print_text(line)
 
 
 def _rounds(first: Plan, second: Plan, wanted: Wanted) -> tuple[list[tuple[dict[str, Any], dict[str, Any]]], bool]:

@@ -21,7 +21,7 @@ Row = Sequence[str]
 
 _GAP = 2
 _LEAST = 24
-"""Cells that a longer word keeps before its table gives up columns for records."""
+"""Cells of a longer word that stay on one line, before its table gives up columns for records."""
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z")
 
 
@@ -76,8 +76,10 @@ def format_table(titles: Row, rows: Sequence[Row], *, width: int, colour: bool, 
     """
     spaced = [[_TIME.sub(r"\1 \2", cell) for cell in row] for row in rows]
     wholes, parts = _measure([titles, *spaced])
-    gaps = _GAP * (len(titles) - 1)
-    if sum(parts) + gaps > width:
+    room = width - _GAP * (len(titles) - 1)
+    if sum(parts) > room:
+        parts = [min(part, _LEAST) for part in parts]
+    if sum(parts) > room:
         records = spaced or [[""] * len(titles)]
         return "\n\n".join(_render(_make_record(titles, row), width, colour=colour) for row in records)
     table = _make_grid()
@@ -89,13 +91,13 @@ def format_table(titles: Row, rows: Sequence[Row], *, width: int, colour: bool, 
 
 
 def _measure(rows: Sequence[Row]) -> tuple[list[int], list[int]]:
-    """Return how wide each column is, and how narrow it may become, in cells of the terminal."""
+    """Return how wide each column is, and its longest word, in cells of the terminal."""
     from rich.cells import cell_len
 
     by_column = list(zip(*rows, strict=True))
     wholes = [max(map(cell_len, column)) for column in by_column]
     words = [max(cell_len(word) for cell in column for word in cell.split() or [""]) for column in by_column]
-    return wholes, [min(word, _LEAST) for word in words]
+    return wholes, words
 
 
 def _make_grid(*, show_header: bool = True) -> "Table":

@@ -1,13 +1,11 @@
 """``sockctl bench`` as a process: what it prints, and how it ends."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +13,6 @@ from typing import Any
 
 import pytest
 
-from sockctl.bench.coordinator import Outcome, Progress
-from sockctl.bench.histogram import Histogram
-from sockctl.bench.plan import Kind
-from sockctl.bench.report import comparison, report
-from sockctl.bench.stats import Stats
-from sockctl.cli.bench_output import ProgressLine, comparison_lines, report_lines
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.events.base import Level
 from sockctl.net.fingerprints import fingerprint_of_file
@@ -28,7 +20,6 @@ from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatRules
 from sockctl.services.echo import Echo
 from tests.support.accounts import PASSWORD
-from tests.support.bench import plan
 from tests.support.bench_servers import auth
 from tests.support.running import CLOSED_PORT, SOCKCTL, TIMEOUT_S, running, sockctl, wait_until
 from tests.support.tls import securing, self_signed
@@ -240,7 +231,7 @@ def test_ctrl_c_in_the_first_round_of_a_comparison() -> None:
 def test_progress_on_a_terminal(terminal: Any) -> None:
     with echo() as target:
         child = terminal("bench", "echo", target, "--duration", "0.8", "--warm-up", "0.1")
-        child.expect(rf"{target} \[#+ *\] [0-9.]+ s, [0-9,]+/s")
+        child.expect(rf"{target} \[#+ *\] [0-9.]+ s, [0-9,]+/s, p99 [0-9.]+ [mµ]?s")
         child.expect(r"messages +[0-9,]+ \(")
         child.expect("█")
         child.wait()
@@ -255,103 +246,3 @@ def test_interrupted_between_the_rounds(terminal: Any) -> None:
         child.expect("in turns")
         child.wait()
         assert child.exitstatus == ExitCode.INTERRUPTED
-
-
-# How it looks.
-
-
-def fields(kind: Kind = Kind.ECHO, *, interrupted: bool = False, **values: Any) -> dict[str, Any]:
-    stats = Stats(
-        latencies=Histogram.of([0.0001] * 98 + [0.002, 3.0]),
-        sent=100,
-        expected=100,
-        answered=100,
-        bytes=6_400,
-        clients=4,
-        began=10.0,
-        ended=12.0,
-        cpu_s=1.0,
-        cpu_of_s=2.0,
-    )
-    for name, value in values.items():
-        setattr(stats, name, value)
-    return report(plan(kind=kind), Outcome(stats, interrupted=interrupted), cores=2)
-
-
-def test_bars_and_times() -> None:
-    lines = list(report_lines(fields()))
-    assert lines[1] == "messages   100 (50.0/s)"
-    assert any("100 µs" in line and "3 s" in line for line in lines)
-    bars = [line for line in lines if line.startswith("  <")]
-    assert bars[0].endswith("█" * 30)
-    assert bars[-1].endswith("1.00 %  █"), "what is there is never without a bar"
-    assert "< 5 ms" in bars[4]
-
-
-@pytest.mark.parametrize(
-    ("kind", "values", "says"),
-    [
-        (Kind.ECHO, {"cpu_s": 2.0}, "The tool itself took 100 % of the processor time that its 1 process could take"),
-        (Kind.ECHO, {"clients": 3, "errors": {"closed": 1}}, "4 clients (3 got in)"),
-        (Kind.ECHO, {"errors": {"closed": 1}}, "--max-clients-per-address"),
-        (Kind.CHAT, {"held_back": 3}, "--no-flood-limit"),
-        (Kind.CHAT, {"expected": 101}, "1 delivery lost"),
-        (Kind.LOGIN, {"expected": 102}, "2 logins lost"),
-        (Kind.ECHO, {"answered": 0, "expected": 0, "latencies": Histogram()}, "nothing was measured"),
-    ],
-)
-def test_remarks(kind: Kind, values: dict[str, Any], says: str) -> None:
-    if "errors" in values:
-        values = {**values, "errors": Counter(values["errors"])}
-    assert says in "\n".join(report_lines(fields(kind, **values)))
-
-
-def test_a_tool_that_falls_behind_its_clock_says_so() -> None:
-    one = fields(unsent=1_000)
-    assert one["own_limit"]
-    assert "1,000 messages that should have gone out did not" in "\n".join(report_lines(one))
-
-
-def test_an_interrupted_one_says_so() -> None:
-    assert "interrupted" in "\n".join(report_lines(fields(interrupted=True)))
-
-
-def test_a_comparison_tells_errors_and_limits() -> None:
-    text = "\n".join(comparison_lines(comparison([(fields(cpu_s=2.0), fields(expected=104))], interrupted=True)))
-    assert "1 round in turns" in text
-    assert "4 messages lost in one of the rounds" in text
-    assert "The tool itself" in text
-    assert "It was interrupted: these are the rounds" in text
-    nothing = fields(answered=0, latencies=Histogram())
-    lines = list(comparison_lines(comparison([(fields(), nothing)] * 2, interrupted=False)))
-    assert lines[3].split() == ["latency", "p50", "100", "µs", "-", "-"]
-
-
-def test_a_comparison_shows_medians() -> None:
-    rounds = [(fields(ended=10.0 + seconds), fields()) for seconds in (1.0, 2.0, 4.0, 5.0)]
-    text = "\n".join(comparison_lines(comparison(rounds, interrupted=False)))
-    middle = (rounds[1][0]["per_second"] + rounds[2][0]["per_second"]) / 2
-    assert f" {middle:,.1f}/s " in text
-
-
-def test_a_progress_line_never_goes_on_in_the_next(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "30")
-    ProgressLine(plan(), "round 1 of 2, ").show(Progress(0.5, 0, 1))
-    assert len(capfd.readouterr().err.removeprefix("\r")) == 29
-
-
-def test_a_progress_line_covers_the_one_before(capfd: pytest.CaptureFixture[str]) -> None:
-    line = ProgressLine(plan(kind=Kind.CHAT, count=100, duration_s=None, warm_up_s=1.0), "round 1 of 2, ")
-    line.clear()
-    line.show(Progress(0.5, 0, 1))
-    line.show(Progress(2.0, 200, 0))
-    line.clear()
-    drawn = capfd.readouterr().err.split("\r")
-    assert drawn[1].startswith("round 1 of 2, 127.0.0.1:1 [")
-    assert drawn[1].endswith("0.5 s, 0/s, 1 error")
-    assert "#" * 15 in drawn[2]
-    assert "200/s" in drawn[2]
-    assert len(drawn[2]) == len(drawn[3]) == len(drawn[1])
-    assert os.linesep not in "".join(drawn)
