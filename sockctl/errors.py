@@ -105,6 +105,20 @@ class PasswordRefusedError(AnswerRefusedError):
     code = "bad_password"
 
 
+class WeakPasswordError(PasswordRefusedError):
+    """A new password is easy to guess.
+
+    Attributes:
+        guesses: How many guesses find it, as far as can be told.
+        needed: How many guesses a new password must withstand.
+    """
+
+    def __init__(self, message: str, *, guesses: float, needed: float) -> None:
+        super().__init__(message)
+        self.guesses = guesses
+        self.needed = needed
+
+
 class CommandError(SockctlError):
     """A command of the chat is not complete, says too much, or holds what can't be understood.
 

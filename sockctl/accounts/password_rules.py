@@ -11,7 +11,7 @@ import unicodedata
 from typing import Any
 
 from sockctl.accounts.password_normalization import normalize_password
-from sockctl.errors import PasswordRefusedError
+from sockctl.errors import PasswordRefusedError, WeakPasswordError
 
 MIN_LENGTH = 12
 """Characters in a new password by default."""
@@ -58,6 +58,8 @@ _REASONS = {
     "date": "it is built on a date",
 }
 _ADVICE = "Take, for instance, four words that have nothing to do with each other."
+_Weakness = tuple[str, float]
+"""Why a password is easy to guess, and how many guesses find it."""
 _one_at_a_time = threading.Lock()
 """Guards zxcvbn, which keeps each call's names in a dictionary of its module; held for one bounded calculation."""
 
@@ -71,7 +73,8 @@ def check_new(password: str, *, name: str, min_length: int = MIN_LENGTH) -> str:
         min_length: Characters that it must have, `LEAST_MIN_LENGTH` or more.
 
     Raises:
-        PasswordRefusedError: As `normalize_password`; or it is too short, little more than the name, or easy to guess.
+        PasswordRefusedError: As `normalize_password`; or it is too short, or little more than the name.
+        WeakPasswordError: It is easy to guess.
         ValueError: `min_length` is too small.
     """
     if min_length < LEAST_MIN_LENGTH:
@@ -84,9 +87,11 @@ def check_new(password: str, *, name: str, min_length: int = MIN_LENGTH) -> str:
         raise PasswordRefusedError(f"The password is little more than the name, or the program's. {_ADVICE}")
     # a repeated password is as good as one of them: zxcvbn sees that in short ones only
     once = plain[: _find_period(plain.lower())]
-    if reason := _find_weakness(once, name):
+    if weakness := _find_weakness(once, name):
+        reason, guesses = weakness
         reason = reason if once == plain else _REASONS["repeat"]
-        raise PasswordRefusedError(f"The password is easy to guess: {reason}. {_ADVICE}")
+        message = f"The password is easy to guess: {reason}. {_ADVICE}"
+        raise WeakPasswordError(message, guesses=guesses, needed=ENOUGH_GUESSES)
     return text
 
 
@@ -120,17 +125,17 @@ def _find_period(text: str) -> int:
     return period if 2 * period <= len(text) else len(text)
 
 
-def _find_weakness(text: str, name: str) -> str | None:
+def _find_weakness(text: str, name: str) -> _Weakness | None:
     """Return why the beginning of `text` is easy to guess, or None."""
     seen = _NEAR_YEAR.sub("201", text[:LOOKED_AT])
     readings = [seen]
     if len({character for character in seen if ord(character) in _AS_LETTERS}) > _MAX_SYMBOLS:
         readings = [seen.translate(_AS_LETTERS), seen.translate(_UNSHIFTED)]
-    reasons = (_find_weakness_of(reading, name, cut=len(text) > LOOKED_AT) for reading in readings)
-    return next((reason for reason in reasons if reason), None)
+    found = (_find_weakness_of(reading, name, cut=len(text) > LOOKED_AT) for reading in readings)
+    return next((weakness for weakness in found if weakness), None)
 
 
-def _find_weakness_of(seen: str, name: str, *, cut: bool) -> str | None:
+def _find_weakness_of(seen: str, name: str, *, cut: bool) -> _Weakness | None:
     """Return why `seen` is easy to guess, or None; its end is given up if it is `cut`."""
     sequence, guesses = _estimate(seen, name)
     if cut:  # what is left of the last word was taken for random characters
@@ -142,7 +147,7 @@ def _find_weakness_of(seen: str, name: str, *, cut: bool) -> str | None:
         return None
     longest = max(sequence, key=lambda match: len(match["token"]) if match["pattern"] in _REASONS else 0)
     kinds = (longest.get("dictionary_name"), longest["pattern"])
-    return next((_REASONS[kind] for kind in kinds if kind in _REASONS), "there is too little in it")
+    return next((_REASONS[kind] for kind in kinds if kind in _REASONS), "there is too little in it"), guesses
 
 
 def _estimate(text: str, name: str) -> tuple[list[dict[str, Any]], float]:

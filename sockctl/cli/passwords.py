@@ -17,6 +17,7 @@ from sockctl.errors import (
     PasswordRefusedError,
     SecretFileError,
     StreamError,
+    WeakPasswordError,
 )
 from sockctl.stores.files import find_exposure
 from sockctl.terminal import STDIN, is_terminal, say
@@ -40,6 +41,8 @@ PasswordFile = Annotated[
     ),
 ]
 
+_BAR = 20
+"""Columns of the bar that shows a password's strength."""
 MAX_LINE_BYTES = 16_384
 """Bytes of a line with a password: no allowed password is longer, however it is composed."""
 
@@ -129,8 +132,19 @@ def _ask_person(question: str, check: Callable[[str], T], *, twice: bool) -> T:
             if not twice or compare_digest(typed.encode(), _ask_once("Again").encode()):
                 return value
             say("The two are different: type it again, twice.")
+        except WeakPasswordError as error:
+            say(f"{error}\n{format_strength(error.guesses, error.needed)}")
         except AnswerRefusedError as error:
             say(str(error))
+
+
+def format_strength(guesses: float, needed: float) -> str:
+    """Return a bar, on a scale of powers of ten, and what it stands for: no more than the first digit is sure."""
+    from math import log10
+
+    done = min(_BAR - 1, round(_BAR * log10(max(1, guesses)) / log10(needed)))
+    roughly = float(f"{guesses:.0e}")
+    return f"Strength [{'#' * done:.<{_BAR}}]: some {roughly:,.0f} guesses find it, and {needed:,.0f} must not."
 
 
 def _ask_once(question: str) -> str:

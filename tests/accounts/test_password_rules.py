@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sockctl.accounts.password_normalization import normalize_password
-from sockctl.accounts.password_rules import LEAST_MIN_LENGTH, MIN_LENGTH, check_new
-from sockctl.errors import PasswordRefusedError
+from sockctl.accounts.password_rules import ENOUGH_GUESSES, LEAST_MIN_LENGTH, MIN_LENGTH, check_new
+from sockctl.errors import PasswordRefusedError, WeakPasswordError
 
 MARK = "Zq7ß"
 """What no sentence of ours holds: a password that begins with it is not in one by chance."""
@@ -196,3 +196,12 @@ def test_threads_do_not_see_each_others_names() -> None:
     for thread in threads:
         thread.join()
     assert not failures
+
+
+def test_how_easy_a_password_is_to_guess() -> None:
+    with pytest.raises(WeakPasswordError) as common:
+        check_new("password1234", name="ann")
+    with pytest.raises(WeakPasswordError) as pieces:
+        check_new("bobby2019bobby", name="ann")
+    assert 1 < common.value.guesses < pieces.value.guesses < pieces.value.needed == ENOUGH_GUESSES
+    assert common.value.code == "bad_password"

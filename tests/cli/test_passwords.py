@@ -15,7 +15,7 @@ import pytest
 
 from sockctl.accounts.password_normalization import normalize_password
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
-from sockctl.cli.passwords import MAX_LINE_BYTES, read_password
+from sockctl.cli.passwords import MAX_LINE_BYTES, format_strength, read_password
 from sockctl.errors import (
     InputNeededError,
     OptionError,
@@ -298,6 +298,15 @@ def test_a_new_password_is_typed_twice(terminal: Any) -> None:
     child.expect_exact(taken("éteint"))
     assert "teint" not in child.before
     assert ended(child) == 0
+
+
+@pytest.mark.parametrize(
+    ("guesses", "bar", "number"),
+    [(0, 0, "0"), (1, 0, "1"), (11_384, 9, "10,000"), (84_500, 11, "80,000"), (999_999_999, 19, "1,000,000,000")],
+)
+def test_the_strength_of_a_password(guesses: float, bar: int, number: str) -> None:
+    line = format_strength(guesses, 1e9)
+    assert line.startswith(f"Strength [{'#' * bar}{'.' * (20 - bar)}]: some {number} guesses find it")
 
 
 def test_what_is_typed_ahead_answers(terminal: Any) -> None:
