@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from sockctl.cli.prompts import may_ask
+from sockctl.cli.prompts import closing_line, may_ask
 from sockctl.errors import (
     AnswerRefusedError,
     InputNeededError,
@@ -154,7 +154,8 @@ def _ask_once(question: str) -> str:
     with NoEcho(STDIN).hidden():
         say(f"{question}: ", end="")
         try:
-            line = _read_line(STDIN)
+            with closing_line():
+                line = _read_line(STDIN)
         except OSError as error:  # the terminal is gone
             raise StreamError(f"The terminal can't be read: {error.strerror}.") from error
         say("")  # Enter was not shown either

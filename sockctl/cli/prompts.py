@@ -1,10 +1,11 @@
 """Questions at the terminal: asked with a default, checked, and asked again until the answer will do."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from sockctl.errors import AddressError, InputNeededError
-from sockctl.terminal import is_in_foreground, read_line, say
+from sockctl.terminal import begin_line, is_in_foreground, read_line, say
 
 if TYPE_CHECKING:
     from sockctl.net.address import Target
@@ -16,6 +17,16 @@ DEFAULT_HOST = "localhost"
 def may_ask(*, no_input: bool) -> bool:
     """Return whether to ask: at a terminal, not as a shell's job in the background, and without ``--no-input``."""
     return not no_input and is_in_foreground()
+
+
+@contextlib.contextmanager
+def closing_line() -> Iterator[None]:
+    """End a question's line if Ctrl-C interrupts the answer: the shell's prompt then begins on a line of its own."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        begin_line()
+        raise
 
 
 def ask(question: str, default: str, check: Callable[[str], T]) -> T:
@@ -31,7 +42,8 @@ def ask(question: str, default: str, check: Callable[[str], T]) -> T:
     """
     while True:
         say(f"{question} [{default}]: ", end="")
-        answer = read_line()
+        with closing_line():
+            answer = read_line()
         if answer is None:
             say("")
             raise InputNeededError(f"No answer was given to: {question}.")
@@ -83,7 +95,8 @@ def confirm(question: str, *, no_input: bool, option: str) -> bool:
         raise InputNeededError(f"{question} That can't be asked for here: {option} says yes.")
     while True:
         say(f"{question} [yes/no]: ", end="")
-        answer = (read_line() or "").strip().lower()
+        with closing_line():
+            answer = (read_line() or "").strip().lower()
         if answer in {"yes", "y", "no", "n"}:
             return answer.startswith("y")
         if not answer:

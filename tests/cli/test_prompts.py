@@ -1,25 +1,16 @@
 """Questions at a terminal, and where none may be asked."""
 
 import os
-from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.prompts import ask, confirm, may_ask
 from sockctl.errors import AddressError, InputNeededError
-from sockctl.terminal import STDIN
-
-
-@pytest.fixture
-def keyboard() -> Iterator[int]:
-    """Put a terminal in the place of standard input; return the descriptor that types at it."""
-    before = os.dup(STDIN)
-    typing, terminal = os.openpty()
-    os.dup2(terminal, STDIN)
-    yield typing
-    os.dup2(before, STDIN)
-    for descriptor in (before, typing, terminal):
-        os.close(descriptor)
+from tests.support.accounts import accounts_at
+from tests.support.terminal import ended
 
 
 def check_even(text: str) -> int:
@@ -60,6 +51,17 @@ def test_ctrl_d_is_no_answer(keyboard: int, capfd: pytest.CaptureFixture[str]) -
     with pytest.raises(InputNeededError, match="No answer was given to: Go on"):
         confirm("Go on?", no_input=False, option="--yes")
     assert capfd.readouterr().err == "How many [4]: \nGo on? [yes/no]: \n"
+
+
+@pytest.mark.parametrize("arguments", [("users", "remove", "ann"), ("users", "passwd", "ann")])
+def test_ctrl_c_ends_the_line_of_the_question(tmp_path: Path, terminal: Any, arguments: tuple[str, ...]) -> None:
+    accounts_at(tmp_path, "ann")
+    child = terminal(*arguments, "--data-dir", str(tmp_path))
+    child.expect_exact(": ")
+    child.sendintr()
+    assert ended(child) == ExitCode.INTERRUPTED
+    assert child.before.endswith("\r\n")
+    assert "Traceback" not in child.before
 
 
 def test_nobody_to_confirm(keyboard: int) -> None:
