@@ -1,7 +1,6 @@
 """How the result of a measurement looks: its table and its bars."""
 
 import statistics
-import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any, Self
 
 from sockctl.bench.plan import Kind
 from sockctl.bench.report import COMPARED
+from sockctl.cli.tables import find_encoding, format_table
 from sockctl.terminal import STDOUT, columns, is_terminal, wants_colour
 from sockctl.text import format_bytes, format_seconds, plural
 
@@ -128,8 +128,6 @@ def _comparison_table(rows: list[tuple[str, ...]], look: Look) -> Iterator[str]:
     if look.fits(*lines):
         yield from lines
         return
-    from sockctl.cli.tables import format_table
-
     titles, *others = rows
     yield format_table(titles, others, width=look.width or 0, colour=look.colour)
 
@@ -181,7 +179,7 @@ def _bands(bands: Sequence[Fields], look: Look) -> Iterator[str]:
     """
     most = max(band["count"] for band in bands)
     total = sum(band["count"] for band in bands)
-    block = "█" if (sys.stdout.encoding or "").lower().startswith("utf") else "#"
+    block = "█" if find_encoding().lower().startswith("utf") else "#"
     before = 0
     for band in bands:
         count = band["count"]

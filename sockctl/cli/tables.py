@@ -4,7 +4,9 @@ A listing on a terminal is a table by Rich. In a pipe a row is a line with a tab
 loaded. JSON is UTF-8 everywhere.
 """
 
+import io
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -56,12 +58,15 @@ def print_list(entries: Sequence[Fields], titles: Row, rows: Iterable[Row], *, e
 
 def print_text(text: str) -> None:
     """Print text; a character that the terminal's encoding lacks becomes a question mark."""
-    import sys
-
-    typer.echo(text.encode(sys.stdout.encoding or "utf-8", errors="replace"))
+    typer.echo(text.encode(find_encoding(), errors="replace"))
 
 
-def format_table(titles: Row, rows: Sequence[Row], *, width: int, colour: bool, right: bool = False) -> str:
+def find_encoding() -> str:
+    """Return the encoding of standard output; UTF-8 where it is closed."""
+    return getattr(sys.stdout, "encoding", None) or "utf-8"
+
+
+def format_table(titles: Row, rows: Sequence[Row], *, width: int, colour: bool) -> str:
     """Return a table for a terminal, without the last line's end.
 
     Long cells fold within their columns. Where the columns would have to break words, each row is a record instead: a
@@ -72,7 +77,6 @@ def format_table(titles: Row, rows: Sequence[Row], *, width: int, colour: bool, 
         rows: The cells, without controls.
         width: Columns of the terminal.
         colour: Whether titles are highlighted.
-        right: Whether cells stand at the right of their columns.
     """
     spaced = [[_TIME.sub(r"\1 \2", cell) for cell in row] for row in rows]
     wholes, parts = _measure([titles, *spaced])
@@ -80,11 +84,10 @@ def format_table(titles: Row, rows: Sequence[Row], *, width: int, colour: bool, 
     if sum(parts) > room:
         parts = [min(part, _LEAST) for part in parts]
     if sum(parts) > room:
-        records = spaced or [[""] * len(titles)]
-        return "\n\n".join(_render(_make_record(titles, row), width, colour=colour) for row in records)
+        return _render(_make_records(titles, spaced or [[""] * len(titles)]), width, colour=colour)
     table = _make_grid()
     for title, whole, part in zip(titles, wholes, parts, strict=True):
-        table.add_column(title, justify="right" if right else "left", overflow="fold", no_wrap=whole == part)
+        table.add_column(title, overflow="fold", no_wrap=whole == part)
     for row in spaced:
         table.add_row(*row)
     return _render(table, width, colour=colour)
@@ -106,19 +109,20 @@ def _make_grid(*, show_header: bool = True) -> "Table":
     return Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold", show_header=show_header)
 
 
-def _make_record(titles: Row, row: Row) -> "Table":
+def _make_records(titles: Row, rows: Sequence[Row]) -> "Table":
     table = _make_grid(show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for title, cell in zip(titles, row, strict=True):
-        table.add_row(title, cell)
+    for row in rows:
+        if table.rows:
+            table.add_row()
+        for title, cell in zip(titles, row, strict=True):
+            table.add_row(title, cell)
     return table
 
 
 def _render(table: "Table", width: int, *, colour: bool) -> str:
     """Return what Rich makes of a table, whatever the environment says about terminals and colours."""
-    import io
-
     from rich.console import Console
 
     console = Console(

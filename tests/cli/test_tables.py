@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ import pytest
 from rich.cells import cell_len
 
 from sockctl.cli.tables import format_table, print_json, print_list
+from tests.support.running import SOCKCTL
 from tests.support.terminal import ended
 
 ENTRIES = [{"name": "ann", "age": 7}, {"name": "Zoë", "age": 1_000}]
@@ -55,6 +57,12 @@ def test_an_encoding_that_lacks_a_character() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, env=environment)
     assert done.stdout == b"\xe9?\n" + '"é你"\n'.encode(), "JSON is always UTF-8"
+
+
+def test_a_closed_standard_output_is_no_defect() -> None:
+    command = shlex.join([*SOCKCTL, "users", "list", "--data-dir", "/nonexistent"])
+    done = subprocess.run(["sh", "-c", f"{command} >&-"], capture_output=True, check=False)
+    assert b"defect" not in done.stderr
 
 
 # a terminal's table
