@@ -2,16 +2,24 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.cells import cell_len
 
+from sockctl.accounts.authenticator import Authenticator
+from sockctl.accounts.hash_queue import HashQueue
 from sockctl.cli.tables import format_table, print_json, print_list
+from sockctl.client.known_hosts import KnownHosts
+from sockctl.client.token_store import Login, TokenStore
+from sockctl.services.known_clients import KnownClients
+from tests.support.accounts import PASSWORD, accounts_at
 from tests.support.running import SOCKCTL
 from tests.support.terminal import ended
 
@@ -152,3 +160,45 @@ def test_on_a_terminal(terminal: Any, environment: dict[str, str], header: str) 
     assert ended(child) == 0
     assert child.before.startswith(header)
     assert "ann   7\r\nZoë   1000\r\n" in child.before
+
+
+GROUPS = ("users", "sessions", "clients", "hosts", "logins")
+ALL_LISTS = f"""read go; stty cols $COLS; for group in {" ".join(GROUPS)}; do "$0" "$@" $group list; echo ----; done"""
+COLOURS = re.compile("\x1b\\[[0-9]*m")
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep something of each kind."""
+    authenticator = Authenticator(accounts_at(tmp_path / "data", "ann", "bob"), queue=HashQueue(slots=1))
+    for name in ("ann", "bob"):
+        authenticator.log_in(name, PASSWORD, "2001:db8::1234:5678", with_token=True)
+    clients = KnownClients(tmp_path / "data")
+    clients.remember("192.0.2.7", "a-name-of-thirty-two-characters1")
+    clients.close()
+    KnownHosts(tmp_path / "state").trust("server.example", 9090, FINGERPRINT)
+    login = Login.at("server.example", 9090, "chat", FINGERPRINT)
+    TokenStore(tmp_path / "state").keep(login, token="secret", expires="2999-01-01T00:00:00Z", user="漢字の名前")
+    monkeypatch.setenv("SOCKCTL_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("SOCKCTL_STATE_DIR", str(tmp_path / "state"))
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_every_listing_fits_its_terminal(terminal: Any, width: int, colour: bool) -> None:
+    child = terminal(command=["sh", "-c", ALL_LISTS], COLS=str(width), NO_COLOR="" if colour else "1")
+    child.sendline("")
+    assert ended(child) == 0
+    assert ("\x1b[1m" in child.before) is colour
+    listings = COLOURS.sub("", child.before).split("----\r\n")
+    assert len(listings) == len(GROUPS) + 1
+    assert all(cell_len(line) <= width for line in "".join(listings).split("\r\n"))
+    users, sessions, clients, hosts, logins = (one.strip("\r\n").split("\r\n") for one in listings[:-1])
+    if width == 200:
+        assert [len(one) for one in (users, sessions, clients, hosts, logins)] == [3, 3, 2, 2, 2]
+    assert "a-name-of-thirty-two-characters1" in "".join(clients) or width == 40
+    assert any("漢字の名前" in line for line in logins)
+    assert any("server.example:9090" in line for line in hosts)
+    for line in users + sessions:
+        assert not re.search(r"\d{4}-\d\d-?$|\d\d:$", line), "a time folds between date and time only"
