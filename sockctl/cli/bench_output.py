@@ -1,4 +1,4 @@
-"""How the result of a measurement looks: its table and its bars."""
+"""Formats the result of a measurement: its table and its bars."""
 
 import statistics
 import textwrap
@@ -26,7 +26,7 @@ _MS_US, _S_US = 1e3, 1e6
 _HINTS = {
     "closed": "Connections that end at once may be over a limit of the server's: see --max-clients and "
     "--max-clients-per-address of 'sockctl serve'.",
-    "not_greeted": "It is no message service: 'bench echo' measures what sends back what it gets.",
+    "not_greeted": "The server is no message service: 'bench echo' measures servers that send back all they receive.",
     "password_asked": "This chat lets in only users who log in: start one without --auth.",
     "no_password": "The server lets in without a password: 'bench login' is for 'serve auth', or a chat with --auth.",
     "throttled": "The server lets nobody in for a while after passwords that were wrong.",
@@ -37,11 +37,11 @@ Fields = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How the result looks.
+    """The place where the result is printed.
 
     Attributes:
         width: Columns of the terminal; None in a pipe, where no line is folded.
-        colour: Whether it is coloured.
+        colour: Whether the result is coloured.
     """
 
     width: int | None = None
@@ -72,41 +72,40 @@ class Look:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text and code else text
 
 
-def report_lines(one: Fields, look: Look) -> Iterator[str]:
+def format_report(one: Fields, look: Look) -> Iterator[str]:
     """Yield the lines of a report's table."""
     kind = Kind(one["kind"])
     tls = " (TLS)" if one["tls"] else ""
-    yield look.fold(f"{kind} {one['target']}{tls}: {_setting(one)}, {format_seconds(one['seconds'])}")
-    yield f"{_UNITS[kind]:<11}{one['answered']:,} ({_rate(one['per_second'])}/s)"
+    yield look.fold(f"{kind} {one['target']}{tls}: {_describe_setting(one)}, {format_seconds(one['seconds'])}")
+    yield f"{_UNITS[kind]:<11}{one['answered']:,} ({_format_rate(one['per_second'])}/s)"
     if kind is not Kind.LOGIN:
         yield f"{'bytes':<11}{format_bytes(one['bytes'])} ({format_bytes(int(one['bytes_per_second']))}/s)"
-    errors = _errors(one)
+    errors = _describe_errors(one)
     yield look.paint(look.fold(f"{'errors':<11}{errors}"), "" if one["ok"] else _RED)
     if one["latency_us"]:
         yield ""
-        yield from _latencies(one["latency_us"], look)
+        yield from _format_latencies(one["latency_us"], look)
         yield ""
-        yield from _bands(one["bands"], look)
-    yield from map(look.fold, _remarks(one))
+        yield from _draw_bands(one["bands"], look)
+    yield from map(look.fold, _make_remarks(one))
 
 
-def comparison_lines(both: Fields, look: Look) -> Iterator[str]:
+def format_comparison(both: Fields, look: Look) -> Iterator[str]:
     """Yield the lines of a comparison's table."""
     first, second = both["compare"]
     rounds = both["rounds"]
-    yield look.fold(
-        f"{both['kind']}: {first} beside {second}, {plural(len(rounds), 'round')} in turns: {_setting(rounds[0][0])}"
-    )
+    setting = f"{plural(len(rounds), 'round')} in turns: {_describe_setting(rounds[0][0])}"
+    yield look.fold(f"{both['kind']}: {first} beside {second}, {setting}")
     titles = ("figure", first, second, "ratio", "lowest to highest")
-    yield from _comparison_table([titles, *_compare(rounds, both["ratios"])], look)
+    yield from _align([titles, *_compare(rounds, both["ratios"])], look)
     for number in (0, 1):
         worst = next((each[number] for each in rounds if not each[number]["ok"]), None)
         if worst is not None:
-            yield look.paint(look.fold(f"{worst['target']}: {_errors(worst)} in one of the rounds."), _RED)
+            yield look.paint(look.fold(f"{worst['target']}: {_describe_errors(worst)} in one of the rounds."), _RED)
     limits = [one for each in rounds for one in each if one["own_limit"]]
-    yield from map(look.fold, _limit(limits[0]) if limits else ())
+    yield from map(look.fold, _warn_of_limit(limits[0]) if limits else ())
     if both["interrupted"]:
-        yield look.fold("It was interrupted: these are the rounds that were measured until then.")
+        yield look.fold("The comparison was interrupted: these are its complete rounds.")
 
 
 def _compare(rounds: Sequence[Sequence[Fields]], ratios: Fields) -> Iterator[tuple[str, ...]]:
@@ -114,11 +113,11 @@ def _compare(rounds: Sequence[Sequence[Fields]], ratios: Fields) -> Iterator[tup
     for name in COMPARED:
         ratio = ratios[name]
         spread = (f"{ratio['median']:.2f}", f"{ratio['min']:.2f} to {ratio['max']:.2f}") if ratio else ("-", "")
-        yield (_NAMES[name], *(_median([each[number] for each in rounds], name) for number in (0, 1)), *spread)
+        yield (_NAMES[name], *(_format_median([each[number] for each in rounds], name) for number in (0, 1)), *spread)
     yield ("errors", *(f"{sum(sum(each[n]['errors'].values()) for each in rounds):,}" for n in (0, 1)), "", "")
 
 
-def _comparison_table(rows: list[tuple[str, ...]], look: Look) -> Iterator[str]:
+def _align(rows: list[tuple[str, ...]], look: Look) -> Iterator[str]:
     """Yield the lines of a table whose figures stand at the right of their columns, or records where it is too wide."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
@@ -132,7 +131,7 @@ def _comparison_table(rows: list[tuple[str, ...]], look: Look) -> Iterator[str]:
     yield format_table(titles, others, width=look.width or 0, colour=look.colour)
 
 
-def _latencies(latency_us: Fields, look: Look) -> Iterator[str]:
+def _format_latencies(latency_us: Fields, look: Look) -> Iterator[str]:
     """Yield a line of names and a line of times, or a line for each where they are too long."""
     names = ("min", *PERCENTILES)
     times = [format_latency(latency_us[name]) for name in names]
@@ -147,7 +146,7 @@ def _latencies(latency_us: Fields, look: Look) -> Iterator[str]:
         yield from (f"  {name:<5}  {one:>8}" for name, one in zip(names, times, strict=True))
 
 
-def _setting(one: Fields) -> str:
+def _describe_setting(one: Fields) -> str:
     parts = [plural(one["clients"], "client")]
     if one["joined"] != one["clients"]:
         parts[0] += f" ({one['joined']:,} got in)"
@@ -162,7 +161,7 @@ def _setting(one: Fields) -> str:
     return ", ".join(parts)
 
 
-def _errors(one: Fields) -> str:
+def _describe_errors(one: Fields) -> str:
     said = [f"{count:,} {reason}" for reason, count in one["errors"].items()]
     if one["lost"]:
         kind = Kind(one["kind"])
@@ -172,7 +171,7 @@ def _errors(one: Fields) -> str:
     return ", ".join(said) or "none"
 
 
-def _bands(bands: Sequence[Fields], look: Look) -> Iterator[str]:
+def _draw_bands(bands: Sequence[Fields], look: Look) -> Iterator[str]:
     """Yield a bar for each band; one that holds something is never without.
 
     The bars of the quickest 90 % are green, those of the next 9 % yellow, and those of the rest red.
@@ -190,16 +189,16 @@ def _bands(bands: Sequence[Fields], look: Look) -> Iterator[str]:
         before += count
 
 
-def _remarks(one: Fields) -> Iterator[str]:
+def _make_remarks(one: Fields) -> Iterator[str]:
     yield from (_HINTS[reason] for reason in one["errors"] if reason in _HINTS)
     if one["held_back"]:
         yield "The server's flood limit held messages back: start it with --no-flood-limit to measure what it can."
-    yield from _limit(one)
+    yield from _warn_of_limit(one)
     if one["interrupted"]:
-        yield "It was interrupted: this is what was measured until then."
+        yield "The measurement was interrupted: these are its figures until then."
 
 
-def _limit(one: Fields) -> Iterator[str]:
+def _warn_of_limit(one: Fields) -> Iterator[str]:
     if one["unsent"]:
         yield (
             f"The tool fell behind its clock: {plural(one['unsent'], 'message')} that should have gone out did not, so "
@@ -213,15 +212,15 @@ def _limit(one: Fields) -> Iterator[str]:
         )
 
 
-def _median(reports: Sequence[Fields], name: str) -> str:
+def _format_median(reports: Sequence[Fields], name: str) -> str:
     """Return the median of a figure; a server that has answered nothing has no latency."""
     if name == "per_second":
-        return f"{_rate(statistics.median(one[name] for one in reports))}/s"
+        return f"{_format_rate(statistics.median(one[name] for one in reports))}/s"
     latencies = [one["latency_us"][name] for one in reports if one["latency_us"]]
     return format_latency(statistics.median(latencies)) if latencies else "-"
 
 
-def _rate(value: float) -> str:
+def _format_rate(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"  # noqa: PLR2004  three digits say enough
 
 

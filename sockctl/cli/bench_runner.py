@@ -1,4 +1,4 @@
-"""Runs ``sockctl bench``: sees that the server is there and to be trusted, has it measured, and prints the result."""
+"""Runs ``sockctl bench``: connects to a server once to know and trust it, measures it, and prints the result."""
 
 import dataclasses
 import secrets
@@ -12,7 +12,7 @@ from sockctl.bench.coordinator import measure
 from sockctl.bench.plan import Kind, Plan, Tls, Where
 from sockctl.bench.report import comparison, report
 from sockctl.cli.bench_options import BenchOptions
-from sockctl.cli.bench_output import Look, comparison_lines, report_lines
+from sockctl.cli.bench_output import Look, format_comparison, format_report
 from sockctl.cli.bench_progress import ProgressLine
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.prompts import may_ask
@@ -35,19 +35,19 @@ _MOST_PROCESSES = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What the user wants to be measured.
+    """The measurement that the user asks for.
 
     Attributes:
         kind: What the clients do.
-        options: What all kinds have in common.
+        options: The options that all kinds share.
         size_bytes: Bytes of a message.
         depth: Messages of a client in flight.
         rate: Messages per second, on a clock; None for a closed loop.
         processes: How many processes; None for as many as suit.
         senders: How many members of a chat speak.
-        user: Who logs in.
-        password: With which password.
-        insecure: Whether it may go in clear.
+        user: The name of the user that logs in.
+        password: The user's password.
+        insecure: Whether the password may go in clear.
     """
 
     kind: Kind
@@ -62,7 +62,7 @@ class Wanted:
     insecure: bool = False
 
     def plan(self, where: Where) -> Plan:
-        """Return what is to be done there."""
+        """Return the plan for a server."""
         return Plan(
             kind=self.kind,
             where=where,
@@ -83,7 +83,7 @@ class Wanted:
 
     @property
     def chosen_processes(self) -> int:
-        """How many processes there are: for echo one a processor, but no more than clients; for all else one."""
+        """The number of processes: for echo one a processor, but no more than clients; for other kinds one."""
         most = self.options.clients if self.options.count is None else min(self.options.clients, self.options.count)
         if self.processes is not None:
             return min(self.processes, most)
@@ -97,14 +97,14 @@ def run_bench(target: str, wanted: Wanted) -> ExitCode:
         SockctlError: The server can't be reached or is not to be trusted, or the measuring failed.
     """
     names = [target] if wanted.options.compare is None else [target, wanted.options.compare]
-    plans = [wanted.plan(where) for where in _all_found(names, wanted)]
+    plans = [wanted.plan(where) for where in _find_servers(names, wanted)]
     try:
         if len(plans) == 1:
-            result = _measured(plans[0], wanted, "")
+            result = _measure_once(plans[0], wanted, "")
         else:
-            rounds, interrupted = _rounds(plans[0], plans[1], wanted)
+            rounds, interrupted = _measure_rounds(plans[0], plans[1], wanted)
             if not rounds:
-                say("sockctl: It was interrupted in the first round: there is nothing to compare.")
+                say("sockctl: The comparison was interrupted in its first round: there is nothing to compare.")
                 return ExitCode.INTERRUPTED
             result = comparison(rounds, interrupted=interrupted)
     except KeyboardInterrupt:
@@ -122,15 +122,17 @@ def _print(result: dict[str, Any], *, json: bool) -> None:
         typer.echo(dumps(result, ensure_ascii=False))
         return
     look = Look.of_output()
-    for line in comparison_lines(result, look) if "compare" in result else report_lines(result, look):
+    for line in format_comparison(result, look) if "compare" in result else format_report(result, look):
         print_text(line)
 
 
-def _rounds(first: Plan, second: Plan, wanted: Wanted) -> tuple[list[tuple[dict[str, Any], dict[str, Any]]], bool]:
-    """Measure both in each round, one before the other in turns.
+def _measure_rounds(
+    first: Plan, second: Plan, wanted: Wanted
+) -> tuple[list[tuple[dict[str, Any], dict[str, Any]]], bool]:
+    """Measure both servers in each round; in turns, each of them is the first.
 
     Returns:
-        The rounds that were measured in full, and whether the user has ended them before the last.
+        The rounds that were measured in full, and whether the user interrupted the others.
     """
     done: list[tuple[dict[str, Any], dict[str, Any]]] = []
     count = wanted.options.rounds
@@ -138,7 +140,7 @@ def _rounds(first: Plan, second: Plan, wanted: Wanted) -> tuple[list[tuple[dict[
         reports: list[dict[str, Any]] = []
         for plan in (second, first) if number % 2 else (first, second):
             try:
-                reports.append(_measured(plan, wanted, f"round {number + 1} of {count}, "))
+                reports.append(_measure_once(plan, wanted, f"round {number + 1} of {count}, "))
             except KeyboardInterrupt:
                 return done, True
             if reports[-1]["interrupted"]:
@@ -148,7 +150,7 @@ def _rounds(first: Plan, second: Plan, wanted: Wanted) -> tuple[list[tuple[dict[
     return done, False
 
 
-def _measured(plan: Plan, wanted: Wanted, label: str) -> dict[str, Any]:
+def _measure_once(plan: Plan, wanted: Wanted, label: str) -> dict[str, Any]:
     plan = dataclasses.replace(plan, run=secrets.token_hex(3))
     line = ProgressLine(plan, label) if plan.progress else None
     try:
@@ -159,8 +161,8 @@ def _measured(plan: Plan, wanted: Wanted, label: str) -> dict[str, Any]:
     return report(plan, outcome, cores=usable_cores())
 
 
-def _all_found(targets: list[str], wanted: Wanted) -> list[Where]:
-    """Connect to each server once, as ``connect`` does: so it is known which address answers, and is trusted."""
+def _find_servers(targets: list[str], wanted: Wanted) -> list[Where]:
+    """Connect to each server once, as ``connect`` does: that shows which address answers, and whether to trust it."""
     options = wanted.options
     plain, secure = _SCHEMES[wanted.kind]
     parsed = []
@@ -178,23 +180,23 @@ def _all_found(targets: list[str], wanted: Wanted) -> list[Where]:
         state_dir=options.state_dir,
         may_ask=may_ask(no_input=options.no_input),
     )
-    return [_found(endpoint, wanted, policy if encrypted else None) for endpoint, encrypted in parsed]
+    return [_find_server(endpoint, wanted, policy if encrypted else None) for endpoint, encrypted in parsed]
 
 
-def _found(endpoint: Endpoint, wanted: Wanted, policy: "TlsPolicy | None") -> Where:
-    """Connect to a server, and return where that was."""
+def _find_server(endpoint: Endpoint, wanted: Wanted, policy: "TlsPolicy | None") -> Where:
+    """Connect to a server, and return where the connection went."""
     places: list[tuple[int, Any]] = []
     secure: Secure | None = None
     if policy is not None:
         from sockctl.client.trust import Trust
 
-        trust = Trust(endpoint, policy, _silent)
+        trust = Trust(endpoint, policy, _ignore)
 
         def secure(sock: socket.socket, timeout_s: float) -> Transport:
             places.append((sock.family, sock.getpeername()))
             return trust.secure(sock, timeout_s)
 
-    with connect(endpoint, tell=_silent, timeout_s=wanted.options.timeout, secure=secure) as sock:
+    with connect(endpoint, tell=_ignore, timeout_s=wanted.options.timeout, secure=secure) as sock:
         if isinstance(sock, socket.socket):
             places.append((sock.family, sock.getpeername()))
         if wanted.kind is Kind.LOGIN and not wanted.insecure and is_in_clear(sock):
@@ -202,13 +204,13 @@ def _found(endpoint: Endpoint, wanted: Wanted, policy: "TlsPolicy | None") -> Wh
                 f"The password was not sent: the connection to {endpoint} is not encrypted, and anybody on the way "
                 f"could read it. If the server speaks TLS, write sockctls://{endpoint}; --insecure sends it in clear."
             )
-        tls = _tls(endpoint, policy, sock)
+        tls = _describe_tls(endpoint, policy, sock)
     family, address = places[-1]
     return Where(name=str(endpoint), family=family, address=address, tls=tls)
 
 
-def _tls(endpoint: Endpoint, policy: "TlsPolicy | None", sock: Transport) -> Tls | None:
-    """Return how the clients are to speak TLS: as the connection that was trusted does."""
+def _describe_tls(endpoint: Endpoint, policy: "TlsPolicy | None", sock: Transport) -> Tls | None:
+    """Return how the clients speak TLS: as the trusted connection does; None without TLS."""
     if policy is None or not isinstance(sock, TlsTransport):
         return None
     from sockctl.net.fingerprints import fingerprint_of
@@ -224,5 +226,5 @@ def _tls(endpoint: Endpoint, policy: "TlsPolicy | None", sock: Transport) -> Tls
     )
 
 
-def _silent(_: Event) -> None:
-    """Tell nothing: the result is what counts."""
+def _ignore(_: Event) -> None:
+    """Drop an event: only the result counts."""

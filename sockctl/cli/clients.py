@@ -26,7 +26,7 @@ Which = Annotated[str, typer.Argument(metavar="ADDRESS|NAME", help="The client."
 
 @app.command(name="list", epilog="Example: sockctl clients list --json")
 def list_clients(*, json: options.Json = False, data_dir: options.DataDir = None) -> None:
-    """List the known clients. Shown are address, name, and when they were here first and last (UTC)."""
+    """List the known clients. Columns: address, name, and when each was here first and last (UTC)."""
     clients = [client.as_fields for client in _open_clients(data_dir).all()]
     titles = ("ADDRESS", "NAME", "FIRST SEEN", "LAST SEEN")
     empty = "No client is known yet: 'sockctl serve identify' asks those who come."

@@ -26,7 +26,7 @@ Server = Annotated[str, typer.Argument(metavar="HOST:PORT", help="The server.", 
 
 @app.command(name="list", epilog="Example: sockctl hosts list --json")
 def list_hosts(*, json: options.Json = False, state_dir: options.StateDir = None) -> None:
-    """List the trusted servers. Shown are host and port, since when (UTC), and the certificate's SHA-256."""
+    """List the trusted servers. Columns: host and port, since when (UTC), and the certificate's SHA-256."""
     hosts = [host.as_fields for host in _open_hosts(state_dir).all()]
     titles = ("HOST:PORT", "FIRST SEEN", "SHA256")
     rows = ((host["address"], host["first_seen"], host["fingerprint"]) for host in hosts)

@@ -20,9 +20,9 @@ _STATES = {False: "valid", True: "expired"}
 
 @app.command(name="list", epilog="Example: sockctl logins list --json")
 def list_logins(*, json: options.Json = False, state_dir: options.StateDir = None) -> None:
-    """List the kept logins. Shown are server, service, user, whether it has TLS, and until when it counts (UTC).
+    """List the kept logins. Columns: server, service, user, whether it has TLS, and until when it counts (UTC).
 
-    Their tokens are shown nowhere. An expired login lets nobody in: the next 'connect' asks for the password.
+    No token is ever shown. An expired login lets nobody in: the next 'connect' asks for the password.
     """
     from sockctl.client.token_store import TokenStore
     from sockctl.paths import state_dir as place_of_state

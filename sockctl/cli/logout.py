@@ -1,4 +1,4 @@
-"""``sockctl logout``: the end of logins that ``connect`` has kept."""
+"""``sockctl logout``: ends the logins that ``connect`` has kept."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,7 +49,8 @@ def logout(
 ) -> None:
     """Log out of a server: the login that 'connect' has kept ends there, and is forgotten here.
 
-    It is forgotten as well if the server can't be told; then a line says so and why, and the exit code is the reason's.
+    The login is forgotten here even where the server can't be told. Standard error then says why, and the exit code is
+    that of the reason.
 
     Exit codes: 0 done, 1 no login is kept or a file can't be used, 2 usage, 3 unreachable or refused, 4 the server
     refused the token or is not to be trusted with it, 5 timed out, 7 reset or protocol broken by the server, 130
@@ -91,11 +92,11 @@ class _End:
 
     @property
     def code(self) -> ExitCode:
-        """The exit code that it leads to."""
+        """The exit code that the end leads to."""
         return ExitCode.DONE if self.failure is None else find_exit_code(self.failure)
 
     def report(self, *, json: bool) -> None:
-        """Print that it has ended, unless JSON will say so; say on standard error that the server was not told."""
+        """Print that the login has ended, unless JSON will say so; say on standard error if the server wasn't told."""
         login, user = self.kept.login, self.kept.user
         where = f"{login.address} ({login.service}, as {user})" if user else f"{login.address} ({login.service})"
         if self.failure is not None:
@@ -124,12 +125,12 @@ def _end_all(
     from sockctl.stores.timestamps import utc_now
 
     tokens = TokenStore(state_dir)
-    places = _places_of(endpoint, timeout_s)
+    places = _find_places(endpoint, timeout_s)
     all_kept = [(each, kept) for each in places for kept in tokens.all_of(each.host, each.port)]
     if not all_kept:
         raise NotLoggedInError(f"No login of {endpoint} is kept: there is nothing to end.")
     # The files of TLS are looked at before any login is forgotten.
-    ways = [_pinned(each, kept, state_dir, certificate, key) for each, kept in all_kept]
+    ways = [_pin_certificate(each, kept, state_dir, certificate, key) for each, kept in all_kept]
     for (each, kept), secure in zip(all_kept, ways, strict=True):
         failure = None
         if kept.expires > utc_now():
@@ -138,8 +139,8 @@ def _end_all(
         yield _End(kept, failure)
 
 
-def _places_of(endpoint: "Endpoint", timeout_s: float) -> "list[Endpoint]":
-    """Return where logins of a server are kept: under its name, and those without TLS under its addresses."""
+def _find_places(endpoint: "Endpoint", timeout_s: float) -> "list[Endpoint]":
+    """Return the places of a server's kept logins: its name, and for those without TLS its addresses."""
     from sockctl.net.connector import addresses_of
 
     try:
@@ -151,14 +152,16 @@ def _places_of(endpoint: "Endpoint", timeout_s: float) -> "list[Endpoint]":
 def _tell_server(
     endpoint: "Endpoint", kept: "KeptToken", secure: "Secure | None", *, timeout_s: float, insecure: bool
 ) -> SockctlError | None:
-    """End a login at its server; return why that couldn't be done, if so."""
+    """End a login at its server; return the error that prevented that, or None."""
     from sockctl.client.logout import log_out
     from sockctl.client.plaintext_guard import is_in_clear
     from sockctl.net.address import is_address
     from sockctl.net.connector import connect
 
     if not kept.login.fingerprint and not is_address(endpoint.host):
-        return NotToldError("An older sockctl kept it without saying at which address: it is shown nowhere in clear.")
+        return NotToldError(
+            "An older sockctl kept it without saying at which address: its token is shown nowhere in clear."
+        )
     try:
         with connect(endpoint, tell=lambda _: None, timeout_s=timeout_s, secure=secure) as sock:
             if not insecure and is_in_clear(sock):
@@ -175,12 +178,12 @@ def _tell_server(
     return None
 
 
-def _pinned(
+def _pin_certificate(
     endpoint: "Endpoint", kept: "KeptToken", state_dir: Path, certificate: Path | None, key: Path | None
 ) -> "Secure | None":
-    """Return the function that makes TLS of a connection, if the server has the certificate of the login.
+    """Return the function that encrypts a connection, if the server has the login's certificate.
 
-    None where it had none.
+    Return None where the login is one without TLS.
     """
     if not kept.login.fingerprint:
         return None

@@ -1,4 +1,4 @@
-"""Reads a password for a command: from standard input, a file of the user's alone, or a person; never an argument."""
+"""Reads a password for a command: from standard input, from a private file or from a person, never from an argument."""
 
 import os
 import select
@@ -55,18 +55,18 @@ def read_password(
     Args:
         question: The question, such as ``Password``.
         check: Returns the value, or raises AnswerRefusedError with a sentence that explains what is wrong. A person
-            reads it and is asked again.
-        stdin: Whether ``--password-stdin`` was given: the first line is read, byte by byte, and the rest stays there.
+            reads the sentence and is asked again.
+        stdin: Whether ``--password-stdin`` was given: only the first line is read, byte by byte.
         file: The value of ``--password-file``; the first line counts.
         twice: Whether a person types it twice, because it is a new one.
         no_input: Whether ``--no-input`` was given.
 
     Raises:
         AnswerRefusedError: `check` refused the password of standard input or the file.
-        InputNeededError: There is no password: the input is empty, nobody may be asked, or the answer was Ctrl-D.
+        InputNeededError: The input is empty, nobody may be asked, or the answer was Ctrl-D.
         OptionError: The options contradict each other.
-        PasswordRefusedError: It is not UTF-8, or longer than any password.
-        SecretFileError: The file can't be read, or isn't the user's alone.
+        PasswordRefusedError: The line is not UTF-8, or is longer than any password.
+        SecretFileError: The file can't be read, or others may use it.
         StreamError: Standard input can't be read.
     """
     if stdin and file is not None:
@@ -95,9 +95,9 @@ def _read_stdin() -> str:
 
 
 def _read_file(path: Path) -> str:
-    """Read a file that is the user's alone.
+    """Read a private file.
 
-    The opened file is judged: another file may stand at `path` a moment later. A pipe there never blocks.
+    The opened file is judged: another file may stand at `path` a moment later. A pipe at `path` never blocks.
     """
     shown = visible(str(path))
     try:
@@ -165,9 +165,9 @@ def _ask_once(question: str) -> str:
 
 
 def _read_line(descriptor: int) -> bytes:
-    """Read a line with its end, and nothing behind it; the end of the input ends it, too.
+    """Read a line with its end, and nothing behind it; the end of the input ends the line, too.
 
-    It ends, incomplete, where it is longer than `MAX_LINE_BYTES`.
+    A line that is longer than `MAX_LINE_BYTES` is cut behind them.
     """
     line = b""
     while len(line) <= MAX_LINE_BYTES and not line.endswith(b"\n"):

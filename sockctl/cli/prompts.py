@@ -86,7 +86,7 @@ def confirm(question: str, *, no_input: bool, option: str) -> bool:
     Args:
         question: The question.
         no_input: Whether ``--no-input`` was given.
-        option: The option that says yes in advance.
+        option: The option that says yes in advance, for the error.
 
     Raises:
         InputNeededError: There is no terminal to ask at, or the input ended instead (Ctrl-D).

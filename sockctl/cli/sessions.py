@@ -27,7 +27,7 @@ def list_sessions(
     json: options.Json = False,
     data_dir: options.DataDir = None,
 ) -> None:
-    """List the sessions. Shown are id, user, last address, and when it began, was used, and expires (UTC)."""
+    """List the sessions. Columns: id, user, last address, and when each began, was used last and expires (UTC)."""
     accounts = open_accounts(data_dir)
     name = None if user is None else accounts.users.get(user).name
     sessions = [session.as_fields for session in accounts.sessions_of(name)]

@@ -74,7 +74,7 @@ def add(name: Name, *, if_missing: IfMissing = False, new: NewPassword) -> None:
 
 @app.command(name="list", epilog="Example: sockctl users list --json")
 def list_users(*, json: options.Json = False, data_dir: options.DataDir = None) -> None:
-    """List the users. Shown are the name, when it was added and got its password (UTC), and whether it may log in."""
+    """List the users. Columns: name, when it was added, when its password was set (UTC), and whether it may log in."""
     users = [user.as_fields for user in open_accounts(data_dir).users.all()]
     titles = ("NAME", "CREATED", "PASSWORD SET", "STATE")
     rows = ((one["name"], one["created"], one["changed"], _STATES[one["disabled"]]) for one in users)
@@ -138,7 +138,7 @@ def verify(
     data_dir: options.DataDir = None,
     no_input: options.NoInput = False,
 ) -> None:
-    """See whether a password is the user's: exit 0 if it is, 4 if not. A disabled user's never is."""
+    """Check a password of a user: exit 0 if it is right, 4 if not. That of a disabled user is never right."""
     accounts = open_accounts(data_dir)
     user = accounts.users.get(name)
     password = read_password(

@@ -225,7 +225,7 @@ def test_ctrl_c_in_the_first_round_of_a_comparison() -> None:
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=TIMEOUT_S)
     assert (process.returncode, out) == (ExitCode.INTERRUPTED, b"")
-    assert err.endswith(b"It was interrupted in the first round: there is nothing to compare.\n")
+    assert err.endswith(b"The comparison was interrupted in its first round: there is nothing to compare.\n")
 
 
 def test_progress_on_a_terminal(terminal: Any) -> None:

@@ -11,7 +11,7 @@ from sockctl.bench.histogram import Histogram
 from sockctl.bench.plan import Kind
 from sockctl.bench.report import comparison, report
 from sockctl.bench.stats import Stats
-from sockctl.cli.bench_output import Look, comparison_lines, report_lines
+from sockctl.cli.bench_output import Look, format_comparison, format_report
 from tests.support.bench import plan
 
 
@@ -34,7 +34,7 @@ def fields(kind: Kind = Kind.ECHO, *, interrupted: bool = False, **values: Any) 
 
 
 def test_bars_and_times() -> None:
-    lines = list(report_lines(fields(), Look()))
+    lines = list(format_report(fields(), Look()))
     assert lines[1] == "messages   100 (50.0/s)"
     assert any("100 µs" in line and "3 s" in line for line in lines)
     bars = [line for line in lines if line.startswith("  <")]
@@ -58,35 +58,35 @@ def test_bars_and_times() -> None:
 def test_remarks(kind: Kind, values: dict[str, Any], says: str) -> None:
     if "errors" in values:
         values = {**values, "errors": Counter(values["errors"])}
-    assert says in "\n".join(report_lines(fields(kind, **values), Look()))
+    assert says in "\n".join(format_report(fields(kind, **values), Look()))
 
 
 def test_a_tool_that_falls_behind_its_clock_says_so() -> None:
     one = fields(unsent=1_000)
     assert one["own_limit"]
-    assert "1,000 messages that should have gone out did not" in "\n".join(report_lines(one, Look()))
+    assert "1,000 messages that should have gone out did not" in "\n".join(format_report(one, Look()))
 
 
 def test_an_interrupted_one_says_so() -> None:
-    assert "interrupted" in "\n".join(report_lines(fields(interrupted=True), Look()))
+    assert "interrupted" in "\n".join(format_report(fields(interrupted=True), Look()))
 
 
 def test_a_comparison_tells_errors_and_limits() -> None:
     text = "\n".join(
-        comparison_lines(comparison([(fields(cpu_s=2.0), fields(expected=104))], interrupted=True), Look())
+        format_comparison(comparison([(fields(cpu_s=2.0), fields(expected=104))], interrupted=True), Look())
     )
     assert "1 round in turns" in text
     assert "4 messages lost in one of the rounds" in text
     assert "The tool itself" in text
-    assert "It was interrupted: these are the rounds" in text
+    assert "The comparison was interrupted: these are its complete rounds." in text
     nothing = fields(answered=0, latencies=Histogram())
-    lines = list(comparison_lines(comparison([(fields(), nothing)] * 2, interrupted=False), Look()))
+    lines = list(format_comparison(comparison([(fields(), nothing)] * 2, interrupted=False), Look()))
     assert lines[3].split() == ["latency", "p50", "100", "µs", "-", "-"]
 
 
 def test_a_comparison_shows_medians() -> None:
     rounds = [(fields(ended=10.0 + seconds), fields()) for seconds in (1.0, 2.0, 4.0, 5.0)]
-    text = "\n".join(comparison_lines(comparison(rounds, interrupted=False), Look()))
+    text = "\n".join(format_comparison(comparison(rounds, interrupted=False), Look()))
     middle = (rounds[1][0]["per_second"] + rounds[2][0]["per_second"]) / 2
     assert f" {middle:,.1f}/s " in text
 
@@ -103,13 +103,13 @@ def test_every_line_fits(width: int, colour: bool) -> None:
     one = fields(cpu_s=2.0, expected=104, errors=Counter(closed=3))
     both = comparison([(one, fields())] * 2, interrupted=True)
     look = Look(width=width, colour=colour)
-    text = "\n".join((*report_lines(one, look), *comparison_lines(both, look)))
+    text = "\n".join((*format_report(one, look), *format_comparison(both, look)))
     assert all(len(line) <= width for line in COLOUR.sub("", text).split("\n"))
     assert ("\x1b" in text) is colour
 
 
 def test_a_narrow_terminal_has_a_line_for_each_latency() -> None:
-    lines = list(report_lines(fields(), Look(width=40)))
+    lines = list(format_report(fields(), Look(width=40)))
     at = lines.index("latency")
     assert [line.split()[0] for line in lines[at + 1 : at + 7]] == ["min", "p50", "p90", "p99", "p99.9", "max"]
     assert lines[at + 2] == "  p50      100 µs"
@@ -117,20 +117,20 @@ def test_a_narrow_terminal_has_a_line_for_each_latency() -> None:
 
 
 def test_a_wide_terminal_has_longer_bars() -> None:
-    bars = [max(line.count("█") for line in report_lines(fields(), Look(width=width))) for width in WIDTHS]
+    bars = [max(line.count("█") for line in format_report(fields(), Look(width=width))) for width in WIDTHS]
     assert bars == [16, 56, 60]
 
 
 def test_bars_are_green_for_the_quickest_and_red_for_the_slowest() -> None:
     latencies = Histogram.of([0.0001] * 900 + [0.001] * 95 + [0.1] * 5)
-    text = "\n".join(report_lines(fields(latencies=latencies), Look(colour=True)))
+    text = "\n".join(format_report(fields(latencies=latencies), Look(colour=True)))
     assert re.findall("\x1b\\[([0-9]+)m█", text) == ["32", "33", "31"]
     assert "\x1b[31merrors" not in text
-    assert "\x1b[31merrors" in "\n".join(report_lines(fields(errors=Counter(closed=3)), Look(colour=True)))
+    assert "\x1b[31merrors" in "\n".join(format_report(fields(errors=Counter(closed=3)), Look(colour=True)))
 
 
 def test_a_comparison_aligns_its_figures() -> None:
-    lines = list(comparison_lines(comparison([(fields(), fields(ended=14.0))], interrupted=False), Look(width=80)))
+    lines = list(format_comparison(comparison([(fields(), fields(ended=14.0))], interrupted=False), Look(width=80)))
     assert lines[1:] == [
         "figure       127.0.0.1:1  127.0.0.1:1  ratio  lowest to highest",
         "rate              50.0/s       25.0/s   2.00       2.00 to 2.00",
