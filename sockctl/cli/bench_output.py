@@ -1,7 +1,6 @@
 """Formats the result of a measurement: its table and its bars."""
 
 import statistics
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -9,15 +8,16 @@ from typing import Any, Self
 from sockctl.bench.plan import Kind
 from sockctl.bench.report import COMPARED
 from sockctl.cli.tables import find_encoding, format_table
+from sockctl.palette import Style, paint
 from sockctl.terminal import STDOUT, columns, is_terminal, wants_colour
 from sockctl.text import format_bytes, format_seconds, plural
+from sockctl.wrapping import wrap_lines
 
 _BAR, _LONGEST_BAR = 30, 60
 _BEFORE_BAR = 24
 """Columns in front of a bar, and one behind it."""
-_RED = "31"
-_COLOURS = ((0.9, "32"), (0.99, "33"), (1.0, _RED))
-"""The colour of a band that begins below this part of all latencies: green, yellow, red (ANSI SGR)."""
+_STYLES = ((0.9, Style.NORMAL), (0.99, Style.WARNING), (1.0, Style.ERROR))
+"""The style of a band that begins below this part of all latencies."""
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
 _UNIT = {Kind.ECHO: "message", Kind.CHAT: "delivery", Kind.LOGIN: "login"}
 _UNITS = {Kind.ECHO: "messages", Kind.CHAT: "deliveries", Kind.LOGIN: "logins"}
@@ -63,13 +63,11 @@ class Look:
 
     def fold(self, line: str) -> str:
         """Return a line folded between its words."""
-        if self.fits(line):
-            return line
-        return textwrap.fill(line, self.width or _BAR, subsequent_indent="  ", break_on_hyphens=False)
+        return line if self.width is None else wrap_lines(line, self.width)
 
-    def paint(self, text: str, code: str) -> str:
-        """Return text in the colour of an ANSI SGR code; as it is without a code."""
-        return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text and code else text
+    def paint(self, text: str, style: Style) -> str:
+        """Return text in a style."""
+        return paint(text, style) if self.colour and text else text
 
 
 def format_report(one: Fields, look: Look) -> Iterator[str]:
@@ -81,7 +79,8 @@ def format_report(one: Fields, look: Look) -> Iterator[str]:
     if kind is not Kind.LOGIN:
         yield f"{'bytes':<11}{format_bytes(one['bytes'])} ({format_bytes(int(one['bytes_per_second']))}/s)"
     errors = _describe_errors(one)
-    yield look.paint(look.fold(f"{'errors':<11}{errors}"), "" if one["ok"] else _RED)
+    line = look.fold(f"{'errors':<11}{errors}")
+    yield line if one["ok"] else look.paint(line, Style.ERROR)
     if one["latency_us"]:
         yield ""
         yield from _format_latencies(one["latency_us"], look)
@@ -101,7 +100,9 @@ def format_comparison(both: Fields, look: Look) -> Iterator[str]:
     for number in (0, 1):
         worst = next((each[number] for each in rounds if not each[number]["ok"]), None)
         if worst is not None:
-            yield look.paint(look.fold(f"{worst['target']}: {_describe_errors(worst)} in one of the rounds."), _RED)
+            yield look.paint(
+                look.fold(f"{worst['target']}: {_describe_errors(worst)} in one of the rounds."), Style.ERROR
+            )
     limits = [one for each in rounds for one in each if one["own_limit"]]
     yield from map(look.fold, _warn_of_limit(limits[0]) if limits else ())
     if both["interrupted"]:
@@ -174,7 +175,7 @@ def _describe_errors(one: Fields) -> str:
 def _draw_bands(bands: Sequence[Fields], look: Look) -> Iterator[str]:
     """Yield a bar for each band; one that holds something is never without.
 
-    The bars of the quickest 90 % are green, those of the next 9 % yellow, and those of the rest red.
+    The bars of the quickest 90 % are cyan, those of the next 9 % yellow, and those of the rest red.
     """
     most = max(band["count"] for band in bands)
     total = sum(band["count"] for band in bands)
@@ -183,9 +184,9 @@ def _draw_bands(bands: Sequence[Fields], look: Look) -> Iterator[str]:
     for band in bands:
         count = band["count"]
         bar = block * (round(count / most * look.bar) or bool(count))
-        colour = next(code for part, code in _COLOURS if before < part * total)
+        style = next(style for part, style in _STYLES if before < part * total)
         share = f"{100 * count / total:>7.2f} %"
-        yield f"  < {format_latency(band['below_us']):<8}{share}  {look.paint(bar, colour)}".rstrip()
+        yield f"  < {format_latency(band['below_us']):<8}{share}  {look.paint(bar, style)}".rstrip()
         before += count
 
 

@@ -127,7 +127,10 @@ def test_a_person_types_a_new_password_twice_and_says_yes(tmp_path: Path) -> Non
 
     def spawn(*arguments: str) -> "pexpect.spawn[bytes]":
         return pexpect.spawn(
-            SOCKCTL[0], [*SOCKCTL[1:], "users", *arguments, "--data-dir", str(tmp_path)], timeout=TIMEOUT_S
+            SOCKCTL[0],
+            [*SOCKCTL[1:], "users", *arguments, "--data-dir", str(tmp_path)],
+            timeout=TIMEOUT_S,
+            dimensions=(50, 200),
         )
 
     child = spawn("add", "ann")
