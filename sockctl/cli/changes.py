@@ -15,10 +15,9 @@ import typer
 from sockctl.cli import options
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.prompts import confirm, may_ask
-from sockctl.cli.tables import print_json, print_text
+from sockctl.cli.tables import print_json, print_sentences
 from sockctl.errors import SockctlError
 from sockctl.terminal import say
-from sockctl.text import visible
 
 IfExists = Annotated[bool, typer.Option("--if-exists", help="Succeed where there is none.", show_default=False)]
 IfMissing = Annotated[
@@ -31,7 +30,7 @@ def print_changes(changed: Sequence[Mapping[str, Any]], *sentences: str, json: b
     if json:
         print_json({"changed": changed})
     else:
-        print_text("\n".join(map(visible, sentences)))
+        print_sentences(*sentences)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from sockctl.cli import options
 from sockctl.cli.changes import IfExists, print_changes, tolerating
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
 from sockctl.cli.hosts import Server, parse_server
-from sockctl.cli.tables import print_text
+from sockctl.cli.tables import print_sentences
 from sockctl.cli.tls_options import ClientCertificate, ClientKey, refuse_lone_key
 from sockctl.errors import (
     InsecureError,
@@ -102,7 +102,7 @@ class _End:
         if self.failure is not None:
             say(f"sockctl: The login at {where} is forgotten, but the server was not told: {self.failure}")
         elif not json:
-            print_text(f"You are logged out of {where}.")
+            print_sentences(f"You are logged out of {where}.")
 
 
 def _end_all(

@@ -14,6 +14,7 @@ import typer
 
 from sockctl.terminal import STDOUT, columns, is_terminal, say, wants_colour
 from sockctl.text import escape_json, visible
+from sockctl.wrapping import wrap_lines
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -54,6 +55,12 @@ def print_list(entries: Sequence[Fields], titles: Row, rows: Iterable[Row], *, e
         print_text("\n".join("\t".join(cell.replace("\t", " ") for cell in row) for row in [titles, *shown]))
     if not entries:
         say(empty)
+
+
+def print_sentences(*sentences: str) -> None:
+    """Print sentences for a person, each on a line of its own; on a terminal they are wrapped at words."""
+    text = "\n".join(map(visible, sentences))
+    print_text(wrap_lines(text, columns(STDOUT)) if is_terminal(STDOUT) else text)
 
 
 def print_text(text: str) -> None:

@@ -10,7 +10,7 @@ import typer
 from sockctl.cli import options
 from sockctl.cli.changes import IfMissing, RemovalOptions, print_changes, tolerating, with_removal_options
 from sockctl.cli.passwords import PasswordFile, PasswordStdin, read_password
-from sockctl.cli.tables import print_json, print_list, print_text
+from sockctl.cli.tables import print_json, print_list, print_sentences
 from sockctl.errors import LoginFailedError, NameTakenError, UnknownUserError
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def verify(
     if json:
         print_json(user.as_fields)
     else:
-        print_text(f"That is the password of {user.name}.")
+        print_sentences(f"That is the password of {user.name}.")
 
 
 def open_accounts(data_dir: Path | None) -> "Accounts":

@@ -67,6 +67,16 @@ def test_an_encoding_that_lacks_a_character() -> None:
     assert done.stdout == b"\xe9?\n" + '"é你"\n'.encode(), "JSON is always UTF-8"
 
 
+def test_sentences_are_wrapped_on_a_terminal_alone(terminal: Any) -> None:
+    program = "from sockctl.cli.tables import *; print_sentences('A long', 'sentence ' * 3)"
+    child = terminal(command=["sh", "-c", f'read go; stty cols 20; {sys.executable} -c "{program}"'])
+    child.sendline("")
+    assert ended(child) == 0
+    assert child.before.endswith("A long\r\nsentence sentence\r\nsentence\r\n")
+    piped = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, stdin=subprocess.DEVNULL)
+    assert piped.stdout.rstrip() == b"A long\nsentence sentence sentence"
+
+
 def test_a_closed_standard_output_is_no_defect() -> None:
     command = shlex.join([*SOCKCTL, "users", "list", "--data-dir", "/nonexistent"])
     done = subprocess.run(["sh", "-c", f"{command} >&-"], capture_output=True, check=False)
