@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from sockctl.errors import AddressError, InputNeededError
-from sockctl.terminal import is_in_foreground, read_line, say
+from sockctl.terminal import begin_line, is_in_foreground, read_line, say
 
 if TYPE_CHECKING:
     from sockctl.net.address import Target
@@ -25,7 +25,7 @@ def closing_line() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        say("")
+        begin_line()
         raise
 
 
