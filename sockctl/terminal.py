@@ -4,10 +4,12 @@ Everything goes through descriptors, past Python's buffers: a line typed ahead o
 the session reads it, and the prompts, the session and a relay can share one standard input.
 """
 
+import enum
 import os
 import select
 
 STDIN, STDOUT, STDERR = 0, 1, 2
+USUAL_COLUMNS = 80
 LINE_BYTES = 4096
 """What a terminal gives at most per line: Linux's N_TTY_BUF_SIZE."""
 
@@ -17,9 +19,45 @@ def is_terminal(descriptor: int) -> bool:
     return os.isatty(descriptor)
 
 
-def wants_colour() -> bool:
-    """Return whether standard error shows colours: it is a terminal, and NO_COLOR (no-color.org) isn't set."""
-    return is_terminal(STDERR) and not os.environ.get("NO_COLOR")
+class ColourChoice(enum.StrEnum):
+    """Whether the output is coloured."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+def wants_colour(descriptor: int = STDERR) -> bool:
+    """Return whether what is written to `descriptor` is coloured.
+
+    The first of these decides: NO_COLOR (no-color.org), FORCE_COLOR (force-color.org) or CLICOLOR_FORCE, CLICOLOR=0
+    (bixense.com/clicolors), TERM=dumb, and whether a terminal is behind `descriptor`.
+    """
+    environment = os.environ
+    if environment.get("NO_COLOR"):
+        return False
+    if environment.get("FORCE_COLOR") or environment.get("CLICOLOR_FORCE", "0") not in {"", "0"}:
+        return True
+    if environment.get("CLICOLOR") == "0" or environment.get("TERM") == "dumb":
+        return False
+    return is_terminal(descriptor)
+
+
+def choose_colour(choice: ColourChoice) -> None:
+    """Let `choice` hold for the whole process, and for Rich: the environment carries it, and AUTO changes nothing."""
+    if choice is ColourChoice.ALWAYS:
+        os.environ.pop("NO_COLOR", None)
+        os.environ["FORCE_COLOR"] = "1"
+    elif choice is ColourChoice.NEVER:
+        os.environ["NO_COLOR"] = "1"
+
+
+def columns(descriptor: int = STDERR) -> int:
+    """Return the width of the terminal behind `descriptor`; 80 where it has none or tells none."""
+    try:
+        return os.get_terminal_size(descriptor).columns or USUAL_COLUMNS
+    except OSError:
+        return USUAL_COLUMNS
 
 
 def open_missing_streams() -> None:

@@ -1,11 +1,13 @@
-"""Writing all to a descriptor that takes a part at a time."""
+"""Writing all to a descriptor that takes a part at a time, colour, and the terminal's width."""
 
 import os
+import pty
+import termios
 import threading
 
 import pytest
 
-from sockctl.terminal import write_all
+from sockctl.terminal import columns, wants_colour, write_all
 from tests.support.running import TIMEOUT_S
 
 MUCH = bytes(range(256)) * 4096
@@ -36,3 +38,48 @@ def test_where_nobody_reads() -> None:
     with pytest.raises(BrokenPipeError):
         write_all(sender, b"x")
     os.close(sender)
+
+
+NEUTRAL = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE")
+
+
+@pytest.mark.parametrize(
+    ("environment", "on_a_terminal", "in_a_pipe"),
+    [
+        ({}, True, False),
+        ({"NO_COLOR": "1"}, False, False),
+        ({"NO_COLOR": ""}, True, False),
+        ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, False, False),
+        ({"FORCE_COLOR": "1", "TERM": "dumb"}, True, True),
+        ({"CLICOLOR_FORCE": "1", "CLICOLOR": "0"}, True, True),
+        ({"CLICOLOR_FORCE": "0"}, True, False),
+        ({"CLICOLOR": "0"}, False, False),
+        ({"CLICOLOR": "1"}, True, False),
+        ({"TERM": "dumb"}, False, False),
+    ],
+)
+def test_what_the_environment_says_about_colour(
+    environment: dict[str, str], on_a_terminal: bool, in_a_pipe: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in NEUTRAL:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"TERM": "xterm", **environment}.items():
+        monkeypatch.setenv(name, value)
+    master, slave = pty.openpty()
+    reader, writer = os.pipe()
+    assert (wants_colour(slave), wants_colour(writer)) == (on_a_terminal, in_a_pipe)
+    for descriptor in (master, slave, reader, writer):
+        os.close(descriptor)
+
+
+def test_the_width_of_a_terminal_and_of_what_is_none() -> None:
+    master, slave = pty.openpty()
+    assert columns(slave) == 80
+    termios.tcsetwinsize(slave, (24, 132))
+    assert columns(slave) == 132
+    os.close(slave)
+    os.close(master)
+    reader, writer = os.pipe()
+    assert columns(writer) == 80
+    os.close(reader)
+    os.close(writer)

@@ -13,9 +13,10 @@ import typer
 from typer.core import TyperGroup
 
 from sockctl import __version__
+from sockctl.cli.color import Color, add_color_option
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
 from sockctl.errors import SockctlError
-from sockctl.terminal import open_missing_streams, say
+from sockctl.terminal import ColourChoice, open_missing_streams, say
 
 COMMANDS = {
     "serve": "Start a server.",
@@ -39,6 +40,7 @@ class _Loading(TyperGroup):
         if name in COMMANDS:
             command = typer.main.get_command(importlib.import_module(f"sockctl.cli.{name}").app)
             command.name = name
+            add_color_option(command)
         if not gc.isenabled():  # the entry point has switched it off while this was loaded
             gc.freeze()
             gc.enable()
@@ -76,6 +78,7 @@ def _sockctl(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
+    color: Color = ColourChoice.AUTO,
 ) -> None:
     """A command-line toolkit for TCP: named, safe and explained."""
 
