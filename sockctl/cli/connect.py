@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from sockctl.cli import options
-from sockctl.cli.exit_codes import ExitCode
+from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
 from sockctl.cli.prompts import ask, may_ask
 from sockctl.cli.tls_options import TlsOptions
 from sockctl.errors import InputNeededError
@@ -18,9 +18,20 @@ from sockctl.terminal import STDIN, is_terminal
 if TYPE_CHECKING:
     from sockctl.net.address import Endpoint
 
-_EXAMPLE = (
+_EXAMPLES = (
     "Examples: sockctl connect localhost 9090, in a pipe: printf abc | sockctl connect localhost:9090, scripted: "
     "sockctl connect localhost:9090 --send hello --expect hello"
+)
+_EXIT_CODES = explain_exit_codes(
+    ExitCode.FAILED,
+    ExitCode.UNREACHABLE,
+    ExitCode.BROKEN,
+    ExitCode.INTERRUPTED,
+    meanings={
+        ExitCode.NOT_LET_IN: "not let in (or the certificate is not trusted, or a password would go in clear)",
+        ExitCode.TIMED_OUT: "timed out (connecting, waiting for the greeting or a turn to speak, in a script's wait)",
+        ExitCode.UNEXPECTED: "an expectation or --count is not met in time or by the end",
+    },
 )
 ORDER = "order of the options"
 
@@ -38,7 +49,7 @@ class _InOrder(TyperCommand):
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
-@app.command(cls=_InOrder, epilog=_EXAMPLE)
+@app.command(cls=_InOrder, epilog=f"{_EXAMPLES}\n\n{_EXIT_CODES}")
 @functools.partial(options.with_option_group, name="tls_options", group=TlsOptions)
 def connect(
     ctx: typer.Context,
@@ -127,11 +138,6 @@ def connect(
     meanwhile is not sent, and you are told so. That is for a terminal and for services that have given a token.
 
     Scripted: --send, --expect and the steps of --script are carried out in their order, and standard input isn't read.
-
-    Exit codes: 0 done, 1 failed, 2 usage, 3 unreachable or refused, 4 not let in (certificate not trusted, or a
-    password would go in clear), 5 timed out (connecting, waiting for the greeting or for one's turn to speak, in a
-    script's wait), 6 expectation or --count not met in time or by the end, 7 reset or protocol broken by the server,
-    130 interrupted.
     """
     from sockctl.client.runner import run_session
     from sockctl.client.settings import ClientSettings

@@ -1,22 +1,36 @@
 """The exit codes, and the errors that lead to them."""
 
 import enum
+from collections.abc import Mapping
 
 from sockctl import errors
 
 
 class ExitCode(enum.IntEnum):
-    """The exit codes of commands."""
+    """The exit codes of commands.
 
-    DONE = 0
-    FAILED = 1
-    USAGE = 2
-    UNREACHABLE = 3
-    NOT_LET_IN = 4
-    TIMED_OUT = 5
-    UNEXPECTED = 6
-    BROKEN = 7
-    INTERRUPTED = 130
+    Attributes:
+        meaning: What a code says, in the words of the help.
+    """
+
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str) -> "ExitCode":
+        """Return a code with its meaning."""
+        code = int.__new__(cls, value)
+        code._value_ = value
+        code.meaning = meaning
+        return code
+
+    DONE = 0, "done"
+    FAILED = 1, "failed"
+    USAGE = 2, "wrong usage"
+    UNREACHABLE = 3, "unreachable or refused"
+    NOT_LET_IN = 4, "not let in"
+    TIMED_OUT = 5, "timed out"
+    UNEXPECTED = 6, "an expectation is not met"
+    BROKEN = 7, "the server reset the connection or broke the protocol"
+    INTERRUPTED = 130, "interrupted"
 
 
 _CODES: dict[type[errors.SockctlError], ExitCode] = {
@@ -40,6 +54,18 @@ _CODES: dict[type[errors.SockctlError], ExitCode] = {
     errors.ProtocolError: ExitCode.BROKEN,
     errors.ConnectionBrokenError: ExitCode.BROKEN,
 }
+
+
+def explain_exit_codes(*codes: ExitCode, meanings: Mapping[ExitCode, str] | None = None) -> str:
+    """Return the paragraph of a command's help that lists its exit codes.
+
+    Args:
+        codes: The codes that the command has beside `DONE` and `USAGE`, which every command has.
+        meanings: What a code means for this command, where the enum's own words are too general.
+    """
+    own = meanings or {}
+    listed = sorted({ExitCode.DONE, ExitCode.USAGE, *codes, *own})
+    return "Exit codes: " + ", ".join(f"{code.value} {own.get(code, code.meaning)}" for code in listed) + "."
 
 
 def find_exit_code(error: errors.SockctlError) -> ExitCode:
