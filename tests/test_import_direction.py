@@ -29,6 +29,7 @@ FLOORS = {
     "os_limits": 1,
     "paths": 1,
     "terminal": 1,
+    "durations": 1,
     "token_bucket": 1,
     "signals": 1,
     "source_network": 1,

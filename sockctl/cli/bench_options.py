@@ -41,7 +41,7 @@ class BenchOptions:
     ] = None
     timeout: Annotated[
         float, options.seconds("Give up on a connection, or an answer, that takes longer.", at_least=0.001)
-    ] = 5.0
+    ] = options.Seconds(5)
     compare: Annotated[
         str | None,
         typer.Option(help="Alternate between TARGET and this one; print ratios and their spread.", metavar="TARGET2"),

@@ -91,7 +91,7 @@ def connect(
         options.seconds(
             "Connect within so long (exit 5); also for the greeting and each step of a script.", at_least=0.001
         ),
-    ] = 10.0,
+    ] = options.Seconds(10),
     quit_after: Annotated[
         float | None,
         options.seconds(

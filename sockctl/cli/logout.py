@@ -33,7 +33,7 @@ def logout(
     *,
     timeout: Annotated[
         float, options.seconds("Connect within so long, and wait so long for the server's goodbye.", at_least=0.001)
-    ] = 10.0,
+    ] = options.Seconds(10),
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Send the token in clear, also over the network without TLS.")
     ] = False,

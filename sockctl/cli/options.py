@@ -11,13 +11,33 @@ from typing import Annotated, Any
 
 import typer
 
+from sockctl.durations import format_duration, parse_duration
+
 MAX_SECONDS = 31_536_000.0
 """A year: a longer time is a slip of the hand."""
 
 
+class Seconds(float):
+    """A time in seconds that stands as a default in a help, which shows it as people write it."""
+
+    def __str__(self) -> str:
+        return format_duration(self)
+
+
 def seconds(help_text: str, *, at_least: float) -> Any:
-    """Declare an option that takes a number of seconds, from `at_least` to a year."""
-    return typer.Option(help=help_text, min=at_least, max=MAX_SECONDS, callback=refuse_nan, metavar="SECONDS")
+    """Declare an option that takes a time, such as 5, 5s, 500ms, 10m or 1h; from `at_least` seconds to a year."""
+
+    def parse(value: str | float) -> float:
+        try:
+            given = parse_duration(value) if isinstance(value, str) else value
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+        if not at_least <= given <= MAX_SECONDS:
+            limits = f"{format_duration(at_least)} to {format_duration(MAX_SECONDS)}"
+            raise typer.BadParameter(f"{value} is not in the range: give a time from {limits}.")
+        return given
+
+    return typer.Option(help=help_text, parser=parse, metavar="TIME")
 
 
 def refuse_nan(value: float | None) -> float | None:
@@ -131,7 +151,7 @@ class ServerOptions:
     ] = None
     drain_timeout: Annotated[
         float, seconds("At the stop, give clients so long to take what is queued.", at_least=0)
-    ] = 5.0
+    ] = Seconds(5)
     event_threads: Annotated[
         int | None,
         typer.Option(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength, ServerOptions, seconds, with_server_options
+from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength, Seconds, ServerOptions, seconds, with_server_options
 from sockctl.errors import OptionError, ProgramError
 
 app = typer.Typer(
@@ -83,7 +83,7 @@ def talk(
         seconds(
             "With --reply-with: end a program when neither it nor its client says anything for so long.", at_least=0.01
         ),
-    ] = 600.0,
+    ] = Seconds(600),
     server: ServerOptions,
 ) -> None:
     """Talk with clients from this terminal, message for message.
