@@ -6,18 +6,35 @@ from typing import Annotated
 import typer
 
 from sockctl.cli.bench_options import BenchOptions, Rate
+from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
 from sockctl.cli.options import with_option_group
 from sockctl.cli.passwords import PasswordFile, PasswordStdin
 from sockctl.errors import OptionError
 
 _FIELDS = "The fields of --json are described by 'python -m pydoc sockctl.bench.report'."
+_BENCH_CODES = {
+    ExitCode.FAILED: "something was lost or wrong",
+    ExitCode.UNREACHABLE: "unreachable or refused",
+    ExitCode.NOT_LET_IN: "the certificate is not trusted",
+    ExitCode.TIMED_OUT: "timed out connecting",
+    ExitCode.BROKEN: "no TLS",
+    ExitCode.INTERRUPTED: "interrupted (the result until then is printed)",
+}
+_EXIT_CODES = explain_exit_codes(meanings=_BENCH_CODES)
+_LOGIN_EXIT_CODES = explain_exit_codes(
+    meanings={
+        **_BENCH_CODES,
+        ExitCode.FAILED: "somebody was not let in",
+        ExitCode.NOT_LET_IN: "the certificate is not trusted, or the password would go in clear",
+    }
+)
 
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
     help="Measure a server with many clients at once, and check all that it says.",
-    epilog=f"Example: sockctl bench echo localhost:9090 --clients 50. {_FIELDS}",
+    epilog=f"Example:\n  sockctl bench echo localhost:9090 --clients 50\n\n{_FIELDS}",
 )
 with_bench_options = functools.partial(with_option_group, name="bench", group=BenchOptions)
 
@@ -35,8 +52,9 @@ Processes = Annotated[
 
 
 @app.command(
-    epilog=f"Examples: sockctl bench echo localhost:9090 --depth 16, on a clock: sockctl bench echo localhost:9090 "
-    f"--rate 1000, two servers in turns: sockctl bench echo localhost:9090 --compare localhost:7. {_FIELDS}"
+    epilog="Examples:\n  sockctl bench echo localhost:9090 --depth 16\n"
+    "  sockctl bench echo localhost:9090 --rate 1000\n"
+    f"  sockctl bench echo localhost:9090 --compare localhost:7\n\n{_EXIT_CODES}\n\n{_FIELDS}"
 )
 @with_bench_options
 def echo(
@@ -52,9 +70,6 @@ def echo(
 
     Each client sends its own lines and compares what comes back, byte for byte; the first byte that is wrong, missing
     or too much counts as an error, and ends that client. It begins with one connection that says nothing.
-
-    Exit codes: 0 all was right, 1 something was lost or wrong, 2 usage, 3 unreachable or refused, 4 the certificate is
-    not trusted, 5 timed out connecting, 7 no TLS, 130 interrupted (what was measured until then is printed).
     """
     from sockctl.bench.plan import Kind
     from sockctl.cli.bench_runner import Wanted, run_bench
@@ -66,8 +81,8 @@ def echo(
 
 
 @app.command(
-    epilog=f"Example: sockctl serve chat --no-flood-limit, then: sockctl bench chat localhost:9090 --senders 2. "
-    f"{_FIELDS}"
+    epilog="Example:\n  sockctl serve chat --no-flood-limit\n  sockctl bench chat localhost:9090 --senders 2\n\n"
+    f"{_EXIT_CODES}\n\n{_FIELDS}"
 )
 @with_bench_options
 def chat(
@@ -87,9 +102,6 @@ def chat(
     All join its first room. Counted are deliveries: what reaches a member, once, in order and unchanged; the latency
     is the time to each of them. A sender waits until it has heard itself. Start the server with --no-flood-limit: else
     it holds messages back.
-
-    Exit codes: 0 all was right, 1 something was lost or wrong, 2 usage, 3 unreachable or refused, 4 the certificate is
-    not trusted, 5 timed out connecting, 7 no TLS, 130 interrupted (what was measured until then is printed).
     """
     from sockctl.bench.plan import Kind
     from sockctl.cli.bench_runner import Wanted, run_bench
@@ -109,7 +121,8 @@ def chat(
 
 
 @app.command(
-    epilog=f"Example: sockctl bench login localhost:9090 --user ann --password-file secret.txt --count 100. {_FIELDS}"
+    epilog="Example:\n  sockctl bench login localhost:9090 --user ann --password-file secret.txt --count 100\n\n"
+    f"{_LOGIN_EXIT_CODES}\n\n{_FIELDS}"
 )
 @with_bench_options
 def login(
@@ -135,10 +148,6 @@ def login(
     The server is 'serve auth', or a chat with --auth. Counted is who is welcomed; the latency begins with the
     connecting. Who isn't let in counts as an error by the server's code (busy, throttled, login_failed), and rests for
     0.1 s before the next login.
-
-    Exit codes: 0 all were let in, 1 somebody was not, 2 usage, 3 unreachable or refused, 4 the certificate is not
-    trusted, or the password would go in clear, 5 timed out connecting, 7 no TLS, 130 interrupted (what was measured
-    until then is printed).
     """
     from sockctl.bench.plan import Kind
     from sockctl.cli.bench_runner import Wanted, run_bench

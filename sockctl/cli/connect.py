@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from sockctl.cli import options
+from sockctl.cli.commands import Command
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
 from sockctl.cli.prompts import ask, may_ask
 from sockctl.cli.tls_options import TlsOptions
@@ -36,7 +36,7 @@ _EXIT_CODES = explain_exit_codes(
 ORDER = "order of the options"
 
 
-class _InOrder(TyperCommand):
+class _InOrder(Command):
     """A command that knows in which order its options were given, also between different ones."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -24,8 +24,11 @@ class Seconds(float):
         return format_duration(self)
 
 
-def seconds(help_text: str, *, at_least: float) -> Any:
-    """Declare an option that takes a time, such as 5, 5s, 500ms, 10m or 1h; from `at_least` seconds to a year."""
+def seconds(help_text: str, *, at_least: float, panel: str | None = None) -> Any:
+    """Declare an option that takes a time, such as 5, 5s, 500ms, 10m or 1h; from `at_least` seconds to a year.
+
+    The help shows it in the group `panel`.
+    """
 
     def parse(value: str | float) -> float:
         try:
@@ -37,7 +40,7 @@ def seconds(help_text: str, *, at_least: float) -> Any:
             raise typer.BadParameter(f"{value} is not in the range: give a time from {limits}.")
         return given
 
-    return typer.Option(help=help_text, parser=parse, metavar="TIME")
+    return typer.Option(help=help_text, parser=parse, metavar="TIME", rich_help_panel=panel)
 
 
 def refuse_nan(value: float | None) -> float | None:
@@ -59,7 +62,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.", show_default=F
 DEFAULT_MIN_LENGTH = 12
 MinLength = Annotated[
     int,
-    typer.Option(help="Characters that a new password must have.", min=8, max=256, metavar="N"),
+    typer.Option(
+        help="Characters that a new password must have.", min=8, max=256, metavar="N", rich_help_panel="Accounts"
+    ),
 ]
 DataDir = Annotated[
     Path | None,
@@ -88,6 +93,7 @@ class ServerOptions:
         typer.Option(
             help="Name or address to listen on; 127.0.0.1 takes ::1 as well, '::' IPv6 and IPv4, '' every interface.",
             metavar="HOST",
+            rich_help_panel="Listening",
         ),
     ] = "127.0.0.1"
     port: Annotated[
@@ -96,15 +102,29 @@ class ServerOptions:
             help="Port to listen on, 0 for any free one; asked for on a terminal, else 9090.",
             metavar="PORT",
             show_default=False,
+            rich_help_panel="Listening",
         ),
     ] = None
     strict_port: Annotated[
         bool,
-        typer.Option("--strict-port", help="Fail (exit 1) if the port is taken, instead of taking the next free one."),
+        typer.Option(
+            "--strict-port",
+            help="Fail (exit 1) if the port is taken, instead of taking the next free one.",
+            rich_help_panel="Listening",
+        ),
     ] = False
-    max_clients: Annotated[int, typer.Option(help="Clients at once.", min=1, max=1_000_000, metavar="N")] = 512
+    max_clients: Annotated[
+        int, typer.Option(help="Clients at once.", min=1, max=1_000_000, metavar="N", rich_help_panel="Who may connect")
+    ] = 512
     max_clients_per_address: Annotated[
-        int, typer.Option(help="Clients at once from one address.", min=1, max=1_000_000, metavar="N")
+        int,
+        typer.Option(
+            help="Clients at once from one address.",
+            min=1,
+            max=1_000_000,
+            metavar="N",
+            rich_help_panel="Who may connect",
+        ),
     ] = 32
     max_pending: Annotated[
         int | None,
@@ -114,43 +134,72 @@ class ServerOptions:
             max=1_000_000,
             metavar="N",
             show_default=False,
+            rich_help_panel="Who may connect",
         ),
     ] = None
     ipv6_prefix: Annotated[
-        int, typer.Option(help="Bits of an IPv6 address that count as one address.", min=1, max=128, metavar="BITS")
+        int,
+        typer.Option(
+            help="Bits of an IPv6 address that count as one address.",
+            min=1,
+            max=128,
+            metavar="BITS",
+            rich_help_panel="Who may connect",
+        ),
     ] = 64
     allow: Annotated[
         list[str] | None,
         typer.Option(
             help="Let in this address or network (CIDR); repeatable. Wins over --deny; alone, it denies everyone else.",
             metavar="CIDR",
+            rich_help_panel="Who may connect",
         ),
     ] = None
     deny: Annotated[
-        list[str] | None, typer.Option(help="Refuse this address or network (CIDR); repeatable.", metavar="CIDR")
+        list[str] | None,
+        typer.Option(
+            help="Refuse this address or network (CIDR); repeatable.", metavar="CIDR", rich_help_panel="Who may connect"
+        ),
     ] = None
     tls: Annotated[
         bool,
         typer.Option(
-            "--tls", help="Encrypt connections; makes and keeps a certificate of its own in the data directory."
+            "--tls",
+            help="Encrypt connections; makes and keeps a certificate of its own in the data directory.",
+            rich_help_panel="Encryption",
         ),
     ] = False
     tls_cert: Annotated[
-        Path | None, typer.Option(help="Encrypt with this certificate (PEM); needs --tls-key.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Encrypt with this certificate (PEM); needs --tls-key.", metavar="FILE", rich_help_panel="Encryption"
+        ),
     ] = None
     tls_key: Annotated[
-        Path | None, typer.Option(help="The certificate's key (PEM), which others may not read.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="The certificate's key (PEM), which others may not read.", metavar="FILE", rich_help_panel="Encryption"
+        ),
     ] = None
     tls_client_ca: Annotated[
         Path | None,
-        typer.Option(help="Let in clients only that show a certificate of these authorities (PEM).", metavar="FILE"),
+        typer.Option(
+            help="Let in clients only that show a certificate of these authorities (PEM).",
+            metavar="FILE",
+            rich_help_panel="Encryption",
+        ),
     ] = None
     data_dir: DataDir = None
     idle_timeout: Annotated[
-        float | None, seconds("Close a connection that moved nothing for so long. [default: never]", at_least=0.01)
+        float | None,
+        seconds(
+            "Close a connection that moved nothing for so long. [default: never]",
+            at_least=0.01,
+            panel="Who may connect",
+        ),
     ] = None
     drain_timeout: Annotated[
-        float, seconds("At the stop, give clients so long to take what is queued.", at_least=0)
+        float, seconds("At the stop, give clients so long to take what is queued.", at_least=0, panel="Running")
     ] = Seconds(5)
     event_threads: Annotated[
         int | None,
@@ -160,18 +209,35 @@ class ServerOptions:
             max=256,
             metavar="N",
             show_default=False,
+            rich_help_panel="Running",
         ),
     ] = None
     log_file: Annotated[
         Path | None,
-        typer.Option(help="Write events to this file instead of standard error; it may be rotated.", metavar="PATH"),
+        typer.Option(
+            help="Write events to this file instead of standard error; it may be rotated.",
+            metavar="PATH",
+            rich_help_panel="Events",
+        ),
     ] = None
-    log_format: Annotated[LogFormat, typer.Option("--log-format", help="How events are written.")] = LogFormat.TEXT
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Tell only refusals, failures and where it listens.")] = (
-        False
-    )
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", help="How events are written.", rich_help_panel="Events")
+    ] = LogFormat.TEXT
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet", "-q", help="Tell only refusals, failures and where it listens.", rich_help_panel="Events"
+        ),
+    ] = False
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Tell half-closes and flow control, too.", show_default=False)
+        bool,
+        typer.Option(
+            "--verbose",
+            "-v",
+            help="Tell half-closes and flow control, too.",
+            show_default=False,
+            rich_help_panel="Events",
+        ),
     ] = False
     no_input: NoInput = False
 
