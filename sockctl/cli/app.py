@@ -17,6 +17,7 @@ from sockctl.cli.color import Color, add_color_option
 from sockctl.cli.commands import Group, make_command, print_version
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
 from sockctl.errors import SockctlError
+from sockctl.paths import config_dir
 from sockctl.terminal import STDOUT, ColourChoice, open_missing_streams, say
 
 COMMANDS = {
@@ -28,12 +29,16 @@ COMMANDS = {
     "users": "See and change who may log in at 'serve auth'.",
     "sessions": "See and end the sessions of those who are logged in.",
     "bench": "Measure a server with many clients at once.",
+    "config": "See and check the configuration file.",
 }
 """The commands, and the sentence for each in the list. The module of that name in this package has its `app`."""
 PANELS = {"serve": "Serve", "connect": "Talk", "logout": "Talk", "bench": "Measure"}
 """The group in which the list shows a command; the others are in "Manage"."""
 UNWRITABLE = {errno.EBADF, errno.EIO, errno.ENOSPC}
 """Why standard output can't be written: closed, its terminal gone, its disk full."""
+
+UNCONFIGURED = {"config", "help"}
+"""Commands that work while the configuration file is wrong."""
 
 
 class _Loading(Group):
@@ -46,6 +51,9 @@ class _Loading(Group):
             command = make_command(importlib.import_module(f"sockctl.cli.{name}").app)
             command.name = name
             add_color_option(command)
+            if name not in UNCONFIGURED and (file := _open_config()):
+                file.check_names(list(COMMANDS))
+                ctx.default_map = {name: file.read_defaults((name,), command)}
         if not gc.isenabled():  # the entry point has switched it off while this was loaded
             gc.freeze()
             gc.enable()
@@ -59,10 +67,19 @@ app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "SOCKCTL"},
     help="A command-line toolkit for TCP: named, safe and explained.",
     epilog="Example, in two terminals:\n  sockctl serve echo\n  sockctl connect localhost 9090",
 )
+
+
+def _open_config() -> Any:
+    """Return the user's configuration file; None where there is none, without loading what reads it."""
+    if not (config_dir() / "config.toml").exists():
+        return None
+    from sockctl.cli.config_file import open_config
+
+    return open_config()
 
 
 def _do_nothing() -> None:

@@ -62,6 +62,13 @@ class Command(TyperCommand):
         super().__init__(*arguments, **settings)
         _complete_parameters(self)
 
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return the option for the help, which no environment variable sets."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.allow_from_autoenv = False
+        return option
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments; keep them for the help."""
         ctx.meta[_ARGUMENTS] = list(args)
@@ -80,6 +87,13 @@ class Group(TyperGroup):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         _complete_parameters(self)
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return the option for the help, which no environment variable sets."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.allow_from_autoenv = False
+        return option
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments; keep them for the help."""
@@ -114,6 +128,32 @@ def suggest(word: str, known: list[str], meant: list[str] | None = None) -> str:
     return f" Did you mean {' or '.join(near)}?" if near else ""
 
 
+def list_options(command: Any) -> list[Any]:
+    """Return the options of a command that the environment and the configuration file may set."""
+    return [
+        option
+        for option in command.params
+        if option.param_type_name == "option" and (option.allow_from_autoenv or option.envvar)
+    ]
+
+
+def find_name(option: Any) -> str:
+    """Return the long name of an option."""
+    return str(next((each for each in option.opts if each.startswith("--")), option.opts[0]))
+
+
+def find_variable(option: Any, ctx: Any) -> str:
+    """Return the name of the environment variable that sets an option."""
+    return str(option.envvar or f"{ctx.auto_envvar_prefix}_{option.name.upper()}")
+
+
+def word_problem(message: str) -> str:
+    """Return what Typer says of a wrong value, as a sentence in plain words."""
+    for typed, said in (("int range", "whole number"), ("float range", "number"), ("int", "whole number")):
+        message = message.replace(f"is not a valid {typed}.", f"is not a {said}.")
+    return message if message.endswith((".", "?")) else f"{message}."
+
+
 def list_notes(command: Any, ctx: Any) -> list[str]:
     """Return the paragraphs at the end of a help: examples, exit codes, environment and files."""
     notes = split_paragraphs(command.epilog or "")
@@ -121,6 +161,12 @@ def list_notes(command: Any, ctx: Any) -> list[str]:
         return notes
     if not any("Exit codes:" in text for text in (command.help or "", *notes)):
         notes.append(explain_exit_codes(ExitCode.FAILED, ExitCode.INTERRUPTED))
+    if settable := list_options(command):
+        variables = {bool(option.envvar): option for option in reversed(settable)}.values()
+        examples = " and ".join(f"{find_variable(option, ctx)} sets {find_name(option)}" for option in variables)
+        notes.append(
+            f"Environment: a variable for each option; {examples}. config.toml sets them, too: sockctl config."
+        )
     words = str(ctx.command_path).split()[1:]
     if kept := _KEPT.get(" ".join(words)) or _KEPT.get(words[0] if words else ""):
         notes.append(f"Files: {kept}.")
@@ -150,6 +196,7 @@ def _format_number(number: float) -> str:
 def _complete_parameters(command: Any) -> None:
     """Give a command ``-V``, and let the ranges of its parameters read as people write them."""
     for parameter in command.params:
+        parameter.show_envvar = False  # the notes at the end of the help tell it once
         kind = parameter.type
         if hasattr(kind, "_describe_range"):  # Typer's types of numbers leave no other way to word a range
             kind._describe_range = functools.partial(format_range, kind.min, kind.max)

@@ -64,11 +64,18 @@ def connect(
     port: Annotated[str | None, typer.Argument(metavar="[PORT]", help="The port.", show_default=False)] = None,
     *,
     send: Annotated[
-        list[str] | None, typer.Option(help="Send this line; repeatable, in turn with --expect.", metavar="TEXT")
+        list[str] | None,
+        typer.Option(
+            help="Send this line; repeatable, in turn with --expect.", metavar="TEXT", allow_from_autoenv=False
+        ),
     ] = None,
     expect: Annotated[
         list[str] | None,
-        typer.Option(help="Wait until this is found in a line or message (else exit 6); repeatable.", metavar="REGEX"),
+        typer.Option(
+            help="Wait until this is found in a line or message (else exit 6); repeatable.",
+            metavar="REGEX",
+            allow_from_autoenv=False,
+        ),
     ] = None,
     script: Annotated[
         Path | None,

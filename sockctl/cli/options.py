@@ -1,5 +1,6 @@
 """The options that several commands share, each declared once; those of all servers are one group."""
 
+import copy
 import dataclasses
 import enum
 import functools
@@ -57,7 +58,15 @@ class LogFormat(enum.StrEnum):
     JSON = "json"
 
 
-NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask; take defaults or fail.", show_default=False)]
+NoInput = Annotated[
+    bool,
+    typer.Option(
+        "--no-input",
+        help="Never ask; take defaults or fail.",
+        envvar="SOCKCTL_NO_INPUT",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.", show_default=False)]
 DEFAULT_MIN_LENGTH = 12
 MinLength = Annotated[
@@ -70,6 +79,7 @@ DataDir = Annotated[
     Path | None,
     typer.Option(
         help="Folder for what is kept. [default: SOCKCTL_DATA_DIR, else ~/.local/share/sockctl]",
+        envvar="SOCKCTL_DATA_DIR",
         metavar="PATH",
         show_default=False,
     ),
@@ -78,6 +88,7 @@ StateDir = Annotated[
     Path | None,
     typer.Option(
         help="Folder for trusted servers and logins. [default: SOCKCTL_STATE_DIR, else ~/.local/state/sockctl]",
+        envvar="SOCKCTL_STATE_DIR",
         metavar="PATH",
         show_default=False,
     ),
@@ -249,20 +260,29 @@ class ServerOptions:
 
 def with_server_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of every server; its parameter `server` receives them as one value."""
-    return with_option_group(command, "server", ServerOptions)
+    return with_option_group(command, "server", ServerOptions, variables="SOCKCTL")
 
 
-def with_option_group(command: Callable[..., None], name: str, group: type[Any]) -> Callable[..., None]:
+def with_option_group(
+    command: Callable[..., None], name: str, group: type[Any], *, variables: str = ""
+) -> Callable[..., None]:
     """Give a command options that several share.
 
     Args:
         command: The command.
         name: Its parameter that receives them as one value; they stand in its place.
         group: A dataclass, whose fields declare them. A field may be such a group itself.
+        variables: How the environment variables begin that set them for all commands of the group; without it, each
+            command has its own variables.
     """
     parameters: list[inspect.Parameter] = []
     for own in inspect.signature(command).parameters.values():
-        parameters += _parameters_of(group) if own.name == name else [own]
+        if own.name != name:
+            parameters.append(own)
+        elif variables:
+            parameters += [_with_variable(each, f"{variables}_{each.name}".upper()) for each in _parameters_of(group)]
+        else:
+            parameters += _parameters_of(group)
 
     @functools.wraps(command)
     def with_options(**values: Any) -> None:
@@ -284,6 +304,12 @@ def _parameters_of(group: type[Any]) -> list[inspect.Parameter]:
         else:
             parameters.append(inspect.Parameter(each.name, kind, default=each.default, annotation=each.type))
     return parameters
+
+
+def _with_variable(parameter: inspect.Parameter, variable: str) -> inspect.Parameter:
+    kind, declared = parameter.annotation.__origin__, copy.copy(parameter.annotation.__metadata__[0])
+    declared.envvar = declared.envvar or variable
+    return parameter.replace(annotation=Annotated[kind, declared])
 
 
 def _group_of(group: type[Any], values: dict[str, Any]) -> Any:

@@ -168,6 +168,7 @@ def chat(
         bool,
         typer.Option(
             "--auth",
+            envvar="SOCKCTL_SERVE_CHAT_AUTH",
             help="Let users in only, as 'serve auth' does ('sockctl users add' makes one).",
             rich_help_panel="Accounts",
         ),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sockctl.cli.commands import suggest
+from sockctl.cli.commands import find_name, find_variable, suggest, word_problem
 
 
 def describe_usage_error(error: Any) -> str:
@@ -18,15 +18,19 @@ def _describe(error: Any, ctx: Any) -> str:
         if hasattr(error, "possibilities"):
             known = [each for parameter in ctx.command.get_params(ctx) for each in parameter.opts]
             return f"There is no option {option}.{suggest(option, known)}"
-        return _end(str(error.message))
+        return word_problem(str(error.message))
     parameter = getattr(error, "param", None)
     if parameter is None:
-        return _end(str(error.message))
-    name = parameter.opts[-1] if parameter.param_type_name == "option" else parameter.human_readable_name
+        return word_problem(str(error.message))
+    name = find_name(parameter) if parameter.param_type_name == "option" else parameter.human_readable_name
     if type(error).__name__ == "MissingParameter":
         return f"{name} is missing."
-    return f"{name}: {_end(str(error.message))}"
+    return f"{name}{_find_source(parameter, ctx)}: {word_problem(str(error.message))}"
 
 
-def _end(message: str) -> str:
-    return message if message.endswith((".", "?")) else f"{message}."
+def _find_source(parameter: Any, ctx: Any) -> str:
+    """Return which environment variable has set a parameter, if one has."""
+    source = ctx.get_parameter_source(parameter.name)
+    if source is None or source.name != "ENVIRONMENT":
+        return ""
+    return f" (set by {find_variable(parameter, ctx)})"
