@@ -7,7 +7,7 @@ import typer
 
 from sockctl.cli.bench_options import BenchOptions, Rate
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
-from sockctl.cli.options import with_option_group
+from sockctl.cli.options import TargetPort, join_target, with_option_group
 from sockctl.cli.passwords import PasswordFile, PasswordStdin
 from sockctl.errors import OptionError
 
@@ -38,7 +38,7 @@ app = typer.Typer(
 )
 with_bench_options = functools.partial(with_option_group, name="bench", group=BenchOptions)
 
-Target = Annotated[str, typer.Argument(metavar="[SCHEME://]HOST:PORT", help="The server.", show_default=False)]
+Target = Annotated[str, typer.Argument(metavar="[SCHEME://]HOST[:PORT]", help="The server.", show_default=False)]
 Depth = Annotated[
     int | None,
     typer.Option(
@@ -59,6 +59,7 @@ Processes = Annotated[
 @with_bench_options
 def echo(
     target: Target,
+    port: TargetPort = None,
     *,
     size: Annotated[int, typer.Option(help="Bytes of a message.", min=1, max=16_777_216, metavar="BYTES")] = 64,
     depth: Depth = None,
@@ -77,7 +78,7 @@ def echo(
     wanted = Wanted(
         kind=Kind.ECHO, size_bytes=size, depth=_depth(depth, rate), rate=rate, processes=processes, options=bench
     )
-    raise typer.Exit(run_bench(target, wanted))
+    raise typer.Exit(run_bench(join_target(target, port), wanted))
 
 
 @app.command(
@@ -87,6 +88,7 @@ def echo(
 @with_bench_options
 def chat(
     target: Target,
+    port: TargetPort = None,
     *,
     senders: Annotated[int, typer.Option(help="How many of the members speak.", min=1, metavar="N")] = 1,
     size: Annotated[
@@ -117,7 +119,7 @@ def chat(
         processes=1,
         options=bench,
     )
-    raise typer.Exit(run_bench(target, wanted))
+    raise typer.Exit(run_bench(join_target(target, port), wanted))
 
 
 @app.command(
@@ -127,6 +129,7 @@ def chat(
 @with_bench_options
 def login(
     target: Target,
+    port: TargetPort = None,
     *,
     user: Annotated[
         str,
@@ -164,7 +167,7 @@ def login(
     wanted = Wanted(
         kind=Kind.LOGIN, rate=rate, processes=processes, user=user, password=password, insecure=insecure, options=bench
     )
-    raise typer.Exit(run_bench(target, wanted))
+    raise typer.Exit(run_bench(join_target(target, port), wanted))
 
 
 def _depth(depth: int | None, rate: float | None) -> int:
