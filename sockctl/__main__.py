@@ -10,11 +10,15 @@ def main() -> int:
     Returns:
         The exit code, see ``sockctl.cli.exit_codes``.
     """
-    if sys.argv[1:] == ["--version"]:
+    if sys.argv[1:] in (["--version"], ["-V"]) and sys.stdout is not None:
         from sockctl import __version__  # noqa: PLC0415  every import here costs start-up time
 
-        sys.stdout.write(f"sockctl {__version__}\n")
-        return 0
+        try:
+            print(f"sockctl {__version__}", flush=True)
+        except OSError:
+            pass  # the command line tries again, and tells what is wrong
+        else:
+            return 0
     gc.disable()  # what is loaded stays, and looking it through again and again is a tenth of the start; see `app`
     from sockctl.cli.app import run  # noqa: PLC0415  as above
 

@@ -370,6 +370,10 @@ class OptionError(SockctlError):
     """Options contradict each other."""
 
 
+class ConfigError(SockctlError):
+    """The configuration file can't be used."""
+
+
 class TlsReceivedError(ProtocolError):
     """A client speaks TLS to a port without TLS."""
 

@@ -28,10 +28,19 @@ def state_dir(chosen: Path | None) -> Path:
     return _place(chosen, kind="state", below_home=".local/state")
 
 
-def _place(chosen: Path | None, *, kind: str, below_home: str) -> Path:
+def config_dir() -> Path:
+    """Return the folder of ``config.toml``: SOCKCTL_CONFIG, or the user's.
+
+    Raises:
+        StoreReadError: The user has no home directory.
+    """
+    return _place(None, kind="config", below_home=".config", variable="SOCKCTL_CONFIG")
+
+
+def _place(chosen: Path | None, *, kind: str, below_home: str, variable: str = "") -> Path:
     if chosen is not None:
         return chosen
-    variable = f"SOCKCTL_{kind.upper()}_DIR"
+    variable = variable or f"SOCKCTL_{kind.upper()}_DIR"
     if own := os.environ.get(variable):
         return Path(own)
     xdg = Path(os.environ.get(f"XDG_{kind.upper()}_HOME", ""))
@@ -40,6 +49,5 @@ def _place(chosen: Path | None, *, kind: str, below_home: str) -> Path:
     try:
         return Path.home() / below_home / "sockctl"
     except RuntimeError as error:
-        raise StoreReadError(
-            f"There is no home directory to keep {kind} in: give --{kind}-dir, or set {variable}."
-        ) from error
+        option = "" if kind == "config" else f"give --{kind}-dir, or "
+        raise StoreReadError(f"There is no home directory to keep {kind} in: {option}set {variable}.") from error

@@ -6,17 +6,19 @@ A command's modules are loaded only for that command: else a start, and a help, 
 import errno
 import gc
 import importlib
+import io
 import os
+import sys
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
-from sockctl import __version__
 from sockctl.cli.color import Color, add_color_option
+from sockctl.cli.commands import Group, make_command, print_version
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
 from sockctl.errors import SockctlError
-from sockctl.terminal import ColourChoice, open_missing_streams, say
+from sockctl.paths import config_dir
+from sockctl.terminal import STDOUT, ColourChoice, open_missing_streams, say
 
 COMMANDS = {
     "serve": "Start a server.",
@@ -28,20 +30,31 @@ COMMANDS = {
     "users": "See and change who may log in at 'serve auth'.",
     "sessions": "See and end the sessions of those who are logged in.",
     "bench": "Measure a server with many clients at once.",
+    "config": "See and check the configuration file.",
 }
 """The commands, and the sentence for each in the list. The module of that name in this package has its `app`."""
+PANELS = {"serve": "Serve", "connect": "Talk", "logout": "Talk", "bench": "Measure"}
+"""The group in which the list shows a command; the others are in "Manage"."""
+UNWRITABLE = {errno.EBADF, errno.EIO, errno.ENOSPC}
+"""Why standard output can't be written: closed, its terminal gone, its disk full."""
+
+UNCONFIGURED = {"config", "help"}
+"""Commands that work while the configuration file is wrong."""
 
 
-class _Loading(TyperGroup):
+class _Loading(Group):
     """A group that loads a command when the user calls it."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the name of the command that is called, the command itself, and its arguments."""
         name, command, rest = super().resolve_command(ctx, args)
         if name in COMMANDS:
-            command = typer.main.get_command(importlib.import_module(f"sockctl.cli.{name}").app)
+            command = make_command(importlib.import_module(f"sockctl.cli.{name}").app)
             command.name = name
             add_color_option(command)
+            if name not in UNCONFIGURED and (file := _open_config()):
+                file.check_names(list(COMMANDS))
+                ctx.default_map = {name: file.read_defaults((name,), command)}
         if not gc.isenabled():  # the entry point has switched it off while this was loaded
             gc.freeze()
             gc.enable()
@@ -51,12 +64,23 @@ class _Loading(TyperGroup):
 app = typer.Typer(
     cls=_Loading,
     name="sockctl",
+    add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "SOCKCTL"},
     help="A command-line toolkit for TCP: named, safe and explained.",
-    epilog="Example: 'sockctl serve echo' in one terminal, 'sockctl connect localhost 9090' in another.",
+    epilog="Example, in two terminals:\n  sockctl serve echo\n  sockctl connect localhost 9090",
 )
+
+
+def _open_config() -> Any:
+    """Return the user's configuration file; None where there is none, without loading what reads it."""
+    if not (config_dir() / "config.toml").exists():
+        return None
+    from sockctl.cli.config_file import open_config
+
+    return open_config()
 
 
 def _do_nothing() -> None:
@@ -64,20 +88,22 @@ def _do_nothing() -> None:
 
 
 for _name, _does in COMMANDS.items():
-    app.command(name=_name, short_help=_does)(_do_nothing)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"sockctl {__version__}")
-        raise typer.Exit
+    app.command(name=_name, short_help=_does, rich_help_panel=PANELS.get(_name, "Manage"))(_do_nothing)
 
 
 @app.callback()
 def _sockctl(
     *,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+        bool,
+        typer.Option(
+            "--version",
+            "-V",
+            help="Print the version and exit.",
+            callback=print_version,
+            is_eager=True,
+            allow_from_autoenv=False,
+        ),
     ] = False,
     color: Color = ColourChoice.AUTO,
 ) -> None:
@@ -88,20 +114,58 @@ def run() -> int:
     """Run the command line of this process.
 
     Returns:
-        The exit code, where a command didn't exit by itself.
+        The exit code.
     """
     open_missing_streams()
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(STDOUT, "w", closefd=False)  # it can't be written, and the first try says so
+    elif isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
-        app()
+        code = _run()
+        sys.stdout.flush()
+    except BrokenPipeError:  # as in "sockctl bench … | head -1": the reader has all that it wants
+        _discard_output()
+        return ExitCode.DONE
     except SockctlError as error:
         say(f"sockctl: {error}")
         return find_exit_code(error)
+    except (typer.Abort, EOFError, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
     except Exception as error:
         if os.environ.get("SOCKCTL_DEBUG"):
             raise
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        if isinstance(error, OSError) and error.errno in UNWRITABLE:
             say(f"sockctl: Standard output can't be written: {error.strerror}. The rest is lost.")
+            _discard_output()
             return ExitCode.FAILED
         say(f"sockctl: unexpected {type(error).__name__}: {error}. This is a defect; SOCKCTL_DEBUG=1 shows where.")
         return ExitCode.FAILED
+    return code
+
+
+def _run() -> int:
+    if os.environ.get("_SOCKCTL_COMPLETE"):
+        app(prog_name="sockctl")
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("sockctl", sys.argv[1:]) as ctx:
+            command.invoke(ctx)
+    except typer.Exit as ended:
+        return ended.exit_code
+    except typer.TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            say(str(error))
+        else:
+            from sockctl.cli.usage_errors import describe_usage_error
+
+            say(describe_usage_error(error))
+        return ExitCode.USAGE
     return ExitCode.DONE
+
+
+def _discard_output() -> None:
+    """Let what standard output still holds go nowhere, so that the end of the process doesn't try to write it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, STDOUT)
+    os.close(nowhere)

@@ -6,22 +6,39 @@ from typing import Annotated
 import typer
 
 from sockctl.cli.bench_options import BenchOptions, Rate
-from sockctl.cli.options import with_option_group
+from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
+from sockctl.cli.options import TargetPort, join_target, with_option_group
 from sockctl.cli.passwords import PasswordFile, PasswordStdin
 from sockctl.errors import OptionError
 
 _FIELDS = "The fields of --json are described by 'python -m pydoc sockctl.bench.report'."
+_BENCH_CODES = {
+    ExitCode.FAILED: "something was lost or wrong",
+    ExitCode.UNREACHABLE: "unreachable or refused",
+    ExitCode.NOT_LET_IN: "the certificate is not trusted",
+    ExitCode.TIMED_OUT: "timed out connecting",
+    ExitCode.BROKEN: "no TLS",
+    ExitCode.INTERRUPTED: "interrupted (the result until then is printed)",
+}
+_EXIT_CODES = explain_exit_codes(meanings=_BENCH_CODES)
+_LOGIN_EXIT_CODES = explain_exit_codes(
+    meanings={
+        **_BENCH_CODES,
+        ExitCode.FAILED: "somebody was not let in",
+        ExitCode.NOT_LET_IN: "the certificate is not trusted, or the password would go in clear",
+    }
+)
 
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
     help="Measure a server with many clients at once, and check all that it says.",
-    epilog=f"Example: sockctl bench echo localhost:9090 --clients 50. {_FIELDS}",
+    epilog=f"Example:\n  sockctl bench echo localhost:9090 --clients 50\n\n{_FIELDS}",
 )
 with_bench_options = functools.partial(with_option_group, name="bench", group=BenchOptions)
 
-Target = Annotated[str, typer.Argument(metavar="[SCHEME://]HOST:PORT", help="The server.", show_default=False)]
+Target = Annotated[str, typer.Argument(metavar="[SCHEME://]HOST[:PORT]", help="The server.", show_default=False)]
 Depth = Annotated[
     int | None,
     typer.Option(
@@ -35,12 +52,14 @@ Processes = Annotated[
 
 
 @app.command(
-    epilog=f"Examples: sockctl bench echo localhost:9090 --depth 16, on a clock: sockctl bench echo localhost:9090 "
-    f"--rate 1000, two servers in turns: sockctl bench echo localhost:9090 --compare localhost:7. {_FIELDS}"
+    epilog="Examples:\n  sockctl bench echo localhost:9090 --depth 16\n"
+    "  sockctl bench echo localhost:9090 --rate 1000\n"
+    f"  sockctl bench echo localhost:9090 --compare localhost:7\n\n{_EXIT_CODES}\n\n{_FIELDS}"
 )
 @with_bench_options
 def echo(
     target: Target,
+    port: TargetPort = None,
     *,
     size: Annotated[int, typer.Option(help="Bytes of a message.", min=1, max=16_777_216, metavar="BYTES")] = 64,
     depth: Depth = None,
@@ -52,9 +71,6 @@ def echo(
 
     Each client sends its own lines and compares what comes back, byte for byte; the first byte that is wrong, missing
     or too much counts as an error, and ends that client. It begins with one connection that says nothing.
-
-    Exit codes: 0 all was right, 1 something was lost or wrong, 2 usage, 3 unreachable or refused, 4 the certificate is
-    not trusted, 5 timed out connecting, 7 no TLS, 130 interrupted (what was measured until then is printed).
     """
     from sockctl.bench.plan import Kind
     from sockctl.cli.bench_runner import Wanted, run_bench
@@ -62,16 +78,17 @@ def echo(
     wanted = Wanted(
         kind=Kind.ECHO, size_bytes=size, depth=_depth(depth, rate), rate=rate, processes=processes, options=bench
     )
-    raise typer.Exit(run_bench(target, wanted))
+    raise typer.Exit(run_bench(join_target(target, port), wanted))
 
 
 @app.command(
-    epilog=f"Example: sockctl serve chat --no-flood-limit, then: sockctl bench chat localhost:9090 --senders 2. "
-    f"{_FIELDS}"
+    epilog="Example:\n  sockctl serve chat --no-flood-limit\n  sockctl bench chat localhost:9090 --senders 2\n\n"
+    f"{_EXIT_CODES}\n\n{_FIELDS}"
 )
 @with_bench_options
 def chat(
     target: Target,
+    port: TargetPort = None,
     *,
     senders: Annotated[int, typer.Option(help="How many of the members speak.", min=1, metavar="N")] = 1,
     size: Annotated[
@@ -87,9 +104,6 @@ def chat(
     All join its first room. Counted are deliveries: what reaches a member, once, in order and unchanged; the latency
     is the time to each of them. A sender waits until it has heard itself. Start the server with --no-flood-limit: else
     it holds messages back.
-
-    Exit codes: 0 all was right, 1 something was lost or wrong, 2 usage, 3 unreachable or refused, 4 the certificate is
-    not trusted, 5 timed out connecting, 7 no TLS, 130 interrupted (what was measured until then is printed).
     """
     from sockctl.bench.plan import Kind
     from sockctl.cli.bench_runner import Wanted, run_bench
@@ -105,15 +119,17 @@ def chat(
         processes=1,
         options=bench,
     )
-    raise typer.Exit(run_bench(target, wanted))
+    raise typer.Exit(run_bench(join_target(target, port), wanted))
 
 
 @app.command(
-    epilog=f"Example: sockctl bench login localhost:9090 --user ann --password-file secret.txt --count 100. {_FIELDS}"
+    epilog="Example:\n  sockctl bench login localhost:9090 --user ann --password-file secret.txt --count 100\n\n"
+    f"{_LOGIN_EXIT_CODES}\n\n{_FIELDS}"
 )
 @with_bench_options
 def login(
     target: Target,
+    port: TargetPort = None,
     *,
     user: Annotated[
         str,
@@ -135,10 +151,6 @@ def login(
     The server is 'serve auth', or a chat with --auth. Counted is who is welcomed; the latency begins with the
     connecting. Who isn't let in counts as an error by the server's code (busy, throttled, login_failed), and rests for
     0.1 s before the next login.
-
-    Exit codes: 0 all were let in, 1 somebody was not, 2 usage, 3 unreachable or refused, 4 the certificate is not
-    trusted, or the password would go in clear, 5 timed out connecting, 7 no TLS, 130 interrupted (what was measured
-    until then is printed).
     """
     from sockctl.bench.plan import Kind
     from sockctl.cli.bench_runner import Wanted, run_bench
@@ -155,7 +167,7 @@ def login(
     wanted = Wanted(
         kind=Kind.LOGIN, rate=rate, processes=processes, user=user, password=password, insecure=insecure, options=bench
     )
-    raise typer.Exit(run_bench(target, wanted))
+    raise typer.Exit(run_bench(join_target(target, port), wanted))
 
 
 def _depth(depth: int | None, rate: float | None) -> int:

@@ -5,9 +5,9 @@ import socket
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from sockctl.cli import options
+from sockctl.cli.commands import Command
 from sockctl.cli.connect_options import ConnectOptions
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
 from sockctl.cli.prompts import DEFAULT_HOST, ask, ask_target, may_ask
@@ -44,7 +44,7 @@ _EPILOG = "\n\n".join(
 ORDER = "order of the options"
 
 
-class _InOrder(TyperCommand):
+class _InOrder(Command):
     """A command that knows in which order its options were given, also between different ones."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -125,7 +125,9 @@ class ScriptOptions:
 
     send: Annotated[
         list[str] | None,
-        _option(SCRIPTS, help="Send this line; repeatable, in turn with --expect.", metavar="TEXT"),
+        _option(
+            SCRIPTS, help="Send this line; repeatable, in turn with --expect.", metavar="TEXT", allow_from_autoenv=False
+        ),
     ] = None
     expect: Annotated[
         list[str] | None,
@@ -133,6 +135,7 @@ class ScriptOptions:
             SCRIPTS,
             help="Wait until this is found in a line or message (else exit 6); repeatable.",
             metavar="REGEX",
+            allow_from_autoenv=False,
         ),
     ] = None
     script: Annotated[

@@ -36,6 +36,7 @@ class ExitCode(enum.IntEnum):
 _CODES: dict[type[errors.SockctlError], ExitCode] = {
     errors.AddressError: ExitCode.USAGE,
     errors.CommandError: ExitCode.USAGE,
+    errors.ConfigError: ExitCode.USAGE,
     errors.FingerprintError: ExitCode.USAGE,
     errors.RuleError: ExitCode.USAGE,
     errors.ScriptError: ExitCode.USAGE,

@@ -14,7 +14,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
     help="Start a server.",
-    epilog="Example: sockctl serve echo --port 9090",
+    epilog="Example:\n  sockctl serve echo --port 9090",
 )
 
 
@@ -26,7 +26,7 @@ class Transform(enum.StrEnum):
     LOWER = "lower"
 
 
-@app.command(epilog="Example: sockctl serve echo --transform upper --log-file echo.log")
+@app.command(epilog="Example:\n  sockctl serve echo --transform upper --log-file echo.log")
 @with_server_options
 def echo(
     *,
@@ -47,7 +47,9 @@ def echo(
     raise typer.Exit(serve(service, server, portion=portion))
 
 
-@app.command(epilog="Example: sockctl serve identify, then twice: sockctl connect sockctl://localhost:9090")
+@app.command(
+    epilog="Example, the second in another terminal, twice:\n  sockctl serve identify\n  sockctl connect sockctl://localhost:9090"
+)
 @with_server_options
 def identify(*, server: ServerOptions) -> None:
     """Know clients by IP address: greet them, or ask for a name.
@@ -64,7 +66,7 @@ def identify(*, server: ServerOptions) -> None:
     raise typer.Exit(serve(Identify(clients, ipv6_prefix=server.ipv6_prefix), server))
 
 
-@app.command(epilog="Examples: sockctl serve talk, or without an operator: sockctl serve talk --reply-with 'bc -lq'")
+@app.command(epilog="Examples:\n  sockctl serve talk\n  sockctl serve talk --reply-with 'bc -lq'")
 @with_server_options
 def talk(
     *,
@@ -106,17 +108,24 @@ def talk(
         raise typer.Exit(serve(operator.talk, server, started=operator.start))
 
 
-@app.command(epilog="Example: sockctl users add ann, then: sockctl serve auth --tls")
+@app.command(epilog="Example:\n  sockctl users add ann\n  sockctl serve auth --tls")
 @with_server_options
 def auth(
     *,
     signup: Annotated[
-        bool, typer.Option("--signup", help="Let who is unknown choose a password and become a user.")
+        bool,
+        typer.Option(
+            "--signup", help="Let who is unknown choose a password and become a user.", rich_help_panel="Accounts"
+        ),
     ] = False,
     min_length: MinLength = DEFAULT_MIN_LENGTH,
     insecure: Annotated[
         bool,
-        typer.Option("--insecure", help="Take passwords in clear from other machines, where everyone may read them."),
+        typer.Option(
+            "--insecure",
+            help="Take passwords in clear from other machines, where everyone may read them.",
+            rich_help_panel="Accounts",
+        ),
     ] = False,
     server: ServerOptions,
 ) -> None:
@@ -133,7 +142,9 @@ def auth(
     raise typer.Exit(serve(Auth(make_login(server, signup=signup, min_length=min_length)), server))
 
 
-@app.command(epilog="Example: sockctl serve chat, then from two terminals: sockctl connect sockctl://localhost:9090")
+@app.command(
+    epilog="Example, the second in two other terminals:\n  sockctl serve chat\n  sockctl connect sockctl://localhost:9090"
+)
 @with_server_options
 def chat(
     *,
@@ -154,14 +165,29 @@ def chat(
         bool, typer.Option("--no-flood-limit", help="Let members say as much as they like.")
     ] = False,
     with_accounts: Annotated[
-        bool, typer.Option("--auth", help="Let users in only, as 'serve auth' does ('sockctl users add' makes one).")
+        bool,
+        typer.Option(
+            "--auth",
+            envvar="SOCKCTL_SERVE_CHAT_AUTH",
+            help="Let users in only, as 'serve auth' does ('sockctl users add' makes one).",
+            rich_help_panel="Accounts",
+        ),
     ] = False,
     operator: Annotated[
         list[str] | None,
-        typer.Option(help="With --auth: this user may kick, ban, mute and announce; repeatable.", metavar="NAME"),
+        typer.Option(
+            help="With --auth: this user may kick, ban, mute and announce; repeatable.",
+            metavar="NAME",
+            rich_help_panel="Accounts",
+        ),
     ] = None,
     signup: Annotated[
-        bool, typer.Option("--signup", help="With --auth: let who is unknown choose a password and become a user.")
+        bool,
+        typer.Option(
+            "--signup",
+            help="With --auth: let who is unknown choose a password and become a user.",
+            rich_help_panel="Accounts",
+        ),
     ] = False,
     min_length: MinLength = DEFAULT_MIN_LENGTH,
     insecure: Annotated[
@@ -169,6 +195,7 @@ def chat(
         typer.Option(
             "--insecure",
             help="With --auth: take passwords in clear from other machines, where everyone may read them.",
+            rich_help_panel="Accounts",
         ),
     ] = False,
     server: ServerOptions,

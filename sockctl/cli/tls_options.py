@@ -12,28 +12,53 @@ if TYPE_CHECKING:
     from sockctl.client.trust import TlsPolicy
 
 ClientCertificate = Annotated[
-    Path | None, typer.Option(help="Show this certificate (PEM) if asked for one.", metavar="FILE")
+    Path | None,
+    typer.Option(help="Show this certificate (PEM) if asked for one.", metavar="FILE", rich_help_panel="Encryption"),
 ]
-ClientKey = Annotated[Path | None, typer.Option(help="The key (PEM) of --cert.", metavar="FILE")]
+ClientKey = Annotated[
+    Path | None, typer.Option(help="The key (PEM) of --cert.", metavar="FILE", rich_help_panel="Encryption")
+]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)  # as `ServerOptions`
 class TlsOptions:
     """The options, by the names that users write."""
 
-    tls: Annotated[bool, typer.Option("--tls", help="Encrypt the connection, as tls:// and sockctls:// do.")] = False
+    tls: Annotated[
+        bool,
+        typer.Option(
+            "--tls", help="Encrypt the connection, as tls:// and sockctls:// do.", rich_help_panel="Encryption"
+        ),
+    ] = False
     fingerprint: Annotated[
         str | None,
-        typer.Option(help="Trust this certificate only (SHA-256, as the server tells at its start).", metavar="SHA256"),
+        typer.Option(
+            help="Trust this certificate only (SHA-256, as the server tells at its start).",
+            metavar="SHA256",
+            rich_help_panel="Encryption",
+        ),
     ] = None
     accept_new: Annotated[
-        bool, typer.Option("--accept-new", help="Trust an unknown server, and keep its certificate's fingerprint.")
+        bool,
+        typer.Option(
+            "--accept-new",
+            help="Trust an unknown server, and keep its certificate's fingerprint.",
+            rich_help_panel="Encryption",
+        ),
     ] = False
     ca: Annotated[
-        Path | None, typer.Option(help="Trust what these authorities (PEM) vouch for, by name.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Trust what these authorities (PEM) vouch for, by name.", metavar="FILE", rich_help_panel="Encryption"
+        ),
     ] = None
     verify_system: Annotated[
-        bool, typer.Option("--verify-system", help="Trust what the system's authorities vouch for, by name.")
+        bool,
+        typer.Option(
+            "--verify-system",
+            help="Trust what the system's authorities vouch for, by name.",
+            rich_help_panel="Encryption",
+        ),
     ] = False
     cert: ClientCertificate = None
     key: ClientKey = None

@@ -75,15 +75,24 @@ def parse_port(text: str, *, any_free: bool = False) -> int:
         any_free: Whether 0, "any free port", will do.
 
     Raises:
-        AddressError: It isn't a number, or not one of a port.
+        AddressError: It is neither the number of a port nor the name of a service.
     """
     lowest = 0 if any_free else 1
-    port = int(text) if text.isascii() and text.isdigit() else -1
+    port = int(text) if text.isascii() and text.isdigit() else _find_service(text)
     if not lowest <= port <= MAX_PORT:
         raise AddressError(
-            f"{text!r} is not a port: a port is a whole number from {lowest} to {MAX_PORT}, such as 9090."
+            f"{text!r} is not a port: a port is a whole number from {lowest} to {MAX_PORT}, such as 9090, or the name "
+            f"of a service, such as http."
         )
     return port
+
+
+def _find_service(name: str) -> int:
+    """Return the port of a service of TCP by its name in /etc/services; -1 where there is none."""
+    try:
+        return socket.getservbyname(name, "tcp")
+    except (OSError, UnicodeError, ValueError):  # unknown, no name at all, or one with a zero byte
+        return -1
 
 
 def parse_host(text: str) -> str:

@@ -1,13 +1,17 @@
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import typer
 
 import sockctl as package
 from sockctl.cli import app as app_module
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
 from sockctl.errors import ConnectTimeoutError, ListenError, UnreachableError
-from tests.support.running import SOCKCTL, UNMEASURED, sockctl
+from tests.support.running import SOCKCTL, UNMEASURED, echo_process, sockctl
 
 
 def test_version() -> None:
@@ -30,8 +34,11 @@ def test_help_has_an_example(command: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["srve"], b"No such command 'srve'"),
-        (["serve", "echo", "--portion", "0"], b"0 is not in the range"),
+        (["srve"], b"There is no command 'srve'. Did you mean serve?"),
+        (["users", "rm"], b"There is no command 'rm'. Did you mean remove?"),
+        (["serve", "echo", "--prot", "1"], b"There is no option --prot. Did you mean --port"),
+        (["serve", "echo", "--portion", "0"], "--portion: 0 is not in the range 1\u201365536.".encode()),
+        (["hosts", "trust"], b"HOST:PORT is missing."),
         (["serve", "echo", "--port", "nine"], b"'nine' is not a port"),
         (["serve", "echo", "--allow", "here"], b"--allow 'here' is not an address or a network"),
         (["connect", "-4", "-6", "localhost", "1"], b"exclude each other"),
@@ -49,6 +56,8 @@ def test_usage_errors_say_what_and_exit_2(arguments: list[str], says: bytes) -> 
     done = sockctl(*arguments)
     assert done.returncode == ExitCode.USAGE
     assert says in b" ".join(done.stderr.split())
+    assert [line for line in done.stderr.splitlines() if line.startswith(b"Usage: ")] == done.stderr.splitlines()[:-1]
+    assert done.stderr.splitlines()[-1].startswith(b"sockctl: ")
     assert b"Traceback" not in done.stderr
 
 
@@ -61,10 +70,14 @@ def test_exit_codes_of_errors() -> None:
 def test_a_defect_is_one_line_unless_asked_for(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    failing = typer.Typer(add_completion=False)
+
+    @failing.command()
     def fail() -> None:
         raise ValueError("a defect")
 
-    monkeypatch.setattr(app_module, "app", fail)
+    monkeypatch.setattr(app_module, "app", failing)
+    monkeypatch.setattr("sys.argv", ["sockctl"])
     monkeypatch.delenv("SOCKCTL_DEBUG", raising=False)
     assert app_module.run() is ExitCode.FAILED
     assert capfd.readouterr().err == (
@@ -145,12 +158,29 @@ sys.stdout = shown
         assert {name for name in app_module.COMMANDS if f"sockctl.cli.{name}" in loaded} == loads
 
 
-def test_help_that_cannot_be_written() -> None:
+@pytest.mark.parametrize("where", [">&-", ">/dev/full"])
+@pytest.mark.parametrize("command", ["--version", "-V", "--help", "serve echo -h", "users list", "connect -V"])
+def test_output_that_cannot_be_written_is_told_in_one_sentence(command: str, where: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        ["sh", "-c", 'exec "$@" >/dev/full', "sh", *SOCKCTL, "--help"], check=False, timeout=60, capture_output=True
+        ["sh", "-c", f'exec "$@" {where}', "sh", *SOCKCTL, *command.split()],
+        check=False,
+        timeout=60,
+        capture_output=True,
+        env={**os.environ, "SOCKCTL_DATA_DIR": str(tmp_path)},
     )
     assert done.returncode == ExitCode.FAILED
-    assert b"sockctl: Standard output can't be written: No space left on device" in done.stderr
+    assert re.fullmatch(
+        rb"sockctl: Standard output can't be written: [A-Z][a-z ]+[.] The rest is lost[.]\n", done.stderr
+    )
+
+
+def test_a_reader_that_has_enough_is_no_failure() -> None:
+    with echo_process() as (_, port):
+        bench = [*SOCKCTL, "bench", "echo", f"localhost:{port}", "--duration", "0.1", "--warm-up", "0"]
+        done = subprocess.run(
+            ["sh", "-c", '{ "$@"; echo $? >&2; } | true', "sh", *bench], check=False, timeout=60, capture_output=True
+        )
+    assert done.stderr == b"0\n"
 
 
 def test_closed_standard_streams_do_no_harm() -> None:

@@ -69,6 +69,12 @@ def test_what_is_no_port(text: str) -> None:
         parse_port(text)
 
 
+def test_a_port_by_the_name_of_its_service() -> None:
+    assert parse_port("http") == 80
+    assert parse_target("localhost:http") == Target("localhost", 80)
+    assert parse_target("::1", "https") == Target("::1", 443)
+
+
 def test_ports() -> None:
     assert parse_port("1") == 1
     assert parse_port("65535") == 65535

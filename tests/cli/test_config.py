@@ -1,0 +1,122 @@
+"""``sockctl config``, the configuration file and the environment, in real processes."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sockctl.cli.exit_codes import ExitCode
+from tests.support.running import process, sockctl
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SOCKCTL_CONFIG", str(tmp_path))
+    return tmp_path
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "config.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def show(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[bytes]":
+    return sockctl("config", "show", *arguments, "--json", env={**os.environ, **environment})
+
+
+def test_the_path(folder: Path) -> None:
+    assert sockctl("config", "path").stdout.decode() == f"{folder / 'config.toml'}\n"
+
+
+def test_the_path_of_the_user(tmp_path: Path) -> None:
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path)}
+    environment.pop("SOCKCTL_CONFIG", None)
+    assert sockctl("config", "path", env=environment).stdout.decode() == f"{tmp_path}/sockctl/config.toml\n"
+
+
+def test_the_command_line_goes_before_the_environment_and_that_before_the_file(folder: Path) -> None:
+    write(folder, '[serve.echo]\nport = 0\nlog-format = "json"\ndrain-timeout = "250ms"\nquiet = false\n')
+    with process("serve", "echo") as run:
+        assert run.event("listening")["host"] == "127.0.0.1"
+    with process("serve", "echo", env={**os.environ, "SOCKCTL_HOST": "localhost", "SOCKCTL_LOG_FORMAT": "text"}) as run:
+        run.wait_for("listening")
+    with process("serve", "echo", "--log-format", "json", env={**os.environ, "SOCKCTL_LOG_FORMAT": "text"}) as run:
+        assert run.event("listening")
+
+
+def test_show_says_which_value_holds_and_from_where(folder: Path) -> None:
+    file = write(folder, '# mine\n[serve.echo]\nport = 9191\nallow = ["127.0.0.1", "10.0.0.0/8"]\n')
+    values = {one["option"]: one for one in json.loads(show("serve", "echo", SOCKCTL_MAX_CLIENTS="7").stdout)}
+    assert (values["--port"]["value"], values["--port"]["from"]) == ("9191", f"{file}:3")
+    assert (values["--allow"]["value"], values["--allow"]["from"]) == ("127.0.0.1 10.0.0.0/8", f"{file}:4")
+    assert (values["--max-clients"]["value"], values["--max-clients"]["from"]) == (
+        "7",
+        "environment: SOCKCTL_MAX_CLIENTS",
+    )
+    assert (values["--drain-timeout"]["value"], values["--drain-timeout"]["from"]) == ("5s", "default")
+    changed = json.loads(show().stdout)
+    assert [(one["command"], one["option"]) for one in changed] == [("serve echo", "--port"), ("serve echo", "--allow")]
+
+
+def test_show_of_no_command(folder: Path) -> None:
+    assert folder
+    done = show("serve", "eco")
+    assert (done.returncode, done.stdout) == (ExitCode.USAGE, b"")
+    assert b"'sockctl serve eco' is no command with options" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("[serve.echo]\nport = \n", 2, "The file is no TOML"),
+        ("port = 1\n", 1, "port stands in no table: write [connect] or [serve.echo] above it."),
+        ("[connet]\n", 1, "[connet] is no command. Did you mean connect?"),
+        ("\n[serve.eco]\nport = 1\n", 2, "[serve.eco] is no command. Did you mean echo?"),
+        ("[serve.echo]\n\nprt = 1\n", 3, "prt is no option of 'sockctl serve echo'. Did you mean --port"),
+        ("[serve.echo]\nquiet = 1\n", 2, "--quiet is on or off: write true or false."),
+        ("[serve.echo]\nport = true\n", 2, "--port takes a value, not true or false."),
+        ('[serve.echo]\nallow = "10.0.0.0/8"\n', 2, "--allow takes a list"),
+        ("[serve.echo]\nport = 1979-05-27\n", 2, "--port takes one value"),
+        ('[serve.echo]\nmax_clients = "many"\n', 2, "--max-clients: 'many' is not a whole number."),
+        ("[serve.echo]\nmax-clients = 0\n", 2, "--max-clients: 0 is not in the range 1\u20131,000,000."),
+        ('[serve.echo]\nidle-timeout = "5x"\n', 2, "--idle-timeout: '5x' is not a time: write 5, 5s"),
+        ('[connect]\npassword = "x"\n', 2, "no secret may stand in this file: remove it."),
+        ('[connect]\nsend = ["x"]\n', 2, "send is no option of 'sockctl connect'."),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_told_with_its_line(folder: Path, text: str, line: int, says: str) -> None:
+    file = write(folder, text)
+    done = sockctl("config", "check")
+    assert done.returncode == ExitCode.USAGE
+    assert done.stderr.decode().startswith(f"sockctl: {file}:{line}: ")
+    assert says in done.stderr.decode()
+    command = ["connect", "localhost", "1"] if "[conn" in text else ["serve", "echo"]
+    assert sockctl(*command).stderr == done.stderr
+
+
+def test_a_file_that_is_right_and_none_at_all(folder: Path) -> None:
+    assert b"There is no " in sockctl("config", "check").stdout
+    write(folder, "[bench.echo]\nclients = 3\n[connect]\nno-session = true\n")
+    assert sockctl("config", "check").stdout.endswith(b"config.toml is right.\n")
+
+
+def test_a_file_of_bytes_that_are_no_text(folder: Path) -> None:
+    (folder / "config.toml").write_bytes(b"\xff")
+    done = sockctl("users", "list")
+    assert (done.returncode, done.stdout) == (ExitCode.USAGE, b"")
+    assert b"is not UTF-8 (byte 0): save it as UTF-8." in done.stderr
+
+
+def test_an_error_names_the_variable_that_is_wrong() -> None:
+    done = sockctl("connect", "localhost", "1", env={**os.environ, "SOCKCTL_CONNECT_TIMEOUT": "soon"})
+    assert done.returncode == ExitCode.USAGE
+    assert b"sockctl: --timeout (set by SOCKCTL_CONNECT_TIMEOUT): 'soon' is not a time" in done.stderr
+
+
+def test_no_variable_asks_for_the_help_or_the_version() -> None:
+    done = sockctl("users", "list", env={**os.environ, "SOCKCTL_HELP": "1", "SOCKCTL_USERS_LIST_VERSION": "1"})
+    assert b"Usage" not in done.stdout
+    assert b"sockctl 0" not in done.stdout
