@@ -77,24 +77,25 @@ def connect(
 ) -> None:
     """Connect, send standard input, print what comes back.
 
-    On a terminal: asks for what is missing, sends line by line and tells every event; 'exit' or Ctrl-D ends it,
-    '//exit' sends the word itself. If the server greets as a message service, both speak in messages; sockctl://
-    insists on that, tcp:// on raw bytes. In a pipe: raw bytes both ways (with sockctl:// a message a line); the end of
-    the input half-closes the connection, and all that the server still sends is printed.
+    On a terminal, the client asks for what is missing, sends line by line, and tells every event. 'exit' or Ctrl-D ends
+    the session; '//exit' sends the word itself. If the server greets as a message service, both sides speak in
+    messages. sockctl:// insists on messages, tcp:// on raw bytes.
 
-    In a pipe and in scripts, messages go one for each question of the server, until it has welcomed. Its errors go to
-    standard error. A session that was not let in fails.
+    In a pipe, raw bytes go both ways; with sockctl:// each line is a message. The end of the input half-closes the
+    connection, and the client prints all that the server still sends.
 
-    Under TLS the server's certificate is compared with the one that it had the first time; an unknown one is asked for.
-    A login is kept: the next 'connect' isn't asked for a password, until 'sockctl logout' or the server ends that. A
-    password is never sent in clear to another machine, unless --insecure is given.
+    In a pipe and in scripts, each question of the server gets one line, until the server has welcomed. The server's
+    errors go to standard error. A session fails that the server has not let in.
 
-    In a chat, Tab completes names, commands after / and rooms after #, and a line that mentions
-    you is marked >>. If the connection is lost, not ended, it is made again, with pauses from 0.5 up to 30 s, until
-    Ctrl-C or 'exit': you come back under your name, into your rooms, and see what you have missed. What you type
-    meanwhile is not sent, and you are told so. That is for a terminal and for services that have given a token.
+    Scripts: --send, --expect and the steps of --script run in their order, and standard input isn't read.
 
-    Scripted: --send, --expect and the steps of --script are carried out in their order, and standard input isn't read.
+    Under TLS, the client compares the server's certificate with the one that it had the first time, and asks about an
+    unknown one. A login is kept: the next 'connect' needs no password, until 'sockctl logout' or the server ends the
+    login. No password goes in clear to another machine, unless --insecure is given.
+
+    In a chat, Tab completes names, commands after / and rooms after #, and >> marks a line that mentions you. On a
+    terminal, a lost connection comes back, with pauses from 0.5 up to 30 s, until Ctrl-C or 'exit'. You keep your name
+    and your rooms, and see what you have missed. Lines typed meanwhile are refused.
     """
     given.refuse_contradictions()
     if given.connecting.check_ports:

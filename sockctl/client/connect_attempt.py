@@ -76,6 +76,6 @@ class ConnectAttempt:
 
 
 def watch_over(transport: Transport) -> None:
-    """Let the kernel find out within 90 s that nobody is at the other end any more."""
+    """Let the kernel find out within 90 s that the other end is gone."""
     with contextlib.suppress(OSError), socket.fromfd(transport.fileno(), socket.AF_INET, socket.SOCK_STREAM) as same:
         SocketOptions(keepalive_s=30, vanish_timeout_s=90).apply(same)

@@ -40,8 +40,8 @@ class ClientConnection:
         events: Where events are appended.
         now: The time.
         encrypted: Whether the connection is under TLS.
-        returning: Whether it takes the place of a lost one. Then lines that are typed before the server has asked or
-            welcomed were meant for that one, and are refused, lest they become an answer.
+        returning: Whether the connection replaces a lost one. Then the client refuses lines that come before the server
+            has asked or welcomed: the user meant them for the lost connection.
 
     Attributes:
         protocol: The messages; None once the wire is raw.
@@ -86,7 +86,7 @@ class ClientConnection:
 
     @property
     def input_ended(self) -> bool:
-        """Whether nothing more will come to be sent."""
+        """Whether the input, or the script, has nothing more to send."""
         return self._source.ended and not self._sender.held if self._script is None else self._script.ended
 
     # From the server.
@@ -133,7 +133,7 @@ class ClientConnection:
         raise error
 
     def forgives(self, error: SockctlError) -> bool:
-        """Return whether an error only ends the connection: all has come that was wanted, and the rest may be lost."""
+        """Return whether an error only ends the connection: the session has all that the user wanted."""
         if self._stop_at is None or not isinstance(error, ConnectionBrokenError):
             return False
         self.ending = EndReason.STOPPED
@@ -147,7 +147,7 @@ class ClientConnection:
         return EndReason.CLIENT_EXIT if by_hand else self.ending or EndReason.STOPPED
 
     def judge(self, error: SockctlError | None) -> SockctlError | None:
-        """Return the error that the connection's end is: what the server has refused explains more than the end does.
+        """Return the error of the connection's end. A refusal takes the place of an error that it has caused.
 
         Args:
             error: The error with which it ended, if it did.
@@ -161,7 +161,7 @@ class ClientConnection:
 
     @property
     def _is_end_wanted(self) -> bool:
-        """Whether the user has ended the connection, or all has come that a script or a count has asked for."""
+        """Whether the user has ended the connection, or the script or the count is satisfied."""
         if self._script is not None:
             return self._script.ended and self._script.ends_by_expecting
         if self._settings.count is not None:
@@ -259,7 +259,7 @@ class ClientConnection:
         return times
 
     def _limit_script_end(self, script: "Script", now: float) -> float | None:
-        """Return when a script must be over that waits for the server's end; a count that is short explains more."""
+        """Return when a script must be over that waits for the server's end. A short count is the error then."""
         if self._settings.quit_after_s is not None or self._settings.send_only:
             return None
         if script.is_late(now):

@@ -23,7 +23,7 @@ class IdleLimit:
         """Return when the time is up; None for never.
 
         Raises:
-            IdleTimeoutError: It is.
+            IdleTimeoutError: The time is up.
         """
         if self._idle_s is None:
             return None

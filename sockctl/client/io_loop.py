@@ -47,7 +47,7 @@ class IoLoop:
         connect: Connects again, without a question.
         screen: Where remarks and events are shown.
         output: Where the server's words are shown.
-        user: The person at the terminal; None for nobody.
+        user: The person at the terminal; None without one.
 
     Attributes:
         ended: The session's last event; None while it goes on.
@@ -88,7 +88,7 @@ class IoLoop:
 
         Raises:
             StreamError: A standard stream broke.
-            BrokenPipeError: Nobody reads the output any more.
+            BrokenPipeError: The reader of the output has gone.
         """
         while self.ended is None and not self._stopped.is_set():
             self.step()

@@ -1,4 +1,4 @@
-"""What a connection waits for that speaks in messages, or may: the greeting, a decision, a question, a turn."""
+"""The waits of a connection that may speak in messages: for the greeting, a decision, a question, a turn."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ class MessageWaits:
     Args:
         settings: How long they last.
         sender: Sends the lines whose turn has come.
-        receiver: Shows a question that was kept back.
+        receiver: Shows a question that waited for the decision on a token.
         held_until: Until when a person's first line waits for a greeting.
     """
 

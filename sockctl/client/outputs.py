@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 HEX_COLUMNS = 16
 MAX_LINE = 1 << 20
-"""Characters of a line that is no message, as JSON shows it: 16 times what a message may have."""
+"""Characters that JSON shows of a raw line: 16 times the longest message."""
 
 
 class Output:
@@ -58,7 +58,7 @@ class PlainOutput(Output):
 
     Args:
         screen: Where to.
-        formatter: How messages look to a person; None where nobody looks.
+        formatter: How messages look to a person; None in a pipe.
         errors_apart: Whether the server's errors go to standard error.
     """
 

@@ -1,4 +1,4 @@
-"""Passwords on connections in clear: the client keeps them back where anybody on the way could read them."""
+"""Passwords on connections in clear: the client sends none where a stranger on the way could read it."""
 
 from typing import TYPE_CHECKING
 

@@ -26,8 +26,8 @@ class MessageProtocol:
         login: The login by token.
         guard: Keeps passwords back where the connection is in clear; None where they may go.
         view: The memory of a person's session; None without one.
-        in_turns: Whether each question gets one line, so that no line is sent ahead of an answer that may fail. On a
-            terminal it doesn't: a password that is typed ahead must not answer another question.
+        in_turns: Whether each question gets one line, so that no line goes ahead of an answer that may fail. A
+            terminal sends ahead: a password typed ahead must not answer a repeated question.
 
     Attributes:
         wire: The connection's wire.
@@ -53,7 +53,7 @@ class MessageProtocol:
         self._guard = guard
         self._view = view
         self._in_turns = in_turns
-        self._asks: bool | None = None  # whether the service asks or welcomes; None while nobody knows
+        self._asks: bool | None = None  # whether the service asks or welcomes; None for unknown
         self.refusals = Refusals()
         self.question: Message | None = None
         self.is_over = False
@@ -65,15 +65,15 @@ class MessageProtocol:
 
     @property
     def may_ask(self) -> bool:
-        """Whether lines wait in case that the service asks, which nobody knows yet."""
+        """Whether lines wait for a moment, since an unknown service may ask."""
         return self._in_turns and self._asks is None and self.wire.is_framed
 
     @property
     def can_send(self) -> bool:
         """Whether a line may go out now.
 
-        None goes before the server has decided on a token, nor where it is a password and would go in clear; in turns,
-        none goes that the server hasn't asked for, until it has welcomed.
+        Lines wait while the server decides on a token, and while the guard holds them. In turns, each line waits for a
+        question, until the server has welcomed.
         """
         if self.login.undecided or not (self._guard is None or self._guard.can_send):
             return False
@@ -136,14 +136,14 @@ class MessageProtocol:
         return ClientWire.encode(message("answer", line, field=asked.get("field")))
 
     def expect_no_question(self) -> None:
-        """Let lines go: the service says nothing of its own accord."""
+        """Let lines go: the service waits for the client."""
         self._asks = False
 
     def refuse_end(self) -> None:
         """Refuse the end of a connection whose server has greeted, said something in text, and not read the answer.
 
         Raises:
-            TurnedAwayError: It is one.
+            TurnedAwayError: The connection is such a one.
         """
         said = self.wire.dropped_text.partition(b"\n")[2].decode(errors="replace").split()
         if said:

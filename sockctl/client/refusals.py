@@ -1,4 +1,4 @@
-"""What the server has refused on a connection, and the error that the connection's end is for it."""
+"""The refusals of a server on one connection, and the error with which the connection ends."""
 
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,7 @@ _BROKEN = frozenset(
 _FAILED = frozenset({"program_failed", "store_failed"})
 """Codes of a server that has failed."""
 _LOST = frozenset({"discarded", "not_said"})
-"""Codes of input that the server has taken and not carried out."""
+"""Codes of a server that has taken input and not carried it out."""
 
 
 class Refusals:
@@ -59,7 +59,7 @@ class Refusals:
         self._service = ""
         self._has_asked = False
         self._refusal: Message | None = None  # the last error from before the welcome
-        self._grave: Message | None = None  # the first error that makes a failure of the session whenever it comes
+        self._grave: Message | None = None  # the first error that fails the session at any time
 
     def greet(self, service: str) -> None:
         """Note which service has greeted."""
@@ -82,13 +82,13 @@ class Refusals:
     def judge(
         self, error: SockctlError | None, question: "Message | None", *, unsent_lines: int, by_hand: bool
     ) -> SockctlError | None:
-        """Return the error that the connection's end is: a refusal explains more than what has followed from it.
+        """Return the error of the connection's end. A refusal takes the place of an error that it has caused.
 
         Args:
             error: The error with which it ended, if it did.
             question: The question that was open at the end.
             unsent_lines: Lines of the input that were not sent.
-            by_hand: Whether a person has seen it all: then only what the server has called an error is one.
+            by_hand: Whether a person was there. Then only an `error` of the server counts as a refusal.
         """
         if error is not None and not isinstance(error, (ConnectionBrokenError, ExpectationError)):
             return error
@@ -96,7 +96,7 @@ class Refusals:
         return refusal or error
 
     def _find_refusal(self, question: "Message | None", unsent_lines: int, *, certain: bool) -> SockctlError | None:
-        """Return the error that a refusal is; without `certain` a client that was asked and not welcomed is refused."""
+        """Return the error of a refusal. Without `certain`, a question without a welcome is a refusal, too."""
         grave = self._grave
         code = "" if grave is None else grave.get("code")
         if grave is not None and code in _BROKEN:

@@ -43,7 +43,7 @@ class Screen:
         """Write data to standard output.
 
         Raises:
-            BrokenPipeError: Nobody reads it any more.
+            BrokenPipeError: The reader of the output has gone.
             StreamError: It can't be written.
         """
         if self.above_prompt:

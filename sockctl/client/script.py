@@ -36,7 +36,7 @@ class Script:
 
     Attributes:
         ends_by_sending: Whether the last step sends a line: then the server's answer is waited for to its end.
-        ends_by_expecting: Whether the last step expects something: then the script has said what success is.
+        ends_by_expecting: Whether the last step is an expectation: the script defines success itself then.
         ended: Whether all steps were carried out.
         due_at: When the time of the current step is up; None where no step waits.
         deadline: When the time of the script is up; None before it has begun.
@@ -61,7 +61,7 @@ class Script:
 
     def receive(self, lines: Sequence[str], open_line: str = "") -> None:
         """Keep lines of the server for the expectations that are left, and the beginning of the next line."""
-        if self._expectations:  # else nobody would ever use them up
+        if self._expectations:  # else no step would use them up
             for line in lines:
                 self._keep(line)
             self._last.extend(lines)

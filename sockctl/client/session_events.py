@@ -1,6 +1,6 @@
 """The events of a session: data that the loop carries out in order.
 
-They are named tuples, since each of them delays the start of the client by a fifth of what a dataclass does.
+They are named tuples: a named tuple delays the client's start by a fifth of a dataclass's time.
 """
 
 import enum

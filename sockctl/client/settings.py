@@ -17,7 +17,7 @@ QUIT_AFTER_S = 2.0
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ClientSettings:
-    """How a session behaves; nobody changes it.
+    """How a session behaves. No code changes a field.
 
     It isn't frozen, and has no slots: both would delay the start of the client by 1 ms.
 

@@ -2,17 +2,17 @@
 
 | state | what comes | next state | and |
 |---|---|---|---|
-| undecided | ask | undecided | it is not shown: the server asks again if it refuses |
+| undecided | ask | undecided | the question is not shown: the server asks again if it refuses |
 | undecided | error | refused | `bad_token`: the token is forgotten |
 | undecided, refused | token, welcome, bye | decided | |
 | undecided | nothing, until the time is up | decided | the question is shown after all |
-| refused | ask | decided | it is shown |
-| any | token | | it is never shown, and held for this session |
+| refused | ask | decided | the question is shown |
+| any | token | | the token is never shown, and held for this session |
 | any | welcome | decided | the token is kept for the next time, if it is a user's: a guest's is for this session only |
 
-Without a token that could be sent, everything is decided from the start. A script that logs in by itself does so every
-time. A pipe may begin with name and password: where the token has let it in, these two lines are not sent, lest a
-password become a line like any other.
+Without a token to send, everything is decided from the start. A script that logs in by itself does so every time. A
+pipe may begin with name and password. Where the token has let the client in, it leaves out these two lines: the
+password must not become a line like any other.
 """
 
 from collections.abc import Callable, Sequence
@@ -86,7 +86,7 @@ class TokenLogin:
         Args:
             service: The service.
             seen: The rooms of the connection before, and the last that was seen of each.
-            name: The name that one had there, for a server that knows the token no more and lets anybody in.
+            name: The user's name there, for a server that lets guests in and knows the token no more.
         """
         self._service = service
         if service in NO_PASSWORD_SERVICES:

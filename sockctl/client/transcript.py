@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class Transcript:
-    """Writes a transcript, as it happens. The file is the user's alone, and is emptied first.
+    """Writes a transcript as the session goes on. The constructor empties the file; a new one is the user's alone.
 
-    Messages sent are left out: one of them may be a password, or hold a token.
+    The transcript leaves out messages sent: one of them may be a password, or hold a token.
 
     Args:
         path: The file.

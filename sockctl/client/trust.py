@@ -34,7 +34,7 @@ class TlsPolicy:
         certificate: This side's own certificate (PEM), or None.
         key: Its key (PEM), or None.
         state_dir: Where known servers are kept.
-        may_ask: Whether somebody sits at a terminal and may be asked.
+        may_ask: Whether a person at a terminal may be asked.
     """
 
     ca: Path | None

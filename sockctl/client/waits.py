@@ -1,4 +1,4 @@
-"""When waits are over: each has a name, begins when it is first needed, and is forgotten when it no longer is."""
+"""The ends of waits. A wait has a name, and lasts from when the caller first needs it."""
 
 
 class Waits:

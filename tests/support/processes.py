@@ -42,7 +42,9 @@ class ForkServer:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # pipes, since a process that is forked believes that it can't seek in them
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")},
             )
 
@@ -95,7 +97,7 @@ class ForkServer:
     def close(self) -> None:
         """End the fork server. Processes that it started go on."""
         self._socket.close()
-        self._process.wait(10)
+        self._process.communicate(timeout=10)
 
 
 class _Running:

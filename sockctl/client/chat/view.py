@@ -53,7 +53,7 @@ class ChatView:
         self._remarked = False
         self._seen = Seen()
         self._unconfirmed = UnconfirmedMessages()
-        self._is_arriving = False  # from a welcome until somebody says something
+        self._is_arriving = False  # from a welcome until a user says something
         self._arrival: set[int] = (
             set()
         )  # the messages of this arrival: hashes of kind, room and text, which may be long
@@ -88,7 +88,7 @@ class ChatView:
         """Return whether a message only repeats one of the arrival before.
 
         An arrival holds notices (the topic, the message of the day), the user's own joining of rooms, and their
-        members, until somebody says something.
+        members, until a user says something.
         """
         if one.kind == "welcome":
             self._is_arriving = True

@@ -20,7 +20,7 @@ class TerminalUser:
         screen: Where remarks are shown.
         view: The memory of the session, from which the line editor completes words.
         may_edit: Whether the line editor may be used.
-        quiet: Whether nobody needs to be told how to type.
+        quiet: Whether to leave out how to type.
     """
 
     def __init__(self, screen: Screen, view: "ChatView | None", *, may_edit: bool, quiet: bool = False) -> None:
