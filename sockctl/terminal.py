@@ -101,14 +101,11 @@ def begin_line() -> None:
         say("")
 
 
-def is_in_foreground() -> bool:
-    """Return whether a terminal is behind standard input, and this process may read from it.
-
-    A shell's job in the background may not: the system would stop it.
-    """
+def is_in_background() -> bool:
+    """Return whether this is a shell's job in the background: the system stops it if it reads from the terminal."""
     try:
-        return os.tcgetpgrp(STDIN) == os.getpgrp()
-    except OSError:  # no terminal, or not the one of this session
+        return os.tcgetpgrp(STDIN) != os.getpgrp()
+    except OSError:  # no terminal, or not the one that controls this session
         return False
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from sockctl.errors import AddressError, InputNeededError
-from sockctl.terminal import begin_line, is_in_foreground, read_line, say
+from sockctl.terminal import STDIN, begin_line, is_in_background, is_terminal, read_line, say
 
 if TYPE_CHECKING:
     from sockctl.net.address import Target
@@ -16,7 +16,7 @@ DEFAULT_HOST = "localhost"
 
 def may_ask(*, no_input: bool) -> bool:
     """Return whether to ask: at a terminal, not as a shell's job in the background, and without ``--no-input``."""
-    return not no_input and is_in_foreground()
+    return not no_input and is_terminal(STDIN) and not is_in_background()
 
 
 @contextlib.contextmanager

@@ -190,7 +190,7 @@ def test_it_comes_back_by_itself(terminal: Any, server: ChatServer, plain: bool,
         server.close()
     else:
         getattr(server, how)()
-    child.expect(r"The connection was lost \(.*\): trying again in 0\.[3-7] s\.")
+    child.expect(r"The connection was lost \(.*\): trying again in 0\.[3-7] s\. Ctrl-C ends the client\.")
     server.say("bob", "missed")
     server.say("bob", "missed, too", room="games")
     if how == "restart":
@@ -307,7 +307,7 @@ def test_servers_that_are_on_their_way_up(terminal: Any, server: ChatServer) -> 
     server.refuse = 2
     server.close()
     child.expect("connection was lost")
-    child.expect("ended the connection without a greeting")
+    child.expect("ended the connection without a greeting.*The client tries again")
     child.expect("Welcome, ann")
     assert "without a greeting" not in child.before, "the same reason is told once"
     leave(child)

@@ -146,7 +146,7 @@ def test_too_many_failures_are_throttled_in_answer_to_the_password(tmp_path: Pat
     assert 1 <= heard.peer.told[2].fields["retry_after"] <= 30
     event = heard.sink.named("login_failed")[0]
     assert (event.code, event.retry_after) == ("throttled", heard.peer.told[2].fields["retry_after"])
-    assert "was not looked at" in event.text
+    assert "did not check this one" in event.text
 
 
 def test_too_many_at_once_are_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
