@@ -109,6 +109,8 @@ def escape_json(json: str) -> str:
     if json.isascii() and "\x7f" not in json:
         return json
     hidden = {code for code in map(ord, set(json)) if code == 0x7F or code in _BEYOND_ASCII}  # noqa: PLR2004  DEL
+    if not hidden and json.isprintable():  # no stray, either
+        return json
     escaped = json.translate({code: _escape_in_json(chr(code)) for code in hidden})
     return _INVISIBLE.sub(lambda found: found[1] or _escape_in_json(found[0]), escaped)
 
