@@ -106,7 +106,11 @@ def escape_json(json: str) -> str:
 
     The characters that `visible` replaces become escapes (`dumps` has escaped C0 itself). Everything else stays UTF-8.
     """
-    hidden = {ord(character) for character in set(json)} & ({0x7F} | _BEYOND_ASCII)
+    if json.isascii() and "\x7f" not in json:
+        return json
+    hidden = {code for code in map(ord, set(json)) if code == 0x7F or code in _BEYOND_ASCII}  # noqa: PLR2004  DEL
+    if not hidden and json.isprintable():  # no stray, either
+        return json
     escaped = json.translate({code: _escape_in_json(chr(code)) for code in hidden})
     return _INVISIBLE.sub(lambda found: found[1] or _escape_in_json(found[0]), escaped)
 

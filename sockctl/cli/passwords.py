@@ -152,9 +152,9 @@ def _ask_once(question: str) -> str:
     from sockctl.client.tty.no_echo import NoEcho
 
     with NoEcho(STDIN).hidden():
-        say(f"{question}: ", end="")
         try:
             with closing_line():
+                say(f"{question}: ", end="")
                 line = _read_line(STDIN)
         except OSError as error:  # the terminal is gone
             raise StreamError(f"The terminal can't be read: {error.strerror}.") from error

@@ -41,8 +41,8 @@ def ask(question: str, default: str, check: Callable[[str], T]) -> T:
         InputNeededError: The input ended instead (Ctrl-D).
     """
     while True:
-        say(f"{question} [{default}]: ", end="")
         with closing_line():
+            say(f"{question} [{default}]: ", end="")
             answer = read_line()
         if answer is None:
             say("")
@@ -94,8 +94,8 @@ def confirm(question: str, *, no_input: bool, option: str) -> bool:
     if not may_ask(no_input=no_input):
         raise InputNeededError(f"{question} That can't be asked for here: {option} says yes.")
     while True:
-        say(f"{question} [yes/no]: ", end="")
         with closing_line():
+            say(f"{question} [yes/no]: ", end="")
             answer = (read_line() or "").strip().lower()
         if answer in {"yes", "y", "no", "n"}:
             return answer.startswith("y")

@@ -10,7 +10,7 @@ from sockctl.events.connection import ClientConnected
 from sockctl.events.explain import Explain
 from sockctl.palette import Style, paint
 from sockctl.terminal import columns, is_terminal, wants_colour
-from sockctl.text import visible
+from sockctl.text import escape_json, visible
 from sockctl.wrapping import wrap_words
 
 Format = Callable[[Record], str]
@@ -187,11 +187,14 @@ def live_format(descriptor: int, explain: Explain | None) -> Format:
 
 
 def as_json(record: Record) -> str:
-    """Return one JSON object: time (RFC 3339, UTC), event, service, the event's own fields, text. ASCII only."""
+    """Return one JSON object: time (RFC 3339, UTC), event, service, the event's own fields, text.
+
+    It is UTF-8; characters that could steer a terminal are escaped.
+    """
     stamp = datetime.datetime.fromtimestamp(record.time, tz=datetime.UTC).isoformat(timespec="milliseconds")
     event = record.event
     head = {"time": stamp.replace("+00:00", "Z"), "event": event.name, "service": record.service}
-    return json.dumps({**head, **event.fields, "text": event.text})
+    return escape_json(json.dumps({**head, **event.fields, "text": event.text}, ensure_ascii=False))
 
 
 def _origin(event: Event) -> str:

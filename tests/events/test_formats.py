@@ -178,3 +178,12 @@ def test_json() -> None:
         "text": RECEIVED.event.text,
     }
     assert list(event)[:3] == ["time", "event", "service"]
+
+
+def test_json_is_utf_8_and_steers_no_terminal() -> None:
+    peer = "Zoë 你好 \x1b[2J\r\n\x7f\x9b\u202e\ud800"
+    line = as_json(connected(peer))
+    assert json.loads(line)["peer"] == peer
+    assert "Zoë 你好 " in line
+    assert not set(line) & set("\x1b\r\n\x7f\x9b\u202e\ud800")
+    line.encode()
