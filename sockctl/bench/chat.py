@@ -97,7 +97,7 @@ class ChatClient(MessageClient):
 
     def take(self, data: bytes) -> None:
         """Take bytes; what other members have got as well is not understood anew."""
-        whole = not self.wire.in_message
+        whole = not self.wire.has_partial_message
         known = self._pool.understood.get(data) if whole else None
         if known is not None:
             self._hear(known)
@@ -105,7 +105,7 @@ class ChatClient(MessageClient):
         saying: list[Said] = []
         self._saying = saying
         super().take(data)
-        if saying and whole and not self.gone and not self.wire.in_message:
+        if saying and whole and not self.gone and not self.wire.has_partial_message:
             self._pool.remember(data, saying)
         self._hear(saying)
 

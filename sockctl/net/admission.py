@@ -63,7 +63,7 @@ class Admission:
         """How many are connected and have not logged in yet."""
         return self._pending_count
 
-    def enter(self, host: str, *, pending: bool = False) -> RefusalReason | None:
+    def add(self, host: str, *, pending: bool = False) -> RefusalReason | None:
         """Take a place for a client at `host`, or say why there is none for it.
 
         Args:
@@ -90,7 +90,7 @@ class Admission:
         return None
 
     def wait(self, connection: Connection) -> None:
-        """Count a client that has entered as pending, until `admit` or `leave`."""
+        """Count an added client as pending, until `admit` or `remove`."""
         key = source_network(connection.host, self._limits.ipv6_prefix)
         with self._lock:
             self._pending.setdefault(key, {})[connection.number] = connection
@@ -102,8 +102,8 @@ class Admission:
         with self._lock:
             self._forget_pending(key, connection)
 
-    def leave(self, host: str, connection: Connection | None = None) -> None:
-        """Give back the place of a client at `host`; once for each `enter` that returned None.
+    def remove(self, host: str, connection: Connection | None = None) -> None:
+        """Give back the place of a client at `host`; once for each `add` that returned None.
 
         Args:
             host: Its IP address.

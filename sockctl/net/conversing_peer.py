@@ -167,7 +167,7 @@ class ConversingPeer(Peer):
             return  # a part of a TLS record, which is nothing yet
 
     def _wait(self, events: dict[int, int], until: float = math.inf) -> set[int]:
-        if self._frame_until == math.inf and self._wire.in_frame:
+        if self._frame_until == math.inf and self._wire.has_partial_frame:
             self._frame_until = Deadline.after(self._timeouts.frame_s)
         if time.monotonic() >= self.until:  # the wait of a client that floods never runs out
             raise self.give_up(DisconnectReason.LOGIN_TIMEOUT)

@@ -84,7 +84,7 @@ class MessageInput:
 
     def note_decoded(self) -> None:
         """Note that all that is complete was decoded: nothing is left, unless a message has begun."""
-        if not self.wire.in_message:
+        if not self.wire.has_partial_message:
             self._fed_bytes = 0
 
     def settle(self, now: float) -> float:

@@ -217,7 +217,7 @@ class MessagePeer(ConversingPeer, Handler):
             self._hold(more=count == SLICE)
         if count < SLICE:
             self._input.note_decoded()
-        if count == SLICE or not self._wire.in_frame:
+        if count == SLICE or not self._wire.has_partial_frame:
             connection.frame_until = math.inf
         elif count or connection.frame_until == math.inf:
             self._event_loop.expect_frame(connection)

@@ -57,9 +57,9 @@ class ClientWire:
         self._error: ProtocolError | None = None
 
     @property
-    def in_message(self) -> bool:
+    def has_partial_message(self) -> bool:
         """Whether something has begun that isn't complete; asked after `messages`."""
-        return self.phase is not Phase.FRAMED or self._decoder.in_message
+        return self.phase is not Phase.FRAMED or self._decoder.has_partial_message
 
     @property
     def is_listening(self) -> bool:

@@ -2,10 +2,9 @@
 
     | 4 bytes: length N, big-endian, unsigned | N bytes: UTF-8 text |
 
-The decoder takes bytes cut anywhere and gives the texts. It reads a frame's length before anything else, and refuses
-one beyond the limit before it keeps a byte of it, so a stranger who claims 4 GiB gets nothing allocated. `feed`
-only stores bytes: `decode` applies the limit that holds at the time of the call. The decoder removes decoded bytes in
-large cuts, so a frame costs the same however much is buffered.
+The decoder takes bytes cut anywhere and gives the texts. It refuses a frame beyond the limit as soon as it has the
+length, so a claim of 4 GiB allocates nothing. `feed` only stores bytes: `decode` applies the limit that holds at the
+time of the call. The decoder removes decoded bytes in large cuts, so a frame costs the same however much is buffered.
 """
 
 import struct
@@ -45,9 +44,9 @@ def encode_frame(text: str, *, limit_bytes: int = LIMIT_BYTES) -> bytes:
 
 
 class FrameDecoder:
-    """Makes texts of bytes. Not thread-safe.
+    """Decodes bytes to texts. Not thread-safe.
 
-    After an error every further call raises it again: the stream has no border any more to go on from.
+    After an error, each call that decodes raises the error again, because the next frame's start is unknown.
 
     Args:
         limit_bytes: Bytes of text in a frame at most; may be changed at any time, and holds for what is decoded then.
@@ -61,7 +60,7 @@ class FrameDecoder:
         self._position = 0
 
     @property
-    def in_message(self) -> bool:
+    def has_partial_message(self) -> bool:
         """Whether a frame has begun; asked after `decode`, whether it is incomplete."""
         return self._position < len(self._buffer)
 
@@ -141,7 +140,7 @@ class FrameDecoder:
             TruncatedMessageError: It ended in the middle of a frame.
             MessageTooLargeError, BadTextError: As before, if there was an error.
         """
-        if self.in_message:
+        if self.has_partial_message:
             self.decode_next()
             got = len(self._buffer) - self._position
             raise TruncatedMessageError(f"The input ended in the middle of a frame, after {got:,} bytes of it.")

@@ -39,7 +39,7 @@ class LineDecoder:
         self._telnet = _TelnetFilter()
 
     @property
-    def in_message(self) -> bool:
+    def has_partial_message(self) -> bool:
         """Whether a line has begun; asked after `decode`, whether it is incomplete."""
         return self._position < len(self._buffer)
 
@@ -91,7 +91,7 @@ class LineDecoder:
         Raises:
             BadTextError: It is not UTF-8.
         """
-        if not self.in_message:
+        if not self.has_partial_message:
             return None
         line = self._decoded(self._position, len(self._buffer))
         self._buffer.clear()

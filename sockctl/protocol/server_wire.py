@@ -70,14 +70,14 @@ class ServerWire:
         self._decoder.limit_bytes = limit_bytes
 
     @property
-    def in_message(self) -> bool:
+    def has_partial_message(self) -> bool:
         """Whether a frame or a line has begun that is not complete; asked when all that is complete was taken."""
-        return self._decoder.in_message
+        return self._decoder.has_partial_message
 
     @property
-    def in_frame(self) -> bool:
+    def has_partial_frame(self) -> bool:
         """Whether a frame has begun that is not complete; asked when all that is complete was taken."""
-        return self.choice is Choice.FRAMES and self._decoder.in_message
+        return self.choice is Choice.FRAMES and self._decoder.has_partial_message
 
     def choose(self, data: bytes | memoryview) -> bytes:
         """Choose by what the client sent first; return what must be sent for it before anything else."""
@@ -174,7 +174,7 @@ class ServerWire:
         count = 0
         while some := self.decode():
             count += len(some)
-        self._skip = self._decoder.in_message
+        self._skip = self._decoder.has_partial_message
         return count
 
     def encode(self, one: Message) -> bytes:
