@@ -1,4 +1,4 @@
-"""What the system lets this process use: processors, and file descriptors."""
+"""The system's limits for this process: processors, and file descriptors."""
 
 import os
 import resource
@@ -11,7 +11,7 @@ def raise_descriptor_limit(max_clients: int) -> tuple[int, int]:
     """Raise this process's soft limit to what `max_clients` clients need, as far as the hard limit lets it.
 
     Returns:
-        What is needed, and the limit that is now in force.
+        The number of needed descriptors, and the limit that is now in force.
     """
     needed = max_clients + RESERVE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

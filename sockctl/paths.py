@@ -1,4 +1,4 @@
-"""Where what sockctl keeps is kept."""
+"""The directories in which sockctl saves its files."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ from sockctl.errors import StoreReadError
 def data_dir(chosen: Path | None) -> Path:
     """Return the data directory: the chosen one, SOCKCTL_DATA_DIR, or the user's (XDG Base Directory Specification).
 
-    It isn't made here.
+    The function doesn't make the directory.
 
     Raises:
         StoreReadError: The user has no home directory.
@@ -20,7 +20,7 @@ def data_dir(chosen: Path | None) -> Path:
 def state_dir(chosen: Path | None) -> Path:
     """Return the state directory, where a client keeps the servers that it trusts: found as the data directory is.
 
-    It is the chosen one, SOCKCTL_STATE_DIR, or the user's, and isn't made here.
+    The order is: the chosen one, SOCKCTL_STATE_DIR, the user's. The function doesn't make the directory.
 
     Raises:
         StoreReadError: The user has no home directory.

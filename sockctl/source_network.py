@@ -1,4 +1,4 @@
-"""What counts as one source where clients are limited by where they come from: an IPv4 address, or an IPv6 network."""
+"""The source of a client, for limits by address: an IPv4 address, or an IPv6 network."""
 
 import socket
 
@@ -10,7 +10,7 @@ _LINK_LOCAL, _LINK_LOCAL_SHIFT = 0xFE80 >> 6, 118
 
 
 def source_network(host: str, ipv6_prefix: int = IPV6_PREFIX) -> str:
-    """Return what counts as one address where clients are limited by address.
+    """Return the source of a client, for limits by address.
 
     An IPv4 address counts by itself, an IPv6 address as the network that it lies in: one machine may use all of that. A
     link-local address counts by itself, since all machines of a link share its network, and so does loopback.

@@ -1,11 +1,10 @@
-"""How many a second: the token bucket that decides what is told one by one and what as a sum."""
+"""A token bucket: it limits a rate, such as that of events before they become sums."""
 
 
 class TokenBucket:
     """Lets `rate` things a second pass, and up to `burst` at once after a rest.
 
-    The caller gives the time (any monotonic clock, seconds), so that it can be tested and costs no call of its own.
-    Not thread-safe: each bucket belongs to one thread.
+    The caller gives the time, in seconds of any monotonic clock, which spares a call. Not thread-safe.
     """
 
     __slots__ = ("_burst", "_rate", "_tokens", "_updated")

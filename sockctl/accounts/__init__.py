@@ -1,4 +1,4 @@
-"""Who may log in: passwords, users, sessions, and the rules of logging in; no sockets.
+"""Authentication: passwords, users, sessions, and the rules of logging in; no sockets.
 
 - `passwords`, `password_normalization`, `password_rules`: how passwords are hashed and written, and which will do.
 - `users`, `sessions`, `settings`: the files in the data directory.

@@ -51,18 +51,18 @@ class ActiveLogins:
         self._thread.join()
         self._accounts.sessions.close()
 
-    def enter(self, key: object, login: Login, end: Callable[[], None]) -> None:
+    def add(self, key: object, login: Login, end: Callable[[], None]) -> None:
         """Add a login.
 
         Args:
             key: Identifies the connection.
             login: The login.
-            end: Called once, by another thread, if the login is over before `leave` is called; must not block.
+            end: Called once, by another thread, if the login is over before `remove` is called; must not block.
         """
         with self._lock:
             self._logins[key] = login, end
 
-    def used(self, key: object) -> bool:
+    def note_use(self, key: object) -> bool:
         """Note that a connection was used; return whether its login still holds."""
         with self._lock:
             login, _ = self._logins.get(key, (None, None))
@@ -70,9 +70,9 @@ class ActiveLogins:
                 self._used[login.session.id] = login.session.address
             return login is not None
 
-    def leave(self, key: object) -> None:
+    def remove(self, key: object) -> None:
         """Note that a connection is closed. A session without a token ends with it."""
-        self.used(key)
+        self.note_use(key)
         with self._lock:
             login, _ = self._logins.pop(key, (None, None))
             if login is not None and login.kept and login.session.token is None:

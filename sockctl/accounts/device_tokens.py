@@ -1,9 +1,9 @@
 """Device tokens: a session token proves, even when its session is over, which account gave it.
 
 A token is ``<session id>.<secret>``. The secret is 16 random bytes and the first 16 bytes of their HMAC-SHA-256, with
-the account and the session, in URL-safe base64. The key stays with the server, so nobody else can make a secret.
+the account and the session, in URL-safe base64. The key stays with the server, so no other party can make a secret.
 
-Such a proof authenticates nobody. It shows that the device belongs to the account, as OWASP's device cookies do. So
+Such a proof authenticates no user. It shows that the device belongs to the account, as OWASP's device cookies do. So
 strangers who guess at the account don't hold up the device.
 """
 
@@ -31,7 +31,7 @@ class DeviceTokens:
         self._key = key
 
     def make_secret(self, session_id: str, account: str) -> str:
-        """Return a new secret of a session's token, 43 characters that nobody can guess.
+        """Return a new secret of a session's token, 43 characters that no attacker can guess.
 
         Args:
             session_id: The session's id, 12 hex digits.

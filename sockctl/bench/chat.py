@@ -1,8 +1,7 @@
-"""A chat: members join, some of them speak, and everything must reach everybody, once, in order and unchanged.
+"""A chat: members join, some of them speak, and each message must reach each member, once, in order and unchanged.
 
-A message carries who said it, which one it is, when it was due and a checksum of all that, so that each member can
-tell by itself whether it is right and how long it took. Every member gets the same bytes: they are understood once, and
-recognised from then on.
+A message carries its sender's number, its own number, when it was due, and a checksum. So each member checks a message,
+and its latency, by itself. Every member gets the same bytes: the pool decodes them once, and recognises them then.
 """
 
 import math
@@ -26,8 +25,8 @@ class Said:
     """A message of this run.
 
     Attributes:
-        sender: The number of who said it.
-        number: Which one of the sender's it is.
+        sender: The sender's number.
+        number: Its number among the sender's messages.
         due: When it was due, on the monotonic clock.
         size_bytes: Bytes of its text.
     """
@@ -38,17 +37,17 @@ class Said:
     size_bytes: int
 
 
-def said(run: str, sender: int, number: int, due: float, size_bytes: int) -> str:
-    """Return the text of a message, of so many bytes, or more where that isn't enough for what it must carry."""
-    head = f"{run},{sender},{number},{due!r},"  # as it is: rounded, the first one would be due in the warm-up
+def encode_said(run: str, sender: int, number: int, due: float, size_bytes: int) -> str:
+    """Return the text of a message: `size_bytes` of it, or more where its fields need more."""
+    head = f"{run},{sender},{number},{due!r},"  # unrounded: else the first one would be due in the warm-up
     missing = max(0, size_bytes - len(head) - 9)
     padding = (_PADDING * (missing // len(_PADDING) + 2))[number % len(_PADDING) :][:missing].decode()
     body = f"{head}{padding},"
     return f"{body}{zlib.crc32(body.encode()):08x}"
 
 
-def understood(run: str, text: str) -> Said | None:
-    """Return what a text of this run says; None if it isn't what was sent."""
+def decode_said(run: str, text: str) -> Said | None:
+    """Return the message that a text of this run carries; None if the text is another run's, or corrupt."""
     body, checksum = text[:-8], text[-8:]
     parts = body.split(",", _PARTS - 1)
     if len(parts) != _PARTS or parts[0] != run or f"{zlib.crc32(body.encode()):08x}" != checksum:
@@ -64,9 +63,9 @@ class ChatClient(MessageClient):
     """A member.
 
     Args:
-        context: What all members share.
-        number: Which member this is.
-        pool: The others.
+        context: The state that all members share.
+        number: The member's number.
+        pool: All members.
     """
 
     def __init__(self, context: WorkerContext, number: int, pool: "ChatPool") -> None:
@@ -77,40 +76,40 @@ class ChatClient(MessageClient):
         self._said = 0
         self._next: dict[int, int] = {}  # the number of each sender's next message
         self.heard_in_all = 0
-        self._saying: list[Said] = []  # what the bytes that are being taken say
+        self._saying: list[Said] = []  # the messages in the bytes that are being decoded
 
     def connected(self, transport: Transport) -> None:
         """Wait for the greeting."""
         self._next = dict.fromkeys(range(self.context.plan.senders), 0)
         super().connected(transport)
 
-    def waits_since(self) -> float | None:
-        """Return None: the pool knows what each must have heard."""
+    def find_wait_start(self) -> float | None:
+        """Return None: the pool knows which messages each member must have heard."""
         return None
 
     def say(self, due: float) -> None:
         """Say the next message."""
-        text = said(self._run, self.number, self._said, due, self.context.plan.size_bytes)
+        text = encode_said(self._run, self.number, self._said, due, self.context.plan.size_bytes)
         self._said += 1
-        self._pool.was_said(due)
+        self._pool.note_said(due)
         self.send(message("line", text))
 
     def take(self, data: bytes) -> None:
-        """Take bytes; what other members have got as well is not understood anew."""
-        whole = not self.wire.in_message
-        known = self._pool.understood.get(data) if whole else None
+        """Process bytes; bytes that another member has got, too, are not decoded anew."""
+        whole = not self.wire.has_partial_message
+        known = self._pool.known.get(data) if whole else None
         if known is not None:
             self._hear(known)
             return
         saying: list[Said] = []
         self._saying = saying
         super().take(data)
-        if saying and whole and not self.gone and not self.wire.in_message:
+        if saying and whole and not self.gone and not self.wire.has_partial_message:
             self._pool.remember(data, saying)
         self._hear(saying)
 
     def heard(self, one: Message) -> None:
-        """Come in by name; then take what is said."""
+        """Give a name; then collect the messages of the chat."""
         match one.kind:
             case "say":
                 self._heard_said(one)
@@ -133,14 +132,14 @@ class ChatClient(MessageClient):
     def _heard_said(self, one: Message) -> None:
         if not one.get("sender").startswith(f"b{self._run}-"):
             return  # another client talks there
-        what = understood(self._run, one.text)
+        what = decode_said(self._run, one.text)
         if what is None:
             self.fail("corrupt")
         else:
             self._saying.append(what)
 
     def _hear(self, batch: list[Said]) -> None:
-        """Take messages; a sender's are to come in order, none missing, none twice."""
+        """Check that the messages of each sender come in order, none missing and none twice; count them."""
         now = time.monotonic()
         context, numbers = self.context, self._next
         measured_from, answer = context.pace.measured_from, context.stats.answer
@@ -152,7 +151,7 @@ class ChatClient(MessageClient):
                 if what.due >= measured_from:
                     answer(now - what.due, now, what.size_bytes)
                 if what.sender == self.number:
-                    self._pool.came_back(self, now)
+                    self._pool.note_heard_itself(self, now)
             else:
                 self.fail("missing" if what.number > expected else "doubled")
                 return
@@ -162,7 +161,7 @@ class ChatPool(ClientPool):
     """The members of a chat.
 
     Args:
-        context: What they share.
+        context: The state that they share.
     """
 
     def __init__(self, context: WorkerContext) -> None:
@@ -173,7 +172,7 @@ class ChatPool(ClientPool):
         self._turn = 0
         self._in_all = 0
         self._open: deque[tuple[float, int]] = deque()  # when it was due up to how many in all
-        self.understood: dict[bytes, list[Said]] = {}
+        self.known: dict[bytes, list[Said]] = {}
 
     @property
     def answers(self) -> int:
@@ -182,7 +181,7 @@ class ChatPool(ClientPool):
 
     @property
     def all_out(self) -> bool:
-        """Whether no member is left that could say anything."""
+        """Whether all senders are gone."""
         return all(sender.gone for sender in self._senders)
 
     def begin(self, now: float) -> None:
@@ -198,33 +197,33 @@ class ChatPool(ClientPool):
         if sender.joined and not sender.gone:
             sender.say(due)
 
-    def came_back(self, sender: ChatClient, now: float) -> None:
-        """Take note that a sender has heard itself: in a closed loop it says more."""
+    def note_heard_itself(self, sender: ChatClient, now: float) -> None:
+        """Note that a sender has heard itself: in a closed loop it says more."""
         if self.context.plan.rate is None:
             self._say(sender, 1, now)
 
     def _say(self, sender: ChatClient, times: int, now: float) -> None:
-        for _ in range(self.context.pace.granted(times, now)):
+        for _ in range(self.context.pace.grant(times, now)):
             if not sender.gone:
                 sender.say(now)
 
-    def was_said(self, due: float) -> None:
-        """Take note that everybody is to hear one more."""
+    def note_said(self, due: float) -> None:
+        """Note that each member is to hear one more message."""
         self._in_all += 1
         self._open.append((due, self._in_all))
 
     def remember(self, data: bytes, what: list[Said]) -> None:
-        """Remember what bytes say."""
-        if len(self.understood) >= _MOST_REMEMBERED:
-            self.understood.clear()
-        self.understood[data] = what
+        """Remember the messages that `data` carries."""
+        if len(self.known) >= _MOST_REMEMBERED:
+            self.known.clear()
+        self.known[data] = what
 
     def awaits(self) -> bool:
-        """Return whether a member has still something to hear."""
+        """Return whether a member has yet to hear a message."""
         return any(member.heard_in_all < self._in_all for member in self._members if member.joined and not member.gone)
 
     def check_timeouts(self, now: float) -> None:
-        """Give up on members for which something takes too long."""
+        """Fail the members that have waited too long."""
         super().check_timeouts(now)
         must = 0
         while self._open and now - self._open[0][0] > self.context.plan.timeout_s:

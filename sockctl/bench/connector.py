@@ -1,4 +1,4 @@
-"""A connection in the making: the TCP handshake, then that of TLS, without ever waiting."""
+"""A connection that is being established: the TCP handshake, then the TLS handshake. Nothing in it blocks."""
 
 import contextlib
 import errno
@@ -19,8 +19,8 @@ class Connector:
     """Connects to the plan's server.
 
     Args:
-        plan: It says where.
-        secure: Makes TLS of the connected socket; None where it stays plain.
+        plan: Names the server.
+        secure: Makes TLS of the connected socket; None for a plain connection.
 
     Attributes:
         transport: The connection; the caller closes it.
@@ -42,13 +42,13 @@ class Connector:
             undo.pop_all()
 
     def process_pending(self) -> int:
-        """Go on; return what to wait for (see `sockctl.net.poller`), or 0 when the connection stands.
+        """Take the next step; return what to wait for (see `sockctl.net.poller`), 0 once the connection is established.
 
-        Call it first when the descriptor is writable.
+        The first call comes when the descriptor is writable.
 
         Raises:
-            OSError: It failed; a TransportError where TLS did.
-            UntrustedError: The certificate is another one than it should be.
+            OSError: The connecting failed; a TransportError if the TLS handshake did.
+            UntrustedError: The server's certificate is not the trusted one.
         """
         if self._sock is not None:
             number = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -72,8 +72,8 @@ class Connector:
             raise UntrustedError(f"The certificate of {self._plan.where.name} changed while it was measured.")
 
 
-def securing(tls: Tls | None) -> Secure | None:
-    """Return what makes TLS of a connected socket; None where it stays plain.
+def make_securing(tls: Tls | None) -> Secure | None:
+    """Return a function that makes TLS of a connected socket; None for plain connections.
 
     Raises:
         CertificateError: A file can't be used.

@@ -1,4 +1,4 @@
-"""The processes of the load tool, seen from the one that starts them: begun together, stopped together, added up."""
+"""The coordinator of the load tool's processes: it starts and stops them together, and adds up their counts."""
 
 import contextlib
 import json
@@ -19,19 +19,19 @@ from sockctl.signals import interrupts
 from sockctl.terminal import write_all
 
 HEAD_START_S = 0.02
-"""How long after `go` was written the processes begin, so that each has read it."""
+"""Seconds from writing `go` to the beginning, so that each process has read it by then."""
 CLOSE_S = 10.0
-"""How long a process that was left alone may take to end."""
+"""Seconds that a process may take to end when its input is closed."""
 PROGRAM = "import sys; sys.path.append(sys.argv[1]); from sockctl.bench.worker import main; main()"
 _ROOT = str(Path(__file__).parents[2])
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the measuring is.
+    """The progress of the measuring.
 
     Attributes:
-        seconds: Since the first message.
+        seconds: Seconds since the first message.
         answered: Answers in the measured time.
         errors: Errors so far.
         p99_s: The latency that 99 % of a process's answers don't exceed, of the slowest process; 0 without answers.
@@ -45,10 +45,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the measuring has brought.
+    """The result of the measuring.
 
     Attributes:
-        stats: What all processes have counted.
+        stats: The counts of all processes.
         interrupted: Whether the user has stopped it.
     """
 
@@ -75,18 +75,18 @@ class _Process:
         self.tell(plan.to_json())
 
     def fileno(self) -> int:
-        """Return the descriptor of what the process tells."""
+        """Return the descriptor of the process's output."""
         assert self.process.stdout is not None  # noqa: S101  it is a pipe
         return self.process.stdout.fileno()
 
     def tell(self, line: str) -> None:
-        """Send a line to the process; what it can't read any more is not missed."""
+        """Send a line to the process; ignore that it has closed its input."""
         assert self.process.stdin is not None  # noqa: S101  it is a pipe
         with contextlib.suppress(BrokenPipeError):
             write_all(self.process.stdin.fileno(), f"{line}\n".encode())
 
     def hear(self) -> bool:
-        """Read what the process has told; return whether it may tell more.
+        """Read the process's output; return whether more may come.
 
         Raises:
             BenchFailedError: The process couldn't do its part.
@@ -113,7 +113,7 @@ class _Process:
                 raise BenchFailedError(why)
 
     def close(self, timeout_s: float) -> None:
-        """Close its input, and wait for its end; after so many seconds kill it."""
+        """Close the process's input, and wait for its end; kill it after `timeout_s` seconds."""
         assert self.process.stdin is not None  # noqa: S101  they are pipes
         assert self.process.stdout is not None  # noqa: S101
         self.process.stdin.close()
@@ -132,26 +132,25 @@ def measure(
     program: str = PROGRAM,
     close_s: float = CLOSE_S,
 ) -> Outcome:
-    """Let a process carry out each plan, all at the same time, and add up what they have counted. Blocks.
+    """Run a process for each plan, all at the same time, and add up their counts. Blocks. Main thread only.
 
-    Ctrl-C (KeyboardInterrupt) stops them, and what they have counted by then is returned; a second one is raised. Main
-    thread only.
+    The first Ctrl-C (KeyboardInterrupt) stops the processes, and the caller gets their counts; the second one raises.
 
     Args:
-        plans: What each process is to do.
-        on_progress: Takes how far they are.
+        plans: The plan of each process.
+        on_progress: Called with the progress.
         program: The Python text that each process runs.
-        close_s: Seconds that each may take to end when its input is closed.
+        close_s: Seconds that a process may take to end when its input is closed.
 
     Raises:
-        BenchFailedError: One couldn't do its part; all are ended then.
+        BenchFailedError: A process couldn't do its part; all processes are stopped.
     """
     processes: list[_Process] = []
     with interrupts():
         try:
             for plan in plans:
                 processes.append(_Process(plan, program))
-            return _measured(processes, on_progress)
+            return _run_all(processes, on_progress)
         finally:
             for one in processes:
                 try:
@@ -160,7 +159,7 @@ def measure(
                     one.close(close_s)  # it ends anyway: what was measured isn't lost
 
 
-def _measured(processes: Sequence[_Process], on_progress: Callable[[Progress], None] | None) -> Outcome:
+def _run_all(processes: Sequence[_Process], on_progress: Callable[[Progress], None] | None) -> Outcome:
     with selectors.DefaultSelector() as selector:
         for one in processes:
             selector.register(one.fileno(), selectors.EVENT_READ, one)
@@ -183,7 +182,7 @@ def _measured(processes: Sequence[_Process], on_progress: Callable[[Progress], N
 def _hear(
     processes: Sequence[_Process], selector: selectors.BaseSelector, on_progress: Callable[[Progress], None] | None
 ) -> None:
-    """Read from all processes until their ends; let them begin when all are ready."""
+    """Read from all processes until they end; send `go` when all are ready."""
     began: float | None = None
     while selector.get_map():
         for key, _ in selector.select():

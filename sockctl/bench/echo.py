@@ -5,56 +5,56 @@ import socket
 import time
 from collections import deque
 
-from sockctl.bench.payload import PIECE_BYTES, Payload, diagnosis
+from sockctl.bench.payload import PIECE_BYTES, Payload, diagnose
 from sockctl.bench.pool import Client, ClientPool, WorkerContext
 from sockctl.net.poller import READABLE, WRITABLE
 from sockctl.net.transport import Transport
 
 
 class EchoClient(Client):
-    """One connection. What is awaited is known by its length alone: it is the block's next bytes.
+    """One connection. It keeps only the length of the awaited bytes, which are the block's next ones.
 
     Args:
-        context: What all clients share.
-        number: Which client this is.
-        stream: What they send.
+        context: The state that all clients share.
+        number: The client's number.
+        stream: The bytes that they send.
     """
 
     def __init__(self, context: WorkerContext, number: int, stream: Payload) -> None:
         super().__init__(context, number)
         self._stream = stream
-        self._at_out = self._at_in = stream.start_of(number)
+        self._at_out = self._at_in = stream.find_start(number)
         self._unsent = 0
-        self._owed = 0  # bytes that were sent, and have not come back
-        self._part = 0  # bytes of a message that has not come back as a whole
-        self._sent: deque[tuple[float, int]] = deque()  # when how many messages were sent that aren't back
+        self._owed = 0  # bytes sent that have not come back
+        self._part = 0  # bytes that are back of a message that isn't whole yet
+        self._sent: deque[tuple[float, int]] = deque()  # time and number of the messages sent that aren't back
         self._closed_loop = context.plan.rate is None
         self._parting = False
         self._blocked = False
 
     def connected(self, transport: Transport) -> None:
-        """Be ready to send: an echo server doesn't greet."""
+        """Join at once: an echo server doesn't greet."""
         self._transport = transport
         self.joined = True
 
-    def waits_since(self) -> float | None:
-        """Return when the oldest message was sent that isn't back."""
+    def find_wait_start(self) -> float | None:
+        """Return when the oldest message that isn't back was sent."""
         return self._sent[0][0] if self._sent else None
 
     @property
     def awaits(self) -> bool:
-        """Whether messages aren't back."""
+        """Whether the client waits for messages to come back."""
         return bool(self._sent)
 
     def say(self, times: int, due: float) -> None:
-        """Send so many messages, which were due then."""
+        """Send `times` messages that were due at `due`."""
         self._sent.append((due, times))
         self._unsent += times * self._stream.size_bytes
         if not self._blocked:
             self._flush()
 
     def ready(self, events: int) -> None:
-        """Compare what has come; send as many messages as have come back."""
+        """Compare the bytes that have come; send as many messages as have come back."""
         if events & WRITABLE:
             self._flush()
             if not events & ~WRITABLE:
@@ -71,7 +71,7 @@ class EchoClient(Client):
             return
         at = self._at_in
         if size == 0 or size > self._owed or not stream.block.startswith(context.view[:size], at):
-            self._odd(size)
+            self._fail_for(size)
             return
         self._owed -= size
         at += size
@@ -80,7 +80,7 @@ class EchoClient(Client):
         if whole:
             now = time.monotonic()
             self._answered(whole, now)
-            if self._closed_loop and (more := context.pace.granted(whole, now)):
+            if self._closed_loop and (more := context.pace.grant(whole, now)):
                 self.say(more, now)
 
     def _answered(self, whole: int, now: float) -> None:
@@ -97,7 +97,7 @@ class EchoClient(Client):
                 stats.answer(now - due, now, self._stream.size_bytes, times)
 
     def _flush(self) -> None:
-        """Send what is unsent, as far as the system takes it."""
+        """Send unsent bytes, as far as the system takes them."""
         transport, stream = self._transport, self._stream
         if transport is None:
             return
@@ -121,14 +121,14 @@ class EchoClient(Client):
             self._blocked = bool(self._unsent)
             self.want_to_send(self._blocked)
 
-    def _odd(self, size: int) -> None:
-        """Fail, since what came is not what was expected."""
+    def _fail_for(self, size: int) -> None:
+        """Fail, since the bytes that came are not the expected ones."""
         if not size:
             self._end("closed")
         elif self._stream.block.startswith(self.context.view[: min(size, self._owed)], self._at_in):
             self._end("extra")
         else:
-            self._end(diagnosis(self._stream, self._at_in, bytes(self.context.view[:size])))
+            self._end(diagnose(self._stream, self._at_in, bytes(self.context.view[:size])))
 
     def _end(self, reason: str) -> None:
         if self._parting and reason in {"closed", "reset"}:
@@ -137,7 +137,7 @@ class EchoClient(Client):
             self.fail(reason)
 
     def leave(self) -> None:
-        """End one's own side; what still comes is too much."""
+        """Shut the sending side; bytes that come now, beyond those owed, are an error."""
         self._parting = True
         if self._transport is not None:
             with contextlib.suppress(OSError):
@@ -149,7 +149,7 @@ class EchoPool(ClientPool):
     """The clients of an echo server.
 
     Args:
-        context: What they share.
+        context: The state that they share.
     """
 
     def __init__(self, context: WorkerContext) -> None:
@@ -161,24 +161,24 @@ class EchoPool(ClientPool):
         self._turn = 0
 
     def begin(self, now: float) -> None:
-        """Let all of them send as much as they may at once."""
+        """Let all clients send as much as they may at once."""
         for client in self._clients:
-            if client.joined and not client.gone and (times := self.context.pace.granted(self.context.plan.depth, now)):
+            if client.joined and not client.gone and (times := self.context.pace.grant(self.context.plan.depth, now)):
                 client.say(times, now)
 
     def say(self, due: float) -> None:
-        """Let the next client send a message; where that is gone, none does: the message was due all the same."""
+        """Let the next client send a message; if it is gone, the message counts as due, and is lost."""
         client = self._clients[self._turn]
         self._turn = (self._turn + 1) % len(self._clients)
         if client.joined and not client.gone:
             client.say(1, due)
 
     def awaits(self) -> bool:
-        """Return whether answers are still to come."""
+        """Return whether a client waits for answers."""
         return any(client.awaits and not client.gone for client in self._clients)
 
     def leave(self) -> bool:
-        """End all connections from this side, to see whether more comes than was sent."""
+        """Shut the sending side of all connections, to see whether more comes than was sent."""
         for client in self._clients:
             client.leave()
         return True

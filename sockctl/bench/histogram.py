@@ -1,8 +1,8 @@
 """Latencies in buckets whose width grows with the value, so that millions take the room of some thousands.
 
-A latency is kept in whole nanoseconds. Below 256 ns a bucket holds one value; above, each power of two is divided into
-128 buckets, as in HdrHistogram. So a percentile is off by half a bucket at most, `ERROR` of its value; the smallest,
-the largest and the mean are exact.
+The histogram keeps a latency in whole nanoseconds. Below 256 ns a bucket holds one value. Above, each power of two has
+128 buckets, as in HdrHistogram. So a percentile is off by half a bucket at most, `ERROR` of its value. The smallest
+latency, the largest and the mean are exact.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,19 +11,19 @@ from typing import Any, Self
 _BITS = 7
 _STEPS = 1 << _BITS
 ERROR = 1 / (2 * _STEPS)
-"""By which part of its value a percentile may be off."""
+"""The largest error of a percentile, as a part of its value."""
 _MAX_NS = (1 << 43) - 1
-"""Two and a half hours; what is longer counts as this long."""
+"""Two and a half hours; a longer latency counts as this long."""
 _BUCKETS = (43 - _BITS) * _STEPS + _STEPS
 BANDS_NS = tuple(step * 10**power for power in range(3, 11) for step in (1, 2, 5))
 """The borders of the bands in which latencies are drawn: 1, 2, 5, 10, 20, 50 µs and so on."""
 
 
 class Histogram:
-    """How many latencies there were of each length. Not thread-safe.
+    """Counts latencies by their length. Not thread-safe.
 
     Attributes:
-        count: How many there are.
+        count: The number of latencies.
         total_s: Their sum in seconds.
     """
 
@@ -37,7 +37,7 @@ class Histogram:
         self._max_s = 0.0
 
     def add(self, seconds: float, times: int = 1) -> None:
-        """Take a latency, so many times."""
+        """Count a latency `times` times."""
         ns = int(seconds * 1e9)
         if ns < 2 * _STEPS:
             self._buckets[max(ns, 0)] += times

@@ -9,16 +9,16 @@ from sockctl.errors import UnsendableError
 from sockctl.protocol.messages import Message, message
 
 REST_S = 0.1
-"""How long a client rests when it wasn't let in, so that a server that refuses isn't stormed."""
+"""How long a refused client rests, so that clients don't storm a server that refuses."""
 
 
 class LoginClient(MessageClient):
     """One client, one connection after the other.
 
     Args:
-        context: What all clients share.
-        number: Which client this is.
-        pool: The others, who may have logins for it that are due.
+        context: The state that all clients share.
+        number: The client's number.
+        pool: All clients, and the logins that are due.
     """
 
     def __init__(self, context: WorkerContext, number: int, pool: "LoginPool") -> None:
@@ -29,21 +29,21 @@ class LoginClient(MessageClient):
 
     @property
     def at_work(self) -> bool:
-        """Whether it logs in right now."""
+        """Whether the client logs in right now."""
         return self._due is not None
 
     def log_in(self, due: float) -> None:
-        """Begin a login that was due then."""
+        """Begin a login that was due at `due`."""
         self._due = due
         self._named = self._asked = False
         self.open(time.monotonic())
 
-    def waits_since(self) -> float | None:
-        """Return None: until the login is done the client isn't in, and `open` says for how long that may take."""
+    def find_wait_start(self) -> float | None:
+        """Return None: `open` sets the time within which the client must have logged in."""
         return None
 
     def heard(self, one: Message) -> None:
-        """Answer a question, or take what became of the login."""
+        """Answer a question, or note how the login ended."""
         match one.kind:
             case "ask" if one.get("field") == "password":
                 self._asked = True
@@ -87,7 +87,7 @@ class LoginPool(ClientPool):
     """The clients of a server where one logs in.
 
     Args:
-        context: What they share.
+        context: The state that they share.
     """
 
     def __init__(self, context: WorkerContext) -> None:
@@ -104,18 +104,18 @@ class LoginPool(ClientPool):
 
     @property
     def here(self) -> list[Client]:
-        """All of them: each may begin at once."""
+        """All clients: each may begin at once."""
         return self.clients
 
     @property
     def all_out(self) -> bool:
-        """No: each login is a new beginning."""
+        """False: a client that is out begins its next login."""
         return False
 
     def begin(self, now: float) -> None:
-        """Let all of them log in."""
+        """Let all idle clients log in."""
         for _ in range(len(self._idle)):
-            if self.context.pace.granted(1, now):
+            if self.context.pace.grant(1, now):
                 self.say(now)
 
     def say(self, due: float) -> None:
@@ -126,14 +126,14 @@ class LoginPool(ClientPool):
             self._due.append(due)
 
     def free(self, client: LoginClient, *, rests: bool) -> None:
-        """Take a client that has nothing to do; after a rest it may begin the next login."""
+        """Note that a client is idle; after a rest, if it `rests`, it may begin the next login."""
         if rests:
             self._resting.append((time.monotonic() + REST_S, client))
         else:
             self._idle.append(client)
 
     def process_pending(self, now: float) -> None:
-        """Let idle clients begin."""
+        """Let idle clients begin the logins that are due."""
         while self._resting and self._resting[0][0] <= now:
             self._idle.append(self._resting.popleft()[1])
         while self._idle and self._due:
@@ -142,11 +142,11 @@ class LoginPool(ClientPool):
             self.begin(now)
 
     def check_timeouts(self, now: float) -> None:
-        """Give up on clients for which something takes too long."""
+        """Fail the clients that have waited too long."""
         for client in self._clients:
             if client.at_work:
                 client.check_timeouts(now)
 
     def awaits(self) -> bool:
-        """Return whether logins are at work, or in line."""
+        """Return whether a client logs in, or a login is due."""
         return bool(self._due) or any(client.at_work for client in self._clients)

@@ -7,14 +7,14 @@ from sockctl.net.poller import Poller, open_poller
 
 Handler = Callable[[int], None]
 _COARSE_S = 0.002
-"""epoll waits for whole milliseconds, and rounds up: what is shorter is waited for with select() on epoll itself."""
+"""epoll waits for whole milliseconds, and rounds up: for less, the loop waits with select() on epoll itself."""
 
 
 class Loop:
     """Calls the handler of each descriptor that is ready. One thread only.
 
     Args:
-        poller: What waits; this system's best where none is given.
+        poller: Waits for the descriptors; None for this system's best.
     """
 
     def __init__(self, poller: Poller | None = None) -> None:
@@ -31,12 +31,12 @@ class Loop:
         self._handlers[descriptor] = handler
 
     def forget(self, descriptor: int) -> None:
-        """Watch a descriptor no more; before it is closed."""
+        """Watch a descriptor no more. The caller closes it afterwards."""
         if self._handlers.pop(descriptor, None) is not None:
             self._poller.unregister(descriptor)
 
     def step(self, wait_s: float) -> None:
-        """Wait for so many seconds at most, and call the handlers of what is ready."""
+        """Wait for `wait_s` seconds at most, and call the handlers of the ready descriptors."""
         if 0 < wait_s < _COARSE_S and self._fileno is not None:
             select.select([self._fileno], [], [], wait_s)
             wait_s = 0

@@ -15,7 +15,7 @@ class MessageClient(Client):
 
     Args:
         context: The state that all clients share.
-        number: Which client this is.
+        number: The client's number.
     """
 
     def __init__(self, context: WorkerContext, number: int) -> None:
@@ -64,7 +64,7 @@ class MessageClient(Client):
         """Process bytes of the server.
 
         Raises:
-            ProtocolError: They break the protocol.
+            ProtocolError: The bytes break the protocol.
         """
         self.wire.feed(data)
         for one in self.wire.messages():

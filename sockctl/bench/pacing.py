@@ -1,4 +1,4 @@
-"""When messages may be sent: as soon as one is answered (closed loop), or when the clock says so (open loop)."""
+"""The pace of sending: a message goes out when one is answered (closed loop), or on a clock (open loop)."""
 
 import math
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from sockctl.bench.stats import Stats
 
 
 class Pacing:
-    """Says how many messages may go out, and counts them. Nothing may before `start`.
+    """Says how many messages may go out, and counts them. None may go out before `start`.
 
-    What is sent (open loop: due) before `measured_from` is the warm-up, which isn't counted.
+    Messages sent (open loop: due) before `measured_from` are the warm-up, and don't count.
 
     Args:
-        plan: What is to be measured.
-        stats: Where is counted.
+        plan: The plan of the measuring.
+        stats: Counts the messages.
 
     Attributes:
         answers: How many answers each message is to get.
@@ -39,20 +39,20 @@ class Pacing:
         self._stats.began = self.measured_from
 
     def stop(self, now: float) -> None:
-        """Let nothing more out."""
+        """Grant nothing more."""
         self.until = min(self.until, now)
 
     @property
     def all_sent(self) -> bool:
-        """Whether as many messages have gone out as were asked for."""
+        """Whether all messages of the plan have gone out."""
         return self._left == 0
 
     def is_over(self, now: float) -> bool:
-        """Return whether nothing more is to be sent."""
+        """Return whether the time is up, or all messages have gone out."""
         return now >= self.until or self.all_sent
 
-    def granted(self, wanted: int, now: float) -> int:
-        """Return how many of so many messages may be sent now, and count them."""
+    def grant(self, wanted: int, now: float) -> int:
+        """Return how many of the `wanted` messages may go out now, and count them."""
         if now >= self.until:
             return 0
         if now < self.measured_from:
@@ -66,15 +66,15 @@ class Pacing:
 
     # Open loop.
 
-    def arrivals(self, now: float) -> Iterator[float]:
-        """Yield when each message was due that hasn't been sent yet, and count it."""
-        while (due := self._due()) <= now and self.granted(1, due):
+    def pop_due(self, now: float) -> Iterator[float]:
+        """Yield the time at which each unsent message was due, and count the message."""
+        while (due := self._due()) <= now and self.grant(1, due):
             self._next += 1
             yield due
 
     @property
     def unsent(self) -> int:
-        """How many messages to be counted were due before `until`, and haven't been sent; 0 in a closed loop."""
+        """Unsent messages that were due in the measured time; 0 in a closed loop."""
         if self._plan.rate is None or not math.isfinite(self.until):
             return 0
         unsent = max(0, self._due_before(self.until) - max(self._next, self._due_before(self.measured_from)))

@@ -1,7 +1,7 @@
 r"""The bytes that echo clients send: lines of letters, no two of which are alike for a long time.
 
-All clients read from one block of many messages, that begins anew when it ends; each begins at another message. So
-nothing is made or copied while messages are sent, and whatever comes back is compared with the block in one piece. Each
+All clients read from one block of many messages, which begins anew when it ends; each client begins at another message.
+So sending makes and copies nothing, and a client compares the bytes that come back with the block in one piece. Each
 message ends with a line feed, for servers that take lines.
 """
 
@@ -16,13 +16,13 @@ _PERIODS = (65_521, 65_519)
 """After how many letters those of a large message begin anew: primes, so that no two messages are alike."""
 _STRIDE = 31
 _SHIFTS = 64
-"""By how many bytes what came may be moved, for it to be recognised."""
+"""Bytes by which a stream may be moved, and still be recognised."""
 _ENOUGH = 4
 """Bytes that must fit to recognise anything."""
 
 
 class Payload:
-    """What clients send, again and again.
+    """The bytes that clients send, again and again.
 
     Args:
         size_bytes: Bytes of a message, its line feed included.
@@ -30,7 +30,7 @@ class Payload:
     Attributes:
         block: The messages, and the first `PIECE_BYTES` of them again.
         view: The same, to take parts of it.
-        length: After how many bytes it begins anew.
+        length: Bytes after which the block begins anew.
     """
 
     def __init__(self, size_bytes: int) -> None:
@@ -45,13 +45,13 @@ class Payload:
         self.block = bytes(once + (once * (1 + PIECE_BYTES // self.length))[:PIECE_BYTES])
         self.view = memoryview(self.block)
 
-    def start_of(self, client: int) -> int:
+    def find_start(self, client: int) -> int:
         """Return where in the block a client begins."""
         return client * _STRIDE % self.messages * self.size_bytes
 
 
-def diagnosis(stream: Payload, at: int, came: bytes) -> str:
-    """Return what is wrong with what came in place of the block's bytes from `at` on.
+def diagnose(stream: Payload, at: int, came: bytes) -> str:
+    """Return the error of bytes that came in place of the block's bytes from `at` on.
 
     Returns:
         ``missing`` or ``doubled`` where bytes are, and the stream goes on behind them; else ``corrupt``.

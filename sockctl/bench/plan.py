@@ -1,4 +1,4 @@
-"""What is to be measured, and how it is shared out to several processes."""
+"""The plan of the measuring, and its parts for several processes."""
 
 import dataclasses
 import enum
@@ -56,7 +56,7 @@ class Where:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What one process is to do.
+    """The part of one process.
 
     Attributes:
         kind: What the clients do.

@@ -1,4 +1,4 @@
-"""One client of many: it connects, says what its kind says, and is out at the first thing that goes wrong."""
+"""The clients of one process: each connects, sends as its kind does, and is out after its first error."""
 
 import contextlib
 from abc import ABC, abstractmethod
@@ -15,23 +15,23 @@ from sockctl.net.poller import READABLE, WRITABLE
 from sockctl.net.transport import Transport, TransportError
 
 BUFFER_BYTES = 65_536
-"""Read at once: at least as much as a `TlsSocket` may have, so that nothing is left where no poller sees it."""
+"""Bytes read at once: at least as many as a `TlsSocket` may hold, where no poller sees them."""
 AT_ONCE = 64
 """Clients of a process that connect at the same time, so that no backlog overflows."""
 
 
 @dataclass(slots=True)
 class WorkerContext:
-    """What all clients of a process share.
+    """The state that all clients of a process share.
 
     Attributes:
-        plan: What is to be measured.
-        loop: What waits for all of them.
-        pace: When they may send.
-        stats: Where is counted.
-        secure: Makes TLS of a socket; None for none.
-        buffer: Where is received; what is in it belongs to the client that is called, until it returns.
-        view: The same, to take parts of it.
+        plan: The plan of the measuring.
+        loop: Waits for all connections.
+        pace: Says how many messages may go out.
+        stats: Counts messages, answers and errors.
+        secure: Makes TLS of a socket; None for plain connections.
+        buffer: Holds received bytes, for the called client alone, until it returns.
+        view: A view of the buffer.
     """
 
     plan: Plan
@@ -50,13 +50,13 @@ class Client(ABC):
     """One connection.
 
     Args:
-        context: What all share.
-        number: Which client this is, among those of all processes.
+        context: The state that all clients share.
+        number: The client's number, among those of all processes.
 
     Attributes:
-        number: The same.
-        joined: Whether it may begin to send.
-        gone: Whether it has no connection any more.
+        number: As the argument.
+        joined: Whether the client may begin to send.
+        gone: Whether the client has no connection any more.
     """
 
     def __init__(self, context: WorkerContext, number: int) -> None:
@@ -104,34 +104,34 @@ class Client(ABC):
 
     @abstractmethod
     def connected(self, transport: Transport) -> None:
-        """Take note that the connection stands."""
+        """Note that the connection is established."""
 
     @abstractmethod
     def ready(self, events: int) -> None:
-        """Take what has come, and send what couldn't be sent."""
+        """Receive, and send bytes that couldn't be sent before."""
 
     @abstractmethod
-    def waits_since(self) -> float | None:
-        """Return since when an answer is awaited; None if none is."""
+    def find_wait_start(self) -> float | None:
+        """Return since when the client waits for an answer; None if it waits for none."""
 
     def check_timeouts(self, now: float) -> None:
-        """Give up where something takes too long."""
+        """Fail if the client has waited too long."""
         if self._transport is None:  # not begun, or out
             return
         if not self.joined:
             if now > self._until:
                 self.fail("not_connected" if self._connector is not None else "no_answer")
             return
-        since = self.waits_since()
+        since = self.find_wait_start()
         if since is not None and now - since > self.context.plan.timeout_s:
             self.fail("no_answer")
 
     def want_to_send(self, wants: bool) -> None:
-        """Watch for when something can be sent, too, or no more."""
+        """Watch whether the socket is writable as well, or no more."""
         self.context.loop.watch(self._fd, READABLE | WRITABLE if wants else READABLE, self.ready)
 
     def fail(self, reason: str) -> None:
-        """Count an error, and be out; a client that is out counts no more."""
+        """Count an error, and close the connection; the errors of a client that is gone don't count."""
         if self.gone:
             return
         self.context.stats.errors[reason] += 1
@@ -152,7 +152,7 @@ class ClientPool(ABC):
     """All clients of a process.
 
     Args:
-        context: What they share.
+        context: The state that they share.
     """
 
     def __init__(self, context: WorkerContext) -> None:
@@ -162,11 +162,11 @@ class ClientPool(ABC):
         self._connecting: list[Client] = []
 
     def open(self) -> None:
-        """Begin to let all of them connect."""
+        """Put all clients in line to connect."""
         self._waiting.extend(self.clients)
 
     def settle(self, now: float) -> bool:
-        """Let more of them connect; return whether each is in, or out."""
+        """Let more clients connect; return whether each has joined or gone."""
         self._connecting = [client for client in self._connecting if not client.joined and not client.gone]
         while self._waiting and len(self._connecting) < AT_ONCE:
             client = self._waiting.popleft()
@@ -176,12 +176,12 @@ class ClientPool(ABC):
 
     @property
     def here(self) -> list[Client]:
-        """The clients that are in."""
+        """The clients that have joined and are not gone."""
         return [client for client in self.clients if client.joined and not client.gone]
 
     @property
     def all_out(self) -> bool:
-        """Whether no client is left that could send anything."""
+        """Whether all clients are gone."""
         return all(client.gone for client in self.clients)
 
     @property
@@ -191,26 +191,26 @@ class ClientPool(ABC):
 
     @abstractmethod
     def begin(self, now: float) -> None:
-        """Let all of them send as much as they may at once."""
+        """Let all clients send as much as they may at once."""
 
     @abstractmethod
     def say(self, due: float) -> None:
-        """Send a message that was due then."""
+        """Send a message that was due at `due`."""
 
     @abstractmethod
     def awaits(self) -> bool:
-        """Return whether answers are still to come."""
+        """Return whether a client waits for answers."""
 
     def process_pending(self, now: float) -> None:  # noqa: B027  most have nothing to do
-        """Do what is due beside the answers."""
+        """Do the work that is due and that no answer starts."""
 
     def check_timeouts(self, now: float) -> None:
-        """Give up on clients for which something takes too long."""
+        """Fail the clients that have waited too long."""
         for client in self.clients:
             client.check_timeouts(now)
 
     def leave(self) -> bool:
-        """Begin to leave; return whether there is something to wait for, until `all_out`."""
+        """Begin to leave; return whether the caller must wait for `all_out`."""
         return False
 
     def close(self) -> None:

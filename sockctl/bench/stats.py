@@ -1,4 +1,4 @@
-"""What one process has counted; several are added up."""
+"""The counts of one process, or the sum of several."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,23 +9,23 @@ from sockctl.bench.histogram import Histogram
 
 @dataclass(slots=True)
 class Stats:
-    """What was counted. Times are those of the monotonic clock, which all processes of a machine share.
+    """The counts. Times are those of the monotonic clock, which all processes of a machine share.
 
     Attributes:
-        latencies: From when a message was sent (open loop: due) to when it was answered.
-        errors: What went wrong, by reason.
+        latencies: The times from sending a message (open loop: from when it was due) to its answer.
+        errors: The number of errors, by reason.
         sent: Messages (or logins) that were sent, or due.
-        unsent: Messages that were due on a clock, and that the process didn't come to send.
-        expected: Answers (deliveries, logins) to be had for them.
-        answered: Answers that came, and were right.
-        bytes: Bytes of messages in those.
+        unsent: Messages that were due on a clock, and that the process was too late to send.
+        expected: Answers (deliveries, logins) that the sent messages should get.
+        answered: Correct answers.
+        bytes: Bytes of messages in the correct answers.
         held_back: How often a chat's flood limit held messages back.
         clients: Clients that got in, before the measuring.
         began: When the measuring began.
         ended: When the last answer came, or the measuring ended without one.
         cpu_s: Processor seconds of the process while it sent.
-        cpu_of_s: How many seconds that were.
-        processes: How many processes are in this.
+        cpu_of_s: Seconds for which it sent.
+        processes: Number of processes in these counts.
     """
 
     latencies: Histogram = field(default_factory=Histogram)
@@ -44,14 +44,14 @@ class Stats:
     processes: int = 1
 
     def answer(self, seconds: float, now: float, size_bytes: int, times: int = 1) -> None:
-        """Take note of so many answers that came at `now`, after so many seconds, of so many bytes each."""
+        """Count `times` answers of `size_bytes` each, which came at `now`, after `seconds`."""
         self.latencies.add(seconds, times)
         self.answered += times
         self.bytes += size_bytes * times
         self.ended = now
 
     def merge(self, other: "Stats") -> None:
-        """Add another process's."""
+        """Add the counts of another process."""
         self.latencies.merge(other.latencies)
         self.errors += other.errors
         self.sent += other.sent
@@ -69,7 +69,7 @@ class Stats:
 
     @property
     def seconds(self) -> float:
-        """How long was measured."""
+        """Seconds of the measured time."""
         return max(self.ended - self.began, 0.0)
 
     @property
@@ -78,12 +78,12 @@ class Stats:
         return max(self.expected - self.answered, 0)
 
     def as_fields(self) -> dict[str, Any]:
-        """Return what `from_fields` takes, as JSON has it."""
+        """Return the counts as fields of a JSON object, for `from_fields`."""
         own = {name: getattr(self, name) for name in self.__slots__ if name != "latencies"}
         return {**own, "latencies": self.latencies.as_fields()}
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        """Return the stats that were written as these fields."""
+        """Return the counts that `as_fields` gave."""
         latencies = Histogram.from_fields(fields["latencies"])
         return cls(**{**fields, "latencies": latencies, "errors": Counter(fields["errors"])})

@@ -1,9 +1,9 @@
-"""One process of the load tool: told what to do on standard input, it tells what came of it on standard output.
+"""One process of the load tool: it reads its orders from standard input, and writes its results to standard output.
 
     in: the plan · go TIME · stop            out: {"ready"} · {"progress"} … · {"stats"}, or {"failed"}
 
-Each is a line. The processes connect first, and begin together at the time that `go` names (on the monotonic clock,
-which they share). The end of the input ends the process at once: the one that started it is gone.
+Each is a line. The processes connect first. They begin together at the time that `go` names, on the monotonic clock,
+which they share. At the end of its input the process stops at once: the process that started it is gone.
 """
 
 import gc
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from sockctl.bench.connector import securing
+from sockctl.bench.connector import make_securing
 from sockctl.bench.loop import Loop
 from sockctl.bench.pacing import Pacing
 from sockctl.bench.plan import Kind, Plan
@@ -31,13 +31,13 @@ from sockctl.terminal import write_all
 AT_ONCE = 1_000
 """Messages on a clock that are sent before answers are read."""
 STEP_S = 0.05
-"""How long the process waits at most before it looks what else is due."""
+"""How long the process waits at most before it checks what else is due."""
 CHECK_S = 0.1
 PROGRESS_S = 0.25
 PARTING_S = 0.5
-"""How long the process waits for what a server sends beyond what it should."""
+"""How long the process waits for surplus bytes of a server."""
 PATIENCE_S = 1.0
-"""How long answers are still awaited when the user has stopped it."""
+"""How long the process waits for answers after the user has stopped it."""
 _INPUT, _OUTPUT = 0, 1
 
 Tell = Callable[[dict[str, Any]], None]
@@ -51,9 +51,9 @@ class Worker:
     """Carries out a plan.
 
     Args:
-        plan: What is to be done.
+        plan: The plan.
         commands: The descriptor where `go` and `stop` come from.
-        tell: Takes what is to be told.
+        tell: Writes a result.
 
     Raises:
         CertificateError: A file of TLS can't be used.
@@ -69,12 +69,12 @@ class Worker:
         self._stats = Stats()
         self._loop = Loop()
         self._pace = Pacing(plan, self._stats)
-        context = WorkerContext(plan, self._loop, self._pace, self._stats, securing(plan.where.tls))
-        self._pool = _pool(context)
+        context = WorkerContext(plan, self._loop, self._pace, self._stats, make_securing(plan.where.tls))
+        self._pool = _make_pool(context)
         self._check_at = self._progress_at = 0.0
 
     def run(self) -> None:
-        """Connect, wait for `go`, measure, and tell the stats; for `stop` all that is shortened."""
+        """Connect, wait for `go`, measure, and tell the stats; `stop` shortens each step."""
         self._loop.watch(self._commands, READABLE, self._command)
         try:
             self._connect()
@@ -100,7 +100,7 @@ class Worker:
             self._step(min(left_s, STEP_S))
 
     def _measure(self) -> None:
-        """Let all clients send until the time, or the number of messages, is over."""
+        """Let all clients send until the time is up, or all messages have gone out."""
         pace, pool = self._pace, self._pool
         closed_loop = self._plan.rate is None
         pace.start(self._go)
@@ -127,12 +127,12 @@ class Worker:
         pace.stop(now)
 
     def _say_what_is_due(self, now: float) -> None:
-        """Send what the clock says, so much at once that answers are heard in between."""
-        for due in islice(self._pace.arrivals(now), AT_ONCE):
+        """Send messages that are due, at most `AT_ONCE`, so that the clients read answers in between."""
+        for due in islice(self._pace.pop_due(now), AT_ONCE):
             self._pool.say(due)
 
     def _drain(self) -> None:
-        """Wait for what is still to come."""
+        """Wait for the remaining answers."""
         until = time.monotonic() + self._plan.timeout_s
         while self._pool.awaits() and (now := time.monotonic()) < until:
             if self._stopped is not None and now > self._stopped + PATIENCE_S:
@@ -141,7 +141,7 @@ class Worker:
             self._step(STEP_S)
 
     def _part(self) -> None:
-        """Leave; see whether more comes than was asked for."""
+        """Leave; wait a moment for surplus bytes."""
         if self._pool.leave():
             until = Deadline.after(PARTING_S)
             while not self._pool.all_out and not until.has_passed:
@@ -172,7 +172,7 @@ class Worker:
                 self._stopped = time.monotonic()
 
 
-def _pool(context: WorkerContext) -> ClientPool:
+def _make_pool(context: WorkerContext) -> ClientPool:
     match context.plan.kind:
         case Kind.ECHO:
             from sockctl.bench.echo import EchoPool  # noqa: PLC0415  each loads its own only
@@ -189,7 +189,7 @@ def _pool(context: WorkerContext) -> ClientPool:
 
 
 def main() -> None:
-    """Be a process of the load tool."""
+    """Run a process of the load tool."""
     try:
         plan = Plan.from_json(_first_line())
         needed, limit = raise_descriptor_limit(plan.clients)

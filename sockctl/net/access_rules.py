@@ -1,4 +1,4 @@
-"""Who may connect at all: rules of networks that are let in or kept out."""
+"""The rules that allow or deny networks to connect."""
 
 import ipaddress
 from collections.abc import Iterable

@@ -9,8 +9,8 @@ full, the place of one client may be taken: the oldest of the address that has t
 | fewer pending than that address, by two or more | takes the place |
 | about as many | takes the place if its holder has had it for `settle_s`, else is refused |
 
-So silent addresses get what the others leave, however often they come again. The second rule keeps addresses of the
-same size from taking each other's places all the time.
+So silent addresses get the places that others leave, however often they come again. The second rule keeps addresses
+with about as many pending clients from taking each other's places all the time.
 """
 
 import math
@@ -32,9 +32,9 @@ class Admission:
     """Counts the clients that are connected, and refuses those beyond the limits. Threads may share it.
 
     Args:
-        limits: How many may connect at once, and from which addresses.
+        limits: The limits on clients, and the rules for addresses.
         settle_s: Seconds for which a pending client keeps its place from addresses with about as many.
-        evict: Ends the connection of a pending client that gives its place; called by the accepting thread.
+        evict: Closes the connection of a pending client that gives its place; the accepting thread calls it.
     """
 
     def __init__(
@@ -55,20 +55,20 @@ class Admission:
 
     @property
     def clients(self) -> int:
-        """How many are connected."""
+        """The number of connected clients."""
         return self._clients
 
     @property
     def pending(self) -> int:
-        """How many are connected and have not logged in yet."""
+        """The number of connected clients that have not logged in yet."""
         return self._pending_count
 
-    def enter(self, host: str, *, pending: bool = False) -> RefusalReason | None:
-        """Take a place for a client at `host`, or say why there is none for it.
+    def add(self, host: str, *, pending: bool = False) -> RefusalReason | None:
+        """Count a client at `host`, or return why it is refused.
 
         Args:
-            host: Its IP address.
-            pending: Whether it has to log in first; then `wait` is to follow.
+            host: The client's IP address.
+            pending: Whether the client has to log in first; then the caller calls `wait`.
         """
         if not self._limits.rules.lets_in(host):
             return RefusalReason.DENIED
@@ -79,7 +79,7 @@ class Admission:
             if self._per_address[key] >= self._limits.max_clients_per_address:
                 return RefusalReason.TOO_MANY_CLIENTS if full else RefusalReason.TOO_MANY_FROM_ADDRESS
             if full or (pending and self._pending_count >= self._max_pending):
-                # Where those who are in fill the house, time alone takes no place from a client that logs in.
+                # Where clients that are in have filled all places, time alone takes no place from a pending one.
                 evicted = self._give_place(key, math.inf if full else self._settle_s)
                 if evicted is None:
                     return RefusalReason.TOO_MANY_CLIENTS if full else RefusalReason.TOO_MANY_PENDING
@@ -90,7 +90,7 @@ class Admission:
         return None
 
     def wait(self, connection: Connection) -> None:
-        """Count a client that has entered as pending, until `admit` or `leave`."""
+        """Count an added client as pending, until `admit` or `remove`."""
         key = source_network(connection.host, self._limits.ipv6_prefix)
         with self._lock:
             self._pending.setdefault(key, {})[connection.number] = connection
@@ -102,12 +102,12 @@ class Admission:
         with self._lock:
             self._forget_pending(key, connection)
 
-    def leave(self, host: str, connection: Connection | None = None) -> None:
-        """Give back the place of a client at `host`; once for each `enter` that returned None.
+    def remove(self, host: str, connection: Connection | None = None) -> None:
+        """Free the place of a client at `host`; called once for each `add` that returned None.
 
         Args:
-            host: Its IP address.
-            connection: Its connection, if it came to one.
+            host: The client's IP address.
+            connection: The client's connection, if it got one.
         """
         key = source_network(host, self._limits.ipv6_prefix)
         with self._lock:
@@ -123,7 +123,7 @@ class Admission:
         """Return the pending client that gives its place to a newcomer at `key`, if one does; under the lock.
 
         Args:
-            key: What counts as the newcomer's address.
+            key: The newcomer's source network.
             settle_s: Seconds for which a pending client keeps its place from addresses with about as many.
         """
         if not self._pending or len(self._evicted) >= self._max_pending:

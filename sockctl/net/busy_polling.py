@@ -1,13 +1,13 @@
 """Busy polling: an event thread looks for a moment before it sleeps, as long as that pays.
 
-Where a client waits for each reply before it sends again, an event thread that sleeps in between must be woken for
-every message, and a core with nothing else to do has gone to sleep with it: to wake both takes longer than the reply.
-So the thread goes on looking for a moment, and the next message finds it awake. Linux itself deals so with network
-cards (busy polling, for which its documentation recommends the 50 µs taken here) and in an idle guest (haltpoll).
+A client may wait for each reply before it sends again. If the event thread sleeps in between, the kernel must wake the
+thread, and often a sleeping core, for every message, which takes longer than the reply. So the thread goes on looking
+for a moment, and the next message finds it awake. Linux does the same with network cards (busy polling, whose
+documentation recommends these 50 µs) and in an idle guest (haltpoll).
 
-Looking in vain costs a core that moment. So it must pay more often than not: each time that it didn't, the thread
-sleeps at once for twice as many waits as the time before, and each time that it did, that number is halved. No client
-keeps a server awake by saying something now and then.
+Looking in vain costs a core that moment. So looking must pay more often than not. Each time that it didn't, the thread
+sleeps at once for twice as many waits as the time before; each time that it did, that number is halved. No client keeps
+a server awake by saying something now and then.
 """
 
 import time

@@ -31,10 +31,10 @@ class ConversingPeer(Peer):
 
     Args:
         connection: The client's connection.
-        wire: What decodes and encodes.
-        journal: Where events are emitted.
-        budget: What the client's input may cost.
-        timeouts: How long each step may take.
+        wire: Decodes and encodes.
+        journal: Takes the events.
+        budget: Limits the work for the client's input.
+        timeouts: The time limits.
     """
 
     __slots__ = (
@@ -59,13 +59,13 @@ class ConversingPeer(Peer):
         self._timeouts = timeouts
         self._wire = wire
         self._input = MessageInput(connection, wire, journal, budget)
-        self._inbox: list[Message] = []  # what `wait` has found
+        self._inbox: list[Message] = []  # messages that `wait` has found
         self._frame_until = math.inf  # when the frame that has begun must be complete
-        self._given_up: Reason | None = None  # why the conversation was given up
-        self._done = False  # nothing that the client sends counts any more
+        self._given_up: Reason | None = None  # the reason for which the conversation ended
+        self._done = False  # input no longer counts
 
     def admit(self) -> None:
-        """Note that the client is in."""
+        """Give the client the limits of a member."""
         self._budget.admit()
         self._connection.admit()
 
@@ -79,7 +79,7 @@ class ConversingPeer(Peer):
         self._wire.limit_bytes = limit_bytes
 
     def receive(self) -> Message | None:
-        """Wait for the next message; None when the client has ended its input."""
+        """Receive the next message; return None when the client has ended its input."""
         while True:
             one = self._next()
             if one is not None or self._done:
@@ -98,7 +98,7 @@ class ConversingPeer(Peer):
         return said
 
     def wait(self, events: dict[int, int], *, for_input: bool, until: float = math.inf) -> set[int]:
-        """Wait for descriptors of the service's own, and for the client's input if that is wanted."""
+        """Wait for descriptors of the service, and for the client's input with `for_input`."""
         fd = self._connection.fd
         if not for_input:
             return self._connection.wait(events, until=until)
@@ -117,12 +117,12 @@ class ConversingPeer(Peer):
         return None if self._done and not found else found
 
     def give_up(self, reason: Reason) -> PeerGoneError:
-        """Return what a conversation raises to end the connection for `reason`."""
+        """Return the error that a conversation raises to close the connection for `reason`."""
         self._given_up = reason
         return PeerGoneError(f"the conversation with {self._connection.peer} is over: {reason}")
 
     def await_choice(self) -> None:
-        """Wait for the client's first byte, so that one that chooses frames gets what was said in frames."""
+        """Wait for the client's first byte, so that a client that chooses frames gets all messages in frames."""
         until = Deadline.after(self._timeouts.choice_s)
         try:
             if self._wire.choice is Choice.UNDECIDED and not self._done:
@@ -131,7 +131,7 @@ class ConversingPeer(Peer):
             return  # it reads lines
 
     def _next(self) -> Message | None:
-        """Return the next message that has come, whole; None if there is none, or if the input has ended."""
+        """Return the next complete message; None if there is none, or if the input has ended."""
         if self._inbox:
             return self._inbox.pop(0)
         while not self._done:
@@ -154,14 +154,14 @@ class ConversingPeer(Peer):
         return self._wire.end()
 
     def _find(self) -> None:
-        """Put what has come, whole, into the inbox."""
+        """Put the complete messages into the inbox."""
         found: list[Message] = []
         while len(found) < SLICE and (one := self._next()) is not None:
             found.append(one)
         self._inbox = found
 
     def _fill(self) -> None:
-        """Read once; wait for it, but not longer than a frame that has begun may take."""
+        """Wait for input and read once; wait no longer than a partial frame may take."""
         self._wait({self._connection.fd: select.POLLIN})
         try:
             self._feed(self._connection.receive(READ_BYTES, until=time.monotonic()))
@@ -169,7 +169,7 @@ class ConversingPeer(Peer):
             return  # a part of a TLS record, which is nothing yet
 
     def _wait(self, events: dict[int, int], until: float = math.inf) -> set[int]:
-        if self._frame_until == math.inf and self._wire.in_frame:
+        if self._frame_until == math.inf and self._wire.has_partial_frame:
             self._frame_until = Deadline.after(self._timeouts.frame_s)
         if time.monotonic() >= self.until:  # the wait of a client that floods never runs out
             raise self.give_up(DisconnectReason.LOGIN_TIMEOUT)
@@ -183,7 +183,7 @@ class ConversingPeer(Peer):
             raise self._frame_too_slow() from error
 
     def _wait_for_budget(self) -> None:
-        """Wait until the client may have more decoded; mostly not at all."""
+        """Wait until the client's budget allows more decoding; mostly not at all."""
         if not self._budget.is_due:
             return
         now = time.monotonic()

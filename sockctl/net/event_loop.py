@@ -294,4 +294,7 @@ class EventLoop:
 
     def _make_calls(self) -> None:
         for call, connection in self._calls.pop_all():
-            self._lifecycle.guard(call, [connection])
+            try:
+                call(connection)
+            except Exception as error:  # noqa: BLE001  as in _react
+                self._lifecycle.failed(connection, error)

@@ -1,4 +1,4 @@
-"""What a connection calls when something happens on it."""
+"""The handler of a connection, which the event loop calls when something happens on the connection."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -11,8 +11,8 @@ class Handler(ABC):
     """The service's side of a connection. Nothing here may block, except `converse`.
 
     Attributes:
-        received: What the event thread calls with what it has read; the view is valid during the call only.
-        watching: Whether the service asked to go on by reacting when its conversation is over.
+        received: Called by the event thread with the bytes that it has read; the view is valid during the call only.
+        watching: Whether reactions follow the conversation.
     """
 
     __slots__ = ()
@@ -22,7 +22,7 @@ class Handler(ABC):
 
     @abstractmethod
     def opened(self) -> None:
-        """React to the connection, which the event loop knows, or whose conversation begins; nothing was read yet."""
+        """React to a new connection; the event loop has read nothing yet."""
 
     @abstractmethod
     def converse(self, conversation: Any) -> None:
@@ -34,20 +34,20 @@ class Handler(ABC):
 
     @abstractmethod
     def resumed(self) -> None:
-        """React to what was read already: a conversation is over, and the connection is watched."""
+        """React to input that was read already: the conversation is over, and the connection is watched."""
 
     @abstractmethod
     def ended(self) -> None:
-        """React to the end of the client's input; what is sent now still reaches it."""
+        """React to the end of the client's input; bytes sent now still reach the client."""
 
     def go_on(self) -> None:  # noqa: B027  bytes are never held
-        """React to what was read and not decoded yet: the connection was held, and is let go."""
+        """React to input that was read and not decoded yet: the connection is no longer held."""
 
     def frame_expired(self) -> None:  # noqa: B027  bytes have no frames
-        """Say that a frame was not complete in time; the connection is about to be ended for that."""
+        """Send the client that its frame was not complete in time; the event loop is about to close the connection."""
 
     def ending(self, reason: Reason) -> None:  # noqa: B027  bytes have no words
-        """Say the last words: the connection is about to be ended for `reason`."""
+        """Send the last words: the event loop is about to close the connection for `reason`."""
 
     def closed(self, reason: Reason) -> None:  # noqa: B027  bytes leave nothing behind
         """React to the end of the connection."""

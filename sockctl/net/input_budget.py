@@ -1,17 +1,17 @@
-"""What a client's input may cost: a budget for each connection, and one that all connections of an address share.
+"""The budget of a client's input: one for each connection, and one that all connections of an address share.
 
-A flood limit counts what a member says. It doesn't see what is no saying: frames of an unknown kind, pongs, empty
-lines, telnet commands, and all that a client sends before it has logged in. Yet each message takes time to decode. So
-every byte and message is charged, of whatever kind, before more is decoded.
+A flood limit counts the texts of a member. It doesn't see frames of an unknown kind, pongs, empty lines, telnet
+commands, nor the input of a client that hasn't logged in. Yet each message takes time to decode. So a budget charges
+every byte and message, of whatever kind, before the server decodes more.
 
-The unit is a second of work, as a usual core does it. The charges are constants, not times that were measured: on a
-busy machine a client would else pay for the others. Only what takes far longer is charged as measured, in processor
-time of the thread that decodes it.
+The unit is a second of work of a usual core. The charges are constants, not measured times: on a busy machine a client
+would else pay for the others. Input that takes far longer is charged as measured, in processor time of the decoding
+thread.
 
-A budget grows by `rate` seconds of work a second, up to `burst_s`. It is kept as one number, the time at which all work
-is paid for (the generic cell rate algorithm of ATM networks). A connection collects its charges, and settles them a
-millisecond of work at a time. One that has settled no more than its fair share of what its address may cost never waits
-for the address. So a client that says a little pays nothing for others that share its address and flood.
+A budget grows by `rate` seconds of work a second, up to `burst_s`. One number keeps it: the time at which all work is
+paid for (the generic cell rate algorithm of ATM networks). A connection collects its charges, and settles them a
+millisecond of work at a time. A connection within its fair share of the address's budget never waits for the address.
+So a client that says a little pays nothing for others that share its address and flood.
 """
 
 import math

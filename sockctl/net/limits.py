@@ -1,4 +1,4 @@
-"""What a server grants its clients: how many may come, what they may cost, and how long each step may take."""
+"""The limits of a server for its clients: how many may come, what they may cost, and how long each step may take."""
 
 from dataclasses import dataclass, field
 

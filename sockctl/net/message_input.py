@@ -1,4 +1,4 @@
-"""What a client of a message service has sent: decoded when it is asked for, and charged to the client's budget."""
+"""The input of a client of a message service: decoded on demand, and charged to the client's budget."""
 
 import time
 from functools import partial
@@ -15,8 +15,8 @@ class MessageInput:
     """The input of one connection. The thread that owns the connection uses it.
 
     Attributes:
-        wire: Decodes it.
-        budget: Where it is charged.
+        wire: Decodes the input.
+        budget: The client's budget.
     """
 
     __slots__ = ("_connection", "_fed_bytes", "_journal", "budget", "wire")
@@ -29,7 +29,7 @@ class MessageInput:
         self._fed_bytes = 0  # since nothing was left to decode
 
     def feed(self, data: bytes | memoryview) -> bool:
-        """Take what was read; return whether it has chosen the wire."""
+        """Store the bytes that were read; return whether they have chosen the wire."""
         if not data:
             return False
         chooses = self.wire.choice is Choice.UNDECIDED
@@ -40,10 +40,10 @@ class MessageInput:
         return chooses
 
     def decode_next(self) -> Message | None:
-        """Return the next message that has come, whole; None if there is none.
+        """Return the next complete message; None if there is none.
 
         Raises:
-            ProtocolError: The next one breaks the protocol.
+            ProtocolError: The next message breaks the protocol.
         """
         if self._fed_bytes < MEASURED_BYTES:
             one = self.wire.decode_next()
@@ -58,10 +58,10 @@ class MessageInput:
         return one
 
     def decode(self, at_most: int) -> list[Message]:
-        """Return messages that have come, whole, `at_most` so many; the caller charges MESSAGE_S for each.
+        """Return the complete messages, `at_most` so many; the caller charges MESSAGE_S for each.
 
         Raises:
-            ProtocolError: The next one breaks the protocol.
+            ProtocolError: The next message breaks the protocol.
         """
         if self._fed_bytes < MEASURED_BYTES:
             return self.wire.decode(at_most)
@@ -74,7 +74,7 @@ class MessageInput:
         """Discard what has come; return how many messages of it a user had said.
 
         Raises:
-            ProtocolError: It breaks the protocol.
+            ProtocolError: The input breaks the protocol.
         """
         began = time.thread_time()
         count, said = self.wire.skip()
@@ -84,12 +84,12 @@ class MessageInput:
         return said
 
     def note_decoded(self) -> None:
-        """Note that all that is complete was decoded: nothing is left, unless a message has begun."""
-        if not self.wire.in_message:
+        """Note that all complete messages were decoded: nothing is left, unless a message has begun."""
+        if not self.wire.has_partial_message:
             self._fed_bytes = 0
 
     def settle(self, now: float) -> float:
-        """Charge what was decoded; return for how many seconds nothing more may be."""
+        """Charge the decoding done so far; return for how many seconds the client must wait."""
         was_beyond = self.budget.is_beyond
         wait_s = self.budget.settle(now)
         if wait_s and not was_beyond:

@@ -1,12 +1,11 @@
 """The connection of a service of messages: the wire on one side, the service on the other.
 
-Input is decoded where it is read: by the handler thread while a conversation runs, one message at a time and only when
-it is asked for; by the event thread afterwards, all that one read brought as one batch. What goes out is encoded under
-the connection's lock, the same under which the wire is chosen (`Connection.post_made`): so no line can follow the first
-frame, whichever thread speaks.
+The thread that reads also decodes. In a conversation, the handler thread decodes one message at a time, and only
+on demand. Afterwards the event thread decodes all messages of one read as one batch. Messages are encoded under the
+connection's lock, under which the wire is chosen, too (`Connection.post_made`): so no line can follow the first frame.
 
-Whatever is decoded is charged to the connection's budget. Beyond it a conversation waits before it decodes more, and
-the event thread holds the connection. So TCP slows the client down, and the others notice nothing.
+Decoding is charged to the connection's budget. Beyond the budget a conversation waits before it decodes more, and the
+event thread holds the connection. So TCP slows this client down, and no other client.
 """
 
 import math
@@ -62,21 +61,21 @@ class MessagePeer(ConversingPeer, Handler):
             self._connection.wait_sent()
 
     def send_encoded(self, data: bytes) -> None:
-        """Send what is the service's own reply, encoded for this client's wire."""
+        """Send the service's own reply, encoded for this client's wire."""
         self._connection.post_made(lambda: data)
 
     def post(self, one: Message) -> None:
-        """Send what others say, without ever waiting."""
+        """Send a message of another client. Never blocks."""
         if not self._connection.post_made(partial(self._wire.encode, one), bound=OUTBOX_BYTES):
             self._drop_slow_reader()
 
     def post_encoded(self, data: bytes) -> None:
-        """Send what others say, encoded for this client's wire."""
+        """Send messages of other clients, encoded for this client's wire."""
         if not self._connection.post(data, OUTBOX_BYTES):
             self._drop_slow_reader()
 
     def _drop_slow_reader(self) -> None:
-        """End the connection: it doesn't take what others say."""
+        """Close the connection of a client that doesn't read."""
         if self._done:
             return
         self._done = True
@@ -92,33 +91,33 @@ class MessagePeer(ConversingPeer, Handler):
         return self._connection.reason is DisconnectReason.SERVER_STOPPING
 
     def close(self, reason: Reason = DisconnectReason.SERVER_CLOSED) -> None:
-        """End the connection: what is queued is still sent."""
+        """Close the connection once the queued bytes are sent."""
         if reason is DisconnectReason.SLOW_READER:
             self._drop_slow_reader()
         else:
             self._event_loop.close(self._connection, reason)
 
     def call_soon(self, call: Callable[[], None]) -> None:
-        """Have the event thread call something."""
+        """Have the event thread make a call."""
         self._event_loop.call_soon(self._connection, call)
 
     def charge(self, work_s: float) -> None:
-        """Charge the client's budget; it is settled with what was decoded."""
+        """Charge the client's budget; the next settling includes this work."""
         self._budget.work_s += work_s
 
     @property
     def is_backlogged(self) -> bool:
-        """Whether more waits than for a slow reader."""
+        """Whether more than 256 KiB wait to be sent."""
         return len(self._connection.outbox) > OUTBOX_BYTES
 
     @property
     def is_gone(self) -> bool:
-        """Whether nothing reaches the client any more."""
+        """Whether no message reaches the client any more."""
         return not self._connection.may_send
 
     @property
     def bytes_in(self) -> int:
-        """Bytes that have come from the client."""
+        """Bytes received from the client."""
         return self._connection.bytes_in
 
     # The conversation: its handler thread.
@@ -150,17 +149,17 @@ class MessagePeer(ConversingPeer, Handler):
             self._service.joined(self)
 
     def received(self, data: memoryview) -> None:
-        """React to what was read."""
+        """Decode the bytes, and react to the messages."""
         self._feed(data)
         if self._connection.held_until is None:
             self._react()
 
     def go_on(self) -> None:
-        """React to what was read before the connection was held."""
+        """React to the input that came before the connection was held."""
         self._react()
 
     def resumed(self) -> None:
-        """React to what the conversation has read and not asked for; without one, begin."""
+        """React to the input that the conversation has read and not used; without a conversation, greet."""
         if isinstance(self._service, Conversation):
             self._service.watched(self)
         else:
@@ -188,7 +187,7 @@ class MessagePeer(ConversingPeer, Handler):
         self._refuse(self._frame_too_slow())
 
     def ending(self, reason: Reason) -> None:
-        """Say why the server ends the connection."""
+        """Send the reason for which the server closes the connection."""
         self._done = True
         if reason is DisconnectReason.SLOW_READER:
             self._say(message("error", "You don't read what is sent to you, so the connection ends.", code=reason))
@@ -201,7 +200,7 @@ class MessagePeer(ConversingPeer, Handler):
             self._service.left(self, reason)
 
     def _react(self) -> None:
-        """Give the service the messages that are complete: all, if they are few."""
+        """Give the service the complete messages, at most `SLICE` in a round."""
         connection = self._connection
         count = 0
         try:
@@ -217,13 +216,13 @@ class MessagePeer(ConversingPeer, Handler):
             self._hold(more=count == SLICE)
         if count < SLICE:
             self._input.note_decoded()
-        if count == SLICE or not self._wire.in_frame:
+        if count == SLICE or not self._wire.has_partial_frame:
             connection.frame_until = math.inf
         elif count or connection.frame_until == math.inf:
             self._event_loop.expect_frame(connection)
 
     def _hold(self, *, more: bool) -> None:
-        """Let the client wait for its budget, and for the others' turn if there may be more to decode."""
+        """Hold the connection until its budget allows more, or for one round if there may be more to decode."""
         wait_s = self._input.settle(time.monotonic()) if self._budget.is_due else 0.0
         if self._budget.is_flooding:
             self._done = True
@@ -246,7 +245,7 @@ class MessagePeer(ConversingPeer, Handler):
             self.close(DisconnectReason.CLIENT_EXIT)
 
     def _refuse(self, error: ProtocolError) -> Reason:
-        """Tell the client what is wrong; return the reason for which the connection is to be ended."""
+        """Send the client the error; return the reason for closing the connection."""
         self._done = True
         connection = self._connection
         self._journal.emit(

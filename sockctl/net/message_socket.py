@@ -285,7 +285,7 @@ def _receive(turns: _Turns, decoder: FrameDecoder, if_begun: str) -> str | None:
                 return None
             decoder.feed(data)
     except _TimeUpError as error:
-        if decoder.in_message:
+        if decoder.has_partial_message:
             raise MessageTimeoutError(f"A message that had begun was not complete in time: {if_begun}.") from error
         raise MessageTimeoutError("No message came in time.") from error
     return decoder.decode_next()

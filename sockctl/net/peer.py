@@ -1,4 +1,4 @@
-"""What a service sees of the network: one client to talk with."""
+"""The network as a service sees it: one client to talk with."""
 
 import math
 from abc import ABC, abstractmethod
@@ -16,7 +16,7 @@ from sockctl.text import plural
 
 T = TypeVar("T")
 TRIES = 3
-"""How often a question is asked."""
+"""Tries that a client has to answer a question."""
 
 
 class RawPeer:
@@ -25,10 +25,11 @@ class RawPeer:
     Attributes:
         number: The connection's number, counted from 1 since the server's start.
         address: The client's IP address, without the port; an IPv4-mapped one is given as IPv4.
-        state: Whatever the service keeps for this client.
-        post: Sends bytes without ever waiting; any thread may call it. What the client doesn't take at once is queued,
-            and nothing more is read from it until that is gone. On a connection that is ending it does nothing.
-        watching: Whether the service asked to go on by reacting.
+        state: The service's own state for this client.
+        post: Sends bytes without ever waiting; any thread may call it. Bytes that the client doesn't take at once are
+            queued; the server reads nothing more from the client until they are gone. On a connection that is ending
+            it does nothing.
+        watching: Whether the service has called `watch`.
     """
 
     __slots__ = ("_connection", "_event_loop", "address", "number", "post", "state", "watching")
@@ -43,7 +44,7 @@ class RawPeer:
         self.watching = False
 
     def send(self, data: bytes) -> None:
-        """Send bytes, in a conversation only; waits while the client doesn't take them.
+        """Send bytes, in a conversation only. Blocks while the client doesn't take them.
 
         Raises:
             PeerGoneError: The connection is ending.
@@ -51,7 +52,7 @@ class RawPeer:
         self._connection.send(data)
 
     def receive(self, max_bytes: int = READ_BYTES) -> bytes:
-        """Wait for bytes, in a conversation only; no bytes when the client's input has ended.
+        """Receive bytes, in a conversation only. Blocks; returns no bytes when the client's input has ended.
 
         Raises:
             PeerGoneError: The connection is ending.
@@ -59,27 +60,26 @@ class RawPeer:
         return self._connection.receive(max_bytes)
 
     def watch(self) -> None:
-        """Let the conversation, once it returns, be followed by reactions on the same connection."""
+        """Have reactions follow the conversation on the same connection, once it returns."""
         self.watching = True
 
     def close(self, reason: Reason = DisconnectReason.SERVER_CLOSED) -> None:
-        """End the connection: what is queued is still sent. Any thread may call it; it returns at once."""
+        """Close the connection once the queued bytes are sent. Any thread may call this; it returns at once."""
         self._event_loop.close(self._connection, reason)
 
 
 class Peer(ABC):
-    """One client of a service of messages: frames or lines, plain or encrypted, the service notices nothing of it.
+    """One client of a service of messages. The service doesn't notice whether the wire is framed or encrypted.
 
     Attributes:
         number: The connection's number, counted from 1 since the server's start.
         address: The client's IP address, without the port; an IPv4-mapped one is given as IPv4.
-        shown: Its address and port, as events have them.
-        state: Whatever the service keeps for this client.
-        watching: Whether the service asked to go on by reacting.
-        hello: What a client that speaks in frames says of itself; None as long as it doesn't.
-        outlet: What `post_to_all` sends to; None where `post_encoded` does.
-        until: In a conversation: when the client must have said what it is waited for, on the monotonic clock. Then
-            the conversation is given up, for `LOGIN_TIMEOUT`.
+        shown: The client's address and port, as events have them.
+        state: The service's own state for this client.
+        watching: Whether the service has called `watch`.
+        hello: The `hello` of a client that speaks in frames; None before it has chosen frames.
+        outlet: The connection that `post_to_all` sends to; None where it must call `post_encoded`.
+        until: The time, on the monotonic clock, when a conversation waits no longer, and ends for `LOGIN_TIMEOUT`.
     """
 
     __slots__ = ("address", "hello", "number", "outlet", "shown", "state", "until", "watching")
@@ -97,8 +97,8 @@ class Peer(ABC):
     def tell(self, kind: str, text: str = "", **fields: Any) -> None:
         """Send a message that is the service's own reply.
 
-        In a conversation it waits while the client doesn't take it; in a reaction it never waits, and nothing more is
-        read from the client until it has.
+        In a conversation `tell` blocks while the client doesn't take the message. In a reaction it never blocks; the
+        server reads nothing more from the client until the message is sent.
 
         Raises:
             PeerGoneError: The connection broke; in a conversation only.
@@ -108,17 +108,17 @@ class Peer(ABC):
     def ask(
         self, field: str, question: str, *, check: Callable[[str], T], secret: bool = False, tries: int = TRIES
     ) -> T:
-        """Ask until `check` takes the answer, and return what it makes of it; in a conversation only.
+        """Ask until `check` accepts the answer, and return the value of `check`; in a conversation only.
 
-        What the client sent ahead of the question may be the answer to it. What it sent ahead of an answer that was
-        refused is discarded, so that the rest of it isn't taken for something else.
+        The client may send its answer ahead of the question. After a refused answer, all input that has come is
+        discarded, so that no rest of that answer counts as the next one.
 
         Args:
-            field: What is asked for: `name` or `password`.
+            field: The field of the answer: `name` or `password`.
             question: The question, for a person.
-            check: Returns the value, or raises AnswerRefusedError with a sentence that explains what is wrong.
-            secret: Whether the answer must not be shown while it is typed.
-            tries: How often it is asked.
+            check: Returns the value, or raises AnswerRefusedError with a sentence that explains the error.
+            secret: Whether the client must hide the answer while the user types it.
+            tries: The number of tries.
 
         Raises:
             PeerGoneError: The client left, its last try failed, or the connection is ending.
@@ -136,10 +136,10 @@ class Peer(ABC):
         """Ask once, and return the answer; in a conversation only.
 
         Args:
-            field: What is asked for: `name` or `password`.
+            field: The field of the answer: `name` or `password`.
             question: The question, for a person.
-            secret: Whether the answer must not be shown while it is typed.
-            instead: Other kinds of messages that will do instead.
+            secret: Whether the client must hide the answer while the user types it.
+            instead: Other kinds of messages that the service accepts instead.
 
         Raises:
             PeerGoneError: The client left, or the connection is ending.
@@ -164,12 +164,12 @@ class Peer(ABC):
             )
 
     def watch(self) -> None:
-        """Let the conversation, once it returns, be followed by reactions on the same connection."""
+        """Have reactions follow the conversation on the same connection, once it returns."""
         self.watching = True
 
     @abstractmethod
     def admit(self) -> None:
-        """Note that the client is in: a conversation calls it once the client has logged in or is known.
+        """Give the client the limits of a member; a conversation calls this once it has authenticated the client.
 
         Until then the client has the limits of a stranger. A service without a conversation admits every client.
         """
@@ -177,7 +177,7 @@ class Peer(ABC):
     @property
     @abstractmethod
     def limit_bytes(self) -> int:
-        """Bytes that a message of the client may have; may be set, and holds for what was not received yet."""
+        """Bytes that a message of the client may have. A new limit holds for all messages not received yet."""
 
     @limit_bytes.setter
     @abstractmethod
@@ -189,32 +189,32 @@ class Peer(ABC):
 
     @abstractmethod
     def send_encoded(self, data: bytes) -> None:
-        """As `send` in a reaction, for messages that are encoded already: frames if `hello` is there, else lines.
+        """As `send` in a reaction, for encoded messages: frames if `hello` is there, else lines.
 
-        The client's wire must be chosen: it has said something.
+        The client must have chosen its wire, by its first byte.
         """
 
     @abstractmethod
     def post(self, one: Message) -> None:
-        """Send what others say, without ever waiting; any thread may call it.
+        """Send a message of another client. Never blocks; any thread may call this.
 
-        A client that has 256 KiB waiting is a slow reader: it is dropped, and nobody waits for it.
+        A client for which more than 256 KiB wait is a slow reader: the server drops it.
         """
 
     @abstractmethod
     def post_encoded(self, data: bytes) -> None:
-        """As `post`, for messages that are encoded once for many: frames if `hello` is there, else lines.
+        """As `post`, for messages encoded once for many clients: frames if `hello` is there, else lines.
 
-        The client's wire must be chosen: it has said something.
+        The client must have chosen its wire, by its first byte.
         """
 
     @abstractmethod
     def receive(self) -> Message | None:
-        """Wait for the next message, in a conversation only; None when the client has ended its input.
+        """Receive the next message, in a conversation only. Blocks; returns None when the client has ended its input.
 
         Raises:
             PeerGoneError: The connection is ending.
-            ProtocolError: The client broke the protocol; the server core tells it so, and ends the connection.
+            ProtocolError: The client broke the protocol; the server core tells the client, and closes the connection.
         """
 
     @abstractmethod
@@ -230,15 +230,15 @@ class Peer(ABC):
 
     @abstractmethod
     def wait(self, events: dict[int, int], *, for_input: bool, until: float = math.inf) -> set[int]:
-        """Wait for descriptors of the service's own, and for the client's input if that is wanted; in a conversation.
+        """Wait for descriptors of the service, and for the client's input with `for_input`; in a conversation only.
 
         Args:
-            events: What to wait for, in `select.poll`'s terms, by descriptor.
-            for_input: Whether to wait for the client as well; what has come is there to `pop_found`.
+            events: The events to wait for, in `select.poll`'s terms, by descriptor.
+            for_input: Whether to wait for the client as well; `pop_found` returns its messages.
             until: When to give up, on the monotonic clock.
 
         Returns:
-            Those descriptors of `events` on which something has happened, perhaps none.
+            The descriptors of `events` that are ready, perhaps none.
 
         Raises:
             PeerGoneError: The connection is ending.
@@ -252,46 +252,46 @@ class Peer(ABC):
 
     @abstractmethod
     def call_soon(self, call: Callable[[], None]) -> None:
-        """Have the thread that the client's batches come in call something; any thread, returns at once.
+        """Have the client's event thread make a call. Any thread may ask; `call_soon` returns at once.
 
-        It is called even if the connection is closed by then.
+        The event thread makes the call even if the connection is closed by then.
         """
 
     @abstractmethod
     def charge(self, work_s: float) -> None:
-        """Charge the client's budget for work that it makes beyond its own input; its event thread calls it.
+        """Charge the client's budget for work beyond decoding its input; its event thread calls this.
 
         Args:
-            work_s: The work in seconds, as a usual core does it.
+            work_s: The work, in seconds of a usual core.
         """
 
     @property
     @abstractmethod
     def is_backlogged(self) -> bool:
-        """Whether more waits to be sent than what makes a client a slow reader, the service's own replies included."""
+        """Whether more than 256 KiB wait to be sent, the service's own replies included."""
 
     @property
     @abstractmethod
     def is_gone(self) -> bool:
-        """Whether nothing that is told reaches the client any more: its connection broke, or is ending."""
+        """Whether no message reaches the client any more: its connection broke, or is ending."""
 
     @property
     @abstractmethod
     def bytes_in(self) -> int:
-        """Bytes that have come from the client."""
+        """Bytes received from the client."""
 
     @property
     @abstractmethod
     def stopping(self) -> bool:
-        """Whether the connection is ending because the server stops: what is told now still reaches the client."""
+        """Whether the connection is ending because the server stops; messages still reach the client."""
 
     @abstractmethod
     def give_up(self, reason: Reason) -> PeerGoneError:
-        """Return what a conversation raises to end the connection for `reason`."""
+        """Return the error that a conversation raises to close the connection for `reason`."""
 
     @abstractmethod
     def close(self, reason: Reason = DisconnectReason.SERVER_CLOSED) -> None:
-        """End the connection: what is queued is still sent. Any thread may call it; it returns at once."""
+        """Close the connection once the queued bytes are sent. Any thread may call this; it returns at once."""
 
 
 def post_to_all(peers: Sequence[Peer], data: bytes) -> None:

@@ -15,7 +15,7 @@ WRITABLE = 0x004
 
 
 class Poller(Protocol):
-    """What an event loop needs of epoll. Level-triggered: what isn't dealt with is reported again."""
+    """The part of epoll that an event loop needs. Level-triggered: what isn't dealt with is reported again."""
 
     def register(self, fd: int, eventmask: int, /) -> None:
         """Watch a descriptor."""

@@ -1,4 +1,4 @@
-"""Who listens on a port of this machine, as far as Linux tells it without special rights.
+"""The process that listens on a port of this machine, as far as Linux tells it without special rights.
 
 ``/proc/net/tcp`` and ``/proc/net/tcp6`` show every listening socket with its user and its inode, to everybody. Which
 process has that inode open is shown to its own user only (``/proc/PID/fd``), and to root.

@@ -1,7 +1,7 @@
-"""What a connection sends: at once what the kernel takes, and the rest from an outbox. Every thread may send.
+"""The sending side of a connection: the kernel takes bytes at once, and the outbox keeps the rest. Any thread may send.
 
-One lock guards the outbox, each send and the counts. The slots that each message needs stand in a base class of their
-own, so that they come before all others.
+One lock guards the outbox, each send and the counts. The slots that each message needs stand in a base class, so that
+they come before all others.
 """
 
 import threading
@@ -12,7 +12,7 @@ from sockctl.net.transport import Transport
 
 S = TypeVar("S", bound="SendingSide")
 OUTBOX_BYTES = 262_144
-"""What others say may wait up to here for a client that doesn't read; beyond it the client is dropped."""
+"""Bytes of other clients' messages that may wait for a client; the server drops a client that exceeds them."""
 _LOCKS = [threading.Lock() for _ in range(64)]
 """Connections share these by their number, as event threads share connections: two, four, … of them have their own."""
 
@@ -45,13 +45,11 @@ class SendingSide(_Hot):
         portion: Bytes in a portion, the unit in which data events count.
 
     Attributes:
-        can_send_now: Whether what is posted is sent at once: nothing waits, nothing is broken, and the end has not
-            begun.
-        may_send: Whether what is posted is sent at all: nothing is broken, and the end has not begun.
-        outbox: What the kernel didn't take yet.
-        on_post: Called by any thread when something was received or sent that is to be emitted, or waits in the outbox;
-            set by the event loop.
-        error: What broke the connection.
+        can_send_now: Whether posted bytes are sent at once: the outbox is empty, and `may_send` holds.
+        may_send: Whether posted bytes are sent at all: the connection is neither broken nor ending.
+        outbox: The bytes that the kernel has not taken yet.
+        on_post: Called by any thread when the outbox has bytes, or traffic is to be emitted. The event loop sets it.
+        error: The error that broke the connection.
     """
 
     __slots__ = ("_partial", "error", "may_send", "number", "on_post", "outbox", "replied_until")
@@ -72,22 +70,22 @@ class SendingSide(_Hot):
         self.on_post: Callable[[Any], None] = _ignore
 
     def note_error(self, error: OSError) -> None:
-        """Note what broke the connection, without the traceback: its frames would keep alive all that they know."""
+        """Note the error that broke the connection, without its traceback, whose frames would keep objects alive."""
         self.error = error.with_traceback(None)
 
     def post(self, data: bytes | memoryview, bound: int | None = None) -> bool:
-        """Send `data` without waiting; what the kernel doesn't take goes to the outbox. Any thread may call it.
+        """Send `data` without waiting; bytes that the kernel doesn't take go to the outbox. Any thread may call this.
 
-        On a connection that is broken or ending it does nothing: its owner knows. The hot path: each message that is
-        echoed comes through here, so the usual way is written at length.
+        On a connection that is broken or ending `post` does nothing: the owner knows. The hot path of an echo, so its
+        usual way calls nothing else.
 
         Args:
             data: The bytes.
-            bound: For what others say: how many bytes of it may wait; what waits for the service's own last reply
-                doesn't count. None for any number.
+            bound: For other clients' messages: bytes of them that may wait, those up to the service's own last reply
+                not counted. None for any number.
 
         Returns:
-            False where the bytes would have gone beyond `bound`; then they are dropped.
+            False where the bytes would have exceeded `bound`; then they are dropped.
         """
         size = len(data)
         sent = 0
@@ -113,14 +111,14 @@ class SendingSide(_Hot):
         return True
 
     def post_made(self, make: Callable[[], bytes], *, bound: int | None = None) -> bool:
-        """As `post`, for bytes that `make` returns under the lock: what it decides holds for their place in the stream.
+        """As `post`, for bytes that `make` returns under the lock, when their place in the stream is certain.
 
         Args:
-            make: Makes the bytes; must not block. It isn't called on a connection that is broken or ending.
-            bound: As for `post`; None says that it is the service's own reply.
+            make: Makes the bytes; must not block. `post_made` doesn't call it on a connection that is broken or ending.
+            bound: As for `post`; None says that the bytes are the service's own reply.
 
         Returns:
-            False where the bytes would have gone beyond `bound`; then they are dropped.
+            False where the bytes would have exceeded `bound`; then they are dropped.
         """
         with self.lock:
             if not self.may_send:
@@ -140,7 +138,7 @@ class SendingSide(_Hot):
         Args:
             data: The bytes.
             bound: As for `post`.
-            sent: How many of them were just sent, and not counted yet; only where nothing waited.
+            sent: Bytes of `data` that were just sent and are not counted yet; only where the outbox was empty.
         """
         outbox = self.outbox
         if sent:
@@ -164,10 +162,10 @@ class SendingSide(_Hot):
         return True
 
     def flush(self) -> bool:
-        """Send what is in the outbox, as far as the kernel takes it.
+        """Send the bytes of the outbox, as far as the kernel takes them.
 
         Returns:
-            Whether any of it went out.
+            Whether any bytes went out.
         """
         with self.lock:
             sent = self._send(self.outbox)
@@ -195,7 +193,7 @@ class SendingSide(_Hot):
         return sent
 
     def _count_part(self, sent: int, *, last: bool) -> None:
-        """Count the portions of what went out in part; with `last` nothing of it is left."""
+        """Count the portions of bytes that went out in part; with `last` none is left."""
         whole = self._partial + sent
         if last:
             self._partial = 0
@@ -206,9 +204,9 @@ class SendingSide(_Hot):
 
 
 def post_to_each(connections: Iterable[S], data: bytes, bound: int) -> list[S]:
-    """As `SendingSide.post` on each; return those where the bytes would have gone beyond `bound`.
+    """As `SendingSide.post` on each connection; return those where the bytes would have exceeded `bound`.
 
-    The hot path of a chat: its usual way stands here once more, which spares a call for each delivery.
+    The hot path of a chat: it repeats the usual way of `post`, which spares a call for each delivery.
     """
     size = len(data)
     beyond = []

@@ -172,7 +172,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Return whether the client may come in; if so, it has taken a slot."""
-        reason = self._admission.enter(host_of(client_address), pending=self._begins_pending)
+        reason = self._admission.add(host_of(client_address), pending=self._begins_pending)
         if reason is not None:
             self._acceptor.refuse(client_address, reason)
             if reason is not RefusalReason.DENIED:
@@ -192,7 +192,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
     def handle_error(self, request: Any, client_address: Any, error: Exception | None = None) -> None:
         """Refuse a client that was let in and could not be served, and give back its slot."""
         threads = isinstance(error, RuntimeError)  # what threading raises where the system gives no further thread
-        self._admission.leave(host_of(client_address))
+        self._admission.remove(host_of(client_address))
         self._acceptor.refuse(client_address, RefusalReason.OUT_OF_THREADS if threads else RefusalReason.INTERNAL_ERROR)
         self.close_request(request)
 
@@ -273,7 +273,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
 
     def _add_closed(self, connection: Connection) -> None:
         """Count what a closed connection has moved, and give its place back."""
-        self._admission.leave(connection.host, connection)
+        self._admission.remove(connection.host, connection)
         with self._sums:
             self._bytes_in += connection.bytes_in
             self._bytes_out += connection.bytes_out

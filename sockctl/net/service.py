@@ -14,13 +14,13 @@ P = TypeVar("P", bound=Peer | RawPeer)
 
 
 class Service(ABC):
-    """What a server serves. It is called by the event threads, and must never block.
+    """A service. The event threads call it, and it must never block.
 
     Calls for one client come in order, one at a time. Calls for several clients may come at once where the server has
     several event threads.
 
     Attributes:
-        name: Its name, in events and in the greeting.
+        name: The service's name, in events and in the greeting.
     """
 
     name: ClassVar[str]
@@ -28,7 +28,7 @@ class Service(ABC):
     @property
     @abstractmethod
     def does(self) -> str:
-        """One sentence that says what the service does, told at the start."""
+        """One sentence that says what the service does; the server emits it at the start."""
 
     def start(self, journal: Journal) -> None:  # noqa: B027  most services need nothing
         """Begin; the server calls it before the first client comes. Events go to `journal`."""
@@ -38,24 +38,24 @@ class Service(ABC):
 
 
 class RawService(Service):
-    """A service of bytes; it says nothing first."""
+    """A service of bytes; the client speaks first."""
 
     def reaction(self, peer: RawPeer) -> Callable[[memoryview], object]:
-        """Return what is called with the bytes from `peer`, many times a second: `received`, or something shorter."""
+        """Return the function that the event thread calls with the bytes from `peer`: `received`, or a shorter way."""
         return partial(self.received, peer)
 
     def received(self, peer: RawPeer, data: memoryview) -> None:
         """React to bytes from `peer`; `data` is valid during the call only."""
 
     def ended(self, peer: RawPeer) -> None:
-        """React to the end of the input of `peer`; what is sent now still reaches it."""
+        """React to the end of the input of `peer`; bytes sent now still reach the client."""
 
 
 class MessageService(Service):
     """A service of messages; it greets first, and serves frames and lines on the same port.
 
     Attributes:
-        unmarked_room: The room whose name doesn't stand in front of what is said there, on a line.
+        unmarked_room: The room whose name isn't put in front of its messages on a line.
     """
 
     unmarked_room: ClassVar[str] = ""
@@ -64,20 +64,20 @@ class MessageService(Service):
         """React to a new client; not called where the service begins with a conversation."""
 
     def watched(self, peer: Peer) -> None:
-        """React to a client whose conversation is over, and who goes on by reacting; nothing was received yet."""
+        """React to a client whose conversation is over; from now on the service gets its batches."""
 
     def received(self, peer: Peer, batch: list[Message]) -> None:
         """React to the messages that have come from `peer`, one or more, in order."""
 
     def ended(self, peer: Peer) -> None:
-        """React to the end of what `peer` says, its goodbye as well; what is sent now still reaches it."""
+        """React to the end of the input of `peer`, or to its `bye`; messages sent now still reach the client."""
 
     def left(self, peer: Peer, reason: Reason, /) -> None:
         """React to the end of the connection with `peer`; nothing more reaches it."""
 
 
 class Conversation(ABC, Generic[P]):
-    """A service that talks in turns first, in a thread of its own per client, and may go on by reacting."""
+    """A service that begins with a conversation, in a thread for each client, and may go on by reacting."""
 
     @abstractmethod
     def converse(self, peer: P) -> None:

@@ -1,4 +1,4 @@
-"""What OpenSSL's errors mean, for a person."""
+"""OpenSSL's errors in sentences for a person."""
 
 import ssl
 

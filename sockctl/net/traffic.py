@@ -1,12 +1,12 @@
 """Emits what connections move: every portion at once while traffic is calm, as sums while it is busy.
 
-An event for every read and send would cost more than the echo itself. So the hot path only counts; what was moved but
-not emitted yet is the difference between a connection's counts and what was emitted of it, and so nothing can get lost:
-the sums of all data events of a connection are its counts, to the byte.
+An event for every read and send would cost more than the echo itself. So the hot path only counts. The bytes still to
+be emitted are the difference between a connection's counts and its emitted bytes. So none get lost: the sums of all
+data events of a connection are its counts, to the byte.
 
-A connection that moves something is *touched* once. While the token bucket lets it, its counts are emitted at once;
-else it waits for its sum, which is emitted a second later with what has come by then. Where very many connections wait,
-each second emits some of the sums, in the order in which their connections came, and the sums of the others grow.
+A connection that moves bytes is *touched* once. While the token bucket allows it, the loop emits the counts at once.
+Else the connection waits for its sum, which is emitted a second later. Where very many connections wait, each second
+emits some of the sums, in the order in which the connections came, and the sums of the others grow.
 """
 
 import math

@@ -21,11 +21,11 @@ from sockctl.protocol.greeting import VERSION, may_become_greeting, parse_greeti
 from sockctl.protocol.messages import Message, decode_message, encode_message, message
 
 _MAX_DROPPED_BYTES = 65_536
-"""How much of a server's text is kept in case that it never changes to frames."""
+"""Bytes of a server's text that the wire keeps in case the server never changes to frames."""
 
 
 class Phase(enum.Enum):
-    """Where the choice stands."""
+    """The phases of the choice."""
 
     LISTENING = enum.auto()
     GREETED = enum.auto()
@@ -57,9 +57,9 @@ class ClientWire:
         self._error: ProtocolError | None = None
 
     @property
-    def in_message(self) -> bool:
-        """Whether something has begun that isn't complete; asked after `messages`."""
-        return self.phase is not Phase.FRAMED or self._decoder.in_message
+    def has_partial_message(self) -> bool:
+        """Whether a message is incomplete; asked after `messages`."""
+        return self.phase is not Phase.FRAMED or self._decoder.has_partial_message
 
     @property
     def is_listening(self) -> bool:
@@ -77,10 +77,10 @@ class ClientWire:
         return bytes(self._text) if self.phase is Phase.GREETED else b""
 
     def feed(self, data: bytes) -> bytes:
-        """Process bytes of the server; return those that are to be shown as they are.
+        """Process bytes of the server; return those that the client shows as they are.
 
         Raises:
-            NotGreetedError: They are no greeting, or one of a newer kind, and the wire insists.
+            NotGreetedError: The bytes are no greeting, or one of a newer kind, and the wire insists.
         """
         match self.phase:
             case Phase.RAW:
@@ -96,10 +96,10 @@ class ClientWire:
                 return b""
 
     def messages(self) -> Iterator[Message]:
-        """Return the messages that are complete, one after the other; pings are answered, and left out.
+        """Yield the complete messages; answer pings, and leave them out.
 
         Raises:
-            ProtocolError: The next one breaks the protocol.
+            ProtocolError: The next message breaks the protocol.
         """
         while some := self.decode():
             for one in some:
@@ -109,10 +109,10 @@ class ClientWire:
                     yield one
 
     def decode(self) -> list[Message]:
-        """Return messages that are complete, some at a time; none if there are none; those before an error first.
+        """Return complete messages, some at a time. An error waits until the messages before it are returned.
 
         Raises:
-            ProtocolError: The next one breaks the protocol.
+            ProtocolError: The next message breaks the protocol.
         """
         if self._error is not None:
             raise self._error
@@ -126,11 +126,11 @@ class ClientWire:
         return messages
 
     def end(self) -> bytes:
-        """End the server's side; return the bytes that are still to be shown as they are.
+        """Note the end of the server's side; return the remaining bytes that the client shows as they are.
 
         Raises:
             NotGreetedError: No greeting came, and the wire insists.
-            ProtocolError: It ended in the middle of a frame, or an error came before.
+            ProtocolError: The input ended in the middle of a frame, or an error came before.
         """
         if self._error is not None:
             raise self._error
@@ -145,7 +145,7 @@ class ClientWire:
         return self.speak_raw()
 
     def speak_raw(self) -> bytes:
-        """Stay raw; return the bytes that were held back, to be shown as they are."""
+        """Stay raw; return the bytes that were held back, which the client shows as they are."""
         self.phase = Phase.RAW
         held = bytes(self._text)
         self._text.clear()
@@ -165,7 +165,7 @@ class ClientWire:
         """Return the frame of a message.
 
         Raises:
-            UnsendableError: It is too large for one.
+            UnsendableError: The message is too large for a frame.
         """
         return encode_frame(encode_message(one))
 

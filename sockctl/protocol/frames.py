@@ -2,10 +2,9 @@
 
     | 4 bytes: length N, big-endian, unsigned | N bytes: UTF-8 text |
 
-The decoder takes bytes cut anywhere and gives the texts. It reads a frame's length before anything else, and refuses
-one beyond the limit before it keeps a byte of it, so a stranger who claims 4 GiB gets nothing allocated. `feed`
-only stores bytes: `decode` applies the limit that holds at the time of the call. The decoder removes decoded bytes in
-large cuts, so a frame costs the same however much is buffered.
+The decoder takes bytes cut anywhere and gives the texts. It refuses a frame beyond the limit as soon as it has the
+length, so a claim of 4 GiB allocates nothing. `feed` only stores bytes: `decode` applies the limit that holds at the
+time of the call. The decoder removes decoded bytes in large cuts, so a frame costs the same however much is buffered.
 """
 
 import struct
@@ -16,9 +15,9 @@ HEADER_BYTES = 4
 LIMIT_BYTES = 65_536
 """Bytes of text in a frame at most, unless the caller sets another limit."""
 MAX_LIMIT_BYTES = (1 << 24) - 1
-"""No limit goes beyond 16 MiB, so that the first byte of a frame is always 0x00: no text begins with it."""
+"""Below 16 MiB, so that the first byte of a frame is always 0x00, which begins no text."""
 BATCH = 1_000
-"""Frames given at once; more would only fill memory."""
+"""Frames decoded at once; more would only fill memory."""
 
 _header = struct.Struct(">I")
 
@@ -27,7 +26,7 @@ def encode_frame(text: str, *, limit_bytes: int = LIMIT_BYTES) -> bytes:
     """Return the frame of `text`: 4-byte big-endian length, then UTF-8.
 
     Raises:
-        UnsendableError: It is larger than `limit_bytes`, or holds a lone surrogate, which UTF-8 can't carry.
+        UnsendableError: The text is larger than `limit_bytes`, or holds a lone surrogate, which UTF-8 can't carry.
     """
     try:
         data = text.encode()
@@ -45,12 +44,12 @@ def encode_frame(text: str, *, limit_bytes: int = LIMIT_BYTES) -> bytes:
 
 
 class FrameDecoder:
-    """Makes texts of bytes. Not thread-safe.
+    """Decodes bytes to texts. Not thread-safe.
 
-    After an error every further call raises it again: the stream has no border any more to go on from.
+    After an error, each call that decodes raises the error again, because the next frame's start is unknown.
 
     Args:
-        limit_bytes: Bytes of text in a frame at most; may be changed at any time, and holds for what is decoded then.
+        limit_bytes: Bytes of text in a frame at most. A new limit holds for all frames decoded from then on.
     """
 
     __slots__ = ("_buffer", "_position", "limit_bytes")
@@ -61,17 +60,17 @@ class FrameDecoder:
         self._position = 0
 
     @property
-    def in_message(self) -> bool:
-        """Whether a frame has begun; asked after `decode`, whether it is incomplete."""
+    def has_partial_message(self) -> bool:
+        """Whether bytes of a frame are left; after `decode` has returned all frames, those of an incomplete one."""
         return self._position < len(self._buffer)
 
     def feed(self, data: bytes | memoryview) -> int:
-        """Take bytes as they came; return how many of them are dropped, which is none."""
+        """Store bytes; return how many of them are dropped, which is none."""
         self._buffer += data
         return 0
 
     def decode(self, at_most: int = BATCH) -> list[str]:
-        """Return the texts of complete frames, `at_most` so many; none if there are none; those before an error first.
+        """Return the texts of complete frames, `at_most` so many. An error waits for the texts before it.
 
         Raises:
             MessageTooLargeError: The next frame is larger than the limit.
@@ -101,10 +100,10 @@ class FrameDecoder:
         return texts
 
     def missing_bytes(self) -> int:
-        """Return how many bytes are missing of the next frame: of its header first, then of its text; 0 if none is.
+        """Return how many bytes of the next frame are missing: first of its header, then of its text; 0 for none.
 
         Raises:
-            MessageTooLargeError: It is larger than the limit.
+            MessageTooLargeError: The frame is larger than the limit.
         """
         there = len(self._buffer) - self._position
         if there < HEADER_BYTES:
@@ -119,8 +118,8 @@ class FrameDecoder:
         """Return the text of the next complete frame; None if there is none yet.
 
         Raises:
-            MessageTooLargeError: It is larger than the limit.
-            BadTextError: It is not UTF-8.
+            MessageTooLargeError: The frame is larger than the limit.
+            BadTextError: The text is not UTF-8.
         """
         if self.missing_bytes():
             return None
@@ -135,19 +134,19 @@ class FrameDecoder:
         return text
 
     def end(self) -> None:
-        """Take note that the input has ended, after everything complete was taken.
+        """Note the end of the input, after the caller has decoded all complete frames.
 
         Raises:
-            TruncatedMessageError: It ended in the middle of a frame.
-            MessageTooLargeError, BadTextError: As before, if there was an error.
+            TruncatedMessageError: The input ended in the middle of a frame.
+            MessageTooLargeError, BadTextError: The same error as before, if there was one.
         """
-        if self.in_message:
+        if self.has_partial_message:
             self.decode_next()
             got = len(self._buffer) - self._position
             raise TruncatedMessageError(f"The input ended in the middle of a frame, after {got:,} bytes of it.")
 
     def _move_to(self, position: int) -> None:
-        """Go on reading at `position`; cut off what is before it, once it is the larger part."""
+        """Go on decoding at `position`; remove the bytes before it once they are the larger part."""
         if position * 2 >= len(self._buffer):
             del self._buffer[:position]
             position = 0

@@ -1,7 +1,7 @@
 """Lines: the messages of people who type, and of scripts with nc or telnet. LF or CR LF ends one; UTF-8.
 
-A line has the same limit as a frame. Telnet's commands (RFC 854: IAC, with WILL, WON'T, DO or DON'T and an option, or a
-subnegotiation) are dropped wherever they were cut; their bytes can't stand in UTF-8, so no text is lost by that.
+A line has the same limit as a frame. The decoder drops telnet's commands (RFC 854: IAC, with WILL, WON'T, DO or DON'T
+and an option, or a subnegotiation), wherever they were cut. No text is lost: UTF-8 has none of their bytes.
 """
 
 import re
@@ -17,16 +17,16 @@ _VERBS = range(0xFB, 0xFF)
 _COMPLETE = 2
 _COMMAND = re.compile(rb"\xff(?:[\xfb-\xfe][\x00-\xff]|[^\xfa-\xfe])")
 _TEXT = re.compile(rb"(?:[^\xff]++|\xff(?:[\xfb-\xfe][\x00-\xff]|[^\xfa-\xfe]))*+")
-"""Text and commands, up to a subnegotiation or what was cut off; it never tries again what it has matched."""
+"""Text and commands, up to a subnegotiation or an incomplete command. The pattern never backtracks."""
 _BODY = re.compile(rb"(?:[^\xff]++|\xff(?:[\xfb-\xfe][\x00-\xff]|[^\xf0\xfb-\xfe]))*+")
-"""What a subnegotiation holds, up to its end or what was cut off."""
+"""The content of a subnegotiation, up to its end or an incomplete command."""
 
 
 class LineDecoder:
-    """Makes lines of bytes. Not thread-safe. Its methods mean what those of `FrameDecoder` mean.
+    """Decodes bytes to lines. Not thread-safe. The methods do for lines what those of `FrameDecoder` do for frames.
 
     Args:
-        limit_bytes: Bytes in a line at most, its end not counted; may be changed at any time.
+        limit_bytes: Bytes in a line at most, its end not counted. A new limit holds for all lines decoded from then on.
     """
 
     __slots__ = ("_buffer", "_position", "_searched", "_telnet", "limit_bytes")
@@ -39,18 +39,18 @@ class LineDecoder:
         self._telnet = _TelnetFilter()
 
     @property
-    def in_message(self) -> bool:
-        """Whether a line has begun; asked after `decode`, whether it is incomplete."""
+    def has_partial_message(self) -> bool:
+        """Whether bytes of a line are left; after `decode` has returned all lines, those of an incomplete one."""
         return self._position < len(self._buffer)
 
     def feed(self, data: bytes | memoryview) -> int:
-        """Take bytes as they came; return how many of them were telnet's."""
+        """Store bytes; return how many of them were telnet's."""
         kept = self._telnet.feed(data)
         self._buffer += kept
         return len(data) - len(kept)
 
     def decode(self, at_most: int = BATCH) -> list[str]:
-        """Return complete lines without their ends, `at_most` so many; those before an error first.
+        """Return complete lines without their ends, `at_most` so many. An error waits for the lines before it.
 
         Raises:
             MessageTooLargeError: The next line is larger than the limit, whether it is complete or not.
@@ -69,8 +69,8 @@ class LineDecoder:
         """Return the next complete line without its end; None if there is none yet.
 
         Raises:
-            MessageTooLargeError: It is larger than the limit, whether it is complete or not.
-            BadTextError: It is not UTF-8.
+            MessageTooLargeError: The line is larger than the limit, complete or not.
+            BadTextError: The line is not UTF-8.
         """
         buffer, position = self._buffer, self._position
         end = buffer.find(b"\n", max(position, self._searched))
@@ -78,7 +78,7 @@ class LineDecoder:
             self._searched = len(buffer)
             self._check_size(len(buffer) - position - buffer.endswith(b"\r"))
             return None
-        line = self._decoded(position, end)
+        line = self._decode_line(position, end)
         self._position = end + 1
         if self._position == len(buffer) or self._position >= _COMPACT_BYTES:
             del buffer[: self._position]
@@ -86,19 +86,19 @@ class LineDecoder:
         return line
 
     def end(self) -> str | None:
-        """Return the last line if it has no end, after everything complete was taken.
+        """Return the last line if it has no end, after the caller has decoded all complete lines.
 
         Raises:
-            BadTextError: It is not UTF-8.
+            BadTextError: The line is not UTF-8.
         """
-        if not self.in_message:
+        if not self.has_partial_message:
             return None
-        line = self._decoded(self._position, len(self._buffer))
+        line = self._decode_line(self._position, len(self._buffer))
         self._buffer.clear()
         self._position = self._searched = 0
         return line
 
-    def _decoded(self, start: int, end: int) -> str:
+    def _decode_line(self, start: int, end: int) -> str:
         data = self._buffer[start:end].removesuffix(b"\r")
         self._check_size(len(data))
         try:
@@ -114,7 +114,7 @@ class LineDecoder:
 
 
 class _TelnetFilter:
-    """Drops telnet's commands from a stream of bytes; keeps where it is in one between two pieces."""
+    """Drops telnet's commands from a stream of bytes, wherever the stream is cut."""
 
     __slots__ = ("_begun", "_in_subnegotiation")
 
@@ -132,10 +132,10 @@ class _TelnetFilter:
         position = 0
         while position < len(data):
             if self._in_subnegotiation:
-                position = _end_of(_BODY, data, position)
+                position = _find_end(_BODY, data, position)
                 self._in_subnegotiation = data[position : position + 2] != _IAC_SE
             else:
-                start, position = position, _end_of(_TEXT, data, position)
+                start, position = position, _find_end(_TEXT, data, position)
                 kept += _COMMAND.sub(b"", data[start:position])
                 self._in_subnegotiation = data[position : position + 2] == _IAC_SB
             if len(data) - position < _COMPLETE or data[position + 1] in _VERBS:
@@ -145,6 +145,6 @@ class _TelnetFilter:
         return kept
 
 
-def _end_of(pattern: re.Pattern[bytes], data: bytes, position: int) -> int:
+def _find_end(pattern: re.Pattern[bytes], data: bytes, position: int) -> int:
     match = pattern.match(data, position)
     return match.end() if match is not None else position

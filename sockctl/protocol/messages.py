@@ -1,8 +1,8 @@
-"""Messages: what a frame holds, one JSON object with a `kind`, and what a line means.
+"""Messages: a frame holds one, a JSON object with a `kind`, and a line stands for one.
 
     {"kind": "say", "text": "hello", "sender": "ann", …}
 
-Every message of a server carries `text`, which is for people; where it has a `sender`, a client shows that in front.
+Every message of a server carries `text`, which is for people. A client shows the `sender`, if there is one, in front.
 The other fields serve programs. Either side may be newer: both ignore unknown kinds and fields.
 
 Kinds of a server: welcome, ask (field, secret), notice, error (code, retry_after), token (token, expires), say (room,
@@ -20,18 +20,18 @@ from sockctl.text import clean, visible
 SAYING_KINDS = frozenset({"line", "answer", "say"})
 """Kinds of a client that carry what its user has said."""
 MAX_DEPTH = 32
-"""Objects and arrays within each other, the message itself included: more would exhaust the stack of other programs."""
+"""Objects and arrays within each other, the message included. More would exhaust the stack of other programs."""
 _FLAT = 2
-"""Fields of a message that has `kind` and `text` alone, which are texts."""
+"""Fields of a message that has only `kind` and `text`."""
 
 
 class Message:
     """One message.
 
     Attributes:
-        kind: What it is.
-        text: What a person should read, or has typed; made safe.
-        fields: All its fields, `kind` and `text` included, as JSON has them.
+        kind: The kind of message.
+        text: The text for a person, or from one; made safe.
+        fields: All fields, `kind` and `text` included, as JSON has them.
     """
 
     __slots__ = ("fields", "kind", "text")
@@ -43,7 +43,7 @@ class Message:
         self.kind: str = kind
         self.text: str = text
         if type(kind) is not str or type(text) is not str:
-            raise BadMessageError(_why_none(fields))
+            raise BadMessageError(_describe_defect(fields))
         if not (text.isascii() and text.isprintable()):
             self.text = fields["text"] = clean(text)
 
@@ -74,15 +74,15 @@ def decode_message(text: str) -> Message:
     """Return the message in a frame's text.
 
     Raises:
-        BadMessageError: The text isn't one JSON object with a textual `kind` (and `text`, if there is one), or it is
-            nested more than 32 deep.
+        BadMessageError: The text isn't one JSON object with a textual `kind`, and `text` if there is one; or the object
+            is nested more than 32 deep.
     """
     try:
         fields, end = _scan(text, 0)
     except (StopIteration, ValueError, RecursionError):
         end = -1
     if end != len(text):  # there is space around it, or something is wrong, which the slower way can explain
-        fields = _explained(text)
+        fields = _explain(text)
     if type(fields) is not dict:
         raise BadMessageError('A frame holds JSON, but no object: a message is one, such as {"kind": "line"}.')
     one = Message(fields)
@@ -97,9 +97,9 @@ def encode_message(one: Message) -> str:
 
 
 def as_line(one: Message, *, unmarked_room: str = "") -> str:
-    """Return what a person reads of `one` on a line, without the line's end: its text, behind the sender's name.
+    """Return the line of `one` for a person, without the line's end: its text, behind the sender's name.
 
-    In front stands when it was said, if that is a while ago (`history`), and the room, if it isn't `unmarked_room`.
+    A message of the history has its time in front. The room stands in front if it isn't `unmarked_room`.
     """
     sender = one.get("sender")
     if not sender:
@@ -131,9 +131,9 @@ def _check_depth(text: str, fields: dict[str, Any]) -> None:
     raise BadMessageError(_TOO_DEEP)
 
 
-def _explained(text: str) -> Any:
+def _explain(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_parse_finite)
     except RecursionError as error:
         raise BadMessageError(_TOO_DEEP) from error
     except json.JSONDecodeError as error:
@@ -145,7 +145,7 @@ def _explained(text: str) -> Any:
         raise BadMessageError("A frame holds JSON with a number that can't be taken.") from error
 
 
-def _finite(digits: str) -> float:
+def _parse_finite(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):  # it can't be encoded again
         raise ValueError(f"{digits} is too large")
@@ -156,7 +156,7 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
-def _why_none(fields: dict[str, Any]) -> str:
+def _describe_defect(fields: dict[str, Any]) -> str:
     if "kind" not in fields:
         return "A message has no kind: it needs one, such as line or answer."
     which = "text" if isinstance(fields["kind"], str) else "kind"
@@ -165,6 +165,6 @@ def _why_none(fields: dict[str, Any]) -> str:
 
 _TOO_DEEP = f"A frame holds JSON that is nested too deeply: {MAX_DEPTH} levels are allowed."
 _scan = json.JSONDecoder(  # type: ignore[attr-defined]  # typeshed omits scan_once
-    parse_constant=_refuse_constant, parse_float=_finite
+    parse_constant=_refuse_constant, parse_float=_parse_finite
 ).scan_once
 _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")).encode

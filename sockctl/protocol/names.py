@@ -8,15 +8,17 @@ from sockctl.text import visible
 MAX_NAME = 32
 """Characters in a name."""
 RESERVED = frozenset({"admin", "root", "server", "system"})
-"""Names that would let their bearer pass for the server or for who runs it."""
+"""Names that would let their bearer pass for the server or its operator."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
 
 
 def checked_name(text: str) -> str:
-    """Return `text` without space around it, if it is a name: up to 32 of ``A-Z a-z 0-9 _ . -``, not led by . or -.
+    """Return `text` without space around it, if that is a name.
+
+    A name has up to 32 of ``A-Z a-z 0-9 _ . -``, and doesn't begin with . or -.
 
     Raises:
-        NameRefusedError: It isn't one, or it is reserved; the error says which.
+        NameRefusedError: The text isn't a name, or the name is reserved; the error says which.
     """
     name = text.strip()
     if not _NAME.fullmatch(name):
@@ -32,10 +34,10 @@ def checked_name(text: str) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Return whether a server may have given this name to somebody or to a room, by whatever rule it has for them."""
+    """Return whether a server, whatever its own rule is, may have given this name to a person or a room."""
     return 0 < len(text) <= 2 * MAX_NAME and not any(map(str.isspace, text))
 
 
 def same_name_key(name: str) -> str:
-    """Return what two names have in common when they are the same: they are unique without regard to case."""
+    """Return the key of a name: names that differ in case only have the same key."""
     return name.lower()

@@ -9,9 +9,8 @@ A table of the choice; the first byte that the client sends makes it, and no clo
 | any other byte | lines | |
 | nothing, while more than 16 KiB were said | lines | it is too long to be said again; 0x00 comes too late then |
 
-Until the choice is made, what the server says goes out as lines, and its frames are remembered. So choosing and
-encoding must not overlap: a caller with several threads calls `choose` and `encode` under one lock, the one under
-which bytes are sent. Once the choice is made it never changes.
+Until the choice is made, the server's messages go out as lines, and the wire remembers their frames. So choosing and
+encoding must not overlap: threads call `choose` and `encode` under the lock under which they send. The choice is final.
 """
 
 import enum
@@ -24,14 +23,14 @@ from sockctl.protocol.lines import LineDecoder
 from sockctl.protocol.messages import SAYING_KINDS, Message, as_line, decode_message, encode_message, message
 
 REPLAY_BYTES = 16_384
-"""How much is remembered until the wire is chosen."""
+"""Bytes of frames that the wire remembers until the client chooses."""
 TLS_HANDSHAKE = 0x16
 """The first byte of a TLS client, RFC 8446 section 5.1; no text begins with it."""
 _HTTP_REQUEST = re.compile(r"[A-Z]+ \S.* HTTP/[0-9]")
 
 
 class Choice(enum.Enum):
-    """Which of the two it is."""
+    """The choice between frames and lines."""
 
     UNDECIDED = enum.auto()
     LINES = enum.auto()
@@ -39,11 +38,11 @@ class Choice(enum.Enum):
 
 
 class ServerWire:
-    """What a client sends becomes messages, what the server says becomes bytes. Not thread-safe, see above.
+    """Decodes the client's bytes to messages, and encodes the server's messages to bytes. Not thread-safe, see above.
 
     Args:
         service: The service's name, for the greeting.
-        unmarked_room: The room whose name doesn't stand in front of what is said there, on a line.
+        unmarked_room: The room whose name isn't put in front of its messages on a line.
         limit_bytes: Bytes in a frame or line at most.
     """
 
@@ -62,7 +61,7 @@ class ServerWire:
 
     @property
     def limit_bytes(self) -> int:
-        """Bytes in a frame or line at most; what has come and was not asked for yet is held to it, too."""
+        """Bytes in a frame or line at most. A new limit holds for input that is not decoded yet, too."""
         return self._decoder.limit_bytes
 
     @limit_bytes.setter
@@ -70,17 +69,17 @@ class ServerWire:
         self._decoder.limit_bytes = limit_bytes
 
     @property
-    def in_message(self) -> bool:
-        """Whether a frame or a line has begun that is not complete; asked when all that is complete was taken."""
-        return self._decoder.in_message
+    def has_partial_message(self) -> bool:
+        """Whether a frame or a line is incomplete; asked when all complete ones are decoded."""
+        return self._decoder.has_partial_message
 
     @property
-    def in_frame(self) -> bool:
-        """Whether a frame has begun that is not complete; asked when all that is complete was taken."""
-        return self.choice is Choice.FRAMES and self._decoder.in_message
+    def has_partial_frame(self) -> bool:
+        """Whether a frame is incomplete; asked when all complete ones are decoded."""
+        return self.choice is Choice.FRAMES and self._decoder.has_partial_message
 
     def choose(self, data: bytes | memoryview) -> bytes:
-        """Choose by what the client sent first; return what must be sent for it before anything else."""
+        """Choose by the client's first byte; return the bytes that the server must send first."""
         if self.choice is not Choice.UNDECIDED or not data:
             return b""
         if data[0] != 0:
@@ -93,7 +92,7 @@ class ServerWire:
         return said
 
     def feed(self, data: bytes | memoryview) -> int:
-        """Take what the client sent, after `choose` has seen it; return how many bytes of it were telnet's."""
+        """Store the client's bytes, which `choose` has seen; return how many of them were telnet's."""
         if not self._begun and data:
             self._begun = True
             if data[0] == 0 and self.choice is Choice.LINES:  # a hello has no line end to wait for
@@ -106,10 +105,10 @@ class ServerWire:
         return self._decoder.feed(data)
 
     def decode(self, at_most: int = BATCH) -> list[Message]:
-        """Return messages that are complete, `at_most` so many; none if there are none; those before an error first.
+        """Return complete messages, `at_most` so many. An error waits until the messages before it are returned.
 
         Raises:
-            ProtocolError: The next one breaks the protocol; so does every further call.
+            ProtocolError: The next message breaks the protocol; every further call raises the error again.
         """
         if self._error is not None:
             raise self._error
@@ -117,7 +116,7 @@ class ServerWire:
         try:
             texts = self._decoder.decode(at_most)
             if (self._first or self._skip) and texts:
-                texts = self._checked_first(texts) or self._decoder.decode(at_most)
+                texts = self._check_first(texts) or self._decoder.decode(at_most)
             if self.choice is Choice.FRAMES:
                 messages.extend(map(decode_message, texts))
             else:
@@ -129,16 +128,16 @@ class ServerWire:
         return messages
 
     def decode_next(self) -> Message | None:
-        """Return the next message that is complete, None if there is none; what follows it stays as bytes.
+        """Return the next complete message, None if there is none; the bytes after it stay undecoded.
 
         Raises:
-            ProtocolError: It breaks the protocol; so does every further call.
+            ProtocolError: The message breaks the protocol; every further call raises the error again.
         """
         if self._error is not None:
             raise self._error
         try:
             while (text := self._decoder.decode_next()) is not None:
-                if not (self._first or self._skip) or self._checked_first([text]):
+                if not (self._first or self._skip) or self._check_first([text]):
                     return self._read(text)
         except ProtocolError as error:
             self._error = error
@@ -146,16 +145,16 @@ class ServerWire:
         return None
 
     def end(self) -> Message | None:
-        """Return the last line if it has no end, now that the input has ended and everything else was taken.
+        """Return the last line if it has no end; called when the input has ended and all complete lines are decoded.
 
         Raises:
-            ProtocolError: The input ended in the middle of a frame, or the line is no text; or an error came before.
+            ProtocolError: The input ended in the middle of a frame, the line is no text, or an error came before.
         """
         if self._error is not None:
             raise self._error
         try:
             text = self._decoder.end()
-            if text is None or ((self._first or self._skip) and not self._checked_first([text])):
+            if text is None or ((self._first or self._skip) and not self._check_first([text])):
                 return None
         except ProtocolError as error:
             self._error = error
@@ -169,22 +168,22 @@ class ServerWire:
             How many messages were discarded, and how many of them a user had said, the part of one included.
 
         Raises:
-            ProtocolError: What has come breaks the protocol.
+            ProtocolError: The input breaks the protocol.
         """
         count = said = 0
         while some := self.decode():
             count += len(some)
             said += sum(one.kind in SAYING_KINDS for one in some)
-        has_begun = self._decoder.in_message
+        has_begun = self._decoder.has_partial_message
         said += has_begun and not self._skip
         self._skip = has_begun
         return count, said
 
     def encode(self, one: Message) -> bytes:
-        """Return what carries `one` to the client; until the wire is chosen, the line, and the frame is remembered.
+        """Return the bytes of `one` for the client. Before the choice these are a line, and the frame is remembered.
 
         Raises:
-            UnsendableError: It is too large for a frame.
+            UnsendableError: The message is too large for a frame.
         """
         if self.choice is Choice.FRAMES:
             return encode_frame(encode_message(one))
@@ -201,8 +200,8 @@ class ServerWire:
     def _read(self, text: str) -> Message:
         return decode_message(text) if self.choice is Choice.FRAMES else message("line", text)
 
-    def _checked_first(self, texts: list[str]) -> list[str]:
-        """Look at what stands at the very beginning, discarded or not; return the rest of what is to be discarded."""
+    def _check_first(self, texts: list[str]) -> list[str]:
+        """Refuse an HTTP request at the very beginning; return the texts without the rest of a discarded message."""
         if self._first:
             self._first = False
             if self.choice is not Choice.FRAMES and _HTTP_REQUEST.match(texts[0]):

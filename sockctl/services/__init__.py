@@ -1,1 +1,1 @@
-"""What is said to clients, in the order in which it is said."""
+"""The services: echo, identify, talk, auth and chat."""

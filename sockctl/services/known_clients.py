@@ -99,7 +99,7 @@ class KnownClients:
     Args:
         data_dir: The directory of the file; both are made with the first client.
         clock: Returns the time, with a time zone.
-        max_clients: How many clients may be known.
+        max_clients: The largest number of known clients.
     """
 
     def __init__(self, data_dir: Path, *, clock: Clock = utc_now, max_clients: int = MAX_CLIENTS) -> None:

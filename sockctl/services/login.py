@@ -132,7 +132,7 @@ class LoginConversation:
             self._journal.emit(
                 SessionUnkept(connection=peer.number, peer=peer.shown, user=login.user, error=login.problem)
             )
-        self._active_logins.enter(peer, login, lambda: self._end_session(peer, login))
+        self._active_logins.add(peer, login, lambda: self._end_session(peer, login))
         session = login.session
         if session.token is not None:
             peer.tell(
@@ -148,11 +148,11 @@ class LoginConversation:
 
         A service must carry out nothing for a client whose login is over: its connection is being closed.
         """
-        return self._active_logins.used(peer)
+        return self._active_logins.note_use(peer)
 
     def left(self, peer: Peer) -> None:
         """Note that a client's connection is closed, whether it was in or not; never blocks."""
-        self._active_logins.leave(peer)
+        self._active_logins.remove(peer)
 
     def ask_new_password(self, peer: Peer, name: str) -> str:
         """Ask for a new password, twice, and return it.

@@ -35,7 +35,7 @@ class ProgramReply(MessageService, Conversation[Peer]):
 
     Args:
         argv: The program and its arguments.
-        max_programs: How many may run at once.
+        max_programs: The number of programs that may run at once.
         idle_s: After how many silent seconds of both the client and its program are ended.
         last_answers_s: How long a program may still answer when the server stops.
     """

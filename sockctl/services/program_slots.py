@@ -21,7 +21,7 @@ class ProgramSlots:
     that address: that of the program idle for longest. Until that program has ended, one more than `max_programs` runs.
 
     Args:
-        max_programs: How many may run at once.
+        max_programs: The number of programs that may run at once.
     """
 
     def __init__(self, max_programs: int) -> None:

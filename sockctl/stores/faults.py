@@ -41,8 +41,8 @@ def refuse_unusable(path: Path, status: os.stat_result, *, private: bool) -> Non
     """Refuse what is no regular file, and a private file that is exposed.
 
     Raises:
-        StoreReadError: It is no regular file.
-        StoreExposedError: It is exposed.
+        StoreReadError: The file is no regular file.
+        StoreExposedError: Other users may read or replace the file.
     """
     if not stat.S_ISREG(status.st_mode):
         raise make_read_error(path, "it is no regular file")

@@ -52,7 +52,7 @@ def write_private_file(path: str | Path, data: bytes) -> None:
     """Write a new file (0600), in place of one that is there; when this returns, its content is on the disk.
 
     Raises:
-        OSError: It can't be written; nothing is left of it.
+        OSError: The file can't be written; nothing is left of it.
     """
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)  # noqa: PTH108  the path may be text
@@ -74,7 +74,7 @@ def replace_file(path: str | Path, data: bytes) -> None:
     The new name lasts once `sync_folder` has returned.
 
     Raises:
-        OSError: It can't be written; the file is as it was, and nothing is left beside it.
+        OSError: The content can't be written; the file is as it was, and nothing is left beside it.
     """
     temporary = f"{path}.tmp"  # what a killed writer left there goes
     try:

@@ -45,7 +45,7 @@ class OldFile:
         """Rename the file, whose content is in the database.
 
         Raises:
-            OSError: It can't be renamed.
+            OSError: The file can't be renamed.
         """
         self.path.rename(self.path.with_name(self.path.name + TAKEN_OVER))
         sync_folder(self.path.parent)

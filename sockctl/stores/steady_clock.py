@@ -22,7 +22,7 @@ LEAST_S = 60.0
 
 
 def read_boot_clock() -> float:
-    """Return seconds of a clock that nobody sets. Where the system can, they include the time asleep."""
+    """Return the seconds of a clock that no user sets. Where the system can, they include the time asleep."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 

@@ -8,7 +8,7 @@ Clock = Callable[[], datetime.datetime]
 
 
 def utc_now() -> datetime.datetime:
-    """Return the time."""
+    """Return the current time in UTC."""
     return datetime.datetime.now(datetime.UTC)
 
 
@@ -26,7 +26,7 @@ def parse_timestamp(text: str) -> datetime.datetime:
     """Return the moment that a text names, in UTC.
 
     Raises:
-        ValueError: It is none, or has no time zone.
+        ValueError: The text is no moment, or has no time zone.
     """
     moment = datetime.datetime.fromisoformat(text)
     if moment.tzinfo is None:

@@ -626,7 +626,7 @@ class Live:
         self.ended: list[str] = []
 
     def enter(self, name: str, login: Login) -> None:
-        self.live.enter(name, login, lambda: self.ended.append(name))
+        self.live.add(name, login, lambda: self.ended.append(name))
 
 
 @pytest.mark.parametrize("change", ["password", "disable", "remove", "revoke", "expire", "expire for good"])
@@ -680,10 +680,10 @@ def test_what_is_said_and_left_is_written_later_by_one_thread(tmp_path: Path) ->
     live.enter("passing", passing)
     clock.now += datetime.timedelta(minutes=2)
     before = accounts.sessions_of()
-    live.live.used("kept")
-    live.live.used("nobody")
-    live.live.leave("passing")
-    live.live.leave("nobody")
+    live.live.note_use("kept")
+    live.live.note_use("nobody")
+    live.live.remove("passing")
+    live.live.remove("nobody")
     assert accounts.sessions_of() == before
     live.live.look()
     (left,) = accounts.sessions_of()
@@ -712,7 +712,7 @@ def test_a_file_that_is_locked_delays_no_end(tmp_path: Path) -> None:
     live.enter("passing", authenticator.log_in("bob", PASSWORD, HERE, with_token=False))
     with (tmp_path / "sessions.db.lock").open() as lock:  # as another process does that was stopped
         fcntl.flock(lock, fcntl.LOCK_EX)
-        live.live.leave("passing")
+        live.live.remove("passing")
         began = time.monotonic()
         live.live.look()
         accounts.users.disable("ann")
@@ -733,7 +733,7 @@ def test_files_that_can_not_be_read_end_nobody(tmp_path: Path) -> None:
     accounts.sessions.close()
     (tmp_path / "sessions.db").write_text("oops")
     live.live.look()
-    live.live.leave("ann")
+    live.live.remove("ann")
     live.live.look()
     assert live.ended == []
 

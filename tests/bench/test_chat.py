@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sockctl.bench.chat import Said, said, understood
+from sockctl.bench.chat import Said, decode_said, encode_said
 from sockctl.bench.plan import Kind
 from sockctl.events.base import Level
 from sockctl.net.limits import Limits
@@ -58,17 +58,17 @@ def test_a_flood_limit_is_told(tmp_path: Path) -> None:
 
 def test_a_text_is_understood_only_unchanged() -> None:
     for size in (1, 64, 300):
-        text = said(RUN, 3, 17, 12.5, size)
-        assert understood(RUN, text) == Said(3, 17, 12.5, max(size, len(text)))
+        text = encode_said(RUN, 3, 17, 12.5, size)
+        assert decode_said(RUN, text) == Said(3, 17, 12.5, max(size, len(text)))
         assert len(text) == size or size == 1
-        assert understood("other", text) is None
+        assert decode_said("other", text) is None
         for number in range(len(text)):
-            assert understood(RUN, f"{text[:number]}_{text[number + 1 :]}") is None
-    assert understood(RUN, "hello") is None
+            assert decode_said(RUN, f"{text[:number]}_{text[number + 1 :]}") is None
+    assert decode_said(RUN, "hello") is None
     for due in ("inf", "nan", "abc", "1e12"):
         body = f"{RUN},3,17,{due},abc,"
-        assert understood(RUN, f"{body}{zlib.crc32(body.encode()):08x}") is None
-    assert said(RUN, 0, 1, 0, 200)[:-9][-20:] != said(RUN, 0, 2, 0, 200)[:-9][-20:], "not all are alike"
+        assert decode_said(RUN, f"{body}{zlib.crc32(body.encode()):08x}") is None
+    assert encode_said(RUN, 0, 1, 0, 200)[:-9][-20:] != encode_said(RUN, 0, 2, 0, 200)[:-9][-20:], "not all are alike"
 
 
 def scripted(behave: Callable[["ScriptedChat", str], None]) -> Callable[[socket.socket], None]:

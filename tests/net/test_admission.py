@@ -22,15 +22,15 @@ A, B, C = "192.0.2.1", "192.0.2.200", "2001:db8::1"
 
 def test_limits() -> None:
     admission = admission_of(rules=AccessRules(deny=[C]), max_clients=3, max_clients_per_address=2)
-    assert admission.enter(A) is None
-    assert admission.enter(A) is None
-    assert admission.enter(A) is RefusalReason.TOO_MANY_FROM_ADDRESS
-    assert admission.enter(C) is RefusalReason.DENIED
-    assert admission.enter(B) is None
-    assert admission.enter("192.0.2.3") is RefusalReason.TOO_MANY_CLIENTS
+    assert admission.add(A) is None
+    assert admission.add(A) is None
+    assert admission.add(A) is RefusalReason.TOO_MANY_FROM_ADDRESS
+    assert admission.add(C) is RefusalReason.DENIED
+    assert admission.add(B) is None
+    assert admission.add("192.0.2.3") is RefusalReason.TOO_MANY_CLIENTS
     assert admission.clients == 3
-    admission.leave(A)
-    assert admission.enter(A) is None
+    admission.remove(A)
+    assert admission.add(A) is None
 
 
 def test_no_count_is_lost_between_threads() -> None:
@@ -38,8 +38,8 @@ def test_no_count_is_lost_between_threads() -> None:
 
     def come_and_go() -> None:
         for _ in range(2000):
-            assert admission.enter(A) is None
-            admission.leave(A)
+            assert admission.add(A) is None
+            admission.remove(A)
 
     threads = [threading.Thread(target=come_and_go) for _ in range(4)]
     for thread in threads:
@@ -51,14 +51,14 @@ def test_no_count_is_lost_between_threads() -> None:
 
 def test_an_ipv6_network_is_one_address() -> None:
     admission = admission_of(rules=AccessRules(), max_clients=10, max_clients_per_address=1)
-    assert admission.enter("2001:db8::1") is None
-    assert admission.enter("2001:db8::2") is RefusalReason.TOO_MANY_FROM_ADDRESS
-    assert admission.enter("2001:db8:0:1::1") is None
-    admission.leave("2001:db8::1")
-    assert admission.enter("2001:db8::2") is None
+    assert admission.add("2001:db8::1") is None
+    assert admission.add("2001:db8::2") is RefusalReason.TOO_MANY_FROM_ADDRESS
+    assert admission.add("2001:db8:0:1::1") is None
+    admission.remove("2001:db8::1")
+    assert admission.add("2001:db8::2") is None
     narrow = admission_of(rules=AccessRules(), max_clients=10, max_clients_per_address=1, ipv6_prefix=128)
-    assert narrow.enter("2001:db8::1") is None
-    assert narrow.enter("2001:db8::2") is None
+    assert narrow.add("2001:db8::1") is None
+    assert narrow.add("2001:db8::2") is None
 
 
 class House:
@@ -74,7 +74,7 @@ class House:
 
     def comes(self, host: str) -> RefusalReason | None:
         """Let a client come; return why it is refused."""
-        reason = self.admission.enter(host, pending=True)
+        reason = self.admission.add(host, pending=True)
         if reason is None:
             ours, theirs = socket.socketpair()
             self._stack.enter_context(ours)
@@ -87,7 +87,7 @@ class House:
 
     def goes(self, number: int) -> None:
         connection = self.connections[number]
-        self.admission.leave(connection.host, connection)
+        self.admission.remove(connection.host, connection)
 
 
 @pytest.fixture
@@ -120,8 +120,8 @@ def test_the_share_is_a_quarter(stack: contextlib.ExitStack, max_clients: int, s
 
 def test_who_needs_no_login_has_no_such_limit() -> None:
     admission = admission_of(rules=AccessRules(), max_clients=4, max_clients_per_address=4, max_pending=1)
-    assert [admission.enter(A) for _ in range(4)] == [None] * 4
-    assert admission.enter(A) is RefusalReason.TOO_MANY_CLIENTS
+    assert [admission.add(A) for _ in range(4)] == [None] * 4
+    assert admission.add(A) is RefusalReason.TOO_MANY_CLIENTS
 
 
 def test_the_oldest_of_the_address_that_has_most_gives_its_place(stack: contextlib.ExitStack) -> None:

@@ -28,7 +28,7 @@ def test_any_cuts_give_the_same_texts(said: list[str], sizes: list[int], ways: l
             heard += decoder.decode()
     heard += decoder.decode()
     assert heard == said
-    assert not decoder.in_message
+    assert not decoder.has_partial_message
     decoder.end()
 
 
@@ -57,7 +57,7 @@ def test_it_is_known_how_much_is_missing(said: list[str]) -> None:
         coming = coming[missing:]
         if (text := decoder.decode_next()) is not None:
             heard.append(text)
-            assert not decoder.in_message
+            assert not decoder.has_partial_message
     assert heard == said
 
 
@@ -141,7 +141,7 @@ def test_the_end_in_the_middle(left: bytes) -> None:
     decoder = FrameDecoder()
     decoder.feed(encode_frame("good") + left)
     assert decoder.decode() == ["good"]
-    assert decoder.in_message
+    assert decoder.has_partial_message
     with pytest.raises(TruncatedMessageError, match=f"after {len(left)} bytes"):
         decoder.end()
 

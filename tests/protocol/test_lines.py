@@ -115,7 +115,7 @@ def test_a_last_line_without_an_end() -> None:
     decoder = LineDecoder()
     decoder.feed(b"one\ntwo\r")
     assert decoder.decode() == ["one"]
-    assert decoder.in_message
+    assert decoder.has_partial_message
     assert decoder.end() == "two"
     assert decoder.end() is None
 

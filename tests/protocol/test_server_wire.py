@@ -137,7 +137,7 @@ def test_lines() -> None:
     assert feed(wire, b"one\r\ntw") == b""
     assert wire.choice is Choice.LINES
     assert wire.decode() == [message("line", "one")]
-    assert not wire.in_frame
+    assert not wire.has_partial_frame
     assert wire.end() == message("line", "tw")
     assert wire.encode(message("say", "bye")) == b"bye\r\n"
 
@@ -337,7 +337,7 @@ def test_whether_a_frame_has_begun() -> None:
     wire = ServerWire("test")
     feed(wire, HELLO + b"\0")
     wire.decode()
-    assert wire.in_frame
+    assert wire.has_partial_frame
 
 
 def test_tls_is_an_error_at_its_first_byte() -> None:

@@ -5,7 +5,7 @@
 - `member`, `members`, `clients`: a member and its clients, the registry of members, the two kinds of clients.
 - `registration`: how clients come in under a name, and how often.
 - `line_processor`, `commands`, `command_handlers`, `moderation`: texts are said, commands parsed and run.
-- `flood_control`, `flood_limit`, `costs`: messages that come too fast are held back.
+- `flood_control`, `costs`: messages that come too fast are held back.
 - `membership`, `room_registry`: joining and leaving; the rooms.
 - `room`, `room_event`, `audience`, `room_info`: the queue of a room's events, and how its clients hear them.
 - `bans`, `ban_table`, `state`, `state_file`: topics, bans and mutes, as they hold now and as the file has them.

@@ -6,8 +6,8 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import Message
 from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.costs import Costs
-from sockctl.services.chat.flood_limit import FloodLimit
 from sockctl.services.chat.line_processor import LineProcessor
+from sockctl.services.chat.member import FloodLimit
 from sockctl.services.chat.membership import Membership
 
 MAX_HELD_BACK = 100

@@ -2,6 +2,8 @@
 
 import datetime
 import secrets
+import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -10,7 +12,7 @@ from sockctl.events.reasons import Reason
 from sockctl.net.peer import Peer
 from sockctl.protocol.messages import Message, message
 from sockctl.protocol.names import same_name_key
-from sockctl.services.chat.flood_limit import FloodLimit
+from sockctl.token_bucket import TokenBucket
 
 NOTHING = -1
 """Stands for the last id seen where none is known; 0 says that there was nothing to see."""
@@ -28,6 +30,24 @@ class Identity(NamedTuple):
     token: str
     account: str
     name: str
+
+
+class FloodLimit:
+    """Lets `burst` messages of a member pass at once, then `rate` a second. Any thread may use it.
+
+    A message that costs more than `burst` passes after a rest; the member then waits until the rate has paid for it.
+    """
+
+    __slots__ = ("_bucket", "_lock")
+
+    def __init__(self, burst: float, rate: float) -> None:
+        self._lock = threading.Lock()  # guards the bucket: a member may speak through several clients
+        self._bucket = TokenBucket(rate=rate, burst=burst)
+
+    def allow(self, cost: float = 1.0) -> bool:
+        """Return whether a message that costs `cost` may pass; if so, count it."""
+        with self._lock:
+            return self._bucket.accept(time.monotonic(), cost)
 
 
 class Member:

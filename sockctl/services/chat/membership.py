@@ -43,13 +43,13 @@ class Membership:
         """Emit events to `journal` from now on."""
         self._journal = journal
 
-    def list_rooms_to_enter(self, client: RemoteClient) -> list[str]:
+    def list_rooms_to_join(self, client: RemoteClient) -> list[str]:
         """Return the rooms that a new client comes into: those of its member, now or before. It speaks in the last."""
         joined, seen = self._members.list_rooms(client.member), [*client.seen]
         rooms = dict.fromkeys([*(room for room in joined if room not in seen[-1:]), *seen])
         return [*rooms][: self._max_joined] or [self._rooms.first]
 
-    def enter(
+    def join_client(
         self, client: Client, name: str, *, new: bool, speaks: bool = True, most_bytes: int = JOINING_BYTES
     ) -> int:
         """Let a client hear a room, and its member join it if it hasn't.
@@ -97,14 +97,14 @@ class Membership:
         """Let a member join a room from one of its clients, which speaks there from now on.
 
         Raises:
-            CommandError: As for `enter`.
+            CommandError: As for `join_client`.
         """
         if name in self._members.list_rooms(client.member):
             self._members.join(client.member, name)  # as the one joined last
             client.room = name
             client.reply(_speaking_room_notice(name))
             return
-        self.enter(client, name, new=True)  # first: clients that are not watched yet find it among their rooms
+        self.join_client(client, name, new=True)  # first: clients that are not watched yet find it among their rooms
         for other in self._members.list_clients(client.member):
             if other is client:
                 continue
@@ -115,7 +115,7 @@ class Membership:
 
     def _bring_other_client(self, client: Client, name: str) -> None:
         """Let a client hear a room that its member joined from another one; it speaks where it did."""
-        self.enter(client, name, new=False, speaks=False)
+        self.join_client(client, name, new=False, speaks=False)
         room = self._rooms.find(name)
         if room is not None and client not in self._members.list_clients(client.member):  # it has gone meanwhile
             room.leave(client, reason=None)

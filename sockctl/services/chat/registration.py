@@ -14,8 +14,7 @@ from sockctl.net.peer import Peer
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import checked_name
 from sockctl.services.chat.clients import RemoteClient
-from sockctl.services.chat.flood_limit import FloodLimit
-from sockctl.services.chat.member import NOTHING, Member
+from sockctl.services.chat.member import NOTHING, FloodLimit, Member
 from sockctl.services.chat.members import Members, Renamed
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.reasons import BANNED, TAKEN_OVER

@@ -19,10 +19,9 @@ from sockctl.services.chat.command_handlers import CommandHandlers
 from sockctl.services.chat.commands import LOBBY
 from sockctl.services.chat.costs import Costs
 from sockctl.services.chat.flood_control import FloodControl
-from sockctl.services.chat.flood_limit import FloodLimit
 from sockctl.services.chat.history import JOINING_BYTES
 from sockctl.services.chat.line_processor import LineProcessor
-from sockctl.services.chat.member import Member
+from sockctl.services.chat.member import FloodLimit, Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.moderation import Moderation
@@ -137,7 +136,7 @@ class Chat(MessageService, Conversation[Peer]):
         client = ConsoleClient(member, show)
         self.members.add_guest(member)
         self.members.attach(client)
-        self.membership.enter(client, self.rooms.first, new=True)
+        self.membership.join_client(client, self.rooms.first, new=True)
         self.rooms.set_listener(client)
         return lambda line: self._lines.process(client, [message("line", line)])
 
@@ -152,7 +151,7 @@ class Chat(MessageService, Conversation[Peer]):
     def converse(self, peer: Peer) -> None:
         """Let `peer` in under a name, or tell it why not."""
         client = self._registration.let_in(peer)
-        member, room = client.member, self.membership.list_rooms_to_enter(client)[-1]
+        member, room = client.member, self.membership.list_rooms_to_join(client)[-1]
         client.announced = True
         self._journal.emit(MemberCame(connection=peer.number, peer=peer.shown, who=member.name))
         peer.tell(
@@ -184,11 +183,11 @@ class Chat(MessageService, Conversation[Peer]):
         if isinstance(client, RemoteClient):
             client.watched = True
             joined = self.members.list_rooms(client.member)
-            left, rooms = JOINING_BYTES, self.membership.list_rooms_to_enter(client)
+            left, rooms = JOINING_BYTES, self.membership.list_rooms_to_join(client)
             for number, name in enumerate(rooms):
                 share = left // (len(rooms) - number)
                 with contextlib.suppress(CommandError):  # the room is gone since a moment
-                    left -= self.membership.enter(client, name, new=name not in joined, most_bytes=share)
+                    left -= self.membership.join_client(client, name, new=name not in joined, most_bytes=share)
 
     def received(self, peer: Peer, batch: list[Message]) -> None:
         """Process messages of a member."""

@@ -9,9 +9,8 @@ from sockctl.net.limits import Limits
 from sockctl.protocol.messages import message
 from sockctl.services.chat.commands import PAGE_LINES
 from sockctl.services.chat.costs import ANSWERED, REACHED, WORK_S, Costs
-from sockctl.services.chat.flood_limit import FloodLimit
 from sockctl.services.chat.history import SHOWN
-from sockctl.services.chat.member import Member
+from sockctl.services.chat.member import FloodLimit, Member
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.stores.timestamps import utc_now
