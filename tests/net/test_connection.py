@@ -1,14 +1,11 @@
 """A connection by itself, on a socket pair."""
 
-import socket
-
 from sockctl.net.connection import Connection
+from tests.support.connections import connected
 
 
 def test_a_client_is_admitted_once() -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        connection = Connection(ours, ("192.0.2.7", 50_000), 1, portion=1024, send_s=30.0)
+    with connected() as (connection, _):
         admitted: list[Connection] = []
         connection.on_admitted = admitted.append
         assert not connection.admitted
@@ -19,8 +16,6 @@ def test_a_client_is_admitted_once() -> None:
 
 
 def test_nobody_need_be_told_of_it() -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        connection = Connection(ours, ("192.0.2.7", 50_000), 1, portion=1024, send_s=30.0)
+    with connected() as (connection, _):
         connection.admit()
         assert connection.admitted
