@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sockctl.cli import options
+from sockctl.cli.completion import complete_clients
 from sockctl.cli.tables import print_list, print_result
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ app = typer.Typer(
     epilog="Example: sockctl clients list",
 )
 
-Which = Annotated[str, typer.Argument(metavar="ADDRESS|NAME", help="The client.", show_default=False)]
+Which = Annotated[
+    str, typer.Argument(metavar="ADDRESS|NAME", help="The client.", show_default=False, autocompletion=complete_clients)
+]
 
 
 @app.command(name="list", epilog="Example: sockctl clients list --json")

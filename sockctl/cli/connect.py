@@ -9,6 +9,7 @@ import typer
 
 from sockctl.cli import options
 from sockctl.cli.commands import Command
+from sockctl.cli.completion import complete_targets
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
 from sockctl.cli.prompts import ask, may_ask
 from sockctl.cli.tls_options import TlsOptions
@@ -59,6 +60,7 @@ def connect(
             metavar="[HOST|HOST:PORT|SCHEME://HOST:PORT]",
             help="Where to connect. Schemes: tcp, tls (raw bytes), sockctl, sockctls (messages; the s is for TLS).",
             show_default=False,
+            autocompletion=complete_targets,
         ),
     ] = None,
     port: Annotated[str | None, typer.Argument(metavar="[PORT]", help="The port.", show_default=False)] = None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sockctl.cli import options
+from sockctl.cli.completion import complete_targets
 from sockctl.cli.tables import print_list
 from sockctl.errors import AddressError
 
@@ -20,7 +21,9 @@ app = typer.Typer(
     epilog="Example: sockctl hosts list",
 )
 
-Server = Annotated[str, typer.Argument(metavar="HOST:PORT", help="The server.", show_default=False)]
+Server = Annotated[
+    str, typer.Argument(metavar="HOST:PORT", help="The server.", show_default=False, autocompletion=complete_targets)
+]
 
 
 @app.command(name="list", epilog="Example: sockctl hosts list --json")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sockctl.cli import options
+from sockctl.cli.completion import complete_users
 from sockctl.cli.passwords import PasswordFile, PasswordStdin, read_password
 from sockctl.cli.prompts import confirm
 from sockctl.cli.tables import print_list, print_result
@@ -24,7 +25,9 @@ app = typer.Typer(
 )
 
 _STATES = {False: "enabled", True: "disabled"}
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The user.", show_default=False)]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="The user.", show_default=False, autocompletion=complete_users)
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

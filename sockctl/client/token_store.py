@@ -106,6 +106,14 @@ class TokenStore:
         self._clock = clock
         self._store = _store_in(state_dir)
 
+    def all(self) -> list[KeptToken]:
+        """Return the tokens of all servers, expired ones as well.
+
+        Raises:
+            StoreError: The file can't be read.
+        """
+        return [_kept(address, one) for address, entries in self._store.read()["sessions"].items() for one in entries]
+
     def all_of(self, host: str, port: int) -> list[KeptToken]:
         """Return all tokens of a server, expired ones as well.
 
