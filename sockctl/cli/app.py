@@ -52,7 +52,7 @@ class _Loading(Group):
             command = make_command(importlib.import_module(f"sockctl.cli.{name}").app)
             command.name = name
             add_color_option(command)
-            if name not in UNCONFIGURED and (file := _open_config()):
+            if name not in UNCONFIGURED and not ctx.resilient_parsing and (file := _open_config()):
                 file.check_names(list(COMMANDS))
                 ctx.default_map = {name: file.read_defaults((name,), command)}
         if not gc.isenabled():  # the entry point has switched it off while this was loaded
@@ -64,7 +64,6 @@ class _Loading(Group):
 app = typer.Typer(
     cls=_Loading,
     name="sockctl",
-    add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
     pretty_exceptions_enable=False,

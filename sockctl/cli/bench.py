@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from sockctl.cli.bench_options import BenchOptions, Rate
+from sockctl.cli.completion import complete_targets
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
 from sockctl.cli.options import TargetPort, join_target, with_option_group
 from sockctl.cli.passwords import PasswordFile, PasswordStdin
@@ -38,7 +39,12 @@ app = typer.Typer(
 )
 with_bench_options = functools.partial(with_option_group, name="bench", group=BenchOptions)
 
-Target = Annotated[str, typer.Argument(metavar="[SCHEME://]HOST[:PORT]", help="The server.", show_default=False)]
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="[SCHEME://]HOST[:PORT]", help="The server.", show_default=False, autocompletion=complete_targets
+    ),
+]
 Depth = Annotated[
     int | None,
     typer.Option(

@@ -7,6 +7,7 @@ import typer
 
 from sockctl.cli import options
 from sockctl.cli.changes import RemovalOptions, print_changes, tolerating, with_removal_options
+from sockctl.cli.completion import complete_clients
 from sockctl.cli.tables import print_list
 from sockctl.errors import UnknownClientError
 
@@ -21,7 +22,9 @@ app = typer.Typer(
     epilog="Example: sockctl clients list",
 )
 
-Which = Annotated[str, typer.Argument(metavar="ADDRESS|NAME", help="The client.", show_default=False)]
+Which = Annotated[
+    str, typer.Argument(metavar="ADDRESS|NAME", help="The client.", show_default=False, autocompletion=complete_clients)
+]
 
 
 @app.command(name="list", epilog="Example: sockctl clients list --json")

@@ -8,6 +8,7 @@ import typer
 
 from sockctl.cli import options
 from sockctl.cli.commands import Command
+from sockctl.cli.completion import complete_targets
 from sockctl.cli.connect_options import ConnectOptions
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
 from sockctl.cli.prompts import DEFAULT_HOST, ask, ask_target, may_ask
@@ -67,6 +68,7 @@ def connect(
             metavar="[HOST|HOST:PORT|SCHEME://HOST:PORT]",
             help="Where to connect. Schemes: tcp, tls (raw bytes), sockctl, sockctls (messages; the s is for TLS).",
             show_default=False,
+            autocompletion=complete_targets,
         ),
     ] = None,
     ports: Annotated[

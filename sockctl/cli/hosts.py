@@ -7,6 +7,7 @@ import typer
 
 from sockctl.cli import options
 from sockctl.cli.changes import IfMissing, RemovalOptions, print_changes, tolerating, with_removal_options
+from sockctl.cli.completion import complete_targets
 from sockctl.cli.tables import print_list
 from sockctl.errors import AddressError, UnknownHostError
 
@@ -21,7 +22,9 @@ app = typer.Typer(
     epilog="Example: sockctl hosts list",
 )
 
-Server = Annotated[str, typer.Argument(metavar="HOST:PORT", help="The server.", show_default=False)]
+Server = Annotated[
+    str, typer.Argument(metavar="HOST:PORT", help="The server.", show_default=False, autocompletion=complete_targets)
+]
 
 
 @app.command(name="list", epilog="Example: sockctl hosts list --json")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sockctl.cli.completion import complete_rooms, complete_users
 from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength, Seconds, ServerOptions, seconds, with_server_options
 from sockctl.errors import OptionError, ProgramError
 
@@ -150,7 +151,11 @@ def chat(
     *,
     room: Annotated[
         list[str] | None,
-        typer.Option(help="A room that there is; repeatable. Else rooms are made by joining.", metavar="NAME"),
+        typer.Option(
+            help="A room that there is; repeatable. Else rooms are made by joining.",
+            autocompletion=complete_rooms,
+            metavar="NAME",
+        ),
     ] = None,
     motd: Annotated[
         Path | None, typer.Option(help="Tell whoever comes what stands in this file.", metavar="FILE")
@@ -177,6 +182,7 @@ def chat(
         list[str] | None,
         typer.Option(
             help="With --auth: this user may kick, ban, mute and announce; repeatable.",
+            autocompletion=complete_users,
             metavar="NAME",
             rich_help_panel="Accounts",
         ),

@@ -6,6 +6,7 @@ import typer
 
 from sockctl.cli import options
 from sockctl.cli.changes import RemovalOptions, print_changes, tolerating, with_removal_options
+from sockctl.cli.completion import complete_sessions, complete_users
 from sockctl.cli.tables import print_list
 from sockctl.cli.users import open_accounts
 from sockctl.errors import OptionError, UnknownSessionError
@@ -22,7 +23,10 @@ app = typer.Typer(
 
 @app.command(name="list", epilog="Example: sockctl sessions list ann --json")
 def list_sessions(
-    user: Annotated[str | None, typer.Argument(metavar="[USER]", help="Only this user's.", show_default=False)] = None,
+    user: Annotated[
+        str | None,
+        typer.Argument(metavar="[USER]", help="Only this user's.", show_default=False, autocompletion=complete_users),
+    ] = None,
     *,
     json: options.Json = False,
     data_dir: options.DataDir = None,
@@ -39,9 +43,14 @@ def list_sessions(
 @app.command(epilog="Examples: sockctl sessions revoke 0123456789ab, sockctl sessions revoke --user ann")
 @with_removal_options
 def revoke(
-    session: Annotated[str | None, typer.Argument(metavar="[ID]", help="This session.", show_default=False)] = None,
+    session: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="This session.", show_default=False, autocompletion=complete_sessions),
+    ] = None,
     *,
-    user: Annotated[str | None, typer.Option(help="All sessions of this user.", metavar="NAME")] = None,
+    user: Annotated[
+        str | None, typer.Option(help="All sessions of this user.", metavar="NAME", autocompletion=complete_users)
+    ] = None,
     everybody: Annotated[bool, typer.Option("--all", help="All sessions of everybody.", show_default=False)] = False,
     removal: RemovalOptions,
     data_dir: options.DataDir = None,

@@ -9,6 +9,7 @@ import typer
 
 from sockctl.cli import options
 from sockctl.cli.changes import IfMissing, RemovalOptions, print_changes, tolerating, with_removal_options
+from sockctl.cli.completion import complete_users
 from sockctl.cli.passwords import PasswordFile, PasswordStdin, read_password
 from sockctl.cli.tables import print_json, print_list, print_sentences
 from sockctl.errors import LoginFailedError, NameTakenError, UnknownUserError
@@ -25,7 +26,9 @@ app = typer.Typer(
 )
 
 _STATES = {False: "enabled", True: "disabled"}
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The user.", show_default=False)]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="The user.", show_default=False, autocompletion=complete_users)
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@
 - ``serve echo``: from the start of the process until it listens.
 """
 
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -16,12 +17,14 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+import pexpect
+
 from tests.benchmarks.serving import serving
 from tests.support.running import SOCKCTL, UNMEASURED
 
 ROUNDS = 20
-REPLY, HELP = 120 / 11, 150 / 11
-"""How much longer than ``python -c pass`` it may take: 120 and 150 ms where that takes 11."""
+REPLY, HELP, PANELS = 120 / 11, 8, 18
+"""How much longer than ``python -c pass`` the reply, a help in a pipe and a help on a terminal may take."""
 HELPS: tuple[list[str], ...] = ([], ["connect"], ["serve"], ["serve", "echo"], ["users"], ["bench", "echo"])
 
 
@@ -29,6 +32,13 @@ def until_the_end(command: list[str]) -> float:
     """Return how many milliseconds a command takes."""
     began = time.perf_counter()
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=UNMEASURED)
+    return (time.perf_counter() - began) * 1000
+
+
+def on_a_terminal(command: list[str]) -> float:
+    """Return how many milliseconds a command takes that writes to a terminal."""
+    began = time.perf_counter()
+    pexpect.run(shlex.join(command), env=dict(UNMEASURED) | {"TERM": "xterm"})
     return (time.perf_counter() - began) * 1000
 
 
@@ -62,6 +72,7 @@ def main() -> int:
         for words in HELPS:
             shown = " ".join(["sockctl", *words, "--help"])
             measures[shown] = partial(until_the_end, [*SOCKCTL, *words, "--help"])
+            measures[f"{shown}, on a terminal"] = partial(on_a_terminal, [*SOCKCTL, *words, "--help"])
         connect = [*SOCKCTL, "connect", "localhost", str(port)]
         measures["sockctl connect, to the reply"] = partial(until_the_first_byte, connect)
         if ncat := shutil.which("ncat"):
@@ -79,10 +90,12 @@ def main() -> int:
         print(f"{name:<40} {median:>6.1f} ms {min(times):>6.1f} ms {max(times):>6.1f} ms   {median / alone:.1f}")
     reply = statistics.median(taken["sockctl connect, to the reply"]) / alone
     slowest = max(statistics.median(times) for name, times in taken.items() if name.endswith("--help")) / alone
+    panels = max(statistics.median(times) for name, times in taken.items() if name.endswith("terminal")) / alone
     print(
-        f"demanded, of python -c pass: the reply {REPLY:.1f} at most ({reply:.1f}), a help {HELP:.1f} ({slowest:.1f})"
+        f"demanded, of python -c pass: the reply {REPLY:.1f} at most ({reply:.1f}), a help {HELP} ({slowest:.1f}), "
+        f"on a terminal {PANELS} ({panels:.1f})"
     )
-    return int(reply > REPLY or slowest > HELP)
+    return int(reply > REPLY or slowest > HELP or panels > PANELS)
 
 
 if __name__ == "__main__":

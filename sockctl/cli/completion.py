@@ -1,0 +1,86 @@
+"""What the shell completes beside commands and options: the names that sockctl keeps. Nothing here fails."""
+
+import contextlib
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import typer
+
+from sockctl.errors import SockctlError
+from sockctl.paths import data_dir, state_dir
+
+_ROOM = re.compile(rb'"room": ?"([^"\\\\]+)"')
+MAX_HISTORY_BYTES = 4 * 1024 * 1024
+"""How much of a chat's history is looked through for rooms: a shell waits for it."""
+
+
+def complete_users(ctx: typer.Context) -> list[str]:
+    """Return the names of the users."""
+    from sockctl.accounts.accounts import Accounts
+
+    return _list(lambda: (user.name for user in Accounts(data_dir(_find_folder(ctx, "data_dir"))).users.all()))
+
+
+def complete_sessions(ctx: typer.Context) -> list[str]:
+    """Return the ids of the sessions."""
+    from sockctl.accounts.accounts import Accounts
+
+    return _list(
+        lambda: (session.id for session in Accounts(data_dir(_find_folder(ctx, "data_dir"))).sessions_of(None))
+    )
+
+
+def complete_clients(ctx: typer.Context) -> list[str]:
+    """Return the names and the addresses of the clients that ``serve identify`` knows."""
+    from sockctl.services.known_clients import KnownClients
+
+    return _list(
+        lambda: (
+            word
+            for client in KnownClients(data_dir(_find_folder(ctx, "data_dir"))).all()
+            for word in (client.name, client.address)
+        )
+    )
+
+
+def complete_hosts(ctx: typer.Context) -> list[str]:
+    """Return the servers whose certificates are trusted, as they were named."""
+    from sockctl.client.known_hosts import KnownHosts
+
+    return _list(lambda: (host.address for host in KnownHosts(state_dir(_find_folder(ctx, "state_dir"))).all()))
+
+
+def complete_logins(ctx: typer.Context) -> list[str]:
+    """Return the servers at which a login is kept."""
+    from sockctl.client.token_store import TokenStore
+
+    return _list(lambda: (kept.login.address for kept in TokenStore(state_dir(_find_folder(ctx, "state_dir"))).all()))
+
+
+def complete_targets(ctx: typer.Context) -> list[str]:
+    """Return the servers that are known by their certificates or by a login."""
+    return sorted({*complete_hosts(ctx), *complete_logins(ctx)})
+
+
+def complete_rooms(ctx: typer.Context) -> list[str]:
+    """Return the rooms of which a chat in the data directory keeps the history."""
+
+    def find() -> list[str]:
+        with (data_dir(_find_folder(ctx, "data_dir")) / "chat-history.jsonl").open("rb") as file:
+            return [room.decode() for room in _ROOM.findall(file.read(MAX_HISTORY_BYTES))]
+
+    return _list(find)
+
+
+def _find_folder(ctx: typer.Context, name: str) -> Path | None:
+    """Return the folder that an option chooses: a text as long as the line is being typed."""
+    chosen = ctx.params.get(name)
+    return None if chosen is None else Path(chosen)
+
+
+def _list(find: Callable[[], Iterable[str]]) -> list[str]:
+    """Return what `find` finds, each once and in order; nothing where a file can't be used."""
+    with contextlib.suppress(SockctlError, OSError, UnicodeError):
+        return sorted(set(find()))
+    return []
