@@ -26,7 +26,7 @@ class Stage:
 
     def enter(self, name: str, *, with_token: bool = True) -> Login:
         login = Login(self.accounts.sessions.begin(self.accounts.users.get(name), HERE, with_token=with_token))
-        self.logins.enter(name, login, lambda: self.ended.append(name))
+        self.logins.add(name, login, lambda: self.ended.append(name))
         return login
 
     def is_saved(self, login: Login) -> bool:
@@ -43,7 +43,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 def test_a_login_that_holds_stays(stage: Stage) -> None:
     stage.enter("ann")
     stage.logins.look()
-    assert stage.logins.used("ann")
+    assert stage.logins.note_use("ann")
     assert not stage.ended
 
 
@@ -58,24 +58,24 @@ def test_a_change_ends_the_login_once(stage: Stage, change: str) -> None:
     stage.logins.look()
     stage.logins.look()
     assert stage.ended == ["ann"]
-    assert not stage.logins.used("ann")
-    assert stage.logins.used("bob")
+    assert not stage.logins.note_use("ann")
+    assert stage.logins.note_use("bob")
 
 
 def test_who_has_left_is_not_ended(stage: Stage) -> None:
     stage.enter("ann")
-    stage.logins.leave("ann")
+    stage.logins.remove("ann")
     stage.accounts.disable("ann")
     stage.logins.look()
     assert not stage.ended
-    stage.logins.leave("ann")  # no connection has this key any more
-    assert not stage.logins.used("ann")
+    stage.logins.remove("ann")  # no connection has this key any more
+    assert not stage.logins.note_use("ann")
 
 
 @pytest.mark.parametrize("with_token", [True, False])
 def test_a_session_without_a_token_ends_with_its_connection(stage: Stage, *, with_token: bool) -> None:
     login = stage.enter("ann", with_token=with_token)
-    stage.logins.leave("ann")
+    stage.logins.remove("ann")
     stage.logins.look()
     assert stage.is_saved(login) == with_token
 
@@ -86,7 +86,7 @@ def test_a_use_is_saved(stage: Stage) -> None:
     stage.logins.look()
     (session,) = stage.accounts.sessions_of("ann")
     assert session.last_used == NOON, "a silent connection counts as a use once an hour only"
-    stage.logins.used("ann")
+    stage.logins.note_use("ann")
     stage.logins.look()
     (session,) = stage.accounts.sessions_of("ann")
     assert session.last_used == stage.clock.now
@@ -104,7 +104,7 @@ def test_a_silent_connection_keeps_its_session(stage: Stage) -> None:
 
 def test_what_could_not_be_saved_is_saved_later(stage: Stage) -> None:
     login = stage.enter("ann", with_token=False)
-    stage.logins.leave("ann")
+    stage.logins.remove("ann")
     with pytest.MonkeyPatch.context() as patch:
         fill_disk_of_sessions(patch)
         stage.logins.look()
@@ -116,6 +116,6 @@ def test_what_could_not_be_saved_is_saved_later(stage: Stage) -> None:
 def test_stopping_saves_what_is_left(stage: Stage) -> None:
     login = stage.enter("ann", with_token=False)
     stage.logins.start()
-    stage.logins.leave("ann")
+    stage.logins.remove("ann")
     stage.logins.stop()
     assert not stage.is_saved(login)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sockctl.bench.connector import Connector, securing
+from sockctl.bench.connector import Connector, make_securing
 from sockctl.bench.plan import Plan, Tls
 from sockctl.errors import CertificateError, UntrustedError
 from sockctl.net.certificates import own_certificate
@@ -60,7 +60,7 @@ class Made(Connector):
 
 
 def make(own: Plan) -> Made:
-    return Made(own, securing(own.where.tls))
+    return Made(own, make_securing(own.where.tls))
 
 
 def connect(connector: Connector) -> None:

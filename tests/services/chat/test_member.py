@@ -1,8 +1,6 @@
 """A member of the chat: who it is for good, and what it gets back when it comes again."""
 
-from sockctl.services.chat.flood_limit import FloodLimit
-
-from sockctl.services.chat.member import Identity, Member
+from sockctl.services.chat.member import FloodLimit, Identity, Member
 from tests.support.chat_room import Played
 from tests.support.clock import NOON
 
