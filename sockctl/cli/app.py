@@ -26,6 +26,7 @@ COMMANDS = {
     "users": "See and change who may log in at 'serve auth'.",
     "sessions": "See and end the sessions of those who are logged in.",
     "bench": "Measure a server with many clients at once.",
+    "help": "Show a page about a topic: scripts, events, files and more.",
 }
 """The commands, and the sentence for each in the list. The module of that name in this package has its `app`."""
 
