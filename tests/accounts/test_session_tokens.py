@@ -44,7 +44,9 @@ def test_a_token_names_its_session() -> None:
     assert parse_session_id(made()) == "0123456789ab"
 
 
-@pytest.mark.parametrize("text", ["", "0123456789ab", "0123456789ab.short", f"XYZ3456789ab.{'a' * 43}", f"{made()}\n"])
+@pytest.mark.parametrize(
+    "text", ["", "0123456789ab", "0123456789ab.short", f"XYZ3456789ab.{'a' * 43}", f"0123456789ab.{'a' * 43}\n"]
+)
 def test_a_text_that_is_no_token(text: str) -> None:
     assert parse_session_id(text) == ""
 

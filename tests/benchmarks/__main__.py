@@ -1,4 +1,4 @@
-"""Make the README's figures again: ``python -m tests.benchmarks``, on a quiet machine.
+"""Make the figures of ``sockctl help benchmarks`` again: ``python -m tests.benchmarks``, on a quiet machine.
 
 Each part is a program of its own, whose name and output are printed. The peers that are installed are measured (socat,
 ncat, ngircd, uvloop), the others left out. So are two event threads on a free-threaded interpreter, where there is no

@@ -12,7 +12,6 @@ import ssl
 import struct
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 import tracemalloc
@@ -553,11 +552,10 @@ def test_the_end_in_the_middle_over_tls(certificate: Path) -> None:
             receive_message(near, timeout_s=TIMEOUT_S)
 
 
-def test_the_readme_runs() -> None:
-    """The server and the client under "Messages from Python" work as they stand, on another port."""
-    section = (ROOT / "README.md").read_text().partition("## Messages from Python\n")[2].partition("\n## ")[0]
-    blocks = [textwrap.dedent(block).strip() for block in re.findall(r"(?:^(?: {4}.*)?\n)+", section, re.MULTILINE)]
-    programs = [block for block in blocks if "MessageSocket" in block]
+def test_the_topic_page_runs() -> None:
+    """The server and the client of ``sockctl help python`` work as they stand, on another port."""
+    page = (ROOT / "sockctl" / "help" / "python.md").read_text()
+    programs = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert len(programs) == 2
     port = str(free_port())
     server, client = (program.replace("9099", port) for program in programs)

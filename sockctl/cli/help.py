@@ -1,0 +1,89 @@
+"""``sockctl help``: the topic pages, and the man pages of all commands."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sockctl.terminal import STDOUT, is_terminal
+
+PAGE_COLUMNS = 100
+"""Columns of a page at most: longer lines are hard to read."""
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+def _complete_topic(incomplete: str) -> list[str]:
+    from sockctl.cli.topics import list_topics
+
+    return [topic for topic in list_topics() if topic.startswith(incomplete)]
+
+
+@app.command(epilog="Examples: sockctl help scripts, in a pipe: sockctl help events | grep timeout")
+def show_help(
+    topic: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TOPIC]", help="The topic; without one, all topics are listed.", autocompletion=_complete_topic
+        ),
+    ] = None,
+    *,
+    man: Annotated[
+        Path | None,
+        typer.Option(help="Write the man pages of all commands into this folder.", metavar="DIR", file_okay=False),
+    ] = None,
+) -> None:
+    """Show a page about a topic, or list the topics.
+
+    A terminal shows the page in a pager (PAGER, else less). A pipe gets plain text, in Markdown.
+    """
+    from sockctl.cli.topics import list_topics, read_topic
+
+    if man is not None:
+        if topic is not None:
+            raise typer.BadParameter("TOPIC and --man exclude each other.")
+        _write_man_pages(man)
+    elif topic is None:
+        titles = list_topics()
+        width = max(map(len, titles))
+        lines = (f"  {name:{width}}  {title}" for name, title in titles.items())
+        _print("\n".join(["Topics, each shown by 'sockctl help TOPIC':", "", *lines]))
+    else:
+        _show(read_topic(topic))
+
+
+def _write_man_pages(folder: Path) -> None:
+    from sockctl.cli.man_pages import make_man_pages
+
+    pages = make_man_pages()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, page in pages.items():
+            (folder / name).write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise typer.BadParameter(f"The man pages can't be written into {folder}: {error.strerror}.") from error
+    _print(f"{len(pages)} man pages are in {folder}; 'man -l {folder / 'sockctl.1'}' shows the first.")
+
+
+def _show(page: str) -> None:
+    """Show a page: in a pager on a terminal, else as it stands."""
+    if not is_terminal(STDOUT):
+        _print(page)
+        return
+    import os
+
+    from rich.console import Console
+    from rich.theme import Theme
+
+    from sockctl.cli.page_style import STYLES, PageMarkdown
+
+    os.environ.setdefault("LESS", "FRX")  # as git does: leave a page that fits on the screen, and pass colours on
+    console = Console(highlight=False, theme=Theme(STYLES))
+    console.width = min(console.width, PAGE_COLUMNS)
+    with console.pager(styles=not console.no_color, links=False):
+        console.print(PageMarkdown(page))
+
+
+def _print(text: str) -> None:
+    """Print text in UTF-8, whatever the locale's encoding is."""
+    typer.echo(text.rstrip("\n").encode())

@@ -1,0 +1,141 @@
+"""Man pages, made from the same declarations as ``--help``: one for each command, in the language of man(7)."""
+
+import importlib
+import re
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+_SECTIONS = {"Example": "EXAMPLES", "Exit codes": "EXIT STATUS", "Environment": "ENVIRONMENT", "Files": "FILES"}
+"""How a paragraph of a command's help begins that has a section of its own."""
+_SPECIAL = str.maketrans({"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti"})
+"""Characters that man pages would show as typographic ones, so that nobody could copy a command."""
+
+
+LINE_COLUMNS = 78
+
+
+def make_man_pages() -> dict[str, str]:
+    """Return the text of each man page by the name of its file, as ``sockctl-serve-echo.1``."""
+    from sockctl.cli.app import app
+
+    root = typer.Context(typer.main.get_command(app), info_name="sockctl")
+    return {f"{_page_name(each)}.1": _make_page(each) for each in _walk(root)}
+
+
+def _walk(context: Any) -> Iterator[Any]:
+    """Yield the context of a command, then those of all commands below it."""
+    yield context
+    for child in _children(context):
+        yield from _walk(child)
+
+
+def _children(context: Any) -> Iterator[Any]:
+    """Yield the contexts of the commands in a group."""
+    from sockctl.cli.app import COMMANDS
+
+    for name, listed in getattr(context.command, "commands", {}).items():
+        if listed.hidden:
+            continue
+        command = listed
+        if context.parent is None and name in COMMANDS:  # what stands in the list is loaded when it is called
+            command = typer.main.get_command(importlib.import_module(f"sockctl.cli.{name}").app)
+            command.short_help = COMMANDS[name]
+        yield typer.Context(command, info_name=name, parent=context)
+
+
+def _page_name(context: Any) -> str:
+    return str(context.command_path).replace(" ", "-")
+
+
+def _make_page(context: Any) -> str:
+    command = context.command
+    name = _page_name(context)
+    paragraphs = re.split(r"\n\s*\n", f"{command.help or ''}\n\n{command.epilog or ''}".strip())
+    summary, *rest = paragraphs
+    sections: dict[str, list[str]] = {"DESCRIPTION": []}
+    for paragraph in rest:
+        first, _, own = paragraph.partition(":")
+        title = _SECTIONS.get(first.removesuffix("s"), _SECTIONS.get(first, ""))
+        sections.setdefault(title or "DESCRIPTION", []).append(own.strip() if title else paragraph)
+    usage = " ".join([str(context.command_path), *command.collect_usage_pieces(context)])
+    lines = [
+        f'.TH {_quote(name.upper())} 1 "" "sockctl" "sockctl"',
+        *_section("NAME", [_flow(f"{name} - {summary.removesuffix('.')}")]),
+        *_section("SYNOPSIS", [f".B {_escape(usage)}"]),
+        *_section("DESCRIPTION", _paragraphs(sections.pop("DESCRIPTION") or [summary])),
+        *_list_parameters(context),
+        *_list_commands(context),
+    ]
+    for title in dict.fromkeys(_SECTIONS.values()):
+        if title in sections:
+            lines += _section(title, _paragraphs(sections[title]))
+    lines += _section("SEE ALSO", [_see_also(context)])
+    return "\n".join(lines) + "\n"
+
+
+def _list_parameters(context: Any) -> list[str]:
+    """Return the arguments and the options, the latter by the groups that the help has them in."""
+    groups: dict[str, list[str]] = {}
+    for parameter in context.command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record is None:
+            continue
+        title = "ARGUMENTS" if parameter.param_type_name == "argument" else "OPTIONS"
+        group = getattr(parameter, "rich_help_panel", None)
+        entry = [".TP", f".B {_escape(record[0])}", _flow(record[1])]
+        groups.setdefault(f"{title}/{group or ''}", []).extend(entry)
+    lines: list[str] = []
+    for key in sorted(groups, key=lambda key: key.partition("/")[0]):
+        title, _, group = key.partition("/")
+        if f'.SH "{title}"' not in lines:
+            lines.append(f'.SH "{title}"')
+        lines += [f".SS {_quote(group)}"] if group else []
+        lines += groups[key]
+    return lines
+
+
+def _list_commands(context: Any) -> list[str]:
+    entries: list[str] = []
+    for child in _children(context):
+        summary = child.command.get_short_help_str(limit=1000)
+        entries += [".TP", f".BR {_escape(_page_name(child))} (1)", _flow(summary)]
+    return _section("COMMANDS", entries) if entries else []
+
+
+def _see_also(context: Any) -> str:
+    names = [_page_name(context.parent)] if context.parent else []
+    pages = ", ".join(f"{_escape(name)}(1)" for name in names)
+    return ". ".join(filter(None, [pages, r"sockctl help lists pages about topics."]))
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    return [f".SH {_quote(title)}", *lines]
+
+
+def _paragraphs(paragraphs: list[str]) -> list[str]:
+    lines: list[str] = []
+    for paragraph in paragraphs:
+        lines += [".PP"] if lines else []
+        if paragraph.startswith("\b"):  # the mark of a paragraph whose lines stay as they are
+            lines += [".nf", *map(_escape, paragraph.splitlines()[1:]), ".fi"]
+        else:
+            lines.append(_flow(paragraph))
+    return lines
+
+
+def _flow(text: str) -> str:
+    """Return a paragraph as lines of the source, escaped; the reader's terminal breaks them anew."""
+    words = _escape(" ".join(text.split()))
+    lines = textwrap.wrap(words, LINE_COLUMNS, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(rf"\&{line}" if line.startswith(".") else line for line in lines)
+
+
+def _escape(text: str) -> str:
+    return text.translate(_SPECIAL)
+
+
+def _quote(text: str) -> str:
+    return f'"{text}"'

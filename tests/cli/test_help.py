@@ -1,0 +1,95 @@
+"""``sockctl help`` as users see it: in a pipe, on terminals of several widths, and with what it can't do."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+from sockctl.cli.exit_codes import ExitCode
+from sockctl.cli.topics import list_topics
+from tests.support.running import sockctl
+from tests.support.terminal import ended
+from tests.support.tools import tool
+
+TOPICS = list(list_topics())
+COLOURS = re.compile(r"\x1b\[[\d;]*m")
+
+
+def test_topics_are_listed_with_their_titles() -> None:
+    done = sockctl("help")
+    assert (done.returncode, done.stderr) == (0, b"")
+    for topic, title in list_topics().items():
+        assert re.search(rf"^  {topic} +{re.escape(title)}$", done.stdout.decode(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_pipe_gets_the_page_without_colours(topic: str) -> None:
+    done = sockctl("help", topic)
+    page = done.stdout.decode()
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert page.startswith(f"# {list_topics()[topic]}\n")
+    assert "\x1b" not in page
+    assert "{{" not in page
+
+
+def show(terminal: Any, *arguments: str, columns: int, **environment: str) -> str:
+    child = terminal(*arguments, PAGER="cat", **environment)
+    child.setwinsize(50, columns)
+    child.expect(pexpect.EOF)
+    return str(child.before).replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_a_terminal_shows_no_line_that_is_too_long(terminal: Any, columns: int) -> None:
+    page = show(terminal, "help", "connect", columns=columns, COLUMNS=str(columns))
+    assert "\x1b[1m" in page
+    plain = COLOURS.sub("", page)
+    assert max(len(line.rstrip()) for line in plain.splitlines()) <= min(columns, 100)
+    assert "half-closes" in plain
+    assert "```" not in plain
+
+
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_a_terminal_without_colours(terminal: Any, environment: dict[str, str]) -> None:
+    page = show(terminal, "help", "exit-codes", columns=80, **environment)
+    assert not re.search(r"\x1b\[[\d;]*3\dm", page)
+    assert "130" in page
+
+
+def test_a_terminal_shows_the_page_in_less(terminal: Any) -> None:
+    tool("less", "less")
+    child = terminal("help", "servers", PAGER="")
+    child.expect("The servers: echo, identify, talk")
+    child.expect("[:~]|END")  # less waits for a key
+    child.send("q")
+    assert ended(child) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["event"], "There is no topic 'event'. Did you mean 'events'? 'sockctl help' lists the topics."),
+        (["Events"], "Did you mean 'events'?"),
+        (["users"], "There is no topic 'users', but a command: 'sockctl users --help' explains it."),
+        (["../README"], "There is no topic '../README'. 'sockctl help' lists the topics."),
+        (["\x1b[31m"], "There is no topic '"),
+        (["tls", "--man", "."], "TOPIC and --man exclude each other."),
+        (["--man", "/dev/null"], "/dev/null"),
+        (["--man", "/dev/null/man"], "The man pages can't be written into /dev/null/man: Not a directory."),
+    ],
+)
+def test_what_it_cannot_show(arguments: list[str], says: str) -> None:
+    done = sockctl("help", *arguments)
+    assert done.returncode == ExitCode.USAGE
+    assert done.stdout == b""
+    assert says in " ".join(done.stderr.decode().split())
+    assert b"\x1b" not in done.stderr
+
+
+def test_man_pages_are_written(tmp_path: Path) -> None:
+    done = sockctl("help", "--man", str(tmp_path / "man1"))
+    assert done.returncode == 0
+    assert f"man -l {tmp_path}/man1/sockctl.1" in done.stdout.decode()
+    assert (tmp_path / "man1" / "sockctl-serve-echo.1").read_text().startswith('.TH "SOCKCTL-SERVE-ECHO" 1')

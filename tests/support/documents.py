@@ -1,0 +1,146 @@
+"""The commands of a page, run as they stand: sessions in blocks marked ``console``, one after the other.
+
+A command that starts a server runs on in the background; all others run to their end. What they print is compared with
+what the page shows. There ``…`` stands for anything, and a number, a time or a fingerprint for any other one.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support.running import TIMEOUT_S
+
+_BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SERVES = re.compile(r"^sockctl serve ")
+_ANYTHING = {
+    r"(?:[0-9A-F]{2}:){31}[0-9A-F]{2}": r"[0-9A-F:]{95}",
+    r"\b[0-9a-f]{12}\b": r"[0-9a-f]{12}",
+    r"\d+(?:[.,]\d+)*(?: (?:µs|ms|s))\b": r"[\d.,]+ (?:µs|ms|s)",
+    r"\d+(?:[.,]\d+)*": r"[\d.,]+",
+    r" +": r"\s+",
+    r"…": r".*",
+}
+"""What a page may show of things that differ from run to run, and what stands for each; the first that fits counts."""
+_DIFFERS = re.compile("|".join(f"({shown})" for shown in _ANYTHING))
+
+
+@dataclass
+class Step:
+    """A command of a page, and the lines that it prints there."""
+
+    command: str
+    shows: list[str] = field(default_factory=list)
+
+
+def read_steps(page: str) -> Iterator[Step]:
+    """Yield the commands of a page in their order."""
+    for block in _BLOCK.findall(page):
+        step, here = None, False
+        for line in block.splitlines():
+            if here and step is not None:
+                step.command += f"\n{line}"
+                here = line != "END"
+            elif line.startswith("$ "):
+                if step is not None:
+                    yield step
+                step = Step(line[2:])
+                here = line.endswith("<<'END'")
+            elif step is not None:
+                step.shows.append(line)
+        if step is not None:
+            yield step
+
+
+def find_difference(step: Step, printed: list[str]) -> str:
+    """Return what a page shows that wasn't printed in that order; nothing where there is no difference."""
+    left = iter(printed)
+    for line in step.shows:
+        if line != "…" and not any(_pattern(line).fullmatch(each) for each in left):
+            return f"$ {step.command}\n{line}\nisn't there; there was:\n" + "\n".join(printed)
+    return ""
+
+
+def _pattern(line: str) -> re.Pattern[str]:
+    stands_for = list(_ANYTHING.values())
+    parts, end = [], 0
+    for found in _DIFFERS.finditer(line):
+        parts += [re.escape(line[end : found.start()]), stands_for[(found.lastindex or 1) - 1]]
+        end = found.end()
+    return re.compile("".join([*parts, re.escape(line[end:])]) + r"\s*")
+
+
+class PageRunner:
+    """Runs the commands of a page in a folder, as a user whose home it is."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._servers: list[tuple[Step, subprocess.Popen[str], list[str], threading.Thread]] = []
+        programs = str(Path(sys.executable).parent)
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("SOCKCTL", "XDG"))},
+            "HOME": str(folder),
+            "PATH": f"{programs}:{os.environ['PATH']}",
+        }
+
+    def run(self, step: Step) -> None:
+        """Run a command, and check what it prints. A server's output is checked when the page is through."""
+        if _SERVES.match(step.command):
+            self._start(step)
+            return
+        done = subprocess.run(
+            ["bash", "-c", step.command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=TIMEOUT_S,
+            cwd=self._folder,
+            env=self._environment,
+        )
+        assert not (difference := find_difference(step, done.stdout.splitlines())), difference
+
+    def _start(self, step: Step) -> None:
+        server = subprocess.Popen(
+            ["bash", "-c", f"exec {step.command}"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self._folder,
+            env=self._environment,
+        )
+        lines: list[str] = []
+        assert server.stdout is not None
+        reader = threading.Thread(target=self._read, args=(server, lines), daemon=True)
+        reader.start()
+        self._servers.append((step, server, lines, reader))
+        deadline = time.monotonic() + TIMEOUT_S
+        while not any("istening" in line for line in lines):
+            assert server.poll() is None, f"{step.command} ended: {lines}"
+            assert time.monotonic() < deadline, f"{step.command} doesn't listen: {lines}"
+            time.sleep(0.02)
+
+    @staticmethod
+    def _read(server: "subprocess.Popen[str]", lines: list[str]) -> None:
+        assert server.stdout is not None
+        for line in server.stdout:
+            lines.append(line.rstrip("\n"))
+
+    def stop(self) -> list[str]:
+        """Stop the servers, and return what their pages show that they didn't print."""
+        differences = []
+        for step, server, lines, reader in self._servers:
+            server.terminate()
+            server.wait(TIMEOUT_S)
+            reader.join(TIMEOUT_S)
+            assert server.stdout is not None
+            server.stdout.close()
+            differences.append(find_difference(step, lines))
+        return [difference for difference in differences if difference]
