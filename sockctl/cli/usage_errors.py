@@ -3,14 +3,15 @@
 from typing import Any
 
 from sockctl.cli.commands import find_name, find_variable, suggest, word_problem
+from sockctl.text import visible
 
 
 def describe_usage_error(error: Any) -> str:
     """Return the lines that tell a user of a usage error that Typer found."""
     ctx = getattr(error, "ctx", None)
     if ctx is None:
-        return f"sockctl: {error.format_message()}"
-    return f"{ctx.get_usage()}\nsockctl: {_describe(error, ctx)} '{ctx.command_path} -h' explains it."
+        return f"sockctl: {visible(error.format_message())}"
+    return f"{ctx.get_usage()}\nsockctl: {visible(_describe(error, ctx))} '{ctx.command_path} -h' explains it."
 
 
 def _describe(error: Any, ctx: Any) -> str:

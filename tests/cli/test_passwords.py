@@ -169,7 +169,7 @@ def test_an_input_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.Monkey
         os.close(folder)
         with pytest.raises(StreamError, match="Standard input can't be read: Is a directory"):
             given(stdin=True)
-        monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())
+        monkeypatch.setattr(os, "isatty", lambda _: True)
         with pytest.raises(StreamError, match="The terminal can't be read: Is a directory"):
             given()
 
