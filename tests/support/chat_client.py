@@ -27,6 +27,12 @@ def served(
         yield run
 
 
+def chat_of(run: Running) -> Chat:
+    """Return the chat that is served."""
+    assert isinstance(run.service, Chat)
+    return run.service
+
+
 class ChatClient(FrameClient):
     """A member in frames."""
 

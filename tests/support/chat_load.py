@@ -12,10 +12,13 @@ from typing import Any
 from sockctl.net.input_budget import InputRates
 from sockctl.net.limits import Limits
 from sockctl.services.chat.clients import RemoteClient
+from sockctl.services.chat.member import NOTHING
+from sockctl.services.chat.room import Room
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.login import LoginConversation
-from tests.support.chat_client import ChatClient
+from tests.support.chat_client import ChatClient, chat_of
+from tests.support.chat_room import Played
 from tests.support.frames import Fields, framed
 from tests.support.running import TIMEOUT_S, Running, running, wait_until
 
@@ -45,13 +48,18 @@ def served(
     ) as run:
         yield run
         assert not run.sink.named("service_failed")
-        wait_until(lambda: not any(room._busy for room in chat_of(run).rooms.list_all()))
+        for room in chat_of(run).rooms.list_all():
+            see_that_it_goes_on(room)
 
 
-def chat_of(run: Running) -> Chat:
-    service = run.server._service
-    assert isinstance(service, Chat)
-    return service
+def see_that_it_goes_on(room: Room) -> None:
+    """See that no thread has left a room's events unprocessed."""
+    probe = Played("probe")
+    room.join(probe, new=False, after=NOTHING)
+    room.process_pending()
+    wait_until(lambda: bool(probe.data))
+    room.leave(probe, reason=None)
+    room.process_pending()
 
 
 def remotes(run: Running, name: str) -> list[RemoteClient]:

@@ -73,7 +73,11 @@ class MemorySink:
 class Running:
     """A server in this process."""
 
-    def __init__(self, server: Server, sink: MemorySink, host: str, port: int) -> None:
+    def __init__(
+        self, server: Server, sink: MemorySink, host: str, port: int, *, service: Service, journal: Journal
+    ) -> None:
+        self.service = service
+        self.journal = journal
         self.server = server
         self.sink = sink
         self.host = host
@@ -88,7 +92,7 @@ class Running:
     def stop(self, drain_timeout_s: float = 5.0) -> bool:
         if self.stopped is None:
             self.stopped = self.server.stop(drain_timeout_s)
-            if self.server._journal.emits(Level.INFO):
+            if self.journal.emits(Level.INFO):
                 self.sink.wait_for("server_stopped")
         return self.stopped
 
@@ -120,7 +124,7 @@ def running(
         make_event_loop=make_event_loop,
     )
     server.start()
-    run = Running(server, sink, host, listeners.port)
+    run = Running(server, sink, host, listeners.port, service=service, journal=journal)
     try:
         yield run
     finally:

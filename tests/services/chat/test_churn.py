@@ -13,7 +13,7 @@ from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatRules
 from sockctl.services.login import LoginConversation
 from tests.support.accounts import accounts_at
-from tests.support.chat_client import client
+from tests.support.chat_client import chat_of, client
 from tests.support.frames import framed
 from tests.support.running import TIMEOUT_S, Running, running, wait_until
 
@@ -53,8 +53,7 @@ def all_at_once(*threads: threading.Thread) -> None:
 
 
 def see_that_each_has_gone_once(run: Running) -> None:
-    chat = run.server._service
-    assert isinstance(chat, Chat)
+    chat = chat_of(run)
     wait_until(lambda: not chat.members.list_all())
     came = [event.connection for event in run.sink.named("member_came")]
     left = [event.connection for event in run.sink.wait_for("member_left", len(came))]

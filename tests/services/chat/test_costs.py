@@ -15,7 +15,7 @@ from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.stores.timestamps import utc_now
 from tests.support.budgets import NO_WORK
-from tests.support.chat_client import client, members
+from tests.support.chat_client import chat_of, client, members
 from tests.support.chat_room import Played
 from tests.support.frames import framed
 from tests.support.running import receive_all, running
@@ -146,8 +146,7 @@ def test_who_asks_for_much_is_held_back_sooner(tmp_path: Path) -> None:
 def test_rooms_are_listed_by_pages(tmp_path: Path) -> None:
     count = 2 * PAGE_LINES + 10
     with running(Chat(tmp_path, ChatRules(flood=None))) as run, members(run, "ann") as (ann,), run.client() as bob:
-        chat = run.server._service
-        assert isinstance(chat, Chat)
+        chat = chat_of(run)
         for number in range(count - 1):
             chat.rooms.open(f"#room{number}")
         names: list[str] = []
@@ -175,8 +174,7 @@ def test_rooms_are_listed_by_pages(tmp_path: Path) -> None:
 
 def test_a_room_is_listed_as_before_until_it_changes(tmp_path: Path) -> None:
     with running(Chat(tmp_path, ChatRules(flood=None))) as run, members(run, "ann") as (ann,), client(run) as bob:
-        chat = run.server._service
-        assert isinstance(chat, Chat)
+        chat = chat_of(run)
         lobby = chat.rooms.open("#lobby")
         assert lobby.info.encode_listing() is lobby.info.encode_listing()
         bob.enter("bob").ready()

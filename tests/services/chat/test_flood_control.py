@@ -11,8 +11,8 @@ from sockctl.net.sending_side import OUTBOX_BYTES
 from sockctl.services.chat.settings import ChatRules
 from sockctl.services.login import LoginConversation
 from tests.support.accounts import accounts_at
-from tests.support.chat_client import ChatClient, client, members
-from tests.support.chat_load import chat_of, outbox_of, remotes, say_much, served, stalled
+from tests.support.chat_client import ChatClient, chat_of, client, members
+from tests.support.chat_load import outbox_of, remotes, say_much, served, stalled
 from tests.support.frames import framed
 from tests.support.running import receive_all, wait_until
 from tests.support.two_hosts import on_every_network

@@ -20,12 +20,11 @@ from sockctl.services.chat.reasons import PING_TIMEOUT
 from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.login import LoginConversation
 from tests.support.accounts import accounts_at
-from tests.support.chat_client import ChatClient, client, members
+from tests.support.chat_client import ChatClient, chat_of, client, members
 from tests.support.chat_load import (
     DEFAULT,
     TRACED,
     Heard,
-    chat_of,
     crowd,
     outbox_of,
     remotes,

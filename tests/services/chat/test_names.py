@@ -10,7 +10,7 @@ from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.login import LoginConversation
 from tests.support.accounts import PASSWORD, accounts_at
-from tests.support.chat_client import ChatClient, client
+from tests.support.chat_client import ChatClient, chat_of, client
 from tests.support.running import Running, running
 
 SOON_S = 2.0
@@ -106,8 +106,7 @@ def test_a_user_that_signs_up_gets_its_name(tmp_path: Path) -> None:
 
 def test_a_squatter_never_gets_a_name_that_somebody_has(tmp_path: Path) -> None:
     with served(tmp_path, "ann", "carl") as (run, accounts), squatted(run) as (ann, carl):
-        chat = run.server._service
-        assert isinstance(chat, Chat)
+        chat = chat_of(run)
         members = chat.members
         of_ann, of_carl = members.get("bob"), members.get("carl")
         with members._lock:  # what no account can come to: its own name taken
@@ -138,8 +137,7 @@ def test_nobody_is_renamed_while_users_change_otherwise(tmp_path: Path) -> None:
     with served(tmp_path, "ann", "carl") as (run, accounts), squatted(run) as (ann, carl):
         accounts.add("dora", PASSWORD)
         (tmp_path / "users.json").write_text("junk")
-        chat = run.server._service
-        assert isinstance(chat, Chat)
+        chat = chat_of(run)
         chat.tick(0)
         ann.line("still Bob")
         carl.until("say", sender="Bob")

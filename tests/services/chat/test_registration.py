@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from sockctl.services.chat.history import JOINING_BYTES
-from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from tests.support.accounts import accounts_at
-from tests.support.chat_client import ChatClient, client, members, served
+from tests.support.chat_client import ChatClient, chat_of, client, members, served
 from tests.support.frames import Fields, framed
 from tests.support.running import wait_until
 
@@ -235,8 +234,7 @@ def test_a_guests_token_ends_after_ten_minutes(tmp_path: Path) -> None:
         with client(run) as ann:
             ann.enter("ann").ready()
         run.sink.wait_for("member_left")
-        chat = run.server._service
-        assert isinstance(chat, Chat)
+        chat = chat_of(run)
         wait_until(lambda: chat.members.find_departed("ann") is None)
         with client(run) as back:
             back.send(kind="resume", token=ann.token)

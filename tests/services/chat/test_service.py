@@ -11,7 +11,7 @@ from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.login import SESSION_ENDED
 from tests.support.accounts import accounts_at
-from tests.support.chat_client import client, lines_of, members, served
+from tests.support.chat_client import chat_of, client, lines_of, members, served
 from tests.support.frames import framed
 from tests.support.running import running, wait_until
 
@@ -204,8 +204,7 @@ def test_a_chat_without_history(tmp_path: Path) -> None:
 
 def test_what_can_not_be_kept_is_told(tmp_path: Path) -> None:
     with served(tmp_path) as run, members(run, "ann") as (ann,):
-        chat = run.server._service
-        assert isinstance(chat, Chat)
+        chat = chat_of(run)
         chat._report_failure("No space left on device.", 3)
         chat._report_recovery(2)
         assert run.sink.wait_for("chat_unkept")[0].messages == 3
