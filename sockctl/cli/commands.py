@@ -1,6 +1,5 @@
 """What all commands of sockctl have in common: the form of their help, ``-V``, and suggestions for a mistyped word."""
 
-import difflib
 import functools
 import os
 from typing import Any
@@ -10,7 +9,6 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from sockctl import __version__
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
-from sockctl.cli.plain_help import format_help, split_paragraphs
 from sockctl.terminal import STDERR, STDOUT, ColourChoice, choose_colour, columns, is_terminal, wants_colour
 
 SYNONYMS = {
@@ -124,6 +122,8 @@ def make_command(own: typer.Typer) -> Any:
 
 def suggest(word: str, known: list[str], meant: list[str] | None = None) -> str:
     """Return a sentence that suggests what a mistyped word may be; nothing where no word is near."""
+    import difflib
+
     near = meant or difflib.get_close_matches(word, known, n=2)
     return f" Did you mean {' or '.join(near)}?" if near else ""
 
@@ -156,6 +156,8 @@ def word_problem(message: str) -> str:
 
 def list_notes(command: Any, ctx: Any) -> list[str]:
     """Return the paragraphs at the end of a help: examples, exit codes, environment and files."""
+    from sockctl.cli.plain_help import split_paragraphs
+
     notes = split_paragraphs(command.epilog or "")
     if isinstance(command, TyperGroup):
         return notes
@@ -223,6 +225,8 @@ def _write_help(command: Any, ctx: Any, formatter: Any) -> None:
         ctx.color = wants_colour(STDOUT)
         formatter.write(format_panels(command, ctx, notes, width=columns(STDOUT), colour=ctx.color))
     else:
+        from sockctl.cli.plain_help import format_help
+
         formatter.write(format_help(command, ctx, notes, width=columns(STDOUT)))
 
 

@@ -10,7 +10,7 @@ import typer
 from sockctl.errors import SockctlError
 from sockctl.paths import data_dir, state_dir
 
-_ROOM = re.compile(rb'"room": ?"([^"\\\\]+)"')
+_ROOM = rb'"room": ?"([^"\\]+)"'
 MAX_HISTORY_BYTES = 4 * 1024 * 1024
 """How much of a chat's history is looked through for rooms: a shell waits for it."""
 
@@ -68,7 +68,7 @@ def complete_rooms(ctx: typer.Context) -> list[str]:
 
     def find() -> list[str]:
         with (data_dir(_find_folder(ctx, "data_dir")) / "chat-history.jsonl").open("rb") as file:
-            return [room.decode() for room in _ROOM.findall(file.read(MAX_HISTORY_BYTES))]
+            return [room.decode() for room in re.findall(_ROOM, file.read(MAX_HISTORY_BYTES))]
 
     return _list(find)
 
