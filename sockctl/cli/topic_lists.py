@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 
@@ -56,7 +57,7 @@ def _list_client_ends() -> str:
         str(reason): Disconnected(reason=reason, bytes_in=0, bytes_out=0, seconds=0).text
         for reason in sorted(EndReason)
     }
-    return _list({reason: text.partition(", after ")[0] + "." for reason, text in texts.items()})
+    return _list({reason: re.split(r",? after \d", text)[0] + "." for reason, text in texts.items()})
 
 
 def _list_exit_codes() -> str:
