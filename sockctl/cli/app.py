@@ -31,7 +31,7 @@ COMMANDS = {
     "sessions": "See and end the sessions of those who are logged in.",
     "bench": "Measure a server with many clients at once.",
     "config": "See and check the configuration file.",
-    "help": "Show a page about a topic, or list the topics.",
+    "help": "Show a page about a topic: scripts, events, files and more.",
 }
 """The commands, and the sentence for each in the list. The module of that name in this package has its `app`."""
 PANELS = {"serve": "Serve", "connect": "Talk", "logout": "Talk", "bench": "Measure"}

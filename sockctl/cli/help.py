@@ -33,7 +33,7 @@ def show_help(
         typer.Option(help="Write the man pages of all commands into this folder.", metavar="DIR", file_okay=False),
     ] = None,
 ) -> None:
-    """Show a page about a topic, or list the topics.
+    """Show a page about a topic: scripts, events, files and more.
 
     A terminal shows the page in a pager (PAGER, else less). A pipe gets plain text, in Markdown.
     """

@@ -42,7 +42,6 @@ def _children(context: Any) -> Iterator[Any]:
         command = listed
         if context.parent is None and name in COMMANDS:  # what stands in the list is loaded when it is called
             command = typer.main.get_command(importlib.import_module(f"sockctl.cli.{name}").app)
-            command.short_help = COMMANDS[name]
         yield typer.Context(command, info_name=name, parent=context)
 
 

@@ -21,7 +21,7 @@ def _list_reasons(why: str) -> str:
 
 
 def _list_exit_codes() -> str:
-    return _list({str(code.value): f"{code.name.lower().replace('_', ' ')}." for code in ExitCode})
+    return _list({str(code.value): f"{code.meaning}." for code in ExitCode})
 
 
 def _list(entries: Mapping[str, str]) -> str:
