@@ -25,7 +25,10 @@ import sockctl
 REQUEST_BYTES = 200_000
 """The longest request, below net.core.wmem_default: it holds the arguments and the environment."""
 _DESCRIPTORS = 64
-_ALSO = ("argon2", "cryptography.x509", "prompt_toolkit.shortcuts", "ssl", "sqlite3", "zxcvbn")
+_ALSO = (
+    *("argon2", "cryptography.x509", "prompt_toolkit.shortcuts", "ssl", "sqlite3", "zxcvbn"),
+    *("rich.console", "rich.markdown", "rich.panel", "rich.progress", "rich.table"),
+)
 
 
 def _import_all() -> None:
