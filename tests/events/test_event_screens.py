@@ -20,6 +20,7 @@ from tests.support.running import echo_process, exchange
 from tests.support.screens import WIDTHS, check_screen
 
 FIXED: dict[str, Any] = {"version": "0.1.0", "pid": 4242, "port": 9090, "peer": "127.0.0.1:50000", "seconds": 0.25}
+FIXED |= {"backlog": 4096, "max_clients": 512}  # a system may allow fewer
 COMMAND = "sockctl connect 127.0.0.1 9090"
 
 
@@ -57,7 +58,10 @@ def visit() -> list[Event]:
         assert exchange(port, b"hello\n") == b"hello\n"
         run.event("client_disconnected")
         run.end()
-    return [remade(json.loads(line)) for line in run.lines]
+    told = [json.loads(line) for line in run.lines]
+    # not every machine has IPv6, or as many descriptors as a server wants
+    told = [one for one in told if one.get("host") != "::1" and one["event"] != "descriptors_limited"]
+    return [remade(one) for one in told]
 
 
 @pytest.mark.parametrize("colour", [True, False], ids=["colour", "plain"])
