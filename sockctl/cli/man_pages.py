@@ -8,20 +8,29 @@ from typing import Any
 
 import typer
 
+from sockctl.cli.color import add_color_option
+from sockctl.cli.commands import list_notes, make_command
+from sockctl.cli.plain_help import split_paragraphs
+
 _SECTIONS = {"Example": "EXAMPLES", "Exit codes": "EXIT STATUS", "Environment": "ENVIRONMENT", "Files": "FILES"}
 """How a paragraph of a command's help begins that has a section of its own."""
-_SPECIAL = str.maketrans({"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti"})
-"""Characters that man pages would show as typographic ones, so that nobody could copy a command."""
-
+_NOTE = re.compile(r"(Example|Exit codes|Environment|Files)s?(?:, ([^:\n]+))?:\s*?(\n.*|[^\n].*)", re.DOTALL)
+"""Such a paragraph: what it is, a remark (``in two terminals``), and its text."""
+_SPECIAL = str.maketrans(
+    {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti", "\N{EN DASH}": r"\(en"}
+)
+"""Characters that man pages would show as typographic ones, so that nobody could copy a command; and the en dash."""
 
 LINE_COLUMNS = 78
+"""Characters of a line of the source."""
 
 
 def make_man_pages() -> dict[str, str]:
     """Return the text of each man page by the name of its file, as ``sockctl-serve-echo.1``."""
     from sockctl.cli.app import app
 
-    root = typer.Context(typer.main.get_command(app), info_name="sockctl")
+    command = typer.main.get_command(app)
+    root = typer.Context(command, info_name="sockctl", **command.context_settings)
     return {f"{_page_name(each)}.1": _make_page(each) for each in _walk(root)}
 
 
@@ -41,7 +50,8 @@ def _children(context: Any) -> Iterator[Any]:
             continue
         command = listed
         if context.parent is None and name in COMMANDS:  # what stands in the list is loaded when it is called
-            command = typer.main.get_command(importlib.import_module(f"sockctl.cli.{name}").app)
+            command = make_command(importlib.import_module(f"sockctl.cli.{name}").app)
+            add_color_option(command)
         yield typer.Context(command, info_name=name, parent=context)
 
 
@@ -52,13 +62,11 @@ def _page_name(context: Any) -> str:
 def _make_page(context: Any) -> str:
     command = context.command
     name = _page_name(context)
-    paragraphs = re.split(r"\n\s*\n", f"{command.help or ''}\n\n{command.epilog or ''}".strip())
-    summary, *rest = paragraphs
+    summary, *rest = split_paragraphs(command.help or "")
     sections: dict[str, list[str]] = {"DESCRIPTION": []}
-    for paragraph in rest:
-        first, _, own = paragraph.partition(":")
-        title = _SECTIONS.get(first.removesuffix("s"), _SECTIONS.get(first, ""))
-        sections.setdefault(title or "DESCRIPTION", []).append(own.strip() if title else paragraph)
+    for paragraph in [*rest, *list_notes(command, context)]:
+        title, text = _find_section(paragraph)
+        sections.setdefault(title, []).extend(text)
     usage = " ".join([str(context.command_path), *command.collect_usage_pieces(context)])
     lines = [
         f'.TH {_quote(name.upper())} 1 "" "sockctl" "sockctl"',
@@ -73,6 +81,23 @@ def _make_page(context: Any) -> str:
             lines += _section(title, _paragraphs(sections[title]))
     lines += _section("SEE ALSO", [_see_also(context)])
     return "\n".join(lines) + "\n"
+
+
+def _find_section(paragraph: str) -> tuple[str, list[str]]:
+    """Return the section that a paragraph of the help belongs to, and what stands there."""
+    note = _NOTE.fullmatch(paragraph)
+    if note is None:
+        return "DESCRIPTION", [paragraph]
+    kind, remark, text = note.groups()
+    intro = [f"{_capitalize(remark)}:"] if remark else []
+    if not text.startswith("\n"):
+        text = text.strip() if kind == "Example" else _capitalize(text.strip())
+    return _SECTIONS[kind], [*intro, text]
+
+
+def _capitalize(text: str) -> str:
+    """Return a sentence with a capital, unless it begins with a file or another name."""
+    return f"{text[0].upper()}{text[1:]}" if text.split(maxsplit=1)[0].isalpha() else text
 
 
 def _list_parameters(context: Any) -> list[str]:
@@ -118,8 +143,8 @@ def _paragraphs(paragraphs: list[str]) -> list[str]:
     lines: list[str] = []
     for paragraph in paragraphs:
         lines += [".PP"] if lines else []
-        if paragraph.startswith("\b"):  # the mark of a paragraph whose lines stay as they are
-            lines += [".nf", *map(_escape, paragraph.splitlines()[1:]), ".fi"]
+        if paragraph.startswith("\n"):  # each line is an example, and stays as it is
+            lines += [".nf", *map(_escape, paragraph.strip("\n").splitlines()), ".fi"]
         else:
             lines.append(_flow(paragraph))
     return lines

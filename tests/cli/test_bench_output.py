@@ -13,6 +13,7 @@ from sockctl.bench.report import comparison, report
 from sockctl.bench.stats import Stats
 from sockctl.cli.bench_output import Look, format_comparison, format_report
 from tests.support.bench import plan
+from tests.support.screens import WIDTHS, check_screen
 
 
 def fields(kind: Kind = Kind.ECHO, *, interrupted: bool = False, **values: Any) -> dict[str, Any]:
@@ -93,7 +94,6 @@ def test_a_comparison_shows_medians() -> None:
 
 # On a terminal.
 
-WIDTHS = [40, 80, 200]
 COLOUR = re.compile("\x1b\\[[0-9]*m")
 
 
@@ -138,3 +138,10 @@ def test_a_comparison_aligns_its_figures() -> None:
         "latency p99         2 ms         2 ms   1.00       1.00 to 1.00",
         "errors                 0            0",
     ]
+
+
+@pytest.mark.parametrize("colour", [True, False], ids=["colour", "plain"])
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_golden_result(columns: int, *, colour: bool) -> None:
+    name = "-".join(["bench-echo", str(columns), *(["colour"] if colour else [])])
+    check_screen(name, "\n".join([*format_report(fields(), Look(columns, colour)), ""]))

@@ -41,10 +41,15 @@ def test_a_page_as_man_shows_it() -> None:
     page = shown(PAGES["sockctl-connect.1"])
     sections = re.findall(r"^[A-Z].*$", page, re.MULTILINE)[1:]
     assert sections[:5] == ["NAME", "SYNOPSIS", "DESCRIPTION", "ARGUMENTS", "OPTIONS"]
-    assert {"EXAMPLES", "SEE ALSO"} <= set(sections)
+    assert sections[-5:] == ["EXAMPLES", "EXIT STATUS", "ENVIRONMENT", "FILES", "SEE ALSO"]
     assert "sockctl-connect - Connect, send standard input, print what comes back" in page
     assert "--send TEXT" in page
     assert "printf abc | sockctl connect" in " ".join(page.split())
+
+
+def test_examples_keep_their_lines() -> None:
+    page = shown(PAGES["sockctl-bench-echo.1"])
+    assert "\n         sockctl bench echo localhost:9090 --depth 16\n         sockctl bench echo" in page
 
 
 @pytest.mark.parametrize("name", PAGES)
