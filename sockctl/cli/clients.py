@@ -19,7 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
     help="See and change whom 'serve identify' knows. A server that runs sees the change at once.",
-    epilog="Example: sockctl clients list",
+    epilog="Example:\n  sockctl clients list",
 )
 
 Which = Annotated[
@@ -27,7 +27,7 @@ Which = Annotated[
 ]
 
 
-@app.command(name="list", epilog="Example: sockctl clients list --json")
+@app.command(name="list", epilog="Example:\n  sockctl clients list --json")
 def list_clients(*, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """List the known clients. Columns: address, name, and when each was here first and last (UTC)."""
     clients = [client.as_fields for client in _open_clients(data_dir).all()]
@@ -36,7 +36,7 @@ def list_clients(*, json: options.Json = False, data_dir: options.DataDir = None
     print_list(clients, titles, (tuple(client.values()) for client in clients), empty=empty, json=json)
 
 
-@app.command(epilog="Example: sockctl clients rename 192.0.2.7 ann")
+@app.command(epilog="Example:\n  sockctl clients rename 192.0.2.7 ann")
 def rename(
     which: Which,
     name: Annotated[str, typer.Argument(help="The new name.", show_default=False)],
@@ -52,7 +52,7 @@ def rename(
     print_changes([fields], f"{after.address} is {after.name} now, and was {before.name}.", json=json)
 
 
-@app.command(epilog="Example: sockctl clients remove ann")
+@app.command(epilog="Example:\n  sockctl clients remove ann")
 @app.command(name="forget", hidden=True)
 @with_removal_options
 def remove(which: Which, *, removal: RemovalOptions, data_dir: options.DataDir = None) -> None:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _EPILOG = "\n\n".join(
     (
-        "Examples: sockctl connect localhost 9090, in a pipe: printf abc | sockctl connect localhost:9090, scripted: "
-        "sockctl connect localhost:9090 --send hello --expect hello, is it up: sockctl connect -z localhost 22 80-90",
+        "Examples:\n  sockctl connect localhost 9090\n  printf abc | sockctl connect localhost:9090\n"
+        "  sockctl connect localhost:9090 --send hello --expect hello\n  sockctl connect -z localhost 22 80-90",
         explain_exit_codes(
             ExitCode.INTERRUPTED,
             meanings={

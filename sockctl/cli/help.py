@@ -19,7 +19,7 @@ def _complete_topic(incomplete: str) -> list[str]:
     return [topic for topic in list_topics() if topic.startswith(incomplete)]
 
 
-@app.command(epilog="Examples: sockctl help scripts, in a pipe: sockctl help events | grep timeout")
+@app.command(epilog="Examples:\n  sockctl help scripts\n  sockctl help events | grep timeout")
 def show_help(
     topic: Annotated[
         str | None,

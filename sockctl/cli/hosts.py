@@ -9,7 +9,7 @@ from sockctl.cli import options
 from sockctl.cli.changes import IfMissing, RemovalOptions, print_changes, tolerating, with_removal_options
 from sockctl.cli.completion import complete_targets
 from sockctl.cli.tables import print_list
-from sockctl.errors import AddressError, UnknownHostError
+from sockctl.errors import AddressError, OptionError, UnknownHostError
 
 if TYPE_CHECKING:
     from sockctl.client.known_hosts import KnownHost, KnownHosts
@@ -19,15 +19,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
     help="See and change which servers' certificates 'connect' trusts.",
-    epilog="Example: sockctl hosts list",
+    epilog="Example:\n  sockctl hosts list",
 )
 
 Server = Annotated[
-    str, typer.Argument(metavar="HOST:PORT", help="The server.", show_default=False, autocompletion=complete_targets)
+    str, typer.Argument(metavar="HOST[:PORT]", help="The server.", show_default=False, autocompletion=complete_targets)
 ]
 
 
-@app.command(name="list", epilog="Example: sockctl hosts list --json")
+@app.command(name="list", epilog="Example:\n  sockctl hosts list --json")
 def list_hosts(*, json: options.Json = False, state_dir: options.StateDir = None) -> None:
     """List the trusted servers. Columns: host and port, since when (UTC), and the certificate's SHA-256."""
     hosts = [host.as_fields for host in _open_hosts(state_dir).all()]
@@ -37,14 +37,14 @@ def list_hosts(*, json: options.Json = False, state_dir: options.StateDir = None
     print_list(hosts, titles, rows, empty=empty, json=json)
 
 
-@app.command(epilog="Example: sockctl hosts add server.example:9090 SHA256:…")
+@app.command(epilog="Example:\n  sockctl hosts add server.example:9090 SHA256:…")
 @app.command(name="trust", hidden=True)
 def add(
     server: Server,
-    fingerprint: Annotated[
-        str,
+    words: Annotated[
+        list[str],
         typer.Argument(
-            metavar="SHA256",
+            metavar="[PORT] SHA256",
             help="The certificate's SHA-256 as the server tells it: 64 hex digits, colons or none.",
             show_default=False,
         ),
@@ -58,7 +58,11 @@ def add(
     from sockctl.client.known_hosts import host_key
     from sockctl.net.fingerprints import parse_fingerprint
 
-    hosts, (host, port), fingerprint = _open_hosts(state_dir), parse_server(server), parse_fingerprint(fingerprint)
+    *ports, digits = words
+    if len(ports) > 1:
+        raise OptionError("Too many words: write sockctl hosts add HOST PORT SHA256.")
+    hosts, fingerprint = _open_hosts(state_dir), parse_fingerprint(digits)
+    host, port = parse_server(server, ports[0] if ports else None)
     key = host_key(host, port)
     known = _find(hosts, key)
     if known is not None and known.fingerprint == fingerprint:
@@ -71,33 +75,39 @@ def add(
         print_changes(changed, f"{key} is trusted with that certificate, and with no other one.", json=json)
 
 
-@app.command(epilog="Example: sockctl hosts remove server.example:9090")
+@app.command(epilog="Example:\n  sockctl hosts remove server.example:9090")
 @app.command(name="forget", hidden=True)
 @with_removal_options
-def remove(server: Server, *, removal: RemovalOptions, state_dir: options.StateDir = None) -> None:
+def remove(
+    server: Server,
+    port: options.TargetPort = None,
+    *,
+    removal: RemovalOptions,
+    state_dir: options.StateDir = None,
+) -> None:
     """Forget a server's certificate. The next connection meets it as a new one."""
     from sockctl.client.known_hosts import host_key
 
-    hosts, (host, port) = _open_hosts(state_dir), parse_server(server)
-    key = host_key(host, port)
+    hosts, (host, number) = _open_hosts(state_dir), parse_server(server, port)
+    key = host_key(host, number)
     with tolerating(UnknownHostError, f"No certificate of {key} is kept.", wanted=removal.if_exists, json=removal.json):
         known = _find(hosts, key)
         if known is not None:
             removal.confirm(f"Forget the certificate of {key}?", refusal=f"{key} is still trusted.")
-        hosts.forget(host, port)
+        hosts.forget(host, number)
         changed = [] if known is None else [known.as_fields]
         print_changes(changed, f"The certificate of {key} is forgotten.", json=removal.json)
 
 
-def parse_server(server: str) -> tuple[str, int]:
-    """Return the two parts of ``HOST:PORT``.
+def parse_server(server: str, port: str | None = None) -> tuple[str, int]:
+    """Return the two parts of ``HOST:PORT``, or of ``HOST`` and a port beside it.
 
     Raises:
         AddressError: One is missing, or can't be understood.
     """
     from sockctl.net.address import parse_target
 
-    target = parse_target(server)
+    target = parse_target(server, port)
     if target.host is None or target.port is None:
         raise AddressError(f"{server!r} is not complete: write HOST:PORT, such as server.example:9090.")
     return target.host, target.port

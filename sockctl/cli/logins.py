@@ -11,14 +11,14 @@ app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
     help="See and end the logins that 'connect' has kept.",
-    epilog="Example: sockctl logins list",
+    epilog="Example:\n  sockctl logins list",
 )
 
 _TLS = {False: "no", True: "yes"}
 _STATES = {False: "valid", True: "expired"}
 
 
-@app.command(name="list", epilog="Example: sockctl logins list --json")
+@app.command(name="list", epilog="Example:\n  sockctl logins list --json")
 def list_logins(*, json: options.Json = False, state_dir: options.StateDir = None) -> None:
     """List the kept logins. Columns: server, service, user, whether it has TLS, and until when it counts (UTC).
 
@@ -48,5 +48,5 @@ def list_logins(*, json: options.Json = False, state_dir: options.StateDir = Non
     print_list(logins, titles, rows, empty=empty, json=json)
 
 
-_EXAMPLE = "Example: sockctl logins remove server.example:9090"
+_EXAMPLE = "Example:\n  sockctl logins remove server.example:9090"
 app.command(name="remove", short_help="Log out of a server, as 'sockctl logout' does.", epilog=_EXAMPLE)(logout)

@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
-@app.command(epilog="Example: sockctl logout server.example:9090")
+@app.command(epilog="Example:\n  sockctl logout server.example:9090")
 def logout(
     server: Server,
+    port: options.TargetPort = None,
     *,
     timeout: Annotated[
         float, options.seconds("Connect within so long, and wait so long for the server's goodbye.", at_least=0.001)
@@ -59,7 +60,7 @@ def logout(
     from sockctl.net.address import Endpoint
     from sockctl.paths import state_dir as place_of_state
 
-    endpoint = Endpoint(*parse_server(server))
+    endpoint = Endpoint(*parse_server(server, port))
     refuse_lone_key(cert, key)
     place = place_of_state(state_dir)
     with tolerating(NotLoggedInError, f"No login of {endpoint} is kept.", wanted=if_exists, json=json):

@@ -17,11 +17,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
     help="See and end the sessions of those who are logged in. A server that runs sees the change within 2 s.",
-    epilog="Example: sockctl sessions list",
+    epilog="Example:\n  sockctl sessions list",
 )
 
 
-@app.command(name="list", epilog="Example: sockctl sessions list ann --json")
+@app.command(name="list", epilog="Example:\n  sockctl sessions list ann --json")
 def list_sessions(
     user: Annotated[
         str | None,
@@ -40,7 +40,7 @@ def list_sessions(
     print_list(sessions, titles, (tuple(session.values()) for session in sessions), empty=empty, json=json)
 
 
-@app.command(epilog="Examples: sockctl sessions revoke 0123456789ab, sockctl sessions revoke --user ann")
+@app.command(epilog="Examples:\n  sockctl sessions revoke 0123456789ab\n  sockctl sessions revoke --user ann")
 @with_removal_options
 def revoke(
     session: Annotated[

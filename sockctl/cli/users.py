@@ -22,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
     help="See and change who may log in at 'serve auth'. A server that runs sees the change within 2 s.",
-    epilog="Example: sockctl users add ann",
+    epilog="Example:\n  sockctl users add ann",
 )
 
 _STATES = {False: "enabled", True: "disabled"}
@@ -59,7 +59,7 @@ class NewPassword:
 with_new_password = functools.partial(options.with_option_group, name="new", group=NewPassword)
 
 
-@app.command(epilog="Examples: sockctl users add ann, in a script: sockctl users add ann --password-file FILE")
+@app.command(epilog="Examples:\n  sockctl users add ann\n  sockctl users add ann --password-file FILE")
 @with_new_password
 def add(name: Name, *, if_missing: IfMissing = False, new: NewPassword) -> None:
     """Add a user, with a password that is asked for twice.
@@ -75,7 +75,7 @@ def add(name: Name, *, if_missing: IfMissing = False, new: NewPassword) -> None:
         print_changes([user.as_fields], f"{name} is a user now.", json=new.json)
 
 
-@app.command(name="list", epilog="Example: sockctl users list --json")
+@app.command(name="list", epilog="Example:\n  sockctl users list --json")
 def list_users(*, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """List the users. Columns: name, when it was added, when its password was set (UTC), and whether it may log in."""
     users = [user.as_fields for user in open_accounts(data_dir).users.all()]
@@ -85,7 +85,7 @@ def list_users(*, json: options.Json = False, data_dir: options.DataDir = None) 
     print_list(users, titles, rows, empty=empty, json=json)
 
 
-@app.command(epilog="Example: sockctl users passwd ann")
+@app.command(epilog="Example:\n  sockctl users passwd ann")
 @with_new_password
 def passwd(name: Name, *, new: NewPassword) -> None:
     """Give a user another password. All sessions and connections of that user end."""
@@ -96,7 +96,7 @@ def passwd(name: Name, *, new: NewPassword) -> None:
     print_changes([user.as_fields], f"{user.name} has another password now; all sessions have ended.", json=new.json)
 
 
-@app.command(epilog="Example: sockctl users disable ann")
+@app.command(epilog="Example:\n  sockctl users disable ann")
 def disable(name: Name, *, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """Keep a user out. All sessions and connections of that user end."""
     accounts = open_accounts(data_dir)
@@ -107,7 +107,7 @@ def disable(name: Name, *, json: options.Json = False, data_dir: options.DataDir
         print_changes([user.as_fields], f"{user.name} may not log in any more; all sessions have ended.", json=json)
 
 
-@app.command(epilog="Example: sockctl users enable ann")
+@app.command(epilog="Example:\n  sockctl users enable ann")
 def enable(name: Name, *, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """Let a user in again, with the password as it was."""
     users = open_accounts(data_dir).users
@@ -115,7 +115,7 @@ def enable(name: Name, *, json: options.Json = False, data_dir: options.DataDir 
     print_changes([user.as_fields] if before.disabled else [], f"{user.name} may log in.", json=json)
 
 
-@app.command(epilog="Examples: sockctl users remove ann, in a script: sockctl users remove ann --yes --if-exists")
+@app.command(epilog="Examples:\n  sockctl users remove ann\n  sockctl users remove ann --yes --if-exists")
 @with_removal_options
 def remove(name: Name, *, removal: RemovalOptions, data_dir: options.DataDir = None) -> None:
     """Remove a user. All sessions and connections of that user end.
@@ -131,7 +131,7 @@ def remove(name: Name, *, removal: RemovalOptions, data_dir: options.DataDir = N
         print_changes([user.as_fields], f"{user.name} is removed.", json=removal.json)
 
 
-@app.command(epilog="Example: sockctl users verify ann --password-stdin < FILE")
+@app.command(epilog="Example:\n  sockctl users verify ann --password-stdin < FILE")
 def verify(
     name: Name,
     *,

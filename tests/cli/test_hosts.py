@@ -106,3 +106,22 @@ def test_a_spoiled_file_is_refused(tmp_path: Path) -> None:
         assert run.returncode == ExitCode.FAILED
         assert b"hosts is no object" in run.stderr
     assert (tmp_path / "known_hosts.json").read_text() == '{"version": 1}'
+
+
+def test_the_port_stands_beside_the_host_or_behind_a_colon(tmp_path: Path) -> None:
+    for target in (("server.example", "9090"), ("server.example:9090",)):
+        (added,) = changed(hosts(tmp_path, "add", *target, ONE, "--json"))
+        assert added["address"] == "server.example:9090"
+        removed = hosts(tmp_path, "remove", *target, "--yes")
+        assert removed.stdout == b"The certificate of server.example:9090 is forgotten.\n"
+    for words, why in ((("a", "1", "2"), b"Too many words"), (("a:1", "2"), b"given twice"), (("a",), b"not complete")):
+        wrong = hosts(tmp_path, "add", *words, ONE)
+        assert (wrong.returncode, why in wrong.stderr) == (ExitCode.USAGE, True)
+
+
+@pytest.mark.parametrize("command", [("logout",), ("logins", "remove")])
+def test_a_login_is_named_by_host_and_port(tmp_path: Path, command: tuple[str, ...]) -> None:
+    for target in (("127.0.0.1", "9"), ("127.0.0.1:9",)):
+        done = sockctl(*command, *target, "--state-dir", str(tmp_path))
+        assert done.returncode == ExitCode.FAILED
+        assert b"No login of 127.0.0.1:9 is kept" in done.stderr
