@@ -38,8 +38,6 @@ _EPILOG = "\n\n".join(
                 ExitCode.BROKEN: "connection reset, or the protocol broken",
             },
         ),
-        "Environment: SOCKCTL_STATE_DIR is the default of --state-dir; NO_COLOR leaves colours out.",
-        "Files: the state folder has known_hosts.json (trusted certificates) and tokens.json (logins).",
     )
 )
 ORDER = "order of the options"

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from sockctl.cli.completion import complete_rooms, complete_users
-from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength, Seconds, ServerOptions, seconds, with_server_options
+from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength, Seconds, seconds
+from sockctl.cli.server_options import ServerOptions, with_server_options
 from sockctl.errors import OptionError, ProgramError
 
 app = typer.Typer(

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from sockctl.cli.options import ServerOptions
+from sockctl.cli.server_options import ServerOptions
 from sockctl.errors import OptionError
 from sockctl.net.address import is_loopback, parse_host
 from sockctl.net.listener import addresses_of

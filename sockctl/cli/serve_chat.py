@@ -6,9 +6,9 @@ from pathlib import Path
 
 from sockctl.cli.console import ServerTerminal
 from sockctl.cli.exit_codes import ExitCode
-from sockctl.cli.options import ServerOptions
 from sockctl.cli.serve_accounts import guard_options, make_login
 from sockctl.cli.serve_runner import serve
+from sockctl.cli.server_options import ServerOptions
 from sockctl.errors import OptionError
 from sockctl.paths import data_dir
 from sockctl.services.chat.commands import parse_room

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from sockctl import __version__
 from sockctl.cli.exit_codes import ExitCode
-from sockctl.cli.options import LogFormat, ServerOptions
 from sockctl.cli.prompts import ask, may_ask
+from sockctl.cli.server_options import LogFormat, ServerOptions
 from sockctl.errors import ListenError, OptionError
 from sockctl.events.base import Level, Record
 from sockctl.events.explain import Explain

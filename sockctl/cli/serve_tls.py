@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable
 
-from sockctl.cli.options import ServerOptions
+from sockctl.cli.server_options import ServerOptions
 from sockctl.errors import CertificateError, OptionError
 from sockctl.events.base import Event
 from sockctl.events.server import TlsCertificate, TlsCertificateRefused
