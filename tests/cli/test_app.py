@@ -38,7 +38,7 @@ def test_help_has_an_example(command: list[str]) -> None:
         (["users", "rm"], b"There is no command 'rm'. Did you mean remove?"),
         (["serve", "echo", "--prot", "1"], b"There is no option --prot. Did you mean --port"),
         (["serve", "echo", "--portion", "0"], "--portion: 0 is not in the range 1\u201365536.".encode()),
-        (["hosts", "trust"], b"HOST:PORT is missing."),
+        (["hosts", "trust"], b"HOST[:PORT] is missing."),
         (["serve", "echo", "--port", "nine"], b"'nine' is not a port"),
         (["serve", "echo", "--allow", "here"], b"--allow 'here' is not an address or a network"),
         (["connect", "-4", "-6", "localhost", "1"], b"exclude each other"),
