@@ -5,7 +5,6 @@ A command's modules are loaded only for that command: else a start, and a help, 
 
 import errno
 import gc
-import importlib
 import io
 import os
 import sys
@@ -13,8 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sockctl.cli.color import Color, add_color_option
-from sockctl.cli.commands import Group, make_command, print_version
+from sockctl.cli.color import Color
+from sockctl.cli.commands import Group, load_command, print_version
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
 from sockctl.errors import SockctlError
 from sockctl.paths import config_dir
@@ -50,9 +49,7 @@ class _Loading(Group):
         """Return the name of the command that is called, the command itself, and its arguments."""
         name, command, rest = super().resolve_command(ctx, args)
         if name in COMMANDS:
-            command = make_command(importlib.import_module(f"sockctl.cli.{name}").app)
-            command.name = name
-            add_color_option(command)
+            command = load_command(name)
             if name not in UNCONFIGURED and not ctx.resilient_parsing and (file := _open_config()):
                 file.check_names(list(COMMANDS))
                 ctx.default_map = {name: file.read_defaults((name,), command)}

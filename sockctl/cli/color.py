@@ -14,6 +14,7 @@ Color = Annotated[
         callback=choose_colour,
         expose_value=False,
         is_eager=True,
+        show_envvar=False,  # the end of the help tells of the variables once
     ),
 ]
 

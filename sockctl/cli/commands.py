@@ -1,6 +1,7 @@
 """What all commands of sockctl have in common: the form of their help, ``-V``, and suggestions for a mistyped word."""
 
 import functools
+import importlib
 import os
 from typing import Any
 
@@ -8,6 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from sockctl import __version__
+from sockctl.cli.color import add_color_option
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
 from sockctl.terminal import STDERR, STDOUT, ColourChoice, choose_colour, columns, is_terminal, wants_colour
 
@@ -51,10 +53,10 @@ class Context(typer.Context):
         return self.formatter_class(width=columns(STDERR))
 
 
-class Command(TyperCommand):
-    """A command of sockctl."""
+class _Common:
+    """What a command and a group have in common; it stands before Typer's class."""
 
-    context_class = Context
+    context_class: Any = Context
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -62,41 +64,27 @@ class Command(TyperCommand):
 
     def get_help_option(self, ctx: Any) -> Any:
         """Return the option for the help, which no environment variable sets."""
-        option = super().get_help_option(ctx)
+        option = super().get_help_option(ctx)  # type: ignore[misc]  # Typer's class has it
         if option is not None:
             option.allow_from_autoenv = False
         return option
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Parse the arguments; keep them for the help."""
         ctx.meta[_ARGUMENTS] = list(args)
-        return super().parse_args(ctx, args)
+        return super().parse_args(ctx, args)  # type: ignore[misc]  # as above
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help: in panels on a terminal, else as plain text."""
         _write_help(self, ctx, formatter)
 
 
-class Group(TyperGroup):
+class Command(_Common, TyperCommand):
+    """A command of sockctl."""
+
+
+class Group(_Common, TyperGroup):
     """A group of commands of sockctl."""
-
-    context_class = Context
-
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
-        _complete_parameters(self)
-
-    def get_help_option(self, ctx: Any) -> Any:
-        """Return the option for the help, which no environment variable sets."""
-        option = super().get_help_option(ctx)
-        if option is not None:
-            option.allow_from_autoenv = False
-        return option
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the arguments; keep them for the help."""
-        ctx.meta[_ARGUMENTS] = list(args)
-        return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that is called; suggest one for a word that is none."""
@@ -106,10 +94,6 @@ class Group(TyperGroup):
             ctx.fail(f"There is no command {args[0]!r}.{suggest(args[0], names, meant)}")
         return super().resolve_command(ctx, args)
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help: in panels on a terminal, else as plain text."""
-        _write_help(self, ctx, formatter)
-
 
 def make_command(own: typer.Typer) -> Any:
     """Return what a module declares as `own`, with all that commands of sockctl have in common."""
@@ -118,6 +102,14 @@ def make_command(own: typer.Typer) -> Any:
         if each.cls is TyperCommand:
             each.cls = Command
     return typer.main.get_command(own)
+
+
+def load_command(name: str) -> Any:
+    """Return a command of ``sockctl`` from the module of its name, with the option ``--color``."""
+    command = make_command(importlib.import_module(f"sockctl.cli.{name}").app)
+    command.name = name
+    add_color_option(command)
+    return command
 
 
 def suggest(word: str, known: list[str], meant: list[str] | None = None) -> str:

@@ -1,13 +1,12 @@
 """``sockctl config …``: which value of an option holds, and where it comes from."""
 
-import importlib
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.commands import find_name, find_variable, list_options, make_command
+from sockctl.cli.commands import find_name, find_variable, list_options, load_command
 from sockctl.cli.config_file import FILE_NAME, ConfigFile, open_config
 from sockctl.cli.tables import print_list
 from sockctl.errors import ConfigError
@@ -81,7 +80,7 @@ def _check_all(file: ConfigFile) -> None:
 def _load_commands() -> dict[str, Any]:
     from sockctl.cli.app import COMMANDS
 
-    return {name: make_command(importlib.import_module(f"sockctl.cli.{name}").app) for name in COMMANDS}
+    return {name: load_command(name) for name in COMMANDS}
 
 
 def _list_commands() -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -46,7 +46,7 @@ ORDER = "order of the options"
 class _InOrder(Command):
     """A command that knows in which order its options were given, also between different ones."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Parse the arguments, and keep the order in the context."""
         _, _, order = self.make_parser(ctx).parse_args(list(args))
         ctx.meta[ORDER] = [parameter.name for parameter in order]

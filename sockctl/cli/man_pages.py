@@ -1,6 +1,5 @@
 """Man pages, made from the same declarations as ``--help``: one for each command, in the language of man(7)."""
 
-import importlib
 import re
 import textwrap
 from collections.abc import Iterator
@@ -8,8 +7,7 @@ from typing import Any
 
 import typer
 
-from sockctl.cli.color import add_color_option
-from sockctl.cli.commands import list_notes, make_command
+from sockctl.cli.commands import list_notes, load_command
 from sockctl.cli.plain_help import split_paragraphs
 
 _SECTIONS = {"Example": "EXAMPLES", "Exit codes": "EXIT STATUS", "Environment": "ENVIRONMENT", "Files": "FILES"}
@@ -50,8 +48,7 @@ def _children(context: Any) -> Iterator[Any]:
             continue
         command = listed
         if context.parent is None and name in COMMANDS:  # what stands in the list is loaded when it is called
-            command = make_command(importlib.import_module(f"sockctl.cli.{name}").app)
-            add_color_option(command)
+            command = load_command(name)
         yield typer.Context(command, info_name=name, parent=context)
 
 

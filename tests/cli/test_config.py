@@ -120,3 +120,11 @@ def test_no_variable_asks_for_the_help_or_the_version() -> None:
     done = sockctl("users", "list", env={**os.environ, "SOCKCTL_HELP": "1", "SOCKCTL_USERS_LIST_VERSION": "1"})
     assert b"Usage" not in done.stdout
     assert b"sockctl 0" not in done.stdout
+
+
+def test_the_check_knows_the_options_that_a_command_takes(folder: Path) -> None:
+    write(folder, '[connect]\ncolor = "never"\n')
+    assert sockctl("connect", "127.0.0.1", "1").returncode == ExitCode.UNREACHABLE
+    assert sockctl("config", "check").returncode == ExitCode.DONE
+    (entry,) = json.loads(show().stdout)
+    assert (entry["command"], entry["option"], entry["value"]) == ("connect", "--color", "never")
