@@ -24,34 +24,27 @@ def _option(panel: str, *names: str, **settings: Any) -> Any:
     return typer.Option(*names, rich_help_panel=panel, **settings)
 
 
-def _time(panel: str, *names: str, help_text: str, at_least: float) -> Any:
-    """Declare an option of a panel that takes a time."""
-    option = options.seconds(help_text, at_least=at_least)
-    vars(option).update(param_decls=names, rich_help_panel=panel)
-    return option
-
-
 @dataclass(kw_only=True, eq=False, repr=False)
 class ConnectingOptions:
     """How the connection is made, and how long it lasts."""
 
     timeout: Annotated[
         float,
-        _time(
-            CONNECTING,
+        options.seconds(
+            "Connect within so long, and wait so long for the greeting and for a turn to speak (exit 5). A script as a "
+            "whole has so long, apart from its own pauses.",
             *("--timeout", "-w"),
-            help_text="Connect within so long, and wait so long for the greeting and for a turn to speak (exit 5). A "
-            "script as a whole has so long, apart from its own pauses.",
             at_least=0.001,
+            panel=CONNECTING,
         ),
     ] = options.Seconds(10)
     idle_timeout: Annotated[
         float | None,
-        _time(
-            CONNECTING,
+        options.seconds(
+            "End (exit 5) when nothing was sent or received for so long.",
             *("--idle-timeout", "-i"),
-            help_text="End (exit 5) when nothing was sent or received for so long.",
             at_least=0.001,
+            panel=CONNECTING,
         ),
     ] = None
     retry: Annotated[
@@ -104,12 +97,11 @@ class ContentOptions:
     plain: Annotated[bool, _option(CONTENT, "--plain", help="Don't use the line editor on a terminal.")] = False
     quit_after: Annotated[
         float | None,
-        _time(
-            CONTENT,
-            "--quit-after",
-            help_text="After the input's end, wait so long for the server's. [default: 2 on a terminal, with "
-            "--send-only, and after a script that ends with an expectation; else no limit]",
+        options.seconds(
+            "After the input's end, wait so long for the server's. [default: 2 on a terminal, with --send-only, and "
+            "after a script that ends with an expectation; else no limit]",
             at_least=0,
+            panel=CONTENT,
         ),
     ] = None
     quiet: Annotated[bool, _option(CONTENT, "--quiet", "-q", help="Tell only warnings and errors.")] = False

@@ -25,10 +25,10 @@ class Seconds(float):
         return format_duration(self)
 
 
-def seconds(help_text: str, *, at_least: float, panel: str | None = None) -> Any:
+def seconds(help_text: str, *names: str, at_least: float, panel: str | None = None) -> Any:
     """Declare an option that takes a time, such as 5, 5s, 500ms, 10m or 1h; from `at_least` seconds to a year.
 
-    The help shows it in the group `panel`.
+    Its `names` are that of the parameter, unless some are given. The help shows it in the group `panel`.
     """
 
     def parse(value: str | float) -> float:
@@ -41,7 +41,7 @@ def seconds(help_text: str, *, at_least: float, panel: str | None = None) -> Any
             raise typer.BadParameter(f"{value} is not in the range: give a time from {limits}.")
         return given
 
-    return typer.Option(help=help_text, parser=parse, metavar="TIME", rich_help_panel=panel)
+    return typer.Option(*names, help=help_text, parser=parse, metavar="TIME", rich_help_panel=panel)
 
 
 def refuse_nan(value: float | None) -> float | None:
