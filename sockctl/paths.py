@@ -28,13 +28,13 @@ def state_dir(chosen: Path | None) -> Path:
     return _place(chosen, kind="state", below_home=".local/state")
 
 
-def config_dir() -> Path:
-    """Return the folder of ``config.toml``: SOCKCTL_CONFIG, or the user's.
+def config_file() -> Path:
+    """Return the path of the configuration file, in the folder SOCKCTL_CONFIG, or in the user's.
 
     Raises:
         StoreReadError: The user has no home directory.
     """
-    return _place(None, kind="config", below_home=".config", variable="SOCKCTL_CONFIG")
+    return _place(None, kind="config", below_home=".config", variable="SOCKCTL_CONFIG") / "config.toml"
 
 
 def _place(chosen: Path | None, *, kind: str, below_home: str, variable: str = "") -> Path:

@@ -16,7 +16,7 @@ from sockctl.cli.color import Color
 from sockctl.cli.commands import Group, load_command, print_version
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
 from sockctl.errors import SockctlError
-from sockctl.paths import config_dir
+from sockctl.paths import config_file
 from sockctl.terminal import STDOUT, ColourChoice, open_missing_streams, say
 
 COMMANDS = {
@@ -73,7 +73,7 @@ app = typer.Typer(
 
 def _open_config() -> Any:
     """Return the user's configuration file; None where there is none, without loading what reads it."""
-    if not (config_dir() / "config.toml").exists():
+    if not config_file().exists():
         return None
     from sockctl.cli.config_file import open_config
 

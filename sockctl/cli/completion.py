@@ -65,9 +65,10 @@ def complete_targets(ctx: typer.Context) -> list[str]:
 
 def complete_rooms(ctx: typer.Context) -> list[str]:
     """Return the rooms of which a chat in the data directory keeps the history."""
+    from sockctl.services.chat.history_file import FILE_NAME
 
     def find() -> list[str]:
-        with (data_dir(_find_folder(ctx, "data_dir")) / "chat-history.jsonl").open("rb") as file:
+        with (data_dir(_find_folder(ctx, "data_dir")) / FILE_NAME).open("rb") as file:
             return [room.decode() for room in re.findall(_ROOM, file.read(MAX_HISTORY_BYTES))]
 
     return _list(find)

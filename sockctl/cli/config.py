@@ -7,10 +7,10 @@ import typer
 
 from sockctl.cli import options
 from sockctl.cli.commands import find_name, find_variable, list_options, load_command
-from sockctl.cli.config_file import FILE_NAME, ConfigFile, open_config
+from sockctl.cli.config_file import ConfigFile, open_config
 from sockctl.cli.tables import print_list
 from sockctl.errors import ConfigError
-from sockctl.paths import config_dir
+from sockctl.paths import config_file
 
 app = typer.Typer(
     add_completion=False,
@@ -24,7 +24,7 @@ app = typer.Typer(
 @app.command(epilog="Example:\n  sockctl config path")
 def path() -> None:
     """Print where the configuration file is, or would be."""
-    typer.echo(config_dir() / FILE_NAME)
+    typer.echo(config_file())
 
 
 @app.command(epilog="Example:\n  sockctl config check")
@@ -32,7 +32,7 @@ def check() -> None:
     """Check each table of the configuration file. An error names the line."""
     file = open_config()
     if file is None:
-        typer.echo(f"There is no {config_dir() / FILE_NAME}: each option has its default.")
+        typer.echo(f"There is no {config_file()}: each option has its default.")
         return
     _check_all(file)
     typer.echo(f"{file.path} is right.")

@@ -12,9 +12,8 @@ from typer.core import TyperGroup
 
 from sockctl.cli.commands import find_name, list_options, suggest, word_problem
 from sockctl.errors import ConfigError
-from sockctl.paths import config_dir
+from sockctl.paths import config_file
 
-FILE_NAME = "config.toml"
 _SECRET = re.compile(r"password|passwd|token|secret")
 _HEADER = re.compile(r"\s*\[([^\[\]]+)\]")
 _KEY = re.compile(r"\s*[\"']?([A-Za-z0-9_-]+)[\"']?\s*=")
@@ -113,7 +112,7 @@ def open_config() -> ConfigFile | None:
     Raises:
         ConfigError: It can't be used.
     """
-    path = config_dir() / FILE_NAME
+    path = config_file()
     return ConfigFile(path) if path.exists() else None
 
 

@@ -37,6 +37,10 @@ class Output:
     def show_message(self, one: "Message", context: "ChatContext | None" = None) -> None:
         """Show a message."""
 
+    def show_error(self, one: "Message") -> None:
+        """Show an error of the server's on standard error."""
+        self._screen.remark(f"sockctl: The server says: {one.text}")
+
     def show_sent(self, data: bytes) -> None:
         """Show bytes that were sent."""
 
@@ -50,7 +54,7 @@ class ErrorOutput(Output):
     def show_message(self, one: "Message", context: "ChatContext | None" = None) -> None:  # noqa: ARG002  as it came
         """Show an error."""
         if one.kind == "error":
-            self._screen.remark(f"sockctl: The server says: {one.text}")
+            self.show_error(one)
 
 
 class PlainOutput(Output):
@@ -82,7 +86,7 @@ class PlainOutput(Output):
         if not one.text and one.kind != "say":
             return
         if one.kind == "error" and self._errors_apart:
-            self._screen.remark(f"sockctl: The server says: {one.text}")
+            self.show_error(one)
             return
         if self._formatter is None:
             self._screen.write(f"{as_line(one)}\n".encode())

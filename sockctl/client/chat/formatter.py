@@ -4,6 +4,7 @@ import datetime
 import zlib
 
 from sockctl.client.chat.roster import ChatContext
+from sockctl.palette import END, Style
 from sockctl.protocol.messages import Message, as_line
 from sockctl.protocol.names import same_name_key
 from sockctl.stores.timestamps import Clock, parse_timestamp, utc_now
@@ -11,7 +12,7 @@ from sockctl.text import visible
 
 PALETTE = (130, 100, 64, 28, 30, 32, 67, 63, 98, 134, 129, 164)
 """Of xterm's 256 colours: each has a contrast of 3.6 or more on black and on white (WCAG 2), and none is red."""
-_FAINT, _BOLD, _RED, _MARKED, _END = "\x1b[2m", "\x1b[1m", "\x1b[31m", "\x1b[1;7m", "\x1b[0m"
+_BOLD, _MARKED = "\x1b[1m", "\x1b[1;7m"
 
 
 class MessageFormatter:
@@ -37,8 +38,8 @@ class MessageFormatter:
             case "ask" | "members":
                 return visible(as_line(one))
             case "error":
-                return self._in(_RED, f"! {visible(as_line(one))}")
-        return self._in(_FAINT, f"* {self._room(one, context)}{visible(as_line(one))}")
+                return self._in(Style.ERROR, f"! {visible(as_line(one))}")
+        return self._in(Style.FAINT, f"* {self._room(one, context)}{visible(as_line(one))}")
 
     def _said(self, one: Message, context: ChatContext) -> str:
         sender, text = one.get("sender"), visible(one.text)
@@ -78,7 +79,7 @@ class MessageFormatter:
             return ""
         today = self._now().astimezone(self._zone).date()
         form = "%H:%M" if moment.date() == today else "%Y-%m-%d %H:%M"
-        return self._in(_FAINT, moment.strftime(form)) + " "
+        return self._in(Style.FAINT, moment.strftime(form)) + " "
 
     def _in(self, style: str, text: str) -> str:
-        return f"{style}{text}{_END}" if self._colours else text
+        return f"{style}{text}{END}" if self._colours else text
