@@ -15,11 +15,7 @@ COLOUR = "\x1b["
 
 
 def show(terminal: Any, columns: int, *arguments: str, **environment: str) -> str:
-    waiting = ["sh", "-c", 'read -r _ && exec "$@"', "sh"]
-    child = terminal(*arguments, command=waiting, **{"NO_COLOR": "", "FORCE_COLOR": "", **environment})
-    child.setwinsize(50, columns)
-    child.sendline()
-    child.expect("\r\n")
+    child = terminal(*arguments, columns=columns, **{"NO_COLOR": "", "FORCE_COLOR": "", **environment})
     child.expect(pexpect.EOF)
     shown: str = child.before
     assert ended(child) == 0

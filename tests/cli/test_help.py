@@ -35,15 +35,14 @@ def test_a_pipe_gets_the_page_without_colours(topic: str) -> None:
 
 
 def show(terminal: Any, *arguments: str, columns: int, **environment: str) -> str:
-    child = terminal(*arguments, PAGER="cat", **environment)
-    child.setwinsize(50, columns)
+    child = terminal(*arguments, columns=columns, PAGER="cat", **environment)
     child.expect(pexpect.EOF)
     return str(child.before).replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_a_terminal_shows_no_line_that_is_too_long(terminal: Any, columns: int) -> None:
-    page = show(terminal, "help", "connect", columns=columns, COLUMNS=str(columns))
+    page = show(terminal, "help", "connect", columns=columns)
     assert "\x1b[1m" in page
     plain = COLOURS.sub("", page)
     assert max(len(line.rstrip()) for line in plain.splitlines()) <= min(columns, 100)

@@ -25,11 +25,9 @@ def shown_by(child: "pexpect.spawn[str]", until: str) -> str:
 
 def play(start: Any) -> tuple[str, str]:
     """Return what a server and a client show while one line is echoed."""
-    server = start("serve", "echo", "--port", "9090", COLUMNS=str(COLUMNS - 4))
-    server.setwinsize(50, COLUMNS - 4)
+    server = start("serve", "echo", "--port", "9090", columns=COLUMNS - 4)
     told = shown_by(server, "127.0.0.1 9090")
-    client = start("connect", "localhost", "9090", COLUMNS=str(COLUMNS - 4))
-    client.setwinsize(50, COLUMNS - 4)
+    client = start("connect", "localhost", "9090", columns=COLUMNS - 4)
     seen = shown_by(client, "ends the connection.")
     client.sendline("hello")
     seen += shown_by(client, "\r\nhello\r\n") + shown_by(client, "\r\nhello\r\n")

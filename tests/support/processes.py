@@ -11,11 +11,14 @@ by subprocess itself.
 """
 
 import ctypes
+import fcntl
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -148,11 +151,14 @@ class Spawn(_Spawn):
             return super()._spawnpty(arguments, **options)  # type: ignore[misc]  # pexpect has it, its stub doesn't
         master, slave = os.openpty()
         try:
-            process = PtyProcess(server.start(arguments, [slave] * 3, environment=environment, terminal=True), master)
+            _set_size(slave, *(options.get("dimensions") or (24, 80)))
+            return PtyProcess(server.start(arguments, [slave] * 3, environment=environment, terminal=True), master)
         finally:
             os.close(slave)
-        process.setwinsize(24, 80)
-        return process
+
+
+def _set_size(terminal: int, rows: int, columns: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
 
 
 def _fixed_at_start(environment: Mapping[str, str]) -> dict[str, str]:

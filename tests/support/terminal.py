@@ -10,24 +10,30 @@ import pexpect
 from tests.support.processes import SOCKCTL, Spawn
 from tests.support.running import TIMEOUT_S
 
+_SIZES = {"COLUMNS", "LINES"}
+"""Variables that go before a terminal's own size; pytest-xdist sets COLUMNS."""
+
 
 @contextlib.contextmanager
 def terminals() -> Iterator[Any]:
     """Yield a function that starts a command on a new terminal; all of them are closed at the end."""
     children: list[pexpect.spawn[str]] = []
 
-    def start(*arguments: str, command: Sequence[str] = (), **environment: str) -> "pexpect.spawn[str]":
+    def start(
+        *arguments: str, command: Sequence[str] = (), columns: int = 400, **environment: str
+    ) -> "pexpect.spawn[str]":
         words = [*command, *SOCKCTL, *arguments]
+        own = {name: value for name, value in os.environ.items() if name not in _SIZES}
         child = Spawn(
             words[0],
             words[1:],
             timeout=TIMEOUT_S,
             encoding="utf-8",
             codec_errors="replace",
+            dimensions=(50, columns),  # from its start on
             # pexpect doesn't answer where the cursor is, as a terminal does
-            env={**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", **environment},
+            env={**own, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", **environment},
         )
-        child.setwinsize(50, 400)
         children.append(child)
         return child
 
