@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sockctl.terminal import STDOUT, is_terminal
+from sockctl.terminal import STDOUT, is_terminal, wants_colour
 
 PAGE_COLUMNS = 100
 """Columns of a page at most: longer lines are hard to read."""
@@ -78,7 +78,7 @@ def _show(page: str) -> None:
     from sockctl.cli.page_style import STYLES, PageMarkdown
 
     os.environ.setdefault("LESS", "FRX")  # as git does: leave a page that fits on the screen, and pass colours on
-    console = Console(highlight=False, theme=Theme(STYLES))
+    console = Console(highlight=False, theme=Theme(STYLES), no_color=not wants_colour(STDOUT))
     console.width = min(console.width, PAGE_COLUMNS)
     with console.pager(styles=not console.no_color, links=False):
         console.print(PageMarkdown(page))

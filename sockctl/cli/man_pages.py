@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from sockctl.cli.commands import list_notes, load_command
-from sockctl.cli.plain_help import split_paragraphs
+from sockctl.cli.plain_help import list_parameters, split_paragraphs
 
 _SECTIONS = {"Example": "EXAMPLES", "Exit codes": "EXIT STATUS", "Environment": "ENVIRONMENT", "Files": "FILES"}
 """How a paragraph of a command's help begins that has a section of its own."""
@@ -99,22 +99,14 @@ def _capitalize(text: str) -> str:
 
 def _list_parameters(context: Any) -> list[str]:
     """Return the arguments and the options, the latter by the groups that the help has them in."""
-    groups: dict[str, list[str]] = {}
-    for parameter in context.command.get_params(context):
-        record = parameter.get_help_record(context)
-        if record is None:
-            continue
-        title = "ARGUMENTS" if parameter.param_type_name == "argument" else "OPTIONS"
-        group = getattr(parameter, "rich_help_panel", None)
-        entry = [".TP", f".B {_escape(record[0])}", _flow(record[1])]
-        groups.setdefault(f"{title}/{group or ''}", []).extend(entry)
     lines: list[str] = []
-    for key in sorted(groups, key=lambda key: key.partition("/")[0]):
-        title, _, group = key.partition("/")
+    for group, rows in list_parameters(context.command, context).items():
+        title = "ARGUMENTS" if group == "Arguments" else "OPTIONS"
         if f'.SH "{title}"' not in lines:
             lines.append(f'.SH "{title}"')
-        lines += [f".SS {_quote(group)}"] if group else []
-        lines += groups[key]
+        lines += [] if group in {"Arguments", "Options"} else [f".SS {_quote(group)}"]
+        for name, sentence in rows:
+            lines += [".TP", f".B {_escape(name)}", _flow(sentence)]
     return lines
 
 

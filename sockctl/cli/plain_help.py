@@ -46,13 +46,19 @@ def split_paragraphs(text: str) -> list[str]:
     return re.split(r"\n\s*\n", text.strip()) if text.strip() else []
 
 
-def list_groups(command: Any, ctx: Any) -> dict[str, list[tuple[str, str]]]:
-    """Return what the help lists, under the title of each group: an option or a command, and its sentence."""
+def list_parameters(command: Any, ctx: Any) -> dict[str, list[tuple[str, str]]]:
+    """Return the arguments and the options of a command with their sentences, under the title of each group."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for parameter in command.get_params(ctx):
         if record := parameter.get_help_record(ctx):
             usual = "Arguments" if parameter.param_type_name == "argument" else "Options"
             groups.setdefault(getattr(parameter, "rich_help_panel", None) or usual, []).append(record)
+    return groups
+
+
+def list_groups(command: Any, ctx: Any) -> dict[str, list[tuple[str, str]]]:
+    """Return all that the help lists, under the title of each group: as `list_parameters`, and the commands."""
+    groups = list_parameters(command, ctx)
     if isinstance(command, TyperGroup):
         commands: dict[str, Any] = dict(command.commands)
         for name, each in commands.items():

@@ -50,7 +50,7 @@ def test_a_terminal_shows_no_line_that_is_too_long(terminal: Any, columns: int) 
     assert "```" not in plain
 
 
-@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"CLICOLOR": "0"}])
 def test_a_terminal_without_colours(terminal: Any, environment: dict[str, str]) -> None:
     page = show(terminal, "help", "exit-codes", columns=80, **environment)
     assert not re.search(r"\x1b\[[\d;]*3\dm", page)

@@ -11,7 +11,7 @@ from tests.support.processes import SOCKCTL, Spawn
 from tests.support.running import TIMEOUT_S
 
 _SIZES = {"COLUMNS", "LINES"}
-"""Variables that go before a terminal's own size; pytest-xdist sets COLUMNS."""
+"""Variables that go before a terminal's own size; a test worker may have them."""
 
 
 @contextlib.contextmanager
