@@ -17,6 +17,8 @@ from sockctl.text import escape_json, visible
 from sockctl.wrapping import wrap_lines
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.measure import Measurement
     from rich.table import Table
 
 Fields = Mapping[str, Any]
@@ -73,6 +75,33 @@ def find_encoding() -> str:
     return getattr(sys.stdout, "encoding", None) or "utf-8"
 
 
+class _Cell:
+    """A cell of a table, folded at words; a word that is too long is cut between its parts.
+
+    Args:
+        text: What stands in the cell.
+        least: Columns below which the table doesn't make the cell by itself.
+    """
+
+    def __init__(self, text: str, least: int) -> None:
+        self._text = text
+        self._least = least
+
+    def __rich_measure__(self, _console: "Console", _options: "ConsoleOptions") -> "Measurement":
+        """Return how narrow and how wide the cell may be."""
+        from rich.cells import cell_len
+        from rich.measure import Measurement
+
+        whole = cell_len(self._text)
+        return Measurement(min(self._least, whole), whole)
+
+    def __rich_console__(self, _console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        """Yield the lines of the cell."""
+        from rich.text import Text
+
+        yield Text(wrap_lines(self._text, options.max_width), no_wrap=False, overflow="fold")
+
+
 def format_table(titles: Row, rows: Sequence[Row], *, width: int, colour: bool) -> str:
     """Return a table for a terminal, without the last line's end.
 
@@ -96,7 +125,7 @@ def format_table(titles: Row, rows: Sequence[Row], *, width: int, colour: bool) 
     for title, whole, part in zip(titles, wholes, parts, strict=True):
         table.add_column(title, overflow="fold", no_wrap=whole == part)
     for row in spaced:
-        table.add_row(*row)
+        table.add_row(*map(_Cell, row, parts))
     return _render(table, width, colour=colour)
 
 
@@ -124,7 +153,7 @@ def _make_records(titles: Row, rows: Sequence[Row]) -> "Table":
         if table.rows:
             table.add_row()
         for title, cell in zip(titles, row, strict=True):
-            table.add_row(title, cell)
+            table.add_row(title, _Cell(cell, _LEAST))
     return table
 
 
