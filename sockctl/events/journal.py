@@ -76,6 +76,13 @@ class SinkFailed(Event):
         return "The server goes on, counts them, and writes again when it can."
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mark(Event):
+    """A place in the queue; nothing is written for it."""
+
+    reached: threading.Event
+
+
 class Journal:
     """Takes events from any thread and writes them to one sink.
 
@@ -119,6 +126,12 @@ class Journal:
             return
         self._queue.put(Record(time.time(), self._service, event), event.held_bytes)
 
+    def wait_until_written(self, timeout_s: float) -> None:
+        """Wait until the sink has what was emitted so far, for at most `timeout_s` seconds."""
+        mark = _Mark(reached=threading.Event())
+        self._queue.put(Record(time.time(), self._service, mark), 0)
+        mark.reached.wait(timeout_s)
+
     def close(self, timeout_s: float = 2.0) -> None:
         """Write what waits, for at most `timeout_s` seconds, and end the writer thread."""
         self._queue.close()
@@ -129,13 +142,17 @@ class Journal:
         while not ended:
             wait_s = self._sums.wait_s(time.time())
             batch, ended = self._queue.fetch(count=BATCH, size_bytes=BATCH_BYTES, timeout_s=wait_s)
-            records = self._sums.reduce(batch, time.time())
+            marks = [record.event for record in batch if isinstance(record.event, _Mark)]
+            events = [record for record in batch if record.event not in marks] if marks else batch
+            records = self._sums.reduce(events, time.time())
             if ended:
                 records += self._sums.close()
             if lost := self._queue.pop_dropped():
                 records.append(self._record(EventsLost(count=lost, why="they came faster than they could be written")))
             if records or ended:
                 self._write(records)
+            for mark in marks:
+                mark.reached.set()
         self._sink.close()
 
     def _write(self, records: list[Record]) -> None:
