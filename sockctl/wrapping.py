@@ -40,6 +40,12 @@ def wrap_words(words: Sequence[str], *, first: int, rest: int) -> Iterator[list[
     yield line
 
 
+def find_least_width(word: str, least: int) -> int:
+    """Return how many columns a word needs if it may be cut as `wrap_words` does, with `least` columns a line."""
+    width = display_width(word)
+    return width if width <= least else max(least, *map(display_width, _BREAKABLE.findall(word)))
+
+
 def wrap_lines(text: str, columns: int) -> str:
     """Return `text` with its lines wrapped to `columns`; what continues a line is indented as its beginning is."""
     return "\n".join(_wrap_line(line, columns) for line in text.split("\n"))

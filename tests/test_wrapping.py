@@ -1,6 +1,6 @@
 import pytest
 
-from sockctl.wrapping import display_width, wrap_lines, wrap_words
+from sockctl.wrapping import display_width, find_least_width, wrap_lines, wrap_words
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,14 @@ def test_words() -> None:
 def test_a_long_word_is_cut_where_it_can_be() -> None:
     assert list(wrap_words(["in", "/usr/share/man"], first=8, rest=8)) == [["in", "/usr/"], ["share/"], ["man"]]
     assert list(wrap_words(["abcdefgh"], first=4, rest=4)) == [["abcdefgh"]]
+
+
+@pytest.mark.parametrize(
+    ("word", "least", "width"),
+    [("abc", 4, 3), ("ab:cd:ef", 4, 4), ("ab:cd:ef", 2, 3), ("abcdefgh", 4, 8), ("", 4, 0), ("漢字/漢字", 3, 5)],
+)
+def test_the_least_width_of_a_word(word: str, least: int, width: int) -> None:
+    assert find_least_width(word, least) == width
 
 
 def test_lines() -> None:
