@@ -88,7 +88,7 @@ def format_table(titles: Row, rows: Sequence[Row], *, width: int, colour: bool) 
     spaced = [[_TIME.sub(r"\1 \2", cell) for cell in row] for row in rows]
     widths = fit_columns([titles, *spaced], width)
     if widths is None:
-        table = make_records(titles, spaced or [[""] * len(titles)], width)
+        table = _make_records(titles, spaced or [[""] * len(titles)], width)
     else:
         table = make_grid()
         for title in map(wrap_lines, titles, widths):
@@ -129,8 +129,7 @@ def make_grid(*, show_header: bool = True) -> "Table":
     return Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold", show_header=show_header)
 
 
-def make_records(titles: Row, rows: Sequence[Row], width: int) -> "Table":
-    """Return a table by Rich that has a line for each cell, behind its title; `width` is the terminal's."""
+def _make_records(titles: Row, rows: Sequence[Row], width: int) -> "Table":
     table = make_grid(show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
