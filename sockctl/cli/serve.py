@@ -133,8 +133,8 @@ def auth(
 ) -> None:
     """Let users log in by password, and stay logged in by token.
 
-    Users come from 'sockctl users add', or sign up. A user who is logged in may list the own
-    sessions, change the password, and log out. The port is the service's own or none (--strict-port): no other program may get the passwords.
+    Users come from 'sockctl users add', or sign up. A user who is logged in may list the own sessions, change the
+    password, and log out. The port is the service's own or none (--strict-port): no other program may get passwords.
     """
     from sockctl.cli.serve_accounts import guard_options, make_login
     from sockctl.cli.serve_runner import serve

@@ -83,7 +83,7 @@ class PageRunner:
         self._folder = folder
         self._servers: list[tuple[Step, subprocess.Popen[str], list[str], threading.Thread]] = []
         programs = str(Path(sys.executable).parent)
-        self._environment = {
+        self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("SOCKCTL", "XDG"))},
             "HOME": str(folder),
             "PATH": f"{programs}:{os.environ['PATH']}",
@@ -103,7 +103,7 @@ class PageRunner:
             check=False,
             timeout=TIMEOUT_S,
             cwd=self._folder,
-            env=self._environment,
+            env=self.environment,
         )
         assert not (difference := find_difference(step, done.stdout.splitlines())), difference
 
@@ -115,7 +115,7 @@ class PageRunner:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=self._folder,
-            env=self._environment,
+            env=self.environment,
         )
         lines: list[str] = []
         assert server.stdout is not None
