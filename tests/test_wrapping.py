@@ -35,3 +35,5 @@ def test_lines() -> None:
     assert wrap_lines(text, 12) == "short\n  a line\n  that is\n  indented"
     assert wrap_lines("a  b", 12) == "a  b"
     assert wrap_lines("", 12) == ""
+    assert wrap_lines("see /usr/share/man now", 8) == "see\n/usr/\nshare/\nman now"
+    assert wrap_lines("see /usr/share/man now", 8, cuts=False) == "see\n/usr/share/man\nnow"

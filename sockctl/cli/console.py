@@ -14,8 +14,9 @@ from sockctl.events.journal import Journal
 from sockctl.events.reasons import Reason
 from sockctl.events.sinks import DescriptorSink
 from sockctl.services.talk import Talk
-from sockctl.terminal import STDIN, STDOUT, is_terminal, read_line, say
+from sockctl.terminal import STDIN, STDOUT, columns, is_terminal, read_line, say
 from sockctl.text import visible
+from sockctl.wrapping import wrap_lines
 
 FIRST_WORDS_S = 1.0
 """How long the invitation waits for the lines in front of it, in case standard output is blocked."""
@@ -81,7 +82,8 @@ class ServerTerminal:
 
     def _format(self, record: Record) -> str:
         self._reads.wait()
-        return visible(record.event.text)
+        line = visible(record.event.text)
+        return wrap_lines(line, columns(STDOUT), cuts=False) if is_terminal(STDOUT) else line
 
     def _read(self) -> None:
         while (line := _read_in_foreground()) is not None:

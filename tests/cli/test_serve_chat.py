@@ -190,6 +190,19 @@ def test_the_operator_at_the_terminal(terminal: Any, tmp_path: Path) -> None:
     assert child.exitstatus == 0
 
 
+def test_the_operators_screen_breaks_at_words(terminal: Any, tmp_path: Path) -> None:
+    child = terminal("serve", "chat", "--port", "0", "--quiet", "--data-dir", str(tmp_path), columns=40)
+    child.expect(r"Listening on 127\.0\.0\.1:(\d+)\s+and")
+    port = int(child.match[1])
+    child.expect("ends it")
+    with frame_client(port) as ann:
+        enter(ann, "ann")
+        ann.line("one two three four five six seven eight nine ten")
+        child.expect_exact("<ann> one two three four five six seven\r\neight nine ten\r\n")
+    child.sendintr()
+    assert ended(child) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "first"),
     [([], "server_started"), (["--quiet"], "Listening on "), (["--log-file", "events.log"], "Listening on ")],
