@@ -3,7 +3,7 @@
 - The interpreter alone (``python -c pass``), and with Typer, which every command but ``--version`` loads: so what is
   left of a command's time is its own.
 - ``--version`` and the helps, from the start of the process to its end.
-- ``connect`` in a pipe, and ncat and socat where they are: from the start of the process to the first byte of the reply.
+- ``connect`` in a pipe, and ncat and socat where they are: from the start to the first byte of the reply.
 - ``serve echo``: from the start of the process until it listens.
 """
 
