@@ -54,7 +54,9 @@ class _PlainTable(TableElement):
         titles, *rows = [[cell.content for cell in row.cells] for row in self._list_rows()]
         widths = fit_columns([[cell.plain for cell in row] for row in (titles, *rows)], options.max_width)
         table = make_grid(show_header=widths is not None)
-        for title, width in zip(titles, widths, strict=True) if widths else ():
+        if widths is None:
+            table.add_column(overflow="fold")
+        for title, width in zip(titles, widths or (), strict=False):
             table.add_column(title, width=width)
         for row in rows:
             if widths:
