@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sockctl.cli.bench_options import BenchOptions, Rate
+from sockctl.cli.bench_options import LOAD, LOGIN, BenchOptions, Rate
 from sockctl.cli.completion import complete_targets
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
 from sockctl.cli.options import TargetPort, join_target, with_option_group
@@ -48,12 +48,22 @@ Target = Annotated[
 Depth = Annotated[
     int | None,
     typer.Option(
-        help="Messages in flight at most, of each client that sends. [default: 1]", min=1, max=1_000_000, metavar="N"
+        help="Messages in flight at most, of each client that sends. [default: 1]",
+        min=1,
+        max=1_000_000,
+        metavar="N",
+        rich_help_panel=LOAD,
     ),
 ]
 Processes = Annotated[
     int | None,
-    typer.Option(help="Processes that share the clients. [default: what suits]", min=1, max=1024, metavar="N"),
+    typer.Option(
+        help="Processes that share the clients. [default: what suits]",
+        min=1,
+        max=1024,
+        metavar="N",
+        rich_help_panel=LOAD,
+    ),
 ]
 
 
@@ -67,7 +77,9 @@ def echo(
     target: Target,
     port: TargetPort = None,
     *,
-    size: Annotated[int, typer.Option(help="Bytes of a message.", min=1, max=16_777_216, metavar="BYTES")] = 64,
+    size: Annotated[
+        int, typer.Option(help="Bytes of a message.", min=1, max=16_777_216, metavar="BYTES", rich_help_panel=LOAD)
+    ] = 64,
     depth: Depth = None,
     rate: Rate = None,
     processes: Processes = None,
@@ -96,10 +108,18 @@ def chat(
     target: Target,
     port: TargetPort = None,
     *,
-    senders: Annotated[int, typer.Option(help="How many of the members speak.", min=1, metavar="N")] = 1,
+    senders: Annotated[
+        int, typer.Option(help="How many of the members speak.", min=1, metavar="N", rich_help_panel=LOAD)
+    ] = 1,
     size: Annotated[
         int,
-        typer.Option(help="Bytes of a message; some 50 at least, which it needs.", min=1, max=4_096, metavar="BYTES"),
+        typer.Option(
+            help="Bytes of a message; some 50 at least, which it needs.",
+            min=1,
+            max=4_096,
+            metavar="BYTES",
+            rich_help_panel=LOAD,
+        ),
     ] = 64,
     depth: Depth = None,
     rate: Rate = None,
@@ -140,7 +160,10 @@ def login(
     user: Annotated[
         str,
         typer.Option(
-            help="Who logs in; {} becomes the client's number, from 0 on.", metavar="NAME", show_default=False
+            help="Who logs in; {} becomes the client's number, from 0 on.",
+            metavar="NAME",
+            show_default=False,
+            rich_help_panel=LOGIN,
         ),
     ],
     password_stdin: PasswordStdin = False,
@@ -148,7 +171,10 @@ def login(
     rate: Rate = None,
     processes: Processes = None,
     insecure: Annotated[
-        bool, typer.Option("--insecure", help="Send the password in clear, also over the network without TLS.")
+        bool,
+        typer.Option(
+            "--insecure", help="Send the password in clear, also over the network without TLS.", rich_help_panel=LOGIN
+        ),
     ] = False,
     bench: BenchOptions,
 ) -> None:

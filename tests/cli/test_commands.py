@@ -56,6 +56,30 @@ def test_help_shows_groups_examples_exit_codes_and_files() -> None:
     assert "\nFiles: clients.db in the data directory." in shown
 
 
+@pytest.mark.parametrize(
+    ("kind", "own"),
+    [
+        ("echo", {"Load": ["size", "depth", "rate", "processes", "clients"]}),
+        ("chat", {"Load": ["senders", "size", "depth", "rate", "clients"]}),
+        ("login", {"Login": ["user", "insecure"], "Password": ["password-stdin", "password-file"]}),
+    ],
+)
+def test_bench_shows_its_options_in_groups(kind: str, own: dict[str, list[str]]) -> None:
+    shown = sockctl("bench", kind, "--help").stdout.decode()
+    groups = {
+        title: re.findall(r"(?m)^  --([\w-]+)", rows)
+        for title, rows in re.findall(r"(?ms)^(\S[^\n:]*):\n(.*?)\n\n", shown)
+    }
+    expected = {
+        "How long": ["duration", "count", "warm-up", "timeout"],
+        "Comparing": ["compare", "rounds"],
+        "Output": ["json"],
+        "Options": ["state-dir", "no-input", "color"],
+        **own,
+    }
+    assert {title: groups.get(title) for title in expected} == expected
+
+
 def test_the_list_shows_commands_in_groups() -> None:
     shown = sockctl("--help").stdout.decode()
     assert re.findall(r"(?m)^(Serve|Talk|Manage|Measure):", shown) == ["Serve", "Talk", "Manage", "Measure"]
