@@ -39,7 +39,7 @@ def list_clients(*, json: options.Json = False, data_dir: options.DataDir = None
 @app.command(epilog="Example:\n  sockctl clients rename 192.0.2.7 ann")
 def rename(
     which: Which,
-    name: Annotated[str, typer.Argument(help="The new name.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.", show_default=False)],
     *,
     json: options.Json = False,
     data_dir: options.DataDir = None,

@@ -69,6 +69,11 @@ class _Common:
             option.allow_from_autoenv = False
         return option
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the words of the usage line: Typer's braces around an argument that must be given are left out."""
+        pieces: list[str] = super().collect_usage_pieces(ctx)  # type: ignore[misc]  # as above
+        return [piece.removeprefix("{").removesuffix("}") for piece in pieces]
+
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Parse the arguments; keep them for the help."""
         ctx.meta[_ARGUMENTS] = list(args)

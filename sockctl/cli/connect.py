@@ -63,14 +63,14 @@ def connect(
     target: Annotated[
         str | None,
         typer.Argument(
-            metavar="[HOST|HOST:PORT|SCHEME://HOST:PORT]",
+            metavar="[[SCHEME://]HOST[:PORT]]",
             help="Where to connect. Schemes: tcp, tls (raw bytes), sockctl, sockctls (messages; the s is for TLS).",
             show_default=False,
             autocompletion=complete_targets,
         ),
     ] = None,
     ports: Annotated[
-        list[str] | None, typer.Argument(metavar="[PORT]", help="The port; several with -z.", show_default=False)
+        list[str] | None, typer.Argument(metavar="[PORT ...]", help="The port; several with -z.", show_default=False)
     ] = None,
     *,
     given: ConnectOptions,
