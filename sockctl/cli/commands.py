@@ -117,12 +117,21 @@ def load_command(name: str) -> Any:
     return command
 
 
-def suggest(word: str, known: list[str], meant: list[str] | None = None) -> str:
-    """Return a sentence that suggests what a mistyped word may be; nothing where no word is near."""
+def suggest(word: str, known: list[str], meant: list[str] | None = None, *, otherwise: str = "") -> str:
+    """Return a sentence that suggests what a mistyped word may be; it follows the sentence that refuses the word.
+
+    Args:
+        word: The word.
+        known: The words that there are.
+        meant: Those that it certainly means.
+        otherwise: The sentence where no word is near.
+    """
     import difflib
 
-    near = meant or difflib.get_close_matches(word, known, n=2)
-    return f" Did you mean {' or '.join(near)}?" if near else ""
+    lower = word.lower()
+    near = meant or ([lower] if lower in known else difflib.get_close_matches(lower, known, n=2))
+    sentence = f"Did you mean {' or '.join(near)}?" if near else otherwise
+    return f" {sentence}" if sentence else ""
 
 
 def list_options(command: Any) -> list[Any]:

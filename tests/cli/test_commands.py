@@ -33,7 +33,9 @@ def test_ranges_read_as_people_write_them(lowest: float | None, highest: float |
 def test_the_nearest_words_are_suggested() -> None:
     assert suggest("--prot", ["--port", "--quiet"]) == " Did you mean --port?"
     assert suggest("rm", ["remove"], ["remove"]) == " Did you mean remove?"
+    assert suggest("Events", ["events", "servers"]) == " Did you mean events?"
     assert suggest("xyz", ["--port"]) == ""
+    assert suggest("xyz", ["--port"], otherwise="See the list.") == " See the list."
 
 
 @pytest.mark.parametrize("command", [[], ["serve"], ["serve", "echo"], ["connect"], ["users", "add"]])

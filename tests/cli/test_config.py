@@ -74,6 +74,13 @@ def test_show_of_no_command(folder: Path) -> None:
         ("[serve.echo]\nport = \n", 2, "The file is no TOML"),
         ("port = 1\n", 1, "port stands in no table: write [connect] or [serve.echo] above it."),
         ("[connet]\n", 1, "[connet] is no command. Did you mean connect?"),
+        ("[nonsense]\n", 1, "[nonsense] is no command. 'sockctl --help' lists the commands."),
+        ("[serve.nonsense]\n", 1, "[serve.nonsense] is no command. 'sockctl serve --help' lists what there is."),
+        (
+            "[serve.echo]\nx = 1\n",
+            2,
+            "x is no option of 'sockctl serve echo'. 'sockctl serve echo --help' lists the options.",
+        ),
         ("\n[serve.eco]\nport = 1\n", 2, "[serve.eco] is no command. Did you mean echo?"),
         ("[serve.echo]\n\nprt = 1\n", 3, "prt is no option of 'sockctl serve echo'. Did you mean --port"),
         ("[serve.echo]\nquiet = 1\n", 2, "--quiet is on or off: write true or false."),
