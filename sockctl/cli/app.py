@@ -40,6 +40,8 @@ UNWRITABLE = {errno.EBADF, errno.EIO, errno.ENOSPC}
 
 UNCONFIGURED = {"config", "help"}
 """Commands that work while the configuration file is wrong."""
+_COMPLETION = {"install_completion", "show_completion"}
+"""The options that Typer adds to the program."""
 
 
 class _Loading(Group):
@@ -141,10 +143,19 @@ def run() -> int:
     return code
 
 
+def make_root() -> Any:
+    """Return the command `sockctl`; no environment variable installs or shows its completion."""
+    command: Any = typer.main.get_command(app)
+    for parameter in command.params:
+        if parameter.name in _COMPLETION:
+            parameter.allow_from_autoenv = False
+    return command
+
+
 def _run() -> int:
+    command = make_root()
     if os.environ.get("_SOCKCTL_COMPLETE"):
-        app(prog_name="sockctl")
-    command = typer.main.get_command(app)
+        command(prog_name="sockctl")
     try:
         with command.make_context("sockctl", sys.argv[1:]) as ctx:
             command.invoke(ctx)

@@ -123,6 +123,12 @@ def test_an_error_names_the_variable_that_is_wrong() -> None:
     assert b"sockctl: --timeout (set by SOCKCTL_CONNECT_TIMEOUT): 'soon' is not a time" in done.stderr
 
 
+def test_no_variable_installs_or_shows_the_completion() -> None:
+    assert b"env var" not in sockctl("--help").stdout
+    shown = sockctl("users", "list", env={**os.environ, "SHELL": "/bin/bash", "SOCKCTL_SHOW_COMPLETION": "1"}).stdout
+    assert b"complete" not in shown
+
+
 def test_no_variable_asks_for_the_help_or_the_version() -> None:
     done = sockctl("users", "list", env={**os.environ, "SOCKCTL_HELP": "1", "SOCKCTL_USERS_LIST_VERSION": "1"})
     assert b"Usage" not in done.stdout
