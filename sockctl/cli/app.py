@@ -15,9 +15,9 @@ import typer
 from sockctl.cli.color import Color
 from sockctl.cli.commands import Group, load_command, print_version
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
-from sockctl.errors import SockctlError
+from sockctl.errors import SockctlError, StreamError
 from sockctl.paths import config_file
-from sockctl.terminal import STDOUT, ColourChoice, open_missing_streams, say
+from sockctl.terminal import STDOUT, ColourChoice, open_missing_streams, say, say_error
 
 COMMANDS = {
     "serve": "Start a server.",
@@ -127,7 +127,7 @@ def run() -> int:
         _discard_output()
         return ExitCode.DONE
     except SockctlError as error:
-        say(f"sockctl: {error}")
+        say_error(str(error))
         return find_exit_code(error)
     except (typer.Abort, EOFError, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
@@ -135,10 +135,10 @@ def run() -> int:
         if os.environ.get("SOCKCTL_DEBUG"):
             raise
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
-            say(f"sockctl: Standard output can't be written: {error.strerror}. The rest is lost.")
+            say_error(str(StreamError.of_output(error)))
             _discard_output()
             return ExitCode.FAILED
-        say(f"sockctl: unexpected {type(error).__name__}: {error}. This is a defect; SOCKCTL_DEBUG=1 shows where.")
+        say_error(f"unexpected {type(error).__name__}: {error}. This is a defect; SOCKCTL_DEBUG=1 shows where.")
         return ExitCode.FAILED
     return code
 

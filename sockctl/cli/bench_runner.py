@@ -24,7 +24,7 @@ from sockctl.net.address import Endpoint, parse_target
 from sockctl.net.connector import Secure, connect
 from sockctl.net.transport import TlsTransport, Transport
 from sockctl.os_limits import usable_cores
-from sockctl.terminal import STDERR, is_terminal, say
+from sockctl.terminal import STDERR, is_terminal, say_error
 
 if TYPE_CHECKING:
     from sockctl.client.trust import TlsPolicy
@@ -104,7 +104,7 @@ def run_bench(target: str, wanted: Wanted) -> ExitCode:
         else:
             rounds, interrupted = _measure_rounds(plans[0], plans[1], wanted)
             if not rounds:
-                say("sockctl: The comparison was interrupted in its first round: there is nothing to compare.")
+                say_error("The comparison was interrupted in its first round: there is nothing to compare.")
                 return ExitCode.INTERRUPTED
             result = comparison(rounds, interrupted=interrupted)
     except KeyboardInterrupt:

@@ -1,5 +1,6 @@
 """What all commands of sockctl have in common: the form of their help, ``-V``, and suggestions for a mistyped word."""
 
+import contextlib
 import functools
 import importlib
 import os
@@ -134,6 +135,16 @@ def suggest(word: str, known: list[str], meant: list[str] | None = None, *, othe
     return f" {sentence}" if sentence else ""
 
 
+def obey_color(ctx: Any) -> None:
+    """Obey ``--color`` wherever it stands: a help, or an error, ends the command before all options are read."""
+    parser = ctx.command.make_parser(ctx)
+    parser.ignore_unknown_options = True
+    with contextlib.suppress(typer.TyperException):  # an option without its value
+        given, _, _ = parser.parse_args(list(ctx.meta[_ARGUMENTS]))
+        if given.get("color") in list(ColourChoice):
+            choose_colour(ColourChoice(given["color"]))
+
+
 def list_options(command: Any) -> list[Any]:
     """Return the options of a command that the environment and the configuration file may set."""
     return [
@@ -223,7 +234,7 @@ def _complete_parameters(command: Any) -> None:
 
 
 def _write_help(command: Any, ctx: Any, formatter: Any) -> None:
-    _choose_colour(command, ctx)
+    obey_color(ctx)
     notes = list_notes(command, ctx)
     if os.environ.get("TERM") != "dumb" and (is_terminal(STDOUT) or wants_colour(STDOUT)):
         from sockctl.cli.rich_help import format_panels
@@ -234,10 +245,3 @@ def _write_help(command: Any, ctx: Any, formatter: Any) -> None:
         from sockctl.cli.plain_help import format_help
 
         formatter.write(format_help(command, ctx, notes, width=columns(STDOUT)))
-
-
-def _choose_colour(command: Any, ctx: Any) -> None:
-    """Obey ``--color`` behind ``--help``: the help option ends the command before others are read."""
-    given, _, _ = command.make_parser(ctx).parse_args(list(ctx.meta[_ARGUMENTS]))
-    if given.get("color") in list(ColourChoice):
-        choose_colour(ColourChoice(given["color"]))

@@ -21,7 +21,7 @@ from sockctl.errors import (
     UnreachableError,
     UntrustedError,
 )
-from sockctl.terminal import say
+from sockctl.terminal import say_error
 
 if TYPE_CHECKING:
     from sockctl.client.token_store import KeptToken
@@ -101,7 +101,7 @@ class _End:
         login, user = self.kept.login, self.kept.user
         where = f"{login.address} ({login.service}, as {user})" if user else f"{login.address} ({login.service})"
         if self.failure is not None:
-            say(f"sockctl: The login at {where} is forgotten, but the server was not told: {self.failure}")
+            say_error(f"The login at {where} is forgotten, but the server was not told: {self.failure}")
         elif not json:
             print_sentences(f"You are logged out of {where}.")
 
