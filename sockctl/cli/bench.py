@@ -8,7 +8,7 @@ import typer
 from sockctl.cli.bench_options import LOAD, LOGIN, BenchOptions, Rate
 from sockctl.cli.completion import complete_targets
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
-from sockctl.cli.options import TargetPort, join_target, with_option_group
+from sockctl.cli.options import TargetPort, with_option_group
 from sockctl.cli.passwords import PasswordFile, PasswordStdin
 from sockctl.errors import OptionError
 
@@ -96,7 +96,7 @@ def echo(
     wanted = Wanted(
         kind=Kind.ECHO, size_bytes=size, depth=_depth(depth, rate), rate=rate, processes=processes, options=bench
     )
-    raise typer.Exit(run_bench(join_target(target, port), wanted))
+    raise typer.Exit(run_bench(target, port, wanted))
 
 
 @app.command(
@@ -145,7 +145,7 @@ def chat(
         processes=1,
         options=bench,
     )
-    raise typer.Exit(run_bench(join_target(target, port), wanted))
+    raise typer.Exit(run_bench(target, port, wanted))
 
 
 @app.command(
@@ -199,7 +199,7 @@ def login(
     wanted = Wanted(
         kind=Kind.LOGIN, rate=rate, processes=processes, user=user, password=password, insecure=insecure, options=bench
     )
-    raise typer.Exit(run_bench(join_target(target, port), wanted))
+    raise typer.Exit(run_bench(target, port, wanted))
 
 
 def _depth(depth: int | None, rate: float | None) -> int:

@@ -90,13 +90,19 @@ class Wanted:
         return min(usable_cores(), _MOST_PROCESSES, most) if self.kind is Kind.ECHO else 1
 
 
-def run_bench(target: str, wanted: Wanted) -> ExitCode:
+def run_bench(target: str, port: str | None, wanted: Wanted) -> ExitCode:
     """Measure, print, and return the exit code.
+
+    Args:
+        target: The server, as the user named it.
+        port: Its port, where the user gave it apart.
+        wanted: The measurement.
 
     Raises:
         SockctlError: The server can't be reached or is not to be trusted, or the measuring failed.
     """
-    names = [target] if wanted.options.compare is None else [target, wanted.options.compare]
+    other = wanted.options.compare
+    names = [(target, port), *([] if other is None else [(other, None)])]
     plans = [wanted.plan(where) for where in _find_servers(names, wanted)]
     try:
         if len(plans) == 1:
@@ -161,13 +167,13 @@ def _measure_once(plan: Plan, wanted: Wanted, label: str) -> dict[str, Any]:
     return report(plan, outcome, cores=usable_cores())
 
 
-def _find_servers(targets: list[str], wanted: Wanted) -> list[Where]:
+def _find_servers(names: list[tuple[str, str | None]], wanted: Wanted) -> list[Where]:
     """Connect to each server once, as ``connect`` does: that shows which address answers, and whether to trust it."""
     options = wanted.options
     plain, secure = _SCHEMES[wanted.kind]
     parsed = []
-    for target in targets:
-        one = parse_target(target)
+    for target, port in names:
+        one = parse_target(target, port)
         if one.host is None or one.port is None:
             raise AddressError(f"{target!r} is not complete: write HOST:PORT, such as localhost:9090.")
         if one.scheme not in {None, plain, secure}:
