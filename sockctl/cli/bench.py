@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from sockctl.cli.bench_options import LOAD, LOGIN, BenchOptions, Rate
+from sockctl.cli.commands import declare_group
 from sockctl.cli.completion import complete_targets
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
 from sockctl.cli.options import TargetPort, with_option_group
@@ -30,12 +31,9 @@ _LOGIN_EXIT_CODES = explain_exit_codes(
     }
 )
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="Measure a server with many clients at once, and check all that it says.",
-    epilog=f"Example:\n  sockctl bench echo localhost:9090 --clients 50\n\n{_FIELDS}",
+app = declare_group(
+    "Measure a server with many clients at once, and check all that it says.",
+    f"Example:\n  sockctl bench echo localhost:9090 --clients 50\n\n{_FIELDS}",
 )
 with_bench_options = functools.partial(with_option_group, name="bench", group=BenchOptions)
 

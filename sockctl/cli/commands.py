@@ -101,9 +101,25 @@ class Group(_Common, TyperGroup):
         return super().resolve_command(ctx, args)
 
 
+def declare_group(summary: str, epilog: str) -> typer.Typer:
+    """Return the declaration of a group of commands.
+
+    Args:
+        summary: What the group is for.
+        epilog: The paragraphs at the end of its help, such as examples.
+    """
+    return typer.Typer(
+        cls=Group, add_completion=False, rich_markup_mode=None, no_args_is_help=True, help=summary, epilog=epilog
+    )
+
+
+def declare_command() -> typer.Typer:
+    """Return the declaration of a command that belongs to no group."""
+    return typer.Typer(cls=Group, add_completion=False, rich_markup_mode=None)
+
+
 def make_command(own: typer.Typer) -> Any:
     """Return what a module declares as `own`, with all that commands of sockctl have in common."""
-    own.info.cls = Group
     for each in own.registered_commands:
         if each.cls is TyperCommand:
             each.cls = Command

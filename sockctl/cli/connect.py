@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.commands import Command
+from sockctl.cli.commands import Command, declare_command
 from sockctl.cli.completion import complete_targets
 from sockctl.cli.connect_options import ConnectOptions
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
@@ -53,7 +53,7 @@ class _InOrder(Command):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app = declare_command()
 
 
 @app.command(cls=_InOrder, epilog=_EPILOG)

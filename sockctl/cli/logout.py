@@ -9,6 +9,7 @@ import typer
 
 from sockctl.cli import options
 from sockctl.cli.changes import IfExists, print_changes, tolerating
+from sockctl.cli.commands import declare_command
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
 from sockctl.cli.hosts import Server, parse_server
 from sockctl.cli.tables import print_sentences
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from sockctl.net.address import Endpoint
     from sockctl.net.connector import Secure
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app = declare_command()
 
 
 @app.command(epilog="Example:\n  sockctl logout server.example:9090")
