@@ -155,6 +155,9 @@ def make_root() -> Any:
 def _run() -> int:
     command = make_root()
     if os.environ.get("_SOCKCTL_COMPLETE"):
+        from sockctl.cli.bash_completion import complete_joined_words
+
+        complete_joined_words()
         command(prog_name="sockctl")
     try:
         with command.make_context("sockctl", sys.argv[1:]) as ctx:

@@ -8,7 +8,7 @@ import typer
 from sockctl.cli import options
 from sockctl.cli.changes import IfMissing, RemovalOptions, print_changes, tolerating, with_removal_options
 from sockctl.cli.commands import declare_group
-from sockctl.cli.completion import complete_targets
+from sockctl.cli.completion import complete_hosts
 from sockctl.cli.tables import print_list
 from sockctl.errors import AddressError, OptionError, UnknownHostError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 app = declare_group("See and change which servers' certificates 'connect' trusts.", "Example:\n  sockctl hosts list")
 
 Server = Annotated[
-    str, typer.Argument(metavar="HOST[:PORT]", help="The server.", show_default=False, autocompletion=complete_targets)
+    str, typer.Argument(metavar="HOST[:PORT]", help="The server.", show_default=False, autocompletion=complete_hosts)
 ]
 
 

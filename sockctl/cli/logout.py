@@ -10,8 +10,9 @@ import typer
 from sockctl.cli import options
 from sockctl.cli.changes import IfExists, print_changes, tolerating
 from sockctl.cli.commands import declare_command
+from sockctl.cli.completion import complete_logins
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
-from sockctl.cli.hosts import Server, parse_server
+from sockctl.cli.hosts import parse_server
 from sockctl.cli.tables import print_sentences
 from sockctl.cli.tls_options import ClientCertificate, ClientKey, refuse_lone_key
 from sockctl.errors import (
@@ -34,7 +35,10 @@ app = declare_command()
 
 @app.command(epilog="Example:\n  sockctl logout server.example:9090")
 def logout(
-    server: Server,
+    server: Annotated[
+        str,
+        typer.Argument(metavar="HOST[:PORT]", help="The server.", show_default=False, autocompletion=complete_logins),
+    ],
     port: options.TargetPort = None,
     *,
     timeout: Annotated[
