@@ -47,7 +47,7 @@ def test_quiet(terminal: Any, echo: int) -> None:
 
 
 def test_quiet_tells_errors_and_no_warnings(terminal: Any) -> None:
-    child = terminal("connect", "-q", "--retry", "1", "127.0.0.1", str(CLOSED_PORT))
+    child = terminal("connect", "-q", "--retry", "1", "127.0.0.1", str(CLOSED_PORT), NO_COLOR="1")
     assert ended(child) == ExitCode.UNREACHABLE
     assert re.fullmatch(r"sockctl: Can't connect to 127\.0\.0\.1:1: connection refused, [^\n]*\r\n", child.before)
 
