@@ -4,6 +4,7 @@ Every error that a user may see derives from `SockctlError`; its text is one sen
 value it was, and what to do next. ``sockctl.cli`` alone decides which exit code an error leads to.
 """
 
+import errno
 from typing import ClassVar
 
 
@@ -50,6 +51,12 @@ class SinkError(SockctlError):
 
 class StreamError(SockctlError):
     """Standard input can't be read, or standard output not written."""
+
+    @classmethod
+    def of_output(cls, error: OSError) -> "StreamError":
+        """Return the error of a standard output that can't be written, for the system's own error."""
+        why = "it is closed" if error.errno == errno.EBADF else error.strerror
+        return cls(f"Standard output can't be written: {why}. The rest is lost.")
 
 
 class UnreachableError(SockctlError):

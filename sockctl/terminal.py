@@ -95,6 +95,20 @@ def say(text: str, *, end: str = "\n", wraps: bool = True) -> None:
         return  # closed, or a full disk behind it: there is nowhere left to say so
 
 
+def format_error(text: str) -> str:
+    """Return an error in the form of all errors: behind the program's name, which is red where colour is wanted."""
+    if not wants_colour(STDERR):
+        return f"sockctl: {text}"
+    from sockctl.palette import Style, paint  # noqa: PLC0415  only errors in colour need it
+
+    return f"{paint('sockctl:', Style.ERROR)} {text}"
+
+
+def say_error(text: str) -> None:
+    """Write an error to standard error, as `say` writes a text."""
+    say(format_error(text))
+
+
 def begin_line() -> None:
     """End the line of a terminal in which Ctrl-C has left ``^C``; never waits for a terminal that was stopped."""
     if is_terminal(STDIN) and is_terminal(STDERR) and select.select([], [STDERR], [], 0)[1]:

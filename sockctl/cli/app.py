@@ -15,9 +15,9 @@ import typer
 from sockctl.cli.color import Color
 from sockctl.cli.commands import Group, load_command, print_version
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
-from sockctl.errors import SockctlError
+from sockctl.errors import SockctlError, StreamError
 from sockctl.paths import config_file
-from sockctl.terminal import STDOUT, ColourChoice, open_missing_streams, say
+from sockctl.terminal import STDOUT, ColourChoice, open_missing_streams, say, say_error
 
 COMMANDS = {
     "serve": "Start a server.",
@@ -40,6 +40,8 @@ UNWRITABLE = {errno.EBADF, errno.EIO, errno.ENOSPC}
 
 UNCONFIGURED = {"config", "help"}
 """Commands that work while the configuration file is wrong."""
+_COMPLETION = {"install_completion", "show_completion"}
+"""The options that Typer adds to the program."""
 
 
 class _Loading(Group):
@@ -125,7 +127,7 @@ def run() -> int:
         _discard_output()
         return ExitCode.DONE
     except SockctlError as error:
-        say(f"sockctl: {error}")
+        say_error(str(error))
         return find_exit_code(error)
     except (typer.Abort, EOFError, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
@@ -133,18 +135,30 @@ def run() -> int:
         if os.environ.get("SOCKCTL_DEBUG"):
             raise
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
-            say(f"sockctl: Standard output can't be written: {error.strerror}. The rest is lost.")
+            say_error(str(StreamError.of_output(error)))
             _discard_output()
             return ExitCode.FAILED
-        say(f"sockctl: unexpected {type(error).__name__}: {error}. This is a defect; SOCKCTL_DEBUG=1 shows where.")
+        say_error(f"unexpected {type(error).__name__}: {error}. This is a defect; SOCKCTL_DEBUG=1 shows where.")
         return ExitCode.FAILED
     return code
 
 
+def make_root() -> Any:
+    """Return the command `sockctl`; no environment variable installs or shows its completion."""
+    command: Any = typer.main.get_command(app)
+    for parameter in command.params:
+        if parameter.name in _COMPLETION:
+            parameter.allow_from_autoenv = False
+    return command
+
+
 def _run() -> int:
+    command = make_root()
     if os.environ.get("_SOCKCTL_COMPLETE"):
-        app(prog_name="sockctl")
-    command = typer.main.get_command(app)
+        from sockctl.cli.bash_completion import complete_joined_words
+
+        complete_joined_words()
+        command(prog_name="sockctl")
     try:
         with command.make_context("sockctl", sys.argv[1:]) as ctx:
             command.invoke(ctx)

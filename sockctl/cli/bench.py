@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from sockctl.cli.bench_options import BenchOptions, Rate
+from sockctl.cli.bench_options import LOAD, LOGIN, BenchOptions, Rate
+from sockctl.cli.commands import declare_group
 from sockctl.cli.completion import complete_targets
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
-from sockctl.cli.options import TargetPort, join_target, with_option_group
+from sockctl.cli.options import TargetPort, with_option_group
 from sockctl.cli.passwords import PasswordFile, PasswordStdin
 from sockctl.errors import OptionError
 
@@ -30,12 +31,9 @@ _LOGIN_EXIT_CODES = explain_exit_codes(
     }
 )
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="Measure a server with many clients at once, and check all that it says.",
-    epilog=f"Example:\n  sockctl bench echo localhost:9090 --clients 50\n\n{_FIELDS}",
+app = declare_group(
+    "Measure a server with many clients at once, and check all that it says.",
+    f"Example:\n  sockctl bench echo localhost:9090 --clients 50\n\n{_FIELDS}",
 )
 with_bench_options = functools.partial(with_option_group, name="bench", group=BenchOptions)
 
@@ -48,12 +46,22 @@ Target = Annotated[
 Depth = Annotated[
     int | None,
     typer.Option(
-        help="Messages in flight at most, of each client that sends. [default: 1]", min=1, max=1_000_000, metavar="N"
+        help="Messages in flight at most, of each client that sends. [default: 1]",
+        min=1,
+        max=1_000_000,
+        metavar="N",
+        rich_help_panel=LOAD,
     ),
 ]
 Processes = Annotated[
     int | None,
-    typer.Option(help="Processes that share the clients. [default: what suits]", min=1, max=1024, metavar="N"),
+    typer.Option(
+        help="Processes that share the clients. [default: what suits]",
+        min=1,
+        max=1024,
+        metavar="N",
+        rich_help_panel=LOAD,
+    ),
 ]
 
 
@@ -67,7 +75,9 @@ def echo(
     target: Target,
     port: TargetPort = None,
     *,
-    size: Annotated[int, typer.Option(help="Bytes of a message.", min=1, max=16_777_216, metavar="BYTES")] = 64,
+    size: Annotated[
+        int, typer.Option(help="Bytes of a message.", min=1, max=16_777_216, metavar="BYTES", rich_help_panel=LOAD)
+    ] = 64,
     depth: Depth = None,
     rate: Rate = None,
     processes: Processes = None,
@@ -84,7 +94,7 @@ def echo(
     wanted = Wanted(
         kind=Kind.ECHO, size_bytes=size, depth=_depth(depth, rate), rate=rate, processes=processes, options=bench
     )
-    raise typer.Exit(run_bench(join_target(target, port), wanted))
+    raise typer.Exit(run_bench(target, port, wanted))
 
 
 @app.command(
@@ -96,10 +106,18 @@ def chat(
     target: Target,
     port: TargetPort = None,
     *,
-    senders: Annotated[int, typer.Option(help="How many of the members speak.", min=1, metavar="N")] = 1,
+    senders: Annotated[
+        int, typer.Option(help="How many of the members speak.", min=1, metavar="N", rich_help_panel=LOAD)
+    ] = 1,
     size: Annotated[
         int,
-        typer.Option(help="Bytes of a message; some 50 at least, which it needs.", min=1, max=4_096, metavar="BYTES"),
+        typer.Option(
+            help="Bytes of a message; some 50 at least, which it needs.",
+            min=1,
+            max=4_096,
+            metavar="BYTES",
+            rich_help_panel=LOAD,
+        ),
     ] = 64,
     depth: Depth = None,
     rate: Rate = None,
@@ -125,7 +143,7 @@ def chat(
         processes=1,
         options=bench,
     )
-    raise typer.Exit(run_bench(join_target(target, port), wanted))
+    raise typer.Exit(run_bench(target, port, wanted))
 
 
 @app.command(
@@ -140,7 +158,10 @@ def login(
     user: Annotated[
         str,
         typer.Option(
-            help="Who logs in; {} becomes the client's number, from 0 on.", metavar="NAME", show_default=False
+            help="Who logs in; {} becomes the client's number, from 0 on.",
+            metavar="NAME",
+            show_default=False,
+            rich_help_panel=LOGIN,
         ),
     ],
     password_stdin: PasswordStdin = False,
@@ -148,7 +169,10 @@ def login(
     rate: Rate = None,
     processes: Processes = None,
     insecure: Annotated[
-        bool, typer.Option("--insecure", help="Send the password in clear, also over the network without TLS.")
+        bool,
+        typer.Option(
+            "--insecure", help="Send the password in clear, also over the network without TLS.", rich_help_panel=LOGIN
+        ),
     ] = False,
     bench: BenchOptions,
 ) -> None:
@@ -173,7 +197,7 @@ def login(
     wanted = Wanted(
         kind=Kind.LOGIN, rate=rate, processes=processes, user=user, password=password, insecure=insecure, options=bench
     )
-    raise typer.Exit(run_bench(join_target(target, port), wanted))
+    raise typer.Exit(run_bench(target, port, wanted))
 
 
 def _depth(depth: int | None, rate: float | None) -> int:

@@ -1,4 +1,4 @@
-"""The options that all kinds of ``bench`` share."""
+"""The options that all kinds of ``bench`` share, in the groups in which the help shows them."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -7,6 +7,11 @@ import typer
 
 from sockctl.cli import options
 from sockctl.cli.tls_options import TlsOptions
+
+LOAD = "Load"
+DURATION = "How long"
+COMPARING = "Comparing"
+LOGIN = "Login"
 
 Rate = Annotated[
     float | None,
@@ -17,6 +22,7 @@ Rate = Annotated[
         max=10_000_000,
         callback=options.refuse_nan,
         metavar="PER_SECOND",
+        rich_help_panel=LOAD,
     ),
 ]
 
@@ -25,29 +31,52 @@ Rate = Annotated[
 class BenchOptions:
     """The options, by the names that users write."""
 
-    clients: Annotated[int, typer.Option(help="Clients at once.", min=1, max=1_000_000, metavar="N")] = 10
+    clients: Annotated[
+        int, typer.Option(help="Clients at once.", min=1, max=1_000_000, metavar="N", rich_help_panel=LOAD)
+    ] = 10
     duration: Annotated[
         float | None,
         options.seconds(
-            "Measure for so long. [default: 5, with --compare 2 a round, with --count no limit]", at_least=0.01
+            "Measure for so long. [default: 5, with --compare 2 a round, with --count no limit]",
+            at_least=0.01,
+            panel=DURATION,
         ),
     ] = None
     count: Annotated[
-        int | None, typer.Option(help="End after so many messages or logins in all.", min=1, max=10**12, metavar="N")
+        int | None,
+        typer.Option(
+            help="End after so many messages or logins in all.",
+            min=1,
+            max=10**12,
+            metavar="N",
+            rich_help_panel=DURATION,
+        ),
     ] = None
     warm_up: Annotated[
         float | None,
-        options.seconds("Begin so long before, without measuring. [default: 0.5, with --count 0]", at_least=0),
+        options.seconds(
+            "Begin so long before, without measuring. [default: 0.5, with --count 0]", at_least=0, panel=DURATION
+        ),
     ] = None
     timeout: Annotated[
-        float, options.seconds("Give up on a connection, or an answer, that takes longer.", at_least=0.001)
+        float,
+        options.seconds("Give up on a connection, or an answer, that takes longer.", at_least=0.001, panel=DURATION),
     ] = options.Seconds(5)
     compare: Annotated[
         str | None,
-        typer.Option(help="Alternate between TARGET and this one; print ratios and their spread.", metavar="TARGET2"),
+        typer.Option(
+            help="Alternate between TARGET and this one; print ratios and their spread.",
+            metavar="TARGET2",
+            rich_help_panel=COMPARING,
+        ),
     ] = None
-    rounds: Annotated[int, typer.Option(help="Rounds of --compare.", min=1, max=1000, metavar="N")] = 5
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the table.")] = False
+    rounds: Annotated[
+        int, typer.Option(help="Rounds of --compare.", min=1, max=1000, metavar="N", rich_help_panel=COMPARING)
+    ] = 5
+    json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one JSON object instead of the table.", rich_help_panel="Output"),
+    ] = False
     tls_options: TlsOptions
     state_dir: options.StateDir = None
     no_input: options.NoInput = False

@@ -24,7 +24,7 @@ from sockctl.net.address import Endpoint, parse_target
 from sockctl.net.connector import Secure, connect
 from sockctl.net.transport import TlsTransport, Transport
 from sockctl.os_limits import usable_cores
-from sockctl.terminal import STDERR, is_terminal, say
+from sockctl.terminal import STDERR, is_terminal, say_error
 
 if TYPE_CHECKING:
     from sockctl.client.trust import TlsPolicy
@@ -90,13 +90,19 @@ class Wanted:
         return min(usable_cores(), _MOST_PROCESSES, most) if self.kind is Kind.ECHO else 1
 
 
-def run_bench(target: str, wanted: Wanted) -> ExitCode:
+def run_bench(target: str, port: str | None, wanted: Wanted) -> ExitCode:
     """Measure, print, and return the exit code.
+
+    Args:
+        target: The server, as the user named it.
+        port: Its port, where the user gave it apart.
+        wanted: The measurement.
 
     Raises:
         SockctlError: The server can't be reached or is not to be trusted, or the measuring failed.
     """
-    names = [target] if wanted.options.compare is None else [target, wanted.options.compare]
+    other = wanted.options.compare
+    names = [(target, port), *([] if other is None else [(other, None)])]
     plans = [wanted.plan(where) for where in _find_servers(names, wanted)]
     try:
         if len(plans) == 1:
@@ -104,7 +110,7 @@ def run_bench(target: str, wanted: Wanted) -> ExitCode:
         else:
             rounds, interrupted = _measure_rounds(plans[0], plans[1], wanted)
             if not rounds:
-                say("sockctl: The comparison was interrupted in its first round: there is nothing to compare.")
+                say_error("The comparison was interrupted in its first round: there is nothing to compare.")
                 return ExitCode.INTERRUPTED
             result = comparison(rounds, interrupted=interrupted)
     except KeyboardInterrupt:
@@ -161,13 +167,13 @@ def _measure_once(plan: Plan, wanted: Wanted, label: str) -> dict[str, Any]:
     return report(plan, outcome, cores=usable_cores())
 
 
-def _find_servers(targets: list[str], wanted: Wanted) -> list[Where]:
+def _find_servers(names: list[tuple[str, str | None]], wanted: Wanted) -> list[Where]:
     """Connect to each server once, as ``connect`` does: that shows which address answers, and whether to trust it."""
     options = wanted.options
     plain, secure = _SCHEMES[wanted.kind]
     parsed = []
-    for target in targets:
-        one = parse_target(target)
+    for target, port in names:
+        one = parse_target(target, port)
         if one.host is None or one.port is None:
             raise AddressError(f"{target!r} is not complete: write HOST:PORT, such as localhost:9090.")
         if one.scheme not in {None, plain, secure}:

@@ -7,6 +7,7 @@ import typer
 
 from sockctl.cli import options
 from sockctl.cli.changes import RemovalOptions, print_changes, tolerating, with_removal_options
+from sockctl.cli.commands import declare_group
 from sockctl.cli.completion import complete_clients
 from sockctl.cli.tables import print_list
 from sockctl.errors import UnknownClientError
@@ -14,12 +15,9 @@ from sockctl.errors import UnknownClientError
 if TYPE_CHECKING:
     from sockctl.services.known_clients import KnownClients
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="See and change whom 'serve identify' knows. A server that runs sees the change at once.",
-    epilog="Example:\n  sockctl clients list",
+app = declare_group(
+    "See and change whom 'serve identify' knows. A server that runs sees the change at once.",
+    "Example:\n  sockctl clients list",
 )
 
 Which = Annotated[
@@ -39,7 +37,7 @@ def list_clients(*, json: options.Json = False, data_dir: options.DataDir = None
 @app.command(epilog="Example:\n  sockctl clients rename 192.0.2.7 ann")
 def rename(
     which: Which,
-    name: Annotated[str, typer.Argument(help="The new name.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.", show_default=False)],
     *,
     json: options.Json = False,
     data_dir: options.DataDir = None,

@@ -1,5 +1,6 @@
 """What all commands of sockctl have in common: the form of their help, ``-V``, and suggestions for a mistyped word."""
 
+import contextlib
 import functools
 import importlib
 import os
@@ -69,6 +70,11 @@ class _Common:
             option.allow_from_autoenv = False
         return option
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the words of the usage line: Typer's braces around an argument that must be given are left out."""
+        pieces: list[str] = super().collect_usage_pieces(ctx)  # type: ignore[misc]  # as above
+        return [piece.removeprefix("{").removesuffix("}") for piece in pieces]
+
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Parse the arguments; keep them for the help."""
         ctx.meta[_ARGUMENTS] = list(args)
@@ -95,9 +101,25 @@ class Group(_Common, TyperGroup):
         return super().resolve_command(ctx, args)
 
 
+def declare_group(summary: str, epilog: str) -> typer.Typer:
+    """Return the declaration of a group of commands.
+
+    Args:
+        summary: What the group is for.
+        epilog: The paragraphs at the end of its help, such as examples.
+    """
+    return typer.Typer(
+        cls=Group, add_completion=False, rich_markup_mode=None, no_args_is_help=True, help=summary, epilog=epilog
+    )
+
+
+def declare_command() -> typer.Typer:
+    """Return the declaration of a command that belongs to no group."""
+    return typer.Typer(cls=Group, add_completion=False, rich_markup_mode=None)
+
+
 def make_command(own: typer.Typer) -> Any:
     """Return what a module declares as `own`, with all that commands of sockctl have in common."""
-    own.info.cls = Group
     for each in own.registered_commands:
         if each.cls is TyperCommand:
             each.cls = Command
@@ -112,12 +134,31 @@ def load_command(name: str) -> Any:
     return command
 
 
-def suggest(word: str, known: list[str], meant: list[str] | None = None) -> str:
-    """Return a sentence that suggests what a mistyped word may be; nothing where no word is near."""
+def suggest(word: str, known: list[str], meant: list[str] | None = None, *, otherwise: str = "") -> str:
+    """Return a sentence that suggests what a mistyped word may be; it follows the sentence that refuses the word.
+
+    Args:
+        word: The word.
+        known: The words that there are.
+        meant: Those that it certainly means.
+        otherwise: The sentence where no word is near.
+    """
     import difflib
 
-    near = meant or difflib.get_close_matches(word, known, n=2)
-    return f" Did you mean {' or '.join(near)}?" if near else ""
+    lower = word.lower()
+    near = meant or ([lower] if lower in known else difflib.get_close_matches(lower, known, n=2))
+    sentence = f"Did you mean {' or '.join(near)}?" if near else otherwise
+    return f" {sentence}" if sentence else ""
+
+
+def obey_color(ctx: Any) -> None:
+    """Obey ``--color`` wherever it stands: a help, or an error, ends the command before all options are read."""
+    parser = ctx.command.make_parser(ctx)
+    parser.ignore_unknown_options = True
+    with contextlib.suppress(typer.TyperException):  # an option without its value
+        given, _, _ = parser.parse_args(list(ctx.meta[_ARGUMENTS]))
+        if given.get("color") in list(ColourChoice):
+            choose_colour(ColourChoice(given["color"]))
 
 
 def list_options(command: Any) -> list[Any]:
@@ -209,7 +250,7 @@ def _complete_parameters(command: Any) -> None:
 
 
 def _write_help(command: Any, ctx: Any, formatter: Any) -> None:
-    _choose_colour(command, ctx)
+    obey_color(ctx)
     notes = list_notes(command, ctx)
     if os.environ.get("TERM") != "dumb" and (is_terminal(STDOUT) or wants_colour(STDOUT)):
         from sockctl.cli.rich_help import format_panels
@@ -220,10 +261,3 @@ def _write_help(command: Any, ctx: Any, formatter: Any) -> None:
         from sockctl.cli.plain_help import format_help
 
         formatter.write(format_help(command, ctx, notes, width=columns(STDOUT)))
-
-
-def _choose_colour(command: Any, ctx: Any) -> None:
-    """Obey ``--color`` behind ``--help``: the help option ends the command before others are read."""
-    given, _, _ = command.make_parser(ctx).parse_args(list(ctx.meta[_ARGUMENTS]))
-    if given.get("color") in list(ColourChoice):
-        choose_colour(ColourChoice(given["color"]))

@@ -6,19 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.commands import find_name, find_variable, list_options, load_command
+from sockctl.cli.commands import declare_group, find_name, find_variable, list_options, load_command
 from sockctl.cli.config_file import ConfigFile, open_config
 from sockctl.cli.tables import print_list
 from sockctl.errors import ConfigError
 from sockctl.paths import config_file
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="See and check the configuration file.",
-    epilog="Example:\n  sockctl config show serve echo",
-)
+app = declare_group("See and check the configuration file.", "Example:\n  sockctl config show serve echo")
 
 
 @app.command(epilog="Example:\n  sockctl config path")

@@ -54,7 +54,8 @@ class ConfigFile:
             if not isinstance(table, dict):
                 raise self._error((), name, f"{name} stands in no table: write [connect] or [serve.echo] above it.")
             if name not in known:
-                raise self._error((name,), "", f"[{name}] is no command.{suggest(name, known)}")
+                hint = suggest(name, known, otherwise="'sockctl --help' lists the commands.")
+                raise self._error((name,), "", f"[{name}] is no command.{hint}")
 
     def read_defaults(self, path: tuple[str, ...], command: Any) -> dict[str, Any]:
         """Return the table of a command as Click's default_map wants it: by the names of parameters.
@@ -70,9 +71,8 @@ class ConfigFile:
         for key, value in table.items():
             if isinstance(value, dict):
                 if key not in commands:
-                    raise self._error(
-                        (*path, key), "", f"[{'.'.join((*path, key))}] is no command.{suggest(key, list(commands))}"
-                    )
+                    hint = suggest(key, list(commands), otherwise=f"'sockctl {path[0]} --help' lists what there is.")
+                    raise self._error((*path, key), "", f"[{'.'.join((*path, key))}] is no command.{hint}")
                 defaults[key] = self.read_defaults((*path, key), commands[key])
                 continue
             parameter = self._find_option(path, key, command)
@@ -93,14 +93,15 @@ class ConfigFile:
                 return number
         return 1
 
-    def _find_option(self, path: tuple[str, ...], key: str, command: Any) -> Any:
-        options = {each: parameter for parameter in list_options(command) for each in parameter.opts}
+    def _find_option(self, path: tuple[str, ...], key: str, owner: Any) -> Any:
+        options = {each: parameter for parameter in list_options(owner) for each in parameter.opts}
         if parameter := options.get(_option_of(key)):
             return parameter
         if _SECRET.search(key):
             raise self._error(path, key, f"{key} would be a secret, and no secret may stand in this file: remove it.")
-        where = f"'sockctl {' '.join(path)}'"
-        raise self._error(path, key, f"{key} is no option of {where}.{suggest(_option_of(key), list(options))}")
+        command = f"sockctl {' '.join(path)}"
+        hint = suggest(_option_of(key), list(options), otherwise=f"'{command} --help' lists the options.")
+        raise self._error(path, key, f"{key} is no option of '{command}'.{hint}")
 
     def _error(self, path: tuple[str, ...], key: str, problem: str) -> ConfigError:
         return ConfigError(f"{self.path}:{self.find_line(path, key)}: {problem}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.commands import Command
+from sockctl.cli.commands import Command, declare_command
 from sockctl.cli.completion import complete_targets
 from sockctl.cli.connect_options import ConnectOptions
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
@@ -53,7 +53,7 @@ class _InOrder(Command):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app = declare_command()
 
 
 @app.command(cls=_InOrder, epilog=_EPILOG)
@@ -63,14 +63,14 @@ def connect(
     target: Annotated[
         str | None,
         typer.Argument(
-            metavar="[HOST|HOST:PORT|SCHEME://HOST:PORT]",
+            metavar="[[SCHEME://]HOST[:PORT]]",
             help="Where to connect. Schemes: tcp, tls (raw bytes), sockctl, sockctls (messages; the s is for TLS).",
             show_default=False,
             autocompletion=complete_targets,
         ),
     ] = None,
     ports: Annotated[
-        list[str] | None, typer.Argument(metavar="[PORT]", help="The port; several with -z.", show_default=False)
+        list[str] | None, typer.Argument(metavar="[PORT ...]", help="The port; several with -z.", show_default=False)
     ] = None,
     *,
     given: ConnectOptions,

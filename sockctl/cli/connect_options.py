@@ -104,7 +104,7 @@ class ContentOptions:
             panel=CONTENT,
         ),
     ] = None
-    quiet: Annotated[bool, _option(CONTENT, "--quiet", "-q", help="Tell only warnings and errors.")] = False
+    quiet: Annotated[bool, _option(CONTENT, "--quiet", "-q", help="Tell errors only.")] = False
     verbose: Annotated[
         bool, _option(CONTENT, "--verbose", "-v", help="Tell events in a pipe, too, and each address tried.")
     ] = False

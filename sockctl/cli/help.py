@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
+from sockctl.cli.commands import declare_command
 from sockctl.terminal import STDOUT, columns, is_terminal, wants_colour
 
 PAGE_COLUMNS = 100
 """Columns of a page at most: longer lines are hard to read."""
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app = declare_command()
 
 
 def _complete_topic(incomplete: str) -> list[str]:

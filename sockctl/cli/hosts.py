@@ -7,23 +7,18 @@ import typer
 
 from sockctl.cli import options
 from sockctl.cli.changes import IfMissing, RemovalOptions, print_changes, tolerating, with_removal_options
-from sockctl.cli.completion import complete_targets
+from sockctl.cli.commands import declare_group
+from sockctl.cli.completion import complete_hosts
 from sockctl.cli.tables import print_list
 from sockctl.errors import AddressError, OptionError, UnknownHostError
 
 if TYPE_CHECKING:
     from sockctl.client.known_hosts import KnownHost, KnownHosts
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="See and change which servers' certificates 'connect' trusts.",
-    epilog="Example:\n  sockctl hosts list",
-)
+app = declare_group("See and change which servers' certificates 'connect' trusts.", "Example:\n  sockctl hosts list")
 
 Server = Annotated[
-    str, typer.Argument(metavar="HOST[:PORT]", help="The server.", show_default=False, autocompletion=complete_targets)
+    str, typer.Argument(metavar="HOST[:PORT]", help="The server.", show_default=False, autocompletion=complete_hosts)
 ]
 
 

@@ -1,18 +1,11 @@
 """``sockctl logins …``: the logins that ``connect`` has kept."""
 
-import typer
-
 from sockctl.cli import options
+from sockctl.cli.commands import declare_group
 from sockctl.cli.logout import logout
 from sockctl.cli.tables import print_list
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="See and end the logins that 'connect' has kept.",
-    epilog="Example:\n  sockctl logins list",
-)
+app = declare_group("See and end the logins that 'connect' has kept.", "Example:\n  sockctl logins list")
 
 _TLS = {False: "no", True: "yes"}
 _STATES = {False: "valid", True: "expired"}

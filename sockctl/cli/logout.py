@@ -9,8 +9,10 @@ import typer
 
 from sockctl.cli import options
 from sockctl.cli.changes import IfExists, print_changes, tolerating
+from sockctl.cli.commands import declare_command
+from sockctl.cli.completion import complete_logins
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
-from sockctl.cli.hosts import Server, parse_server
+from sockctl.cli.hosts import parse_server
 from sockctl.cli.tables import print_sentences
 from sockctl.cli.tls_options import ClientCertificate, ClientKey, refuse_lone_key
 from sockctl.errors import (
@@ -21,19 +23,22 @@ from sockctl.errors import (
     UnreachableError,
     UntrustedError,
 )
-from sockctl.terminal import say
+from sockctl.terminal import say_error
 
 if TYPE_CHECKING:
     from sockctl.client.token_store import KeptToken
     from sockctl.net.address import Endpoint
     from sockctl.net.connector import Secure
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app = declare_command()
 
 
 @app.command(epilog="Example:\n  sockctl logout server.example:9090")
 def logout(
-    server: Server,
+    server: Annotated[
+        str,
+        typer.Argument(metavar="HOST[:PORT]", help="The server.", show_default=False, autocompletion=complete_logins),
+    ],
     port: options.TargetPort = None,
     *,
     timeout: Annotated[
@@ -101,7 +106,7 @@ class _End:
         login, user = self.kept.login, self.kept.user
         where = f"{login.address} ({login.service}, as {user})" if user else f"{login.address} ({login.service})"
         if self.failure is not None:
-            say(f"sockctl: The login at {where} is forgotten, but the server was not told: {self.failure}")
+            say_error(f"The login at {where} is forgotten, but the server was not told: {self.failure}")
         elif not json:
             print_sentences(f"You are logged out of {where}.")
 

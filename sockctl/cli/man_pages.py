@@ -25,9 +25,9 @@ LINE_COLUMNS = 78
 
 def make_man_pages() -> dict[str, str]:
     """Return the text of each man page by the name of its file, as ``sockctl-serve-echo.1``."""
-    from sockctl.cli.app import app
+    from sockctl.cli.app import make_root
 
-    command = typer.main.get_command(app)
+    command = make_root()
     root = typer.Context(command, info_name="sockctl", **command.context_settings)
     return {f"{_page_name(each)}.1": _make_page(each) for each in _walk(root)}
 

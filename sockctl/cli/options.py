@@ -74,23 +74,6 @@ TargetPort = Annotated[
     str | None, typer.Argument(metavar="[PORT]", help="The port, where it isn't in HOST:PORT.", show_default=False)
 ]
 """The argument behind a target: with it, ``HOST PORT`` does where ``HOST:PORT`` does."""
-
-
-def join_target(target: str, port: str | None) -> str:
-    """Return the target with the port that was given beside it.
-
-    Raises:
-        AddressError: The two can't be understood, or the port is given twice.
-    """
-    if port is None:
-        return target
-    from sockctl.net.address import format_address, parse_host, parse_target
-
-    parsed = parse_target(target, port)
-    scheme = f"{parsed.scheme}://" if parsed.scheme else ""
-    return scheme + format_address(parsed.host or parse_host(""), parsed.port or 0)
-
-
 DEFAULT_MIN_LENGTH = 12
 MinLength = Annotated[
     int,

@@ -28,7 +28,10 @@ T = TypeVar("T")
 PasswordStdin = Annotated[
     bool,
     typer.Option(
-        "--password-stdin", help="Take the password from the first line of standard input.", show_default=False
+        "--password-stdin",
+        help="Take the password from the first line of standard input.",
+        show_default=False,
+        rich_help_panel="Password",
     ),
 ]
 PasswordFile = Annotated[
@@ -38,6 +41,7 @@ PasswordFile = Annotated[
         help="Take the password from the first line of this file, which only you may read (mode 0600 or 0400).",
         metavar="FILE",
         show_default=False,
+        rich_help_panel="Password",
     ),
 ]
 

@@ -6,18 +6,13 @@ from typing import Annotated
 
 import typer
 
+from sockctl.cli.commands import declare_group
 from sockctl.cli.completion import complete_rooms, complete_users
 from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength, Seconds, seconds
 from sockctl.cli.server_options import ServerOptions, with_server_options
 from sockctl.errors import OptionError, ProgramError
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="Start a server.",
-    epilog="Example:\n  sockctl serve echo --port 9090",
-)
+app = declare_group("Start a server.", "Example:\n  sockctl serve echo --port 9090")
 
 
 class Transform(enum.StrEnum):

@@ -1,6 +1,7 @@
 """Runs a server from its start to its stop: the journal, the port, where it can be reached, and the signals."""
 
 import contextlib
+import functools
 import os
 import signal
 import threading
@@ -34,25 +35,24 @@ from sockctl.terminal import STDERR, STDIN, begin_line, is_terminal, say
 if TYPE_CHECKING:
     from sockctl.cli.serve_tls import ServingTls
 
-DEFAULT_PORT = "9090"
+DEFAULT_PORT = 9090
 FIRST_WORDS_S = 1.0
 """How long what the server's terminal shows waits for the first events, in case standard error is blocked."""
 LAST_WORDS_S = 0.2
 """How long the journal may take to write what it holds when a second signal ends the process."""
 
 
-def chosen_port(port: str | None, *, no_input: bool) -> int:
+def choose_port(given: int | None, *, no_input: bool) -> int:
     """Return the port to listen on: the given one, the answer from the terminal, or the default.
 
     Raises:
-        AddressError: The given one isn't a port.
         InputNeededError: The terminal's input ended instead of an answer.
     """
-    if port is not None:
-        return _checked(port)
+    if given is not None:
+        return given
     if may_ask(no_input=no_input):
-        return ask("Port to listen on", DEFAULT_PORT, _checked)
-    return _checked(DEFAULT_PORT)
+        return ask("Port to listen on", str(DEFAULT_PORT), functools.partial(parse_port, any_free=True))
+    return DEFAULT_PORT
 
 
 def serve(
@@ -69,7 +69,7 @@ def serve(
         started: Called when the server takes clients, and the first events are written.
 
     Raises:
-        AddressError: The host or the port can't be one.
+        AddressError: The host can't be one.
         RuleError: A rule of --allow or --deny is none.
         InputNeededError: The terminal's input ended instead of an answer.
         ListenError: It can't listen there.
@@ -78,7 +78,7 @@ def serve(
         CertificateError: The certificate can't be made or loaded.
     """
     host = parse_host(options.host) if options.host else ""
-    port = chosen_port(options.port, no_input=options.no_input)
+    port = choose_port(options.port, no_input=options.no_input)
     limits = Limits(
         max_clients=options.max_clients,
         max_clients_per_address=options.max_clients_per_address,
@@ -195,10 +195,6 @@ def _stop(server: Server, drain_timeout_s: float, signals: StopSignals, journal:
             os._exit(ExitCode.INTERRUPTED)
     stopper.join()
     return ExitCode.DONE if ended else ExitCode.FAILED
-
-
-def _checked(port: str) -> int:
-    return parse_port(port, any_free=True)
 
 
 def _tell_place(journal: Journal, listeners: Listeners, scheme: str) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sockctl.cli.options import DataDir, ExplainOption, NoInput, Seconds, seconds, with_option_group
+from sockctl.errors import AddressError
 
 
 class LogFormat(enum.StrEnum):
@@ -16,6 +17,20 @@ class LogFormat(enum.StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+def parse_listening_port(value: str | int) -> int:
+    """Return the port to listen on that a value of ``--port`` names.
+
+    Raises:
+        typer.BadParameter: It names none.
+    """
+    from sockctl.net.address import parse_port
+
+    try:
+        return parse_port(str(value), any_free=True)
+    except AddressError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)  # frozen, with slots: 2 ms more for each command's start
@@ -31,9 +46,10 @@ class ServerOptions:
         ),
     ] = "127.0.0.1"
     port: Annotated[
-        str | None,
+        int | None,
         typer.Option(
             help="Port to listen on, 0 for any free one; asked for on a terminal, else 9090.",
+            parser=parse_listening_port,
             metavar="PORT",
             show_default=False,
             rich_help_panel="Listening",

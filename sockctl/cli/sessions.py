@@ -6,18 +6,16 @@ import typer
 
 from sockctl.cli import options
 from sockctl.cli.changes import RemovalOptions, print_changes, tolerating, with_removal_options
+from sockctl.cli.commands import declare_group
 from sockctl.cli.completion import complete_sessions, complete_users
 from sockctl.cli.tables import print_list
 from sockctl.cli.users import open_accounts
 from sockctl.errors import OptionError, UnknownSessionError
 from sockctl.text import plural
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="See and end the sessions of those who are logged in. A server that runs sees the change within 2 s.",
-    epilog="Example:\n  sockctl sessions list",
+app = declare_group(
+    "See and end the sessions of those who are logged in. A server that runs sees the change within 2 s.",
+    "Example:\n  sockctl sessions list",
 )
 
 

@@ -3,11 +3,12 @@
 The first line of a page is its title. A line such as ``{{server events}}`` stands for a list.
 """
 
-import difflib
 import re
 from pathlib import Path
 
 import typer
+
+from sockctl.cli.commands import suggest
 
 PAGES = Path(__file__).parents[1] / "help"
 _MARK = re.compile(r"^\{\{(.+)\}\}$", re.MULTILINE)
@@ -40,9 +41,8 @@ def _explain_unknown(topic: str, topics: list[str]) -> str:
 
     if topic in COMMANDS:
         return f"There is no topic '{topic}', but a command: 'sockctl {topic} --help' explains it."
-    near = difflib.get_close_matches(topic.lower(), topics, n=1)
-    hint = f"Did you mean '{near[0]}'? " if near else ""
-    return f"There is no topic '{topic}'. {hint}'sockctl help' lists the topics."
+    hint = suggest(topic, topics, otherwise="'sockctl help' lists the topics.")
+    return f"There is no topic '{topic}'.{hint}"
 
 
 def _make_list(name: str) -> str:

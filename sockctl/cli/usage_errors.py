@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from sockctl.cli.commands import find_name, find_variable, suggest, word_problem
+from sockctl.cli.commands import find_name, find_variable, obey_color, suggest, word_problem
+from sockctl.terminal import format_error
 from sockctl.text import visible
 
 
@@ -10,8 +11,10 @@ def describe_usage_error(error: Any) -> str:
     """Return the lines that tell a user of a usage error that Typer found."""
     ctx = getattr(error, "ctx", None)
     if ctx is None:
-        return f"sockctl: {visible(error.format_message())}"
-    return f"{ctx.get_usage()}\nsockctl: {visible(_describe(error, ctx))} '{ctx.command_path} -h' explains it."
+        return format_error(visible(error.format_message()))
+    obey_color(ctx)
+    problem = format_error(f"{visible(_describe(error, ctx))} '{ctx.command_path} -h' explains it.")
+    return f"{ctx.get_usage()}\n{problem}"
 
 
 def _describe(error: Any, ctx: Any) -> str:

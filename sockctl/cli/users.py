@@ -9,6 +9,7 @@ import typer
 
 from sockctl.cli import options
 from sockctl.cli.changes import IfMissing, RemovalOptions, print_changes, tolerating, with_removal_options
+from sockctl.cli.commands import declare_group
 from sockctl.cli.completion import complete_users
 from sockctl.cli.passwords import PasswordFile, PasswordStdin, read_password
 from sockctl.cli.tables import print_json, print_list, print_sentences
@@ -17,12 +18,9 @@ from sockctl.errors import LoginFailedError, NameTakenError, UnknownUserError
 if TYPE_CHECKING:
     from sockctl.accounts.accounts import Accounts
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="See and change who may log in at 'serve auth'. A server that runs sees the change within 2 s.",
-    epilog="Example:\n  sockctl users add ann",
+app = declare_group(
+    "See and change who may log in at 'serve auth'. A server that runs sees the change within 2 s.",
+    "Example:\n  sockctl users add ann",
 )
 
 _STATES = {False: "enabled", True: "disabled"}

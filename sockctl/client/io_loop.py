@@ -153,7 +153,7 @@ class IoLoop:
                 case EventToEmit(emitted):
                     self._screen.emit(emitted)
                 case Remark(text):
-                    self._screen.remark(text)
+                    self._screen.remark_error(text)
                 case SessionEnded():
                     self.ended = event
                 case QuestionAsked(question) if self._user is not None:

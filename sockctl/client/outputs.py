@@ -39,7 +39,7 @@ class Output:
 
     def show_error(self, one: "Message") -> None:
         """Show an error of the server's on standard error."""
-        self._screen.remark(f"sockctl: The server says: {one.text}")
+        self._screen.remark_error(f"The server says: {one.text}")
 
     def show_sent(self, data: bytes) -> None:
         """Show bytes that were sent."""

@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 
 from sockctl.errors import AddressError, ConnectTimeoutError, SockctlError, UnreachableError
 from sockctl.net.address import Endpoint, parse_port
-from sockctl.net.connector import addresses_of, connect
+from sockctl.net.connector import Addresses, connect, look_up_addresses
 
 AT_ONCE = 64
 """Ports that are looked at at the same time."""
@@ -73,7 +73,7 @@ def check_ports(
     Raises:
         UnreachableError: The name of the host is unknown.
     """
-    addresses_of(Endpoint(host, ports[0]), timeout_s)
+    addresses = look_up_addresses(Endpoint(host, ports[0]), family, timeout_s)
     waiting: SimpleQueue[int] = SimpleQueue()
     found: list[SimpleQueue[PortState | SockctlError]] = [SimpleQueue() for _ in ports]
 
@@ -85,7 +85,7 @@ def check_ports(
                 return
             endpoint = Endpoint(host, ports[place])
             try:
-                found[place].put(_check_port(endpoint, timeout_s, retries, family, source))
+                found[place].put(_check_port(endpoint, timeout_s, retries, source, addresses))
             except SockctlError as error:
                 found[place].put(error)
 
@@ -102,13 +102,15 @@ def check_ports(
 
 
 def _check_port(
-    endpoint: Endpoint, timeout_s: float, retries: int, family: socket.AddressFamily, source: Endpoint | None
+    endpoint: Endpoint, timeout_s: float, retries: int, source: Endpoint | None, addresses: Addresses
 ) -> PortState:
+    """Return the state of a port at `addresses`, which are those of the host with any port."""
+    own = [(family, (address[0], endpoint.port, *address[2:])) for family, address in addresses]
     began = time.monotonic()
     state, why = "open", ""
     try:
         connect(
-            endpoint, tell=lambda _: None, timeout_s=timeout_s, retries=retries, family=family, source=source
+            endpoint, tell=lambda _: None, timeout_s=timeout_s, retries=retries, source=source, addresses=own
         ).close()
     except UnreachableError as error:
         state, why = "closed", str(error)

@@ -140,7 +140,7 @@ def _lowest_level(settings: ClientSettings) -> Level | None:
         return Level.DETAIL
     if not settings.terminal:
         return None
-    return Level.WARNING if settings.quiet else Level.INFO
+    return Level.ERROR if settings.quiet else Level.INFO
 
 
 def _secured(endpoint: Endpoint, policy: "TlsPolicy | None", emit: Tell) -> Secure | None:

@@ -1,13 +1,12 @@
 """Where a session writes: its data to standard output, remarks and events to standard error, as they happen."""
 
-import errno
 import sys
 import time
 from typing import TYPE_CHECKING
 
 from sockctl.errors import StreamError
 from sockctl.events.base import Event, Level
-from sockctl.terminal import STDERR, STDOUT, columns, is_terminal, say, wants_colour, write_all
+from sockctl.terminal import STDERR, STDOUT, columns, format_error, is_terminal, say, wants_colour, write_all
 
 if TYPE_CHECKING:
     from sockctl.events.explain import Explain
@@ -54,8 +53,7 @@ class Screen:
         except BrokenPipeError:
             raise
         except OSError as error:
-            why = "it is closed" if error.errno == errno.EBADF else error.strerror
-            raise StreamError(f"Standard output can't be written: {why}. The rest is lost.") from error
+            raise StreamError.of_output(error) from error
         self._in_line = not data.endswith(b"\n")
 
     def fold(self, line: str) -> str:
@@ -79,6 +77,10 @@ class Screen:
             say("")
             self._in_line = False
         say(line)
+
+    def remark_error(self, text: str) -> None:
+        """Write an error that doesn't end the session, as `remark` writes a line."""
+        self.remark(format_error(text))
 
     def emit(self, event: Event) -> None:
         """Show an event, if such events are shown."""

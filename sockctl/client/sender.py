@@ -143,4 +143,4 @@ class Sender:
 def refuse_lines(lines: list[bytes]) -> list[SessionEvent]:
     """Return the remarks that lines were not sent, since there is no connection."""
     shown = [visible(line.decode(errors="replace"))[:SHOWN_CHARACTERS] for line in lines if line.strip()]
-    return [Remark(f"sockctl: Not sent, there is no connection: {line}") for line in shown]
+    return [Remark(f"Not sent, there is no connection: {line}") for line in shown]

@@ -164,7 +164,7 @@ class ClientSession:
             if cut:
                 from sockctl.events.client_tls import TlsCut
 
-                self._remark(f"sockctl: {TlsCut().text}")
+                self._remark(TlsCut().text)
             connection.meter.emit_sum(now)
             moved = {"bytes_in": connection.meter.bytes_in, "bytes_out": connection.meter.bytes_out}
             self._emit(Disconnected(reason=reason, **moved, seconds=round(now - connection.started, 3)))
@@ -217,7 +217,7 @@ class ClientSession:
         self._wait(pause_s, event, now)
         self._events += [Signal.CONNECTION_DROPPED, QuestionAsked(None)]
         for text in self.view.lose() if self.view is not None else ():
-            self._remark(f"sockctl: This may not have arrived: {visible(text)}")
+            self._remark(f"This may not have arrived: {visible(text)}")
         self._go_on_waiting(now)
 
     def _can_return(self, connection: ClientConnection, error: SockctlError | None) -> bool:

@@ -78,7 +78,7 @@ class QuestionAsked(NamedTuple):
 
 
 class Remark(NamedTuple):
-    """Tell the user something about the session."""
+    """Tell the user of an error that doesn't end the session."""
 
     text: str
 

@@ -24,7 +24,7 @@ class ClientSettings:
     Attributes:
         terminal: Whether lines are typed, rather than bytes piped.
         messages: Whether the server must speak in messages (True) or must not (False); None where it may.
-        quiet: Emit only warnings and errors.
+        quiet: Emit errors only.
         verbose: Emit events even in a pipe, and details.
         hex_dump: Show a hex dump instead of the bytes.
         json: Show JSON lines.

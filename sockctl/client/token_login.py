@@ -227,4 +227,4 @@ class TokenLogin:
 
     def _do_without(self, error: StoreError) -> None:
         self._uses_tokens = False
-        self._remark(f"sockctl: The login isn't kept for the next time: {error}")
+        self._remark(f"The login isn't kept for the next time: {error}")

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import functools
 import socket
 import threading
 import time
@@ -38,6 +39,8 @@ class Pauses(NamedTuple):
 PAUSES = Pauses()
 Tell = Callable[[Event], None]
 Secure = Callable[[socket.socket, float], Transport]
+Addresses = list[tuple[socket.AddressFamily, Any]]
+"""Addresses of sockets, each with its family."""
 
 
 def connect(
@@ -50,6 +53,7 @@ def connect(
     source: Endpoint | None = None,
     secure: Secure | None = None,
     pauses: Pauses = PAUSES,
+    addresses: Addresses | None = None,
 ) -> Transport:
     """Connect to `endpoint` and return the socket, blocking, with TCP_NODELAY set, or TLS over it.
 
@@ -65,22 +69,26 @@ def connect(
         secure: Makes TLS of the connected socket, within so many seconds, and sees whether the server is to be trusted;
             what it raises ends the connecting. The connection is emitted when that is done.
         pauses: How long they are.
+        addresses: Those of the endpoint, where the caller has looked them up.
 
     Raises:
         UnreachableError: The name is unknown, or each address refused or can't be reached.
         ConnectTimeoutError: An address, or the name service, did not answer in time.
         SourceError: The own address is none of this machine's, or its port is taken.
     """
+    attempt = functools.partial(
+        _connect_once, endpoint, family, tell, timeout_s, source=source, secure=secure, addresses=addresses
+    )
     pause_s = pauses.first_s
     for left in range(retries, 0, -1):
         try:
-            return _connect_once(endpoint, family, tell, timeout_s, source=source, secure=secure)
+            return attempt()
         except SockctlError as error:
             tell(Retrying(error=str(error), seconds=pause_s, left=left))
         time.sleep(pause_s)
         pause_s = min(pause_s * 2, pauses.longest_s)
     try:
-        return _connect_once(endpoint, family, tell, timeout_s, source=source, secure=secure)
+        return attempt()
     except SockctlError as error:
         if not retries:
             raise
@@ -93,7 +101,28 @@ def addresses_of(endpoint: Endpoint, timeout_s: float) -> list[Endpoint]:
     Raises:
         UnreachableError: The name is unknown.
     """
-    return [Endpoint(address[0], endpoint.port) for _, address in _addresses_of(endpoint, socket.AF_UNSPEC, timeout_s)]
+    found = look_up_addresses(endpoint, socket.AF_UNSPEC, timeout_s)
+    return [Endpoint(address[0], endpoint.port) for _, address in found]
+
+
+def look_up_addresses(endpoint: Endpoint, family: socket.AddressFamily, timeout_s: float) -> Addresses:
+    """Return the addresses of `endpoint` as sockets have them, in the order in which `connect` tries them.
+
+    Raises:
+        UnreachableError: The name is unknown.
+        ConnectTimeoutError: The name service did not answer in time.
+    """
+    if endpoint.host.lower() == "localhost":
+        # Loopback, whatever the name service says of it (RFC 6761, section 6.3): some systems name one address only.
+        both = [(socket.AF_INET6, ("::1", endpoint.port)), (socket.AF_INET, ("127.0.0.1", endpoint.port))]
+        return [(own_family, address) for own_family, address in both if family in (socket.AF_UNSPEC, own_family)]
+    try:
+        found = _look_up(endpoint, family, timeout_s)
+    except (OSError, UnicodeError) as error:
+        kind = {socket.AF_INET: "IPv4 address", socket.AF_INET6: "IPv6 address"}.get(family, "address")
+        why = getattr(error, "strerror", None) or str(error)
+        raise UnreachableError(f"No {kind} of {endpoint.host!r} can be found: {why}. Is it spelled right?") from error
+    return [(own_family, address) for own_family, _, _, _, address in found]
 
 
 def _connect_once(
@@ -104,9 +133,10 @@ def _connect_once(
     *,
     source: Endpoint | None,
     secure: Secure | None,
+    addresses: Addresses | None,
 ) -> Transport:
     deadline = Deadline.after(timeout_s)
-    addresses = _addresses_of(endpoint, family, timeout_s)
+    addresses = look_up_addresses(endpoint, family, timeout_s) if addresses is None else addresses
     failures: list[str] = []
     timed_out = False
     for number, (own_family, address) in enumerate(addresses):
@@ -131,22 +161,6 @@ def _connect_once(
             f"{endpoint} did not answer: {reasons}. Is the address right, does a firewall drop it?"
         )
     raise UnreachableError(f"Can't connect to {endpoint}: {reasons}. Is the server running, is the port right?")
-
-
-def _addresses_of(
-    endpoint: Endpoint, family: socket.AddressFamily, timeout_s: float
-) -> list[tuple[socket.AddressFamily, Any]]:
-    if endpoint.host.lower() == "localhost":
-        # Loopback, whatever the name service says of it (RFC 6761, section 6.3): some systems name one address only.
-        both = [(socket.AF_INET6, ("::1", endpoint.port)), (socket.AF_INET, ("127.0.0.1", endpoint.port))]
-        return [(own_family, address) for own_family, address in both if family in (socket.AF_UNSPEC, own_family)]
-    try:
-        found = _look_up(endpoint, family, timeout_s)
-    except (OSError, UnicodeError) as error:
-        kind = {socket.AF_INET: "IPv4 address", socket.AF_INET6: "IPv6 address"}.get(family, "address")
-        why = getattr(error, "strerror", None) or str(error)
-        raise UnreachableError(f"No {kind} of {endpoint.host!r} can be found: {why}. Is it spelled right?") from error
-    return [(own_family, address) for own_family, _, _, _, address in found]
 
 
 def _look_up(endpoint: Endpoint, family: socket.AddressFamily, timeout_s: float) -> list[tuple[Any, ...]]:

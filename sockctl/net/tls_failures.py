@@ -16,6 +16,6 @@ _WHY = {
 
 def explain(error: ssl.SSLError) -> str:
     """Return what went wrong, for a person; the reason in OpenSSL's words stands behind it."""
-    reason = error.reason or ""
+    reason = getattr(error, "reason", None) or ""  # Python makes errors without one
     detail = getattr(error, "verify_message", "") or reason.replace("_", " ").lower() or str(error)
     return f"{_WHY[reason]} ({detail})" if reason in _WHY else detail

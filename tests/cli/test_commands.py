@@ -33,13 +33,32 @@ def test_ranges_read_as_people_write_them(lowest: float | None, highest: float |
 def test_the_nearest_words_are_suggested() -> None:
     assert suggest("--prot", ["--port", "--quiet"]) == " Did you mean --port?"
     assert suggest("rm", ["remove"], ["remove"]) == " Did you mean remove?"
+    assert suggest("Events", ["events", "servers"]) == " Did you mean events?"
     assert suggest("xyz", ["--port"]) == ""
+    assert suggest("xyz", ["--port"], otherwise="See the list.") == " See the list."
 
 
 @pytest.mark.parametrize("command", [[], ["serve"], ["serve", "echo"], ["connect"], ["users", "add"]])
 def test_every_command_takes_h_and_v(command: list[str]) -> None:
     assert sockctl(*command, "-h").stdout == sockctl(*command, "--help").stdout
     assert sockctl(*command, "-V").stdout.decode() == f"sockctl {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("connect", "[[SCHEME://]HOST[:PORT]] [PORT ...]"),
+        ("logout", "HOST[:PORT] [PORT]"),
+        ("clients rename", "ADDRESS|NAME NAME"),
+        ("users add", "NAME"),
+        ("hosts add", "HOST[:PORT] [PORT] SHA256"),
+        ("bench echo", "[SCHEME://]HOST[:PORT] [PORT]"),
+    ],
+)
+def test_usage_lines_read_as_people_write_them(command: str, arguments: str) -> None:
+    usage = f"Usage: sockctl {command} [OPTIONS] {arguments}"
+    assert sockctl(*command.split(), "-h").stdout.decode().splitlines()[0] == usage
+    assert sockctl(*command.split(), "--nonsense").stderr.decode().splitlines()[0] == usage
 
 
 def test_help_shows_groups_examples_exit_codes_and_files() -> None:
@@ -56,6 +75,30 @@ def test_help_shows_groups_examples_exit_codes_and_files() -> None:
     assert "\nFiles: clients.db in the data directory." in shown
 
 
+@pytest.mark.parametrize(
+    ("kind", "own"),
+    [
+        ("echo", {"Load": ["size", "depth", "rate", "processes", "clients"]}),
+        ("chat", {"Load": ["senders", "size", "depth", "rate", "clients"]}),
+        ("login", {"Login": ["user", "insecure"], "Password": ["password-stdin", "password-file"]}),
+    ],
+)
+def test_bench_shows_its_options_in_groups(kind: str, own: dict[str, list[str]]) -> None:
+    shown = sockctl("bench", kind, "--help").stdout.decode()
+    groups = {
+        title: re.findall(r"(?m)^  --([\w-]+)", rows)
+        for title, rows in re.findall(r"(?ms)^(\S[^\n:]*):\n(.*?)\n\n", shown)
+    }
+    expected = {
+        "How long": ["duration", "count", "warm-up", "timeout"],
+        "Comparing": ["compare", "rounds"],
+        "Output": ["json"],
+        "Options": ["state-dir", "no-input", "color"],
+        **own,
+    }
+    assert {title: groups.get(title) for title in expected} == expected
+
+
 def test_the_list_shows_commands_in_groups() -> None:
     shown = sockctl("--help").stdout.decode()
     assert re.findall(r"(?m)^(Serve|Talk|Manage|Measure):", shown) == ["Serve", "Talk", "Manage", "Measure"]
@@ -67,7 +110,7 @@ def test_panels_fit_the_terminal_and_break_no_word(terminal: Any, columns: int, 
     shown = show(terminal, columns, *command, NO_COLOR="1")
     assert COLOUR not in shown
     assert "\u256d" in shown
-    assert [line for line in shown.splitlines() if len(line) > columns and "[HOST|HOST:PORT|SCHEME" not in line] == []
+    assert [line for line in shown.splitlines() if len(line) > columns] == []
     plain = sockctl(*command).stdout.decode()
     words = set(re.sub("[\u2500-\u257f]", " ", shown).split())
     assert set(plain.split()) - words <= {

@@ -1,6 +1,7 @@
 """Completion, tried in the shells themselves: each types a word and Tab, and shows the line that comes of it."""
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -10,10 +11,12 @@ import pexpect
 import pytest
 
 from sockctl.client.known_hosts import KnownHosts
+from sockctl.client.token_store import Login, TokenStore
 from sockctl.services.known_clients import KnownClients
 from tests.support.running import TIMEOUT_S, sockctl
 from tests.support.tools import unavailable
 
+LATER = "2999-01-01T00:00:00Z"
 SHELLS = {
     "bash": ["bash", "--norc", "--noprofile", "-i"],
     "zsh": ["zsh", "-f", "-i"],
@@ -25,6 +28,18 @@ SETTINGS = {
     "fish": "function fish_prompt; echo -n 'ready> '; end; _SOCKCTL_COMPLETE=source_fish sockctl | source",
 }
 
+COMPLETED = {
+    "conn": "ect",
+    "users remove z": "oe",
+    "serve chat --room t": "earoom",
+    "connect ser": "ver.example:9090",
+    "connect server.example:": "9090",
+    "connect server.example:90": "90",
+    "logout log": "in.example:7070",
+    "logins remove login.example:7": "070",
+}
+"""What is typed before Tab, and what the shell adds."""
+
 
 @pytest.fixture
 def kept(tmp_path: Path) -> dict[str, str]:
@@ -34,6 +49,8 @@ def kept(tmp_path: Path) -> dict[str, str]:
     environment |= {"TERM": "dumb", "HOME": str(tmp_path), "NO_COLOR": "1"}
     KnownClients(tmp_path).remember("192.0.2.7", "mary")
     KnownHosts(tmp_path).trust("server.example", 9090, "ab" * 32)
+    for host in ("login.example", "::1"):
+        TokenStore(tmp_path).keep(Login.at(host, 7070, "chat", ""), token="secret", expires=LATER, user="zoe")
     (tmp_path / "chat-history.jsonl").write_text('{"room": "tearoom", "id": 1}\n')
     added = sockctl("users", "add", "zoe", "--password-stdin", env=environment, stdin=b"correct horse battery mule\n")
     assert added.returncode == 0, added.stderr
@@ -58,7 +75,17 @@ def complete(environment: dict[str, str], *words: str) -> list[str]:
         (["clients", "rename", "ma"], ["mary"]),
         (["clients", "rename", "192"], ["192.0.2.7"]),
         (["connect", "ser"], ["server.example:9090"]),
-        (["logout", "ser"], ["server.example:9090"]),
+        (["connect", "log"], ["login.example:7070"]),
+        (["hosts", "remove", ""], ["server.example:9090"]),
+        (["logout", "log"], ["login.example:7070"]),
+        (["logins", "remove", "log"], ["login.example:7070"]),
+        (["logout", "login.example", ":"], ["7070"]),
+        (["logout", "login.example", ":", "70"], ["7070"]),
+        (["logout", "[", "::", "1]", ":", "70"], ["7070"]),
+        (["logout", "login.example:70"], ["login.example:7070"]),
+        (["logout", "login.example", ":", "7070", ""], []),
+        (["serve", "echo", "--log-format", "=", "j"], ["json"]),
+        (["serve", "echo", "--log-format", "="], ["text", "json"]),
         (["serve", "chat", "--room", "t"], ["tearoom"]),
         (["serve", "chat", "--operator", ""], ["zoe"]),
         (["nonsense", "x"], []),
@@ -84,9 +111,11 @@ def test_in_the_shell_itself(kept: dict[str, str], shell: str) -> None:
         child.sendline(f"{SETTINGS[shell]}; echo settings made")
         child.expect("settings made\r?\n")
         child.expect("ready> ")
-        for typed, wanted in (("conn", "connect "), ("users remove z", "zoe "), ("serve chat --room t", "tearoom ")):
+        for typed, wanted in COMPLETED.items():
             child.send(f"sockctl {typed}\t")
-            child.expect_exact(wanted.strip().removeprefix(typed.rpartition(" ")[2]))
-            child.send("\x15")
+            child.expect_exact(f"{typed}{wanted}" if shell == "fish" else wanted)
+            child.send("\x01echo \r")
+            child.expect(rf"\nsockctl {re.escape(typed + wanted)} ?\r?\n")
+            child.expect("ready> ")
     finally:
         child.close(force=True)

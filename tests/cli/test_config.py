@@ -74,9 +74,18 @@ def test_show_of_no_command(folder: Path) -> None:
         ("[serve.echo]\nport = \n", 2, "The file is no TOML"),
         ("port = 1\n", 1, "port stands in no table: write [connect] or [serve.echo] above it."),
         ("[connet]\n", 1, "[connet] is no command. Did you mean connect?"),
+        ("[nonsense]\n", 1, "[nonsense] is no command. 'sockctl --help' lists the commands."),
+        ("[serve.nonsense]\n", 1, "[serve.nonsense] is no command. 'sockctl serve --help' lists what there is."),
+        (
+            "[serve.echo]\nx = 1\n",
+            2,
+            "x is no option of 'sockctl serve echo'. 'sockctl serve echo --help' lists the options.",
+        ),
         ("\n[serve.eco]\nport = 1\n", 2, "[serve.eco] is no command. Did you mean echo?"),
         ("[serve.echo]\n\nprt = 1\n", 3, "prt is no option of 'sockctl serve echo'. Did you mean --port"),
         ("[serve.echo]\nquiet = 1\n", 2, "--quiet is on or off: write true or false."),
+        ('[serve.echo]\nport = "abc"\n', 2, "--port: 'abc' is not a port: a port is a whole number from 0 to 65535"),
+        ("[serve.chat]\nport = 65536\n", 2, "--port: '65536' is not a port"),
         ("[serve.echo]\nport = true\n", 2, "--port takes a value, not true or false."),
         ('[serve.echo]\nallow = "10.0.0.0/8"\n', 2, "--allow takes a list"),
         ("[serve.echo]\nport = 1979-05-27\n", 2, "--port takes one value"),
@@ -114,6 +123,15 @@ def test_an_error_names_the_variable_that_is_wrong() -> None:
     done = sockctl("connect", "localhost", "1", env={**os.environ, "SOCKCTL_CONNECT_TIMEOUT": "soon"})
     assert done.returncode == ExitCode.USAGE
     assert b"sockctl: --timeout (set by SOCKCTL_CONNECT_TIMEOUT): 'soon' is not a time" in done.stderr
+    done = sockctl("serve", "echo", env={**os.environ, "SOCKCTL_PORT": "abc"})
+    assert done.returncode == ExitCode.USAGE
+    assert b"sockctl: --port (set by SOCKCTL_PORT): 'abc' is not a port: a port is a whole number" in done.stderr
+
+
+def test_no_variable_installs_or_shows_the_completion() -> None:
+    assert b"env var" not in sockctl("--help").stdout
+    shown = sockctl("users", "list", env={**os.environ, "SHELL": "/bin/bash", "SOCKCTL_SHOW_COMPLETION": "1"}).stdout
+    assert b"complete" not in shown
 
 
 def test_no_variable_asks_for_the_help_or_the_version() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from tests.support.running import TIMEOUT_S, echo_process, exchange, free_port, receive_all
+from tests.support.running import CLOSED_PORT, TIMEOUT_S, echo_process, exchange, free_port, receive_all
 from tests.support.terminal import ended
 
 
@@ -44,6 +44,12 @@ def test_quiet(terminal: Any, echo: int) -> None:
     child.sendline("exit")
     assert ended(child) == 0
     assert "connect" not in child.before
+
+
+def test_quiet_tells_errors_and_no_warnings(terminal: Any) -> None:
+    child = terminal("connect", "-q", "--retry", "1", "127.0.0.1", str(CLOSED_PORT), NO_COLOR="1")
+    assert ended(child) == ExitCode.UNREACHABLE
+    assert re.fullmatch(r"sockctl: Can't connect to 127\.0\.0\.1:1: connection refused, [^\n]*\r\n", child.before)
 
 
 def test_only_receiving_needs_no_input(terminal: Any, echo: int) -> None:

@@ -7,8 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from sockctl.cli.options import join_target, refuse_nan, with_option_group
-from sockctl.errors import AddressError
+from sockctl.cli.options import refuse_nan, with_option_group
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,21 +43,3 @@ def test_nan_lies_in_no_range() -> None:
     assert refuse_nan(None) is None
     with pytest.raises(typer.BadParameter, match="nan is not a number"):
         refuse_nan(float("nan"))
-
-
-@pytest.mark.parametrize(
-    ("target", "port", "joined"),
-    [
-        ("localhost:9090", None, "localhost:9090"),
-        ("localhost", "9090", "localhost:9090"),
-        ("::1", "9090", "[::1]:9090"),
-        ("tls://localhost", "9090", "tls://localhost:9090"),
-    ],
-)
-def test_a_port_may_stand_beside_its_target(target: str, port: str | None, joined: str) -> None:
-    assert join_target(target, port) == joined
-
-
-def test_a_port_is_given_once() -> None:
-    with pytest.raises(AddressError, match="The port is given twice"):
-        join_target("localhost:1", "2")

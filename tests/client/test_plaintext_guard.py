@@ -144,7 +144,7 @@ def test_a_person_does_not_send_a_password(terminal: Any, server: TokenServer, p
     child.sendline("ann")
     child.expect(r"Your password\?")
     child.sendline(PASSWORD)
-    child.expect("sockctl: The password was not sent")
+    child.expect("The password was not sent")
     assert ended(child) == ExitCode.NOT_LET_IN
     assert PASSWORD not in child.before
     assert passwords(server) == []

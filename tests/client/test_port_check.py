@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,24 @@ def test_the_states_come_in_the_order_of_the_ports(ports: list[int]) -> None:
     assert [one.endpoint.port for one in states] == [*ports, ports[0]]
     assert "connection refused" in states[1].error
     assert states[0].error == ""
+
+
+def test_the_name_is_looked_up_once(ports: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    real, names = socket.getaddrinfo, []
+
+    def look_up(host: str, *arguments: Any, **options: Any) -> Any:
+        if host != "somewhere.test" or options:  # an address asks nobody
+            return real(host, *arguments, **options)
+        names.append(host)
+        return real("127.0.0.1", *arguments)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    states = list(check_ports("somewhere.test", ports, timeout_s=5))
+    assert [(one.state, str(one.endpoint)) for one in states] == [
+        ("open", f"somewhere.test:{ports[0]}"),
+        ("closed", f"somewhere.test:{ports[1]}"),
+    ]
+    assert names == ["somewhere.test"]
 
 
 def test_an_unknown_name_ends_it() -> None:

@@ -44,6 +44,6 @@ def test_a_line_that_grows_too_long_is_named() -> None:
 
 def test_refused_lines_are_remarked_and_made_visible() -> None:
     assert refuse_lines([b"", b" ", b"hello", b"caf\xe9\x1b"]) == [
-        Remark("sockctl: Not sent, there is no connection: hello"),
-        Remark("sockctl: Not sent, there is no connection: caf\N{REPLACEMENT CHARACTER}\N{SYMBOL FOR ESCAPE}"),
+        Remark("Not sent, there is no connection: hello"),
+        Remark("Not sent, there is no connection: caf\N{REPLACEMENT CHARACTER}\N{SYMBOL FOR ESCAPE}"),
     ]

@@ -238,10 +238,10 @@ def test_a_lost_connection_comes_back(tmp_path: Path) -> None:
     played.end()
     assert played.ended is None
     assert "connection_lost" in played.emitted
-    assert played.events[-2:] == [QuestionAsked(None), Remark("sockctl: This may not have arrived: on its way")]
+    assert played.events[-2:] == [QuestionAsked(None), Remark("This may not have arrived: on its way")]
     assert Signal.CONNECTION_DROPPED in played.events
     played.type(b"meanwhile\n")
-    assert played.remarks[-1] == "sockctl: Not sent, there is no connection: meanwhile"
+    assert played.remarks[-1] == "Not sent, there is no connection: meanwhile"
     played.wait(0.4)
     assert Signal.CONNECTION_WANTED not in played.events
     played.wait(0.2)

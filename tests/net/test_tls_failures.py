@@ -43,3 +43,8 @@ def test_no_cipher_in_common() -> None:
 def test_an_error_that_has_no_words_yet_is_told_in_openssls() -> None:
     error = failure_of(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), b"GET / HTTP/1.0\r\n\r\n", server_side=True)
     assert explain(error) == "http request"
+
+
+@pytest.mark.parametrize("error", [ssl.SSLError("made in Python"), ssl.SSLError(1, "made in Python")])
+def test_an_error_that_openssl_has_not_made(error: ssl.SSLError) -> None:
+    assert "made in Python" in explain(error)

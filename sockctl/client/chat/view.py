@@ -65,7 +65,7 @@ class ChatView:
         if self.roster.left_out and not self._remarked:
             self._remarked = True
             self._remark(
-                f"sockctl: The server names more rooms or members than are remembered ({MAX_ROOMS:,} and "
+                f"The server names more rooms or members than are remembered ({MAX_ROOMS:,} and "
                 f"{MAX_NAMES:,}), or longer names than there can be: those beyond can't be completed."
             )
         new = self._seen.admit(one) and not self._is_known(one)

@@ -208,7 +208,7 @@ def test_a_server_that_breaks_the_protocol_in_the_editor(terminal: Any) -> None:
 
     with server(play) as target:
         child = terminal("connect", target)
-        child.expect("sockctl: .*4,294,967,295 bytes")
+        child.expect("sockctl:.*4,294,967,295 bytes")
         assert ended(child) == ExitCode.BROKEN
 
 
