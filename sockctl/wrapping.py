@@ -20,7 +20,7 @@ def display_width(text: str) -> int:
 
 
 def wrap_words(words: Sequence[str], *, first: int, rest: int) -> Iterator[list[str]]:
-    """Yield the words of each line; a word that is wider than a whole line is cut behind ``:``, ``/`` or ``,``.
+    """Yield the words of each line; cut a word that is wider than a whole line behind ``:``, ``/`` or ``,``.
 
     Args:
         words: The words.
@@ -41,7 +41,7 @@ def wrap_words(words: Sequence[str], *, first: int, rest: int) -> Iterator[list[
 
 
 def wrap_lines(text: str, columns: int) -> str:
-    """Return `text` with its lines wrapped to `columns`; what continues a line is indented as its beginning is."""
+    """Return `text` with its lines wrapped to `columns`; each continuation has the indent of its line."""
     return "\n".join(_wrap_line(line, columns) for line in text.split("\n"))
 
 

@@ -181,7 +181,5 @@ class Accounts:
             return self.hasher.hash(password)
 
     def _drop_sessions(self, user: User) -> None:
-        with contextlib.suppress(
-            StoreError
-        ):  # the user's change has voided them; the file keeps them until they expire
+        with contextlib.suppress(StoreError):  # the user's change has ended them; the file has them until they expire
             self.sessions.end_all(user.name)

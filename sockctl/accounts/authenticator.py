@@ -85,10 +85,9 @@ class Authenticator:
         self._min_length = min_length
         self._floor_s = floor_s
         self._ipv6_prefix = ipv6_prefix
-        accounts.hasher.verify(
-            make_dummy_hash(accounts.hasher.parameters), ""
-        )  # fails now if there is too little memory
-        accounts.users.all()  # fails now, not at the first client, if the file can't be used
+        # These two fail now, not at the first client, if there is too little memory, or a file can't be used.
+        accounts.hasher.verify(make_dummy_hash(accounts.hasher.parameters), "")
+        accounts.users.all()
         for session in accounts.sessions_of():
             self._queue.know(self._identify(session.address, session.user))
 
@@ -188,9 +187,7 @@ class Authenticator:
     def _identify(self, address: str, name: str, shown: Sequence[str] = ()) -> Who:
         """Return the source of a try: the address, the name, and the device that the tokens prove."""
         device = ""
-        with contextlib.suppress(
-            StoreError
-        ):  # without the key the device counts as a stranger's, and may log in all the same
+        with contextlib.suppress(StoreError):  # without the key the device counts as a stranger's, and may log in
             device = self.accounts.device_tokens.find_device(shown, same_name_key(name.strip()))
         return Who.of(address, name, ipv6_prefix=self._ipv6_prefix, device=device)
 

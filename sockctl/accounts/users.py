@@ -31,10 +31,7 @@ class Users:
         self._store = JsonStore(
             data_dir / FILE_NAME, version=VERSION, empty=_make_content, check=FORM, private=True, on_bad=on_bad
         )
-        self._costs: tuple[Content, frozenset[HashParameters]] = (
-            {},
-            frozenset(),
-        )  # of one content; both are replaced at once
+        self._costs: tuple[Content, frozenset[HashParameters]] = ({}, frozenset())  # of one content
 
     def all(self) -> list[User]:
         """Return all users, in the order in which they were added.

@@ -42,9 +42,7 @@ class Signal(enum.Enum):
     QUESTION_ANSWERED = enum.auto()  # A line was typed after the question.
     KEEPALIVE_WANTED = enum.auto()  # Let the kernel find out whether the server is still there.
     CONNECTION_DROPPED = enum.auto()  # Close the connection: the session goes on without.
-    CONNECTION_WANTED = (
-        enum.auto()
-    )  # Connect once; `ClientSession.connected` or `ClientSession.connect_failed` takes the outcome.
+    CONNECTION_WANTED = enum.auto()  # Connect once, then call `ClientSession.connected` or `.connect_failed`.
 
 
 class BytesToSend(NamedTuple):

@@ -129,9 +129,8 @@ class FlowControl:
             connection.count_received(count)
             connection.handler.received(memoryview(self._buffer)[:count])
         else:
-            self._calls.add_and_wake(
-                self._break_off, connection
-            )  # behind what the service has asked for: that may end it, too
+            # Behind the calls that the service has added: these may end the connection, too.
+            self._calls.add_and_wake(self._break_off, connection)
 
     def _owes(self, connection: Connection) -> bool:
         return connection.held_until is not None and connection.held_until > self._table.now

@@ -54,9 +54,7 @@ class ChatView:
         self._seen = Seen()
         self._unconfirmed = UnconfirmedMessages()
         self._is_arriving = False  # from a welcome until a user says something
-        self._arrival: set[int] = (
-            set()
-        )  # the messages of this arrival: hashes of kind, room and text, which may be long
+        self._arrival: set[int] = set()  # the hashes of kind, room and text of this arrival's messages
         self._known: set[int] = set()  # those of the arrival before
 
     def admit(self, one: Message) -> bool:
