@@ -21,7 +21,7 @@ app = typer.Typer(
 
 
 class Transform(enum.StrEnum):
-    """The case in which text comes back."""
+    """The case of the text that comes back."""
 
     NONE = "none"
     UPPER = "upper"
@@ -64,7 +64,7 @@ def identify(*, server: ServerOptions) -> None:
     from sockctl.services.known_clients import KnownClients
 
     clients = KnownClients(data_dir(server.data_dir))
-    clients.all()  # an unusable file is an error now, not for the first client
+    clients.all()  # fails now, not at the first client, if the file can't be used
     raise typer.Exit(serve(Identify(clients, ipv6_prefix=server.ipv6_prefix), server))
 
 

@@ -1,4 +1,4 @@
-"""``sockctl serve chat``: its options as rules, and the operator at the server's terminal."""
+"""Runs ``sockctl serve chat``: parses its options, and opens the server's terminal for an operator."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -33,7 +33,7 @@ def parse_chat_rules(
 
     Raises:
         RoomRefusedError: A room can't have that name.
-        OptionError: The file can't be read, or the flood limit not understood.
+        OptionError: The file can't be read, or the flood limit is wrong.
     """
     return ChatRules(
         rooms=list(dict.fromkeys(map(parse_room, rooms))),
@@ -47,13 +47,13 @@ def parse_chat_rules(
 def add_login(
     options: ServerOptions, *, insecure: bool, signup: bool, min_length: int
 ) -> tuple[ServerOptions, LoginConversation]:
-    """Return the options and the login of a chat whose members are users. Raises what these two do."""
+    """Return the options and the login of a chat for users. Raises what `guard_options` and `make_login` raise."""
     options = guard_options(options, insecure=insecure)
     return options, make_login(options, signup=signup, min_length=min_length)
 
 
 def serve_chat(options: ServerOptions, rules: ChatRules, login: LoginConversation | None) -> ExitCode:
-    """Serve until a signal stops the server; on a terminal, an operator reads along and types.
+    """Serve until a signal stops the server; on a terminal, an operator reads and types.
 
     Raises:
         OptionError: A stranger could sign up as an operator.

@@ -1,4 +1,4 @@
-"""Runs a server from its start to its stop: the journal, the port, where it can be reached, and the signals."""
+"""Runs a server from its start to its stop: the journal, the port, the addresses for clients, and the signals."""
 
 import contextlib
 import os
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = "9090"
 LAST_WORDS_S = 0.2
-"""How long the journal may take to write what it holds when a second signal ends the process."""
+"""How long the journal may take to write the last events when a second signal ends the process."""
 
 
 def chosen_port(port: str | None, *, no_input: bool) -> int:
     """Return the port to listen on: the given one, the answer from the terminal, or the default.
 
     Raises:
-        AddressError: The given one isn't a port.
+        AddressError: The given port is none.
         InputNeededError: The terminal's input ended instead of an answer.
     """
     if port is not None:
@@ -56,21 +56,21 @@ def chosen_port(port: str | None, *, no_input: bool) -> int:
 def serve(
     service: Service, options: ServerOptions, *, portion: int = 1024, started: Callable[[], None] = lambda: None
 ) -> ExitCode:
-    """Serve until a signal asks for the stop.
+    """Serve until a signal stops the server.
 
     A second signal ends the process at once, without returning.
 
     Args:
-        service: What to serve.
-        options: How, as the user has said.
-        portion: Bytes in a portion, the unit in which data is told.
+        service: The service.
+        options: The options of the user.
+        portion: Bytes in a portion, the unit of data events.
         started: Called when the server takes clients.
 
     Raises:
-        AddressError: The host or the port can't be one.
-        RuleError: A rule of --allow or --deny is none.
+        AddressError: The host or the port is wrong.
+        RuleError: A rule of --allow or --deny is wrong.
         InputNeededError: The terminal's input ended instead of an answer.
-        ListenError: It can't listen there.
+        ListenError: The server can't listen there.
         LogFileError: The log file can't be opened.
         OptionError: Options contradict each other.
         CertificateError: The certificate can't be made or loaded.
@@ -133,9 +133,9 @@ def _tls(options: ServerOptions, journal: Journal) -> "ServingTls | None":
 
 
 def _wait_for_stop(signals: StopSignals, tls: "ServingTls | None") -> None:
-    """Wait for a signal that asks for the stop.
+    """Wait for a signal that stops the server.
 
-    SIGHUP loads the certificate again; it asks for the stop where there is none, and where the terminal has gone.
+    SIGHUP loads the certificate again; it stops a server without a certificate, and one whose terminal has gone.
     """
     had_terminal = is_terminal(STDIN)
     while (received := signals.wait()) is signal.SIGHUP and tls is not None:
@@ -147,7 +147,7 @@ def _wait_for_stop(signals: StopSignals, tls: "ServingTls | None") -> None:
 
 
 def _scheme(service: Service, *, encrypted: bool) -> str:
-    """Return what stands in front of HOST:PORT where `connect` should be told; nothing where it finds out by itself."""
+    """Return the scheme that `connect` needs in front of HOST:PORT; empty if it can do without."""
     if not encrypted:
         return ""
     return "sockctls://" if isinstance(service, MessageService) else "tls://"
@@ -178,7 +178,7 @@ def _stop(server: Server, drain_timeout_s: float, signals: StopSignals, journal:
         nonlocal ended
         try:
             ended = server.stop(drain_timeout_s)
-            journal.close()  # here, so that a second signal ends this wait, too
+            journal.close()  # in this thread, so that a second signal ends this wait, too
         finally:
             signals.wake()
 
@@ -198,7 +198,7 @@ def _checked(port: str) -> int:
 
 
 def _tell_place(journal: Journal, listeners: Listeners, scheme: str) -> None:
-    """Tell where the server listens, and how it is reached from this machine and from others."""
+    """Emit where the server listens, and how clients on this machine and on others connect."""
     if listeners.wanted_port not in (0, listeners.port):
         journal.emit(PortTaken(wanted_port=listeners.wanted_port, port=listeners.port))
     for host in listeners.hosts:
@@ -214,7 +214,7 @@ def _tell_place(journal: Journal, listeners: Listeners, scheme: str) -> None:
 
 
 def _place(listeners: Listeners, log_file: Path | None, certificate: str) -> str:
-    """Return a sentence that says where the server listens: the events that say so go elsewhere or nowhere."""
+    """Return a sentence that says where the server listens, for a terminal that doesn't show the event."""
     places = " and ".join(format_address(host, listeners.port) for host in listeners.hosts)
     moved = ""
     if listeners.wanted_port not in (0, listeners.port):

@@ -103,7 +103,7 @@ class Chat(MessageService, Conversation[Peer]):
     @property
     def does(self) -> str:
         """One sentence that says what the service does."""
-        who = "users who log in" if self._login is not None else "guests who give a name"
+        who = "users who log in" if self._login is not None else "whoever gives a name"
         return f"It serves a chat: {who} talk with each other in rooms."
 
     def start(self, journal: Journal) -> None:
