@@ -1,4 +1,4 @@
-"""The network as a service sees it: one client to talk with."""
+"""One client of a service of messages, as the service sees it: all that a service knows of the network."""
 
 import math
 from abc import ABC, abstractmethod
@@ -151,7 +151,7 @@ class Peer(ABC):
         raise self.give_up(DisconnectReason.CLIENT_CLOSED)
 
     def skip(self) -> None:
-        """Discard what the client has sent so far, and tell it how much that was; in a conversation only.
+        """Discard all received input, and tell the client how many lines it had; in a conversation only.
 
         Raises:
             PeerGoneError: The connection broke.
@@ -189,7 +189,7 @@ class Peer(ABC):
 
     @abstractmethod
     def send_encoded(self, data: bytes) -> None:
-        """As `send` in a reaction, for encoded messages: frames if `hello` is there, else lines.
+        """Send encoded messages, as `send` in a reaction: frames if `hello` is there, else lines.
 
         The client must have chosen its wire, by its first byte.
         """
@@ -203,7 +203,7 @@ class Peer(ABC):
 
     @abstractmethod
     def post_encoded(self, data: bytes) -> None:
-        """As `post`, for messages encoded once for many clients: frames if `hello` is there, else lines.
+        """Post messages encoded once for many clients, as `post`: frames if `hello` is there, else lines.
 
         The client must have chosen its wire, by its first byte.
         """
@@ -219,10 +219,10 @@ class Peer(ABC):
 
     @abstractmethod
     def discard(self) -> int:
-        """Discard what the client has sent so far, in a conversation only.
+        """Discard all received input, in a conversation only.
 
         Returns:
-            How many messages of it a user had said.
+            How many messages of a user it had.
 
         Raises:
             ProtocolError: As for `receive`.
@@ -243,7 +243,7 @@ class Peer(ABC):
         Raises:
             PeerGoneError: The connection is ending.
             ProtocolError: As for `receive`.
-            TimeoutError: Nothing happened before `until`.
+            TimeoutError: Neither was ready before `until`.
         """
 
     @abstractmethod
@@ -295,7 +295,7 @@ class Peer(ABC):
 
 
 def post_to_all(peers: Sequence[Peer], data: bytes) -> None:
-    """As `Peer.post_encoded` for each of `peers`, which all have the same wire."""
+    """Post encoded messages to each of `peers`, which all have the same wire, as `Peer.post_encoded`."""
     outlets = [outlet for peer in peers if (outlet := peer.outlet) is not None]
     beyond = post_to_each(outlets, data, OUTBOX_BYTES)
     if not beyond and len(outlets) == len(peers):

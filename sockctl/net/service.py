@@ -73,7 +73,7 @@ class MessageService(Service):
         """React to the end of the input of `peer`, or to its `bye`; messages sent now still reach the client."""
 
     def left(self, peer: Peer, reason: Reason, /) -> None:
-        """React to the end of the connection with `peer`; nothing more reaches it."""
+        """React to the end of the connection with `peer`, which receives no more messages."""
 
 
 class Conversation(ABC, Generic[P]):
