@@ -30,7 +30,7 @@ from sockctl.net.input_budget import InputBudgets
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.listener import Listeners
 from sockctl.net.message_peer import MessagePeer
-from sockctl.net.raw_peer import RawPeerHandler
+from sockctl.net.raw_handler import RawHandler
 from sockctl.net.service import Conversation, MessageService, RawService, Service
 from sockctl.net.tls_server import shake_hands
 from sockctl.net.transport import TlsTransport
@@ -242,7 +242,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
                     connection, event_loop, self._service, self._journal, budget, timeouts=self._timeouts
                 )
             case RawService():
-                return RawPeerHandler(connection, event_loop, self._service)
+                return RawHandler(connection, event_loop, self._service)
             case _:
                 raise TypeError(f"{type(self._service).__name__} is neither a RawService nor a MessageService")
 

@@ -7,7 +7,8 @@ from typing import ClassVar, Generic, TypeVar
 
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import Reason
-from sockctl.net.peer import Peer, RawPeer
+from sockctl.net.peer import Peer
+from sockctl.net.raw_peer import RawPeer
 from sockctl.protocol.messages import Message
 
 P = TypeVar("P", bound=Peer | RawPeer)

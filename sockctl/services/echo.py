@@ -5,7 +5,7 @@ import enum
 from collections.abc import Callable
 from typing import ClassVar, final
 
-from sockctl.net.peer import RawPeer
+from sockctl.net.raw_peer import RawPeer
 from sockctl.net.service import RawService
 
 
