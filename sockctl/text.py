@@ -104,7 +104,7 @@ def _escape_in_json(text: str) -> str:
 def escape_json(json: str) -> str:
     """Return `json`, made with ``ensure_ascii=False``, in a form that is safe on a terminal and has the same value.
 
-    The characters that `visible` replaces become escapes (`dumps` has escaped C0 itself). Everything else stays UTF-8.
+    The characters that `visible` replaces become escapes (`dumps` has escaped C0 itself). All others stay UTF-8.
     """
     if json.isascii() and "\x7f" not in json:
         return json
@@ -178,7 +178,7 @@ def format_age(seconds: float) -> str:
 
 
 def plural(count: int, noun: str, nouns: str = "") -> str:
-    """Return count and noun, as ``1 portion`` or ``12,288 portions``; `nouns` where the plural isn't just an s."""
+    """Return a count and its noun, as ``1 portion`` or ``12,288 portions``; `nouns` is an irregular plural."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {nouns or noun + 's'}"
 
 

@@ -202,8 +202,8 @@ def _make_remarks(one: Fields) -> Iterator[str]:
 def _warn_of_limit(one: Fields) -> Iterator[str]:
     if one["unsent"]:
         yield (
-            f"The tool fell behind its clock: {plural(one['unsent'], 'message')} that should have gone out did not, so "
-            f"the server had a lower rate. More --processes, or a lower --rate, may help."
+            f"The tool fell behind its clock: {plural(one['unsent'], 'message')} that should have gone out did "
+            f"not, so the server had a lower rate. More --processes, or a lower --rate, may help."
         )
     elif one["own_limit"]:
         yield (

@@ -133,9 +133,8 @@ def find_folder_exposure(path: str | Path, *, with_companions: bool = False) -> 
                 f"something there, then: chmod go-w {_quote(folder)}"
             )
         if companions and mode & 0o022:
-            return (
-                f"others may put files beside it in {visible(folder)} (its mode is {mode:04o}). Choose another place."
-            )
+            why = f"others may put files beside it in {visible(folder)} (its mode is {mode:04o})"
+            return f"{why}. Choose another place."
     return ""
 
 

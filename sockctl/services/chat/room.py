@@ -135,7 +135,7 @@ class Room:
             at: The time, as RFC 3339 has it.
             action: Whether they say what the member does.
         """
-        # Equal to `encode_message` and `as_line`, which would encode the same parts each time: 6 µs a message, not 0.7.
+        # Equal to `encode_message` and `as_line`, which encode the same parts each time: 6 µs a message, not 0.7.
         name, key = client.member.name, client.member.key
         head = f',"room":"{self.name}","sender":"{name}","id":'
         tail = f',"at":"{at}"' + (',"action":true}' if action else "}")
