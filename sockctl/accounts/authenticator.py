@@ -20,7 +20,7 @@ from functools import partial
 from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.password_normalization import normalize_password
-from sockctl.accounts.password_rules import MIN_LENGTH, check_new
+from sockctl.accounts.password_rules import MIN_LENGTH
 from sockctl.accounts.passwords import make_dummy_hash, parse_parameters
 from sockctl.accounts.session import Session
 from sockctl.accounts.throttle import Who, limit_signups
@@ -136,14 +136,6 @@ class Authenticator:
         session = self.accounts.sessions.resume(token, address, is_current=self.accounts.is_current)
         self._queue.know(self._identify(address, session.user))
         return Login(session)
-
-    def check_new(self, password: str, name: str) -> str:
-        """Return a new password for `name`, normalized, without hashing it.
-
-        Raises:
-            PasswordRefusedError: It breaks a rule for passwords.
-        """
-        return check_new(password, name=name, min_length=self._min_length)
 
     def may_sign_up(self, address: str) -> bool:
         """Return whether this address may still sign up."""

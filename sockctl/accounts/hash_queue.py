@@ -233,7 +233,7 @@ class HashQueue:
             self._last = one.group
             for turn in (_network_of(one), _account_of(one)):
                 self._turns.put(turn, next(self._numbers))
-            one.release = self._throttle.reserve(one.who) if one.guess else _do_nothing
+            one.release = self._throttle.reserve(one.who) if one.guess else lambda: None
             one.called.set()
 
     def _pick_next(self) -> Try | None:
@@ -264,7 +264,3 @@ def _network_of(one: Try) -> _Turn:
 
 def _account_of(one: Try) -> _Turn:
     return one.group, one.who.network, one.who.account
-
-
-def _do_nothing() -> None:
-    """Release nothing: a try that is no guess reserves nothing."""

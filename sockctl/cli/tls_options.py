@@ -1,4 +1,4 @@
-"""The options by which a client encrypts, and trusts a server."""
+"""The TLS options of client commands: whether to encrypt, and which certificates to trust."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -109,7 +109,7 @@ class Connection(SendingSide):
         self.held_until: float | None = None
         self.cut_at = math.inf
         self.admitted = False
-        self.on_admitted: Callable[[Connection], None] = _ignore
+        self.on_admitted: Callable[[Connection], None] = lambda _: None
         self.handler: Handler
 
     def __repr__(self) -> str:
@@ -251,7 +251,3 @@ class Connection(SendingSide):
     def _raise_if_ending(self) -> None:
         if self.reason is not None:
             raise PeerGoneError(f"the server is ending the connection to {self.peer}: {self.reason}") from None
-
-
-def _ignore(_: object) -> None:
-    """Do nothing: no server counts this client."""

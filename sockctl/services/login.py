@@ -9,7 +9,7 @@ from sockctl.accounts.active_logins import ActiveLogins
 from sockctl.accounts.authenticator import FLOOR_S, Authenticator, Login
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.password_normalization import normalize_password
-from sockctl.accounts.password_rules import MIN_LENGTH
+from sockctl.accounts.password_rules import MIN_LENGTH, check_new
 from sockctl.accounts.user import user_name
 from sockctl.deadline import Deadline
 from sockctl.errors import (
@@ -163,7 +163,10 @@ class LoginConversation:
         """
         question = f"New password (at least {self._min_length} characters):"
         password = peer.ask(
-            "password", question, check=lambda typed: self.authenticator.check_new(typed, name), secret=True
+            "password",
+            question,
+            check=lambda typed: check_new(typed, name=name, min_length=self._min_length),
+            secret=True,
         )
         if normalize_password(peer.answer("password", "The same again:", secret=True).text) != password:
             raise PasswordRefusedError("The two passwords differ: nothing was changed.")

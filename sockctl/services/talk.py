@@ -1,4 +1,4 @@
-"""The talk service: the operator at the server's terminal and the clients send each other messages."""
+"""The talk service: each client talks with the operator at the server's terminal, and doesn't hear other clients."""
 
 import re
 import threading

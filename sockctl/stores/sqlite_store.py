@@ -71,7 +71,7 @@ class SqliteStore:
         self._using = threading.Lock()  # guards the three below; its holder never waits for another process's change
         self._connection: Connection | None = None
         self._identity: tuple[int, int] | None = None  # of the file that the connection has open
-        self._close: Callable[[], object] = _do_nothing
+        self._close: Callable[[], object] = lambda: None
 
     def fetch_rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a SELECT; none if there is no file.
@@ -195,7 +195,7 @@ class SqliteStore:
 
     def _forget(self) -> None:
         self._close()
-        self._connection, self._identity, self._close = None, None, _do_nothing
+        self._connection, self._identity, self._close = None, None, lambda: None
 
     # The file of an earlier version.
 
@@ -249,7 +249,3 @@ def _hold_transaction(connection: "Connection") -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-
-
-def _do_nothing() -> None:
-    """Close nothing: no connection is open."""
