@@ -1,4 +1,4 @@
-"""A queue between threads that is bounded in bytes: what doesn't fit is dropped and counted, and nobody waits."""
+"""A queue between threads that is bounded in bytes: it drops and counts items that don't fit, so no thread waits."""
 
 import queue
 import threading
@@ -8,10 +8,10 @@ T = TypeVar("T")
 
 
 class ByteQueue(Generic[T]):
-    """Carries items from any thread to the one that takes them, in order.
+    """Carries items from any thread to the one that fetches them, in order.
 
     Args:
-        capacity_bytes: How many bytes the items that wait may have together; one alone may have more.
+        capacity_bytes: The most bytes of all waiting items together; a single item may have more.
     """
 
     def __init__(self, *, capacity_bytes: int) -> None:
@@ -22,7 +22,7 @@ class ByteQueue(Generic[T]):
         self._dropped = 0
 
     def put(self, item: T, size_bytes: int) -> bool:
-        """Add an item, or drop and count it where it doesn't fit; return whether it was added. Never waits."""
+        """Add an item, or drop and count it if it doesn't fit; return whether it was added. Never blocks."""
         with self._lock:
             fits = not self._bytes or self._bytes + size_bytes <= self._capacity_bytes
             if fits:
@@ -34,12 +34,12 @@ class ByteQueue(Generic[T]):
         return fits
 
     def fetch(self, *, count: int, size_bytes: int, timeout_s: float | None = None) -> tuple[list[T], bool]:
-        """Wait for an item, and return what is in front, and whether the end was there.
+        """Wait for an item, and return the items in front, and whether the end came.
 
         Args:
-            count: How many to take at most.
-            size_bytes: With how many bytes the items are enough; the last one may go beyond.
-            timeout_s: Seconds to wait for the first item, or None to wait for as long as it takes.
+            count: The most items.
+            size_bytes: The bytes at which no further item is fetched; the last one may exceed them.
+            timeout_s: Seconds to wait for the first item; None for no limit.
         """
         taken: list[T] = []
         bytes_taken = 0

@@ -5,11 +5,11 @@ import time
 from typing import Self
 
 MAX_POLL_MS = 86_400_000
-"""poll() counts milliseconds in a C int, some 24 days at most: a longer wait is several."""
+"""The longest wait of one poll(), which counts milliseconds in a C int, some 24 days at most."""
 
 
 class Deadline(float):
-    """A time by which something must be done, in seconds of the monotonic clock; infinity where there is no limit."""
+    """The end of a time limit, in seconds of the monotonic clock; infinity for no limit."""
 
     __slots__ = ()
 
@@ -25,7 +25,7 @@ class Deadline(float):
 
     @property
     def left_ms(self) -> int | None:
-        """Milliseconds that are left, rounded up, at most a day; None where there is no limit. For `select.poll`."""
+        """Milliseconds that are left, rounded up, at most a day; None for no limit. For `select.poll`."""
         return None if self == math.inf else math.ceil(min(self.left_s * 1000, MAX_POLL_MS))
 
     @property

@@ -1,4 +1,4 @@
-"""Times as people write them: ``5``, ``5s``, ``500ms``, ``10m``, ``1h``, ``2d``."""
+"""Parses and formats times as people write them: ``5``, ``5s``, ``500ms``, ``10m``, ``1h``, ``2d``."""
 
 import re
 
@@ -11,7 +11,7 @@ def parse_duration(text: str) -> float:
     """Return the seconds that `text` names; a number alone counts seconds.
 
     Raises:
-        ValueError: The text is no time.
+        ValueError: The text is no such time.
     """
     match = _DURATION.fullmatch(text)
     if match is None:

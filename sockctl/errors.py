@@ -1,7 +1,7 @@
-"""The whole error tree, in one file however long: an error is found, and placed, among its relatives.
+"""The whole error tree. It is one file, longer than others, so that a programmer finds an error among its relatives.
 
-Every error that a user may see derives from `SockctlError`; its text is one sentence that says what went wrong, which
-value it was, and what to do next. ``sockctl.cli`` alone decides which exit code an error leads to.
+Every error that a user may see derives from `SockctlError`. Its text is one sentence that says what went wrong, which
+value was wrong, and what to do next. ``sockctl.cli`` alone decides which exit code an error leads to.
 """
 
 import errno
@@ -25,7 +25,7 @@ class InputNeededError(SockctlError):
 
 
 class ListenError(SockctlError):
-    """The server can't listen where it was told to."""
+    """The server can't listen on its address."""
 
 
 class PortTakenError(ListenError):
@@ -40,8 +40,8 @@ class SinkError(SockctlError):
     """Events could not be written.
 
     Args:
-        message: What failed, and where.
-        written: How many of the records were written before it did.
+        message: A sentence that says which sink failed, and why.
+        written: How many of the records were written before the failure.
     """
 
     def __init__(self, message: str, *, written: int = 0) -> None:
@@ -60,11 +60,11 @@ class StreamError(SockctlError):
 
 
 class UnreachableError(SockctlError):
-    """No address of the host could be connected to."""
+    """No address of the host can be connected to."""
 
 
 class SourceError(SockctlError):
-    """The connection can't begin at the own address that was chosen."""
+    """The connection can't begin at the own address that the user has chosen."""
 
 
 class IdleTimeoutError(SockctlError):
@@ -80,14 +80,14 @@ class ConnectionBrokenError(SockctlError):
 
 
 class PeerGoneError(SockctlError):
-    """The connection ends: there is nothing more to receive, and nothing can be sent.
+    """The connection ends: no message can be received or sent any more.
 
     A conversation need not catch it; the server core does.
     """
 
 
 class AnswerRefusedError(SockctlError):
-    """An answer to a question will not do.
+    """An answer to a question breaks a rule.
 
     Attributes:
         code: A stable word for it, as the `error` message carries it.
@@ -103,7 +103,7 @@ class NameRefusedError(AnswerRefusedError):
 
 
 class NameTakenError(AnswerRefusedError):
-    """A name is somebody else's."""
+    """Another user or client has the name."""
 
     code = "name_taken"
 
@@ -115,7 +115,7 @@ class TooManyNewError(AnswerRefusedError):
 
 
 class PasswordRefusedError(AnswerRefusedError):
-    """A password will not do. The text says why, and never any of it."""
+    """A password breaks a rule. The text says which, and never shows any of the password."""
 
     code = "bad_password"
 
@@ -124,7 +124,7 @@ class WeakPasswordError(PasswordRefusedError):
     """A new password is easy to guess.
 
     Attributes:
-        guesses: How many guesses find it, as far as can be told.
+        guesses: How many guesses find it, by estimate.
         needed: How many guesses a new password must withstand.
     """
 
@@ -135,7 +135,7 @@ class WeakPasswordError(PasswordRefusedError):
 
 
 class CommandError(SockctlError):
-    """A command of the chat is not complete, says too much, or holds what can't be understood.
+    """A command of the chat has too few or too many words, or a wrong one.
 
     Attributes:
         code: A stable word for it, as the `error` message carries it.
@@ -251,7 +251,7 @@ class LoginError(SockctlError):
 
     Attributes:
         code: A stable word for it, as the `error` message carries it.
-        retry_after_s: Seconds after which another try makes sense; None where time doesn't matter.
+        retry_after_s: Seconds after which another try makes sense; None if time doesn't matter.
     """
 
     code: ClassVar[str] = "login_failed"
@@ -274,13 +274,13 @@ class LoginFailedError(LoginError):
 
 
 class TokenRefusedError(LoginError):
-    """The token is not, or no longer, one of a session."""
+    """The token belongs to no session, or to none any more."""
 
     code = "bad_token"
 
 
 class TokenReusedError(TokenRefusedError):
-    """The token was shown after a newer one had replaced it: a copy is in use, so its session has ended.
+    """A client has shown a token that a newer one had replaced: a copy is in use, so its session has ended.
 
     Attributes:
         user: The user of the session, for the operator.
@@ -300,7 +300,7 @@ class ThrottledError(LoginError):
 
 
 class BusyError(LoginError):
-    """Too many users log in at once: the name was not looked up."""
+    """Too many users log in at once: the server has not looked up the name."""
 
     code = "busy"
 
@@ -326,15 +326,15 @@ class ServerFailedError(SockctlError):
 
 
 class InputDiscardedError(SockctlError):
-    """The server has taken lines of the input, and has not carried them out."""
+    """The server has received lines of the input, and discarded them."""
 
 
 class NobodyThereError(SockctlError):
-    """The operator's message has no recipient; it was not sent."""
+    """The operator's message has no recipient, so it was not sent."""
 
 
 class StoreError(SockctlError):
-    """A file of sockctl's can't be used."""
+    """A file of sockctl can't be used."""
 
 
 class StoreReadError(StoreError):
@@ -342,11 +342,11 @@ class StoreReadError(StoreError):
 
 
 class StoreExposedError(StoreReadError):
-    """The file holds secrets, and isn't its user's alone."""
+    """The file holds secrets, and other users may read or replace it."""
 
 
 class StoreFormatError(StoreError):
-    """The file's content can't be understood; it was left as it is."""
+    """The file's content is of a wrong form; the file stays as it is."""
 
 
 class StoreLockedError(StoreError):
@@ -366,11 +366,11 @@ class ScriptError(SockctlError):
 
 
 class SecretFileError(SockctlError):
-    """A file with a secret can't be read, or others could read it, too."""
+    """A file with a secret can't be read, or other users could read it, too."""
 
 
 class ExpectationError(SockctlError):
-    """The server did not send what was expected."""
+    """The server did not send the expected line or message."""
 
 
 class OptionError(SockctlError):

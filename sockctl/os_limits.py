@@ -8,7 +8,7 @@ RESERVE = 64
 
 
 def raise_descriptor_limit(max_clients: int) -> tuple[int, int]:
-    """Raise this process's soft limit to what `max_clients` clients need, as far as the hard limit lets it.
+    """Raise this process's soft limit of descriptors for `max_clients` clients, as far as the hard limit allows.
 
     Returns:
         The number of needed descriptors, and the limit that is now in force.
@@ -21,12 +21,12 @@ def raise_descriptor_limit(max_clients: int) -> tuple[int, int]:
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     except (OSError, ValueError):
-        return needed, soft  # macOS refuses more than kern.maxfilesperproc, whatever the hard limit says
+        return needed, soft  # macOS refuses more than kern.maxfilesperproc, even below the hard limit
     return needed, wanted
 
 
 def usable_cores() -> int:
-    """Return how many processors this process may use: fewer than the machine has, where it is bound to some."""
+    """Return how many processors this process may use, which may be fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -6,16 +6,16 @@ END = "\x1b[0m"
 
 
 class Style(enum.StrEnum):
-    """ANSI sequences that begin a style. They are of the 16 colours, which every terminal shows as its user likes."""
+    """ANSI sequences that begin a style, of the 16 colours that each user can set for the terminal."""
 
     FAINT = "\x1b[2m"
-    """What one may skip: times, explanations."""
+    """For text that a reader may skip: times, explanations."""
     NORMAL = "\x1b[36m"
-    """What happens all the time."""
+    """For usual events."""
     WARNING = "\x1b[33m"
-    """What was refused, lost, or is about to fail."""
+    """For something refused or lost, or about to fail."""
     ERROR = "\x1b[31m"
-    """What failed."""
+    """For failures."""
 
 
 def paint(text: str, style: Style) -> str:

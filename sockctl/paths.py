@@ -18,9 +18,9 @@ def data_dir(chosen: Path | None) -> Path:
 
 
 def state_dir(chosen: Path | None) -> Path:
-    """Return the state directory, where a client keeps the servers that it trusts: found as the data directory is.
+    """Return the state directory, for a client's trusted servers and logins.
 
-    The order is: the chosen one, SOCKCTL_STATE_DIR, the user's. The function doesn't make the directory.
+    It is the chosen one, SOCKCTL_STATE_DIR, or the user's. The function doesn't make the directory.
 
     Raises:
         StoreReadError: The user has no home directory.
@@ -44,7 +44,7 @@ def _place(chosen: Path | None, *, kind: str, below_home: str, variable: str = "
     if own := os.environ.get(variable):
         return Path(own)
     xdg = Path(os.environ.get(f"XDG_{kind.upper()}_HOME", ""))
-    if xdg.is_absolute():  # a relative one is to be ignored, the specification says
+    if xdg.is_absolute():  # the specification ignores a relative one
         return xdg / "sockctl"
     try:
         return Path.home() / below_home / "sockctl"

@@ -1,4 +1,4 @@
-"""Signals that ask a process to end, received where they can be waited for."""
+"""Receives the signals that ask a process to stop, so that its main thread can wait for them."""
 
 import contextlib
 import signal
@@ -67,13 +67,13 @@ class StopSignals:
 
 
 def wait_for_children() -> None:
-    """Have the system keep how a child process has ended until it is waited for; main thread only.
+    """Have the system keep a child's exit code until this process waits for the child; main thread only.
 
-    A parent that ignores SIGCHLD hands that on (``trap '' CHLD`` in a shell). Then no code could learn a child's exit
-    code, and its number might belong to another process by the time it is signalled.
+    A process inherits an ignored SIGCHLD from its parent (``trap '' CHLD`` in a shell). Then the exit code would be
+    lost, and the child's number might belong to another process by the time of a signal.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def _ignore(number: int, frame: object) -> None:
-    """Do nothing: the C handler has written the number already."""
+    """Do nothing: the C handler has already written the number."""

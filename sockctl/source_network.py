@@ -12,11 +12,11 @@ _LINK_LOCAL, _LINK_LOCAL_SHIFT = 0xFE80 >> 6, 118
 def source_network(host: str, ipv6_prefix: int = IPV6_PREFIX) -> str:
     """Return the source of a client, for limits by address.
 
-    An IPv4 address counts by itself, an IPv6 address as the network that it lies in: one machine may use all of that. A
-    link-local address counts by itself, since all machines of a link share its network, and so does loopback.
+    An IPv4 address counts by itself, an IPv6 address as its network, all of which one machine may use. A link-local
+    address counts by itself, since all machines of a link share its network, and so does loopback.
 
     Args:
-        host: An IP address, as `host_of` returns it.
+        host: An IP address from `host_of`.
         ipv6_prefix: How many bits of an IPv6 address count.
     """
     if ":" not in host or host == "::1":

@@ -1,7 +1,7 @@
-"""The streams of the process: who sits at them, and how lines and bytes are read and written.
+"""The standard streams of the process, the terminal behind them, and its colours and width.
 
-Everything goes through descriptors, past Python's buffers: a line typed ahead of a prompt stays in the kernel until
-the session reads it, and the prompts, the session and a relay can share one standard input.
+All reading and writing uses descriptors, without Python's buffers: a line typed ahead of a prompt stays in the kernel
+until the session reads it, so that the prompts and the session can share one standard input.
 """
 
 import enum
@@ -11,7 +11,7 @@ import select
 STDIN, STDOUT, STDERR = 0, 1, 2
 USUAL_COLUMNS = 80
 LINE_BYTES = 4096
-"""What a terminal gives at most per line: Linux's N_TTY_BUF_SIZE."""
+"""The longest line that a terminal gives: Linux's N_TTY_BUF_SIZE."""
 
 
 def is_terminal(descriptor: int) -> bool:
@@ -28,7 +28,7 @@ class ColourChoice(enum.StrEnum):
 
 
 def wants_colour(descriptor: int = STDERR) -> bool:
-    """Return whether what is written to `descriptor` is coloured.
+    """Return whether output to `descriptor` is coloured.
 
     The first of these decides: NO_COLOR (no-color.org), FORCE_COLOR (force-color.org) or CLICOLOR_FORCE, CLICOLOR=0
     (bixense.com/clicolors), TERM=dumb, and whether a terminal is behind `descriptor`.
@@ -44,7 +44,7 @@ def wants_colour(descriptor: int = STDERR) -> bool:
 
 
 def choose_colour(choice: ColourChoice) -> None:
-    """Let `choice` hold for the whole process, and for Rich: the environment carries it, and AUTO changes nothing."""
+    """Set the colours of the whole process, and of Rich, through the environment; AUTO changes nothing."""
     if choice is ColourChoice.ALWAYS:
         os.environ.pop("NO_COLOR", None)
         os.environ["FORCE_COLOR"] = "1"
@@ -53,7 +53,7 @@ def choose_colour(choice: ColourChoice) -> None:
 
 
 def columns(descriptor: int = STDERR) -> int:
-    """Return the width of the terminal behind `descriptor`; 80 where it has none or tells none."""
+    """Return the width of the terminal behind `descriptor`; 80 if the system can't tell it."""
     try:
         return os.get_terminal_size(descriptor).columns or USUAL_COLUMNS
     except OSError:
@@ -61,9 +61,9 @@ def columns(descriptor: int = STDERR) -> int:
 
 
 def open_missing_streams() -> None:
-    """Put the null device where a standard stream was closed, so that no socket can land on its number.
+    """Open the null device in place of each closed standard stream, so that no socket can get its number.
 
-    A closed standard output stays one that can't be written, so that nobody takes lost data for a success.
+    A closed standard output stays unwritable, so that a command fails instead of losing its output.
     """
     for descriptor, mode in ((STDIN, os.O_RDONLY), (STDOUT, os.O_RDONLY), (STDERR, os.O_WRONLY)):
         try:
@@ -84,7 +84,7 @@ def read_line() -> str | None:
 
 
 def say(text: str, *, end: str = "\n", wraps: bool = True) -> None:
-    """Write to standard error, for a person, wrapped at words on a terminal; what can't be written there is lost."""
+    """Write to standard error, for a person, wrapped at words on a terminal; ignore a stream that can't be written."""
     if wraps and end == "\n" and is_terminal(STDERR):
         from sockctl.wrapping import wrap_lines  # noqa: PLC0415  nothing in a pipe needs it
 
@@ -92,7 +92,7 @@ def say(text: str, *, end: str = "\n", wraps: bool = True) -> None:
     try:
         write_all(STDERR, (text + end).encode(errors="replace"))
     except OSError:
-        return  # closed, or a full disk behind it: there is nowhere left to say so
+        return  # it is closed, or its disk is full: there is no other place to say so
 
 
 def format_error(text: str) -> str:
@@ -110,13 +110,13 @@ def say_error(text: str) -> None:
 
 
 def begin_line() -> None:
-    """End the line of a terminal in which Ctrl-C has left ``^C``; never waits for a terminal that was stopped."""
+    """End the terminal's line in which Ctrl-C has left ``^C``; never waits for a stopped terminal."""
     if is_terminal(STDIN) and is_terminal(STDERR) and select.select([], [STDERR], [], 0)[1]:
         say("")
 
 
 def is_in_background() -> bool:
-    """Return whether this is a shell's job in the background: the system stops it if it reads from the terminal."""
+    """Return whether this process is a shell's background job, which the system stops if it reads from the terminal."""
     try:
         return os.tcgetpgrp(STDIN) != os.getpgrp()
     except OSError:  # no terminal, or not the one that controls this session
@@ -124,10 +124,10 @@ def is_in_background() -> bool:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of `data`, waiting for as long as it takes.
+    """Write all of `data`. Blocks for as long as the reader does.
 
     Raises:
-        OSError: It can't be written; BrokenPipeError where nobody reads any more.
+        OSError: It can't be written; BrokenPipeError if the reader has closed.
     """
     view = memoryview(data)
     while view:

@@ -1,4 +1,4 @@
-"""Text made safe for terminals and logs, and quantities as people read them."""
+"""Makes text safe for terminals and logs, and formats quantities for people."""
 
 import codecs
 import re
@@ -8,7 +8,7 @@ _WHOLE_SECOND = 0.9995
 _KIB = 1024
 _UNITS = ("KiB", "MiB", "GiB", "TiB")
 _ROUNDS_UP = 1023.95
-"""From this value on, one decimal would show 1,024.0: the next unit is used."""
+"""From this value on, one decimal would show 1,024.0, so the next unit follows."""
 _AGES = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -55,11 +55,11 @@ _IN_THEIR_PLACE = (
     f"|(?:(?<=[{_EMOJI}])|(?<=[{_EMOJI}]\ufe0f))\u200d(?=[{_EMOJI}])"
 )
 _INVISIBLE = re.compile(f"({_IN_THEIR_PLACE})|[{_TAGS}{_JOINERS}]")
-"""Finds tags and joiners; those that stand where text needs them are the group."""
+"""Finds tags and joiners; the group has those that stand where text needs them."""
 _SEQUENCE = 8
-"""Characters of the longest sequence that is judged as a whole: a flag with six tags and their end."""
+"""Characters of the longest sequence that is checked as a whole: a flag with six tags and their end."""
 _UNDECIDED = re.compile(f"[{_TAGS}{_JOINERS}]{{1,{_SEQUENCE - 2}}}\\Z")
-"""Finds at a text's end what following text may make part of a sequence."""
+"""Finds the characters at a text's end that may become part of a sequence with the next text."""
 
 
 def without_strays(text: str, *, replacement: str) -> str:
@@ -88,7 +88,7 @@ _VISIBLE_LINES = {code: shown for code, shown in _VISIBLE.items() if chr(code) !
 def visible(text: str) -> str:
     """Return `text` with a visible sign for each character that could steer a terminal; its length stays the same.
 
-    C0 controls except tab become their control pictures (``ESC`` is shown as one character, not obeyed); C1 controls,
+    C0 controls except tab become their control pictures (a terminal shows ``ESC``, and doesn't obey it); C1 controls,
     bidi controls, U+2028, U+2029, invisible formatters, lone surrogates, and strays (see `without_strays`) become
     U+FFFD. Everything else passes.
     """
@@ -102,9 +102,9 @@ def _escape_in_json(text: str) -> str:
 
 
 def escape_json(json: str) -> str:
-    """Return `json`, made with ``ensure_ascii=False``, as it may reach a terminal: its value stays the same.
+    """Return `json`, made with ``ensure_ascii=False``, in a form that is safe on a terminal and has the same value.
 
-    The characters that `visible` replaces become escapes (`dumps` has escaped C0 itself). Everything else stays UTF-8.
+    The characters that `visible` replaces become escapes (`dumps` has escaped C0 itself). All others stay UTF-8.
     """
     if json.isascii() and "\x7f" not in json:
         return json
@@ -116,19 +116,19 @@ def escape_json(json: str) -> str:
 
 
 class TerminalText:
-    """Turns a stream of bytes from a stranger into text that is safe on a terminal.
+    """Turns a stream of bytes from a stranger into text that is safe on a terminal. Not thread-safe.
 
-    Bytes are read as UTF-8, whatever way they were cut; what isn't UTF-8 becomes U+FFFD. Line feeds stay, CR LF
-    becomes a line feed, a lone CR becomes visible (it would let a line overwrite what stands there). Not thread-safe.
+    The bytes are UTF-8, cut anywhere; other bytes become U+FFFD. Line feeds stay, CR LF becomes a line feed, a lone CR
+    becomes visible (it would let a line overwrite the one on the screen).
     """
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._before = ""  # the last characters that were returned: they decide on a joiner that follows
+        self._before = ""  # the last characters that `feed` returned: they decide about a joiner behind them
         self._held = ""
 
     def feed(self, data: bytes, *, final: bool = False) -> str:
-        """Return what can be shown after `data`; with `final` also what was held back for a missing rest."""
+        """Return the text that `data` completes; with `final` also the text that waited for more."""
         text = self._held + self._decoder.decode(data, final)
         if text.isascii() and not self._before and not text.endswith("\r"):
             self._held = ""
@@ -136,7 +136,7 @@ class TerminalText:
         return self._shown(text, final=final)
 
     def _shown(self, text: str, *, final: bool) -> str:
-        """Return what can be shown of `text`, and hold back the rest of it."""
+        """Return the part of `text` that can be shown, and hold back the rest."""
         end = len(text)
         if text.endswith("\r") and not final:
             end -= 1
@@ -178,7 +178,7 @@ def format_age(seconds: float) -> str:
 
 
 def plural(count: int, noun: str, nouns: str = "") -> str:
-    """Return count and noun, as ``1 portion`` or ``12,288 portions``; `nouns` where the plural isn't just an s."""
+    """Return a count and its noun, as ``1 portion`` or ``12,288 portions``; `nouns` is an irregular plural."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {nouns or noun + 's'}"
 
 

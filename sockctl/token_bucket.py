@@ -22,11 +22,11 @@ class TokenBucket:
         return self._tokens >= 1.0
 
     def accept(self, now: float, cost: float = 1.0) -> bool:
-        """Return whether something may pass at `now`; if so, it is counted.
+        """Return whether something may pass at `now`; if so, count it.
 
         Args:
             now: The time.
-            cost: For how many it counts. What counts for more than the burst passes after a rest, and is paid off then.
+            cost: How many tokens it costs. A cost above the burst passes with a full bucket, and leaves a debt.
         """
         if not self.has_any(now) or self._tokens < min(cost, self._burst):
             return False

@@ -20,7 +20,7 @@ def display_width(text: str) -> int:
 
 
 def wrap_words(words: Sequence[str], *, first: int, rest: int, cuts: bool = True) -> Iterator[list[str]]:
-    """Yield the words of each line; a word that is wider than a whole line is cut behind ``:``, ``/`` or ``,``.
+    """Yield the words of each line; cut a word that is wider than a whole line behind ``:``, ``/`` or ``,``.
 
     Args:
         words: The words.
@@ -48,7 +48,7 @@ def find_least_width(word: str, least: int) -> int:
 
 
 def wrap_lines(text: str, columns: int, *, cuts: bool = True) -> str:
-    """Return `text` with its lines wrapped to `columns`; what continues a line is indented as its beginning is.
+    """Return `text` with its lines wrapped to `columns`; each continuation has the indent of its line.
 
     Args:
         text: The text.

@@ -58,24 +58,24 @@ class Accounts:
     def add(
         self, name: str, password: str, *, min_length: int = MIN_LENGTH, turn: Turn = contextlib.nullcontext
     ) -> User:
-        """Add a user, and return it; when this returns, it is on the disk.
+        """Add a user, save it to the disk, and return it.
 
         Args:
             name: The user's name.
             password: The password.
             min_length: Code points that it must have.
-            turn: The context in which the password is hashed, and nothing else is done; may raise its own errors.
+            turn: The context around the hashing of the password, and around nothing else; may raise its own errors.
 
         Raises:
             NameRefusedError: The name breaks the rule for names.
             NameTakenError: There is such a user.
-            PasswordRefusedError: The password won't do.
-            HashFailedError: It can't be hashed.
+            PasswordRefusedError: The password breaks a rule for passwords.
+            HashFailedError: There is not enough memory to hash it.
             StoreError: A file can't be read or written.
         """
         name = self.check_free_name(name)
         hashed = self._hash(check_new(password, name=name, min_length=min_length), turn)
-        # Again: a hash may wait for long, and the sessions of a user who was added meanwhile must not end.
+        # Again: the hash may have waited for long, and the sessions of a user added meanwhile must not end.
         name = self.check_free_name(name)
         self.sessions.end_all(name)  # of a former user of that name
         return self.users.add(name, hashed)
@@ -121,13 +121,13 @@ class Accounts:
             name: The user's name.
             password: The new password.
             min_length: Code points that it must have.
-            only_over: The user when the change was allowed: a user that was changed since isn't changed again.
-            turn: The context in which it is hashed, as for `add`.
+            only_over: The user as it was when the change was allowed: this refuses to change one that is newer.
+            turn: The context around the hashing, as for `add`.
 
         Raises:
-            UnknownUserError: There is no such user, or not the same any more.
-            PasswordRefusedError: The password won't do.
-            HashFailedError: It can't be hashed.
+            UnknownUserError: There is no such user, or it is newer than `only_over`.
+            PasswordRefusedError: The password breaks a rule for passwords.
+            HashFailedError: There is not enough memory to hash it.
             StoreError: A file can't be read or written.
         """
         user = self.users.get(name)
@@ -149,7 +149,7 @@ class Accounts:
         return user
 
     def verify(self, user: User, password: str) -> bool:
-        """Return whether `password` is the user's. A password that nobody can have is not.
+        """Return whether `password` is the user's. A password that breaks the rule for passwords is not.
 
         Raises:
             HashFailedError: There is not enough memory to tell.
@@ -181,7 +181,5 @@ class Accounts:
             return self.hasher.hash(password)
 
     def _drop_sessions(self, user: User) -> None:
-        with contextlib.suppress(
-            StoreError
-        ):  # the user's change has voided them; the file keeps them until they expire
+        with contextlib.suppress(StoreError):  # the user's change has ended them; the file has them until they expire
             self.sessions.end_all(user.name)

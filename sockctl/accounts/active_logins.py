@@ -19,7 +19,7 @@ LOOK_S = 0.5
 STILL_THERE_EVERY = datetime.timedelta(hours=1)
 """How often a silent connection counts as a use of its session."""
 TIDY_AFTER_S = 3_600.0
-"""How long a server runs before it deletes expired sessions: until then, its clock may be wrong from the start."""
+"""How long a server runs before it deletes expired sessions: the clock of a machine that just started may be wrong."""
 TIDY_EVERY_S = 60.0
 
 
@@ -28,7 +28,7 @@ class ActiveLogins:
 
     Args:
         accounts: The accounts.
-        tidy_after_s: Seconds after which expired sessions are deleted for the first time.
+        tidy_after_s: Seconds until the first deletion of expired sessions.
     """
 
     def __init__(self, accounts: Accounts, *, tidy_after_s: float = TIDY_AFTER_S) -> None:
@@ -46,7 +46,7 @@ class ActiveLogins:
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what is left to be written, and stop the thread. Blocks."""
+        """Save the last uses, and stop the thread. Blocks."""
         self._stopping.set()
         self._thread.join()
         self._accounts.sessions.close()
@@ -57,13 +57,13 @@ class ActiveLogins:
         Args:
             key: Identifies the connection.
             login: The login.
-            end: Called once, by another thread, if the login is over before `remove` is called; must not block.
+            end: Called once, by another thread, if the login ends before `remove` is called; must not block.
         """
         with self._lock:
             self._logins[key] = login, end
 
     def note_use(self, key: object) -> bool:
-        """Note that a connection was used; return whether its login still holds."""
+        """Note the use of a connection; return whether its login still holds."""
         with self._lock:
             login, _ = self._logins.get(key, (None, None))
             if login is not None and login.kept:
@@ -79,7 +79,7 @@ class ActiveLogins:
                 self._ended.add(login.session.id)
 
     def look(self) -> None:
-        """Write which sessions were used, and end the logins that are over."""
+        """Save which sessions were used, and end the logins that are over."""
         with self._lock:
             used, ended = self._used, self._ended
             self._used, self._ended = {}, set()
@@ -100,7 +100,7 @@ class ActiveLogins:
                 used.setdefault(session.id, session.address)
         try:
             self._accounts.sessions.settle(used=used, ended=ended)
-        except StoreError:  # the next time will do: sessions only last longer, or shorter
+        except StoreError:  # the next call saves it: meanwhile, sessions only last longer, or shorter
             with self._lock:
                 self._used = {**used, **self._used}
                 self._ended |= ended
@@ -112,7 +112,7 @@ class ActiveLogins:
         self.look()
 
     def _find_sessions(self, session_ids: list[str]) -> dict[str, Session] | None:
-        """Return those that aren't over; None if the file can't be read."""
+        """Return the sessions that aren't over; None if the file can't be read."""
         try:
             return self._accounts.sessions.find_all(session_ids) if session_ids else {}
         except StoreError:
@@ -128,5 +128,5 @@ class ActiveLogins:
         now = time.monotonic()
         if now >= self._tidy_at:
             self._tidy_at = now + TIDY_EVERY_S
-            with contextlib.suppress(StoreError):  # the next time will do
+            with contextlib.suppress(StoreError):  # the next call tries again
                 self._accounts.sessions.tidy()

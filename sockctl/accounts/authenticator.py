@@ -2,11 +2,11 @@
 
 One try of a password, in this order:
 
-    throttled? → a place in the queue, or busy → a hash slot → is there such a user? → verify → counted
+    throttled? → a place in the queue, or busy → a hash slot → is there such a user? → verify → count
 
-So a flood of tries learns nothing and costs no memory. An unknown name, a disabled user and a wrong password end in the
-same words, after the same time: a refusal hashes once with each cost that the users' hashes have. After a change of the
-costs, that is the time of all of them together.
+So a flood of tries learns nothing and costs no memory. An unknown name, a disabled user and a wrong password get the
+same answer, after the same time: a refusal hashes once with each cost that the users' hashes have. After a change of
+the costs, that is the time of all of them together.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from functools import partial
 from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.password_normalization import normalize_password
-from sockctl.accounts.password_rules import MIN_LENGTH, check_new
+from sockctl.accounts.password_rules import MIN_LENGTH
 from sockctl.accounts.passwords import make_dummy_hash, parse_parameters
 from sockctl.accounts.session import Session
 from sockctl.accounts.throttle import Who, limit_signups
@@ -30,7 +30,7 @@ from sockctl.protocol.names import same_name_key
 from sockctl.source_network import IPV6_PREFIX, source_network
 
 FLOOR_S = 0.5
-"""A failure is answered after so long, or a multiple of it, so that nobody sees how long it took."""
+"""A failure takes so long, or a multiple of it, so that the client can't measure the time of the work."""
 
 GivenUp = Callable[[], bool]
 
@@ -42,7 +42,7 @@ class Login:
     Attributes:
         session: The session.
         kept: Whether the session is on the disk; otherwise it ends with the connection.
-        problem: The reason why something could not be saved, for the operator; empty where there is none.
+        problem: Why something could not be saved, for the operator; empty if all was saved.
     """
 
     session: Session
@@ -62,7 +62,7 @@ class Authenticator:
         accounts: The accounts.
         queue: The queue in front of the hashes.
         min_length: Code points that a new password must have.
-        floor_s: Seconds after which, or after a multiple of which, a failure is answered.
+        floor_s: See `FLOOR_S`.
         ipv6_prefix: Bits of an IPv6 address that name its network.
 
     Raises:
@@ -85,10 +85,9 @@ class Authenticator:
         self._min_length = min_length
         self._floor_s = floor_s
         self._ipv6_prefix = ipv6_prefix
-        accounts.hasher.verify(
-            make_dummy_hash(accounts.hasher.parameters), ""
-        )  # fails now if there is too little memory
-        accounts.users.all()  # fails now, not at the first client, if the file can't be used
+        # These two fail now, not at the first client, if there is too little memory, or a file can't be used.
+        accounts.hasher.verify(make_dummy_hash(accounts.hasher.parameters), "")
+        accounts.users.all()
         for session in accounts.sessions_of():
             self._queue.know(self._identify(session.address, session.user))
 
@@ -105,15 +104,15 @@ class Authenticator:
         """Log a user in by password.
 
         Args:
-            name: The name as it was typed; any text.
-            password: The password as it was typed; any text.
+            name: The name as the user typed it; any text.
+            password: The password as the user typed it; any text.
             address: The client's IP address.
-            with_token: Whether the client can keep a token.
-            shown: Tokens that the client has shown in vain; a token of this user's makes its device a known one.
-            given_up: Whether the client has gone; asked while it waits, and must not block.
+            with_token: Whether the client can save a token.
+            shown: Refused tokens that the client has shown; one of this user's makes the device a known one.
+            given_up: Returns whether the client has gone; called while the login waits, and must not block.
 
         Raises:
-            LoginFailedError: It isn't a user's name with this user's password, or the user is disabled.
+            LoginFailedError: There is no such user, the password is wrong, or the user is disabled.
             ThrottledError: Too many tries have failed.
             BusyError: Too many users log in at once.
             HashFailedError: There is not enough memory.
@@ -128,23 +127,15 @@ class Authenticator:
         return self._check(self._identify(address, name), name, password, given_up)[0]
 
     def resume(self, token: str, address: str) -> Login:
-        """Log a user in by token; the session goes on with a new one.
+        """Resume a session by token, and log its user in; the session gets a new token.
 
         Raises:
-            TokenRefusedError: The token is not one that could be shown now.
+            TokenRefusedError: The token resumes no session now.
             StoreError: A file can't be read or written.
         """
         session = self.accounts.sessions.resume(token, address, is_current=self.accounts.is_current)
         self._queue.know(self._identify(address, session.user))
         return Login(session)
-
-    def check_new(self, password: str, name: str) -> str:
-        """Return a new password for `name` in the form that is hashed, if it will do; nothing is hashed.
-
-        Raises:
-            PasswordRefusedError: It won't do.
-        """
-        return check_new(password, name=name, min_length=self._min_length)
 
     def may_sign_up(self, address: str) -> bool:
         """Return whether this address may still sign up."""
@@ -162,7 +153,7 @@ class Authenticator:
         Raises:
             NameRefusedError: The name breaks the rule for names.
             NameTakenError: There is such a user by now.
-            PasswordRefusedError: The password won't do.
+            PasswordRefusedError: The password breaks a rule for passwords.
             BusyError: Too many users log in at once.
             HashFailedError: There is not enough memory.
             StoreError: A file can't be read or written.
@@ -173,11 +164,11 @@ class Authenticator:
         return self._begin(user, address, with_token=with_token)
 
     def set_password(self, user: User, password: str, address: str, *, given_up: GivenUp = lambda: False) -> None:
-        """Set the password of a user who was just confirmed; all sessions end.
+        """Set the password of a user that `confirm` has just returned, and end all its sessions.
 
         Raises:
             UnknownUserError: The user was changed meanwhile.
-            PasswordRefusedError: The password won't do.
+            PasswordRefusedError: The password breaks a rule for passwords.
             BusyError: Too many users log in at once.
             HashFailedError: There is not enough memory.
             StoreError: A file can't be read or written.
@@ -186,11 +177,9 @@ class Authenticator:
         self.accounts.set_password(user.name, password, min_length=self._min_length, only_over=user, turn=turn)
 
     def _identify(self, address: str, name: str, shown: Sequence[str] = ()) -> Who:
-        """Return the source of a try: the address, the name, and the device by the tokens that it has shown."""
+        """Return the source of a try: the address, the name, and the device that the tokens prove."""
         device = ""
-        with contextlib.suppress(
-            StoreError
-        ):  # without the key the device counts as a stranger's, and may log in all the same
+        with contextlib.suppress(StoreError):  # without the key the device counts as a stranger's, and may log in
             device = self.accounts.device_tokens.find_device(shown, same_name_key(name.strip()))
         return Who.of(address, name, ipv6_prefix=self._ipv6_prefix, device=device)
 
@@ -213,13 +202,13 @@ class Authenticator:
         return user, rehashed
 
     def _make_turn(self, who: Who, given_up: GivenUp) -> Callable[[], AbstractContextManager[object]]:
-        """Return a context that holds a slot in which nothing is guessed: for the hash alone, never for a disk."""
+        """Return a context that holds a slot for a hash that is no guess; no disk may be waited for inside."""
         return partial(self._queue.hold_slot, who, guess=False, given_up=given_up)
 
     def _verify(self, user: User | None, password: str) -> bool:
         try:
             text = normalize_password(password)
-        except PasswordRefusedError:  # nobody has such a password
+        except PasswordRefusedError:  # no user has such a password
             user, text = None, ""
         hasher = self.accounts.hasher
         costs = set(self.accounts.users.collect_hash_costs() or [hasher.parameters])
@@ -228,14 +217,14 @@ class Authenticator:
                 return True
             costs.discard(parse_parameters(user.hash))
         for parameters in costs:
-            hasher.verify(make_dummy_hash(parameters), text)  # for the time that it takes
+            hasher.verify(make_dummy_hash(parameters), text)  # takes as long as a user's hash would
         return False
 
     def _hash_again(self, password: str) -> str:
         try:
             return self.accounts.hasher.hash(normalize_password(password))
         except HashFailedError:
-            return ""  # the old hash does as well
+            return ""  # the user keeps the old hash
 
     def _rehash(self, user: User, rehashed: str) -> str:
         if rehashed:

@@ -1,10 +1,10 @@
-"""Device tokens: a session token proves, even when its session is over, which account gave it.
+"""Device tokens: a session token proves which account it belongs to, even when its session is over.
 
 A token is ``<session id>.<secret>``. The secret is 16 random bytes and the first 16 bytes of their HMAC-SHA-256, with
 the account and the session, in URL-safe base64. The key stays with the server, so no other party can make a secret.
 
 Such a proof authenticates no user. It shows that the device belongs to the account, as OWASP's device cookies do. So
-strangers who guess at the account don't hold up the device.
+strangers who guess the account's password don't hold up the device.
 """
 
 import base64
@@ -41,7 +41,7 @@ class DeviceTokens:
         return base64.urlsafe_b64encode(random + self._compute_mac(random, session_id, account)).decode().rstrip("=")
 
     def find_device(self, tokens: Iterable[str], account: str) -> str:
-        """Return the session of the first token that a login of `account` gave; empty where there is none.
+        """Return the session of the first token that a login of `account` made; empty for none.
 
         Args:
             tokens: The texts that a client has shown as tokens.

@@ -1,15 +1,15 @@
 """The queue in front of the password hashes: each hash takes memory and a core, so only some run at once.
 
-Three groups of sources (see `throttle`) take turns at the slots: those that the account knows, those without a recent
-failure, and those with one. So strangers who guess hold up neither a known device nor a new address.
+Three groups of sources (see `throttle`) take turns at the slots: sources that the account knows, sources without a
+recent failure, and sources with one. So strangers who guess hold up neither a known device nor a new address.
 
 Within a group the queue is fair to the networks, and within a network to the accounts, not to the tries. A stranger has
-few of both, but any number of known devices: each login makes one. The network that was served longest ago comes next;
-a network that was never served counts from its first try on, also if that try was refused as `busy`. So a network waits
-for one round over the others at most, and a try that comes again after `retry_after` is ahead of all networks that were
-served, or came, since. Where the queue of a group is full, the try that would be served last is refused.
+few of both, but any number of known devices: each login makes one. The network whose last turn is longest ago comes
+next. A network without a turn counts from its first try on, even if the queue refused that try as `busy`. So a network
+waits for one round over the others at most, and a try repeated after `retry_after` precedes all networks that had a
+turn, or came, since. A full queue refuses the try of its group that would come last.
 
-A try that would be a guess too many, should all running tries fail, waits until their end is known; others pass it.
+A try must not exceed the free guesses even if all running tries fail: it waits for their end, and others pass it.
 """
 
 import enum
@@ -28,9 +28,9 @@ from sockctl.errors import BusyError, LoginError, ThrottledError
 from sockctl.os_limits import usable_cores
 
 MAX_SLOTS = 4
-"""Each takes 64 MiB."""
+"""The most hashes at once: each takes 64 MiB."""
 FIRST_GUESS_S = 0.1
-"""The assumed time of a hash, until one was timed."""
+"""The assumed time of the first hash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class QueueLimits:
         of_source: Tries of one source that may wait.
         waiting: Tries of one group that may wait.
         patience_s: How long a try may wait.
-        look_s: How often a waiting try asks whether its client is still there.
+        look_s: How often a waiting try checks that its client is still there.
     """
 
     of_source: int = 32
@@ -62,7 +62,7 @@ class Group(enum.IntEnum):
 
 
 _Turn = tuple[Group, str, str]
-"""The key of a turn in a group: a network, and an account that is tried from there; empty for all of them."""
+"""The key of a turn in a group: a network, and an account that it tries; empty for all accounts."""
 
 
 @dataclass(slots=True, eq=False)
@@ -71,11 +71,11 @@ class Try:
 
     Attributes:
         who: The source and the account.
-        guess: Whether a password is guessed, and the end counts.
-        right: Whether the guess was right; None where that isn't known.
+        guess: Whether it is a try of a password, whose result counts.
+        right: Whether the password was right; None if that isn't known.
         group: The group of its source.
-        called: Set when the try has a slot, or is refused.
-        refusal: The error with which it is refused.
+        called: Set when the try gets a slot, or a refusal.
+        refusal: The error that refuses it.
         release: Ends its reservation, once it has a slot.
     """
 
@@ -93,7 +93,7 @@ class HashQueue:
 
     Args:
         slots: How many hashes run at once; by default one a core, 4 at most.
-        clock: Returns the time in seconds, for the throttle; one that nobody sets.
+        clock: Returns monotonic seconds, for the throttle.
         limits: How long the queue may be.
         penalties: What failures cost.
     """
@@ -112,7 +112,7 @@ class HashQueue:
         self._throttle = Throttle(clock, penalties)
         self._waiting: list[Try] = []
         self._numbers = itertools.count(1)
-        self._turns: BoundedTable[_Turn, int] = BoundedTable()  # a smaller number was served, or came, earlier
+        self._turns: BoundedTable[_Turn, int] = BoundedTable()  # a smaller number had its turn, or came, earlier
         self._running = 0
         self._last = Group.FAILED  # the group of the try that got the last slot
         self._hash_s = FIRST_GUESS_S
@@ -134,8 +134,8 @@ class HashQueue:
 
         Args:
             who: The source of the try.
-            guess: Whether a password is guessed; a new password is not.
-            given_up: Whether the client has gone; asked while the try waits, and must not block.
+            guess: Whether it is a try of a password; the hash of a new password is none.
+            given_up: Returns whether the client has gone; called while the try waits, and must not block.
 
         Raises:
             ThrottledError: Too many tries have failed; the error says when to try again.
@@ -167,7 +167,7 @@ class HashQueue:
                 if gone:
                     raise self._make_busy_error(one)
                 self._refuse_throttled(one)
-                self._call_next()  # a penalty may be served by now
+                self._call_next()  # a penalty may be over by now
         if one.refusal is not None:
             raise one.refusal
 
@@ -191,7 +191,7 @@ class HashQueue:
         return Group.FAILED if self._throttle.failed_recently(who) else Group.NEW
 
     def _join(self, one: Try) -> None:
-        """Put a try into the queue; where that is full, refuse the try that would be served last."""
+        """Put a try into the queue; if that is full, refuse the try that would come last."""
         source = one.who.source
         own = [other for other in self._waiting if other.group is one.group]
         if sum(other.who.source == source for other in own) >= self._limits.of_source:
@@ -211,7 +211,7 @@ class HashQueue:
         last.called.set()
 
     def _sort(self, group: Group) -> list[Try]:
-        """Return the waiting tries of a group in the order in which they are to be served."""
+        """Return the waiting tries of a group, the next one first."""
         waiting = [one for one in self._waiting if one.group is group]
         return self._alternate(self._alternate(waiting, _account_of), _network_of)
 
@@ -233,7 +233,7 @@ class HashQueue:
             self._last = one.group
             for turn in (_network_of(one), _account_of(one)):
                 self._turns.put(turn, next(self._numbers))
-            one.release = self._throttle.reserve(one.who) if one.guess else _do_nothing
+            one.release = self._throttle.reserve(one.who) if one.guess else lambda: None
             one.called.set()
 
     def _pick_next(self) -> Try | None:
@@ -250,7 +250,7 @@ class HashQueue:
             raise ThrottledError(f"Too many tries have failed: try again in {seconds} s.", retry_after_s=seconds)
 
     def _make_busy_error(self, one: Try) -> BusyError:
-        """Return the error that refuses a try, with the foreseeable time until its turn."""
+        """Return the error that refuses a try, with the estimated time until its turn."""
         order = self._sort(one.group)
         before = order.index(one) if one in order else len(order)
         groups = len({one.group, *(other.group for other in self._waiting)})
@@ -264,7 +264,3 @@ def _network_of(one: Try) -> _Turn:
 
 def _account_of(one: Try) -> _Turn:
     return one.group, one.who.network, one.who.account
-
-
-def _do_nothing() -> None:
-    """Release nothing: a try that is no guess reserves nothing."""

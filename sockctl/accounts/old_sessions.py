@@ -1,4 +1,4 @@
-"""The form of ``sessions.json``, in which earlier versions saved the sessions of a data directory.
+"""The form of ``sessions.json``, in which earlier versions saved the sessions.
 
 {"version": 1, "sessions": {"<id>": {"user": "ann", "credential_generation": 7, "server_id": "…",
     "address": "127.0.0.1", "created": "…", "last_used": "…", "tokens": {"<sha256>": "<that before it>"}}}}
@@ -45,7 +45,7 @@ OLD_FORM = record({"sessions": mapping(_SESSION, key=unless(str.isascii, "has an
 
 
 def insert_old(database: "Connection", content: Content) -> None:
-    """Insert the sessions of an old file, beside those that are there already."""
+    """Insert the sessions of an old file that the database doesn't have yet."""
     for session_id, entry in content.get("sessions", {}).items():
         moments = (int(parse_timestamp(entry[key]).timestamp()) for key in ("created", "last_used"))
         values = (*(entry[key] for key in ("user", "credential_generation", "server_id", "address")), *moments)

@@ -1,6 +1,6 @@
-"""How a password is written: the profile OpaqueString of RFC 8265, section 4.2, by the library precis_i18n.
+"""Normalizes passwords by the profile OpaqueString of RFC 8265, section 4.2, with the library precis_i18n.
 
-Two ways to type the same text become one text, so that they become one hash.
+Two ways to type the same text become one text, so that they get the same hash.
 """
 
 import functools
@@ -16,7 +16,7 @@ MAX_BYTES = 1024
 """Bytes of UTF-8 in a normalized password: room for any phrase; hashing and normalizing cost next to nothing."""
 
 _MAX_COMPOSED = 4
-"""Code points that NFC makes into one, at most: a text that is longer than that needs no normalizing."""
+"""The most code points that NFC makes into one: normalizing can't shorten a text by a larger factor."""
 _JOINER = "a joiner, which can't be seen (some emoji hold one)"
 _STRANGER = "a character that may stand only beside letters of its own script"
 _BY_RULE = {
@@ -31,7 +31,7 @@ _BY_RULE = {
     "old_hangul_jamo": "a letter of Hangul that is no syllable",
     "exceptions": "a filling or repeating mark",
 }
-"""What a character is that a rule of the library's refuses; where the rule isn't here, the category says it."""
+"""The kind of character that a rule of the library refuses; for any other rule, `_BY_CATEGORY` names it."""
 _BY_CATEGORY = {
     "Cc": "a control character, such as a tab or a line break",
     "Cf": "an invisible character",
@@ -42,18 +42,18 @@ _BY_CATEGORY = {
     "Zp": "a paragraph separator",
 }
 _OF_WHOLE_TEXT = frozenset(map(chr, (0x30FB, *range(0x0660, 0x066A), *range(0x06F0, 0x06FA))))
-"""KATAKANA MIDDLE DOT and the Arabic digits: their rules look at the whole text, at each place of one."""
+"""KATAKANA MIDDLE DOT and the Arabic digits: for each of them, the library's rule searches the whole text."""
 _IGNORABLE = "an invisible character (some emoji hold one)"
 
 
 def normalize_password(password: str) -> str:
-    """Return a password as it is compared and hashed: spaces of any script as U+0020, then NFC; the case is kept.
+    """Return a password in the form that is hashed: spaces of any script as U+0020, then NFC; the case stays.
 
     Printable ASCII stays as it is, and doesn't load the library. Any thread may call this.
 
     Raises:
         PasswordRefusedError: It is empty, longer than `MAX_BYTES`, or holds a character that can't be in a password
-            (RFC 8264, section 4.3). The error says which kind of character, and never shows any of the password.
+            (RFC 8264, section 4.3). The error names the kind of character, and never shows any of the password.
     """
     if not password:
         raise PasswordRefusedError("A password can't be empty: type one.")
@@ -80,11 +80,11 @@ def _load_profile() -> "Profile":
 
 
 def _find_refused_kind(text: str) -> str:
-    """Return what kind of character the profile refuses in a text; empty where it refuses none.
+    """Return the kind of character that the profile refuses in a text; empty if it refuses none.
 
-    The library's error holds the password. So it ends here, and is no other error's context.
+    The library's error holds the password, so this function doesn't let it out, not even as another error's context.
     """
-    for character in _OF_WHOLE_TEXT.intersection(text):  # once each, or the time would grow with the square
+    for character in _OF_WHOLE_TEXT.intersection(text):  # keep one of each, or the time grows with the square
         before, _, after = text.partition(character)
         text = before + character + after.replace(character, "a")
     try:

@@ -1,8 +1,8 @@
-"""The rules for new passwords: how long they are, and which ones are too easy to guess.
+"""The rules for new passwords: how long they are, and how hard to guess.
 
-zxcvbn estimates the guesses. It is slow, and a stranger chooses its input, so its work is bounded. It sees the
-first `LOOKED_AT` characters, and at most one symbol that could stand for a letter, which bounds a check to some
-40 ms. The rest counts for nothing: a password is good if its beginning is.
+zxcvbn estimates the guesses. It is slow, and a stranger chooses its input, so this module bounds its work: zxcvbn gets
+the first `LOOKED_AT` characters, and at most one symbol that could stand for a letter. A check then takes some 40 ms.
+The rest counts for nothing: a password is good if its beginning is.
 """
 
 import re
@@ -16,16 +16,17 @@ from sockctl.errors import PasswordRefusedError, WeakPasswordError
 MIN_LENGTH = 12
 """Characters in a new password by default."""
 LEAST_MIN_LENGTH = 8
-"""The smallest least length that may be set (NIST SP 800-63B, 5.1.1.1)."""
+"""The smallest least length that an operator may set (NIST SP 800-63B, 5.1.1.1)."""
 LOOKED_AT = 28
-"""Characters whose strength is estimated; its time grows with the square. Four words fill them."""
+"""Characters whose strength zxcvbn estimates; its time grows with the square. Four words fill them."""
 _LONGEST_WORD = 20
-"""Characters of a word cut at the end that are taken for random ones, at most: they count for nothing."""
+"""The longest word that the cut may have left unfinished: zxcvbn takes its letters for random ones."""
 _LAST_WORD = re.compile(r"\w+\Z")
 _MAX_SYMBOLS = 1
-"""Different symbols that zxcvbn may try as letters: each one more doubles the time, or more.
+"""Different symbols that zxcvbn may try as letters: each further one at least doubles the time.
 
-Where there are more, they are read as letters once, and as the keys that they are on, and neither may be easy.
+A password with more symbols is estimated twice, with letters in their place, and with the digits of their keys.
+Neither may be easy.
 """
 _AS_LETTERS = str.maketrans("@({[<!|$+%", "acccciistx")
 _UNSHIFTED = str.maketrans("!@#$%^&*(){<|+", "1234567890[,\\=")
@@ -36,14 +37,14 @@ A thief of the hashes tries some 6 a second on a core (argon2id, 64 MiB, 3 passe
 zxcvbn gives its own step, 10**8, to any three weak pieces in a row, such as a name, a surname and a year.
 """
 _UNRECOGNISED_GUESSES = 10**LEAST_MIN_LENGTH
-"""The same where zxcvbn recognises nothing: it then counts 10 for each character, which is far too few."""
+"""The same for a text in which zxcvbn recognises nothing: its 10 guesses a character are far too few."""
 _LEAST_REST = 8
-"""Characters that must be left of a password without the name."""
+"""Characters that a password must have beside the name."""
 _LEAST_KNOWN = 3
-"""Characters of a name from which on it is looked for inside a password."""
+"""Characters of the shortest name that a password may not be built on."""
 _PROGRAM = "sockctl"
 _NEAR_YEAR = re.compile(r"20[2-4](?=\d)")
-"""The years that zxcvbn, which knows those up to 2019, doesn't take for years."""
+"""The years after 2019, which zxcvbn doesn't know as years."""
 _REASONS = {
     "passwords": "it is, or is built on, one of the most common passwords",
     "user_inputs": "it is built on the name, or on the program's",
@@ -61,20 +62,20 @@ _ADVICE = "Take, for instance, four words that have nothing to do with each othe
 _Weakness = tuple[str, float]
 """Why a password is easy to guess, and how many guesses find it."""
 _one_at_a_time = threading.Lock()
-"""Guards zxcvbn, which keeps each call's names in a dictionary of its module; held for one bounded calculation."""
+"""Guards zxcvbn, which puts each call's names into a dictionary of its module; held for one bounded calculation."""
 
 
 def check_new(password: str, *, name: str, min_length: int = MIN_LENGTH) -> str:
-    """Return a new password normalized, if it will do. Takes up to some 40 ms of a core; threads may share it.
+    """Return a new password, normalized. Takes up to some 40 ms of a core; threads may share it.
 
     Args:
-        password: The password as it was typed.
+        password: The password as the user typed it.
         name: The name of its user.
         min_length: Characters that it must have, `LEAST_MIN_LENGTH` or more.
 
     Raises:
-        PasswordRefusedError: As `normalize_password`; or it is too short, or little more than the name.
-        WeakPasswordError: It is easy to guess.
+        PasswordRefusedError: As for `normalize_password`; or the password is too short, or little more than the name.
+        WeakPasswordError: The password is easy to guess.
         ValueError: `min_length` is too small.
     """
     if min_length < LEAST_MIN_LENGTH:
@@ -85,7 +86,7 @@ def check_new(password: str, *, name: str, min_length: int = MIN_LENGTH) -> str:
     plain = _simplify(text)
     if len(_remove_known(plain, name)) < _LEAST_REST:
         raise PasswordRefusedError(f"The password is little more than the name, or the program's. {_ADVICE}")
-    # a repeated password is as good as one of them: zxcvbn sees that in short ones only
+    # A repeated text is as good as one copy, which zxcvbn sees in short texts only.
     once = plain[: _find_period(plain.lower())]
     if weakness := _find_weakness(once, name):
         reason, guesses = weakness
@@ -96,7 +97,7 @@ def check_new(password: str, *, name: str, min_length: int = MIN_LENGTH) -> str:
 
 
 def _simplify(text: str) -> str:
-    """Return `text` as long as it was, in the letters of the word lists: no accents, no full-width forms."""
+    """Return `text` in the letters of the word lists: no accents, no full-width forms; its length stays."""
     bases = ((character, unicodedata.normalize("NFKD", character)[0]) for character in text)
     return "".join(base if base.isascii() else character for character, base in bases)
 
@@ -111,7 +112,7 @@ def _remove_known(text: str, name: str) -> str:
 
 
 def _find_period(text: str) -> int:
-    """Return how long the piece is that `text` repeats, the last time maybe in part; its length if there is none.
+    """Return the length of the piece that `text` repeats, the last copy maybe cut; its own length if it repeats none.
 
     Linear: the failure function of Knuth, Morris and Pratt.
     """
@@ -136,9 +137,9 @@ def _find_weakness(text: str, name: str) -> _Weakness | None:
 
 
 def _find_weakness_of(seen: str, name: str, *, cut: bool) -> _Weakness | None:
-    """Return why `seen` is easy to guess, or None; its end is given up if it is `cut`."""
+    """Return why `seen` is easy to guess, or None; ignore an unfinished word at its end if it is `cut`."""
     sequence, guesses = _estimate(seen, name)
-    if cut:  # what is left of the last word was taken for random characters
+    if cut:  # zxcvbn takes the rest of the last word for random characters
         whole = len(_LAST_WORD.sub("", seen))
         seen = seen[: max(whole, sequence[-1]["i"], LOOKED_AT - _LONGEST_WORD)]
         sequence, guesses = _estimate(seen, name)
@@ -151,7 +152,7 @@ def _find_weakness_of(seen: str, name: str, *, cut: bool) -> _Weakness | None:
 
 
 def _estimate(text: str, name: str) -> tuple[list[dict[str, Any]], float]:
-    """Return what zxcvbn finds in `text`, from left to right, and how many guesses it takes."""
+    """Return the pieces that zxcvbn finds in `text`, from left to right, and the guesses that it needs."""
     from zxcvbn import zxcvbn
 
     with _one_at_a_time:

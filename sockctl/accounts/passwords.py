@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from sockctl.errors import HashFailedError
 
 MAX_MEMORY_KIB = 2_097_152
-"""2 GiB, what RFC 9106's first recommended option takes."""
+"""2 GiB, the memory of RFC 9106's first recommended option."""
 MAX_WORK_KIB = 4_194_304
-"""Memory times passes: more would take seconds, in which a server answers nobody else."""
+"""Memory times passes: a larger product would hold up all other logins for seconds."""
 MAX_PARALLELISM = 16
 MIN_MEMORY_PER_LANE_KIB = 8
 """RFC 9106, section 3.1."""
@@ -34,7 +34,7 @@ class HashParameters:
         parallelism: Lanes, each a thread.
 
     Raises:
-        ValueError: They are absurd: too much for every login, or less than argon2 needs.
+        ValueError: They are too much for a login, or less than argon2 needs.
     """
 
     time_cost: int
@@ -59,7 +59,7 @@ def parse_parameters(stored: str) -> HashParameters:
     """Return the costs of a hash.
 
     Raises:
-        ValueError: The text is no argon2id hash whose cost is bearable; the error doesn't hold it.
+        ValueError: The text is no argon2id hash, or its costs are refused; the error doesn't hold the hash.
     """
     match = _PHC.fullmatch(stored)
     if match is None or not all(map(_is_base64, stored.rsplit("$", 2)[1:])):
@@ -69,7 +69,7 @@ def parse_parameters(stored: str) -> HashParameters:
 
 
 def make_dummy_hash(parameters: HashParameters) -> str:
-    """Return a hash of no password; to verify against it has the costs of `parameters`."""
+    """Return a hash of no password; verifying a password against it costs `parameters`."""
     salt, digest = (base64.b64encode(secrets.token_bytes(size)).decode().rstrip("=") for size in (16, 32))
     costs = f"m={parameters.memory_kib},t={parameters.time_cost},p={parameters.parallelism}"
     return f"$argon2id$v=19${costs}${salt}${digest}"

@@ -8,7 +8,7 @@ from sockctl.accounts.session_tokens import TOKEN_SCHEMA
 from sockctl.stores.timestamps import format_timestamp, read_seconds
 
 IDLE = datetime.timedelta(hours=24)
-"""A session that isn't used for so long is over."""
+"""A session that no client has used for so long is over."""
 ABSOLUTE = datetime.timedelta(days=30)
 """No session lasts longer."""
 _IDLE_S, _ABSOLUTE_S = int(IDLE.total_seconds()), int(ABSOLUTE.total_seconds())
@@ -31,7 +31,7 @@ SCHEMA = (
 )
 """The statements that make an empty database."""
 COLUMNS = "id, user, credential_generation, server_id, address, created, last_used"
-"""The columns of a session, as `read_session` takes them."""
+"""The columns of a session, for `read_session`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Session:
         address: The IP address that used it last.
         created: When it began.
         last_used: When it was used last, to the minute.
-        token: The token that resumes it next, if it was just made.
+        token: The token that resumes it next; None unless the server has just made it.
     """
 
     id: str
@@ -60,7 +60,7 @@ class Session:
 
     @property
     def expires(self) -> datetime.datetime:
-        """When it ends if nobody uses it any more."""
+        """When it ends unless a client uses it again."""
         return min(self.last_used + IDLE, self.created + ABSOLUTE)
 
     @property
@@ -77,7 +77,7 @@ class Session:
 
 
 def read_session(row: tuple[Any, ...], token: str | None = None) -> Session:
-    """Return the session of a row with `COLUMNS`, with the token that was just made for it."""
+    """Return the session of a row with `COLUMNS`, and with its new token."""
     session_id, user, credential_generation, server_id, address, created, last_used = row
     return Session(
         session_id,

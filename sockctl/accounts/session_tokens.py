@@ -1,15 +1,15 @@
-"""The tokens of sessions: each resumes its session once, and gives the next one.
+"""The tokens of sessions: each token resumes its session once, and the server sends the next one.
 
 A token is ``<id>.<secret>`` (see `device_tokens`); the file has its SHA-256 only. The first use of a token replaces all
 others of its session:
 
-    shown   | kept afterwards
-    A       | A, B            (B is lost on its way: A still counts)
+    shown   | valid afterwards
+    A       | A, B            (B may be lost on its way: A stays valid)
     A       | A, B, C
-    C       | C, D            (A and B are replaced, and count for REPLACED_S more: two clients may be on their way)
-    A       | nothing         (later: a copy is in use, and nobody knows whose, so the session ends)
+    C       | C, D            (C replaces A and B, which stay valid for REPLACED_S: two clients may be on their way)
+    A       | nothing         (later: one of two clients uses a copy, so the session ends)
 
-The secret proves that the session gave it, so no list of old tokens is needed to know them again.
+The secret proves that a token belonged to the session, so the server recognizes old tokens without a list of them.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
 MAX_TOKENS = 64
-"""Tokens of one session that were given and not used yet; one more, and the oldest goes.
+"""The most unused tokens of one session; a further one replaces the oldest.
 
-A token that was deleted counts as copied. So the limit is above the clients of one user that show one token at once.
+A deleted token counts as copied. So the limit is above the clients of one user that show one token at once.
 """
 REPLACED_S = 30
-"""How long a token still counts after a newer one has replaced it."""
+"""How long a token stays valid after a newer one has replaced it."""
 TOKEN_SCHEMA = (
     """CREATE TABLE tokens (
         number INTEGER PRIMARY KEY,
@@ -46,7 +46,7 @@ def parse_session_id(token: str) -> str:
 
 
 def give_token(database: "Connection", number: int | None, token: str) -> None:
-    """Save a new token; of the tokens that weren't used, the newest MAX_TOKENS stay."""
+    """Save a new token; delete all unused tokens but the newest MAX_TOKENS."""
     database.execute("INSERT INTO tokens (session, sha256, used) VALUES (?, ?, FALSE)", (number, _hash(token)))
     database.execute(
         "DELETE FROM tokens WHERE number IN (SELECT number FROM tokens WHERE session = ? AND NOT used "
@@ -56,7 +56,7 @@ def give_token(database: "Connection", number: int | None, token: str) -> None:
 
 
 def use_token(database: "Connection", number: int, token: str, now: int) -> bool:
-    """Return whether a token counts; its first use replaces the others."""
+    """Return whether a token is valid; its first use replaces the others."""
     values = {"session": number, "sha256": _hash(token), "now": now, "since": now - REPLACED_S}
     database.execute("DELETE FROM tokens WHERE session = :session AND replaced <= :since", values)
     found = database.execute(

@@ -1,4 +1,4 @@
-"""The sessions of a data directory, ``sessions.db``: users stay logged in by token, as with a cookie."""
+"""The sessions of a data directory, ``sessions.db``: a token keeps a user logged in, as a cookie does."""
 
 import datetime
 import json
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 FILE_NAME = "sessions.db"
 VERSION = 1
 MAX_PER_USER = 10
-"""Sessions of one user; one more, and the oldest goes."""
+"""The most sessions of one user; a further one replaces the oldest."""
 MAX_SESSIONS = 100_000
-"""Sessions of all users; one more, and the one that would expire first goes."""
+"""The most sessions of all users; a further one replaces the one that would expire first."""
 WRITTEN_EVERY = datetime.timedelta(minutes=1)
-"""How often the use of a session is written at most."""
+"""How often the use of a session is saved at most."""
 SETTLE_S = 0.5
-"""How long that may wait for other changes: the thread that writes it also enforces changes within 2 s."""
+"""How long `settle` may wait for other changes: the thread that calls it also enforces changes within 2 s."""
 TIDIED_AT_ONCE = 1_000
 """Sessions that one change deletes, so that no login waits for long."""
 
@@ -38,8 +38,8 @@ class Sessions:
     """The sessions in a data directory. Several threads and processes may use them at once.
 
     Args:
-        data_dir: Where the file is; both are made when the first session begins.
-        server_id: Returns the id of this server: a session of another one doesn't count.
+        data_dir: The folder of the file; the first session creates both.
+        server_id: Returns the id of this server, which refuses the sessions of another one.
         tokens: Makes the secrets of tokens, and recognizes them.
         clock: Returns the time, with a time zone.
         max_sessions: The limit of sessions.
@@ -98,7 +98,7 @@ class Sessions:
         Args:
             user: The user.
             address: The client's IP address.
-            with_token: Whether it may be resumed. Otherwise it lasts as long as its connection, which must `end` it.
+            with_token: Whether a token may resume it. Otherwise the caller must `end` it with its connection.
 
         Raises:
             StoreError: The file can't be read or written.
@@ -118,16 +118,16 @@ class Sessions:
         return read_session(row, token)
 
     def resume(self, token: str, address: str, *, is_current: Callable[[Session], bool]) -> Session:
-        """Go on with a session, and return it with its next token.
+        """Resume a session, and return it with its next token.
 
         Args:
-            token: The text that was shown as a token.
+            token: The text that the client has shown as a token.
             address: The client's IP address.
             is_current: Returns whether the session's user may still log in with it.
 
         Raises:
             TokenReusedError: A newer token had replaced it. A copy is in use, so the session has ended.
-            TokenRefusedError: The token doesn't count now.
+            TokenRefusedError: The token is not valid.
             StoreError: The file can't be read or written.
         """
         session = self.find(parse_session_id(token))
@@ -158,13 +158,13 @@ class Sessions:
         return read_session(row, next_token)
 
     def settle(self, *, used: Mapping[str, str], ended: Collection[str] = ()) -> None:
-        """Note, in one change, which sessions are used, and end others; waits 0.5 s at most for other changes.
+        """Save, in one change, which sessions are used, and end others; waits 0.5 s at most for other changes.
 
-        The use of a session is written once a minute at most.
+        The use of a session is saved once a minute at most.
 
         Args:
-            used: The address from which a session is used, by the session's id.
-            ended: The ids of sessions to end; one that is over already doesn't matter.
+            used: The address of the client that uses a session, by the session's id.
+            ended: The ids of sessions to end; some of them may be over.
 
         Raises:
             StoreError: The file can't be read or written.
@@ -182,9 +182,9 @@ class Sessions:
                 _use(database, own, used[own], int(now.timestamp()))
 
     def tidy(self) -> None:
-        """Delete sessions that are over, and correct those that a clock ahead has written.
+        """Delete sessions that are over, and correct those that a fast clock has written.
 
-        Waits 0.5 s at most for other changes. A process may call this only once it knows its clock to be right.
+        Waits 0.5 s at most for other changes. A process may call this only once it knows that its clock is right.
 
         Raises:
             StoreError: The file can't be read or written.
@@ -211,7 +211,7 @@ class Sessions:
         """End a session, and return it.
 
         Raises:
-            UnknownSessionError: There is none of that id.
+            UnknownSessionError: There is no session of that id.
             StoreError: The file can't be read or written.
         """
         session = self.find(session_id)
@@ -233,7 +233,7 @@ class Sessions:
         """
         sql = "SELECT 1 FROM sessions" if user is None else "SELECT 1 FROM sessions WHERE user = :user"
         if not self._store.fetch_rows(f"{sql} LIMIT 1", {"user": user}):
-            return []  # there is nothing to write, and no file or folder to make
+            return []  # without a session, no file or folder is created
         where = "" if user is None else "WHERE user = :user"
         with self._store.update() as database:
             rows = database.execute(f"SELECT {COLUMNS} FROM sessions {where} ORDER BY number", {"user": user})
@@ -247,7 +247,7 @@ class Sessions:
         self._store.close()
 
     def _make_room(self, database: "Connection", user: str, now: int) -> None:
-        """Delete sessions, so that one more of a user is within both limits."""
+        """Delete sessions, so that a new one of a user is within both limits."""
         database.execute(
             "DELETE FROM sessions WHERE number IN (SELECT number FROM sessions WHERE user = :user "
             "ORDER BY expires > :now DESC, number DESC LIMIT -1 OFFSET :kept)",
@@ -271,7 +271,7 @@ def _make_refusal() -> TokenRefusedError:
 
 
 def _use(database: "Connection", session_id: str, address: str, now: int) -> None:
-    """Note that a session is used. A session begun by a clock that was ahead must not live longer for that."""
+    """Save the use of a session. A session that began by a fast clock must not last longer for that."""
     database.execute(
         "UPDATE sessions SET created = min(created, :now), last_used = :now, address = :address WHERE id = :id",
         {"now": now, "address": address, "id": session_id},

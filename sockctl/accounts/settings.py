@@ -3,8 +3,8 @@
     {"version": 1, "server_id": "…", "device_key": "…",
         "argon2": {"time_cost": 3, "memory_kib": 65536, "parallelism": 4}}
 
-The file is written once, when the first session begins. Where somebody changes its costs, each user gets a new hash at
-the next login. The device key proves that a token was given here, long after its session is over (see `device_tokens`).
+The server writes the file once, when the first session begins. After a change of its costs, each user gets a new hash
+at the next login. With the device key, the server recognizes its tokens long after their sessions (`device_tokens`).
 """
 
 import math
@@ -67,7 +67,7 @@ class Settings:
         return DEFAULT if costs is None else HashParameters(**costs)
 
     def server_id(self) -> str:
-        """Return the id of this server, 32 hex digits; it is made, and saved, at the first call.
+        """Return the id of this server, 32 hex digits; the first call makes and saves it.
 
         Raises:
             StoreError: The file can't be read or written.
@@ -75,7 +75,7 @@ class Settings:
         return self._read_or_make("server_id")
 
     def device_key(self) -> bytes:
-        """Return the key of the device tokens, 32 bytes; it is made, and saved, at the first call.
+        """Return the key of the device tokens, 32 bytes; the first call makes and saves it.
 
         Raises:
             StoreError: The file can't be read or written.
@@ -83,7 +83,7 @@ class Settings:
         return bytes.fromhex(self._read_or_make("device_key"))
 
     def _read_or_make(self, name: str) -> str:
-        """Return a text of the file, which is written first if the text is missing."""
+        """Return a text of the file; write the file first if the text is missing."""
         content = self._store.read()
         if name not in content:
             with self._store.update() as content:

@@ -2,19 +2,19 @@
 
 A source is a network (one IPv4 address, one IPv6 /64) or a known device. Each source pays for its own failures only:
 
-| counted per | free | then | forgotten |
+| counted per | free | then it waits | forgotten |
 |---|---|---|---|
 | network: 5 s a failure | less than 15 s | until all is served, 10 min at most | as it is served |
 | source and account | 5 failures | 1 s, doubling, 10 min at most | 24 h after the last, or by a success |
 
 A name that is no account counts as an account.
 
-An account has no pause of its own: a stranger would choose how long its user waits. N networks that obey guess 5 N
-times at one account, then N times in 10 minutes.
+An account has no pause of its own: a stranger would choose how long its user waits. N networks that obey the throttle
+guess 5 N times at one account, then N times in 10 minutes.
 
-A device is known to an account if it shows a token that the account's login gave it, expired or not. A network is known
-to an account if the account logged in from there within 30 days. A known source doesn't serve its network's penalty:
-a neighbour may have earned that. A try that runs counts as failed until its end is known.
+A device is known to an account if it shows a token of that account, expired or not. A network is known to an account if
+the account logged in from there within 30 days. A known source doesn't serve its network's penalty: a neighbour may
+have caused it. A running try counts as failed until its end is known.
 
 The penalties of a network are those of OpenSSH's PerSourcePenalties.
 """
@@ -30,9 +30,9 @@ from sockctl.source_network import IPV6_PREFIX, source_network
 from sockctl.token_bucket import TokenBucket
 
 SIGNUP_BURST, SIGNUP_EVERY_S = 30, 60.0
-"""Signups of a network at once, which are a classroom behind one address, and the time after which it has one more."""
+"""Signups of a network at once, enough for a classroom behind one address; and the pause before each further one."""
 MAX_ENTRIES = 65_536
-"""Entries of a table; one more, and the entry that was changed longest ago goes."""
+"""The most entries of a table; a further one replaces the entry that was changed longest ago."""
 _MAX_NAME = 64
 """Characters of a name that count: more than a user's name may have."""
 _MAX_DOUBLINGS = 30
@@ -47,7 +47,7 @@ class Penalties:
 
     Attributes:
         failure_s: Penalty of a network for each failure.
-        enforced_s: Penalty from which on a network must serve all of it.
+        enforced_s: The least penalty that a network must serve; it must then serve all of it.
         max_s: The longest penalty of a network, and the longest pause of a source at one account.
         free_failures: Failures of a source at one account that cost no pause.
         forget_s: How long the failures of a source at one account count after the last one.
@@ -71,12 +71,12 @@ PENALTIES = Penalties()
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """The source of a try, and the name, which need not be a user's.
+    """The source of a try, and the account name that it tries.
 
     Attributes:
         network: The client's network.
-        account: The name, as the throttle counts it.
-        device: The id of a device that is known to the account; empty for another one.
+        account: The name, as the throttle counts it; there may be no such user.
+        device: The id of the device, if it is known to the account; else empty.
     """
 
     network: str
@@ -85,12 +85,12 @@ class Who:
 
     @classmethod
     def of(cls, address: str, name: str, *, ipv6_prefix: int = IPV6_PREFIX, device: str = "") -> "Who":
-        """Return the source of a try with `name` at the IP address `address`."""
+        """Return the source of a try with `name` from an IP address."""
         return cls(source_network(address, ipv6_prefix), name.strip().lower()[:_MAX_NAME], device)
 
     @property
     def source(self) -> str:
-        """The key that pays for the failures: the device if it is known, else the network."""
+        """The key that failures are counted by: the device if it is known, else the network."""
         return self.device or self.network
 
 
@@ -118,7 +118,7 @@ class BoundedTable(OrderedDict[K, V], Generic[K, V]):
         self._max_entries = max_entries
 
     def put(self, key: K, value: V) -> None:
-        """Save `value` as the one changed last."""
+        """Set the value of a key, as the entry changed last."""
         self[key] = value
         self.move_to_end(key)
         if len(self) > self._max_entries:
@@ -129,7 +129,7 @@ class Throttle:
     """Counts failures. Not thread-safe.
 
     Args:
-        clock: Returns the time in seconds; one that nobody sets.
+        clock: Returns monotonic seconds.
         penalties: The costs of failures.
     """
 
@@ -148,16 +148,16 @@ class Throttle:
         return bool(who.device) or self._clock() - known_at < self._costs.known_s
 
     def failed_recently(self, who: Who) -> bool:
-        """Return whether tries from the network failed, at whatever account."""
+        """Return whether a try from the network has failed recently, at any account."""
         penalty = self._penalties.get(who.network)
         return penalty is not None and self._clock() - penalty.served_at < self._costs.recent_s
 
     def compute_wait_s(self, who: Who) -> float:
-        """Return the seconds that `who` must wait for past failures; 0 where a try is free."""
+        """Return the seconds that `who` must wait for past failures; 0 for a free try."""
         return max(self._network_wait_s(who), self._pair_wait_s(_pair_of(who)), 0.0)
 
     def may_start(self, who: Who) -> bool:
-        """Return whether a try is free even if all tries that run now fail."""
+        """Return whether a try is free even if all running tries fail."""
         if self.compute_wait_s(who) > 0:
             return False
         pair = _pair_of(who)
@@ -169,7 +169,7 @@ class Throttle:
         return not tried or self.is_known(who) or penalty_s < self._costs.enforced_s
 
     def reserve(self, who: Who) -> Callable[[], None]:
-        """Count a try as failed until its end is known; return the function that ends that."""
+        """Count a try as failed until its end is known; return the function that stops counting it."""
         pair = _pair_of(who)
         self._tried_pairs[pair] += 1
         self._tried_networks[who.network] += 1
@@ -177,7 +177,7 @@ class Throttle:
         def release() -> None:
             self._tried_pairs[pair] -= 1
             self._tried_networks[who.network] -= 1
-            self._tried_pairs += Counter()  # which forgets the counts of 0
+            self._tried_pairs += Counter()  # drops the counts of 0
             self._tried_networks += Counter()
 
         return release
@@ -191,7 +191,7 @@ class Throttle:
         self._penalties.put(who.network, _Penalty(served_at, enforced))
 
     def count_success(self, who: Who) -> None:
-        """Forget the failures of the source at the account, and know its network from now on."""
+        """Forget the failures of the source at the account, and note that the account knows its network."""
         self._failures.pop(_pair_of(who), None)
         self.know(who)
 
@@ -229,9 +229,9 @@ class RateLimit:
     """Counts actions per network or account. Any thread may use it.
 
     Args:
-        burst: How many actions of each may follow without a pause.
+        burst: How many actions of each key may follow without a pause.
         every_s: How soon another one may follow.
-        max_keys: How many networks and accounts are remembered; beyond it, the one that acted longest ago goes.
+        max_keys: The most networks and accounts; a further one replaces the one that acted longest ago.
     """
 
     def __init__(self, *, burst: int, every_s: float, max_keys: int = MAX_ENTRIES) -> None:
@@ -241,7 +241,7 @@ class RateLimit:
         self._buckets: BoundedTable[str, TokenBucket] = BoundedTable(max_keys)
 
     def would_allow(self, key: str, now: float) -> bool:
-        """Return whether one more action may follow at `now`; nothing is counted."""
+        """Return whether one more action may follow at `now`, without counting it."""
         with self._lock:
             bucket = self._buckets.get(key)
             return bucket is None or bucket.has_any(now)
@@ -256,5 +256,5 @@ class RateLimit:
 
 
 def limit_signups() -> RateLimit:
-    """Return what counts signups, or newly known clients, by network."""
+    """Return a limit for signups, or newly known clients, by network."""
     return RateLimit(burst=SIGNUP_BURST, every_s=SIGNUP_EVERY_S)

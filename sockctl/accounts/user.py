@@ -4,10 +4,10 @@
         "hash": "$argon2id$…", "created": "…", "changed": "…", "disabled": false, "credential_generation": 7}},
         "removed": {"bob": "…"}}
 
-`generation` grows with every change. A user's `credential_generation` is the generation at which the password was set,
-or the user disabled, last: a session begun under another one is over, and a name that was removed and added again has
-nothing of before. `removed` holds the names of former users, and when each was removed: only `Users.add` gives such a
-name to a user again. It is missing where no user was ever removed.
+`generation` grows with every change. A user's `credential_generation` is the generation of the last change that set the
+password or disabled the user. A session of another generation is over, so a name that was removed and added again
+inherits nothing. `removed` holds the names of former users, and when each was removed: only `Users.add` gives such a
+name to a user again. A file without a former user has no `removed`.
 """
 
 import datetime
@@ -32,7 +32,7 @@ class User:
         created: When the user was added.
         changed: When the password was set last.
         disabled: Whether the user may not log in.
-        credential_generation: Which password, and which time of being enabled, this is.
+        credential_generation: The generation of the last change of the password, or of disabling.
     """
 
     name: str
@@ -57,13 +57,13 @@ def user_name(text: str) -> str:
     """Return the name of a user in the form that is saved: in lower case.
 
     Raises:
-        NameRefusedError: It breaks the rule for names, or is reserved.
+        NameRefusedError: The name breaks the rule for names, or is reserved.
     """
     return same_name_key(checked_name(text))
 
 
 def _find_late_generation(content: Content) -> str:
-    """Return which user's generation is later than the file's; empty where none is."""
+    """Return the error for a user whose generation is later than the file's; empty for none."""
     generation = content["generation"]
     for name, entry in content["users"].items():
         if entry["credential_generation"] > generation:

@@ -1,4 +1,4 @@
-"""The users of a data directory, kept in ``users.json`` (see `user` for its form)."""
+"""The users of a data directory, ``users.json`` (see `user` for its form)."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ class Users:
     """The users in a data directory. Several threads and processes may use them at once.
 
     Args:
-        data_dir: The folder of the file; both are made when the first user is added.
+        data_dir: The folder of the file; the first `add` creates both.
         clock: Returns the time, with a time zone.
         on_bad: Called when the file can't be read any more; the server then goes on with the last good content.
     """
@@ -31,10 +31,7 @@ class Users:
         self._store = JsonStore(
             data_dir / FILE_NAME, version=VERSION, empty=_make_content, check=FORM, private=True, on_bad=on_bad
         )
-        self._costs: tuple[Content, frozenset[HashParameters]] = (
-            {},
-            frozenset(),
-        )  # of one content; both are replaced at once
+        self._costs: tuple[Content, frozenset[HashParameters]] = ({}, frozenset())  # of one content
 
     def all(self) -> list[User]:
         """Return all users, in the order in which they were added.
@@ -55,7 +52,7 @@ class Users:
         return generation
 
     def collect_hash_costs(self) -> frozenset[HashParameters]:
-        """Return the costs of the users' hashes. Those of an unchanged file are collected once.
+        """Return the costs of the users' hashes; collect them anew only after a change of the file.
 
         Raises:
             StoreError: The file can't be read.
@@ -68,7 +65,7 @@ class Users:
         return costs
 
     def was_removed(self, name: str) -> bool:
-        """Return whether a name, in whatever case, is that of a user who was removed.
+        """Return whether a name, in any case, is that of a removed user.
 
         Raises:
             StoreError: The file can't be read.
@@ -76,7 +73,7 @@ class Users:
         return same_name_key(name) in self._store.read().get("removed", {})
 
     def find(self, name: str) -> User | None:
-        """Return the user of that name, in whatever case; None where there is none.
+        """Return the user of that name, in any case; None if there is none.
 
         Raises:
             StoreError: The file can't be read.
@@ -86,10 +83,10 @@ class Users:
         return None if entry is None else read_user(key, entry)
 
     def get(self, name: str) -> User:
-        """Return the user of that name, in whatever case.
+        """Return the user of that name, in any case.
 
         Raises:
-            UnknownUserError: There is none.
+            UnknownUserError: There is no such user.
             StoreError: The file can't be read.
         """
         user = self.find(name)
@@ -98,14 +95,14 @@ class Users:
         return user
 
     def add(self, name: str, hashed: str) -> User:
-        """Add a user, and return it; when this returns, it is on the disk.
+        """Add a user, save it to the disk, and return it.
 
         Args:
-            name: As `user_name` returns it.
+            name: The name, from `user_name`.
             hashed: The password's hash.
 
         Raises:
-            NameTakenError: There is one.
+            NameTakenError: There is such a user.
             StoreError: The file can't be read or written.
         """
         with self._store.update() as content:
@@ -125,15 +122,15 @@ class Users:
             return read_user(name, users[name])
 
     def set_hash(self, name: str, hashed: str, *, only_over: User | None = None) -> User:
-        """Set a user's new password, which ends all sessions begun with the one before.
+        """Set a user's new password, which ends all sessions of the old one.
 
         Args:
             name: The user's name.
             hashed: The new password's hash.
-            only_over: The user when the change was allowed: a user that was changed since isn't changed again.
+            only_over: The user as it was when the change was allowed: this refuses to change one that is newer.
 
         Raises:
-            UnknownUserError: There is no such user, or not the same any more.
+            UnknownUserError: There is no such user, or it is newer than `only_over`.
             StoreError: The file can't be read or written.
         """
         name = same_name_key(name)

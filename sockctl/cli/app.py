@@ -74,7 +74,7 @@ app = typer.Typer(
 
 
 def _open_config() -> Any:
-    """Return the user's configuration file; None where there is none, without loading what reads it."""
+    """Return the user's configuration file; None if there is none, without importing its reader."""
     if not config_file().exists():
         return None
     from sockctl.cli.config_file import open_config
@@ -117,13 +117,13 @@ def run() -> int:
     """
     open_missing_streams()
     if sys.stdout is None:
-        sys.stdout = os.fdopen(STDOUT, "w", closefd=False)  # it can't be written, and the first try says so
+        sys.stdout = os.fdopen(STDOUT, "w", closefd=False)  # the first write fails, and says why
     elif isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     try:
         code = _run()
         sys.stdout.flush()
-    except BrokenPipeError:  # as in "sockctl bench … | head -1": the reader has all that it wants
+    except BrokenPipeError:  # as in "sockctl bench … | head -1": the reader has read enough
         _discard_output()
         return ExitCode.DONE
     except SockctlError as error:
@@ -176,7 +176,7 @@ def _run() -> int:
 
 
 def _discard_output() -> None:
-    """Let what standard output still holds go nowhere, so that the end of the process doesn't try to write it."""
+    """Discard the buffer of standard output, so that the end of the process doesn't try to write it."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, STDOUT)
     os.close(nowhere)

@@ -83,14 +83,14 @@ class BenchOptions:
 
     @property
     def seconds(self) -> float | None:
-        """For how long is measured; None where the count alone ends it."""
+        """How long to measure; None if only the count ends the measurement."""
         if self.duration is not None or self.count is not None:
             return self.duration
         return 5.0 if self.compare is None else 2.0
 
     @property
     def warm_up_s(self) -> float:
-        """For how many seconds is begun before."""
+        """How long the clients run before the measurement."""
         if self.warm_up is not None:
             return self.warm_up
         return 0.5 if self.count is None else 0.0

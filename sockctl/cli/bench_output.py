@@ -1,4 +1,4 @@
-"""Formats the result of a measurement: its table and its bars."""
+"""Formats the result of a measurement: a table and bars."""
 
 import statistics
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ _BAR, _LONGEST_BAR = 30, 60
 _BEFORE_BAR = 24
 """Columns in front of a bar, and one behind it."""
 _STYLES = ((0.9, Style.NORMAL), (0.99, Style.WARNING), (1.0, Style.ERROR))
-"""The style of a band that begins below this part of all latencies."""
+"""The style of a band of latencies, by the part of all latencies below which it begins."""
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
 _UNIT = {Kind.ECHO: "message", Kind.CHAT: "delivery", Kind.LOGIN: "login"}
 _UNITS = {Kind.ECHO: "messages", Kind.CHAT: "deliveries", Kind.LOGIN: "logins"}
@@ -42,10 +42,10 @@ Fields = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The place where the result is printed.
+    """The properties of the output that decide how the result looks.
 
     Attributes:
-        width: Columns of the terminal; None in a pipe, where no line is folded.
+        width: Columns of the terminal; None in a pipe, where no line folds.
         colour: Whether the result is coloured.
     """
 
@@ -63,7 +63,7 @@ class Look:
         return _BAR if self.width is None else min(_LONGEST_BAR, max(1, self.width - _BEFORE_BAR))
 
     def fits(self, *lines: str) -> bool:
-        """Return whether no line is too long."""
+        """Return whether each line fits the width."""
         return self.width is None or max(map(len, lines)) <= self.width
 
     def fold(self, line: str) -> str:
@@ -125,7 +125,7 @@ def _compare(rounds: Sequence[Sequence[Fields]], ratios: Fields) -> Iterator[tup
 
 
 def _align(rows: list[tuple[str, ...]], look: Look) -> Iterator[str]:
-    """Yield the lines of a table whose figures stand at the right of their columns, or records where it is too wide."""
+    """Yield the lines of a table with right-aligned figures; records instead of a table that is too wide."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for name, *figures in rows:
@@ -139,7 +139,7 @@ def _align(rows: list[tuple[str, ...]], look: Look) -> Iterator[str]:
 
 
 def _format_latencies(latency_us: Fields, look: Look) -> Iterator[str]:
-    """Yield a line of names and a line of times, or a line for each where they are too long."""
+    """Yield a line of names and a line of times; a line for each time if these are too long."""
     names = ("min", *PERCENTILES)
     times = [format_latency(latency_us[name]) for name in names]
     lines = [
@@ -179,7 +179,7 @@ def _describe_errors(one: Fields) -> str:
 
 
 def _draw_bands(bands: Sequence[Fields], look: Look) -> Iterator[str]:
-    """Yield a bar for each band; one that holds something is never without.
+    """Yield a bar for each band; only an empty band has none.
 
     The bars of the quickest 90 % are cyan, those of the next 9 % yellow, and those of the rest red.
     """
@@ -214,8 +214,8 @@ def _list_hints(one: Fields) -> list[str]:
 def _warn_of_limit(one: Fields) -> Iterator[str]:
     if one["unsent"]:
         yield (
-            f"The tool fell behind its clock: {plural(one['unsent'], 'message')} that should have gone out did not, so "
-            f"the server had a lower rate. More --processes, or a lower --rate, may help."
+            f"The tool fell behind its clock: {plural(one['unsent'], 'message')} that should have gone out did "
+            f"not, so the server had a lower rate. More --processes, or a lower --rate, may help."
         )
     elif one["own_limit"]:
         yield (
@@ -226,7 +226,7 @@ def _warn_of_limit(one: Fields) -> Iterator[str]:
 
 
 def _format_median(reports: Sequence[Fields], name: str) -> str:
-    """Return the median of a figure; a server that has answered nothing has no latency."""
+    """Return the median of a figure; ``-`` for the latency of a server that has answered nothing."""
     if name == "per_second":
         return f"{_format_rate(statistics.median(one[name] for one in reports))}/s"
     latencies = [one["latency_us"][name] for one in reports if one["latency_us"]]

@@ -15,7 +15,7 @@ class ProgressLine:
 
     Args:
         plan: What is measured.
-        label: What stands in front.
+        label: The text in front.
     """
 
     def __init__(self, plan: Plan, label: str) -> None:
@@ -24,20 +24,20 @@ class ProgressLine:
         self._width = 0
 
     def show(self, progress: Progress) -> None:
-        """Draw the line over the one before."""
+        """Draw the line over the last one."""
         width = columns(STDERR) - 1  # a full line would begin the next
         line = format_progress(self._plan, self._label, progress, width)
         say(f"\r{line:<{self._width}}", end="")
         self._width = max(self._width, len(line))
 
     def clear(self) -> None:
-        """Take the line away."""
+        """Erase the line."""
         if self._width:
             say(f"\r{' ' * self._width}\r", end="")
 
 
 def format_progress(plan: Plan, label: str, progress: Progress, width: int) -> str:
-    """Return the line in `width` columns: the figures, in front of them a bar and the label where there is room."""
+    """Return the line in `width` columns: the label and a bar if there is room, and the figures."""
     measured_s = max(0.0, progress.seconds - plan.warm_up_s)
     rate = progress.answered / measured_s if measured_s > 0 else 0.0
     figures = f"{progress.seconds:.1f} s, {rate:,.0f}/s"

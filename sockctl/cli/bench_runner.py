@@ -1,4 +1,4 @@
-"""Runs ``sockctl bench``: connects to a server once to know and trust it, measures it, and prints the result."""
+"""Runs ``sockctl bench``: connects to a server once to check its certificate, measures it, and prints the result."""
 
 import dataclasses
 import secrets
@@ -43,7 +43,7 @@ class Wanted:
         size_bytes: Bytes of a message.
         depth: Messages of a client in flight.
         rate: Messages per second, on a clock; None for a closed loop.
-        processes: How many processes; None for as many as suit.
+        processes: How many processes; None to choose the number.
         senders: How many members of a chat speak.
         user: The name of the user that logs in.
         password: The user's password.
@@ -99,7 +99,7 @@ def run_bench(target: str, port: str | None, wanted: Wanted) -> ExitCode:
         wanted: The measurement.
 
     Raises:
-        SockctlError: The server can't be reached or is not to be trusted, or the measuring failed.
+        SockctlError: The server can't be reached or trusted, or the measurement failed.
     """
     other = wanted.options.compare
     names = [(target, port), *([] if other is None else [(other, None)])]
@@ -135,10 +135,10 @@ def _print(result: dict[str, Any], *, json: bool) -> None:
 def _measure_rounds(
     first: Plan, second: Plan, wanted: Wanted
 ) -> tuple[list[tuple[dict[str, Any], dict[str, Any]]], bool]:
-    """Measure both servers in each round; in turns, each of them is the first.
+    """Measure both servers in each round, beginning with the other one each time.
 
     Returns:
-        The rounds that were measured in full, and whether the user interrupted the others.
+        The complete rounds, and whether the user interrupted the others.
     """
     done: list[tuple[dict[str, Any], dict[str, Any]]] = []
     count = wanted.options.rounds
@@ -168,7 +168,7 @@ def _measure_once(plan: Plan, wanted: Wanted, label: str) -> dict[str, Any]:
 
 
 def _find_servers(names: list[tuple[str, str | None]], wanted: Wanted) -> list[Where]:
-    """Connect to each server once, as ``connect`` does: that shows which address answers, and whether to trust it."""
+    """Connect to each server once, as ``connect`` does, to find an address that answers, and check the certificate."""
     options = wanted.options
     plain, secure = _SCHEMES[wanted.kind]
     parsed = []
@@ -190,7 +190,7 @@ def _find_servers(names: list[tuple[str, str | None]], wanted: Wanted) -> list[W
 
 
 def _find_server(endpoint: Endpoint, wanted: Wanted, policy: "TlsPolicy | None") -> Where:
-    """Connect to a server, and return where the connection went."""
+    """Connect to a server, and return the place of the connection."""
     places: list[tuple[int, Any]] = []
     secure: Secure | None = None
     if policy is not None:
@@ -216,7 +216,7 @@ def _find_server(endpoint: Endpoint, wanted: Wanted, policy: "TlsPolicy | None")
 
 
 def _describe_tls(endpoint: Endpoint, policy: "TlsPolicy | None", sock: Transport) -> Tls | None:
-    """Return how the clients speak TLS: as the trusted connection does; None without TLS."""
+    """Return the TLS of the clients, with the certificate of the trusted connection; None without TLS."""
     if policy is None or not isinstance(sock, TlsTransport):
         return None
     from sockctl.net.fingerprints import fingerprint_of

@@ -1,7 +1,7 @@
-"""What the commands that change a store share: their options, their question, and what they print.
+"""The options, the question and the output that all commands share that change a store.
 
-All of them print sentences, or with ``--json`` one object: ``{"changed": […]}``. It has each entry that changed, as the
-listing shows it: a removed one as it was, others as they are now. It is empty where nothing was to change.
+Each command prints sentences, or with ``--json`` one object: ``{"changed": […]}``. It has each changed entry in the
+form of the listing: a removed one as it was, others as they are now. The list is empty if nothing has changed.
 """
 
 import contextlib
@@ -35,13 +35,13 @@ def print_changes(changed: Sequence[Mapping[str, Any]], *sentences: str, json: b
 
 @contextlib.contextmanager
 def tolerating(error_kind: type[SockctlError], sentence: str, *, wanted: bool, json: bool) -> Iterator[None]:
-    """Let an error mean that nothing is to change, and print that.
+    """Print that nothing has changed instead of raising an error, if the user wants that.
 
     Args:
         error_kind: The class of the error.
-        sentence: What it means then.
-        wanted: Whether ``--if-exists`` or ``--if-missing`` was given; else the error is raised.
-        json: Whether JSON was asked for.
+        sentence: The sentence to print in place of the error.
+        wanted: Whether ``--if-exists`` or ``--if-missing`` was given; else the error passes.
+        json: Whether ``--json`` was given.
     """
     try:
         yield
@@ -65,11 +65,11 @@ class RemovalOptions:
 
         Args:
             question: The question.
-            refusal: The sentence about what stays as it is.
-            needs_yes: Whether ``--yes`` must stand in for the answer where nobody may be asked.
+            refusal: The sentence for a no.
+            needs_yes: Whether a script must give ``--yes`` where no user can be asked.
 
         Raises:
-            InputNeededError: Nobody may be asked, and ``--yes`` was needed; or the answer was Ctrl-D.
+            InputNeededError: No user can be asked, and ``--yes`` is missing; or the answer was Ctrl-D.
         """
         if self.yes or not (needs_yes or may_ask(no_input=self.no_input)):
             return

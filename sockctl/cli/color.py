@@ -27,7 +27,7 @@ def _declare(*, color: Color = ColourChoice.AUTO) -> None:
 
 
 def add_color_option(command: Any) -> None:
-    """Give a command, and each command of a group, the option ``--color``, which is obeyed before most others."""
+    """Give a command, and each command of a group, the option ``--color``, which takes effect before most others."""
     _add(command, next(each for each in typer.main.get_command(app).params if each.name == "color"))
 
 

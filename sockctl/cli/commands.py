@@ -1,4 +1,4 @@
-"""What all commands of sockctl have in common: the form of their help, ``-V``, and suggestions for a mistyped word."""
+"""The traits that all commands of sockctl share: the form of their help, ``-V``, suggestions for a mistyped word."""
 
 import contextlib
 import functools
@@ -26,7 +26,7 @@ SYNONYMS = {
     "client": ("connect",),
     "server": ("serve",),
 }
-"""Words that users try, and the commands that they may mean."""
+"""The commands that a user may mean by another word."""
 MAX_PLAIN_NUMBER = 99_999
 """A larger number is written with commas between its thousands."""
 _ARGUMENTS = "sockctl.arguments"
@@ -43,7 +43,7 @@ _KEPT = {
     "users": "users.json and sessions.db in the data directory",
     "sessions": "sessions.db in the data directory",
 }
-"""The files that a command keeps or reads, by its name; a group's name stands for all its commands."""
+"""The files that a command reads or writes, by its name; a group's name stands for all its commands."""
 
 
 class Context(typer.Context):
@@ -55,7 +55,7 @@ class Context(typer.Context):
 
 
 class _Common:
-    """What a command and a group have in common; it stands before Typer's class."""
+    """The traits of commands and groups alike; this class stands before Typer's class."""
 
     context_class: Any = Context
 
@@ -119,7 +119,7 @@ def declare_command() -> typer.Typer:
 
 
 def make_command(own: typer.Typer) -> Any:
-    """Return what a module declares as `own`, with all that commands of sockctl have in common."""
+    """Return the command that `own` declares, with the traits of all commands."""
     for each in own.registered_commands:
         if each.cls is TyperCommand:
             each.cls = Command

@@ -1,4 +1,4 @@
-"""What the shell completes beside commands and options: the names that sockctl keeps. Nothing here fails."""
+"""Completes the names that sockctl has saved, for the shell. No function here fails."""
 
 import contextlib
 import re
@@ -12,7 +12,7 @@ from sockctl.paths import data_dir, state_dir
 
 _ROOM = rb'"room": ?"([^"\\]+)"'
 MAX_HISTORY_BYTES = 4 * 1024 * 1024
-"""How much of a chat's history is looked through for rooms: a shell waits for it."""
+"""The bytes of a chat's history to search for rooms: the shell waits for the result."""
 
 
 def complete_users(ctx: typer.Context) -> list[str]:
@@ -45,26 +45,26 @@ def complete_clients(ctx: typer.Context) -> list[str]:
 
 
 def complete_hosts(ctx: typer.Context) -> list[str]:
-    """Return the servers whose certificates are trusted, as they were named."""
+    """Return the servers whose certificates the client trusts."""
     from sockctl.client.known_hosts import KnownHosts
 
     return _list(lambda: (host.address for host in KnownHosts(state_dir(_find_folder(ctx, "state_dir"))).all()))
 
 
 def complete_logins(ctx: typer.Context) -> list[str]:
-    """Return the servers at which a login is kept."""
+    """Return the servers of the saved logins."""
     from sockctl.client.token_store import TokenStore
 
     return _list(lambda: (kept.login.address for kept in TokenStore(state_dir(_find_folder(ctx, "state_dir"))).all()))
 
 
 def complete_targets(ctx: typer.Context) -> list[str]:
-    """Return the servers that are known by their certificates or by a login."""
+    """Return the servers with a trusted certificate or a saved login."""
     return sorted({*complete_hosts(ctx), *complete_logins(ctx)})
 
 
 def complete_rooms(ctx: typer.Context) -> list[str]:
-    """Return the rooms of which a chat in the data directory keeps the history."""
+    """Return the rooms in the history of the chat in the data directory."""
     from sockctl.services.chat.history_file import FILE_NAME
 
     def find() -> list[str]:
@@ -75,13 +75,13 @@ def complete_rooms(ctx: typer.Context) -> list[str]:
 
 
 def _find_folder(ctx: typer.Context, name: str) -> Path | None:
-    """Return the folder that an option chooses: a text as long as the line is being typed."""
+    """Return the folder that an option names; during completion its value is still a text."""
     chosen = ctx.params.get(name)
     return None if chosen is None else Path(chosen)
 
 
 def _list(find: Callable[[], Iterable[str]]) -> list[str]:
-    """Return what `find` finds, each once and in order; nothing where a file can't be used."""
+    """Return the names that `find` finds, each once and sorted; none if a file can't be used."""
     with contextlib.suppress(SockctlError, OSError, UnicodeError):
         return sorted(set(find()))
     return []

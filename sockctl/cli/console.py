@@ -1,4 +1,4 @@
-"""The server's own terminal, where an operator reads along on standard output, and types on standard input."""
+"""The server's own terminal: an operator reads standard output, and types on standard input."""
 
 import signal
 import sys
@@ -21,7 +21,7 @@ from sockctl.wrapping import wrap_lines
 FIRST_WORDS_S = 1.0
 """How long the invitation waits for the lines in front of it, in case standard output is blocked."""
 FOREGROUND_CHECK_S = 0.5
-"""How often a server in the background looks whether it may read its terminal."""
+"""How often a server in the background checks whether it may read its terminal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class ServerTerminal:
         self._typed: Callable[[str], None]
         self._reads = threading.Event()
         self._shown = Journal(DescriptorSink(STDOUT, self._format, label="standard output"), service=service)
-        # A daemon: it waits for the keyboard, and nothing ends that but the end of the process.
+        # A daemon: it waits for the keyboard, which only the end of the process interrupts.
         self._reader = threading.Thread(target=self._read, name="sockctl-operator", daemon=True)
 
     def __enter__(self) -> Self:
@@ -72,12 +72,12 @@ class ServerTerminal:
         self._typed = typed
         self._reads.set()
         self._shown.wait_until_written(FIRST_WORDS_S)
-        signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # else a shell's job in the background is stopped when it reads
+        signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # else the system stops a shell's background job when it reads
         say(self._invitation)
         self._reader.start()
 
     def show(self, line: str) -> None:
-        """Show a line; never waits."""
+        """Show a line; never blocks."""
         self._shown.emit(_Shown(line=line))
 
     def _format(self, record: Record) -> str:
@@ -110,7 +110,7 @@ class Operator(ServerTerminal):
         self.read(self._say)
 
     def show_joined(self, number: int, peer: str) -> None:
-        """Show that a client is here."""
+        """Show that a client has connected."""
         self.show(f"* client {number} joined from {peer}")
 
     def show_said(self, number: int, text: str) -> None:
@@ -118,7 +118,7 @@ class Operator(ServerTerminal):
         self.show(f"<{number}> {text}")
 
     def show_left(self, number: int, reason: Reason) -> None:
-        """Show that a client is gone."""
+        """Show that a client has left."""
         self.show(f"* client {number} left ({reason})")
 
     def _say(self, line: str) -> None:
@@ -129,7 +129,7 @@ class Operator(ServerTerminal):
 
 
 def _read_in_foreground() -> str | None:
-    """Wait for a line, also until the shell brings this job to the foreground; None at the end of the input."""
+    """Wait for a line, and for the foreground if the shell runs this job in the background; None at the end."""
     while True:
         try:
             return read_line()

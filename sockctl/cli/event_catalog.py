@@ -1,4 +1,4 @@
-"""Every event and every reason with its sentence, taken from the code."""
+"""A catalog of all events and reasons with their sentences, made from the code."""
 
 import dataclasses
 import importlib
@@ -52,7 +52,7 @@ def list_events() -> Iterator[EventEntry]:
 
 
 def list_reasons() -> Iterator[ReasonEntry]:
-    """Yield every reason: why servers refuse clients, why servers end connections, why a client's session ended."""
+    """Yield every reason: why a server refuses a client, why it closes a connection, why a client's session ends."""
     for refusal in RefusalReason:
         yield ReasonEntry(str(refusal), "refused", _as_sentence(refusal.explanation))
     for end in (*DisconnectReason, *_reasons_of_services()):

@@ -1,4 +1,4 @@
-"""The exit codes, and the errors that lead to them."""
+"""The exit codes, and the error classes that lead to them."""
 
 import enum
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ class ExitCode(enum.IntEnum):
     """The exit codes of commands.
 
     Attributes:
-        meaning: What a code says, in the words of the help.
+        meaning: The meaning of the code, for the help.
     """
 
     meaning: str
@@ -64,7 +64,7 @@ def explain_exit_codes(*codes: ExitCode, meanings: Mapping[ExitCode, str] | None
 
     Args:
         codes: The codes that the command has beside `DONE` and `USAGE`, which every command has.
-        meanings: What a code means for this command, where the enum's own words are too general.
+        meanings: The meaning of codes for this command, where the enum's own words are too general.
     """
     own = meanings or {}
     listed = sorted({ExitCode.DONE, ExitCode.USAGE, *codes, *own})

@@ -83,8 +83,8 @@ class _End:
     """The end of one login.
 
     Attributes:
-        kept: The login, which is forgotten here.
-        failure: Why the server was not told; None where it was, or where the login had expired.
+        kept: The login, which this machine has forgotten.
+        failure: Why the login has not ended at the server; None if it has, or had expired.
     """
 
     kept: "KeptToken"
@@ -92,7 +92,7 @@ class _End:
 
     @property
     def as_fields(self) -> dict[str, Any]:
-        """The login as JSON has it, and whether it has ended at the server, too."""
+        """The login as JSON, and whether it has ended at the server, too."""
         why = None if self.failure is None else str(self.failure)
         return {**self.kept.as_fields, "ended": self.failure is None, "error": why}
 
@@ -102,7 +102,7 @@ class _End:
         return ExitCode.DONE if self.failure is None else find_exit_code(self.failure)
 
     def report(self, *, json: bool) -> None:
-        """Print that the login has ended, unless JSON will say so; say on standard error if the server wasn't told."""
+        """Print that the login has ended, unless JSON will say so; report a failure on standard error."""
         login, user = self.kept.login, self.kept.user
         where = f"{login.address} ({login.service}, as {user})" if user else f"{login.address} ({login.service})"
         if self.failure is not None:
@@ -120,10 +120,10 @@ def _end_all(
     timeout_s: float,
     insecure: bool,
 ) -> Iterator[_End]:
-    """End the kept logins of a server there, and forget them here; yield each end.
+    """End the saved logins at their server, and forget them here; yield each end.
 
     Raises:
-        NotLoggedInError: None is kept.
+        NotLoggedInError: There is no such login.
         StoreError: A file can't be read or written.
         CertificateError: The client's certificate can't be used.
     """
@@ -135,7 +135,7 @@ def _end_all(
     all_kept = [(each, kept) for each in places for kept in tokens.all_of(each.host, each.port)]
     if not all_kept:
         raise NotLoggedInError(f"No login of {endpoint} is kept: there is nothing to end.")
-    # The files of TLS are looked at before any login is forgotten.
+    # Load the files of TLS before forgetting any login.
     ways = [_pin_certificate(each, kept, state_dir, certificate, key) for each, kept in all_kept]
     for (each, kept), secure in zip(all_kept, ways, strict=True):
         failure = None
@@ -146,19 +146,19 @@ def _end_all(
 
 
 def _find_places(endpoint: "Endpoint", timeout_s: float) -> "list[Endpoint]":
-    """Return the places of a server's kept logins: its name, and for those without TLS its addresses."""
+    """Return the places of a server's saved logins: its name, and for logins without TLS its addresses."""
     from sockctl.net.connector import addresses_of
 
     try:
         return list(dict.fromkeys([endpoint, *addresses_of(endpoint, timeout_s)]))
-    except UnreachableError:  # a login that is kept under the name can be forgotten all the same
+    except UnreachableError:  # the command can still forget a login under the name
         return [endpoint]
 
 
 def _tell_server(
     endpoint: "Endpoint", kept: "KeptToken", secure: "Secure | None", *, timeout_s: float, insecure: bool
 ) -> SockctlError | None:
-    """End a login at its server; return the error that prevented that, or None."""
+    """End a login at its server; return the error if that fails, else None."""
     from sockctl.client.logout import log_out
     from sockctl.client.plaintext_guard import is_in_clear
     from sockctl.net.address import is_address
@@ -187,10 +187,7 @@ def _tell_server(
 def _pin_certificate(
     endpoint: "Endpoint", kept: "KeptToken", state_dir: Path, certificate: Path | None, key: Path | None
 ) -> "Secure | None":
-    """Return the function that encrypts a connection, if the server has the login's certificate.
-
-    Return None where the login is one without TLS.
-    """
+    """Return the function that encrypts a connection to the server of the login's certificate; None without TLS."""
     if not kept.login.fingerprint:
         return None
     from sockctl.client.trust import TlsPolicy, Trust

@@ -11,13 +11,13 @@ from sockctl.cli.commands import list_notes, load_command
 from sockctl.cli.plain_help import list_parameters, split_paragraphs
 
 _SECTIONS = {"Example": "EXAMPLES", "Exit codes": "EXIT STATUS", "Environment": "ENVIRONMENT", "Files": "FILES"}
-"""How a paragraph of a command's help begins that has a section of its own."""
+"""The sections of paragraphs of the help, by the first word of the paragraph."""
 _NOTE = re.compile(r"(Example|Exit codes|Environment|Files)s?(?:, ([^:\n]+))?:\s*?(\n.*|[^\n].*)", re.DOTALL)
-"""Such a paragraph: what it is, a remark (``in two terminals``), and its text."""
+"""Matches such a paragraph: its first word, a remark (``in two terminals``), and its text."""
 _SPECIAL = str.maketrans(
     {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti", "\N{EN DASH}": r"\(en"}
 )
-"""Characters that man pages would show as typographic ones, so that nobody could copy a command; and the en dash."""
+"""Escapes of characters that man pages would print as typographic ones, which spoil a copied command."""
 
 LINE_COLUMNS = 78
 """Characters of a line of the source."""
@@ -81,7 +81,7 @@ def _make_page(context: Any) -> str:
 
 
 def _find_section(paragraph: str) -> tuple[str, list[str]]:
-    """Return the section that a paragraph of the help belongs to, and what stands there."""
+    """Return the section of a paragraph of the help, and its paragraphs there."""
     note = _NOTE.fullmatch(paragraph)
     if note is None:
         return "DESCRIPTION", [paragraph]
@@ -98,7 +98,7 @@ def _capitalize(text: str) -> str:
 
 
 def _list_parameters(context: Any) -> list[str]:
-    """Return the arguments and the options, the latter by the groups that the help has them in."""
+    """Return the arguments and the options, the latter in the groups of the help."""
     lines: list[str] = []
     for group, rows in list_parameters(context.command, context).items():
         title = "ARGUMENTS" if group == "Arguments" else "OPTIONS"

@@ -19,7 +19,7 @@ MAX_SECONDS = 31_536_000.0
 
 
 class Seconds(float):
-    """A time in seconds that stands as a default in a help, which shows it as people write it."""
+    """A time in seconds as a default; a help shows it as people write it."""
 
     def __str__(self) -> str:
         return format_duration(self)
@@ -28,7 +28,7 @@ class Seconds(float):
 def seconds(help_text: str, *names: str, at_least: float, panel: str | None = None) -> Any:
     """Declare an option that takes a time, such as 5, 5s, 500ms, 10m or 1h; from `at_least` seconds to a year.
 
-    Its `names` are that of the parameter, unless some are given. The help shows it in the group `panel`.
+    Without `names`, the option has the name of its parameter. The help shows it in the group `panel`.
     """
 
     def parse(value: str | float) -> float:
@@ -73,7 +73,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.", show_default=F
 TargetPort = Annotated[
     str | None, typer.Argument(metavar="[PORT]", help="The port, where it isn't in HOST:PORT.", show_default=False)
 ]
-"""The argument behind a target: with it, ``HOST PORT`` does where ``HOST:PORT`` does."""
+"""The argument behind a target: it lets a user write ``HOST PORT`` for ``HOST:PORT``."""
 DEFAULT_MIN_LENGTH = 12
 MinLength = Annotated[
     int,
@@ -104,13 +104,13 @@ StateDir = Annotated[
 def with_option_group(
     command: Callable[..., None], name: str, group: type[Any], *, variables: str = ""
 ) -> Callable[..., None]:
-    """Give a command options that several share.
+    """Give a command a group of options, which several commands share.
 
     Args:
         command: The command.
-        name: Its parameter that receives them as one value; they stand in its place.
-        group: A dataclass, whose fields declare them. A field may be such a group itself.
-        variables: How the environment variables begin that set them for all commands of the group; without it, each
+        name: The command's parameter that receives the group as one value; the options stand in its place.
+        group: A dataclass, whose fields declare the options. A field may be such a group itself.
+        variables: The prefix of environment variables that set the options for all commands of the group; empty if each
             command has its own variables.
     """
     parameters: list[inspect.Parameter] = []
@@ -151,7 +151,7 @@ def _with_variable(parameter: inspect.Parameter, variable: str) -> inspect.Param
 
 
 def _group_of(group: type[Any], values: dict[str, Any]) -> Any:
-    """Return a group of options; their values are removed from `values`."""
+    """Return a group of options; remove their values from `values`."""
     given: dict[str, Any] = {}
     for each in dataclasses.fields(group):
         inner = _as_group(each)

@@ -34,7 +34,7 @@ class _LeftHeading(Heading):
 
 
 class _PlainCode(CodeBlock):
-    """A code block, indented; what the user types is bold."""
+    """A code block, indented; the user's input is bold."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the lines of the block."""

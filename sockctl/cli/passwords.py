@@ -48,29 +48,29 @@ PasswordFile = Annotated[
 _BAR = 20
 """Columns of the bar that shows a password's strength."""
 MAX_LINE_BYTES = 16_384
-"""Bytes of a line with a password: no allowed password is longer, however it is composed."""
+"""Bytes of the longest line with a password: no accepted password is longer, in any composition."""
 
 
 def read_password(
     question: str, *, check: Callable[[str], T], stdin: bool, file: Path | None, twice: bool, no_input: bool = False
 ) -> T:
-    """Return the password that the user gives, as `check` returns it. Blocks; main thread only.
+    """Return the value of `check` for the user's password. Blocks; main thread only.
 
     Args:
         question: The question, such as ``Password``.
-        check: Returns the value, or raises AnswerRefusedError with a sentence that explains what is wrong. A person
-            reads the sentence and is asked again.
-        stdin: Whether ``--password-stdin`` was given: only the first line is read, byte by byte.
-        file: The value of ``--password-file``; the first line counts.
-        twice: Whether a person types it twice, because it is a new one.
+        check: Returns the value, or raises AnswerRefusedError with a sentence that explains the problem. A user at the
+            terminal reads the sentence, and may type another password.
+        stdin: Whether ``--password-stdin`` was given: this reads only the first line, byte by byte.
+        file: The value of ``--password-file``; the password is its first line.
+        twice: Whether a user at the terminal types the password twice, because it is a new one.
         no_input: Whether ``--no-input`` was given.
 
     Raises:
         AnswerRefusedError: `check` refused the password of standard input or the file.
-        InputNeededError: The input is empty, nobody may be asked, or the answer was Ctrl-D.
+        InputNeededError: The input is empty, no user can be asked, or the answer was Ctrl-D.
         OptionError: The options contradict each other.
         PasswordRefusedError: The line is not UTF-8, or is longer than any password.
-        SecretFileError: The file can't be read, or others may use it.
+        SecretFileError: The file can't be read, or other users may read or write it.
         StreamError: Standard input can't be read.
     """
     if stdin and file is not None:
@@ -99,9 +99,9 @@ def _read_stdin() -> str:
 
 
 def _read_file(path: Path) -> str:
-    """Read a private file.
+    """Read the first line of a private file.
 
-    The opened file is judged: another file may stand at `path` a moment later. A pipe at `path` never blocks.
+    This checks the open file, since another process may replace `path` at any moment. A pipe at `path` never blocks.
     """
     shown = visible(str(path))
     try:
@@ -127,7 +127,7 @@ def _judge(status: os.stat_result, shown: str) -> None:
 
 
 def _ask_person(question: str, check: Callable[[str], T], *, twice: bool) -> T:
-    from hmac import compare_digest  # it costs 3 ms, and most commands need no password
+    from hmac import compare_digest  # takes 3 ms, and most commands need no password
 
     while True:
         try:
@@ -143,7 +143,7 @@ def _ask_person(question: str, check: Callable[[str], T], *, twice: bool) -> T:
 
 
 def format_strength(guesses: float, needed: float) -> str:
-    """Return a bar, on a scale of powers of ten, and what it stands for: no more than the first digit is sure."""
+    """Return a bar, on a scale of powers of ten, and the number of guesses: only the first digit is sure."""
     from math import log10
 
     done = min(_BAR - 1, round(_BAR * log10(max(1, guesses)) / log10(needed)))
@@ -152,7 +152,7 @@ def format_strength(guesses: float, needed: float) -> str:
 
 
 def _ask_once(question: str) -> str:
-    """Ask once, and return the answer, which the terminal doesn't show."""
+    """Ask once, and return the answer, which the terminal hides."""
     from sockctl.client.tty.no_echo import NoEcho
 
     with NoEcho(STDIN).hidden():
@@ -160,9 +160,9 @@ def _ask_once(question: str) -> str:
             with closing_line():
                 say(f"{question}: ", end="")
                 line = _read_line(STDIN)
-        except OSError as error:  # the terminal is gone
+        except OSError as error:  # the terminal has gone
             raise StreamError(f"The terminal can't be read: {error.strerror}.") from error
-        say("")  # Enter was not shown either
+        say("")  # the terminal has not shown Enter either
     if not line:
         raise InputNeededError(f"No answer was given to: {question}.")
     return _decode(line, "What was typed")
@@ -171,7 +171,7 @@ def _ask_once(question: str) -> str:
 def _read_line(descriptor: int) -> bytes:
     """Read a line with its end, and nothing behind it; the end of the input ends the line, too.
 
-    A line that is longer than `MAX_LINE_BYTES` is cut behind them.
+    Of a line that is longer than `MAX_LINE_BYTES`, return one byte more than these.
     """
     line = b""
     while len(line) <= MAX_LINE_BYTES and not line.endswith(b"\n"):
@@ -195,5 +195,5 @@ def _decode(line: bytes, source: str) -> str:
     try:
         return line.removesuffix(b"\n").removesuffix(b"\r").decode()
     except UnicodeDecodeError:
-        pass  # its error holds the bytes, so that it must not become the context of another one
+        pass  # this error holds the password, so it must not become the context of the next one
     raise PasswordRefusedError(f"{source} is not UTF-8 in its first line: write the password in UTF-8.")

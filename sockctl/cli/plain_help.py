@@ -1,6 +1,6 @@
-"""Help as plain text: for a pipe, a narrow terminal, and a terminal that shows text alone.
+"""Formats help as plain text, for a pipe and for a terminal without colours.
 
-Lines break at spaces only, so that no word and no option is cut. Lines that begin with a space in a paragraph are
+Lines break at spaces only, so that each word and option stays whole. Lines of a paragraph that begin with a space are
 examples: each stays a line of its own.
 """
 
@@ -14,17 +14,17 @@ from typer.core import TyperGroup
 MAX_TERM = 26
 """Columns at most for an option or a command beside its sentence; a longer one stands on a line of its own."""
 MIN_TEXT = 30
-"""Columns that a sentence has at least beside its option; narrower, it stands below the option."""
+"""The least columns for a sentence beside its option; in fewer, it stands below the option."""
 
 
 def format_help(command: Any, ctx: Any, paragraphs: Iterable[str], *, width: int) -> str:
-    """Return the help of a command, no line longer than `width` unless a word is.
+    """Return the help of a command; a line is longer than `width` only if a word is.
 
     Args:
         command: The command, as Typer made it.
         ctx: Its context.
-        paragraphs: What stands below the lists: examples, exit codes and the like.
-        width: The columns that there are.
+        paragraphs: The paragraphs below the lists: examples, exit codes and the like.
+        width: Columns of the terminal.
     """
     blocks = [format_usage(command, ctx, width)]
     blocks += [wrap_paragraph(each, width) for each in split_paragraphs(command.help or "")]
@@ -57,7 +57,7 @@ def list_parameters(command: Any, ctx: Any) -> dict[str, list[tuple[str, str]]]:
 
 
 def list_groups(command: Any, ctx: Any) -> dict[str, list[tuple[str, str]]]:
-    """Return all that the help lists, under the title of each group: as `list_parameters`, and the commands."""
+    """Return all lists of the help, under the title of each group: those of `list_parameters`, and the commands."""
     groups = list_parameters(command, ctx)
     if isinstance(command, TyperGroup):
         commands: dict[str, Any] = dict(command.commands)
@@ -79,16 +79,13 @@ def wrap_paragraph(text: str, width: int) -> str:
 
 
 def find_term_width(groups: dict[str, list[tuple[str, str]]]) -> int:
-    """Return the columns that the names in all groups take; those that are too long don't count."""
+    """Return the columns for the names of all groups; names above `MAX_TERM` don't count."""
     names = [name for rows in groups.values() for name, _ in rows]
     return max((len(name) for name in names if len(name) <= MAX_TERM), default=MAX_TERM)
 
 
 def format_rows(rows: Sequence[tuple[str, str]], term: int, width: int, *, margin: str = "  ") -> Iterator[str]:
-    """Yield the lines of a list: each name in `term` columns, and its sentence beside it, or below it.
-
-    `margin` stands before a name.
-    """
+    """Yield the lines of a list: `margin`, each name in `term` columns, and its sentence beside it or below it."""
     beside = width - term - 4 >= MIN_TEXT
     indent = margin + " " * (term + 2 if beside else 4)
     for name, sentence in rows:

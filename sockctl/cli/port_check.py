@@ -1,4 +1,4 @@
-"""Prints which ports are open, for ``sockctl connect -z``."""
+"""Prints the states of ports, for ``sockctl connect -z``."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -19,8 +19,8 @@ def print_ports(states: "Iterable[PortState]", *, json: bool, quiet: bool) -> bo
         quiet: Print nothing.
 
     Raises:
-        BrokenPipeError: Nobody reads them any more.
-        StreamError: They can't be written.
+        BrokenPipeError: The reader has closed.
+        StreamError: Standard output can't be written.
     """
     screen = Screen()
     all_open = True

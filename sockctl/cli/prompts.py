@@ -1,4 +1,4 @@
-"""Questions at the terminal: asked with a default, checked, and asked again until the answer will do."""
+"""Asks questions at the terminal, with a default, until the answer passes a check."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -34,8 +34,8 @@ def ask(question: str, default: str, check: Callable[[str], T]) -> T:
 
     Args:
         question: The question, without the default.
-        default: The answer that just Enter stands for.
-        check: Returns the value, or raises AddressError with a sentence that explains what is wrong.
+        default: The answer that Enter alone stands for.
+        check: Returns the value, or raises AddressError with a sentence that explains the problem.
 
     Raises:
         InputNeededError: The input ended instead (Ctrl-D).
@@ -54,7 +54,7 @@ def ask(question: str, default: str, check: Callable[[str], T]) -> T:
 
 
 def ask_target() -> "Target":
-    """Ask where to connect, and say how the answer was understood if it was more than a host.
+    """Ask where to connect, and say where the client will connect if the answer is more than a host.
 
     The answer is a host, ``HOST:PORT``, ``HOST PORT``, a target with its scheme, or a port of this machine.
 
@@ -81,7 +81,7 @@ def _parse_answer(answer: str) -> "Target":
 
 
 def confirm(question: str, *, no_input: bool, option: str) -> bool:
-    """Ask a question that is answered with yes or no, until one of them comes.
+    """Ask a question until the answer is yes or no.
 
     Args:
         question: The question.

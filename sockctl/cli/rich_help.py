@@ -30,11 +30,11 @@ _STYLES = {
     "help.metavar": "yellow",
 }
 _BORDERS = 4
-"""Columns that the borders of a panel and the spaces beside them take."""
+"""Columns of a panel's borders and the spaces beside them."""
 
 
 class _Highlighter(RegexHighlighter):
-    """Colours what a user types."""
+    """Colours options, defaults and titles."""
 
     base_style = "help."
     highlights: ClassVar[Any] = (
@@ -45,7 +45,7 @@ class _Highlighter(RegexHighlighter):
 
 
 class _ListHighlighter(_Highlighter):
-    """Colours a list, too: what stands at the beginning of a line, and the values of options."""
+    """Colours lists, too: a command at the beginning of a line, and the values of options."""
 
     highlights: ClassVar[Any] = (
         *_Highlighter.highlights,
@@ -61,7 +61,7 @@ def format_panels(command: Any, ctx: Any, notes: Iterable[str], *, width: int, c
         command: The command, as Typer made it.
         ctx: Its context.
         notes: The paragraphs below the panels.
-        width: The columns that there are.
+        width: Columns of the terminal.
         colour: Whether to colour it.
     """
     output = io.StringIO()

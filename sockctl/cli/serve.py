@@ -1,22 +1,22 @@
 """``sockctl serve …``: the servers."""
 
 import enum
-from pathlib import Path
+import functools
 from typing import Annotated
 
 import typer
 
+from sockctl.cli.chat_options import ChatOptions
 from sockctl.cli.commands import declare_group
-from sockctl.cli.completion import complete_rooms, complete_users
-from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength, Seconds, seconds
+from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength, Seconds, seconds, with_option_group
 from sockctl.cli.server_options import ServerOptions, with_server_options
-from sockctl.errors import OptionError, ProgramError
+from sockctl.errors import ProgramError
 
 app = declare_group("Start a server.", "Example:\n  sockctl serve echo --port 9090")
 
 
 class Transform(enum.StrEnum):
-    """The case in which text comes back."""
+    """The case of the text that comes back."""
 
     NONE = "none"
     UPPER = "upper"
@@ -59,7 +59,7 @@ def identify(*, server: ServerOptions) -> None:
     from sockctl.services.known_clients import KnownClients
 
     clients = KnownClients(data_dir(server.data_dir))
-    clients.all()  # an unusable file is an error now, not for the first client
+    clients.all()  # fails now, not at the first client, if the file can't be used
     raise typer.Exit(serve(Identify(clients, ipv6_prefix=server.ipv6_prefix), server))
 
 
@@ -112,7 +112,7 @@ def auth(
     signup: Annotated[
         bool,
         typer.Option(
-            "--signup", help="Let who is unknown choose a password and become a user.", rich_help_panel="Accounts"
+            "--signup", help="Let an unknown client choose a password and become a user.", rich_help_panel="Accounts"
         ),
     ] = False,
     min_length: MinLength = DEFAULT_MIN_LENGTH,
@@ -128,8 +128,8 @@ def auth(
 ) -> None:
     """Let users log in by password, and stay logged in by token.
 
-    Users come from 'sockctl users add', or sign up. A user who is logged in may list the own sessions, change the
-    password, and log out. The port is the service's own or none (--strict-port): no other program may get passwords.
+    Users come from 'sockctl users add', or sign up. A user who is logged in may list the sessions, change the password,
+    and log out. The server takes no other port than its own (--strict-port): no other program may get a password.
     """
     from sockctl.cli.serve_accounts import guard_options, make_login
     from sockctl.cli.serve_runner import serve
@@ -143,85 +143,16 @@ def auth(
     epilog="Example, the second in two other terminals:\n  sockctl serve chat\n  sockctl connect sockctl://localhost:9090"
 )
 @with_server_options
-def chat(
-    *,
-    room: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A room that there is; repeatable. Else rooms are made by joining.",
-            autocompletion=complete_rooms,
-            metavar="NAME",
-        ),
-    ] = None,
-    motd: Annotated[
-        Path | None, typer.Option(help="Greet each new member with the lines of this file.", metavar="FILE")
-    ] = None,
-    history: Annotated[
-        int, typer.Option(help="Messages of each room that are remembered.", min=0, max=10_000, metavar="N")
-    ] = 100,
-    flood: Annotated[
-        str, typer.Option(help="Messages that a member may say at once, and then a second.", metavar="BURST/RATE")
-    ] = "20/10",
-    no_flood_limit: Annotated[
-        bool, typer.Option("--no-flood-limit", help="Let members say as much as they like.")
-    ] = False,
-    with_accounts: Annotated[
-        bool,
-        typer.Option(
-            "--auth",
-            envvar="SOCKCTL_SERVE_CHAT_AUTH",
-            help="Let users in only, as 'serve auth' does ('sockctl users add' makes one).",
-            rich_help_panel="Accounts",
-        ),
-    ] = False,
-    operator: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="With --auth: this user may kick, ban, mute and announce; repeatable.",
-            autocompletion=complete_users,
-            metavar="NAME",
-            rich_help_panel="Accounts",
-        ),
-    ] = None,
-    signup: Annotated[
-        bool,
-        typer.Option(
-            "--signup",
-            help="With --auth: let who is unknown choose a password and become a user.",
-            rich_help_panel="Accounts",
-        ),
-    ] = False,
-    min_length: MinLength = DEFAULT_MIN_LENGTH,
-    insecure: Annotated[
-        bool,
-        typer.Option(
-            "--insecure",
-            help="With --auth: take passwords in clear from other machines, where everyone may read them.",
-            rich_help_panel="Accounts",
-        ),
-    ] = False,
-    server: ServerOptions,
-) -> None:
+@functools.partial(with_option_group, name="chat_options", group=ChatOptions)
+def chat(*, chat_options: ChatOptions, server: ServerOptions) -> None:
     """Serve a chat with rooms, for people and programs.
 
     Everybody hears the same in the same order. On a terminal you read along, and chat as the operator 'server'; /help
     lists the commands. Topics, bans and the last messages of each room outlast a restart.
     """
-    if not with_accounts and (operator or signup or insecure):
-        raise OptionError("--operator, --signup and --insecure are about users who log in: add --auth.")
-    from sockctl.cli.serve_chat import add_login, parse_chat_rules, serve_chat
+    from sockctl.cli.serve_chat import serve_chat
 
-    rules = parse_chat_rules(
-        rooms=room or [],
-        motd=motd,
-        history=history,
-        flood=None if no_flood_limit else flood,
-        operators=operator or [],
-    )
-    login = None
-    if with_accounts:
-        server, login = add_login(server, insecure=insecure, signup=signup, min_length=min_length)
-    raise typer.Exit(serve_chat(server, rules, login))
+    raise typer.Exit(serve_chat(server, chat_options))
 
 
 def _parse_command(text: str) -> list[str]:

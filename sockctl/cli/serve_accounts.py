@@ -1,4 +1,4 @@
-"""Servers that ask for passwords: no eavesdropper, and no other program on the port, may get them."""
+"""Prepares servers that ask for passwords: no eavesdropper, and no other program on the port, may get one."""
 
 import dataclasses
 
@@ -14,8 +14,8 @@ def guard_options(options: ServerOptions, *, insecure: bool) -> ServerOptions:
     """Return the options of a server that asks for passwords: it listens on its own port, or not at all.
 
     Raises:
-        OptionError: Passwords would cross a network in clear, and `insecure` doesn't allow it.
-        ListenError: The host is not known.
+        OptionError: Passwords would cross a network in clear, and `insecure` doesn't allow that.
+        ListenError: The host is unknown.
     """
     if not options.encrypted and not insecure:
         host = parse_host(options.host) if options.host else ""
@@ -32,7 +32,7 @@ def make_login(options: ServerOptions, *, signup: bool, min_length: int) -> Logi
     """Return the login of a server, with the accounts in its data directory.
 
     Raises:
-        StoreError: They can't be used.
+        StoreError: A file of the accounts can't be used.
         HashFailedError: There is not enough memory to hash a password.
     """
     return LoginConversation(

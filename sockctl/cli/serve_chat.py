@@ -1,9 +1,10 @@
-"""``sockctl serve chat``: its options as rules, and the operator at the server's terminal."""
+"""Runs ``sockctl serve chat``: parses its options, and opens the server's terminal for an operator."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
+from sockctl.cli.chat_options import ChatOptions
 from sockctl.cli.console import ServerTerminal
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.serve_accounts import guard_options, make_login
@@ -21,44 +22,20 @@ MAX_MOTD_LINES, MAX_MOTD_BYTES = 50, 4_096
 _FLOOD = re.compile(r"([0-9]{1,6})/([0-9]{1,6}(?:\.[0-9]{1,6})?)")
 
 
-def parse_chat_rules(
-    *,
-    rooms: Sequence[str],
-    motd: Path | None,
-    history: int,
-    flood: str | None,
-    operators: Sequence[str],
-) -> ChatRules:
-    """Return the rules that the options set.
+def serve_chat(options: ServerOptions, chat_options: ChatOptions) -> ExitCode:
+    """Serve until a signal stops the server; on a terminal, an operator reads and types.
 
     Raises:
+        OptionError: The options contradict each other, or a stranger could sign up as an operator.
         RoomRefusedError: A room can't have that name.
-        OptionError: The file can't be read, or the flood limit not understood.
-    """
-    return ChatRules(
-        rooms=list(dict.fromkeys(map(parse_room, rooms))),
-        motd=[] if motd is None else _read_motd(motd),
-        history=history,
-        flood=None if flood is None else _parse_flood(flood),
-        operators=frozenset(operator.strip().lower() for operator in operators),
-    )
-
-
-def add_login(
-    options: ServerOptions, *, insecure: bool, signup: bool, min_length: int
-) -> tuple[ServerOptions, LoginConversation]:
-    """Return the options and the login of a chat whose members are users. Raises what these two do."""
-    options = guard_options(options, insecure=insecure)
-    return options, make_login(options, signup=signup, min_length=min_length)
-
-
-def serve_chat(options: ServerOptions, rules: ChatRules, login: LoginConversation | None) -> ExitCode:
-    """Serve until a signal stops the server; on a terminal, an operator reads along and types.
-
-    Raises:
-        OptionError: A stranger could sign up as an operator.
         SockctlError: As for `serve`; or a file of the chat can't be used.
     """
+    rules, login = _parse_rules(chat_options), None
+    if chat_options.with_accounts:
+        options = guard_options(options, insecure=chat_options.insecure)
+        login = make_login(options, signup=chat_options.signup, min_length=chat_options.min_length)
+    elif chat_options.operator or chat_options.signup or chat_options.insecure:
+        raise OptionError("--operator, --signup and --insecure are about users who log in: add --auth.")
     if login is not None and login.lets_sign_up:
         _check_operators(rules.operators, login)
     chat = Chat(data_dir(options.data_dir), rules, login=login)
@@ -72,6 +49,17 @@ def serve_chat(options: ServerOptions, rules: ChatRules, login: LoginConversatio
     ) as terminal:
         typed = chat.open_console(terminal.show)
         return serve(chat, options, started=lambda: terminal.read(typed))
+
+
+def _parse_rules(options: ChatOptions) -> ChatRules:
+    """Return the rules that the options set."""
+    return ChatRules(
+        rooms=list(dict.fromkeys(map(parse_room, options.room or []))),
+        motd=[] if options.motd is None else _read_motd(options.motd),
+        history=options.history,
+        flood=None if options.no_flood_limit else _parse_flood(options.flood),
+        operators=frozenset(operator.strip().lower() for operator in options.operator or []),
+    )
 
 
 def _check_operators(operators: Collection[str], login: LoginConversation) -> None:

@@ -1,4 +1,4 @@
-"""Runs a server from its start to its stop: the journal, the port, where it can be reached, and the signals."""
+"""Runs a server from its start to its stop: the journal, the port, the addresses for clients, and the signals."""
 
 import contextlib
 import functools
@@ -39,7 +39,7 @@ DEFAULT_PORT = 9090
 FIRST_WORDS_S = 1.0
 """How long what the server's terminal shows waits for the first events, in case standard error is blocked."""
 LAST_WORDS_S = 0.2
-"""How long the journal may take to write what it holds when a second signal ends the process."""
+"""How long the journal may take to write the last events when a second signal ends the process."""
 
 
 def choose_port(given: int | None, *, no_input: bool) -> int:
@@ -58,21 +58,21 @@ def choose_port(given: int | None, *, no_input: bool) -> int:
 def serve(
     service: Service, options: ServerOptions, *, portion: int = 1024, started: Callable[[], None] = lambda: None
 ) -> ExitCode:
-    """Serve until a signal asks for the stop.
+    """Serve until a signal stops the server.
 
     A second signal ends the process at once, without returning.
 
     Args:
-        service: What to serve.
-        options: How, as the user has said.
-        portion: Bytes in a portion, the unit in which data is told.
+        service: The service.
+        options: The options of the user.
+        portion: Bytes in a portion, the unit of data events.
         started: Called when the server takes clients, and the first events are written.
 
     Raises:
-        AddressError: The host can't be one.
-        RuleError: A rule of --allow or --deny is none.
+        AddressError: The host is wrong.
+        RuleError: A rule of --allow or --deny is wrong.
         InputNeededError: The terminal's input ended instead of an answer.
-        ListenError: It can't listen there.
+        ListenError: The server can't listen there.
         LogFileError: The log file can't be opened.
         OptionError: Options contradict each other.
         CertificateError: The certificate can't be made or loaded.
@@ -137,9 +137,9 @@ def _tls(options: ServerOptions, journal: Journal) -> "ServingTls | None":
 
 
 def _wait_for_stop(signals: StopSignals, tls: "ServingTls | None") -> None:
-    """Wait for a signal that asks for the stop.
+    """Wait for a signal that stops the server.
 
-    SIGHUP loads the certificate again; it asks for the stop where there is none, and where the terminal has gone.
+    SIGHUP loads the certificate again; it stops a server without a certificate, and one whose terminal has gone.
     """
     had_terminal = is_terminal(STDIN)
     while (received := signals.wait()) is signal.SIGHUP and tls is not None:
@@ -151,7 +151,7 @@ def _wait_for_stop(signals: StopSignals, tls: "ServingTls | None") -> None:
 
 
 def _scheme(service: Service, *, encrypted: bool) -> str:
-    """Return what stands in front of HOST:PORT where `connect` should be told; nothing where it finds out by itself."""
+    """Return the scheme that `connect` needs in front of HOST:PORT; empty if it can do without."""
     if not encrypted:
         return ""
     return "sockctls://" if isinstance(service, MessageService) else "tls://"
@@ -182,7 +182,7 @@ def _stop(server: Server, drain_timeout_s: float, signals: StopSignals, journal:
         nonlocal ended
         try:
             ended = server.stop(drain_timeout_s)
-            journal.close()  # here, so that a second signal ends this wait, too
+            journal.close()  # in this thread, so that a second signal ends this wait, too
         finally:
             signals.wake()
 
@@ -198,7 +198,7 @@ def _stop(server: Server, drain_timeout_s: float, signals: StopSignals, journal:
 
 
 def _tell_place(journal: Journal, listeners: Listeners, scheme: str) -> None:
-    """Tell where the server listens, and how it is reached from this machine and from others."""
+    """Emit where the server listens, and how clients on this machine and on others connect."""
     if listeners.wanted_port not in (0, listeners.port):
         journal.emit(PortTaken(wanted_port=listeners.wanted_port, port=listeners.port))
     for host in listeners.hosts:
@@ -214,7 +214,7 @@ def _tell_place(journal: Journal, listeners: Listeners, scheme: str) -> None:
 
 
 def _place(listeners: Listeners, log_file: Path | None, certificate: str) -> str:
-    """Return a sentence that says where the server listens: the events that say so go elsewhere or nowhere."""
+    """Return a sentence that says where the server listens, for a terminal that doesn't show the event."""
     places = " and ".join(format_address(host, listeners.port) for host in listeners.hosts)
     moved = ""
     if listeners.wanted_port not in (0, listeners.port):

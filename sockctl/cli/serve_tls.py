@@ -1,4 +1,4 @@
-"""TLS of a server by its options: the certificate, which SIGHUP loads again."""
+"""The TLS of a server: loads the certificate that its options name, and again at SIGHUP."""
 
 import socket
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from sockctl.paths import data_dir
 
 
 class ServingTls:
-    """The certificate of a server; makes TLS of its clients' sockets.
+    """The certificate of a server; it encrypts the clients' connections with it.
 
     Args:
         options: The options of the server.
@@ -36,7 +36,7 @@ class ServingTls:
         if options.tls_cert is not None and options.tls_key is not None:
             self._files = options.tls_cert, options.tls_key
         else:
-            everywhere = reach_of(["0.0.0.0", "::"], 0).network  # noqa: S104  no socket listens: it is a question
+            everywhere = reach_of(["0.0.0.0", "::"], 0).network  # noqa: S104  a question: no socket listens there
             hosts = [*([options.host] if options.host else []), *(endpoint.host for endpoint in everywhere)]
             self._files = own_certificate(data_dir(options.data_dir), hosts=hosts)
         self._load()
@@ -51,7 +51,7 @@ class ServingTls:
         return fingerprint_of_file(self._files[0])
 
     def secure(self, sock: socket.socket) -> TlsTransport:
-        """Make TLS of an accepted socket; the handshake is still to be done."""
+        """Return TLS over an accepted socket, before its handshake."""
         return TlsSocket(sock, self._context, server_side=True)
 
     def tell_certificate(self) -> None:
@@ -59,7 +59,7 @@ class ServingTls:
         self._tell(TlsCertificate(path=str(self._files[0]), fingerprint=self.fingerprint))
 
     def reload(self) -> None:
-        """Load the files again; open connections keep the certificate of before."""
+        """Load the files again; open connections keep the old certificate."""
         try:
             self._load()
             self.tell_certificate()

@@ -1,4 +1,4 @@
-"""The options of all servers, which are one group."""
+"""The options that all servers share, as one group."""
 
 import dataclasses
 import enum
@@ -13,7 +13,7 @@ from sockctl.errors import AddressError
 
 
 class LogFormat(enum.StrEnum):
-    """How events are written."""
+    """The form of events."""
 
     TEXT = "text"
     JSON = "json"

@@ -1,4 +1,4 @@
-"""The options by which a client encrypts, and trusts a server."""
+"""The TLS options of client commands: whether to encrypt, and which certificates to trust."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,16 +64,16 @@ class TlsOptions:
     key: ClientKey = None
 
     def make_policy(self, *, wanted: bool, state_dir: Path | None, may_ask: bool) -> "TlsPolicy | None":
-        """Return what the options say of TLS; None without TLS.
+        """Return the policy that the options describe; None without TLS.
 
         Args:
-            wanted: Whether TLS is wanted, by --tls or the target's scheme.
-            state_dir: The folder of trusted servers, as `sockctl.paths.state_dir` takes it.
-            may_ask: Whether the user can be asked.
+            wanted: Whether --tls or the target's scheme asks for TLS.
+            state_dir: The argument for `sockctl.paths.state_dir`, the folder of trusted servers.
+            may_ask: Whether the client may ask the user.
 
         Raises:
-            OptionError: They contradict each other.
-            FingerprintError: The fingerprint can't be one.
+            OptionError: The options contradict each other.
+            FingerprintError: The fingerprint is none.
         """
         if not wanted:
             if self.fingerprint or self.accept_new or self.ca or self.verify_system or self.cert or self.key:
@@ -103,7 +103,7 @@ def refuse_lone_key(cert: Path | None, key: Path | None) -> None:
     """Refuse a key without its certificate.
 
     Raises:
-        OptionError: It is one.
+        OptionError: There is a key, and no certificate.
     """
     if key is not None and cert is None:
         raise OptionError("--key belongs to --cert: give both.")

@@ -1,4 +1,4 @@
-"""The lists in topic pages that are made from the code: events, reasons and exit codes."""
+"""Makes the lists of topic pages from the code: events, reasons and exit codes."""
 
 from collections.abc import Callable, Mapping
 
@@ -36,4 +36,4 @@ MAKERS: dict[str, Callable[[], str]] = {
     "client reasons": lambda: _list_reasons("ended"),
     "exit codes": _list_exit_codes,
 }
-"""What a page calls a list, and the function that makes it."""
+"""The function that makes a list, by its name in a page."""

@@ -1,4 +1,4 @@
-"""The topic pages of ``sockctl help``: Markdown files of the package, with lists that are made from the code.
+"""Reads the topic pages of ``sockctl help``: Markdown files of the package, with lists made from the code.
 
 The first line of a page is its title. A line such as ``{{server events}}`` stands for a list.
 """

@@ -1,4 +1,4 @@
-"""Usage errors in the form of all errors: the usage line, then ``sockctl: `` and what is wrong, and what to do."""
+"""Formats Typer's usage errors as all errors: the usage line, then ``sockctl:``, the problem, and what to do."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from sockctl.text import visible
 
 
 def describe_usage_error(error: Any) -> str:
-    """Return the lines that tell a user of a usage error that Typer found."""
+    """Return the lines that tell the user of a usage error."""
     ctx = getattr(error, "ctx", None)
     if ctx is None:
         return format_error(visible(error.format_message()))
@@ -33,7 +33,7 @@ def _describe(error: Any, ctx: Any) -> str:
 
 
 def _find_source(parameter: Any, ctx: Any) -> str:
-    """Return which environment variable has set a parameter, if one has."""
+    """Return the remark that an environment variable has set a parameter; empty if none has."""
     source = ctx.get_parameter_source(parameter.name)
     if source is None or source.name != "ENVIRONMENT":
         return ""

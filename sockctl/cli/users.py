@@ -156,7 +156,7 @@ def verify(
 
 
 def open_accounts(data_dir: Path | None) -> "Accounts":
-    """Return the accounts in the chosen data directory, or the usual one."""
+    """Return the accounts in the given data directory, or in the usual one."""
     from sockctl.accounts.accounts import Accounts
     from sockctl.paths import data_dir as place_of_data
 

@@ -1,4 +1,4 @@
-"""The events of a session: data that the loop carries out in order.
+"""The events that a `ClientSession` gives back: orders for the I/O loop, as data.
 
 They are named tuples: a named tuple delays the client's start by a fifth of a dataclass's time.
 """
@@ -29,32 +29,30 @@ class EndReason(enum.StrEnum):
 
     @classmethod
     def of(cls, error: SockctlError) -> "EndReason":
-        """Return the reason that an error is."""
+        """Return the reason for a session that an error ended."""
         if isinstance(error, ConnectionBrokenError):
             return cls.RESET
         return cls.PROTOCOL_ERROR if isinstance(error, ProtocolError) else cls.FAILED
 
 
 class Signal(enum.Enum):
-    """Events without data."""
+    """Events without data, each with what the loop must do."""
 
     SENDING_ENDED = enum.auto()  # Half-close the connection: everything was sent.
     QUESTION_ANSWERED = enum.auto()  # A line was typed after the question.
     KEEPALIVE_WANTED = enum.auto()  # Let the kernel find out whether the server is still there.
     CONNECTION_DROPPED = enum.auto()  # Close the connection: the session goes on without.
-    CONNECTION_WANTED = (
-        enum.auto()
-    )  # Connect once; `ClientSession.connected` or `ClientSession.connect_failed` takes the outcome.
+    CONNECTION_WANTED = enum.auto()  # Connect once, then call `ClientSession.connected` or `.connect_failed`.
 
 
 class BytesToSend(NamedTuple):
-    """Send these bytes after those before; `ClientSession.sent` takes the count of those that went out."""
+    """Send bytes, after earlier ones; then call `ClientSession.sent` with the number of bytes that have gone."""
 
     data: bytes
 
 
 class BytesToShow(NamedTuple):
-    """Show bytes that are no message; no bytes mean that none will follow."""
+    """Show received raw bytes; no bytes mean their end."""
 
     data: bytes
 
@@ -64,7 +62,7 @@ class MessageToShow(NamedTuple):
 
     Attributes:
         message: The message.
-        context: The user's name and rooms when it came; None where no chat is remembered.
+        context: The user's name and rooms at that moment; None outside of a chat.
     """
 
     message: "Message"
@@ -72,7 +70,7 @@ class MessageToShow(NamedTuple):
 
 
 class QuestionAsked(NamedTuple):
-    """Get ready for the answer to a question, before it is shown; None where the question before is void."""
+    """Prepare for the answer to a question, before showing it; None withdraws the last question."""
 
     question: "Message | None"
 
@@ -93,8 +91,8 @@ class SessionEnded(NamedTuple):
     """Stop the loop.
 
     Attributes:
-        reason: Why it ended.
-        error: The error that ended it, if one did.
+        reason: Why the session ended.
+        error: The error that ended it; None for another end.
     """
 
     reason: EndReason
@@ -102,4 +100,4 @@ class SessionEnded(NamedTuple):
 
 
 SessionEvent = Signal | BytesToSend | BytesToShow | MessageToShow | QuestionAsked | Remark | EventToEmit | SessionEnded
-"""Something for the loop to do."""
+"""Any of these events."""

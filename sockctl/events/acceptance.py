@@ -39,9 +39,8 @@ class ClientsRefused(Event):
     @property
     def happened(self) -> str:
         parts = (f"{plural(count, 'time')} because {why.explanation}" for why, count in self.reasons.items())
-        return (
-            f"{plural(self.count, 'more client')} were refused in {format_seconds(self.seconds)}: {'; '.join(parts)}."
-        )
+        reasons = "; ".join(parts)
+        return f"{plural(self.count, 'more client')} were refused in {format_seconds(self.seconds)}: {reasons}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

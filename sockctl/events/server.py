@@ -181,6 +181,6 @@ class ServerStopped(Event):
     @property
     def happened(self) -> str:
         return (
-            f"The server stopped after {format_seconds(self.seconds)}. It served {plural(self.clients, 'client')}, "
-            f"received {format_bytes(self.bytes_in)} and sent {format_bytes(self.bytes_out)}."
+            f"The server stopped after {format_seconds(self.seconds)}. It served {plural(self.clients, 'client')}"
+            f", received {format_bytes(self.bytes_in)} and sent {format_bytes(self.bytes_out)}."
         )

@@ -1,8 +1,8 @@
 """Accepts connections for a server, in a thread of its own.
 
-The stock loop of `socketserver` polls twice a second for its end, takes one connection per round, spins on one core
-when there are no descriptors left, and hangs at its close while one client is idle. This one waits on all listening
-sockets and a wake-up at once, takes what is there, and pauses when the system runs dry.
+The stock loop of `socketserver` polls twice a second for its end, accepts one connection a round, spins on one core
+when the system has no descriptor left, and hangs at its close while one client is idle. This loop waits for all
+listening sockets and a wake-up at once, accepts all waiting clients, and pauses while the system has nothing left.
 """
 
 import errno
@@ -28,7 +28,7 @@ from sockctl.token_bucket import TokenBucket
 ACCEPTS_PER_ROUND = 64
 REFUSALS_SUM_S = 1.0
 STATE_HOLDS_S = 1.0
-"""Accepting counts as paused until it has worked for so long, and is told at most once in so long."""
+"""Accepting counts as paused until it has worked for so long; changes are emitted at most once in so long."""
 _PASSED_OVER = frozenset(
     getattr(errno, name)
     for name in (
@@ -37,19 +37,19 @@ _PASSED_OVER = frozenset(
     )
     if hasattr(errno, name)
 )
-"""What accept() says where no client waits any more, or where the one that waited has gone (accept(2))."""
+"""The errors of accept() if no client waits any more, or if the waiting client has gone (accept(2))."""
 
 
 class Acceptor:
     """Accepts connections from listening sockets, which it closes at its end.
 
     Args:
-        server: Whose hooks are called: `get_request`, `verify_request`, `process_request`, `handle_error` and
-            `close_request`, as `socketserver` divides the work.
+        server: The server, whose hooks the acceptor calls: `get_request`, `verify_request`, `process_request`,
+            `handle_error` and `close_request`, as `socketserver` divides the work.
         listeners: The listening sockets.
-        journal: Where events are emitted.
-        limits: How many refusals are emitted one by one.
-        timeouts: How long to pause where the system runs dry.
+        journal: Takes the events.
+        limits: How many refusals the acceptor emits one by one.
+        timeouts: How long to pause while the system has nothing left.
         count_clients: Returns how many clients are connected.
     """
 
@@ -108,14 +108,14 @@ class Acceptor:
         self._listeners.close()
 
     def _accept_from(self, listener: socket.socket) -> None:
-        """Accept the clients that wait at `listener`, some at a time so that the others get their turn."""
+        """Accept clients that wait at `listener`, only some in a round, so that the other listeners get their turn."""
         server: Any = self._server
         server.socket = listener
         for _ in range(ACCEPTS_PER_ROUND):
             try:
                 request, address = server.get_request()
             except OSError as error:
-                # Linux looks for a free descriptor first, even if no client waits: the error counts only if one does.
+                # Linux needs a free descriptor even if no client waits: the error counts only if one does.
                 if error.errno not in _PASSED_OVER and _is_readable(listener):
                     self._pauses.add_failure(error, time.monotonic())
                     self._pauses.emit_change(time.monotonic(), self._count_clients())
@@ -124,14 +124,14 @@ class Acceptor:
             if server.verify_request(request, address):
                 try:
                     server.process_request(request, address)
-                except Exception as error:  # noqa: BLE001  the acceptor must go on, whatever one client brings
+                except Exception as error:  # noqa: BLE001  one client must not stop the acceptor
                     server.handle_error(request, address, error)
             else:
                 server.close_request(request)
 
 
 class _Refusals:
-    """Emits refusals one by one, and what is beyond so many a second as sums. The acceptor's thread alone calls it."""
+    """Emits some refusals a second one by one, and more of them as sums. Only the acceptor's thread calls it."""
 
     def __init__(self, journal: Journal, per_second: int) -> None:
         self._journal = journal
@@ -150,11 +150,11 @@ class _Refusals:
         self._sum[reason] += 1
 
     def wait_s(self, now: float) -> float | None:
-        """Return for how long the sum may still grow; None where there is none."""
+        """Return how long the sum may still grow; None if there is none."""
         return max(0.0, self._since + REFUSALS_SUM_S - now) if self._sum else None
 
     def emit_sum(self, now: float, *, ending: bool = False) -> None:
-        """Emit the sum if it has grown for a second, or at the end whatever there is."""
+        """Emit the sum if it has grown for a second, or with `ending` in any case."""
         if not self._sum or (now < self._since + REFUSALS_SUM_S and not ending):
             return
         seconds = round(now - self._since, 3)
@@ -163,10 +163,10 @@ class _Refusals:
 
 
 class _Pauses:
-    """Emits when accepting is paused and when it works again. The acceptor's thread alone calls it.
+    """Emits when accepting pauses and when it works again. Only the acceptor's thread calls it.
 
-    While clients come and go at the edge of what the system has, pauses come and go several times a second; what is
-    told changes once a second at most.
+    While the system has hardly anything left, accepting may pause several times a second; the emitted state changes
+    once a second at most.
     """
 
     def __init__(self, journal: Journal, retry_s: float) -> None:
@@ -174,19 +174,19 @@ class _Pauses:
         self._retry_s = retry_s
         self._error = ""
         self._failed_at = self._told_at = -math.inf
-        self._paused_at: float | None = None  # since when it is told to be paused
+        self._paused_at: float | None = None  # the time of the last AcceptPaused; None after AcceptResumed
 
     def add_failure(self, error: OSError, now: float) -> None:
-        """Note that a client that waits could not be accepted."""
+        """Note that the acceptor could not accept a waiting client."""
         self._error = error.strerror or str(error)
         self._failed_at = now
 
     def wait_s(self) -> float | None:
-        """Return after how long to look again; None while nothing is to be emitted."""
+        """Return how long until the state may change; None while accepting works."""
         return None if self._paused_at is None and math.isinf(self._failed_at) else self._retry_s
 
     def emit_change(self, now: float, clients: int) -> None:
-        """Emit the state if it is another one than was emitted."""
+        """Emit the state if it differs from the last emitted one."""
         paused = now - self._failed_at < STATE_HOLDS_S
         if not paused and self._paused_at is None:
             self._failed_at = -math.inf
@@ -202,7 +202,7 @@ class _Pauses:
 
 
 def _is_readable(listener: socket.socket) -> bool:
-    """Return whether a client waits to be accepted; it takes no descriptor to find out."""
+    """Return whether a client waits to be accepted, without a new descriptor."""
     poll = select.poll()
     poll.register(listener, select.POLLIN)
     return bool(poll.poll(0))

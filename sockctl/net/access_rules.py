@@ -9,10 +9,10 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class AccessRules:
-    """Decides by address who may connect. Immutable, so that any thread may ask.
+    """Decides by address which clients may connect. Immutable, so that any thread may use it.
 
-    A rule that allows wins over one that denies. What no rule names is allowed, unless there are allowing rules and
-    no denying ones: then everyone else is denied.
+    A rule that allows wins over one that denies. A client that no rule names may connect, unless there are only rules
+    that allow.
 
     Args:
         allow: Networks in CIDR notation (RFC 4632), or single addresses.
@@ -28,7 +28,7 @@ class AccessRules:
         self._open = not self._allow and not self._deny
 
     def lets_in(self, host: str) -> bool:
-        """Return whether a client at `host` may connect. IPv4-mapped IPv6 addresses are given as IPv4 here."""
+        """Return whether a client at `host` may connect; the caller gives an IPv4-mapped IPv6 address as IPv4."""
         if self._open:
             return True
         address = ipaddress.ip_address(host.partition("%")[0])
@@ -47,7 +47,7 @@ def _network(rule: str, option: str) -> _Network:
 
 
 def _meant(rule: str) -> str:
-    """Return what may have been meant: the network, where an address inside it was given with a prefix length."""
+    """Return a proposal for a wrong rule: the network itself, if the user gave another address inside it."""
     try:
         return f"{ipaddress.ip_network(rule, strict=False)}, or the address alone"
     except ValueError:

@@ -1,4 +1,4 @@
-"""Hosts, ports and targets: how people write them, and how sockets know them."""
+"""Hosts, ports and targets, in the forms of users and of sockets."""
 
 import ipaddress
 import socket
@@ -28,7 +28,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a user typed to say where to connect; what is missing is None."""
+    """A place to connect to, as the user typed it; a missing part is None."""
 
     host: str | None
     port: int | None
@@ -55,9 +55,9 @@ def is_address(host: str) -> bool:
 
 
 def is_loopback(address: str) -> bool:
-    """Return whether an IP address, as a socket has it, stays within this machine (RFC 6890).
+    """Return whether a text is an IP address of loopback (RFC 6890).
 
-    That is 127.0.0.0/8, ``::1``, and the first ones mapped into IPv6. What is no address is not within it.
+    That is 127.0.0.0/8, these mapped into IPv6, and ``::1``.
     """
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
@@ -71,11 +71,11 @@ def parse_port(text: str, *, any_free: bool = False) -> int:
     """Return the port that `text` names.
 
     Args:
-        text: What was typed.
-        any_free: Whether 0, "any free port", will do.
+        text: The user's text.
+        any_free: Whether 0 is allowed, for any free port.
 
     Raises:
-        AddressError: It is neither the number of a port nor the name of a service.
+        AddressError: The text is neither the number of a port nor the name of a service.
     """
     lowest = 0 if any_free else 1
     port = int(text) if text.isascii() and text.isdigit() else _find_service(text)
@@ -88,7 +88,7 @@ def parse_port(text: str, *, any_free: bool = False) -> int:
 
 
 def _find_service(name: str) -> int:
-    """Return the port of a service of TCP by its name in /etc/services; -1 where there is none."""
+    """Return the TCP port of a service by its name in /etc/services; -1 if there is none."""
     try:
         return socket.getservbyname(name, "tcp")
     except (OSError, UnicodeError, ValueError):  # unknown, no name at all, or one with a zero byte
@@ -96,10 +96,10 @@ def _find_service(name: str) -> int:
 
 
 def parse_host(text: str) -> str:
-    """Return the host that `text` names: a name, an IPv4 or an IPv6 address, brackets taken off.
+    """Return the host that `text` names: a name, an IPv4 or an IPv6 address, without brackets.
 
     Raises:
-        AddressError: It can't be a host; whether a name exists is not asked here.
+        AddressError: The text is no host. The function doesn't look up whether a name exists.
     """
     host = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     if not host:
@@ -122,12 +122,12 @@ def parse_host(text: str) -> str:
 
 
 def parse_target(target: str | None, port: str | None = None) -> Target:
-    """Understand ``HOST:PORT``, ``HOST PORT``, ``SCHEME://HOST:PORT`` (see SCHEMES), ``HOST`` or nothing.
+    """Return the target of ``HOST:PORT``, ``HOST PORT``, ``SCHEME://HOST:PORT`` (see SCHEMES), ``HOST`` or nothing.
 
-    An IPv6 address stands in brackets where a port follows it with a colon.
+    An IPv6 address stands in brackets if ``:PORT`` follows it.
 
     Raises:
-        AddressError: It can't be understood, or the port is given twice.
+        AddressError: The text is no target, or has a second port.
     """
     if target is None:
         return Target(None, None if port is None else parse_port(port))
@@ -148,7 +148,7 @@ def parse_source(text: str) -> Endpoint:
     """Return the own address that ``ADDRESS`` or ``ADDRESS:PORT`` names; port 0 stands for any.
 
     Raises:
-        AddressError: It is no IP address, or no port.
+        AddressError: The address is no IP address, or the port is wrong.
     """
     host, port = _split(text)
     address = parse_host(host)

@@ -1,13 +1,13 @@
-"""Busy polling: an event thread looks for a moment before it sleeps, as long as that pays.
+"""Busy polling: an event thread polls for a moment before it sleeps, as long as that pays.
 
 A client may wait for each reply before it sends again. If the event thread sleeps in between, the kernel must wake the
-thread, and often a sleeping core, for every message, which takes longer than the reply. So the thread goes on looking
-for a moment, and the next message finds it awake. Linux does the same with network cards (busy polling, whose
-documentation recommends these 50 µs) and in an idle guest (haltpoll).
+thread, and often a sleeping core, for every message, which takes longer than the reply. So the thread polls for a
+moment, and the next message finds it awake. Linux does the same with network cards (busy polling, whose documentation
+recommends these 50 µs) and in an idle guest (haltpoll).
 
-Looking in vain costs a core that moment. So looking must pay more often than not. Each time that it didn't, the thread
-sleeps at once for twice as many waits as the time before; each time that it did, that number is halved. No client keeps
-a server awake by saying something now and then.
+Polling in vain costs a core that moment, so it must pay more often than not. After polling in vain, the thread sleeps
+at once for a number of waits, twice as many each time; after polling with success, that number is halved. So no client
+keeps a server awake by an occasional message.
 """
 
 import time
@@ -15,17 +15,17 @@ from collections.abc import Callable
 
 Poll = Callable[[float, int], list[tuple[int, int]]]
 MOMENT_S = 50e-6
-"""How long it looks before it sleeps."""
+"""How long the thread polls before it sleeps."""
 MAX_WAITS = 1024
-"""Waits that it sleeps at once for, at most, before it looks again."""
+"""The most waits for which the thread sleeps at once, before it polls again."""
 
 
 class BusyPolling:
-    """Waits in a poller's place; each event thread has its own.
+    """Waits in place of a poller; each event thread has its own.
 
     Args:
-        poll: The poller's: takes seconds, and how many to report at most, and returns what is ready.
-        moment_s: For how long it looks before it sleeps.
+        poll: The poller's function: takes seconds and the largest number of results, and returns the ready descriptors.
+        moment_s: How long to poll before sleeping.
         clock: Returns the time in seconds.
     """
 
@@ -33,11 +33,11 @@ class BusyPolling:
         self._poll = poll
         self._clock = clock
         self._moment_s = moment_s
-        self._waits = 1  # that it sleeps at once for when it looks in vain again
-        self._left = 0  # of those
+        self._waits = 1  # how many waits sleep at once after the next polling in vain
+        self._left = 0  # how many waits still sleep at once
 
     def poll(self, timeout_s: float, at_most: int) -> list[tuple[int, int]]:
-        """Wait up to `timeout_s` seconds for something to be ready, and return it; `at_most` so many."""
+        """Wait up to `timeout_s` seconds, and return at most `at_most` ready descriptors."""
         poll = self._poll
         if self._left:
             self._left -= 1

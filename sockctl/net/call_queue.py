@@ -1,4 +1,4 @@
-"""Calls that an event thread is to make: any thread asks for them, and wakes it."""
+"""A queue of calls for an event thread: any thread adds calls, and wakes the event thread."""
 
 import contextlib
 import socket
@@ -14,11 +14,11 @@ Call = Callable[[Connection], None]
 class CallQueue:
     """Carries calls, each with its connection, to the event thread, in order.
 
-    Other threads wake the event thread by a byte on a socket pair. The event thread itself looks for calls before it
+    Other threads wake the event thread by a byte on a socket pair. The event thread itself checks the queue before it
     waits.
 
     Attributes:
-        thread_id: The event thread's; it sets it.
+        thread_id: The event thread's id; the event thread sets it.
     """
 
     def __init__(self) -> None:
@@ -33,35 +33,35 @@ class CallQueue:
         return bool(self._calls)
 
     def fileno(self) -> int:
-        """Return the descriptor that is readable when the event thread was woken."""
+        """Return the descriptor that becomes readable when another thread wakes the event thread."""
         return self._woken.fileno()
 
     def add(self, call: Call, connection: Connection) -> None:
-        """Have the event thread call something, without waking it."""
+        """Have the event thread make a call, without waking it."""
         self._calls.append((call, connection))
 
     def add_and_wake(self, call: Call, connection: Connection) -> None:
-        """Have the event thread call something soon; any thread may call this."""
+        """Have the event thread make a call soon; any thread may call this."""
         self._calls.append((call, connection))
         if threading.get_ident() != self.thread_id:
             self.wake()
 
     def wake(self) -> None:
         """End the event thread's waiting."""
-        # Set after the queue was filled, reset before it is emptied: at worst a wake-up too many, never one too few.
+        # Set after filling the queue, reset before emptying it: at worst a wake-up too many, never one too few.
         if not self._wake_sent:
             self._wake_sent = True
             with contextlib.suppress(OSError):  # full: it is awake; closed: it has ended
                 self._waker.send(b"\0")
 
     def consume_wake(self) -> None:
-        """Note that the event thread is awake; it calls this when the descriptor is readable."""
+        """Note that the event thread is awake; the thread calls this when the descriptor is readable."""
         with contextlib.suppress(BlockingIOError):
             self._woken.recv(1)
             self._wake_sent = False
 
     def pop_all(self) -> Iterator[tuple[Call, Connection]]:
-        """Yield the calls that were there at the beginning; those that they ask for wait for the next round."""
+        """Yield the calls that the queue has now; calls that they add wait for the next round."""
         for _ in range(len(self._calls)):
             yield self._calls.popleft()
 

@@ -1,11 +1,10 @@
-"""The certificate of a server that has none yet: made, self-signed, with its key.
+"""Makes a self-signed certificate and its key, for a server that has none yet.
 
-A pair is made under a lock, so that of several processes that start at once one makes it and all use it:
+A server makes the pair under a lock. So if several processes start at once, one makes it and all use it:
 
     lock → write KEY.tmp and CERTIFICATE.tmp → fsync → rename KEY → rename CERTIFICATE → fsync of the folder → unlock
 
-A process that is killed between the two renamings leaves one file and the other's .tmp, which the next process puts in
-its place.
+A process that is killed between the two renamings leaves one file and the other's .tmp, which the next process renames.
 """
 
 import ipaddress
@@ -27,9 +26,9 @@ if TYPE_CHECKING:
 
 CERTIFICATE_NAME, KEY_NAME = "tls-certificate.pem", "tls-key.pem"
 VALID_DAYS = 3652
-"""Ten years: clients know the certificate by its fingerprint, so that a new one would alarm them all."""
+"""Ten years: clients know the certificate by its fingerprint, so a new one would alarm them all."""
 EARLY_DAYS = 1
-"""So much behind the server's clock a client's may be."""
+"""How much a client's clock may be behind the server's."""
 MAX_COMMON_NAME = 64
 """Bytes in a common name, RFC 5280 appendix A.1 (ub-common-name)."""
 LOCK_TIMEOUT_S = 10.0
@@ -38,19 +37,19 @@ LOCK_TIMEOUT_S = 10.0
 def own_certificate(
     data_dir: Path, *, hosts: Sequence[str], lock_timeout_s: float = LOCK_TIMEOUT_S
 ) -> tuple[Path, Path]:
-    """Return the paths of the certificate and the key in the data directory, which are made if neither is there.
+    """Return the paths of the certificate and the key in the data directory; make both if neither is there.
 
-    The certificate is self-signed (ECDSA P-256) and valid for ten years; what is there is never made anew. Several
-    threads and processes may call this at once: one makes the pair, the others wait for it.
+    The certificate is self-signed (ECDSA P-256) and valid for ten years; this never replaces a file. Several threads
+    and processes may call this at once: one makes the pair, the others wait for it.
 
     Args:
-        data_dir: The folder, made (0700) if it isn't there.
-        hosts: Names and addresses the server is reached by, besides those of loopback and the machine's name; what is
-            neither is left out.
+        data_dir: The folder, created (0700) if it is missing.
+        hosts: Further names and addresses of the server, besides those of loopback and the machine's name; others are
+            left out.
         lock_timeout_s: Seconds to wait for another process that makes the pair.
 
     Raises:
-        CertificateError: One of the two is there without the other, or the disk failed.
+        CertificateError: Only one of the two files is there, or the disk failed.
     """
     certificate, key = data_dir / CERTIFICATE_NAME, data_dir / KEY_NAME
     if _is_there(certificate) and _is_there(key):
@@ -76,7 +75,7 @@ def own_certificate(
 
 
 def _complete(certificate: Path, key: Path, hosts: Sequence[str]) -> None:
-    """Make what isn't there. The caller holds the lock."""
+    """Make the missing files. The caller holds the lock."""
     there = [path for path in (certificate, key) if _is_there(path)]
     if not there:
         _make(certificate, key, hosts)
@@ -98,7 +97,7 @@ def _make(certificate: Path, key: Path, hosts: Sequence[str]) -> None:
 
 
 def _finish(certificate: Path, key: Path, *, there: Path) -> None:
-    """Put the second file in its place, where a process was killed before it could."""
+    """Rename the second file, for a process that was killed between the two renamings."""
     missing = key if there == certificate else certificate
     halves = [path if path == there else _temporary(path) for path in (certificate, key)]
     try:
@@ -117,7 +116,7 @@ def _temporary(path: Path) -> Path:
 
 
 def _is_there(path: Path) -> bool:
-    return os.path.lexists(path)  # a link that leads nowhere is somebody's, too
+    return os.path.lexists(path)  # also if it is a link to a missing file, which a user may mend
 
 
 def _new_pair(hosts: Sequence[str]) -> tuple[bytes, bytes]:
@@ -179,18 +178,18 @@ def _signature_only() -> "x509.KeyUsage":
 
 
 def _own_name() -> str:
-    """Return the machine's name, or nothing where it can't stand in a certificate."""
+    """Return the machine's name; empty if it can't stand in a certificate."""
     name = _dns_name(socket.gethostname())
     return name if len(name) <= MAX_COMMON_NAME else ""
 
 
 def _names(hosts: Iterable[str]) -> "list[x509.GeneralName]":
-    """Return each of the hosts once, as a certificate has it."""
+    """Return the hosts, each once, as names of a certificate."""
     from cryptography import x509
 
     names: dict[x509.GeneralName, None] = {}
     for host in hosts:
-        bare = host.strip("[]").partition("%")[0]  # a zone means something on one machine only
+        bare = host.strip("[]").partition("%")[0]  # a zone has a meaning on one machine only
         try:
             address = ipaddress.ip_address(bare)
         except ValueError:
@@ -203,7 +202,7 @@ def _names(hosts: Iterable[str]) -> "list[x509.GeneralName]":
 
 
 def _dns_name(host: str) -> str:
-    """Return a name as DNS has it (RFC 5890's A-labels), or nothing if it is none."""
+    """Return a name in the form of DNS (RFC 5890's A-labels); empty if the host is no name."""
     try:
         name = parse_host(host).removesuffix(".").encode("idna").decode().lower()
     except (AddressError, UnicodeError):

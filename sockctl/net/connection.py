@@ -1,8 +1,8 @@
-"""One client's connection: its socket, its outbox, its counts, and who owns it right now.
+"""One client's connection: its socket, its outbox, its counts, and its owner.
 
-A connection is owned by one thread at a time: the handler thread while a conversation runs, its event thread before
-and after. Only the owner reads, and only the event thread closes. Sending is for everyone, under the connection's
-lock; what the kernel doesn't take at once goes to the outbox.
+One thread at a time owns a connection: the handler thread while a conversation runs, the event thread before and after.
+Only the owner reads, and only the event thread closes. Any thread may send, under the connection's lock; bytes that the
+kernel doesn't take at once go to the outbox.
 """
 
 import enum
@@ -25,17 +25,17 @@ from sockctl.net.transport import Transport, is_pending
 
 
 class State(enum.Enum):
-    """Where a connection is in its life. Only the event thread changes it."""
+    """The states of a connection. Only the event thread changes the state."""
 
     CONVERSING = enum.auto()
     """A handler thread talks with the client; the event thread only keeps the deadlines."""
     WATCHED = enum.auto()
     """The event thread reads, and the service reacts."""
     FLUSHING = enum.auto()
-    """Nothing is read any more; the outbox is being emptied."""
+    """The event thread reads no more, and empties the outbox."""
     LINGERING = enum.auto()
-    """The sending side is shut; input is discarded until the client ends its side, so that no reset destroys the last
-    words on their way."""
+    """The sending side is shut. The event thread discards input until the client ends its side: a reset would destroy
+    the last words on their way."""
     CLOSED = enum.auto()
     """The socket is closed and its descriptor free."""
 
@@ -44,22 +44,22 @@ class Connection(SendingSide):
     """A client's connection.
 
     Args:
-        sock: The accepted socket, or TLS over it; it is made non-blocking.
+        sock: The accepted socket, or TLS over it; the connection makes it non-blocking.
         address: The client's socket address.
         number: Its number, counted from 1 since the server's start.
         portion: Bytes in a portion, the unit in which data events count.
-        send_s: Seconds in which a client must take what a conversation sends.
+        send_s: Seconds in which a client must read what a conversation sends.
 
     Attributes:
-        handler: What is called when something happens on it; set by the server before the event loop knows it.
-        attended_soon: Whether the event thread is about to see to its outbox; the event loop's.
-        frame_until: When a frame that has begun must be complete; infinity where none has. The event thread's.
-        held_until: Until when the connection isn't read from, since it was beyond its budget or has said more at once
-            than is decoded in a round; None where it isn't held. The event thread's.
-        cut_at: When a conversation that was told to end is cut off, since its thread may be stuck. The event thread's.
-        admitted: Whether the client is in: it has logged in, or the service asks for no login.
-        on_admitted: Called once, when the client is admitted, by the thread that owns the connection; set by the server
-            before it makes the handler.
+        handler: The service's side, which reacts to the connection; the server sets it before the event loop knows it.
+        attended_soon: Whether the event thread is about to empty its outbox; only the event loop uses this.
+        frame_until: When a frame that has begun must be complete, else infinity. Only the event thread uses this.
+        held_until: Until when the event thread doesn't read, since the client was beyond its budget, or has sent more
+            messages than one round decodes; None if it may read. Only the event thread uses this.
+        cut_at: When the event thread cuts off an interrupted conversation, whose thread may be stuck.
+        admitted: Whether the client has logged in, or the service asks for no login.
+        on_admitted: Called once, when the client is admitted, by the thread that owns the connection; the server sets
+            it before it makes the handler.
     """
 
     __slots__ = (
@@ -109,7 +109,7 @@ class Connection(SendingSide):
         self.held_until: float | None = None
         self.cut_at = math.inf
         self.admitted = False
-        self.on_admitted: Callable[[Connection], None] = _ignore
+        self.on_admitted: Callable[[Connection], None] = lambda _: None
         self.handler: Handler
 
     def __repr__(self) -> str:
@@ -117,16 +117,16 @@ class Connection(SendingSide):
 
     @property
     def raw_bytes_in(self) -> int:
-        """How many bytes were taken from the kernel: under TLS, encrypted ones."""
+        """Bytes received from the kernel: under TLS, encrypted ones."""
         return getattr(self.sock, "raw_bytes_in", self.bytes_in)
 
     @property
     def pending(self) -> bool:
-        """Whether something can be received that no poller can see, since it was decrypted already."""
+        """Whether decrypted bytes can be received that no poller can see."""
         return is_pending(self.sock)
 
     def admit(self) -> None:
-        """Note that the client is in. The owner calls it; a second call does nothing."""
+        """Note that the client has logged in. The owner calls this; a second call does nothing."""
         if not self.admitted:
             self.admitted = True
             self.on_admitted(self)
@@ -136,24 +136,24 @@ class Connection(SendingSide):
         return ServiceFailed(connection=self.number, peer=self.peer, error=f"{type(error).__name__}: {error}")
 
     def count_received(self, count: int) -> None:
-        """Count what the owner has read."""
+        """Count bytes that the owner has read."""
         self.bytes_in += count
         self.portions_in += -(-count // self.portion)
 
     def end_sending(self, state: State) -> None:
-        """Enter `state`, in which nothing new is sent: what is posted from now on is dropped."""
+        """Enter `state`, in which the connection drops posted bytes."""
         with self.lock:
             self.state = state
             self.may_send = self.can_send_now = False
 
-    # What follows blocks, and is for the handler thread of a conversation only.
+    # The following methods block; only the handler thread of a conversation calls them.
 
     def receive(self, max_bytes: int, *, until: float = math.inf) -> bytes:
-        """Wait for data and return up to `max_bytes` of it; no bytes when the client's input has ended.
+        """Wait for bytes and return up to `max_bytes` of them; none when the client's input has ended.
 
         Raises:
             PeerGoneError: The connection broke, or the server is ending it.
-            TimeoutError: Nothing came before `until`, on the monotonic clock.
+            TimeoutError: No bytes came before `until`, on the monotonic clock.
         """
         while True:
             try:
@@ -177,7 +177,7 @@ class Connection(SendingSide):
         """Wait for descriptors, and return those on which something has happened.
 
         Args:
-            events: What to wait for, in `select.poll`'s terms, by descriptor.
+            events: The events to wait for, in `select.poll`'s terms, by descriptor.
             until: When to give up, on the monotonic clock.
 
         Raises:
@@ -188,7 +188,7 @@ class Connection(SendingSide):
         if self.pending and events.get(self.fd, 0) & select.POLLIN:
             return {self.fd}
         poll = select.poll()
-        poll.register(self.fd, events.get(self.fd, 0))  # a break is reported whether it is asked for or not
+        poll.register(self.fd, events.get(self.fd, 0))  # poll() reports a broken connection in any case
         poll.register(self.interrupt_fd, select.POLLIN)
         for fd, mask in events.items():
             poll.register(fd, mask)
@@ -203,7 +203,7 @@ class Connection(SendingSide):
         return ready
 
     def send(self, data: bytes | memoryview) -> None:
-        """Send all of `data`; waits while the client doesn't take it.
+        """Send all of `data`. Blocks while the client doesn't read it.
 
         Raises:
             PeerGoneError: The connection broke, or the server is ending it.
@@ -215,7 +215,7 @@ class Connection(SendingSide):
         """Wait until the outbox is empty.
 
         Raises:
-            PeerGoneError: The connection broke, or the client didn't take it in time.
+            PeerGoneError: The connection broke, or the client didn't read in time.
         """
         deadline = Deadline.after(self._send_s)
         while self.outbox:
@@ -235,8 +235,8 @@ class Connection(SendingSide):
         """End the conversation of a handler thread by shutting its socket; the event thread calls it.
 
         Args:
-            reason: Why.
-            how: `socket.SHUT_RD` lets it still read what has come and send; `socket.SHUT_RDWR` does not.
+            reason: The reason.
+            how: `socket.SHUT_RD` lets the conversation still read waiting input, and send; `socket.SHUT_RDWR` doesn't.
         """
         with self.lock:
             if self.state is not State.CONVERSING:
@@ -251,7 +251,3 @@ class Connection(SendingSide):
     def _raise_if_ending(self) -> None:
         if self.reason is not None:
             raise PeerGoneError(f"the server is ending the connection to {self.peer}: {self.reason}") from None
-
-
-def _ignore(_: object) -> None:
-    """Do nothing: no server waits for the client to be admitted."""

@@ -1,4 +1,4 @@
-"""The connections of one event thread: what each is waited for, and when its time is up."""
+"""The connections of one event thread, with the event that each waits for, and its deadline."""
 
 import math
 
@@ -8,15 +8,15 @@ from sockctl.net.poller import Poller
 
 
 class ConnectionTable:
-    """The connections that aren't closed. The event thread alone uses it.
+    """The open connections. Only the event thread uses it.
 
     Args:
-        poller: What the event thread waits with.
+        poller: The poller of the event thread.
 
     Attributes:
         connections: Each of them, by descriptor.
         now: The time of this round, on the monotonic clock; the event thread sets it.
-        due_at: When `remove_expired` is to be called.
+        due_at: When the event thread must call `remove_expired`.
         draining: Whether the server is stopping.
     """
 
@@ -29,7 +29,7 @@ class ConnectionTable:
         self.draining = False
 
     def add(self, connection: Connection) -> None:
-        """Take in a new connection."""
+        """Add a new connection."""
         self.connections[connection.fd] = connection
 
     def remove(self, connection: Connection) -> None:
@@ -38,7 +38,7 @@ class ConnectionTable:
         self._deadlines.discard(connection)
 
     def wait_for(self, connection: Connection, interest: int) -> None:
-        """Wait for READABLE or WRITABLE, or for nothing (0): then the poller doesn't know the descriptor at all."""
+        """Wait for READABLE or WRITABLE; 0 removes the connection from the poller."""
         if interest == connection.interest:
             return
         if not connection.interest:
@@ -50,11 +50,11 @@ class ConnectionTable:
         connection.interest = interest
 
     def set_deadline(self, connection: Connection, at: float, *, sooner_only: bool = False) -> None:
-        """Give a connection a deadline in place of the one it had; infinity leaves that as it is.
+        """Set a connection's deadline in place of the last one; infinity changes nothing.
 
         Args:
             connection: The connection.
-            at: When, on the monotonic clock.
+            at: The deadline, on the monotonic clock.
             sooner_only: Whether an earlier deadline stays.
         """
         if at < math.inf and not (sooner_only and self._deadlines.at(connection) <= at):
@@ -62,9 +62,9 @@ class ConnectionTable:
             self.due_at = min(self.due_at, at)
 
     def remove_expired(self) -> list[Connection]:
-        """Return the connections whose deadline has come, earliest first; they have none any more."""
+        """Remove the deadlines that have come, and return their connections, earliest first."""
         return self._deadlines.remove_expired(self.now)
 
     def find_next_deadline(self) -> None:
-        """Set `due_at` to the next deadline; to be called when those that had expired are dealt with."""
+        """Set `due_at` to the next deadline, after the expired connections."""
         self.due_at = self._deadlines.next_at()

@@ -1,4 +1,4 @@
-"""Connects to a server: every address of its name in turn, within one deadline, and again with a growing pause."""
+"""Connects to a server: tries each address of its name within one deadline, and again after growing pauses."""
 
 import contextlib
 import errno
@@ -25,11 +25,11 @@ _SHORT = {
 
 
 class Pauses(NamedTuple):
-    """How long a client waits before it tries again, in seconds: twice as long each time.
+    """The pauses between a client's rounds, in seconds; each is twice as long as the last one.
 
     Attributes:
-        first_s: The first time.
-        longest_s: At most.
+        first_s: The first pause.
+        longest_s: The longest pause.
     """
 
     first_s: float = 0.5
@@ -58,17 +58,17 @@ def connect(
     """Connect to `endpoint` and return the socket, blocking, with TCP_NODELAY set, or TLS over it.
 
     Args:
-        endpoint: Where to connect; each address of the name is tried, in the order that the system gives (RFC 6724);
+        endpoint: The server. A round tries each address of its name, in the order of the system (RFC 6724);
             ``localhost`` is ``::1``, then ``127.0.0.1``.
         tell: Takes the events.
-        timeout_s: Seconds for one round: to look the name up, and over all addresses; each address gets an equal share
-            of what is left.
-        retries: How many further rounds there are, with a pause before each.
+        timeout_s: Seconds for one round: for the look-up of the name, and all addresses. Each address gets an equal
+            share of the rest.
+        retries: The number of further rounds, with a pause before each.
         family: Restricts the addresses to IPv4 or IPv6.
         source: The own address to connect from, of that family, and its port (0: any).
-        secure: Makes TLS of the connected socket, within so many seconds, and sees whether the server is to be trusted;
-            what it raises ends the connecting. The connection is emitted when that is done.
-        pauses: How long they are.
+        secure: Returns TLS over the connected socket, within a number of seconds, once it trusts the server. Its errors
+            pass.
+        pauses: The pauses between rounds.
         addresses: Those of the endpoint, where the caller has looked them up.
 
     Raises:
@@ -164,11 +164,11 @@ def _connect_once(
 
 
 def _look_up(endpoint: Endpoint, family: socket.AddressFamily, timeout_s: float) -> list[tuple[Any, ...]]:
-    """Return what getaddrinfo finds.
+    """Return the result of getaddrinfo.
 
-    It knows no deadline, and no signal interrupts it: so a thread of its own calls it, which is left alone if need be.
+    getaddrinfo has no deadline, and no signal interrupts it. So another thread calls it, and may outlive this call.
     """
-    with contextlib.suppress(OSError):  # an address asks nobody
+    with contextlib.suppress(OSError):  # an address needs no look-up
         return socket.getaddrinfo(endpoint.host, endpoint.port, family, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     found: list[tuple[Any, ...]] = []
     failure: list[OSError | UnicodeError] = []
@@ -206,7 +206,7 @@ def _open(family: socket.AddressFamily, address: Any, timeout_s: float, source: 
 
 
 def _bind(sock: socket.socket, source: Endpoint) -> None:
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the port may still rest from the connection before
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the port may be in TIME_WAIT
     try:
         sock.bind((source.host, source.port))
     except (OSError, OverflowError) as error:

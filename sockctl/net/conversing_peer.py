@@ -1,7 +1,7 @@
-"""The part of a message service's peer that waits for the client: its handler thread calls it, in a conversation.
+"""The part of a message service's peer that waits for the client: the handler thread calls it, in a conversation.
 
-One message is decoded at a time, and only when it is asked for. Beyond its budget the client waits before more is
-decoded.
+The handler thread decodes one message at a time, and only on demand. For a client beyond its budget, the thread waits
+before it decodes more.
 """
 
 import math
@@ -21,13 +21,13 @@ from sockctl.protocol.messages import SAYING_KINDS, Message, message
 from sockctl.protocol.server_wire import Choice, ServerWire
 
 SLICE = 128
-"""Messages of a connection that are decoded in one round of the event thread; then the others have their turn."""
+"""Messages of a connection that one round decodes, before other connections have their turn."""
 HANDLED_HERE = frozenset({"hello", "pong"})
-"""Kinds of a client that no service sees."""
+"""Kinds of messages that no service receives."""
 
 
 class ConversingPeer(Peer):
-    """One client of a service of messages, waited for.
+    """One client of a service of messages, in a conversation.
 
     Args:
         connection: The client's connection.
@@ -205,7 +205,7 @@ class ConversingPeer(Peer):
 
     def _feed(self, data: bytes | memoryview) -> None:
         if self._input.feed(data) and self._wire.choice is Choice.FRAMES:
-            self.hello = message("hello")  # which most follow with one of their own
+            self.hello = message("hello")  # stands in until the client's own, which most clients send next
 
     def _frame_too_slow(self) -> MessageTimeoutError:
         return MessageTimeoutError(f"A frame was not complete within {self._timeouts.frame_s:g} s of its first byte.")

@@ -1,8 +1,8 @@
-"""The deadlines of many connections in one structure: when each one's time is up.
+"""The deadlines of many connections in one structure.
 
-A heap finds the next deadline. Moving or discarding one only changes the dict that says what holds; the old entry stays
-in the heap until it comes up, or until more entries are out of date than hold, when the heap is made anew. So every
-step costs next to nothing, and connections that have ended don't pile up behind a deadline that is an hour away.
+A heap finds the next deadline, and a dict has the valid ones. To move or discard a deadline only changes the dict. The
+old entry stays in the heap until it comes up, or until more than half of the entries are out of date: then the heap is
+built anew. So each step costs little, and closed connections don't pile up behind deadlines that are hours away.
 """
 
 import heapq
@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 SPARE_ENTRIES = 64
-"""Out-of-date entries that are never worth making the heap anew for."""
+"""Out-of-date entries for which the heap is never built anew."""
 
 
 class Deadlines(Generic[T]):
@@ -27,7 +27,7 @@ class Deadlines(Generic[T]):
         return len(self._at)
 
     def set(self, item: T, at: float) -> None:
-        """Give `item` the deadline `at` in place of the one it had."""
+        """Set the deadline of `item` in place of the last one."""
         self._at[item] = at
         heapq.heappush(self._heap, (at, next(self._order), item))
         if len(self._heap) > 2 * len(self._at) + SPARE_ENTRIES:
@@ -39,11 +39,11 @@ class Deadlines(Generic[T]):
         self._at.pop(item, None)
 
     def at(self, item: T) -> float:
-        """Return the deadline of `item`; infinity where it has none."""
+        """Return the deadline of `item`; infinity if it has none."""
         return self._at.get(item, math.inf)
 
     def next_at(self) -> float:
-        """Return the earliest deadline; infinity where there is none."""
+        """Return the earliest deadline; infinity if there is none."""
         while self._heap:
             at, _, item = self._heap[0]
             if self._at.get(item) == at:

@@ -1,8 +1,8 @@
 """The drain: how the connections of an event thread end when the server stops.
 
-Each connection answers what had come before the drain began, and is then ended in order. When the time of the drain is
-up, the event thread closes what is left as it is. A conversation gets a moment to notice; one that doesn't is abandoned
-with its socket, which its thread may still use.
+Each connection answers the input from before the drain, and then ends in order. When the time of the drain is up, the
+event thread closes the other connections as they are. It gives each conversation a moment to notice, then abandons it
+with its socket, which the handler thread may still use.
 """
 
 import math
@@ -20,12 +20,12 @@ class Drain:
 
     Args:
         table: The connections.
-        lifecycle: What ends each of them.
-        abandon_s: How long after the drain's end a conversation that won't end is waited for.
+        lifecycle: Ends each of them.
+        abandon_s: How long after the drain's end to wait for a conversation that doesn't end.
 
     Attributes:
-        due_at: When `expire` is to be called, on the monotonic clock.
-        interrupt_fd: A descriptor that is readable from the drain's beginning on: conversations wait for it, too.
+        due_at: When the event thread must call `expire`, on the monotonic clock.
+        interrupt_fd: A descriptor that becomes readable when the drain begins: conversations wait for it, too.
     """
 
     def __init__(self, table: ConnectionTable, lifecycle: ConnectionLifecycle, *, abandon_s: float) -> None:
@@ -37,14 +37,14 @@ class Drain:
         self.due_at = math.inf
 
     def begin(self, until: float) -> None:
-        """Begin the end of every connection; those that are left at `until` are closed as they are."""
+        """Begin the end of every connection; at `until`, `expire` closes those that are left."""
         self.due_at = until
         self._table.draining = True
         self._lifecycle.guard(self.add, list(self._table.connections.values()))
         self._interrupter.send(b"\0")  # never read: every conversation that waits for input sees it
 
     def add(self, connection: Connection) -> None:
-        """Begin the end of one connection: what had come before is still answered."""
+        """Begin the end of one connection, which still answers its earlier input."""
         if connection.state is State.WATCHED and (connection.held_until or 0.0) <= self._table.now:
             connection.drain_at = connection.raw_bytes_in + unread_bytes(connection.fd)
             self.finish_answered(connection)
@@ -52,12 +52,12 @@ class Drain:
             self._lifecycle.finish(connection, DisconnectReason.SERVER_STOPPING)
 
     def finish_answered(self, connection: Connection) -> None:
-        """End the connection once the input that had come before the drain is answered."""
+        """End the connection once it has answered the input from before the drain."""
         if connection.raw_bytes_in >= connection.drain_at and connection.held_until is None:
             self._lifecycle.finish(connection, DisconnectReason.SERVER_STOPPING)
 
     def expire(self) -> None:
-        """Close what is left as it is, since the time is up."""
+        """Close the connections that are left, since the time is up."""
         self.due_at = self._table.now + self._abandon_s
         self._lifecycle.guard(self._cut_off, list(self._table.connections.values()))
 

@@ -2,16 +2,16 @@
 
 How it works, in the order in which things happen:
 
-1. The accepting thread hands over each new connection (`add`). From then on the event loop knows the connection, keeps
-   its deadlines, and alone closes it. While a conversation runs, the handler thread reads (up to `release`).
-2. The thread waits for all descriptors at once, level-triggered, and asks each ready one for what is there, up to
-   64 KiB at a time, in one buffer that belongs to the thread: 10,000 connections share it. One read per ready
-   connection and round keeps it fair. Where nearly all are ready each time, the thread tries each in its turn
-   (`optimistic_reads`); where the next message mostly comes at once, it looks before it sleeps (`busy_polling`).
-3. What was read goes to the service as a view of that buffer. The service answers with `post`, which sends at once and
-   puts what the kernel doesn't take into the connection's outbox; `flow_control` empties that.
-4. What is wanted of the event thread goes into a queue (`call_queue`). The event thread never waits while something is
-   queued, whichever callback has queued it. How connections end stands in `lifecycle`.
+1. The accepting thread hands over each new connection (`add`). From then on the event loop keeps the connection's
+   deadlines, and it alone closes the connection. While a conversation runs, the handler thread reads (up to `release`).
+2. The event thread waits for all descriptors at once, level-triggered, and reads up to 64 KiB from each ready one, into
+   one buffer that all connections share. One read per ready connection and round is fair. If nearly all are ready each
+   time, the thread tries each in its turn (`optimistic_reads`); if the next message mostly comes at once, the thread
+   polls before it sleeps (`busy_polling`).
+3. The service gets a view of that buffer. It answers with `post`, which sends at once, and puts bytes that the kernel
+   doesn't take into the connection's outbox; `flow_control` empties the outbox.
+4. Other threads add calls to a queue (`call_queue`). The event thread never waits while the queue has a call. How
+   connections end stands in `lifecycle`.
 
 Why one thread: with a thread per connection, CPython's global lock makes active connections wait for each other, and
 the cost grows with their number. Waiting for all of them in one place keeps the cost per message flat.
@@ -44,13 +44,13 @@ class EventLoop:
     """An event thread and its connections.
 
     Args:
-        journal: Where events are emitted.
-        limits: How much it reads at once, and how many sums it tells.
+        journal: Takes the events.
+        limits: How much the thread reads at once, and how many sums it emits.
         timeouts: How long connections may take for each step.
-        on_closed: Called by the event thread after it closed a connection.
-        poller: What it waits with; None for this system's.
-        busy_polling: What looks for a moment before it waits.
-        optimistic_reads: What decides when all connections are tried in turn.
+        on_closed: Called by the event thread after it has closed a connection.
+        poller: The poller; None for this system's.
+        busy_polling: Makes the object that polls for a moment before it waits.
+        optimistic_reads: Makes the object that decides when to try all connections in turn.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class EventLoop:
         self._poll = busy_polling(self._poller.poll).poll
         self._buffer = bytearray(limits.read_bytes)
         self._view = memoryview(self._buffer)
-        self._part = self._view  # of what was read last: a read of the same length takes it again
+        self._part = self._view  # the view of the last read, for the next one of the same length
         self._calls = CallQueue()
         self._touched = self._traffic.touched
         self._drain_asked: float | None = None
@@ -101,7 +101,7 @@ class EventLoop:
         self._thread.start()
 
     def add(self, connection: Connection, *, conversing: bool) -> None:
-        """Take over a new connection; with `conversing` it is not read from before `release`."""
+        """Take over a new connection; with `conversing`, don't read from it before `release`."""
         connection.state = State.CONVERSING if conversing else State.WATCHED
         connection.on_post = self._on_post
         connection.interrupt_fd = self._drain.interrupt_fd
@@ -115,13 +115,13 @@ class EventLoop:
             self._lifecycle.end_conversation(connection)
 
     def close(self, connection: Connection, reason: Reason) -> None:
-        """End a connection: what is queued for it is still sent."""
+        """Close a connection once its queued bytes are sent."""
         self._calls.add_and_wake(lambda one: self._lifecycle.finish(one, reason), connection)
 
     def call_soon(self, connection: Connection, call: Callable[[], None]) -> None:
-        """Have the event thread of a connection call something, even if that is closed by then.
+        """Have the event thread of a connection make a call, even if the connection is closed by then.
 
-        While it reacts to what is ready, that is at the end of this round.
+        If the thread is reacting to input, it makes the call at the end of this round.
         """
         self._calls.add_and_wake(lambda _: call(), connection)
 
@@ -132,7 +132,7 @@ class EventLoop:
     def hold(self, connection: Connection, wait_s: float) -> None:
         """Read nothing from a connection for `wait_s` seconds, then let its handler go on; its event thread calls it.
 
-        With 0 seconds the others have their turn first. A server that stops waits for no budget.
+        With 0 seconds, the other connections have their turn first. A stopping server waits for no budget.
         """
         self._lifecycle.hold(connection, wait_s)
         if not wait_s:
@@ -141,7 +141,7 @@ class EventLoop:
     def drain(self, timeout_s: float) -> None:
         """Answer what has been received, then close every connection and end the event thread.
 
-        Connections that are not done after `timeout_s` seconds are closed as they are.
+        After `timeout_s` seconds, close the connections that are left.
         """
         self._drain_asked = Deadline.after(timeout_s)
         self._calls.wake()
@@ -152,13 +152,13 @@ class EventLoop:
         return not self._thread.is_alive() and not self._table.connections
 
     def _on_post(self, connection: Connection) -> None:
-        """See to it that traffic is emitted and the outbox emptied; any thread."""
+        """Have the event thread emit the traffic and empty the outbox; any thread may call this."""
         if not connection.is_touched:
             connection.is_touched = True
             self._touched.append(connection)
         here = threading.get_ident() == self._calls.thread_id
-        # Looked at after the outbox was filled, reset before it is emptied: at worst attended once too often. One that
-        # waits to be writable is attended anyway; only the event thread knows that it still does.
+        # Read after filling the outbox, reset before emptying it: at worst one call of `attend` too many. A connection
+        # that waits to be writable is attended anyway; only the event thread knows that it still waits.
         attended = connection.attended_soon or (here and connection.interest == WRITABLE)
         if not connection.can_send_now and not attended:
             connection.attended_soon = True
@@ -180,7 +180,7 @@ class EventLoop:
                 due_at = min(table.due_at, drain.due_at, traffic.due_at)
                 wait_s = max(0.0, min(due_at - self._now, MAX_WAIT_S))
                 if self._calls or self._touched:
-                    wait_s = 0.0  # queued by a call, or by what was due: nothing would wake this thread for it
+                    wait_s = 0.0  # this thread has added them itself, so no wake-up would come
                 ready = [find(fd) for fd, _ in poll(wait_s, AT_ONCE)]
             self._now = table.now = time.monotonic()
             in_vain = self._react(ready)
@@ -196,9 +196,9 @@ class EventLoop:
         self._drain.close()
 
     def _react(self, ready: Iterable[Connection | None]) -> int:
-        """Read once from each that is ready, and let the service react; return how many had nothing to read.
+        """Read once from each ready connection, and let the service react; return how many had no input.
 
-        The hot path: each line of it is paid for with every message.
+        The hot path: every message pays for each line.
         """
         lifecycle, buffer, part, now = self._lifecycle, self._buffer, self._part, self._now
         watched = State.WATCHED
@@ -237,15 +237,15 @@ class EventLoop:
         return in_vain
 
     def _go_on(self, connection: Connection) -> None:
-        """See to a connection that isn't read from: its outbox is to be emptied, or it is ending."""
+        """Empty the outbox of a connection that isn't read from, or discard the input of one that is ending."""
         if connection.interest == WRITABLE or connection.state is State.WATCHED:
             self._attend(connection)
         elif connection.state is not State.CLOSED:
             self._lifecycle.discard(connection, self._buffer)
 
     def _end_round(self) -> None:
-        """Do what other threads asked for, and what is due."""
-        # Read before the calls are made: so who was added before the drain was asked for takes part in it.
+        """Make the queued calls, emit traffic, and do all that is due."""
+        # Read before making the calls, so that connections added before the drain take part in it.
         drain_asked = self._drain_asked
         if self._calls:
             self._make_calls()
@@ -261,7 +261,7 @@ class EventLoop:
             self._traffic.emit_sums(self._now)
 
     def _end_input(self, connection: Connection) -> None:
-        """The client shut its sending side: let the service say its last, then close."""
+        """Let the service send its last messages to a client that has ended its input, then close."""
         connection.input_ended = True
         self._journal.emit(InputEnded(connection=connection.number, peer=connection.peer))
         connection.handler.ended()
@@ -279,18 +279,16 @@ class EventLoop:
             self._drain.add(connection)
 
     def _watch(self, connection: Connection) -> None:
-        """Go on by reacting: the conversation is over, the connection isn't."""
+        """Watch a connection whose conversation is over."""
         if connection.reason is not None or connection.error is not None or connection.state is State.CLOSED:
             self._lifecycle.end_conversation(connection)
             return
         connection.state = State.WATCHED
         connection.handler.resumed()
-        self._table.wait_for(connection, 0)  # whatever it was waited for meanwhile: now it begins to be read from
+        self._table.wait_for(connection, 0)  # `attend` then decides what to wait for
         self._attend(connection)
         if self._table.draining:
             self._drain.add(connection)
-
-    # What other threads asked for.
 
     def _make_calls(self) -> None:
         for call, connection in self._calls.pop_all():

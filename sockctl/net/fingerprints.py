@@ -1,4 +1,4 @@
-"""The fingerprint of a certificate: its SHA-256, as a server tells it and people compare it."""
+"""The fingerprint of a certificate: its SHA-256, which a server shows and a user compares."""
 
 import hashlib
 import string
@@ -11,7 +11,7 @@ SHA256_DIGITS = 64
 
 
 def fingerprint_of(der: bytes) -> str:
-    """Return the SHA-256 of a certificate, given as DER, in upper-case hex with colons: ``AB:CD:…``."""
+    """Return the SHA-256 of a certificate in DER, as upper-case hex with colons: ``AB:CD:…``."""
     return hashlib.sha256(der).digest().hex(":").upper()
 
 
@@ -19,7 +19,7 @@ def fingerprint_of_file(path: Path) -> str:
     """Return the fingerprint of the first certificate in a PEM file.
 
     Raises:
-        CertificateError: The file can't be read, or holds none.
+        CertificateError: The file can't be read, or holds no certificate.
     """
     from ssl import PEM_cert_to_DER_cert
 
@@ -34,14 +34,14 @@ def fingerprint_of_file(path: Path) -> str:
 
 
 def parse_fingerprint(text: str) -> str:
-    """Return a fingerprint as `fingerprint_of` does.
+    """Return a fingerprint in the form of `fingerprint_of`.
 
     Args:
         text: 64 hex digits in any case, in pairs with colons between them or without; ``SHA256:`` may stand in front,
             and space around.
 
     Raises:
-        FingerprintError: It is something else.
+        FingerprintError: The text is no fingerprint.
     """
     digits = text.strip().upper().removeprefix("SHA256:").strip()
     pairs = digits.split(":") if ":" in digits else [digits[at : at + 2] for at in range(0, len(digits), 2)]

@@ -1,8 +1,8 @@
-"""Flow control: when a connection is read from, and when its outbox is emptied.
+"""Flow control: when the event thread reads from a connection, and when it empties the outbox.
 
-While anything waits in a connection's outbox, nothing more is read from it. So a client that doesn't read stops itself,
-and costs the memory of one answer. Nor is anything read from a connection that is *held*: its handler has more to
-decode than one round allows, or is beyond its budget (`sockctl.net.input_budget`).
+While bytes wait in a connection's outbox, the event thread reads nothing more from it. So a client that doesn't read
+stops itself, and costs the memory of one answer. Nor does the thread read from a *held* connection: its handler has
+more to decode than one round allows, or the client is beyond its budget (`sockctl.net.input_budget`).
 """
 
 import errno
@@ -19,21 +19,21 @@ from sockctl.net.lifecycle import ConnectionLifecycle
 from sockctl.net.poller import READABLE, WRITABLE
 
 _OVER = (errno.EPIPE, errno.ECONNRESET, errno.ETIMEDOUT)
-"""Errors of a connection to which nothing can come any more, beside what has come already."""
+"""Errors of a connection that can't receive any more than has come already."""
 
 
 class FlowControl:
-    """Sees to the outboxes of one event thread's connections, and pauses and resumes reading. That thread calls it.
+    """Empties the outboxes of one event thread's connections, and pauses and resumes reading. That thread calls it.
 
     Args:
-        journal: Where events are emitted.
+        journal: Takes the events.
         table: The connections.
-        lifecycle: What ends them.
-        drain: What ends all of them at the server's stop.
-        calls: The calls that the event thread is to make.
-        buffer: Where input is received.
+        lifecycle: Ends connections.
+        drain: Ends all of them when the server stops.
+        calls: The queue of calls for the event thread.
+        buffer: The buffer for input.
         read: Reads from connections, and lets the service react.
-        on_post: Called when something was sent that is to be emitted.
+        on_post: Called when sent bytes are to be emitted.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class FlowControl:
         self._on_post = on_post
 
     def attend(self, connection: Connection) -> None:
-        """Empty the outbox as far as the client takes it, and see to what follows from that."""
+        """Send as much of the outbox as the kernel takes, then read on, pause, or go on closing."""
         connection.attended_soon = False
         if connection.state is State.CLOSED:
             return
@@ -88,17 +88,17 @@ class FlowControl:
             self._journal.emit(ReadingResumed(connection=connection.number, peer=connection.peer))
         self._table.wait_for(connection, READABLE)
         if connection.frame_until < math.inf:
-            self._lifecycle.expect_frame(connection)  # its rest may have waited in the kernel
+            self._lifecycle.expect_frame(connection)  # the frame's rest may have waited in the kernel
         self._read_pending(connection)
 
     def let_go(self, connection: Connection) -> None:
-        """Let the handler of a connection that is held go on, unless the client must take an answer first."""
+        """Let the handler of a held connection go on, unless the client must read an answer first."""
         if connection.state is not State.WATCHED or connection.held_until is None:
             return
         if connection.held_until > self._table.now:
-            return  # it has gone on already, and is beyond its budget since
+            return  # the handler has gone on already, and then exceeded the budget
         if connection.outbox:
-            return  # `attend` goes on when the client has taken the answer
+            return  # `attend` goes on when the client has read the answer
         connection.held_until = None
         connection.handler.go_on()
         if connection.held_until is None:
@@ -107,31 +107,30 @@ class FlowControl:
                 self._drain.finish_answered(connection)
 
     def _read_pending(self, connection: Connection) -> None:
-        """Read what no poller reports, if it may be read now."""
+        """Read decrypted bytes that no poller reports, if the connection may be read from."""
         if connection.state is State.WATCHED and connection.interest == READABLE and connection.pending:
             self._read([connection])
 
     def _hear_out(self, connection: Connection, error: OSError) -> None:
-        """Nothing can be sent any more: let the service react to what had come before, a read a round, then close."""
+        """Let the service react to the earlier input of a broken connection, a read a round, then close it."""
         if connection.state is not State.WATCHED or error.errno not in _OVER or self._owes(connection):
             self._lifecycle.broken(connection, error)
             return
         if connection.held_until is not None:
-            return  # it goes on in a moment
-        self._table.wait_for(connection, connection.interest or READABLE)  # it was held: nobody would report it again
+            return  # `let_go` comes in a moment
+        self._table.wait_for(connection, connection.interest or READABLE)  # so that the poller reports it again
         try:
             count = connection.sock.recv_into(self._buffer)
         except BlockingIOError:
-            return  # a part of a TLS record: the poller goes on reporting a connection that is over
+            return  # a part of a TLS record: the poller goes on reporting a broken connection
         except OSError:
             count = 0
         if count:
             connection.count_received(count)
             connection.handler.received(memoryview(self._buffer)[:count])
         else:
-            self._calls.add_and_wake(
-                self._break_off, connection
-            )  # behind what the service has asked for: that may end it, too
+            # Behind the calls that the service has added: these may end the connection, too.
+            self._calls.add_and_wake(self._break_off, connection)
 
     def _owes(self, connection: Connection) -> bool:
         return connection.held_until is not None and connection.held_until > self._table.now

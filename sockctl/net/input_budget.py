@@ -19,27 +19,27 @@ import threading
 from dataclasses import dataclass
 
 MESSAGE_S = 3e-6
-"""Work to decode a short message, and to find that nothing is to be done."""
+"""Work to decode a short message that needs no answer."""
 BYTE_S = 5e-9
 """Work to receive and decode a byte."""
 TELNET_BYTE_S = 1e-6
-"""Work to drop a byte of a telnet command, beside that."""
+"""Further work to drop a byte of a telnet command."""
 MEASURED_BYTES = 1024
-"""So many bytes at once may hold what takes much longer to decode than their number says: JSON nested in JSON, say."""
+"""From so many bytes on, decoding is measured: nested JSON, say, may take much longer than the charge for its bytes."""
 MISJUDGED = 2.0
-"""What takes so many times as long as was reckoned is charged as it was measured, …"""
+"""Input that takes longer than so many times its charge is charged as measured, …"""
 NOTICEABLE_S = 0.5e-3
-"""Less is never measured to be too much: a busy machine takes so long now and then for anything."""
+"""… if it takes longer than this, too: on a busy machine, any decoding may take so long now and then; …"""
 DEAR = 8.0
-"""… so many times: polite clients send none of it, and one piece alone may keep all others waiting for 14 ms."""
+"""… and so many times: polite clients send no such input, and one piece may keep all others waiting for 14 ms."""
 QUANTUM_S = 1e-3
-"""Work that is settled at once."""
+"""Work that a connection collects before it settles."""
 FAIR_BURST_S = 2 * QUANTUM_S
 """Work at once that is still within a connection's fair share of its address."""
 SHARERS = 64
-"""So many could have their fair share at once: twice as many as an address may have by default."""
+"""The number of fair shares of an address: twice as many as it may have connections by default."""
 ADDRESSES = 1024
-"""Addresses that may owe something before those that owe nothing are forgotten."""
+"""The number of addresses from which on those without a debt are forgotten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +51,8 @@ class InputRates:
         burst_s: Seconds of work at once, for one connection.
         address_rate: Seconds of work a second, for all connections of an address.
         address_burst_s: Seconds of work at once, for all connections of an address.
-        flooding_s: Seconds after which a connection that has been beyond its budget all the time is closed.
-        address_wait_s: Seconds that a connection waits at once for its address, at most.
+        flooding_s: Seconds after which the server closes a connection that was beyond its budget all the time.
+        address_wait_s: The longest wait at once of a connection for its address.
     """
 
     rate: float
@@ -70,15 +70,15 @@ STRANGER_INPUT = InputRates(
 MEMBER_INPUT = InputRates(
     rate=0.25, burst_s=0.25, address_rate=0.3, address_burst_s=0.3, flooding_s=60.0, address_wait_s=2.0
 )
-"""For clients that are in: 80,000 short messages a second, or 50 MB; all of one address 100,000, or 60 MB."""
+"""For clients that have logged in: 80,000 short messages a second, or 50 MB; all of one address 100,000, or 60 MB."""
 
 
 class InputBudgets:
     """The budgets of a server's clients. Any thread may use it.
 
     Args:
-        stranger: For those who haven't logged in yet.
-        member: For those who are in.
+        stranger: The rates for clients that haven't logged in yet.
+        member: The rates for clients that have.
     """
 
     def __init__(self, stranger: InputRates = STRANGER_INPUT, member: InputRates = MEMBER_INPUT) -> None:
@@ -100,7 +100,7 @@ class InputBudgets:
         key = address, rates
         with self._lock:
             paid_at = max(self._paid_at.get(key, now), now) + work_s / rates.address_rate
-            # Else clients that come and go would leave debts for hours to those who come after them.
+            # Else clients that come and go would leave debts for hours to later clients of the address.
             paid_at = min(paid_at, now + rates.address_burst_s / rates.address_rate + rates.address_wait_s)
             self._paid_at[key] = paid_at
             if len(self._paid_at) > self._full:
@@ -110,12 +110,11 @@ class InputBudgets:
 
 
 class InputBudget:
-    """The budget of one connection. The thread that owns the connection uses it, and no other.
+    """The budget of one connection. Only the thread that owns the connection uses it.
 
     Attributes:
-        work_s: Work that was done and isn't settled yet: the decoding thread adds to it.
-        is_flooding: Whether the connection has been beyond its budget for so long that it is to be closed.
-        is_beyond: Whether it was beyond its budget when it settled last.
+        work_s: Work that the connection has not settled yet; the decoding thread adds to it.
+        is_flooding: Whether the connection was beyond its budget for so long that the server must close it.
     """
 
     __slots__ = (
@@ -148,28 +147,28 @@ class InputBudget:
         self._beyond_since = math.inf
 
     def charge_measured(self, took_s: float, *, size_bytes: int, count: int) -> None:
-        """Charge the processor time that decoding took, if that is far beyond what is charged for it anyway.
+        """Charge the processor time of decoding, if it is far above the usual charge.
 
         Args:
-            took_s: Seconds.
-            size_bytes: Of how many bytes the messages were decoded.
-            count: How many messages there were.
+            took_s: The time, in seconds.
+            size_bytes: The bytes of the decoded messages.
+            count: The number of the messages.
         """
         if took_s > max(MISJUDGED * (size_bytes * BYTE_S + count * MESSAGE_S), NOTICEABLE_S):
             self.work_s += DEAR * took_s
 
     @property
     def is_due(self) -> bool:
-        """Whether enough work has come together to be settled."""
+        """Whether the connection has collected enough work to settle."""
         return self.work_s >= QUANTUM_S
 
     @property
     def is_beyond(self) -> bool:
-        """Whether the connection was beyond its budget when it settled last."""
+        """Whether the connection was beyond its budget at the last settling."""
         return self._beyond_since < math.inf
 
     def settle(self, now: float) -> float:
-        """Charge the work that was done, and return for how many seconds nothing more may be decoded; often 0.
+        """Charge the collected work, and return how many seconds the server may not decode more; often 0.
 
         Args:
             now: The time on the monotonic clock.
@@ -184,7 +183,7 @@ class InputBudget:
         self._fair_at = max(self._fair_at, now) + work_s / fair_rate
         address_until = self._budgets.charge(self._address, rates, work_s, now)
         if self._waits_for_address or self._fair_at - FAIR_BURST_S / fair_rate > now:
-            self._waits_for_address = True  # until it has rested: else it would have its fair share beside its turn
+            self._waits_for_address = True  # until its fair share is full again: else it would get that and its turn
             until = max(until, address_until)
         if until <= now:
             self._beyond_since = math.inf

@@ -1,4 +1,4 @@
-"""How many bytes of a connection wait in the kernel."""
+"""Asks the kernel how many bytes of a connection wait in its queues."""
 
 import fcntl
 import sys
@@ -15,4 +15,4 @@ def unacked_bytes(fd: int) -> int:
     try:
         return int.from_bytes(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
     except OSError:
-        return 1  # this system doesn't tell it for sockets: there may be some
+        return 1  # this system doesn't tell: there may be some

@@ -1,20 +1,20 @@
-"""How connections end: when the client has ended its side, when a time is up, when it breaks, at the server's stop.
+"""How connections end: when the client ends its side, when a time is up, when they break, and when the server stops.
 
-One owner, the event thread, closes; it alone calls what is here. A connection whose input has ended is closed as soon
-as its outbox is empty. One that the server ends is flushed, its sending side shut, and its input discarded until the
-client ends its side or 2 s are over (up to 30 s while it still takes what the kernel holds for it): closing with unread
-input makes TCP send a reset, and a reset destroys what the client hasn't read yet.
+One owner, the event thread, closes connections; only this thread calls the lifecycle. It closes a connection whose
+input has ended as soon as the outbox is empty. To end any other one, it flushes the outbox, shuts the sending side, and
+discards input until the client ends its side, for 2 s at most (30 s while the client still reads). For closing with
+unread input makes TCP send a reset, which destroys the bytes that the client hasn't read yet.
 
 | state | ends by | next |
 |---|---|---|
-| CONVERSING | `interrupt`: its thread notices, and releases it | WATCHED, then as below |
-| WATCHED | `finish`: the last words are said | FLUSHING |
-| FLUSHING | the outbox is empty (or its time is up) | LINGERING, or CLOSED where nothing can be destroyed |
+| CONVERSING | `interrupt`: the handler thread notices, and releases it | WATCHED, then as below |
+| WATCHED | `finish`: the last words are sent | FLUSHING |
+| FLUSHING | the outbox is empty (or its time is up) | LINGERING, or CLOSED if a reset can destroy nothing |
 | LINGERING | the client's end, or its time | CLOSED |
 
-A connection that breaks is closed as soon as the service has reacted to what had come before; `flow_control` sees to
-that. A drain (`drain`) lets each connection answer what had come before it, then ends it as above. The module is longer
-than others, since all steps from one state to the next stand here together.
+The event thread closes a broken connection as soon as the service has reacted to its earlier input (`flow_control`). A
+drain (`drain`) lets each connection answer its earlier input, then ends it as above. The module is longer than others,
+since all steps from one state to the next stand here together.
 """
 
 import contextlib
@@ -35,26 +35,28 @@ from sockctl.net.traffic import Traffic
 from sockctl.net.transport import TransportError
 
 _HOPELESS = frozenset({DisconnectReason.IDLE_TIMEOUT, DisconnectReason.SEND_TIMEOUT})
-"""Why a client has gone that has not read for so long that it will not now."""
+"""The reasons for closing without a flush: the client has not read for so long that it never will."""
 _WITHOUT_A_WORD = frozenset(
     {DisconnectReason.IDLE_TIMEOUT, DisconnectReason.SLOW_READER, DisconnectReason.TOO_MANY_PENDING}
 )
-"""Why a conversation ends that may wait in a send, or whose place is wanted at once: it can say nothing more."""
+"""The reasons for cutting off a conversation without last words: it may block in a send, or another client needs the
+place at once.
+"""
 _VANISHED = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN)
 
 
 class ConnectionLifecycle:
-    """Ends the connections of one event thread, which alone calls it.
+    """Ends the connections of one event thread. Only this thread calls it.
 
     Args:
-        journal: Where events are emitted.
+        journal: Takes the events.
         table: The connections.
-        traffic: What tells the data events.
+        traffic: Emits the data events.
         timeouts: How long each step may take.
         on_closed: Called after a connection was closed.
 
     Attributes:
-        let_go: Called when a connection has been held for as long as it should; the event loop sets it.
+        let_go: Called when the hold of a connection is over; the event loop sets it.
     """
 
     def __init__(
@@ -80,7 +82,7 @@ class ConnectionLifecycle:
         self._table.set_deadline(connection, connection.last_active + self._idle_s)
 
     def hold(self, connection: Connection, wait_s: float) -> None:
-        """Read nothing from a connection for `wait_s` seconds; at a stop end it, if it has to wait at all."""
+        """Read nothing from a connection for `wait_s` seconds; a stopping server ends it instead of waiting."""
         if wait_s and self._table.draining:
             self.finish(connection, DisconnectReason.SERVER_STOPPING)
             return
@@ -94,7 +96,7 @@ class ConnectionLifecycle:
 
     def end_conversation(self, connection: Connection) -> None:
         """End a connection whose conversation is over."""
-        if connection.state is State.CLOSED:  # it was abandoned, and its thread has returned after all
+        if connection.state is State.CLOSED:  # a drain has abandoned it, and its thread returns after all
             connection.sock.close()
             return
         connection.state = State.WATCHED
@@ -104,10 +106,10 @@ class ConnectionLifecycle:
         elif connection.reason is None:
             self.broken(connection, connection.error)
         else:
-            self.close(connection)  # the error is only how its thread found out
+            self.close(connection)  # the error is the effect of an interrupt
 
     def finish(self, connection: Connection, reason: Reason) -> None:
-        """End a connection in order: flush, shut, linger, close. A conversation is told to end first."""
+        """End a connection in order: flush, shut, linger, close. Interrupt a conversation first."""
         if connection.state is State.CONVERSING:
             self._interrupt(connection, reason)
             return
@@ -122,14 +124,14 @@ class ConnectionLifecycle:
             self.close(connection)
         else:
             self._table.wait_for(connection, WRITABLE)
-            # A client that ended its input gets every byte, under the idle rule; a drain has its own end.
+            # A client that has ended its input gets every byte, under the idle timeout; a drain has its own deadline.
             if reason.puts_out:
                 self._table.set_deadline(connection, self._table.now + self._timeouts.last_words_s)
             elif not connection.input_ended and not self._table.draining:
                 self._table.set_deadline(connection, self._table.now + self._timeouts.flush_s)
 
     def shut(self, connection: Connection) -> None:
-        """Everything is sent: close, at once where nothing can be destroyed by that, else after lingering."""
+        """Close a connection whose outbox is empty: at once if a reset can destroy nothing, else after lingering."""
         if connection.input_ended or self._has_nothing_on_its_way(connection):
             self.close(connection)
             return
@@ -147,9 +149,9 @@ class ConnectionLifecycle:
         self._table.set_deadline(connection, self._table.now + (times.last_words_s if put_out else times.linger_s))
 
     def discard(self, connection: Connection, buffer: bytearray) -> None:
-        """Throw away what comes after the server has said its last."""
+        """Discard the input of a connection whose sending side is shut."""
         if connection.state is State.CONVERSING:
-            self._table.wait_for(connection, 0)  # an error was reported: its handler finds out by itself
+            self._table.wait_for(connection, 0)  # the poller reported an error, which its handler thread finds itself
             return
         try:
             if connection.sock.recv_into(buffer):
@@ -161,14 +163,14 @@ class ConnectionLifecycle:
         self.close(connection)
 
     def read_failed(self, connection: Connection, error: OSError) -> None:
-        """End a connection that couldn't be read, unless there is nothing to read yet."""
+        """End a connection that failed to read, unless it only has no input yet."""
         if not isinstance(error, BlockingIOError):
             self.broken(connection, error)
 
     def broken(self, connection: Connection, error: OSError) -> None:
-        """End a connection that the system reports an error for."""
+        """End a connection for which the system reports an error."""
         if connection.state is State.CONVERSING:
-            connection.note_error(error)  # its handler finds out by itself, and then releases it
+            connection.note_error(error)  # its handler thread finds the error itself, and releases the connection
             self._table.wait_for(connection, 0)
             return
         told_so = connection.reason in {DisconnectReason.PROTOCOL_ERROR, DisconnectReason.TLS_ERROR}
@@ -194,9 +196,9 @@ class ConnectionLifecycle:
                 self.failed(connection, error)
 
     def _interrupt(self, connection: Connection, reason: Reason) -> None:
-        """Tell a conversation to end. While draining it still reads what has come, and can send its last words."""
+        """Interrupt a conversation. In a drain, it still reads its earlier input, and can send its last words."""
         if reason is DisconnectReason.SERVER_STOPPING:
-            connection.reason = connection.reason or reason  # read by its thread, which the drain wakes
+            connection.reason = connection.reason or reason  # its thread reads it, when the drain wakes it
         else:
             connection.interrupt(reason, socket.SHUT_RDWR if reason in _WITHOUT_A_WORD else socket.SHUT_RD)
             connection.cut_at = self._table.now + self._timeouts.last_words_s
@@ -210,7 +212,7 @@ class ConnectionLifecycle:
         return connection.reason is DisconnectReason.IDLE_TIMEOUT
 
     def close(self, connection: Connection) -> None:
-        """Free the socket and emit that. No thread sends any more, so none reaches a later client on its descriptor."""
+        """Close the socket, and emit that. No thread sends any more, so none reaches the descriptor's next client."""
         if connection.state is State.CLOSED:
             return
         with contextlib.suppress(OSError):
@@ -218,7 +220,7 @@ class ConnectionLifecycle:
         self.abandon(connection, socket_too=True)
 
     def abandon(self, connection: Connection, *, socket_too: bool = False) -> None:
-        """Forget a connection, and emit its end; a thread that is stuck in it may still use the socket."""
+        """Forget a connection, and emit its end; a stuck handler thread may still use its socket."""
         self._table.remove(connection)
         connection.end_sending(State.CLOSED)
         if socket_too:
@@ -247,19 +249,19 @@ class ConnectionLifecycle:
     # Time.
 
     def expect_frame(self, connection: Connection) -> None:
-        """Note that a frame has begun now, which must be complete in time."""
+        """Set the deadline of a frame that begins now."""
         connection.frame_until = self._table.now + self._timeouts.frame_s
         self._table.set_deadline(connection, connection.frame_until, sooner_only=True)
 
     def meet_deadlines(self) -> None:
-        """Do what is due."""
+        """Act on the deadlines that have come."""
         self.guard(self._expired, self._table.remove_expired())
         self._table.find_next_deadline()
 
     def _expired(self, connection: Connection) -> None:
         match connection.state:
             case State.CONVERSING if connection.cut_at <= self._table.now:
-                connection.interrupt(DisconnectReason.SERVER_CLOSED, socket.SHUT_RDWR)  # the reason is there already
+                connection.interrupt(DisconnectReason.SERVER_CLOSED, socket.SHUT_RDWR)  # an earlier reason stays
             case State.WATCHED | State.CONVERSING:
                 self._check_activity(connection)
             case State.LINGERING if self._linger_on(connection):
@@ -281,24 +283,24 @@ class ConnectionLifecycle:
                 connection.handler.frame_expired()
                 self.finish(connection, DisconnectReason.PROTOCOL_ERROR)
                 return
-            # The connection is not read from: the rest of the frame may wait in the kernel.
+            # The event thread doesn't read now: the rest of the frame may wait in the kernel.
             connection.frame_until = self._table.now + self._timeouts.frame_s
         if not self._was_active(connection):
             self.finish(connection, DisconnectReason.IDLE_TIMEOUT)
 
     def _was_active(self, connection: Connection) -> bool:
-        """Return whether the connection is not idle for too long; if so, it is looked at again when it might be."""
+        """Return whether the connection has moved bytes within the idle timeout; if so, set the next deadline."""
         idle_until = connection.last_active + self._idle_s
         if idle_until <= self._table.now:
             return False
         held_until = connection.held_until
-        if held_until is None or held_until <= self._table.now:  # then it goes on when the client has taken an answer
+        if held_until is None or held_until <= self._table.now:  # a hold that is over ends with the outbox
             held_until = math.inf
         self._table.set_deadline(connection, min(idle_until, connection.frame_until, held_until))
         return True
 
     def _linger_on(self, connection: Connection) -> bool:
-        """Linger for another while if the client has taken some of what it was sent, and not all."""
+        """Linger for another while if the client has read some of the sent bytes, and not all."""
         before, connection.unacked = connection.unacked, unacked_bytes(connection.fd)
         if not 0 < connection.unacked < before or self._table.now >= connection.linger_until:
             return False

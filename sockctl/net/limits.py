@@ -1,4 +1,4 @@
-"""The limits of a server for its clients: how many may come, what they may cost, and how long each step may take."""
+"""The limits of a server for its clients: their number, their costs, and the time for each step."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from sockctl.net.input_budget import MEMBER_INPUT, STRANGER_INPUT, InputRates
 from sockctl.source_network import IPV6_PREFIX
 
 READ_BYTES = 65_536
-"""One read takes at most this much; measured: 1 KiB reads cost a pipelined echo 20 times its speed."""
+"""The most bytes of one read; measured: 1 KiB reads make a pipelined echo 20 times slower."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,15 +18,15 @@ class Timeouts:
         idle_s: How long a connection may move nothing before the server closes it; None for any time.
         handshake_s: How long a TLS handshake may take.
         frame_s: How long a frame may take from its first byte to its last.
-        choice_s: How long a connection that has said everything waits for the client's choice of the wire.
-        send_s: How long a client may take to read what a conversation sends.
-        flush_s: How long a client that the server ends the connection to may take to read what is queued for it.
-        linger_s: How long input is discarded for after the server shut its sending side.
-        linger_at_most_s: The same, for a client that still takes what the server has sent.
-        last_words_s: How long a client that is put out may take to read that, and as long again to end its side.
-        quiet_s: How long nothing must have moved for the server to close a connection without lingering.
-        abandon_s: How long after the drain's end the server waits for a conversation that won't end.
-        accept_retry_s: How long accepting pauses where the system has no descriptor or memory left.
+        choice_s: How long a conversation that is over waits for the client's choice of the wire.
+        send_s: How long a client may take to read the messages of a conversation.
+        flush_s: How long a client may take to read the queued bytes before the server closes its connection.
+        linger_s: How long the server discards input after it has shut its sending side.
+        linger_at_most_s: The same, for a client that is still reading.
+        last_words_s: How long a client that is put out may take to read the reason, and again to end its side.
+        quiet_s: How long nothing must have moved before the server closes a connection without lingering.
+        abandon_s: How long after the drain's end the server waits for a conversation that doesn't end.
+        accept_retry_s: How long accepting pauses when the system has no descriptor or memory left.
         settle_s: How long a pending client keeps its place from addresses with about as many pending.
         sum_s: How long data events grow into a sum while traffic is busy.
     """
@@ -58,12 +58,12 @@ class Limits:
         ipv6_prefix: Bits of an IPv6 address that count as one address.
         rules: Which addresses may connect at all.
         portion: Bytes in a portion, the unit in which data events count.
-        read_bytes: Bytes that one read takes at most.
+        read_bytes: The most bytes of one read.
         event_threads: Threads that watch the connections, each its share; 0 for `default_event_threads`.
-        stranger_input: What the messages of clients that haven't logged in may cost.
-        member_input: What the messages of clients that are in may cost.
-        refusals_per_second: Refusals that are emitted one by one; more become sums.
-        sums_per_second: Sums of data events that each event thread tells; 200 take some 10 ms of a second's work.
+        stranger_input: The costs of messages from clients that haven't logged in.
+        member_input: The costs of messages from clients that have.
+        refusals_per_second: Refusals that the server emits one by one; more become sums.
+        sums_per_second: Sums of data events that each event thread emits; 200 take some 10 ms of a second's work.
     """
 
     max_clients: int = 512

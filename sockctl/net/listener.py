@@ -1,8 +1,7 @@
-"""Makes the sockets that a server listens with: on one address or several, on the wanted port or the next free one.
+"""Opens the listening sockets of a server: on one address or several, on the wanted port or the next free one.
 
-A server on loopback takes both loopback addresses, where this machine has both. A client that is told ``localhost`` may
-take either; another user of this machine could listen on the one that was left free, and hear what is meant for the
-server.
+A server on loopback listens on both loopback addresses, if this machine has both. A client of ``localhost`` may connect
+to either one: another user of this machine could listen on a free one, and receive the messages for the server.
 """
 
 import contextlib
@@ -19,7 +18,7 @@ from sockctl.net.port_owner import owner_of
 _Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 """A family and its socket address, as getaddrinfo gives them."""
 _LOOPBACK: tuple[_Address, ...] = ((socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_INET6, ("::1", 0, 0, 0)))
-"""What ``localhost`` stands for (RFC 6761, section 6.3)."""
+"""The addresses of ``localhost`` (RFC 6761, section 6.3)."""
 _EVERY_INTERFACE: _Address = (socket.AF_INET6, ("::", 0, 0, 0))
 _EVERY_IPV4_INTERFACE: _Address = (socket.AF_INET, ("0.0.0.0", 0))  # noqa: S104  what --host '' asks for
 
@@ -28,17 +27,17 @@ BACKLOG = 4096
 """Connections that may wait to be accepted: Linux's own bound (net.core.somaxconn); 5 loses bursts."""
 _TRIES_FOR_ANY_PORT = 20
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-"""What bind() and socket() say where this machine has no such address, or no IPv6 at all."""
+"""The errors of bind() and socket() if this machine has no such address, or no IPv6 at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketOptions:
-    """What every connection of a server is set to. Accepted sockets inherit it from the listening one.
+    """The socket options of every connection. Accepted sockets inherit them from the listening one.
 
     Attributes:
         keepalive_s: Seconds of silence after which the kernel probes whether the client is still there.
-        vanish_timeout_s: Seconds without an answer (to data, or to probes) after which the client counts as gone
-            (TCP_USER_TIMEOUT, RFC 5482). The kernel also counts a client that answers but reads nothing for so long.
+        vanish_timeout_s: Seconds without an answer (to data, or to probes) after which the kernel gives the client up
+            (TCP_USER_TIMEOUT, RFC 5482). It also gives up a client that answers but reads nothing for so long.
     """
 
     keepalive_s: int = 60
@@ -67,8 +66,8 @@ class Listeners:
 
     Attributes:
         sockets: At least one, non-blocking.
-        port: The port they listen on.
-        wanted_port: The port that was asked for; another one than `port` if that was taken.
+        port: The port that they listen on.
+        wanted_port: The port that the user wanted; it differs from `port` if another program has it.
     """
 
     sockets: tuple[socket.socket, ...]
@@ -98,12 +97,12 @@ def open_listeners(
     """Listen on every address of `host`; on both loopback addresses if it is one of them.
 
     Args:
-        host: A name or an address; ``::`` takes IPv6 and IPv4, ``''`` every interface of this machine.
-        port: The port; 0 takes any free one.
-        strict_port: Refuse where the port is taken, instead of taking the next free one.
-        highest_port: The last port that is tried.
+        host: A name or an address; ``::`` means IPv6 and IPv4, ``''`` every interface of this machine.
+        port: The port; 0 means any free one.
+        strict_port: Whether to fail if the port is taken; otherwise try the next one.
+        highest_port: The last port to try.
         backlog: How many connections may wait to be accepted.
-        options: What connections are set to.
+        options: The options of connections.
 
     Raises:
         PortTakenError: The port is taken and `strict_port` is set, or no port above it is free.
@@ -135,7 +134,7 @@ def addresses_of(host: str) -> list[str]:
 
 def _candidates(port: int, highest: int) -> Iterator[int]:
     if port == 0:
-        yield from [0] * _TRIES_FOR_ANY_PORT  # with several addresses, one may be taken where the other is free
+        yield from [0] * _TRIES_FOR_ANY_PORT  # a port may be free on one address, and taken on another
     else:
         yield from range(port, highest + 1)
 
@@ -167,13 +166,13 @@ def _listen(addresses: list[_Address], port: int, backlog: int, options: SocketO
             try:
                 listener = undo.enter_context(_bound(family, (host, port, *rest)))
                 options.apply(listener)
-                listener.listen(backlog)  # that fails, too, where two sockets were bound before either listened
+                listener.listen(backlog)  # fails, too, if two sockets were bound before either listened
             except OSError as error:
                 if error.errno == errno.EADDRINUSE:
                     raise _TakenError(host, port) from error
                 if error.errno not in _ABSENT:
                     raise
-                absent = error  # localhost may name ::1 where IPv6 is off: the others will do
+                absent = error  # localhost may name ::1 while IPv6 is off: the other address is enough
                 continue
             listener.setblocking(False)
             sockets.append(listener)

@@ -71,7 +71,7 @@ class MessageInput:
         return batch
 
     def skip(self) -> int:
-        """Discard what has come; return how many messages of it a user had said.
+        """Discard all received input; return how many messages of a user it had.
 
         Raises:
             ProtocolError: The input breaks the protocol.

@@ -2,9 +2,9 @@
 
     | 4 bytes: length N, big-endian, unsigned | N bytes: UTF-8 text |
 
-A message is read exactly, header first, then text: what follows it stays in the socket, so other reading may go on from
-there. Memory grows with what has come, never with what a header claims. A deadline holds for a whole message, so a
-peer that sends one byte at a time can't stretch it.
+The functions read a message exactly, header first, then text: the following bytes stay in the socket, for any other
+reader. Memory grows with the received bytes, never with the length in a header. A deadline holds for a whole message,
+so a peer that sends one byte at a time can't stretch it.
 """
 
 import errno
@@ -26,17 +26,17 @@ T = TypeVar("T")
 
 
 class _TimeUpError(Exception):
-    """A deadline has passed; the caller knows what was under way, and says it."""
+    """A deadline has passed; the caller says which step was under way."""
 
 
 class _Sending:
-    """What all the threads that send on one socket must know.
+    """The state that all sending threads of one socket share.
 
-    The lock guards the order of the bytes, and `cut_off`. It is held while a message waits for the kernel to take it,
-    since no other bytes may stand in the middle. Each thread that waits for the lock has a deadline.
+    The lock guards the order of the bytes, and `cut_off`. A thread holds it until its whole message has gone, since no
+    other bytes may stand in the middle. Each thread that waits for the lock has a deadline.
 
     Attributes:
-        cut_off: Whether a message was given up in its middle: whatever followed would be read as its rest.
+        cut_off: Whether a message was given up in its middle: the other side would read the next one as its rest.
     """
 
     __slots__ = ("cut_off", "lock")
@@ -46,8 +46,8 @@ class _Sending:
         self.cut_off = False
 
 
-# The one exception to "no mutable globals": what belongs to a socket can't be kept on it, since the functions take any
-# (a plain one has no room for it), and all the threads of one socket must find the same. It goes when the socket does.
+# The one exception to "no mutable globals": the functions take any socket, and a plain one has no room for this state.
+# All threads of one socket must find the same state, which goes when the socket does.
 _sending: "weakref.WeakKeyDictionary[socket.socket, _Sending]" = weakref.WeakKeyDictionary()
 _sending_lock = threading.Lock()  # guards _sending
 
@@ -57,19 +57,19 @@ def send_message(
 ) -> None:
     """Send one message: 4-byte big-endian length, then UTF-8. Blocks until the kernel has taken all of it.
 
-    Several threads may send on one socket, and another may receive: messages don't mix. A TLS socket may be used by one
-    thread at a time only, be it to send or to receive: Python crashes otherwise, and its timeout is changed meanwhile.
+    Several threads may send on one socket, and another may receive: messages don't mix. Only one thread at a time may
+    use a TLS socket, to send or to receive: else Python crashes. The call changes its timeout meanwhile.
 
     Args:
         sock: A connected stream socket.
         text: The message.
         timeout_s: Seconds for the whole message, the wait for other threads' messages included; None for the socket's
             own timeout, taken for the whole message.
-        limit_bytes: Bytes of UTF-8 at most, below 16 MiB.
+        limit_bytes: The most bytes of UTF-8, below 16 MiB.
 
     Raises:
-        UnsendableError: It is too long, or holds a lone surrogate; nothing was sent.
-        MessageTimeoutError: It was not taken in time. If it was taken in part, nothing can be sent any more.
+        UnsendableError: The message is too long, or holds a lone surrogate; nothing was sent.
+        MessageTimeoutError: The kernel did not take it in time. If it has taken a part, no message can follow.
         ConnectionBrokenError: The connection broke, or an earlier message was sent in part only.
     """
     data = memoryview(encode_frame(text, limit_bytes=limit_bytes))
@@ -103,21 +103,22 @@ def receive_message(
 ) -> str | None:
     """Wait for one message and return it; None when the other side has ended the connection.
 
-    One thread at a time may receive from a socket with this function. A TLS socket may be used by one thread at a time
-    only, be it to send or to receive: Python crashes otherwise, and its timeout is changed meanwhile.
+    One thread at a time may receive from a socket with this function. Only one thread at a time may use a TLS socket,
+    to send or to receive: else Python crashes. The call changes its timeout meanwhile.
 
     Args:
         sock: A connected stream socket.
         timeout_s: Seconds for the whole message, from now to its last byte; None for the socket's own timeout, taken
             for the whole message.
-        limit_bytes: Bytes of UTF-8 at most, below 16 MiB.
+        limit_bytes: The most bytes of UTF-8, below 16 MiB.
 
     Raises:
-        MessageTooLargeError: It is larger than the limit. Nothing of its text was read, and the connection can't be
-            used any more.
-        BadTextError: It is not UTF-8.
-        TruncatedMessageError: The connection ended in the middle of it.
-        MessageTimeoutError: It was not complete in time. If it had begun, the connection can't be used any more.
+        MessageTooLargeError: The message is larger than the limit. Its text is unread, so the connection can't be used
+            any more.
+        BadTextError: The message is not UTF-8.
+        TruncatedMessageError: The connection ended in the middle of the message.
+        MessageTimeoutError: The message was not complete in time. If it had begun, the connection can't be used any
+            more.
         ConnectionBrokenError: The connection broke.
     """
     return _receive(
@@ -128,25 +129,25 @@ def receive_message(
 
 
 class MessageSocket(socket.socket):
-    """A socket that also sends and receives messages; it is made as `socket.socket` is.
+    """A `socket.socket` that also sends and receives messages.
 
     Several threads may send at once, and several may receive: each gets whole messages.
 
     Args:
         *args: As for `socket.socket`.
-        limit_bytes: As the attribute.
+        limit_bytes: See the attribute.
         **kwargs: As for `socket.socket`.
 
     Attributes:
-        limit_bytes: Bytes of UTF-8 in a message at most, in both directions; below 16 MiB.
+        limit_bytes: The most bytes of UTF-8 in a message, in both directions; below 16 MiB.
     """
 
     def __init__(self, *args: Any, limit_bytes: int = LIMIT_BYTES, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.limit_bytes = limit_bytes
         self._decoder = FrameDecoder()
-        # Guards _decoder. It is held while its thread waits for the rest of a message, since another one would take
-        # that rest for a message of its own. Each thread that waits has a deadline.
+        # Guards _decoder. A thread holds it while it waits for the rest of a message, which another thread would take
+        # for a message of its own. Each thread that waits has a deadline.
         self._receiving = threading.Lock()
 
     @classmethod
@@ -156,19 +157,19 @@ class MessageSocket(socket.socket):
         """Connect to HOST and PORT, and return the socket, without a timeout of its own.
 
         Args:
-            address: Name or address of the host, and the port; all addresses of a name are tried.
+            address: Name or address of the host, and the port; the method tries all addresses of a name.
             timeout_s: Seconds for each address; None for as long as the system tries.
-            limit_bytes: As the attribute.
+            limit_bytes: See the attribute.
 
         Raises:
-            OSError: It can't be connected to.
+            OSError: No address can be connected to.
         """
         plain = socket.create_connection(address, timeout_s)
         plain.settimeout(None)
         return cls._taking_over(plain, limit_bytes)
 
     def accept(self) -> tuple[Self, Any]:
-        """Wait for a client; return its socket, which is of this kind and has the same limit, and its address.
+        """Wait for a client; return its socket, of this class and with the same limit, and its address.
 
         Raises:
             OSError: As `socket.socket.accept`.
@@ -183,11 +184,11 @@ class MessageSocket(socket.socket):
     def receive_message(self, *, timeout_s: float | None = None) -> str | None:
         """Wait for one message and return it; None at the end. Args and errors as with the function `receive_message`.
 
-        What had come of a message when its time was up is kept, and the next call goes on with it. Several threads may
-        receive: each message goes to one of them, whole.
+        If the time is up in the middle of a message, the socket keeps its beginning, and the next call goes on with it.
+        Several threads may receive: each message goes to one of them, whole.
 
         Raises:
-            MessageTimeoutError: The message was not complete in time, or other threads were receiving all the time.
+            MessageTimeoutError: The message was not complete in time, or other threads received all the time.
         """
         turns = _Turns(self, timeout_s)
         if not turns.acquire(self._receiving):
@@ -206,10 +207,10 @@ class MessageSocket(socket.socket):
 
 
 class _Turns:
-    """Calls of one socket within one deadline; between them it waits for the socket, so no call blocks.
+    """Makes calls of one socket within one deadline; it waits for the socket in between, so that no call blocks.
 
-    The socket's own timeout stays as it is, since other threads may rely on it. A TLS socket can't be waited for like
-    that, because bytes wait inside the TLS object: there each call gets what is left of the time as its timeout.
+    The socket's own timeout stays, since other threads may rely on it. That doesn't work for a TLS socket, which has
+    bytes inside the TLS object: there each call gets the rest of the time as its timeout.
     """
 
     def __init__(self, sock: socket.socket, timeout_s: float | None) -> None:
@@ -219,7 +220,7 @@ class _Turns:
         self._deadline = Deadline.after(chosen)
 
     def acquire(self, lock: threading.Lock) -> bool:
-        """Wait for a lock; return whether it came in time."""
+        """Wait for a lock; return whether this thread has got it in time."""
         return lock.acquire(timeout=min(self._deadline.left_s, threading.TIMEOUT_MAX))
 
     def send(self, data: memoryview) -> int:
@@ -244,8 +245,7 @@ class _Turns:
             raise ConnectionBrokenError(f"The connection broke: {error.strerror or error}.") from error
 
     def _call_plain(self, event: int, call: Callable[..., T]) -> T:
-        # On a socket with a timeout, Python waits inside the call, whatever the flags, as long as that timeout says:
-        # there the socket must be ready beforehand.
+        # On a socket with a timeout, Python waits inside the call for that timeout, even with this flag. So wait first.
         may_try = not self._sock.gettimeout()
         while True:
             if may_try:

@@ -1,12 +1,11 @@
 """Optimistic reads: when to ask the kernel which connections are ready, and when to try all of them in turn.
 
-To ask is not free: epoll looks at each socket before it reports it, which is a tenth of what an echoed message costs.
-Where nearly all connections are ready each time, the answer is known beforehand. So the event thread tries each in its
-turn, until it has tried too many in vain; then it asks the kernel again. Linux itself deals so with a busy network card
-(NAPI): while there is always something to fetch, it doesn't wait for an interrupt.
+Asking costs: epoll checks each socket before it reports it, which is a tenth of the cost of an echoed message. If
+nearly all connections are ready each time, the answer is known beforehand. So the event thread tries each in its turn,
+until too many have no input; then it asks the kernel again. Linux treats a busy network card in the same way (NAPI).
 
-An attempt that doesn't last costs what was tried in vain. So after each of those nearly all must have been ready for
-twice as long before the next.
+A short attempt costs the reads in vain. So after each one, nearly all connections must be ready for twice as long
+before the next attempt.
 """
 
 from collections.abc import Mapping
@@ -14,49 +13,49 @@ from collections.abc import Mapping
 from sockctl.net.connection import Connection
 
 AT_ONCE = 256
-"""Connections seen to at once: what the kernel looked at to report one is still in the cache when it is read."""
+"""Connections in one round: so few that the kernel's data of each is still in the cache when the thread reads it."""
 FEW = 16
-"""Fewer than that are never tried in turn: to them, a single read in vain is too much."""
+"""Fewer connections are never tried in turn: for them, a single read in vain costs too much."""
 NEARLY_ALL = 0.9
-"""The part of them that must be ready; below that, reading in vain soon costs what asking would."""
+"""The part of the connections that must be ready; below it, reads in vain soon cost as much as asking."""
 LASTING = 8
-"""Times that all must have been tried for the attempt to have been worth it."""
+"""Passes over all connections that make an attempt worth its cost."""
 MAX_PATIENCE = 64
-"""Times that all must have been ready, at most, before the next attempt."""
+"""The most times that all must be ready before the next attempt."""
 
 
 class OptimisticReads:
-    """Whether the connections of an event thread, which alone calls it, are tried in turn.
+    """Decides whether an event thread tries its connections in turn. Only this thread calls it.
 
     Args:
-        connections: All of them, by descriptor.
+        connections: The connections, by descriptor.
 
     Attributes:
-        trying: Whether they are.
+        trying: Whether the event thread tries them in turn now.
     """
 
     def __init__(self, connections: Mapping[int, Connection]) -> None:
         self._connections = connections
         self.trying = False
         self._turns: list[Connection] = []
-        self._place = 0  # whose turn it is
+        self._place = 0  # where the next turn begins
         self._size = 0  # of a turn
-        self._passes = 0  # how often all had a turn
-        self._ready = 0  # how many were ready since fewer than nearly all were
+        self._passes = 0  # how often all have had a turn
+        self._ready = 0  # how many were ready since nearly all are ready each time
         self._patience = 1
 
     def turn(self) -> list[Connection]:
-        """Return the connections whose turn it is; while trying only."""
+        """Return the connections of the next turn; only while `trying`."""
         some = self._turns[self._place : self._place + self._size]
         self._place += self._size
         return some
 
     def note(self, count: int, in_vain: int) -> None:
-        """Take note of how it went; needless where fewer than `FEW` were reported.
+        """Note the result of a round; not needed if the poller has reported fewer than `FEW`.
 
         Args:
-            count: How many were reported, or had their turn.
-            in_vain: How many of them had nothing to read.
+            count: How many connections the poller reported, or had their turn.
+            in_vain: How many of them had no input.
         """
         if not self.trying:
             self._note_reported(count)
@@ -77,7 +76,7 @@ class OptimisticReads:
             self._begin_pass()
 
     def _begin_pass(self) -> None:
-        self._turns = [one for one in self._connections.values() if one.interest]  # for writing, too: nothing else asks
+        self._turns = [one for one in self._connections.values() if one.interest]  # for writing, too: no poller reports
         self._place = 0
         count = len(self._turns)
-        self._size = -(-count // -(-count // AT_ONCE)) if count else 0  # all of one size: a small one proves nothing
+        self._size = -(-count // -(-count // AT_ONCE)) if count else 0  # equal sizes: a small turn proves nothing

@@ -1,4 +1,4 @@
-"""The network as a service sees it: one client to talk with."""
+"""One client of a service of messages, as the service sees it: all that a service knows of the network."""
 
 import math
 from abc import ABC, abstractmethod
@@ -8,8 +8,6 @@ from typing import Any, TypeVar
 from sockctl.errors import AnswerRefusedError, PeerGoneError
 from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.connection import Connection
-from sockctl.net.event_loop import EventLoop
-from sockctl.net.limits import READ_BYTES
 from sockctl.net.sending_side import OUTBOX_BYTES, post_to_each
 from sockctl.protocol.messages import Message, message
 from sockctl.text import plural
@@ -17,55 +15,6 @@ from sockctl.text import plural
 T = TypeVar("T")
 TRIES = 3
 """Tries that a client has to answer a question."""
-
-
-class RawPeer:
-    """One client of a service of bytes.
-
-    Attributes:
-        number: The connection's number, counted from 1 since the server's start.
-        address: The client's IP address, without the port; an IPv4-mapped one is given as IPv4.
-        state: The service's own state for this client.
-        post: Sends bytes without ever waiting; any thread may call it. Bytes that the client doesn't take at once are
-            queued; the server reads nothing more from the client until they are gone. On a connection that is ending
-            it does nothing.
-        watching: Whether the service has called `watch`.
-    """
-
-    __slots__ = ("_connection", "_event_loop", "address", "number", "post", "state", "watching")
-
-    def __init__(self, connection: Connection, event_loop: EventLoop) -> None:
-        self._connection = connection
-        self._event_loop = event_loop
-        self.number = connection.number
-        self.address = connection.host
-        self.post = connection.post
-        self.state: object = None
-        self.watching = False
-
-    def send(self, data: bytes) -> None:
-        """Send bytes, in a conversation only. Blocks while the client doesn't take them.
-
-        Raises:
-            PeerGoneError: The connection is ending.
-        """
-        self._connection.send(data)
-
-    def receive(self, max_bytes: int = READ_BYTES) -> bytes:
-        """Receive bytes, in a conversation only. Blocks; returns no bytes when the client's input has ended.
-
-        Raises:
-            PeerGoneError: The connection is ending.
-        """
-        return self._connection.receive(max_bytes)
-
-    def watch(self) -> None:
-        """Have reactions follow the conversation on the same connection, once it returns."""
-        self.watching = True
-
-    def close(self, reason: Reason = DisconnectReason.SERVER_CLOSED) -> None:
-        """Close the connection once the queued bytes are sent. Any thread may call this; it returns at once."""
-        self._event_loop.close(self._connection, reason)
 
 
 class Peer(ABC):
@@ -151,7 +100,7 @@ class Peer(ABC):
         raise self.give_up(DisconnectReason.CLIENT_CLOSED)
 
     def skip(self) -> None:
-        """Discard what the client has sent so far, and tell it how much that was; in a conversation only.
+        """Discard all received input, and tell the client how many lines it had; in a conversation only.
 
         Raises:
             PeerGoneError: The connection broke.
@@ -189,7 +138,7 @@ class Peer(ABC):
 
     @abstractmethod
     def send_encoded(self, data: bytes) -> None:
-        """As `send` in a reaction, for encoded messages: frames if `hello` is there, else lines.
+        """Send encoded messages, as `send` in a reaction: frames if `hello` is there, else lines.
 
         The client must have chosen its wire, by its first byte.
         """
@@ -203,7 +152,7 @@ class Peer(ABC):
 
     @abstractmethod
     def post_encoded(self, data: bytes) -> None:
-        """As `post`, for messages encoded once for many clients: frames if `hello` is there, else lines.
+        """Post messages encoded once for many clients, as `post`: frames if `hello` is there, else lines.
 
         The client must have chosen its wire, by its first byte.
         """
@@ -219,10 +168,10 @@ class Peer(ABC):
 
     @abstractmethod
     def discard(self) -> int:
-        """Discard what the client has sent so far, in a conversation only.
+        """Discard all received input, in a conversation only.
 
         Returns:
-            How many messages of it a user had said.
+            How many messages of a user it had.
 
         Raises:
             ProtocolError: As for `receive`.
@@ -243,7 +192,7 @@ class Peer(ABC):
         Raises:
             PeerGoneError: The connection is ending.
             ProtocolError: As for `receive`.
-            TimeoutError: Nothing happened before `until`.
+            TimeoutError: Neither was ready before `until`.
         """
 
     @abstractmethod
@@ -295,7 +244,7 @@ class Peer(ABC):
 
 
 def post_to_all(peers: Sequence[Peer], data: bytes) -> None:
-    """As `Peer.post_encoded` for each of `peers`, which all have the same wire."""
+    """Post encoded messages to each of `peers`, which all have the same wire, as `Peer.post_encoded`."""
     outlets = [outlet for peer in peers if (outlet := peer.outlet) is not None]
     beyond = post_to_each(outlets, data, OUTBOX_BYTES)
     if not beyond and len(outlets) == len(peers):

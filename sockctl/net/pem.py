@@ -1,4 +1,4 @@
-"""Files in PEM form (RFC 7468), as certificates and keys are kept."""
+"""Reads files in PEM form (RFC 7468), which hold certificates and keys."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ def read_certificates(path: Path, what: str) -> list[bytes]:
 
     Args:
         path: The file.
-        what: What it is, for the error.
+        what: A word for the file, for the error.
 
     Raises:
         CertificateError: The file can't be read.

@@ -1,7 +1,7 @@
-"""Waits for many descriptors at once: epoll where there is one, else the best that `selectors` knows (kqueue on macOS).
+"""Waits for many descriptors at once: by epoll if the system has it, else by `selectors` (kqueue on macOS).
 
-epoll is called directly because it is measured to matter: `selectors` wraps every ready descriptor in a Python loop of
-its own, which costs the echo a tenth of its speed.
+This calls epoll directly, which was measured to matter: the loop of `selectors` over the ready descriptors costs the
+echo a tenth of its speed.
 """
 
 import select
@@ -9,13 +9,13 @@ import selectors
 from typing import Protocol
 
 READABLE = 0x001
-"""There is something to read, or the input ended. The value is EPOLLIN's."""
+"""There are bytes to read, or the input has ended. The value is EPOLLIN's."""
 WRITABLE = 0x004
-"""Something can be sent. The value is EPOLLOUT's."""
+"""Bytes can be sent. The value is EPOLLOUT's."""
 
 
 class Poller(Protocol):
-    """The part of epoll that an event loop needs. Level-triggered: what isn't dealt with is reported again."""
+    """The part of epoll that an event loop needs. Level-triggered: it reports a descriptor as long as it is ready."""
 
     def register(self, fd: int, eventmask: int, /) -> None:
         """Watch a descriptor."""
@@ -27,9 +27,9 @@ class Poller(Protocol):
         """Watch it no more."""
 
     def poll(self, timeout: float | None = None, maxevents: int = -1, /) -> list[tuple[int, int]]:
-        """Wait at most `timeout` seconds (None: without end) and return descriptors with what they are ready for.
+        """Wait at most `timeout` seconds (None: without end) and return the ready descriptors with their events.
 
-        `maxevents` of them at most, those that became ready first; -1 for any number.
+        It returns at most `maxevents` of them, the longest ready ones; -1 for any number.
         """
 
     def close(self) -> None:

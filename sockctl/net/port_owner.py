@@ -1,7 +1,7 @@
-"""The process that listens on a port of this machine, as far as Linux tells it without special rights.
+"""Finds the process that listens on a port of this machine, as far as Linux tells it without special rights.
 
-``/proc/net/tcp`` and ``/proc/net/tcp6`` show every listening socket with its user and its inode, to everybody. Which
-process has that inode open is shown to its own user only (``/proc/PID/fd``), and to root.
+``/proc/net/tcp`` and ``/proc/net/tcp6`` show every listening socket with its user and its inode, to every user. Only
+the process's own user and root may see which process has that inode open (``/proc/PID/fd``).
 """
 
 import contextlib
@@ -24,12 +24,12 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def owner_of(host: str, port: int, *, proc: Path = _PROC) -> str:
-    """Return who listens on an IP address and port: ``process 4711 (nc) of user ann``, ``another program``, or between.
+    """Return the listener of an IP address and port: ``process 4711 (nc) of user ann``, or less if less is known.
 
     Args:
         host: The address; a socket that listens on every address counts as well.
         port: The port.
-        proc: Where Linux tells it.
+        proc: The folder of Linux's process information.
     """
     wanted = ipaddress.ip_address(host.partition("%")[0])
     for address, uid, inode in _listening_on(port, proc):
@@ -65,7 +65,7 @@ def _address_of(digits: str) -> _Address:
 
 
 def _process_with(inode: str, proc: Path) -> str:
-    """Return the process that has a socket open, with its name; nothing where this user may not see it."""
+    """Return the process that has a socket open, with its name; empty if this user may not see it."""
     for folder in proc.glob("[0-9]*"):
         with contextlib.suppress(OSError):  # another user's, or it has just ended
             for link in (folder / "fd").iterdir():

@@ -1,38 +1,55 @@
-"""The connection of a service of bytes: what is read goes to the service as it came."""
+"""One client of a service of bytes, as the service sees it."""
 
+from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.connection import Connection
 from sockctl.net.event_loop import EventLoop
-from sockctl.net.handler import Handler
-from sockctl.net.peer import RawPeer
-from sockctl.net.service import Conversation, RawService
+from sockctl.net.limits import READ_BYTES
 
 
-class RawPeerHandler(Handler):
-    """The handler of such a connection."""
+class RawPeer:
+    """One client of a service of bytes.
 
-    __slots__ = ("_connection", "_peer", "_service", "received", "watching")
+    Attributes:
+        number: The connection's number, counted from 1 since the server's start.
+        address: The client's IP address, without the port; an IPv4-mapped one is given as IPv4.
+        state: The service's own state for this client.
+        post: Sends bytes without ever waiting; any thread may call it. Bytes that the client doesn't take at once are
+            queued; the server reads nothing more from the client until they are gone. On a connection that is ending
+            it does nothing.
+        watching: Whether the service has called `watch`.
+    """
 
-    def __init__(self, connection: Connection, event_loop: EventLoop, service: RawService) -> None:
+    __slots__ = ("_connection", "_event_loop", "address", "number", "post", "state", "watching")
+
+    def __init__(self, connection: Connection, event_loop: EventLoop) -> None:
         self._connection = connection
-        self._peer = RawPeer(connection, event_loop)
-        self._service = service
+        self._event_loop = event_loop
+        self.number = connection.number
+        self.address = connection.host
+        self.post = connection.post
+        self.state: object = None
         self.watching = False
-        self.received = service.reaction(self._peer)
 
-    def converse(self, conversation: Conversation[RawPeer]) -> None:
-        """Hold the conversation; there is no login in bytes."""
-        self._connection.admit()
-        conversation.converse(self._peer)
-        self.watching = self._peer.watching
+    def send(self, data: bytes) -> None:
+        """Send bytes, in a conversation only. Blocks while the client doesn't take them.
 
-    def opened(self) -> None:
-        """Say nothing, since the client speaks first; it is in."""
-        self._connection.admit()
+        Raises:
+            PeerGoneError: The connection is ending.
+        """
+        self._connection.send(data)
 
-    def resumed(self) -> None:
-        """Admit the client, whose TLS handshake is done; bytes are never read ahead."""
-        self._connection.admit()
+    def receive(self, max_bytes: int = READ_BYTES) -> bytes:
+        """Receive bytes, in a conversation only. Blocks; returns no bytes when the client's input has ended.
 
-    def ended(self) -> None:
-        """Tell the service."""
-        self._service.ended(self._peer)
+        Raises:
+            PeerGoneError: The connection is ending.
+        """
+        return self._connection.receive(max_bytes)
+
+    def watch(self) -> None:
+        """Have reactions follow the conversation on the same connection, once it returns."""
+        self.watching = True
+
+    def close(self, reason: Reason = DisconnectReason.SERVER_CLOSED) -> None:
+        """Close the connection once the queued bytes are sent. Any thread may call this; it returns at once."""
+        self._event_loop.close(self._connection, reason)

@@ -1,4 +1,4 @@
-"""How a listening server can be reached: from this machine and from others."""
+"""Finds the addresses at which clients reach a server, from this machine and from others."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sockctl.net.address import Endpoint, is_loopback
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Where clients find a server.
+    """The addresses of a server for clients.
 
     Attributes:
         machine: Addresses for clients on this machine.
@@ -22,16 +22,16 @@ class Reach:
 
 
 def reach_of(hosts: list[str], port: int) -> Reach:
-    """Return where a server that listens on `hosts` can be reached.
+    """Return the addresses at which clients reach a server that listens on `hosts`.
 
-    An unspecified address (``0.0.0.0``, ``::``) stands for every address of every interface; link-local IPv6
-    addresses are left out there, since each client would write them with a scope of its own.
+    An unspecified address (``0.0.0.0``, ``::``) stands for every address of every interface, except link-local IPv6
+    addresses: each client would write those with a scope of its own.
     """
     addresses = [address for host in hosts for address in _addresses(host)]
     unique = list(dict.fromkeys(addresses))
     loopback = [address for address in unique if is_loopback(address)]
     network = [address for address in unique if not is_loopback(address)]
-    machine = loopback or network  # a server on one network address is reached there from this machine, too
+    machine = loopback or network  # clients on this machine reach a server on one network address there, too
     return Reach(
         tuple(Endpoint(address, port) for address in machine), tuple(Endpoint(address, port) for address in network)
     )

@@ -67,7 +67,7 @@ class SendingSide(_Hot):
         self.replied_until = 0  # how many bytes will have been sent when the last of the service's own replies is out
         self.is_touched = False
         self.error: OSError | None = None
-        self.on_post: Callable[[Any], None] = _ignore
+        self.on_post: Callable[[Any], None] = lambda _: None  # until the event loop knows the connection
 
     def note_error(self, error: OSError) -> None:
         """Note the error that broke the connection, without its traceback, whose frames would keep objects alive."""
@@ -233,7 +233,3 @@ def post_to_each(connections: Iterable[S], data: bytes, bound: int) -> list[S]:
         if not (connection.can_send_now and connection.is_touched):
             connection.on_post(connection)
     return beyond
-
-
-def _ignore(_: object) -> None:
-    """Do nothing: what a connection calls before its event loop knows it."""

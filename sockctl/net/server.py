@@ -1,8 +1,8 @@
-"""The server: lets in the clients that may come, and gives each connection to the service.
+"""The server: lets in the clients that may connect, and gives each connection to the service.
 
-A `socketserver` server with its own accept loop (`sockctl.net.acceptor`). What the hooks do is the library's own
-division: `get_request` accepts, `verify_request` lets in or refuses, `process_request` gives the connection to an event
-loop, or to a handler thread for a conversation.
+This is a `socketserver` server with its own accept loop (`sockctl.net.acceptor`). The hooks divide the work as the
+library does: `get_request` accepts, `verify_request` lets in or refuses, `process_request` gives the connection to an
+event loop, or to a handler thread for a conversation.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ from sockctl.net.input_budget import InputBudgets
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.listener import Listeners
 from sockctl.net.message_peer import MessagePeer
-from sockctl.net.raw_peer import RawPeerHandler
+from sockctl.net.raw_handler import RawHandler
 from sockctl.net.service import Conversation, MessageService, RawService, Service
 from sockctl.net.tls_server import shake_hands
 from sockctl.net.transport import TlsTransport
@@ -43,7 +43,7 @@ JOIN_S = 5.0
 FULL = b"All places are taken: come back later.\r\n"
 """The text for a client that is refused for want of a place."""
 CONVERSATIONS_S = 1.0
-"""How long the server then waits for all handler threads together."""
+"""How long the server then waits for all handler threads."""
 
 
 class _MakeEventLoop(Protocol):
@@ -69,20 +69,20 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
     has one, as has each TLS handshake. A connection stays with one event thread, so its batches come in order.
 
     Args:
-        service: What to serve.
+        service: The service.
         listeners: The listening sockets.
-        journal: Where events are emitted.
-        limits: How much clients may have.
+        journal: Takes the events.
+        limits: The limits for clients.
         timeouts: How long each step may take.
-        secure: As the attribute.
+        secure: See the attribute.
         make_event_loop: Makes each event thread.
 
     Attributes:
-        secure: Makes TLS of an accepted socket, or None where connections aren't encrypted; may be replaced at any
-            time, and holds for the clients that are accepted then.
+        secure: Returns TLS over an accepted socket; None without encryption. The caller may replace it at any time, for
+            the clients that connect from then on.
     """
 
-    daemon_threads = True  # their end is waited for in stop(), with a bound, not at the interpreter's exit without one
+    daemon_threads = True  # `stop` waits for them with a bound; the interpreter's exit would wait without one
     block_on_close = False  # as above
 
     def __init__(
@@ -128,10 +128,10 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         self._acceptor.start()
 
     def stop(self, drain_timeout_s: float) -> bool:
-        """Take no more clients, answer what has been received, close every connection, and end all threads.
+        """Accept no more clients, answer the received input, close every connection, and stop all threads.
 
         Args:
-            drain_timeout_s: Seconds that clients have to take what is queued for them.
+            drain_timeout_s: Seconds that clients have to read the queued bytes.
 
         Returns:
             Whether everything has ended; a conversation that doesn't return may be left.
@@ -166,12 +166,12 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         """Accept one connection from the listening socket that is ready.
 
         Raises:
-            OSError: There is none, or the system has nothing left for it.
+            OSError: No client waits, or the system has no descriptor or memory left.
         """
         return self.socket.accept()
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Return whether the client may come in; if so, it has taken a slot."""
+        """Return whether the client may connect; if so, count it."""
         reason = self._admission.add(host_of(client_address), pending=self._begins_pending)
         if reason is not None:
             self._acceptor.refuse(client_address, reason)
@@ -190,8 +190,8 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         request.close()
 
     def handle_error(self, request: Any, client_address: Any, error: Exception | None = None) -> None:
-        """Refuse a client that was let in and could not be served, and give back its slot."""
-        threads = isinstance(error, RuntimeError)  # what threading raises where the system gives no further thread
+        """Refuse a client that the server has let in and can't serve, and free its place."""
+        threads = isinstance(error, RuntimeError)  # threading raises it if the system gives no further thread
         self._admission.remove(host_of(client_address))
         self._acceptor.refuse(client_address, RefusalReason.OUT_OF_THREADS if threads else RefusalReason.INTERNAL_ERROR)
         self.close_request(request)
@@ -223,7 +223,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
 
     @property
     def _begins_pending(self) -> bool:
-        """Whether clients have something before them until they are in: a conversation, or a TLS handshake."""
+        """Whether a client begins with a conversation or a TLS handshake, and is pending until its end."""
         return isinstance(self._service, Conversation) or self.secure is not None
 
     def _evict(self, connection: Connection) -> None:
@@ -233,7 +233,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         return self._event_loops[connection.number % len(self._event_loops)]
 
     def _handler(self, connection: Connection) -> Handler:
-        """Make what the service and `connection` see of each other."""
+        """Return the handler that joins the service and `connection`."""
         event_loop = self._event_loop_of(connection)
         match self._service:
             case MessageService():
@@ -242,7 +242,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
                     connection, event_loop, self._service, self._journal, budget, timeouts=self._timeouts
                 )
             case RawService():
-                return RawPeerHandler(connection, event_loop, self._service)
+                return RawHandler(connection, event_loop, self._service)
             case _:
                 raise TypeError(f"{type(self._service).__name__} is neither a RawService nor a MessageService")
 
@@ -272,7 +272,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
             self._conversations.discard(thread)
 
     def _add_closed(self, connection: Connection) -> None:
-        """Count what a closed connection has moved, and give its place back."""
+        """Count the bytes of a closed connection, and free its place."""
         self._admission.remove(connection.host, connection)
         with self._sums:
             self._bytes_in += connection.bytes_in

@@ -7,7 +7,8 @@ from typing import ClassVar, Generic, TypeVar
 
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import Reason
-from sockctl.net.peer import Peer, RawPeer
+from sockctl.net.peer import Peer
+from sockctl.net.raw_peer import RawPeer
 from sockctl.protocol.messages import Message
 
 P = TypeVar("P", bound=Peer | RawPeer)
@@ -73,7 +74,7 @@ class MessageService(Service):
         """React to the end of the input of `peer`, or to its `bye`; messages sent now still reach the client."""
 
     def left(self, peer: Peer, reason: Reason, /) -> None:
-        """React to the end of the connection with `peer`; nothing more reaches it."""
+        """React to the end of the connection with `peer`, which receives no more messages."""
 
 
 class Conversation(ABC, Generic[P]):

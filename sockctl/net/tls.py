@@ -1,16 +1,16 @@
-"""TLS over a socket that never blocks, with the methods of one: its callers need not know of the TLS.
+"""TLS over a socket that never blocks, with the methods of a socket, so that its callers need not know of TLS.
 
-The TLS object works on memory, never on the socket: what came is fed to it, what it makes is sent. So each call of it
-is short, and one lock around the object keeps threads apart (two threads in one at the same time crash the process),
-while callers wait outside, with the socket's descriptor, as they do for a plain socket.
+The TLS object works on memory, never on the socket: `TlsSocket` feeds received bytes to it, and sends the bytes that it
+makes. So each call is short, and one lock keeps threads apart (two threads in one TLS object crash the process).
+Callers wait outside, with the socket's descriptor, as they do for a plain socket.
 
-- *Reading* takes what the socket has and decrypts all of it, so nothing is left inside the object where no poller sees
-  it. What is not asked for at once waits in a stash, and `pending` says so.
-  From a client whose records are tiny, or hold nothing (key updates), little is taken at once: to the event thread they
-  cost a hundred times what their bytes say.
-- *Sending* encrypts 16 KiB at a time. What the kernel doesn't take of such a record is kept, and its plain bytes count
-  as sent when its last byte has gone: a caller repeats them, as with any socket that takes a part.
-- *Half-close* is a close_notify after everything that had come was decrypted; reading goes on (RFC 8446, 6.1).
+- *Reading* takes all bytes of the socket and decrypts them, so that none stay inside the object, where no poller sees
+  them. Bytes beyond the caller's buffer wait in a stash, and `pending` says so.
+  From a client with tiny or empty records (key updates), reading takes little at once: to the event thread these cost a
+  hundred times as much as other bytes.
+- *Sending* encrypts 16 KiB at a time. `TlsSocket` keeps the part of a record that the kernel doesn't take, and counts
+  its plain bytes as sent when the last one has gone. The caller repeats them, as with any socket that takes a part.
+- *Half-close* decrypts all received bytes, then sends a close_notify; reading goes on (RFC 8446, 6.1).
 
 The module is longer than others: it is one class, whose every method needs the state that the others keep.
 """
@@ -27,15 +27,15 @@ from sockctl.net.transport import CertificateRefusedError, TransportError
 from sockctl.protocol.server_wire import TLS_HANDSHAKE
 
 RECORD_BYTES = 16_384
-"""Plain bytes in a record at most, RFC 8446 section 5.1."""
+"""The most plain bytes of a record, RFC 8446 section 5.1."""
 READ_BYTES = 49_152
-"""Taken from the socket at once: with the rest of a record from before it is at most 64 KiB of plain bytes."""
+"""Bytes of one read: with the rest of an earlier record, they give at most 64 KiB of plain bytes."""
 LITTLE_BYTES = 1_024
-"""Taken at once from a client whose records hold next to nothing: each costs nearly as much as one of 16 KiB."""
+"""Bytes of one read from a client with nearly empty records, each of which costs nearly as much as one of 16 KiB."""
 MAX_WASTE_BYTES = RECORD_BYTES + 512
-"""Encrypted bytes without anything to show for them: as many may be the beginning of a record."""
+"""Encrypted bytes that may give no plain ones: as many may be the beginning of a record."""
 OVERHEAD = 1.125
-"""Encrypted bytes for each plain one, in records of 200 bytes."""
+"""Encrypted bytes for each plain byte, in records of 200 bytes."""
 _NO_TLS = b"\x15\x03\x01\x00\x02\x02\x46"
 """A fatal alert, protocol_version, RFC 8446 section 6."""
 _HTTP_METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"CONNECT", b"PRI"})
@@ -45,14 +45,14 @@ class TlsSocket:
     """A connected socket under TLS. Any thread may send; one at a time may receive beside it.
 
     Args:
-        sock: The connected socket; it is made non-blocking, and belongs to this object from now on.
-        context: How TLS is to be spoken.
+        sock: The connected socket; this object owns it, and makes it non-blocking.
+        context: The TLS context.
         server_side: Whether this side is the server.
-        server_hostname: The name to ask for, and to verify where the context does; None on the server's side.
+        server_hostname: The server's name, which the context may verify; None on the server's side.
 
     Attributes:
-        raw_bytes_in: Bytes that were taken from the socket, encrypted ones.
-        cut: Whether the other side has ended without a close_notify: something may be missing.
+        raw_bytes_in: Encrypted bytes received from the socket.
+        cut: Whether the other side has ended without a close_notify, so that bytes may be missing.
     """
 
     def __init__(
@@ -68,21 +68,21 @@ class TlsSocket:
         self._lock = threading.Lock()  # guards the TLS object and everything below
         self._stash = bytearray()
         self._ciphertext = b""
-        self._started = 0  # plain bytes whose record was begun to be sent
+        self._started = 0  # plain bytes of the record that the kernel has taken in part
         self._ended = False  # the other side's close_notify has come
-        self._shut = False  # ours has gone, or can't go any more
+        self._shut = False  # this side's has gone, or can't go any more
         self._failure: TransportError | None = None
-        self._waste = 0.0  # encrypted bytes beyond what is usual for the plain ones that they held
+        self._waste = 0.0  # encrypted bytes beyond the usual number for their plain ones
         self.raw_bytes_in = 0
         self.cut = False
 
     # Handshake.
 
     def shake_hands(self) -> int:
-        """Go on with the handshake; return what to wait for in `select.poll`'s terms, or 0 when it is done.
+        """Go on with the handshake; return the event to wait for in `select.poll`'s terms, or 0 when it is done.
 
         Raises:
-            TransportError: It failed; the other side is told why, if possible.
+            TransportError: The handshake failed; an alert tells the other side why, if possible.
         """
         with self._lock:
             while True:
@@ -114,7 +114,7 @@ class TlsSocket:
             return self._tls.version() or "", cipher[0] if cipher else ""
 
     def _feed(self) -> bool:
-        """Take what the socket has; return whether there was anything."""
+        """Receive bytes of the handshake; return whether there were any."""
         try:
             data = self._sock.recv(READ_BYTES)
         except BlockingIOError:
@@ -139,7 +139,7 @@ class TlsSocket:
 
     @property
     def pending(self) -> bool:
-        """Whether something can be received that no poller can see."""
+        """Whether bytes can be received that no poller can see."""
         with self._lock:
             return bool(self._stash) or self._incoming.pending > 0 or self._tls.pending() > 0
 
@@ -147,8 +147,8 @@ class TlsSocket:
         """Receive into `buffer`; return how many bytes, 0 at the end.
 
         Raises:
-            BlockingIOError: There is nothing yet.
-            TransportError: What came is no TLS.
+            BlockingIOError: There are no bytes yet.
+            TransportError: The other side sent no TLS.
             OSError: The connection broke.
         """
         with self._lock:
@@ -166,18 +166,18 @@ class TlsSocket:
             count = self._decrypt_into(memoryview(buffer))
             self._waste = min(max(0.0, self._waste + len(data) - OVERHEAD * count), 2.0 * MAX_WASTE_BYTES)
             if self._outgoing.pending and not self._started:
-                self._flush()  # an answer of TLS itself
+                self._flush()  # TLS has an answer of its own
             if not count and not self._ended:
                 raise BlockingIOError
             return count
 
     def recv(self, max_bytes: int) -> bytes:
-        """Receive up to `max_bytes`; no bytes at the end. It raises what `recv_into` raises."""
+        """Receive up to `max_bytes`; no bytes at the end. Raises what `recv_into` raises."""
         buffer = bytearray(max_bytes)
         return bytes(buffer[: self.recv_into(buffer)])
 
     def send(self, data: bytes | bytearray | memoryview) -> int:
-        """Send some of `data`; return how many bytes have gone as a whole. The rest is to be sent again, unchanged.
+        """Send some of `data`; return how many bytes have gone. The caller must send the rest again, unchanged.
 
         Raises:
             BlockingIOError: The kernel takes nothing right now.
@@ -201,22 +201,22 @@ class TlsSocket:
             return total
 
     def shutdown(self, how: int) -> None:
-        """Shut a side: for sending, a close_notify goes first.
+        """Shut a side of the connection; send a close_notify before shutting the sending side.
 
         Raises:
-            OSError: It is no longer connected.
+            OSError: The socket is no longer connected.
         """
         if how != socket.SHUT_RD:
             self._say_goodbye()
         self._sock.shutdown(how)
 
     def close(self) -> None:
-        """Send a close_notify if that can be done at once, and close the socket."""
+        """Send a close_notify if the kernel takes it at once, and close the socket."""
         self._say_goodbye()
         self._sock.close()
 
     def setblocking(self, flag: bool) -> None:
-        """Stay non-blocking, whatever is asked for."""
+        """Do nothing: this socket is always non-blocking."""
 
     def __enter__(self) -> Self:
         return self
@@ -234,12 +234,12 @@ class TlsSocket:
         return count
 
     def _decrypt_into(self, view: memoryview) -> int:
-        """Decrypt what has come, as far as there is room; a record gives 16 KiB at most, so it takes several calls."""
+        """Decrypt received bytes into `view`; a record gives 16 KiB at most, so this reads several times."""
         if self._failure is not None:
             raise self._failure
         total, room = 0, len(view)
         incoming, tls = self._incoming, self._tls
-        # Asked for more than there is, TLS raises an error, which costs more than looking.
+        # Without bytes, TLS raises an error, which costs more than this check.
         while total < room and (incoming.pending or tls.pending()):
             try:
                 count = tls.read(room - total, view[total:] if total else view)
@@ -266,7 +266,7 @@ class TlsSocket:
         self._stay_readable()
 
     def _stay_readable(self) -> None:
-        """Have pollers report the socket from now on: an end that came behind data is found by the next read only."""
+        """Have pollers report the socket from now on, so that a caller reads the end behind the data."""
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RD)
 
@@ -277,7 +277,7 @@ class TlsSocket:
             raise TransportError(explain(error)) from error
 
     def _flush(self) -> bool:
-        """Send what TLS has made; return whether all of it has gone."""
+        """Send the bytes that TLS has made; return whether all have gone."""
         ciphertext = self._ciphertext + self._outgoing.read() if self._ciphertext else self._outgoing.read()
         while ciphertext:
             try:
@@ -292,16 +292,16 @@ class TlsSocket:
     def _say_goodbye(self) -> None:
         with self._lock:
             if self._shut or self._started:
-                return  # said already, or in the middle of a record
+                return  # it has gone already, or can't go in the middle of a record
             self._shut = True
-            with contextlib.suppress(OSError):  # SSLError is one: nothing more can be said
+            with contextlib.suppress(OSError):  # SSLError is one: no byte can be sent any more
                 self._keep_what_came()
                 with contextlib.suppress(ssl.SSLError):
-                    self._tls.unwrap()  # it wants the other side's close_notify, too: reading will find that
+                    self._tls.unwrap()  # raises for want of the other side's close_notify, which reading will find
                 self._flush()
 
     def _keep_what_came(self) -> None:
-        """Decrypt everything into the stash: a close_notify before that would lose it."""
+        """Decrypt all bytes into the stash: a close_notify before that would lose them."""
         buffer = bytearray(RECORD_BYTES)
         while count := self._decrypt_into(memoryview(buffer)):
             self._stash += buffer[:count]

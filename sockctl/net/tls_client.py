@@ -1,4 +1,4 @@
-"""The client's side of TLS: how it is to be spoken, and the handshake."""
+"""The client's side of TLS: its context, and the handshake."""
 
 import select
 import socket
@@ -15,15 +15,15 @@ from sockctl.net.transport import CertificateRefusedError, TransportError
 def client_context(
     *, ca: Path | None, system_authorities: bool, certificate: Path | None, key: Path | None
 ) -> ssl.SSLContext:
-    """Return how a client speaks TLS, 1.2 at least.
+    """Return the TLS context of a client, for TLS 1.2 or newer.
 
     Args:
-        ca: The authorities of this file (PEM) vouch for the server, by chain and name.
-        system_authorities: Those of the system do.
+        ca: The file (PEM) of authorities that must vouch for the server, by chain and name; None for none.
+        system_authorities: Whether the system's authorities may vouch.
         certificate: The client's own certificate (PEM), or None.
-        key: Its key (PEM), or None where the certificate's file holds it, too.
+        key: Its key (PEM), or None if the certificate's file holds it, too.
 
-    Without authorities nobody vouches: the caller must compare the certificate with one that it trusts.
+    Without authorities, the caller must compare the certificate with one that it trusts.
 
     Raises:
         CertificateError: A file can't be used.
@@ -52,12 +52,12 @@ def client_context(
 
 
 def shake_hands(sock: socket.socket, context: ssl.SSLContext, endpoint: Endpoint, timeout_s: float) -> TlsSocket:
-    """Do the handshake on a connected socket, and return TLS over it; `sock` belongs to that, and is closed on errors.
+    """Do the handshake on a connected socket, and return TLS over it, which owns `sock`; close `sock` on errors.
 
     Raises:
         UntrustedError: The authorities don't vouch for the server.
-        TlsError: The two sides don't come to speak TLS.
-        ConnectTimeoutError: The server did not finish it in time.
+        TlsError: The handshake failed.
+        ConnectTimeoutError: The server did not finish the handshake in time.
     """
     tls = TlsSocket(sock, context, server_side=False, server_hostname=endpoint.host.partition("%")[0])
     try:

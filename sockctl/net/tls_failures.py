@@ -1,4 +1,4 @@
-"""OpenSSL's errors in sentences for a person."""
+"""Explains OpenSSL's errors to a person."""
 
 import ssl
 
@@ -15,7 +15,7 @@ _WHY = {
 
 
 def explain(error: ssl.SSLError) -> str:
-    """Return what went wrong, for a person; the reason in OpenSSL's words stands behind it."""
+    """Return the problem in words for a person, with OpenSSL's own words behind them."""
     reason = getattr(error, "reason", None) or ""  # Python makes errors without one
     detail = getattr(error, "verify_message", "") or reason.replace("_", " ").lower() or str(error)
     return f"{_WHY[reason]} ({detail})" if reason in _WHY else detail

@@ -1,4 +1,4 @@
-"""The server's side of TLS: how it is to be spoken, with which certificate and key, and the handshake."""
+"""The server's side of TLS: its context, with certificate and key, and the handshake."""
 
 import os
 from pathlib import Path
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from ssl import SSLContext, SSLError
 
 _OF_ANOTHER_PAIR = {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"}
-"""What OpenSSL calls a key that isn't the certificate's: of another value, or of another kind."""
+"""OpenSSL's reasons for a key that isn't the certificate's: of another value, or of another kind."""
 
 
 def server_context(certificate: Path, key: Path, *, client_ca: Path | None) -> "SSLContext":
-    """Return what a server needs for TLS: 1.2 or newer, with this certificate. Never asks at a terminal.
+    """Return the TLS context of a server, for TLS 1.2 or newer, with this certificate. Never asks at a terminal.
 
     Args:
-        certificate: A PEM file, the server's certificate first, then those it was signed with.
+        certificate: A PEM file, with the server's certificate first, then those that signed it.
         key: A PEM file with its private key, not protected by a password.
-        client_ca: A PEM file with the authorities whose clients are let in; every client must show a certificate
-            then. With None none is asked for.
+        client_ca: A PEM file of authorities: every client must show a certificate of one of them. With None, the server
+            asks for none.
 
     Raises:
-        CertificateError: A file can't be read or doesn't hold that, or the key isn't the certificate's, or others may
-            read or replace it.
+        CertificateError: A file can't be read or is wrong, or the key isn't the certificate's, or other users may read
+            or replace the key.
     """
     import ssl
 
@@ -42,7 +42,7 @@ def server_context(certificate: Path, key: Path, *, client_ca: Path | None) -> "
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION  # reading must never have to write
-    context.num_tickets = 0  # nobody resumes; and a client that closes with tickets unread would reset the connection
+    context.num_tickets = 0  # no client resumes, and one that closes with unread tickets would reset the connection
 
     def refuse() -> NoReturn:
         raise CertificateError(
@@ -63,7 +63,7 @@ def server_context(certificate: Path, key: Path, *, client_ca: Path | None) -> "
 
 
 def _checked_key(key: Path) -> Path:
-    """Return where a key is, links followed: others can neither read it nor put another one there."""
+    """Return the real path of a key that other users can neither read nor replace."""
     real = Path(os.path.realpath(key))
     status = real.stat()
     if problem := find_exposure(status, roots_too=True):
@@ -82,7 +82,7 @@ def _authorities(path: Path) -> str:
 
 
 def _loads(pem: str) -> bool:
-    """Return whether OpenSSL takes these certificates, of which there is at least one."""
+    """Return whether there are certificates, and OpenSSL loads them."""
     import ssl
 
     if not pem or "ENCRYPTED" in pem:  # for such a block OpenSSL would ask at the terminal
@@ -95,7 +95,7 @@ def _loads(pem: str) -> bool:
 
 
 def _unusable(certificate: Path, key: Path, error: "SSLError") -> CertificateError:
-    """Say which of the two files is at fault: OpenSSL mostly doesn't."""
+    """Return the error that names the file at fault, which OpenSSL mostly doesn't."""
     if error.reason in _OF_ANOTHER_PAIR:
         return CertificateError(
             f"The key in {key} doesn't belong to the certificate in {certificate}: give the two that were made "
@@ -115,7 +115,7 @@ def shake_hands(connection: Connection, tls: TlsTransport, journal: Journal, *, 
     """Do the TLS handshake of a connection; its handler thread calls it.
 
     Raises:
-        PeerGoneError: It failed, or was not done in time; both are emitted.
+        PeerGoneError: The handshake failed, or took too long; an event says which.
     """
     deadline = Deadline.after(timeout_s)
     try:
@@ -132,7 +132,7 @@ def shake_hands(connection: Connection, tls: TlsTransport, journal: Journal, *, 
         version, cipher = tls.described()
         journal.emit(TlsEstablished(connection=connection.number, peer=connection.peer, version=version, cipher=cipher))
         return
-    if connection.reason is None:  # else the server has ended it, and what failed is only how it shows here
+    if connection.reason is None:  # else the handshake failed only because the server has ended the connection
         journal.emit(TlsFailed(connection=connection.number, peer=connection.peer, error=failure))
         connection.reason = DisconnectReason.TLS_ERROR
     raise PeerGoneError(f"no TLS with {connection.peer}")

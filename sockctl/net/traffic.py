@@ -1,4 +1,4 @@
-"""Emits what connections move: every portion at once while traffic is calm, as sums while it is busy.
+"""Emits the traffic of connections: every portion at once while traffic is calm, sums while it is busy.
 
 An event for every read and send would cost more than the echo itself. So the hot path only counts. The bytes still to
 be emitted are the difference between a connection's counts and its emitted bytes. So none get lost: the sums of all
@@ -20,20 +20,20 @@ from sockctl.net.connection import Connection, State
 from sockctl.token_bucket import TokenBucket
 
 CALM_PER_SECOND = 10
-"""Connections whose counts are emitted at once, per second: more than that no person reads along."""
+"""Connections whose counts are emitted at once, per second: no person could read more."""
 
 
 class Traffic:
     """Emits the data events of the connections of one event thread, which alone calls it.
 
     Args:
-        journal: Where events are emitted.
+        journal: Takes the events.
         sum_s: Seconds that a sum grows.
-        sums_per_second: Sums that are emitted in so long.
+        sums_per_second: The most sums in `sum_s`.
 
     Attributes:
-        touched: Connections that have moved something, each marked so; any thread adds to it.
-        due_at: When the next sums are to be emitted.
+        touched: Connections that have moved bytes, each marked so; any thread adds to it.
+        due_at: When the event thread must emit the next sums.
     """
 
     def __init__(self, journal: Journal, *, sum_s: float, sums_per_second: int) -> None:
@@ -42,12 +42,12 @@ class Traffic:
         self._journal = journal
         self._silent = not journal.emits(Level.INFO)
         self._calm = TokenBucket(rate=CALM_PER_SECOND, burst=CALM_PER_SECOND)
-        self._waiting: dict[Connection, None] = {}  # in the order in which they came; those that end are taken out
+        self._waiting: dict[Connection, None] = {}  # in the order in which they came; `settle` removes closed ones
         self.touched: deque[Connection] = deque()  # its append and popleft need no lock
         self.due_at = math.inf
 
     def emit_touched(self, now: float) -> None:
-        """Emit what the connections in `touched` have moved, or let them wait for their sums."""
+        """Emit the traffic of the connections in `touched`, or let them wait for their sums."""
         for _ in range(len(self.touched)):
             connection = self.touched.popleft()
             if connection.state is not State.CLOSED:  # else it was settled
@@ -55,7 +55,7 @@ class Traffic:
 
     def _add(self, connection: Connection, now: float) -> None:
         if self._silent:
-            return  # the mark stays, so that it is not touched again
+            return  # the mark stays, so that no thread adds the connection again
         if self._calm.accept(now):
             self._tell(connection, None)
             return
@@ -74,7 +74,7 @@ class Traffic:
         self.due_at = self._first_due_at() if told < self._sums_per_second else now + self._sum_s
 
     def settle(self, connection: Connection, now: float) -> None:
-        """Emit what is still open of a connection that ends; it has sent and received its last."""
+        """Emit the last traffic of a connection that ends."""
         if self._silent:
             return
         waited = connection in self._waiting
@@ -86,7 +86,7 @@ class Traffic:
         return math.inf if first is None else first.waits_since + self._sum_s
 
     def _tell(self, connection: Connection, seconds: float | None) -> None:
-        connection.is_touched = False  # first: what is moved while this runs marks it again
+        connection.is_touched = False  # first: bytes that move while this runs mark the connection again
         told = connection.emitted
         connection.emitted = connection.bytes_in, connection.portions_in, connection.bytes_out, connection.portions_out
         bytes_in, portions_in, bytes_out, portions_out = map(operator.sub, connection.emitted, told)

@@ -1,10 +1,10 @@
-"""What a connection needs of its socket, plain or under TLS; TLS itself is loaded only where it is used."""
+"""The methods that a connection needs of its socket, plain or under TLS, without importing TLS itself."""
 
 from typing import Protocol, Self, runtime_checkable
 
 
 class TransportError(OSError):
-    """What carries the bytes was broken by the other side: it sent what is no TLS. The text says what."""
+    """The other side broke TLS. The text says how."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -47,16 +47,16 @@ class Transport(Protocol):
 
 
 def is_pending(transport: Transport) -> bool:
-    """Return whether something can be received that no poller can see, since it was decrypted already."""
+    """Return whether decrypted bytes can be received that no poller can see."""
     return getattr(transport, "pending", False)
 
 
 @runtime_checkable
 class TlsTransport(Transport, Protocol):
-    """A `TlsSocket`: it has a handshake before everything else."""
+    """A `TlsSocket`, which begins with a handshake."""
 
     def shake_hands(self) -> int:
-        """Go on with the handshake; return what to wait for in `select.poll`'s terms, or 0 when it is done.
+        """Go on with the handshake; return the event to wait for in `select.poll`'s terms, or 0 when it is done.
 
         Raises:
             TransportError: It failed.

@@ -25,8 +25,8 @@ def checked_name(text: str) -> str:
         if not name:
             raise NameRefusedError("A name can't be empty: type one, such as ann.")
         raise NameRefusedError(
-            f"{visible(name[:MAX_NAME])!r} is not a name: it has up to {MAX_NAME} letters (a-z), digits, _ . and -, "
-            f"and doesn't begin with . or -."
+            f"{visible(name[:MAX_NAME])!r} is not a name: it has up to {MAX_NAME} letters (a-z), digits, _ . and "
+            f"-, and doesn't begin with . or -."
         )
     if same_name_key(name) in RESERVED:
         raise NameRefusedError(f"The name {name!r} is reserved: choose another one.")

@@ -1,4 +1,4 @@
-"""Authentication: a user that logs in gets a small session, and stays logged in by token."""
+"""The auth service: users log in by password or token, look at their sessions, and change their password."""
 
 import contextlib
 from difflib import get_close_matches
@@ -64,7 +64,7 @@ class Auth(MessageService, Conversation[Peer]):
         self._login.stop()
 
     def converse(self, peer: Peer) -> None:
-        """Let `peer` log in, and carry out its commands until it leaves."""
+        """Let `peer` log in, and run its commands until it leaves."""
         login, _ = self._login.let_in(peer)
         peer.tell(
             "welcome",
@@ -73,7 +73,7 @@ class Auth(MessageService, Conversation[Peer]):
             session=login.session.id,
         )
         while (one := peer.receive()) is not None:
-            if not self._login.note_use(peer):  # what the client sent ahead doesn't count any more, either
+            if not self._login.note_use(peer):  # nor does the service run the commands that the client sent ahead
                 raise peer.give_up(SESSION_ENDED)
             command = one.text.strip().lower()
             if one.kind != "line" or not command:
@@ -85,8 +85,8 @@ class Auth(MessageService, Conversation[Peer]):
             except (StoreError, HashFailedError) as error:
                 raise self._login.excuse_failure(peer, error) from error
 
-    def left(self, peer: Peer, reason: Reason) -> None:  # noqa: ARG002  the reason doesn't matter here
-        """Note that `peer` has gone."""
+    def left(self, peer: Peer, reason: Reason) -> None:  # noqa: ARG002  a login ends for any reason
+        """Note that `peer` has left."""
         self._login.left(peer)
 
     def _carry_out(self, peer: Peer, login: Login, command: str) -> None:
@@ -134,7 +134,7 @@ class Auth(MessageService, Conversation[Peer]):
             authenticator.set_password(user, new, peer.address, given_up=lambda: peer.stopping)
         except LoginError as error:
             self._login.report_failure(peer, error)
-            peer.skip()  # before the error: messages that the client sends after it has read that count
+            peer.skip()  # before the error: messages that answer the error must stay
             peer.tell("error", str(error), code=error.code, retry_after=error.retry_after_s)
         except AnswerRefusedError as error:
             peer.skip()
@@ -147,8 +147,8 @@ class Auth(MessageService, Conversation[Peer]):
             raise peer.give_up(SESSION_ENDED)
 
     def _log_out(self, peer: Peer, login: Login) -> None:
-        self._login.left(peer)  # else the thread that looks for sessions that are over says the goodbye
-        with contextlib.suppress(UnknownSessionError):  # it was revoked meanwhile, or was never kept
+        self._login.left(peer)  # else ActiveLogins would notice the end of the session, and say another goodbye
+        with contextlib.suppress(UnknownSessionError):  # it was revoked meanwhile, or never saved
             self._login.authenticator.accounts.sessions.end(login.session.id)
         self._journal.emit(
             LoggedOut(connection=peer.number, peer=peer.shown, user=login.user, session=login.session.id)

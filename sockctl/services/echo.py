@@ -1,16 +1,16 @@
-"""The echo service (RFC 862): each byte comes back, if wanted in upper or lower case."""
+"""The echo service (RFC 862): sends back each byte, or text in upper or lower case."""
 
 import codecs
 import enum
 from collections.abc import Callable
 from typing import ClassVar, final
 
-from sockctl.net.peer import RawPeer
+from sockctl.net.raw_peer import RawPeer
 from sockctl.net.service import RawService
 
 
 class Case(enum.StrEnum):
-    """The case that text is mapped to."""
+    """The case of the text that comes back."""
 
     UPPER = "upper"
     LOWER = "lower"
@@ -19,9 +19,9 @@ class Case(enum.StrEnum):
 class CaseMapper:
     """Maps the case of UTF-8 text that comes in pieces, cut anywhere. Not thread-safe.
 
-    The result doesn't depend on where the text was cut: a character that is split over two pieces is mapped when it is
-    whole, and a capital sigma always becomes the plain small one (the text around it may not have come yet). Bytes that
-    aren't UTF-8 pass as they are.
+    The result doesn't depend on the cuts: the mapper keeps the beginning of a character until the rest comes, and maps
+    a capital sigma always to the plain small one, since the next letter may be missing yet. Bytes that aren't UTF-8
+    pass unchanged.
     """
 
     __slots__ = ("_case", "_decoder")
@@ -31,7 +31,7 @@ class CaseMapper:
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
 
     def feed(self, data: bytes, *, final: bool = False) -> bytes:
-        """Return the characters that are whole after `data`, mapped; with `final` also an incomplete one."""
+        """Return the characters that `data` completes, mapped; with `final` also an incomplete one."""
         if data.isascii() and not self._decoder.getstate()[0]:
             return data.upper() if self._case is Case.UPPER else data.lower()
         text = self._decoder.decode(data, final)
@@ -73,7 +73,7 @@ class CaseEcho(RawService):
         return f"It serves echo: what a client sends comes back in {self._case} case."
 
     def received(self, peer: RawPeer, data: memoryview) -> None:
-        """Send back the characters that are whole."""
+        """Send back the complete characters."""
         if not isinstance(peer.state, CaseMapper):
             peer.state = CaseMapper(self._case)
         peer.post(peer.state.feed(bytes(data)))

@@ -1,7 +1,7 @@
-"""Identification: a client at a known address is greeted by name, any other is asked for one.
+"""The identify service: greets a client from a known address by name, and asks any other client for one.
 
-A network that has many addresses could take all names, and have all other clients forgotten. So the clients of a
-network become known as slowly as users sign up.
+A network with many addresses could take all names, and displace all other clients. So the clients of a network become
+known as slowly as users sign up.
 """
 
 import time
@@ -54,7 +54,7 @@ class Identify(MessageService, Conversation[Peer]):
         self._journal = journal
 
     def converse(self, peer: Peer) -> None:
-        """Greet `peer`, after asking for its name if it isn't known."""
+        """Greet `peer`; ask an unknown one for its name first."""
         peer.limit_bytes = LIMIT_BYTES
         peer.until = Deadline.after(self._name_s)
         try:
@@ -92,11 +92,11 @@ class Identify(MessageService, Conversation[Peer]):
         self._journal.emit(ClientIdentified(connection=peer.number, peer=peer.shown, who=client.name, known=True))
         try:
             self._clients.note_visit(client.address)
-        except StoreError as error:  # the client can be greeted all the same
+        except StoreError as error:  # the service can greet the client all the same
             self._journal.emit(StoreFailed(connection=peer.number, peer=peer.shown, error=str(error)))
 
     def _excuse_failure(self, peer: Peer, error: StoreError) -> PeerGoneError:
         self._journal.emit(StoreFailed(connection=peer.number, peer=peer.shown, error=str(error)))
-        text = "I can't look up or keep your name right now, and whoever runs me is told why. Please come back later."
+        text = "I can't look up or save your name right now; the operator sees why. Please come back later."
         peer.tell("error", text, code="store_failed")
         return peer.give_up(DisconnectReason.STORE_FAILED)

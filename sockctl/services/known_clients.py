@@ -1,4 +1,4 @@
-"""The known clients: names by IP address, kept in ``clients.db``."""
+"""The known clients: names by IP address, saved in ``clients.db``."""
 
 import datetime
 import ipaddress
@@ -24,7 +24,7 @@ OLD_FILE_NAME = "clients.json"
 """The file of earlier versions."""
 OLD_VERSION = 1
 MAX_CLIENTS = 100_000
-"""Clients that are known; beyond it, the client not seen for longest is forgotten."""
+"""The most known clients; a further one replaces the client not seen for longest."""
 _SCHEMA = (
     """CREATE TABLE clients (
         number INTEGER PRIMARY KEY,
@@ -57,7 +57,7 @@ class KnownClient:
 
     @property
     def as_fields(self) -> dict[str, str]:
-        """The client as JSON has it, times as RFC 3339 in UTC."""
+        """The client as JSON; times as RFC 3339 in UTC."""
         return {
             "address": self.address,
             "name": self.name,
@@ -67,7 +67,7 @@ class KnownClient:
 
 
 def client_address(text: str) -> str:
-    """Return the one form of an IP address: an IPv4-mapped IPv6 address is the IPv4 one, zones are left out.
+    """Return the one form of an IP address: without a zone, and as IPv4 where it is IPv4-mapped IPv6.
 
     Raises:
         ValueError: The text is no IP address.
@@ -97,9 +97,9 @@ class KnownClients:
     """The clients in a data directory's ``clients.db``. Several threads and processes may use it at once.
 
     Args:
-        data_dir: The directory of the file; both are made with the first client.
+        data_dir: The directory of the file; the first client creates both.
         clock: Returns the time, with a time zone.
-        max_clients: The largest number of known clients.
+        max_clients: The most known clients.
     """
 
     def __init__(self, data_dir: Path, *, clock: Clock = utc_now, max_clients: int = MAX_CLIENTS) -> None:
@@ -134,9 +134,9 @@ class KnownClients:
         return _make_client(rows[0]) if rows else None
 
     def remember(self, address: str, name: str) -> KnownClient:
-        """Save a new client, and return it; it is on the disk then.
+        """Save a new client to the disk, and return it.
 
-        A client that has given its name meanwhile, on another connection, stays as it is, and is returned.
+        If the client has given its name meanwhile, on another connection, return that one.
 
         Raises:
             NameTakenError: Another client has that name.
@@ -156,7 +156,7 @@ class KnownClients:
         return _make_client((address, name, now, now))
 
     def note_visit(self, address: str) -> None:
-        """Note that a known client is here now; a client that was forgotten meanwhile stays so.
+        """Save the time of a known client's visit; ignore a client that was forgotten meanwhile.
 
         Raises:
             StoreError: The file can't be read or written.
@@ -168,7 +168,7 @@ class KnownClients:
             )
 
     def rename(self, which: str, name: str) -> KnownClient:
-        """Give a client another name, and return it as it was.
+        """Give a client another name, and return it with its old one.
 
         Args:
             which: Its address or name.
@@ -181,7 +181,7 @@ class KnownClients:
             StoreError: The file can't be read or written.
         """
         name = checked_name(name)
-        self.get(which)  # before a file or folder is made in vain
+        self.get(which)  # before `update` creates a file or folder in vain
         with self._store.update() as database:
             client = _pick_client(database.execute(*_build_query(which)).fetchall(), which)
             _refuse_taken(database, name, but=client.address)
@@ -192,7 +192,7 @@ class KnownClients:
         return client
 
     def forget(self, which: str) -> KnownClient:
-        """Forget a client, given by address or name, and return it as it was.
+        """Forget a client, given by address or name, and return it.
 
         Raises:
             UnknownClientError: There is no such client.
@@ -247,7 +247,7 @@ def _make_client(row: tuple[Any, ...]) -> KnownClient:
 
 
 def _insert_old(database: "Connection", content: Content) -> None:
-    """Take over the clients of an earlier version's file."""
+    """Insert the clients of an earlier version's file."""
     for address, entry in content.get("clients", {}).items():
         moments = (int(parse_timestamp(entry[key]).timestamp()) for key in ("first_seen", "last_seen"))
         database.execute(

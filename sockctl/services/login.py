@@ -9,7 +9,7 @@ from sockctl.accounts.active_logins import ActiveLogins
 from sockctl.accounts.authenticator import FLOOR_S, Authenticator, Login
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.password_normalization import normalize_password
-from sockctl.accounts.password_rules import MIN_LENGTH
+from sockctl.accounts.password_rules import MIN_LENGTH, check_new
 from sockctl.accounts.user import user_name
 from sockctl.deadline import Deadline
 from sockctl.errors import (
@@ -64,12 +64,12 @@ class LoginConversation:
         signup: Whether an unknown client may choose a password and become a user.
         min_length: Code points that a new password must have.
         queue: The queue in front of the hashes.
-        floor_s: Seconds after which, or after a multiple of which, a failure is answered.
+        floor_s: See `FLOOR_S`.
         login_s: How long a client may take to log in, typing included.
         ipv6_prefix: Bits of an IPv6 address that name its network.
 
     Attributes:
-        authenticator: Decides who gets in.
+        authenticator: Authenticates the users.
 
     Raises:
         StoreError: A file of the accounts can't be used.
@@ -103,24 +103,24 @@ class LoginConversation:
         return self._signup
 
     def start(self, journal: Journal) -> None:
-        """Start, before the first client comes; emit events to `journal`."""
+        """Start before the first client connects; emit events to `journal`."""
         self._journal = journal
         self._active_logins.start()
 
     def stop(self) -> None:
-        """Stop, when the last client has gone."""
+        """Stop after the last client has left."""
         self._active_logins.stop()
 
     def let_in(self, peer: Peer) -> tuple[Login, Message | None]:
-        """Let `peer` log in, in a conversation; the service's `welcome` is to follow at once.
+        """Let `peer` log in, in a conversation; the service sends its `welcome` next.
 
-        From here on the connection ends when the login does. The service must call `left` when it has ended.
+        From here on the end of the login closes the connection. The service must call `left` for a closed connection.
 
         Returns:
-            The login, and the `resume` message that it was made by; None for a password.
+            The login, and the `resume` message behind it; None for a password.
 
         Raises:
-            PeerGoneError: The client left, or was not let in.
+            PeerGoneError: The client left, or failed to log in.
         """
         peer.until = Deadline.after(self._login_s)
         peer.limit_bytes = LOGIN_LIMIT_BYTES
@@ -146,12 +146,12 @@ class LoginConversation:
     def note_use(self, peer: Peer) -> bool:
         """Note that a client has sent something; return whether its login still holds.
 
-        A service must carry out nothing for a client whose login is over: its connection is being closed.
+        A service must do nothing for a client whose login is over: its connection is about to close.
         """
         return self._active_logins.note_use(peer)
 
     def left(self, peer: Peer) -> None:
-        """Note that a client's connection is closed, whether it was in or not; never blocks."""
+        """Note that a client's connection is closed, whether it had logged in or not; never blocks."""
         self._active_logins.remove(peer)
 
     def ask_new_password(self, peer: Peer, name: str) -> str:
@@ -159,11 +159,14 @@ class LoginConversation:
 
         Raises:
             AnswerRefusedError: The two differ.
-            PeerGoneError: The client left, or none of its passwords was accepted.
+            PeerGoneError: The client left, or all its passwords were refused.
         """
         question = f"New password (at least {self._min_length} characters):"
         password = peer.ask(
-            "password", question, check=lambda typed: self.authenticator.check_new(typed, name), secret=True
+            "password",
+            question,
+            check=lambda typed: check_new(typed, name=name, min_length=self._min_length),
+            secret=True,
         )
         if normalize_password(peer.answer("password", "The same again:", secret=True).text) != password:
             raise PasswordRefusedError("The two passwords differ: nothing was changed.")
@@ -185,12 +188,12 @@ class LoginConversation:
     def excuse_failure(self, peer: Peer, error: StoreError | HashFailedError) -> PeerGoneError:
         """Tell a client that the server has failed; return the error that ends the conversation."""
         self._report_store_failure(peer, error)
-        text = "I can't see to that right now, and whoever runs me is told why. Please come back later."
+        text = "I can't do that right now; the operator sees why. Please come back later."
         peer.tell("error", text, code="store_failed")
         return peer.give_up(DisconnectReason.STORE_FAILED)
 
     def _log_in(self, peer: Peer) -> tuple[Login, Message | None]:
-        shown: list[str] = []  # refused tokens, which may still prove whose device this is
+        shown: list[str] = []  # refused tokens, which may still prove the device's account
         for left in range(TRIES - 1, -1, -1):
             try:
                 return self._try_once(peer, shown)
@@ -218,7 +221,7 @@ class LoginConversation:
                 self._tell_error(peer, error)
             except StoreError as error:  # a full disk must not keep out a user that knows the password
                 self._report_store_failure(peer, error)
-                text = "Tokens can't be taken right now, and whoever runs me is told why: log in with your password."
+                text = "Tokens don't work right now; the operator sees why. Log in with your password."
                 peer.tell("error", text, code="store_failed")
             answer = peer.answer("name", question, instead=("resume",))
         raise peer.give_up(DisconnectReason.TOO_MANY_TRIES)
@@ -235,7 +238,7 @@ class LoginConversation:
             new = user_name(name)
             if self.authenticator.count_signup(peer.address):
                 return self._sign_up(peer, self.authenticator.accounts.check_signup_name(new))
-            # No word of that: else a client that tries names learns without any limit which are users'.
+            # Else ask for a password as for a user: a client that tries names must not learn which ones are users'.
         password = peer.answer("password", "Password:", secret=True).text
         login = self.authenticator.log_in(
             name,
@@ -281,5 +284,5 @@ class LoginConversation:
 
 
 def _keeps_tokens(hello: Message | None) -> bool:
-    """Return whether a client can keep a token, and wants to."""
+    """Return whether a client can save a token, and wants to."""
     return hello is not None and hello.fields.get("session") is not False

@@ -1,4 +1,4 @@
-"""A program that answers one client: it starts without a shell, in its own process group, and ends with the client."""
+"""A program that answers one client: the server starts it without a shell, in its own process group, and stops it."""
 
 import codecs
 import contextlib
@@ -11,20 +11,20 @@ from collections.abc import Mapping, Sequence
 from sockctl.deadline import Deadline
 
 LINE_CHARACTERS = 8_192
-"""A longer line of a program is sent in pieces of this size: each fits a frame, however JSON has to write it."""
+"""The server splits a longer line of a program: each piece fits a frame, however long JSON's escapes are."""
 READ_BYTES = 65_536
 END_S = 0.2
-"""How long a program may take to end when its input has ended."""
+"""How long a program may take to stop after the end of its input."""
 TERMINATE_S = 1.0
 """How long it may take after SIGTERM."""
 POLL_S = 0.01
 ENDED_BY_SERVER = "the server ended it with its connection"
 WELL_ENDED = frozenset({"exit code 0", ENDED_BY_SERVER})
-"""How a program ends that has not failed."""
+"""The ends of a program that has not failed."""
 
 
 class OutputLines:
-    """Splits a program's output into lines: UTF-8, other bytes become U+FFFD. Not thread-safe."""
+    """Splits a program's output into lines of UTF-8; other bytes become U+FFFD. Not thread-safe."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -43,10 +43,10 @@ class Program:
     """A running program.
 
     Attributes:
-        pid: Its process, which leads the process group.
-        stdin: The descriptor of its input, None when that is closed. None of the three descriptors blocks.
-        stdout: The descriptor of its output.
-        stderr: The descriptor of its warnings.
+        pid: The id of its process, which leads the process group.
+        stdin: The descriptor of its input, None once that is closed. None of the three descriptors blocks.
+        stdout: The descriptor of its standard output.
+        stderr: The descriptor of its standard error.
 
     Args:
         argv: The program and its arguments.
@@ -75,7 +75,7 @@ class Program:
                 os.set_blocking(stream.fileno(), False)
 
     def write(self, data: bytes | bytearray) -> int:
-        """Write as much as the program reads at once; return how many bytes. All are lost if it reads no more."""
+        """Write as many bytes as the pipe takes at once, all once the program has closed it; return their number."""
         if self.stdin is None:
             return len(data)
         try:
@@ -87,7 +87,7 @@ class Program:
             return len(data)
 
     def read(self, descriptor: int) -> bytes | None:
-        """Read from `stdout` or `stderr`; return no bytes at its end, None where there are none yet."""
+        """Read from `stdout` or `stderr`; return no bytes at its end, None if there are none yet."""
         try:
             return os.read(descriptor, READ_BYTES)
         except BlockingIOError:
@@ -100,10 +100,10 @@ class Program:
             self.stdin = None
 
     def end(self) -> str:
-        """End the program and all that it has started, wait for it, and return how it ended.
+        """Stop the program and its children, wait for it, and return how it ended.
 
-        The end of its input asks it first, then SIGTERM, then SIGKILL. Until `wait` returns, no other group can have
-        its number, so the signals reach no other group.
+        The end of its input asks the program first, then SIGTERM, then SIGKILL. Until `wait` returns, no other group
+        can get its number, so the signals reach no other group.
         """
         self.close_stdin()
         by_itself = self._wait_for_end(END_S)
@@ -119,7 +119,7 @@ class Program:
         return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
 
     def _wait_for_end(self, seconds: float) -> bool:
-        """Return whether the process ends within that time; `wait` is still to follow."""
+        """Return whether the process ends within that time, without reaping it."""
         until = Deadline.after(seconds)
         while os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             if until.has_passed:
@@ -128,7 +128,7 @@ class Program:
         return True
 
     def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # the group is empty, or not ours any more
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # the group is empty, or another user's
             os.killpg(self.pid, number)
 
 

@@ -1,4 +1,4 @@
-"""Talk without an operator: a program for each client reads its messages and writes the answers."""
+"""The talk service without an operator: for each client, a program reads the messages and writes the answers."""
 
 import select
 from collections.abc import Callable, Sequence
@@ -28,15 +28,15 @@ IDLE_S = 600.0
 
 
 class ProgramReply(MessageService, Conversation[Peer]):
-    """Starts a program for each client that says something: each message is a line for it, each of its lines a message.
+    """Starts a program for each client that says something: messages become its lines, and its lines messages.
 
-    A silent client gets no program. A program that is idle for too long ends, and its connection with it: a new program
-    would not know the messages to the old one, and the client would not notice.
+    A silent client gets no program. The server stops a program that is idle for too long, and closes its connection:
+    a new program would not know the messages to the old one, and the client would not notice.
 
     Args:
         argv: The program and its arguments.
         max_programs: The number of programs that may run at once.
-        idle_s: After how many silent seconds of both the client and its program are ended.
+        idle_s: How long a client and its program may both be silent.
         last_answers_s: How long a program may still answer when the server stops.
     """
 
@@ -62,7 +62,7 @@ class ProgramReply(MessageService, Conversation[Peer]):
         self._journal = journal
 
     def converse(self, peer: Peer) -> None:
-        """Let a program answer `peer`, from its first line on."""
+        """Wait for the first line of `peer`, and let a program answer it and all others."""
         peer.admit()  # talk has no login
         lines: bytes | None = b""
         while not lines:
@@ -109,7 +109,7 @@ class ProgramReply(MessageService, Conversation[Peer]):
             raise peer.give_up(DisconnectReason.IDLE_TIMEOUT)
         if how not in WELL_ENDED:
             peer.tell("error", f"The program that answered has failed: {how}.", code="program_failed")
-        elif not exchange.input_ended:  # else its end was the client's
+        elif not exchange.input_ended:  # else the client has ended the program by its own end
             peer.tell("notice", f"The program that answered has ended: {how}.")
         else:
             return
@@ -117,7 +117,7 @@ class ProgramReply(MessageService, Conversation[Peer]):
 
 
 def _read_lines(peer: Peer) -> bytes | None:
-    """Return the messages that `peer.wait` has found, as lines for a program; None at the end of the client's input."""
+    """Return the messages that `peer.wait` has found, as lines for a program; None at the end of the input."""
     messages = peer.pop_found()
     if messages is None:
         return None
@@ -125,15 +125,15 @@ def _read_lines(peer: Peer) -> bytes | None:
 
 
 class _Exchange:
-    """Carries lines between a client and its program. One thread, which waits for both at once.
+    """Carries lines between a client and its program, in one thread that waits for both at once.
 
-    Nothing is read from the client while lines wait for the program, and nothing from the program while messages wait
-    for the client: so a slow side slows the other down, and nothing piles up.
+    The thread reads nothing from the client while lines wait for the program, and nothing from the program while
+    messages wait for the client: so a slow side slows the other down, and the queues stay short.
 
     Args:
         lines: The client's messages so far.
         idle_s: As for `ProgramReply`.
-        on_use: Called when one of the two says something.
+        on_use: Called when the client or the program says something.
 
     Attributes:
         input_ended: Whether the client has ended its input.
@@ -184,7 +184,7 @@ class _Exchange:
             self._read_program(ready)
 
     def finish(self, last_answers_s: float) -> None:
-        """Send the client the program's last answers, for `last_answers_s` at most: the server is stopping."""
+        """Send the client the program's last answers, for `last_answers_s` at most, as the server stops."""
         program, until = self._program, Deadline.after(last_answers_s)
         program.write(self._to_program)
         program.close_stdin()

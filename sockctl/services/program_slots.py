@@ -1,4 +1,4 @@
-"""Slots for programs, which addresses share: no address can keep the others out."""
+"""Slots for programs, shared between addresses: no address can keep the others out."""
 
 import threading
 
@@ -17,8 +17,8 @@ BUSY = Reason(
 class ProgramSlots:
     """Counts programs, per address (IPv6: its /64). Any thread may use it.
 
-    Where no slot is free, a client whose address has fewer programs than another one, by two or more, gets a slot of
-    that address: that of the program idle for longest. Until that program has ended, one more than `max_programs` runs.
+    If no slot is free, a client gets the slot of another address that has at least two programs more than its own: the
+    slot of the program idle for longest. Until that program has ended, one more than `max_programs` runs.
 
     Args:
         max_programs: The number of programs that may run at once.
@@ -31,7 +31,7 @@ class ProgramSlots:
         self._ending: set[int] = set()  # the numbers of the clients that have lost their slots
 
     def acquire(self, peer: Peer) -> bool:
-        """Acquire a slot for a client's program; return whether there is one. If so, `release` is to follow."""
+        """Acquire a slot for a client's program; return whether there is one. The caller releases it."""
         key = source_network(peer.address)
         evicted = None
         with self._lock:
@@ -59,7 +59,7 @@ class ProgramSlots:
             self._forget(source_network(peer.address), peer)
 
     def _evict(self, key: str) -> Peer | None:
-        """Return the client that gives its slot to a new one at `key`; None if none does. Called under the lock."""
+        """Take a slot for a new client at `key`, and return the client that loses it; None for none. Needs the lock."""
         busiest = max(self._peers, key=lambda each: len(self._peers[each]))
         if len(self._peers[busiest]) < len(self._peers.get(key, ())) + 2 or len(self._ending) >= self._max_programs:
             return None

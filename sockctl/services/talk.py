@@ -1,4 +1,4 @@
-"""Talk: the operator at the server's terminal and the clients answer each other, message for message."""
+"""The talk service: each client talks with the operator at the server's terminal, and doesn't hear other clients."""
 
 import re
 import threading
@@ -17,10 +17,10 @@ _ADDRESSED = re.compile(r"@(\d{1,9})\s+(.*)", re.DOTALL)
 
 
 class OperatorView(Protocol):
-    """Shows the operator what clients do. The event threads call it: nothing in it may block."""
+    """Shows the operator what clients do. The event threads call it, so it must not block."""
 
     def show_joined(self, number: int, peer: str) -> None:
-        """Show that a client is here."""
+        """Show that a client has connected."""
         ...
 
     def show_said(self, number: int, text: str) -> None:
@@ -28,7 +28,7 @@ class OperatorView(Protocol):
         ...
 
     def show_left(self, number: int, reason: Reason) -> None:
-        """Show that a client is gone."""
+        """Show that a client has left."""
         ...
 
 
@@ -68,7 +68,7 @@ class Talk(MessageService):
                 self._view.show_said(peer.number, one.text)
 
     def left(self, peer: Peer, reason: Reason) -> None:
-        """Show the operator that a client is gone."""
+        """Show the operator that a client has left."""
         with self._lock:
             self._peers.pop(peer.number, None)
             if self._last == peer.number:
@@ -76,10 +76,10 @@ class Talk(MessageService):
         self._view.show_left(peer.number, reason)
 
     def say(self, line: str) -> None:
-        """Send a line of the operator: ``@2 text`` to client 2, others to the client that spoke last, or the only one.
+        """Send the operator's line: ``@2 text`` to client 2, else to the client that spoke last, or to the only one.
 
         Raises:
-            NobodyThereError: There is no such client, or none at all, or several of which none has spoken.
+            NobodyThereError: There is no such client, or no client, or several of which none has spoken.
         """
         addressed = _ADDRESSED.fullmatch(line)
         with self._lock:

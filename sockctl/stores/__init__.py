@@ -1,1 +1,1 @@
-"""Safe JSON files on disk: a lock between processes, atomic replacement, permissions, a version."""
+"""Safe files on disk, in JSON or SQLite: a lock between processes, atomic changes, permissions, a version."""

@@ -1,4 +1,4 @@
-"""The errors of stores' files: each sentence says which file it is, and what to do."""
+"""The errors of the stores: each sentence names the file, and says what to do."""
 
 import contextlib
 import os
@@ -38,7 +38,7 @@ def convert_errors(path: Path, error_of: Callable[[Path, str], StoreError]) -> I
 
 
 def refuse_unusable(path: Path, status: os.stat_result, *, private: bool) -> None:
-    """Refuse what is no regular file, and a private file that is exposed.
+    """Refuse a file that is no regular file, and a private file that is exposed.
 
     Raises:
         StoreReadError: The file is no regular file.
@@ -51,7 +51,7 @@ def refuse_unusable(path: Path, status: os.stat_result, *, private: bool) -> Non
 
 
 def refuse_exposed(path: Path, status: os.stat_result) -> None:
-    """Refuse a private file that others may use, or that another user owns.
+    """Refuse a private file that other users may read or write, or that another user owns.
 
     Raises:
         StoreExposedError: It is such a file; the error ends with the command that mends it.
@@ -61,14 +61,14 @@ def refuse_exposed(path: Path, status: os.stat_result) -> None:
 
 
 def refuse_replaceable(path: Path, *, with_companions: bool = False) -> None:
-    """Refuse a private file in whose place others could put another one.
+    """Refuse a private file that other users could replace.
 
     Args:
         path: The file.
-        with_companions: Whether others may not put files beside it either.
+        with_companions: Whether to refuse it also if other users could put files beside it.
 
     Raises:
-        StoreExposedError: They could; the error ends with the command that mends it.
+        StoreExposedError: Other users could do so; the error ends with the command that mends it.
     """
     if problem := find_folder_exposure(path, with_companions=with_companions):
         raise StoreExposedError(f"{path} is not used: {problem}")

@@ -1,4 +1,4 @@
-"""The lock of a store's file: one thread of one process has it at a time, while it changes the file."""
+"""The lock of a store's file: one thread of one process at a time holds it, to change the file."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ class FileLock:
     """The lock ``FILE.lock`` of a file. Any thread may use it.
 
     Args:
-        path: The file; its folder is made with the first lock.
+        path: The file; the first lock creates its folder.
         timeout_s: Seconds that `hold` waits for other threads and processes.
     """
 
@@ -26,11 +26,11 @@ class FileLock:
 
     @contextlib.contextmanager
     def hold(self, timeout_s: float | None = None) -> Iterator[None]:
-        """Hold the lock inside the block. Blocks for `timeout_s` at most, if not as long as all.
+        """Hold the lock inside the block. Waits for `timeout_s` at most; None means the timeout of the constructor.
 
         Raises:
-            StoreLockedError: Another thread or process has had the lock all the time.
-            StoreWriteError: The lock can't be made.
+            StoreLockedError: Another thread or process has held the lock all the time.
+            StoreWriteError: The lock file can't be created.
         """
         timeout_s = self._timeout_s if timeout_s is None else timeout_s
         until = Deadline.after(timeout_s)
@@ -46,6 +46,6 @@ class FileLock:
             try:
                 yield
             finally:
-                os.close(descriptor)  # which unlocks it, as the end of the process does
+                os.close(descriptor)  # unlocks the file, as the end of the process does
         finally:
             self._changing.release()

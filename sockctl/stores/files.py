@@ -1,7 +1,7 @@
-"""Files and folders for the user alone, written so that they outlast a crash, and a lock between processes.
+"""Files and folders for the user alone, written so that they survive a crash, and a lock between processes.
 
-A file with a secret is refused where another user may read it, change it, or put another one in its place. So owner and
-mode are checked, also those of all folders above it, as OpenSSH does it (sshd_config, StrictModes).
+A file with a secret is exposed if another user may read, change or replace it. So these functions check the owner and
+the mode of the file, and of all folders above it, as OpenSSH does (sshd_config, StrictModes).
 """
 
 import contextlib
@@ -22,13 +22,13 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.001, 0.02
 
 
 def take_lock(path: str | Path, until: float) -> int:
-    """Lock a file, which is made where it isn't there, and return its descriptor: closing it unlocks.
+    """Lock a file, and return its descriptor, which unlocks the file when it is closed; create a missing file.
 
     The end of the process unlocks it, too. Blocks until the time `until` of ``time.monotonic()`` at most.
 
     Raises:
-        BlockingIOError: Another holder has had it all the time.
-        OSError: The file can't be made or locked.
+        BlockingIOError: Another process has held the lock all the time.
+        OSError: The file can't be created or locked.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     pause_s = FIRST_PAUSE_S
@@ -49,10 +49,10 @@ def take_lock(path: str | Path, until: float) -> int:
 
 
 def write_private_file(path: str | Path, data: bytes) -> None:
-    """Write a new file (0600), in place of one that is there; when this returns, its content is on the disk.
+    """Write a new file (0600) to the disk, in place of an old one.
 
     Raises:
-        OSError: The file can't be written; nothing is left of it.
+        OSError: The file can't be written; no part of it remains.
     """
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)  # noqa: PTH108  the path may be text
@@ -69,14 +69,14 @@ def write_private_file(path: str | Path, data: bytes) -> None:
 
 
 def replace_file(path: str | Path, data: bytes) -> None:
-    """Put new content in a file's place, whole; it is written to FILE.tmp first, which nobody else may use meanwhile.
+    """Replace a file by new content, at once, by way of FILE.tmp, which no other thread or process may use meanwhile.
 
-    The new name lasts once `sync_folder` has returned.
+    The new name survives a crash once `sync_folder` has returned.
 
     Raises:
-        OSError: The content can't be written; the file is as it was, and nothing is left beside it.
+        OSError: The content can't be written; the file is as it was, and FILE.tmp is gone.
     """
-    temporary = f"{path}.tmp"  # what a killed writer left there goes
+    temporary = f"{path}.tmp"  # replaces the one that a killed writer left there
     try:
         write_private_file(temporary, data)
         os.replace(temporary, path)  # noqa: PTH105  the path may be text
@@ -87,12 +87,11 @@ def replace_file(path: str | Path, data: bytes) -> None:
 
 
 def find_exposure(status: os.stat_result, *, roots_too: bool = False) -> str:
-    """Return why a file is not its user's alone, such as "another user owns it"; empty where it is.
+    """Return how a file is exposed, such as "another user owns it"; empty if it is not.
 
     Args:
         status: The file's.
-        roots_too: Whether a file of root's will do as well, also one that its group may read: so keys are given to
-            servers in /etc/ssl/private.
+        roots_too: Whether root may own it, and its group may read it: servers get their keys so, in /etc/ssl/private.
     """
     mode, user = stat.S_IMODE(status.st_mode), os.geteuid()
     of_root = roots_too and status.st_uid == 0 != user
@@ -102,28 +101,28 @@ def find_exposure(status: os.stat_result, *, roots_too: bool = False) -> str:
 
 
 def describe_mending(path: str | Path, status: os.stat_result) -> str:
-    """Return how to make an exposed file its user's alone: a sentence that ends with the command."""
+    """Return the sentence that says how to mend an exposed file; it ends with the command."""
     chown = f"chown {_find_user_name()} {_quote(path)} && " if status.st_uid != os.geteuid() else ""
     return f"See who could have read or changed it, then: {chown}chmod 600 {_quote(path)}"
 
 
 def find_folder_exposure(path: str | Path, *, with_companions: bool = False) -> str:
-    """Return why others could put another file in the place of `path`, and how to mend that; empty where they can't.
+    """Return why other users could replace the file `path`, and how to mend that; empty if they can't.
 
-    Each folder above it must belong to the user or to root, and be writable for the owner alone. A sticky one, such as
-    /tmp, may be writable for all: in it nobody can replace what belongs to somebody else.
+    Each folder above it must belong to the user or to root, and be writable for the owner alone. A sticky folder, such
+    as /tmp, may be writable for all: no user can replace another user's files there.
 
     Args:
         path: The file.
         with_companions: Whether files beside it count for its content: then its own folder may not be sticky, either.
     """
     folder = os.path.realpath(path)
-    while folder != (folder := os.path.dirname(folder)):  # noqa: PTH120  it is asked at each reading of a file
+    while folder != (folder := os.path.dirname(folder)):  # noqa: PTH120  each reading of a file calls this
         companions, with_companions = with_companions, False
         try:
             status = os.stat(folder)  # noqa: PTH116  as above
         except OSError:
-            continue  # it is missing or closed to this user: reading the file will fail with the reason
+            continue  # it is missing, or closed to this user: reading the file will fail and say so
         mode = stat.S_IMODE(status.st_mode)
         if status.st_uid not in (0, os.geteuid()):
             mending = f"chown {_find_user_name()} {_quote(folder)}"
@@ -134,9 +133,8 @@ def find_folder_exposure(path: str | Path, *, with_companions: bool = False) -> 
                 f"something there, then: chmod go-w {_quote(folder)}"
             )
         if companions and mode & 0o022:
-            return (
-                f"others may put files beside it in {visible(folder)} (its mode is {mode:04o}). Choose another place."
-            )
+            why = f"others may put files beside it in {visible(folder)} (its mode is {mode:04o})"
+            return f"{why}. Choose another place."
     return ""
 
 
@@ -152,23 +150,23 @@ def _quote(path: str | Path) -> str:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make a folder and those above it, for the user alone, and let them last; mkdir(parents=True) does neither.
+    """Create a folder and those above it, for the user alone, and sync them; mkdir(parents=True) does neither.
 
     Raises:
-        OSError: It can't be made.
+        OSError: A folder can't be created.
     """
     missing = []
     while not folder.exists():
         missing.append(folder)
         folder = folder.parent
     for one in reversed(missing):
-        with contextlib.suppress(FileExistsError):  # another process was quicker
+        with contextlib.suppress(FileExistsError):  # another process has just created it
             one.mkdir(0o700)
         sync_folder(one.parent)
 
 
 def sync_folder(folder: Path) -> None:
-    """Let the names of the files in a folder outlast a crash of the system.
+    """Sync a folder, so that the names of its files survive a crash of the system.
 
     Raises:
         OSError: The disk failed.
@@ -177,7 +175,7 @@ def sync_folder(folder: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system that can't sync folders
+        if error.errno != errno.EINVAL:  # a file system that can't sync folders gives this one
             raise
     finally:
         os.close(descriptor)

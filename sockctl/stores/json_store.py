@@ -4,11 +4,11 @@ A change takes the lock, reads the file afresh, writes a temporary file beside i
 
     lock (flock on FILE.lock) → read → write FILE.tmp → fsync → rename onto FILE → fsync of the folder → unlock
 
-So a reader sees the old content or the new one, whole; a writer that is killed leaves the old one; two writers never
-start from the same content; and when a change has returned, it is on the disk. A file that can't be understood is
-refused, and never overwritten: its author may mend it.
+So a reader sees the whole old content or the whole new one; a killed writer leaves the old one; two writers never start
+from the same content; and `update` returns only when the change is on the disk. The store refuses a file of a wrong
+form, and never overwrites it: its author may mend it.
 
-A server that runs goes on with the last good content where somebody spoils the file (`on_bad`).
+A running server goes on with the last good content if a user spoils the file (`on_bad`).
 """
 
 import contextlib
@@ -35,13 +35,13 @@ from sockctl.stores.files import replace_file, sync_folder
 Content = dict[str, Any]
 
 MAX_BYTES = 64 * 1024 * 1024
-"""A larger file is not sockctl's: it is neither read nor written."""
+"""The store neither reads nor writes a larger file, which can't be sockctl's."""
 LOCK_TIMEOUT_S = 10.0
 TICK_NS = 50_000_000
-"""A file that had changed more recently than that when it was read is read again, even if it looks the same.
+"""The age at which a changed file counts as settled; until then, each `read` reads it again, even if it looks the same.
 
-A file system's clock ticks in milliseconds, and an inode's number may be used again: two changes in one tick could look
-like none.
+A file system's clock ticks in milliseconds, and a new file may get an old inode's number: two changes in one tick could
+look like none.
 """
 _ADVICE = "It was left as it is: mend it, or move it away to begin anew."
 
@@ -50,15 +50,15 @@ class JsonStore:
     """A JSON file. Any thread may use it; other processes may use the file at the same time.
 
     Args:
-        path: The file; it and its folder are made at the first change.
+        path: The file; the first change creates it and its folder.
         version: The version of the content's form, saved beside it.
-        empty: Returns the content that a missing file stands for.
-        check: Refuses content (without the version) that is not of the right form: see `schema`.
-        lock_timeout_s: Seconds that a change waits for another process to end its own.
-        private: Refuse a file that others may read, write or replace, or that another user owns.
-        max_bytes: A larger file is refused, and never written.
-        on_bad: Called once for each new reason for which the file can't be read any more, by any thread. Where it is
-            given, `read` goes on with the last good content.
+        empty: Returns the content that stands for a missing file.
+        check: Refuses content (without the version) of a wrong form: see `schema`.
+        lock_timeout_s: Seconds that a change waits for another process's change.
+        private: Whether to refuse a file that others may read, write or replace, or that another user owns.
+        max_bytes: The size of the largest file to read or write.
+        on_bad: Called, by any thread, once for each new reason why the file can't be read any more. With it, `read`
+            goes on with the last good content.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class JsonStore:
         max_bytes: int = MAX_BYTES,
         on_bad: Callable[[StoreError], None] | None = None,
     ) -> None:
-        self._path = Path(os.path.realpath(path))  # a link stays a link: what it points to is replaced
+        self._path = Path(os.path.realpath(path))  # a link stays a link: `update` replaces its target
         self._version = version
         self._empty = empty
         self._check = check
@@ -83,15 +83,15 @@ class JsonStore:
         self._on_bad = on_bad
         self._cache_lock = threading.Lock()  # guards the three below
         self._signature: tuple[int, ...] | None = None
-        self._cached: Content | None = None  # what could be read last
+        self._cached: Content | None = None  # the last good content
         self._told = ""  # why the file can't be read now
 
     def read(self) -> Content:
         """Return the content as it is now; the caller must not change it. Costs one stat() for an unchanged file.
 
         Raises:
-            StoreReadError: The file can't be read, and with `on_bad` never could.
-            StoreFormatError: It can't be understood, and with `on_bad` never could.
+            StoreReadError: The file can't be read; with `on_bad`, only if it never could.
+            StoreFormatError: The file is of a wrong form; with `on_bad`, only if it always was.
         """
         signature = self._read_signature()
         with self._cache_lock:
@@ -107,18 +107,18 @@ class JsonStore:
 
     @contextlib.contextmanager
     def update(self, *, lock_timeout_s: float | None = None) -> Iterator[Content]:
-        """Give the content to be changed, and write it at the end; at an exception nothing is written.
+        """Give the block the content to change, and write it to the disk afterwards, unless the block raises.
 
-        When it has returned, the change is on the disk. After an error the file is as it was.
+        After an error the file is as it was.
 
         Args:
-            lock_timeout_s: Seconds that this change waits for others, if not as long as all.
+            lock_timeout_s: Seconds that this change waits for others; None for those of the constructor.
 
         Raises:
             StoreLockedError: Another process has held the lock all the time.
             StoreReadError: The file can't be read.
-            StoreFormatError: It can't be understood, or the new content is not of the right form, or no JSON.
-            StoreWriteError: It can't be written, or would be larger than `max_bytes`.
+            StoreFormatError: The file or the new content is of a wrong form.
+            StoreWriteError: The file can't be written, or would be larger than `max_bytes`.
         """
         with self._lock.hold(lock_timeout_s):
             content, _ = self._load()
@@ -131,11 +131,11 @@ class JsonStore:
     # Reading.
 
     def _fall_back(self, error: StoreError) -> Content:
-        """Return the content that could be read last, and tell a new reason; without `on_bad`, raise the error."""
+        """Return the last good content, and report a new reason; without `on_bad`, raise the error."""
         with self._cache_lock:
             good, is_new = self._cached, str(error) != self._told
             self._told = str(error)
-            self._signature = None  # a file that gets its old look again is read again
+            self._signature = None  # so that `read` reads a file that gets its old look again
         if self._on_bad is None or good is None:
             raise error
         if is_new:
@@ -144,12 +144,12 @@ class JsonStore:
 
     def _read_signature(self) -> tuple[int, ...] | None:
         try:
-            return _make_signature(os.stat(self._path))  # noqa: PTH116  a Path makes it slower, and it is asked often
+            return _make_signature(os.stat(self._path))  # noqa: PTH116  a Path makes this frequent call slower
         except OSError:
-            return None  # it is missing or can't be reached: reading it will fail with the reason
+            return None  # the file is missing or can't be reached: reading it will fail and say so
 
     def _load(self) -> tuple[Content, tuple[int, ...] | None]:
-        """Return the content, and the signature of the file it was read from; None where a change might not show."""
+        """Return the content, and the signature of its file; None while a change might not show."""
         if self._private:
             refuse_replaceable(self._path)
         with convert_errors(self._path, make_read_error):
@@ -159,7 +159,7 @@ class JsonStore:
             except FileNotFoundError:
                 return self._empty(), None
             try:
-                now_ns = time.time_ns()  # before the reading and the parsing, which may take longer than a tick
+                now_ns = time.time_ns()  # before reading, which may take longer than a tick
                 status = os.fstat(descriptor)
                 refuse_unusable(self._path, status, private=self._private)
                 with open(descriptor, "rb", closefd=False) as file:
@@ -241,7 +241,7 @@ class JsonStore:
         self._sync_folder()
 
     def _sync_folder(self) -> None:
-        """Let the renaming itself outlast a crash."""
+        """Let the new name survive a crash."""
         try:
             sync_folder(self._path.parent)
         except OSError as error:
@@ -260,7 +260,7 @@ class JsonStore:
 
 
 def _make_signature(status: os.stat_result) -> tuple[int, ...]:
-    """Return the values that change when the file is replaced or written to, or opened to others."""
+    """Return the values that change when a process replaces, writes or opens the file to others."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_mode, status.st_uid
 
 

@@ -1,4 +1,4 @@
-"""A JSON file in which an earlier version kept the content of a database."""
+"""A JSON file in which an earlier version saved the content of a database."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
 TAKEN_OVER = ".old"
-"""The end that the name of an old file gets when its content is in the database."""
+"""The end of the old file's name once its content is in the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class OldFile:
     Attributes:
         path: The file.
         version: The version of its form.
-        check: Refuses content that is not of the right form: see `schema`.
-        insert: Puts its content into the database, beside what is there already.
-        private: Refuse a file that others may read or write, or that another user owns.
+        check: Refuses content of a wrong form: see `schema`.
+        insert: Inserts its content into the database, beside the rows that are there already.
+        private: Whether to refuse a file that others may read or write, or that another user owns.
     """
 
     path: Path
@@ -34,7 +34,7 @@ class OldFile:
     private: bool = False
 
     def is_there(self) -> bool:
-        """Return whether its content is still to be taken over."""
+        """Return whether the database still lacks its content."""
         return self.path.exists()
 
     def read(self) -> Content:

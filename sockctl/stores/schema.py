@@ -1,9 +1,9 @@
-"""The forms of JSON files, as tables: what stands under which key, and the sentence for a value that won't do.
+"""The forms of JSON files, as tables of checks: the keys, their values, and the sentence for a wrong value.
 
     FORM = record({"hosts": mapping(record({"port": whole_number("is no port", least=1)}), key=...)})
 
-A table is called with a document, and refuses the first value in it that won't do. The error names the place of the
-value, such as ``hosts["::1"].port``. It shows the value only where a sentence asks for the error of its parser.
+A table is a function of a document, and refuses the first wrong value. The error names the place of the value, such as
+``hosts["::1"].port``. It shows the value only if the sentence includes the error of a parser.
 """
 
 import json
@@ -18,15 +18,15 @@ from sockctl.text import visible
 Place = tuple[str | int, ...]
 """The keys and positions that lead to a value."""
 Rule = Callable[[Any], str]
-"""Returns what is wrong with a value of the right kind, as the end of a sentence; empty where nothing is."""
+"""Returns the problem with a value of the right type, as the end of a sentence; empty for none."""
 Check = Callable[..., None]
 """Called with a value and its place, which is () for a whole document; raises a StoreFormatError for a wrong value."""
 
 
 def format_place(*keys: str | int) -> str:
-    """Return the place of a value in a document, as an error names it: ``clients["127.0.0.1"].name``, ``users[0]``.
+    """Return the place of a value in a document, for an error: ``clients["127.0.0.1"].name``, ``users[0]``.
 
-    A key that is no plain name is quoted, and safe on a terminal.
+    A key that is no plain name gets quotes, and is safe on a terminal.
     """
     parts: list[str] = []
     for key in keys:
@@ -38,7 +38,7 @@ def format_place(*keys: str | int) -> str:
 
 
 def refuse(place: Place, problem: str) -> NoReturn:
-    """Raise the error that names a place and what is wrong with the value there.
+    """Raise the error that names a place and the problem with its value.
 
     Raises:
         StoreFormatError: Always.
@@ -50,17 +50,17 @@ def refuse(place: Place, problem: str) -> NoReturn:
 
 
 def unless(holds: Callable[[Any], object], problem: str) -> Rule:
-    """Return the rule that something holds of a value."""
+    """Return the rule that `holds` must be true of a value."""
     return lambda value: "" if holds(value) else problem
 
 
 def parsed(parse: Callable[[Any], object], problem: str, *, unusual: str = "") -> Rule:
-    """Return the rule that a function accepts a value.
+    """Return the rule that `parse` must accept a value.
 
     Args:
-        parse: Raises a ValueError or a SockctlError for a value that it doesn't accept.
-        problem: What is wrong then; ``{error}`` in it stands for the error's text.
-        unusual: What is wrong where the function returns another value than it was given; empty where that is right.
+        parse: Raises a ValueError or a SockctlError for a wrong value.
+        problem: The problem with such a value; ``{error}`` in it stands for the error's text.
+        unusual: The problem with a value that `parse` changes; empty if it may.
     """
 
     def rule(value: Any) -> str:
@@ -79,7 +79,7 @@ def parsed(parse: Callable[[Any], object], problem: str, *, unusual: str = "") -
 def _check_of(
     kind: type, problem: str, rules: Iterable[Rule], check_values: Callable[[Any, Place], None] | None = None
 ) -> Check:
-    """Return the check of a value that is exactly of one type: JSON's true is no number."""
+    """Return the check of a value of exactly one type: JSON's true is no number."""
 
     def check(value: Any, place: Place = (), /) -> None:
         if type(value) is not kind:
@@ -137,10 +137,10 @@ def record(
 
     Args:
         fields: The keys that must be there, with the checks of their values.
-        rules: The rules for the whole object, which follow when these keys are checked.
+        rules: The rules for the whole object, checked after these keys.
         optional: The keys that may be there, checked last.
-        closed: Whether other keys are refused; otherwise they are ignored.
-        problem: What is wrong with a value that is no such object.
+        closed: Whether to refuse other keys; otherwise the check ignores them.
+        problem: The problem with a value that is no such object.
     """
     may_be_there = optional or {}
 
@@ -181,7 +181,7 @@ def array(check: Check, *rules: Rule, problem: str = "is no array") -> Check:
     Args:
         check: The check of each value.
         rules: The rules for the whole array.
-        problem: What is wrong with a value that is no array.
+        problem: The problem with a value that is no array.
     """
 
     def check_values(value: Any, place: Place) -> None:

@@ -1,7 +1,7 @@
 """One SQLite database that several processes and threads read and change, and that no crash can spoil.
 
-Data that grows is saved here: a change costs the same, however much there is. The database is in WAL mode, so readers
-wait for nobody, and each change is on the disk when it has returned:
+This store is for data that grows: a change costs the same, however many rows there are. The database is in WAL mode, so
+readers never wait, and `update` returns only when the change is on the disk:
 
     lock (flock on FILE.lock) → BEGIN IMMEDIATE → change → COMMIT, which syncs FILE-wal → unlock
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 LOCK_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 5.0
-"""How long a read waits for another process that recovers the database of one that was killed."""
+"""How long a read waits for another process that recovers the database after a killed one."""
 _ADVICE = "It was left as it is: mend it, or move it away to begin anew."
 
 
@@ -44,12 +44,12 @@ class SqliteStore:
     """A database. Any thread may use it; other processes of this machine may use the file at the same time.
 
     Args:
-        path: The file; it and its folder are made at the first change.
+        path: The file; the first change creates it and its folder.
         version: The version of the schema, saved as the ``user_version`` of the file.
         schema: The statements that make an empty database.
         old_file: The file in which an earlier version has saved the content.
-        lock_timeout_s: Seconds that a change waits for another process to end its own.
-        private: Refuse a file that others may read or write, or that another user owns.
+        lock_timeout_s: Seconds that a change waits for another process's change.
+        private: Whether to refuse a file that others may read or write, or that another user owns.
     """
 
     def __init__(
@@ -68,39 +68,37 @@ class SqliteStore:
         self._old_file = old_file
         self._lock = FileLock(self._path, lock_timeout_s)
         self._private = private
-        self._using = threading.Lock()  # guards the three below; nobody waits for another process under it
+        self._using = threading.Lock()  # guards the three below; its holder never waits for another process's change
         self._connection: Connection | None = None
         self._identity: tuple[int, int] | None = None  # of the file that the connection has open
-        self._close: Callable[[], object] = _do_nothing
+        self._close: Callable[[], object] = lambda: None
 
     def fetch_rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
-        """Return what a SELECT finds; nothing where there is no file.
+        """Return the rows of a SELECT; none if there is no file.
 
         Raises:
             StoreReadError: The file can't be read.
-            StoreFormatError: It can't be understood.
+            StoreFormatError: The file is no database of sockctl.
         """
         if self._connection is None and self._old_file is not None and self._old_file.is_there():
             with self.update():
-                pass  # which takes the old file over
+                pass  # `update` has taken over the old file
         with self._using, self._convert_errors(make_read_error):
             connection = self._open()
             return [] if connection is None else connection.execute(sql, parameters).fetchall()
 
     @contextlib.contextmanager
     def update(self, *, lock_timeout_s: float | None = None) -> Iterator["Connection"]:
-        """Give the database in a transaction, and commit it at the end; at an exception nothing is changed.
-
-        When it has returned, the change is on the disk.
+        """Give the block the database in a transaction, and commit it to the disk afterwards, unless the block raises.
 
         Args:
-            lock_timeout_s: Seconds that this change waits for others, if not as long as all.
+            lock_timeout_s: Seconds that this change waits for others; None for those of the constructor.
 
         Raises:
             StoreLockedError: Another process has held the lock all the time.
             StoreReadError: The file can't be read.
-            StoreFormatError: It can't be understood.
-            StoreWriteError: It can't be written.
+            StoreFormatError: The file is no database of sockctl.
+            StoreWriteError: The file can't be written.
         """
         with self._lock.hold(lock_timeout_s), self._using, self._convert_errors(make_write_error):
             connection = self._open() or self._make()
@@ -116,11 +114,11 @@ class SqliteStore:
     # Opening.
 
     def _open(self) -> "Connection | None":
-        """Return the connection to the file that is there now; None where there is none, or an empty one."""
+        """Return the connection to the present file; None if there is no file, or an empty one."""
         if self._private:
             refuse_replaceable(self._path, with_companions=True)  # SQLite reads a FILE-wal of any owner
         try:
-            status = os.stat(self._path)  # noqa: PTH116  a Path makes it slower, and it is asked often
+            status = os.stat(self._path)  # noqa: PTH116  a Path makes this frequent call slower
         except FileNotFoundError:
             self._forget()
             return None
@@ -149,13 +147,13 @@ class SqliteStore:
         except BaseException:
             connection.close()
             raise
-        if not version:  # a writer was killed before it had made anything
+        if not version:  # a writer was killed before it had created a table
             connection.close()
             return
         self._keep(connection, status)
 
     def _check_version(self, connection: "Connection") -> int:
-        """Return the version of the schema; 0 where the database is empty."""
+        """Return the version of the schema; 0 for an empty database."""
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         if not version and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
             raise StoreFormatError(f"{self._path} is a database of another program's. {_ADVICE}")
@@ -197,15 +195,15 @@ class SqliteStore:
 
     def _forget(self) -> None:
         self._close()
-        self._connection, self._identity, self._close = None, None, _do_nothing
+        self._connection, self._identity, self._close = None, None, lambda: None
 
     # The file of an earlier version.
 
     def _take_over_old_file(self, connection: "Connection") -> None:
-        """Put the content of an old file into the database, then rename the file.
+        """Insert the content of an old file into the database, then rename the file.
 
-        A process that is killed between the two leaves the file. The next process takes it over once more, which adds
-        nothing, since nobody changes the database before that.
+        A process that is killed between the two leaves the file. The next process inserts it once more, which adds
+        nothing, since no process changes the database before.
         """
         if self._old_file is None or not self._old_file.is_there():
             return
@@ -218,7 +216,7 @@ class SqliteStore:
 
     @contextlib.contextmanager
     def _convert_errors(self, otherwise: Callable[[Path, str], StoreError]) -> Iterator[None]:
-        """Turn errors of SQLite and of the system into those of the stores; `otherwise` makes the usual one."""
+        """Turn errors of SQLite and of the system into errors of the stores; `otherwise` makes the usual one."""
         import sqlite3
 
         try:
@@ -242,7 +240,7 @@ class SqliteStore:
 
 @contextlib.contextmanager
 def _hold_transaction(connection: "Connection") -> Iterator[None]:
-    """Commit what the block changes; at an exception change nothing."""
+    """Commit the changes of the block, or roll them back if it raises."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -251,7 +249,3 @@ def _hold_transaction(connection: "Connection") -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-
-
-def _do_nothing() -> None:
-    """Close nothing: no connection is open."""

@@ -1,9 +1,8 @@
 """The time as a server believes it: the system's clock, unless that clock has just jumped.
 
-Somebody may set the system's clock wrong for a moment. Sessions that expire by it must not end at once. So a jump
-counts only when it has lasted an hour by a clock that nobody sets. Soon after a start that is less: the time for which
-the clock was seen before the jump, a minute at least. For many machines start with a wrong clock, and set it when they
-find the network.
+A user may set the system's clock wrong for a moment, and sessions must not expire for that. So a jump counts only when
+it has lasted an hour by a monotonic clock. Soon after a start, a jump must last only as long as the server ran before
+it, and a minute at least: many machines start with a wrong clock, and set it when they find the network.
 """
 
 import datetime
@@ -14,24 +13,24 @@ from collections.abc import Callable
 from sockctl.stores.timestamps import Clock, utc_now
 
 TOLERANCE_S = 60.0
-"""A smaller change of the clock is a correction, no jump."""
+"""A smaller change of the clock is a correction, not a jump."""
 LASTING_S = 3_600.0
 """A jump that lasts so long counts."""
 LEAST_S = 60.0
-"""A jump that lasts less doesn't count, however short the time before it."""
+"""A jump that lasts less doesn't count, however soon after the start."""
 
 
 def read_boot_clock() -> float:
-    """Return the seconds of a clock that no user sets. Where the system can, they include the time asleep."""
+    """Return monotonic seconds; if the system can tell, they include the time asleep."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class SteadyClock:
-    """Returns the time, with a time zone. Any thread may call it; a jump is noticed only by being called.
+    """Returns the time, with a time zone. Any thread may call it; only a call notices a jump.
 
     Args:
         system: The clock that may jump.
-        steady: Returns seconds of a clock that nobody sets.
+        steady: Returns monotonic seconds.
         lasting_s: Seconds after which a jump counts.
     """
 
@@ -46,7 +45,7 @@ class SteadyClock:
         self._steady = steady
         self._lasting_s = lasting_s
         self._lock = threading.Lock()  # guards the four below
-        self._since = steady()  # when the offset was first seen
+        self._since = steady()  # when a call first saw the offset
         self._offset_s = system().timestamp() - self._since
         self._jump_s: float | None = None  # the offset after a jump that doesn't count yet
         self._jumped_at = 0.0

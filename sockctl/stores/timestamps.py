@@ -1,4 +1,4 @@
-"""Moments as files have them: RFC 3339, in UTC, to the second, such as ``2026-01-31T12:00:00Z``."""
+"""Moments in the form of files: RFC 3339, in UTC, to the second, such as ``2026-01-31T12:00:00Z``."""
 
 import datetime
 from collections.abc import Callable
@@ -13,7 +13,7 @@ def utc_now() -> datetime.datetime:
 
 
 def read_seconds(seconds: int) -> datetime.datetime:
-    """Return the moment of seconds since 1970, as databases have it."""
+    """Return the moment that a database has as seconds since 1970."""
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
 
 

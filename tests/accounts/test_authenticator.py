@@ -587,7 +587,7 @@ def test_another_password(tmp_path: Path) -> None:
         authenticator.confirm("ann", OTHER, HERE)
     user = authenticator.confirm("ann", PASSWORD, HERE)
     with pytest.raises(PasswordRefusedError):
-        authenticator.check_new("qwertyuiop12", "ann")
+        authenticator.set_password(user, "qwertyuiop12", HERE)
     authenticator.set_password(user, OTHER, HERE)
     let_in(authenticator, password=OTHER)
     with pytest.raises(UnknownUserError, match="changed meanwhile"):

@@ -395,7 +395,8 @@ from sockctl.accounts.user import User
 from sockctl.stores.timestamps import utc_now
 sessions = sessions_at(Path(sys.argv[1]), utc_now)
 for number in range(1_000_000):
-    user = User(f"{sys.argv[2]}-{number}", "", utc_now(), utc_now(), disabled=False, credential_generation=1)
+    now = utc_now()
+    user = User(f"{sys.argv[2]}-{number}", "", now, now, disabled=False, credential_generation=1)
     token = resumed(sessions, begun(sessions, user)[1])
     print("in", user.name, token, flush=True)
     if number % 2:

@@ -10,7 +10,7 @@ from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.connection import Connection
 from sockctl.net.event_loop import EventLoop
 from sockctl.net.limits import Limits
-from sockctl.net.peer import RawPeer
+from sockctl.net.raw_peer import RawPeer
 from sockctl.services.echo import Echo
 from tests.support.event_loops import asking_and_trying
 from tests.support.raw_services import Reacting, Waiting, fill, reason_of, reset

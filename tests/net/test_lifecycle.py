@@ -10,7 +10,7 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.net.event_loop import EventLoop
 from sockctl.net.limits import Timeouts
 from sockctl.net.listener import SocketOptions
-from sockctl.net.peer import RawPeer
+from sockctl.net.raw_peer import RawPeer
 from sockctl.net.service import RawService
 from sockctl.services.echo import Echo
 from tests.support.event_loops import asking_and_trying

@@ -13,8 +13,8 @@ from sockctl.net.connection import Connection
 from sockctl.net.event_loop import EventLoop
 from sockctl.net.limits import Limits
 from sockctl.net.optimistic_reads import AT_ONCE, FEW, LASTING, MAX_PATIENCE, OptimisticReads
-from sockctl.net.peer import RawPeer
 from sockctl.net.poller import READABLE, WRITABLE
+from sockctl.net.raw_peer import RawPeer
 from sockctl.net.service import RawService
 from sockctl.services.echo import Echo
 from tests.support.event_loops import TRYING

@@ -1,49 +1,25 @@
-"""The connection of a service of bytes: it is in at once, and what is read goes to the service as it came."""
+"""One client of a service of bytes, as the service sees it."""
 
 import socket
 from collections.abc import Iterator
-from typing import ClassVar
 from unittest.mock import Mock
 
 import pytest
 
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.connection import Connection
-from sockctl.net.peer import RawPeer
-from sockctl.net.raw_peer import RawPeerHandler
-from sockctl.net.service import Conversation, RawService
+from sockctl.net.raw_peer import RawPeer
 from tests.support.connections import connected
 
 
-class Whisper(RawService, Conversation[RawPeer]):
-    """Says what it hears in small letters, after a word in a conversation; and goes on where that is `stay`."""
-
-    name: ClassVar[str] = "whisper"
-    does = "It whispers."
-
-    def converse(self, peer: RawPeer) -> None:
-        if peer.receive() == b"stay":
-            peer.watch()
-        peer.send(b"ready ")
-
-    def received(self, peer: RawPeer, data: memoryview) -> None:
-        peer.post(bytes(data).lower())
-        if bytes(data) == b"END":
-            peer.close()
-
-    def ended(self, peer: RawPeer) -> None:
-        peer.post(b" bye")
-
-
 class Stage:
-    """A connection, its handler, and its client."""
+    """A connection, its peer, and its client."""
 
     def __init__(self, connection: Connection, client: socket.socket) -> None:
         self.connection = connection
         self.client = client
-        self.service = Whisper()
         self.event_loop = Mock()
-        self.handler = RawPeerHandler(connection, self.event_loop, self.service)
+        self.peer = RawPeer(connection, self.event_loop)
 
 
 @pytest.fixture
@@ -52,31 +28,32 @@ def stage() -> Iterator[Stage]:
         yield Stage(connection, client)
 
 
-def test_a_client_is_in_at_once(stage: Stage) -> None:
-    stage.handler.opened()
-    assert stage.connection.admitted
+def test_the_service_learns_number_and_address(stage: Stage) -> None:
+    assert (stage.peer.number, stage.peer.address) == (stage.connection.number, stage.connection.host)
 
 
-def test_a_client_is_in_when_its_tls_stands(stage: Stage) -> None:
-    stage.handler.resumed()
-    assert stage.connection.admitted
+def test_bytes_pass_both_ways_unchanged(stage: Stage) -> None:
+    stage.client.sendall(b"\x00\xff")
+    stage.peer.send(stage.peer.receive())
+    assert stage.client.recv(100) == b"\x00\xff"
 
 
-def test_the_service_hears_all_that_is_read_and_the_end(stage: Stage) -> None:
-    stage.handler.received(memoryview(b"HELLO"))
-    stage.handler.ended()
-    assert stage.client.recv(100) == b"hello bye"
+def test_posted_bytes_are_sent_at_once(stage: Stage) -> None:
+    stage.peer.post(b"news")
+    assert stage.client.recv(100) == b"news"
 
 
-@pytest.mark.parametrize(("word", "watching"), [(b"stay", True), (b"go", False)])
-def test_a_conversation_may_go_on_as_reactions(stage: Stage, word: bytes, *, watching: bool) -> None:
-    stage.client.sendall(word)
-    stage.handler.converse(stage.service)
-    assert stage.client.recv(100) == b"ready "
-    assert stage.handler.watching == watching
-    assert stage.connection.admitted
+def test_no_bytes_stand_for_the_end_of_the_input(stage: Stage) -> None:
+    stage.client.shutdown(socket.SHUT_WR)
+    assert stage.peer.receive() == b""
+
+
+def test_watching_is_noted(stage: Stage) -> None:
+    assert not stage.peer.watching
+    stage.peer.watch()
+    assert stage.peer.watching
 
 
 def test_the_event_loop_closes_for_the_service(stage: Stage) -> None:
-    stage.handler.received(memoryview(b"END"))
+    stage.peer.close()
     stage.event_loop.close.assert_called_once_with(stage.connection, DisconnectReason.SERVER_CLOSED)

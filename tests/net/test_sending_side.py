@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.event_loop import EventLoop
-from sockctl.net.peer import RawPeer
+from sockctl.net.raw_peer import RawPeer
 from sockctl.net.service import RawService
 from tests.support.event_loops import asking_and_trying
 from tests.support.raw_services import Flood, reason_of, reset

@@ -13,8 +13,8 @@ import pytest
 from sockctl.events.reasons import DisconnectReason, RefusalReason
 from sockctl.net.event_loop import EventLoop
 from sockctl.net.limits import READ_BYTES, Limits, Timeouts
-from sockctl.net.peer import RawPeer
 from sockctl.net.poller import SelectorPoller
+from sockctl.net.raw_peer import RawPeer
 from sockctl.net.transport import TlsTransport
 from sockctl.services.echo import Case, CaseEcho, Echo
 from tests.support.event_loops import asking_and_trying

@@ -14,7 +14,8 @@ import pytest
 
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.limits import Limits, Timeouts
-from sockctl.net.peer import Peer, RawPeer
+from sockctl.net.peer import Peer
+from sockctl.net.raw_peer import RawPeer
 from sockctl.net.service import Conversation, MessageService, RawService
 from sockctl.net.tls import TlsSocket
 from sockctl.net.transport import Transport, TransportError

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from sockctl.events.reasons import Reason
 from sockctl.net.limits import Limits
-from sockctl.net.peer import RawPeer
+from sockctl.net.raw_peer import RawPeer
 from sockctl.net.service import Conversation, RawService
 from tests.support.running import (
     TIMEOUT_S,

@@ -1,1 +1,1 @@
-"""The client's view of a chat: members, seen and unconfirmed messages, their look, completion."""
+"""The client's view of a chat: its members, its seen and unconfirmed messages, their form on the screen, completion."""

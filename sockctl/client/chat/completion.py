@@ -1,4 +1,4 @@
-"""The completions of Tab: names, commands after ``/``, rooms after ``#``, as IRC clients do."""
+"""Completes words at Tab: names, commands after ``/``, rooms after ``#``, as IRC clients do."""
 
 from sockctl.client.chat.roster import Roster
 from sockctl.protocol.names import same_name_key

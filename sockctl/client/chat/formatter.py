@@ -1,4 +1,4 @@
-"""The look of a message to a person: time, room, sender, text. Text of a peer is made visible."""
+"""Formats messages for a person: time, room, sender, text. All text of the server is made safe for the terminal."""
 
 import datetime
 import zlib
@@ -11,17 +11,17 @@ from sockctl.stores.timestamps import Clock, parse_timestamp, utc_now
 from sockctl.text import visible
 
 PALETTE = (130, 100, 64, 28, 30, 32, 67, 63, 98, 134, 129, 164)
-"""Of xterm's 256 colours: each has a contrast of 3.6 or more on black and on white (WCAG 2), and none is red."""
+"""Colours of names, from xterm's 256: each has a contrast of 3.6 or more on black and white (WCAG 2); none is red."""
 _BOLD, _MARKED = "\x1b[1m", "\x1b[1;7m"
 
 
 class MessageFormatter:
-    """Makes lines of messages.
+    """Formats messages as lines.
 
     Args:
-        colours: Whether lines may be coloured; they can be read without.
-        now: The time.
-        zone: Where the person is; None for the system's own time zone.
+        colours: Whether lines may be coloured.
+        now: Returns the time.
+        zone: The person's time zone; None for the system's own.
     """
 
     def __init__(self, *, colours: bool, now: Clock = utc_now, zone: datetime.tzinfo | None = None) -> None:
@@ -65,7 +65,7 @@ class MessageFormatter:
         return self._in(_BOLD, f"[private to {visible(to)}]" if to else "[private]") + " "
 
     def _room(self, one: Message, context: ChatContext) -> str:
-        """Return the room in front, where it isn't the only one and the text doesn't name it."""
+        """Return the room in front of a message; nothing for the user's only room, or if the text names it."""
         room = visible(one.get("room")).lstrip("#")
         if not room or not context.in_several_rooms:
             return ""

@@ -1,4 +1,4 @@
-"""The members of the user's rooms, as the server tells of them, and the user's own name."""
+"""The members of the user's rooms, from the server's messages, and the user's own name."""
 
 import re
 import threading
@@ -10,14 +10,14 @@ from sockctl.protocol.messages import Message
 from sockctl.protocol.names import is_name, same_name_key
 
 MAX_NAMES = 20_000
-"""How many names are known, in all rooms together; the rest only can't be completed."""
+"""The most names, in all rooms together; Tab can't complete the rest."""
 MAX_ROOMS = 1_000
-"""How many rooms are known: as many as there may be."""
+"""The most rooms: as many as a server has."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatContext:
-    """The state on which a message's look depends.
+    """The state that decides how a message looks.
 
     Attributes:
         me: The user's own name; empty if it isn't known.
@@ -30,19 +30,19 @@ class ChatContext:
     in_several_rooms: bool = False
 
     def is_me(self, name: str) -> bool:
-        """Return whether that is the user's own name."""
+        """Return whether a name is the user's own."""
         return bool(name) and same_name_key(name) == same_name_key(self.me)
 
 
 class Roster:
-    """The members of each room. Any thread may ask; one updates.
+    """The members of each room. Any thread may read it; one thread updates it.
 
     Args:
-        max_names: How many names are known, in all rooms together.
-        max_rooms: How many rooms are known.
+        max_names: The most names, in all rooms together.
+        max_rooms: The most rooms.
 
     Attributes:
-        left_out: How many rooms and names there was no more place for.
+        left_out: The number of rooms and names that exceeded these limits.
     """
 
     def __init__(self, *, max_names: int = MAX_NAMES, max_rooms: int = MAX_ROOMS) -> None:
@@ -51,7 +51,7 @@ class Roster:
         self._me = ""
         # By room, the members' names by their keys; the room in which the user speaks is the last.
         self._rooms: dict[str, dict[str, str]] = {}
-        self._before: dict[str, None] = {}  # those of the connection before, until the user is in them again
+        self._before: dict[str, None] = {}  # rooms of the last connection that the user has not joined again yet
         self._mention: re.Pattern[str] | None = None
         self._names = 0  # of all rooms
         self.left_out = 0
@@ -83,18 +83,18 @@ class Roster:
             return self._me
 
     def is_me(self, name: str) -> bool:
-        """Return whether that is the user's own name."""
+        """Return whether a name is the user's own."""
         with self._lock:
             return self._is_me(name)
 
     @property
     def context(self) -> ChatContext:
-        """The state on which a message's look depends now."""
+        """The present state that decides how a message looks."""
         with self._lock:
             return ChatContext(self._me, self._mention, len(self._rooms) + len(self._before) > 1)
 
     def update(self, one: Message) -> None:
-        """Update from a message of the server."""
+        """Note what a message of the server says about rooms and members."""
         room, name = one.get("room"), one.get("name")
         with self._lock:
             match one.kind:
@@ -135,7 +135,7 @@ class Roster:
         self._before.pop(room, None)
 
     def _remove(self, room: str, name: str) -> bool:
-        """Forget a member; return whether it was there."""
+        """Forget a member; return whether it was in the room."""
         there = self._rooms.get(room, {}).pop(same_name_key(name), None) is not None
         self._names -= there
         return there

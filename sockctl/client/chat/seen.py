@@ -1,31 +1,31 @@
-"""The messages that were shown: none is shown twice, and the server learns the last one of each room.
+"""The messages that the user has seen: the client shows none twice, and tells the server the last one of each room.
 
-Ids grow within a room, with gaps or without. A late message (a smaller id than the last) is shown, unless it was shown
-before. An id that was shown with another time belongs to another message: the server has begun to count anew, and the
-memory of the room is void. The same holds where a smaller id has a later time than the last.
+Ids grow within a room, with gaps or without. The client shows a late message (a smaller id than the last), unless it
+has shown it before. A known id with another time belongs to another message: the server has begun to count anew, so
+the client forgets the room's ids. It also does so for a smaller id with a later time than the last one.
 """
 
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import is_name
 
 REMEMBERED = 1000
-"""Ids of each room that are remembered one by one; an id older than all of them counts as shown."""
+"""The most ids of a room that are remembered one by one; an id older than all of them counts as seen."""
 MAX_ROOMS = 100
-"""Rooms that are remembered; of the one that was silent for the longest, messages may be shown twice."""
+"""The most rooms that are remembered; messages of a forgotten room, silent for longest, may appear twice."""
 MAX_ID = 1 << 63
 MAX_AT = 40
-"""Characters in a time, as RFC 3339 writes it with any fraction that a clock has."""
+"""Characters in a time of RFC 3339, with the longest fraction of any clock."""
 
 
 class Seen:
-    """The ids of the messages that were shown, by room. Not thread-safe."""
+    """The ids of the messages that the user has seen, by room. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._rooms: dict[str, dict[int, str]] = {}  # id to time, in the order in which they came
-        self._floors: dict[str, int] = {}  # ids up to here are forgotten, and count as shown
+        self._rooms: dict[str, dict[int, str]] = {}  # the time of each id, in the order in which they came
+        self._floors: dict[str, int] = {}  # ids up to here are forgotten, and count as seen
 
     def admit(self, one: Message) -> bool:
-        """Remember a message; return whether it is to be shown: it is new, has no id, or was asked for again."""
+        """Remember a message; return whether to show it: it is new, has no id, or the user asked for it again."""
         number, room = one.fields.get("id"), one.get("room").lower()
         if one.kind not in {"say", "history"} or type(number) is not int or not is_name(room):
             return True
@@ -54,5 +54,5 @@ class Seen:
         self._floors.pop(room, None)
 
     def last(self, room: str) -> int:
-        """Return the last id that was shown of a room; 0 if none was."""
+        """Return the last id of a room that the user has seen; 0 for none."""
         return max(self._rooms.get(room.lower(), {0: ""}))

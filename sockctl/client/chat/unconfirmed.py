@@ -1,4 +1,4 @@
-"""Sent lines that have not come back yet: the server sends each message to its sender, too."""
+"""The sent lines that have not come back yet: the server sends each message to its sender, too."""
 
 import re
 from collections import deque
@@ -12,7 +12,7 @@ _PRIVATE = re.compile(r"/(?:(?:msg|tell)[ \t]+[^ \t]+|reply|r)[ \t](.*)", re.DOT
 
 
 def comes_back(line: str) -> str:
-    """Return the text with which a line comes back from a room; empty for other commands, and for nothing."""
+    """Return the text of a line when it comes back from a room; empty if it won't, as most commands."""
     text = clean(line).strip()
     if text.startswith("/me "):
         return text.removeprefix("/me ").strip()
@@ -23,7 +23,7 @@ def comes_back(line: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """A sent line as it was typed, and the text with which it comes back."""
+    """A sent line as the user typed it, and its text when it comes back."""
 
     line: str
     text: str
@@ -31,7 +31,7 @@ class _Said:
 
 
 class UnconfirmedMessages:
-    """Lines on their way. Not thread-safe."""
+    """The lines on their way. Not thread-safe."""
 
     def __init__(self) -> None:
         self._said: deque[_Said] = deque(maxlen=REMEMBERED)
@@ -45,7 +45,7 @@ class UnconfirmedMessages:
             self._said.append(_Said(typed, text, private is not None))
 
     def confirm(self, one: Message) -> bool:
-        """Return whether this message was sent to a room from here; it, and all before it, are awaited no longer."""
+        """Return whether this client sent the message to a room; stop waiting for it, and for all before it."""
         text, private = one.text.strip(), one.fields.get("private") is True
         if not any(said.text == text and said.private is private for said in self._said):
             return False
@@ -54,7 +54,7 @@ class UnconfirmedMessages:
         return not private
 
     def remove_all(self) -> list[str]:
-        """Return the lines that have not come back, and await them no longer."""
+        """Return the lines that have not come back, and stop waiting for them."""
         lines = [said.line for said in self._said]
         self._said.clear()
         return lines

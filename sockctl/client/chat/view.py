@@ -1,4 +1,4 @@
-"""The memory of a person's session in a chat, across connections."""
+"""What a client remembers of a session in a chat, across connections: messages, members, and the token."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,20 +10,20 @@ from sockctl.client.server_identity import ServerIdentity
 from sockctl.protocol.messages import Message
 
 MAX_SEEN_BYTES = 2000
-"""Of the names of rooms in a `resume`: before login a frame has 4 KiB at most, and the token wants its share."""
+"""Bytes of the names of rooms in a `resume`: before login a frame has 4 KiB at most, and the token needs its share."""
 MAX_TOLD = 10_000
-"""How many messages are remembered of those that a server sends at a welcome; the rest is shown again."""
+"""The most messages of a welcome that are remembered; the client shows the rest again after the next one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """The token that lets this session in again.
+    """The token that resumes this session.
 
     Attributes:
-        server: The server that gave it.
-        service: Its service.
+        server: The server that sent it.
+        service: The server's service.
         token: The secret itself; the repr is without it.
-        user: Whose it is; empty for a guest's.
+        user: The user's name; empty for a guest.
     """
 
     server: ServerIdentity
@@ -36,13 +36,13 @@ class ChatView:
     """The memory of one session. Not thread-safe, but for `roster`.
 
     Args:
-        own_lines_stay: Whether typed lines stay on the terminal, so that they aren't shown when they come back.
+        own_lines_stay: Whether typed lines stay on the terminal; the client then hides them when they come back.
         remark: Tells the user something.
 
     Attributes:
         roster: The user's name and rooms, and their members.
-        held: The token that lets this session in again, if there is one.
-        own_lines_stay: As the argument.
+        held: The token that resumes this session, if there is one.
+        own_lines_stay: See the argument.
     """
 
     def __init__(self, *, own_lines_stay: bool = True, remark: Callable[[str], None] = lambda _: None) -> None:
@@ -54,13 +54,11 @@ class ChatView:
         self._seen = Seen()
         self._unconfirmed = UnconfirmedMessages()
         self._is_arriving = False  # from a welcome until a user says something
-        self._arrival: set[int] = (
-            set()
-        )  # the messages of this arrival: hashes of kind, room and text, which may be long
-        self._known: set[int] = set()  # those of the arrival before
+        self._arrival: set[int] = set()  # the hashes of kind, room and text of this arrival's messages
+        self._known: set[int] = set()  # those of the last arrival
 
     def admit(self, one: Message) -> bool:
-        """Remember a message; return whether it is to be shown: a person has not seen it yet."""
+        """Remember a message; return whether to show it: the user has not seen it yet."""
         self.roster.update(one)
         if self.roster.left_out and not self._remarked:
             self._remarked = True
@@ -76,19 +74,19 @@ class ChatView:
 
     def note_sent(self, line: str) -> None:
         """Remember a line that goes out."""
-        self._is_arriving = False  # from here on everything may be an answer to it
+        self._is_arriving = False  # from here on, any message may answer this line
         if self.roster.rooms:
             self._unconfirmed.add(line)
 
     def lose(self) -> list[str]:
-        """Return the lines that may not have arrived, now that the connection is lost."""
+        """Note that the connection is lost, and return the lines that may not have arrived."""
         return self._unconfirmed.remove_all()
 
     def _is_known(self, one: Message) -> bool:
-        """Return whether a message only repeats one of the arrival before.
+        """Return whether a message only repeats one of the last arrival.
 
-        An arrival holds notices (the topic, the message of the day), the user's own joining of rooms, and their
-        members, until a user says something.
+        An arrival lasts from a welcome until a user says something. It has notices (the topic, the message of the day),
+        the user's own joining of rooms, and their members.
         """
         if one.kind == "welcome":
             self._is_arriving = True
@@ -106,7 +104,7 @@ class ChatView:
         return repeated in self._known
 
     def seen(self) -> dict[str, int] | None:
-        """Return the rooms and the last id that was shown of each, for a `resume`; None if there are none."""
+        """Return the rooms and the last id seen of each, for a `resume`; None if there are none."""
         seen: dict[str, int] = {}
         left = MAX_SEEN_BYTES
         for room in self.roster.last_rooms:

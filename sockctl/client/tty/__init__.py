@@ -1,1 +1,1 @@
-"""The person at the terminal: the line editor, and typing without echo."""
+"""The user at the terminal: the line editor, and typing without echo."""

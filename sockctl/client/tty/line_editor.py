@@ -1,9 +1,9 @@
-"""The line editor (prompt_toolkit): the line being typed stays whole at the bottom, everything else appears above it.
+"""The line editor (prompt_toolkit): the user's line stays whole at the bottom, and all output appears above it.
 
-prompt_toolkit holds the main thread; the session, one connection after the other, runs in a second one, and reads the
-lines from a socket pair, so that it waits for them as it waits for any input. Its output goes through
-prompt_toolkit's proxy of standard output, which puts it above the prompt. Questions go the same way, from the session's
-thread to the prompt's. In a room a line that comes back from the server leaves the prompt without a trace.
+prompt_toolkit holds the main thread. The session runs in a second thread, and reads the lines from a socket pair, so
+that it waits for them as for any input. Its output goes through prompt_toolkit's proxy of standard output, which puts
+it above the prompt. The session's thread also hands the server's questions to the prompt's thread. In a room, the
+editor removes each sent line from the terminal, since it comes back from the server.
 """
 
 import contextlib
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from sockctl.protocol.messages import Message
 
 MAX_QUESTIONS = 16
-"""Questions that wait for the prompt; of more, the oldest are left out: the last one becomes the prompt."""
+"""The most questions that wait for the prompt; beyond it the oldest is dropped, since the last one stays."""
 LOOK_S = 0.1
 WAITING_WRITES = 64
-"""Pieces of output that wait for the terminal; then the session waits, and so does the server."""
+"""The most pieces of output that wait for the terminal; beyond it the session waits, and so does the server."""
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-"""Signals that end the process; the terminal is to be as it was before."""
+"""The signals that end the process; the editor restores the terminal first."""
 
 
 def can_edit_lines() -> bool:
@@ -52,7 +52,8 @@ def as_typed() -> Iterator[None]:
 
     Main thread only. A signal that ends the process raises KeyboardInterrupt.
     """
-    with _ending_signals(signal.default_int_handler), _passing_on():  # in this order: none must leave it so
+    # In this order: no signal may end the process before the terminal is restored.
+    with _ending_signals(signal.default_int_handler), _passing_on():
         yield
 
 
@@ -74,7 +75,7 @@ def _passing_on() -> Iterator[None]:
         passing_on = [*before]
         passing_on[3] &= ~(termios.ICANON | termios.ECHO)
         termios.tcsetattr(STDIN, termios.TCSANOW, passing_on)
-    except termios.error:  # it has gone: a read from it finds out
+    except termios.error:  # the terminal has gone: the next read from it will fail
         yield
         return
     try:
@@ -88,7 +89,7 @@ class LineEditor:
     """One session's editor. Main thread only, but for `ask`.
 
     Args:
-        roster: Whose names and rooms are completed; None for nothing.
+        roster: The names and rooms that Tab completes; None for none.
     """
 
     def __init__(self, roster: "Roster | None" = None) -> None:
@@ -101,14 +102,14 @@ class LineEditor:
         from prompt_toolkit.shortcuts import CompleteStyle
 
         class History(InMemoryHistory):
-            """The typed lines, without the secrets."""
+            """The history of typed lines, without the secrets."""
 
             def append_string(self, string: str) -> None:
                 if not secret():
                     super().append_string(string)
 
         class Words(Completer):
-            """Names, commands and rooms; an answer has none."""
+            """Completes names, commands and rooms, except in the answer to a question."""
 
             def get_completions(self, document: Document, _: CompleteEvent) -> Iterator[Completion]:
                 if roster is None or asked():
@@ -136,29 +137,29 @@ class LineEditor:
         self._roster = roster
         self._accept = self._prompt.default_buffer.accept_handler
         self._prompt.default_buffer.accept_handler = self._accepted
-        self._question: Message | None = None  # the prompt; the prompt's thread alone changes it
+        self._question: Message | None = None  # the prompt; only the prompt's thread changes it
         self._questions: deque[Message | None] = deque(maxlen=MAX_QUESTIONS)  # the next ones, from any thread
         self._over = threading.Event()
         self._error: BaseException | None = None
 
     def fileno(self) -> int:
-        """Return the descriptor that the lines come from."""
+        """Return the descriptor from which the session reads the lines."""
         return self._far.fileno()
 
     def ask(self, question: "Message | None") -> None:
-        """Make `question` the prompt, as soon as there is one; any thread."""
+        """Make `question` the prompt, or the next one; None for the usual prompt. Any thread may call this."""
         self._questions.append(question)
         self._wake()
 
     def hold(self, run: Callable[[], None], stop: Callable[[], None]) -> None:
-        """Let lines be typed until `run` returns, which a second thread calls.
+        """Edit lines until `run` returns, in a second thread.
 
         Args:
-            run: Holds the session.
-            stop: Makes `run` return soon; called when Ctrl-C is typed.
+            run: Runs the session.
+            stop: Makes `run` return soon; called at Ctrl-C.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C was typed, or SIGTERM or SIGHUP came.
+            KeyboardInterrupt: The user typed Ctrl-C, or SIGTERM or SIGHUP came.
             Exception: `run` has raised it.
         """
         thread = threading.Thread(target=self._run, args=(run,), name="sockctl-session")
@@ -192,20 +193,20 @@ class LineEditor:
                 line = self._prompt.prompt(pre_run=self._process_news)
             except EOFError:
                 return
-            self._question = None  # it is answered; before the answer goes out, so that the next one comes after this
+            self._question = None  # before the session sends the answer, which may bring the next question
             with contextlib.suppress(OSError):  # the session has just ended
                 self._near.sendall(line.encode(errors="replace") + b"\n")
             if line.strip() == "exit":
                 return
 
     def _accepted(self, buffer: "Buffer") -> bool:
-        """Accept a line: one that comes back from a room is not left standing above the prompt as well."""
+        """Accept a line; remove one that will come back from a room, so that it doesn't appear twice."""
         in_room = self._roster is not None and self._question is None and bool(self._roster.rooms)
         self._prompt.app.erase_when_done = in_room and bool(comes_back(buffer.text))
         return self._accept is not None and self._accept(buffer)
 
     def _wake(self) -> None:
-        """Let the prompt process what is new, now or when the next one begins. Any thread."""
+        """Let the prompt, or the next one, process new questions and the end. Any thread may call this."""
         loop = self._prompt.app.loop
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # the prompt has just ended by itself
@@ -216,13 +217,13 @@ class LineEditor:
         while self._questions:
             before, self._question = self._question, self._questions.popleft()
             if _is_secret(before) and not _is_secret(self._question):
-                app.current_buffer.reset()  # a half typed secret must not be seen, and is no answer to this
+                app.current_buffer.reset()  # a half-typed secret must not become visible, nor answer this question
             app.invalidate()
         if self._over.is_set():
             self._leave(EOFError())
 
     def _leave(self, error: BaseException) -> bool:
-        """End the prompt, if it is there; return whether it was."""
+        """End the prompt, if there is one; return whether there was."""
         app = self._prompt.app
         if not app.is_running or app.is_done:
             return False
@@ -236,14 +237,14 @@ class LineEditor:
 
 @contextlib.contextmanager
 def _above_prompt() -> Iterator[None]:
-    """Have standard output appear above the prompt, no faster than the terminal takes it.
+    """Print standard output above the prompt, no faster than the terminal takes it.
 
-    As `prompt_toolkit.patch_stdout.patch_stdout`, whose proxy keeps any amount for a terminal that was stopped.
+    This is `prompt_toolkit.patch_stdout.patch_stdout` with a bound: its proxy keeps any amount for a stopped terminal.
     """
     from prompt_toolkit.patch_stdout import StdoutProxy
 
     class Proxy(StdoutProxy):
-        """A proxy with a bound. Its own thread writes, and waits until the prompt's loop has taken that."""
+        """A proxy with a bound: its own thread writes, and waits until the prompt's loop has taken each piece."""
 
         def __init__(self) -> None:
             super().__init__(raw=True)

@@ -1,4 +1,4 @@
-"""Typing without echo: for answers that must not be seen."""
+"""Turns the terminal's echo off while the user types a secret."""
 
 import contextlib
 import os
@@ -24,9 +24,9 @@ class NoEcho:
         self._handlers: dict[signal.Signals, Any] = {}
 
     def ask(self, question: "Message | None") -> None:
-        """Hide the answer if the question asks for that; call it before the question is shown.
+        """Hide the answer if the question asks for that; call this before showing the question.
 
-        A secret that was half typed when another question came, or none, is discarded: it is no answer to that.
+        Discard a half-typed secret if another question comes, or none: it doesn't answer that.
         """
         if question is not None and question.fields.get("secret") is True:
             self._begin()
@@ -36,7 +36,7 @@ class NoEcho:
 
     @contextlib.contextmanager
     def hidden(self) -> Iterator[None]:
-        """Hide typed lines as long as the context lasts, however it ends."""
+        """Hide typed lines inside the block."""
         try:
             self._begin()
             yield
@@ -44,7 +44,7 @@ class NoEcho:
             self.end()
 
     def _begin(self) -> None:
-        """Turn the echo off; lines that were typed already are not discarded."""
+        """Turn the echo off; keep the lines that the user has typed ahead."""
         if self._before is not None:
             return
         with contextlib.suppress(termios.error):
@@ -71,6 +71,6 @@ class NoEcho:
             termios.tcflush(self._descriptor, termios.TCIFLUSH)
 
     def _end_process(self, number: int, _: object) -> None:
-        self._discard()  # a half typed line: else the shell would take it, and show it
+        self._discard()  # a half-typed line, which the shell would show, and take as its own
         self.end()
-        os.kill(os.getpid(), number)  # now with the handler that it had before
+        os.kill(os.getpid(), number)  # with the handler that was there before

@@ -1,4 +1,4 @@
-"""The person at the terminal of a session: invited to type, asked, and given a line editor where there is one."""
+"""The user at the terminal of a session: invites the user to type, asks questions, and runs the line editor."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class TerminalUser:
-    """The person at the terminal.
+    """The user at the terminal.
 
     Args:
-        screen: Where remarks are shown.
+        screen: Shows remarks.
         view: The memory of the session, from which the line editor completes words.
-        may_edit: Whether the line editor may be used.
+        may_edit: Whether to use the line editor on a terminal that can edit lines.
         quiet: Whether to leave out how to type.
     """
 
@@ -30,7 +30,7 @@ class TerminalUser:
         self._hidden = NoEcho(STDIN)
         self._editor: LineEditor | None = None
         self._invited = quiet
-        self._question: Message | None = None  # that came before there was a line editor
+        self._question: Message | None = None  # the first question of the line editor
 
     def invite(self) -> None:
         """Say how to type, once."""
@@ -39,18 +39,18 @@ class TerminalUser:
             self._screen.remark("Type lines, Enter sends each. 'exit' or Ctrl-D ends the connection.")
 
     def ask(self, question: "Message | None") -> None:
-        """Get ready for the answer to `question`, before it is shown; None if the one before is void."""
+        """Prepare for the answer to `question`, before the screen shows it; None withdraws the last question."""
         self._question = question
         (self._editor or self._hidden).ask(question)
 
     def end_question(self) -> None:
-        """Go on after a line was typed."""
+        """Note that the user has typed a line."""
         self._question = None
         if self._hidden.end():
-            say("")  # Enter was not shown either
+            say("")  # the terminal has not shown Enter either
 
     def edit(self, run: Callable[[], None], stop: Callable[[], None], read_from: Callable[[int], None]) -> bool:
-        """Invite to type, and let lines be edited until `run` returns; return False where there is no line editor.
+        """Invite the user to type, and edit lines until `run` returns; return False if there is no line editor.
 
         Args:
             run: Runs the session; called in another thread.
@@ -58,7 +58,7 @@ class TerminalUser:
             read_from: Makes the session read lines from a descriptor.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C was typed, or a signal came that ends the process.
+            KeyboardInterrupt: The user typed Ctrl-C, or a signal came that ends the process.
             Exception: `run` has raised it.
         """
         if not self._may_edit:
@@ -83,5 +83,5 @@ class TerminalUser:
         return True
 
     def leave(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         self._hidden.end()

@@ -1,14 +1,14 @@
-"""The chat: rooms in which all members hear the same in the same order, and no member can hurt another.
+"""The chat: the members of a room receive the same messages in the same order, and no member can slow another down.
 
 - `service`: the conversation by which clients come in, and the reactions to their messages; `settings`: its rules,
   limits and times.
 - `member`, `members`, `clients`: a member and its clients, the registry of members, the two kinds of clients.
 - `registration`: how clients come in under a name, and how often.
-- `line_processor`, `commands`, `command_handlers`, `moderation`: texts are said, commands parsed and run.
-- `flood_control`, `costs`: messages that come too fast are held back.
+- `line_processor`, `commands`, `command_handlers`, `moderation`: say texts, and parse and run commands.
+- `flood_control`, `costs`: hold back messages that come too fast.
 - `membership`, `room_registry`: joining and leaving; the rooms.
-- `room`, `room_event`, `audience`, `room_info`: the queue of a room's events, and how its clients hear them.
-- `bans`, `ban_table`, `state`, `state_file`: topics, bans and mutes, as they hold now and as the file has them.
+- `room`, `room_event`, `audience`, `room_info`: the queue of a room's events, and how clients receive them.
+- `bans`, `ban_table`, `state`, `state_file`: topics, bans and mutes, in memory and in the file.
 - `history`, `history_entry`, `history_file`: the last messages of a room, in memory and in the file.
 - `store`: the thread that writes both files.
 """

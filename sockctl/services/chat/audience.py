@@ -1,4 +1,4 @@
-"""The audience of a room: its members, the clients through which they hear it, and the delivery to them."""
+"""The audience of a room: its members, the clients through which they hear it, and the sending to these clients."""
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,9 +13,9 @@ GOLDEN = (5**0.5 - 1) / 2
 
 
 class Audience:
-    """The one owner of who hears a room.
+    """Holds the members and clients that hear a room.
 
-    One thread at a time, that which processes the room's events, changes it and broadcasts to it. Any thread may ask.
+    Only the thread that processes the room's events changes the audience and broadcasts to it. Any thread may read it.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Audience:
         self._members: dict[Member, dict[Client, None]] = {}  # each with its clients that hear the room
         self._listener: Client | None = None
         self._clients: list[Client] | None = []  # all that hear the room; None where that must be listed anew
-        self._first = 0.0  # which client is served first, as a fraction of all
+        self._first = 0.0  # the client that `broadcast` begins with, as a fraction of all
 
     def __len__(self) -> int:
         with self._lock:
@@ -58,7 +58,7 @@ class Audience:
         self._clients = None
 
     def broadcast(self, batch: Sequence[RoomEvent]) -> None:
-        """Send a batch of events to all clients, each time beginning with another one, so that none is always last."""
+        """Send a batch of events to all clients; each call begins with another client, so that none is always last."""
         clients = self._clients
         if clients is None:
             clients = self._clients = [client for own in self._members.values() for client in own]
@@ -69,13 +69,13 @@ class Audience:
         self.deliver(batch, clients[first:] + clients[:first])
 
     def deliver(self, batch: Sequence[RoomEvent], clients: Iterable[Client]) -> None:
-        """Send a batch of events to some clients, to each what it wants to hear."""
+        """Send a batch of events to some clients; each client receives the events that its member hears."""
         if not any(one.frame for one in batch):
             return  # a client joins or leaves whose member stays
         movements = any(one.movement for one in batch)
         framed: list[Peer] = []
         others: list[Client] = []
-        # Most clients hear the whole batch, in frames: this condition is checked for every delivery.
+        # Most clients hear the whole batch, in frames: this condition runs for each client and broadcast.
         for client in clients:
             member, peer = client.member, client.peer
             if client.framed and peer is not None and not member.ignored and not (movements and member.quiet):

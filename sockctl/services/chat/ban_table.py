@@ -1,7 +1,7 @@
-"""A table of bans, or of mutes, that finds the one of a client by a few look-ups, however many bans there are.
+"""A table of bans, or of mutes: a few look-ups find the ban of a client, however many bans the table has.
 
-While any member is muted, each message of each member asks. Each change builds new tables and puts them in place at
-once, so no asking thread waits for a lock.
+While any member is muted, the chat looks up each message's sender. Each change builds new tables and puts them in place
+at once, so no look-up waits for a lock.
 """
 
 import datetime
@@ -35,7 +35,7 @@ class BanTable:
         on_change: Called after each change, without a lock held.
 
     Attributes:
-        is_empty: Whether there are none, lasting or not.
+        is_empty: Whether the table has no bans, ended ones included.
     """
 
     def __init__(self, *, clock: Clock = utc_now, on_change: Callable[[], None] = lambda: None) -> None:
@@ -68,7 +68,7 @@ class BanTable:
         return ban
 
     def remove(self, word: str) -> list[Ban]:
-        """End the bans that an account, a name or an address names; return those that still lasted."""
+        """Remove the bans of an account, a name or an address; return those that still lasted."""
         with self._lock:
             removed, others = _split(self._tables.bans, lambda one: one.target.is_named(word))
             if removed:

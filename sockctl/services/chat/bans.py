@@ -25,14 +25,14 @@ class Topic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The target of a ban or a mute: a client that fits the account, the guest token or a network is meant.
+    """The target of a ban or a mute: it matches each client with that account, guest token or network.
 
     A target with none of the three means the name alone; only files of earlier versions have such targets.
 
     Attributes:
         name: The member's name then; empty where the operator gave an address.
         account: The user's name; empty for a guest.
-        token: The guest's token. It is kept in memory only, since a token ends with the server.
+        token: The guest's token. The server never saves it, since a token ends with the server.
         networks: The addresses.
     """
 
@@ -43,7 +43,7 @@ class Target:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Equal for two targets of which the later one replaces the earlier one."""
+        """The key of the target: the later of two targets with equal keys replaces the earlier one."""
         return (self.account,) if self.account else (same_name_key(self.name), *self.networks)
 
     def describe(self, *, addresses: bool = True) -> str:
@@ -85,7 +85,7 @@ class Ban:
     until: datetime.datetime | None
 
     def lasts(self, now: datetime.datetime) -> bool:
-        """Return whether the ban isn't over."""
+        """Return whether the ban still holds."""
         return self.until is None or now < self.until
 
 

@@ -20,13 +20,13 @@ class RemoteClient(Client):
 
     Attributes:
         peer: The connection.
-        announced: Whether `member_came` was emitted for it: then `member_left` will be.
-        seen: The last id that it had seen before it came, by room, or `NOTHING`: it isn't told of older messages again.
-            Each holds for the first joining of that room. The client speaks in the last of these rooms.
-        held_back: Its messages that came too fast, and those that came after them.
-        bytes_heard: Bytes that had come from it at the last tick.
-        heard_at: When there were more than before, on the monotonic clock.
-        pinged: Whether it was pinged since then.
+        announced: Whether the chat has emitted `member_came` for the client: then it emits `member_left`, too.
+        seen: By room, the last id that the client had seen before it connected, or `NOTHING`. The room sends only later
+            messages when the client first joins. The client speaks in the last of these rooms.
+        held_back: Its messages that came too fast, and all later ones.
+        bytes_heard: Bytes received from the client until the last tick.
+        heard_at: The last tick at which the client had sent something, on the monotonic clock.
+        pinged: Whether the chat has sent a ping since then.
         replaying: The rest of a long answer.
     """
 
@@ -50,7 +50,7 @@ class RemoteClient(Client):
 
     @property
     def is_backlogged(self) -> bool:
-        """Whether the client reads less than it is sent."""
+        """Whether the client reads less than the server sends."""
         return self.peer.is_backlogged
 
     def reply(self, one: Message) -> None:
@@ -69,7 +69,7 @@ class RemoteClient(Client):
         self.continue_replay()
 
     def continue_replay(self) -> None:
-        """Send the next piece of a long answer, if the client has read the one before; else the next tick does."""
+        """Send the next piece of a long answer, if the client has read the last one; else the next tick does."""
         self._will_continue = False
         if self.replaying is None or self.is_backlogged:
             return
@@ -84,7 +84,7 @@ class RemoteClient(Client):
             self.peer.call_soon(self.continue_replay)
 
     def finish_replay(self) -> None:
-        """Send as much of the rest of a long answer as may wait: the connection is about to close."""
+        """Send as much of a long answer's rest as the outbox takes: the connection is about to close."""
         while self.replaying is not None and not self.is_backlogged:
             self._send_piece(self.replaying)
         if self.replaying is not None:
@@ -93,7 +93,7 @@ class RemoteClient(Client):
 
     def _send_piece(self, messages: Iterator[Message]) -> None:
         if self.peer.is_gone:
-            self.replaying = None  # the command was carried out, but nobody reads the answer
+            self.replaying = None  # the client has run the command, but can't read the answer
             return
         piece = list(islice(messages, REPLAY_PIECE))
         for one in piece:
@@ -110,13 +110,13 @@ class RemoteClient(Client):
         self.peer.post_encoded(data)
 
     def close(self, reason: Reason) -> None:
-        """Close the connection; the client still gets the messages that wait for it."""
+        """Close the connection once the messages that wait for the client are sent."""
         self.leaving = True
         self.peer.close(reason)
 
 
 class ConsoleClient(Client):
-    """The server's own terminal, where an operator reads along and chats.
+    """The server's own terminal, where an operator reads and chats.
 
     Args:
         member: The operator.

@@ -35,7 +35,7 @@ MAX_IGNORED = 100
 
 
 class CommandHandlers:
-    """Carries out the members' commands. Any thread may call the handlers; nothing in them waits.
+    """Runs the members' commands. Any thread may call the handlers; they never block.
 
     Attributes:
         handlers: The handler of each command, by its name.

@@ -1,7 +1,7 @@
-"""The commands of the chat, and the parser of the lines that give them.
+"""The commands of the chat, and the parser of command lines.
 
-A line that doesn't begin with ``/`` is said as it is, and ``//x`` says ``/x``: the parser sees neither. The words
-behind a command are those that its usage names. TEXT and WHY stand last and mean the rest of the line as it is, without
+A line that doesn't begin with ``/`` is a text, and so is ``//x``, which means ``/x``: the parser gets neither. A
+command's usage names the words that follow the command. TEXT and WHY stand last and mean the rest of the line, without
 the one space before it. The handler of a command decides what the words mean (is there such a member?); `parse_room`,
 `parse_duration`, `parse_count` and `parse_page` parse the words that have a form of their own.
 """
@@ -19,7 +19,7 @@ from sockctl.services.chat.member import Client
 from sockctl.text import plural, visible
 
 Handler = Callable[[Client, Sequence[str]], None]
-"""Carries out a command that a client gave, with the words behind it. Raises CommandError if it can't be."""
+"""Runs a client's command, given the client and the words behind the command. Raises CommandError if it refuses."""
 PAGE_LINES = 50
 """Lines on one page of a long list."""
 T = TypeVar("T")
@@ -42,9 +42,9 @@ class Command:
 
     Attributes:
         name: Its name, without the ``/``.
-        usage: How it is written; words in brackets may be left out.
+        usage: The command with its words; those in brackets may be left out.
         help: One sentence that says what it does.
-        operators_only: Whether only operators know it.
+        operators_only: Whether only operators may use it.
         aliases: Its other names.
     """
 
@@ -62,7 +62,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A command as it was given, with the words behind it: as many as its usage allows, or fewer."""
+    """A command that a member gave, and the words behind it: as many as its usage allows, or fewer."""
 
     command: Command
     arguments: tuple[str, ...]
@@ -108,14 +108,14 @@ _BY_WORD = {word: command for command in COMMANDS for word in (command.name, *co
 
 
 def parse(line: str, *, operator: bool) -> Call:
-    """Return the call that a line gives. Pure; any thread may call it.
+    """Return the call that a line makes. Pure; any thread may call it.
 
     Args:
         line: The line, without its end; it begins with ``/``.
         operator: Whether an operator has typed it.
 
     Raises:
-        UnknownCommandError: The member knows no such command; the error names the nearest one.
+        UnknownCommandError: The member may use no such command; the error names the nearest one.
         CommandError: A word is missing, or there is one too many; the error shows the usage.
     """
     match = _COMMAND_LINE.fullmatch(line)
@@ -125,7 +125,7 @@ def parse(line: str, *, operator: bool) -> Call:
 
 
 def split_command(line: str) -> tuple[str, list[str]]:
-    """Return the name of the command that a line gives, empty for none, and the first words behind it."""
+    """Return the name of a line's command, empty for none, and the first words behind it."""
     match = _COMMAND_LINE.fullmatch(line)
     command = None if match is None else _BY_WORD.get(match[1].lower())
     return ("", []) if match is None or command is None else (command.name, match[2].split(maxsplit=2))
@@ -139,7 +139,7 @@ def list_help(name: str | None, *, operator: bool) -> list[str]:
         operator: Whether an operator asks.
 
     Raises:
-        UnknownCommandError: The member that asks knows no such command.
+        UnknownCommandError: The member may use no such command.
     """
     if name is not None:
         command = _find_command(name.removeprefix("/"), operator=operator)

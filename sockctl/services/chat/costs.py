@@ -1,4 +1,4 @@
-"""The cost of a member's messages, counted in messages: those that reach many, or have a long answer, cost more."""
+"""The cost of a member's messages: one that reaches many members, or has a long answer, costs as much as several."""
 
 from collections.abc import Sequence
 
@@ -13,17 +13,17 @@ from sockctl.services.chat.room_info import NAMES_AT_ONCE
 from sockctl.services.chat.room_registry import RoomRegistry
 
 REACHED = 50
-"""Members that are told something, for the cost of a message."""
+"""A command costs one message more for each so many members that receive its effect."""
 ANSWERED = 20
-"""Lines of an answer, for the cost of a message."""
+"""A command costs one message more for each so many lines of its answer."""
 WORK_S = 1.5e-3
-"""The work of REACHED deliveries, in seconds of a usual core: most of it is the kernel's."""
+"""The work of sending to REACHED members, in seconds of a usual core; the kernel does most of it."""
 _SAYING = frozenset({"", "me"})
-"""Commands that say something; a line that begins with two slashes gives none."""
+"""Commands that say something; the empty one stands for a line that begins with two slashes."""
 
 
 class Costs:
-    """Computes costs. Any thread may ask."""
+    """Computes costs. Any thread may use it."""
 
     def __init__(self, members: Members, rooms: RoomRegistry) -> None:
         self._members = members
@@ -40,7 +40,7 @@ class Costs:
             return 1.0  # its handler will refuse it
 
     def estimate_work_s(self, client: Client, batch: Sequence[Message]) -> float:
-        """Return the work of processing a batch, in seconds: its texts go to each member in one piece."""
+        """Return the work of processing a batch, in seconds; all its texts together count as one broadcast."""
         if client.member.operator:
             return 0.0
         beyond, says = 0.0, False
@@ -86,5 +86,5 @@ def _count_members(room: Room | None) -> int:
 
 
 def _count_told(room: Room | None) -> int:
-    """Return how many members are told of one joining, leaving or renaming."""
+    """Return how many members receive the news of one joining, leaving or renaming."""
     return 0 if room is None or room.is_large else room.count

@@ -11,7 +11,7 @@ from sockctl.services.chat.member import FloodLimit
 from sockctl.services.chat.membership import Membership
 
 MAX_HELD_BACK = 100
-"""Messages of a client that are held back at most."""
+"""The most messages of a client that the chat holds back."""
 
 
 class FloodControl:
@@ -23,7 +23,7 @@ class FloodControl:
         self._membership = membership
 
     def process(self, client: RemoteClient, limit: FloodLimit, batch: Sequence[Message]) -> None:
-        """Process messages as far as the limit allows, and hold back the rest; close a client that floods."""
+        """Process as many messages as the limit allows, and hold back the rest; close a client that floods."""
         passing = 0
         if not client.held_back:
             while passing < len(batch) and limit.allow(self._costs.count(client, batch[passing])):
@@ -42,7 +42,7 @@ class FloodControl:
             client.close(DisconnectReason.FLOODING)
 
     def release(self, client: RemoteClient, limit: FloodLimit) -> None:
-        """Process messages that were held back, as far as the limit allows."""
+        """Process as many held-back messages as the limit allows."""
         released = []
         while client.held_back and not client.leaving and not client.is_backlogged:
             if not limit.allow(self._costs.count(client, client.held_back[0])):

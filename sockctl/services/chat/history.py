@@ -1,4 +1,4 @@
-"""The last messages of one room, in memory: those that members may be told, and those that wait for the disk."""
+"""The last messages of one room, in memory: those that the room sends to members, and those that wait for the disk."""
 
 import threading
 from collections import deque
@@ -9,11 +9,11 @@ from sockctl.services.chat.history_entry import HistoryEntry
 from sockctl.services.chat.member import NOTHING
 
 SHOWN = 20
-"""Messages that a joining client is told."""
+"""Messages that a room sends to a joining client."""
 MISSED_BYTES = 131_072
-"""Bytes of further messages for a client that was here before and has missed them."""
+"""Bytes of further messages for a returning client that has missed them."""
 JOINING_BYTES = 262_144
-"""Bytes of messages for a client that comes, all its rooms together: they wait in the memory."""
+"""Bytes of messages for a joining client, all its rooms together: they wait in memory."""
 OVERHEAD_BYTES = 256
 """Memory of a remembered message beyond its text: the objects that hold it and name it (CPython 3.11)."""
 
@@ -31,7 +31,7 @@ class HistoryBudget:
         share_bytes: The memory that one room may always take: longer histories give way to it.
 
     Attributes:
-        share_bytes: As the argument.
+        share_bytes: See the argument.
     """
 
     def __init__(self, most_bytes: int, *, share_bytes: int = 0) -> None:
@@ -41,14 +41,14 @@ class HistoryBudget:
         self._used_bytes = 0
 
     def add(self, size_bytes: int) -> int:
-        """Count more bytes, or fewer for a negative number; return by how many the limit is exceeded."""
+        """Count more bytes, or fewer for a negative number; return how many bytes exceed the limit."""
         with self._lock:
             self._used_bytes += size_bytes
             return max(0, self._used_bytes - self._most_bytes)
 
     @property
     def surplus_bytes(self) -> int:
-        """By how many bytes the limit is exceeded."""
+        """How many bytes exceed the limit."""
         return max(0, self._used_bytes - self._most_bytes)
 
     @property
@@ -61,8 +61,8 @@ class History:
     """The last messages of a room. Not thread-safe.
 
     Args:
-        entries: The messages of before.
-        max_messages: How many are remembered.
+        entries: The messages so far.
+        max_messages: The most messages that are remembered.
     """
 
     __slots__ = ("_entries", "_text_bytes")
@@ -103,11 +103,11 @@ class History:
         return list(self._entries)
 
     def select_unseen(self, after: int, *, most_bytes: int = JOINING_BYTES) -> tuple[list[HistoryEntry], bool]:
-        """Return the messages that a joining client is told, and whether it has missed others, forgotten ones included.
+        """Return the messages for a joining client, and whether it has missed others, forgotten ones included.
 
         Args:
             after: The last id that the client has seen, or `NOTHING`.
-            most_bytes: Bytes of messages that it is told at most.
+            most_bytes: The most bytes of messages to return.
         """
         entries = self._entries
         told: list[HistoryEntry] = []
@@ -131,14 +131,14 @@ class RecentMessages:
     """The last messages of a room for the disk: JSON texts in UTF-8 with growing ids. Not thread-safe.
 
     Args:
-        max_messages: How many are kept.
+        max_messages: The most messages that are kept.
 
     Attributes:
         frames: The messages; only the methods change them.
         size_bytes: Their bytes.
-        first_id: The id of the first message that was added, whether it is still kept or not.
+        first_id: The id of the first message that was added, which may be gone by now.
         last_id: The id of the last one.
-        forgotten: Whether the messages before these are to be forgotten.
+        forgotten: Whether the file must drop the messages before these.
     """
 
     __slots__ = ("first_id", "forgotten", "frames", "last_id", "size_bytes")
@@ -150,7 +150,7 @@ class RecentMessages:
         self.first_id = self.last_id = 0
 
     def add(self, first_id: int, last_id: int, frames: Iterable[bytes]) -> None:
-        """Add messages; if their ids don't grow, the room was created anew, and its messages before are forgotten."""
+        """Add messages; ids that don't grow mean that the room is a new one: forget its earlier messages."""
         if first_id <= self.last_id:
             self.frames.clear()
             self.first_id = self.size_bytes = 0

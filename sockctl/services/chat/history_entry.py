@@ -1,6 +1,6 @@
-"""One message of a room's history: in memory, as members are told it later, and as a line of ``chat-history.jsonl``.
+"""One message of a room's history: in memory, as a `history` message, and as a line of ``chat-history.jsonl``.
 
-A line is the `say` message as the members got it, one JSON object:
+A line is the `say` message that the members received, one JSON object:
 
     {"kind":"say","text":"hello","room":"#lobby","sender":"ann","id":7,"at":"2026-01-31T12:00:00Z"}
 
@@ -41,12 +41,12 @@ def read_entry(line: bytes) -> HistoryEntry:
 
 
 def filter_ignored(entries: Sequence[HistoryEntry], ignored: Collection[str]) -> Sequence[HistoryEntry]:
-    """Return the messages whose senders' name keys are not among those ignored."""
+    """Return the messages, without those of ignored name keys."""
     return [one for one in entries if one.key not in ignored] if ignored else entries
 
 
 def replay_messages(entries: Sequence[HistoryEntry], *, again: bool = False) -> Iterator[Message]:
-    """Yield the `history` messages that tell entries to a client; all but the last one say `more`.
+    """Yield the `history` messages for a client; all but the last one say `more`.
 
     Args:
         entries: The entries.
@@ -62,7 +62,7 @@ def check_entry(line: bytes) -> tuple[str, int]:
     """Check a line, and return the room and the id of its message.
 
     Raises:
-        StoreFormatError: It is no message of the chat's; the error says why, as the end of a sentence.
+        StoreFormatError: The line is no message of the chat; the error says why, as the end of a sentence.
     """
     try:
         fields = json.loads(line.decode(), parse_constant=_refuse_constant)
@@ -72,7 +72,7 @@ def check_entry(line: bytes) -> tuple[str, int]:
         raise StoreFormatError('it is no object of the kind "say"')
     for key in _TEXTS:
         value = fields.get(key)
-        # A text of an older version may hold characters that are left out today: `Message` leaves them out later.
+        # A text of an older version may hold characters that today's version leaves out: `Message` does so later.
         if type(value) is not str or has_controls(value) or (key != "text" and clean(value) != value):
             raise StoreFormatError(f"its {key} is no text, or holds control characters")
     number = fields.get("id")

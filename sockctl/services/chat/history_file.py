@@ -1,9 +1,9 @@
-"""Keeps the last messages of each room in ``chat-history.jsonl``, one message a line (see `history_entry`).
+"""Saves the last messages of each room in ``chat-history.jsonl``, one message a line (see `history_entry`).
 
-New messages are appended. Once the file has about twice the messages that are kept, it is written anew from memory,
-beside the old one and then in its place, so that a killed process leaves one or the other. The same mends a file that
-is in doubt: after a write that failed half-way, or where the last line is torn. A process that is killed while it
-appends leaves whole lines and at most one torn one, the last.
+The server appends new messages. Once the file has about twice the messages that are kept, the server writes a new file
+from memory and puts it in the old one's place; a killed process leaves one of the two. A new file also replaces one
+that is in doubt: after a write that failed half-way, or where the last line is torn. A process that is killed while it
+appends leaves whole lines, and at most one torn line at the end.
 
 One server at a time uses the file: it holds a lock on ``chat-history.jsonl.lock``.
 """
@@ -33,10 +33,10 @@ class HistoryFileLimits:
     """The limits and times of the history file.
 
     Attributes:
-        slack_bytes: How far the file may exceed twice the messages that were kept when it was last written anew.
-        max_kept_bytes: The memory of all messages: the rooms silent for longest are forgotten first.
-        max_rooms: How many rooms are kept.
-        lock_timeout_s: How long a start waits for a server that is just stopping.
+        slack_bytes: How far the file may exceed twice its size after it was last written anew.
+        max_kept_bytes: The memory of all messages; beyond it, the file drops the rooms silent for longest.
+        max_rooms: The most rooms that the file keeps.
+        lock_timeout_s: How long a starting server waits for one that is just stopping.
     """
 
     slack_bytes: int = 64 * 1024
@@ -52,8 +52,8 @@ class HistoryFile:
     """The history on disk. One thread at a time may use it; it blocks as long as the disk does.
 
     Args:
-        data_dir: The directory of the file; both are made when they are missing.
-        history: How many messages of each room are kept.
+        data_dir: The directory of the file; `open` creates a missing one.
+        history: The most messages of each room that the file keeps.
         limits: The limits and times.
     """
 
@@ -75,9 +75,9 @@ class HistoryFile:
         """Lock the file, and return the messages of each room, which the caller must not change.
 
         Raises:
-            StoreLockedError: Another server has it.
-            StoreReadError: It can't be read, or isn't the user's alone.
-            StoreFormatError: A line other than a torn last one can't be understood; the file was left as it is.
+            StoreLockedError: Another server uses the file.
+            StoreReadError: The file can't be read, or other users may read it.
+            StoreFormatError: A line other than a torn last one is wrong; the file stays as it is.
         """
         try:
             make_private_folder(self.path.parent)
@@ -108,7 +108,7 @@ class HistoryFile:
 
         Args:
             said: The new messages of each room.
-            remembered: How many messages of a room are still remembered, where these are fewer than might be.
+            remembered: How many messages to keep of a room that may keep fewer than the others.
         """
         for room, new in said.items():
             tail = self._rooms.pop(room, None) or RecentMessages(self._history)
@@ -147,7 +147,7 @@ class HistoryFile:
         self._behind = 0
 
     def sync(self) -> None:
-        """Sync the appended messages to the disk, so that they outlast a crash of the system.
+        """Sync the appended messages to the disk, so that they survive a crash of the system.
 
         Raises:
             OSError: The file can't be synced: `write` will write all messages again.
@@ -211,7 +211,7 @@ class HistoryFile:
         )
 
     def _is_in_place(self) -> bool:
-        """Return whether the open file still has its name: another program may have moved it."""
+        """Return whether the path still leads to the open file: another program may have moved it."""
         try:
             return self._descriptor is not None and os.path.samestat(os.stat(self.path), os.fstat(self._descriptor))  # noqa: PTH116  as below
         except OSError:

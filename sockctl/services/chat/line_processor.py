@@ -1,4 +1,4 @@
-"""Processes the lines of members: a text is said, a command is run."""
+"""Processes the lines of members: says texts, runs commands."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,13 +17,13 @@ MAX_TEXT_BYTES = 4_096
 MAX_COMMAND_BYTES = MAX_TEXT_BYTES + 128
 """Bytes of a command: a text in one may be as long as any other text."""
 MAX_WAITING = 4_096
-"""Characters that wait for the texts of others in the same round. Longer texts go out at once: else the piece that each
-member gets would grow with the number of members that speak, beyond the capacity of an outbox.
+"""Characters that wait for other members' texts in the same round. The room sends longer texts at once: else the batch
+for each member would grow with the number of speaking members, and exceed the capacity of an outbox.
 """
 
 
 class LineProcessor:
-    """Processes what members type. Any thread may call it; nothing in it waits.
+    """Processes the lines that members type. Any thread may call it; it never blocks.
 
     Args:
         handlers: The handler of each command but ``/me``, by the command's name.
@@ -88,10 +88,10 @@ class LineProcessor:
             text = f"A command may have {MAX_COMMAND_BYTES:,} bytes: it was not carried out."
             client.tell("error", text, code="too_long")
             return
-        self._membership.process_pending(client)  # the answer comes behind the texts before, and the command sees them
+        self._membership.process_pending(client)  # the answer follows the earlier texts, and the command sees them
         try:
             call = parse(line, operator=client.member.operator)
-            if client.is_backlogged and call.command.name != "quit":  # its answer would only add to what waits
+            if client.is_backlogged and call.command.name != "quit":  # an answer would only lengthen the backlog
                 raise CommandError("You don't read what you are sent: the command was not carried out.")  # noqa: TRY301
             self._handlers[call.command](client, call.arguments)
         except (CommandError, AnswerRefusedError) as error:

@@ -15,11 +15,11 @@ from sockctl.protocol.names import same_name_key
 from sockctl.token_bucket import TokenBucket
 
 NOTHING = -1
-"""Stands for the last id seen where none is known; 0 says that there was nothing to see."""
+"""Stands for an unknown last id; 0 means that the client has seen an empty room."""
 
 
 class Identity(NamedTuple):
-    """Identifies a member for good, whatever its name is now.
+    """Identifies a member for good, even if its name changes.
 
     Attributes:
         token: A guest's token; empty for a user.
@@ -35,7 +35,8 @@ class Identity(NamedTuple):
 class FloodLimit:
     """Lets `burst` messages of a member pass at once, then `rate` a second. Any thread may use it.
 
-    A message that costs more than `burst` passes after a rest; the member then waits until the rate has paid for it.
+    A message that costs more than `burst` passes once the bucket is full; the member then waits until the rate has paid
+    for it.
     """
 
     __slots__ = ("_bucket", "_lock")
@@ -56,17 +57,17 @@ class Member:
     Attributes:
         name: The name, as the member chose it.
         key: The key of the name: equal for names that are the same.
-        account: The user's name, for a member who is logged in; else empty.
+        account: The user's name, for a member that is logged in; else empty.
         operator: Whether the member may use the operators' commands.
         since: When the member came.
         clients: Its clients. Guarded by the lock of `Members`.
-        arriving: How many clients are about to be attached; until then the member can't be gone. Guarded as `clients`.
+        arriving: How many clients `Members` is about to attach; the member stays meanwhile. Guarded as `clients`.
         rooms: The names of its rooms, the one joined last at the end. Guarded as `clients`.
-        ignored: The name keys of the members that it ignores.
-        quiet: Whether it isn't told of joining and leaving members.
-        reply_to: The member that wrote privately last: `/reply` answers it.
-        token: Brings a guest's name back.
-        last_address: The IP address of the client that left last; empty where none ever left.
+        ignored: The name keys of the members whose messages it doesn't hear.
+        quiet: Whether it doesn't hear who joins and leaves.
+        reply_to: The member that last wrote to it in private: `/reply` answers that one.
+        token: The token that lets a guest resume its name.
+        last_address: The IP address of the client that left last; empty where none has left.
         flood: Limits how fast the member may speak; None for no limit.
     """
 
@@ -130,10 +131,10 @@ class Client(ABC):
 
     Attributes:
         member: The member.
-        framed: Whether the client gets frames; else lines.
+        framed: Whether the client receives frames; else lines.
         room: The name of the room in which it speaks; empty for none.
         watched: Whether the event loop watches it; before that, its handler thread may still wait for it.
-        leaving: Whether it is being closed: its messages don't count any more.
+        leaving: Whether the chat is closing it, and ignores its further messages.
         peer: Its connection; None where it has none.
     """
 
@@ -148,7 +149,7 @@ class Client(ABC):
         self.leaving = False
 
     def tell(self, kind: str, text: str, **fields: Any) -> None:
-        """Send a reply of the chat's own; never waits, and never makes the client a slow reader."""
+        """Send a reply of the chat's own; never blocks, and never makes the client a slow reader."""
         self.reply(message(kind, text, **fields))
 
     @property
@@ -159,7 +160,7 @@ class Client(ABC):
     @property
     @abstractmethod
     def is_backlogged(self) -> bool:
-        """Whether the client has as much waiting as a slow reader: then it gets nothing that can wait."""
+        """Whether as many bytes wait for the client as for a slow reader: the chat then sends only what it must."""
 
     @abstractmethod
     def reply(self, one: Message) -> None:
@@ -182,11 +183,11 @@ class Client(ABC):
 
     @abstractmethod
     def post(self, one: Message) -> None:
-        """Send another member's message; never waits."""
+        """Send another member's message; never blocks."""
 
     @abstractmethod
     def post_encoded(self, data: bytes) -> None:
-        """Send other members' messages, encoded for the client's wire; never waits."""
+        """Send other members' messages, encoded for the client's wire; never blocks."""
 
     @abstractmethod
     def close(self, reason: Reason) -> None:

@@ -1,4 +1,4 @@
-"""The members that are here, by name, account and token; and those that left lately and may come back."""
+"""The members, by name, account and token; and those that left lately and may return."""
 
 import itertools
 import threading
@@ -13,7 +13,7 @@ from sockctl.services.chat.settings import ChatLimits
 
 
 class Renamed(NamedTuple):
-    """A member that gave up its name to the user of that name, and the name that it had."""
+    """A member that had to give its name to the user of that name, and this name."""
 
     member: Member
     before: str
@@ -21,7 +21,7 @@ class Renamed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Departed:
-    """A member that left and may come back until a time on the monotonic clock."""
+    """A member that left and may return until a time on the monotonic clock."""
 
     member: Member
     until: float
@@ -30,12 +30,12 @@ class _Departed:
 class Members:
     """The registry of members: the one owner of names, and of each member's clients and rooms. Any thread may use it.
 
-    A member is in a room from `join` on. The room's audience follows, in the order of the room's events.
+    A member is in a room as soon as `join` returns. The room's audience follows, in the order of the room's events.
 
     Args:
         is_reserved: Says whether a name key is or was the account of another user than the given one.
         clock: Returns the monotonic time in seconds.
-        limits: How long departed members are remembered, and how many.
+        limits: How long the registry remembers departed members, and how many.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Members:
             departed = (one.member for one in reversed(self._departed.values()))
             return next((member for member in departed if key in {member.key, member.account}), None)
 
-    # Coming and leaving. A member that comes must `attach` a client next.
+    # Arriving and leaving. The caller that adds or resumes a member calls `attach` next.
 
     def add_guest(self, member: Member) -> None:
         """Add a guest.
@@ -108,7 +108,7 @@ class Members:
             self._by_token[member.token] = member
 
     def add_user(self, account: str, create: Callable[[], Member]) -> tuple[Member, Renamed | None]:
-        """Return the member logged in as `account`, and the member that gave up its name to it, if one did.
+        """Return the member logged in as `account`, and the member that had to give its name to it, if any.
 
         Args:
             account: The user's name.
@@ -131,14 +131,14 @@ class Members:
     def resume_guest(
         self, token: str, create: Callable[[str], Member]
     ) -> tuple[Member, list[Client], Sequence[str]] | None:
-        """Return the guest that a token belongs to, its clients before, and the rooms it had left; None for no guest.
+        """Return a token's guest, its clients so far, and the rooms that it left when it departed; None for no guest.
 
         Args:
             token: The token.
             create: Creates a member of a name, for a guest that left.
 
         Raises:
-            NameTakenError: The guest left, and another member has the name now.
+            NameTakenError: The guest had left, and another member has the name now.
         """
         with self._lock:
             member = self._by_token.get(token)
@@ -191,7 +191,7 @@ class Members:
     # Rooms.
 
     def join(self, member: Member, room: str) -> bool:
-        """Note that a member is in a room, as the one joined last; return whether it wasn't."""
+        """Note that a member has joined a room, last of all; return whether the room is new to it."""
         with self._lock:
             new = room not in member.rooms
             member.rooms.pop(room, None)
@@ -217,7 +217,7 @@ class Members:
             return self._rename(member, name)
 
     def displace(self, member: Member) -> Renamed | None:
-        """Rename a member whose name is another user's account now; None if it isn't."""
+        """Rename a member whose name is another user's account now; return None if it isn't."""
         with self._lock:
             squats = self._by_key.get(member.key) is member and self._is_reserved(member.key, member.account)
             return self._displace(member.key) if squats else None

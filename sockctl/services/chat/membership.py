@@ -27,11 +27,11 @@ _REASONS = {
     BANNED: "banned",
     DisconnectReason.FLOODING: "flooding",
 }
-"""Why a member left, as the others are told; any other reason is private."""
+"""Why a member left, for the other members; any other reason is private."""
 
 
 class Membership:
-    """Joins and leaves rooms for members and their clients. Any thread may use it; nothing in it waits."""
+    """Joins and leaves rooms for members and their clients. Any thread may use it; it never blocks."""
 
     def __init__(self, members: Members, rooms: RoomRegistry, limits: ChatLimits) -> None:
         self._members = members
@@ -44,7 +44,7 @@ class Membership:
         self._journal = journal
 
     def list_rooms_to_join(self, client: RemoteClient) -> list[str]:
-        """Return the rooms that a new client comes into: those of its member, now or before. It speaks in the last."""
+        """Return the rooms for a new client: those of its member, now or before. The client speaks in the last one."""
         joined, seen = self._members.list_rooms(client.member), [*client.seen]
         rooms = dict.fromkeys([*(room for room in joined if room not in seen[-1:]), *seen])
         return [*rooms][: self._max_joined] or [self._rooms.first]
@@ -59,10 +59,10 @@ class Membership:
             name: The room.
             new: Whether the member wasn't in the room.
             speaks: Whether the client speaks there from now on; a client without a room does so anyway.
-            most_bytes: Bytes of the history that it is told at most.
+            most_bytes: The most bytes of history that the room sends to it.
 
         Returns:
-            How many bytes of the history it will be told.
+            The bytes of history that the room will send to it.
 
         Raises:
             CommandError: There is no such room, and it can't be created; or the member is in too many.
@@ -85,7 +85,7 @@ class Membership:
 
         Args:
             client: The client.
-            reason: Why its connection ended; None where its member comes from another one now.
+            reason: Why its connection ended; None where another connection replaces it.
         """
         gone, rooms = self._members.detach(client)
         shown = _REASONS.get(reason, "left") if reason is not None and gone else None
@@ -94,7 +94,7 @@ class Membership:
             room.process_soon(client)
 
     def join(self, client: Client, name: str) -> None:
-        """Let a member join a room from one of its clients, which speaks there from now on.
+        """Join a room for a member, at the request of one of its clients, which speaks there from now on.
 
         Raises:
             CommandError: As for `join_client`.
@@ -109,12 +109,12 @@ class Membership:
             if other is client:
                 continue
             if other.is_backlogged:
-                other.close(DisconnectReason.SLOW_READER)  # it would be told more unasked than the memory may hold
+                other.close(DisconnectReason.SLOW_READER)  # the room's history would exceed its outbox
             elif other.watched:
                 self._bring_other_client(other, name)
 
     def _bring_other_client(self, client: Client, name: str) -> None:
-        """Let a client hear a room that its member joined from another one; it speaks where it did."""
+        """Let a client hear a room that its member joined from another client; the client's own room stays."""
         self.join_client(client, name, new=False, speaks=False)
         room = self._rooms.find(name)
         if room is not None and client not in self._members.list_clients(client.member):  # it has gone meanwhile
@@ -122,7 +122,7 @@ class Membership:
             room.process_soon(client)
 
     def leave(self, client: Client, name: str) -> None:
-        """Let a member leave a room; all its clients are told.
+        """Leave a room for a member, and tell all its clients.
 
         Raises:
             CommandError: The member isn't in that room.
@@ -131,7 +131,8 @@ class Membership:
         if name not in self._members.list_rooms(member):
             raise CommandError(f"You are not in {name}." if name else "You are in no room.")
         room = self._rooms.find(name)
-        clients = self._members.list_clients(member)  # first: one that goes from here on doesn't know of the room
+        # Clients first: `remove` forgets the room for those that go from here on.
+        clients = self._members.list_clients(member)
         self._members.leave(member, name)
         rooms = self._members.list_rooms(member)
         news = message("left", f"You left {name}.", room=name, name=member.name)
@@ -151,7 +152,7 @@ class Membership:
             client.reply(_speaking_room_notice(client.room))
 
     def announce_rename(self, member: Member, before: str) -> None:
-        """Tell the rooms of a member its new name; in no room, only its own clients."""
+        """Tell a member's new name to its rooms; without any room, to its own clients."""
         news = message("renamed", f"{before} is {member.name} now.", before=before, name=member.name)
         self._journal.emit(MemberRenamed(who=before, name_now=member.name))
         names = self._members.list_rooms(member)

@@ -1,4 +1,4 @@
-"""The operators' commands: they put members out, ban and mute them, list bans and mutes, and announce things."""
+"""The operators' commands: kick, ban and mute members, list bans and mutes, and announce texts to all."""
 
 from collections.abc import Callable, Sequence
 
@@ -18,10 +18,10 @@ from sockctl.stores.timestamps import format_timestamp
 
 
 class Moderation:
-    """Carries out the operators' commands. Any thread may call the handlers; nothing in them waits.
+    """Runs the operators' commands. Any thread may call the handlers; they never block.
 
-    A ban or a mute of a user means the account. Where strangers may come in, as guests or by signing up, it also means
-    the addresses of the member: another name would cost the member nothing.
+    A ban or a mute of a user holds for the account. Where strangers may come in, as guests or by signing up, it also
+    holds for the member's addresses: another name would cost the member nothing.
 
     Args:
         members: The members.
@@ -57,7 +57,7 @@ class Moderation:
         self._journal = journal
 
     def refuse_muted(self, client: Client) -> None:
-        """Refuse a client whose member may not speak.
+        """Refuse a client whose member is muted.
 
         Raises:
             CommandError: The member is muted.
@@ -140,7 +140,7 @@ class Moderation:
         tell_next_page(client, number, bans, command=command)
 
     def _tell_done(self, client: Client, did: str, bans: Sequence[Ban]) -> None:
-        """Tell all what an operator did with bans or mutes; only operators see the addresses of members."""
+        """Tell all members which bans or mutes an operator changed; only operators see the addresses of members."""
         full, public = (
             f"{client.member.name} {did.format(' and '.join(ban.target.describe(addresses=shown) for ban in bans))}"
             for shown in (True, False)
@@ -148,7 +148,7 @@ class Moderation:
         self._tell_all(client, full, public=public)
 
     def _tell_all(self, client: Client, text: str, *, public: str | None = None) -> None:
-        """Tell a text to the operators and the log, and to all other members its `public` form."""
+        """Tell a text to the operators and the log, and its `public` form to all other members."""
         self._journal.emit(OperatorActed(operator=client.member.name, did=text))
         full = message("notice", text, code="announcement")
         short = full if public is None else message("notice", public, code="announcement")

@@ -1,4 +1,4 @@
-"""Lets clients into the chat, or back into it, under a name."""
+"""Lets new and returning clients into the chat, under a name."""
 
 import contextlib
 import datetime
@@ -26,7 +26,7 @@ from sockctl.source_network import source_network
 from sockctl.stores.timestamps import format_timestamp, utc_now
 
 TRIES = 5
-"""How often a guest is asked for a name."""
+"""How often the chat asks a guest for a name."""
 
 
 class Registration:
@@ -66,10 +66,10 @@ class Registration:
         self._generation = -1  # of the users, at the last `return_names`
 
     def let_in(self, peer: Peer) -> RemoteClient:
-        """Let `peer` in under a name, and return its client, which is its `state` from then on.
+        """Let `peer` in under a name, set its `state` to its client, and return the client.
 
         Raises:
-            PeerGoneError: The client left, or was not let in.
+            PeerGoneError: The client left, or the chat refused it.
         """
         self._refuse_banned(peer)
         return self._let_in_guest(peer) if self._login is None else self._let_in_user(peer, self._login)
@@ -131,8 +131,8 @@ class Registration:
     def _await_turn(self, peer: Peer) -> None:
         """Wait while too many members come from the client's address (IPv6: its /64).
 
-        Each coming costs the members of its rooms a message, and the server the history that it tells. A member's flood
-        limit doesn't count that, and begins anew with the next name. Without a flood limit, there is no waiting.
+        Each new client costs the members of its rooms a message, and the server the history that it sends. The flood
+        limit doesn't count that, and begins anew with the next name. Without a flood limit, no client waits.
         """
         if self._rules.flood is None:
             return
@@ -151,7 +151,7 @@ class Registration:
     def _resume_guest(self, peer: Peer, resume: Message) -> RemoteClient | None:
         """Let a guest in again; return None for an unknown token, which costs the guest a try.
 
-        A name that comes with an unknown token will do: the server may have been started anew since it gave both.
+        With an unknown token, the name beside it counts: the server may have restarted since it gave out both.
         """
         found = self._members.resume_guest(resume.get("token"), self._create_member)
         if found is None and resume.get("name"):
@@ -174,7 +174,7 @@ class Registration:
         client = RemoteClient(peer, member, seen=seen, now=time.monotonic())
         self._members.attach(client)
         try:
-            # A ban doesn't find a client that is still asked for its name; it finds it from here on.
+            # Until now, a new ban could not find this client among the members' clients.
             self._refuse_banned(peer, member)
         except PeerGoneError:
             self._membership.remove(client, None)

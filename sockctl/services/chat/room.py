@@ -1,9 +1,9 @@
 """A room: its messages have one order, and all members hear them in that order.
 
-Each event of a room is queued under the room's lock, which gives ids and the order. One thread at a time processes the
-queue: the thread that finds no other at it, until the queue is empty. So nothing is sent under the lock, no thread
-waits for a network, and each client gets all queued events in one piece. Joining and leaving are events as well: a
-client that joins hears all events behind its own joining, and sees those before as history.
+The room queues each event under its lock, which gives ids and the order. One thread at a time processes the queue: the
+first thread that finds no other one doing so, until the queue is empty. So no thread sends under the lock or waits for
+a network, and each client receives all queued events in one piece. Joining and leaving are events as well: a joining
+client hears all events behind its own joining, and receives those before as history.
 
 In a large room the others don't hear of each joining, leaving and renaming: the room counts these, and tells sums.
 """
@@ -28,16 +28,16 @@ _SUMS = {"joined": "joined {}.", "left": "left {}.", "renamed": "in {} took anot
 
 
 class Room:
-    """One room. Any thread may use it; nothing in it waits.
+    """One room. Any thread may use it; it never blocks.
 
     Args:
         name: Its name, such as ``#lobby``.
-        store: Keeps the messages and the topic.
-        history: The messages of before; limits how many are remembered.
+        store: Saves the messages and the topic.
+        history: The messages so far; it limits how many the room remembers.
         last_id: The id of the last message.
         limits: From how many members on the room is large.
         budget: The memory of all histories together.
-        used_at: When a member was last in it, on the monotonic clock; the registry sets it.
+        used_at: When the room last had a member, on the monotonic clock; the registry sets it.
 
     Attributes:
         info: Tells clients about the room.
@@ -66,7 +66,7 @@ class Room:
         self._history = history
         self.last_id = last_id
         self._queue: list[RoomEvent | Movement] = []
-        self._sums: dict[str, int] = {}  # movements still to be told, by the kind of the message
+        self._sums: dict[str, int] = {}  # movements that `tell_sums` will tell, by the kind of the message
         self._busy = False  # whether a thread processes the queue
 
     @property
@@ -76,7 +76,7 @@ class Room:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no member is in it, or about to be."""
+        """Whether no member is in the room, or about to join."""
         with self._lock:
             return not self._audience and not self._queue
 
@@ -87,7 +87,7 @@ class Room:
 
     @property
     def is_large(self) -> bool:
-        """Whether movements are told in sums."""
+        """Whether the room tells movements in sums."""
         return self.count > self._told_singly
 
     # History.
@@ -105,7 +105,7 @@ class Room:
             return self._history.size_bytes
 
     def list_history(self, count: int, *, without: Collection[str] = ()) -> Sequence[HistoryEntry]:
-        """Return the last `count` messages, without those of members with one of these name keys."""
+        """Return the last `count` messages, without those of some name keys."""
         with self._lock:
             entries = self._history.list_all()
         return filter_ignored(entries, without)[-count:]
@@ -119,12 +119,12 @@ class Room:
             self._store.forget(self.name)
 
     def forget_oldest(self, size_bytes: int) -> None:
-        """Forget the oldest messages, until so many bytes are free."""
+        """Forget the oldest messages until `size_bytes` are free."""
         with self._lock:
             self._budget.add(-self._history.forget_oldest(size_bytes))
             self._store.keep_last(self.name, len(self._history))
 
-    # Queueing events; `process_pending` or `process_soon` is to follow.
+    # Queueing events. The caller calls `process_pending` or `process_soon` afterwards.
 
     def say(self, client: Client, texts: Sequence[str], at: str, *, action: bool = False) -> None:
         """Queue texts of a member.
@@ -135,7 +135,7 @@ class Room:
             at: The time, as RFC 3339 has it.
             action: Whether they say what the member does.
         """
-        # Equal to encode_message and as_line, from parts that stay the same: those cost 6 µs a message, this 0.7.
+        # Equal to `encode_message` and `as_line`, which encode the same parts each time: 6 µs a message, not 0.7.
         name, key = client.member.name, client.member.key
         head = f',"room":"{self.name}","sender":"{name}","id":'
         tail = f',"at":"{at}"' + (',"action":true}' if action else "}")
@@ -169,11 +169,11 @@ class Room:
             client: The client.
             new: Whether its member joins with it.
             after: The last id that it has seen before, or `NOTHING`.
-            then: The message that it gets last; None for none.
-            most_bytes: Bytes of the history that it is told at most.
+            then: The message that the room sends to it last; None for none.
+            most_bytes: The most bytes of history that the room sends to it.
 
         Returns:
-            How many bytes of the history it will be told.
+            The bytes of history that the room will send to it.
         """
         member = client.member
         news = message("joined", f"{member.name} joined {self.name}.", room=self.name, name=member.name)
@@ -204,7 +204,7 @@ class Room:
         self._audience.set_listener(client)
 
     def tell_sums(self) -> None:
-        """Tell how many members have joined, left and been renamed in a large room since the last time."""
+        """Tell how many members of a large room have joined, left and taken another name since the last call."""
         self.info.drop_told_history()
         if not self._sums:
             return
@@ -219,14 +219,14 @@ class Room:
     # Processing them: one thread at a time.
 
     def process_soon(self, client: Client) -> None:
-        """Process the queue a moment later, so that many that speak, join or leave at once make one piece."""
+        """Process the queue a moment later, so that the events of many clients make one batch."""
         if client.peer is not None:
             client.peer.call_soon(self.process_pending)
         else:
             self.process_pending()
 
     def process_pending(self) -> None:
-        """Process the queue, unless another thread does."""
+        """Process the queue, unless another thread is doing so."""
         with self._lock:
             if self._busy:
                 return
@@ -257,7 +257,7 @@ class Room:
             self._process_renames([one for one in run if isinstance(one, Rename)])
 
     def _process_joins(self, joins: Sequence[Join]) -> None:
-        """Add several clients at once: each hears of those behind it, and all that were here hear of all."""
+        """Add several clients at once: each hears of the later ones, and the room's clients so far hear of all."""
         told = self._encode_singly(joins, coming=len(joins))
         self._audience.broadcast(told)
         for number, one in enumerate(joins, 1):
@@ -268,7 +268,7 @@ class Room:
             self._audience.deliver(told[number:], [one.client])
 
     def _process_leaves(self, leaves: Sequence[Leave]) -> None:
-        """Remove several clients at once: each still hears of those before it."""
+        """Remove several clients at once: each still hears of the earlier ones."""
         told = self._encode_singly(leaves)
         for number, one in enumerate(leaves):
             if one.client in self._audience:
@@ -287,7 +287,7 @@ class Room:
     def _encode_singly(self, movements: Sequence[Movement], *, coming: int = 0) -> list[RoomEvent]:
         """Return an event for each movement; none in a large room, which counts them.
 
-        While a sum is still to be told, no movement is told before it.
+        While the room still has to tell a sum, it counts later movements, too.
         """
         with self._lock:
             large = len(self._audience) + coming > self._told_singly or bool(self._sums)

@@ -17,9 +17,9 @@ class RoomEvent:
     Attributes:
         frame: The frames.
         line: The lines.
-        sender: The client that said it, to which no line repeats it; None where no client did.
-        key: The name key of the member that it is about.
-        movement: Whether it tells that a member joined or left, which quiet members don't hear.
+        sender: The client that said it, which receives no line for it; None where no client did.
+        key: The name key of the member that the message is about.
+        movement: Whether the message says that a member joined or left, which quiet members don't hear.
     """
 
     frame: bytes
@@ -31,7 +31,7 @@ class RoomEvent:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """A client that joins or leaves, or a member that is renamed.
+    """A client that joins or leaves, or a member that takes another name.
 
     Attributes:
         news: The message for the others; None where it isn't news to them.
@@ -52,9 +52,9 @@ class Join(Movement):
 
     Attributes:
         client: The client.
-        history: The messages of before that it is told.
+        history: The earlier messages that the room sends to it.
         missed: Whether it has missed more than these.
-        then: The message that it gets last; None for none.
+        then: The message that the room sends to it last; None for none.
     """
 
     client: Client
@@ -72,7 +72,7 @@ class Leave(Movement):
 
 @dataclass(frozen=True, slots=True)
 class Rename(Movement):
-    """A member that has another name. Its own `clients` are told in a large room, too."""
+    """A member that has another name. Its own `clients` hear of it in a large room, too."""
 
     clients: Collection[Client]
 
@@ -83,6 +83,6 @@ def encode_for_wires(one: Message) -> tuple[bytes, bytes]:
 
 
 def encode_event(one: Message | None, *, key: str = "", movement: bool = False) -> RoomEvent:
-    """Return the event that tells a message; one without bytes for none. The rest is as for `RoomEvent`."""
+    """Return the event that tells a message; one without bytes for none. `RoomEvent` explains the arguments."""
     frame, line = (b"", b"") if one is None else encode_for_wires(one)
     return RoomEvent(frame, line, key=key, movement=movement)

@@ -1,4 +1,4 @@
-"""Tells clients about a room: that they are in it, its topic, its members, its history."""
+"""Tells clients about a room: its welcome, topic, members and history."""
 
 from collections.abc import Sequence
 
@@ -21,8 +21,8 @@ class RoomInfo:
     Args:
         name: The room's name.
         audience: Its members.
-        state: Knows its topic.
-        told_singly: Up to how many members it isn't large.
+        state: Holds its topic.
+        told_singly: The most members of a room that isn't large.
     """
 
     def __init__(self, name: str, audience: Audience, state: ChatState, *, told_singly: int) -> None:
@@ -30,12 +30,12 @@ class RoomInfo:
         self._audience = audience
         self._state = state
         self._told_singly = told_singly
-        # Each of these two is put in place whole, so that it needs no lock.
+        # Each assignment replaces one of these whole, so that they need no lock.
         self._listing: tuple[int, str | None, RoomEvent] | None = None  # for so many members, and that topic
         self._told_history: tuple[tuple[bool, list[int]], bytes] | None = None  # by wire and ids
 
     def encode_listing(self) -> RoomEvent:
-        """Return the room's line in a list of rooms; it is encoded anew when members or topic have changed."""
+        """Return the room's line in a list of rooms; encode it anew only when members or topic have changed."""
         topic = self._state.find_topic(self._name)
         text = None if topic is None else topic.text
         count, known = len(self._audience), self._listing
@@ -46,7 +46,7 @@ class RoomInfo:
         return known[2]
 
     def tell_members(self, client: Client) -> None:
-        """Tell a client who is in the room; of a large room, how many."""
+        """Tell a client the names of the members; of a large room, their number."""
         count = len(self._audience)
         if count > self._told_singly:
             text = f"In {self._name}: {count:,} members; /who lists them, {NAMES_AT_ONCE} a page."
@@ -74,11 +74,11 @@ class RoomInfo:
         client.tell("members", text, room=self._name, members=names, count=count, page=number, pages=pages)
 
     def welcome(self, client: Client, history: Sequence[HistoryEntry], *, missed: bool) -> None:
-        """Tell a client that it is in the room, and of the room.
+        """Tell a client that it has joined, the topic, the members and the history.
 
         Args:
             client: The client.
-            history: The messages of before that it is told.
+            history: The earlier messages for it.
             missed: Whether it has missed more than these.
         """
         name = self._name
@@ -94,7 +94,7 @@ class RoomInfo:
             client.reply_encoded(self._encode_history(heard, framed=client.framed))
 
     def _encode_history(self, entries: Sequence[HistoryEntry], *, framed: bool) -> bytes:
-        """Return history for one wire: clients that join one after the other are told the same."""
+        """Return history for one wire; encode it anew only when it differs from that of the last joining client."""
         key = (framed, [one.id for one in entries])
         known = self._told_history
         if known is None or known[0] != key:
@@ -103,5 +103,5 @@ class RoomInfo:
         return known[1]
 
     def drop_told_history(self) -> None:
-        """Free the memory of the history that was told last."""
+        """Free the memory of the history that was last encoded."""
         self._told_history = None

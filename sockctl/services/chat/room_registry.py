@@ -1,4 +1,4 @@
-"""The registry of rooms: members create them by joining, or there is a fixed set."""
+"""The registry of rooms: members create rooms by joining them, or the rooms are a fixed set."""
 
 import json
 import threading
@@ -18,7 +18,7 @@ from sockctl.source_network import source_network
 from sockctl.stores.timestamps import parse_timestamp, utc_now
 
 SKIPPED_IDS = 100_000
-"""Ids that are left out after a start: more than a crash can have lost."""
+"""Ids that each start skips: more than a crash can have lost."""
 
 
 class RoomRegistry:
@@ -26,14 +26,15 @@ class RoomRegistry:
 
     Args:
         fixed: The names of the only rooms; empty where members create rooms by joining.
-        stored: The rooms as the store has kept them.
-        history: How many messages of a room are remembered.
-        store: Keeps the messages and the topics.
-        limits: How many rooms there may be, the memory of their histories, and how many rooms one address may create.
+        stored: The rooms that the store has loaded.
+        history: How many messages a room remembers.
+        store: Saves the messages and the topics.
+        limits: The number of rooms, the memory of their histories, and the number of rooms that one address may create.
 
     Attributes:
         first: The name of the room into which new members come.
-        find: Returns the room of a name; None if there is none. Each batch of texts asks: no call stands in between.
+        find: Returns the room of a name; None if there is none. Each batch of texts uses it, so it is the table's own
+            method.
     """
 
     def __init__(
@@ -113,7 +114,7 @@ class RoomRegistry:
         return self._creations.allow(keys, time.monotonic())
 
     def tick(self, now: float) -> None:
-        """Let the rooms tell their sums, note which are in use, and forget unused histories if memory is short."""
+        """Let the rooms tell their sums, note which rooms are in use, and free unused histories if memory is short."""
         with self._lock:
             self._now = now
             rooms = list(self._rooms.values())
@@ -129,7 +130,7 @@ class RoomRegistry:
             self._trim_longest(rooms)
 
     def _trim_longest(self, rooms: Iterable[Room]) -> None:
-        """Let the longest histories give way to short ones that have grown within their share."""
+        """Forget the oldest messages of the longest histories, until all histories fit their limit."""
         sizes = [(room.history_bytes, room) for room in rooms]
         for size, room in sorted(sizes, key=lambda one: one[0], reverse=True):
             spare = min(self._budget.surplus_bytes, size - self._budget.share_bytes)
@@ -138,19 +139,19 @@ class RoomRegistry:
             room.forget_oldest(spare)
 
     def _list_unused(self, rooms: Iterable[Room]) -> list[Room]:
-        """Return the rooms without members for long, the one unused for longest first."""
+        """Return the rooms that had no members for long, the one unused for longest first."""
         unused = [room for room in rooms if room.is_empty and self._now - room.used_at >= self._limits.unused_s]
         return sorted(unused, key=lambda room: room.used_at)
 
     def set_listener(self, client: Client) -> None:
-        """Let a client hear all rooms, those to come included."""
+        """Let a client hear all rooms, new ones included."""
         with self._lock:
             self._listener = client
             for room in self._rooms.values():
                 room.set_listener(client)
 
     def _create(self, name: str, stored: StoredRoom | None = None) -> Room:
-        # Ids grow even where a crash has lost the history: no client takes a new message for one that it has seen.
+        # Ids grow even if a crash has lost the history: else a client would think that it had seen a new message.
         last_id = max(
             time.time_ns() // 1_000_000, self._highest_id, 0 if stored is None else stored.last_id + SKIPPED_IDS
         )
@@ -166,7 +167,7 @@ class RoomRegistry:
         )
 
     def _drop_one(self) -> None:
-        """Drop a room without members: one without messages, or one that is unused for long."""
+        """Drop a room without members: one without messages, or one that nobody has used for long."""
         rooms = [room for room in self._rooms.values() if room.name != LOBBY]
         silent = (room for room in rooms if room.is_empty and not room.remembered)
         room = next(silent, None) or next(iter(self._list_unused(rooms)), None)

@@ -1,4 +1,4 @@
-"""The chat service: members come in by a conversation, and chat by reactions."""
+"""The chat service: a conversation lets members in, and reactions process their messages."""
 
 import contextlib
 import threading
@@ -43,7 +43,7 @@ class Chat(MessageService, Conversation[Peer]):
     """A chat.
 
     Args:
-        data_dir: The directory of the files that keep the chat over restarts.
+        data_dir: The directory in which the chat is saved.
         rules: Its rules.
         login: The login of users; None where guests come in under any free name.
         limits: Its limits and times.
@@ -116,7 +116,7 @@ class Chat(MessageService, Conversation[Peer]):
         self._ticker.start()
 
     def stop(self) -> None:
-        """Stop; the files are written then."""
+        """Stop, and save all that waits for the disk."""
         self._stopping.set()
         self._ticker.join()
         if self._login is not None:
@@ -130,7 +130,7 @@ class Chat(MessageService, Conversation[Peer]):
             show: Shows a line there; must not block.
 
         Returns:
-            A function that processes a line typed there.
+            A function that processes a line that the operator typed there.
         """
         member = Member(CONSOLE_NAME, since=utc_now(), operator=True)
         client = ConsoleClient(member, show)
@@ -146,7 +146,7 @@ class Chat(MessageService, Conversation[Peer]):
     def _report_recovery(self, lost: int) -> None:
         self._journal.emit(ChatKeptAgain(lost=lost))
 
-    # Coming in: a conversation.
+    # Logging in: a conversation.
 
     def converse(self, peer: Peer) -> None:
         """Let `peer` in under a name, or tell it why not."""
@@ -186,7 +186,7 @@ class Chat(MessageService, Conversation[Peer]):
             left, rooms = JOINING_BYTES, self.membership.list_rooms_to_join(client)
             for number, name in enumerate(rooms):
                 share = left // (len(rooms) - number)
-                with contextlib.suppress(CommandError):  # the room is gone since a moment
+                with contextlib.suppress(CommandError):  # the registry has just dropped the room
                     left -= self.membership.join_client(client, name, new=name not in joined, most_bytes=share)
 
     def received(self, peer: Peer, batch: list[Message]) -> None:
@@ -225,7 +225,7 @@ class Chat(MessageService, Conversation[Peer]):
                 )
 
     def _release(self, client: RemoteClient, limit: FloodLimit) -> None:
-        """Process messages that were held back; the event thread calls it."""
+        """Process held-back messages; the event thread calls it."""
         if self._login is not None and not self._login.note_use(client.peer):
             client.held_back.clear()
         self._flood_control.release(client, limit)
@@ -252,7 +252,7 @@ class Chat(MessageService, Conversation[Peer]):
             self.rooms.tick(now)
 
     def _forgive_silence(self, now: float) -> None:
-        """Give each client the whole time again to answer a ping: the server stood still, and read nothing."""
+        """Give each client the whole time again to answer a ping: the server stood still, and received nothing."""
         for client in self._list_watched():
             client.heard_at = max(client.heard_at, now - self._limits.silent_s)
 

@@ -10,9 +10,9 @@ class ChatRules:
 
     Attributes:
         rooms: The only rooms; empty where members create rooms by joining.
-        motd: Lines that each new client is told.
-        history: How many messages of a room are remembered.
-        flood: How many messages a member may say at once, and then a second; None for no limit.
+        motd: Lines that the chat sends to each new client.
+        history: How many messages a room remembers.
+        flood: How many messages a member may send at once, and how many a second afterwards; None for no limit.
         operators: The users who are operators.
     """
 
@@ -28,24 +28,24 @@ class ChatLimits:
     """The limits and times of a chat.
 
     Attributes:
-        silent_s: After how long a silent member is pinged.
+        silent_s: How long a member may be silent before the chat pings it.
         answer_s: How long the answer to a ping may take.
-        stall_s: After how long without a tick the server, and its members with it, has stood still.
-        tick_s: How often the chat looks after its clients.
-        told_singly: Up to how many members a room tells each joining and leaving; a large one tells sums.
+        stall_s: A longer pause between two ticks means that the server stood still, and its members with it.
+        tick_s: How often the chat checks its clients.
+        told_singly: The most members of a room that tells each joining and leaving; a larger one tells sums.
         sum_every_s: How often a large room tells the sums.
         history_bytes: The memory of the histories of all rooms together.
-        unused_s: After how long without members a room's history may give way to others.
+        unused_s: How long a room without members keeps its history from others that need the memory.
         max_rooms: Rooms at once.
         max_joined: Rooms of one member: the clients of one address together can't take all rooms.
         rooms_at_once: How many rooms one address, and one account, may create without a pause.
         room_every_s: How soon another one may follow.
-        max_counted: Addresses and accounts that are remembered as having come, or created a room.
-        comings_at_once: How many members may come from one address without a pause.
+        max_counted: The most addresses and accounts whose logins and new rooms are counted.
+        comings_at_once: How many members may log in from one address without a pause.
         coming_every_s: How soon another one may follow.
         login_s: How long a guest may take to give a name.
-        guest_token_s: How long a departed guest's token brings the name back, and a user's preferences are remembered.
-        max_departed: Departed members that are remembered.
+        guest_token_s: How long a departed guest may resume its name, and the chat remembers a user's preferences.
+        max_departed: The most departed members that are remembered.
     """
 
     silent_s: float = 60.0

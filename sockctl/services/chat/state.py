@@ -1,4 +1,4 @@
-"""Topics, bans and mutes, as they hold now: all in memory, so that asking never waits for a disk."""
+"""The present topics, bans and mutes, all in memory, so that a look-up never waits for a disk."""
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -9,7 +9,7 @@ from sockctl.stores.timestamps import Clock, utc_now
 from sockctl.text import clean
 
 MAX_TOPICS = 1_000
-"""Topics that are kept, as many as there may be rooms; beyond it the topic of a room that is gone goes first."""
+"""The most topics, as many as there may be rooms; beyond it, the topic of a dropped room goes first."""
 
 
 class ChatState:
@@ -18,7 +18,7 @@ class ChatState:
     Args:
         clock: Returns the time, with a time zone.
         on_change: Called after each change, without a lock held.
-        max_topics: How many topics are kept.
+        max_topics: The most topics.
 
     Attributes:
         bans: The bans.

@@ -1,4 +1,4 @@
-"""The form of ``chat.json``, which keeps topics, bans and mutes.
+"""The form of ``chat.json``, the file of topics, bans and mutes.
 
 {"version": 1, "topics": {"#lobby": {"text": "…", "by": "ann", "at": "…"}},
     "bans": [{"name": "zoe", "account": "eve", "addresses": ["192.0.2.7"], "by": "ann", "at": "…", "until": null},

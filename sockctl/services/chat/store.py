@@ -1,9 +1,9 @@
-"""Keeps a chat over restarts: ``chat.json`` and ``chat-history.jsonl``, written by one thread of their own.
+"""Saves a chat in ``chat.json`` and ``chat-history.jsonl``, with a writer thread of its own.
 
-A message, a topic or a ban is left in memory, and the caller goes on. The writer writes all that waits as one batch, at
-most ten times a second. Only the last messages of a room are kept, so no room has more than these waiting. A disk that
-is full for a while loses nothing: all is written from memory when there is space again. A killed process loses the
-messages of its last moments, a tenth of a second on a good disk; the history is synced once a second.
+The caller leaves a message, a topic or a ban in memory, and goes on. The writer writes all that waits as one batch, at
+most ten times a second. Only the last messages of a room are saved, so no room has more than these waiting. A disk that
+is full for a while loses nothing: the writer writes all from memory when there is space again. A killed process loses
+the messages of its last moments, a tenth of a second on a good disk; the writer syncs the history once a second.
 """
 
 import threading
@@ -24,9 +24,9 @@ FILE_NAME = "chat.json"
 TOO_FAST = "More is said in more rooms than can be written: what waited longest is lost."
 
 OnFailure = Callable[[str, int], None]
-"""Called with the reason as a sentence, and how many messages aren't on the disk because of it."""
+"""Called with the reason as a sentence, and the number of messages that are therefore not on the disk."""
 OnRecovery = Callable[[int], None]
-"""Called with how many messages were lost for good."""
+"""Called with the number of messages that were lost for good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +34,12 @@ class StoreLimits:
     """The limits and times of the store.
 
     Attributes:
-        capacity_bytes: Bytes of messages that may wait to be written, all rooms together. Beyond it the room that
+        capacity_bytes: Bytes of messages that may wait for the writer, all rooms together. Beyond it the room that
             speaks loses its oldest messages: that takes many busy rooms and a slow disk.
         pause_s: The shortest pause between two batches.
-        retry_s: The pause after a batch that could not be written.
-        sync_every_s: How often the history is synced.
-        lock_timeout_s: How long a start waits for the lock of ``chat.json``.
+        retry_s: The pause after a batch that failed.
+        sync_every_s: How often the writer syncs the history.
+        lock_timeout_s: How long `start` waits for the lock of ``chat.json``.
         history_file: The limits of the history file.
     """
 
@@ -56,11 +56,11 @@ DEFAULT_LIMITS = StoreLimits()
 
 @dataclass(frozen=True, slots=True)
 class StoredRoom:
-    """A room as the files keep it.
+    """A room as the files have it.
 
     Attributes:
         frames: Its last messages, each the JSON text of a `say` message, in order.
-        last_id: The id of the last one: no other message may ever have it.
+        last_id: The id of the last one, which no other message may ever have.
     """
 
     frames: tuple[bytes, ...]
@@ -68,16 +68,16 @@ class StoredRoom:
 
 
 class ChatStore:
-    """Keeps topics, bans, mutes and the last messages of each room. Any thread may use it.
+    """Saves topics, bans, mutes and the last messages of each room. Any thread may use it.
 
-    Only `start` and `close` wait for a disk.
+    Only `start` and `close` block, as long as the disk does.
 
     Args:
-        data_dir: The directory of the files; made when there is something to keep.
-        history: How many messages of each room are kept.
-        on_failure: Called once, and again when the reason changes, when something can't be written; at the end once
-            more if it was never written. The writer calls it, as it does the next one: neither may raise.
-        on_recovery: Called when everything can be written again.
+        data_dir: The directory of the files; the store creates a missing one.
+        history: The most messages of each room that are saved.
+        on_failure: The writer calls it when a write fails: once, again when the reason changes, and at the end if the
+            failure lasts. It may not raise.
+        on_recovery: The writer calls it when writes succeed again. It may not raise.
         clock: Returns the time, with a time zone.
         limits: The limits and times.
 
@@ -112,7 +112,7 @@ class ChatStore:
         self._queue_lock = threading.Lock()  # guards the six below
         self._waiting: dict[str, RecentMessages] = {}
         self._waiting_bytes = 0  # of the messages in _said
-        self._remembered: dict[str, int] = {}  # messages of a room, where there are fewer than may be
+        self._remembered: dict[str, int] = {}  # messages to keep of a room that may keep fewer than `history`
         self._overflowed = 0
         self._state_changed = False
         self._woken = False
@@ -122,17 +122,17 @@ class ChatStore:
         # The next four belong to the writer.
         self._state_due = False
         self._lost = 0
-        self._problems: dict[str, str] = {}  # reported problems, by what they are with
+        self._problems: dict[str, str] = {}  # the reported problem of each kind of write
         self._synced_at = 0.0
 
     def start(self) -> dict[str, StoredRoom]:
         """Load the files, start the writer, and return the rooms, the one spoken in last at the end.
 
-        A room's next message must have an id above `last_id`; a server that leaves a gap there never gives an id twice,
+        A room's next message must have an id above `last_id`. A caller that leaves a gap there never gives an id twice,
         even after a crash.
 
         Raises:
-            StoreError: A file can't be used, or another server uses it. Nothing was changed.
+            StoreError: A file can't be used, or another server uses it. The files stay as they are.
         """
         decode_state(self._store.read(), self.state)
         rooms = self._file.open()
@@ -141,14 +141,14 @@ class ChatStore:
         return kept
 
     def add_messages(self, room: str, first_id: int, frames: Sequence[bytes], *, remembered: int | None = None) -> None:
-        """Keep messages of a room. Never blocks; for one room the calls must come in order (under its lock).
+        """Save messages of a room. Never blocks; for one room the calls must come in order (under its lock).
 
         Args:
             room: The room.
-            first_id: The id of the first message; each following one has the next id. An id that was there before means
-                that the room was created anew: its messages before are forgotten.
-            frames: The messages: the JSON text of each, UTF-8 without a line feed, as the members get it.
-            remembered: How many messages of the room are still remembered, these included; None for as many as may be.
+            first_id: The id of the first message; each following one has the next id. A repeated id means that the room
+                is a new one: the store forgets its earlier messages.
+            frames: The messages: the JSON text of each, UTF-8 without a line feed, as the members receive it.
+            remembered: How many messages of the room to keep, these included; None for `history`.
         """
         if not self._history or not frames:
             return
@@ -169,7 +169,7 @@ class ChatStore:
             self._wake.set()
 
     def keep_last(self, room: str, remembered: int) -> None:
-        """Keep only the last messages of a room. Never blocks; called in order with `add_messages`."""
+        """Forget all but the last messages of a room. Never blocks; called in order with `add_messages`."""
         with self._queue_lock:
             self._remembered[room] = max(1, remembered)  # the last one stays, and with it the id
             if (tail := self._waiting.get(room)) is not None:
@@ -189,7 +189,7 @@ class ChatStore:
             self._wake.set()
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """Write all that waits, for `timeout_s` seconds at most, and stop the writer if it was started."""
+        """Write all that waits, for `timeout_s` seconds at most, and stop the writer if it runs."""
         if self._writer.ident is None:
             return
         self._closing.set()
@@ -226,7 +226,7 @@ class ChatStore:
         self._file.close()
 
     def _wait_s(self) -> float | None:
-        """Return how long the writer may wait for something to write; None for as long as it takes."""
+        """Return how long the writer may wait for the next batch; None for no limit."""
         if self._problems:
             return 0
         return max(0.0, self._synced_at + self._limits.sync_every_s - time.monotonic()) if self._file.unsynced else None
@@ -278,7 +278,7 @@ class ChatStore:
         return ""
 
     def _report(self, what: str, problem: str, missing: int, *, again: bool = False) -> None:
-        """Report a problem if it is a new one, or for the last time with `again`; an empty one is the end of it."""
+        """Report a problem that is new, or any with `again`; an empty one means that the last problem is over."""
         if not problem:
             self._problems.pop(what, None)
             return
