@@ -144,15 +144,16 @@ else:
 class Spawn(_Spawn):
     """A `pexpect.spawn` that starts sockctl by the fork server, as `Popen` does."""
 
-    def _spawnpty(self, arguments: list[str], **options: Any) -> PtyProcess:
+    def _spawnpty(self, arguments: list[bytes], **options: Any) -> PtyProcess:
         environment = options.get("env") or os.environ
+        command = [os.fsdecode(argument) for argument in arguments]
         server = _Running.server
-        if server is None or not server.can_start(arguments, environment):
+        if server is None or not server.can_start(command, environment):
             return super()._spawnpty(arguments, **options)  # type: ignore[misc]  # pexpect has it, its stub doesn't
         master, slave = os.openpty()
         try:
             _set_size(slave, *(options.get("dimensions") or (24, 80)))
-            return PtyProcess(server.start(arguments, [slave] * 3, environment=environment, terminal=True), master)
+            return PtyProcess(server.start(command, [slave] * 3, environment=environment, terminal=True), master)
         finally:
             os.close(slave)
 
