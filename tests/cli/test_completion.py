@@ -11,6 +11,7 @@ import pytest
 
 from sockctl.client.known_hosts import KnownHosts
 from sockctl.services.known_clients import KnownClients
+from tests.support.accounts import accounts_at
 from tests.support.running import TIMEOUT_S, sockctl
 from tests.support.tools import unavailable
 
@@ -35,8 +36,7 @@ def kept(tmp_path: Path) -> dict[str, str]:
     KnownClients(tmp_path).remember("192.0.2.7", "mary")
     KnownHosts(tmp_path).trust("server.example", 9090, "ab" * 32)
     (tmp_path / "chat-history.jsonl").write_text('{"room": "tearoom", "id": 1}\n')
-    added = sockctl("users", "add", "zoe", "--password-stdin", env=environment, stdin=b"correct horse battery mule\n")
-    assert added.returncode == 0, added.stderr
+    accounts_at(tmp_path, "zoe")
     return environment
 
 
