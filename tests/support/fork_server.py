@@ -8,6 +8,7 @@ import atexit
 import ctypes
 import fcntl
 import gc
+import inspect
 import json
 import os
 import pkgutil
@@ -95,6 +96,7 @@ def _enter_network(namespace: int) -> None:
 def main() -> None:
     """Serve until the test worker ends; be `python -m sockctl` in each process that it asked for."""
     _import_all()
+    inspect.stack()  # coverage calls it at each start, and only the first time takes long
     gc.freeze()  # a collection in a new process copies no pages of what was imported
     with socket.socket(fileno=int(sys.argv[1])) as requests:
         request = _fork_for_each(requests)
