@@ -14,7 +14,9 @@ from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.chat.store import ChatStore
 from sockctl.stores.timestamps import utc_now
+from tests.support.chat_history import ids
 from tests.support.chat_room import Played
+from tests.support.running import wait_until
 
 AT = "2026-01-31T12:00:00Z"
 DAY_S = 86_400.0
@@ -175,10 +177,12 @@ def test_a_full_memory_leaves_each_room_its_share(store: ChatStore, tmp_path: Pa
     assert all(rooms.open(f"#full{number}").remembered >= 7 for number in range(4))
     held = sum(room.history_bytes for room in rooms.list_all())
     assert held == rooms.budget.used_bytes <= 100_000
+    history = tmp_path / "chat-history.jsonl"
+    wait_until(lambda: history.exists() and ids(history).get("#lobby", [0])[-1] == lobby.last_id)
+    history.unlink()  # with the next message, the file is written anew
+    say(rooms.open("#last"), 1)
     store.close()
-    again = ChatStore(tmp_path, history=1_000, on_failure=lambda why, _: pytest.fail(why))
-    kept = {name: len(stored.frames) for name, stored in again.start().items()}
-    again.close()
+    kept = {name: len(own) for name, own in ids(history).items()}
     assert kept == {room.name: room.remembered for room in rooms.list_all()}, "the file gives way as well"
 
 
