@@ -4,6 +4,7 @@ Modules don't import each other in a circle, either: not at their top, in a func
 """
 
 import ast
+import functools
 import importlib
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -55,7 +56,8 @@ def room_of(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
-def imported_by(path: Path) -> set[str]:
+@functools.cache
+def imported_by(path: Path) -> frozenset[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -63,7 +65,7 @@ def imported_by(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import"
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return names
+    return frozenset(names)
 
 
 MODULES = sorted(ROOT.rglob("*.py"))

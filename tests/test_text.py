@@ -167,7 +167,7 @@ def test_what_was_cleaned_stays_as_it_is(text: str) -> None:
 
 
 def test_every_character() -> None:
-    kept = {code for code in range(0x110000) if clean(chr(code)) == chr(code)}
+    kept = {ord(one) for one in clean("x".join(map(chr, range(0x110000))))}
     assert set(range(0x110000)) - kept == HIDDEN_CODES | CONTEXTUAL
 
 

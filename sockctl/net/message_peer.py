@@ -81,7 +81,7 @@ class MessagePeer(ConversingPeer, Handler):
         self._done = True
         connection = self._connection
         self._journal.emit(
-            SlowReaderDropped(connection=connection.number, peer=connection.peer, queued_bytes=len(connection.outbox))
+            SlowReaderDropped(connection=connection.number, peer=connection.peer, queued_bytes=self.queued_bytes)
         )
         self._event_loop.close(connection, DisconnectReason.SLOW_READER)
 
@@ -104,6 +104,11 @@ class MessagePeer(ConversingPeer, Handler):
     def charge(self, work_s: float) -> None:
         """Charge the client's budget; the next settling includes this work."""
         self._budget.work_s += work_s
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait to be sent."""
+        return len(self._connection.outbox)
 
     @property
     def is_backlogged(self) -> bool:

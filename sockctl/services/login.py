@@ -70,6 +70,7 @@ class LoginConversation:
 
     Attributes:
         authenticator: Authenticates the users.
+        active_logins: Ends the connection of a login that is over.
 
     Raises:
         StoreError: A file of the accounts can't be used.
@@ -92,7 +93,7 @@ class LoginConversation:
             accounts, queue=queue, min_length=min_length, floor_s=floor_s, ipv6_prefix=ipv6_prefix
         )
         self._login_s = login_s
-        self._active_logins = ActiveLogins(accounts)
+        self.active_logins = ActiveLogins(accounts)
         self._signup = signup
         self._min_length = min_length
         self._journal: Journal
@@ -105,11 +106,11 @@ class LoginConversation:
     def start(self, journal: Journal) -> None:
         """Start before the first client connects; emit events to `journal`."""
         self._journal = journal
-        self._active_logins.start()
+        self.active_logins.start()
 
     def stop(self) -> None:
         """Stop after the last client has left."""
-        self._active_logins.stop()
+        self.active_logins.stop()
 
     def let_in(self, peer: Peer) -> tuple[Login, Message | None]:
         """Let `peer` log in, in a conversation; the service sends its `welcome` next.
@@ -132,7 +133,7 @@ class LoginConversation:
             self._journal.emit(
                 SessionUnkept(connection=peer.number, peer=peer.shown, user=login.user, error=login.problem)
             )
-        self._active_logins.add(peer, login, lambda: self._end_session(peer, login))
+        self.active_logins.add(peer, login, lambda: self._end_session(peer, login))
         session = login.session
         if session.token is not None:
             peer.tell(
@@ -148,11 +149,11 @@ class LoginConversation:
 
         A service must do nothing for a client whose login is over: its connection is about to close.
         """
-        return self._active_logins.note_use(peer)
+        return self.active_logins.note_use(peer)
 
     def left(self, peer: Peer) -> None:
         """Note that a client's connection is closed, whether it had logged in or not; never blocks."""
-        self._active_logins.remove(peer)
+        self.active_logins.remove(peer)
 
     def ask_new_password(self, peer: Peer, name: str) -> str:
         """Ask for a new password, twice, and return it.

@@ -7,20 +7,33 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from sockctl.deadline import Deadline
 
 LINE_CHARACTERS = 8_192
 """The server splits a longer line of a program: each piece fits a frame, however long JSON's escapes are."""
 READ_BYTES = 65_536
-END_S = 0.2
-"""How long a program may take to stop after the end of its input."""
-TERMINATE_S = 1.0
-"""How long it may take after SIGTERM."""
 POLL_S = 0.01
 ENDED_BY_SERVER = "the server ended it with its connection"
 WELL_ENDED = frozenset({"exit code 0", ENDED_BY_SERVER})
 """The ends of a program that has not failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a program may take to end, in seconds.
+
+    Attributes:
+        end_s: After the end of its input.
+        terminate_s: After SIGTERM.
+    """
+
+    end_s: float = 0.2
+    terminate_s: float = 1.0
+
+
+PATIENCE = Patience()
 
 
 class OutputLines:
@@ -51,12 +64,14 @@ class Program:
     Args:
         argv: The program and its arguments.
         environment: Variables for it, beside those of the server.
+        patience: How long it may take to end.
 
     Raises:
         OSError: The program can't be started.
     """
 
-    def __init__(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, argv: Sequence[str], environment: Mapping[str, str], *, patience: Patience = PATIENCE) -> None:
+        self._patience = patience
         self._process = subprocess.Popen(  # noqa: S603  the operator's own command
             argv,
             stdin=subprocess.PIPE,
@@ -106,9 +121,9 @@ class Program:
         can get its number, so the signals reach no other group.
         """
         self.close_stdin()
-        by_itself = self._wait_for_end(END_S)
+        by_itself = self._wait_for_end(self._patience.end_s)
         self._signal(signal.SIGTERM)  # for its own children, too
-        self._wait_for_end(TERMINATE_S)
+        self._wait_for_end(self._patience.terminate_s)
         self._signal(signal.SIGKILL)
         code = self._process.wait()
         for stream in (self._process.stdout, self._process.stderr):

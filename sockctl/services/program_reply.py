@@ -12,7 +12,7 @@ from sockctl.events.services import ProgramEnded, ProgramStarted, ProgramWarned
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import SAYING_KINDS
-from sockctl.services.program import WELL_ENDED, OutputLines, Program
+from sockctl.services.program import PATIENCE, WELL_ENDED, OutputLines, Patience, Program
 from sockctl.services.program_slots import BUSY, ProgramSlots
 
 PROGRAM_ENDED = Reason(
@@ -38,17 +38,25 @@ class ProgramReply(MessageService, Conversation[Peer]):
         max_programs: The number of programs that may run at once.
         idle_s: How long a client and its program may both be silent.
         last_answers_s: How long a program may still answer when the server stops.
+        patience: How long a program may take to end.
     """
 
     name: ClassVar[str] = "talk"
 
     def __init__(
-        self, argv: Sequence[str], *, max_programs: int, idle_s: float = IDLE_S, last_answers_s: float = LAST_ANSWERS_S
+        self,
+        argv: Sequence[str],
+        *,
+        max_programs: int,
+        idle_s: float = IDLE_S,
+        last_answers_s: float = LAST_ANSWERS_S,
+        patience: Patience = PATIENCE,
     ) -> None:
         self._argv = list(argv)
         self._max_programs = max_programs
         self._idle_s = idle_s
         self._last_answers_s = last_answers_s
+        self._patience = patience
         self._slots = ProgramSlots(max_programs)
         self._journal: Journal
 
@@ -82,7 +90,7 @@ class ProgramReply(MessageService, Conversation[Peer]):
     def _answer(self, peer: Peer, lines: bytes) -> None:
         environment = {"SOCKCTL_PEER": peer.shown, "SOCKCTL_CONNECTION": str(peer.number)}
         try:
-            program = Program(self._argv, environment)
+            program = Program(self._argv, environment, patience=self._patience)
         except OSError as error:
             why = error.strerror or str(error)
             self._journal.emit(ProgramEnded(connection=peer.number, peer=peer.shown, pid=0, how=why))

@@ -1,6 +1,7 @@
 """The line in front of the hashes."""
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -9,7 +10,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from sockctl.accounts import hash_queue
 from sockctl.accounts.hash_queue import HashQueue, QueueLimits
 from sockctl.accounts.throttle import Penalties, Who
 from sockctl.errors import BusyError, ThrottledError
@@ -81,7 +81,7 @@ class Line:
 
 def test_slots_are_as_many_as_cores_and_four_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     for cores, slots in ((1, 1), (2, 2), (64, 4)):
-        monkeypatch.setattr(hash_queue, "usable_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: set(range(cores)), raising=False)
         assert HashQueue().slots == slots
     assert 1 <= HashQueue(slots=None).slots <= 4
 

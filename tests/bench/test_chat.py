@@ -96,8 +96,7 @@ class ScriptedChat:
 
     def run(self, behave: Callable[["ScriptedChat", str], None]) -> None:
         self.sock.sendall(b"sockctl/1 chat\r\nWhat is your name?\r\n")
-        client = FrameClient.__new__(FrameClient)
-        client.sock, client._in_frames = self.sock, True
+        client = FrameClient(self.sock, hello=False, greeted=False)
         client.expect("hello", session=False)
         self.send("ask", field="name")
         self.name = client.expect("answer", field="name")["text"]

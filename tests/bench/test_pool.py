@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -47,26 +47,29 @@ class Stage:
     """One client with such a connection."""
 
     def __init__(self, kind: Kind) -> None:
-        self.plan = plan(kind=kind, clients=1, size_bytes=64)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.plan = plan(self._listener.getsockname()[1], kind, clients=1, size_bytes=64)
         self.stats = Stats()
         self.loop = Loop()
         self.pace = Pacing(self.plan, self.stats)
-        context = WorkerContext(self.plan, self.loop, self.pace, self.stats, None)
+        context = WorkerContext(self.plan, self.loop, self.pace, self.stats, self._hold)
         self.pool: ClientPool = EchoPool(context) if kind is Kind.ECHO else ChatPool(context)
         self.client: Any = self.pool.clients[0]
-        own, self.other = socket.socketpair()
-        own.setblocking(False)
+        self.client.open(0.0)
+        self.other, _ = self._listener.accept()
         self.other.settimeout(5)
-        self.line = cast(Any, Line(own))
-        self.client._transport = self.line
-        self.client._fd = own.fileno()
-        self.loop.watch(own.fileno(), READABLE, self.client.ready)
-        self.client.connected(self.line)
+        self.loop.step(5)  # it is connected
         self.pace.start(0.0)
+
+    def _hold(self, sock: socket.socket) -> Any:
+        """Take the client's connection, in the place of TLS."""
+        self.line = Line(sock)
+        return self.line
 
     def close(self) -> None:
         self.pool.close()
         self.line.close()
+        self._listener.close()
         self.other.close()
         self.loop.close()
 

@@ -5,6 +5,8 @@ twice a second; a visit finds a known client and notes it. Both are measured bes
 (100,000), one at a time and 20 at once. Printed are milliseconds, and what is demanded of the difference.
 """
 
+import contextlib
+import sqlite3
 import statistics
 import sys
 import tempfile
@@ -49,8 +51,7 @@ def sessions_at(folder: Path, entries: int) -> Callable[[int], None]:
     """Return a function that logs in beside so many sessions, 5 of each user."""
     sessions = Accounts(folder).sessions
     sessions.begin(user(0), "192.0.2.7", with_token=True)
-    store = sessions._store
-    with store.update() as database:
+    with contextlib.closing(sqlite3.connect(folder / "sessions.db")) as database, database:
         database.execute(
             "WITH RECURSIVE counted (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM counted WHERE n < ?) "
             "INSERT INTO sessions (id, user, credential_generation, server_id, address, created, last_used) "
@@ -69,7 +70,7 @@ def clients_at(folder: Path, entries: int) -> Callable[[int], None]:
     clients = KnownClients(folder)
     for number in range(FEW):
         clients.remember(f"2001:db8::{number:x}", f"client{number}")
-    with clients._store.update() as database:
+    with contextlib.closing(sqlite3.connect(folder / "clients.db")) as database, database:
         database.execute(
             "WITH RECURSIVE counted (n) AS (SELECT ? UNION ALL SELECT n + 1 FROM counted WHERE n < ?) "
             "INSERT OR IGNORE INTO clients (address, name, name_key, first_seen, last_seen) "

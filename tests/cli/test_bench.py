@@ -22,6 +22,7 @@ from sockctl.services.chat.settings import ChatRules
 from sockctl.services.echo import Echo
 from tests.support.accounts import PASSWORD
 from tests.support.bench_servers import auth
+from tests.support.processes import Popen
 from tests.support.running import CLOSED_PORT, SOCKCTL, TIMEOUT_S, process, running, sockctl, wait_until
 from tests.support.tls import securing, self_signed
 from tests.support.wrong_servers import altering, resetting, serving, silent
@@ -196,7 +197,7 @@ def test_ctrl_c_prints_what_there_is() -> None:
 
     with serving(echoing) as port:
         command = [*SOCKCTL, "bench", "echo", f"127.0.0.1:{port}", "--duration", "60", "--warm-up", "0", "--json"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             assert begun.wait(TIMEOUT_S)
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=TIMEOUT_S)
@@ -216,7 +217,7 @@ def test_a_second_ctrl_c_ends_it_at_once() -> None:
 
     with serving(hearing) as port:
         command = [*SOCKCTL, "bench", "echo", f"127.0.0.1:{port}", "--timeout", "60", "--duration", "60"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             wait_until(lambda: len([one for one in heard if one]) == 10)  # it has begun
             process.send_signal(signal.SIGINT)
             time.sleep(0.3)  # of the second in which it still awaits answers
@@ -235,7 +236,7 @@ def test_ctrl_c_in_the_first_round_of_a_comparison() -> None:
 
     with serving(hearing) as port, echo() as other:
         command = [*SOCKCTL, "bench", "echo", f"127.0.0.1:{port}", "--compare", other, "--duration", "60"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             assert begun.wait(TIMEOUT_S)
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=TIMEOUT_S)

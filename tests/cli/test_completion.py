@@ -13,6 +13,7 @@ import pytest
 from sockctl.client.known_hosts import KnownHosts
 from sockctl.client.token_store import Login, TokenStore
 from sockctl.services.known_clients import KnownClients
+from tests.support.accounts import accounts_at
 from tests.support.running import TIMEOUT_S, sockctl
 from tests.support.tools import unavailable
 
@@ -52,8 +53,7 @@ def kept(tmp_path: Path) -> dict[str, str]:
     for host in ("login.example", "::1"):
         TokenStore(tmp_path).keep(Login.at(host, 7070, "chat", ""), token="secret", expires=LATER, user="zoe")
     (tmp_path / "chat-history.jsonl").write_text('{"room": "tearoom", "id": 1}\n')
-    added = sockctl("users", "add", "zoe", "--password-stdin", env=environment, stdin=b"correct horse battery mule\n")
-    assert added.returncode == 0, added.stderr
+    accounts_at(tmp_path, "zoe")
     return environment
 
 

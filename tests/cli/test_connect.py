@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
+from tests.support.processes import Popen
 from tests.support.running import CLOSED_PORT, SOCKCTL, TIMEOUT_S, UNMEASURED, echo_process, receive_all, sockctl
 
 
@@ -81,10 +82,9 @@ def test_input_from_a_file(echo: str, tmp_path: Path) -> None:
     data = random.Random(7).randbytes(500_000)
     path.write_bytes(data)
     with path.open("rb") as file:
-        done = subprocess.run(
-            [*SOCKCTL, "connect", "127.0.0.1", echo], stdin=file, capture_output=True, timeout=60, check=False
-        )
-    assert done.stdout == data
+        run = Popen([*SOCKCTL, "connect", "127.0.0.1", echo], stdin=file, stdout=subprocess.PIPE)
+    output, _ = run.communicate(timeout=60)
+    assert output == data
 
 
 def test_an_answer_that_comes_late_is_printed() -> None:
@@ -166,14 +166,7 @@ def test_head_ends_it_quietly(echo: str) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
 def test_output_that_is_full(echo: str) -> None:
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            [*SOCKCTL, "connect", "127.0.0.1", echo],
-            input=b"abc",
-            stdout=full,
-            stderr=subprocess.PIPE,
-            timeout=60,
-            check=False,
-        )
+        done = sockctl("connect", "127.0.0.1", echo, stdin=b"abc", stdout=full)
     assert done.returncode == ExitCode.FAILED
     assert b"Standard output can't be written: No space left on device" in done.stderr
 
@@ -226,7 +219,7 @@ def test_reset() -> None:
 
 
 def test_interrupted(echo: str) -> None:
-    run = subprocess.Popen(
+    run = Popen(
         [*SOCKCTL, "connect", "127.0.0.1", echo, "-v"],
         stdin=subprocess.PIPE,
         env=UNMEASURED,  # an interrupt in coverage's own code can leave its lock taken
@@ -248,7 +241,7 @@ def test_interrupted(echo: str) -> None:
 
 
 def test_interrupted_while_connecting() -> None:
-    run = subprocess.Popen(
+    run = Popen(
         [*SOCKCTL, "connect", "127.0.0.1", str(CLOSED_PORT), "--retry", "100", "-v"],
         stdin=subprocess.DEVNULL,
         env=UNMEASURED,  # an interrupt in coverage's own code can leave its lock taken

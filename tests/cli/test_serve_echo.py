@@ -18,6 +18,7 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.net.kernel_queues import unacked_bytes
+from tests.support.processes import Popen
 from tests.support.running import (
     SOCKCTL,
     TIMEOUT_S,
@@ -231,9 +232,8 @@ def test_a_full_disk_under_the_log_hurts_no_client() -> None:
 
 
 def exchange_both_ways(port: int, data: bytes) -> bytes:
-    done = subprocess.run(
-        [*SOCKCTL, "connect", "127.0.0.1", str(port)], input=data, capture_output=True, timeout=60, check=True
-    )
+    done = sockctl("connect", "127.0.0.1", str(port), stdin=data)
+    assert done.returncode == 0
     return done.stdout
 
 
@@ -260,7 +260,7 @@ def test_a_disk_that_fills_up_and_is_freed_again(tmp_path: Path) -> None:
 def test_standard_error_that_nobody_reads_any_more() -> None:
     reader, writer = os.pipe()
     port = free_port()
-    run = subprocess.Popen([*SOCKCTL, "serve", "echo", "--port", str(port)], stdin=subprocess.DEVNULL, stderr=writer)
+    run = Popen([*SOCKCTL, "serve", "echo", "--port", str(port)], stdin=subprocess.DEVNULL, stderr=writer)
     try:
         os.close(writer)
         os.read(reader, 1)
@@ -286,7 +286,7 @@ def test_a_terminal_that_is_stopped_holds_up_nobody() -> None:
     """Standard error is a full pipe that nobody reads."""
     reader, writer = os.pipe()
     port = free_port()
-    run = subprocess.Popen([*SOCKCTL, "serve", "echo", "--port", str(port)], stdin=subprocess.DEVNULL, stderr=writer)
+    run = Popen([*SOCKCTL, "serve", "echo", "--port", str(port)], stdin=subprocess.DEVNULL, stderr=writer)
     try:
         os.close(writer)
         wait_until(lambda: _answers(port))
@@ -446,7 +446,7 @@ def test_signals_end_a_server_whose_standard_error_is_blocked(quiet: list[str]) 
         os.set_blocking(writer, True)
     port = free_port()
     command = [*SOCKCTL, "serve", "echo", "--port", str(port), "--drain-timeout", "1", *quiet]
-    run = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=writer)
+    run = Popen(command, stdin=subprocess.DEVNULL, stderr=writer)
     try:
         os.close(writer)
         wait_until(lambda: _answers(port))

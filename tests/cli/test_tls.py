@@ -177,6 +177,7 @@ def test_a_person_is_asked_once(terminal: Any) -> None:
         child.expect("host_trusted.*from now on")
         child.expect("tls_established.*TLSv1.3")
         child.expect("greeted")
+        child.expect("Type lines")
         child.sendline("hello")
         child.expect("hello\r\nhello\r\n")
         child.sendline("exit")

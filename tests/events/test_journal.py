@@ -215,7 +215,7 @@ def test_an_event_told_after_the_close_does_not_keep_the_writer() -> None:
     journal.close(0.01)
     journal.emit(Happened(number=1))
     sink.let_go.set()
-    wait_until(lambda: not journal._writer.is_alive())
+    wait_until(lambda: all(thread.name != "sockctl-journal" for thread in threading.enumerate()))
     assert numbers(sink) == [0, 1]
 
 

@@ -1,4 +1,5 @@
 import math
+import tracemalloc
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,13 +25,17 @@ def test_order_and_moves() -> None:
 
 def test_what_is_out_of_date_does_not_pile_up() -> None:
     deadlines: Deadlines[int] = Deadlines()
-    for number in range(10_000):
-        deadlines.set(number, 1e9 + number)
-        deadlines.discard(number)
-    assert len(deadlines._heap) <= SPARE_ENTRIES + 2
-    for number in range(10_000):
-        deadlines.set(1, float(number))
-    assert len(deadlines._heap) <= SPARE_ENTRIES + 3
+    tracemalloc.start()
+    try:
+        for number in range(10_000):
+            deadlines.set(number, 1e9 + number)
+            deadlines.discard(number)
+        assert tracemalloc.get_traced_memory()[0] < SPARE_ENTRIES * 300
+        for number in range(10_000):
+            deadlines.set(1, float(number))
+        assert tracemalloc.get_traced_memory()[0] < SPARE_ENTRIES * 300
+    finally:
+        tracemalloc.stop()
     assert deadlines.remove_expired(1e12) == [1]
 
 

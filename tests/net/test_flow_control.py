@@ -2,15 +2,16 @@
 
 import errno
 import socket
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
 from sockctl.events.reasons import DisconnectReason, Reason
-from sockctl.net.connection import Connection
 from sockctl.net.event_loop import EventLoop
 from sockctl.net.limits import Limits
 from sockctl.net.raw_peer import RawPeer
+from sockctl.net.server import Server
 from sockctl.services.echo import Echo
 from tests.support.event_loops import asking_and_trying
 from tests.support.raw_services import Reacting, Waiting, fill, reason_of, reset
@@ -58,28 +59,28 @@ def test_a_client_that_never_reads_waits_and_the_others_do_not(make_event_loop: 
         assert receive_all(stalled) == sent
 
 
-def run_out_of_buffers(connection: Connection) -> None:
-    """Let the kernel refuse whatever is sent from now on."""
-    sock = Mock(wraps=connection.sock)
-    sock.send.side_effect = OSError(errno.ENOBUFS, "no buffers")
-    connection.sock = sock
+class OutOfBuffers(Server):
+    """A server whose kernel refuses whatever is sent."""
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        sock = Mock(wraps=request)
+        sock.send.side_effect = OSError(errno.ENOBUFS, "no buffers")
+        super().process_request(sock, client_address)
 
 
-class Breaking(Reacting):
-    """Its connections can't be sent to."""
-
-    def received(self, peer: RawPeer, data: memoryview) -> None:
-        run_out_of_buffers(peer._connection)
-        super().received(peer, data)
+class Farewell(Reacting):
+    """Sends something at the end of the input, too."""
 
     def ended(self, peer: RawPeer) -> None:
-        run_out_of_buffers(peer._connection)
         peer.post(b"last words")
 
 
 @asking_and_trying
 def test_a_connection_that_cannot_be_sent_to_is_closed(make_event_loop: type[EventLoop]) -> None:
-    with running(Breaking(), make_event_loop=make_event_loop) as run, run.client() as sock:
+    with (
+        running(Farewell(), make_server=OutOfBuffers, make_event_loop=make_event_loop) as run,
+        run.client() as sock,
+    ):
         sock.sendall(b"a")
         assert receive_all(sock) == b""
         assert reason_of(run) is DisconnectReason.CLIENT_RESET

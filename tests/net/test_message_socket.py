@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import fcntl
+import gc
 import random
 import re
 import resource
@@ -395,10 +396,11 @@ def test_receiving_while_another_thread_does_has_a_deadline_too(pair: tuple[Mess
     heard: list[str | None] = []
     first = threading.Thread(target=lambda: heard.append(sock.receive_message(timeout_s=TIMEOUT_S)))
     first.start()
-    wait_until(sock._receiving.locked)
+    far.sendall(frame("for the first")[:5])
+    wait_until(lambda: not select.select([sock], [], [], 0)[0])  # it has taken the beginning: it receives
     with pytest.raises(MessageTimeoutError, match="Other threads were receiving"):
         sock.receive_message(timeout_s=0.1)
-    far.sendall(frame("for the first"))
+    far.sendall(frame("for the first")[5:])
     first.join(TIMEOUT_S)
     assert heard == ["for the first"]
 
@@ -438,7 +440,7 @@ def test_a_message_that_waits_for_others_has_a_deadline_too(pair: tuple[MessageS
     sock.limit_bytes = 4_000_000
     blocked = threading.Thread(target=sock.send_message, args=("x" * 4_000_000,))
     blocked.start()
-    wait_until(message_socket._sending_of(sock).lock.locked)
+    assert select.select([far], [], [], TIMEOUT_S)[0]  # the beginning has come: the rest is being sent
     with pytest.raises(MessageTimeoutError, match="Other messages were in the way"):
         sock.send_message("late", timeout_s=0.1)
     assert receive_message(far, limit_bytes=4_000_000) == "x" * 4_000_000
@@ -446,13 +448,22 @@ def test_a_message_that_waits_for_others_has_a_deadline_too(pair: tuple[MessageS
 
 
 def test_locks_go_with_their_sockets() -> None:
-    before = len(message_socket._sending)
-    near, far = socket.socketpair()
-    with near, far:
-        send_message(near, "x")
-        assert len(message_socket._sending) == before + 1
-    del near
-    assert len(message_socket._sending) == before
+    def send_on_sockets(count: int) -> int:
+        """Return the memory that the module holds afterwards."""
+        for _ in range(count):
+            near, far = socket.socketpair()
+            with near, far:
+                send_message(near, "x")
+            del near, far
+        gc.collect()
+        held = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, message_socket.__file__)])
+        return sum(trace.size for trace in held.traces)
+
+    tracemalloc.start()
+    try:
+        assert send_on_sockets(200) - send_on_sockets(10) < 2_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import argon2
 import pytest
+from argon2.exceptions import VerificationError
 
 from sockctl.accounts.accounts import Accounts
-from sockctl.accounts.hash_queue import HashQueue
-from sockctl.accounts.throttle import Who
-from sockctl.errors import BusyError, HashFailedError, PeerGoneError
+from sockctl.accounts.hash_queue import HashQueue, Try
+from sockctl.errors import BusyError, LoginFailedError, PeerGoneError, ThrottledError
 from sockctl.events.accounts import LoggedOut, LoginFailed, LoginSucceeded, PasswordChanged, SessionEnded, UserSignedUp
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
@@ -136,12 +137,11 @@ def test_three_tries_then_no_more(tmp_path: Path) -> None:
 
 def test_too_many_failures_are_throttled_in_answer_to_the_password(tmp_path: Path) -> None:
     accounts_at(tmp_path, "ann")
-    service = Auth(login_at(tmp_path))
-    queue = service._login.authenticator._queue
+    login = login_at(tmp_path)
     for _ in range(6):
-        queue._throttle.count_failure(Who.of("192.0.2.7", "ann"))
-    peer = ScriptedPeer("ann", PASSWORD)
-    heard = Talk(service, peer)
+        with pytest.raises((LoginFailedError, ThrottledError)):
+            login.authenticator.log_in("ann", OTHER, "192.0.2.7", with_token=False)
+    heard = Talk(Auth(login), ScriptedPeer("ann", PASSWORD))
     assert heard.shape == ["ask name", "ask password", "error throttled", "ask name"]
     assert 1 <= heard.peer.told[2].fields["retry_after"] <= 30
     event = heard.sink.named("login_failed")[0]
@@ -149,15 +149,19 @@ def test_too_many_failures_are_throttled_in_answer_to_the_password(tmp_path: Pat
     assert "did not check this one" in event.text
 
 
-def test_too_many_at_once_are_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    accounts_at(tmp_path, "ann")
-    service = Auth(login_at(tmp_path))
+class Crowded(HashQueue):
+    """A queue that takes nobody."""
 
-    def busy(*_: object, **__: object) -> None:
+    @contextlib.contextmanager
+    def hold_slot(self, *_: object, **__: object) -> Iterator[Try]:
         raise BusyError("Too many people log in at once: try again in 3 s.", retry_after_s=3)
+        yield
 
-    monkeypatch.setattr(service._login.authenticator, "log_in", busy)
-    heard = Talk(service, ScriptedPeer("ann", PASSWORD))
+
+def test_too_many_at_once_are_busy(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann")
+    login = LoginConversation(tmp_path, queue=Crowded(slots=1), floor_s=0.001)
+    heard = Talk(Auth(login), ScriptedPeer("ann", PASSWORD))
     assert heard.shape == ["ask name", "ask password", "error busy", "ask name"]
     assert heard.peer.told[2].fields["retry_after"] == 3
 
@@ -165,10 +169,11 @@ def test_too_many_at_once_are_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_server_that_can_not_tell_excuses_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     accounts_at(tmp_path, "ann")
     service = Auth(login_at(tmp_path))
-    failure = HashFailedError("no memory")
-    monkeypatch.setattr(
-        service._login.authenticator.accounts.hasher, "verify", lambda *_: (_ for _ in ()).throw(failure)
-    )
+
+    def fail(*_: object) -> bool:
+        raise VerificationError("Memory allocation error")
+
+    monkeypatch.setattr(argon2.PasswordHasher, "verify", fail)
     heard = Talk(service, ScriptedPeer("ann", PASSWORD))
     assert heard.shape[-1] == "error store_failed"
     assert heard.peer.reason is DisconnectReason.STORE_FAILED
@@ -234,16 +239,16 @@ def test_logging_out_ends_the_session_and_leaving_doesnt(tmp_path: Path) -> None
 
 def test_logging_out_is_no_session_that_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     accounts_at(tmp_path, "ann")
-    service = Auth(login_at(tmp_path))
-    sessions, live = service._login.authenticator.accounts.sessions, service._login._active_logins
+    login = login_at(tmp_path)
+    sessions = login.authenticator.accounts.sessions
     end = sessions.end
 
     def end_and_look(session_id: str) -> None:
         end(session_id)
-        live.look()  # as the accounts' thread may do at this moment
+        login.active_logins.look()  # as the accounts' thread may do at this moment
 
     monkeypatch.setattr(sessions, "end", end_and_look)
-    heard = Talk(service, ScriptedPeer("ann", PASSWORD, "logout"))
+    heard = Talk(Auth(login), ScriptedPeer("ann", PASSWORD, "logout"))
     assert heard.peer.reason is LOGGED_OUT
     assert "session_ended" not in heard.events
 
@@ -380,10 +385,10 @@ def test_signing_up_without_success(tmp_path: Path) -> None:
 
 def test_beyond_the_limit_of_sign_ups_a_new_name_is_like_any_other(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann")
-    service = Auth(login_at(tmp_path, signup=True))
-    while service._login.authenticator.count_signup("192.0.2.7"):
+    login = login_at(tmp_path, signup=True)
+    while login.authenticator.count_signup("192.0.2.7"):
         pass
-    heard = Talk(service, ScriptedPeer("zoe", OTHER, "ann", OTHER, "ann", PASSWORD))
+    heard = Talk(Auth(login), ScriptedPeer("zoe", OTHER, "ann", OTHER, "ann", PASSWORD))
     assert heard.shape == ["ask name", "ask password", "error login_failed"] * 2 + [
         "ask name",
         "ask password",
@@ -397,10 +402,10 @@ def test_beyond_the_limit_of_sign_ups_a_new_name_is_like_any_other(tmp_path: Pat
 def test_beyond_the_limit_of_sign_ups_nobody_learns_who_was_a_user(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann", "bob")
     accounts.remove("ann")
-    service = Auth(login_at(tmp_path, signup=True))
-    while service._login.authenticator.count_signup("192.0.2.7"):
+    login = login_at(tmp_path, signup=True)
+    while login.authenticator.count_signup("192.0.2.7"):
         pass
-    heard = Talk(service, ScriptedPeer("ann", OTHER, "bob", OTHER))
+    heard = Talk(Auth(login), ScriptedPeer("ann", OTHER, "bob", OTHER))
     assert heard.shape == ["ask name", "ask password", "error login_failed"] * 2 + ["ask name"]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.events.reasons import DisconnectReason
-from sockctl.services.program import LINE_CHARACTERS, OutputLines, Program
+from sockctl.services.program import LINE_CHARACTERS, OutputLines, Patience, Program
 from sockctl.services.program_reply import PROGRAM_ENDED, ProgramReply
 from tests.support.frames import FrameClient, frame_client, framed
 from tests.support.running import TIMEOUT_S, Running, receive_all, running, send_and_half_close, wait_until
@@ -157,10 +157,10 @@ def test_an_idle_program_ends_and_its_connection_too(code: str) -> None:
 def test_a_program_with_which_somebody_speaks_is_not_idle() -> None:
     with running(ProgramReply(UPPER, max_programs=1, idle_s=2.0)) as run, frame_client(run.port) as client:
         started = time.monotonic()
-        while time.monotonic() - started < 3.0:
+        while time.monotonic() - started < 2.5:
             client.line("a")
             client.expect("say", text="A")
-            time.sleep(0.1)
+            time.sleep(0.05)
         assert not run.sink.named("program_ended")
 
 
@@ -186,7 +186,10 @@ time.sleep(60)
 @pytest.mark.parametrize("how", ["reset", "bye", "stop"])
 def test_it_ends_with_its_connection_and_so_does_what_it_started(how: str) -> None:
     """Even a program that reads nothing and heeds no SIGTERM; its own children too."""
-    with running(ProgramReply(python(IGNORING), max_programs=1)) as run, frame_client(run.port) as client:
+    service = ProgramReply(
+        python(IGNORING), max_programs=1, last_answers_s=0.05, patience=Patience(end_s=0.01, terminate_s=0.05)
+    )
+    with running(service) as run, frame_client(run.port) as client:
         client.line("start")
         child = int(client.expect("say")["text"])
         pid = run.sink.wait_for("program_started")[0].pid

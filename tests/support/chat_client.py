@@ -20,10 +20,10 @@ DEFAULT = ChatLimits()
 
 @contextlib.contextmanager
 def served(
-    data_dir: Path, rules: ChatRules = RULES, *, auth: bool = False, limits: ChatLimits = DEFAULT
+    data_dir: Path, rules: ChatRules = RULES, *, auth: bool = False, limits: ChatLimits = DEFAULT, **options: Any
 ) -> Iterator[Running]:
     login = LoginConversation(data_dir, queue=HashQueue(slots=2), floor_s=0.001) if auth else None
-    with running(Chat(data_dir, rules, login=login, limits=limits)) as run:
+    with running(Chat(data_dir, rules, login=login, limits=limits), **options) as run:
         yield run
 
 

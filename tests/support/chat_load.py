@@ -11,6 +11,7 @@ from typing import Any
 
 from sockctl.net.input_budget import InputRates
 from sockctl.net.limits import Limits
+from sockctl.net.message_peer import MessagePeer
 from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.member import NOTHING
 from sockctl.services.chat.room import Room
@@ -68,7 +69,8 @@ def remotes(run: Running, name: str) -> list[RemoteClient]:
 
 
 def outbox_of(remote: RemoteClient) -> int:
-    return len(remote.peer._connection.outbox)  # type: ignore[attr-defined]  # it is a MessagePeer
+    assert isinstance(remote.peer, MessagePeer)
+    return remote.peer.queued_bytes
 
 
 def reading(sock: socket.socket, take: Callable[[bytes], None]) -> threading.Thread:

@@ -5,8 +5,10 @@ the new process. Coverage measures the new process where its environment asks fo
 """
 
 import atexit
+import ctypes
 import fcntl
 import gc
+import inspect
 import json
 import os
 import pkgutil
@@ -25,6 +27,7 @@ import sockctl
 REQUEST_BYTES = 200_000
 """The longest request, below net.core.wmem_default: it holds the arguments and the environment."""
 _DESCRIPTORS = 64
+_CLONE_NEWNET = 0x40000000  # linux/sched.h; os.setns has it from Python 3.12 on
 _ALSO = (
     *("argon2", "cryptography.x509", "prompt_toolkit.shortcuts", "ssl", "sqlite3", "zxcvbn"),
     *("rich.console", "rich.markdown", "rich.panel", "rich.progress", "rich.table"),
@@ -63,8 +66,10 @@ def _fork_for_each(requests: socket.socket) -> dict[str, Any] | None:
 
 
 def _become(request: dict[str, Any], descriptors: list[int]) -> None:
-    """Take the descriptors, the session, the terminal, the directory and the environment of a request."""
+    """Take the descriptors, the network, the session, the terminal, the directory and the environment of a request."""
     kept = [0, 1, 2, *request["passed"]]
+    if len(descriptors) > len(kept):
+        _enter_network(descriptors.pop())
     moved = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, max(kept) + 1) for descriptor in descriptors]
     for number, descriptor in zip(kept, moved, strict=True):
         os.dup2(descriptor, number)
@@ -83,9 +88,15 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
     sys.stdout.reconfigure(line_buffering=sys.stdout.isatty())  # type: ignore[union-attr]  # a TextIOWrapper at start
 
 
+def _enter_network(namespace: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).setns(namespace, _CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "the network namespace can't be entered")
+
+
 def main() -> None:
     """Serve until the test worker ends; be `python -m sockctl` in each process that it asked for."""
     _import_all()
+    inspect.stack()  # coverage calls it at each start, and only the first time takes long
     gc.freeze()  # a collection in a new process copies no pages of what was imported
     with socket.socket(fileno=int(sys.argv[1])) as requests:
         request = _fork_for_each(requests)

@@ -24,14 +24,14 @@ def framed(**fields: Any) -> bytes:
 
 
 class FrameClient:
-    """A client that has read the greeting and speaks frames."""
+    """A client that has read the greeting and speaks frames; without one, it stands where the frames have begun."""
 
-    def __init__(self, sock: socket.socket, *, hello: bool = True) -> None:
+    def __init__(self, sock: socket.socket, *, hello: bool = True, greeted: bool = True) -> None:
         self.sock = sock
         self.greeting = b""
-        while not self.greeting.endswith(b"\r\n"):
+        while greeted and not self.greeting.endswith(b"\r\n"):
             self.greeting += receive_exactly(sock, 1)
-        self._in_frames = False
+        self._in_frames = not greeted
         if hello:
             self.send(kind="hello", client="test")
 

@@ -10,6 +10,7 @@ test about imports, start-up time or memory, or one that needs other limits or a
 by subprocess itself.
 """
 
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -29,7 +30,8 @@ from ptyprocess import PtyProcess
 
 SOCKCTL = [sys.executable, "-m", "sockctl"]
 _SET_CHILD_SUBREAPER = 36  # linux/prctl.h
-_NAMESPACE = Path("/proc/thread-self/ns/net")
+_NETWORK = Path("/proc/thread-self/ns/net")
+"""The network namespace of the calling thread; see `tests.support.two_hosts`."""
 
 
 class ForkServer:
@@ -39,7 +41,7 @@ class ForkServer:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._prctl: Callable[..., int] = ctypes.CDLL(None, use_errno=True).prctl
         self._environment = _fixed_at_start(os.environ)
-        self._namespace = _NAMESPACE.readlink()
+        self._network = _NETWORK.readlink()
         self._lock = threading.Lock()  # guards one exchange on the socket, and who is given orphans meanwhile
         with theirs:
             self._process = subprocess.Popen(
@@ -53,11 +55,7 @@ class ForkServer:
 
     def can_start(self, command: Sequence[str], environment: Mapping[str, str]) -> bool:
         """Return whether a process of the fork server's is what starting that command here would give."""
-        return (
-            list(command[: len(SOCKCTL)]) == SOCKCTL
-            and _fixed_at_start(environment) == self._environment
-            and _NAMESPACE.readlink() == self._namespace
-        )
+        return list(command[: len(SOCKCTL)]) == SOCKCTL and _fixed_at_start(environment) == self._environment
 
     def start(
         self,
@@ -66,7 +64,7 @@ class ForkServer:
         *,
         passed: Sequence[int] = (),
         environment: Mapping[str, str],
-        directory: str | None = None,
+        directory: str | os.PathLike[str] | None = None,
         new_session: bool = False,
         terminal: bool = False,
     ) -> int:
@@ -85,17 +83,19 @@ class ForkServer:
             "arguments": list(command[len(SOCKCTL) :]),
             "passed": list(passed),
             "environment": dict(environment),
-            "directory": directory or str(Path.cwd()),
+            "directory": os.fspath(directory or Path.cwd()),
             "new_session": new_session or terminal,
             "terminal": terminal,
         }
-        with self._lock:
+        with contextlib.ExitStack() as stack:
+            network = []
+            if _NETWORK.readlink() != self._network:
+                network.append(stack.enter_context(_NETWORK.open("rb")).fileno())
+            stack.enter_context(self._lock)
             self._prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-            try:
-                socket.send_fds(self._socket, [json.dumps(request).encode()], [*streams, *passed])
-                return int(self._socket.recv(100))
-            finally:
-                self._prctl(_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+            stack.callback(self._prctl, _SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+            socket.send_fds(self._socket, [json.dumps(request).encode()], [*streams, *passed, *network])
+            return int(self._socket.recv(100))
 
     def close(self) -> None:
         """End the fork server. Processes that it started go on."""
@@ -144,17 +144,24 @@ else:
 class Spawn(_Spawn):
     """A `pexpect.spawn` that starts sockctl by the fork server, as `Popen` does."""
 
-    def _spawnpty(self, arguments: list[str], **options: Any) -> PtyProcess:
+    def _spawnpty(self, arguments: list[bytes], **options: Any) -> PtyProcess:
         environment = options.get("env") or os.environ
+        command = [os.fsdecode(argument) for argument in arguments]
         server = _Running.server
-        if server is None or not server.can_start(arguments, environment):
+        if server is None or not server.can_start(command, environment):
             return super()._spawnpty(arguments, **options)  # type: ignore[misc]  # pexpect has it, its stub doesn't
         master, slave = os.openpty()
         try:
             _set_size(slave, *(options.get("dimensions") or (24, 80)))
-            return PtyProcess(server.start(arguments, [slave] * 3, environment=environment, terminal=True), master)
+            return PtyProcess(server.start(command, [slave] * 3, environment=environment, terminal=True), master)
         finally:
             os.close(slave)
+
+    def close(self, force: bool = True) -> None:
+        """Close the terminal, and end the process. pexpect waits 0.1 s for it, even where it has ended."""
+        if not self.isalive():
+            self.ptyproc.delayafterclose = 0  # type: ignore[attr-defined]  # pexpect has it, its stub doesn't
+        super().close(force)
 
 
 def _set_size(terminal: int, rows: int, columns: int) -> None:

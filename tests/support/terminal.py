@@ -34,6 +34,7 @@ def terminals() -> Iterator[Any]:
             # pexpect doesn't answer where the cursor is, as a terminal does
             env={**own, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", **environment},
         )
+        child.delaybeforesend = None  # tests wait for what invites them to type
         children.append(child)
         return child
 

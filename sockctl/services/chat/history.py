@@ -32,29 +32,30 @@ class HistoryBudget:
 
     Attributes:
         share_bytes: See the argument.
+        used_bytes: The memory of all histories now.
     """
 
     def __init__(self, most_bytes: int, *, share_bytes: int = 0) -> None:
         self._most_bytes = most_bytes
         self.share_bytes = share_bytes
         self._lock = threading.Lock()  # guards the next; a leaf
-        self._used_bytes = 0
+        self.used_bytes = 0
 
     def add(self, size_bytes: int) -> int:
         """Count more bytes, or fewer for a negative number; return how many bytes exceed the limit."""
         with self._lock:
-            self._used_bytes += size_bytes
-            return max(0, self._used_bytes - self._most_bytes)
+            self.used_bytes += size_bytes
+            return max(0, self.used_bytes - self._most_bytes)
 
     @property
     def surplus_bytes(self) -> int:
         """How many bytes exceed the limit."""
-        return max(0, self._used_bytes - self._most_bytes)
+        return max(0, self.used_bytes - self._most_bytes)
 
     @property
     def is_tight(self) -> bool:
         """Whether less than a sixteenth of the limit is free."""
-        return self._used_bytes > self._most_bytes - self._most_bytes // 16
+        return self.used_bytes > self._most_bytes - self._most_bytes // 16
 
 
 class History:

@@ -32,6 +32,7 @@ class RoomRegistry:
         limits: The number of rooms, the memory of their histories, and the number of rooms that one address may create.
 
     Attributes:
+        budget: Counts the memory of the histories.
         first: The name of the room into which new members come.
         find: Returns the room of a name; None if there is none. Each batch of texts uses it, so it is the table's own
             method.
@@ -51,7 +52,7 @@ class RoomRegistry:
         self._store = store
         self._limits = limits
         share = limits.history_bytes // limits.max_rooms
-        self._budget = HistoryBudget(limits.history_bytes, share_bytes=share)
+        self.budget = HistoryBudget(limits.history_bytes, share_bytes=share)
         self._lock = threading.Lock()  # guards what follows, to the listener
         self._creations = RateLimit(
             burst=limits.rooms_at_once, every_s=limits.room_every_s, max_keys=limits.max_counted
@@ -122,18 +123,18 @@ class RoomRegistry:
             room.tell_sums()
             if not room.is_empty:
                 room.used_at = now
-        for room in self._list_unused(rooms) if self._budget.is_tight else ():
+        for room in self._list_unused(rooms) if self.budget.is_tight else ():
             room.forget()
-            if not self._budget.is_tight:
+            if not self.budget.is_tight:
                 break
-        if self._budget.surplus_bytes:
+        if self.budget.surplus_bytes:
             self._trim_longest(rooms)
 
     def _trim_longest(self, rooms: Iterable[Room]) -> None:
         """Forget the oldest messages of the longest histories, until all histories fit their limit."""
         sizes = [(room.history_bytes, room) for room in rooms]
         for size, room in sorted(sizes, key=lambda one: one[0], reverse=True):
-            spare = min(self._budget.surplus_bytes, size - self._budget.share_bytes)
+            spare = min(self.budget.surplus_bytes, size - self.budget.share_bytes)
             if spare <= 0:
                 break
             room.forget_oldest(spare)
@@ -162,7 +163,7 @@ class RoomRegistry:
             history=History(entries, max_messages=self._history),
             last_id=last_id,
             limits=self._limits,
-            budget=self._budget,
+            budget=self.budget,
             used_at=self._now - _compute_age_s(stored),
         )
 

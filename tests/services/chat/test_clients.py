@@ -19,6 +19,7 @@ from sockctl.services.login import LoginConversation
 from sockctl.stores.timestamps import utc_now
 from tests.support.accounts import accounts_at
 from tests.support.chat_client import ChatClient, client, members
+from tests.support.chat_history import frame
 from tests.support.chat_load import (
     crowd,
     outbox_of,
@@ -60,6 +61,10 @@ def test_one_of_fifty_that_stops_reading_is_dropped_and_hurts_nobody(tmp_path: P
 @pytest.mark.parametrize("secure", [False, True])
 def test_a_large_history_is_no_slowness_and_fills_no_memory(tmp_path: Path, secure: bool) -> None:
     count, text = 4_000, "x" * 4_000
+    history = tmp_path / "data" / "chat-history.jsonl"
+    history.parent.mkdir()
+    history.touch(0o600)
+    history.write_bytes(b"".join(frame(number, text=text) + b"\n" for number in range(1, count + 1)))
     securely = securing(self_signed(tmp_path)) if secure else None
     with contextlib.ExitStack() as stack:
         run = stack.enter_context(served(tmp_path / "data", ChatRules(flood=None, history=count), secure=securely))
@@ -70,10 +75,6 @@ def test_a_large_history_is_no_slowness_and_fills_no_memory(tmp_path: Path, secu
 
         ann, reader = connected("ann"), connected("reader")
         ann.until("joined", name="reader")
-        for _ in range(0, count, 50):
-            say_much(ann, 50, text)
-            for _ in range(50):
-                reader.until("say")
         reader.line(f"/history {count}")
         reader.line("/who")
         wait_until(lambda: outbox_of(remotes(run, "reader")[0]) > OUTBOX_BYTES)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sockctl.events.journal import Journal
 from sockctl.net.limits import Limits
 from sockctl.protocol.messages import message
 from sockctl.services.chat.commands import PAGE_LINES
@@ -18,7 +19,7 @@ from tests.support.budgets import NO_WORK
 from tests.support.chat_client import chat_of, client, members
 from tests.support.chat_room import Played
 from tests.support.frames import framed
-from tests.support.running import receive_all, running
+from tests.support.running import MemorySink, receive_all, running
 
 AT = "2026-01-31T12:00:00Z"
 MOST = 10
@@ -35,8 +36,11 @@ def chat(tmp_path: Path) -> Iterator[Chat]:
             room.join(Played(f"{name[1:]}{number}"), new=True, after=-1)
         room.process_pending()
     chat.rooms.open("#said").say(Played("ann"), ["hello"] * SAID, AT)
+    journal = Journal(MemorySink(), service="chat")
+    chat.start(journal)
     yield chat
-    chat._store.close()
+    chat.stop()
+    journal.close()
 
 
 @pytest.mark.parametrize(

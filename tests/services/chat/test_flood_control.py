@@ -8,7 +8,7 @@ import pytest
 
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.sending_side import OUTBOX_BYTES
-from sockctl.services.chat.settings import ChatRules
+from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.login import LoginConversation
 from tests.support.accounts import accounts_at
 from tests.support.chat_client import ChatClient, chat_of, client, members
@@ -21,14 +21,15 @@ pytestmark = pytest.mark.usefixtures("network")
 
 
 def test_what_is_held_back_is_not_answered_while_the_client_does_not_read(tmp_path: Path) -> None:
-    with served(tmp_path, ChatRules(flood=(5, 1000), history=1000)) as run, members(run, "ann") as (ann,):
+    rules, limits = ChatRules(flood=(5, 1000), history=1000), ChatLimits(tick_s=0.05)
+    with served(tmp_path, rules, chat_limits=limits) as run, members(run, "ann") as (ann,):
         chat_of(run).members.get("ann").flood = None
         for _ in range(10):
             say_much(ann, 50)
         with stalled(run, ahead=framed(kind="line", text="/history 50") * 100):
             wait_until(lambda: outbox_of(remotes(run, "stalled")[0]) > OUTBOX_BYTES)
             held = len(remotes(run, "stalled")[0].held_back)
-            time.sleep(0.6)  # two ticks
+            time.sleep(0.12)  # two ticks
             assert len(remotes(run, "stalled")[0].held_back) == held > 10
             for _ in range(10):  # what others say counts
                 say_much(ann, 50)
@@ -36,7 +37,7 @@ def test_what_is_held_back_is_not_answered_while_the_client_does_not_read(tmp_pa
 
 
 def test_who_is_too_fast_is_held_back_once_told_and_in_order(tmp_path: Path) -> None:
-    with served(tmp_path, ChatRules(flood=(20, 50))) as run, members(run, "ann", "bob") as (ann, bob):
+    with served(tmp_path, ChatRules(flood=(20, 200))) as run, members(run, "ann", "bob") as (ann, bob):
         began = time.monotonic()
         ann.sock.sendall(b"".join(framed(kind="line", text=str(number)) for number in range(100)))
         notices = 0
@@ -50,7 +51,7 @@ def test_who_is_too_fast_is_held_back_once_told_and_in_order(tmp_path: Path) -> 
                 assert one.get("code") == "held_back"
                 assert len(texts) == 20
                 notices += 1
-        assert time.monotonic() - began >= 80 / 50 * 0.9
+        assert time.monotonic() - began >= 80 / 200 * 0.9
         assert notices == 1
         assert texts == [bob.until("say")["text"] for _ in range(100)]
 
@@ -67,6 +68,7 @@ def test_who_floods_is_dropped_and_nobody_notices_more_than_that(tmp_path: Path,
             bob.until("joined", name="ann")
             sock.sendall(b"flood\n" * 3_000)
         heard = receive_all(sock)
+        sock.close()  # the server waits for that
         assert heard.count(b"held back") == 1
         assert heard.count(b"too many") == 1
         said = 0

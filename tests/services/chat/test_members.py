@@ -73,6 +73,17 @@ def test_no_guest_has_the_name_of_a_user(stage: Stage) -> None:
     assert stage.members.find("bob") is None
 
 
+def test_a_squatter_never_gets_a_name_that_somebody_has(stage: Stage) -> None:
+    ann, carl = stage.user("ann").member, stage.user("carl").member
+    assert stage.members.rename(ann, "Bob") == "ann"
+    stage.accounts = {"carl"}  # what no account can come to: its own name taken
+    assert stage.members.rename(carl, "ann") == "carl"
+    stage.accounts = {"ann", "bob", "carl"}
+    assert stage.members.displace(ann) == (ann, "Bob")
+    assert stage.names == ["ann", "ann-2"]
+    assert stage.members.find("ann-2") is ann
+
+
 def test_a_member_leaves_with_its_last_client(stage: Stage) -> None:
     first = stage.user("ann")
     second = stage.user("ann")

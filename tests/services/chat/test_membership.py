@@ -6,22 +6,28 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import message
 from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.member import Client, Member
+from sockctl.services.chat.room import Room
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.stores.timestamps import utc_now
 from tests.support.accounts import accounts_at
 from tests.support.chat_client import client, members, served
+from tests.support.chat_room import AT, Played
 from tests.support.running import running
 from tests.support.scripted_peer import ScriptedPeer
 
 RULES = ChatRules(flood=None)
 
 
-class Silent(ScriptedPeer):
-    """A client that nobody looks at."""
+class Hearing(ScriptedPeer):
+    """A client that keeps what it hears."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard = bytearray()
 
     def post_encoded(self, data: bytes) -> None:
-        """Take it."""
+        self.heard += data
 
 
 def test_another_name(tmp_path: Path) -> None:
@@ -172,11 +178,20 @@ def test_each_place_speaks_where_it_wants_to(tmp_path: Path) -> None:
         there.nothing_but()
 
 
+def say_in(room: Room, *clients: RemoteClient) -> list[bool]:
+    """Say something in a room, and return which of the clients hear it."""
+    peers = [client.peer for client in clients]
+    before = [len(peer.heard) for peer in peers if isinstance(peer, Hearing)]
+    room.say(Played("eve"), ["hello"], AT)
+    room.process_pending()
+    return [len(peer.heard) > size for peer, size in zip(peers, before, strict=True) if isinstance(peer, Hearing)]
+
+
 def test_a_place_that_goes_while_another_one_joins_leaves_nothing_behind(tmp_path: Path) -> None:
     chat = Chat(tmp_path, RULES)
     ann, _ = chat.members.add_user("ann", lambda: Member("ann", since=utc_now(), account="ann"))
     ann.arriving += 1
-    here, there = (RemoteClient(Silent(), ann, seen={}, now=0) for _ in range(2))
+    here, there = (RemoteClient(Hearing(), ann, seen={}, now=0) for _ in range(2))
     for remote in (here, there):
         remote.peer.state = remote
         chat.members.attach(remote)
@@ -196,9 +211,8 @@ def test_a_place_that_goes_while_another_one_joins_leaves_nothing_behind(tmp_pat
         room = chat.rooms.find("#dev")
         assert room is not None
         assert room.names == ["ann"]
-        assert here in room._audience
-        assert there not in room._audience
+        assert say_in(room, here, there) == [True, False]
         chat.received(here.peer, [message("line", "/leave dev")])
         chat.left(here.peer, DisconnectReason.CLIENT_EXIT)
         assert room.is_empty
-        assert not room._audience
+        assert say_in(room, here, there) == [False, False]

@@ -104,21 +104,6 @@ def test_a_user_that_signs_up_gets_its_name(tmp_path: Path) -> None:
         is_renamed(ann, carl)
 
 
-def test_a_squatter_never_gets_a_name_that_somebody_has(tmp_path: Path) -> None:
-    with served(tmp_path, "ann", "carl") as (run, accounts), squatted(run) as (ann, carl):
-        chat = chat_of(run)
-        members = chat.members
-        of_ann, of_carl = members.get("bob"), members.get("carl")
-        with members._lock:  # what no account can come to: its own name taken
-            members._by_key["ann"] = of_carl
-        accounts.add("bob", PASSWORD)
-        carl.until("renamed", before="Bob", name="ann-2")
-        assert members.find("ann-2") is of_ann
-        with members._lock:
-            del members._by_key["ann"]
-        ann.until("notice", code="renamed")
-
-
 def test_the_name_of_a_user_that_was_removed_stays_taken(tmp_path: Path) -> None:
     with served(tmp_path, "ann", "bob", signup=True) as (run, accounts), client(run) as ann:
         ann.log_in("ann").ready()

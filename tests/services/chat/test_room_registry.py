@@ -1,5 +1,6 @@
 """The rooms that there are: who may make how many, which go for others, and what is remembered of them all."""
 
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,9 @@ from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.chat.store import ChatStore
 from sockctl.stores.timestamps import utc_now
+from tests.support.chat_history import ids
 from tests.support.chat_room import Played
+from tests.support.running import wait_until
 
 AT = "2026-01-31T12:00:00Z"
 DAY_S = 86_400.0
@@ -26,10 +29,22 @@ def store(tmp_path: Path) -> Iterator[ChatStore]:
     store.close()
 
 
-def rooms_of(store: ChatStore, history: int = 1_000, **limits: float) -> RoomRegistry:
+class Ticking(RoomRegistry):
+    """Rooms that say when their last tick was."""
+
+    now = 0.0
+
+    def tick(self, now: float) -> None:
+        self.now = now
+        super().tick(now)
+
+
+def rooms_of(store: ChatStore, history: int = 1_000, **limits: float) -> Ticking:
     """Return the rooms, with what is kept."""
     kept = store.start()
-    return RoomRegistry(fixed=(), stored=kept, history=history, store=store, limits=ChatLimits(**limits))  # type: ignore[arg-type]  # some are whole
+    rooms = Ticking(fixed=(), stored=kept, history=history, store=store, limits=ChatLimits(**limits))  # type: ignore[arg-type]  # some are whole
+    rooms.tick(time.monotonic())
+    return rooms
 
 
 def client_at(address: str, account: str = "", *, operator: bool = False) -> Played:
@@ -42,10 +57,6 @@ def say(room: Room, count: int, size: int = 1_000) -> None:
     for number in range(count):
         room.say(Played("ann"), [f"{number:>{size}}"], AT)
         room.process_pending()
-
-
-def now_of(rooms: RoomRegistry) -> float:
-    return rooms._now
 
 
 @pytest.mark.parametrize(
@@ -96,16 +107,16 @@ def test_a_room_in_which_nothing_was_said_goes_first_and_a_used_one_never(store:
     rooms.open("#new")
     assert [room.name for room in rooms.list_all()] == ["#lobby", "#said", "#also", "#new"]
     say(rooms.open("#new"), 1)
-    rooms.tick(now_of(rooms) + DAY_S / 2)
+    rooms.tick(rooms.now + DAY_S / 2)
     with pytest.raises(CommandError, match="There are 4 rooms already"):
         rooms.open("#more")
     also, guest = rooms.open("#also"), Played("guest")
     also.join(guest, new=True, after=-1)
     also.process_pending()
-    rooms.tick(now_of(rooms) + DAY_S / 4)
+    rooms.tick(rooms.now + DAY_S / 4)
     also.leave(guest, reason="left")
     also.process_pending()
-    rooms.tick(now_of(rooms) + DAY_S / 3)
+    rooms.tick(rooms.now + DAY_S / 3)
     rooms.open("#more")
     assert [room.name for room in rooms.list_all()] == ["#lobby", "#also", "#new", "#more"]
 
@@ -116,9 +127,9 @@ def test_a_room_that_is_made_again_has_larger_ids_and_no_history(store: ChatStor
     one.last_id += 10**9
     say(one, 1)
     last_id = one.last_id
-    rooms.tick(now_of(rooms) + 2 * DAY_S)
+    rooms.tick(rooms.now + 2 * DAY_S)
     rooms.open("#two")
-    rooms.tick(now_of(rooms) + 2 * DAY_S)
+    rooms.tick(rooms.now + 2 * DAY_S)
     again = rooms.open("#one")
     assert again is not one
     assert again.last_id >= last_id
@@ -131,10 +142,10 @@ def test_a_stranger_who_makes_rooms_takes_nothing_from_the_others(store: ChatSto
     say(lobby, 20)
     for number in range(40):
         say(rooms.open(f"#room{number}"), 5)
-        rooms.tick(now_of(rooms) + 1)
+        rooms.tick(rooms.now + 1)
     assert lobby.remembered == 20
-    held = sum(room._history.size_bytes for room in rooms.list_all())
-    assert held == rooms._budget._used_bytes <= 100_000
+    held = sum(room.history_bytes for room in rooms.list_all())
+    assert held == rooms.budget.used_bytes <= 100_000
     say(lobby, 20)
     assert lobby.remembered in range(19, 22), "what it says goes for what it said"
 
@@ -143,31 +154,35 @@ def test_what_was_said_in_the_room_that_is_unused_for_longest_goes_first(store: 
     rooms = rooms_of(store, history_bytes=100_000)
     for name in ("#oldest", "#old", "#used"):
         say(rooms.open(name), 24)
-        rooms.tick(now_of(rooms) + 10)
-        rooms.open(name).used_at = now_of(rooms)
+        rooms.tick(rooms.now + 10)
+        rooms.open(name).used_at = rooms.now
     used = rooms.open("#used")
     used.join(Played("guest"), new=True, after=-1)
     used.process_pending()
-    rooms.tick(now_of(rooms) + DAY_S)
+    rooms.tick(rooms.now + DAY_S)
     assert [rooms.open(name).remembered for name in ("#oldest", "#old", "#used")] == [0, 24, 24]
     say(rooms.open("#lobby"), 25)
     assert rooms.open("#lobby").remembered == 25
 
 
-def test_a_full_memory_leaves_each_room_its_share(store: ChatStore) -> None:
+def test_a_full_memory_leaves_each_room_its_share(store: ChatStore, tmp_path: Path) -> None:
     rooms = rooms_of(store, history_bytes=100_000, max_rooms=10)
     for number in range(4):
         say(rooms.open(f"#full{number}"), 40)
     lobby = rooms.open("#lobby")
     for _ in range(8):
         say(lobby, 1)
-        rooms.tick(now_of(rooms) + 1)
+        rooms.tick(rooms.now + 1)
     assert lobby.remembered == 7, "the share of a room is 10,000 bytes"
     assert all(rooms.open(f"#full{number}").remembered >= 7 for number in range(4))
-    held = sum(room._history.size_bytes for room in rooms.list_all())
-    assert held == rooms._budget._used_bytes <= 100_000
+    held = sum(room.history_bytes for room in rooms.list_all())
+    assert held == rooms.budget.used_bytes <= 100_000
+    history = tmp_path / "chat-history.jsonl"
+    wait_until(lambda: history.exists() and ids(history).get("#lobby", [0])[-1] == lobby.last_id)
+    history.unlink()  # with the next message, the file is written anew
+    say(rooms.open("#last"), 1)
     store.close()
-    kept = {name: len(tail.frames) for name, tail in store._file._rooms.items()}
+    kept = {name: len(own) for name, own in ids(history).items()}
     assert kept == {room.name: room.remembered for room in rooms.list_all()}, "the file gives way as well"
 
 
@@ -191,4 +206,4 @@ def test_a_history_takes_no_more_than_is_counted(store: ChatStore) -> None:
         room.process_pending()
     held = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    assert held < room._history.size_bytes * 1.1
+    assert held < room.history_bytes * 1.1

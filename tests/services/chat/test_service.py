@@ -3,15 +3,14 @@
 import threading
 from pathlib import Path
 
-import pytest
-
 from sockctl.events.reasons import DisconnectReason, Reason
-from sockctl.net.message_peer import MessagePeer
+from sockctl.net.connection import Connection
+from sockctl.net.event_loop import EventLoop
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.login import SESSION_ENDED
 from tests.support.accounts import accounts_at
-from tests.support.chat_client import chat_of, client, lines_of, members, served
+from tests.support.chat_client import client, lines_of, members, served
 from tests.support.frames import framed
 from tests.support.running import running, wait_until
 
@@ -91,19 +90,25 @@ def test_a_motd_and_fixed_rooms(tmp_path: Path) -> None:
         assert [(ann.expect("notice")["room"]) for _ in range(2)] == ["#tea", "#dev"]
 
 
-def test_nothing_is_said_for_a_login_that_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_said_for_a_login_that_is_over(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann", "bob")
-    close, asked = MessagePeer.close, threading.Event()
+    asked = threading.Event()
 
-    def close_later(self: MessagePeer, reason: Reason = DisconnectReason.SERVER_CLOSED) -> None:
-        if reason is SESSION_ENDED:  # as when the event thread has much else to do
-            asked.set()
-        else:
-            close(self, reason)
+    class Busy(EventLoop):
+        """An event loop that has much else to do when a login ends."""
 
-    monkeypatch.setattr(MessagePeer, "close", close_later)
+        def close(self, connection: Connection, reason: Reason) -> None:
+            if reason is SESSION_ENDED:
+                asked.set()
+            else:
+                super().close(connection, reason)
+
     rules = ChatRules(flood=(4, 10))
-    with served(tmp_path, rules, auth=True) as run, client(run) as ann, client(run) as bob:
+    with (
+        served(tmp_path, rules, auth=True, make_event_loop=Busy) as run,
+        client(run) as ann,
+        client(run) as bob,
+    ):
         bob.log_in("bob").ready()
         ann.log_in("ann").ready()
         ann.sock.sendall(b"".join(framed(kind="line", text=f"before {number}") for number in range(20)))
@@ -203,12 +208,15 @@ def test_a_chat_without_history(tmp_path: Path) -> None:
 
 
 def test_what_can_not_be_kept_is_told(tmp_path: Path) -> None:
+    history = tmp_path / "chat-history.jsonl"
     with served(tmp_path) as run, members(run, "ann") as (ann,):
-        chat = chat_of(run)
-        chat._report_failure("No space left on device.", 3)
-        chat._report_recovery(2)
+        history.mkdir()  # so that it can't be written
+        ann.sock.sendall(framed(kind="line", text="hello") * 3)
+        for _ in range(3):
+            ann.until("say")
         assert run.sink.wait_for("chat_unkept")[0].messages == 3
-        assert run.sink.wait_for("chat_kept_again")[0].lost == 2
+        history.rmdir()
+        assert run.sink.wait_for("chat_kept_again")[0].lost == 0
         ann.nothing_but()
 
 

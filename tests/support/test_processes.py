@@ -1,0 +1,35 @@
+"""Where processes of sockctl come from in the tests."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.running import echo_process
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the fork server needs Linux")
+
+
+def is_forked(pid: int) -> bool:
+    """Return whether the fork server has started a process, which shows that program's command line then."""
+    return b"tests.support.fork_server" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_a_command_is_forked() -> None:
+    with echo_process() as (run, _):
+        assert is_forked(run.process.pid)
+
+
+def test_a_command_on_a_terminal_is_forked(terminal: Any) -> None:
+    child = terminal("serve", "echo", "--port", "0")
+    child.expect("loopback")
+    assert is_forked(child.pid)
+
+
+def test_a_shell_is_not_forked(terminal: Any) -> None:
+    child = terminal("--version", command=["sh", "-c", 'echo ready; read line; exec "$@"', "sh"])
+    child.expect("ready")
+    assert not is_forked(child.pid)
+    child.sendline()
+    child.expect(r"sockctl \d")
