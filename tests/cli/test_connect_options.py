@@ -224,5 +224,5 @@ def test_a_reader_that_has_enough(echo: str, options: str) -> None:
 
 
 def test_a_reader_that_has_enough_of_ports() -> None:
-    run = in_shell("$S connect -z 127.0.0.1 1-2000 | head -1; exit ${PIPESTATUS[0]}")
+    run = in_shell("$S connect -z 127.0.0.1 1-65535 | head -1; exit ${PIPESTATUS[0]}")
     assert (run.returncode, run.stderr, run.stdout.count(b"\n")) == (0, b"", 1)

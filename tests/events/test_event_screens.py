@@ -66,6 +66,7 @@ def test_golden_events_of_a_client(terminal: Any, columns: int, *, colour: bool)
         child, screen = start(terminal, "connect", *target, "--plain", columns=columns, colour=colour)
         child.expect("ends the")
         child.sendline("hello")
+        child.expect("data_received")
         child.expect("\nhello\r\n")
         child.sendline("exit")
         assert ended(child) == 0
