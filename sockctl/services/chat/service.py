@@ -26,6 +26,7 @@ from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.moderation import Moderation
 from sockctl.services.chat.reasons import PING_TIMEOUT
+from sockctl.services.chat.refusals import refuse
 from sockctl.services.chat.registration import Registration
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.settings import ChatLimits, ChatRules
@@ -209,7 +210,13 @@ class Chat(MessageService, Conversation[Peer]):
             client.finish_replay()
             if client.held_back:
                 count = plural(len(client.held_back), "message")
-                client.tell("error", f"Your input has ended: {count} held back will not be said.", code="not_said")
+                refuse(
+                    client,
+                    client.held_back,
+                    f"Your input has ended: {count} held back will not be said.",
+                    code="not_said",
+                    each="Your input has ended while this was held back: it was not said.",
+                )
 
     def left(self, peer: Peer, reason: Reason) -> None:
         """Remove a client whose connection has ended."""
