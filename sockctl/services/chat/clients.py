@@ -34,7 +34,7 @@ class RemoteClient(Client):
     peer: Peer
 
     def __init__(self, peer: Peer, member: Member, *, seen: dict[str, int], now: float) -> None:
-        super().__init__(member, framed=peer.hello is not None, peer=peer)
+        super().__init__(member, framed=peer.hello is not None, peer=peer, can=_read_capabilities(peer.hello))
         self.announced = False
         self.seen = seen
         self.held_back: deque[Message] = deque()
@@ -160,3 +160,9 @@ class ConsoleClient(Client):
     def close(self, reason: Reason) -> None:  # noqa: ARG002  the terminal stays for any reason
         """Stay: the server's terminal can't be closed."""
         self._show("Ctrl-C ends the server.")
+
+
+def _read_capabilities(hello: Message | None) -> list[str]:
+    """Return what a client can show, as its `hello` says."""
+    can = hello.fields.get("can") if hello is not None else None
+    return [one for one in can if isinstance(one, str)] if isinstance(can, list) else []

@@ -176,7 +176,7 @@ class CommandHandlers:
         if not entries:
             text = f"Nothing that was said in {room.name} is remembered."
             client.tell("notice", text, code="history", room=room.name)
-        client.replay(replay_messages(entries, again=True))
+        client.replay(replay_messages(entries, again=True, blocks=client.shows_blocks))
 
     # A member's own preferences.
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sockctl.errors import AnswerRefusedError, CommandError, TextTooLongError
 from sockctl.protocol.messages import Message
+from sockctl.services.chat.blocks import read_block
 from sockctl.services.chat.commands import COMMANDS, Handler, parse, read_text
 from sockctl.services.chat.member import Client
 from sockctl.services.chat.membership import Membership
@@ -49,9 +50,13 @@ class LineProcessor:
         for one in batch:
             if client.leaving:
                 return  # an earlier command closed the client
-            if one.kind != "line" or not one.text.strip():
-                continue
             text: str | None = one.text
+            if one.kind != "line" or not one.text.strip():
+                if one.kind == "block":
+                    self._say(client, spoken, texts)
+                    spoken, texts = [], []
+                    self._say_block(client, one)
+                continue
             if one.text.startswith("/"):
                 text = read_text(one.text)
             if text is not None:
@@ -62,6 +67,23 @@ class LineProcessor:
                 spoken, texts = [], []
                 self._run(client, one)
         self._say(client, spoken, texts)
+
+    def _say_block(self, client: Client, one: Message) -> None:
+        """Say a block; one of a single line is a text."""
+        try:
+            lines = read_block(one)
+            if len(lines) < 2:  # noqa: PLR2004  one line, or none
+                self._say(client, [one] * len(lines), lines)
+                return
+            room = self._find_room(client)
+        except CommandError as error:
+            refuse_for(client, [one], error)
+        else:
+            room.say_block(client, lines, format_timestamp(utc_now()))
+            if sum(map(len, lines)) > MAX_WAITING:
+                room.process_pending()
+            else:
+                room.process_soon(client)
 
     def _say(self, client: Client, spoken: Sequence[Message], texts: Sequence[str], *, action: bool = False) -> None:
         """Say texts, those of the messages `spoken`; refuse those that can't be said."""

@@ -21,7 +21,7 @@ from sockctl.services.chat.costs import Costs
 from sockctl.services.chat.flood_control import FloodControl
 from sockctl.services.chat.history import JOINING_BYTES
 from sockctl.services.chat.line_processor import LineProcessor
-from sockctl.services.chat.member import FloodLimit, Member
+from sockctl.services.chat.member import CAPABILITIES, FloodLimit, Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.moderation import Moderation
@@ -161,6 +161,7 @@ class Chat(MessageService, Conversation[Peer]):
             name=member.name,
             user=member.account or None,
             room=room,
+            can=list(CAPABILITIES),
         )
         for line in self._rules.motd:
             peer.tell("notice", line, code="motd")
