@@ -13,7 +13,7 @@ from sockctl.events.journal import Journal
 from sockctl.events.reasons import Reason
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message
 from sockctl.services.chat.clients import ConsoleClient, RemoteClient
 from sockctl.services.chat.command_handlers import CommandHandlers
 from sockctl.services.chat.commands import LOBBY
@@ -124,14 +124,14 @@ class Chat(MessageService, Conversation[Peer]):
             self._login.stop()
         self._store.close()
 
-    def open_console(self, show: Callable[[str], None]) -> Callable[[str], None]:
+    def open_console(self, show: Callable[[Message], None]) -> Callable[[Message], None]:
         """Let the server's own terminal chat as an operator; called before the first client comes.
 
         Args:
-            show: Shows a line there; must not block.
+            show: Shows a message there, as a client in frames gets it; any thread calls it, and it must not block.
 
         Returns:
-            A function that processes a line typed there.
+            A function that processes what is typed there: a message of the kind `line` or `block`, as a client sends.
         """
         member = Member(CONSOLE_NAME, since=utc_now(), operator=True)
         client = ConsoleClient(member, show)
@@ -139,7 +139,7 @@ class Chat(MessageService, Conversation[Peer]):
         self.members.attach(client)
         self.membership.join_client(client, self.rooms.first, new=True)
         self.rooms.set_listener(client)
-        return lambda line: self._lines.process(client, [message("line", line)])
+        return lambda one: self._lines.process(client, [one])
 
     def _report_failure(self, error: str, messages: int) -> None:
         self._journal.emit(ChatUnkept(error=error, messages=messages))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.accounts.hash_queue import HashQueue
+from sockctl.protocol.messages import Message, message
 from sockctl.services.chat.commands import PAGE_LINES
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatRules
@@ -26,7 +27,7 @@ class Terminal:
     def __init__(self, chat: Chat) -> None:
         self._answers: list[str] = []
         self._typing = 0
-        self._type: Callable[[str], None] = chat.open_console(self._show)
+        self._type: Callable[[Message], None] = chat.open_console(self._show)
 
     def type(self, line: str) -> str:
         """Type a line, and return its answer; before it comes what had happened in the rooms."""
@@ -36,12 +37,12 @@ class Terminal:
         """Type a line, and return all that is shown of it."""
         self._answers.clear()
         self._typing = threading.get_ident()
-        self._type(line)
+        self._type(message("line", line))
         return self._answers[:]
 
-    def _show(self, line: str) -> None:
+    def _show(self, one: Message) -> None:
         if threading.get_ident() == self._typing:  # what members do is shown by other threads
-            self._answers.append(line)
+            self._answers.append(one.text)
 
 
 @contextlib.contextmanager
@@ -125,7 +126,7 @@ def test_a_refusal_says_until_when(tmp_path: Path) -> None:
 def test_a_muted_member_may_ask_an_operator_why(tmp_path: Path) -> None:
     with served(tmp_path) as (run, terminal), member(run, "bert") as bert, member(run, "carl", THERE) as carl:
         terminal.type("/mute bert")
-        terminal.type_for_all("/msg bert be quiet")
+        assert terminal.type("/msg bert be quiet") == "be quiet", "it is echoed"
         bert.until("say", private=True, sender="server")
         bert.line("/reply why?")
         bert.until("say", private=True, to="server", text="why?")
