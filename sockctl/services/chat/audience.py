@@ -110,7 +110,7 @@ def _select_heard(batch: Sequence[RoomEvent], client: Client) -> Iterator[RoomEv
     """Yield the events that a client hears."""
     member = client.member
     for one in batch:
-        if one.key in member.ignored or (one.movement and member.quiet and one.key != member.key):
+        if one.key in member.ignored or (one.movement and member.quiet and one.key != member.author_key):
             continue
         if client.framed or one.sender is not client:
             yield one

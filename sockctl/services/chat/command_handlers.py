@@ -18,7 +18,7 @@ from sockctl.services.chat.commands import (
 )
 from sockctl.services.chat.history import SHOWN
 from sockctl.services.chat.history_entry import replay_messages
-from sockctl.services.chat.member import Client, Member
+from sockctl.services.chat.member import Client, Identity, Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.moderation import Moderation
@@ -99,7 +99,7 @@ class CommandHandlers:
         sender = client.member
         at = format_timestamp(utc_now())
         one = message("say", text, private=True, sender=sender.name, to=member.name, at=at)
-        if sender.key not in member.ignored:
+        if sender.author_key not in member.ignored:
             member.reply_to = sender.identity
             for other in self._members.list_clients(member):
                 other.post(one)
@@ -167,7 +167,7 @@ class CommandHandlers:
         self._state.set_topic(room.name, topic, by=by.name, rooms={each.name for each in self._rooms.list_all()})
         text = f"{by.name} set the topic of {room.name}: {topic}"
         news = message("notice", text, code="topic", room=room.name, topic=topic)
-        room.enqueue(encode_event(news, key=by.key))
+        room.enqueue(encode_event(news, key=by.author_key))
         room.process_pending()
 
     def _replay_history(self, client: Client, words: Sequence[str]) -> None:
@@ -188,14 +188,31 @@ class CommandHandlers:
             return
         if len(words[0]) > MAX_NAME:
             raise CommandError(f"No name has more than {MAX_NAME} characters.")
-        key = same_name_key(words[0])
-        if key == member.key:
-            raise CommandError("You can't ignore yourself.")
+        key, shown = self._find_author(words[0], member)
         if key not in member.ignored and len(member.ignored) >= MAX_IGNORED:
             raise CommandError(f"You ignore {MAX_IGNORED} members already.")
         member.ignored ^= {key}
         does = "ignore" if key in member.ignored else "don't ignore"
-        client.tell("notice", f"You {does} {key} now.", code="ignore", ignored=sorted(member.ignored))
+        client.tell("notice", f"You {does} {shown} now.", code="ignore", ignored=sorted(member.ignored))
+
+    def _find_author(self, word: str, own: Member) -> tuple[str, str]:
+        """Return the author key that a name means to a member, and its form for a person.
+
+        The name may be one that the member ignores already, that of a member who is here or left lately, or any other.
+        """
+        key = same_name_key(word)
+        found = None
+        if key not in own.ignored:
+            account = Identity("", key, "")
+            found = (
+                self._members.find(word) or self._members.find_identity(account) or self._members.find_departed(word)
+            )
+        if found is own:
+            raise CommandError("You can't ignore yourself.")
+        if found is None:
+            return key, key
+        known = f" (account {found.account})" if found.account not in {"", found.key} else ""
+        return found.author_key, f"{found.name}{known}"
 
     def _toggle_quiet(self, client: Client, _: Sequence[str]) -> None:
         member = client.member

@@ -58,13 +58,14 @@ class Member:
     Attributes:
         name: The name, as the member chose it.
         key: The key of the name: equal for names that are the same.
+        author_key: Identifies it to members that ignore it: the account, or for a guest the key of the name.
         account: The user's name, for a member who is logged in; else empty.
         operator: Whether the member may use the operators' commands.
         since: When the member came.
         clients: Its clients. Guarded by the lock of `Members`.
         arriving: How many clients are about to be attached; until then the member can't be gone. Guarded as `clients`.
         rooms: The names of its rooms, the one joined last at the end. Guarded as `clients`.
-        ignored: The name keys of the members that it ignores.
+        ignored: The author keys of the members that it ignores.
         quiet: Whether it isn't told of joining and leaving members.
         reply_to: The member that wrote privately last: `/reply` answers it.
         token: Brings a guest's name back.
@@ -75,6 +76,7 @@ class Member:
     __slots__ = (
         "account",
         "arriving",
+        "author_key",
         "clients",
         "flood",
         "ignored",
@@ -98,8 +100,8 @@ class Member:
         operator: bool = False,
         flood: FloodLimit | None = None,
     ) -> None:
-        self.rename(name)
         self.account = account
+        self.rename(name)
         self.operator = operator
         self.since = since
         self.clients: list[Client] = []
@@ -113,8 +115,9 @@ class Member:
         self.token = "" if account else secrets.token_urlsafe(32)
 
     def rename(self, name: str) -> None:
-        """Set the name and its key."""
+        """Set the name and its keys."""
         self.name, self.key = name, same_name_key(name)
+        self.author_key = self.account or self.key
 
     @property
     def identity(self) -> Identity:

@@ -18,7 +18,7 @@ class RoomEvent:
         frame: The frames.
         line: The lines.
         sender: The client that said it, to which no line repeats it; None where no client did.
-        key: The name key of the member that it is about.
+        key: The author key of the member that it is about.
         movement: Whether it tells that a member joined or left, which quiet members don't hear.
         block: The frame for clients that show blocks, where it is another one; else empty.
     """
@@ -43,7 +43,7 @@ class Movement:
 
     Attributes:
         news: The message for the others; None where it isn't news to them.
-        key: The name key of the member before.
+        key: The author key of the member before.
     """
 
     news: Message | None

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sockctl.services.chat.commands import COMMANDS
 from sockctl.services.chat.settings import ChatRules
+from tests.support.accounts import accounts_at
 from tests.support.chat_client import client, members, served
 
 RULES = ChatRules(flood=None)
@@ -159,3 +160,37 @@ def test_a_topic_that_is_too_long_is_refused(tmp_path: Path) -> None:
         ann.until("notice", code="topic", topic="x" * 300)
         ann.line(f"/topic {'y' * 301}")
         assert "301 characters: 300 fit" in ann.until("error", code="bad_command")["text"]
+
+
+def test_who_is_ignored_stays_so_under_another_name(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann", "bert", "carl")
+    with served(tmp_path, RULES, auth=True) as run, client(run) as ann, client(run) as bert, client(run) as carl:
+        for one, name in ((ann, "ann"), (bert, "bert"), (carl, "carl")):
+            one.log_in(name).ready()
+        bert.line("/nick zoe")
+        ann.until("renamed", name="zoe")
+        ann.line("/ignore ZOE")
+        assert ann.until("notice", code="ignore")["text"] == "You ignore zoe (account bert) now."
+        for name in ("yoe", "bert", "zoe"):
+            bert.line(f"/nick {name}")
+            bert.until("renamed", name=name)
+            bert.line(f"as {name}")
+            bert.line("/msg ann psst")
+            bert.send(kind="block", lines=["two", "lines"])
+            bert.until("say", text="lines")
+        carl.until("say", text="as zoe", account="bert")
+        ann.nothing_but("none")
+        ann.line("/history")
+        assert "Nothing" in ann.until("notice")["text"]
+        ann.line("/ignore bert")
+        assert ann.until("notice", code="ignore")["ignored"] == []
+        bert.line("heard")
+        ann.until("say", text="heard")
+        ann.line("/ignore ann")
+        assert "yourself" in ann.until("error")["text"]
+    with served(tmp_path, RULES, auth=True) as run, client(run) as ann:
+        ann.log_in("ann").ready()
+        ann.line("/ignore bert")
+        ann.line("/history")
+        ann.until("notice", code="ignore")
+        assert "Nothing" in ann.until("notice", code="history")["text"], "the file knows whose the names were"
