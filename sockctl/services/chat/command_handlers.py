@@ -7,9 +7,9 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import message
 from sockctl.protocol.names import MAX_NAME, checked_name, same_name_key
 from sockctl.services.chat.clients import RemoteClient
+from sockctl.services.chat.command_table import list_help
 from sockctl.services.chat.commands import (
     Handler,
-    list_help,
     parse_count,
     parse_page,
     parse_room,
@@ -22,6 +22,8 @@ from sockctl.services.chat.member import Client, Identity, Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.moderation import Moderation
+from sockctl.services.chat.presence import Presence
+from sockctl.services.chat.roll_call import count_idle_s
 from sockctl.services.chat.room_event import encode_event
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.state import ChatState
@@ -48,12 +50,15 @@ class CommandHandlers:
         state: ChatState,
         membership: Membership,
         moderation: Moderation,
+        *,
+        presence: Presence,
     ) -> None:
         self._members = members
         self._rooms = rooms
         self._state = state
         self._membership = membership
         self._moderation = moderation
+        self._presence = presence
         self.handlers: dict[str, Handler] = {
             "nick": self._change_name,
             "msg": self._send_private,
@@ -67,6 +72,7 @@ class CommandHandlers:
             "history": self._replay_history,
             "ignore": self._toggle_ignored,
             "quiet": self._toggle_quiet,
+            "away": presence.set_away,
             "help": self._tell_help,
             "quit": self._quit,
         }
@@ -97,6 +103,8 @@ class CommandHandlers:
             self._moderation.refuse_muted(client)
         refuse_long(text)
         sender = client.member
+        if sender.away:
+            self._presence.end_away(sender)
         at = format_timestamp(utc_now())
         one = message("say", text, private=True, sender=sender.name, to=member.name, at=at)
         if sender.author_key not in member.ignored:
@@ -106,6 +114,9 @@ class CommandHandlers:
         for own in self._members.list_clients(sender):
             if own.framed and member is not sender:
                 own.post(one)
+        if member.away and member is not sender:
+            text = f"{member.name} is away: {member.away}"
+            client.tell("notice", text, code="away", name=member.name, away=member.away)
 
     # Members and rooms.
 
@@ -114,10 +125,7 @@ class CommandHandlers:
         room = self._rooms.find(parse_room(name)) if name else self._rooms.get_current(client)
         if room is None:
             raise CommandError(f"There is no room {parse_room(name)}: /rooms lists those that there are.")
-        if page or room.is_large:
-            room.info.tell_page(client, page or 1)
-        else:
-            room.info.tell_members(client)
+        room.info.tell_who(client, page or (1 if room.is_large else None))
 
     def _describe_member(self, client: Client, words: Sequence[str]) -> None:
         member = self._members.get(words[0])
@@ -125,6 +133,8 @@ class CommandHandlers:
         who = f"logged in as {member.account}" if member.account else "a guest"
         since = f"{member.since:%Y-%m-%d %H:%M} UTC"
         text = f"{member.name} is {who}, here since {since}, in {', '.join(rooms) or 'no room'}."
+        if member.away:
+            text += f" Away: {member.away}"
         addresses = None
         if client.member.operator:
             addresses = sorted({one.address for one in self._members.list_clients(member) if one.address})
@@ -137,6 +147,8 @@ class CommandHandlers:
             account=member.account or None,
             since=format_timestamp(member.since),
             rooms=rooms,
+            away=member.away or None,
+            idle_s=count_idle_s(member),
             addresses=addresses,
         )
 

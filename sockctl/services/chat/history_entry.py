@@ -4,9 +4,9 @@ A line is the `say` message as the members got it, one JSON object:
 
     {"kind":"say","text":"hello","room":"#lobby","sender":"ann","id":7,"at":"2026-01-31T12:00:00Z"}
 
-`account` is there where the sender has another name than its account. A block (see `blocks`) is one line: `lines` has its
-lines, `text` the same joined, and `id` is the last line's. Fields beyond these (`action`, those of a newer version) are
-kept as they are.
+`account` is there where the sender has another name than its account. A block (see `blocks`) is one line: `lines` has
+its lines, `text` the same joined, and `id` is the last line's. Fields beyond these (`action`, those of a newer version)
+are kept as they are.
 """
 
 import json

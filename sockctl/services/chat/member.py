@@ -1,6 +1,7 @@
 """A member of the chat, and the clients through which it chats."""
 
 import datetime
+import math
 import secrets
 import threading
 import time
@@ -67,6 +68,9 @@ class Member:
         rooms: The names of its rooms, the one joined last at the end. Guarded as `clients`.
         ignored: The author keys of the members that it ignores.
         quiet: Whether it isn't told of joining and leaving members.
+        away: The text that says why it is away; empty while it is here.
+        active_at: When it said or typed something last, on the monotonic clock.
+        typed_at: When a typing mark of it was passed on last.
         reply_to: The member that wrote privately last: `/reply` answers it.
         token: Brings a guest's name back.
         last_address: The IP address of the client that left last; empty where none ever left.
@@ -75,8 +79,10 @@ class Member:
 
     __slots__ = (
         "account",
+        "active_at",
         "arriving",
         "author_key",
+        "away",
         "clients",
         "flood",
         "ignored",
@@ -89,6 +95,7 @@ class Member:
         "rooms",
         "since",
         "token",
+        "typed_at",
     )
 
     def __init__(
@@ -109,6 +116,9 @@ class Member:
         self.rooms: dict[str, None] = {}
         self.ignored: frozenset[str] = frozenset()
         self.quiet = False
+        self.away = ""
+        self.active_at = time.monotonic()
+        self.typed_at = -math.inf
         self.last_address = ""
         self.flood = flood
         self.reply_to: Identity | None = None
@@ -128,6 +138,7 @@ class Member:
         """Restore the departed member's token, flood limit and preferences."""
         self.token, self.flood = departed.token, departed.flood
         self.ignored, self.quiet, self.reply_to = departed.ignored, departed.quiet, departed.reply_to
+        self.away = departed.away
 
 
 class Client(ABC):
