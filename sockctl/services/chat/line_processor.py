@@ -1,21 +1,24 @@
 """Processes the lines of members: says texts, runs commands."""
 
+import time
 from collections.abc import Mapping, Sequence
 
-from sockctl.errors import AnswerRefusedError, CommandError
+from sockctl.errors import AnswerRefusedError, CommandError, TextTooLongError
 from sockctl.protocol.messages import Message
-from sockctl.services.chat.commands import COMMANDS, Handler, parse
+from sockctl.services.chat.blocks import read_block
+from sockctl.services.chat.command_table import COMMANDS
+from sockctl.services.chat.commands import Handler, parse, read_text
 from sockctl.services.chat.member import Client
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.moderation import Moderation
+from sockctl.services.chat.presence import Presence
+from sockctl.services.chat.refusals import refuse_for
+from sockctl.services.chat.room import Room
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.state import ChatState
+from sockctl.services.chat.text_limits import MAX_COMMAND_BYTES, MAX_TEXT_BYTES, fits, refuse_long
 from sockctl.stores.timestamps import format_timestamp, utc_now
 
-MAX_TEXT_BYTES = 4_096
-"""Bytes of a text."""
-MAX_COMMAND_BYTES = MAX_TEXT_BYTES + 128
-"""Bytes of a command: a text in one may be as long as any other text."""
 MAX_WAITING = 4_096
 """Characters that wait for other members' texts in the same round. The room sends longer texts at once: else the batch
 for each member would grow with the number of speaking members, and exceed the capacity of an outbox.
@@ -36,63 +39,124 @@ class LineProcessor:
         membership: Membership,
         moderation: Moderation,
         handlers: Mapping[str, Handler],
+        *,
+        presence: Presence,
     ) -> None:
         self._rooms = rooms
         self._state = state
         self._membership = membership
         self._moderation = moderation
-        by_name: dict[str, Handler] = {**handlers, "me": self._say_action}
-        self._handlers = {command: by_name[command.name] for command in COMMANDS}
+        self._presence = presence
+        self._handlers = {command: handlers[command.name] for command in COMMANDS if command.name != "me"}
 
     def process(self, client: Client, batch: Sequence[Message]) -> None:
         """Say the texts and run the commands that a client has sent."""
+        if client.leaving:
+            return
+        client.member.active_at = time.monotonic()
         texts: list[str] = []
-        for one in batch:
+        first = 0  # the message of the first of these
+        for number, one in enumerate(batch):
+            if one.kind == "line":
+                text: str | None = one.text
+                if not one.text.strip():
+                    continue
+                if one.text[0] == "/":
+                    text = read_text(one.text)
+                if text is not None:
+                    texts.append(text)
+                    continue
+            self._say(client, batch[first:number], texts)
+            texts, first = [], number + 1
+            self._process_other(client, one)
             if client.leaving:
-                return  # an earlier command closed the client
-            if one.kind != "line" or not one.text.strip():
-                continue
-            if one.text.startswith("/") and not one.text.startswith("//"):
-                self._say(client, texts)
-                texts = []
-                self._run(client, one.text)
-            else:
-                texts.append(one.text.removeprefix("/"))
-        self._say(client, texts)
+                return  # the command has closed the client
+        self._say(client, batch[first:], texts)
 
-    def _say(self, client: Client, texts: Sequence[str], *, action: bool = False) -> None:
+    def _process_other(self, client: Client, one: Message) -> None:
+        """Process a message that is no text."""
+        if one.kind == "line":
+            self._run(client, one)
+        elif one.kind == "block":
+            self._say_block(client, one)
+        elif one.kind == "typing":
+            self._presence.mark_typing(client)
+
+    def _say_block(self, client: Client, one: Message) -> None:
+        """Say a block; one of a single line is a text."""
+        try:
+            lines = read_block(one)
+            if len(lines) < 2:  # noqa: PLR2004  one line, or none
+                self._say(client, [one] * len(lines), lines)
+                return
+            room = self._find_room(client)
+        except CommandError as error:
+            refuse_for(client, [one], error)
+        else:
+            if client.member.away:
+                self._presence.end_away(client.member)
+            room.say_block(client, lines, format_timestamp(utc_now()))
+            if sum(map(len, lines)) > MAX_WAITING:
+                room.process_pending()
+            else:
+                room.process_soon(client)
+
+    def _say(self, client: Client, spoken: Sequence[Message], texts: Sequence[str], *, action: bool = False) -> None:
+        """Say texts, those of the messages `spoken`; refuse those that can't be said."""
         if not texts:
             return
         try:
-            room = self._rooms.find(client.room) or self._rooms.get_current(client)
-            if not self._state.mutes.is_empty:
-                self._moderation.refuse_muted(client)
+            room = self._find_room(client)
         except CommandError as error:
-            client.tell("error", str(error), code=error.code)
+            refuse_for(client, _drop_empty(spoken), error)
             return
-        said = [text for text in texts if len(text) * 4 <= MAX_TEXT_BYTES or len(text.encode()) <= MAX_TEXT_BYTES]
+        said = [text for text in texts if len(text) * 4 <= MAX_TEXT_BYTES or fits(text)]
         if len(said) < len(texts):
-            client.tell("error", f"A text may have {MAX_TEXT_BYTES:,} bytes: it was not said.", code="too_long")
+            self._refuse_long(client, _drop_empty(spoken), texts)
         if said:
+            if client.member.away:
+                self._presence.end_away(client.member)
             room.say(client, said, format_timestamp(utc_now()), action=action)
             if sum(map(len, said)) > MAX_WAITING:
                 room.process_pending()
             else:
                 room.process_soon(client)
 
-    def _say_action(self, client: Client, words: Sequence[str]) -> None:
-        self._say(client, words, action=True)
+    def _find_room(self, client: Client) -> Room:
+        """Return the room in which a client speaks.
 
-    def _run(self, client: Client, line: str) -> None:
-        if len(line.encode()) > MAX_COMMAND_BYTES:
-            text = f"A command may have {MAX_COMMAND_BYTES:,} bytes: it was not carried out."
-            client.tell("error", text, code="too_long")
-            return
-        self._membership.process_pending(client)  # the answer follows the earlier texts, and the command sees them
+        Raises:
+            CommandError: It is in no room, or its member is muted.
+        """
+        room = self._rooms.find(client.room) or self._rooms.get_current(client)
+        if not self._state.mutes.is_empty:
+            self._moderation.refuse_muted(client)
+        return room
+
+    @staticmethod
+    def _refuse_long(client: Client, spoken: Sequence[Message], texts: Sequence[str]) -> None:
+        for one, text in zip(spoken, texts, strict=True):
+            try:
+                refuse_long(text)
+            except TextTooLongError as error:
+                refuse_for(client, [one], error)
+
+    def _run(self, client: Client, one: Message) -> None:
+        """Run the command of a message."""
         try:
-            call = parse(line, operator=client.member.operator)
-            if client.is_backlogged and call.command.name != "quit":  # an answer would only lengthen the backlog
+            refuse_long(one.text, what="command", max_bytes=MAX_COMMAND_BYTES, undone="It was not carried out.")
+            self._membership.process_pending(client)  # the answer comes behind the texts before; the command sees them
+            call = parse(one.text, operator=client.member.operator)
+            if client.is_backlogged and call.command.name != "quit":  # its answer would only add to what waits
                 raise CommandError("You don't read what you are sent: the command was not carried out.")  # noqa: TRY301
-            self._handlers[call.command](client, call.arguments)
+            if call.command.name == "me":
+                self._say(client, [one], call.arguments, action=True)
+            else:
+                self._handlers[call.command](client, call.arguments)
         except (CommandError, AnswerRefusedError) as error:
-            client.tell("error", str(error), code=error.code)
+            refuse_for(client, [one], error)
+
+
+def _drop_empty(spoken: Sequence[Message]) -> list[Message]:
+    """Return the messages that have said something; a block always has."""
+    return [one for one in spoken if one.kind != "line" or one.text.strip()]

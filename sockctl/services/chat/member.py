@@ -1,11 +1,12 @@
 """A member of the chat, and the clients through which it chats."""
 
 import datetime
+import math
 import secrets
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from sockctl.events.reasons import Reason
@@ -14,6 +15,8 @@ from sockctl.protocol.messages import Message, message
 from sockctl.protocol.names import same_name_key
 from sockctl.token_bucket import TokenBucket
 
+CAPABILITIES = ("blocks", "typing")
+"""What a client may say in its `hello` that it `can` show; the chat says the same in its `welcome`."""
 NOTHING = -1
 """Stands for an unknown last id; 0 means that the client has seen an empty room."""
 
@@ -57,23 +60,30 @@ class Member:
     Attributes:
         name: The name, as the member chose it.
         key: The key of the name: equal for names that are the same.
-        account: The user's name, for a member that is logged in; else empty.
+        author_key: Identifies it to members that ignore it: the account, or for a guest the key of the name.
+        account: The user's name, for a member who is logged in; else empty.
         operator: Whether the member may use the operators' commands.
         since: When the member came.
         clients: Its clients. Guarded by the lock of `Members`.
         arriving: How many clients `Members` is about to attach; the member stays meanwhile. Guarded as `clients`.
         rooms: The names of its rooms, the one joined last at the end. Guarded as `clients`.
-        ignored: The name keys of the members whose messages it doesn't hear.
-        quiet: Whether it doesn't hear who joins and leaves.
-        reply_to: The member that last wrote to it in private: `/reply` answers that one.
-        token: The token that lets a guest resume its name.
-        last_address: The IP address of the client that left last; empty where none has left.
+        ignored: The author keys of the members that it ignores.
+        quiet: Whether it isn't told of joining and leaving members.
+        away: The text that says why it is away; empty while it is here.
+        active_at: When it said or typed something last, on the monotonic clock.
+        typed_at: When a typing mark of it was passed on last.
+        reply_to: The member that wrote privately last: `/reply` answers it.
+        token: Brings a guest's name back.
+        last_address: The IP address of the client that left last; empty where none ever left.
         flood: Limits how fast the member may speak; None for no limit.
     """
 
     __slots__ = (
         "account",
+        "active_at",
         "arriving",
+        "author_key",
+        "away",
         "clients",
         "flood",
         "ignored",
@@ -86,6 +96,7 @@ class Member:
         "rooms",
         "since",
         "token",
+        "typed_at",
     )
 
     def __init__(
@@ -97,8 +108,8 @@ class Member:
         operator: bool = False,
         flood: FloodLimit | None = None,
     ) -> None:
-        self.rename(name)
         self.account = account
+        self.rename(name)
         self.operator = operator
         self.since = since
         self.clients: list[Client] = []
@@ -106,14 +117,18 @@ class Member:
         self.rooms: dict[str, None] = {}
         self.ignored: frozenset[str] = frozenset()
         self.quiet = False
+        self.away = ""
+        self.active_at = time.monotonic()
+        self.typed_at = -math.inf
         self.last_address = ""
         self.flood = flood
         self.reply_to: Identity | None = None
         self.token = "" if account else secrets.token_urlsafe(32)
 
     def rename(self, name: str) -> None:
-        """Set the name and its key."""
+        """Set the name and its keys."""
         self.name, self.key = name, same_name_key(name)
+        self.author_key = self.account or self.key
 
     @property
     def identity(self) -> Identity:
@@ -124,6 +139,7 @@ class Member:
         """Restore the departed member's token, flood limit and preferences."""
         self.token, self.flood = departed.token, departed.flood
         self.ignored, self.quiet, self.reply_to = departed.ignored, departed.quiet, departed.reply_to
+        self.away = departed.away
 
 
 class Client(ABC):
@@ -136,14 +152,20 @@ class Client(ABC):
         watched: Whether the event loop watches it; before that, its handler thread may still wait for it.
         leaving: Whether the chat is closing it, and ignores its further messages.
         peer: Its connection; None where it has none.
+        shows_blocks: Whether it gets a block as one message.
+        shows_typing: Whether it is told who types.
     """
 
-    __slots__ = ("framed", "leaving", "member", "peer", "room", "watched")
+    __slots__ = ("framed", "leaving", "member", "peer", "room", "shows_blocks", "shows_typing", "watched")
 
-    def __init__(self, member: Member, *, framed: bool, peer: Peer | None = None) -> None:
+    def __init__(
+        self, member: Member, *, framed: bool, peer: Peer | None = None, can: Collection[str] = frozenset()
+    ) -> None:
         self.member = member
         self.peer = peer
         self.framed = framed
+        self.shows_blocks = framed and "blocks" in can
+        self.shows_typing = framed and "typing" in can
         self.room = ""
         self.watched = True
         self.leaving = False

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
-from sockctl.errors import CommandError
+from sockctl.errors import CommandError, MutedError
 from sockctl.events.chat import OperatorActed
 from sockctl.events.journal import Journal
 from sockctl.protocol.messages import message
 from sockctl.protocol.names import same_name_key
 from sockctl.services.chat.bans import Ban, Network, Target, format_network, parse_banned_network
 from sockctl.services.chat.clients import ConsoleClient
-from sockctl.services.chat.commands import Handler, parse_duration, select_page, tell_next_page
+from sockctl.services.chat.commands import Handler, parse_term, select_page, tell_next_page
 from sockctl.services.chat.member import Client, Identity, Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.reasons import BANNED, KICKED
@@ -60,10 +60,17 @@ class Moderation:
         """Refuse a client whose member is muted.
 
         Raises:
-            CommandError: The member is muted.
+            MutedError: The member is muted; the error says until when.
         """
-        if self._find_mute(client) is not None:
-            raise CommandError("An operator lets you read only.")
+        if (mute := self._find_mute(client)) is not None:
+            raise MutedError(
+                f"You are muted{mute.describe_end()}: an operator lets you read only, and write to operators alone.",
+                until=mute.ends,
+            )
+
+    def is_muted(self, client: Client) -> bool:
+        """Return whether a client's member may not speak."""
+        return self._find_mute(client) is not None
 
     def _find_mute(self, client: Client) -> Ban | None:
         own = client.member
@@ -79,27 +86,29 @@ class Moderation:
             each.close(KICKED)
 
     def _ban(self, client: Client, words: Sequence[str]) -> None:
-        target, time = self._find_target(client, words[0]), parse_duration(words[1]) if len(words) > 1 else None
+        target, (time, why) = self._find_target(client, words[0]), parse_term(words[1:])
         ban = self._state.bans.add(target, by=client.member.name, time=time)
-        self._tell_done(client, f"banned {{}}{_format_end(ban)}.", [ban])
+        self._tell_done(client, f"banned {{}}{ban.describe_end()}", [ban], why=why)
         for each in self._list_clients():
             own = each.member
-            if self._state.bans.find(account=own.account, token=own.token, address=each.address) is not None:
+            found = self._state.bans.find(account=own.account, token=own.token, address=each.address)
+            if found is not None:
+                each.tell("error", describe_ban(found), code="banned", until=found.ends)
                 each.close(BANNED)
 
     def _unban(self, client: Client, words: Sequence[str]) -> None:
         ended = self._state.bans.remove(words[0])
         if not ended:
             raise CommandError(f"{words[0]!r} is not banned: give the name, account or address that a ban has told.")
-        self._tell_done(client, "lets {} in again.", ended)
+        self._tell_done(client, "lets {} in again", ended)
 
     def _list_bans(self, client: Client, words: Sequence[str]) -> None:
         self._list(client, words, self._state.bans.list_lasting(), command="bans", did="banned")
 
     def _mute(self, client: Client, words: Sequence[str]) -> None:
-        target, time = self._find_target(client, words[0]), parse_duration(words[1]) if len(words) > 1 else None
+        target, (time, why) = self._find_target(client, words[0]), parse_term(words[1:])
         mute = self._state.mutes.add(target, by=client.member.name, time=time)
-        self._tell_done(client, f"lets {{}} read only{_format_end(mute)}.", [mute])
+        self._tell_done(client, f"lets {{}} read only{mute.describe_end()}", [mute], why=why)
 
     def _unmute(self, client: Client, words: Sequence[str]) -> None:
         ended = self._state.mutes.remove(words[0])
@@ -109,7 +118,7 @@ class Moderation:
             if (mute := next(filter(None, map(self._find_mute, clients)), None)) is not None:
                 raise CommandError(f"What holds for {words[0]} is the mute of {mute.target.describe()}: /unmute that.")
             raise CommandError(f"{words[0]!r} is not muted: give the name, account or address that a mute has told.")
-        self._tell_done(client, "lets {} speak again.", ended)
+        self._tell_done(client, "lets {} speak again", ended)
 
     def _list_mutes(self, client: Client, words: Sequence[str]) -> None:
         self._list(client, words, self._state.mutes.list_lasting(), command="mutes", did="muted")
@@ -128,24 +137,25 @@ class Moderation:
             by = f"{did} by {ban.by} on {ban.at:%Y-%m-%d %H:%M} UTC"
             client.tell(
                 "notice",
-                f"{target.describe()}: {by},{_format_end(ban) or ' for good'}.",
+                f"{target.describe()}: {by},{ban.describe_end() or ' for good'}.",
                 code=command,
                 name=target.name or None,
                 account=target.account or None,
                 addresses=[*map(format_network, target.networks)] or None,
                 by=ban.by,
                 at=format_timestamp(ban.at),
-                until=None if ban.until is None else format_timestamp(ban.until),
+                until=ban.ends,
             )
         tell_next_page(client, number, bans, command=command)
 
-    def _tell_done(self, client: Client, did: str, bans: Sequence[Ban]) -> None:
-        """Tell all members which bans or mutes an operator changed; only operators see the addresses of members."""
+    def _tell_done(self, client: Client, did: str, bans: Sequence[Ban], *, why: str = "") -> None:
+        """Tell all what an operator did with bans or mutes; only operators see the addresses of members."""
+        end = f": {why}" if why else "."
         full, public = (
-            f"{client.member.name} {did.format(' and '.join(ban.target.describe(addresses=shown) for ban in bans))}"
-            for shown in (True, False)
+            did.format(" and ".join(ban.target.describe(addresses=shown) for ban in bans)) for shown in (True, False)
         )
-        self._tell_all(client, full, public=public)
+        name = client.member.name
+        self._tell_all(client, f"{name} {full}{end}", public=f"{name} {public}{end}")
 
     def _tell_all(self, client: Client, text: str, *, public: str | None = None) -> None:
         """Tell a text to the operators and the log, and its `public` form to all other members."""
@@ -207,5 +217,6 @@ class Moderation:
         return list(dict.fromkeys(networks))
 
 
-def _format_end(ban: Ban) -> str:
-    return f" until {ban.until:%Y-%m-%d %H:%M} UTC" if ban.until is not None else ""
+def describe_ban(ban: Ban) -> str:
+    """Return what the client that a ban keeps out is told."""
+    return f"You are banned here{ban.describe_end()}."

@@ -7,15 +7,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sockctl.errors import CommandError, RoomRefusedError, UnknownCommandError
+from sockctl.services.chat.command_table import COMMANDS, Command, list_help
 from sockctl.services.chat.commands import (
-    COMMANDS,
     Call,
-    Command,
-    list_help,
     parse,
     parse_count,
     parse_duration,
     parse_room,
+    parse_term,
+    read_text,
 )
 from sockctl.text import visible
 
@@ -59,6 +59,7 @@ def test_commands(line: str, name: str, arguments: tuple[str, ...]) -> None:
         ("/kick bob flooding the room", "kick", ("bob", "flooding the room")),
         ("/ban 192.0.2.0/24 7d", "ban", ("192.0.2.0/24", "7d")),
         ("/ban bob", "ban", ("bob",)),
+        ("/ban bob 1h too  loud", "ban", ("bob", "1h", "too  loud")),
         ("/announce we stop", "announce", ("we stop",)),
         ("/nick ann", "nick", ("ann",)),
     ],
@@ -78,7 +79,7 @@ def test_commands_of_operators(line: str, name: str, arguments: tuple[str, ...])
         ("/me ", "/me TEXT"),
         ("/quit now", "/quit"),
         ("/leave a b", r"/leave \[ROOM\]"),
-        ("/ban bob 1h more", r"/ban NAME\|ADDRESS \[TIME\]"),
+        ("/unban bob 1h", r"/unban NAME\|ADDRESS"),
     ],
 )
 def test_too_little_or_too_much(line: str, usage: str) -> None:
@@ -92,16 +93,39 @@ def test_too_little_or_too_much(line: str, usage: str) -> None:
     [
         ("/jion x", "There is no /jion: did you mean /join?"),
         ("/HISTROY", "There is no /HISTROY: did you mean /history?"),
-        ("/usr/bin/env", "There is no /usr/bin/env: /help lists the commands, and // begins a text with /."),
+        ("/usr", "There is no /usr: /help lists the commands, and // begins a text with /."),
         ("/\x1b[2J", "There is no /\N{SYMBOL FOR ESCAPE}[2J: /help lists the commands, and // begins a text with /."),
         ("/", "A command has a name behind the /: /help lists them."),
-        ("/ join x", "A command has a name behind the /: /help lists them."),
     ],
 )
 def test_unknown_commands(line: str, text: str) -> None:
     with pytest.raises(UnknownCommandError) as caught:
         parse(line, operator=False)
     assert (str(caught.value), caught.value.code) == (text, "unknown_command")
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("hello /me", "hello /me"),
+        ("//x /y", "/x /y"),
+        ("//", "/"),
+        ("///", "//"),
+        ("/etc/hosts", "/etc/hosts"),
+        ("/etc/hosts is a file", "/etc/hosts is a file"),
+        ("/me/x", "/me/x"),
+        ("/quit/", "/quit/"),
+        ("/ hello", "/ hello"),
+        ("/ /quit", "/ /quit"),
+        ("/\tx", "/\tx"),
+        ("/", None),
+        ("/quit", None),
+        ("/me /etc/hosts", None),
+        ("/usr", None),
+    ],
+)
+def test_what_is_text_and_no_command(line: str, text: str | None) -> None:
+    assert read_text(line) == text
 
 
 @pytest.mark.parametrize("command", [one for one in COMMANDS if one.operators_only], ids=lambda command: command.name)
@@ -144,28 +168,6 @@ def test_text_stays_as_it_is(text: str) -> None:
     assert called(f"/msg bob {text}") == ("msg", ("bob", text))
 
 
-def test_help() -> None:
-    lines = list_help(None, operator=False)
-    assert lines[0] == "/nick NAME          Take another name."
-    assert not any("/kick" in line for line in lines)
-    assert any(line.startswith("/kick NAME [WHY]") for line in list_help(None, operator=True))
-    assert list_help("/MSG", operator=False) == [
-        "/msg NAME TEXT: Say something to one member alone.",
-        "Also written /tell.",
-    ]
-    assert list_help("me", operator=False) == ["/me TEXT: Say what you do: /me waves."]
-    with pytest.raises(UnknownCommandError, match="did you mean /nick"):
-        list_help("nik", operator=False)
-
-
-def test_the_table() -> None:
-    words = [word for command in COMMANDS for word in (command.name, *command.aliases)]
-    assert len(words) == len(set(words))
-    for command in COMMANDS:
-        assert command.usage.split()[0] == f"/{command.name}"
-        assert command.help.endswith(".")
-
-
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("90s", 90), ("10m", 600), ("2h", 7_200), ("7D", 604_800), ("45", 2_700), ("007m", 420), ("365d", 31_536_000)],
@@ -181,6 +183,26 @@ def test_no_durations(text: str) -> None:
     with pytest.raises(CommandError, match="is no time: write 90s, 10m, 2h or 7d") as caught:
         parse_duration(text)
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("words", "minutes", "why"),
+    [
+        ((), None, ""),
+        (("2h",), 120, ""),
+        (("10m", "too  loud "), 10, "too  loud"),
+        (("too", "loud"), None, "too loud"),
+        (("{0}",), None, "{0}"),
+    ],
+)
+def test_times_and_reasons(words: tuple[str, ...], minutes: int | None, why: str) -> None:
+    assert parse_term(words) == (None if minutes is None else datetime.timedelta(minutes=minutes), why)
+
+
+@pytest.mark.parametrize("word", ["1w", "2x", "0m", "3rd"])
+def test_what_begins_with_a_digit_is_a_time(word: str) -> None:
+    with pytest.raises(CommandError, match="is no time"):
+        parse_term([word, "offence"])
 
 
 def test_counts() -> None:

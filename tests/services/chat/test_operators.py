@@ -57,7 +57,7 @@ def test_a_banned_member_may_not(tmp_path: Path) -> None:
             back.log_in("bob").ready()
         ann.line("/ban carl")
         ann.until("notice", text="ann banned carl (account carl).")
-        ann.line("/ban bob soon")
+        ann.line("/ban bob 2soon")
         ann.until("error", code="bad_command")
     with served(tmp_path, OPERATED, auth=True) as run:
         refused_in(run, "carl")
@@ -98,9 +98,9 @@ def test_a_muted_member_reads_only(tmp_path: Path) -> None:
     with operated(tmp_path) as (_, ann, bob):
         ann.line("/mute bob 10m")
         bob.until("notice", code="announcement")
-        for line in ("hello", "/me waves", "/msg ann psst", "/topic mine", "/nick bobby"):
+        for line in ("hello", "/me waves", "/msg bob psst", "/topic mine", "/nick bobby"):
             bob.line(line)
-            assert "read only" in bob.until("error", code="bad_command")["text"]
+            assert "read only" in bob.until("error", code="muted")["text"]
         bob.line("/who")
         bob.until("members")
         ann.line("/unmute bob")
