@@ -178,6 +178,10 @@ class ClientSession:
             self._events += refuse_lines(self._source.feed(data))
         return self._process(now, ClientConnection.type, data)
 
+    def enter(self, text: str, now: float) -> list[SessionEvent]:
+        """Process what a person has entered in the line editor: a line, or several with line feeds."""
+        return self.typed(text.encode() + b"\n", now)
+
     def advance(self, now: float) -> list[SessionEvent]:
         """Do all that is due."""
         return self._process(now)

@@ -77,6 +77,12 @@ class QuestionAsked(NamedTuple):
     question: "Message | None"
 
 
+class TextReturned(NamedTuple):
+    """Put a text that wasn't sent back into the editor, if nothing is being typed there; else show it."""
+
+    text: str
+
+
 class Remark(NamedTuple):
     """Tell the user something about the session."""
 
@@ -101,5 +107,15 @@ class SessionEnded(NamedTuple):
     error: SockctlError | None = None
 
 
-SessionEvent = Signal | BytesToSend | BytesToShow | MessageToShow | QuestionAsked | Remark | EventToEmit | SessionEnded
+SessionEvent = (
+    Signal
+    | BytesToSend
+    | BytesToShow
+    | MessageToShow
+    | QuestionAsked
+    | TextReturned
+    | Remark
+    | EventToEmit
+    | SessionEnded
+)
 """Something for the loop to do."""

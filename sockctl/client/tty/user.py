@@ -4,11 +4,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sockctl.client.screen import Screen
+from sockctl.client.session_events import QuestionAsked, TextReturned
 from sockctl.client.tty.no_echo import NoEcho
 from sockctl.terminal import STDIN, say
+from sockctl.text import visible
 
 if TYPE_CHECKING:
     from sockctl.client.chat.view import ChatView
+    from sockctl.client.tty.entries import Entries
     from sockctl.client.tty.line_editor import LineEditor
     from sockctl.protocol.messages import Message
 
@@ -38,10 +41,16 @@ class TerminalUser:
             self._invited = True
             self._screen.remark("Type lines, Enter sends each. 'exit' or Ctrl-D ends the connection.")
 
-    def ask(self, question: "Message | None") -> None:
-        """Get ready for the answer to `question`, before it is shown; None if the one before is void."""
-        self._question = question
-        (self._editor or self._hidden).ask(question)
+    def receive(self, event: QuestionAsked | TextReturned) -> None:
+        """Get ready for the answer to a question, before it is shown, or give back a text that wasn't sent."""
+        match event:
+            case QuestionAsked(question):
+                self._question = question
+                (self._editor or self._hidden).ask(question)
+            case TextReturned(text) if self._editor is not None:
+                self._editor.return_text(text)
+            case TextReturned(text):
+                self._screen.remark(f"sockctl: Not sent: {visible(text)}")
 
     def end_question(self) -> None:
         """Go on after a line was typed."""
@@ -49,16 +58,21 @@ class TerminalUser:
         if self._hidden.end():
             say("")  # Enter was not shown either
 
-    def edit(self, run: Callable[[], None], stop: Callable[[], None], read_from: Callable[[int], None]) -> bool:
+    def end_input(self) -> None:
+        """Let nothing more be typed."""
+        if self._editor is not None:
+            self._editor.end_input()
+
+    def edit(self, run: Callable[[], None], stop: Callable[[], None], read_from: "Callable[[Entries], None]") -> bool:
         """Invite to type, and let lines be edited until `run` returns; return False where there is no line editor.
 
         Args:
             run: Runs the session; called in another thread.
             stop: Makes `run` return soon.
-            read_from: Makes the session read lines from a descriptor.
+            read_from: Makes the session take what is entered.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C was typed, or a signal came that ends the process.
+            KeyboardInterrupt: Ctrl-C was typed twice, or a signal came that ends the process.
             Exception: `run` has raised it.
         """
         if not self._may_edit:
@@ -74,7 +88,7 @@ class TerminalUser:
             self.invite()
             self._editor = LineEditor(None if self._view is None else self._view.roster)
             self._editor.ask(self._question)
-            read_from(self._editor.fileno())
+            read_from(self._editor.entries)
             self._screen.above_prompt = True
             try:
                 self._editor.hold(run, stop)

@@ -73,6 +73,9 @@ def test_the_terminal_is_as_it_was_after_a_secret(terminal: Any, how: str, plain
         assert not child.getecho()
         if how == "Ctrl-C":
             child.sendintr()
+            if not plain:
+                child.expect("Ctrl-C again, or Ctrl-D, leaves")
+                child.sendintr()
         elif how == "SIGTERM":
             child.kill(signal.SIGTERM)
         else:
