@@ -8,7 +8,6 @@ without a trace.
 """
 
 import contextlib
-import termios
 import threading
 import time
 from collections import deque
@@ -23,7 +22,6 @@ from sockctl.client.screen import MAX_PROMPT
 from sockctl.client.tty.above_prompt import above_prompt
 from sockctl.client.tty.entries import Entries
 from sockctl.client.tty.terminal_mode import ending_signals
-from sockctl.terminal import STDIN
 from sockctl.text import visible
 
 if TYPE_CHECKING:
@@ -36,6 +34,8 @@ Fragments = list[tuple[str, str]]
 """Text in pieces: prompt_toolkit's name of a style, and the piece."""
 MAX_QUESTIONS = 16
 """Questions that wait for the prompt; of more, the oldest are left out: the last one becomes the prompt."""
+MAX_CHARACTERS = 65_536
+"""Characters of the text being typed; more would make the terminal slow."""
 MAX_RETURNED = 200
 """Texts that wait for the editor; of more, the oldest are left out."""
 
@@ -99,18 +99,26 @@ class LineEditor:
     def accept(self, buffer: "Buffer") -> bool:
         """Take what was entered; return whether it stays in the editor, since there is no more place for it."""
         text = buffer.text.encode(errors="replace").decode()
-        if not self.entries.put(text):
+        if self.entries.is_full:
             return True
-        shown, secret, asked = self.fragments, self.hides, self._question
-        self._question = None  # it is answered; before the answer goes out, so that the next one comes after this
-        self._keyboard.is_asked = False
+        asked, secret, now = self._question, self.hides, time.monotonic()
         if secret:
-            self._recent.note(text, time.monotonic())
-        elif (asked is None or asked.get("field") != CONFIRM) and not self._recent.matches(text, time.monotonic()):
+            self._recent.note(text, now)
+        elif not _is_own(asked) and not self._recent.matches(text, now):
             buffer.append_to_history()
         if asked is not None or not self._comes_back(text):
-            self._print(shown, "" if secret else visible(text))
+            self._print(self.fragments, "" if secret else visible(text))  # before the answer to it comes
+        self._question = None  # it is answered; before the answer goes out, so that the next one comes after this
+        self._keyboard.is_asked = False
+        self.entries.put(text)
         return False
+
+    def paste(self, buffer: "Buffer", text: str) -> None:
+        """Insert a text of one line or several."""
+        if len(buffer.text) + len(text) > MAX_CHARACTERS:
+            self._print([], f"sockctl: Not pasted: {len(text):,} characters. The line has {MAX_CHARACTERS:,} at most.")
+        else:
+            buffer.insert_text(text)
 
     def note_text(self, buffer: "Buffer") -> None:
         """Note that the text has changed."""
@@ -125,10 +133,14 @@ class LineEditor:
             buffer.reset()
             self._may_leave = False
         elif self._may_leave:
-            self._leave(KeyboardInterrupt())
+            self._end_prompt(KeyboardInterrupt())
         else:
             self._may_leave = True
             self._print([], "Ctrl-C again, or Ctrl-D, leaves.")
+
+    def leave(self) -> None:
+        """Let nothing more be typed."""
+        self._end_prompt(EOFError())
 
     # For the session.
 
@@ -224,7 +236,7 @@ class LineEditor:
             if hid and not self.hides:
                 buffer.reset()  # a half typed secret must not be seen, and is no answer to this
             app.invalidate()
-        self._keyboard.is_asked = self.is_asked
+        self._keyboard.is_asked = self._question is not None and not _is_own(self._question)
         while self._returned:
             text, told = self._returned.popleft()
             if not buffer.text and not self.is_asked:
@@ -232,9 +244,9 @@ class LineEditor:
             elif not told:
                 self._print([], f"sockctl: Not sent: {visible(text)}")
         if self._over or self._ends:
-            self._leave(EOFError())
+            self._end_prompt(EOFError())
 
-    def _leave(self, error: BaseException) -> bool:
+    def _end_prompt(self, error: BaseException) -> bool:
         """End the prompt, if it is there; return whether it was."""
         app = self._prompt.app
         if not app.is_running or app.is_done:
@@ -246,12 +258,16 @@ class LineEditor:
     def _discard_rest(self) -> None:
         """Discard the rest of a paste, and of a secret: the shell would take it."""
         if self._keyboard.is_busy or self.hides:
-            with contextlib.suppress(termios.error):
-                termios.tcflush(STDIN, termios.TCIFLUSH)
+            self._keyboard.discard()
 
     def _interrupted(self, _number: int, _frame: object) -> None:
-        if not self._leave(KeyboardInterrupt()):
+        if not self._end_prompt(KeyboardInterrupt()):
             raise KeyboardInterrupt
+
+
+def _is_own(question: "Message | None") -> bool:
+    """Return whether the client itself asks."""
+    return question is not None and question.get("field") == CONFIRM
 
 
 def _is_secret(question: "Message | None") -> bool:
