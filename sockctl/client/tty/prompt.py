@@ -18,6 +18,7 @@ from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HS
 from prompt_toolkit.layout.processors import ConditionalProcessor, PasswordProcessor
 from prompt_toolkit.shortcuts import CompleteStyle
 
+from sockctl.client.tty.background import Background
 from sockctl.client.tty.keyboard import Keyboard
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 def make_prompt(
     editor: "LineEditor",
+    background: Background,
     *,
     status: "Callable[[int], Fragments] | None",
     keys: Mapping[str, Callable[[], None]],
@@ -34,10 +36,11 @@ def make_prompt(
 
     Args:
         editor: What the prompt's keys act on.
+        background: What came of asking the terminal for its background.
         status: Returns the line below the prompt for a width in columns; None for no such line.
         keys: Actions of further keys.
     """
-    keyboard = Keyboard(sys.stdin)
+    keyboard = Keyboard(sys.stdin, background)
     prompt: PromptSession[str] = PromptSession(
         lambda: _styled(editor.fragments),
         history=InMemoryHistory(),
@@ -103,10 +106,14 @@ def _calling(action: Callable[[], None]) -> Callable[[KeyPressEvent], None]:
 
 
 def _add_status(prompt: PromptSession[str], status: "Callable[[int], Fragments]") -> None:
-    """Put a line below the prompt."""
-    control = FormattedTextControl(lambda: _styled(status(get_app().output.get_size().columns)))
-    window = Window(control, height=1, dont_extend_height=True, style="class:status")
-    cast("HSplit", prompt.layout.container).children.append(ConditionalContainer(window, ~is_done))
+    """Put a line below the prompt, where it has a text."""
+
+    def fragments() -> StyleAndTextTuples:
+        return _styled(status(get_app().output.get_size().columns))
+
+    window = Window(FormattedTextControl(fragments), height=1, dont_extend_height=True, style="class:status")
+    shown = ConditionalContainer(window, ~is_done & Condition(lambda: bool(fragments())))
+    cast("HSplit", prompt.layout.container).children.append(shown)
 
 
 def _styled(fragments: "Fragments") -> StyleAndTextTuples:
