@@ -244,9 +244,11 @@ class IoLoop:
 
     def _take_entries(self, entries: "Entries") -> None:
         """Hand on what was entered in the line editor."""
-        texts, ended = entries.take()
+        texts, is_typing, ended = entries.take()
         for text in texts:
             self.perform(self._session.enter(text, time.monotonic()))
+        if is_typing and not texts:
+            self.perform(self._session.note_typing(time.monotonic()))
         if ended:
             self.perform(self._session.typed(b"", time.monotonic()))
 

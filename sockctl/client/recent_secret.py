@@ -2,33 +2,27 @@
 
 import hmac
 import os
-import time
-from collections.abc import Callable
 
 KEPT_S = 300.0
+"""How long a secret is remembered."""
 
 
 class RecentSecret:
-    """Knows the last secret again, without having it.
+    """Knows the last secret again, without having it. Times are seconds of one monotonic clock."""
 
-    Args:
-        clock: Seconds of a monotonic clock.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._salt = os.urandom(16)
         self._digest = b""
         self._noted_at = 0.0
 
-    def note(self, secret: str) -> None:
+    def note(self, secret: str, now: float) -> None:
         """Remember a secret in place of the one before."""
         self._digest = self._hash(secret) if secret.strip() else b""
-        self._noted_at = self._clock()
+        self._noted_at = now
 
-    def matches(self, text: str) -> bool:
+    def matches(self, text: str, now: float) -> bool:
         """Return whether a text is that secret, and that was typed lately."""
-        if self._clock() - self._noted_at > KEPT_S:
+        if now - self._noted_at > KEPT_S:
             self._digest = b""
         return bool(self._digest) and hmac.compare_digest(self._digest, self._hash(text))
 

@@ -82,7 +82,12 @@ def _run_session(
         secure=secure,
     )
     session = ClientSession(
-        endpoint, settings, open_tokens=open_tokens, encrypted=secure is not None, own_lines_stay=screen.person
+        endpoint,
+        settings,
+        open_tokens=open_tokens,
+        encrypted=secure is not None,
+        own_lines_stay=screen.person,
+        edits=_may_edit(settings),
     )
     user = _user(settings, screen, session.view)
     output = _output(settings, screen)
@@ -172,5 +177,13 @@ def _user(settings: ClientSettings, screen: Screen, view: "ChatView | None") -> 
         return None
     from sockctl.client.tty.user import TerminalUser
 
-    may_edit = not settings.plain and not settings.hex_dump
-    return TerminalUser(screen, view, may_edit=may_edit, quiet=settings.quiet)
+    return TerminalUser(screen, view, may_edit=_may_edit(settings), quiet=settings.quiet)
+
+
+def _may_edit(settings: ClientSettings) -> bool:
+    """Return whether a person may get the line editor."""
+    if not settings.terminal or settings.plain or settings.hex_dump:
+        return False
+    from sockctl.client.tty.terminal_mode import can_edit_lines
+
+    return can_edit_lines()

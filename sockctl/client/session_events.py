@@ -78,9 +78,15 @@ class QuestionAsked(NamedTuple):
 
 
 class TextReturned(NamedTuple):
-    """Put a text that wasn't sent back into the editor, if nothing is being typed there; else show it."""
+    """Put a text back into the editor, if nothing is being typed there; else show it.
+
+    Attributes:
+        text: The text.
+        why: Why, for the user; empty where the user knows.
+    """
 
     text: str
+    why: str = ""
 
 
 class Remark(NamedTuple):

@@ -1,6 +1,6 @@
 """The memory of a person's session in a chat, across connections."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from sockctl.client.chat.roster import MAX_NAMES, MAX_ROOMS, Roster
@@ -79,6 +79,15 @@ class ChatView:
         self._is_arriving = False  # from here on everything may be an answer to it
         if self.roster.rooms:
             self._unconfirmed.add(line)
+
+    def note_block_sent(self, lines: Sequence[str]) -> None:
+        """Remember a block that goes out."""
+        self._is_arriving = False
+        self._unconfirmed.add_block(lines)
+
+    def note_refused(self, text: str) -> None:
+        """Await a line or a block no longer: the server has refused it."""
+        self._unconfirmed.forget(text)
 
     def lose(self) -> list[str]:
         """Return the lines that may not have arrived, now that the connection is lost."""

@@ -9,11 +9,7 @@ MAX_ENTRIES = 1_000
 
 
 class Entries:
-    """A queue that a loop can wait for as for any input. One thread puts, one takes.
-
-    Attributes:
-        is_typing: Whether a text has changed since `take` was called the last time.
-    """
+    """A queue that a loop can wait for as for any input. One thread puts, one takes."""
 
     def __init__(self) -> None:
         self._waiting: deque[str] = deque()
@@ -21,7 +17,7 @@ class Entries:
         self._near.setblocking(False)
         self._far.setblocking(False)
         self._ended = False
-        self.is_typing = False
+        self._is_typing = False
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when something waits."""
@@ -37,7 +33,7 @@ class Entries:
 
     def note_typing(self) -> None:
         """Note that something is being typed."""
-        self.is_typing = True
+        self._is_typing = True
         self._wake()
 
     def end(self) -> None:
@@ -45,13 +41,16 @@ class Entries:
         self._ended = True
         self._wake()
 
-    def take(self) -> tuple[list[str], bool]:
-        """Return the entries that wait, and whether none follow."""
-        ended = self._ended  # first: what was put before the end is among the entries
-        self.is_typing = False
+    def take(self) -> tuple[list[str], bool, bool]:
+        """Return the entries that wait, whether something has been typed since the last time, and whether none follow.
+
+        Entries that were put before the end are among those that this returns with it.
+        """
+        is_typing, ended = self._is_typing, self._ended
+        self._is_typing = False
         with contextlib.suppress(OSError):
             self._far.recv(65_536)
-        return [self._waiting.popleft() for _ in range(len(self._waiting))], ended
+        return [self._waiting.popleft() for _ in range(len(self._waiting))], is_typing, ended
 
     def close(self) -> None:
         """Close the descriptors; what is put later waits for nobody."""

@@ -8,27 +8,25 @@ without a trace.
 """
 
 import contextlib
-import os
-import signal
-import sys
 import termios
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from sockctl.client.chat.completion import completions
 from sockctl.client.chat.unconfirmed import comes_back
 from sockctl.client.recent_secret import RecentSecret
 from sockctl.client.screen import MAX_PROMPT
+from sockctl.client.tty.above_prompt import above_prompt
 from sockctl.client.tty.background import NOT_ASKED, Background
 from sockctl.client.tty.entries import Entries
-from sockctl.terminal import STDIN, STDOUT, is_terminal
+from sockctl.client.tty.terminal_mode import ending_signals
+from sockctl.terminal import STDIN
 from sockctl.text import visible
 
 if TYPE_CHECKING:
-    import asyncio
-
     from prompt_toolkit.buffer import Buffer
 
     from sockctl.client.chat.roster import Roster
@@ -40,55 +38,6 @@ MAX_QUESTIONS = 16
 """Questions that wait for the prompt; of more, the oldest are left out: the last one becomes the prompt."""
 MAX_RETURNED = 200
 """Texts that wait for the editor; of more, the oldest are left out."""
-LOOK_S = 0.1
-WAITING_WRITES = 64
-"""Pieces of output that wait for the terminal; then the session waits, and so does the server."""
-ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-"""Signals that end the process; the terminal is to be as it was before."""
-
-
-def can_edit_lines() -> bool:
-    """Return whether there is a terminal that can move its cursor."""
-    dumb = os.environ.get("TERM", "dumb") in {"dumb", "unknown", ""}
-    return not dumb and is_terminal(STDIN) and is_terminal(STDOUT)
-
-
-@contextlib.contextmanager
-def as_typed() -> Iterator[None]:
-    """Have the terminal pass on keys while there is no prompt: it would show them, and swallow a Ctrl-D.
-
-    Main thread only. A signal that ends the process raises KeyboardInterrupt.
-    """
-    with _ending_signals(signal.default_int_handler), _passing_on():  # in this order: none must leave it so
-        yield
-
-
-@contextlib.contextmanager
-def _ending_signals(handler: Callable[[int, Any], Any]) -> Iterator[None]:
-    """Handle the signals that end the process."""
-    before = {number: signal.signal(number, handler) for number in ENDING}
-    try:
-        yield
-    finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
-
-
-@contextlib.contextmanager
-def _passing_on() -> Iterator[None]:
-    try:
-        before = termios.tcgetattr(STDIN)
-        passing_on = [*before]
-        passing_on[3] &= ~(termios.ICANON | termios.ECHO)
-        termios.tcsetattr(STDIN, termios.TCSANOW, passing_on)
-    except termios.error:  # it has gone: a read from it finds out
-        yield
-        return
-    try:
-        yield
-    finally:
-        with contextlib.suppress(termios.error):
-            termios.tcsetattr(STDIN, termios.TCSANOW, before)
 
 
 class LineEditor:
@@ -121,7 +70,7 @@ class LineEditor:
         self._usual_prompt = prompt or (lambda: [("", "> ")])
         self._question: Message | None = None  # the prompt; the main thread alone changes it
         self._questions: deque[Message | None] = deque(maxlen=MAX_QUESTIONS)  # the next ones, from any thread
-        self._returned: deque[str] = deque(maxlen=MAX_RETURNED)  # texts for the editor, from any thread
+        self._returned: deque[tuple[str, bool]] = deque(maxlen=MAX_RETURNED)  # texts for the editor, from any thread
         self._recent = RecentSecret()
         self._may_leave = False  # whether the key before was a Ctrl-C on an empty line
         self._ends = self._over = False
@@ -158,8 +107,8 @@ class LineEditor:
         self._question = None  # it is answered; before the answer goes out, so that the next one comes after this
         self._keyboard.is_asked = False
         if secret:
-            self._recent.note(text)
-        elif not asked and not self._recent.matches(text):
+            self._recent.note(text, time.monotonic())
+        elif not asked and not self._recent.matches(text, time.monotonic()):
             buffer.append_to_history()
         if asked or not self._comes_back(text):
             self._print(shown, "" if secret else visible(text))
@@ -194,10 +143,19 @@ class LineEditor:
         self._questions.append(question)
         self._wake()
 
-    def return_text(self, text: str) -> None:
-        """Put a text back into the editor, or above it where something is being typed; any thread."""
-        self._returned.append(text)
+    def return_text(self, text: str, *, told: bool = False) -> None:
+        """Put a text back into the editor, or above it where something is being typed; any thread.
+
+        Args:
+            text: The text.
+            told: Whether it stands above it already.
+        """
+        self._returned.append((text, told))
         self._wake()
+
+    def refresh(self) -> None:
+        """Draw the prompt and the line below it again; any thread."""
+        self._prompt.app.invalidate()
 
     def end_input(self) -> None:
         """Let nothing more be typed; any thread."""
@@ -216,7 +174,7 @@ class LineEditor:
             Exception: `run` has raised it.
         """
         thread = threading.Thread(target=self._run, args=(run,), name="sockctl-session")
-        with contextlib.closing(self.entries), _ending_signals(self._interrupted), _above_prompt():
+        with contextlib.closing(self.entries), ending_signals(self._interrupted), above_prompt():
             thread.start()
             try:
                 with contextlib.suppress(EOFError):
@@ -269,11 +227,11 @@ class LineEditor:
             app.invalidate()
         self._keyboard.is_asked = self.is_asked
         while self._returned:
-            text = self._returned.popleft()
-            if buffer.text or self.is_asked:
-                self._print([], f"sockctl: Not sent: {visible(text)}")
-            else:
+            text, told = self._returned.popleft()
+            if not buffer.text and not self.is_asked:
                 buffer.insert_text(text)
+            elif not told:
+                self._print([], f"sockctl: Not sent: {visible(text)}")
         if self._over or self._ends:
             self._leave(EOFError())
 
@@ -295,39 +253,6 @@ class LineEditor:
     def _interrupted(self, _number: int, _frame: object) -> None:
         if not self._leave(KeyboardInterrupt()):
             raise KeyboardInterrupt
-
-
-@contextlib.contextmanager
-def _above_prompt() -> Iterator[None]:
-    """Have standard output appear above the prompt, no faster than the terminal takes it.
-
-    As `prompt_toolkit.patch_stdout.patch_stdout`, whose proxy keeps any amount for a terminal that was stopped.
-    """
-    from prompt_toolkit.patch_stdout import StdoutProxy
-
-    class Proxy(StdoutProxy):
-        """A proxy with a bound. Its own thread writes, and waits until the prompt's loop has taken that."""
-
-        def __init__(self) -> None:
-            super().__init__(raw=True)
-            self._flush_queue.maxsize = WAITING_WRITES
-
-        def _write_and_flush(self, loop: "asyncio.AbstractEventLoop | None", text: str) -> None:
-            super()._write_and_flush(loop, text)
-            if loop is None:
-                return
-            taken = threading.Event()
-            loop.call_soon_threadsafe(taken.set)
-            while not taken.wait(LOOK_S) and loop.is_running():
-                pass
-
-    with Proxy() as proxy:
-        before = sys.stdout, sys.stderr
-        sys.stdout = sys.stderr = cast("TextIO", proxy)
-        try:
-            yield
-        finally:
-            sys.stdout, sys.stderr = before
 
 
 def _is_secret(question: "Message | None") -> bool:

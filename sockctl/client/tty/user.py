@@ -47,10 +47,11 @@ class TerminalUser:
             case QuestionAsked(question):
                 self._question = question
                 (self._editor or self._hidden).ask(question)
-            case TextReturned(text) if self._editor is not None:
-                self._editor.return_text(text)
-            case TextReturned(text):
-                self._screen.remark(f"sockctl: Not sent: {visible(text)}")
+            case TextReturned(text, why):
+                if why or self._editor is None:
+                    self._screen.remark(f"sockctl: {why or 'Not sent'}: {visible(text)}")
+                if self._editor is not None:
+                    self._editor.return_text(text, told=bool(why))
 
     def end_question(self) -> None:
         """Go on after a line was typed."""
@@ -77,10 +78,9 @@ class TerminalUser:
         """
         if not self._may_edit:
             return False
-        from sockctl.client.tty.line_editor import LineEditor, as_typed, can_edit_lines
+        from sockctl.client.tty.line_editor import LineEditor
+        from sockctl.client.tty.terminal_mode import as_typed
 
-        if not can_edit_lines():
-            return False
         if self._view is not None:
             self._view.own_lines_stay = False
         self._hidden.end()  # the editor hides by itself
@@ -94,6 +94,7 @@ class TerminalUser:
                 self._editor.hold(run, stop)
             finally:
                 self._screen.above_prompt = False
+                self._editor = None
         return True
 
     def leave(self) -> None:
