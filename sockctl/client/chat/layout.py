@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 
 TAB_COLUMNS = 4
 _PIECES = re.compile(r" +|[^ ]+")
+_WORTH_CUTTING = 8
+"""Columns from which on a word that is wider than a row begins in the row of the word before."""
 _GAP = 2
 """Columns between two columns of names."""
 
@@ -38,24 +40,31 @@ def wrap_text(text: str, *, first: int, rest: int) -> list[str]:
 
 
 def _wrap(text: str, first: int, rest: int) -> Iterator[str]:
-    row, used, columns, gap = "", 0, first, ""
+    row, left, gap = "", first, ""  # a row, the columns left in it, and the spaces that may follow
     for piece in _PIECES.findall(text):
         if piece[0] == " ":
             gap = piece
             continue
         width = measure_width(piece)
-        if used + len(gap) + width > columns and (row or columns < rest):
+        if len(gap) + width <= left:
+            row, left, gap = f"{row}{gap}{piece}", left - len(gap) - width, ""
+            continue
+        if width > rest and left - len(gap) >= _WORTH_CUTTING:  # it has to be cut anyway
+            begun, piece = _cut_off(piece, left - len(gap))  # noqa: PLW2901  the rest of it
+            row += gap + begun
+        if row or left < rest:
             yield row
-            row, used, columns, gap = "", 0, rest, ""
-        if len(gap) + width > columns:
-            *whole, piece = _cut_word(piece, columns)  # noqa: PLW2901  the last part of it
-            yield from whole
-            columns, gap, width = rest, "", measure_width(piece)
-        row += gap + piece
-        used += len(gap) + width
-        gap = ""
+        *whole, row = _cut_word(piece, rest)
+        yield from whole
+        left, gap = rest - measure_width(row), ""
     if row:
         yield row
+
+
+def _cut_off(word: str, columns: int) -> tuple[str, str]:
+    """Return the part of a word that fits, and the rest."""
+    begun = _cut_word(word, columns)[0]
+    return begun, word[len(begun) :]
 
 
 def _cut_word(word: str, columns: int) -> list[str]:

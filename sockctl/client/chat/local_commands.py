@@ -70,6 +70,11 @@ class LocalCommands:
         update = command.run(self._window, rest)
         return self._refuse(f"write {command.usage}") if update is None else update
 
+    def go(self, line: str) -> Update | None:
+        """Go to the room that a line joins, if the user is in it; the server gets the line nevertheless."""
+        name, *rooms = line.split() or [""]
+        return self._window.go(rooms[0]) if name.lower() in {"/join", "/j"} and len(rooms) == 1 else None
+
     def before(self, one: Message) -> Update:
         """Return what is shown in front of a message: the client's own commands, where the server lists its own."""
         if not self._lists_own or one.kind not in {"notice", "error"}:

@@ -14,6 +14,8 @@ Rgb = tuple[int, int, int]
 """Red, green and blue, 0 to 255 each."""
 MIN_CONTRAST = 4.5
 """What WCAG 2 asks for in text of usual size."""
+FAINT_CONTRAST = 6.0
+"""What is faint still stands out so far, where that can be."""
 MIN_NAMES = 6
 """Colours of names from which on a palette will do; of fewer, many names would look alike."""
 UNKNOWN = (130, 100, 64, 28, 30, 32, 67, 63, 98, 134, 129, 164)
@@ -65,8 +67,9 @@ def choose_theme(background: Rgb | None) -> Theme:
         return Theme(tuple(map(_begin, UNKNOWN)), Style.FAINT, Style.ERROR)
     names = _readable(_ON_DARK if is_dark(background) else _ON_LIGHT, background)
     errors = _readable(_ERRORS, background)
-    greys = _readable(_GREYS, background)
-    faint = min(greys, key=lambda grey: measure_contrast(rgb_of(grey), background), default=None)
+    greys = sorted(_readable(_GREYS, background), key=lambda grey: measure_contrast(rgb_of(grey), background))
+    faint = next((grey for grey in greys if measure_contrast(rgb_of(grey), background) >= FAINT_CONTRAST), None)
+    faint = greys[-1] if faint is None and greys else faint
     return Theme(
         tuple(map(_begin, names)) if len(names) >= MIN_NAMES else (),
         "" if faint is None else _begin(faint),

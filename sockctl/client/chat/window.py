@@ -10,6 +10,7 @@ end of that room's scrollback.
 
 import datetime
 import threading
+from collections import deque
 from typing import NamedTuple
 
 from sockctl.client.chat.formatter import Look, MessageFormatter
@@ -58,7 +59,7 @@ class Update(NamedTuple):
     def render(self) -> str:
         """Return what is written to the terminal."""
         text = "".join([f"{row}\n" for row in self.rows])
-        return f"{_CLEAR if self.clears else ''}{text}{_BELL if self.rings else ''}"
+        return f"{_CLEAR if self.clears else ''}{_BELL if self.rings else ''}{text}"
 
 
 class ChatWindow:
@@ -83,6 +84,7 @@ class ChatWindow:
         self._nowhere = Scrollback()  # what is shown outside of rooms
         self._nowhere.reveal()
         self._typing: dict[tuple[str, str], datetime.datetime] = {}  # room and name to the end of the mark
+        self._going: deque[str] = deque()  # rooms to which the user goes, until the server says so
         self._bytes = 0
         self._rang_at: datetime.datetime | None = None
 
@@ -106,6 +108,15 @@ class ChatWindow:
         with self._lock:
             key = _key(room)
             return self._show(key) if key in self._rooms and key != self._shown else None
+
+    def go(self, room: str) -> Update | None:
+        """Go to a room as `show` does, ahead of the server's word that the user speaks there."""
+        with self._lock:
+            key = _key(room)
+            if key not in self._rooms or len(self._going) >= MAX_ROOMS:
+                return None
+            self._going.append(key)
+            return self._show(key) if key != self._shown else None
 
     def redraw(self) -> Update:
         """Clear the screen, and show the end of the room's scrollback again."""
@@ -148,7 +159,7 @@ class ChatWindow:
         return [("bold", f"[{shorten(room, third)}]"), ("", f" {shorten(name, third)}> ")]
 
     def status(self, columns: int, *, away_s: float | None = None) -> Fragments:
-        """Return the status line.
+        """Return the status line; none outside of rooms.
 
         Args:
             columns: How wide it is.
@@ -156,6 +167,8 @@ class ChatWindow:
         """
         now = self._formatter.now()
         with self._lock:
+            if not self._rooms:
+                return []
             typing = tuple(name for (room, name), end in self._typing.items() if room == self._shown and now < end)
             unread = tuple(
                 Unread(number if number <= DIGITS else 0, name, room.unread, room.mentions)
@@ -181,11 +194,13 @@ class ChatWindow:
             case "say":
                 if self._typing:
                     self._typing.pop((key, one.get("sender")), None)
+            case "welcome":
+                self._going.clear()
             case "typing":
                 self._note_typing(key, one.get("sender"))
                 return before
             case "notice" if one.get("code") == "room" and "count" not in one.fields and key in self._rooms:
-                return self._show(key) if key != self._shown else before
+                return self._arrive(key)
             case "members" if key in self._rooms:
                 self._note_count(self._rooms[key], one)
             case "joined" if key and context.is_me(one.get("name")):
@@ -234,8 +249,17 @@ class ChatWindow:
             self._rooms[key] = Scrollback()
         if key == self._shown:
             return Update([])
+        self._going.clear()
         update = self._show(key)
         return Update([]) if len(self._rooms) == 1 else update
+
+    def _arrive(self, key: str) -> Update:
+        """Show the room in which the user speaks now, unless the user has gone there, or on, already."""
+        if key in self._going:
+            while self._going.popleft() != key:
+                pass
+            return Update([])
+        return self._show(key) if key != self._shown else Update([])
 
     def _show(self, key: str) -> Update:
         target = self._rooms.get(key, self._nowhere)
@@ -250,6 +274,7 @@ class ChatWindow:
         return Update(rows, clears=True)
 
     def _leave(self, key: str) -> None:
+        self._going.clear()
         self._bytes -= self._rooms.pop(key).size
         if key == self._shown:
             self._shown = ""

@@ -206,9 +206,11 @@ class LineEditor:
     def _print(self, fragments: "Fragments", text: str) -> None:
         """Write a line above the prompt, ahead of all that waits for that."""
         from prompt_toolkit.application import run_in_terminal
+        from prompt_toolkit.formatted_text import FormattedText
         from prompt_toolkit.shortcuts import print_formatted_text
 
-        run_in_terminal(lambda: print_formatted_text([*fragments, ("", text)], output=self._prompt.output))
+        line = FormattedText([*fragments, ("", text)])
+        run_in_terminal(lambda: print_formatted_text(line, output=self._prompt.output))
 
     def _wake(self) -> None:
         """Let the prompt process what is new, now or when it begins. Any thread."""

@@ -1,5 +1,6 @@
 """The prompt of the line editor: its keys, its history, its layout. Imported with prompt_toolkit only."""
 
+import asyncio
 import os
 import signal
 import sys
@@ -23,6 +24,9 @@ from sockctl.client.tty.keyboard import Keyboard
 
 if TYPE_CHECKING:
     from sockctl.client.tty.line_editor import Fragments, LineEditor
+
+STATUS_EVERY_S = 0.5
+"""How often the line below the prompt may change by itself."""
 
 
 def make_prompt(
@@ -111,6 +115,19 @@ def _add_status(prompt: PromptSession[str], status: "Callable[[int], Fragments]"
     def fragments() -> StyleAndTextTuples:
         return _styled(status(get_app().output.get_size().columns))
 
+    async def watch() -> None:
+        """Draw the line again when it has changed: by the time, or by what was not printed above the prompt."""
+        shown = fragments()
+        while True:
+            await asyncio.sleep(STATUS_EVERY_S)
+            if fragments() != shown:
+                shown = fragments()
+                prompt.app.invalidate()
+
+    def begin() -> None:
+        prompt.app.create_background_task(watch())
+
+    prompt.app.pre_run_callables.append(begin)
     window = Window(FormattedTextControl(fragments), height=1, dont_extend_height=True, style="class:status")
     shown = ConditionalContainer(window, ~is_done & Condition(lambda: bool(fragments())))
     cast("HSplit", prompt.layout.container).children.append(shown)

@@ -32,6 +32,8 @@ def test_width(text: str, width: int) -> None:
         (f"{FAMILY}{FAMILY}", 3, 3, [FAMILY, FAMILY]),
         ("小", 1, 1, ["小"]),
         ("x ", 1, 1, ["x"]),
+        ("see https://example.org/x", 12, 12, ["see https://", "example.org/", "x"]),
+        ("see https://example.org/x", 11, 12, ["see", "https://exam", "ple.org/x"]),
     ],
 )
 def test_wrapping(text: str, first: int, rest: int, rows: list[str]) -> None:
