@@ -26,6 +26,7 @@ from sockctl.client.session_events import (
     SessionEvent,
     Signal,
     TextReturned,
+    WindowChanged,
 )
 from sockctl.errors import ConnectionBrokenError, SockctlError, StreamError
 from sockctl.net.address import Endpoint
@@ -148,20 +149,27 @@ class IoLoop:
             match event:
                 case BytesToSend(data):
                     self._unsent += data
-                case BytesToShow(data):
-                    self._output.show_bytes(data)
-                case MessageToShow(message, context):
-                    self._output.show_message(message, context)
-                case EventToEmit(emitted):
-                    self._screen.emit(emitted)
-                case Remark(text):
-                    self._screen.remark(text)
                 case SessionEnded():
                     self.ended = event
                 case QuestionAsked() | TextReturned() if self._user is not None:
                     self._user.receive(event)
                 case Signal():
                     self._obey(event)
+                case _:
+                    self._show(event)
+
+    def _show(self, event: SessionEvent) -> None:
+        match event:
+            case BytesToShow(data):
+                self._output.show_bytes(data)
+            case MessageToShow(message, context):
+                self._output.show_message(message, context)
+            case WindowChanged(text):
+                self._screen.write(text.encode())
+            case EventToEmit(emitted):
+                self._screen.emit(emitted)
+            case Remark(text):
+                self._screen.remark(text)
 
     def _obey(self, signal: Signal) -> None:
         sock = self._sock

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from sockctl.client.confirmation import Confirmation
 from sockctl.client.entry import MAX_BLOCK_BYTES, MAX_LINES, Entry
 from sockctl.client.recent_secret import RecentSecret
-from sockctl.client.session_events import Remark, SessionEvent, TextReturned
+from sockctl.client.session_events import Remark, SessionEvent, TextReturned, WindowChanged
 from sockctl.client.waiting_entries import WaitingEntries
 from sockctl.protocol.names import same_name_key
 from sockctl.text import visible
@@ -85,6 +85,8 @@ class Person:
             return Entry(text)
         else:
             entry = self._check(Entry.of(text), protocol, now)
+            if question is None:
+                entry = self._take_own(entry)
         if entry is not None and (connection is None or not connection.takes_entries):
             rooms = [] if self._view is None else self._view.roster.last_rooms
             self._waiting.add(entry, rooms[-1] if rooms else "")
@@ -110,6 +112,15 @@ class Person:
         self._events += [TextReturned(text, "Not sent") for text in self._early]
         self._early.clear()
         self._waiting.give_back()
+
+    def _take_own(self, entry: Entry | None) -> Entry | None:
+        """Return an entry that is for the server; carry out those that are for the window on the chat."""
+        if entry is None or entry.is_block or self._view is None:
+            return entry
+        update, goes_out = self._view.enter(entry.text)
+        if update is not None:
+            self._events.append(WindowChanged(update.render()))
+        return entry if goes_out else None
 
     def _check(self, entry: Entry, protocol: "MessageProtocol | None", now: float) -> Entry | None:
         """Return an entry that needs no question; ask about others."""

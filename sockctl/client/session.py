@@ -119,6 +119,12 @@ class ClientSession:
         connection = self._connection
         return None if connection is None or connection.protocol is None else connection.protocol.wire
 
+    def away_s(self, now: float) -> float | None:
+        """Return in how many seconds the client connects again, 0 while it tries; None where no connection was lost."""
+        if self._connection is not None or not self._was_lost:
+            return None
+        return 0.0 if self._connect_at is None else max(0.0, self._connect_at - now)
+
     # From the connection.
 
     def connected(self, server: "ServerIdentity | None", now: float) -> list[SessionEvent]:

@@ -89,6 +89,12 @@ class TextReturned(NamedTuple):
     why: str = ""
 
 
+class WindowChanged(NamedTuple):
+    """Write to the terminal what has changed in the window on a chat."""
+
+    text: str
+
+
 class Remark(NamedTuple):
     """Tell the user something about the session."""
 
@@ -120,6 +126,7 @@ SessionEvent = (
     | MessageToShow
     | QuestionAsked
     | TextReturned
+    | WindowChanged
     | Remark
     | EventToEmit
     | SessionEnded

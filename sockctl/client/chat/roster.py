@@ -76,6 +76,11 @@ class Roster:
             names.pop(same_name_key(self._me), None)
             return [names[key] for key in sorted(names)]
 
+    def count(self, room: str) -> int:
+        """Return how many members of a room are known by name."""
+        with self._lock:
+            return len(self._rooms.get(room, ()))
+
     @property
     def me(self) -> str:
         """The user's own name; empty if it isn't known."""

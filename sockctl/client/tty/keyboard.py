@@ -1,15 +1,20 @@
 """The keys of a terminal, in which several lines that come at once are a paste. Imported with prompt_toolkit only."""
 
+import asyncio
 import contextlib
 import select
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from typing import TextIO
 
 from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
+
+from sockctl.client.tty.background import Background
+from sockctl.client.tty.stdin_reader import StdinReader
 
 FOLLOWS_S = 0.03
 """A line that came at once with its end waits for so long whether another one follows."""
@@ -29,6 +34,10 @@ class Keyboard(Vt100Input):
     Output above the prompt leaves the terminal's mode alone: else the terminal would show, and obey, what comes
     meanwhile.
 
+    Args:
+        stdin: The terminal.
+        background: What came of asking the terminal for its background, and was typed meanwhile.
+
     Attributes:
         is_asked: Whether the next line answers a question: then it is taken as it is typed.
         hands_over: Whether somebody else gets the terminal for a while.
@@ -37,6 +46,17 @@ class Keyboard(Vt100Input):
     is_asked = False
     hands_over = False
     _burst_at = _pasted_at = float("-inf")
+
+    def __init__(self, stdin: TextIO, background: Background) -> None:
+        super().__init__(stdin)
+        self._reader = StdinReader(stdin.fileno(), encoding=stdin.encoding, background=background)
+        self.stdin_reader = self._reader
+
+    def attach(self, input_ready_callback: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call back when something can be read, and soon where something was typed before."""
+        if self._reader.is_ahead:
+            asyncio.get_running_loop().call_soon(input_ready_callback)
+        return super().attach(input_ready_callback)
 
     @property
     def is_busy(self) -> bool:

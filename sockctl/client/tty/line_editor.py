@@ -20,6 +20,7 @@ from sockctl.client.confirmation import CONFIRM
 from sockctl.client.recent_secret import RecentSecret
 from sockctl.client.screen import MAX_PROMPT
 from sockctl.client.tty.above_prompt import above_prompt
+from sockctl.client.tty.background import NOT_ASKED, Background
 from sockctl.client.tty.entries import Entries
 from sockctl.client.tty.terminal_mode import ending_signals
 from sockctl.text import visible
@@ -48,6 +49,7 @@ class LineEditor:
         prompt: Returns the prompt where nothing is asked, as pairs of style and text; None for the usual one.
         status: Returns the line below the prompt for a width in columns; None for no such line.
         keys: Actions of further keys, by prompt_toolkit's names, as in "escape 1".
+        background: What came of asking the terminal for its background, and was typed meanwhile.
 
     Attributes:
         entries: What was entered: lines, and texts of several lines.
@@ -60,6 +62,7 @@ class LineEditor:
         prompt: "Callable[[], Fragments] | None" = None,
         status: "Callable[[int], Fragments] | None" = None,
         keys: "Mapping[str, Callable[[], None]] | None" = None,
+        background: Background = NOT_ASKED,
     ) -> None:
         from sockctl.client.tty.prompt import make_prompt
 
@@ -73,7 +76,7 @@ class LineEditor:
         self._may_leave = False  # whether the key before was a Ctrl-C on an empty line
         self._ends = self._over = False
         self._error: BaseException | None = None
-        self._prompt, self._keyboard = make_prompt(self, status=status, keys=keys or {})
+        self._prompt, self._keyboard = make_prompt(self, background, status=status, keys=keys or {})
 
     # For the prompt.
 

@@ -1,5 +1,6 @@
 """The prompt of the line editor: its keys, its history, its layout. Imported with prompt_toolkit only."""
 
+import asyncio
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.shortcuts import CompleteStyle
 from prompt_toolkit.styles import default_ui_style
 
+from sockctl.client.tty.background import Background
 from sockctl.client.tty.keyboard import Keyboard
 
 ERASE_DOWN = "\x1b7\x1b[K\x1b[B\r\x1b[J\x1b8"
@@ -29,9 +31,13 @@ ERASE_DOWN = "\x1b7\x1b[K\x1b[B\r\x1b[J\x1b8"
 if TYPE_CHECKING:
     from sockctl.client.tty.line_editor import Fragments, LineEditor
 
+STATUS_EVERY_S = 0.5
+"""How often the line below the prompt may change by itself."""
+
 
 def make_prompt(
     editor: "LineEditor",
+    background: Background,
     *,
     status: "Callable[[int], Fragments] | None",
     keys: Mapping[str, Callable[[], None]],
@@ -40,10 +46,11 @@ def make_prompt(
 
     Args:
         editor: What the prompt's keys act on.
+        background: What came of asking the terminal for its background.
         status: Returns the line below the prompt for a width in columns; None for no such line.
         keys: Actions of further keys.
     """
-    keyboard = Keyboard(sys.stdin)
+    keyboard = Keyboard(sys.stdin, background)
     prompt: PromptSession[str] = PromptSession(
         lambda: _styled(editor.fragments),
         history=InMemoryHistory(),
@@ -153,10 +160,27 @@ def _calling(action: Callable[[], None]) -> Callable[[KeyPressEvent], None]:
 
 
 def _add_status(prompt: PromptSession[str], status: "Callable[[int], Fragments]") -> None:
-    """Put a line below the prompt."""
-    control = FormattedTextControl(lambda: _styled(status(get_app().output.get_size().columns)))
-    window = Window(control, height=1, dont_extend_height=True, style="class:status")
-    cast("HSplit", prompt.layout.container).children.append(ConditionalContainer(window, ~is_done))
+    """Put a line below the prompt, where it has a text."""
+
+    def fragments() -> StyleAndTextTuples:
+        return _styled(status(get_app().output.get_size().columns))
+
+    async def watch() -> None:
+        """Draw the line again when it has changed: by the time, or by what was not printed above the prompt."""
+        shown = fragments()
+        while True:
+            await asyncio.sleep(STATUS_EVERY_S)
+            if fragments() != shown:
+                shown = fragments()
+                prompt.app.invalidate()
+
+    def begin() -> None:
+        prompt.app.create_background_task(watch())
+
+    prompt.app.pre_run_callables.append(begin)
+    window = Window(FormattedTextControl(fragments), height=1, dont_extend_height=True, style="class:status")
+    shown = ConditionalContainer(window, ~is_done & Condition(lambda: bool(fragments())))
+    cast("HSplit", prompt.layout.container).children.append(shown)
 
 
 def _styled(fragments: "Fragments") -> StyleAndTextTuples:

@@ -73,6 +73,9 @@ class Audience:
         if not any(one.frame for one in batch):
             return  # a client joins or leaves whose member stays
         movements = any(one.movement for one in batch)
+        if any(one.block for one in batch):
+            _deliver_singly(batch, list(clients), movements=movements)
+            return
         framed: list[Peer] = []
         others: list[Client] = []
         # Most clients hear the whole batch, in frames: this condition is checked for every delivery.
@@ -89,7 +92,7 @@ class Audience:
 
 
 def _deliver_singly(batch: Sequence[RoomEvent], clients: Sequence[Client], *, movements: bool) -> None:
-    """Send a batch to clients that read lines, or don't hear all of it."""
+    """Send a batch to clients that read lines, or don't hear all of it; or to all, if a block is in it."""
     lines: list[Peer] = []
     senders = {one.sender for one in batch}
     for client in clients:
@@ -97,7 +100,7 @@ def _deliver_singly(batch: Sequence[RoomEvent], clients: Sequence[Client], *, mo
         hears_all = not member.ignored and not (movements and member.quiet)  # any thread may have changed them
         if hears_all and peer is not None and not client.framed and client not in senders:
             lines.append(peer)
-        elif own := b"".join([one.frame if client.framed else one.line for one in _select_heard(batch, client)]):
+        elif own := b"".join([one.select_bytes(client) for one in _select_heard(batch, client)]):
             client.post_encoded(own)
     if lines:
         post_to_all(lines, b"".join([one.line for one in batch]))

@@ -18,7 +18,6 @@ from sockctl.services.chat.commands import (
 )
 from sockctl.services.chat.history import SHOWN
 from sockctl.services.chat.history_entry import replay_messages
-from sockctl.services.chat.line_processor import MAX_TEXT_BYTES
 from sockctl.services.chat.member import Client, Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
@@ -26,6 +25,7 @@ from sockctl.services.chat.moderation import Moderation
 from sockctl.services.chat.room_event import encode_event
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.state import ChatState
+from sockctl.services.chat.text_limits import refuse_long
 from sockctl.stores.timestamps import format_timestamp, utc_now
 
 MAX_TOPIC = 300
@@ -93,9 +93,9 @@ class CommandHandlers:
         self._write(client, member, words[0])
 
     def _write(self, client: Client, member: Member, text: str) -> None:
-        self._moderation.refuse_muted(client)
-        if len(text.encode()) > MAX_TEXT_BYTES:
-            raise CommandError(f"A text may have {MAX_TEXT_BYTES:,} bytes: it was not said.")
+        if not member.operator:  # a muted member may ask an operator why
+            self._moderation.refuse_muted(client)
+        refuse_long(text)
         sender = client.member
         at = format_timestamp(utc_now())
         one = message("say", text, private=True, sender=sender.name, to=member.name, at=at)
@@ -163,7 +163,7 @@ class CommandHandlers:
         self._moderation.refuse_muted(client)
         topic = words[0].strip()
         if len(topic) > MAX_TOPIC:
-            raise CommandError(f"A topic may have {MAX_TOPIC} characters: it was not set.")
+            raise CommandError(f"Your topic has {len(topic):,} characters: {MAX_TOPIC} fit. It was not set.")
         self._state.set_topic(room.name, topic, by=by.name, rooms={each.name for each in self._rooms.list_all()})
         text = f"{by.name} set the topic of {room.name}: {topic}"
         news = message("notice", text, code="topic", room=room.name, topic=topic)
@@ -176,7 +176,7 @@ class CommandHandlers:
         if not entries:
             text = f"Nothing that was said in {room.name} is remembered."
             client.tell("notice", text, code="history", room=room.name)
-        client.replay(replay_messages(entries, again=True))
+        client.replay(replay_messages(entries, again=True, blocks=client.shows_blocks))
 
     # A member's own preferences.
 

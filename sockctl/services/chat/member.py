@@ -5,7 +5,7 @@ import secrets
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from sockctl.events.reasons import Reason
@@ -14,6 +14,8 @@ from sockctl.protocol.messages import Message, message
 from sockctl.protocol.names import same_name_key
 from sockctl.token_bucket import TokenBucket
 
+CAPABILITIES = ("blocks", "typing")
+"""What a client may say in its `hello` that it `can` show; the chat says the same in its `welcome`."""
 NOTHING = -1
 """Stands for the last id seen where none is known; 0 says that there was nothing to see."""
 
@@ -135,14 +137,20 @@ class Client(ABC):
         watched: Whether the event loop watches it; before that, its handler thread may still wait for it.
         leaving: Whether it is being closed: its messages don't count any more.
         peer: Its connection; None where it has none.
+        shows_blocks: Whether it gets a block as one message.
+        shows_typing: Whether it is told who types.
     """
 
-    __slots__ = ("framed", "leaving", "member", "peer", "room", "watched")
+    __slots__ = ("framed", "leaving", "member", "peer", "room", "shows_blocks", "shows_typing", "watched")
 
-    def __init__(self, member: Member, *, framed: bool, peer: Peer | None = None) -> None:
+    def __init__(
+        self, member: Member, *, framed: bool, peer: Peer | None = None, can: Collection[str] = frozenset()
+    ) -> None:
         self.member = member
         self.peer = peer
         self.framed = framed
+        self.shows_blocks = framed and "blocks" in can
+        self.shows_typing = framed and "typing" in can
         self.room = ""
         self.watched = True
         self.leaving = False

@@ -20,6 +20,7 @@ class RoomEvent:
         sender: The client that said it, to which no line repeats it; None where no client did.
         key: The name key of the member that it is about.
         movement: Whether it tells that a member joined or left, which quiet members don't hear.
+        block: The frame for clients that show blocks, where it is another one; else empty.
     """
 
     frame: bytes
@@ -27,6 +28,13 @@ class RoomEvent:
     sender: Client | None = None
     key: str = ""
     movement: bool = False
+    block: bytes = b""
+
+    def select_bytes(self, client: Client) -> bytes:
+        """Return the bytes for a client's wire."""
+        if not client.framed:
+            return self.line
+        return self.block if self.block and client.shows_blocks else self.frame
 
 
 @dataclass(frozen=True, slots=True)

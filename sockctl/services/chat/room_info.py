@@ -32,7 +32,7 @@ class RoomInfo:
         self._told_singly = told_singly
         # Each of these two is put in place whole, so that it needs no lock.
         self._listing: tuple[int, str | None, RoomEvent] | None = None  # for so many members, and that topic
-        self._told_history: tuple[tuple[bool, list[int]], bytes] | None = None  # by wire and ids
+        self._told_history: tuple[tuple[bool, bool, list[tuple[int, int]]], bytes] | None = None  # by wire, and lines
 
     def encode_listing(self) -> RoomEvent:
         """Return the room's line in a list of rooms; it is encoded anew when members or topic have changed."""
@@ -91,14 +91,15 @@ class RoomInfo:
             text = f"More was said in {name} meanwhile: /history N shows as much of it as is remembered."
             client.tell("notice", text, code="missed", room=name)
         if heard := filter_ignored(history, client.member.ignored):
-            client.reply_encoded(self._encode_history(heard, framed=client.framed))
+            client.reply_encoded(self._encode_history(heard, client))
 
-    def _encode_history(self, entries: Sequence[HistoryEntry], *, framed: bool) -> bytes:
-        """Return history for one wire: clients that join one after the other are told the same."""
-        key = (framed, [one.id for one in entries])
+    def _encode_history(self, entries: Sequence[HistoryEntry], client: Client) -> bytes:
+        """Return history for a client's wire: clients that join one after the other are told the same."""
+        framed, blocks = client.framed, client.shows_blocks
+        key = (framed, blocks, [(one.id, one.lines) for one in entries])
         known = self._told_history
         if known is None or known[0] != key:
-            encoded = map(encode_for_wires, replay_messages(entries))
+            encoded = map(encode_for_wires, replay_messages(entries, blocks=blocks))
             self._told_history = known = (key, b"".join([frame if framed else line for frame, line in encoded]))
         return known[1]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from prompt_toolkit.keys import Keys
 
+from sockctl.client.tty.background import NOT_ASKED
 from sockctl.client.tty.keyboard import FOLLOWS_S, GOES_ON_S, QUIET_S, Keyboard
 from tests.support.running import wait_until
 
@@ -21,7 +22,7 @@ class Typing:
         self._far, near = os.openpty()
         tty.setraw(near)
         self._file = os.fdopen(near)
-        self.keyboard = Keyboard(self._file)
+        self.keyboard = Keyboard(self._file, NOT_ASKED)
 
     def send(self, text: str) -> None:
         os.write(self._far, text.encode())
@@ -115,6 +116,6 @@ def test_it_is_busy_for_a_while_after_a_paste(typing: Typing) -> None:
 def test_the_far_end_hangs_up(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     with (tmp_path / "empty").open() as empty:
-        keyboard = Keyboard(empty)
+        keyboard = Keyboard(empty, NOT_ASKED)
         assert keyboard.read_keys() == []
         assert keyboard.closed

@@ -158,4 +158,4 @@ def test_a_topic_that_is_too_long_is_refused(tmp_path: Path) -> None:
         ann.line(f"/topic {'x' * 300}")
         ann.until("notice", code="topic", topic="x" * 300)
         ann.line(f"/topic {'y' * 301}")
-        assert "A topic may have 300 characters" in ann.until("error", code="bad_command")["text"]
+        assert "301 characters: 300 fit" in ann.until("error", code="bad_command")["text"]
