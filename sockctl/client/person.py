@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from sockctl.client.confirmation import Confirmation
 from sockctl.client.entry import MAX_BLOCK_BYTES, MAX_LINES, Entry
-from sockctl.client.protocol import CHAT
 from sockctl.client.recent_secret import RecentSecret
 from sockctl.client.session_events import Remark, SessionEvent, TextReturned, WindowChanged
 from sockctl.client.waiting_entries import WaitingEntries
@@ -69,7 +68,7 @@ class Person:
             now: The time.
         """
         protocol = None if connection is None else connection.protocol
-        self._in_chat = self._in_chat if protocol is None else protocol.wire.service == CHAT
+        self._in_chat = self._in_chat if protocol is None else protocol.is_chat
         question = None if protocol is None else protocol.question
         if protocol is not None and protocol.login.undecided and self._is_first:
             self._early.append(text)

@@ -93,6 +93,11 @@ class MessageProtocol:
         return self._in_turns and self._asks is None and self.wire.is_framed
 
     @property
+    def is_chat(self) -> bool:
+        """Whether a chat has greeted."""
+        return self.wire.service == CHAT
+
+    @property
     def can_send(self) -> bool:
         """Whether a line may go out now.
 
@@ -162,7 +167,7 @@ class MessageProtocol:
             return self.encode_line(entry.text)
         if self.question is not None:
             raise UnsendableError("The answer to a question has one line: nothing was sent.")
-        if self.wire.service != CHAT:
+        if not self.is_chat:
             return b"".join(self.encode_line(line) for line in entry.lines)
         if "blocks" not in self._server_can:
             return b"".join(self.encode_line(as_said(line)) for line in entry.lines if line.strip())

@@ -132,7 +132,11 @@ def _hold(loop: IoLoop, session: ClientSession, user: "TerminalUser | None") -> 
             if session.wants_input:
                 user.invite()
             loop.step()
-        if session.is_framed and loop.ended is None and user.edit(loop.run, loop.stop, loop.read_from):
+        if (
+            session.is_framed
+            and loop.ended is None
+            and user.edit(loop.run, loop.stop, loop.read_from, session.leave_word)
+        ):
             return
         if loop.ended is None:
             user.invite()

@@ -109,6 +109,12 @@ class ClientSession:
         return self._wire is not None and self._wire.is_framed
 
     @property
+    def leave_word(self) -> str:
+        """The word with which a person at the line editor ends the connection."""
+        protocol = None if self._connection is None else self._connection.protocol
+        return "/quit" if protocol is not None and protocol.is_chat else "exit"
+
+    @property
     def _wire(self) -> "ClientWire | None":
         connection = self._connection
         return None if connection is None or connection.protocol is None else connection.protocol.wire

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from sockctl.client.chat.completion import completions
 from sockctl.client.chat.unconfirmed import comes_back
+from sockctl.client.confirmation import CONFIRM
 from sockctl.client.recent_secret import RecentSecret
 from sockctl.client.screen import MAX_PROMPT
 from sockctl.client.tty.above_prompt import above_prompt
@@ -103,14 +104,14 @@ class LineEditor:
         text = buffer.text.encode(errors="replace").decode()
         if not self.entries.put(text):
             return True
-        shown, secret, asked = self.fragments, self.hides, self.is_asked
+        shown, secret, asked = self.fragments, self.hides, self._question
         self._question = None  # it is answered; before the answer goes out, so that the next one comes after this
         self._keyboard.is_asked = False
         if secret:
             self._recent.note(text, time.monotonic())
-        elif not asked and not self._recent.matches(text, time.monotonic()):
+        elif (asked is None or asked.get("field") != CONFIRM) and not self._recent.matches(text, time.monotonic()):
             buffer.append_to_history()
-        if asked or not self._comes_back(text):
+        if asked is not None or not self._comes_back(text):
             self._print(shown, "" if secret else visible(text))
         return False
 
@@ -206,11 +207,10 @@ class LineEditor:
     def _print(self, fragments: "Fragments", text: str) -> None:
         """Write a line above the prompt, ahead of all that waits for that."""
         from prompt_toolkit.application import run_in_terminal
-        from prompt_toolkit.formatted_text import FormattedText
-        from prompt_toolkit.shortcuts import print_formatted_text
 
-        line = FormattedText([*fragments, ("", text)])
-        run_in_terminal(lambda: print_formatted_text(line, output=self._prompt.output))
+        from sockctl.client.tty.prompt import print_line
+
+        run_in_terminal(lambda: print_line(self._prompt, [*fragments, ("", text)]))
 
     def _wake(self) -> None:
         """Let the prompt process what is new, now or when it begins. Any thread."""

@@ -12,12 +12,14 @@ from prompt_toolkit.application import get_app, run_in_terminal
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition, is_done
-from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HSplit, Window
 from prompt_toolkit.layout.processors import ConditionalProcessor, PasswordProcessor
+from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.shortcuts import CompleteStyle
+from prompt_toolkit.styles import default_ui_style
 
 from sockctl.client.tty.background import Background
 from sockctl.client.tty.keyboard import Keyboard
@@ -58,6 +60,7 @@ def make_prompt(
     buffer = prompt.default_buffer
     buffer.accept_handler = editor.accept
     buffer.on_text_changed += editor.note_text
+    _erase_wrapped_rows(prompt)
     if status is not None:
         _add_status(prompt, status)
     return prompt, keyboard
@@ -105,6 +108,31 @@ def _bind(editor: "LineEditor", keyboard: Keyboard, keys: Mapping[str, Callable[
     return bindings
 
 
+def _erase_wrapped_rows(prompt: PromptSession[str]) -> None:
+    """Erase on resizing all that the terminal has made of the rows: it has wrapped anew those that are too long now."""
+    app = prompt.app
+    erase_and_draw = app._on_resize
+
+    def on_resize() -> None:
+        screen, columns = app.renderer.last_rendered_screen, app.output.get_size().columns
+        if screen is not None and columns:
+            cursor = screen.get_cursor_position(app.layout.current_window)
+            rows = [screen.data_buffer[row].items() for row in range(cursor.y + 1)]
+            last = [max((column for column, cell in row if cell.char != " "), default=0) for row in rows]
+            last[-1] = min(last[-1], cursor.x)
+            app.output.cursor_up(sum(column // columns for column in last))
+        erase_and_draw()
+
+    app._on_resize = on_resize  # type: ignore[method-assign]
+
+
+def print_line(prompt: PromptSession[str], fragments: "Fragments") -> None:
+    """Write a line where the cursor stands."""
+    output = prompt.output
+    print_formatted_text(output, _styled([*fragments, ("", "\n")]), prompt.style or default_ui_style())
+    output.flush()
+
+
 def _calling(action: Callable[[], None]) -> Callable[[KeyPressEvent], None]:
     return lambda _: action()
 
@@ -134,4 +162,4 @@ def _add_status(prompt: PromptSession[str], status: "Callable[[int], Fragments]"
 
 
 def _styled(fragments: "Fragments") -> StyleAndTextTuples:
-    return [(style, text) for style, text in fragments]
+    return FormattedText(fragments)

@@ -46,11 +46,15 @@ class TerminalUser:
         self._invited = quiet
         self._question: Message | None = None  # that came before there was a line editor
 
-    def invite(self) -> None:
-        """Say how to type, once."""
+    def invite(self, leave: str = "exit") -> None:
+        """Say how to type, once.
+
+        Args:
+            leave: The word that ends the connection.
+        """
         if not self._invited:
             self._invited = True
-            self._screen.remark("Type lines, Enter sends each. 'exit' or Ctrl-D ends the connection.")
+            self._screen.remark(f"Type lines, Enter sends each. '{leave}' or Ctrl-D ends the connection.")
 
     def receive(self, event: QuestionAsked | TextReturned) -> None:
         """Get ready for the answer to a question, before it is shown, or give back a text that wasn't sent."""
@@ -75,13 +79,16 @@ class TerminalUser:
         if self._editor is not None:
             self._editor.end_input()
 
-    def edit(self, run: Callable[[], None], stop: Callable[[], None], read_from: "Callable[[Entries], None]") -> bool:
+    def edit(
+        self, run: Callable[[], None], stop: Callable[[], None], read_from: "Callable[[Entries], None]", leave: str
+    ) -> bool:
         """Invite to type, and let lines be edited until `run` returns; return False where there is no line editor.
 
         Args:
             run: Runs the session; called in another thread.
             stop: Makes `run` return soon.
             read_from: Makes the session take what is entered.
+            leave: The word that ends the connection.
 
         Raises:
             KeyboardInterrupt: Ctrl-C was typed twice, or a signal came that ends the process.
@@ -95,7 +102,7 @@ class TerminalUser:
             self._view.own_lines_stay = False
         self._hidden.end()  # the editor hides by itself
         with as_typed():
-            self.invite()
+            self.invite(leave)
             self._editor = self._make_editor()
             self._editor.ask(self._question)
             read_from(self._editor.entries)
