@@ -138,13 +138,16 @@ class MessageFormatter:
         rest = columns - indent
         rows: list[str] = []
         for text in look.body:
-            wrapped = wrap_text(text, first=rest if rows else columns - used, rest=rest)
-            rows += [self.paint(row, look.style) for row in wrapped] if look.style else wrapped
-        if look.mention is not None:
-            rows = [self._highlight(row, look) for row in rows]
+            rows += wrap_text(text, first=rest if rows else columns - used, rest=rest)
+        if look.style:
+            rows[0] = "".join([piece.text for piece in look.head]) + rows[0]
+            rows = [self.paint(row, look.style) for row in rows]
+        else:
+            rows = [self._highlight(row, look) for row in rows] if look.mention is not None else rows
+            rows[0] = self._paint_head(look) + rows[0]
         rows += arrange_columns(look.cells, rest)
         time = self.paint(f"{at.hour:02}:{at.minute:02}", self._theme.faint)
-        first = f"{time} {self._paint_head(look)}{rows[0]}"
+        first = f"{time} {rows[0]}"
         return [first] if len(rows) == 1 else [first, *(" " * indent + row if row else "" for row in rows[1:])]
 
     def rule(self, row: str) -> str:
@@ -219,8 +222,6 @@ class MessageFormatter:
     def _paint_head(self, look: Look) -> str:
         if not self._colours:
             return "".join([piece.text for piece in look.head])
-        if look.style:
-            return self.paint("".join([piece.text for piece in look.head]), look.style)
         return "".join([f"{style}{text}{END}" if style else text for text, style, _ in look.head])
 
     def _highlight(self, row: str, look: Look) -> str:

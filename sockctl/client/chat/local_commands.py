@@ -83,8 +83,8 @@ class LocalCommands:
         if one.get("code") != "help":
             return Update([])
         width = max(len(command.usage) for command in COMMANDS.values())
-        lines = [f"{command.usage:<{width}}  {command.help}" for command in COMMANDS.values()]
-        told = [self._window.tell(text) for text in ("In this window:", *lines, KEYS)]
+        lines = [f"  {command.usage:<{width}}  {command.help}" for command in COMMANDS.values()]
+        told = [self._window.tell(text) for text in ("This window:", *lines, f"  {KEYS}")]
         return Update([row for update in told for row in update.rows])
 
     def _help(self, name: str) -> Update | None:

@@ -64,7 +64,15 @@ def encode_block(
         at: The time, as RFC 3339 has it.
     """
     member = client.member
-    fields = {"room": room, "sender": member.name, "id": last_id, "at": at, "lines": list(lines)}
+    account = member.account if member.account != member.key else ""
+    fields = {
+        "room": room,
+        "sender": member.name,
+        "account": account or None,
+        "id": last_id,
+        "at": at,
+        "lines": list(lines),
+    }
     text = " ".join(lines)
     one = message("say", text, **fields)
     json = encode_message(one)
@@ -76,7 +84,7 @@ def encode_block(
         b"".join([frame for frame, _ in singles]),
         b"".join([line for _, line in singles]),
         sender=client,
-        key=member.key,
+        key=member.author_key,
         block=encode_frame(json),
     )
-    return event, HistoryEntry(last_id, json.encode(), member.key, len(lines))
+    return event, HistoryEntry(last_id, json.encode(), member.author_key, len(lines))

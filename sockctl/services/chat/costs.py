@@ -9,8 +9,8 @@ from sockctl.services.chat.commands import PAGE_LINES, parse_count, parse_page, 
 from sockctl.services.chat.history import SHOWN
 from sockctl.services.chat.member import Client
 from sockctl.services.chat.members import Members
+from sockctl.services.chat.roll_call import NAMES_AT_ONCE
 from sockctl.services.chat.room import Room
-from sockctl.services.chat.room_info import NAMES_AT_ONCE
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.text_limits import MAX_TEXT_BYTES
 
@@ -20,6 +20,8 @@ SAID = 3
 """Lines of a block, for the cost of a message: 50 lines may be said at once, and more after a rest."""
 ANSWERED = 20
 """Lines of an answer, for the cost of a message."""
+SORTED = 1_000
+"""Members that are put in order for a list, for the cost of a message."""
 WORK_S = 1.5e-3
 """The work of REACHED deliveries, in seconds of a usual core: most of it is the kernel's."""
 _SAYING = frozenset({"", "me"})
@@ -35,10 +37,9 @@ class Costs:
 
     def count(self, client: Client, one: Message) -> float:
         """Return the cost of a client's message; each message of an operator costs one."""
-        if one.kind == "block" and not client.member.operator:
-            lines, characters = measure_block(one)
-            return 1.0 + lines / SAID + characters / MAX_TEXT_BYTES
-        if one.kind != "line" or not one.text.startswith("/") or client.member.operator:
+        if one.kind != "line":
+            return _count_other(client, one)
+        if not one.text.startswith("/") or client.member.operator:
             return 1.0
         name, words = split_command(one.text)
         try:
@@ -81,7 +82,7 @@ class Costs:
             case "who":
                 named, _ = parse_page(words[:2])
                 listed = _count_members(self._rooms.find(parse_room(named) if named else client.room))
-                beyond = min(listed, NAMES_AT_ONCE) / NAMES_AT_ONCE
+                beyond = min(listed, NAMES_AT_ONCE) / NAMES_AT_ONCE + listed / SORTED
             case "history":
                 room = self._rooms.find(client.room)
                 asked = parse_count(words[0]) if words else SHOWN
@@ -89,6 +90,15 @@ class Costs:
             case "rooms" | "help":
                 beyond = PAGE_LINES / ANSWERED
         return beyond
+
+
+def _count_other(client: Client, one: Message) -> float:
+    if one.kind == "typing":
+        return 0.0
+    if one.kind != "block" or client.member.operator:
+        return 1.0
+    lines, characters = measure_block(one)
+    return 1.0 + lines / SAID + characters / MAX_TEXT_BYTES
 
 
 def _count_members(room: Room | None) -> int:

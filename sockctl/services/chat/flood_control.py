@@ -31,12 +31,13 @@ class FloodControl:
                 passing += 1
         if passing:
             self._pass_on(client, batch[:passing])
-        if passing == len(batch):
+        rest = [one for one in batch[passing:] if one.kind != "typing"]  # it is no news any more when it is let go
+        if not rest:
             return
         if not client.held_back:
             self._membership.process_pending(client)
             client.tell("notice", "You are too fast: the rest is held back, and said bit by bit.", code="held_back")
-        client.held_back.extend(batch[passing:])
+        client.held_back.extend(rest)
         if len(client.held_back) > MAX_HELD_BACK:
             unsaid, text = [*client.held_back], f"You said more than {MAX_HELD_BACK} messages too many."
             client.held_back.clear()

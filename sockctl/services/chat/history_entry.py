@@ -4,8 +4,9 @@ A line is the `say` message as the members got it, one JSON object:
 
     {"kind":"say","text":"hello","room":"#lobby","sender":"ann","id":7,"at":"2026-01-31T12:00:00Z"}
 
-A block (see `blocks`) is one line: `lines` has its lines, `text` the same joined, and `id` is the last line's. Fields
-beyond these (`action`, those of a newer version) are kept as they are.
+`account` is there where the sender has another name than its account. A block (see `blocks`) is one line: `lines` has
+its lines, `text` the same joined, and `id` is the last line's. Fields beyond these (`action`, those of a newer version)
+are kept as they are.
 """
 
 import json
@@ -29,7 +30,7 @@ class HistoryEntry(NamedTuple):
     Attributes:
         id: Its id.
         json: The JSON text of its `say` message, in UTF-8.
-        key: The name key of its sender.
+        key: The author key of its sender.
         lines: How many lines it has; each has an id of its own.
     """
 
@@ -59,11 +60,11 @@ class HistoryEntry(NamedTuple):
 def read_entry(line: bytes) -> HistoryEntry:
     """Return the message of a line that `check_entry` accepted."""
     fields = json.loads(line)
-    return HistoryEntry(fields["id"], line, same_name_key(fields["sender"]), len(fields.get("lines", [""])))
+    return HistoryEntry(fields["id"], line, _read_author(fields), len(fields.get("lines", [""])))
 
 
 def filter_ignored(entries: Sequence[HistoryEntry], ignored: Collection[str]) -> Sequence[HistoryEntry]:
-    """Return the messages whose senders' name keys are not among those ignored."""
+    """Return the messages whose senders' author keys are not among those ignored."""
     return [one for one in entries if one.key not in ignored] if ignored else entries
 
 
@@ -107,6 +108,11 @@ def check_entry(line: bytes) -> tuple[str, int]:
     timestamp(fields.get("at"), ("at",))
     _check_lines(fields, number)
     return fields["room"], number
+
+
+def _read_author(fields: dict[str, Any]) -> str:
+    account = fields.get("account")
+    return account if type(account) is str and account else same_name_key(fields["sender"])
 
 
 def _check_lines(fields: dict[str, Any], number: int) -> None:

@@ -1,14 +1,17 @@
 """Processes the lines of members: a text is said, a command is run."""
 
+import time
 from collections.abc import Mapping, Sequence
 
 from sockctl.errors import AnswerRefusedError, CommandError, TextTooLongError
 from sockctl.protocol.messages import Message
 from sockctl.services.chat.blocks import read_block
-from sockctl.services.chat.commands import COMMANDS, Handler, parse, read_text
+from sockctl.services.chat.command_table import COMMANDS
+from sockctl.services.chat.commands import Handler, parse, read_text
 from sockctl.services.chat.member import Client
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.moderation import Moderation
+from sockctl.services.chat.presence import Presence
 from sockctl.services.chat.refusals import refuse_for
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.room_registry import RoomRegistry
@@ -36,27 +39,35 @@ class LineProcessor:
         membership: Membership,
         moderation: Moderation,
         handlers: Mapping[str, Handler],
+        *,
+        presence: Presence,
     ) -> None:
         self._rooms = rooms
         self._state = state
         self._membership = membership
         self._moderation = moderation
+        self._presence = presence
         self._handlers = {command: handlers[command.name] for command in COMMANDS if command.name != "me"}
 
     def process(self, client: Client, batch: Sequence[Message]) -> None:
         """Say the texts and run the commands that a client has sent."""
+        client.member.active_at = time.monotonic()
         spoken: list[Message] = []
         texts: list[str] = []
         for one in batch:
             if client.leaving:
                 return  # an earlier command closed the client
-            text: str | None = one.text
-            if one.kind != "line" or not one.text.strip():
+            if one.kind != "line":
+                self._say(client, spoken, texts)
+                spoken, texts = [], []
                 if one.kind == "block":
-                    self._say(client, spoken, texts)
-                    spoken, texts = [], []
                     self._say_block(client, one)
+                elif one.kind == "typing":
+                    self._presence.mark_typing(client)
                 continue
+            if not one.text.strip():
+                continue
+            text: str | None = one.text
             if one.text.startswith("/"):
                 text = read_text(one.text)
             if text is not None:
@@ -105,7 +116,7 @@ class LineProcessor:
                 room.process_soon(client)
 
     def _find_room(self, client: Client) -> Room:
-        """Return the room in which a client speaks.
+        """Return the room in which a client is about to speak; its member isn't away any more.
 
         Raises:
             CommandError: It is in no room, or its member is muted.
@@ -113,6 +124,8 @@ class LineProcessor:
         room = self._rooms.find(client.room) or self._rooms.get_current(client)
         if not self._state.mutes.is_empty:
             self._moderation.refuse_muted(client)
+        if client.member.away:
+            self._presence.end_away(client.member)
         return room
 
     @staticmethod

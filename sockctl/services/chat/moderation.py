@@ -68,6 +68,10 @@ class Moderation:
                 until=mute.ends,
             )
 
+    def is_muted(self, client: Client) -> bool:
+        """Return whether a client's member may not speak."""
+        return self._find_mute(client) is not None
+
     def _find_mute(self, client: Client) -> Ban | None:
         own = client.member
         return self._state.mutes.find(account=own.account, name=own.name, token=own.token, address=client.address)

@@ -104,7 +104,7 @@ class Room:
             return self._history.size_bytes
 
     def list_history(self, count: int, *, without: Collection[str] = ()) -> Sequence[HistoryEntry]:
-        """Return the last `count` messages, without those of members with one of these name keys."""
+        """Return the last `count` messages, without those of members with one of these author keys."""
         with self._lock:
             entries = self._history.list_all()
         return filter_ignored(entries, without)[-count:]
@@ -131,8 +131,10 @@ class Room:
             action: Whether they say what the member does.
         """
         # Equal to encode_message and as_line, from parts that stay the same: those cost 6 µs a message, this 0.7.
-        name, key = client.member.name, client.member.key
-        head = f',"room":"{self.name}","sender":"{name}","id":'
+        member = client.member
+        name, key = member.name, member.author_key
+        account = f',"account":"{key}"' if key != member.key else ""
+        head = f',"room":"{self.name}","sender":"{name}"{account},"id":'
         tail = f',"at":"{at}"' + (',"action":true}' if action else "}")
         shown = f"* {name} " if action else f"<{name}> "
         shown = shown if self.name == LOBBY else f"{self.name} {shown}"
@@ -176,7 +178,7 @@ class Room:
         news = message("joined", f"{member.name} joined {self.name}.", room=self.name, name=member.name)
         with self._lock:
             history, missed = self._history.select_unseen(after, most_bytes=most_bytes)
-            self._queue.append(Join(news if new else None, member.key, client, history, missed, then))
+            self._queue.append(Join(news if new else None, member.author_key, client, history, missed, then))
         return sum([one.told_bytes for one in history])
 
     def leave(self, client: Client, *, reason: str | None) -> None:
@@ -189,7 +191,7 @@ class Room:
         name, news = client.member.name, None
         if reason is not None:
             news = message("left", f"{name} left {self.name} ({reason}).", room=self.name, name=name, reason=reason)
-        self.enqueue(Leave(news, client.member.key, client))
+        self.enqueue(Leave(news, client.member.author_key, client))
 
     def enqueue(self, event: RoomEvent | Movement) -> None:
         """Queue any event."""

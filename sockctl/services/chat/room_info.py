@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 
-from sockctl.errors import CommandError
 from sockctl.protocol.messages import message
 from sockctl.services.chat.audience import Audience
 from sockctl.services.chat.history_entry import HistoryEntry, filter_ignored, replay_messages
 from sockctl.services.chat.member import Client
+from sockctl.services.chat.roll_call import NAMES_AT_ONCE, tell_who
 from sockctl.services.chat.room_event import RoomEvent, encode_event, encode_for_wires
 from sockctl.services.chat.state import ChatState
 from sockctl.text import plural
-
-NAMES_AT_ONCE = 100
-"""Names in one `members` message, and on one page of them."""
 
 
 class RoomInfo:
@@ -46,7 +43,7 @@ class RoomInfo:
         return known[2]
 
     def tell_members(self, client: Client) -> None:
-        """Tell a client who is in the room; of a large room, how many."""
+        """Tell a client that joins who is in the room; of a large room, how many."""
         count = len(self._audience)
         if count > self._told_singly:
             text = f"In {self._name}: {count:,} members; /who lists them, {NAMES_AT_ONCE} a page."
@@ -59,19 +56,13 @@ class RoomInfo:
             text = f"In {self._name}: {', '.join(some) or 'nobody'}{', …' if more else ''}"
             client.tell("members", text, room=self._name, members=some, more=more or None)
 
-    def tell_page(self, client: Client, number: int) -> None:
-        """Tell a client one page of the members.
+    def tell_who(self, client: Client, page: int | None = None) -> None:
+        """Tell a client the members in order, with what they do: one page of them, or all.
 
         Raises:
             CommandError: There is no such page.
         """
-        count = len(self._audience)
-        pages = max(1, -(-count // NAMES_AT_ONCE))
-        if number > pages:
-            raise CommandError(f"{self._name} has {plural(pages, 'page')} of members.")
-        names = self._audience.list_names((number - 1) * NAMES_AT_ONCE, number * NAMES_AT_ONCE)
-        text = f"In {self._name}, page {number:,} of {pages:,}: {', '.join(names) or 'nobody'}"
-        client.tell("members", text, room=self._name, members=names, count=count, page=number, pages=pages)
+        tell_who(client, self._name, self._audience.list_members(), page)
 
     def welcome(self, client: Client, history: Sequence[HistoryEntry], *, missed: bool) -> None:
         """Tell a client that it is in the room, and of the room.

@@ -25,6 +25,7 @@ from sockctl.services.chat.member import CAPABILITIES, FloodLimit, Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.moderation import Moderation
+from sockctl.services.chat.presence import Presence
 from sockctl.services.chat.reasons import PING_TIMEOUT
 from sockctl.services.chat.refusals import refuse
 from sockctl.services.chat.registration import Registration
@@ -88,10 +89,12 @@ class Chat(MessageService, Conversation[Peer]):
             is_account=self._is_account,
             lets_strangers_in=login is None or login.lets_sign_up,
         )
-        handlers = CommandHandlers(self.members, self.rooms, state, self.membership, self._moderation).handlers
-        self._lines = LineProcessor(
-            self.rooms, state, self.membership, self._moderation, {**handlers, **self._moderation.handlers}
-        )
+        presence = Presence(self.members, self.rooms, self._moderation)
+        handlers = CommandHandlers(
+            self.members, self.rooms, state, self.membership, self._moderation, presence=presence
+        ).handlers
+        handlers = {**handlers, **self._moderation.handlers}
+        self._lines = LineProcessor(self.rooms, state, self.membership, self._moderation, handlers, presence=presence)
         self._flood_control = FloodControl(Costs(self.members, self.rooms), self._lines, self.membership)
         self._registration = Registration(
             self.members, self.rooms, self.membership, state=state, rules=rules, limits=limits, login=login

@@ -10,6 +10,8 @@ MAX_BLOCK_BYTES = 16_384
 """Bytes of a block, each line break counted as one."""
 MAX_BLOCK_LINES = 200
 """Lines of a block."""
+COLUMNS = 79
+"""Columns of an answer that clients read as lines: as many as every terminal has."""
 
 
 def fits(text: str, max_bytes: int = MAX_TEXT_BYTES) -> bool:

@@ -62,8 +62,8 @@ def test_the_clients_commands_stand_in_front_of_the_servers(commands: LocalComma
     commands.run("/help")
     assert commands.before(said("meanwhile")) == Update([])
     shown = texts(commands.before(listed))
-    assert shown[0] == "* In this window:"
-    assert any(row.startswith("* /last TEXT") for row in shown)
+    assert shown[0] == "* This window:"
+    assert any(row.startswith("*   /last TEXT") for row in shown)
     assert commands.before(listed) == Update([])
     commands.run("/help")
     assert commands.before(message("error", "You are too fast.")) == Update([])

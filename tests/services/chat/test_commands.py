@@ -7,11 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sockctl.errors import CommandError, RoomRefusedError, UnknownCommandError
+from sockctl.services.chat.command_table import COMMANDS, Command, list_help
 from sockctl.services.chat.commands import (
-    COMMANDS,
     Call,
-    Command,
-    list_help,
     parse,
     parse_count,
     parse_duration,
@@ -166,28 +164,6 @@ def test_any_line_has_a_meaning_or_an_error(line: str, *, operator: bool) -> Non
 @given(text=st.text(min_size=1).filter(str.strip))
 def test_text_stays_as_it_is(text: str) -> None:
     assert called(f"/msg bob {text}") == ("msg", ("bob", text))
-
-
-def test_help() -> None:
-    lines = list_help(None, operator=False)
-    assert lines[0] == "/nick NAME          Take another name."
-    assert not any("/kick" in line for line in lines)
-    assert any(line.startswith("/kick NAME [WHY]") for line in list_help(None, operator=True))
-    assert list_help("/MSG", operator=False) == [
-        "/msg NAME TEXT: Say something to one member alone.",
-        "Also written /tell.",
-    ]
-    assert list_help("me", operator=False) == ["/me TEXT: Say what you do: /me waves."]
-    with pytest.raises(UnknownCommandError, match="did you mean /nick"):
-        list_help("nik", operator=False)
-
-
-def test_the_table() -> None:
-    words = [word for command in COMMANDS for word in (command.name, *command.aliases)]
-    assert len(words) == len(set(words))
-    for command in COMMANDS:
-        assert command.usage.split()[0] == f"/{command.name}"
-        assert command.help.endswith(".")
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_the_first_minute_in_lines(tmp_path: Path) -> None:
         "Welcome, ann! What you type is said in #lobby; /help lists the commands.",
         "You are in #lobby.",
         "In #lobby: ann",
-        "In #lobby: ann",
+        "1 in #lobby: ann",
         "",
     ], "no copy of what one says oneself"
 
