@@ -51,13 +51,14 @@ def make_prompt(
         keys: Actions of further keys.
     """
     keyboard = Keyboard(sys.stdin, background)
+    hides = Condition(lambda: editor.hides)
     prompt: PromptSession[str] = PromptSession(
         lambda: _styled(editor.fragments),
         history=InMemoryHistory(),
         input=keyboard,
         input_processors=[
-            ConditionalProcessor(PasswordProcessor(char=""), Condition(lambda: editor.hides)),
-            TabsProcessor(char1=" ", char2=" "),
+            ConditionalProcessor(PasswordProcessor(char=""), hides),
+            ConditionalProcessor(TabsProcessor(char1=" ", char2=" "), ~hides),
         ],
         completer=_Words(editor),
         complete_style=CompleteStyle.READLINE_LIKE,
