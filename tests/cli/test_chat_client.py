@@ -15,7 +15,7 @@ from tests.support.terminal import ended
 from tests.support.tls import self_signed
 
 BOTH = pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
-PROMPT = r"\[#\w+\](?:\x1b\[[0-9;]*m)* ann> "
+PROMPT = r"\[#\w+\](?:\x1b\[[0-9;]*m)* ann>"
 DATED = r"(?:2026-01-31 )?\d\d:\d\d "
 
 
