@@ -249,6 +249,8 @@ class IoLoop:
             raise StreamError(f"Standard input can't be read: {error.strerror}. Nothing more was sent.") from error
         if self._user is not None:
             self._screen.begin_line()
+            if data:
+                self._user.note_read()
         self.perform(self._session.typed(data, time.monotonic()))
 
     def _take_entries(self, entries: "Entries") -> None:

@@ -22,7 +22,7 @@ from sockctl.client.screen import MAX_PROMPT
 from sockctl.client.tty.above_prompt import above_prompt
 from sockctl.client.tty.background import NOT_ASKED, Background
 from sockctl.client.tty.entries import Entries
-from sockctl.client.tty.terminal_mode import ending_signals
+from sockctl.client.tty.terminal_mode import discard_input, ending_signals
 from sockctl.text import visible
 
 if TYPE_CHECKING:
@@ -277,7 +277,7 @@ class LineEditor:
     def _discard_rest(self) -> None:
         """Discard the rest of a paste, and of a secret: the shell would take it."""
         if self._keyboard.is_busy or self.hides:
-            self._keyboard.discard()
+            discard_input(self._keyboard.fileno())
 
     def _interrupted(self, _number: int, _frame: object) -> None:
         if not self._end_prompt(KeyboardInterrupt()):

@@ -1,6 +1,7 @@
 """The person at the terminal of a session: invited to type, asked, and given a line editor where there is one."""
 
 import os
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from sockctl.client.tty.entries import Entries
     from sockctl.client.tty.line_editor import Fragments, LineEditor
     from sockctl.protocol.messages import Message
+
+AT_ONCE_S = 0.3
+"""A line that came no longer ago may be part of a paste."""
 
 
 class TerminalUser:
@@ -44,6 +48,7 @@ class TerminalUser:
         self._hidden = NoEcho(STDIN)
         self._editor: LineEditor | None = None
         self._invited = quiet
+        self._read_at = float("-inf")
         self._question: Message | None = None  # that came before there was a line editor
 
     def invite(self, leave: str = "exit") -> None:
@@ -80,6 +85,12 @@ class TerminalUser:
         """Let nothing more be typed."""
         if self._editor is not None:
             self._editor.end_input()
+        else:
+            self._discard_rest()
+
+    def note_read(self) -> None:
+        """Note that a line was read without the line editor."""
+        self._read_at = time.monotonic()
 
     def edit(
         self, run: Callable[[], None], stop: Callable[[], None], read_from: "Callable[[Entries], None]", leave: str
@@ -150,3 +161,12 @@ class TerminalUser:
     def leave(self) -> None:
         """Leave the terminal as it was."""
         self._hidden.end()
+        self._discard_rest()
+
+    def _discard_rest(self) -> None:
+        """Discard the lines that came with the last one: the rest of a paste, which the shell would take."""
+        if time.monotonic() < self._read_at + AT_ONCE_S:
+            from sockctl.client.tty.terminal_mode import discard_input
+
+            self._read_at = float("-inf")
+            discard_input(STDIN)

@@ -109,6 +109,28 @@ def test_the_rest_of_a_paste_does_not_land_in_the_shell(screen: Tmux, server: Ch
     assert not any("nowhere" in row for row in after), rows
 
 
+@pytest.mark.parametrize("how", ["exit", "server"])
+def test_the_rest_of_a_paste_at_a_raw_server_does_not_land_in_the_shell(screen: Tmux, how: str) -> None:
+    with played(reading) as target:
+        screen.start("connect", f"tcp://{target}")
+        screen.expect("Type lines")
+        last = "exit" if how == "exit" else "bye"
+        screen.paste(f"one\n{last}\n" + "".join(f"touch /nowhere/{number}\n" for number in range(50)), bracketed=True)
+        screen.expect("code=0" if how == "exit" else "code=7")  # reset: it did not read the rest
+        screen.type("echo it is $((6 * 7))")
+        screen.press("Enter")
+        screen.expect("it is 42")
+        rows = screen.screen()
+        assert not any("cannot touch" in row for row in rows), rows
+
+
+def reading(sock: socket.socket) -> None:
+    """Read lines until one says bye, or the end."""
+    with sock.makefile("rb") as lines:
+        while (line := lines.readline()) and line != b"bye\n":
+            pass
+
+
 def test_a_line_that_grows_too_long_is_not_pasted(screen: Tmux, server: ChatServer) -> None:
     join(screen, server)
     screen.type("half")
