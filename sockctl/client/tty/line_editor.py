@@ -174,10 +174,6 @@ class LineEditor:
         self._news.append(lambda: self._clear(text))
         self._wake()
 
-    def refresh(self) -> None:
-        """Draw the prompt and the line below it again; any thread."""
-        self._prompt.app.invalidate()
-
     def end_input(self) -> None:
         """Let nothing more be typed; any thread."""
         self._ends = True

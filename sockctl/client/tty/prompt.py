@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app, run_in_terminal
@@ -182,7 +182,9 @@ def _add_status(prompt: PromptSession[str], status: "Callable[[int], Fragments]"
     prompt.app.pre_run_callables.append(begin)
     window = Window(FormattedTextControl(fragments), height=1, dont_extend_height=True, style="class:status")
     shown = ConditionalContainer(window, ~is_done & Condition(lambda: bool(fragments())))
-    cast("HSplit", prompt.layout.container).children.append(shown)
+    container = prompt.layout.container
+    if isinstance(container, HSplit):
+        container.children.append(shown)
 
 
 def _styled(fragments: "Fragments") -> StyleAndTextTuples:

