@@ -107,7 +107,7 @@ class LineEditor:
         asked, secret, now = self._question, self.hides, time.monotonic()
         if secret:
             self._recent.note(text, now)
-        elif not _is_own(asked) and not self._recent.matches(text, now):
+        elif not _is_own(asked) and not any(self._recent.matches(line, now) for line in text.split("\n")):
             buffer.append_to_history()
         if asked is not None or not self._comes_back(text):
             self._print(self.fragments, "" if secret else visible(text))  # before the answer to it comes
