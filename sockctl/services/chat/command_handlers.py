@@ -186,9 +186,9 @@ class CommandHandlers:
             ignored = ", ".join(sorted(member.ignored))
             client.tell("notice", f"You ignore {ignored or 'nobody'}.", code="ignore", ignored=sorted(member.ignored))
             return
-        if len(words[0]) > MAX_NAME:
-            raise CommandError(f"No name has more than {MAX_NAME} characters.")
         key = same_name_key(words[0])
+        if len(key) > MAX_NAME:
+            raise CommandError(f"No name has more than {MAX_NAME} characters.")
         if key == member.key:
             raise CommandError("You can't ignore yourself.")
         if key not in member.ignored and len(member.ignored) >= MAX_IGNORED:

@@ -3,6 +3,7 @@
 import pytest
 
 from sockctl.errors import CommandError, NameTakenError
+from sockctl.protocol.names import same_name_key
 from sockctl.services.chat.member import Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.settings import ChatLimits
@@ -18,10 +19,11 @@ class Stage:
     def __init__(self) -> None:
         self.now = 1_000.0
         self.accounts: set[str] = set()
-        self.members = Members(is_reserved=self.is_reserved, clock=lambda: self.now, limits=LIMITS)
+        self.members = Members(find_reserved=self.find_reserved, clock=lambda: self.now, limits=LIMITS)
 
-    def is_reserved(self, key: str, account: str) -> bool:
-        return key in self.accounts and key != account
+    def find_reserved(self, name: str, account: str) -> str:
+        key = same_name_key(name)
+        return key if key in self.accounts and key != account else ""
 
     def guest(self, name: str) -> Played:
         client = Played(name, member=Member(name, since=NOON))
