@@ -14,10 +14,11 @@ from sockctl.services.chat.settings import ChatLimits
 
 
 class Renamed(NamedTuple):
-    """A member that gave up its name to the user of that name, and the name that it had."""
+    """A member that gave up its name to a user, the name that it had, and the user's, which is or looks like it."""
 
     member: Member
     before: str
+    account: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ class Members:
             member = self._by_account.get(account)
             renamed = None
             if member is None:
-                renamed = self._displace(account)
+                renamed = self._displace(account, account)
                 member = create()
                 self._keep_name(member)  # a guest whose name only looks like it is renamed by `displace`
                 self._by_account[account] = member
@@ -221,8 +222,9 @@ class Members:
     def displace(self, member: Member) -> Renamed | None:
         """Rename a member whose name is another user's account now, or looks like it; None if it isn't."""
         with self._lock:
-            squats = self._by_key.get(member.key) is member and self._find_reserved(member.name, member.account)
-            return self._displace(member.key) if squats else None
+            account = self._find_reserved(member.name, member.account)
+            squats = account and self._by_key.get(member.key) is member
+            return self._displace(member.key, account) if squats else None
 
     def _find_departed(self, token: str, account: str) -> Member | None:
         departed = self._departed.get((token, account))
@@ -235,15 +237,15 @@ class Members:
         self._keep_name(member)
         return before
 
-    def _displace(self, key: str) -> Renamed | None:
-        """Rename the member that has a name: to its account's name, or to the next free one."""
+    def _displace(self, key: str, account: str) -> Renamed | None:
+        """Rename the member that has a name for the sake of a user: to its account's name, or to the next free one."""
         member = self._by_key.get(key)
         if member is None:
             return None
         own = member.account or member.name
         names = itertools.chain([own], (f"{own[: MAX_NAME - 8]}-{number}" for number in itertools.count(2)))
         free = (name for name in names if same_name_key(name) != key and not self._find_taken(name, member))
-        return Renamed(member, self._rename(member, next(free)))
+        return Renamed(member, self._rename(member, next(free)), account)
 
     def _claim_name(self, member: Member, name: str) -> None:
         self._refuse_taken(name, member)

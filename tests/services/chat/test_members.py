@@ -151,7 +151,7 @@ def test_a_user_comes_back_with_its_preferences(stage: Stage) -> None:
 def test_a_user_gets_its_name_from_whoever_has_it(stage: Stage) -> None:
     guest = stage.guest("Ann")
     member, renamed = stage.members.add_user("ann", lambda: Member("ann", since=NOON, account="ann"))
-    assert renamed == (guest.member, "Ann")
+    assert renamed == (guest.member, "Ann", "ann")
     assert stage.names == ["Ann-2", "ann"]
     assert stage.members.find_identity(member.identity) is member
     assert stage.members.find_identity(guest.member.identity) is guest.member
@@ -162,8 +162,8 @@ def test_a_new_account_takes_the_name_from_a_member(stage: Stage) -> None:
     stage.members.rename(ann, "bob")
     assert stage.members.displace(ann) is None
     stage.accounts |= {"bob", "carl"}
-    assert stage.members.displace(ann) == (ann, "bob")
-    assert stage.members.displace(carl) == (carl, "carl")
+    assert stage.members.displace(ann) == (ann, "bob", "bob")
+    assert stage.members.displace(carl) == (carl, "carl", "carl")
     assert sorted(stage.names) == ["ann", "carl-2"], "a user gets the account's name back"
 
 
@@ -209,4 +209,4 @@ def test_a_user_whose_name_a_guest_looks_like_comes_in(stage: Stage) -> None:
     stage.reserved["aca"] = "аса"
     renamed = stage.members.displace(aca.member)
     assert renamed is not None
-    assert (renamed.before, aca.member.name) == ("aca", "aca-2")
+    assert (renamed.before, renamed.account, aca.member.name) == ("aca", "аса", "aca-2")

@@ -151,6 +151,8 @@ def test_a_nick_that_looks_like_a_user_to_come(tmp_path: Path) -> None:
         accounts.add("\u0430\u0441\u0430", PASSWORD)
         ann.sock.settimeout(SOON_S)
         assert ann.until("renamed", before="aca")["name"] == "ann"
+        text = ann.until("notice", code="renamed")["text"]
+        assert text == "aca looks like \u0430\u0441\u0430, the name of a user now: you are ann from here on."
         is_taken(ann, "ACA")
         with client(run) as other:
             other.log_in("\u0430\u0441\u0430").ready()
