@@ -132,9 +132,31 @@ class CommandError(SockctlError):
 
     Attributes:
         code: A stable word for it, as the `error` message carries it.
+        until: When the reason ends, as RFC 3339 has it; None where it doesn't end by itself.
     """
 
     code: ClassVar[str] = "bad_command"
+    until: str | None = None
+
+
+class MutedError(CommandError):
+    """An operator lets the member read only.
+
+    Attributes:
+        until: When the mute ends, as RFC 3339 has it; None for a mute for good.
+    """
+
+    code = "muted"
+
+    def __init__(self, message: str, *, until: str | None) -> None:
+        super().__init__(message)
+        self.until = until
+
+
+class TextTooLongError(CommandError):
+    """A text or a command has more bytes, or a block more lines, than may be said at once."""
+
+    code = "too_long"
 
 
 class UnknownCommandError(CommandError):

@@ -13,6 +13,9 @@ from sockctl.events.base import HELD_BYTES, Event, Record
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import Reason
 from sockctl.events.sinks import DescriptorSink
+from sockctl.protocol.messages import Message, as_line, message, split_block
+from sockctl.services.chat.commands import LOBBY
+from sockctl.services.chat.service import CONSOLE_NAME, Chat
 from sockctl.services.talk import Talk
 from sockctl.terminal import STDIN, STDOUT, is_terminal, read_line, say
 from sockctl.text import visible
@@ -77,6 +80,31 @@ class ServerTerminal:
             if line:
                 self._typed(line)
         say(self._farewell)
+
+
+class ChatTerminal(ServerTerminal):
+    """The operator's terminal of ``serve chat``."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Chat.name,
+            invitation="What is said is shown here. Type lines to chat along as server; /help lists the commands. "
+            "Ctrl-C ends it.",
+            farewell="The operator's input has ended: what is said is still shown. Ctrl-C ends the server.",
+        )
+
+    def start(self, typed: Callable[[Message], None]) -> None:
+        """Read lines from now on, and call `typed` with a message for each."""
+        self.read(lambda line: typed(message("line", line)))
+
+    def show_message(self, one: Message) -> None:
+        """Show a message; never waits. What the operator has said in a room stands there already, as it was typed."""
+        private = one.fields.get("private") is True
+        if one.kind == "typing" or (one.kind == "say" and one.get("sender") == CONSOLE_NAME and not private):
+            return
+        to = f"to {one.get('to')}: " if private and one.get("to") != CONSOLE_NAME else ""
+        for single in split_block(one):
+            self.show(to + as_line(single, unmarked_room=LOBBY))
 
 
 class Operator(ServerTerminal):

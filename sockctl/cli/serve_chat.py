@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from sockctl.cli.console import ServerTerminal
+from sockctl.cli.console import ChatTerminal
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.serve_accounts import guard_options, make_login
 from sockctl.cli.serve_runner import serve
@@ -65,14 +65,9 @@ def serve_chat(options: ServerOptions, rules: ChatRules, login: LoginConversatio
     chat = Chat(data_dir(options.data_dir), rules, login=login)
     if not is_terminal(STDIN) or options.no_input:
         return serve(chat, options)
-    with ServerTerminal(
-        Chat.name,
-        invitation="What is said is shown here. Type lines to chat along as server; /help lists the commands. Ctrl-C "
-        "ends it.",
-        farewell="The operator's input has ended: what is said is still shown. Ctrl-C ends the server.",
-    ) as terminal:
-        typed = chat.open_console(terminal.show)
-        return serve(chat, options, started=lambda: terminal.read(typed))
+    with ChatTerminal() as terminal:
+        typed = chat.open_console(terminal.show_message)
+        return serve(chat, options, started=lambda: terminal.start(typed))
 
 
 def _check_operators(operators: Collection[str], login: LoginConversation) -> None:

@@ -6,12 +6,14 @@ Every message of a server carries `text`, which is for people. A client shows th
 The other fields serve programs. Either side may be newer: both ignore unknown kinds and fields.
 
 Kinds of a server: welcome, ask (field, secret), notice, error (code, retry_after), token (token, expires), say (room,
-sender, id, at; private, action), joined, left, renamed, members, history, ping, bye (reason).
-Kinds of a client: hello (client, session), line (text), answer (field, text), resume (token, seen), pong, bye.
+sender, id, at; private, action, lines), joined, left, renamed, members, history, typing, ping, bye (reason).
+Kinds of a client: hello (client, session, can), line (text, n), block (text, lines, n), typing, answer (field, text),
+resume (token, seen), pong, bye.
 """
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from sockctl.errors import BadMessageError
@@ -113,6 +115,20 @@ def as_line(one: Message, *, unmarked_room: str = "") -> str:
         marks.append("(private)")
     marks.append(f"* {sender}" if one.fields.get("action") is True else f"<{sender}>")
     return f"{' '.join(marks)} {one.text}"
+
+
+def split_block(one: Message) -> list[Message]:
+    """Return a message that has `lines` as one message for each line, as it was said; any other message alone.
+
+    Each line has an id of its own: the message has that of the last one.
+    """
+    lines, last = one.fields.get("lines"), one.fields.get("id")
+    if type(lines) is not list or not lines or any(type(line) is not str for line in lines):
+        return [one]
+    rest = {name: value for name, value in one.fields.items() if name not in {"text", "lines", "id"}}
+    first = last - len(lines) + 1 if type(last) is int else None
+    numbers: Iterable[dict[str, int]] = ({} if first is None else {"id": first + at} for at in range(len(lines)))
+    return [Message({**rest, "text": line, **number}) for line, number in zip(lines, numbers, strict=True)]
 
 
 def _check_depth(text: str, fields: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from sockctl.protocol.client_wire import ClientWire
 from sockctl.protocol.frames import FrameDecoder
 from sockctl.protocol.lines import LineDecoder
 from sockctl.protocol.look_alikes import LookAlikes
-from sockctl.protocol.messages import Message, as_line, decode_message
+from sockctl.protocol.messages import Message, as_line, decode_message, split_block
 from sockctl.protocol.names import checked_name, same_name_key
 from sockctl.protocol.server_wire import ServerWire
 
@@ -71,6 +71,8 @@ def test_messages(vector: Vector) -> None:
     assert one.fields == vector["fields"]
     if "line" in vector:
         assert as_line(one, unmarked_room="#lobby") == vector["line"]
+    if "singles" in vector:
+        assert [single.fields for single in split_block(one)] == vector["singles"]
 
 
 @pytest.mark.parametrize("size", [1, 100_000])

@@ -2,7 +2,7 @@
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from sockctl.events.reasons import Reason
@@ -24,8 +24,10 @@ DEFAULT = ChatLimits()
 class Played(Client):
     """A client that keeps the bytes that it was sent."""
 
-    def __init__(self, name: str, *, framed: bool = True, member: Member | None = None) -> None:
-        super().__init__(member or Member(name, since=utc_now()), framed=framed)
+    def __init__(
+        self, name: str, *, framed: bool = True, member: Member | None = None, can: Collection[str] = ()
+    ) -> None:
+        super().__init__(member or Member(name, since=utc_now()), framed=framed, can=can)
         self.data = bytearray()
 
     address = ""

@@ -37,6 +37,11 @@ class Audience:
         with self._lock:
             return [member.name for member in islice(self._members, start, stop)]
 
+    def list_members(self) -> list[Member]:
+        """Return the members, in the order in which they joined."""
+        with self._lock:
+            return list(self._members)
+
     def set_listener(self, client: Client) -> None:
         """Let a client hear the room whether its member is in it or not."""
         self._listener, self._clients = client, None
@@ -73,6 +78,9 @@ class Audience:
         if not any(one.frame for one in batch):
             return  # a client joins or leaves whose member stays
         movements = any(one.movement for one in batch)
+        if any(one.block or one.typing for one in batch):
+            _deliver_singly(batch, list(clients), movements=movements)
+            return
         framed: list[Peer] = []
         others: list[Client] = []
         # Most clients hear the whole batch, in frames: this condition is checked for every delivery.
@@ -89,7 +97,7 @@ class Audience:
 
 
 def _deliver_singly(batch: Sequence[RoomEvent], clients: Sequence[Client], *, movements: bool) -> None:
-    """Send a batch to clients that read lines, or don't hear all of it."""
+    """Send a batch to clients that read lines, or don't hear all of it; or to all, if it differs between them."""
     lines: list[Peer] = []
     senders = {one.sender for one in batch}
     for client in clients:
@@ -97,17 +105,17 @@ def _deliver_singly(batch: Sequence[RoomEvent], clients: Sequence[Client], *, mo
         hears_all = not member.ignored and not (movements and member.quiet)  # any thread may have changed them
         if hears_all and peer is not None and not client.framed and client not in senders:
             lines.append(peer)
-        elif own := b"".join([one.frame if client.framed else one.line for one in _select_heard(batch, client)]):
+        elif own := b"".join([one.select_bytes(client) for one in _select_heard(batch, client)]):
             client.post_encoded(own)
-    if lines:
-        post_to_all(lines, b"".join([one.line for one in batch]))
+    if lines and (data := b"".join([one.line for one in batch])):
+        post_to_all(lines, data)
 
 
 def _select_heard(batch: Sequence[RoomEvent], client: Client) -> Iterator[RoomEvent]:
     """Yield the events that a client hears."""
     member = client.member
     for one in batch:
-        if one.key in member.ignored or (one.movement and member.quiet and one.key != member.key):
+        if one.key in member.ignored or (one.movement and member.quiet and one.key != member.author_key):
             continue
         if client.framed or one.sender is not client:
             yield one

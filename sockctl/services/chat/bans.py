@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sockctl.protocol.names import same_name_key
 from sockctl.source_network import IPV6_PREFIX
+from sockctl.stores.timestamps import format_timestamp
 
 _ZONE = re.compile(r"%[^/]*")
 _MAPPED_BITS = 96
@@ -87,6 +88,15 @@ class Ban:
     def lasts(self, now: datetime.datetime) -> bool:
         """Return whether the ban isn't over."""
         return self.until is None or now < self.until
+
+    @property
+    def ends(self) -> str | None:
+        """When it ends, as RFC 3339 has it; None for never."""
+        return None if self.until is None else format_timestamp(self.until)
+
+    def describe_end(self) -> str:
+        """Return when it ends for a person, as the end of a sentence; empty for never."""
+        return "" if self.until is None else f" until {self.until:%Y-%m-%d %H:%M} UTC"
 
 
 def parse_network(text: str) -> Network | None:

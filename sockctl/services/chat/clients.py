@@ -7,9 +7,9 @@ from itertools import islice
 from sockctl.errors import CommandError
 from sockctl.events.reasons import Reason
 from sockctl.net.peer import Peer
-from sockctl.protocol.messages import Message, as_line
-from sockctl.services.chat.commands import LOBBY
-from sockctl.services.chat.member import Client, Member
+from sockctl.protocol.frames import FrameDecoder
+from sockctl.protocol.messages import Message, decode_message
+from sockctl.services.chat.member import CAPABILITIES, Client, Member
 
 REPLAY_PIECE = 50
 """Messages of a long answer that are sent before other clients have their turn."""
@@ -34,7 +34,7 @@ class RemoteClient(Client):
     peer: Peer
 
     def __init__(self, peer: Peer, member: Member, *, seen: dict[str, int], now: float) -> None:
-        super().__init__(member, framed=peer.hello is not None, peer=peer)
+        super().__init__(member, framed=peer.hello is not None, peer=peer, can=_read_capabilities(peer.hello))
         self.announced = False
         self.seen = seen
         self.held_back: deque[Message] = deque()
@@ -116,17 +116,17 @@ class RemoteClient(Client):
 
 
 class ConsoleClient(Client):
-    """The server's own terminal, where an operator reads along and chats.
+    """The server's own terminal, where an operator reads along and chats. It gets messages as a client in frames does.
 
     Args:
         member: The operator.
-        show: Shows a line; never waits.
+        show: Shows a message; any thread calls it, and it never waits.
     """
 
     __slots__ = ("_show",)
 
-    def __init__(self, member: Member, show: Callable[[str], None]) -> None:
-        super().__init__(member, framed=False)
+    def __init__(self, member: Member, show: Callable[[Message], None]) -> None:
+        super().__init__(member, framed=True, can=CAPABILITIES)
         self._show = show
 
     @property
@@ -141,22 +141,31 @@ class ConsoleClient(Client):
 
     def reply(self, one: Message) -> None:
         """Show a message."""
-        self._show(as_line(one, unmarked_room=LOBBY))
+        self._show(one)
 
     post = reply
 
     def reply_encoded(self, data: bytes) -> None:
-        """Show messages, line by line."""
-        for line in data.decode().split("\r\n")[:-1]:
-            self._show(line)
+        """Show messages."""
+        frames = FrameDecoder()
+        frames.feed(data)
+        while texts := frames.decode():
+            for text in texts:
+                self._show(decode_message(text))
 
     post_encoded = reply_encoded
 
     def replay(self, messages: Iterator[Message]) -> None:
         """Show a long answer."""
         for one in messages:
-            self.reply(one)
+            self._show(one)
 
     def close(self, reason: Reason) -> None:  # noqa: ARG002  the terminal stays for any reason
         """Stay: the server's terminal can't be closed."""
-        self._show("Ctrl-C ends the server.")
+        self.tell("notice", "Ctrl-C ends the server.", code="stays")
+
+
+def _read_capabilities(hello: Message | None) -> list[str]:
+    """Return what a client can show, as its `hello` says."""
+    can = hello.fields.get("can") if hello is not None else None
+    return [one for one in can if isinstance(one, str)] if isinstance(can, list) else []

@@ -7,9 +7,9 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import message
 from sockctl.protocol.names import MAX_NAME, checked_name, same_name_key
 from sockctl.services.chat.clients import RemoteClient
+from sockctl.services.chat.command_table import list_help
 from sockctl.services.chat.commands import (
     Handler,
-    list_help,
     parse_count,
     parse_page,
     parse_room,
@@ -18,14 +18,16 @@ from sockctl.services.chat.commands import (
 )
 from sockctl.services.chat.history import SHOWN
 from sockctl.services.chat.history_entry import replay_messages
-from sockctl.services.chat.line_processor import MAX_TEXT_BYTES
-from sockctl.services.chat.member import Client, Member
+from sockctl.services.chat.member import Client, Identity, Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.moderation import Moderation
+from sockctl.services.chat.presence import Presence
+from sockctl.services.chat.roll_call import count_idle_s
 from sockctl.services.chat.room_event import encode_event
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.state import ChatState
+from sockctl.services.chat.text_limits import refuse_long
 from sockctl.stores.timestamps import format_timestamp, utc_now
 
 MAX_TOPIC = 300
@@ -48,12 +50,15 @@ class CommandHandlers:
         state: ChatState,
         membership: Membership,
         moderation: Moderation,
+        *,
+        presence: Presence,
     ) -> None:
         self._members = members
         self._rooms = rooms
         self._state = state
         self._membership = membership
         self._moderation = moderation
+        self._presence = presence
         self.handlers: dict[str, Handler] = {
             "nick": self._change_name,
             "msg": self._send_private,
@@ -67,6 +72,7 @@ class CommandHandlers:
             "history": self._replay_history,
             "ignore": self._toggle_ignored,
             "quiet": self._toggle_quiet,
+            "away": presence.set_away,
             "help": self._tell_help,
             "quit": self._quit,
         }
@@ -93,19 +99,24 @@ class CommandHandlers:
         self._write(client, member, words[0])
 
     def _write(self, client: Client, member: Member, text: str) -> None:
-        self._moderation.refuse_muted(client)
-        if len(text.encode()) > MAX_TEXT_BYTES:
-            raise CommandError(f"A text may have {MAX_TEXT_BYTES:,} bytes: it was not said.")
+        if not member.operator:  # a muted member may ask an operator why
+            self._moderation.refuse_muted(client)
+        refuse_long(text)
         sender = client.member
+        if sender.away:
+            self._presence.end_away(sender)
         at = format_timestamp(utc_now())
         one = message("say", text, private=True, sender=sender.name, to=member.name, at=at)
-        if sender.key not in member.ignored:
+        if sender.author_key not in member.ignored:
             member.reply_to = sender.identity
             for other in self._members.list_clients(member):
                 other.post(one)
         for own in self._members.list_clients(sender):
             if own.framed and member is not sender:
                 own.post(one)
+        if member.away and member is not sender:
+            text = f"{member.name} is away: {member.away}"
+            client.tell("notice", text, code="away", name=member.name, away=member.away)
 
     # Members and rooms.
 
@@ -114,10 +125,7 @@ class CommandHandlers:
         room = self._rooms.find(parse_room(name)) if name else self._rooms.get_current(client)
         if room is None:
             raise CommandError(f"There is no room {parse_room(name)}: /rooms lists those that there are.")
-        if page or room.is_large:
-            room.info.tell_page(client, page or 1)
-        else:
-            room.info.tell_members(client)
+        room.info.tell_who(client, page or (1 if room.is_large else None))
 
     def _describe_member(self, client: Client, words: Sequence[str]) -> None:
         member = self._members.get(words[0])
@@ -125,6 +133,8 @@ class CommandHandlers:
         who = f"logged in as {member.account}" if member.account else "a guest"
         since = f"{member.since:%Y-%m-%d %H:%M} UTC"
         text = f"{member.name} is {who}, here since {since}, in {', '.join(rooms) or 'no room'}."
+        if member.away:
+            text += f" Away: {member.away}"
         addresses = None
         if client.member.operator:
             addresses = sorted({one.address for one in self._members.list_clients(member) if one.address})
@@ -137,6 +147,8 @@ class CommandHandlers:
             account=member.account or None,
             since=format_timestamp(member.since),
             rooms=rooms,
+            away=member.away or None,
+            idle_s=count_idle_s(member),
             addresses=addresses,
         )
 
@@ -163,11 +175,11 @@ class CommandHandlers:
         self._moderation.refuse_muted(client)
         topic = words[0].strip()
         if len(topic) > MAX_TOPIC:
-            raise CommandError(f"A topic may have {MAX_TOPIC} characters: it was not set.")
+            raise CommandError(f"Your topic has {len(topic):,} characters: {MAX_TOPIC} fit. It was not set.")
         self._state.set_topic(room.name, topic, by=by.name, rooms={each.name for each in self._rooms.list_all()})
         text = f"{by.name} set the topic of {room.name}: {topic}"
         news = message("notice", text, code="topic", room=room.name, topic=topic)
-        room.enqueue(encode_event(news, key=by.key))
+        room.enqueue(encode_event(news, key=by.author_key))
         room.process_pending()
 
     def _replay_history(self, client: Client, words: Sequence[str]) -> None:
@@ -176,7 +188,7 @@ class CommandHandlers:
         if not entries:
             text = f"Nothing that was said in {room.name} is remembered."
             client.tell("notice", text, code="history", room=room.name)
-        client.replay(replay_messages(entries, again=True))
+        client.replay(replay_messages(entries, again=True, blocks=client.shows_blocks))
 
     # A member's own preferences.
 
@@ -186,16 +198,33 @@ class CommandHandlers:
             ignored = ", ".join(sorted(member.ignored))
             client.tell("notice", f"You ignore {ignored or 'nobody'}.", code="ignore", ignored=sorted(member.ignored))
             return
-        key = same_name_key(words[0])
-        if len(key) > MAX_NAME:
+        if len(same_name_key(words[0])) > MAX_NAME:
             raise CommandError(f"No name has more than {MAX_NAME} characters.")
-        if key == member.key:
-            raise CommandError("You can't ignore yourself.")
+        key, shown = self._find_author(words[0], member)
         if key not in member.ignored and len(member.ignored) >= MAX_IGNORED:
             raise CommandError(f"You ignore {MAX_IGNORED} members already.")
         member.ignored ^= {key}
         does = "ignore" if key in member.ignored else "don't ignore"
-        client.tell("notice", f"You {does} {key} now.", code="ignore", ignored=sorted(member.ignored))
+        client.tell("notice", f"You {does} {shown} now.", code="ignore", ignored=sorted(member.ignored))
+
+    def _find_author(self, word: str, own: Member) -> tuple[str, str]:
+        """Return the author key that a name means to a member, and its form for a person.
+
+        The name may be one that the member ignores already, that of a member who is here or left lately, or any other.
+        """
+        key = same_name_key(word)
+        found = None
+        if key not in own.ignored:
+            account = Identity("", key, "")
+            found = (
+                self._members.find(word) or self._members.find_identity(account) or self._members.find_departed(word)
+            )
+        if found is own:
+            raise CommandError("You can't ignore yourself.")
+        if found is None:
+            return key, key
+        known = f" (account {found.account})" if found.account not in {"", found.key} else ""
+        return found.author_key, f"{found.name}{known}"
 
     def _toggle_quiet(self, client: Client, _: Sequence[str]) -> None:
         member = client.member

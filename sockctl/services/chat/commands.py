@@ -1,20 +1,21 @@
-"""The commands of the chat, and the parser of the lines that give them.
+"""The parser of the lines that give commands, and of the words behind them.
 
-A line that doesn't begin with ``/`` is said as it is, and ``//x`` says ``/x``: the parser sees neither. The words
-behind a command are those that its usage names. TEXT and WHY stand last and mean the rest of the line as it is, without
-the one space before it. The handler of a command decides what the words mean (is there such a member?); `parse_room`,
-`parse_duration`, `parse_count` and `parse_page` parse the words that have a form of their own.
+A line that doesn't begin with ``/`` is said as it is. So is one with a space behind its ``/``, or a second ``/`` in its
+first word (``/etc/hosts``); ``//x`` says ``/x``. `read_text` tells these from commands. The words behind a command are
+those that its usage names. TEXT and WHY stand last and mean the rest of the line as it is, without the one space before
+it. The handler of a command decides what the words mean (is there such a member?); `parse_room`, `parse_duration`,
+`parse_count` and `parse_page` parse the words that have a form of their own.
 """
 
 import datetime
-import difflib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sockctl.errors import CommandError, NameRefusedError, RoomRefusedError, UnknownCommandError
+from sockctl.errors import CommandError, NameRefusedError, RoomRefusedError
 from sockctl.protocol.names import MAX_NAME, normalize_name, same_name_key
+from sockctl.services.chat.command_table import BY_WORD, Command, find_command
 from sockctl.services.chat.member import Client
 from sockctl.text import plural, visible
 
@@ -32,32 +33,9 @@ _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
 _COUNT = re.compile(r"0*([1-9][0-9]*)")
 _LARGEST = 10**9
 _COMMAND_LINE = re.compile(r"/([^ \t]*)[ \t]?(.*)", re.DOTALL)
+_TEXT_WITH_SLASH = re.compile(r"/(?:[ \t]|[^ \t/]+/)")
 _WORD = re.compile(r"[ \t]*([^ \t]+)[ \t]?")
 _REST_OF_LINE = frozenset({"TEXT", "WHY"})
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One command.
-
-    Attributes:
-        name: Its name, without the ``/``.
-        usage: How it is written; words in brackets may be left out.
-        help: One sentence that says what it does.
-        operators_only: Whether only operators know it.
-        aliases: Its other names.
-    """
-
-    name: str
-    usage: str
-    help: str
-    operators_only: bool = False
-    aliases: tuple[str, ...] = ()
-
-    @property
-    def parameters(self) -> list[str]:
-        """The words behind the name, as the usage has them."""
-        return self.usage.split()[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,43 +46,13 @@ class Call:
     arguments: tuple[str, ...]
 
 
-_FOR_A_TIME = "for a time such as 10m, 2h or 7d, or for good"
-COMMANDS = (
-    Command("nick", "/nick NAME", "Take another name."),
-    Command("msg", "/msg NAME TEXT", "Say something to one member alone.", aliases=("tell",)),
-    Command("reply", "/reply TEXT", "Answer who wrote to you alone last.", aliases=("r",)),
-    Command("me", "/me TEXT", "Say what you do: /me waves."),
-    Command(
-        "who",
-        "/who [ROOM] [PAGE]",
-        "List who is in a room: in yours, if none is named. A large room is listed by pages; a bare number is a page.",
-        aliases=("names",),
-    ),
-    Command("whois", "/whois NAME", "Tell what is known of a member."),
-    Command("rooms", "/rooms [PAGE]", "List the rooms, 50 a page.", aliases=("list",)),
-    Command("join", "/join ROOM", "Come into a room.", aliases=("j",)),
-    Command("leave", "/leave [ROOM]", "Leave a room: yours, if none is named.", aliases=("part",)),
-    Command("topic", "/topic [TEXT]", "Show the topic of your room, or set it."),
-    Command("history", "/history [N]", "Show the last N messages of your room again."),
-    Command("ignore", "/ignore [NAME]", "Hide what a member says; again: not any more; without a name: list them."),
-    Command("quiet", "/quiet", "Hide who comes and goes; again: not any more."),
-    Command("help", "/help [COMMAND]", "List the commands, or explain one.", aliases=("?",)),
-    Command("quit", "/quit", "Leave the chat.", aliases=("exit",)),
-    Command("kick", "/kick NAME [WHY]", "Put a member out, who may come back.", operators_only=True),
-    Command("ban", "/ban NAME|ADDRESS [TIME]", f"Keep a member or an address out, {_FOR_A_TIME}.", operators_only=True),
-    Command("unban", "/unban NAME|ADDRESS", "Let a member or an address in again.", operators_only=True),
-    Command(
-        "bans",
-        "/bans [PAGE]",
-        "List the bans, 50 a page: who or which address, by whom, since when, until when.",
-        operators_only=True,
-    ),
-    Command("mute", "/mute NAME|ADDRESS [TIME]", f"Let a member read only, {_FOR_A_TIME}.", operators_only=True),
-    Command("unmute", "/unmute NAME|ADDRESS", "Let a member speak again.", operators_only=True),
-    Command("mutes", "/mutes [PAGE]", "List the mutes, as /bans lists the bans.", operators_only=True),
-    Command("announce", "/announce TEXT", "Say something to everybody in every room.", operators_only=True),
-)
-_BY_WORD = {word: command for command in COMMANDS for word in (command.name, *command.aliases)}
+def read_text(line: str) -> str | None:
+    """Return the text that a line says; None for a command."""
+    if not line.startswith("/"):
+        return line
+    if line.startswith("//"):
+        return line[1:]
+    return line if _TEXT_WITH_SLASH.match(line) else None
 
 
 def parse(line: str, *, operator: bool) -> Call:
@@ -120,37 +68,15 @@ def parse(line: str, *, operator: bool) -> Call:
     """
     match = _COMMAND_LINE.fullmatch(line)
     assert match is not None  # noqa: S101  each line that begins with a slash matches
-    command = _find_command(match[1], operator=operator)
+    command = find_command(match[1], operator=operator)
     return Call(command, _split_arguments(command, match[2]))
 
 
 def split_command(line: str) -> tuple[str, list[str]]:
     """Return the name of the command that a line gives, empty for none, and the first words behind it."""
     match = _COMMAND_LINE.fullmatch(line)
-    command = None if match is None else _BY_WORD.get(match[1].lower())
+    command = None if match is None else BY_WORD.get(match[1].lower())
     return ("", []) if match is None or command is None else (command.name, match[2].split(maxsplit=2))
-
-
-def list_help(name: str | None, *, operator: bool) -> list[str]:
-    """Return the help for one command, or the list of them all.
-
-    Args:
-        name: The command, with or without its ``/``; None for all.
-        operator: Whether an operator asks.
-
-    Raises:
-        UnknownCommandError: The member that asks knows no such command.
-    """
-    if name is not None:
-        command = _find_command(name.removeprefix("/"), operator=operator)
-        also = [f"Also written {' or '.join(f'/{alias}' for alias in command.aliases)}."] if command.aliases else []
-        return [f"{command.usage}: {command.help}", *also]
-    listed = [command for command in COMMANDS if operator or not command.operators_only]
-    width = max(len(command.usage) for command in listed)
-    return [
-        *(f"{command.usage:<{width}}  {command.help}" for command in listed),
-        "Anything else is said to your room; begin with // to say something that begins with /.",
-    ]
 
 
 def parse_duration(text: str) -> datetime.timedelta:
@@ -234,19 +160,6 @@ def parse_room(text: str) -> str:
     except NameRefusedError as error:
         raise RoomRefusedError(str(error)) from error
     return f"#{same_name_key(name)}"
-
-
-def _find_command(word: str, *, operator: bool) -> Command:
-    key = word.lower()
-    command = _BY_WORD.get(key)
-    if command is not None and (operator or not command.operators_only):
-        return command
-    if not key:
-        raise UnknownCommandError("A command has a name behind the /: /help lists them.")
-    words = [own for own, known in _BY_WORD.items() if operator or not known.operators_only]
-    nearest = difflib.get_close_matches(key[:MAX_NAME], words, n=1)
-    advice = f"did you mean /{nearest[0]}?" if nearest else "/help lists the commands, and // begins a text with /."
-    raise UnknownCommandError(f"There is no /{_shorten(word)}: {advice}")
 
 
 def _split_arguments(command: Command, rest: str) -> tuple[str, ...]:

@@ -4,18 +4,24 @@ from collections.abc import Sequence
 
 from sockctl.errors import CommandError
 from sockctl.protocol.messages import Message
+from sockctl.services.chat.blocks import measure_block
 from sockctl.services.chat.commands import PAGE_LINES, parse_count, parse_page, parse_room, split_command
 from sockctl.services.chat.history import SHOWN
 from sockctl.services.chat.member import Client
 from sockctl.services.chat.members import Members
+from sockctl.services.chat.roll_call import NAMES_AT_ONCE
 from sockctl.services.chat.room import Room
-from sockctl.services.chat.room_info import NAMES_AT_ONCE
 from sockctl.services.chat.room_registry import RoomRegistry
+from sockctl.services.chat.text_limits import MAX_TEXT_BYTES
 
 REACHED = 50
 """Members that are told something, for the cost of a message."""
+SAID = 3
+"""Lines of a block, for the cost of a message: 50 lines may be said at once, and more after a rest."""
 ANSWERED = 20
 """Lines of an answer, for the cost of a message."""
+SORTED = 1_000
+"""Members that are put in order for a list, for the cost of a message."""
 WORK_S = 1.5e-3
 """The work of REACHED deliveries, in seconds of a usual core: most of it is the kernel's."""
 _SAYING = frozenset({"", "me"})
@@ -31,7 +37,9 @@ class Costs:
 
     def count(self, client: Client, one: Message) -> float:
         """Return the cost of a client's message; each message of an operator costs one."""
-        if one.kind != "line" or not one.text.startswith("/") or client.member.operator:
+        if one.kind != "line":
+            return _count_other(client, one)
+        if not one.text.startswith("/") or client.member.operator:
             return 1.0
         name, words = split_command(one.text)
         try:
@@ -45,6 +53,9 @@ class Costs:
             return 0.0
         beyond, says = 0.0, False
         for one in batch:
+            if one.kind == "block":
+                says = True
+                continue
             if one.kind != "line":
                 continue
             if not one.text.startswith("/") or split_command(one.text)[0] in _SAYING:
@@ -71,14 +82,23 @@ class Costs:
             case "who":
                 named, _ = parse_page(words[:2])
                 listed = _count_members(self._rooms.find(parse_room(named) if named else client.room))
-                beyond = min(listed, NAMES_AT_ONCE) / NAMES_AT_ONCE
+                beyond = min(listed, NAMES_AT_ONCE) / NAMES_AT_ONCE + listed / SORTED
             case "history":
                 room = self._rooms.find(client.room)
                 asked = parse_count(words[0]) if words else SHOWN
-                beyond = min(asked, 0 if room is None else room.remembered) / ANSWERED
+                beyond = (0 if room is None else sum(one.lines for one in room.list_history(asked))) / ANSWERED
             case "rooms" | "help":
                 beyond = PAGE_LINES / ANSWERED
         return beyond
+
+
+def _count_other(client: Client, one: Message) -> float:
+    if one.kind == "typing":
+        return 0.0
+    if one.kind != "block" or client.member.operator:
+        return 1.0
+    lines, characters = measure_block(one)
+    return 1.0 + lines / SAID + characters / MAX_TEXT_BYTES
 
 
 def _count_members(room: Room | None) -> int:

@@ -9,6 +9,7 @@ from sockctl.services.chat.costs import Costs
 from sockctl.services.chat.line_processor import LineProcessor
 from sockctl.services.chat.member import FloodLimit
 from sockctl.services.chat.membership import Membership
+from sockctl.services.chat.refusals import refuse
 
 MAX_HELD_BACK = 100
 """Messages of a client that are held back at most."""
@@ -30,15 +31,17 @@ class FloodControl:
                 passing += 1
         if passing:
             self._pass_on(client, batch[:passing])
-        if passing == len(batch):
+        rest = [one for one in batch[passing:] if one.kind != "typing"]  # it is no news any more when it is let go
+        if not rest:
             return
         if not client.held_back:
             self._membership.process_pending(client)
             client.tell("notice", "You are too fast: the rest is held back, and said bit by bit.", code="held_back")
-        client.held_back.extend(batch[passing:])
+        client.held_back.extend(rest)
         if len(client.held_back) > MAX_HELD_BACK:
+            unsaid, text = [*client.held_back], f"You said more than {MAX_HELD_BACK} messages too many."
             client.held_back.clear()
-            client.tell("error", f"You said more than {MAX_HELD_BACK} messages too many.", code="flooding")
+            refuse(client, unsaid, text, code="flooding", each="You said too much too fast: it was not said.")
             client.close(DisconnectReason.FLOODING)
 
     def release(self, client: RemoteClient, limit: FloodLimit) -> None:

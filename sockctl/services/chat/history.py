@@ -9,7 +9,7 @@ from sockctl.services.chat.history_entry import HistoryEntry
 from sockctl.services.chat.member import NOTHING
 
 SHOWN = 20
-"""Messages that a joining client is told."""
+"""Lines that a joining client is told; more where the first of them is part of a block."""
 MISSED_BYTES = 131_072
 """Bytes of further messages for a client that was here before and has missed them."""
 JOINING_BYTES = 262_144
@@ -111,18 +111,22 @@ class History:
         """
         entries = self._entries
         told: list[HistoryEntry] = []
-        size = 0
-        for one in reversed(entries):
-            size += len(one.json)
-            if one.id <= after:
+        size = lines = 0
+        for each in reversed(entries):
+            if each.id <= after:
                 more = False
                 break
-            if size > most_bytes or (len(told) >= SHOWN and (after == NOTHING or size > MISSED_BYTES)):
+            one = each.cut_seen(after) if each.lines > 1 else each
+            size += one.told_bytes
+            if size > most_bytes or (lines >= SHOWN and (after == NOTHING or size > MISSED_BYTES)):
                 more = after != NOTHING
                 break
+            lines += one.lines
             told.append(one)
         else:
-            more = bool(entries) and NOTHING < after < entries[0].id - 1 and len(entries) == entries.maxlen
+            more = (
+                bool(entries) and NOTHING < after < entries[0].id - entries[0].lines and len(entries) == entries.maxlen
+            )
         told.reverse()
         return told, more
 

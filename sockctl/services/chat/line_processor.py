@@ -1,21 +1,24 @@
 """Processes the lines of members: a text is said, a command is run."""
 
+import time
 from collections.abc import Mapping, Sequence
 
-from sockctl.errors import AnswerRefusedError, CommandError
+from sockctl.errors import AnswerRefusedError, CommandError, TextTooLongError
 from sockctl.protocol.messages import Message
-from sockctl.services.chat.commands import COMMANDS, Handler, parse
+from sockctl.services.chat.blocks import read_block
+from sockctl.services.chat.command_table import COMMANDS
+from sockctl.services.chat.commands import Handler, parse, read_text
 from sockctl.services.chat.member import Client
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.moderation import Moderation
+from sockctl.services.chat.presence import Presence
+from sockctl.services.chat.refusals import refuse_for
+from sockctl.services.chat.room import Room
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.state import ChatState
+from sockctl.services.chat.text_limits import MAX_COMMAND_BYTES, fits, refuse_long
 from sockctl.stores.timestamps import format_timestamp, utc_now
 
-MAX_TEXT_BYTES = 4_096
-"""Bytes of a text."""
-MAX_COMMAND_BYTES = MAX_TEXT_BYTES + 128
-"""Bytes of a command: a text in one may be as long as any other text."""
 MAX_WAITING = 4_096
 """Characters that wait for the texts of others in the same round. Longer texts go out at once: else the piece that each
 member gets would grow with the number of members that speak, beyond the capacity of an outbox.
@@ -36,43 +39,75 @@ class LineProcessor:
         membership: Membership,
         moderation: Moderation,
         handlers: Mapping[str, Handler],
+        *,
+        presence: Presence,
     ) -> None:
         self._rooms = rooms
         self._state = state
         self._membership = membership
         self._moderation = moderation
-        by_name: dict[str, Handler] = {**handlers, "me": self._say_action}
-        self._handlers = {command: by_name[command.name] for command in COMMANDS}
+        self._presence = presence
+        self._handlers = {command: handlers[command.name] for command in COMMANDS if command.name != "me"}
 
     def process(self, client: Client, batch: Sequence[Message]) -> None:
         """Say the texts and run the commands that a client has sent."""
+        client.member.active_at = time.monotonic()
+        spoken: list[Message] = []
         texts: list[str] = []
         for one in batch:
             if client.leaving:
                 return  # an earlier command closed the client
-            if one.kind != "line" or not one.text.strip():
+            if one.kind != "line":
+                self._say(client, spoken, texts)
+                spoken, texts = [], []
+                if one.kind == "block":
+                    self._say_block(client, one)
+                elif one.kind == "typing":
+                    self._presence.mark_typing(client)
                 continue
-            if one.text.startswith("/") and not one.text.startswith("//"):
-                self._say(client, texts)
-                texts = []
-                self._run(client, one.text)
+            if not one.text.strip():
+                continue
+            text: str | None = one.text
+            if one.text.startswith("/"):
+                text = read_text(one.text)
+            if text is not None:
+                spoken.append(one)
+                texts.append(text)
             else:
-                texts.append(one.text.removeprefix("/"))
-        self._say(client, texts)
+                self._say(client, spoken, texts)
+                spoken, texts = [], []
+                self._run(client, one)
+        self._say(client, spoken, texts)
 
-    def _say(self, client: Client, texts: Sequence[str], *, action: bool = False) -> None:
+    def _say_block(self, client: Client, one: Message) -> None:
+        """Say a block; one of a single line is a text."""
+        try:
+            lines = read_block(one)
+            if len(lines) < 2:  # noqa: PLR2004  one line, or none
+                self._say(client, [one] * len(lines), lines)
+                return
+            room = self._find_room(client)
+        except CommandError as error:
+            refuse_for(client, [one], error)
+        else:
+            room.say_block(client, lines, format_timestamp(utc_now()))
+            if sum(map(len, lines)) > MAX_WAITING:
+                room.process_pending()
+            else:
+                room.process_soon(client)
+
+    def _say(self, client: Client, spoken: Sequence[Message], texts: Sequence[str], *, action: bool = False) -> None:
+        """Say texts, those of the messages `spoken`; refuse those that can't be said."""
         if not texts:
             return
         try:
-            room = self._rooms.find(client.room) or self._rooms.get_current(client)
-            if not self._state.mutes.is_empty:
-                self._moderation.refuse_muted(client)
+            room = self._find_room(client)
         except CommandError as error:
-            client.tell("error", str(error), code=error.code)
+            refuse_for(client, spoken, error)
             return
-        said = [text for text in texts if len(text) * 4 <= MAX_TEXT_BYTES or len(text.encode()) <= MAX_TEXT_BYTES]
+        said = [text for text in texts if fits(text)]
         if len(said) < len(texts):
-            client.tell("error", f"A text may have {MAX_TEXT_BYTES:,} bytes: it was not said.", code="too_long")
+            self._refuse_long(client, spoken, texts)
         if said:
             room.say(client, said, format_timestamp(utc_now()), action=action)
             if sum(map(len, said)) > MAX_WAITING:
@@ -80,19 +115,38 @@ class LineProcessor:
             else:
                 room.process_soon(client)
 
-    def _say_action(self, client: Client, words: Sequence[str]) -> None:
-        self._say(client, words, action=True)
+    def _find_room(self, client: Client) -> Room:
+        """Return the room in which a client is about to speak; its member isn't away any more.
 
-    def _run(self, client: Client, line: str) -> None:
-        if len(line.encode()) > MAX_COMMAND_BYTES:
-            text = f"A command may have {MAX_COMMAND_BYTES:,} bytes: it was not carried out."
-            client.tell("error", text, code="too_long")
-            return
-        self._membership.process_pending(client)  # the answer comes behind the texts before, and the command sees them
+        Raises:
+            CommandError: It is in no room, or its member is muted.
+        """
+        room = self._rooms.find(client.room) or self._rooms.get_current(client)
+        if not self._state.mutes.is_empty:
+            self._moderation.refuse_muted(client)
+        if client.member.away:
+            self._presence.end_away(client.member)
+        return room
+
+    @staticmethod
+    def _refuse_long(client: Client, spoken: Sequence[Message], texts: Sequence[str]) -> None:
+        for one, text in zip(spoken, texts, strict=True):
+            try:
+                refuse_long(text)
+            except TextTooLongError as error:
+                refuse_for(client, [one], error)
+
+    def _run(self, client: Client, one: Message) -> None:
+        """Run the command of a message."""
         try:
-            call = parse(line, operator=client.member.operator)
+            refuse_long(one.text, what="command", max_bytes=MAX_COMMAND_BYTES, undone="It was not carried out.")
+            self._membership.process_pending(client)  # the answer comes behind the texts before; the command sees them
+            call = parse(one.text, operator=client.member.operator)
             if client.is_backlogged and call.command.name != "quit":  # its answer would only add to what waits
                 raise CommandError("You don't read what you are sent: the command was not carried out.")  # noqa: TRY301
-            self._handlers[call.command](client, call.arguments)
+            if call.command.name == "me":
+                self._say(client, [one], call.arguments, action=True)
+            else:
+                self._handlers[call.command](client, call.arguments)
         except (CommandError, AnswerRefusedError) as error:
-            client.tell("error", str(error), code=error.code)
+            refuse_for(client, [one], error)

@@ -1,11 +1,12 @@
 """A member of the chat, and the clients through which it chats."""
 
 import datetime
+import math
 import secrets
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from sockctl.events.reasons import Reason
@@ -14,6 +15,8 @@ from sockctl.protocol.messages import Message, message
 from sockctl.protocol.names import same_name_key
 from sockctl.token_bucket import TokenBucket
 
+CAPABILITIES = ("blocks", "typing")
+"""What a client may say in its `hello` that it `can` show; the chat says the same in its `welcome`."""
 NOTHING = -1
 """Stands for the last id seen where none is known; 0 says that there was nothing to see."""
 
@@ -56,14 +59,18 @@ class Member:
     Attributes:
         name: The name, as the member chose it.
         key: The key of the name: equal for names that are the same.
+        author_key: Identifies it to members that ignore it: the account, or for a guest the key of the name.
         account: The user's name, for a member who is logged in; else empty.
         operator: Whether the member may use the operators' commands.
         since: When the member came.
         clients: Its clients. Guarded by the lock of `Members`.
         arriving: How many clients are about to be attached; until then the member can't be gone. Guarded as `clients`.
         rooms: The names of its rooms, the one joined last at the end. Guarded as `clients`.
-        ignored: The name keys of the members that it ignores.
+        ignored: The author keys of the members that it ignores.
         quiet: Whether it isn't told of joining and leaving members.
+        away: The text that says why it is away; empty while it is here.
+        active_at: When it said or typed something last, on the monotonic clock.
+        typed_at: When a typing mark of it was passed on last.
         reply_to: The member that wrote privately last: `/reply` answers it.
         token: Brings a guest's name back.
         last_address: The IP address of the client that left last; empty where none ever left.
@@ -72,7 +79,10 @@ class Member:
 
     __slots__ = (
         "account",
+        "active_at",
         "arriving",
+        "author_key",
+        "away",
         "clients",
         "flood",
         "ignored",
@@ -85,6 +95,7 @@ class Member:
         "rooms",
         "since",
         "token",
+        "typed_at",
     )
 
     def __init__(
@@ -96,8 +107,8 @@ class Member:
         operator: bool = False,
         flood: FloodLimit | None = None,
     ) -> None:
-        self.rename(name)
         self.account = account
+        self.rename(name)
         self.operator = operator
         self.since = since
         self.clients: list[Client] = []
@@ -105,14 +116,18 @@ class Member:
         self.rooms: dict[str, None] = {}
         self.ignored: frozenset[str] = frozenset()
         self.quiet = False
+        self.away = ""
+        self.active_at = time.monotonic()
+        self.typed_at = -math.inf
         self.last_address = ""
         self.flood = flood
         self.reply_to: Identity | None = None
         self.token = "" if account else secrets.token_urlsafe(32)
 
     def rename(self, name: str) -> None:
-        """Set the name and its key."""
+        """Set the name and its keys."""
         self.name, self.key = name, same_name_key(name)
+        self.author_key = self.account or self.key
 
     @property
     def identity(self) -> Identity:
@@ -123,6 +138,7 @@ class Member:
         """Restore the departed member's token, flood limit and preferences."""
         self.token, self.flood = departed.token, departed.flood
         self.ignored, self.quiet, self.reply_to = departed.ignored, departed.quiet, departed.reply_to
+        self.away = departed.away
 
 
 class Client(ABC):
@@ -135,14 +151,20 @@ class Client(ABC):
         watched: Whether the event loop watches it; before that, its handler thread may still wait for it.
         leaving: Whether it is being closed: its messages don't count any more.
         peer: Its connection; None where it has none.
+        shows_blocks: Whether it gets a block as one message.
+        shows_typing: Whether it is told who types.
     """
 
-    __slots__ = ("framed", "leaving", "member", "peer", "room", "watched")
+    __slots__ = ("framed", "leaving", "member", "peer", "room", "shows_blocks", "shows_typing", "watched")
 
-    def __init__(self, member: Member, *, framed: bool, peer: Peer | None = None) -> None:
+    def __init__(
+        self, member: Member, *, framed: bool, peer: Peer | None = None, can: Collection[str] = frozenset()
+    ) -> None:
         self.member = member
         self.peer = peer
         self.framed = framed
+        self.shows_blocks = framed and "blocks" in can
+        self.shows_typing = framed and "typing" in can
         self.room = ""
         self.watched = True
         self.leaving = False

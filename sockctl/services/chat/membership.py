@@ -157,7 +157,7 @@ class Membership:
         names = self._members.list_rooms(member)
         clients = self._members.list_clients(member)
         for room in self._find_rooms(names):
-            room.enqueue(Rename(news, same_name_key(before), clients))
+            room.enqueue(Rename(news, member.account or same_name_key(before), clients))
             room.process_pending()
         if not names:
             for client in clients:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from sockctl.errors import CommandError
+from sockctl.errors import CommandError, MutedError
 from sockctl.events.chat import OperatorActed
 from sockctl.events.journal import Journal
 from sockctl.protocol.messages import message
@@ -60,10 +60,17 @@ class Moderation:
         """Refuse a client whose member may not speak.
 
         Raises:
-            CommandError: The member is muted.
+            MutedError: The member is muted; the error says until when.
         """
-        if self._find_mute(client) is not None:
-            raise CommandError("An operator lets you read only.")
+        if (mute := self._find_mute(client)) is not None:
+            raise MutedError(
+                f"You are muted{mute.describe_end()}: an operator lets you read only, and write to operators alone.",
+                until=mute.ends,
+            )
+
+    def is_muted(self, client: Client) -> bool:
+        """Return whether a client's member may not speak."""
+        return self._find_mute(client) is not None
 
     def _find_mute(self, client: Client) -> Ban | None:
         own = client.member
@@ -81,10 +88,12 @@ class Moderation:
     def _ban(self, client: Client, words: Sequence[str]) -> None:
         target, time = self._find_target(client, words[0]), parse_duration(words[1]) if len(words) > 1 else None
         ban = self._state.bans.add(target, by=client.member.name, time=time)
-        self._tell_done(client, f"banned {{}}{_format_end(ban)}.", [ban])
+        self._tell_done(client, f"banned {{}}{ban.describe_end()}.", [ban])
         for each in self._list_clients():
             own = each.member
-            if self._state.bans.find(account=own.account, token=own.token, address=each.address) is not None:
+            found = self._state.bans.find(account=own.account, token=own.token, address=each.address)
+            if found is not None:
+                each.tell("error", describe_ban(found), code="banned", until=found.ends)
                 each.close(BANNED)
 
     def _unban(self, client: Client, words: Sequence[str]) -> None:
@@ -99,7 +108,7 @@ class Moderation:
     def _mute(self, client: Client, words: Sequence[str]) -> None:
         target, time = self._find_target(client, words[0]), parse_duration(words[1]) if len(words) > 1 else None
         mute = self._state.mutes.add(target, by=client.member.name, time=time)
-        self._tell_done(client, f"lets {{}} read only{_format_end(mute)}.", [mute])
+        self._tell_done(client, f"lets {{}} read only{mute.describe_end()}.", [mute])
 
     def _unmute(self, client: Client, words: Sequence[str]) -> None:
         ended = self._state.mutes.remove(words[0])
@@ -128,14 +137,14 @@ class Moderation:
             by = f"{did} by {ban.by} on {ban.at:%Y-%m-%d %H:%M} UTC"
             client.tell(
                 "notice",
-                f"{target.describe()}: {by},{_format_end(ban) or ' for good'}.",
+                f"{target.describe()}: {by},{ban.describe_end() or ' for good'}.",
                 code=command,
                 name=target.name or None,
                 account=target.account or None,
                 addresses=[*map(format_network, target.networks)] or None,
                 by=ban.by,
                 at=format_timestamp(ban.at),
-                until=None if ban.until is None else format_timestamp(ban.until),
+                until=ban.ends,
             )
         tell_next_page(client, number, bans, command=command)
 
@@ -207,5 +216,6 @@ class Moderation:
         return list(dict.fromkeys(networks))
 
 
-def _format_end(ban: Ban) -> str:
-    return f" until {ban.until:%Y-%m-%d %H:%M} UTC" if ban.until is not None else ""
+def describe_ban(ban: Ban) -> str:
+    """Return what the client that a ban keeps out is told."""
+    return f"You are banned here{ban.describe_end()}."

@@ -17,6 +17,7 @@ from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.member import NOTHING, FloodLimit, Member
 from sockctl.services.chat.members import Members, Renamed
 from sockctl.services.chat.membership import Membership
+from sockctl.services.chat.moderation import describe_ban
 from sockctl.services.chat.reasons import BANNED, TAKEN_OVER
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.settings import ChatLimits, ChatRules
@@ -189,8 +190,9 @@ class Registration:
 
     def _refuse_banned(self, peer: Peer, member: Member | None = None) -> None:
         account, token = (member.account, member.token) if member is not None else ("", "")
-        if self._state.bans.find(account=account, token=token, address=peer.address) is not None:
-            peer.tell("error", "You are banned here.", code="banned")
+        ban = self._state.bans.find(account=account, token=token, address=peer.address)
+        if ban is not None:
+            peer.tell("error", describe_ban(ban), code="banned", until=ban.ends)
             raise peer.give_up(BANNED)
 
 

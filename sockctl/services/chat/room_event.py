@@ -18,8 +18,10 @@ class RoomEvent:
         frame: The frames.
         line: The lines.
         sender: The client that said it, to which no line repeats it; None where no client did.
-        key: The name key of the member that it is about.
+        key: The author key of the member that it is about.
         movement: Whether it tells that a member joined or left, which quiet members don't hear.
+        block: The frame for clients that show blocks, where it is another one; else empty.
+        typing: Whether it tells other members that one types, as far as their clients show that.
     """
 
     frame: bytes
@@ -27,6 +29,17 @@ class RoomEvent:
     sender: Client | None = None
     key: str = ""
     movement: bool = False
+    block: bytes = b""
+    typing: bool = False
+
+    def select_bytes(self, client: Client) -> bytes:
+        """Return the bytes for a client's wire; none where the client doesn't hear of it."""
+        if not client.framed:
+            return self.line
+        if self.typing:
+            is_told = client.shows_typing and client.member.author_key != self.key and not client.is_backlogged
+            return self.frame if is_told else b""
+        return self.block if self.block and client.shows_blocks else self.frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +48,7 @@ class Movement:
 
     Attributes:
         news: The message for the others; None where it isn't news to them.
-        key: The name key of the member before.
+        key: The author key of the member before.
     """
 
     news: Message | None

@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 
-from sockctl.errors import CommandError
 from sockctl.protocol.messages import message
 from sockctl.services.chat.audience import Audience
 from sockctl.services.chat.history_entry import HistoryEntry, filter_ignored, replay_messages
 from sockctl.services.chat.member import Client
+from sockctl.services.chat.roll_call import NAMES_AT_ONCE, tell_who
 from sockctl.services.chat.room_event import RoomEvent, encode_event, encode_for_wires
 from sockctl.services.chat.state import ChatState
 from sockctl.text import plural
-
-NAMES_AT_ONCE = 100
-"""Names in one `members` message, and on one page of them."""
 
 
 class RoomInfo:
@@ -32,7 +29,7 @@ class RoomInfo:
         self._told_singly = told_singly
         # Each of these two is put in place whole, so that it needs no lock.
         self._listing: tuple[int, str | None, RoomEvent] | None = None  # for so many members, and that topic
-        self._told_history: tuple[tuple[bool, list[int]], bytes] | None = None  # by wire and ids
+        self._told_history: tuple[tuple[bool, bool, list[tuple[int, int]]], bytes] | None = None  # by wire, and lines
 
     def encode_listing(self) -> RoomEvent:
         """Return the room's line in a list of rooms; it is encoded anew when members or topic have changed."""
@@ -46,7 +43,7 @@ class RoomInfo:
         return known[2]
 
     def tell_members(self, client: Client) -> None:
-        """Tell a client who is in the room; of a large room, how many."""
+        """Tell a client that joins who is in the room; of a large room, how many."""
         count = len(self._audience)
         if count > self._told_singly:
             text = f"In {self._name}: {count:,} members; /who lists them, {NAMES_AT_ONCE} a page."
@@ -59,19 +56,13 @@ class RoomInfo:
             text = f"In {self._name}: {', '.join(some) or 'nobody'}{', …' if more else ''}"
             client.tell("members", text, room=self._name, members=some, more=more or None)
 
-    def tell_page(self, client: Client, number: int) -> None:
-        """Tell a client one page of the members.
+    def tell_who(self, client: Client, page: int | None = None) -> None:
+        """Tell a client the members in order, with what they do: one page of them, or all.
 
         Raises:
             CommandError: There is no such page.
         """
-        count = len(self._audience)
-        pages = max(1, -(-count // NAMES_AT_ONCE))
-        if number > pages:
-            raise CommandError(f"{self._name} has {plural(pages, 'page')} of members.")
-        names = self._audience.list_names((number - 1) * NAMES_AT_ONCE, number * NAMES_AT_ONCE)
-        text = f"In {self._name}, page {number:,} of {pages:,}: {', '.join(names) or 'nobody'}"
-        client.tell("members", text, room=self._name, members=names, count=count, page=number, pages=pages)
+        tell_who(client, self._name, self._audience.list_members(), page)
 
     def welcome(self, client: Client, history: Sequence[HistoryEntry], *, missed: bool) -> None:
         """Tell a client that it is in the room, and of the room.
@@ -91,14 +82,15 @@ class RoomInfo:
             text = f"More was said in {name} meanwhile: /history N shows as much of it as is remembered."
             client.tell("notice", text, code="missed", room=name)
         if heard := filter_ignored(history, client.member.ignored):
-            client.reply_encoded(self._encode_history(heard, framed=client.framed))
+            client.reply_encoded(self._encode_history(heard, client))
 
-    def _encode_history(self, entries: Sequence[HistoryEntry], *, framed: bool) -> bytes:
-        """Return history for one wire: clients that join one after the other are told the same."""
-        key = (framed, [one.id for one in entries])
+    def _encode_history(self, entries: Sequence[HistoryEntry], client: Client) -> bytes:
+        """Return history for a client's wire: clients that join one after the other are told the same."""
+        framed, blocks = client.framed, client.shows_blocks
+        key = (framed, blocks, [(one.id, one.lines) for one in entries])
         known = self._told_history
         if known is None or known[0] != key:
-            encoded = map(encode_for_wires, replay_messages(entries))
+            encoded = map(encode_for_wires, replay_messages(entries, blocks=blocks))
             self._told_history = known = (key, b"".join([frame if framed else line for frame, line in encoded]))
         return known[1]
 

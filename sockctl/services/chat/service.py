@@ -13,7 +13,7 @@ from sockctl.events.journal import Journal
 from sockctl.events.reasons import Reason
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message
 from sockctl.protocol.names import same_name_key
 from sockctl.services.chat.clients import ConsoleClient, RemoteClient
 from sockctl.services.chat.command_handlers import CommandHandlers
@@ -22,11 +22,13 @@ from sockctl.services.chat.costs import Costs
 from sockctl.services.chat.flood_control import FloodControl
 from sockctl.services.chat.history import JOINING_BYTES
 from sockctl.services.chat.line_processor import LineProcessor
-from sockctl.services.chat.member import FloodLimit, Member
+from sockctl.services.chat.member import CAPABILITIES, FloodLimit, Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.moderation import Moderation
+from sockctl.services.chat.presence import Presence
 from sockctl.services.chat.reasons import PING_TIMEOUT
+from sockctl.services.chat.refusals import refuse
 from sockctl.services.chat.registration import Registration
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.settings import ChatLimits, ChatRules
@@ -88,10 +90,12 @@ class Chat(MessageService, Conversation[Peer]):
             is_account=self._is_account,
             lets_strangers_in=login is None or login.lets_sign_up,
         )
-        handlers = CommandHandlers(self.members, self.rooms, state, self.membership, self._moderation).handlers
-        self._lines = LineProcessor(
-            self.rooms, state, self.membership, self._moderation, {**handlers, **self._moderation.handlers}
-        )
+        presence = Presence(self.members, self.rooms, self._moderation)
+        handlers = CommandHandlers(
+            self.members, self.rooms, state, self.membership, self._moderation, presence=presence
+        ).handlers
+        handlers = {**handlers, **self._moderation.handlers}
+        self._lines = LineProcessor(self.rooms, state, self.membership, self._moderation, handlers, presence=presence)
         self._flood_control = FloodControl(Costs(self.members, self.rooms), self._lines, self.membership)
         self._registration = Registration(
             self.members, self.rooms, self.membership, state=state, rules=rules, limits=limits, login=login
@@ -124,14 +128,14 @@ class Chat(MessageService, Conversation[Peer]):
             self._login.stop()
         self._store.close()
 
-    def open_console(self, show: Callable[[str], None]) -> Callable[[str], None]:
+    def open_console(self, show: Callable[[Message], None]) -> Callable[[Message], None]:
         """Let the server's own terminal chat as an operator; called before the first client comes.
 
         Args:
-            show: Shows a line there; must not block.
+            show: Shows a message there, as a client in frames gets it; any thread calls it, and it must not block.
 
         Returns:
-            A function that processes a line typed there.
+            A function that processes what is typed there: a message of the kind `line` or `block`, as a client sends.
         """
         member = Member(CONSOLE_NAME, since=utc_now(), operator=True)
         client = ConsoleClient(member, show)
@@ -139,7 +143,7 @@ class Chat(MessageService, Conversation[Peer]):
         self.members.attach(client)
         self.membership.join_client(client, self.rooms.first, new=True)
         self.rooms.set_listener(client)
-        return lambda line: self._lines.process(client, [message("line", line)])
+        return lambda one: self._lines.process(client, [one])
 
     def _report_failure(self, error: str, messages: int) -> None:
         self._journal.emit(ChatUnkept(error=error, messages=messages))
@@ -161,6 +165,7 @@ class Chat(MessageService, Conversation[Peer]):
             name=member.name,
             user=member.account or None,
             room=room,
+            can=list(CAPABILITIES),
         )
         for line in self._rules.motd:
             peer.tell("notice", line, code="motd")
@@ -214,7 +219,13 @@ class Chat(MessageService, Conversation[Peer]):
             client.finish_replay()
             if client.held_back:
                 count = plural(len(client.held_back), "message")
-                client.tell("error", f"Your input has ended: {count} held back will not be said.", code="not_said")
+                refuse(
+                    client,
+                    client.held_back,
+                    f"Your input has ended: {count} held back will not be said.",
+                    code="not_said",
+                    each="Your input has ended while this was held back: it was not said.",
+                )
 
     def left(self, peer: Peer, reason: Reason) -> None:
         """Remove a client whose connection has ended."""

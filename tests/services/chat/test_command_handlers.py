@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from sockctl.services.chat.commands import COMMANDS
+from sockctl.services.chat.command_table import COMMANDS
 from sockctl.services.chat.settings import ChatRules
+from tests.support.accounts import accounts_at
 from tests.support.chat_client import client, members, served
 
 RULES = ChatRules(flood=None)
@@ -102,9 +103,10 @@ def test_quiet(tmp_path: Path) -> None:
 def test_help_and_unknown_commands(tmp_path: Path) -> None:
     with served(tmp_path) as run, members(run, "ann") as (ann,):
         ann.line("/help")
-        told = [ann.expect("notice", code="help")["text"] for _ in range(16)]
+        told = [ann.expect("notice", code="help")["text"] for _ in range(21)]
         open_to_all = [command for command in COMMANDS if not command.operators_only]
-        assert [line.split()[0] for line in told[:-1]] == [f"/{command.name}" for command in open_to_all]
+        listed = [line.split()[0] for line in told[:-1] if line.startswith("  ")]
+        assert listed == [f"/{command.name}" for command in open_to_all]
         ann.line("/help join")
         assert ann.until("notice")["text"].startswith("/join ROOM: ")
         ann.line("/jion dev")
@@ -158,4 +160,38 @@ def test_a_topic_that_is_too_long_is_refused(tmp_path: Path) -> None:
         ann.line(f"/topic {'x' * 300}")
         ann.until("notice", code="topic", topic="x" * 300)
         ann.line(f"/topic {'y' * 301}")
-        assert "A topic may have 300 characters" in ann.until("error", code="bad_command")["text"]
+        assert "301 characters: 300 fit" in ann.until("error", code="bad_command")["text"]
+
+
+def test_who_is_ignored_stays_so_under_another_name(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann", "bert", "carl")
+    with served(tmp_path, RULES, auth=True) as run, client(run) as ann, client(run) as bert, client(run) as carl:
+        for one, name in ((ann, "ann"), (bert, "bert"), (carl, "carl")):
+            one.log_in(name).ready()
+        bert.line("/nick zoe")
+        ann.until("renamed", name="zoe")
+        ann.line("/ignore ZOE")
+        assert ann.until("notice", code="ignore")["text"] == "You ignore zoe (account bert) now."
+        for name in ("yoe", "bert", "zoe"):
+            bert.line(f"/nick {name}")
+            bert.until("renamed", name=name)
+            bert.line(f"as {name}")
+            bert.line("/msg ann psst")
+            bert.send(kind="block", lines=["two", "lines"])
+            bert.until("say", text="lines")
+        carl.until("say", text="as zoe", account="bert")
+        ann.nothing_but("none")
+        ann.line("/history")
+        assert "Nothing" in ann.until("notice")["text"]
+        ann.line("/ignore bert")
+        assert ann.until("notice", code="ignore")["ignored"] == []
+        bert.line("heard")
+        ann.until("say", text="heard")
+        ann.line("/ignore ann")
+        assert "yourself" in ann.until("error")["text"]
+    with served(tmp_path, RULES, auth=True) as run, client(run) as ann:
+        ann.log_in("ann").ready()
+        ann.line("/ignore bert")
+        ann.line("/history")
+        ann.until("notice", code="ignore")
+        assert "Nothing" in ann.until("notice", code="history")["text"], "the file knows whose the names were"

@@ -7,15 +7,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sockctl.errors import CommandError, RoomRefusedError, UnknownCommandError
+from sockctl.services.chat.command_table import COMMANDS, Command, list_help
 from sockctl.services.chat.commands import (
-    COMMANDS,
     Call,
-    Command,
-    list_help,
     parse,
     parse_count,
     parse_duration,
     parse_room,
+    read_text,
 )
 from sockctl.text import visible
 
@@ -92,16 +91,39 @@ def test_too_little_or_too_much(line: str, usage: str) -> None:
     [
         ("/jion x", "There is no /jion: did you mean /join?"),
         ("/HISTROY", "There is no /HISTROY: did you mean /history?"),
-        ("/usr/bin/env", "There is no /usr/bin/env: /help lists the commands, and // begins a text with /."),
+        ("/usr", "There is no /usr: /help lists the commands, and // begins a text with /."),
         ("/\x1b[2J", "There is no /\N{SYMBOL FOR ESCAPE}[2J: /help lists the commands, and // begins a text with /."),
         ("/", "A command has a name behind the /: /help lists them."),
-        ("/ join x", "A command has a name behind the /: /help lists them."),
     ],
 )
 def test_unknown_commands(line: str, text: str) -> None:
     with pytest.raises(UnknownCommandError) as caught:
         parse(line, operator=False)
     assert (str(caught.value), caught.value.code) == (text, "unknown_command")
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("hello /me", "hello /me"),
+        ("//x /y", "/x /y"),
+        ("//", "/"),
+        ("///", "//"),
+        ("/etc/hosts", "/etc/hosts"),
+        ("/etc/hosts is a file", "/etc/hosts is a file"),
+        ("/me/x", "/me/x"),
+        ("/quit/", "/quit/"),
+        ("/ hello", "/ hello"),
+        ("/ /quit", "/ /quit"),
+        ("/\tx", "/\tx"),
+        ("/", None),
+        ("/quit", None),
+        ("/me /etc/hosts", None),
+        ("/usr", None),
+    ],
+)
+def test_what_is_text_and_no_command(line: str, text: str | None) -> None:
+    assert read_text(line) == text
 
 
 @pytest.mark.parametrize("command", [one for one in COMMANDS if one.operators_only], ids=lambda command: command.name)
@@ -142,28 +164,6 @@ def test_any_line_has_a_meaning_or_an_error(line: str, *, operator: bool) -> Non
 @given(text=st.text(min_size=1).filter(str.strip))
 def test_text_stays_as_it_is(text: str) -> None:
     assert called(f"/msg bob {text}") == ("msg", ("bob", text))
-
-
-def test_help() -> None:
-    lines = list_help(None, operator=False)
-    assert lines[0] == "/nick NAME          Take another name."
-    assert not any("/kick" in line for line in lines)
-    assert any(line.startswith("/kick NAME [WHY]") for line in list_help(None, operator=True))
-    assert list_help("/MSG", operator=False) == [
-        "/msg NAME TEXT: Say something to one member alone.",
-        "Also written /tell.",
-    ]
-    assert list_help("me", operator=False) == ["/me TEXT: Say what you do: /me waves."]
-    with pytest.raises(UnknownCommandError, match="did you mean /nick"):
-        list_help("nik", operator=False)
-
-
-def test_the_table() -> None:
-    words = [word for command in COMMANDS for word in (command.name, *command.aliases)]
-    assert len(words) == len(set(words))
-    for command in COMMANDS:
-        assert command.usage.split()[0] == f"/{command.name}"
-        assert command.help.endswith(".")
 
 
 @pytest.mark.parametrize(

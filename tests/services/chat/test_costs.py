@@ -53,8 +53,8 @@ def chat(tmp_path: Path) -> Iterator[Chat]:
         ("/leave ..", 1),
         ("/topic", 1),
         ("/topic Tea", 1 + 5 / REACHED),
-        ("/who", 1 + 5 / 100),
-        ("/who crowded 7", 1 + 20 / 100),
+        ("/who", 1 + 5 / 100 + 5 / 1_000),
+        ("/who crowded 7", 1 + 20 / 100 + 20 / 1_000),
         ("/whois ann", 1),
         ("/history", 1),
         ("/rooms", 1 + PAGE_LINES / ANSWERED),
@@ -73,8 +73,11 @@ def test_each_costs_what_it_reaches_or_is_answered(chat: Chat, line: str, cost: 
     costs = Costs(chat.members, chat.rooms)
     assert costs.count(chatter, message("line", line)) == pytest.approx(cost)
     assert costs.count(chatter, message("other", line)) == 1
+    assert costs.count(chatter, message("block", line, lines=[line] * 30)) == 11 + 30 * len(line) / 4_096
+    assert costs.count(chatter, message("typing", line)) == 0
     member.operator = True
     assert costs.count(chatter, message("line", line)) == 1
+    assert costs.count(chatter, message("block", line, lines=[line] * 30)) == 1
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,7 @@ def test_each_costs_what_it_reaches_or_is_answered(chat: Chat, line: str, cost: 
         (["hello", "//there", "/me waves"], 5 / REACHED),  # one piece for each member
         (["/topic Tea"], 5 / REACHED),
         (["/topic Tea", "hello"], 10 / REACHED),
-        (["/who"], 5 / 100),
+        (["/who"], 5 / 100 + 5 / 1_000),
         (["/quiet"], 0),
         ([], 0),
     ],
@@ -95,7 +98,8 @@ def test_the_work_is_that_of_what_is_told(chat: Chat, lines: list[str], beyond: 
     costs = Costs(chat.members, chat.rooms)
     batch = [message("line", line) for line in lines]
     assert costs.estimate_work_s(chatter, batch) == pytest.approx(beyond * WORK_S)
-    assert costs.estimate_work_s(chatter, [message("other", "hello")]) == 0
+    assert costs.estimate_work_s(chatter, [message("other", "hello"), message("typing")]) == 0
+    assert costs.estimate_work_s(chatter, [message("block", lines=["a", "b"])]) == 5 / REACHED * WORK_S
     chatter.member.operator = True
     assert costs.estimate_work_s(chatter, batch) == 0
 

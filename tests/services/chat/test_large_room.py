@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sockctl.services.chat.history import History, HistoryBudget
+from sockctl.services.chat.roll_call import NAMES_AT_ONCE
 from sockctl.services.chat.room import Room
-from sockctl.services.chat.room_info import NAMES_AT_ONCE
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.chat.store import ChatStore
@@ -125,7 +125,7 @@ def test_a_new_name_in_a_crowded_room(tmp_path: Path) -> None:
         here[0].until("renamed", room="#lobby", count=1, text="1 in #lobby took another name.")
         here[1].until("renamed", room="#lobby", count=1)
         here[1].line("/who")
-        assert here[1].until("members", page=1)["members"] == ["zoe", *names[1:]]
+        assert here[1].until("members", page=1)["members"] == [*names[1:], "zoe"]
 
 
 def test_members_by_pages(tmp_path: Path) -> None:
@@ -134,12 +134,12 @@ def test_members_by_pages(tmp_path: Path) -> None:
     names: list[str] = []
     for page in (1, 2, 3):
         chatters[0].data.clear()
-        room.info.tell_page(chatters[0], page)
+        room.info.tell_who(chatters[0], page)
         (told,) = chatters[0].messages
         assert (told["page"], told["pages"], told["count"]) == (page, 3, count)
-        assert told["text"].startswith(f"In #lobby, page {page} of 3: ")
+        assert told["text"].startswith(f"{count} in #lobby, page {page} of 3: ")
         names += told["members"]
-    assert names == room.names
+    assert names == sorted(room.names)
 
 
 def test_who_asks_for_a_page(tmp_path: Path) -> None:

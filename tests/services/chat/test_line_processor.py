@@ -33,15 +33,49 @@ def test_a_text_that_is_too_long(tmp_path: Path) -> None:
         ann.line("🦜" * 1024)
         ann.line("🦜" * 1024 + "x")
         ann.line("/msg bob " + "x" * 4097)
+        ann.line("/msg bob " + "x" * 5000)
         bob.until("say", text="🦜" * 1024)
-        ann.until("error", code="too_long")
-        ann.until("error", code="bad_command")
+        texts = [ann.until("error", code="too_long")["text"] for _ in range(3)]
+        assert texts == [
+            "Your text has 1,025 characters (4,097 bytes): 4,096 bytes fit, which is about 1,024 of such characters. "
+            "It was not said.",
+            "Your text has 4,097 characters: 4,096 fit. It was not said.",
+            "Your command has 5,009 characters: 4,224 fit. It was not carried out.",
+        ]
         bob.nothing_but()
+
+
+def test_a_refused_line_is_named_by_its_number(tmp_path: Path) -> None:
+    with served(tmp_path) as run, members(run, "ann", "bob") as (ann, bob):
+        ann.send(kind="line", text="x" * 5000, n=1)
+        ann.send(kind="line", text="/nosuch", n=2)
+        ann.send(kind="line", text="/msg nobody x", n=3)
+        ann.send(kind="line", text="/msg bob", n=-4)
+        ann.send(kind="line", text="/nosuch", n="5")
+        ann.send(kind="line", text="/nosuch", n=True)
+        ann.send(kind="line", text="/nosuch", n=10**30)
+        ann.send(kind="line", text="/nosuch")
+        errors = [ann.until("error") for _ in range(8)]
+        ann.line("/leave")
+        ann.until("left")
+        ann.send(kind="line", text="one", n=6)
+        ann.send(kind="line", text="two")
+        errors += [ann.until("error") for _ in range(2)]
+        codes = [(one["code"], one.get("n")) for one in errors]
+        assert codes[:8] == [
+            ("too_long", 1),
+            ("unknown_command", 2),
+            ("bad_command", 3),
+            ("bad_command", -4),
+            *[("unknown_command", None)] * 4,
+        ]
+        assert sorted(codes[8:], key=str) == [("bad_command", 6), ("bad_command", None)]
+        bob.nothing_but("left")
 
 
 def test_what_is_said_as_it_is(tmp_path: Path) -> None:
     with served(tmp_path) as run, members(run, "ann", "bob") as (ann, bob):
-        for line in ("hello", "", "  two  spaces ", " ", " /join x", "//x /y", "//"):
+        for line in ("hello", "", "  two  spaces ", " ", " /join x", "//x /y", "//", "/etc/hosts", "/ hello", "/me/ x"):
             ann.line(line)
-        texts = [bob.until("say")["text"] for _ in range(5)]
-        assert texts == ["hello", "  two  spaces ", " /join x", "/x /y", "/"]
+        texts = [bob.until("say")["text"] for _ in range(8)]
+        assert texts == ["hello", "  two  spaces ", " /join x", "/x /y", "/", "/etc/hosts", "/ hello", "/me/ x"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.accounts.hash_queue import HashQueue
+from sockctl.protocol.messages import Message, message
 from sockctl.services.chat.commands import PAGE_LINES
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatRules
@@ -26,7 +27,7 @@ class Terminal:
     def __init__(self, chat: Chat) -> None:
         self._answers: list[str] = []
         self._typing = 0
-        self._type: Callable[[str], None] = chat.open_console(self._show)
+        self._type: Callable[[Message], None] = chat.open_console(self._show)
 
     def type(self, line: str) -> str:
         """Type a line, and return its answer; before it comes what had happened in the rooms."""
@@ -36,12 +37,12 @@ class Terminal:
         """Type a line, and return all that is shown of it."""
         self._answers.clear()
         self._typing = threading.get_ident()
-        self._type(line)
+        self._type(message("line", line))
         return self._answers[:]
 
-    def _show(self, line: str) -> None:
+    def _show(self, one: Message) -> None:
         if threading.get_ident() == self._typing:  # what members do is shown by other threads
-            self._answers.append(line)
+            self._answers.append(one.text)
 
 
 @contextlib.contextmanager
@@ -73,7 +74,7 @@ def says(one: ChatClient, text: str) -> None:
 
 def may_only_read(one: ChatClient) -> None:
     one.line("hello")
-    assert "read only" in one.until("error", code="bad_command")["text"]
+    assert "read only" in one.until("error", code="muted")["text"]
 
 
 def refused(one: ChatClient) -> None:
@@ -96,6 +97,44 @@ def refused_user(run: Running, name: str, source: str) -> None:
 def called(one: ChatClient, name: str) -> None:
     one.line(f"/nick {name}")
     one.until("renamed", name=name)
+
+
+UNTIL = re.compile(r"until (\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC")
+
+
+def test_a_refusal_says_until_when(tmp_path: Path) -> None:
+    with served(tmp_path) as (run, terminal), member(run, "bert") as bert:
+        terminal.type("/mute bert 2h")
+        bert.send(kind="line", text="hello", n=7)
+        told = bert.until("error", code="muted", n=7)
+        assert (day := UNTIL.search(told["text"])) is not None
+        assert told["until"].startswith("{}T{}:".format(*day.groups()))
+        terminal.type("/mute bert")
+        bert.line("hello")
+        told = bert.until("error", code="muted")
+        assert told["text"] == "You are muted: an operator lets you read only, and write to operators alone."
+        assert "until" not in told
+        terminal.type("/ban bert 10m")
+        told = bert.until("error", code="banned")
+        assert UNTIL.search(told["text"])
+        bert.until("bye", reason="banned")
+        with client(run, source=HERE) as again:
+            assert again.expect("error", code="banned")["until"] == told["until"]
+            again.expect("bye", reason="banned")
+
+
+def test_a_muted_member_may_ask_an_operator_why(tmp_path: Path) -> None:
+    with served(tmp_path) as (run, terminal), member(run, "bert") as bert, member(run, "carl", THERE) as carl:
+        terminal.type("/mute bert")
+        assert terminal.type("/msg bert be quiet") == "be quiet", "it is echoed"
+        bert.until("say", private=True, sender="server")
+        bert.line("/reply why?")
+        bert.until("say", private=True, to="server", text="why?")
+        bert.line("/msg server please")
+        bert.until("say", private=True, to="server", text="please")
+        bert.line("/msg carl psst")
+        bert.until("error", code="muted")
+        carl.nothing_but("notice")
 
 
 # With accounts.
@@ -250,7 +289,7 @@ def test_a_guests_mute_holds_when_it_comes_again(tmp_path: Path) -> None:
             assert terminal.type("/mute bert") == f"server lets bert (address {HERE}) read only."
             may_only_read(bert)
             bert.line("/nick zoe")
-            bert.until("error", code="bad_command")
+            bert.until("error", code="muted")
         for name in ("bert", "BERT", "zoe"):
             with member(run, name) as again:
                 may_only_read(again)

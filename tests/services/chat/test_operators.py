@@ -98,9 +98,9 @@ def test_a_muted_member_reads_only(tmp_path: Path) -> None:
     with operated(tmp_path) as (_, ann, bob):
         ann.line("/mute bob 10m")
         bob.until("notice", code="announcement")
-        for line in ("hello", "/me waves", "/msg ann psst", "/topic mine", "/nick bobby"):
+        for line in ("hello", "/me waves", "/msg bob psst", "/topic mine", "/nick bobby"):
             bob.line(line)
-            assert "read only" in bob.until("error", code="bad_command")["text"]
+            assert "read only" in bob.until("error", code="muted")["text"]
         bob.line("/who")
         bob.until("members")
         ann.line("/unmute bob")

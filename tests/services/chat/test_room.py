@@ -36,7 +36,7 @@ def test_frames_stay_frames_while_somebody_stops_to_ignore(tmp_path: Path) -> No
     enter(room, bob)
     bob.data.clear()
     bob.peer = Mock(outlet=None)
-    bob.member = Mock(quiet=False, key="bob")
+    bob.member = Mock(quiet=False, key="bob", author_key="bob")
     type(bob.member).ignored = PropertyMock(side_effect=[frozenset({"carl"}), *[frozenset()] * 9])
     room.say(ann, ["hello"], AT)
     room.process_pending()

@@ -2,11 +2,13 @@
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.message_peer import MessagePeer
+from sockctl.protocol.messages import Message, message
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.login import SESSION_ENDED
@@ -28,7 +30,7 @@ def test_the_first_minute_in_lines(tmp_path: Path) -> None:
         "Welcome, ann! What you type is said in #lobby; /help lists the commands.",
         "You are in #lobby.",
         "In #lobby: ann",
-        "In #lobby: ann",
+        "1 in #lobby: ann",
         "",
     ], "no copy of what one says oneself"
 
@@ -121,41 +123,56 @@ def test_nothing_is_said_for_a_login_that_is_over(tmp_path: Path, monkeypatch: p
 
 
 def test_the_operator_at_the_terminal_reads_along_and_types(tmp_path: Path) -> None:
-    shown: list[str] = []
+    shown: list[Message] = []
     chat = Chat(tmp_path, RULES)
-    typed = chat.open_console(shown.append)
+    take = chat.open_console(shown.append)
+
+    def typed(line: str) -> None:
+        take(message("line", line))
+
+    def saw(text: str, **fields: Any) -> None:
+        wait_until(lambda: any(one.text == text and fields.items() <= one.fields.items() for one in list(shown)))
+
     with running(chat) as run, members(run, "ann") as (ann,):
-        wait_until(lambda: "ann joined #lobby." in shown)
+        saw("ann joined #lobby.", kind="joined")
         ann.line("hello")
-        wait_until(lambda: "<ann> hello" in shown)
+        saw("hello", kind="say", sender="ann", room="#lobby")
         typed("hello ann")
         ann.until("say", sender="server", text="hello ann")
-        assert "<server> hello ann" not in shown, "no copy on lines"
+        saw("hello ann", kind="say", sender="server")
+        take(message("block", "a", lines=["a", "/quit"]))
+        assert [ann.until("say", sender="server")["text"] for _ in range(2)] == ["a", "/quit"]
+        saw("a /quit", lines=["a", "/quit"])
+        take(message("line", "/nosuch", n=3))
+        saw("There is no /nosuch: /help lists the commands, and // begins a text with /.", kind="error", n=3)
         ann.line("/join dev")
-        wait_until(lambda: any("#dev" in line for line in shown))
+        saw("ann joined #dev.", room="#dev")
         ann.until("members", room="#dev")
         ann.line("in there")
-        wait_until(lambda: "#dev <ann> in there" in shown)
+        saw("in there", sender="ann", room="#dev")
         ann.line("/msg server are you there?")
-        wait_until(lambda: "(private) <ann> are you there?" in shown)
+        saw("are you there?", private=True, sender="ann")
         typed("/reply yes")
         ann.until("say", private=True, sender="server", text="yes")
+        saw("yes", private=True, sender="server", to="ann")
         typed("/join dev")
         ann.until("joined", room="#dev", name="server")
         typed("/leave dev")
         ann.until("left", room="#dev", name="server")
         ann.line("still heard")
-        wait_until(lambda: "#dev <ann> still heard" in shown)
-        typed("/quit")
-        assert shown[-1] == "Ctrl-C ends the server."
-        for line in ("/kick server", "/mute server"):
-            typed(line)
-            assert shown[-1] == "server is the terminal of the server: it stays."
-        typed("/whois server")
-        assert shown[-1].endswith(" At the terminal of the server.")
+        saw("still heard", room="#dev")
+        typed("/history")
+        saw("hello", kind="history", again=True)
+        typed("/rooms")
+        saw("#dev: 1 member", room="#dev")
+        typed("/mute ann 1h")
+        assert "server lets ann" in shown[-1].text
         typed("/kick ann")
-        ann.until("bye", reason="kicked")
-        wait_until(lambda: any(line.startswith("ann left #lobby") for line in shown))
+        assert shown[-1].text == "server put ann out."
+        typed("/ban ann")
+        assert shown[-1].text.startswith("server banned ann (address ")
+        typed("/quit")
+        assert shown[-1].text == "Ctrl-C ends the server."
 
 
 def test_history_topics_and_mutes_outlast_a_restart(tmp_path: Path) -> None:

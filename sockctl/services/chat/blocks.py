@@ -1,0 +1,90 @@
+"""Blocks: texts of several lines, such as a paste, that a member says at once. No line of one is a command.
+
+A client sends ``{"kind": "block", "text": FIRST, "lines": [FIRST, …]}``. A block takes one id for each line. Clients
+whose `hello` can do `blocks` get one `say` with `lines`, the last line's `id`, and the lines joined as `text`. All
+others get one `say`, or one line, for each.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sockctl.protocol.frames import LIMIT_BYTES, encode_frame
+from sockctl.protocol.messages import Message, encode_message, message, split_block
+from sockctl.services.chat.history_entry import HistoryEntry
+from sockctl.services.chat.member import Client
+from sockctl.services.chat.room_event import RoomEvent, encode_for_wires
+from sockctl.services.chat.text_limits import MAX_BLOCK_LINES, refuse_long_block
+from sockctl.text import clean
+
+_HEADROOM_BYTES = 1_024
+"""Bytes of a frame beside a block: those that the history adds."""
+_SHORT = 8_192
+"""Characters of the joined text where all of it and the lines would exceed a frame."""
+
+
+def measure_block(one: Message) -> tuple[int, int]:
+    """Return how many lines a client's block has, and how many characters; as far as these may be said."""
+    lines = one.fields.get("lines")
+    some = [line for line in lines[:MAX_BLOCK_LINES] if type(line) is str] if type(lines) is list else []
+    return len(some), sum(map(len, some))
+
+
+def read_block(one: Message) -> list[str]:
+    """Return the lines of a client's block, made safe, without the empty ones at the end; its text where it has none.
+
+    Raises:
+        TextTooLongError: The block has too many lines or bytes.
+    """
+    given: Any = one.fields.get("lines")
+    if type(given) is not list or not given or any(type(line) is not str for line in given):
+        given = [one.text]
+    end = len(given)
+    while end and not given[end - 1].strip():
+        end -= 1
+    lines: list[str] = given[:end]
+    if end <= MAX_BLOCK_LINES:  # else the work of cleaning them has no bound
+        lines = [clean(line) for line in lines]
+        while lines and not lines[-1].strip():
+            lines.pop()
+    if len(lines) > 1:
+        refuse_long_block(lines)
+    return lines
+
+
+def encode_block(
+    client: Client, lines: Sequence[str], *, room: str, last_id: int, at: str
+) -> tuple[RoomEvent, HistoryEntry]:
+    """Return the event that tells a block, and its entry in the history.
+
+    Args:
+        client: The client that sent it.
+        lines: The lines, two at least.
+        room: The room's name.
+        last_id: The id of the last line.
+        at: The time, as RFC 3339 has it.
+    """
+    member = client.member
+    account = member.account if member.account != member.key else ""
+    fields = {
+        "room": room,
+        "sender": member.name,
+        "account": account or None,
+        "id": last_id,
+        "at": at,
+        "lines": list(lines),
+    }
+    text = " ".join(lines)
+    one = message("say", text, **fields)
+    json = encode_message(one)
+    if len(json.encode()) > LIMIT_BYTES - _HEADROOM_BYTES:  # quotes and backslashes take two bytes, twice
+        one = message("say", f"{text[:_SHORT]}…", **fields)
+        json = encode_message(one)
+    singles = [encode_for_wires(single) for single in split_block(one)]
+    event = RoomEvent(
+        b"".join([frame for frame, _ in singles]),
+        b"".join([line for _, line in singles]),
+        sender=client,
+        key=member.author_key,
+        block=encode_frame(json),
+    )
+    return event, HistoryEntry(last_id, json.encode(), member.author_key, len(lines))

@@ -1,0 +1,63 @@
+"""The history of one room, within the budget of all rooms, and on its way to the disk."""
+
+from collections.abc import Sequence
+
+from sockctl.services.chat.history import JOINING_BYTES, History, HistoryBudget
+from sockctl.services.chat.history_entry import HistoryEntry
+from sockctl.services.chat.store import ChatStore
+
+
+class RoomHistory:
+    """The last messages of a room. Not thread-safe: the room's lock guards it.
+
+    Args:
+        room: The room's name.
+        history: The messages of before; limits how many are remembered.
+        store: Keeps the messages; its lock is a leaf below the room's.
+        budget: The memory of all histories together.
+    """
+
+    def __init__(self, room: str, history: History, *, store: ChatStore, budget: HistoryBudget) -> None:
+        self._room = room
+        self._history = history
+        self._store = store
+        self._budget = budget
+        budget.add(history.size_bytes)
+
+    def __len__(self) -> int:
+        return len(self._history)
+
+    @property
+    def size_bytes(self) -> int:
+        """The memory that the messages take."""
+        return self._history.size_bytes
+
+    def list_all(self) -> list[HistoryEntry]:
+        """Return all messages."""
+        return self._history.list_all()
+
+    def select_unseen(self, after: int, *, most_bytes: int = JOINING_BYTES) -> tuple[list[HistoryEntry], bool]:
+        """Return the messages that a joining client is told, and whether it has missed others."""
+        return self._history.select_unseen(after, most_bytes=most_bytes)
+
+    def add(self, entries: Sequence[HistoryEntry]) -> None:
+        """Remember more messages, as far as the budget allows, and keep them on the disk."""
+        history = self._history
+        before = history.size_bytes
+        history.extend(entries)
+        beyond = self._budget.add(history.size_bytes - before)
+        if beyond and (own := history.size_bytes - self._budget.share_bytes) > 0:
+            self._budget.add(-history.forget_oldest(min(beyond, own)))
+        stored = [one.json for one in entries]
+        self._store.add_messages(self._room, entries[0].id, stored, remembered=len(history))
+
+    def forget(self) -> None:
+        """Forget all messages."""
+        if len(self._history):
+            self._budget.add(-self._history.forget_oldest(self._history.size_bytes))
+            self._store.forget(self._room)
+
+    def forget_oldest(self, size_bytes: int) -> None:
+        """Forget the oldest messages, until so many bytes are free."""
+        self._budget.add(-self._history.forget_oldest(size_bytes))
+        self._store.keep_last(self._room, len(self._history))
