@@ -261,7 +261,7 @@ def _build_query(which: str) -> tuple[str, tuple[str]]:
         address = _unify_address(which)
     except ValueError:
         return f"{_SELECT} WHERE name_key = ?", (same_name_key(which).encode(errors="replace").decode(),)
-    also = f" OR address = '{_LOOPBACK_IPV6}' ORDER BY last_seen DESC" if address == _LOOPBACK else ""
+    also = f" OR address = '{_LOOPBACK_IPV6}' ORDER BY last_seen DESC, number DESC" if address == _LOOPBACK else ""
     return f"{_SELECT} WHERE address = ?{also}", (address,)
 
 

@@ -223,7 +223,8 @@ def test_this_machine_is_one_client(clients: KnownClients, first: str, second: s
 
 
 @pytest.mark.parametrize(
-    ("addresses", "kept"), [(["::1"], "ann"), (["::1", "127.0.0.1"], "bob"), (["127.0.0.1"], "ann")]
+    ("addresses", "kept"),
+    [(["::1"], "ann"), (["::1", "127.0.0.1"], "bob"), (["127.0.0.1", "::1"], "bob"), (["127.0.0.1"], "ann")],
 )
 def test_this_machine_in_a_file_of_an_earlier_version(tmp_path: Path, addresses: list[str], kept: str) -> None:
     clients = KnownClients(tmp_path)
@@ -231,7 +232,7 @@ def test_this_machine_in_a_file_of_an_earlier_version(tmp_path: Path, addresses:
     clients.close()
     with contextlib.closing(sqlite3.connect(tmp_path / "clients.db")) as database:
         for number, (address, name) in enumerate(zip(addresses, ["ann", "bob"], strict=False)):
-            row = (address, name, name, number, number)
+            row = (address, name, name, number, 0)  # last seen in the same second
             database.execute(
                 "INSERT INTO clients (address, name, name_key, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)", row
             )
