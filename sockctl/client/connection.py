@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from sockctl.client.entry import Entry
 from sockctl.client.idle_limit import IdleLimit
 from sockctl.client.inputs import LineInput, PipeInput
 from sockctl.client.message_waits import MessageWaits
@@ -88,6 +89,11 @@ class ClientConnection:
     def input_ended(self) -> bool:
         """Whether the input, or the script, has nothing more to send."""
         return self._source.ended and not self._sender.held if self._script is None else self._script.ended
+
+    @property
+    def takes_entries(self) -> bool:
+        """Whether entries are meant for this connection: else they were meant for the lost one that it replaces."""
+        return not self._returning or (self.protocol is not None and self.protocol.has_turn)
 
     # From the server.
 
@@ -204,6 +210,17 @@ class ClientConnection:
             if early := protocol.wire.speak_raw():
                 self._receiver.show_raw(early, now)
             self._sender.send(raw)
+
+    def enter(self, entry: Entry, _: float) -> None:
+        """Process what a person has entered in the line editor."""
+        if self.protocol is None:
+            self._sender.send(self._source.feed_raw(f"{entry.text}\n".encode()))
+        else:
+            self._sender.held.append(entry)
+
+    def tell_typing(self, _: float) -> None:
+        """Tell the server that something is being typed."""
+        self._sender.send(b"" if self.protocol is None else self.protocol.encode_typing())
 
     def count_sent(self, count: int, now: float) -> None:
         """Count bytes that went out."""

@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 from sockctl.client.sender import Sender
-from sockctl.client.session_events import BytesToShow, MessageToShow, QuestionAsked, SessionEvent
+from sockctl.client.session_events import BytesToShow, MessageToShow, QuestionAsked, SessionEvent, TextReturned
 from sockctl.client.settings import ClientSettings
 from sockctl.errors import ExpectationError, ProtocolError
 from sockctl.protocol.line_splitter import LineSplitter
@@ -71,6 +71,8 @@ class Receiver:
             self._sender.is_asked = protocol.question is not None
             self._events.append(QuestionAsked(protocol.question))
         self._events.append(MessageToShow(one, protocol.context))
+        if (refused := protocol.take_refused(one)) is not None:
+            self._events.append(TextReturned(refused))
         self._search(protocol, [one.text], "", now)
 
     def show_raw(self, data: bytes, now: float) -> None:

@@ -10,10 +10,11 @@ made again, and the server lets the client in by the token.
 | connecting | `connect_failed` | waiting, or ended | |
 | connected | the connection is lost | waiting, or ended | the user learns which lines may not have arrived |
 | waiting | the pause is over | connecting | `Signal.CONNECTION_WANTED` |
-| waiting, connecting | a line | the same | it is refused |
+| waiting, connecting | a line | the same | it is refused; from the line editor, it waits |
 | waiting, connecting | the end of the input | ended | |
 """
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -28,16 +29,17 @@ from sockctl.client.session_events import (
     SessionEnded,
     SessionEvent,
     Signal,
+    TextReturned,
 )
 from sockctl.client.settings import ClientSettings
-from sockctl.errors import ConnectionBrokenError, SockctlError
+from sockctl.errors import ConnectionBrokenError, SockctlError, StoreError
 from sockctl.events.base import Event
 from sockctl.events.client import Disconnected
 from sockctl.net.address import Endpoint
-from sockctl.text import visible
 
 if TYPE_CHECKING:
     from sockctl.client.chat.view import ChatView
+    from sockctl.client.person import Person
     from sockctl.client.protocol import MessageProtocol
     from sockctl.client.reconnect import Reconnector
     from sockctl.client.script import Script
@@ -55,6 +57,7 @@ class ClientSession:
         open_tokens: Opens the store of tokens, which the session reads and writes.
         encrypted: Whether connections are under TLS.
         own_lines_stay: Whether typed lines stay on the terminal, so that they aren't shown when they come back.
+        edits: Whether a person may get the line editor, and with it the whole look of a chat.
         reconnector: Decides on pauses; None for the usual ones.
 
     Attributes:
@@ -72,6 +75,7 @@ class ClientSession:
         open_tokens: "Callable[[], TokenStore]",
         encrypted: bool = False,
         own_lines_stay: bool = True,
+        edits: bool = False,
         reconnector: "Reconnector | None" = None,
     ) -> None:
         self.settings = settings
@@ -80,6 +84,7 @@ class ClientSession:
         self._endpoint = endpoint
         self._open_tokens = open_tokens
         self._encrypted = encrypted
+        self._edits = edits
         self._reconnector = reconnector
         self._events: list[SessionEvent] = []
         self._connection: ClientConnection | None = None
@@ -91,6 +96,7 @@ class ClientSession:
             LineInput(crlf=settings.crlf, by_hand=settings.terminal) if lines else PipeInput(crlf=settings.crlf)
         )
         self.view = self._make_view(own_lines_stay=own_lines_stay)
+        self._person: Person | None = None  # made with the first entry
 
     @property
     def is_listening(self) -> bool:
@@ -103,9 +109,21 @@ class ClientSession:
         return self._wire is not None and self._wire.is_framed
 
     @property
+    def leave_word(self) -> str:
+        """The word with which a person at the line editor ends the connection."""
+        protocol = None if self._connection is None else self._connection.protocol
+        return "/quit" if protocol is not None and protocol.is_chat else "exit"
+
+    @property
     def _wire(self) -> "ClientWire | None":
         connection = self._connection
         return None if connection is None or connection.protocol is None else connection.protocol.wire
+
+    def away_s(self, now: float) -> float | None:
+        """Return in how many seconds the client connects again, 0 while it tries; None where no connection was lost."""
+        if self._connection is not None or not self._was_lost:
+            return None
+        return 0.0 if self._connect_at is None else max(0.0, self._connect_at - now)
 
     # From the connection.
 
@@ -178,6 +196,26 @@ class ClientSession:
             self._events += refuse_lines(self._source.feed(data))
         return self._process(now, ClientConnection.type, data)
 
+    def enter(self, text: str, now: float) -> list[SessionEvent]:
+        """Process what a person has entered in the line editor: a line, or several with line feeds."""
+        if self._is_over or self._source.ended:
+            return self.advance(now)
+        if self._person is None:
+            from sockctl.client.person import Person
+
+            self._person = Person(self._events, self.view, self._list_users)
+        entry = self._person.enter(text, self._connection, now)
+        if self._person.wants_to_leave:
+            return self.typed(b"", now)
+        return self.advance(now) if entry is None else self._process(now, ClientConnection.enter, entry)
+
+    def note_typing(self, now: float) -> list[SessionEvent]:
+        """Process that something is being typed in the line editor, which is no command and no secret."""
+        protocol = None if self._connection is None else self._connection.protocol
+        if protocol is None or not protocol.may_tell_typing(now):
+            return []
+        return self._process(now, ClientConnection.tell_typing)
+
     def advance(self, now: float) -> list[SessionEvent]:
         """Do all that is due."""
         return self._process(now)
@@ -191,6 +229,7 @@ class ClientSession:
             try:
                 if step is not None:
                     step(connection, *arguments, now)
+                self._send_waiting(connection, now)
                 connection.settle(now)
                 error = None
             except SockctlError as raised:
@@ -199,9 +238,25 @@ class ClientSession:
                 self._end_connection(connection, error, now)
             else:
                 self.wants_input, self.wake_at = connection.wants_input, connection.wake_at
+        if self._person is not None:
+            self._person.give_way()
         events = self._events[:]
         self._events.clear()
         return events
+
+    def _send_waiting(self, connection: ClientConnection, now: float) -> None:
+        """Let the entries go that waited for the connection, or for its welcome."""
+        if self._person is not None:
+            for entry in self._person.take_waiting(connection, now):
+                connection.enter(entry, now)
+            if self._person.wants_to_leave:
+                self._source.feed_raw(b"")
+
+    def _list_users(self) -> list[str]:
+        """Return the users that have logged in to this server from here."""
+        with contextlib.suppress(StoreError):
+            return [one.user for one in self._open_tokens().all_of(self._endpoint.host, self._endpoint.port)]
+        return []
 
     # How a connection ends, and another one comes.
 
@@ -217,7 +272,7 @@ class ClientSession:
         self._wait(pause_s, event, now)
         self._events += [Signal.CONNECTION_DROPPED, QuestionAsked(None)]
         for text in self.view.lose() if self.view is not None else ():
-            self._remark(f"sockctl: This may not have arrived: {visible(text)}")
+            self._events.append(TextReturned(text, "This may not have arrived"))
         self._go_on_waiting(now)
 
     def _can_return(self, connection: ClientConnection, error: SockctlError | None) -> bool:
@@ -255,6 +310,8 @@ class ClientSession:
         self.wants_input, self.wake_at = True, self._connect_at
 
     def _end(self, reason: EndReason, error: SockctlError | None) -> None:
+        if self._person is not None:
+            self._person.give_back()
         self._is_over = True
         self._events.append(SessionEnded(reason, error))
 
@@ -274,6 +331,7 @@ class ClientSession:
 
     def _make_protocol(self, server: "ServerIdentity") -> "MessageProtocol":
         """Return the protocol for a new connection."""
+        from sockctl.client.protocol import CAPABILITIES
         from sockctl.client.protocol_factory import make_protocol
 
         return make_protocol(
@@ -284,6 +342,7 @@ class ClientSession:
             remark=self._remark,
             view=self.view,
             insist=self._was_lost or self.settings.messages is True,
+            can=CAPABILITIES if self._edits and self.view is not None else (),
         )
 
     def _remark(self, text: str) -> None:

@@ -77,6 +77,24 @@ class QuestionAsked(NamedTuple):
     question: "Message | None"
 
 
+class TextReturned(NamedTuple):
+    """Put a text back into the editor, if nothing is being typed there; else show it.
+
+    Attributes:
+        text: The text.
+        why: Why, for the user; empty where the user knows.
+    """
+
+    text: str
+    why: str = ""
+
+
+class WindowChanged(NamedTuple):
+    """Write to the terminal what has changed in the window on a chat."""
+
+    text: str
+
+
 class Remark(NamedTuple):
     """Tell the user something about the session."""
 
@@ -101,5 +119,16 @@ class SessionEnded(NamedTuple):
     error: SockctlError | None = None
 
 
-SessionEvent = Signal | BytesToSend | BytesToShow | MessageToShow | QuestionAsked | Remark | EventToEmit | SessionEnded
+SessionEvent = (
+    Signal
+    | BytesToSend
+    | BytesToShow
+    | MessageToShow
+    | QuestionAsked
+    | TextReturned
+    | WindowChanged
+    | Remark
+    | EventToEmit
+    | SessionEnded
+)
 """Something for the loop to do."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
@@ -47,6 +48,8 @@ def join(terminal: Any, server: ChatServer, *options: str, scheme: str = "sockct
 
 def leave(child: Any) -> None:
     child.sendline("exit")
+    if child.expect([r"Leave the chat\? \[y/N\]", pexpect.EOF]) == 0:  # the line editor asks
+        child.sendline("y")
     assert ended(child) == 0
     assert "Traceback" not in child.before
 
@@ -216,9 +219,28 @@ def test_it_comes_back_by_itself(terminal: Any, server: ChatServer, plain: bool,
     assert [one["seen"] for one in server.resumed()] == [{"lobby": 1, "games": 0}]
 
 
-@BOTH
-def test_what_is_typed_meanwhile_is_refused_with_a_word(terminal: Any, server: ChatServer, plain: bool) -> None:
-    child = join(terminal, server, *options_of(plain))
+def test_what_is_typed_meanwhile_waits(terminal: Any, server: ChatServer) -> None:
+    child = join(terminal, server)
+    server.stop()
+    child.expect("connection was lost")
+    child.sendline("too early")
+    child.expect("waiting: too early")
+    server.decide.clear()
+    server.start()
+    server.wait_for(2)
+    child.sendline("still too early")
+    child.expect("waiting: still too early")
+    assert server.said() == []
+    server.decide.set()
+    child.expect("Welcome, ann")
+    child.expect("<ann> too early")
+    child.expect("<ann> still too early")
+    assert server.said() == ["too early", "still too early"]
+    leave(child)
+
+
+def test_what_is_typed_meanwhile_is_refused_with_a_word(terminal: Any, server: ChatServer) -> None:
+    child = join(terminal, server, "--plain")
     server.stop()
     child.expect("connection was lost")
     child.sendline("too early")
@@ -266,6 +288,7 @@ def test_what_was_on_its_way_is_named(terminal: Any, server: ChatServer) -> None
     child.expect("connection was lost")
     child.expect("This may not have arrived: into the void")
     child.expect("Welcome, ann")
+    child.sendintr()  # clears the editor, into which it has come back
     leave(child)
     assert [server.said(number) for number in (0, 1)] == [["into the void"], []]
 
@@ -282,6 +305,9 @@ def test_ctrl_c_in_the_pause(terminal: Any, server: ChatServer, plain: bool, whi
         server.stop()
         child.expect("again, with pauses of up to 30 s")
     child.sendintr()
+    if not plain:
+        child.expect("Ctrl-C again, or Ctrl-D, leaves")
+        child.sendintr()
     assert ended(child) == ExitCode.INTERRUPTED
     assert "Traceback" not in child.before
     if not while_connecting:
@@ -295,10 +321,10 @@ def test_leaving_in_the_pause(terminal: Any, server: ChatServer, plain: bool, ho
     server.stop()
     child.expect("again, with pauses of up to 30 s")
     if how == "exit":
-        child.sendline("exit")
+        leave(child)
     else:
         child.sendeof()
-    assert ended(child) == 0
+        assert ended(child) == 0
     server.start()
 
 

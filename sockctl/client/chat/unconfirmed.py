@@ -2,6 +2,7 @@
 
 import re
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sockctl.protocol.messages import Message
@@ -43,6 +44,18 @@ class UnconfirmedMessages:
         text = comes_back(line) if private is None else private[1].strip()
         if text:
             self._said.append(_Said(typed, text, private is not None))
+
+    def add_block(self, lines: Sequence[str]) -> None:
+        """Remember a block that goes out: no line of it is a command."""
+        self._said.append(_Said("\n".join(lines), " ".join(clean(line) for line in lines).strip(), private=False))
+
+    def forget(self, text: str) -> None:
+        """Await a line or a block no longer: the server has refused it."""
+        typed = text if "\n" in text else clean(text).strip()
+        for said in self._said:
+            if said.line == typed:
+                self._said.remove(said)
+                return
 
     def confirm(self, one: Message) -> bool:
         """Return whether this message was sent to a room from here; it, and all before it, are awaited no longer."""
