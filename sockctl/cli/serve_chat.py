@@ -11,6 +11,7 @@ from sockctl.cli.serve_runner import serve
 from sockctl.cli.server_options import ServerOptions
 from sockctl.errors import OptionError
 from sockctl.paths import data_dir
+from sockctl.protocol.names import same_name_key
 from sockctl.services.chat.commands import parse_room
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatRules
@@ -40,7 +41,7 @@ def parse_chat_rules(
         motd=[] if motd is None else _read_motd(motd),
         history=history,
         flood=None if flood is None else _parse_flood(flood),
-        operators=frozenset(operator.strip().lower() for operator in operators),
+        operators=frozenset(same_name_key(operator.strip()) for operator in operators),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from sockctl.client.chat.mention import compile_mention
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import is_name, same_name_key
 
@@ -153,8 +154,7 @@ class Roster:
     def _rename_me(self, name: str) -> None:
         name = name if is_name(name) else ""
         self._me = name
-        word = re.escape(name)
-        self._mention = re.compile(rf"(?<!\w)(?<!\w[.-]){word}(?!\w|[.-]\w)", re.IGNORECASE) if name else None
+        self._mention = compile_mention(name) if name else None
 
     def _rename(self, before: str, name: str) -> None:
         if self._is_me(before):
