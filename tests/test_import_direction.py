@@ -46,7 +46,8 @@ FOREIGN_BELOW = {
     "argon2": {"accounts/passwords"},
     "ifaddr": {"net/reachability"},
     "cryptography": {"net/certificates"},
-    "precis_i18n": {"accounts/password_normalization"},
+    "confusable_homoglyphs": {"protocol/look_alikes"},
+    "precis_i18n": {"accounts/password_normalization", "protocol/names"},
     "zxcvbn": {"accounts/password_rules"},
 }
 """Libraries that only these rooms may import."""

@@ -85,12 +85,14 @@ class Accounts:
 
         Raises:
             NameRefusedError: It breaks the rule for names.
-            NameTakenError: There is such a user.
+            NameTakenError: There is such a user, or one whose name looks like it.
             StoreError: The file can't be read.
         """
         name = user_name(name)
         if self.users.find(name) is not None:
             raise NameTakenError(f"There is a user {name} already: choose another name.")
+        if alike := self.users.find_look_alike(name, former=False):
+            raise NameTakenError(f"The name {name} looks like {alike}, which is taken: choose another name.")
         return name
 
     def check_signup_name(self, name: str) -> str:
@@ -98,12 +100,14 @@ class Accounts:
 
         Raises:
             NameRefusedError: It breaks the rule for names.
-            NameTakenError: There is or was such a user.
+            NameTakenError: There is or was such a user, or one whose name looks like it.
             StoreError: The file can't be read.
         """
         name = self.check_free_name(name)
         if self.users.was_removed(name):
             raise NameTakenError(f"There was a user {name}: choose another name.")
+        if alike := self.users.find_look_alike(name):
+            raise NameTakenError(f"The name {name} looks like {alike}, which is taken: choose another name.")
         return name
 
     def set_password(

@@ -26,6 +26,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from sockctl.protocol.names import same_name_key
 from sockctl.source_network import IPV6_PREFIX, source_network
 from sockctl.token_bucket import TokenBucket
 
@@ -86,7 +87,7 @@ class Who:
     @classmethod
     def of(cls, address: str, name: str, *, ipv6_prefix: int = IPV6_PREFIX, device: str = "") -> "Who":
         """Return the source of a try with `name` from an IP address."""
-        return cls(source_network(address, ipv6_prefix), name.strip().lower()[:_MAX_NAME], device)
+        return cls(source_network(address, ipv6_prefix), same_name_key(name.strip())[:_MAX_NAME], device)
 
     @property
     def source(self) -> str:

@@ -1,5 +1,7 @@
 """The users of a data directory, ``users.json`` (see `user` for its form)."""
 
+import itertools
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 from sockctl.accounts.passwords import HashParameters, parse_parameters
 from sockctl.accounts.user import FORM, User, read_user
 from sockctl.errors import NameTakenError, StoreError, UnknownUserError
+from sockctl.protocol.look_alikes import LookAlikes
 from sockctl.protocol.names import same_name_key
 from sockctl.stores.json_store import Content, JsonStore
 from sockctl.stores.timestamps import Clock, format_timestamp, utc_now
@@ -32,6 +35,8 @@ class Users:
             data_dir / FILE_NAME, version=VERSION, empty=_make_content, check=FORM, private=True, on_bad=on_bad
         )
         self._costs: tuple[Content, frozenset[HashParameters]] = ({}, frozenset())  # of one content
+        self._looks_lock = threading.Lock()  # guards the next
+        self._looks: tuple[Content, LookAlikes] = {}, LookAlikes()  # of one content, former users included
 
     def all(self) -> list[User]:
         """Return all users, in the order in which they were added.
@@ -72,6 +77,24 @@ class Users:
         """
         return same_name_key(name) in self._store.read().get("removed", {})
 
+    def find_look_alike(self, name: str, *, former: bool = True, but: str = "") -> str:
+        """Return the name of a user that looks like `name`; empty where there is none.
+
+        Args:
+            name: The name, in any case.
+            former: Whether users who were removed count.
+            but: A user that doesn't count.
+
+        Raises:
+            StoreError: The file can't be read.
+        """
+        content = self._store.read()
+        removed = content.get("removed", {})
+        with self._looks_lock:
+            if content is not self._looks[0]:
+                self._looks = content, LookAlikes(itertools.chain(content["users"], removed))
+            return self._looks[1].find(name, but={but} if former else removed)
+
     def find(self, name: str) -> User | None:
         """Return the user of that name, in any case; None if there is none.
 
@@ -102,13 +125,15 @@ class Users:
             hashed: The password's hash.
 
         Raises:
-            NameTakenError: There is such a user.
+            NameTakenError: There is such a user, or one whose name looks like it.
             StoreError: The file can't be read or written.
         """
         with self._store.update() as content:
             users = content["users"]
             if name in users:
                 raise NameTakenError(f"There is a user {name} already: choose another name.")
+            if alike := LookAlikes(users).find(name):
+                raise NameTakenError(f"The name {name} looks like {alike}, which is taken: choose another name.")
             content["generation"] += 1
             content.get("removed", {}).pop(name, None)
             now = format_timestamp(self._clock())

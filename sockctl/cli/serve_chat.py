@@ -12,6 +12,7 @@ from sockctl.cli.serve_runner import serve
 from sockctl.cli.server_options import ServerOptions
 from sockctl.errors import OptionError
 from sockctl.paths import data_dir
+from sockctl.protocol.names import same_name_key
 from sockctl.services.chat.commands import parse_room
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatRules
@@ -53,7 +54,7 @@ def _parse_rules(options: ChatOptions) -> ChatRules:
         motd=[] if options.motd is None else _read_motd(options.motd),
         history=options.history,
         flood=None if options.no_flood_limit else _parse_flood(options.flood),
-        operators=frozenset(operator.strip().lower() for operator in options.operator or []),
+        operators=frozenset(same_name_key(operator.strip()) for operator in options.operator or []),
     )
 
 

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from sockctl.client.ending import judge_end
+from sockctl.client.entry import Entry
 from sockctl.client.idle_limit import IdleLimit
 from sockctl.client.inputs import LineInput, PipeInput
 from sockctl.client.message_waits import MessageWaits
@@ -89,6 +91,11 @@ class ClientConnection:
         """Whether the input, or the script, has nothing more to send."""
         return self._source.ended and not self._sender.held if self._script is None else self._script.ended
 
+    @property
+    def takes_entries(self) -> bool:
+        """Whether entries are meant for this connection: else they were meant for the lost one that it replaces."""
+        return not self._returning or (self.protocol is not None and self.protocol.has_turn)
+
     # From the server.
 
     def receive(self, data: bytes, now: float) -> None:
@@ -147,26 +154,11 @@ class ClientConnection:
         return EndReason.CLIENT_EXIT if by_hand else self.ending or EndReason.STOPPED
 
     def judge(self, error: SockctlError | None) -> SockctlError | None:
-        """Return the error of the connection's end. A refusal takes the place of an error that it has caused.
-
-        Args:
-            error: The error with which it ended, if it did.
-        """
-        protocol = self.protocol
-        if protocol is None or (error is None and self._is_end_wanted):
-            return error
-        return protocol.refusals.judge(
-            error, protocol.question, unsent_lines=len(self._sender.held), by_hand=self._settings.terminal
+        """Return the error of the connection's end, with which it ended if there is one."""
+        ended = self.input_ended
+        return judge_end(
+            error, self.protocol, self._script, self._receiver, self._sender, self._settings, input_ended=ended
         )
-
-    @property
-    def _is_end_wanted(self) -> bool:
-        """Whether the user has ended the connection, or the script or the count is satisfied."""
-        if self._script is not None:
-            return self._script.ended and self._script.ends_by_expecting
-        if self._settings.count is not None:
-            return self._receiver.has_enough
-        return self._settings.terminal and self.input_ended
 
     def _receive_end(self, now: float) -> None:
         if self.protocol is not None:
@@ -204,6 +196,17 @@ class ClientConnection:
             if early := protocol.wire.speak_raw():
                 self._receiver.show_raw(early, now)
             self._sender.send(raw)
+
+    def enter(self, entry: Entry, _: float) -> None:
+        """Process what a person has entered in the line editor."""
+        if self.protocol is None:
+            self._sender.send(self._source.feed_raw(f"{entry.text}\n".encode()))
+        else:
+            self._sender.held.append(entry)
+
+    def tell_typing(self, _: float) -> None:
+        """Tell the server that something is being typed."""
+        self._sender.send(b"" if self.protocol is None else self.protocol.encode_typing())
 
     def count_sent(self, count: int, now: float) -> None:
         """Count bytes that went out."""

@@ -25,6 +25,9 @@ from sockctl.client.session_events import (
     SessionEnded,
     SessionEvent,
     Signal,
+    TextArrived,
+    TextReturned,
+    WindowChanged,
 )
 from sockctl.errors import ConnectionBrokenError, SockctlError, StreamError
 from sockctl.net.address import Endpoint
@@ -33,6 +36,7 @@ from sockctl.terminal import STDIN
 
 if TYPE_CHECKING:
     from sockctl.client.connect_attempt import Connect, ConnectAttempt
+    from sockctl.client.tty.entries import Entries
     from sockctl.client.tty.user import TerminalUser
 
 READ_BYTES = 65_536
@@ -71,7 +75,7 @@ class IoLoop:
         self._output = output
         self._dump = output if output.shows_wire else None
         self._user = user
-        self._input = STDIN
+        self._input: int | Entries = STDIN
         self._sock: Transport | None = None
         self._may_pend = False
         self._unsent = bytearray()
@@ -108,9 +112,9 @@ class IoLoop:
         if self._stopped.is_set():
             self.stop()
 
-    def read_from(self, descriptor: int) -> None:
-        """Read the input from another descriptor."""
-        self._input = descriptor
+    def read_from(self, source: "int | Entries") -> None:
+        """Read the input from another descriptor, or from the line editor."""
+        self._input = source
 
     def stop(self) -> None:
         """Make `run` return soon; any thread."""
@@ -146,20 +150,27 @@ class IoLoop:
             match event:
                 case BytesToSend(data):
                     self._unsent += data
-                case BytesToShow(data):
-                    self._output.show_bytes(data)
-                case MessageToShow(message, context):
-                    self._output.show_message(message, context)
-                case EventToEmit(emitted):
-                    self._screen.emit(emitted)
-                case Remark(text):
-                    self._screen.remark_error(text)
                 case SessionEnded():
                     self.ended = event
-                case QuestionAsked(question) if self._user is not None:
-                    self._user.ask(question)
+                case QuestionAsked() | TextReturned() | TextArrived() if self._user is not None:
+                    self._user.receive(event)
                 case Signal():
                     self._obey(event)
+                case _:
+                    self._show(event)
+
+    def _show(self, event: SessionEvent) -> None:
+        match event:
+            case BytesToShow(data):
+                self._output.show_bytes(data)
+            case MessageToShow(message, context):
+                self._output.show_message(message, context)
+            case WindowChanged(text):
+                self._screen.write(text.encode())
+            case EventToEmit(emitted):
+                self._screen.emit(emitted)
+            case Remark(text, is_error):
+                (self._screen.remark_error if is_error else self._screen.remark)(text)
 
     def _obey(self, signal: Signal) -> None:
         sock = self._sock
@@ -167,6 +178,8 @@ class IoLoop:
             case Signal.SENDING_ENDED if sock is not None:
                 with contextlib.suppress(OSError):  # the server has reset the connection: reading shows it
                     sock.shutdown(socket.SHUT_WR)
+                if self._user is not None:
+                    self._user.end_input()
             case Signal.QUESTION_ANSWERED if self._user is not None:
                 self._user.end_question()
             case Signal.CONNECTION_WANTED:
@@ -181,7 +194,7 @@ class IoLoop:
                 sock.close()
                 self._sock = None
 
-    def _wait(self) -> "list[Transport | ConnectAttempt | int]":
+    def _wait(self) -> "list[Transport | ConnectAttempt | Entries | int]":
         """Wait until something can be read or sent, or is due; return the readable ones."""
         sock, session = self._sock, self._session
         if self._may_pend and sock is not None and is_pending(sock):
@@ -225,6 +238,9 @@ class IoLoop:
         self.perform(self._session.broke(error, time.monotonic()))
 
     def _read(self) -> None:
+        if not isinstance(self._input, int):
+            self._take_entries(self._input)
+            return
         try:
             data = os.read(self._input, READ_BYTES)
         except BlockingIOError:  # another process made it non-blocking, and took what was there
@@ -233,7 +249,19 @@ class IoLoop:
             raise StreamError(f"Standard input can't be read: {error.strerror}. Nothing more was sent.") from error
         if self._user is not None:
             self._screen.begin_line()
+            if data:
+                self._user.note_read()
         self.perform(self._session.typed(data, time.monotonic()))
+
+    def _take_entries(self, entries: "Entries") -> None:
+        """Hand on what was entered in the line editor."""
+        texts, is_typing, ended = entries.take()
+        for text in texts:
+            self.perform(self._session.enter(text, time.monotonic()))
+        if is_typing and not texts:
+            self.perform(self._session.note_typing(time.monotonic()))
+        if ended:
+            self.perform(self._session.typed(b"", time.monotonic()))
 
     def _finish_attempt(self, attempt: "ConnectAttempt") -> None:
         self._attempt = None

@@ -9,6 +9,7 @@ from sockctl.text import TerminalText, escape_json
 if TYPE_CHECKING:
     from sockctl.client.chat.formatter import MessageFormatter
     from sockctl.client.chat.roster import ChatContext
+    from sockctl.client.chat.view import ChatView
     from sockctl.protocol.messages import Message
 
 HEX_COLUMNS = 16
@@ -83,7 +84,7 @@ class PlainOutput(Output):
         """Show a message as a line; a question leaves the cursor behind it, for a person to answer."""
         from sockctl.protocol.messages import as_line
 
-        if not one.text and one.kind != "say":
+        if (not one.text and one.kind != "say") or one.kind == "typing":
             return
         if one.kind == "error" and self._errors_apart:
             self.show_error(one)
@@ -95,6 +96,30 @@ class PlainOutput(Output):
             return  # it is the prompt
         end = " " if one.kind == "ask" and not self._screen.above_prompt else "\n"
         self._screen.write((self._screen.fold(self._formatter.line(one, context)) + end).encode())
+
+
+class WindowOutput(PlainOutput):
+    """Shows messages in the window on a chat, once there is one.
+
+    Args:
+        screen: Where to.
+        formatter: How messages look as long as there is none.
+        view: The memory of the chat.
+        errors_apart: As for `PlainOutput`.
+    """
+
+    def __init__(
+        self, screen: Screen, formatter: "MessageFormatter", view: "ChatView", *, errors_apart: bool = False
+    ) -> None:
+        super().__init__(screen, formatter, errors_apart=errors_apart)
+        self._view = view
+
+    def show_message(self, one: "Message", context: "ChatContext | None" = None) -> None:
+        """Show a message; a question is the prompt."""
+        if context is None or self._view.window is None or not self._screen.above_prompt:
+            super().show_message(one, context)
+        elif not (one.kind == "ask" and len(one.text) <= MAX_PROMPT) and (shown := self._view.show(one, context)):
+            self._screen.write(shown.encode())
 
 
 class HexOutput(Output):

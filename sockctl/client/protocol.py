@@ -1,11 +1,14 @@
 """The client's side of a connection whose server speaks in messages, or may; it sends and shows nothing itself."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sockctl.client.entry import Entry, as_said
+from sockctl.client.numbered_texts import NumberedTexts
 from sockctl.client.plaintext_guard import PlaintextGuard
 from sockctl.client.refusals import ASKING_SERVICES, SILENT_SERVICES, Refusals
 from sockctl.client.token_login import TokenLogin
-from sockctl.errors import TurnedAwayError
+from sockctl.errors import TurnedAwayError, UnsendableError
 from sockctl.protocol.client_wire import ClientWire
 from sockctl.protocol.messages import Message, message
 from sockctl.text import visible
@@ -14,6 +17,11 @@ if TYPE_CHECKING:
     from sockctl.client.chat.roster import ChatContext
     from sockctl.client.chat.view import ChatView
 
+CHAT = "chat"
+CAPABILITIES = ("blocks", "typing")
+"""What the line editor's session can show of a chat, and not every client can."""
+NONE: frozenset[str] = frozenset()
+TYPING_EVERY_S = 3.0
 RETURN_REASONS = frozenset({"ping_timeout"})
 """Reasons of a goodbye that only says that the connection was lost: the client was asleep, for instance."""
 
@@ -28,6 +36,7 @@ class MessageProtocol:
         view: The memory of a person's session; None without one.
         in_turns: Whether each question gets one line, so that no line goes ahead of an answer that may fail. A
             terminal sends ahead: a password typed ahead must not answer a repeated question.
+        can: What the client can show in a chat, and not every client can.
 
     Attributes:
         wire: The connection's wire.
@@ -36,6 +45,7 @@ class MessageProtocol:
         refusals: What the server has refused.
         question: The server's last question, until a line was sent to it.
         is_over: Whether the server has said goodbye for good.
+        room: The room in which the user spoke when the server let the client in.
     """
 
     def __init__(
@@ -46,6 +56,7 @@ class MessageProtocol:
         guard: PlaintextGuard | None = None,
         view: "ChatView | None" = None,
         in_turns: bool = False,
+        can: Sequence[str] = (),
     ) -> None:
         self.wire = ClientWire(insist=insist, opening=self._open)
         self.insists = insist
@@ -57,16 +68,34 @@ class MessageProtocol:
         self.refusals = Refusals()
         self.question: Message | None = None
         self.is_over = False
+        self.room = ""
+        self._can = can
+        self._server_can: frozenset[str] = frozenset()
+        self._numbered = NumberedTexts()
+        self._typing_due_at = 0.0
 
     @property
     def is_welcomed(self) -> bool:
         """Whether the server has let the client in."""
         return self.refusals.is_welcomed
 
+    def may_tell_typing(self, now: float) -> bool:
+        """Return whether the server is to learn now that something is being typed."""
+        in_room = self._view is not None and bool(self._view.roster.rooms)
+        if "typing" not in self._server_can or not in_room or now < self._typing_due_at:
+            return False
+        self._typing_due_at = now + TYPING_EVERY_S
+        return True
+
     @property
     def may_ask(self) -> bool:
         """Whether lines wait for a moment, since an unknown service may ask."""
         return self._in_turns and self._asks is None and self.wire.is_framed
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether a chat has greeted."""
+        return self.wire.service == CHAT
 
     @property
     def can_send(self) -> bool:
@@ -111,8 +140,48 @@ class MessageProtocol:
         if one.kind in {"ask", "welcome"}:
             self.question = one if one.kind == "ask" else None
             self._asks = True
+        if one.kind == "welcome":
+            can = one.fields.get("can")
+            self._server_can = (
+                frozenset(each for each in can if isinstance(each, str)) if isinstance(can, list) else NONE
+            )
+            self.room = one.get("room")
         self.is_over = self.is_over or (one.kind == "bye" and one.get("reason") not in RETURN_REASONS)
         return self._view is None or self._view.admit(one)
+
+    def take_arrived(self) -> list[str]:
+        """Return the lines that have arrived after all, though the connection was lost."""
+        if self._view is None or not self._view.arrived:
+            return []
+        arrived, self._view.arrived = self._view.arrived, []
+        return arrived
+
+    def take_refused(self, one: Message) -> str | None:
+        """Return the text that an error refuses, if the client has kept it."""
+        text = self._numbered.take(one.fields.get("n")) if one.kind == "error" else None
+        if text is not None and self._view is not None:
+            self._view.note_refused(text)
+        return text
+
+    def encode_entry(self, entry: Entry) -> bytes:
+        """Return the frames that carry what a person has entered.
+
+        Raises:
+            UnsendableError: It is too long for a message, or has several lines and is to answer a question.
+            InsecureError: It is a password, and would go in clear.
+        """
+        if not entry.is_block:
+            return self.encode_line(entry.text)
+        if self.question is not None:
+            raise UnsendableError("The answer to a question has one line: nothing was sent.")
+        if not self.is_chat:
+            return b"".join(self.encode_line(line) for line in entry.lines)
+        if "blocks" not in self._server_can:
+            return b"".join(self.encode_line(as_said(line)) for line in entry.lines if line.strip())
+        frame = ClientWire.encode(message("block", entry.lines[0], lines=entry.lines, n=self._numbered.add(entry.text)))
+        if self._view is not None:
+            self._view.note_block_sent(entry.lines)
+        return frame
 
     def encode_line(self, line: str) -> bytes:
         """Return the frame that carries a line: an answer where a question is open.
@@ -127,7 +196,8 @@ class MessageProtocol:
             self._guard.check(self.question)
         asked, self.question = self.question, None
         if asked is None:
-            frame = ClientWire.encode(message("line", line))
+            number = self._numbered.add(line) if "blocks" in self._server_can else None
+            frame = ClientWire.encode(message("line", line, n=number))
             if self._view is not None:
                 self._view.note_sent(line)
             return frame
@@ -153,14 +223,20 @@ class MessageProtocol:
         """Return the frame of a goodbye; nothing before the server has greeted."""
         return ClientWire.encode(message("bye")) if self.wire.is_framed else b""
 
+    @staticmethod
+    def encode_typing() -> bytes:
+        """Return the frame that tells that something is being typed."""
+        return ClientWire.encode(message("typing"))
+
     def _open(self, service: str) -> bytes:
         """Return the answer to the greeting of a service."""
         self._asks = True if service in ASKING_SERVICES else False if service in SILENT_SERVICES else None
         self.refusals.greet(service)
         if self._guard is not None:
             self._guard.greet(service)
+        can = self._can if service == CHAT else ()
         if self._view is None:
-            return self.login.open(service)
-        opening = self.login.open(service, self._view.seen(), self._view.roster.me)
+            return self.login.open(service, can=can)
+        opening = self.login.open(service, self._view.seen(), self._view.roster.me, can)
         self._view.held = self.login.held
         return opening

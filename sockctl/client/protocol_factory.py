@@ -1,6 +1,6 @@
 """Makes the protocol of a new connection from the session's settings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sockctl.client.plaintext_guard import PlaintextGuard
@@ -24,6 +24,7 @@ def make_protocol(
     remark: Callable[[str], None],
     view: "ChatView | None",
     insist: bool,
+    can: Sequence[str] = (),
 ) -> MessageProtocol:
     """Return the protocol of a connection.
 
@@ -35,6 +36,7 @@ def make_protocol(
         remark: Tells the user something.
         view: The memory of a chat; None without one.
         insist: Whether only a message service will do.
+        can: What the client can show in a chat, and not every client can.
     """
     guarded = server.in_clear and not settings.insecure
     login = TokenLogin(
@@ -47,4 +49,4 @@ def make_protocol(
         held=None if view is None else view.held,
     )
     guard = PlaintextGuard(endpoint) if guarded else None
-    return MessageProtocol(insist=insist, login=login, guard=guard, view=view, in_turns=not settings.terminal)
+    return MessageProtocol(insist=insist, login=login, guard=guard, view=view, in_turns=not settings.terminal, can=can)

@@ -5,7 +5,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sockctl.client.io_loop import IoLoop
-from sockctl.client.outputs import ErrorOutput, HexOutput, JsonOutput, Output, PlainOutput
+from sockctl.client.outputs import ErrorOutput, HexOutput, JsonOutput, Output, PlainOutput, WindowOutput
 from sockctl.client.screen import Screen
 from sockctl.client.session import ClientSession
 from sockctl.client.session_events import EndReason, SessionEnded
@@ -82,10 +82,15 @@ def _run_session(
         secure=secure,
     )
     session = ClientSession(
-        endpoint, settings, open_tokens=open_tokens, encrypted=secure is not None, own_lines_stay=screen.person
+        endpoint,
+        settings,
+        open_tokens=open_tokens,
+        encrypted=secure is not None,
+        own_lines_stay=screen.person,
+        edits=_may_edit(settings),
     )
-    user = _user(settings, screen, session.view)
-    output = _output(settings, screen)
+    user = _user(settings, screen, session)
+    output = _output(settings, screen, session.view)
     if transcript is not None:
         output = transcript.record(screen, output, lambda: session.is_framed)
     loop = IoLoop(session, endpoint, connect_again, screen=screen, output=output, user=user)
@@ -127,7 +132,11 @@ def _hold(loop: IoLoop, session: ClientSession, user: "TerminalUser | None") -> 
             if session.wants_input:
                 user.invite()
             loop.step()
-        if session.is_framed and loop.ended is None and user.edit(loop.run, loop.stop, loop.read_from):
+        if (
+            session.is_framed
+            and loop.ended is None
+            and user.edit(loop.run, loop.stop, loop.read_from, session.leave_word)
+        ):
             return
         if loop.ended is None:
             user.invite()
@@ -151,7 +160,7 @@ def _secured(endpoint: Endpoint, policy: "TlsPolicy | None", emit: Tell) -> Secu
     return Trust(endpoint, policy, emit).secure
 
 
-def _output(settings: ClientSettings, screen: Screen) -> Output:
+def _output(settings: ClientSettings, screen: Screen, view: "ChatView | None") -> Output:
     """Return the form in which the server's words are shown."""
     if settings.send_only:
         return ErrorOutput(screen)
@@ -163,14 +172,31 @@ def _output(settings: ClientSettings, screen: Screen) -> Output:
         return PlainOutput(screen, None, errors_apart=not settings.terminal)
     from sockctl.client.chat.formatter import MessageFormatter
 
-    return PlainOutput(screen, MessageFormatter(colours=screen.colours), errors_apart=not settings.terminal)
+    formatter = MessageFormatter(colours=screen.colours)
+    if view is None:
+        return PlainOutput(screen, formatter, errors_apart=not settings.terminal)
+    return WindowOutput(screen, formatter, view, errors_apart=not settings.terminal)
 
 
-def _user(settings: ClientSettings, screen: Screen, view: "ChatView | None") -> "TerminalUser | None":
+def _user(settings: ClientSettings, screen: Screen, session: ClientSession) -> "TerminalUser | None":
     """Return the person at the terminal, if there is one."""
     if not settings.terminal:
         return None
     from sockctl.client.tty.user import TerminalUser
 
-    may_edit = not settings.plain and not settings.hex_dump
-    return TerminalUser(screen, view, may_edit=may_edit, quiet=settings.quiet)
+    return TerminalUser(
+        screen,
+        session.view,
+        may_edit=_may_edit(settings),
+        quiet=settings.quiet,
+        away_s=lambda: session.away_s(time.monotonic()),
+    )
+
+
+def _may_edit(settings: ClientSettings) -> bool:
+    """Return whether a person may get the line editor."""
+    if not settings.terminal or settings.plain or settings.hex_dump:
+        return False
+    from sockctl.client.tty.terminal_mode import can_edit_lines
+
+    return can_edit_lines()

@@ -47,6 +47,8 @@ class Screen:
         """
         if self.above_prompt:
             sys.stdout.write(data.decode())
+            if not data.endswith(b"\n"):
+                sys.stdout.flush()  # a bell, or a screen that is cleared
             return
         try:
             write_all(STDOUT, data)

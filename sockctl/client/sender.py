@@ -3,8 +3,9 @@
 from collections import deque
 from typing import TYPE_CHECKING
 
+from sockctl.client.entry import Entry
 from sockctl.client.inputs import LineInput
-from sockctl.client.session_events import BytesToSend, Remark, SessionEvent, Signal
+from sockctl.client.session_events import BytesToSend, Remark, SessionEvent, Signal, TextReturned
 from sockctl.client.settings import ClientSettings
 from sockctl.errors import ConnectionBrokenError, StreamError, UnsendableError
 from sockctl.protocol.frames import LIMIT_BYTES
@@ -34,7 +35,7 @@ class Sender:
 
     def __init__(self, settings: ClientSettings, events: list[SessionEvent]) -> None:
         self.unsent_bytes = 0
-        self.held: deque[bytes] = deque()
+        self.held: deque[bytes | Entry] = deque()
         self.half_closed = False
         self.is_asked = False
         self._settings = settings
@@ -119,10 +120,13 @@ class Sender:
         except UnicodeEncodeError as error:
             raise UnsendableError(f"{line!r} is no text: it holds bytes that are not UTF-8.") from error
 
-    def _encode(self, protocol: "MessageProtocol", line: bytes) -> bytes:
+    def _encode(self, protocol: "MessageProtocol", line: bytes | Entry) -> bytes:
         """Return the frame of a line; nothing, with a remark, where a person's line can't be sent."""
         self._line_number += 1
+        is_secret = protocol.question is not None and protocol.question.fields.get("secret") is True
         try:
+            if isinstance(line, Entry):
+                return protocol.encode_entry(line)
             return protocol.encode_line(line.removesuffix(b"\r").decode())
         except UnicodeDecodeError as error:
             problem = f"Line {self._line_number} of the input is not UTF-8 at its byte {error.start}: it can't be sent."
@@ -137,6 +141,8 @@ class Sender:
                 self.is_asked = False
                 self._events.append(Signal.QUESTION_ANSWERED)
         self._events.append(Remark(problem))
+        if isinstance(line, Entry) and not is_secret:
+            self._events.append(TextReturned(line.text))
         return b""
 
 

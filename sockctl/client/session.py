@@ -10,15 +10,16 @@ made again, and the server lets the client in by the token.
 | connecting | `connect_failed` | waiting, or ended | |
 | connected | the connection is lost | waiting, or ended | the user learns which lines may not have arrived |
 | waiting | the pause is over | connecting | `Signal.CONNECTION_WANTED` |
-| waiting, connecting | a line | the same | it is refused |
+| waiting, connecting | a line | the same | it is refused; from the line editor, it waits |
 | waiting, connecting | the end of the input | ended | |
 """
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sockctl.client.connection import ClientConnection
-from sockctl.client.inputs import LineInput, PipeInput
+from sockctl.client.inputs import LineInput
 from sockctl.client.sender import refuse_lines
 from sockctl.client.session_events import (
     EndReason,
@@ -28,19 +29,19 @@ from sockctl.client.session_events import (
     SessionEnded,
     SessionEvent,
     Signal,
+    TextReturned,
 )
+from sockctl.client.session_parts import make_script, make_source, make_view, may_return
 from sockctl.client.settings import ClientSettings
-from sockctl.errors import ConnectionBrokenError, SockctlError
+from sockctl.errors import ConnectionBrokenError, SockctlError, StoreError
 from sockctl.events.base import Event
 from sockctl.events.client import Disconnected
 from sockctl.net.address import Endpoint
-from sockctl.text import visible
 
 if TYPE_CHECKING:
-    from sockctl.client.chat.view import ChatView
+    from sockctl.client.person import Person
     from sockctl.client.protocol import MessageProtocol
     from sockctl.client.reconnect import Reconnector
-    from sockctl.client.script import Script
     from sockctl.client.server_identity import ServerIdentity
     from sockctl.client.token_store import TokenStore
     from sockctl.protocol.client_wire import ClientWire
@@ -55,6 +56,7 @@ class ClientSession:
         open_tokens: Opens the store of tokens, which the session reads and writes.
         encrypted: Whether connections are under TLS.
         own_lines_stay: Whether typed lines stay on the terminal, so that they aren't shown when they come back.
+        edits: Whether a person may get the line editor, and with it the whole look of a chat.
         reconnector: Decides on pauses; None for the usual ones.
 
     Attributes:
@@ -72,6 +74,7 @@ class ClientSession:
         open_tokens: "Callable[[], TokenStore]",
         encrypted: bool = False,
         own_lines_stay: bool = True,
+        edits: bool = False,
         reconnector: "Reconnector | None" = None,
     ) -> None:
         self.settings = settings
@@ -80,17 +83,16 @@ class ClientSession:
         self._endpoint = endpoint
         self._open_tokens = open_tokens
         self._encrypted = encrypted
+        self._edits = edits
         self._reconnector = reconnector
         self._events: list[SessionEvent] = []
         self._connection: ClientConnection | None = None
         self._connect_at: float | None = None  # when the pause before the next try is over
         self._is_over = False
         self._was_lost = False  # whether a connection was lost: then one that is not welcomed is only one more try
-        lines = settings.terminal or bool(settings.messages)
-        self._source: LineInput | PipeInput = (
-            LineInput(crlf=settings.crlf, by_hand=settings.terminal) if lines else PipeInput(crlf=settings.crlf)
-        )
-        self.view = self._make_view(own_lines_stay=own_lines_stay)
+        self._source = make_source(settings)
+        self.view = make_view(settings, own_lines_stay=own_lines_stay, remark=self._remark)
+        self._person: Person | None = None  # made with the first entry
 
     @property
     def is_listening(self) -> bool:
@@ -103,9 +105,21 @@ class ClientSession:
         return self._wire is not None and self._wire.is_framed
 
     @property
+    def leave_word(self) -> str:
+        """The word with which a person at the line editor ends the connection."""
+        protocol = None if self._connection is None else self._connection.protocol
+        return "/quit" if protocol is not None and protocol.is_chat else "exit"
+
+    @property
     def _wire(self) -> "ClientWire | None":
         connection = self._connection
         return None if connection is None or connection.protocol is None else connection.protocol.wire
+
+    def away_s(self, now: float) -> float | None:
+        """Return in how many seconds the client connects again, 0 while it tries; None where no connection was lost."""
+        if self._connection is not None or not self._was_lost:
+            return None
+        return 0.0 if self._connect_at is None else max(0.0, self._connect_at - now)
 
     # From the connection.
 
@@ -120,7 +134,7 @@ class ClientSession:
             self.settings,
             self._source,
             None if server is None else self._make_protocol(server),
-            self._make_script(),
+            make_script(self.settings),
             self._events,
             now,
             encrypted=self._encrypted,
@@ -178,6 +192,26 @@ class ClientSession:
             self._events += refuse_lines(self._source.feed(data))
         return self._process(now, ClientConnection.type, data)
 
+    def enter(self, text: str, now: float) -> list[SessionEvent]:
+        """Process what a person has entered in the line editor: a line, or several with line feeds."""
+        if self._is_over or self._source.ended:
+            return self.advance(now)
+        if self._person is None:
+            from sockctl.client.person import Person
+
+            self._person = Person(self._events, self.view, self._list_users)
+        entry = self._person.enter(text, self._connection, now)
+        if self._person.wants_to_leave:
+            return self.typed(b"", now)
+        return self.advance(now) if entry is None else self._process(now, ClientConnection.enter, entry)
+
+    def note_typing(self, now: float) -> list[SessionEvent]:
+        """Process that something is being typed in the line editor, which is no command and no secret."""
+        protocol = None if self._connection is None else self._connection.protocol
+        if protocol is None or not protocol.may_tell_typing(now):
+            return []
+        return self._process(now, ClientConnection.tell_typing)
+
     def advance(self, now: float) -> list[SessionEvent]:
         """Do all that is due."""
         return self._process(now)
@@ -191,6 +225,7 @@ class ClientSession:
             try:
                 if step is not None:
                     step(connection, *arguments, now)
+                self._send_waiting(connection, now)
                 connection.settle(now)
                 error = None
             except SockctlError as raised:
@@ -199,14 +234,30 @@ class ClientSession:
                 self._end_connection(connection, error, now)
             else:
                 self.wants_input, self.wake_at = connection.wants_input, connection.wake_at
+        if self._person is not None:
+            self._person.give_way()
         events = self._events[:]
         self._events.clear()
         return events
 
+    def _send_waiting(self, connection: ClientConnection, now: float) -> None:
+        """Let the entries go that waited for the connection, or for its welcome."""
+        if self._person is not None:
+            for entry in self._person.take_waiting(connection, now):
+                connection.enter(entry, now)
+            if self._person.wants_to_leave:
+                self._source.feed_raw(b"")
+
+    def _list_users(self) -> list[str]:
+        """Return the users that have logged in to this server from here."""
+        with contextlib.suppress(StoreError):
+            return [one.user for one in self._open_tokens().all_of(self._endpoint.host, self._endpoint.port)]
+        return []
+
     # How a connection ends, and another one comes.
 
     def _end_connection(self, connection: ClientConnection, error: SockctlError | None, now: float) -> None:
-        if not self._can_return(connection, error):
+        if not may_return(self.settings, connection, error, was_lost=self._was_lost):
             self._end(connection.explain_end(error), connection.judge(error))
             return
         welcomed = connection.protocol is not None and connection.protocol.is_welcomed
@@ -217,21 +268,8 @@ class ClientSession:
         self._wait(pause_s, event, now)
         self._events += [Signal.CONNECTION_DROPPED, QuestionAsked(None)]
         for text in self.view.lose() if self.view is not None else ():
-            self._remark(f"This may not have arrived: {visible(text)}")
+            self._events.append(TextReturned(text, "This may not have arrived"))
         self._go_on_waiting(now)
-
-    def _can_return(self, connection: ClientConnection, error: SockctlError | None) -> bool:
-        """Return whether the connection that has just ended is made again."""
-        protocol = connection.protocol
-        if not self.settings.reconnects or protocol is None or protocol.is_over or connection.input_ended:
-            return False
-        from sockctl.client.reconnect import FAILED, LOST
-
-        if error is None and connection.ending is not EndReason.SERVER_CLOSED:
-            return False
-        if protocol.is_welcomed:
-            return protocol.can_return and (error is None or isinstance(error, LOST))
-        return self._was_lost and (error is None or isinstance(error, FAILED))
 
     def _back(self) -> "Reconnector":
         if self._reconnector is None:
@@ -255,25 +293,14 @@ class ClientSession:
         self.wants_input, self.wake_at = True, self._connect_at
 
     def _end(self, reason: EndReason, error: SockctlError | None) -> None:
+        if self._person is not None:
+            self._person.give_back()
         self._is_over = True
         self._events.append(SessionEnded(reason, error))
 
-    def _make_view(self, *, own_lines_stay: bool) -> "ChatView | None":
-        if not self.settings.shows_chat:
-            return None
-        from sockctl.client.chat.view import ChatView
-
-        return ChatView(own_lines_stay=own_lines_stay, remark=self._remark)
-
-    def _make_script(self) -> "Script | None":
-        if not self.settings.steps:
-            return None
-        from sockctl.client.script import Script
-
-        return Script(self.settings.steps, timeout_s=self.settings.timeout_s)
-
     def _make_protocol(self, server: "ServerIdentity") -> "MessageProtocol":
         """Return the protocol for a new connection."""
+        from sockctl.client.protocol import CAPABILITIES
         from sockctl.client.protocol_factory import make_protocol
 
         return make_protocol(
@@ -284,6 +311,7 @@ class ClientSession:
             remark=self._remark,
             view=self.view,
             insist=self._was_lost or self.settings.messages is True,
+            can=CAPABILITIES if self._edits and self.view is not None else (),
         )
 
     def _remark(self, text: str) -> None:

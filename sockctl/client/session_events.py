@@ -75,10 +75,40 @@ class QuestionAsked(NamedTuple):
     question: "Message | None"
 
 
-class Remark(NamedTuple):
-    """Tell the user of an error that doesn't end the session."""
+class TextReturned(NamedTuple):
+    """Put a text back into the editor, if nothing is being typed there; else show it.
+
+    Attributes:
+        text: The text.
+        why: Why, for the user; empty where the user knows.
+    """
 
     text: str
+    why: str = ""
+
+
+class WindowChanged(NamedTuple):
+    """Write to the terminal what has changed in the window on a chat."""
+
+    text: str
+
+
+class TextArrived(NamedTuple):
+    """Take a text that came back into the editor out of it, if it stands there as it was: it has arrived after all."""
+
+    text: str
+
+
+class Remark(NamedTuple):
+    """Tell the user something about the session.
+
+    Attributes:
+        text: The sentence.
+        is_error: Whether it tells of an error that doesn't end the session.
+    """
+
+    text: str
+    is_error: bool = True
 
 
 class EventToEmit(NamedTuple):
@@ -99,5 +129,17 @@ class SessionEnded(NamedTuple):
     error: SockctlError | None = None
 
 
-SessionEvent = Signal | BytesToSend | BytesToShow | MessageToShow | QuestionAsked | Remark | EventToEmit | SessionEnded
-"""Any of these events."""
+SessionEvent = (
+    Signal
+    | BytesToSend
+    | BytesToShow
+    | MessageToShow
+    | QuestionAsked
+    | TextReturned
+    | TextArrived
+    | WindowChanged
+    | Remark
+    | EventToEmit
+    | SessionEnded
+)
+"""Something for the loop to do."""

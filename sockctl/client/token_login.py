@@ -80,27 +80,34 @@ class TokenLogin:
         self._refused = False
         self._question: Message | None = None  # asked while it was undecided
 
-    def open(self, service: str, seen: dict[str, int] | None = None, name: str = "") -> bytes:
+    @property
+    def resumed(self) -> bool:
+        """Whether the token has let the client in."""
+        return self._resumed
+
+    def open(self, service: str, seen: dict[str, int] | None = None, name: str = "", can: Sequence[str] = ()) -> bytes:
         """Return the answer to the greeting of `service`: a hello, and the token if there is one for it.
 
         Args:
             service: The service.
             seen: The rooms of the connection before, and the last that was seen of each.
             name: The user's name there, for a server that lets guests in and knows the token no more.
+            can: What the client can show, and not every client can.
         """
         self._service = service
         if service in NO_PASSWORD_SERVICES:
             self._uses_tokens = False
-            return ClientWire.hello()
+            return ClientWire.hello(can=can)
         held = self._find()
         if held is not None and self._logs_in_by_script(held.user):
             held, self._uses_tokens = None, False
         self.held = held
         if held is None:
-            return ClientWire.hello(session=self._uses_tokens)
+            return ClientWire.hello(session=self._uses_tokens, can=can)
         self._token, self._user = held.token, held.user
         self.undecided = True
-        return ClientWire.hello() + ClientWire.encode(message("resume", token=held.token, seen=seen, name=name or None))
+        resume = message("resume", token=held.token, seen=seen, name=name or None)
+        return ClientWire.hello(can=can) + ClientWire.encode(resume)
 
     def process_message(self, one: Message) -> bool:
         """Process a message of the server, in its order; return whether it is to be shown."""

@@ -13,7 +13,7 @@ The client listens before it speaks. The answers to the greeting and to pings go
 """
 
 import enum
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from sockctl.errors import NotGreetedError, ProtocolError
 from sockctl.protocol.frames import FrameDecoder, encode_frame
@@ -152,13 +152,15 @@ class ClientWire:
         return held
 
     @staticmethod
-    def hello(*, session: bool = True) -> bytes:
+    def hello(*, session: bool = True, can: Sequence[str] = ()) -> bytes:
         """Return a hello, the answer to a greeting.
 
         Args:
             session: Whether the server may give a token for the next time.
+            can: What the client can show, and not every client can.
         """
-        return ClientWire.encode(message("hello", client="sockctl", session=None if session else False))
+        without = None if session else False
+        return ClientWire.encode(message("hello", client="sockctl", session=without, can=[*can] or None))
 
     @staticmethod
     def encode(one: Message) -> bytes:

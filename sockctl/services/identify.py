@@ -47,7 +47,10 @@ class Identify(MessageService, Conversation[Peer]):
     @property
     def does(self) -> str:
         """Say what the service does, in a sentence or two."""
-        return "It knows clients by their IP address, greets them by name, and asks those that it doesn't know."
+        return (
+            "It knows clients by their IP address, greets them by name, and asks those that it doesn't know. "
+            f"It keeps the names in {self._clients.path}."
+        )
 
     def start(self, journal: Journal) -> None:
         """Emit events to `journal` from now on."""

@@ -1,7 +1,9 @@
 """The known clients: names by IP address, saved in ``clients.db``."""
 
+import contextlib
 import datetime
 import ipaddress
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sockctl.errors import NameTakenError, UnknownClientError
 from sockctl.net.address import host_of
 from sockctl.protocol.names import checked_name, same_name_key
+from sockctl.services.client_looks import find_look_alike, save_look
 from sockctl.stores.json_store import Content
 from sockctl.stores.old_file import OldFile
 from sockctl.stores.schema import mapping, parsed, record, text, timestamp
@@ -37,6 +40,14 @@ _SCHEMA = (
     "CREATE INDEX clients_by_last_seen ON clients (last_seen)",
 )
 _SELECT = "SELECT address, name, first_seen, last_seen FROM clients"
+_LOOPBACK, _LOOPBACK_IPV6 = "127.0.0.1", "::1"
+_MERGE_LOOPBACK = (
+    f"""DELETE FROM clients WHERE address IN ('{_LOOPBACK}', '{_LOOPBACK_IPV6}') AND number NOT IN (
+        SELECT number FROM clients WHERE address IN ('{_LOOPBACK}', '{_LOOPBACK_IPV6}')
+        ORDER BY last_seen DESC, number DESC LIMIT 1)""",
+    f"UPDATE clients SET address = '{_LOOPBACK}' WHERE address = '{_LOOPBACK_IPV6}'",
+)
+"""Make one client of the two that an earlier version has kept for this machine: the one that was here last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,16 @@ def client_address(text: str) -> str:
     return host_of((str(getattr(address, "ipv4_mapped", None) or address), 0))
 
 
+def _unify_address(text: str) -> str:
+    """Return the address under which a client is kept: this machine has one, whether it comes by IPv4 or by IPv6.
+
+    Raises:
+        ValueError: The text is no IP address.
+    """
+    address = client_address(text)
+    return _LOOPBACK if address == _LOOPBACK_IPV6 else address
+
+
 _NO_ADDRESS = "is no IP address in its usual form"
 _OLD_FORM = record(
     {
@@ -99,14 +120,18 @@ class KnownClients:
     Args:
         data_dir: The directory of the file; the first client creates both.
         clock: Returns the time, with a time zone.
-        max_clients: The most known clients.
+        max_clients: The largest number of known clients.
+
+    Attributes:
+        path: The file.
     """
 
     def __init__(self, data_dir: Path, *, clock: Clock = utc_now, max_clients: int = MAX_CLIENTS) -> None:
         self._clock = clock
         self._max_clients = max_clients
         old_file = OldFile(data_dir / OLD_FILE_NAME, OLD_VERSION, _OLD_FORM, _insert_old)
-        self._store = SqliteStore(data_dir / FILE_NAME, version=VERSION, schema=_SCHEMA, old_file=old_file)
+        self.path = data_dir / FILE_NAME
+        self._store = SqliteStore(self.path, version=VERSION, schema=_SCHEMA, old_file=old_file)
 
     def now(self) -> datetime.datetime:
         """Return the time."""
@@ -130,7 +155,7 @@ class KnownClients:
         Raises:
             StoreError: The file can't be read.
         """
-        rows = self._store.fetch_rows(f"{_SELECT} WHERE address = ?", (client_address(address),))
+        rows = self._store.fetch_rows(*_build_query(_unify_address(address)))
         return _make_client(rows[0]) if rows else None
 
     def remember(self, address: str, name: str) -> KnownClient:
@@ -142,8 +167,8 @@ class KnownClients:
             NameTakenError: Another client has that name.
             StoreError: The file can't be read or written.
         """
-        address, now = client_address(address), int(self._clock().timestamp())
-        with self._store.update() as database:
+        address, now = _unify_address(address), int(self._clock().timestamp())
+        with self._update() as database:
             known = database.execute(f"{_SELECT} WHERE address = ?", (address,)).fetchone()
             if known is not None:
                 return _make_client(known)
@@ -153,6 +178,7 @@ class KnownClients:
                 "INSERT INTO clients (address, name, name_key, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)",
                 (address, name, same_name_key(name), now, now),
             )
+            save_look(database, name)
         return _make_client((address, name, now, now))
 
     def note_visit(self, address: str) -> None:
@@ -161,10 +187,10 @@ class KnownClients:
         Raises:
             StoreError: The file can't be read or written.
         """
-        with self._store.update() as database:
+        with self._update() as database:
             database.execute(
                 "UPDATE clients SET last_seen = ? WHERE address = ?",
-                (int(self._clock().timestamp()), client_address(address)),
+                (int(self._clock().timestamp()), _unify_address(address)),
             )
 
     def rename(self, which: str, name: str) -> KnownClient:
@@ -181,14 +207,15 @@ class KnownClients:
             StoreError: The file can't be read or written.
         """
         name = checked_name(name)
-        self.get(which)  # before `update` creates a file or folder in vain
-        with self._store.update() as database:
+        self.get(which)  # before a file or folder is made in vain
+        with self._update() as database:
             client = _pick_client(database.execute(*_build_query(which)).fetchall(), which)
             _refuse_taken(database, name, but=client.address)
             database.execute(
                 "UPDATE clients SET name = ?, name_key = ? WHERE address = ?",
                 (name, same_name_key(name), client.address),
             )
+            save_look(database, name)
         return client
 
     def forget(self, which: str) -> KnownClient:
@@ -199,7 +226,7 @@ class KnownClients:
             StoreError: The file can't be read or written.
         """
         self.get(which)
-        with self._store.update() as database:
+        with self._update() as database:
             client = _pick_client(database.execute(*_build_query(which)).fetchall(), which)
             database.execute("DELETE FROM clients WHERE address = ?", (client.address,))
         return client
@@ -213,6 +240,13 @@ class KnownClients:
         """
         return _pick_client(self._store.fetch_rows(*_build_query(which)), which)
 
+    @contextlib.contextmanager
+    def _update(self) -> Iterator["Connection"]:
+        with self._store.update() as database:
+            for statement in _MERGE_LOOPBACK:
+                database.execute(statement)
+            yield database
+
     def _forget_oldest(self, database: "Connection") -> None:
         (count,) = database.execute("SELECT count(*) FROM clients").fetchone()
         database.execute(
@@ -224,9 +258,11 @@ class KnownClients:
 def _build_query(which: str) -> tuple[str, tuple[str]]:
     """Return the query that finds a client by address or name; a text that isn't Unicode finds none."""
     try:
-        return f"{_SELECT} WHERE address = ?", (client_address(which),)
+        address = _unify_address(which)
     except ValueError:
         return f"{_SELECT} WHERE name_key = ?", (same_name_key(which).encode(errors="replace").decode(),)
+    also = f" OR address = '{_LOOPBACK_IPV6}' ORDER BY last_seen DESC, number DESC" if address == _LOOPBACK else ""
+    return f"{_SELECT} WHERE address = ?{also}", (address,)
 
 
 def _pick_client(rows: list[tuple[Any, ...]], which: str) -> KnownClient:
@@ -239,10 +275,13 @@ def _refuse_taken(database: "Connection", name: str, *, but: str) -> None:
     sql = "SELECT 1 FROM clients WHERE name_key = ? AND address <> ?"
     if database.execute(sql, (same_name_key(name), but)).fetchone() is not None:
         raise NameTakenError(f"The name {name!r} is taken: choose another one.")
+    if alike := find_look_alike(database, name, but=but):
+        raise NameTakenError(f"The name {name!r} looks like {alike}, which is taken: choose another one.")
 
 
 def _make_client(row: tuple[Any, ...]) -> KnownClient:
     address, name, first_seen, last_seen = row
+    address = _LOOPBACK if address == _LOOPBACK_IPV6 else address
     return KnownClient(address, name, read_seconds(first_seen), read_seconds(last_seen))
 
 

@@ -98,3 +98,14 @@ def test_a_password_is_set_only_over_the_user_that_allowed_it(accounts: Accounts
 
 def test_the_hasher_has_the_parameters_of_the_settings(accounts: Accounts) -> None:
     assert accounts.hasher.hash(PASSWORD).split("$")[3] == f"m={CHEAPEST.memory_kib},t=1,p=1"
+
+
+def test_nobody_signs_up_under_a_name_that_looks_like_a_users(accounts: Accounts) -> None:
+    accounts.add("aca", PASSWORD)
+    for check in (accounts.check_free_name, accounts.check_signup_name):
+        with pytest.raises(NameTakenError, match="looks like aca, which is taken"):
+            check("\u0430\u0441\u0430")
+    accounts.remove("aca")
+    with pytest.raises(NameTakenError, match="looks like aca, which is taken"):
+        accounts.check_signup_name("\u0430\u0441\u0430")
+    assert accounts.check_free_name("\u0430\u0441\u0430") == "\u0430\u0441\u0430"

@@ -256,3 +256,26 @@ def test_a_server_doesnt_start_with_bad_users(tmp_path: Path) -> None:
     path.touch(0o600)
     with pytest.raises(StoreFormatError):
         Users(tmp_path, on_bad=lambda _: pytest.fail("there was nothing good")).all()
+
+
+def test_names_in_ones_own_letters(users: Users, tmp_path: Path) -> None:
+    name = user_name(" \u0418\u0432\u0430\u043d ")
+    users.add(name, HASH)
+    users.add(user_name("Jose\u0301"), HASH)
+    assert users.get("ИВАН").name == "иван"
+    assert [user.name for user in Users(tmp_path).all()] == ["иван", "josé"]
+    assert '"иван": {' in (tmp_path / "users.json").read_text(encoding="utf-8")
+
+
+def test_no_user_looks_like_another(users: Users) -> None:
+    users.add("aca", HASH)
+    with pytest.raises(NameTakenError, match="аса looks like aca, which is taken"):
+        users.add("аса", HASH)
+    assert users.find_look_alike("аса") == "aca"
+    assert not users.find_look_alike("аса", but="aca")
+    users.remove("aca")
+    assert users.find_look_alike("аса") == "aca", "a name of a former user stays reserved"
+    assert not users.find_look_alike("аса", former=False)
+    users.add("аса", HASH)
+    with pytest.raises(NameTakenError, match="aca looks like аса"):
+        users.add("aca", HASH)

@@ -18,9 +18,9 @@ from sockctl.client.session_events import (
     EventToEmit,
     MessageToShow,
     QuestionAsked,
-    Remark,
     SessionEvent,
     Signal,
+    TextReturned,
 )
 from sockctl.client.token_store import Login, TokenStore
 from sockctl.errors import (
@@ -238,7 +238,7 @@ def test_a_lost_connection_comes_back(tmp_path: Path) -> None:
     played.end()
     assert played.ended is None
     assert "connection_lost" in played.emitted
-    assert played.events[-2:] == [QuestionAsked(None), Remark("This may not have arrived: on its way")]
+    assert played.events[-2:] == [QuestionAsked(None), TextReturned("on its way", "This may not have arrived")]
     assert Signal.CONNECTION_DROPPED in played.events
     played.type(b"meanwhile\n")
     assert played.remarks[-1] == "Not sent, there is no connection: meanwhile"

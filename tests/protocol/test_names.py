@@ -1,13 +1,24 @@
 """The rule for names."""
 
+import contextlib
+import re
 import string
+import subprocess
+import sys
+import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from precis_i18n import get_profile
 
 from sockctl.errors import NameRefusedError
-from sockctl.protocol.names import MAX_NAME, RESERVED, checked_name, same_name_key
+from sockctl.protocol.names import MAX_NAME, RESERVED, checked_name, is_name, normalize_name, same_name_key
+from sockctl.text import clean, visible
+from tests.support.names import NAMES, TEXTS
+
+ASCII_RULE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
+"""The rule of earlier versions."""
 
 
 @pytest.mark.parametrize("name", ["a", "Ann", "_x", "9lives", "a.b-c_d", "x" * 32])
@@ -16,42 +27,166 @@ def test_names(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "  ", "a b", ".a", "-a", "x" * 33, "ä", "a\x1b[31m", "a\n", "[/x]", "a\u202eb", "a/b"]
+    "name",
+    [
+        "Иван",
+        "José",
+        "小明",
+        "田中さん",
+        "らーめん",
+        "ヤマダ2",
+        "한국",
+        "한國",
+        "Ωμέγα",
+        "Straße",
+        "नमस्ते",
+        "क्\u200dष",
+        "ไทย",
+        "တြွှေ့",
+        "می\u200cخواهم",
+        "نام۱",
+        "אב1",
+        "иван-2.б_в",
+        "〇〇",
+        "ñ" * 32,
+    ],
+)
+def test_names_in_ones_own_letters(name: str) -> None:
+    assert checked_name(f" {name} ") == unicodedata.normalize("NFC", name)
+    assert checked_name(unicodedata.normalize("NFD", name)) == unicodedata.normalize("NFC", name)
+
+
+def test_an_empty_name() -> None:
+    with pytest.raises(NameRefusedError, match="can't be empty"):
+        checked_name("  ")
+    assert checked_name("a\n") == "a"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *["a b", ".a", "-a", "x" * 33, "a\x1b[31m", "[/x]", "a\u202eb", "a/b", "\ud800", "a\u0000"],
+        *["é b", ".é", "-é", "é/b", "ж" * 33, "ж" * 100_000, "é\x1b[31m", "é\u202eb", "é@b", "🎉", "l·l", "½", "a²"],
+        *[
+            "\u0301a",
+            "_\u0301",
+            "1\u0301",
+            "е" + "\u0301\u0302" * 4,
+            "a\u200cb",
+            "\u200dж",
+            "é\u00a0b",
+            "ﬁé",
+        ],
+        *["\u3164", "\u115f", "\u034fé", "é\ufe0f", "\U000e0041é", "é\ue000", "é\u0378", "Ⅷé"],
+    ],
 )
 def test_what_is_no_name(text: str) -> None:
-    if text == "a\n":
-        assert checked_name(text) == "a"
-        return
-    with pytest.raises(NameRefusedError) as caught:
+    with pytest.raises(
+        NameRefusedError, match="not a name: it has up to 32 letters and digits of one script"
+    ) as caught:
         checked_name(text)
-    assert "\x1b" not in str(caught.value)
-    assert "\u202e" not in str(caught.value)
+    assert str(caught.value) == visible(str(caught.value))
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("anн", "'anн' mixes Latin and Cyrillic letters: write it in one script."),
+        ("\u0430dmin", "mixes Cyrillic and Latin letters"),
+        ("an小", "mixes Latin and Han letters"),
+        ("anー", "mixes Latin and Katakana letters"),
+        ("にхо", "mixes Hiragana and Cyrillic letters"),
+        ("نام۱1", "mixes digits of two scripts: write them in one."),
+        ("1אב", "runs in two directions"),
+        ("אב_", "a name from right to left begins with a letter, and ends with a letter or a digit."),
+        ("ann٥", "runs in two directions"),
+    ],
+)
+def test_what_does_not_go_together(text: str, why: str) -> None:
+    with pytest.raises(NameRefusedError, match=re.escape(why)):
+        checked_name(text)
 
 
 @settings(deadline=None)
-@given(st.text(st.sampled_from("aZ09_.- \n\u202e\x1bä"), max_size=40) | st.text())
-def test_what_is_taken_is_plain(text: str) -> None:
+@given(TEXTS)
+def test_what_is_taken_is_a_name(text: str) -> None:
     name = why = ""
     try:
         name = checked_name(text)
     except NameRefusedError as error:
         why = str(error)
-    assert why.isprintable()
+    assert why == visible(why)
     if why:
         return
-    assert name == text.strip() == checked_name(name)
+    assert name == checked_name(name)
     assert 1 <= len(name) <= MAX_NAME
-    assert set(name) <= set(string.ascii_letters + string.digits + "_.-")
+    assert {one for one in name if one.isascii()} <= set(string.ascii_letters + string.digits + "_.-")
     assert name[0] not in ".-"
     assert same_name_key(name) not in RESERVED
+    assert unicodedata.is_normalized("NFC", name)
+    assert clean(name) == visible(name) == name
+    assert is_name(name)
+    assert " " not in name
 
 
-@pytest.mark.parametrize("name", [*sorted(RESERVED), "Admin", "SERVER"])
+@settings(deadline=None)
+@given(NAMES)
+@example("İ")
+@example("ΣΑΣ")
+@example("ＡＮＮ")
+def test_folding_twice_changes_nothing(text: str) -> None:
+    name = checked_name(text)
+    key = same_name_key(name)
+    assert same_name_key(key) == key == same_name_key(text.strip())
+    assert normalize_name(key) == key
+    assert key == get_profile("UsernameCaseMapped").enforce(text.strip())
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_any_text_has_a_key_that_stays(text: str) -> None:
+    assert same_name_key(same_name_key(text)) == same_name_key(text)
+
+
+@given(st.from_regex(ASCII_RULE, fullmatch=True))
+def test_all_old_names_are_valid_and_stay_as_they_are(name: str) -> None:
+    assert normalize_name(name) == name
+    assert same_name_key(name) == name.lower()
+    with contextlib.suppress(NameRefusedError):
+        assert checked_name(name) == name
+        return
+    assert name.lower() in RESERVED
+
+
+@pytest.mark.parametrize("name", [*sorted(RESERVED), "Admin", "SERVER", "ＡＤＭＩＮ"])
 def test_reserved_names(name: str) -> None:
     with pytest.raises(NameRefusedError, match="reserved"):
         checked_name(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "reserved"), [("ЅУЅТЕМ", "system"), ("ЅуЅТЕМ", "system"), ("ꓢꓰꓣꓦꓰꓣ", "server"), ("ꓮꓓꓟꓲꓠ", "admin")]
+)
+def test_names_that_look_reserved(name: str, reserved: str) -> None:
+    with pytest.raises(NameRefusedError, match=f"looks like {reserved}, which is reserved"):
+        checked_name(name)
+    assert normalize_name(name) == name
+
+
 def test_the_same_name() -> None:
-    assert same_name_key("Ann") == same_name_key("aNN")
+    assert same_name_key("Ann") == same_name_key("aNN") == same_name_key("ａｎｎ")
     assert same_name_key("ann") != same_name_key("ann_")
+    assert same_name_key("ИВАН") == same_name_key("иван")
+    assert same_name_key("Jose\u0301") == same_name_key("JOSÉ") != same_name_key("jose")
+    assert same_name_key("ﾔﾏﾀﾞ") == same_name_key("ヤマダ")
+
+
+def test_names_in_ascii_load_no_library() -> None:
+    program = (
+        "import sys; from sockctl.protocol.names import checked_name;"
+        "from sockctl.protocol.look_alikes import LookAlikes;"
+        "looks = LookAlikes(['ann', checked_name('Bob')]); assert not looks.find('b0b'); looks.remove('ann');"
+        "sys.exit(bool({'precis_i18n', 'confusable_homoglyphs', 'json'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from sockctl.errors import BadMessageError, ProtocolError
+from sockctl.errors import BadMessageError, NameRefusedError, ProtocolError
 from sockctl.protocol.client_wire import ClientWire
 from sockctl.protocol.frames import FrameDecoder
 from sockctl.protocol.lines import LineDecoder
+from sockctl.protocol.look_alikes import LookAlikes
 from sockctl.protocol.messages import Message, as_line, decode_message, split_block
+from sockctl.protocol.names import checked_name, same_name_key
 from sockctl.protocol.server_wire import ServerWire
 
 WIRE = Path(__file__).parents[2] / "data" / "wire"
@@ -122,7 +124,13 @@ def test_the_choice_of_a_client(vector: Vector, size: int) -> None:
 
 
 def test_every_file_and_every_vector_is_read() -> None:
-    assert {path.name for path in WIRE.iterdir()} == {"frames.json", "lines.json", "messages.json", "choice.json"}
+    assert {path.name for path in WIRE.iterdir()} == {
+        "frames.json",
+        "lines.json",
+        "messages.json",
+        "choice.json",
+        "names.json",
+    }
     for path in WIRE.iterdir():
         found = json.loads(path.read_text())
         assert found["about"]
@@ -134,4 +142,18 @@ def test_every_file_and_every_vector_is_read() -> None:
 
 def test_every_error_of_the_wire_has_a_vector() -> None:
     codes = {one.get("error") for path in WIRE.iterdir() for one in json.loads(path.read_text())["vectors"]}
-    assert codes - {None} == {error.code for error in ProtocolError.__subclasses__()} - {"timeout"}
+    assert codes - {None} == {error.code for error in ProtocolError.__subclasses__()} - {"timeout"} | {
+        NameRefusedError.code
+    }
+
+
+@vectors("names.json")
+def test_names(vector: Vector) -> None:
+    if "error" in vector:
+        with pytest.raises(NameRefusedError) as caught:
+            checked_name(vector["text"])
+        assert caught.value.code == vector["error"]
+        return
+    name = checked_name(vector["text"])
+    assert (name, same_name_key(name)) == (vector["shown"], vector["key"])
+    assert LookAlikes(["ann", vector.get("like", "bob")]).find(name) == vector.get("like", "")

@@ -188,3 +188,16 @@ def test_a_file_that_was_spoiled_meanwhile(tmp_path: Path) -> None:
             client.expect("error", code="store_failed")
         assert "clients.db is not a database" in run.sink.wait_for("store_failed")[0].text
     assert (tmp_path / "clients.db").read_text() == "oops"
+
+
+def test_the_start_says_where_the_names_are_kept(tmp_path: Path) -> None:
+    assert Identify(KnownClients(tmp_path)).does.endswith(f"It keeps the names in {tmp_path / 'clients.db'}.")
+
+
+def test_a_name_in_ones_own_letters(tmp_path: Path) -> None:
+    clients = KnownClients(tmp_path)
+    clients.remember("192.0.2.1", "aca")
+    peer = converse(Identify(clients), ScriptedPeer("\u0430\u0441\u0430", "an\u043d", "Jose\u0301"))
+    assert "looks like aca, which is taken" in peer.texts[1]
+    assert "mixes Latin and Cyrillic letters" in peer.texts[3]
+    assert peer.texts[-1].startswith("Hello, Jos\u00e9!")

@@ -166,3 +166,82 @@ def test_a_visit_costs_as_much_beside_many_clients(tmp_path: Path) -> None:
     costs = [(cost_s(few, number), cost_s(many, number)) for number in range(100)]
     assert statistics.median(much for _, much in costs) - statistics.median(little for little, _ in costs) < 0.003
     assert len(many.all()) == MAX_CLIENTS
+
+
+def test_a_name_that_looks_like_another_clients(clients: KnownClients, tmp_path: Path) -> None:
+    clients.remember("192.0.2.1", "aca")
+    clients.remember("192.0.2.2", "acа2".replace("а", "a"))
+    with pytest.raises(NameTakenError, match="'аса' looks like aca, which is taken"):
+        clients.remember("192.0.2.3", "аса")
+    clients.remember("192.0.2.3", "Иван")
+    clients.rename("aca", "bob")
+    clients.remember("192.0.2.4", "аса")
+    other = KnownClients(tmp_path)
+    with pytest.raises(NameTakenError, match="looks like аса"):
+        other.rename("bob", "ACA")
+    other.rename("аса", "АСА")
+    other.forget("АСА")
+    assert other.rename("bob", "ACA").name == "bob"
+    other.close()
+
+
+def test_a_client_may_look_like_itself(clients: KnownClients) -> None:
+    clients.remember("192.0.2.1", "aca")
+    clients.rename("aca", "аса")
+    clients.rename("аса", "aca")
+    assert [one.name for one in clients.all()] == ["aca"]
+
+
+def test_names_in_ascii_have_no_looks(clients: KnownClients, tmp_path: Path) -> None:
+    clients.remember("192.0.2.1", "rn")
+    clients.remember("192.0.2.2", "m")
+    clients.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "clients.db")) as database:
+        assert not database.execute("SELECT name FROM sqlite_master WHERE name = 'looks'").fetchall()
+
+
+def test_forgotten_names_look_like_none(tmp_path: Path, clock: Clock) -> None:
+    clients = KnownClients(tmp_path, clock=clock, max_clients=2)
+    for number, name in enumerate(["аса", "Иван", "José", "aca"]):
+        clock.now += datetime.timedelta(seconds=1)
+        clients.remember(f"192.0.2.{number}", name)
+    clients.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "clients.db")) as database:
+        assert database.execute("SELECT count(DISTINCT client) FROM looks").fetchone() == (2,)
+
+
+@pytest.mark.parametrize(("first", "second"), [("127.0.0.1", "::1"), ("::1", "127.0.0.1"), ("::1", "::ffff:127.0.0.1")])
+def test_this_machine_is_one_client(clients: KnownClients, first: str, second: str) -> None:
+    clients.remember(first, "ann")
+    found = clients.find(second)
+    assert found is not None
+    assert (found.address, found.name) == ("127.0.0.1", "ann")
+    assert clients.remember(second, "bob").name == "ann"
+    assert clients.rename(second, "zoe").name == "ann"
+    assert clients.forget(first).name == "zoe"
+    assert not clients.all()
+
+
+@pytest.mark.parametrize(
+    ("addresses", "kept"),
+    [(["::1"], "ann"), (["::1", "127.0.0.1"], "bob"), (["127.0.0.1", "::1"], "bob"), (["127.0.0.1"], "ann")],
+)
+def test_this_machine_in_a_file_of_an_earlier_version(tmp_path: Path, addresses: list[str], kept: str) -> None:
+    clients = KnownClients(tmp_path)
+    clients.remember("192.0.2.1", "zoe")
+    clients.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "clients.db")) as database:
+        for number, (address, name) in enumerate(zip(addresses, ["ann", "bob"], strict=False)):
+            row = (address, name, name, number, 0)  # last seen in the same second
+            database.execute(
+                "INSERT INTO clients (address, name, name_key, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)", row
+            )
+        database.commit()
+    for address in ("::1", "127.0.0.1"):
+        found = clients.find(address)
+        assert found is not None
+        assert (found.address, found.name) == ("127.0.0.1", kept)
+    assert clients.get("::1").name == kept
+    clients.note_visit("::1")
+    assert [(one.address, one.name) for one in clients.all()] == [("192.0.2.1", "zoe"), ("127.0.0.1", kept)]
+    clients.close()

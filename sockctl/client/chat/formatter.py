@@ -1,85 +1,263 @@
-"""Formats messages for a person: time, room, sender, text. All text of the server is made safe for the terminal."""
+"""The look of a message to a person: time, room, sender, text. Text of a peer is made visible.
+
+`MessageFormatter.look` makes the parts of a message once, and `MessageFormatter.rows` lays them out for a width.
+`MessageFormatter.line` is for output that a terminal wraps by itself.
+"""
 
 import datetime
+import re
 import zlib
+from typing import NamedTuple
 
+from sockctl.client.chat.layout import arrange_columns, measure_width, shorten, wrap_text
+from sockctl.client.chat.member_list import list_cells
 from sockctl.client.chat.roster import ChatContext
-from sockctl.palette import END, Style
+from sockctl.client.chat.theme import Theme, choose_theme
+from sockctl.palette import END
 from sockctl.protocol.messages import Message, as_line
-from sockctl.protocol.names import same_name_key
+from sockctl.protocol.names import is_name, same_name_key
 from sockctl.stores.timestamps import Clock, parse_timestamp, utc_now
 from sockctl.text import visible
 
-PALETTE = (130, 100, 64, 28, 30, 32, 67, 63, 98, 134, 129, 164)
-"""Colours of names, from xterm's 256: each has a contrast of 3.6 or more on black and white (WCAG 2); none is red."""
+MAX_LINES = 1_000
+"""Lines of one message that are shown; our servers send 200 at most."""
+MAX_COLOURED = 4_096
+"""Names whose colours are remembered."""
 _BOLD, _MARKED = "\x1b[1m", "\x1b[1;7m"
+_BODY_COLUMNS = 16
+"""Columns that the names in front leave to the text, where the terminal is narrow."""
+_SHORT_NAME = 8
+_TIME_COLUMNS = 6
+_UNTIL = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC")
+
+
+class Piece(NamedTuple):
+    """A piece of what stands in front of a text.
+
+    Attributes:
+        text: The piece.
+        style: The ANSI sequence that begins its style; empty for none.
+        is_name: Whether it may be shortened on a narrow terminal.
+    """
+
+    text: str
+    style: str = ""
+    is_name: bool = False
+
+
+class Look(NamedTuple):
+    """A message as it looks, whatever the width.
+
+    Attributes:
+        head: What stands in front of the text, behind the time.
+        body: The lines of the text.
+        style: The ANSI sequence that begins the style of head and body; empty for none.
+        mention: Finds the reader's name in the body; None where nobody mentions the reader.
+        cells: What stands below the body in columns.
+    """
+
+    head: tuple[Piece, ...]
+    body: tuple[str, ...]
+    style: str = ""
+    mention: re.Pattern[str] | None = None
+    cells: tuple[str, ...] = ()
+
+    def texts(self) -> list[str]:
+        """Return all its texts."""
+        return [*(piece.text for piece in self.head), *self.body, *self.cells]
 
 
 class MessageFormatter:
     """Formats messages as lines.
 
     Args:
-        colours: Whether lines may be coloured.
-        now: Returns the time.
-        zone: The person's time zone; None for the system's own.
+        colours: Whether lines may be coloured; they can be read without.
+        theme: The colours; None for those that fit any background.
+        now: The time.
+        zone: Where the person is; None for the system's own time zone.
     """
 
-    def __init__(self, *, colours: bool, now: Clock = utc_now, zone: datetime.tzinfo | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        colours: bool,
+        theme: Theme | None = None,
+        now: Clock = utc_now,
+        zone: datetime.tzinfo | None = None,
+    ) -> None:
         self._colours = colours
+        self._theme = theme or choose_theme(None)
         self._now = now
         self._zone = zone
+        self._coloured: dict[str, str] = {}  # the styles of senders
+        self._last_moment: tuple[str, datetime.datetime | None] = ("", None)
 
     def line(self, one: Message, context: ChatContext | None = None) -> str:
-        """Return a message as a line, without the line's end."""
+        """Return a message as a line, without the line's end; its time, where it has one, and its room in front."""
         context = context or ChatContext()
+        look = self.look(one, context, marks_rooms=context.in_several_rooms)
+        body = " ".join(look.body)
+        if look.style:
+            return self.paint("".join(piece.text for piece in look.head) + body, look.style)
+        time = self._date(one) if one.kind in {"say", "history"} else ""
+        return f"{time}{self._paint_head(look)}{self._highlight(body, look)}"
+
+    def look(self, one: Message, context: ChatContext, *, marks_rooms: bool) -> Look:
+        """Return how a message looks.
+
+        Args:
+            one: The message.
+            context: The reader's name.
+            marks_rooms: Whether the room stands in front, unless the text names it.
+        """
         match one.kind:
             case "say" | "history":
-                return self._said(one, context)
-            case "ask" | "members":
-                return visible(as_line(one))
+                return self._said(one, context, marks_rooms=marks_rooms)
+            case "ask":
+                return Look((), (visible(as_line(one)),))
+            case "members":
+                text, cells = list_cells(one)
+                return Look((), (text,), cells=cells)
             case "error":
-                return self._in(Style.ERROR, f"! {visible(as_line(one))}")
-        return self._in(Style.FAINT, f"* {self._room(one, context)}{visible(as_line(one))}")
+                return Look((Piece("! "),), (self._in_own_zone(one),), self._theme.error)
+        return Look((Piece(f"* {_room(one) if marks_rooms else ''}"),), (visible(as_line(one)),), self._theme.faint)
 
-    def _said(self, one: Message, context: ChatContext) -> str:
-        sender, text = one.get("sender"), visible(one.text)
-        mark = ""
-        if sender and context.mention is not None and not context.is_me(sender) and context.mention.search(text):
-            mark = ">> "
-            text = context.mention.sub(lambda match: self._in(_MARKED, match[0]), text)
-        head = f"{self._time(one.get('at'))}{self._room(one, context)}{self._private(one, context)}"
-        return f"{head}{mark}{self._who(one, sender)}{text}"
+    def moment(self, one: Message, arrived: datetime.datetime) -> datetime.datetime:
+        """Return when a message was said, else when it arrived, as clocks show it where the reader is."""
+        at = one.fields.get("at")
+        return (self._parse(at) if type(at) is str else None) or arrived.astimezone(self._zone)
 
-    def _who(self, one: Message, sender: str) -> str:
-        action = one.fields.get("action") is True
-        if not sender:
-            return "* " if action else ""
-        colour = PALETTE[zlib.crc32(same_name_key(sender).encode()) % len(PALETTE)]
-        name = self._in(f"\x1b[38;5;{colour}m", visible(sender))
-        return f"* {name} " if action else f"<{name}> "
+    def now(self) -> datetime.datetime:
+        """Return the time as clocks show it where the reader is."""
+        return self._now().astimezone(self._zone)
 
-    def _private(self, one: Message, context: ChatContext) -> str:
-        if one.fields.get("private") is not True:
+    def rows(self, look: Look, at: datetime.datetime, columns: int) -> list[str]:
+        """Return the rows of a message: the time and the head on the first, the text behind, wrapped and indented."""
+        look, used = _fit_head(look, columns)
+        indent = used if used <= columns // 2 else min(_TIME_COLUMNS, columns // 4)
+        rest = columns - indent
+        rows: list[str] = []
+        for text in look.body:
+            rows += wrap_text(text, first=rest if rows else columns - used, rest=rest)
+        if look.style:
+            rows[0] = "".join([piece.text for piece in look.head]) + rows[0]
+            rows = [self.paint(row, look.style) for row in rows]
+        else:
+            rows = [self._highlight(row, look) for row in rows] if look.mention is not None else rows
+            rows[0] = self._paint_head(look) + rows[0]
+        rows += arrange_columns(look.cells, rest)
+        time = self.paint(f"{at.hour:02}:{at.minute:02}", self._theme.faint)
+        first = f"{time} {rows[0]}"
+        return [first] if len(rows) == 1 else [first, *(" " * indent + row if row else "" for row in rows[1:])]
+
+    def rule(self, row: str) -> str:
+        """Return a row that separates, as it looks."""
+        return self.paint(row, self._theme.faint)
+
+    def paint(self, text: str, style: str) -> str:
+        """Return `text` in a style."""
+        return f"{style}{text}{END}" if self._colours and style and text else text
+
+    def _said(self, one: Message, context: ChatContext, *, marks_rooms: bool) -> Look:
+        sender, fields = one.get("sender"), one.fields
+        body = _lines(one)
+        room = _room(one) if marks_rooms else ""
+        head = [Piece(room)] if room else []
+        mention = None
+        own = context.is_me(sender)
+        if fields.get("private") is True:
+            to = one.get("to") if own else ""
+            head.append(Piece(f"[private to {visible(to)}]" if to else "[private]", _BOLD))
+            head.append(Piece(" "))
+        if sender and context.mention is not None and not own and any(map(context.mention.search, body)):
+            mention = context.mention
+            head.append(Piece(">> "))
+        action = fields.get("action") is True
+        if sender:
+            name = Piece(visible(sender), self._colour_of(sender), is_name=True)
+            head += [Piece("* "), name, Piece(" ")] if action else [Piece("<"), name, Piece("> ")]
+        elif action:
+            head.append(Piece("* "))
+        return Look(tuple(head), body, mention=mention)
+
+    def _colour_of(self, sender: str) -> str:
+        style = self._coloured.get(sender)
+        if style is None:
+            if len(self._coloured) >= MAX_COLOURED:
+                self._coloured.clear()
+            names = self._theme.names
+            style = names[zlib.crc32(same_name_key(sender).encode()) % len(names)] if names else ""
+            if is_name(sender):
+                self._coloured[sender] = style
+        return style
+
+    def _date(self, one: Message) -> str:
+        """Return the time of a message, with its date if that isn't today; empty without one."""
+        moment = self._parse(one.get("at"))
+        if moment is None:
             return ""
-        to = one.get("to") if context.is_me(one.get("sender")) else ""
-        return self._in(_BOLD, f"[private to {visible(to)}]" if to else "[private]") + " "
+        form = "%H:%M" if moment.date() == self.now().date() else "%Y-%m-%d %H:%M"
+        return self.paint(moment.strftime(form), self._theme.faint) + " "
 
-    def _room(self, one: Message, context: ChatContext) -> str:
-        """Return the room in front of a message; nothing for the user's only room, or if the text names it."""
-        room = visible(one.get("room")).lstrip("#")
-        if not room or not context.in_several_rooms:
-            return ""
-        said = one.kind in {"say", "history"}
-        return f"#{room} " if said or f"#{room}".lower() not in one.text.lower() else ""
+    def _in_own_zone(self, one: Message) -> str:
+        """Return the text of a refusal: the moment until which it holds is told as clocks show it here."""
+        text, moment = visible(as_line(one)), self._parse(one.get("until"))
+        if moment is None:
+            return text
+        form = "%H:%M" if moment.date() == self.now().date() else "%Y-%m-%d %H:%M"
+        return _UNTIL.sub(moment.strftime(form), text)
 
-    def _time(self, at: str) -> str:
+    def _parse(self, at: str) -> datetime.datetime | None:
+        """Return the moment that a text names, as clocks show it here; None if it names none."""
+        known, moment = self._last_moment
+        if at == known:
+            return moment  # messages of one second have one text
         try:
             moment = parse_timestamp(at).astimezone(self._zone)
         except ValueError:
-            return ""
-        today = self._now().astimezone(self._zone).date()
-        form = "%H:%M" if moment.date() == today else "%Y-%m-%d %H:%M"
-        return self._in(Style.FAINT, moment.strftime(form)) + " "
+            moment = None
+        self._last_moment = at, moment
+        return moment
 
-    def _in(self, style: str, text: str) -> str:
-        return f"{style}{text}{END}" if self._colours else text
+    def _paint_head(self, look: Look) -> str:
+        if not self._colours:
+            return "".join([piece.text for piece in look.head])
+        return "".join([f"{style}{text}{END}" if style else text for text, style, _ in look.head])
+
+    def _highlight(self, row: str, look: Look) -> str:
+        return row if look.mention is None else look.mention.sub(lambda found: self.paint(found[0], _MARKED), row)
+
+
+def _lines(one: Message) -> tuple[str, ...]:
+    """Return the lines of what was said: of a block, all; else its text."""
+    lines = one.fields.get("lines")
+    if not isinstance(lines, list) or not lines:
+        return (visible(one.text),)
+    return tuple(visible(line) for line in lines[:MAX_LINES] if isinstance(line, str)) or (visible(one.text),)
+
+
+def _room(one: Message) -> str:
+    """Return the room as it stands in front; empty where there is none, or the text names it."""
+    room = visible(one.get("room")).lstrip("#")
+    if not room:
+        return ""
+    said = one.kind in {"say", "history"}
+    return f"#{room} " if said or f"#{room}".lower() not in one.text.lower() else ""
+
+
+def _fit_head(look: Look, columns: int) -> tuple[Look, int]:
+    """Return the look with a head that fits, and the columns of time and head."""
+    used = _TIME_COLUMNS + sum([measure_width(piece.text) for piece in look.head])
+    excess = used - (columns - _BODY_COLUMNS)
+    if excess <= 0:
+        return look, used
+    head = []
+    for piece in look.head:
+        width = measure_width(piece.text)
+        if piece.is_name and width > _SHORT_NAME:
+            short = shorten(piece.text, max(_SHORT_NAME, width - excess))
+            used -= width - measure_width(short)
+            head.append(piece._replace(text=short))
+        else:
+            head.append(piece)
+    return look._replace(head=tuple(head)), used

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from sockctl.client.chat.mention import compile_mention
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import is_name, same_name_key
 
@@ -42,7 +43,8 @@ class Roster:
         max_rooms: The most rooms.
 
     Attributes:
-        left_out: The number of rooms and names that exceeded these limits.
+        left_out: How many rooms and names there was no more place for.
+        is_operator: Whether the server has told that the user is an operator.
     """
 
     def __init__(self, *, max_names: int = MAX_NAMES, max_rooms: int = MAX_ROOMS) -> None:
@@ -55,6 +57,7 @@ class Roster:
         self._mention: re.Pattern[str] | None = None
         self._names = 0  # of all rooms
         self.left_out = 0
+        self.is_operator = False
 
     @property
     def rooms(self) -> list[str]:
@@ -75,6 +78,12 @@ class Roster:
             names = {key: name for members in self._rooms.values() for key, name in members.items()}
             names.pop(same_name_key(self._me), None)
             return [names[key] for key in sorted(names)]
+
+    def count(self, room: str) -> int:
+        """Return how many members of a room are known by name."""
+        with self._lock:
+            key = room.lstrip("#").lower()
+            return next((len(names) for one, names in self._rooms.items() if one.lstrip("#").lower() == key), 0)
 
     @property
     def me(self) -> str:
@@ -99,6 +108,7 @@ class Roster:
         with self._lock:
             match one.kind:
                 case "welcome":
+                    self.is_operator = one.fields.get("operator") is True
                     self._rename_me(name or one.get("user"))
                     self._before = dict(islice((self._before | dict.fromkeys(self._rooms)).items(), self._max_rooms))
                     self._rooms = {}
@@ -115,6 +125,7 @@ class Roster:
                     self._rename(one.get("before"), name)
                 case "members":
                     self._add_all(room, one.fields.get("members"))
+                    self._note_details(one.fields.get("members"), one.fields.get("details"))
                 case "notice" if one.get("code") == "room" and "count" not in one.fields and room in self._rooms:
                     self._rooms[room] = self._rooms.pop(room)  # the user speaks there now
                 case "say":
@@ -143,8 +154,7 @@ class Roster:
     def _rename_me(self, name: str) -> None:
         name = name if is_name(name) else ""
         self._me = name
-        word = re.escape(name)
-        self._mention = re.compile(rf"(?<!\w)(?<!\w[.-]){word}(?!\w|[.-]\w)", re.IGNORECASE) if name else None
+        self._mention = compile_mention(name) if name else None
 
     def _rename(self, before: str, name: str) -> None:
         if self._is_me(before):
@@ -156,6 +166,13 @@ class Roster:
     def _add_all(self, room: str, members: Any) -> None:
         for member in members if isinstance(members, list) else []:
             self._add(room, Message({"kind": "", "name": member}).get("name"))
+
+    def _note_details(self, members: Any, details: Any) -> None:
+        """Note whether the user is an operator, where a list of members says so."""
+        if isinstance(members, list) and isinstance(details, list):
+            for name, detail in zip(members, details, strict=False):
+                if isinstance(name, str) and isinstance(detail, dict) and self._is_me(name):
+                    self.is_operator = detail.get("operator") is True
 
     def _add(self, room: str, name: str) -> None:
         members = self._rooms.get(room)

@@ -2,6 +2,7 @@
 
 import re
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sockctl.protocol.messages import Message
@@ -35,6 +36,7 @@ class UnconfirmedMessages:
 
     def __init__(self) -> None:
         self._said: deque[_Said] = deque(maxlen=REMEMBERED)
+        self._doubtful: deque[_Said] = deque(maxlen=REMEMBERED)  # on their way when a connection was lost
 
     def add(self, line: str) -> None:
         """Remember a line that goes out."""
@@ -43,6 +45,18 @@ class UnconfirmedMessages:
         text = comes_back(line) if private is None else private[1].strip()
         if text:
             self._said.append(_Said(typed, text, private is not None))
+
+    def add_block(self, lines: Sequence[str]) -> None:
+        """Remember a block that goes out: no line of it is a command."""
+        self._said.append(_Said("\n".join(lines), " ".join(clean(line) for line in lines).strip(), private=False))
+
+    def forget(self, text: str) -> None:
+        """Await a line or a block no longer: the server has refused it."""
+        typed = text if "\n" in text else clean(text).strip()
+        for said in self._said:
+            if said.line == typed:
+                self._said.remove(said)
+                return
 
     def confirm(self, one: Message) -> bool:
         """Return whether this client sent the message to a room; stop waiting for it, and for all before it."""
@@ -56,5 +70,15 @@ class UnconfirmedMessages:
     def remove_all(self) -> list[str]:
         """Return the lines that have not come back, and stop waiting for them."""
         lines = [said.line for said in self._said]
+        self._doubtful += self._said
         self._said.clear()
         return lines
+
+    def take_arrived(self, one: Message) -> str | None:
+        """Return the line that this message shows to have arrived after all, though the connection was lost."""
+        text = one.text.strip()
+        found = next((said for said in self._doubtful if said.text == text and not said.private), None)
+        if found is None:
+            return None
+        self._doubtful.remove(found)
+        return found.line

@@ -1,13 +1,18 @@
 """What a client remembers of a session in a chat, across connections: messages, members, and the token."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from sockctl.client.chat.roster import MAX_NAMES, MAX_ROOMS, Roster
+from sockctl.client.chat.roster import MAX_NAMES, MAX_ROOMS, ChatContext, Roster
 from sockctl.client.chat.seen import Seen
 from sockctl.client.chat.unconfirmed import UnconfirmedMessages
 from sockctl.client.server_identity import ServerIdentity
 from sockctl.protocol.messages import Message
+
+if TYPE_CHECKING:
+    from sockctl.client.chat.local_commands import LocalCommands
+    from sockctl.client.chat.window import ChatWindow, Update
 
 MAX_SEEN_BYTES = 2000
 """Bytes of the names of rooms in a `resume`: before login a frame has 4 KiB at most, and the token needs its share."""
@@ -43,12 +48,17 @@ class ChatView:
         roster: The user's name and rooms, and their members.
         held: The token that resumes this session, if there is one.
         own_lines_stay: See the argument.
+        arrived: Lines that have arrived though the connection was lost; the caller removes them.
+        window: The window in which the user reads; None where messages are only printed.
     """
 
     def __init__(self, *, own_lines_stay: bool = True, remark: Callable[[str], None] = lambda _: None) -> None:
         self.roster = Roster()
         self.held: Held | None = None
         self.own_lines_stay = own_lines_stay
+        self.window: ChatWindow | None = None
+        self._commands: LocalCommands | None = None
+        self.arrived: list[str] = []
         self._remark = remark
         self._remarked = False
         self._seen = Seen()
@@ -68,15 +78,46 @@ class ChatView:
             )
         new = self._seen.admit(one) and not self._is_known(one)
         own = one.kind in {"say", "history"} and self.roster.is_me(one.get("sender"))
+        if own and (arrived := self._unconfirmed.take_arrived(one)) is not None:
+            self.arrived.append(arrived)
         if own and self._unconfirmed.confirm(one) and one.kind == "say" and self.own_lines_stay:
             return False
         return new
+
+    def open_window(self, window: "ChatWindow") -> None:
+        """Let the user read in a window from here on."""
+        from sockctl.client.chat.local_commands import LocalCommands
+
+        self.window = window
+        self._commands = LocalCommands(window)
+
+    def enter(self, line: str) -> "tuple[Update | None, bool]":
+        """Process a line that was entered; return what changes in the window, and whether the server gets the line."""
+        if self._commands is None:
+            return None, True
+        update = self._commands.run(line)
+        return (self._commands.go(line), True) if update is None else (update, False)
+
+    def show(self, one: Message, context: ChatContext) -> str:
+        """Return what is written to the terminal for a message, where there is a window."""
+        if self.window is None or self._commands is None:
+            return ""
+        return self._commands.before(one).render() + self.window.add(one, context).render()
 
     def note_sent(self, line: str) -> None:
         """Remember a line that goes out."""
         self._is_arriving = False  # from here on, any message may answer this line
         if self.roster.rooms:
             self._unconfirmed.add(line)
+
+    def note_block_sent(self, lines: Sequence[str]) -> None:
+        """Remember a block that goes out."""
+        self._is_arriving = False
+        self._unconfirmed.add_block(lines)
+
+    def note_refused(self, text: str) -> None:
+        """Await a line or a block no longer: the server has refused it."""
+        self._unconfirmed.forget(text)
 
     def lose(self) -> list[str]:
         """Note that the connection is lost, and return the lines that may not have arrived."""

@@ -1,212 +1,235 @@
 """The line editor (prompt_toolkit): the user's line stays whole at the bottom, and all output appears above it.
 
-prompt_toolkit holds the main thread. The session runs in a second thread, and reads the lines from a socket pair, so
-that it waits for them as for any input. Its output goes through prompt_toolkit's proxy of standard output, which puts
-it above the prompt. The session's thread also hands the server's questions to the prompt's thread. In a room, the
-editor removes each sent line from the terminal, since it comes back from the server.
+prompt_toolkit holds the main thread, with one prompt from the first line to the last. The session, one connection after
+the other, runs in a second one, and takes the lines from a queue for which it waits as for any input. Its output goes
+through prompt_toolkit's proxy of standard output, which puts it above the prompt. Questions, and texts that come back
+into the editor, go from the session's thread to the prompt's. A line that comes back from a room leaves the prompt
+without a trace.
 """
 
 import contextlib
-import os
-import signal
-import socket
-import sys
-import termios
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from sockctl.client.chat.completion import completions
 from sockctl.client.chat.unconfirmed import comes_back
+from sockctl.client.confirmation import CONFIRM
+from sockctl.client.recent_secret import RecentSecret
 from sockctl.client.screen import MAX_PROMPT
-from sockctl.terminal import STDIN, STDOUT, is_terminal
+from sockctl.client.tty.above_prompt import above_prompt
+from sockctl.client.tty.background import NOT_ASKED, Background
+from sockctl.client.tty.entries import Entries
+from sockctl.client.tty.terminal_mode import discard_input, ending_signals
 from sockctl.text import visible
 
 if TYPE_CHECKING:
-    import asyncio
-
     from prompt_toolkit.buffer import Buffer
 
     from sockctl.client.chat.roster import Roster
     from sockctl.protocol.messages import Message
 
+Fragments = list[tuple[str, str]]
+"""Text in pieces: prompt_toolkit's name of a style, and the piece."""
 MAX_QUESTIONS = 16
-"""The most questions that wait for the prompt; beyond it the oldest is dropped, since the last one stays."""
-LOOK_S = 0.1
-WAITING_WRITES = 64
-"""The most pieces of output that wait for the terminal; beyond it the session waits, and so does the server."""
-ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-"""The signals that end the process; the editor restores the terminal first."""
-
-
-def can_edit_lines() -> bool:
-    """Return whether there is a terminal that can move its cursor."""
-    dumb = os.environ.get("TERM", "dumb") in {"dumb", "unknown", ""}
-    return not dumb and is_terminal(STDIN) and is_terminal(STDOUT)
-
-
-@contextlib.contextmanager
-def as_typed() -> Iterator[None]:
-    """Have the terminal pass on keys while there is no prompt: it would show them, and swallow a Ctrl-D.
-
-    Main thread only. A signal that ends the process raises KeyboardInterrupt.
-    """
-    # In this order: no signal may end the process before the terminal is restored.
-    with _ending_signals(signal.default_int_handler), _passing_on():
-        yield
-
-
-@contextlib.contextmanager
-def _ending_signals(handler: Callable[[int, Any], Any]) -> Iterator[None]:
-    """Handle the signals that end the process."""
-    before = {number: signal.signal(number, handler) for number in ENDING}
-    try:
-        yield
-    finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
-
-
-@contextlib.contextmanager
-def _passing_on() -> Iterator[None]:
-    try:
-        before = termios.tcgetattr(STDIN)
-        passing_on = [*before]
-        passing_on[3] &= ~(termios.ICANON | termios.ECHO)
-        termios.tcsetattr(STDIN, termios.TCSANOW, passing_on)
-    except termios.error:  # the terminal has gone: the next read from it will fail
-        yield
-        return
-    try:
-        yield
-    finally:
-        with contextlib.suppress(termios.error):
-            termios.tcsetattr(STDIN, termios.TCSANOW, before)
+"""Questions that wait for the prompt; of more, the oldest are left out: the last one becomes the prompt."""
+MAX_CHARACTERS = 65_536
+"""Characters of the text being typed; more would make the terminal slow."""
+MAX_NEWS = 200
+"""Texts that wait for the editor; of more, the oldest are left out."""
 
 
 class LineEditor:
-    """One session's editor. Main thread only, but for `ask`.
+    """The editor of one terminal, for as long as a session lasts. Main thread only, but for `ask` and `return_text`.
 
     Args:
-        roster: The names and rooms that Tab completes; None for none.
+        roster: Whose names and rooms are completed; None for nothing.
+        prompt: Returns the prompt where nothing is asked, as pairs of style and text; None for the usual one.
+        status: Returns the line below the prompt for a width in columns; None for no such line.
+        keys: Actions of further keys, by prompt_toolkit's names, as in "escape 1".
+        background: What came of asking the terminal for its background, and was typed meanwhile.
+
+    Attributes:
+        entries: What was entered: lines, and texts of several lines.
     """
 
-    def __init__(self, roster: "Roster | None" = None) -> None:
-        from prompt_toolkit import PromptSession
-        from prompt_toolkit.completion import CompleteEvent, Completer, Completion
-        from prompt_toolkit.document import Document
-        from prompt_toolkit.filters import Condition
-        from prompt_toolkit.history import InMemoryHistory
-        from prompt_toolkit.layout.processors import ConditionalProcessor, PasswordProcessor
-        from prompt_toolkit.shortcuts import CompleteStyle
+    def __init__(
+        self,
+        roster: "Roster | None" = None,
+        *,
+        prompt: "Callable[[], Fragments] | None" = None,
+        status: "Callable[[int], Fragments] | None" = None,
+        keys: "Mapping[str, Callable[[], None]] | None" = None,
+        background: Background = NOT_ASKED,
+    ) -> None:
+        from sockctl.client.tty.prompt import make_prompt
 
-        class History(InMemoryHistory):
-            """The history of typed lines, without the secrets."""
-
-            def append_string(self, string: str) -> None:
-                if not secret():
-                    super().append_string(string)
-
-        class Words(Completer):
-            """Completes names, commands and rooms, except in the answer to a question."""
-
-            def get_completions(self, document: Document, _: CompleteEvent) -> Iterator[Completion]:
-                if roster is None or asked():
-                    return
-                word, found = completions(document.text_before_cursor, roster)
-                for text in found:
-                    yield Completion(text, -len(word), display=text.strip())
-
-        def asked() -> bool:
-            return self._question is not None
-
-        def secret() -> bool:
-            return _is_secret(self._question)
-
-        self._near, self._far = socket.socketpair()
-        self._prompt: PromptSession[str] = PromptSession(
-            lambda: [("", _prompt_of(self._question))],
-            history=History(),
-            enable_suspend=True,
-            input_processors=[ConditionalProcessor(PasswordProcessor(char=""), Condition(secret))],
-            completer=Words(),
-            complete_style=CompleteStyle.READLINE_LIKE,
-            complete_while_typing=False,
-        )
+        self.entries = Entries()
         self._roster = roster
-        self._accept = self._prompt.default_buffer.accept_handler
-        self._prompt.default_buffer.accept_handler = self._accepted
-        self._question: Message | None = None  # the prompt; only the prompt's thread changes it
+        self._usual_prompt = prompt or (lambda: [("", "> ")])
+        self._question: Message | None = None  # the prompt; the main thread alone changes it
         self._questions: deque[Message | None] = deque(maxlen=MAX_QUESTIONS)  # the next ones, from any thread
-        self._over = threading.Event()
+        self._news: deque[Callable[[], None]] = deque(maxlen=MAX_NEWS)  # for the texts in the editor, from any thread
+        self._recent = RecentSecret()
+        self._may_leave = False  # whether the key before was a Ctrl-C on an empty line
+        self._ends = self._over = False
         self._error: BaseException | None = None
+        self._prompt, self._keyboard = make_prompt(self, background, status=status, keys=keys or {})
+
+    # For the prompt.
+
+    @property
+    def fragments(self) -> "Fragments":
+        """The prompt, as pairs of style and text."""
+        return self._usual_prompt() if self._question is None else [("", _prompt_of(self._question))]
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the next line is an answer."""
+        return self._question is not None
+
+    @property
+    def hides(self) -> bool:
+        """Whether the line being typed must not be seen."""
+        return _is_secret(self._question)
+
+    def complete(self, before: str) -> tuple[str, list[str]]:
+        """Return the word before the cursor, and the words that it may become; an answer has none."""
+        return (before, []) if self._roster is None or self.is_asked else completions(before, self._roster)
+
+    def accept(self, buffer: "Buffer") -> bool:
+        """Take what was entered; return whether it stays in the editor, since there is no more place for it."""
+        text = buffer.text.encode(errors="replace").decode()
+        if self.entries.is_full:
+            return True
+        asked, secret, now = self._question, self.hides, time.monotonic()
+        if secret:
+            self._recent.note(text, now)
+        elif not _is_own(asked) and not any(self._recent.matches(line, now) for line in text.split("\n")):
+            buffer.append_to_history()
+        if asked is not None or not self._comes_back(text):
+            self._print(self.fragments, "" if secret else visible(text))  # before the answer to it comes
+        self._question = None  # it is answered; before the answer goes out, so that the next one comes after this
+        self._keyboard.is_asked = False
+        self.entries.put(text)
+        return False
+
+    def paste(self, buffer: "Buffer", text: str) -> None:
+        """Insert a text of one line or several."""
+        if len(buffer.text) + len(text) > MAX_CHARACTERS:
+            self._print([], f"sockctl: Not pasted: {len(text):,} characters. The line has {MAX_CHARACTERS:,} at most.")
+        else:
+            buffer.insert_text(text)
+
+    def note_text(self, buffer: "Buffer") -> None:
+        """Note that the text has changed."""
+        self._may_leave = False
+        text = buffer.text
+        if text.strip() and not self.is_asked and not text.lstrip().startswith("/"):
+            self.entries.note_typing()
+
+    def clear_or_leave(self, buffer: "Buffer") -> None:
+        """Clear the line being typed, deny the client's question, or leave at the second press on an empty line."""
+        if _is_own(self._question):
+            buffer.reset()
+            self.accept(buffer)
+        elif buffer.text:
+            buffer.reset()
+            self._may_leave = False
+        elif self._may_leave:
+            self._end_prompt(KeyboardInterrupt())
+        else:
+            self._may_leave = True
+            self._print([], "Ctrl-C again, or Ctrl-D, leaves.")
+
+    def leave(self) -> None:
+        """Let nothing more be typed."""
+        self._end_prompt(EOFError())
+
+    # For the session.
 
     def fileno(self) -> int:
-        """Return the descriptor from which the session reads the lines."""
-        return self._far.fileno()
+        """Return the descriptor that is readable when something was entered."""
+        return self.entries.fileno()
 
     def ask(self, question: "Message | None") -> None:
-        """Make `question` the prompt, or the next one; None for the usual prompt. Any thread may call this."""
+        """Make `question` the prompt; any thread."""
         self._questions.append(question)
         self._wake()
 
-    def hold(self, run: Callable[[], None], stop: Callable[[], None]) -> None:
-        """Edit lines until `run` returns, in a second thread.
+    def return_text(self, text: str, *, told: bool = False) -> None:
+        """Put a text back into the editor, or above it where something is being typed; any thread.
+
+        Args:
+            text: The text.
+            told: Whether it stands above it already.
+        """
+        self._news.append(lambda: self._put_in(text, told=told))
+        self._wake()
+
+    def take_out(self, text: str) -> None:
+        """Clear the editor where it still has a text that came back, and nothing else; any thread."""
+        self._news.append(lambda: self._clear(text))
+        self._wake()
+
+    def end_input(self) -> None:
+        """Let nothing more be typed; any thread."""
+        self._ends = True
+        self._wake()
+
+    def hold(self, run: "Callable[[], None]", stop: "Callable[[], None]") -> None:
+        """Let lines be typed until `run` returns, which a second thread calls.
 
         Args:
             run: Runs the session.
             stop: Makes `run` return soon; called at Ctrl-C.
 
         Raises:
-            KeyboardInterrupt: The user typed Ctrl-C, or SIGTERM or SIGHUP came.
+            KeyboardInterrupt: Ctrl-C was typed twice, or SIGTERM or SIGHUP came.
             Exception: `run` has raised it.
         """
         thread = threading.Thread(target=self._run, args=(run,), name="sockctl-session")
-        with contextlib.closing(self._far), _ending_signals(self._interrupted), _above_prompt():
+        with contextlib.closing(self.entries), ending_signals(self._interrupted), above_prompt():
             thread.start()
             try:
-                self._read_lines()
-                self._near.close()  # the end of the input
+                with contextlib.suppress(EOFError):
+                    self._prompt.prompt(pre_run=self._process_news)
+                self.entries.end()
                 thread.join()
             except BaseException:
                 stop()
                 raise
             finally:
-                self._near.close()
+                self._discard_rest()
                 thread.join()
         if self._error is not None:
             raise self._error
 
-    def _run(self, run: Callable[[], None]) -> None:
+    def _run(self, run: "Callable[[], None]") -> None:
         try:
             run()
         except BaseException as error:  # noqa: BLE001  raised again in the main thread
             self._error = error
-        self._over.set()
+        self._over = True
         self._wake()
 
-    def _read_lines(self) -> None:
-        """Read lines until the end of the input, ``exit``, or the end of the connection."""
-        while not self._over.is_set():
-            try:
-                line = self._prompt.prompt(pre_run=self._process_news)
-            except EOFError:
-                return
-            self._question = None  # before the session sends the answer, which may bring the next question
-            with contextlib.suppress(OSError):  # the session has just ended
-                self._near.sendall(line.encode(errors="replace") + b"\n")
-            if line.strip() == "exit":
-                return
+    def _comes_back(self, text: str) -> bool:
+        """Return whether a text comes back from a room, or into the editor: it isn't left standing above as well."""
+        in_room = self._roster is not None and bool(self._roster.rooms)
+        return "\n" in text.strip() or (in_room and bool(comes_back(text)))
 
-    def _accepted(self, buffer: "Buffer") -> bool:
-        """Accept a line; remove one that will come back from a room, so that it doesn't appear twice."""
-        in_room = self._roster is not None and self._question is None and bool(self._roster.rooms)
-        self._prompt.app.erase_when_done = in_room and bool(comes_back(buffer.text))
-        return self._accept is not None and self._accept(buffer)
+    def _print(self, fragments: "Fragments", text: str) -> None:
+        """Write a line above the prompt, ahead of all that waits for that."""
+        from prompt_toolkit.application import run_in_terminal
+
+        from sockctl.client.tty.prompt import print_line
+
+        run_in_terminal(lambda: print_line(self._prompt, [*fragments, ("", text)]))
 
     def _wake(self) -> None:
-        """Let the prompt, or the next one, process new questions and the end. Any thread may call this."""
+        """Let the prompt process what is new, now or when it begins. Any thread."""
         loop = self._prompt.app.loop
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # the prompt has just ended by itself
@@ -214,58 +237,52 @@ class LineEditor:
 
     def _process_news(self) -> None:
         app = self._prompt.app
+        buffer = self._prompt.default_buffer
         while self._questions:
-            before, self._question = self._question, self._questions.popleft()
-            if _is_secret(before) and not _is_secret(self._question):
-                app.current_buffer.reset()  # a half-typed secret must not become visible, nor answer this question
+            hid, self._question = self.hides, self._questions.popleft()
+            if hid and not self.hides:
+                buffer.reset()  # a half typed secret must not be seen, and is no answer to this
             app.invalidate()
-        if self._over.is_set():
-            self._leave(EOFError())
+        self._keyboard.is_asked = self._question is not None and not _is_own(self._question)
+        while self._news:
+            self._news.popleft()()
+        if self._over or self._ends:
+            self._end_prompt(EOFError())
 
-    def _leave(self, error: BaseException) -> bool:
-        """End the prompt, if there is one; return whether there was."""
+    def _put_in(self, text: str, *, told: bool) -> None:
+        buffer = self._prompt.default_buffer
+        if not buffer.text and not self.is_asked:
+            buffer.insert_text(text)
+        elif not told:
+            self._print([], f"sockctl: Not sent: {visible(text)}")
+
+    def _clear(self, text: str) -> None:
+        buffer = self._prompt.default_buffer
+        if buffer.text == text and not self.is_asked:
+            buffer.reset()
+
+    def _end_prompt(self, error: BaseException) -> bool:
+        """End the prompt, if it is there; return whether it was."""
         app = self._prompt.app
         if not app.is_running or app.is_done:
             return False
+        app.erase_when_done = not self._prompt.default_buffer.text
         app.exit(exception=error)
         return True
 
+    def _discard_rest(self) -> None:
+        """Discard the rest of a paste, and of a secret: the shell would take it."""
+        if self._keyboard.is_busy or self.hides:
+            discard_input(self._keyboard.fileno())
+
     def _interrupted(self, _number: int, _frame: object) -> None:
-        if not self._leave(KeyboardInterrupt()):
+        if not self._end_prompt(KeyboardInterrupt()):
             raise KeyboardInterrupt
 
 
-@contextlib.contextmanager
-def _above_prompt() -> Iterator[None]:
-    """Print standard output above the prompt, no faster than the terminal takes it.
-
-    This is `prompt_toolkit.patch_stdout.patch_stdout` with a bound: its proxy keeps any amount for a stopped terminal.
-    """
-    from prompt_toolkit.patch_stdout import StdoutProxy
-
-    class Proxy(StdoutProxy):
-        """A proxy with a bound: its own thread writes, and waits until the prompt's loop has taken each piece."""
-
-        def __init__(self) -> None:
-            super().__init__(raw=True)
-            self._flush_queue.maxsize = WAITING_WRITES
-
-        def _write_and_flush(self, loop: "asyncio.AbstractEventLoop | None", text: str) -> None:
-            super()._write_and_flush(loop, text)
-            if loop is None:
-                return
-            taken = threading.Event()
-            loop.call_soon_threadsafe(taken.set)
-            while not taken.wait(LOOK_S) and loop.is_running():
-                pass
-
-    with Proxy() as proxy:
-        before = sys.stdout, sys.stderr
-        sys.stdout = sys.stderr = cast("TextIO", proxy)
-        try:
-            yield
-        finally:
-            sys.stdout, sys.stderr = before
+def _is_own(question: "Message | None") -> bool:
+    """Return whether the client itself asks."""
+    return question is not None and question.get("field") == CONFIRM
 
 
 def _is_secret(question: "Message | None") -> bool:

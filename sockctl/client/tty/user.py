@@ -1,16 +1,24 @@
 """The user at the terminal of a session: invites the user to type, asks questions, and runs the line editor."""
 
+import os
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sockctl.client.screen import Screen
+from sockctl.client.session_events import QuestionAsked, TextArrived, TextReturned
 from sockctl.client.tty.no_echo import NoEcho
-from sockctl.terminal import STDIN, say
+from sockctl.terminal import STDIN, STDOUT, say
+from sockctl.text import visible
 
 if TYPE_CHECKING:
     from sockctl.client.chat.view import ChatView
-    from sockctl.client.tty.line_editor import LineEditor
+    from sockctl.client.tty.entries import Entries
+    from sockctl.client.tty.line_editor import Fragments, LineEditor
     from sockctl.protocol.messages import Message
+
+AT_ONCE_S = 0.3
+"""A line that came no longer ago may be part of a paste."""
 
 
 class TerminalUser:
@@ -21,27 +29,51 @@ class TerminalUser:
         view: The memory of the session, from which the line editor completes words.
         may_edit: Whether to use the line editor on a terminal that can edit lines.
         quiet: Whether to leave out how to type.
+        away_s: Returns in how many seconds the client connects again; None while it is connected.
     """
 
-    def __init__(self, screen: Screen, view: "ChatView | None", *, may_edit: bool, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        screen: Screen,
+        view: "ChatView | None",
+        *,
+        may_edit: bool,
+        quiet: bool = False,
+        away_s: Callable[[], float | None] = lambda: None,
+    ) -> None:
         self._screen = screen
         self._view = view
         self._may_edit = may_edit
+        self._away_s = away_s
         self._hidden = NoEcho(STDIN)
         self._editor: LineEditor | None = None
         self._invited = quiet
-        self._question: Message | None = None  # the first question of the line editor
+        self._read_at = float("-inf")
+        self._question: Message | None = None  # that came before there was a line editor
 
-    def invite(self) -> None:
-        """Say how to type, once."""
+    def invite(self, leave: str = "exit") -> None:
+        """Say how to type, once.
+
+        Args:
+            leave: The word that ends the connection.
+        """
         if not self._invited:
             self._invited = True
-            self._screen.remark("Type lines, Enter sends each. 'exit' or Ctrl-D ends the connection.")
+            self._screen.remark(f"Type lines, Enter sends each. '{leave}' or Ctrl-D ends the connection.")
 
-    def ask(self, question: "Message | None") -> None:
-        """Prepare for the answer to `question`, before the screen shows it; None withdraws the last question."""
-        self._question = question
-        (self._editor or self._hidden).ask(question)
+    def receive(self, event: QuestionAsked | TextReturned | TextArrived) -> None:
+        """Get ready for the answer to a question, before it is shown, or give back a text that wasn't sent."""
+        match event:
+            case QuestionAsked(question):
+                self._question = question
+                (self._editor or self._hidden).ask(question)
+            case TextReturned(text, why):
+                if why or self._editor is None:
+                    self._screen.remark_error(f"{why or 'Not sent'}: {visible(text)}")
+                if self._editor is not None:
+                    self._editor.return_text(text, told=bool(why))
+            case TextArrived(text) if self._editor is not None:
+                self._editor.take_out(text)
 
     def end_question(self) -> None:
         """Note that the user has typed a line."""
@@ -49,39 +81,92 @@ class TerminalUser:
         if self._hidden.end():
             say("")  # the terminal has not shown Enter either
 
-    def edit(self, run: Callable[[], None], stop: Callable[[], None], read_from: Callable[[int], None]) -> bool:
-        """Invite the user to type, and edit lines until `run` returns; return False if there is no line editor.
+    def end_input(self) -> None:
+        """Let nothing more be typed."""
+        if self._editor is not None:
+            self._editor.end_input()
+        else:
+            self._discard_rest()
+
+    def note_read(self) -> None:
+        """Note that a line was read without the line editor."""
+        self._read_at = time.monotonic()
+
+    def edit(
+        self, run: Callable[[], None], stop: Callable[[], None], read_from: "Callable[[Entries], None]", leave: str
+    ) -> bool:
+        """Invite to type, and let lines be edited until `run` returns; return False where there is no line editor.
 
         Args:
             run: Runs the session; called in another thread.
             stop: Makes `run` return soon.
-            read_from: Makes the session read lines from a descriptor.
+            read_from: Makes the session take what is entered.
+            leave: The word that ends the connection.
 
         Raises:
-            KeyboardInterrupt: The user typed Ctrl-C, or a signal came that ends the process.
+            KeyboardInterrupt: Ctrl-C was typed twice, or a signal came that ends the process.
             Exception: `run` has raised it.
         """
         if not self._may_edit:
             return False
-        from sockctl.client.tty.line_editor import LineEditor, as_typed, can_edit_lines
+        from sockctl.client.tty.terminal_mode import as_typed
 
-        if not can_edit_lines():
-            return False
         if self._view is not None:
             self._view.own_lines_stay = False
         self._hidden.end()  # the editor hides by itself
         with as_typed():
-            self.invite()
-            self._editor = LineEditor(None if self._view is None else self._view.roster)
+            self.invite(leave)
+            self._editor = self._make_editor()
             self._editor.ask(self._question)
-            read_from(self._editor.fileno())
+            read_from(self._editor.entries)
             self._screen.above_prompt = True
             try:
                 self._editor.hold(run, stop)
             finally:
                 self._screen.above_prompt = False
+                self._editor = None
         return True
+
+    def _make_editor(self) -> "LineEditor":
+        """Return the line editor; where there may be a chat, with the window on it."""
+        from sockctl.client.tty.background import NOT_ASKED, ask_background
+        from sockctl.client.tty.line_editor import LineEditor
+
+        colours, view = self._screen.colours, self._view
+        background = ask_background() if colours else NOT_ASKED
+        if view is None:
+            return LineEditor(background=background)
+        from sockctl.client.chat.formatter import MessageFormatter
+        from sockctl.client.chat.theme import choose_theme
+        from sockctl.client.chat.window import ChatWindow
+        from sockctl.client.tty.room_keys import bind_rooms
+
+        window = ChatWindow(view.roster, MessageFormatter(colours=colours, theme=choose_theme(background.colour)))
+        window.resize(*os.get_terminal_size(STDOUT))
+        view.open_window(window)
+
+        def status(columns: int) -> "Fragments":
+            window.resize(columns, os.get_terminal_size(STDOUT).lines)
+            return window.status(columns, away_s=self._away_s())
+
+        return LineEditor(
+            view.roster, prompt=window.prompt, status=status, keys=bind_rooms(window, self._go), background=background
+        )
+
+    def _go(self, room: str | None) -> None:
+        """Go to a room, in order with what is entered before and after; not in the middle of an answer."""
+        if room is not None and self._editor is not None and not self._editor.is_asked:
+            self._editor.entries.put(f"/join {room}")
 
     def leave(self) -> None:
         """Restore the terminal."""
         self._hidden.end()
+        self._discard_rest()
+
+    def _discard_rest(self) -> None:
+        """Discard the lines that came with the last one: the rest of a paste, which the shell would take."""
+        if time.monotonic() < self._read_at + AT_ONCE_S:
+            from sockctl.client.tty.terminal_mode import discard_input
+
+            self._read_at = float("-inf")
+            discard_input(STDIN)

@@ -198,7 +198,7 @@ class CommandHandlers:
             ignored = ", ".join(sorted(member.ignored))
             client.tell("notice", f"You ignore {ignored or 'nobody'}.", code="ignore", ignored=sorted(member.ignored))
             return
-        if len(words[0]) > MAX_NAME:
+        if len(same_name_key(words[0])) > MAX_NAME:
             raise CommandError(f"No name has more than {MAX_NAME} characters.")
         key, shown = self._find_author(words[0], member)
         if key not in member.ignored and len(member.ignored) >= MAX_IGNORED:

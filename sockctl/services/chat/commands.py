@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sockctl.errors import CommandError, NameRefusedError, RoomRefusedError
-from sockctl.protocol.names import MAX_NAME, RESERVED, checked_name, same_name_key
+from sockctl.protocol.names import MAX_NAME, normalize_name, same_name_key
 from sockctl.services.chat.command_table import BY_WORD, Command, find_command
 from sockctl.services.chat.member import Client
 from sockctl.text import plural, visible
@@ -166,15 +166,10 @@ def parse_room(text: str) -> str:
     Raises:
         RoomRefusedError: The name breaks the rule for names. No name is reserved for a room.
     """
-    name = text.strip().removeprefix("#")
-    if same_name_key(name) not in RESERVED:
-        try:
-            name = checked_name(name)
-        except NameRefusedError as error:
-            raise RoomRefusedError(
-                f"{_shorten(text)!r} is no name of a room: it has up to {MAX_NAME} letters (a-z), digits, _ . and -, "
-                f"and doesn't begin with . or -, such as #lobby."
-            ) from error
+    try:
+        name = normalize_name(text.strip().removeprefix("#"), of="a room", example="#lobby")
+    except NameRefusedError as error:
+        raise RoomRefusedError(str(error)) from error
     return f"#{same_name_key(name)}"
 
 

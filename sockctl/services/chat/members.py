@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sockctl.errors import CommandError, NameTakenError
+from sockctl.protocol.look_alikes import LookAlikes
 from sockctl.protocol.names import MAX_NAME, same_name_key
 from sockctl.services.chat.member import Client, Identity, Member
 from sockctl.services.chat.settings import ChatLimits
 
 
 class Renamed(NamedTuple):
-    """A member that had to give its name to the user of that name, and this name."""
+    """A member that gave up its name to a user, the name that it had, and the user's, which is or looks like it."""
 
     member: Member
     before: str
+    account: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +35,21 @@ class Members:
     A member is in a room as soon as `join` returns. The room's audience follows, in the order of the room's events.
 
     Args:
-        is_reserved: Says whether a name key is or was the account of another user than the given one.
+        find_reserved: Returns the account, of another user than the given one, that a name is or was, or looks like;
+            empty where there is none.
         clock: Returns the monotonic time in seconds.
         limits: How long the registry remembers departed members, and how many.
     """
 
     def __init__(
-        self, *, is_reserved: Callable[[str, str], bool], clock: Callable[[], float], limits: ChatLimits
+        self, *, find_reserved: Callable[[str, str], str], clock: Callable[[], float], limits: ChatLimits
     ) -> None:
-        self._is_reserved = is_reserved
+        self._find_reserved = find_reserved
         self._clock = clock
         self._limits = limits
         self._lock = threading.Lock()  # guards the tables, and the clients and rooms of every member
         self._by_key: dict[str, Member] = {}
+        self._looks = LookAlikes()  # of the same names
         self._by_account: dict[str, Member] = {}
         self._by_token: dict[str, Member] = {}
         self._departed: dict[tuple[str, str], _Departed] = {}  # by token and account, of which each has one
@@ -100,7 +104,7 @@ class Members:
         """Add a guest.
 
         Raises:
-            NameTakenError: The name is taken.
+            NameTakenError: The name is taken, or looks like one that is.
         """
         with self._lock:
             self._claim_name(member, member.name)
@@ -118,9 +122,9 @@ class Members:
             member = self._by_account.get(account)
             renamed = None
             if member is None:
-                renamed = self._displace(account)
+                renamed = self._displace(account, account)
                 member = create()
-                self._claim_name(member, member.name)
+                self._keep_name(member)  # a guest whose name only looks like it is renamed by `displace`
                 self._by_account[account] = member
                 if (departed := self._find_departed("", account)) is not None:
                     member.restore(departed)
@@ -173,7 +177,7 @@ class Members:
             member.last_address = client.address
             if member.clients or member.arriving:
                 return False, list(member.rooms)
-            del self._by_key[member.key]
+            self._forget_name(member)
             self._by_account.pop(member.account, None)
             self._by_token.pop(member.token, None)
             self._departed[member.token, member.account] = _Departed(member, self._clock() + self._limits.guest_token_s)
@@ -209,18 +213,18 @@ class Members:
         """Give a member another name; return the one before.
 
         Raises:
-            NameTakenError: The name is taken.
+            NameTakenError: The name is taken, or looks like one that is.
         """
         with self._lock:
-            if same_name_key(name) != member.key:
-                self._refuse_taken(name, member)
+            self._refuse_taken(name, member)
             return self._rename(member, name)
 
     def displace(self, member: Member) -> Renamed | None:
-        """Rename a member whose name is another user's account now; return None if it isn't."""
+        """Rename a member whose name is another user's account now, or looks like it; None if it isn't."""
         with self._lock:
-            squats = self._by_key.get(member.key) is member and self._is_reserved(member.key, member.account)
-            return self._displace(member.key) if squats else None
+            account = self._find_reserved(member.name, member.account)
+            squats = account and self._by_key.get(member.key) is member
+            return self._displace(member.key, account) if squats else None
 
     def _find_departed(self, token: str, account: str) -> Member | None:
         departed = self._departed.get((token, account))
@@ -228,28 +232,43 @@ class Members:
 
     def _rename(self, member: Member, name: str) -> str:
         before = member.name
-        del self._by_key[member.key]
+        self._forget_name(member)
         member.rename(name)
-        self._by_key[member.key] = member
+        self._keep_name(member)
         return before
 
-    def _displace(self, key: str) -> Renamed | None:
-        """Rename the member that has a name: to its account's name, or to the next free one."""
+    def _displace(self, key: str, account: str) -> Renamed | None:
+        """Rename the member that has a name for the sake of a user: to its account's name, or to the next free one."""
         member = self._by_key.get(key)
         if member is None:
             return None
         own = member.account or member.name
         names = itertools.chain([own], (f"{own[: MAX_NAME - 8]}-{number}" for number in itertools.count(2)))
-        return Renamed(member, self._rename(member, next(name for name in names if not self._is_taken(name, member))))
+        free = (name for name in names if same_name_key(name) != key and not self._find_taken(name, member))
+        return Renamed(member, self._rename(member, next(free)), account)
 
     def _claim_name(self, member: Member, name: str) -> None:
         self._refuse_taken(name, member)
+        self._keep_name(member)
+
+    def _keep_name(self, member: Member) -> None:
         self._by_key[member.key] = member
+        self._looks.add(member.name)
+
+    def _forget_name(self, member: Member) -> None:
+        del self._by_key[member.key]
+        self._looks.remove(member.name)
 
     def _refuse_taken(self, name: str, member: Member) -> None:
-        if self._is_taken(name, member):
+        taken = self._find_taken(name, member)
+        if taken and same_name_key(taken) == same_name_key(name):
             raise NameTakenError(f"The name {name!r} is taken: choose another one.")
+        if taken:
+            raise NameTakenError(f"The name {name!r} looks like {taken}, which is taken: choose another one.")
 
-    def _is_taken(self, name: str, member: Member) -> bool:
-        key = same_name_key(name)
-        return key in self._by_key or self._is_reserved(key, member.account)
+    def _find_taken(self, name: str, member: Member) -> str:
+        """Return the name of another member or user that a name is, or looks like; empty if it is free."""
+        other = self._by_key.get(same_name_key(name), member)
+        if other is not member:
+            return other.name
+        return self._looks.find(name, but={member.name}) or self._find_reserved(name, member.account)

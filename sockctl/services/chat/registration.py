@@ -12,7 +12,7 @@ from sockctl.errors import AnswerRefusedError, PeerGoneError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.peer import Peer
 from sockctl.protocol.messages import Message
-from sockctl.protocol.names import checked_name
+from sockctl.protocol.names import checked_name, same_name_key
 from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.member import NOTHING, FloodLimit, Member
 from sockctl.services.chat.members import Members, Renamed
@@ -98,9 +98,10 @@ class Registration:
     def _tell_renamed(self, renamed: Renamed | None) -> None:
         if renamed is None:
             return
-        member, before = renamed
+        member, before, account = renamed
         self._membership.announce_rename(member, before)
-        text = f"{before} is the name of a user now: you are {member.name} from here on."
+        looks = "is" if same_name_key(before) == account else f"looks like {account},"
+        text = f"{before} {looks} the name of a user now: you are {member.name} from here on."
         for client in self._members.list_clients(member):
             client.tell("notice", text, code="renamed")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sockctl.accounts.throttle import RateLimit
 from sockctl.errors import CommandError
+from sockctl.protocol.look_alikes import LookAlikes
 from sockctl.services.chat.commands import LOBBY
 from sockctl.services.chat.history import History, HistoryBudget
 from sockctl.services.chat.history_entry import read_entry
@@ -61,10 +62,11 @@ class RoomRegistry:
         self._highest_id = 0  # of the dropped rooms
         self._rooms: dict[str, Room] = {}
         self.find: Callable[[str], Room | None] = self._rooms.get
+        self._looks = LookAlikes()  # of their names
         self._listener: Client | None = None
         self.first = next(iter(fixed), LOBBY)
         for name in dict.fromkeys([*fixed, *([] if fixed else [LOBBY, *stored])]):
-            self._rooms[name] = self._create(name, stored.get(name))
+            self._add(name, stored.get(name))
 
     def list_all(self) -> list[Room]:
         """Return the rooms, in the order in which they were created."""
@@ -97,11 +99,13 @@ class RoomRegistry:
             if room is None:
                 if self._fixed:
                     raise CommandError(f"There is no room {name} here: /rooms lists those that there are.")
+                if alike := self._looks.find(name):
+                    raise CommandError(f"{name} looks like {alike}: join that one, or choose another name.")
                 if by is not None and not self._may_create(by):
                     raise CommandError("You make rooms too fast: wait a minute, or join one that /rooms lists.")
                 if len(self._rooms) >= self._limits.max_rooms:
                     self._drop_one()
-                room = self._rooms[name] = self._create(name)
+                room = self._add(name)
                 if self._listener is not None:
                     room.set_listener(self._listener)
             return room
@@ -151,6 +155,11 @@ class RoomRegistry:
             for room in self._rooms.values():
                 room.set_listener(client)
 
+    def _add(self, name: str, stored: StoredRoom | None = None) -> Room:
+        room = self._rooms[name] = self._create(name, stored)
+        self._looks.add(name)
+        return room
+
     def _create(self, name: str, stored: StoredRoom | None = None) -> Room:
         # Ids grow even if a crash has lost the history: else a client would think that it had seen a new message.
         last_id = max(
@@ -177,6 +186,7 @@ class RoomRegistry:
         self._highest_id = max(self._highest_id, room.last_id)
         room.forget()
         del self._rooms[room.name]
+        self._looks.remove(room.name)
 
 
 def _compute_age_s(stored: StoredRoom | None) -> float:

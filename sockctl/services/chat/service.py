@@ -14,6 +14,7 @@ from sockctl.events.reasons import Reason
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message
+from sockctl.protocol.names import same_name_key
 from sockctl.services.chat.clients import ConsoleClient, RemoteClient
 from sockctl.services.chat.command_handlers import CommandHandlers
 from sockctl.services.chat.commands import LOBBY
@@ -78,7 +79,7 @@ class Chat(MessageService, Conversation[Peer]):
         self._rules = rules
         self._login = login
         self._limits = limits
-        self.members = Members(is_reserved=self._is_reserved, clock=time.monotonic, limits=limits)
+        self.members = Members(find_reserved=self._find_reserved, clock=time.monotonic, limits=limits)
         self.rooms = RoomRegistry(
             fixed=rules.rooms, stored=stored, history=rules.history, store=self._store, limits=limits
         )
@@ -174,11 +175,15 @@ class Chat(MessageService, Conversation[Peer]):
         """Return whether a name is a user's."""
         return self._login is not None and self._login.authenticator.accounts.users.find(name) is not None
 
-    def _is_reserved(self, key: str, account: str) -> bool:
-        """Return whether a name is or was another user's account."""
+    def _find_reserved(self, name: str, account: str) -> str:
+        """Return the account of another user, present or former, that a name is or looks like; empty for none."""
+        key = same_name_key(name)
         if self._login is None or key == account:
-            return False
-        return self._is_account(key) or self._login.authenticator.accounts.users.was_removed(key)
+            return ""
+        users = self._login.authenticator.accounts.users
+        if self._is_account(key) or users.was_removed(key):
+            return key
+        return users.find_look_alike(name, but=account)
 
     # Chatting: reactions.
 

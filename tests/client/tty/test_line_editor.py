@@ -16,7 +16,7 @@ import pexpect
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from sockctl.client.tty import line_editor
+from sockctl.client.tty import terminal_mode
 from tests.support.frames import frame_client, framed
 from tests.support.played_server import greet, read_frame, server
 from tests.support.running import TIMEOUT_S, free_port, receive_all, receive_exactly
@@ -74,6 +74,9 @@ def test_the_terminal_is_as_it_was_after_a_secret(terminal: Any, how: str, plain
         assert not child.getecho()
         if how == "Ctrl-C":
             child.sendintr()
+            if not plain:
+                child.expect("Ctrl-C again, or Ctrl-D, leaves")
+                child.sendintr()
         elif how == "SIGTERM":
             child.kill(signal.SIGTERM)
         else:
@@ -401,7 +404,7 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(
         assert ended(child) == 0
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(os, "isatty", lambda _: True)
-    assert line_editor.can_edit_lines()
+    assert terminal_mode.can_edit_lines()
 
 
 def test_what_cannot_be_sent_is_told_and_the_session_goes_on(terminal: Any) -> None:

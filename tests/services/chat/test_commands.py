@@ -220,6 +220,8 @@ def test_counts() -> None:
         (" #a.b-c_9 ", "#a.b-c_9"),
         ("admin", "#admin"),
         ("#SYSTEM", "#system"),
+        ("#Игры", "#игры"),
+        ("cafe\u0301", "#caf\u00e9"),
     ],
 )
 def test_rooms(text: str, name: str) -> None:
@@ -227,9 +229,15 @@ def test_rooms(text: str, name: str) -> None:
     assert parse_room(name) == name
 
 
-@pytest.mark.parametrize("text", ["", "#", "##x", "-x", "a b", "\u00e4", "x" * 33, "a\x1b", "#\n"])
+@pytest.mark.parametrize("text", ["", "#", "##x", "-x", "a b", "\u00b7", "#\u202ex", "x" * 33, "a\x1b", "#\n"])
 def test_no_rooms(text: str) -> None:
-    with pytest.raises(RoomRefusedError, match="is no name of a room") as caught:
+    with pytest.raises(RoomRefusedError, match=r"is no name of a room|can't be empty") as caught:
         parse_room(text)
     assert caught.value.code == "bad_room"
     assert str(caught.value).isprintable()
+    assert "#lobby" in str(caught.value)
+
+
+def test_a_room_of_two_scripts() -> None:
+    with pytest.raises(RoomRefusedError, match="mixes Latin and Cyrillic letters"):
+        parse_room("#gam\u0435s")

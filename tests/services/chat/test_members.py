@@ -3,6 +3,7 @@
 import pytest
 
 from sockctl.errors import CommandError, NameTakenError
+from sockctl.protocol.names import same_name_key
 from sockctl.services.chat.member import Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.settings import ChatLimits
@@ -18,10 +19,12 @@ class Stage:
     def __init__(self) -> None:
         self.now = 1_000.0
         self.accounts: set[str] = set()
-        self.members = Members(is_reserved=self.is_reserved, clock=lambda: self.now, limits=LIMITS)
+        self.reserved: dict[str, str] = {}
+        self.members = Members(find_reserved=self.find_reserved, clock=lambda: self.now, limits=LIMITS)
 
-    def is_reserved(self, key: str, account: str) -> bool:
-        return key in self.accounts and key != account
+    def find_reserved(self, name: str, account: str) -> str:
+        key = same_name_key(name)
+        return key if key in self.accounts and key != account else self.reserved.get(name, "")
 
     def guest(self, name: str) -> Played:
         client = Played(name, member=Member(name, since=NOON))
@@ -79,7 +82,7 @@ def test_a_squatter_never_gets_a_name_that_somebody_has(stage: Stage) -> None:
     stage.accounts = {"carl"}  # what no account can come to: its own name taken
     assert stage.members.rename(carl, "ann") == "carl"
     stage.accounts = {"ann", "bob", "carl"}
-    assert stage.members.displace(ann) == (ann, "Bob")
+    assert stage.members.displace(ann) == (ann, "Bob", "bob")
     assert stage.names == ["ann", "ann-2"]
     assert stage.members.find("ann-2") is ann
 
@@ -159,7 +162,7 @@ def test_a_user_comes_back_with_its_preferences(stage: Stage) -> None:
 def test_a_user_gets_its_name_from_whoever_has_it(stage: Stage) -> None:
     guest = stage.guest("Ann")
     member, renamed = stage.members.add_user("ann", lambda: Member("ann", since=NOON, account="ann"))
-    assert renamed == (guest.member, "Ann")
+    assert renamed == (guest.member, "Ann", "ann")
     assert stage.names == ["Ann-2", "ann"]
     assert stage.members.find_identity(member.identity) is member
     assert stage.members.find_identity(guest.member.identity) is guest.member
@@ -170,8 +173,8 @@ def test_a_new_account_takes_the_name_from_a_member(stage: Stage) -> None:
     stage.members.rename(ann, "bob")
     assert stage.members.displace(ann) is None
     stage.accounts |= {"bob", "carl"}
-    assert stage.members.displace(ann) == (ann, "bob")
-    assert stage.members.displace(carl) == (carl, "carl")
+    assert stage.members.displace(ann) == (ann, "bob", "bob")
+    assert stage.members.displace(carl) == (carl, "carl", "carl")
     assert sorted(stage.names) == ["ann", "carl-2"], "a user gets the account's name back"
 
 
@@ -182,3 +185,39 @@ def test_rooms_stand_in_the_order_in_which_they_were_joined(stage: Stage) -> Non
     stage.members.leave(ann, "#lobby")
     stage.members.leave(ann, "#lobby")
     assert stage.members.list_rooms(ann) == ["#tea"]
+
+
+def test_no_member_looks_like_another(stage: Stage) -> None:
+    stage.guest("aca")
+    with pytest.raises(NameTakenError, match="'аса' looks like aca, which is taken"):
+        stage.guest("аса")
+    ivan = stage.guest("Иван")
+    with pytest.raises(NameTakenError, match="'АСА' looks like aca"):
+        stage.members.rename(ivan.member, "АСА")
+    stage.members.rename(ivan.member, "ИВАН")
+    het = stage.guest("HET")
+    net = stage.guest("нет")
+    with pytest.raises(NameTakenError, match="'НЕТ' looks like HET"):
+        stage.members.rename(net.member, "НЕТ")
+    stage.members.detach(het)
+    stage.members.rename(net.member, "НЕТ")
+    assert stage.names == ["aca", "ИВАН", "НЕТ"]
+
+
+def test_a_member_may_look_like_itself(stage: Stage) -> None:
+    aca = stage.guest("aca")
+    assert stage.members.rename(aca.member, "аса") == "aca"
+    assert stage.members.rename(aca.member, "ACA") == "аса"
+    with pytest.raises(NameTakenError):
+        stage.guest("аса")
+    stage.members.detach(aca)
+    stage.guest("аса")
+
+
+def test_a_user_whose_name_a_guest_looks_like_comes_in(stage: Stage) -> None:
+    aca = stage.guest("aca")
+    stage.user("аса")
+    stage.reserved["aca"] = "аса"
+    renamed = stage.members.displace(aca.member)
+    assert renamed is not None
+    assert (renamed.before, renamed.account, aca.member.name) == ("aca", "аса", "aca-2")

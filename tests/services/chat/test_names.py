@@ -126,3 +126,40 @@ def test_nobody_is_renamed_while_users_change_otherwise(tmp_path: Path) -> None:
         chat.tick(0)
         ann.line("still Bob")
         carl.until("say", sender="Bob")
+
+
+def test_a_nick_that_looks_like_a_user_to_come(tmp_path: Path) -> None:
+    with served(tmp_path, "ann", "carl") as (run, accounts), client(run) as ann:
+        ann.log_in("ann").ready()
+        ann.line("/nick aca")
+        ann.until("renamed", name="aca")
+        accounts.add("\u0430\u0441\u0430", PASSWORD)
+        ann.sock.settimeout(SOON_S)
+        assert ann.until("renamed", before="aca")["name"] == "ann"
+        text = ann.until("notice", code="renamed")["text"]
+        assert text == "aca looks like \u0430\u0441\u0430, the name of a user now: you are ann from here on."
+        is_taken(ann, "ACA")
+        with client(run) as other:
+            other.log_in("\u0430\u0441\u0430").ready()
+
+
+def test_names_in_ones_own_letters(tmp_path: Path) -> None:
+    with (
+        served(tmp_path, "\u0438\u0432\u0430\u043d", "\u5c0f\u660e") as (run, _),
+        client(run) as ivan,
+        client(run) as ming,
+    ):
+        ivan.log_in("\u0438\u0432\u0430\u043d").ready()
+        ming.log_in("\u5c0f\u660e").ready()
+        ming.line("/msg \u0418\u0432\u0430\u043d \u4f60\u597d")
+        ivan.until("say", private=True, sender="\u5c0f\u660e", text="\u4f60\u597d")
+        for one in (ivan, ming):
+            one.line("/join #\u0418\u0433\u0440\u044b")
+            one.until("joined", room="#\u0438\u0433\u0440\u044b")
+        ming.line("/join #\u0430\u0441\u0430")
+        ming.until("joined", room="#\u0430\u0441\u0430")
+        ivan.line("/join #aca")
+        text = ivan.until("error")["text"]
+        assert text == "#aca looks like #\u0430\u0441\u0430: join that one, or choose another name."
+        ivan.line("/join #g\u0430me")
+        assert "mixes Latin and Cyrillic letters" in ivan.until("error", code="bad_room")["text"]

@@ -1,0 +1,44 @@
+"""The members of a room as ``/who`` lists them: operators marked, who is away or idle, in columns."""
+
+from typing import Any
+
+from sockctl.protocol.messages import Message, as_line
+from sockctl.protocol.names import same_name_key
+from sockctl.text import clean, visible
+
+AWAY_CHARACTERS = 24
+"""How much is shown of why somebody is away."""
+_LONGEST_S = 1 << 40
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
+
+
+def list_cells(one: Message) -> tuple[str, tuple[str, ...]]:
+    """Return the text of a list of members, and a cell for each where the server tells their details."""
+    names, details = one.fields.get("members"), one.fields.get("details")
+    text = visible(as_line(one))
+    if not isinstance(names, list) or not isinstance(details, list) or len(names) != len(details):
+        return text, ()
+    head, colon, _ = text.partition(":")
+    members = [(name, detail) for name, detail in zip(names, details, strict=True) if isinstance(name, str)]
+    members.sort(key=lambda member: same_name_key(member[0]))
+    return head + colon, tuple(_cell(visible(clean(name)), detail) for name, detail in members)
+
+
+def _cell(name: str, detail: Any) -> str:
+    if not isinstance(detail, dict):
+        return name
+    mark = "@" if detail.get("operator") is True else ""
+    away, idle_s = detail.get("away"), detail.get("idle_s")
+    if isinstance(away, str):
+        why = visible(clean(away[:AWAY_CHARACTERS])) + ("…" if len(away) > AWAY_CHARACTERS else "")
+        return f"{mark}{name} (away: {why})" if why else f"{mark}{name} (away)"
+    idle = _format_idle(idle_s) if type(idle_s) is int and idle_s < _LONGEST_S else ""
+    return f"{mark}{name} (idle {idle})" if idle else f"{mark}{name}"
+
+
+def _format_idle(seconds: int) -> str:
+    """Return for how long somebody has been silent; empty below a minute."""
+    for unit, size in (("d", _DAY_S), ("h", _HOUR_S), ("m", _MINUTE_S)):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return ""

@@ -1,0 +1,47 @@
+"""What a person has entered in the line editor: a line, or a block of several."""
+
+from typing import NamedTuple
+
+from sockctl.text import clean
+
+MAX_LINES = 200
+MAX_BLOCK_BYTES = 16_384
+"""A block may have so many lines and bytes: the limits of the chat."""
+
+
+class Entry(NamedTuple):
+    """What was entered.
+
+    Attributes:
+        text: As it was entered, with line feeds, without empty lines behind it.
+    """
+
+    text: str
+
+    @classmethod
+    def of(cls, text: str) -> "Entry":
+        """Return the entry that a text makes."""
+        return cls(text.rstrip("\n") if "\n" in text else text)
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines."""
+        return self.text.split("\n")
+
+    @property
+    def is_block(self) -> bool:
+        """Whether it has several lines: none of them is a command."""
+        return "\n" in self.text
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether it is larger than a block may be."""
+        return self.is_block and (
+            self.text.count("\n") >= MAX_LINES or len(self.text.encode(errors="replace")) > MAX_BLOCK_BYTES
+        )
+
+
+def as_said(line: str) -> str:
+    """Return a line as a chat says it, whatever it begins with."""
+    text = clean(line)
+    return f"/{text}" if text.startswith("/") else text

@@ -1,0 +1,191 @@
+"""The prompt of the line editor: its keys, its history, its layout. Imported with prompt_toolkit only."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.application import get_app, run_in_terminal
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition, is_done
+from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
+from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
+from prompt_toolkit.layout import ConditionalContainer, Dimension, FormattedTextControl, HSplit, Window
+from prompt_toolkit.layout.processors import ConditionalProcessor, PasswordProcessor, TabsProcessor
+from prompt_toolkit.renderer import print_formatted_text
+from prompt_toolkit.shortcuts import CompleteStyle
+from prompt_toolkit.styles import default_ui_style
+
+from sockctl.client.tty.background import Background
+from sockctl.client.tty.keyboard import Keyboard
+
+ERASE_DOWN = "\x1b7\x1b[K\x1b[B\r\x1b[J\x1b8"
+"""Keep the cursor's place; erase the rest of the row; one row down, erase all from its begin; go back."""
+
+if TYPE_CHECKING:
+    from sockctl.client.tty.line_editor import Fragments, LineEditor
+
+STATUS_EVERY_S = 0.5
+"""How often the line below the prompt may change by itself."""
+
+
+def make_prompt(
+    editor: "LineEditor",
+    background: Background,
+    *,
+    status: "Callable[[int], Fragments] | None",
+    keys: Mapping[str, Callable[[], None]],
+) -> tuple[PromptSession[str], Keyboard]:
+    """Return the prompt of `editor`, and the keyboard that it reads.
+
+    Args:
+        editor: What the prompt's keys act on.
+        background: What came of asking the terminal for its background.
+        status: Returns the line below the prompt for a width in columns; None for no such line.
+        keys: Actions of further keys.
+    """
+    keyboard = Keyboard(sys.stdin, background)
+    hides = Condition(lambda: editor.hides)
+    prompt: PromptSession[str] = PromptSession(
+        lambda: _styled(editor.fragments),
+        history=InMemoryHistory(),
+        input=keyboard,
+        input_processors=[
+            ConditionalProcessor(PasswordProcessor(char=""), hides),
+            ConditionalProcessor(TabsProcessor(char1=" ", char2=" "), ~hides),
+        ],
+        completer=_Words(editor),
+        complete_style=CompleteStyle.READLINE_LIKE,
+        complete_while_typing=False,
+        key_bindings=_bind(editor, keyboard, keys),
+    )
+    buffer = prompt.default_buffer
+    buffer.accept_handler = editor.accept
+    buffer.on_text_changed += editor.note_text
+    prompt.layout.current_window.height = lambda: Dimension(max=max(1, prompt.output.get_size().rows // 2))
+    _erase_wrapped_rows(prompt)
+    _erase_without_traces(prompt)
+    if status is not None:
+        _add_status(prompt, status)
+    return prompt, keyboard
+
+
+class _Words(Completer):
+    """The completions of an editor."""
+
+    def __init__(self, editor: "LineEditor") -> None:
+        self._editor = editor
+
+    def get_completions(self, document: Document, _: CompleteEvent) -> Iterator[Completion]:
+        word, found = self._editor.complete(document.text_before_cursor)
+        for text in found:
+            yield Completion(text, -len(word), display=text.strip())
+
+
+def _bind(editor: "LineEditor", keyboard: Keyboard, keys: Mapping[str, Callable[[], None]]) -> KeyBindings:
+    bindings = KeyBindings()
+
+    @bindings.add("enter")
+    def _accept(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if not editor.accept(buffer):
+            buffer.reset()
+
+    @bindings.add("escape", "enter")
+    def _break_line(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    @bindings.add(Keys.BracketedPaste)
+    def _paste(event: KeyPressEvent) -> None:
+        editor.paste(event.current_buffer, event.data.replace("\r\n", "\n").replace("\r", "\n"))
+
+    @bindings.add("c-c")
+    def _clear_or_leave(event: KeyPressEvent) -> None:
+        editor.clear_or_leave(event.current_buffer)
+
+    @bindings.add("c-d", filter=Condition(lambda: not get_app().current_buffer.text))
+    def _leave(_: KeyPressEvent) -> None:
+        editor.leave()
+
+    @bindings.add("c-z")
+    async def _suspend(_: KeyPressEvent) -> None:
+        keyboard.hands_over = True
+        try:
+            await run_in_terminal(lambda: os.kill(0, signal.SIGTSTP))
+        finally:
+            keyboard.hands_over = False
+
+    for names, action in keys.items():
+        bindings.add(*names.split())(_calling(action))
+    return bindings
+
+
+def _erase_wrapped_rows(prompt: PromptSession[str]) -> None:
+    """Erase on resizing all that the terminal has made of the rows: it has wrapped anew those that are too long now."""
+    app = prompt.app
+    erase_and_draw = app._on_resize
+
+    def on_resize() -> None:
+        screen, columns = app.renderer.last_rendered_screen, app.output.get_size().columns
+        if screen is not None and columns:
+            cursor = screen.get_cursor_position(app.layout.current_window)
+            rows = [screen.data_buffer[row].items() for row in range(cursor.y + 1)]
+            last = [max((column for column, cell in row if cell.char != " "), default=0) for row in rows]
+            last[-1] = min(last[-1], cursor.x)
+            app.output.cursor_up(sum(column // columns for column in last))
+        erase_and_draw()
+
+    app._on_resize = on_resize  # type: ignore[method-assign]
+
+
+def _erase_without_traces(prompt: PromptSession[str]) -> None:
+    """Erase in two steps: tmux keeps what is erased from the top left corner on, as if it had been scrolled away."""
+    output = prompt.output
+    output.erase_down = lambda: output.write_raw(ERASE_DOWN)  # type: ignore[method-assign]
+
+
+def print_line(prompt: PromptSession[str], fragments: "Fragments") -> None:
+    """Write a line where the cursor stands."""
+    output = prompt.output
+    print_formatted_text(output, _styled([*fragments, ("", "\n")]), prompt.style or default_ui_style())
+    output.flush()
+
+
+def _calling(action: Callable[[], None]) -> Callable[[KeyPressEvent], None]:
+    return lambda _: action()
+
+
+def _add_status(prompt: PromptSession[str], status: "Callable[[int], Fragments]") -> None:
+    """Put a line below the prompt, where it has a text."""
+
+    def fragments() -> StyleAndTextTuples:
+        return _styled(status(get_app().output.get_size().columns))
+
+    async def watch() -> None:
+        """Draw the line again when it has changed: by the time, or by what was not printed above the prompt."""
+        shown = fragments()
+        while True:
+            await asyncio.sleep(STATUS_EVERY_S)
+            if fragments() != shown:
+                shown = fragments()
+                prompt.app.invalidate()
+
+    def begin() -> None:
+        prompt.app.create_background_task(watch())
+
+    prompt.app.pre_run_callables.append(begin)
+    window = Window(FormattedTextControl(fragments), height=1, dont_extend_height=True, style="class:status")
+    shown = ConditionalContainer(window, ~is_done & Condition(lambda: bool(fragments())))
+    container = prompt.layout.container
+    if isinstance(container, HSplit):
+        container.children.append(shown)
+
+
+def _styled(fragments: "Fragments") -> StyleAndTextTuples:
+    return FormattedText(fragments)

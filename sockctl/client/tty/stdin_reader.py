@@ -1,0 +1,47 @@
+"""The bytes of a terminal on their way to the keyboard, without an answer of the terminal that comes late.
+
+Imported with prompt_toolkit only.
+"""
+
+import re
+import time
+
+from prompt_toolkit.input.posix_utils import PosixStdinReader
+
+from sockctl.client.tty.background import REPLY, Background
+
+LATE_S = 5.0
+"""For so long an answer may be late: over the slowest lines, a few seconds."""
+_BEGUN = re.compile(r"\x1b\](?:1(?:1(?:;[^\x07\x1b]{0,40}\x1b?)?)?)?\Z")
+
+
+class StdinReader(PosixStdinReader):
+    """Reads what is typed, beginning with what was typed while the terminal was asked for its background.
+
+    Args:
+        descriptor: The terminal.
+        encoding: How it encodes what is typed.
+        background: What came of the question.
+    """
+
+    def __init__(self, descriptor: int, *, encoding: str, background: Background) -> None:
+        super().__init__(descriptor, encoding=encoding)
+        self._held = background.typed
+        self._late_until = time.monotonic() + LATE_S if background.reply_may_come else float("-inf")
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether something was typed that `read` hasn't returned."""
+        return bool(self._held)
+
+    def read(self, count: int = 1024) -> str:
+        """Return what can be read now, as text."""
+        text, self._held = self._held + super().read(count), ""
+        if time.monotonic() > self._late_until or "\x1b]" not in text:
+            return text
+        text, found = REPLY.subn("", text, count=1)
+        if found:
+            self._late_until = float("-inf")
+        elif begun := _BEGUN.search(text):
+            text, self._held = text[: begun.start()], begun[0]
+        return text

@@ -1,0 +1,71 @@
+"""The mode of the terminal around the line editor, and the signals that end the process meanwhile."""
+
+import contextlib
+import os
+import select
+import signal
+import termios
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sockctl.terminal import STDIN, STDOUT, is_terminal
+
+PAUSE_S = 0.15
+"""A paste has no longer pauses."""
+LONGEST_DISCARD_S = 3.0
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""Signals that end the process; the terminal is to be as it was before."""
+
+
+def can_edit_lines() -> bool:
+    """Return whether there is a terminal that can move its cursor."""
+    dumb = os.environ.get("TERM", "dumb") in {"dumb", "unknown", ""}
+    return not dumb and is_terminal(STDIN) and is_terminal(STDOUT)
+
+
+def discard_input(descriptor: int) -> None:
+    """Discard what was typed and nobody has read, and what follows without a pause: the rest of a paste."""
+    until = time.monotonic() + LONGEST_DISCARD_S
+    with contextlib.suppress(termios.error, OSError):
+        termios.tcflush(descriptor, termios.TCIFLUSH)
+        while time.monotonic() < until and select.select([descriptor], [], [], PAUSE_S)[0]:
+            termios.tcflush(descriptor, termios.TCIFLUSH)
+
+
+@contextlib.contextmanager
+def as_typed() -> Iterator[None]:
+    """Have the terminal pass on keys while there is no prompt: it would show them, and swallow a Ctrl-D.
+
+    Main thread only. A signal that ends the process raises KeyboardInterrupt.
+    """
+    with ending_signals(signal.default_int_handler), _passing_on():  # in this order: none must leave it so
+        yield
+
+
+@contextlib.contextmanager
+def ending_signals(handler: Callable[[int, Any], Any]) -> Iterator[None]:
+    """Handle the signals that end the process."""
+    before = {number: signal.signal(number, handler) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+@contextlib.contextmanager
+def _passing_on() -> Iterator[None]:
+    try:
+        before = termios.tcgetattr(STDIN)
+        passing_on = [*before]
+        passing_on[3] &= ~(termios.ICANON | termios.ECHO)
+        termios.tcsetattr(STDIN, termios.TCSANOW, passing_on)
+    except termios.error:  # it has gone: a read from it finds out
+        yield
+        return
+    try:
+        yield
+    finally:
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(STDIN, termios.TCSANOW, before)
