@@ -14,7 +14,8 @@ from sockctl.text import visible
 if TYPE_CHECKING:
     from sockctl.client.chat.view import ChatView
     from sockctl.client.tty.entries import Entries
-    from sockctl.client.tty.line_editor import Fragments, LineEditor
+    from sockctl.client.tty.fragments import Fragments
+    from sockctl.client.tty.line_editor import LineEditor
     from sockctl.protocol.messages import Message
 
 AT_ONCE_S = 0.3
