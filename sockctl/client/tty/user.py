@@ -124,6 +124,7 @@ class TerminalUser:
             try:
                 self._editor.hold(run, stop)
             finally:
+                self._screen.flush()
                 self._screen.above_prompt = False
                 self._editor = None
         return True
