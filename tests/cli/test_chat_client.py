@@ -154,7 +154,7 @@ def test_nothing_that_a_peer_sends_steers_the_terminal(terminal: Any, server: Ch
         child.send("da\t")
         child.expect("dave:")
         child.sendline("\x15[\t")
-        wait_until(server.said)  # else the next line came at once with this one: a paste
+        wait_until(lambda: bool(server.said()))  # else the next line came at once with this one: a paste
     leave(child)
     others = re.sub(r"\x1b\[H\x1b\[2J", "", shown.getvalue())  # but for our own clearing
     assert not re.search("\x1b\\[2J|\x1b\\]0|\x1b\\[31m|[\x07\x9b\u202e]", others)
