@@ -19,18 +19,19 @@ def display_width(text: str) -> int:
     return len(text) - marks + sum(east_asian_width(character) in {"W", "F"} for character in text)
 
 
-def wrap_words(words: Sequence[str], *, first: int, rest: int) -> Iterator[list[str]]:
+def wrap_words(words: Sequence[str], *, first: int, rest: int, cuts: bool = True) -> Iterator[list[str]]:
     """Yield the words of each line; a word that is wider than a whole line is cut behind ``:``, ``/`` or ``,``.
 
     Args:
         words: The words.
         first: Columns of the first line.
         rest: Columns of each other line.
+        cuts: Whether such a word is cut at all.
     """
     line: list[str] = []
     left = first
     for word in words:
-        for part in [word] if display_width(word) <= rest else _parts(word, rest):
+        for part in [word] if not cuts or display_width(word) <= rest else _parts(word, rest):
             width = display_width(part) + bool(line)
             if line and width > left:
                 yield line
@@ -40,18 +41,30 @@ def wrap_words(words: Sequence[str], *, first: int, rest: int) -> Iterator[list[
     yield line
 
 
-def wrap_lines(text: str, columns: int) -> str:
-    """Return `text` with its lines wrapped to `columns`; what continues a line is indented as its beginning is."""
-    return "\n".join(_wrap_line(line, columns) for line in text.split("\n"))
+def find_least_width(word: str, least: int) -> int:
+    """Return how many columns a word needs if it may be cut as `wrap_words` does, with `least` columns a line."""
+    width = display_width(word)
+    return width if width <= least else max(least, *map(display_width, _BREAKABLE.findall(word)))
 
 
-def _wrap_line(line: str, columns: int) -> str:
+def wrap_lines(text: str, columns: int, *, cuts: bool = True) -> str:
+    """Return `text` with its lines wrapped to `columns`; what continues a line is indented as its beginning is.
+
+    Args:
+        text: The text.
+        columns: Columns of the terminal.
+        cuts: Whether a word that is wider than a line is cut as by `wrap_words`; else it stays whole, for the terminal.
+    """
+    return "\n".join(_wrap_line(line, columns, cuts=cuts) for line in text.split("\n"))
+
+
+def _wrap_line(line: str, columns: int, *, cuts: bool) -> str:
     if display_width(line) <= columns:
         return line
     words = line.split()
     indent = line[: len(line) - len(line.lstrip())]
     width = max(1, columns - len(indent))
-    return "\n".join(indent + " ".join(part) for part in wrap_words(words, first=width, rest=width))
+    return "\n".join(indent + " ".join(part) for part in wrap_words(words, first=width, rest=width, cuts=cuts))
 
 
 def _parts(word: str, width: int) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """README.md and the topic pages: their commands run as they stand, and name only what there is."""
 
 import importlib
+import itertools
 import re
 import shlex
 from pathlib import Path
@@ -15,6 +16,8 @@ from tests.support.documents import PageRunner, read_steps
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "sockctl" / "help").glob("*.md"))]
 WITH_SESSIONS = [page for page in PAGES if "```console" in page.read_text()]
+WIDTH = 120
+FIRST_WORD = re.compile(r"\d\S* (?:s|ms|µs|KB|KiB|MiB)\b\S*|\S+")
 QUOTED = re.compile(r"`(sockctl [^`]+)`")
 
 
@@ -66,6 +69,32 @@ def test_the_readme_is_read_in_five_minutes() -> None:
     assert len(text.splitlines()) <= 160
     assert len(re.findall(r"\w+", text)) <= 1500
     assert max(map(len, text.splitlines())) <= 120
+
+
+def list_prose(text: str) -> list[list[str]]:
+    """Return the lines of each paragraph and list item of a page, without code and tables."""
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    begun: list[list[str]] = [[]]
+    for line in text.splitlines():
+        if not line.strip() or line.startswith(("#", "|", "    ", "{{")):
+            begun.append([])
+        elif re.match(r"(-|\d+\.) ", line):
+            begun.append([line])
+        else:
+            begun[-1].append(line)
+    return begun
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_paragraphs_fill_their_lines(page: Path) -> None:
+    """A number and its unit stay together."""
+    short = [
+        line
+        for lines in list_prose(page.read_text())
+        for line, after in itertools.pairwise(lines)
+        if len(f"{line} {FIRST_WORD.findall(after)[0]}") <= WIDTH
+    ]
+    assert not short
 
 
 def test_every_topic_is_named_in_the_readme() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from sockctl.wrapping import display_width, wrap_lines, wrap_words
+from sockctl.wrapping import display_width, find_least_width, wrap_lines, wrap_words
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,18 @@ def test_a_long_word_is_cut_where_it_can_be() -> None:
     assert list(wrap_words(["abcdefgh"], first=4, rest=4)) == [["abcdefgh"]]
 
 
+@pytest.mark.parametrize(
+    ("word", "least", "width"),
+    [("abc", 4, 3), ("ab:cd:ef", 4, 4), ("ab:cd:ef", 2, 3), ("abcdefgh", 4, 8), ("", 4, 0), ("漢字/漢字", 3, 5)],
+)
+def test_the_least_width_of_a_word(word: str, least: int, width: int) -> None:
+    assert find_least_width(word, least) == width
+
+
 def test_lines() -> None:
     text = "short\n  a line that is indented"
     assert wrap_lines(text, 12) == "short\n  a line\n  that is\n  indented"
     assert wrap_lines("a  b", 12) == "a  b"
     assert wrap_lines("", 12) == ""
+    assert wrap_lines("see /usr/share/man now", 8) == "see\n/usr/\nshare/\nman now"
+    assert wrap_lines("see /usr/share/man now", 8, cuts=False) == "see\n/usr/share/man\nnow"

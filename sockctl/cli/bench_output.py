@@ -32,6 +32,11 @@ _HINTS = {
     "throttled": "The server lets nobody in for a while after passwords that were wrong.",
     "busy": "The server had as many logins in line as it takes: fewer --clients wait less.",
 }
+_CHANGED = (
+    "The server doesn't send back what it receives. A server that changes the text can't be measured: start 'sockctl "
+    "serve echo' without --transform. A message service can't, either: see 'bench chat' and 'bench login'."
+)
+_ECHO_HINTS = {"corrupt": _CHANGED, "extra": _CHANGED}
 Fields = dict[str, Any]
 
 
@@ -103,6 +108,7 @@ def format_comparison(both: Fields, look: Look) -> Iterator[str]:
             yield look.paint(
                 look.fold(f"{worst['target']}: {_describe_errors(worst)} in one of the rounds."), Style.ERROR
             )
+            yield from map(look.fold, _list_hints(worst))
     limits = [one for each in rounds for one in each if one["own_limit"]]
     yield from map(look.fold, _warn_of_limit(limits[0]) if limits else ())
     if both["interrupted"]:
@@ -191,12 +197,18 @@ def _draw_bands(bands: Sequence[Fields], look: Look) -> Iterator[str]:
 
 
 def _make_remarks(one: Fields) -> Iterator[str]:
-    yield from (_HINTS[reason] for reason in one["errors"] if reason in _HINTS)
+    yield from _list_hints(one)
     if one["held_back"]:
         yield "The server's flood limit held messages back: start it with --no-flood-limit to measure what it can."
     yield from _warn_of_limit(one)
     if one["interrupted"]:
         yield "The measurement was interrupted: these are its figures until then."
+
+
+def _list_hints(one: Fields) -> list[str]:
+    """Return what may have led to the errors, and what to do about it; each hint once."""
+    hints = _HINTS | _ECHO_HINTS if one["kind"] == Kind.ECHO.value else _HINTS
+    return list(dict.fromkeys(hints[reason] for reason in one["errors"] if reason in hints))
 
 
 def _warn_of_limit(one: Fields) -> Iterator[str]:

@@ -17,9 +17,12 @@ from sockctl.protocol.messages import Message, as_line, message, split_block
 from sockctl.services.chat.commands import LOBBY
 from sockctl.services.chat.service import CONSOLE_NAME, Chat
 from sockctl.services.talk import Talk
-from sockctl.terminal import STDIN, STDOUT, is_terminal, read_line, say
+from sockctl.terminal import STDIN, STDOUT, columns, is_terminal, read_line, say
 from sockctl.text import visible
+from sockctl.wrapping import wrap_lines
 
+FIRST_WORDS_S = 1.0
+"""How long the invitation waits for the lines in front of it, in case standard output is blocked."""
 FOREGROUND_CHECK_S = 0.5
 """How often a server in the background looks whether it may read its terminal."""
 
@@ -42,7 +45,8 @@ class _Shown(Event):
 class ServerTerminal:
     """The server's own terminal; a context manager.
 
-    Lines go through a journal of their own: the event thread never waits for a terminal that was stopped.
+    Lines go through a journal of their own: the event thread never waits for a terminal that was stopped. Lines shown
+    before `read` is called wait for that: the server's first events come first.
 
     Args:
         service: The service's name.
@@ -54,7 +58,8 @@ class ServerTerminal:
         self._invitation = invitation
         self._farewell = farewell
         self._typed: Callable[[str], None]
-        self._shown = Journal(DescriptorSink(STDOUT, _as_line, label="standard output"), service=service)
+        self._reads = threading.Event()
+        self._shown = Journal(DescriptorSink(STDOUT, self._format, label="standard output"), service=service)
         # A daemon: it waits for the keyboard, and nothing ends that but the end of the process.
         self._reader = threading.Thread(target=self._read, name="sockctl-operator", daemon=True)
 
@@ -62,11 +67,14 @@ class ServerTerminal:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._reads.set()
         self._shown.close()
 
     def read(self, typed: Callable[[str], None]) -> None:
         """Read lines of the operator from now on, and call `typed` with each that isn't empty; main thread only."""
         self._typed = typed
+        self._reads.set()
+        self._shown.wait_until_written(FIRST_WORDS_S)
         signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # else a shell's job in the background is stopped when it reads
         say(self._invitation)
         self._reader.start()
@@ -74,6 +82,11 @@ class ServerTerminal:
     def show(self, line: str) -> None:
         """Show a line; never waits."""
         self._shown.emit(_Shown(line=line))
+
+    def _format(self, record: Record) -> str:
+        self._reads.wait()
+        line = visible(record.event.text)
+        return wrap_lines(line, columns(STDOUT), cuts=False) if is_terminal(STDOUT) else line
 
     def _read(self) -> None:
         while (line := _read_in_foreground()) is not None:
@@ -152,7 +165,3 @@ def _read_in_foreground() -> str | None:
             if not is_terminal(STDIN):
                 return None  # the terminal has gone
             time.sleep(FOREGROUND_CHECK_S)
-
-
-def _as_line(record: Record) -> str:
-    return visible(record.event.text)

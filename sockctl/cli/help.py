@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sockctl.terminal import STDOUT, is_terminal, wants_colour
+from sockctl.terminal import STDOUT, columns, is_terminal, wants_colour
 
 PAGE_COLUMNS = 100
 """Columns of a page at most: longer lines are hard to read."""
@@ -44,12 +44,18 @@ def show_help(
             raise typer.BadParameter("TOPIC and --man exclude each other.")
         _write_man_pages(man)
     elif topic is None:
-        titles = list_topics()
-        width = max(map(len, titles))
-        lines = (f"  {name:{width}}  {title}" for name, title in titles.items())
-        _print("\n".join(["Topics, each shown by 'sockctl help TOPIC':", "", *lines]))
+        _list(list_topics())
     else:
         _show(read_topic(topic))
+
+
+def _list(titles: dict[str, str]) -> None:
+    """List the topics; a terminal's lines break at spaces."""
+    from sockctl.cli.plain_help import fill, format_rows
+
+    width = columns(STDOUT) if is_terminal(STDOUT) else 1000
+    rows = format_rows(list(titles.items()), max(map(len, titles)), width)
+    _print("\n".join([fill("Topics, each shown by 'sockctl help TOPIC':", width), "", *rows]))
 
 
 def _write_man_pages(folder: Path) -> None:
@@ -81,7 +87,7 @@ def _show(page: str) -> None:
     console = Console(highlight=False, theme=Theme(STYLES), no_color=not wants_colour(STDOUT))
     console.width = min(console.width, PAGE_COLUMNS)
     with console.pager(styles=not console.no_color, links=False):
-        console.print(PageMarkdown(page))
+        console.print(PageMarkdown(page), crop=False)
 
 
 def _print(text: str) -> None:

@@ -133,8 +133,8 @@ def auth(
 ) -> None:
     """Let users log in by password, and stay logged in by token.
 
-    Users come from 'sockctl users add', or sign up. Who is in may see who it is, where it is logged in, change the
-    password, and log out. The port is its own or none (--strict-port): a password must not go to whoever took it first.
+    Users come from 'sockctl users add', or sign up. A user who is logged in may list the own sessions, change the
+    password, and log out. The port is the service's own or none (--strict-port): no other program may get passwords.
     """
     from sockctl.cli.serve_accounts import guard_options, make_login
     from sockctl.cli.serve_runner import serve
@@ -159,7 +159,7 @@ def chat(
         ),
     ] = None,
     motd: Annotated[
-        Path | None, typer.Option(help="Tell whoever comes what stands in this file.", metavar="FILE")
+        Path | None, typer.Option(help="Greet each new member with the lines of this file.", metavar="FILE")
     ] = None,
     history: Annotated[
         int, typer.Option(help="Messages of each room that are remembered.", min=0, max=10_000, metavar="N")

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from sockctl.cli.serve_tls import ServingTls
 
 DEFAULT_PORT = "9090"
+FIRST_WORDS_S = 1.0
+"""How long what the server's terminal shows waits for the first events, in case standard error is blocked."""
 LAST_WORDS_S = 0.2
 """How long the journal may take to write what it holds when a second signal ends the process."""
 
@@ -64,7 +66,7 @@ def serve(
         service: What to serve.
         options: How, as the user has said.
         portion: Bytes in a portion, the unit in which data is told.
-        started: Called when the server takes clients.
+        started: Called when the server takes clients, and the first events are written.
 
     Raises:
         AddressError: The host or the port can't be one.
@@ -99,13 +101,15 @@ def serve(
         _tell_place(journal, listeners, _scheme(service, encrypted=tls is not None))
         if tls is not None:
             tls.tell_certificate()
+        server.start()
         if options.log_file is not None or options.quiet:
-            # Not in this thread: while standard error is blocked, signals must still be waited for.
             certificate = "" if tls is None else f" Its certificate has SHA256 {tls.fingerprint}."
             said = _place_as_json(listeners, service.name) if json else _place(listeners, options.log_file, certificate)
+            # Not in this thread: while standard error is blocked, signals must still be waited for.
             teller = threading.Thread(target=say, args=(said,), kwargs={"wraps": not json}, daemon=True)
             teller.start()
-        server.start()
+            teller.join(FIRST_WORDS_S)
+        journal.wait_until_written(FIRST_WORDS_S)
         started()
         _wait_for_stop(signals, tls)
         return _stop(server, options.drain_timeout, signals, journal)

@@ -14,7 +14,7 @@ import typer
 
 from sockctl.terminal import STDOUT, columns, is_terminal, say, wants_colour
 from sockctl.text import escape_json, visible
-from sockctl.wrapping import wrap_lines
+from sockctl.wrapping import display_width, find_least_width, wrap_lines
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,7 +24,7 @@ Row = Sequence[str]
 
 _GAP = 2
 _LEAST = 24
-"""Cells of a longer word that stay on one line, before its table gives up columns for records."""
+"""Columns of a longer word that stay on one line, before its table gives up columns for records."""
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z")
 
 
@@ -86,45 +86,59 @@ def format_table(titles: Row, rows: Sequence[Row], *, width: int, colour: bool) 
         colour: Whether titles are highlighted.
     """
     spaced = [[_TIME.sub(r"\1 \2", cell) for cell in row] for row in rows]
-    wholes, parts = _measure([titles, *spaced])
-    room = width - _GAP * (len(titles) - 1)
-    if sum(parts) > room:
-        parts = [min(part, _LEAST) for part in parts]
-    if sum(parts) > room:
-        return _render(_make_records(titles, spaced or [[""] * len(titles)]), width, colour=colour)
-    table = _make_grid()
-    for title, whole, part in zip(titles, wholes, parts, strict=True):
-        table.add_column(title, overflow="fold", no_wrap=whole == part)
-    for row in spaced:
-        table.add_row(*row)
+    widths = fit_columns([titles, *spaced], width)
+    if widths is None:
+        table = _make_records(titles, spaced or [[""] * len(titles)], width)
+    else:
+        table = make_grid()
+        for title in map(wrap_lines, titles, widths):
+            table.add_column(title)
+        for row in spaced:
+            table.add_row(*map(wrap_lines, row, widths))
     return _render(table, width, colour=colour)
 
 
-def _measure(rows: Sequence[Row]) -> tuple[list[int], list[int]]:
-    """Return how wide each column is, and its longest word, in cells of the terminal."""
-    from rich.cells import cell_len
+def fit_columns(rows: Sequence[Row], width: int) -> list[int] | None:
+    """Return how wide each column is, in cells of the terminal; None where columns would have to cut words.
 
+    The widest columns are folded first. A long word is cut between its parts alone, as `wrap_words` does.
+
+    Args:
+        rows: The cells, titles included.
+        width: Columns of the terminal.
+    """
     by_column = list(zip(*rows, strict=True))
-    wholes = [max(map(cell_len, column)) for column in by_column]
-    words = [max(cell_len(word) for cell in column for word in cell.split() or [""]) for column in by_column]
-    return wholes, words
+    widths = [max(map(display_width, column)) for column in by_column]
+    words = [[word for cell in column for word in cell.split()] for column in by_column]
+    for least in (width, _LEAST):
+        leasts = [max((find_least_width(word, least) for word in each), default=0) for each in words]
+        if sum(leasts) + _GAP * (len(leasts) - 1) <= width:
+            break
+    else:
+        return None
+    while sum(widths) + _GAP * (len(widths) - 1) > width:
+        widest = max((at for at in range(len(widths)) if widths[at] > leasts[at]), key=widths.__getitem__)
+        widths[widest] -= 1
+    return widths
 
 
-def _make_grid(*, show_header: bool = True) -> "Table":
+def make_grid(*, show_header: bool = True) -> "Table":
+    """Return a table by Rich, without lines and without columns yet."""
     from rich.table import Table
 
     return Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold", show_header=show_header)
 
 
-def _make_records(titles: Row, rows: Sequence[Row]) -> "Table":
-    table = _make_grid(show_header=False)
+def _make_records(titles: Row, rows: Sequence[Row], width: int) -> "Table":
+    table = make_grid(show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
+    room = max(1, width - _GAP - max(map(display_width, titles)))
     for row in rows:
         if table.rows:
             table.add_row()
         for title, cell in zip(titles, row, strict=True):
-            table.add_row(title, cell)
+            table.add_row(title, wrap_lines(cell, room))
     return table
 
 

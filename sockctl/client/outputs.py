@@ -95,7 +95,7 @@ class PlainOutput(Output):
         if one.kind == "ask" and self._screen.above_prompt and len(one.text) <= MAX_PROMPT:
             return  # it is the prompt
         end = " " if one.kind == "ask" and not self._screen.above_prompt else "\n"
-        self._screen.write((self._formatter.line(one, context) + end).encode())
+        self._screen.write((self._screen.fold(self._formatter.line(one, context)) + end).encode())
 
 
 class WindowOutput(PlainOutput):

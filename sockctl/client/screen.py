@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sockctl.errors import StreamError
 from sockctl.events.base import Event, Level
-from sockctl.terminal import STDERR, STDOUT, is_terminal, say, wants_colour, write_all
+from sockctl.terminal import STDERR, STDOUT, columns, is_terminal, say, wants_colour, write_all
 
 if TYPE_CHECKING:
     from sockctl.events.explain import Explain
@@ -60,6 +60,14 @@ class Screen:
             raise StreamError(f"Standard output can't be written: {why}. The rest is lost.") from error
         self._in_line = not data.endswith(b"\n")
 
+    def fold(self, line: str) -> str:
+        """Return a line wrapped at words for a person's terminal; a word longer than a line stays whole."""
+        if not self.person:
+            return line
+        from sockctl.wrapping import wrap_lines
+
+        return wrap_lines(line, columns(STDOUT), cuts=False)
+
     def begin_line(self) -> None:
         """Note that the cursor stands at the beginning of a line: Enter was typed."""
         self._in_line = False
@@ -67,7 +75,7 @@ class Screen:
     def remark(self, line: str) -> None:
         """Write a line about the session to standard error, on a line of its own."""
         if self.above_prompt and is_terminal(STDERR):
-            sys.stdout.write(line + "\n")
+            sys.stdout.write(f"{self.fold(line)}\n")
             return
         if self._in_line and self.person and is_terminal(STDERR):
             say("")

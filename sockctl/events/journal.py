@@ -102,7 +102,7 @@ class Journal:
         self._service = service
         self._level = level
         self._fallback = fallback
-        self._queue: ByteQueue[Record] = ByteQueue(capacity_bytes=capacity_bytes)
+        self._queue: ByteQueue[Record | threading.Event] = ByteQueue(capacity_bytes=capacity_bytes)
         self._sums = EventSums(service, per_second=per_second)
         self._failure = ""
         self._unwritten = 0
@@ -119,6 +119,12 @@ class Journal:
             return
         self._queue.put(Record(time.time(), self._service, event), event.held_bytes)
 
+    def wait_until_written(self, timeout_s: float) -> None:
+        """Wait until the sink has what was emitted so far, for at most `timeout_s` seconds."""
+        reached = threading.Event()
+        self._queue.put(reached, 0)
+        reached.wait(timeout_s)
+
     def close(self, timeout_s: float = 2.0) -> None:
         """Write what waits, for at most `timeout_s` seconds, and end the writer thread."""
         self._queue.close()
@@ -129,13 +135,16 @@ class Journal:
         while not ended:
             wait_s = self._sums.wait_s(time.time())
             batch, ended = self._queue.fetch(count=BATCH, size_bytes=BATCH_BYTES, timeout_s=wait_s)
-            records = self._sums.reduce(batch, time.time())
+            records = self._sums.reduce([one for one in batch if isinstance(one, Record)], time.time())
             if ended:
                 records += self._sums.close()
             if lost := self._queue.pop_dropped():
                 records.append(self._record(EventsLost(count=lost, why="they came faster than they could be written")))
             if records or ended:
                 self._write(records)
+            for one in batch:
+                if isinstance(one, threading.Event):  # of `wait_until_written`
+                    one.set()
         self._sink.close()
 
     def _write(self, records: list[Record]) -> None:

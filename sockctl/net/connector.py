@@ -123,9 +123,8 @@ def _connect_once(
             tell(AddressFailed(peer=peer, error=why))
             continue
         local = format_address(*sock.getsockname()[:2])
-        transport = sock if secure is None else secure(sock, max(0.001, deadline.left_s))
         tell(Connected(peer=peer, local=local))
-        return transport
+        return sock if secure is None else secure(sock, max(0.001, deadline.left_s))
     reasons = "; ".join(failures)
     if timed_out:
         raise ConnectTimeoutError(

@@ -51,7 +51,7 @@ class Auth(MessageService, Conversation[Peer]):
 
     @property
     def does(self) -> str:
-        """One sentence that says what the service does."""
+        """Say what the service does, in a sentence or two."""
         return "It lets users log in by password or token; 'sockctl users add' makes one."
 
     def start(self, journal: Journal) -> None:

@@ -47,7 +47,7 @@ class Echo(RawService):
 
     @property
     def does(self) -> str:
-        """One sentence that says what the service does."""
+        """Say what the service does, in a sentence or two."""
         return "It serves echo (RFC 862): what a client sends comes back."
 
     def reaction(self, peer: RawPeer) -> Callable[[memoryview], object]:
@@ -69,7 +69,7 @@ class CaseEcho(RawService):
 
     @property
     def does(self) -> str:
-        """One sentence that says what the service does."""
+        """Say what the service does, in a sentence or two."""
         return f"It serves echo: what a client sends comes back in {self._case} case."
 
     def received(self, peer: RawPeer, data: memoryview) -> None:

@@ -46,7 +46,7 @@ class Identify(MessageService, Conversation[Peer]):
 
     @property
     def does(self) -> str:
-        """One sentence that says what the service does."""
+        """Say what the service does, in a sentence or two."""
         return "It knows clients by their IP address, greets them by name, and asks those that it doesn't know."
 
     def start(self, journal: Journal) -> None:

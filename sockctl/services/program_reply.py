@@ -54,7 +54,7 @@ class ProgramReply(MessageService, Conversation[Peer]):
 
     @property
     def does(self) -> str:
-        """One sentence that says what the service does."""
+        """Say what the service does, in a sentence or two."""
         return f"It serves talk: {self._argv[0]} answers what clients say, one process for each."
 
     def start(self, journal: Journal) -> None:

@@ -49,8 +49,8 @@ class Talk(MessageService):
 
     @property
     def does(self) -> str:
-        """One sentence that says what the service does."""
-        return "It serves talk: clients and whoever sits at this terminal answer each other."
+        """Say what the service does, in a sentence or two."""
+        return "It serves talk. The clients and the operator at this terminal answer each other."
 
     def joined(self, peer: Peer) -> None:
         """Show the operator a new client, and tell the client its number."""

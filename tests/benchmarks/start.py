@@ -3,7 +3,7 @@
 - The interpreter alone (``python -c pass``), and with Typer, which every command but ``--version`` loads: so what is
   left of a command's time is its own.
 - ``--version`` and the helps, from the start of the process to its end.
-- ``connect`` in a pipe, and ncat where there is one: from the start of the process to the first byte of the reply.
+- ``connect`` in a pipe, and ncat and socat where they are: from the start to the first byte of the reply.
 - ``serve echo``: from the start of the process until it listens.
 """
 
@@ -77,6 +77,8 @@ def main() -> int:
         measures["sockctl connect, to the reply"] = partial(until_the_first_byte, connect)
         if ncat := shutil.which("ncat"):
             measures["ncat, to the reply"] = partial(until_the_first_byte, [ncat, "localhost", str(port)])
+        if socat := shutil.which("socat"):
+            measures["socat, to the reply"] = partial(until_the_first_byte, [socat, "-", f"TCP:localhost:{port}"])
         serve = [*SOCKCTL, "serve", "echo", "--port", "0", "--log-format", "json", "--no-input"]
         measures["sockctl serve echo, to its first event"] = partial(until_the_first_byte, serve, errors=True)
         taken: dict[str, list[float]] = {name: [] for name in measures}

@@ -1,6 +1,7 @@
 """``sockctl bench`` as a process: what it prints, and how it ends."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -21,7 +22,7 @@ from sockctl.services.chat.settings import ChatRules
 from sockctl.services.echo import Echo
 from tests.support.accounts import PASSWORD
 from tests.support.bench_servers import auth
-from tests.support.running import CLOSED_PORT, SOCKCTL, TIMEOUT_S, running, sockctl, wait_until
+from tests.support.running import CLOSED_PORT, SOCKCTL, TIMEOUT_S, process, running, sockctl, wait_until
 from tests.support.tls import securing, self_signed
 from tests.support.wrong_servers import altering, resetting, serving, silent
 
@@ -90,6 +91,20 @@ def test_two_servers_in_turns() -> None:
     assert fields["compare"] == [one, other]
     assert [[each["target"] for each in pair] for pair in fields["rounds"]] == [[one, other]] * 3
     assert 0.1 < fields["ratios"]["per_second"]["median"] < 10
+
+
+@pytest.mark.parametrize("service", [["echo", "--transform", "upper"], ["identify"]])
+def test_a_server_that_sends_back_something_else(service: list[str], tmp_path: Path) -> None:
+    own = ("--port", "0", "--log-format", "json", "--log-file", str(tmp_path / "log"))
+    places = {**os.environ, "SOCKCTL_DATA_DIR": str(tmp_path)}
+    with process("serve", *service, *own, env=places) as other, running(Echo(), level=Level.WARNING) as run:
+        target = f"127.0.0.1:{other.wait_for(r'127.0.0.1:([0-9]+)')[1]}"
+        alone = sockctl("bench", "echo", target, *SHORT)
+        beside = sockctl("bench", "echo", f"127.0.0.1:{run.port}", "--compare", target, "--rounds", "1", *SHORT)
+    for done in (alone, beside):
+        assert done.returncode == ExitCode.FAILED
+        assert done.stdout.decode().count("The server doesn't send back what it receives.") == 1
+        assert b"start 'sockctl serve echo' without --transform" in done.stdout
 
 
 def test_under_tls(tmp_path: Path) -> None:

@@ -31,10 +31,12 @@ def server() -> Iterator[ChatServer]:
         yield one
 
 
-def join(terminal: Any, server: ChatServer, *options: str, scheme: str = "sockctl", **environment: str) -> Any:
+def join(
+    terminal: Any, server: ChatServer, *options: str, scheme: str = "sockctl", columns: int = 400, **environment: str
+) -> Any:
     """Start a client, and log in as ann."""
     environment = {"NO_COLOR": "1", **environment}
-    child = terminal("connect", *options, f"{scheme}://{server.target}", **environment)
+    child = terminal("connect", *options, f"{scheme}://{server.target}", columns=columns, **environment)
     child.expect(r"Your name\?")
     child.sendline("ann")
     child.expect(r"\* Welcome, ann!")
@@ -71,6 +73,20 @@ def test_a_file_gets_ones_own_lines_too(terminal: Any, server: ChatServer, tmp_p
     wait_until(lambda: "In #lobby" in said.read_text())
     child.sendline("hello")
     wait_until(lambda: said.read_text().endswith("<ann> hello\n"))
+    leave(child)
+
+
+@BOTH
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_message_breaks_at_words(terminal: Any, server: ChatServer, plain: bool, columns: int) -> None:
+    child = join(terminal, server, *options_of(plain), columns=columns)
+    text = " ".join(f"word{number}" for number in range(30))
+    server.say("bob", f"{text} https://example.com/{'a' * columns}/end")
+    child.expect(r"<bob> (word0[^>]*/end)")
+    lines = child.match[1].split("\n")
+    assert len(lines) > 3
+    assert all(line.split()[-1].startswith(("word", "http")) for line in lines)
+    assert " ".join(child.match[1].split()) == f"{text} https://example.com/{'a' * columns}/end"
     leave(child)
 
 

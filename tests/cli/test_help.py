@@ -10,6 +10,7 @@ import pytest
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.topics import list_topics
 from tests.support.running import sockctl
+from tests.support.screens import find_cut_words
 from tests.support.terminal import ended
 from tests.support.tools import tool
 
@@ -48,6 +49,15 @@ def test_a_terminal_shows_no_line_that_is_too_long(terminal: Any, columns: int) 
     assert max(len(line.rstrip()) for line in plain.splitlines()) <= min(columns, 100)
     assert "half-closes" in plain
     assert "```" not in plain
+
+
+@pytest.mark.parametrize("topic", [None, *TOPICS])
+def test_a_narrow_terminal_cuts_no_word(terminal: Any, topic: str | None) -> None:
+    wide, medium, narrow = (
+        show(terminal, "help", *filter(None, [topic]), columns=width, NO_COLOR="1") for width in (200, 80, 40)
+    )
+    assert not find_cut_words(medium, wide, 80)
+    assert not find_cut_words(narrow, wide, 40)
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"CLICOLOR": "0"}])

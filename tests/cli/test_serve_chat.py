@@ -14,6 +14,7 @@ from sockctl.cli.exit_codes import ExitCode
 from tests.support.accounts import PASSWORD, accounts_at
 from tests.support.frames import FrameClient, frame_client
 from tests.support.running import TIMEOUT_S, Process, process, sockctl, wait_until
+from tests.support.terminal import ended
 from tests.support.tools import tool
 
 
@@ -192,6 +193,37 @@ def test_the_operator_at_the_terminal(terminal: Any, tmp_path: Path) -> None:
     child.sendintr()
     child.wait()
     assert child.exitstatus == 0
+
+
+def test_the_operators_screen_breaks_at_words(terminal: Any, tmp_path: Path) -> None:
+    child = terminal("serve", "chat", "--port", "0", "--quiet", "--data-dir", str(tmp_path), columns=40)
+    child.expect(r"Listening on 127\.0\.0\.1:(\d+)\s+and")
+    port = int(child.match[1])
+    child.expect("ends it")
+    with frame_client(port) as ann:
+        enter(ann, "ann")
+        ann.line("one two three four five six seven eight nine ten")
+        child.expect_exact("<ann> one two three four five six seven\r\neight nine ten\r\n")
+    child.sendintr()
+    assert ended(child) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "first"),
+    [([], "server_started"), (["--quiet"], "Listening on "), (["--log-file", "events.log"], "Listening on ")],
+)
+def test_the_server_tells_its_start_before_the_operator_is_in_the_lobby(
+    terminal: Any, tmp_path: Path, arguments: list[str], first: str
+) -> None:
+    options = ["--port", "0", "--data-dir", str(tmp_path), *arguments]
+    child = terminal("serve", "chat", *options, command=["sh", "-c", 'cd "$0" && exec "$@"', str(tmp_path)])
+    child.expect(r"You are in #lobby\.\r\nIn #lobby: server\r\nWhat is said is shown here\.")
+    assert first in child.before
+    if not arguments:
+        assert "Clients give a name and talk with each other in rooms." in child.before
+        assert "loopback_only" in child.before
+    child.sendintr()
+    assert ended(child) == 0
 
 
 def test_a_chat_under_tls(tmp_path: Path) -> None:

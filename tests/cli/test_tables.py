@@ -111,12 +111,12 @@ def test_at_80_columns_times_fold_between_date_and_time() -> None:
     assert lines[1].index("2026") + len("漢字の名前") == lines[2].index("12:34")  # each of them is two cells wide
 
 
-def test_what_is_too_long_folds_within_its_column() -> None:
+def test_a_fingerprint_folds_between_its_pairs_within_its_column() -> None:
     lines = table(("HOST:PORT", "SHA256"), ("a.example:1", FINGERPRINT), ("b.example:1", "AB"), width=80)
     assert lines == [
         "HOST:PORT    SHA256",
-        f"a.example:1  {FINGERPRINT[:67]}",
-        f"             {FINGERPRINT[67:]}",
+        f"a.example:1  {FINGERPRINT[:66]}",
+        f"             {FINGERPRINT[66:]}",
         "b.example:1  AB",
     ]
 
@@ -132,7 +132,17 @@ def test_at_40_columns_a_row_is_a_record() -> None:
     assert table(SESSIONS, SESSION, SESSION, width=40) == [*record, "", *record]
     lines = table(("HOST:PORT", "SINCE", "SHA256"), ("server.example:9090", TIME, FINGERPRINT), width=40)
     assert [line[:11].rstrip() for line in lines] == ["HOST:PORT", "SINCE", "SHA256", "", "", ""]
-    assert "".join(line[11:] for line in lines[2:]) == FINGERPRINT
+    assert [line[11:] for line in lines[2:]] == [
+        FINGERPRINT[:27],
+        FINGERPRINT[27:54],
+        FINGERPRINT[54:81],
+        "AB:AB:AB:AB:AB",
+    ]
+
+
+def test_a_word_without_parts_is_cut_at_the_end_of_its_column() -> None:
+    lines = table(("NAME", "VALUE"), ("a" * 50, "漢" * 20), width=40)
+    assert lines == ["NAME   " + "a" * 33, "       " + "a" * 17, "VALUE  " + "漢" * 16, "       " + "漢" * 4]
 
 
 def test_a_header_alone_at_any_width() -> None:

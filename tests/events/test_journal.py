@@ -308,3 +308,17 @@ def test_sums_that_cannot_be_written_are_counted_as_what_they_stand_for() -> Non
     missing = sum(event.count for event in sink.named("events_lost"))
     told = len(sink.named("knocked")) + sum(event.count for event in sink.named("events_summed"))
     assert missing + told == 10
+
+
+def test_waiting_until_all_is_written() -> None:
+    sink = BlockedSink()
+    journal = Journal(sink, service="echo")
+    journal.emit(Happened(number=1))
+    journal.wait_until_written(0.01)
+    assert not numbers(sink), "the sink is blocked, and the wait has an end"
+    sink.let_go.set()
+    journal.emit(Happened(number=2))
+    journal.wait_until_written(TIMEOUT_S)
+    assert numbers(sink) == [1, 2]
+    assert len(sink.records) == 2, "nothing is written for the wait itself"
+    journal.close()

@@ -19,7 +19,7 @@ from tests.support.running import TIMEOUT_S
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SERVES = re.compile(r"^sockctl serve ")
 _ANYTHING = {
-    r"(?:[0-9A-F]{2}:){31}[0-9A-F]{2}": r"[0-9A-F:]{95}",
+    r"(?:[0-9A-F]{2}:){3}(?:[0-9A-F]{2}:|…:)+[0-9A-F]{2}": r"(?:[0-9A-F]{2}:){31}[0-9A-F]{2}",
     r"\b[0-9a-f]{12}\b": r"[0-9a-f]{12}",
     r"\d+(?:[.,]\d+)*(?: (?:µs|ms|s))\b": r"[\d.,]+ (?:µs|ms|s)",
     r"\d+(?:[.,]\d+)*(?: (?:KiB|MiB|GiB))\b": r"[\d.,]+ (?:KiB|MiB|GiB)",
@@ -83,7 +83,7 @@ class PageRunner:
         self._folder = folder
         self._servers: list[tuple[Step, subprocess.Popen[str], list[str], threading.Thread]] = []
         programs = str(Path(sys.executable).parent)
-        self._environment = {
+        self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("SOCKCTL", "XDG"))},
             "HOME": str(folder),
             "PATH": f"{programs}:{os.environ['PATH']}",
@@ -103,7 +103,7 @@ class PageRunner:
             check=False,
             timeout=TIMEOUT_S,
             cwd=self._folder,
-            env=self._environment,
+            env=self.environment,
         )
         assert not (difference := find_difference(step, done.stdout.splitlines())), difference
 
@@ -115,7 +115,7 @@ class PageRunner:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=self._folder,
-            env=self._environment,
+            env=self.environment,
         )
         lines: list[str] = []
         assert server.stdout is not None

@@ -4,17 +4,24 @@ A test gives `check_screen` the screen and a name; ``python -m tests.golden`` ma
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import pexpect
 
+from sockctl.wrapping import display_width
 from tests.support.terminal import terminals
 
 FOLDER = Path(__file__).parents[1] / "golden" / "screens"
 REMAKE = "SOCKCTL_REMAKE_GOLDEN"
 """The environment variable that lets `check_screen` write the files in place of comparing them."""
 WIDTHS = (40, 80, 200)
+
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
+_DRAWN = re.compile(r"[─│╭╮╰╯█…]+")
+_PARTS = re.compile(r"[^:/,]+[:/,]*|[:/,]+")
+"""Finds the parts of a long word: it may be cut between them."""
 
 
 def take_screen(*arguments: str, columns: int, colour: bool, environment: Mapping[str, str] | None = None) -> str:
@@ -39,3 +46,29 @@ def check_screen(name: str, screen: str) -> None:
         return
     known = file.read_text(encoding="utf-8") if file.exists() else ""
     assert screen == known, f"{file} is not what the screen is now: look at it, and run python -m tests.golden"
+
+
+def find_cut_words(screen: str, wide: str, columns: int) -> list[str]:
+    """Return what a narrow screen cuts: words that a wide one doesn't have, or that are lost, and lines too long.
+
+    A word that is longer than the terminal may be cut between its parts, or make its line too long.
+
+    Args:
+        screen: The screen of a terminal with that many columns.
+        wide: The same on a terminal that is wide enough.
+        columns: Columns of the narrow one.
+    """
+    here, there = list_words(screen), list_words(wide)
+    parts = [_PARTS.findall(word) for word in there if display_width(word) > columns]
+    pieces = {
+        "".join(each[a:b]).rstrip(":") for each in parts for a in range(len(each)) for b in range(a + 1, len(each) + 1)
+    }
+    lost = {word for word in there - here if display_width(word) <= columns}
+    lines = [line.rstrip() for line in _COLOURS.sub("", screen).splitlines()]
+    long = [line for line in lines if display_width(line) > columns and len(list_words(line)) > 1]
+    return sorted((here - there - pieces) | lost) + long
+
+
+def list_words(screen: str) -> set[str]:
+    """Return the words of a screen, without colours, what is drawn, and colons behind titles."""
+    return {word.rstrip(":") for word in _COLOURS.sub("", screen).split() if not _DRAWN.fullmatch(word)}

@@ -106,9 +106,9 @@ class Chat(MessageService, Conversation[Peer]):
 
     @property
     def does(self) -> str:
-        """One sentence that says what the service does."""
-        who = "users who log in" if self._login is not None else "whoever gives a name"
-        return f"It serves a chat: {who} talk with each other in rooms."
+        """Say what the service does, in a sentence or two."""
+        members = "Users log in" if self._login is not None else "Clients give a name"
+        return f"It serves a chat. {members} and talk with each other in rooms."
 
     def start(self, journal: Journal) -> None:
         """Emit events to `journal` from now on."""
