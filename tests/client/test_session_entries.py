@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sockctl.client.session_events import EndReason, QuestionAsked
+from sockctl.client.session_events import EndReason, QuestionAsked, TextArrived
 from sockctl.client.token_store import Login, TokenStore
 from tests.support.frames import framed
 from tests.support.session import GREETING, SERVER, Played, frames_in
@@ -287,6 +287,21 @@ def test_what_was_on_its_way_comes_back(tmp_path: Path) -> None:
     played.enter("y")
     played.end()
     assert played.returned == [("hello", "This may not have arrived"), ("a\nb", "This may not have arrived")]
+
+
+def test_what_has_arrived_after_all_leaves_the_editor(tmp_path: Path) -> None:
+    played = chatting(tmp_path, *ALL)
+    for text in ("hello", "/msg bob hello", "a \nb", "y"):
+        played.enter(text)
+    played.end()
+    played.wait(0.6)
+    played.connect()
+    played.receive(GREETING, TOKEN + welcome(*ALL) + joined())
+    said_before = {"kind": "history", "room": "#lobby", "sender": "ann", "at": LATER}
+    for number, text in enumerate(("hello", "a  b", "hello"), 1):
+        played.receive(framed(**said_before, id=number, text=text))
+    assert [event.text for event in played.events if isinstance(event, TextArrived)] == ["hello", "a \nb"]
+    assert played.shown[-3:] == ["hello", "a  b", "hello"]
 
 
 def test_entries_wait_for_the_connection(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from tests.support.running import TIMEOUT_S
 from tests.support.tools import tool
 
 SHELL_PROMPT = "sh% "
+STATUS = " #"
+"""How the client's status line begins."""
 
 
 class Tmux:
@@ -66,8 +68,15 @@ class Tmux:
         return self._until(lambda rows: all(text in "\n".join(rows) for text in texts), str(texts))
 
     def expect_last(self, *rows: str) -> list[str]:
-        """Wait until these are the last rows, and it stays so for a moment; return the screen."""
-        return self._until(lambda shown: [row.rstrip() for row in shown[-len(rows) :]] == [*rows], str(rows))
+        """Wait until these are the last rows above the status line, and it stays so for a moment; return the screen."""
+
+        def is_there(shown: list[str]) -> bool:
+            above = [row.rstrip() for row in shown if not row.startswith(STATUS)]
+            while above and not above[-1]:
+                above.pop()
+            return above[-len(rows) :] == [*rows]
+
+        return self._until(is_there, str(rows))
 
     def _until(self, condition: Callable[[list[str]], bool], what: str) -> list[str]:
         deadline = time.monotonic() + TIMEOUT_S

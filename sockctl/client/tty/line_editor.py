@@ -37,7 +37,7 @@ MAX_QUESTIONS = 16
 """Questions that wait for the prompt; of more, the oldest are left out: the last one becomes the prompt."""
 MAX_CHARACTERS = 65_536
 """Characters of the text being typed; more would make the terminal slow."""
-MAX_RETURNED = 200
+MAX_NEWS = 200
 """Texts that wait for the editor; of more, the oldest are left out."""
 
 
@@ -71,7 +71,7 @@ class LineEditor:
         self._usual_prompt = prompt or (lambda: [("", "> ")])
         self._question: Message | None = None  # the prompt; the main thread alone changes it
         self._questions: deque[Message | None] = deque(maxlen=MAX_QUESTIONS)  # the next ones, from any thread
-        self._returned: deque[tuple[str, bool]] = deque(maxlen=MAX_RETURNED)  # texts for the editor, from any thread
+        self._news: deque[Callable[[], None]] = deque(maxlen=MAX_NEWS)  # for the texts in the editor, from any thread
         self._recent = RecentSecret()
         self._may_leave = False  # whether the key before was a Ctrl-C on an empty line
         self._ends = self._over = False
@@ -131,8 +131,11 @@ class LineEditor:
             self.entries.note_typing()
 
     def clear_or_leave(self, buffer: "Buffer") -> None:
-        """Clear the line being typed, or leave at the second press on an empty one."""
-        if buffer.text:
+        """Clear the line being typed, deny the client's question, or leave at the second press on an empty line."""
+        if _is_own(self._question):
+            buffer.reset()
+            self.accept(buffer)
+        elif buffer.text:
             buffer.reset()
             self._may_leave = False
         elif self._may_leave:
@@ -163,7 +166,12 @@ class LineEditor:
             text: The text.
             told: Whether it stands above it already.
         """
-        self._returned.append((text, told))
+        self._news.append(lambda: self._put_in(text, told=told))
+        self._wake()
+
+    def take_out(self, text: str) -> None:
+        """Clear the editor where it still has a text that came back, and nothing else; any thread."""
+        self._news.append(lambda: self._clear(text))
         self._wake()
 
     def refresh(self) -> None:
@@ -240,14 +248,22 @@ class LineEditor:
                 buffer.reset()  # a half typed secret must not be seen, and is no answer to this
             app.invalidate()
         self._keyboard.is_asked = self._question is not None and not _is_own(self._question)
-        while self._returned:
-            text, told = self._returned.popleft()
-            if not buffer.text and not self.is_asked:
-                buffer.insert_text(text)
-            elif not told:
-                self._print([], f"sockctl: Not sent: {visible(text)}")
+        while self._news:
+            self._news.popleft()()
         if self._over or self._ends:
             self._end_prompt(EOFError())
+
+    def _put_in(self, text: str, *, told: bool) -> None:
+        buffer = self._prompt.default_buffer
+        if not buffer.text and not self.is_asked:
+            buffer.insert_text(text)
+        elif not told:
+            self._print([], f"sockctl: Not sent: {visible(text)}")
+
+    def _clear(self, text: str) -> None:
+        buffer = self._prompt.default_buffer
+        if buffer.text == text and not self.is_asked:
+            buffer.reset()
 
     def _end_prompt(self, error: BaseException) -> bool:
         """End the prompt, if it is there; return whether it was."""
