@@ -1,8 +1,6 @@
 """The prompt of the line editor: its keys, its history, its layout. Imported with prompt_toolkit only."""
 
 import asyncio
-import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, cast
@@ -116,7 +114,7 @@ def _bind(editor: "LineEditor", keyboard: Keyboard, keys: Mapping[str, Callable[
     async def _suspend(_: KeyPressEvent) -> None:
         keyboard.hands_over = True
         try:
-            await run_in_terminal(lambda: os.kill(0, signal.SIGTSTP))
+            await run_in_terminal(editor.stop_job)
         finally:
             keyboard.hands_over = False
 

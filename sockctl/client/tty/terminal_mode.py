@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import termios
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,7 +24,7 @@ def can_edit_lines() -> bool:
 def as_typed() -> Iterator[None]:
     """Have the terminal pass on keys while there is no prompt: it would show them, and swallow a Ctrl-D.
 
-    Main thread only. A signal that ends the process raises KeyboardInterrupt.
+    A signal that ends the process raises KeyboardInterrupt; outside of the main thread, no signal does anything here.
     """
     with ending_signals(signal.default_int_handler), _passing_on():  # in this order: none must leave it so
         yield
@@ -31,7 +32,10 @@ def as_typed() -> Iterator[None]:
 
 @contextlib.contextmanager
 def ending_signals(handler: Callable[[int, Any], Any]) -> Iterator[None]:
-    """Handle the signals that end the process."""
+    """Handle the signals that end the process. Only a main thread can: in another one, they stay as they are."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = {number: signal.signal(number, handler) for number in ENDING}
     try:
         yield
