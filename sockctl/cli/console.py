@@ -241,6 +241,7 @@ class Console(OperatorTerminal, ABC):
         if data:
             try:
                 self._screen.write(data.encode())
+                self._screen.flush()
             except (StreamError, BrokenPipeError):
                 return  # the terminal has gone
 
