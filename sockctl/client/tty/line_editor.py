@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from sockctl.client.chat.completion import completions
 from sockctl.client.chat.unconfirmed import comes_back
 from sockctl.client.confirmation import CONFIRM
+from sockctl.client.entry import show_text
 from sockctl.client.recent_secret import RecentSecret
 from sockctl.client.screen import MAX_PROMPT
 from sockctl.client.tty.above_prompt import above_prompt
@@ -253,7 +254,7 @@ class LineEditor:
         if not buffer.text and not self.is_asked:
             buffer.insert_text(text)
         elif not told:
-            self._print([], f"sockctl: Not sent: {visible(text)}")
+            self._print([], f"sockctl: Not sent: {show_text(text)}")
 
     def _clear(self, text: str) -> None:
         buffer = self._prompt.default_buffer

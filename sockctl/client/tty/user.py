@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sockctl.client.entry import show_text
 from sockctl.client.screen import Screen
 from sockctl.client.session_events import QuestionAsked, TextArrived, TextReturned
 from sockctl.client.tty.no_echo import NoEcho
 from sockctl.terminal import STDIN, STDOUT, say
-from sockctl.text import visible
 
 if TYPE_CHECKING:
     from sockctl.client.chat.view import ChatView
@@ -70,7 +70,7 @@ class TerminalUser:
                 (self._editor or self._hidden).ask(question)
             case TextReturned(text, why):
                 if why or self._editor is None:
-                    self._screen.remark(f"sockctl: {why or 'Not sent'}: {visible(text)}")
+                    self._screen.remark(f"sockctl: {why or 'Not sent'}: {show_text(text)}")
                 if self._editor is not None:
                     self._editor.return_text(text, told=bool(why))
             case TextArrived(text) if self._editor is not None:

@@ -232,6 +232,19 @@ def test_a_refused_text_comes_back_where_nothing_is_being_typed(screen: Tmux, se
     assert server.said() == ["hello", "once more"]
 
 
+def test_a_refused_text_stands_above_what_is_being_typed(screen: Tmux, server: ChatServer) -> None:
+    server.can = ["blocks"]
+    join(screen, server)
+    screen.type("hello")
+    screen.press("Enter")
+    screen.expect("<ann> hello")
+    screen.type("half")
+    screen.expect_last(f"{LINE}half")
+    server.send("error", "Too late.", code="too_late", n=1)
+    screen.expect("! Too late.", "sockctl: Not sent: hello")
+    screen.expect_last(f"{LINE}half")
+
+
 def test_what_was_on_its_way_leaves_the_editor_when_it_has_arrived(screen: Tmux, server: ChatServer) -> None:
     join(screen, server)
     members, server.members = server.members, []
