@@ -15,7 +15,7 @@ from sockctl.protocol.messages import Message, message
 from sockctl.services.chat.service import CONSOLE_NAME, Chat
 
 if TYPE_CHECKING:
-    from sockctl.client.tty.line_editor import Fragments
+    from sockctl.client.tty.fragments import Fragments
 
 TYPING_EVERY_S = 3.0
 

@@ -36,8 +36,8 @@ class OperatorEditor(LineEditor):
         return word, found
 
     def clear_or_leave(self, buffer: "Buffer") -> None:
-        """Clear the line being typed; on an empty one, stop the server."""
-        if buffer.text:
+        """Clear the line being typed, or deny the console's question; on an empty line, stop the server."""
+        if buffer.text or self.is_asked:
             super().clear_or_leave(buffer)
         else:
             os.kill(os.getpid(), signal.SIGINT)

@@ -19,7 +19,7 @@ from sockctl.services.talk import Talk, split_address
 from sockctl.text import plural
 
 if TYPE_CHECKING:
-    from sockctl.client.tty.line_editor import Fragments
+    from sockctl.client.tty.fragments import Fragments
 
 NOBODY = 0
 """Stands for no client: their numbers begin with 1."""
