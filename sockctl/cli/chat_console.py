@@ -3,19 +3,16 @@
 import sys
 import time
 from functools import partial
-from typing import TYPE_CHECKING
 
 from sockctl.cli.console import Console
 from sockctl.cli.operator_editor import OperatorEditor
 from sockctl.client.chat.roster import Roster
 from sockctl.client.entry import Entry
 from sockctl.client.numbered_texts import NumberedTexts
+from sockctl.client.tty.fragments import Fragments
 from sockctl.client.tty.room_keys import bind_rooms
 from sockctl.protocol.messages import Message, message
 from sockctl.services.chat.service import CONSOLE_NAME, Chat
-
-if TYPE_CHECKING:
-    from sockctl.client.tty.fragments import Fragments
 
 TYPING_EVERY_S = 3.0
 
@@ -77,7 +74,7 @@ class ChatConsole(Console):
             background=self._background,
         )
 
-    def _status(self, columns: int) -> "Fragments":
+    def _status(self, columns: int) -> Fragments:
         return self._window.status(columns, state=self._state)
 
     def _go(self, room: str | None) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sockctl.cli.console import Console
 from sockctl.cli.operator_editor import OperatorEditor
@@ -12,14 +12,12 @@ from sockctl.client.chat.roster import Roster
 from sockctl.client.chat.status_line import STYLE, Status, status_row
 from sockctl.client.entry import Entry
 from sockctl.client.tty.entries import Entries
+from sockctl.client.tty.fragments import Fragments
 from sockctl.errors import NobodyThereError
 from sockctl.events.reasons import Reason
 from sockctl.protocol.messages import message
 from sockctl.services.talk import Talk, split_address
 from sockctl.text import plural
-
-if TYPE_CHECKING:
-    from sockctl.client.tty.fragments import Fragments
 
 NOBODY = 0
 """Stands for no client: their numbers begin with 1."""
@@ -93,7 +91,7 @@ class TalkConsole(Console):
         )
         return self._talker
 
-    def _status(self, columns: int) -> "Fragments":
+    def _status(self, columns: int) -> Fragments:
         clients = plural(len(self.talk.numbers), "client")
         clock = f"{self._formatter.now():%H:%M}"
         return [(STYLE, status_row(Status(clients, None, state=self._state, clock=clock), columns))]
@@ -139,7 +137,7 @@ class TalkEditor(OperatorEditor):
     def _comes_back(self, _: str) -> bool:
         return True  # the console shows to whom it went, and when
 
-    def _form_prompt(self) -> "Fragments":
+    def _form_prompt(self) -> Fragments:
         if self._prompt.default_buffer.text:
             self._is_held = False
         elif not self._is_held:

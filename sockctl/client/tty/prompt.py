@@ -58,6 +58,10 @@ class Editor(Protocol):
     def clear_or_leave(self, buffer: Buffer) -> None:
         """Process a Ctrl-C."""
 
+    def stop_job(self) -> None:
+        """Stop, until the shell goes on with this job."""
+        ...
+
     def leave(self) -> None:
         """Let nothing more be typed."""
 
