@@ -65,13 +65,14 @@ class ChatConsole(Console):
             self._say(message("typing"))
 
     def _make_editor(self) -> OperatorEditor:
+        background = self._open_window()
         return OperatorEditor(
             stop_job=self._await_foreground,
             roster=self._roster,
             prompt=self._window.prompt,
             status=self._status,
             keys=bind_rooms(self._window, self._go),
-            background=self._background,
+            background=background,
         )
 
     def _status(self, columns: int) -> Fragments:

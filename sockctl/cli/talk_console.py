@@ -21,6 +21,7 @@ from sockctl.text import plural
 
 NOBODY = 0
 """Stands for no client: their numbers begin with 1."""
+_HELP = ("@2 TEXT           Send something to client 2.", "Anything else goes to the client that the prompt shows.")
 _OWN_COMMAND = re.compile(r"/(?:events|help|\?|" + "|".join(COMMANDS) + r")(?: .*)?", re.IGNORECASE)
 
 
@@ -66,7 +67,7 @@ class TalkConsole(Console):
         text = entry.text
         if _OWN_COMMAND.fullmatch(text):
             if text.split()[0].lower() in {"/help", "/?"}:
-                self._write(self._commands.list_own())
+                self._write(self._commands.list_own(*_HELP))
             else:
                 self._run_own(text)
             return
@@ -86,8 +87,9 @@ class TalkConsole(Console):
         self._talker.give_back(self._number, text, told=told)
 
     def _make_editor(self) -> OperatorEditor:
+        background = self._open_window()
         self._talker = TalkEditor(
-            self.talk, stop_job=self._await_foreground, status=self._status, background=self._background
+            self.talk, stop_job=self._await_foreground, status=self._status, background=background
         )
         return self._talker
 
@@ -138,14 +140,16 @@ class TalkEditor(OperatorEditor):
         return True  # the console shows to whom it went, and when
 
     def _form_prompt(self) -> Fragments:
-        if self._prompt.default_buffer.text:
+        text = self._prompt.default_buffer.text
+        if text:
             self._is_held = False
         elif not self._is_held:
             self.number = self._talk.addressee or NOBODY
-        if self.number == NOBODY:
+        number = (None if "\n" in text else split_address(text)[0]) or self.number
+        if number == NOBODY:
             return [("", "> ")]
-        gone = "" if self.number in self._talk.numbers else " (left)"
-        return [("bold", f"→{self.number}{gone}"), ("", "> ")]
+        gone = "" if number in self._talk.numbers else " (not here)"
+        return [("bold", f"→{number}{gone}"), ("", "> ")]
 
 
 class _AddressedEntries(Entries):

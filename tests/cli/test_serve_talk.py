@@ -124,10 +124,10 @@ def test_the_addressee_leaves_while_a_line_is_typed(editor: tuple[Any, int]) -> 
         child.send("too late")
         child.expect("too late")
         one.sock.close()
-        child.expect(r"client 2 left.*→2 \(left\)")
+        child.expect(r"client 2 left.*→2 \(not here\)")
         child.sendline("")
         child.expect("There is no client 2: nothing was sent. Connected: 1.")
-        child.expect(r"→2 \(left\)\S*>\S* \S*too late")
+        child.expect(r"→2 \(not here\)\S*>\S* \S*too late")
         child.sendline("")  # it doesn't go to anybody else
         child.expect("There is no client 2")
         child.expect("too late")

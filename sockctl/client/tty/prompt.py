@@ -60,7 +60,6 @@ class Editor(Protocol):
 
     def stop_job(self) -> None:
         """Stop, until the shell goes on with this job."""
-        ...
 
     def leave(self) -> None:
         """Let nothing more be typed."""
