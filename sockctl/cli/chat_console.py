@@ -42,6 +42,8 @@ class ChatConsole(Console):
         self._do(partial(self._receive, one), sys.getsizeof(one.text))
 
     def _receive(self, one: Message) -> None:
+        if one.kind == "joined" and one.text == f"{CONSOLE_NAME} joined {one.get('room')}.":
+            return  # a console that reads along hears of itself, besides being told
         self._write(self._commands.before(one))
         self._show(one)
         if one.kind == "error" and (text := self._sent.take(one.fields.get("n"))) is not None:

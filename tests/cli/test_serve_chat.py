@@ -304,6 +304,7 @@ def test_several_rooms(terminal: Any, tmp_path: Path) -> None:
         child.expect("#games <ann> over here")  # read along, without being there
         child.sendline("/join games")
         child.expect(r"\[#games\]\S* server>")
+        assert "server joined" not in child.before
         child.send("\x1b1")
         child.expect(PROMPT)
         ann.line("server, look")
