@@ -93,7 +93,8 @@ def talk(
     """Talk with clients from this terminal, message for message.
 
     What clients say is shown with their number. What you type goes to the client that the prompt shows, mostly the one
-    that spoke last; '@2 hello' goes to client 2. The command of --reply-with is split as a shell splits it, but no shell runs it.
+    that spoke last; '@2 hello' goes to client 2. The command of --reply-with is split as a shell splits it, but no
+    shell runs it.
     """
     from sockctl.cli.serve_runner import serve
 
