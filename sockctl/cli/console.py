@@ -1,167 +1,174 @@
-"""The server's own terminal: an operator reads standard output, and types on standard input."""
+"""What the operators of chat and talk share: the window, the server's events, and what is asked about."""
 
-import signal
-import sys
-import threading
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Self
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from sockctl.errors import NobodyThereError
-from sockctl.events.base import HELD_BYTES, Event, Record
-from sockctl.events.journal import Journal
-from sockctl.events.reasons import Reason
-from sockctl.events.sinks import DescriptorSink
-from sockctl.protocol.messages import Message, as_line, message, split_block
-from sockctl.services.chat.commands import LOBBY
-from sockctl.services.chat.service import CONSOLE_NAME, Chat
-from sockctl.services.talk import Talk
-from sockctl.terminal import STDIN, STDOUT, columns, is_terminal, read_line, say
-from sockctl.text import visible
-from sockctl.wrapping import wrap_lines
+from sockctl.cli.console_events import EventRing, EventSink, format_rows
+from sockctl.cli.console_terminal import ConsoleTerminal
+from sockctl.client.chat.formatter import MessageFormatter
+from sockctl.client.chat.local_commands import LocalCommand, LocalCommands
+from sockctl.client.chat.roster import Roster
+from sockctl.client.chat.theme import choose_theme
+from sockctl.client.chat.window import ChatWindow, Update
+from sockctl.client.confirmation import Confirmation
+from sockctl.client.entry import MAX_BLOCK_BYTES, MAX_LINES, Entry
+from sockctl.client.session_events import QuestionAsked, Remark, SessionEvent, TextReturned
+from sockctl.client.tty.background import NOT_ASKED, Background, ask_background
+from sockctl.events.base import Record
+from sockctl.events.formats import Format
+from sockctl.events.journal import Sink
+from sockctl.protocol.messages import Message, message
 
-FIRST_WORDS_S = 1.0
-"""How long the invitation waits for the lines in front of it, in case standard output is blocked."""
-FOREGROUND_CHECK_S = 0.5
-"""How often a server in the background checks whether it may read its terminal."""
+EVENTS = "/events on|off|N"
+HUSHED = "Events are not shown from here on: /events on shows them as they come, /events 20 the last 20."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shown(Event):
-    """One line for the operator."""
-
-    line: str
-
-    @property
-    def held_bytes(self) -> int:
-        return HELD_BYTES + sys.getsizeof(self.line)
-
-    @property
-    def happened(self) -> str:
-        return self.line
-
-
-class ServerTerminal:
-    """The server's own terminal; a context manager.
-
-    Lines go through a journal of their own: the event thread never waits for a terminal that was stopped. Lines shown
-    before `read` is called wait for that: the server's first events come first.
+class Console(ConsoleTerminal):
+    """The console of one server.
 
     Args:
-        service: The service's name.
+        roster: The operator's name, and who is there.
         invitation: Tells the operator how to type.
         farewell: Shown when the input has ended.
     """
 
-    def __init__(self, service: str, *, invitation: str, farewell: str) -> None:
-        self._invitation = invitation
-        self._farewell = farewell
-        self._typed: Callable[[str], None]
-        self._reads = threading.Event()
-        self._shown = Journal(DescriptorSink(STDOUT, self._format, label="standard output"), service=service)
-        # A daemon: it waits for the keyboard, which only the end of the process interrupts.
-        self._reader = threading.Thread(target=self._read, name="sockctl-operator", daemon=True)
+    def __init__(self, roster: Roster, *, invitation: str, farewell: str) -> None:
+        super().__init__(invitation=invitation, farewell=farewell)
+        self._roster = roster
+        self._ring = EventRing()
+        self._make_format: Callable[[], Format]
+        self._format: Format
+        # The editor's thread makes these three, then the console's owns them.
+        self._formatter: MessageFormatter
+        self._window: ChatWindow
+        self._commands: LocalCommands
+        self._asked: list[SessionEvent] = []
+        self._confirmation = Confirmation(self._asked)
 
-    def __enter__(self) -> Self:
-        return self
+    # For the server's run.
 
-    def __exit__(self, *_: object) -> None:
-        self._reads.set()
-        self._shown.close()
+    def watch(self, sink: Sink, make_format: Callable[[], Format], *, is_screen: bool, is_log: bool = True) -> Sink:
+        """Return a sink that keeps the events, and shows some of them here; as `OperatorTerminal`."""
+        self._make_format, self._format = make_format, make_format()
+        if is_log:
+            self._ring.begin(on=is_screen)
+        return EventSink(self._ring, sink, is_screen=is_screen, show=self._show_events)
 
-    def read(self, typed: Callable[[str], None]) -> None:
-        """Read lines of the operator from now on, and call `typed` with each that isn't empty; main thread only."""
-        self._typed = typed
-        self._reads.set()
-        self._shown.wait_until_written(FIRST_WORDS_S)
-        signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # else the system stops a shell's background job when it reads
-        say(self._invitation)
-        self._reader.start()
+    def stop(self) -> None:
+        """Let nothing more be typed; as `OperatorTerminal`."""
+        self._ring.note_stop()
+        super().stop()
 
-    def show(self, line: str) -> None:
-        """Show a line; never blocks."""
-        self._shown.emit(_Shown(line=line))
+    def _show_events(self, records: Sequence[Record]) -> bool:
+        """Show events; any thread, and it never waits. Return False while this isn't open."""
+        if not self._is_open():
+            return False
+        self._do(partial(self._write_events, records), sum(one.event.held_bytes for one in records))
+        return True
 
-    def _format(self, record: Record) -> str:
-        self._reads.wait()
-        line = visible(record.event.text)
-        return wrap_lines(line, columns(STDOUT), cuts=False) if is_terminal(STDOUT) else line
+    # In the console's thread.
 
-    def _read(self) -> None:
-        while (line := _read_in_foreground()) is not None:
-            if line:
-                self._typed(line)
-        say(self._farewell)
+    def _resize(self, columns: int, lines: int) -> None:
+        self._window.resize(columns, lines)
 
+    @abstractmethod
+    def _send(self, entry: Entry) -> None:
+        """Send what was entered."""
 
-class ChatTerminal(ServerTerminal):
-    """The operator's terminal of ``serve chat``."""
+    def _enter(self, text: str) -> None:
+        """Process what was entered: a line, an answer, or several lines, which are asked about."""
+        is_answer = self._confirmation.is_open
+        entry = self._confirmation.answer(text, None) if is_answer else self._check(Entry.of(text))
+        if entry is not None:
+            self._send(entry)
+        for event in self._asked:
+            self._carry_out(event)
+        self._asked.clear()
 
-    def __init__(self) -> None:
-        super().__init__(
-            Chat.name,
-            invitation="What is said is shown here. Type lines to chat along as server; /help lists the commands. "
-            "Ctrl-C ends it.",
-            farewell="The operator's input has ended: what is said is still shown. Ctrl-C ends the server.",
-        )
+    def _check(self, entry: Entry) -> Entry | None:
+        """Return an entry that needs no question; ask about others."""
+        lines = len(entry.lines)
+        if not entry.is_block:
+            return entry
+        if entry.is_too_large:
+            self._refuse(
+                f"Not sent: {lines:,} lines with {len(entry.text):,} characters. A block may have {MAX_LINES} lines, "
+                f"and {MAX_BLOCK_BYTES:,} bytes.",
+                entry.text,
+            )
+        else:
+            self._confirmation.ask(f"{lines} lines: send?", entry)
+        return None
 
-    def start(self, typed: Callable[[Message], None]) -> None:
-        """Read lines from now on, and call `typed` with a message for each."""
-        self.read(lambda line: typed(message("line", line)))
+    def _carry_out(self, event: SessionEvent) -> None:
+        match event:
+            case QuestionAsked(question) if self._editor is not None:
+                self._editor.ask(question)
+            case TextReturned(text):
+                self._return_text(text)
+            case Remark(text):
+                self._tell(text)
 
-    def show_message(self, one: Message) -> None:
-        """Show a message; never waits. What the operator has said in a room stands there already, as it was typed."""
-        private = one.fields.get("private") is True
-        if one.kind == "typing" or (one.kind == "say" and one.get("sender") == CONSOLE_NAME and not private):
-            return
-        to = f"to {one.get('to')}: " if private and one.get("to") != CONSOLE_NAME else ""
-        for single in split_block(one):
-            self.show(to + as_line(single, unmarked_room=LOBBY))
+    def _refuse(self, why: str, text: str) -> None:
+        """Tell why a text isn't sent, and give it back."""
+        self._show(message("error", why))
+        self._return_text(text, told=True)
 
+    def _return_text(self, text: str, *, told: bool = False) -> None:
+        if self._editor is not None:
+            self._editor.return_text(text, told=told)
 
-class Operator(ServerTerminal):
-    """The operator of ``serve talk``."""
+    def _run_own(self, line: str) -> bool:
+        """Carry out a command of the console's own; return whether it was one."""
+        update = self._commands.run(line)
+        if update is not None:
+            self._write(update)
+        return update is not None
 
-    def __init__(self) -> None:
-        self.talk = Talk(self)
-        super().__init__(
-            Talk.name,
-            invitation="Type lines, Enter sends each to the client that spoke last; '@2 hello' goes to client 2. "
-            "Ctrl-C ends it.",
-            farewell="The operator's input has ended: what clients say is still shown, and nobody answers. Ctrl-C "
-            "ends the server; --reply-with lets a program answer.",
-        )
+    def _run_events(self, _: ChatWindow, choice: str) -> Update | None:
+        """Carry out ``/events``."""
+        if choice in {"on", "off"}:
+            self._ring.turn(on=choice == "on")
+        elif choice.isascii() and choice.isdigit() and int(choice[:9]) > 0:
+            last = self._ring.list_last(int(choice[:9]))
+            rows = format_rows(last, self._make_format())
+            return Update(rows) if rows else self._window.tell("There are no events yet.")
+        elif choice:
+            return None
+        return self._window.tell(f"Events are {'shown as they come' if self._ring.is_on else 'not shown'}: {EVENTS}")
 
-    def start(self) -> None:
-        """Read lines of the operator from now on."""
-        self.read(self._say)
+    def _show(self, one: Message) -> None:
+        self._roster.update(one)
+        self._write(self._window.add(one, self._roster.context))
 
-    def show_joined(self, number: int, peer: str) -> None:
-        """Show that a client has connected."""
-        self.show(f"* client {number} joined from {peer}")
+    def _tell(self, text: str) -> None:
+        self._write(self._window.tell(text))
 
-    def show_said(self, number: int, text: str) -> None:
-        """Show a client's message."""
-        self.show(f"<{number}> {text}")
+    def _hush_events(self) -> None:
+        """Show events no longer, now that somebody is there."""
+        if self._ring.hush():
+            self._tell(HUSHED)
 
-    def show_left(self, number: int, reason: Reason) -> None:
-        """Show that a client has left."""
-        self.show(f"* client {number} left ({reason})")
+    def _write(self, update: Update) -> None:
+        self._waiting.append(update.render())
 
-    def _say(self, line: str) -> None:
-        try:
-            self.talk.say(line)
-        except NobodyThereError as error:
-            say(str(error))
+    def _write_events(self, records: Sequence[Record]) -> None:
+        self._write(Update(format_rows(records, self._format)))
 
+    # In the editor's thread.
 
-def _read_in_foreground() -> str | None:
-    """Wait for a line, and for the foreground if the shell runs this job in the background; None at the end."""
-    while True:
-        try:
-            return read_line()
-        except OSError:
-            if not is_terminal(STDIN):
-                return None  # the terminal has gone
-            time.sleep(FOREGROUND_CHECK_S)
+    @property
+    def _state(self) -> str:
+        """What the status line says of the server's events."""
+        return "events shown" if self._ring.is_on else "events hidden"
+
+    def _open_window(self) -> Background:
+        """Make the window; return what is known of the terminal's background."""
+        colours = self._screen.colours
+        background = ask_background() if colours else NOT_ASKED
+        self._formatter = MessageFormatter(colours=colours, theme=choose_theme(background.colour))
+        self._window = ChatWindow(self._roster, self._formatter)
+        help_text = "Show the server's events as they come, or don't, or the last N."
+        self._commands = LocalCommands(self._window, {"events": LocalCommand(EVENTS, help_text, self._run_events)})
+        return background

@@ -87,8 +87,9 @@ def talk(
 ) -> None:
     """Talk with clients from this terminal, message for message.
 
-    What clients say is shown with their number. What you type goes to the client that spoke last; '@2 hello' goes to
-    client 2. The command of --reply-with is split as a shell splits it, but no shell runs it.
+    What clients say is shown with their number. What you type goes to the client that the prompt shows, mostly the one
+    that spoke last; '@2 hello' goes to client 2. The command of --reply-with is split as a shell splits it, but no
+    shell runs it.
     """
     from sockctl.cli.serve_runner import serve
 
@@ -99,10 +100,17 @@ def talk(
         service = ProgramReply(_parse_command(reply_with), max_programs=max_programs, idle_s=program_idle)
         wait_for_children()
         raise typer.Exit(serve(service, server))
-    from sockctl.cli.console import Operator
+    from sockctl.cli.operator_terminal import may_edit
 
-    with Operator() as operator:
-        raise typer.Exit(serve(operator.talk, server, started=operator.start))
+    if may_edit() and not server.no_input:
+        from sockctl.cli.talk_console import TalkConsole
+
+        with TalkConsole() as console:
+            raise typer.Exit(serve(console.talk, server, terminal=console))
+    from sockctl.cli.line_console import TalkLines
+
+    with TalkLines() as lines:
+        raise typer.Exit(serve(lines.talk, server, terminal=lines))
 
 
 @app.command(epilog="Example:\n  sockctl users add ann\n  sockctl serve auth --tls")

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from sockctl.cli.chat_options import ChatOptions
-from sockctl.cli.console import ChatTerminal
 from sockctl.cli.exit_codes import ExitCode
+from sockctl.cli.operator_terminal import may_edit
 from sockctl.cli.serve_accounts import guard_options, make_login
 from sockctl.cli.serve_runner import serve
 from sockctl.cli.server_options import ServerOptions
@@ -42,9 +42,15 @@ def serve_chat(options: ServerOptions, chat_options: ChatOptions) -> ExitCode:
     chat = Chat(data_dir(options.data_dir), rules, login=login)
     if not is_terminal(STDIN) or options.no_input:
         return serve(chat, options)
-    with ChatTerminal() as terminal:
-        typed = chat.open_console(terminal.show_message)
-        return serve(chat, options, started=lambda: terminal.start(typed))
+    if may_edit():
+        from sockctl.cli.chat_console import ChatConsole
+
+        with ChatConsole(chat) as console:
+            return serve(chat, options, terminal=console)
+    from sockctl.cli.line_console import ChatLines
+
+    with ChatLines(chat) as lines:
+        return serve(chat, options, terminal=lines)
 
 
 def _parse_rules(options: ChatOptions) -> ChatRules:

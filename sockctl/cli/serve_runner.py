@@ -6,18 +6,18 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sockctl import __version__
 from sockctl.cli.exit_codes import ExitCode
+from sockctl.cli.operator_terminal import OperatorTerminal
 from sockctl.cli.prompts import ask, may_ask
 from sockctl.cli.server_options import LogFormat, ServerOptions
 from sockctl.errors import ListenError, OptionError
 from sockctl.events.base import Level, Record
 from sockctl.events.explain import Explain
-from sockctl.events.formats import FileFormat, as_json, live_format
+from sockctl.events.formats import FileFormat, Format, as_json, live_format
 from sockctl.events.journal import Journal
 from sockctl.events.server import DescriptorsLimited, Listening, LoopbackOnly, PortTaken, Reachable, ServerStarted
 from sockctl.events.sinks import DescriptorSink, FileSink
@@ -56,7 +56,7 @@ def choose_port(given: int | None, *, no_input: bool) -> int:
 
 
 def serve(
-    service: Service, options: ServerOptions, *, portion: int = 1024, started: Callable[[], None] = lambda: None
+    service: Service, options: ServerOptions, *, portion: int = 1024, terminal: OperatorTerminal | None = None
 ) -> ExitCode:
     """Serve until a signal stops the server.
 
@@ -66,7 +66,7 @@ def serve(
         service: The service.
         options: The options of the user.
         portion: Bytes in a portion, the unit of data events.
-        started: Called when the server takes clients, and the first events are written.
+        terminal: The operator's terminal; None for none.
 
     Raises:
         AddressError: The host is wrong.
@@ -88,8 +88,9 @@ def serve(
         portion=portion,
         event_threads=options.event_threads or 0,
     )
+    terminal = terminal or OperatorTerminal()
     json = options.log_format is LogFormat.JSON and options.log_file is None
-    with StopSignals() as signals, contextlib.closing(_journal(service.name, options)) as journal:
+    with StopSignals() as signals, contextlib.closing(_journal(service.name, options, terminal)) as journal:
         needed, limit = raise_descriptor_limit(limits.max_clients)
         tls = _tls(options, journal)
         listeners = open_listeners(host, port, strict_port=options.strict_port)
@@ -110,20 +111,28 @@ def serve(
             teller.start()
             teller.join(FIRST_WORDS_S)
         journal.wait_until_written(FIRST_WORDS_S)
-        started()
-        _wait_for_stop(signals, tls)
+        _wait_for_stop(signals, tls, terminal)
+        terminal.stop()
         return _stop(server, options.drain_timeout, signals, journal)
 
 
-def _journal(service: str, options: ServerOptions) -> Journal:
+def _journal(service: str, options: ServerOptions, terminal: OperatorTerminal) -> Journal:
     """Open the journal."""
     json = options.log_format is LogFormat.JSON
     level = Level.WARNING if options.quiet else Level.DETAIL if options.verbose else Level.INFO
-    console = DescriptorSink(STDERR, as_json if json else live_format(STDERR, options.explain))
+
+    def make_format() -> Format:
+        return as_json if json else live_format(STDERR, options.explain)
+
+    console = DescriptorSink(STDERR, make_format())
+    is_screen = is_terminal(STDERR)
     if options.log_file is None:
-        return Journal(console, service=service, level=level)
-    sink = FileSink(options.log_file, as_json if json else FileFormat(options.explain or Explain.ALWAYS))
-    return Journal(sink, service=service, level=level, fallback=console)
+        sink = terminal.watch(console, make_format, is_screen=is_screen)
+        return Journal(sink, service=service, level=level)
+    file = FileSink(options.log_file, as_json if json else FileFormat(options.explain or Explain.ALWAYS))
+    sink = terminal.watch(file, make_format, is_screen=False)
+    fallback = terminal.watch(console, make_format, is_screen=is_screen, is_log=False)
+    return Journal(sink, service=service, level=level, fallback=fallback)
 
 
 def _tls(options: ServerOptions, journal: Journal) -> "ServingTls | None":
@@ -136,17 +145,21 @@ def _tls(options: ServerOptions, journal: Journal) -> "ServingTls | None":
     return ServingTls(options, journal.emit)
 
 
-def _wait_for_stop(signals: StopSignals, tls: "ServingTls | None") -> None:
-    """Wait for a signal that stops the server.
+def _wait_for_stop(signals: StopSignals, tls: "ServingTls | None", terminal: OperatorTerminal) -> None:
+    """Wait for a signal that stops the server, from the terminal or from elsewhere.
 
     SIGHUP loads the certificate again; it stops a server without a certificate, and one whose terminal has gone.
     """
     had_terminal = is_terminal(STDIN)
-    while (received := signals.wait()) is signal.SIGHUP and tls is not None:
-        if had_terminal and not is_terminal(STDIN):
+    terminal.start(signals.wake)
+    while (received := signals.wait()) is None or (received is signal.SIGHUP and tls is not None):
+        if received is None:
+            terminal.stop_job()
+        elif had_terminal and not is_terminal(STDIN):
             return
-        tls.reload()
-    if received is signal.SIGINT:
+        elif tls is not None:
+            tls.reload()
+    if received is signal.SIGINT and not terminal.edits:
         begin_line()
 
 

@@ -75,29 +75,49 @@ class Talk(MessageService):
                 self._last = None
         self._view.show_left(peer.number, reason)
 
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of the clients that are here."""
+        with self._lock:
+            return sorted(self._peers)
+
+    @property
+    def addressee(self) -> int | None:
+        """The number of the client that a text without an address is for: that which spoke last, or the only one."""
+        with self._lock:
+            return self._last if self._last is not None or len(self._peers) != 1 else next(iter(self._peers))
+
     def say(self, line: str) -> None:
-        """Send the operator's line: ``@2 text`` to client 2, else to the client that spoke last, or to the only one.
+        """Send a line of the operator: ``@2 text`` to client 2, others to the `addressee`. Raises as `send` does."""
+        number, text = split_address(line)
+        self.send(self.addressee if number is None else number, text)
+
+    def send(self, number: int | None, *texts: str) -> None:
+        """Send texts of the operator to a client.
 
         Raises:
             NobodyThereError: There is no such client, or no client, or several of which none has spoken.
         """
-        addressed = _ADDRESSED.fullmatch(line)
         with self._lock:
-            peer = self._find_addressee(int(addressed[1]) if addressed else None)
-        text = addressed[2] if addressed else line
-        peer.post(message("say", text, sender=OPERATOR, at=format_timestamp(utc_now())))
+            peer = self._find(number)
+        at = format_timestamp(utc_now())
+        for text in texts:
+            peer.post(message("say", text, sender=OPERATOR, at=at))
 
-    def _find_addressee(self, number: int | None) -> Peer:
+    def _find(self, number: int | None) -> Peer:
         here = ", ".join(map(str, sorted(self._peers)))
         if not self._peers:
             raise NobodyThereError("Nobody is connected: nothing was sent.")
-        if number is not None:
-            if number not in self._peers:
-                raise NobodyThereError(f"There is no client {number}: nothing was sent. Connected: {here}.")
-            return self._peers[number]
-        chosen = self._last if self._last is not None or len(self._peers) > 1 else next(iter(self._peers))
-        if chosen is None:
+        if number is None:
             raise NobodyThereError(
                 f"Several are connected, and none of them has spoken: pick one with @NUMBER ({here})."
             )
-        return self._peers[chosen]
+        if number not in self._peers:
+            raise NobodyThereError(f"There is no client {number}: nothing was sent. Connected: {here}.")
+        return self._peers[number]
+
+
+def split_address(line: str) -> tuple[int | None, str]:
+    """Return the number of the client to which a line is addressed, None for none, and the text."""
+    addressed = _ADDRESSED.fullmatch(line)
+    return (int(addressed[1]), addressed[2]) if addressed else (None, line)

@@ -99,3 +99,17 @@ def test_lines_and_frames() -> None:
             talk.say("hello program")
             client.expect("say", text="hello program", sender="operator")
         wait_until(lambda: any(one.startswith("-2 ") for one in desk.seen))
+
+
+def test_a_chosen_client_gets_the_texts() -> None:
+    talk, (one, two), _ = talk_with(1, 2)
+    assert talk.numbers == [1, 2]
+    assert talk.addressee is None
+    talk.received(two, [message("line", "hi")])
+    assert talk.addressee == 2
+    talk.send(1, "@2 not an address", "second")
+    assert one.texts == ["@2 not an address", "second"]
+    talk.left(two, DisconnectReason.CLIENT_CLOSED)
+    assert talk.addressee == 1
+    with pytest.raises(NobodyThereError, match="no client 2"):
+        talk.send(2, "too late")

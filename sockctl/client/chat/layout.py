@@ -36,7 +36,7 @@ def wrap_text(text: str, *, first: int, rest: int) -> list[str]:
     """
     if "\t" in text:
         text = text.expandtabs(TAB_COLUMNS)
-    return [text] if measure_width(text) <= first else list(_wrap(text, max(1, first), max(1, rest)))
+    return [text] if not text or measure_width(text) <= first else list(_wrap(text, max(1, first), max(1, rest)))
 
 
 def _wrap(text: str, first: int, rest: int) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The commands that the client carries out by itself: they are of its window, and the server never sees them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sockctl.client.chat.roster import ChatContext
@@ -52,10 +52,12 @@ class LocalCommands:
 
     Args:
         window: The window.
+        more: Further commands, by their names.
     """
 
-    def __init__(self, window: ChatWindow) -> None:
+    def __init__(self, window: ChatWindow, more: Mapping[str, LocalCommand] | None = None) -> None:
         self._window = window
+        self._commands = {**COMMANDS, **(more or {})}
         self._lists_own = False  # whether the server's next list of commands gets those of the client in front
 
     def run(self, line: str) -> Update | None:
@@ -64,7 +66,7 @@ class LocalCommands:
         name, rest = name.lower(), rest.strip()
         if name in {"/help", "/?"}:
             return self._help(rest.removeprefix("/").lower())
-        command = COMMANDS.get(name.removeprefix("/")) if name.startswith("/") else None
+        command = self._commands.get(name.removeprefix("/")) if name.startswith("/") else None
         if command is None:
             return None
         update = command.run(self._window, rest)
@@ -82,13 +84,17 @@ class LocalCommands:
         self._lists_own = False
         if one.get("code") != "help":
             return Update([])
-        width = max(len(command.usage) for command in COMMANDS.values())
-        lines = [f"  {command.usage:<{width}}  {command.help}" for command in COMMANDS.values()]
-        told = [self._window.tell(text) for text in ("This window:", *lines, f"  {KEYS}")]
+        return self.list_own(KEYS)
+
+    def list_own(self, *more: str) -> Update:
+        """List the client's own commands, and further lines below them."""
+        width = max(len(command.usage) for command in self._commands.values())
+        lines = [f"{command.usage:<{width}}  {command.help}" for command in self._commands.values()]
+        told = [self._window.tell(text) for text in ("This window:", *(f"  {line}" for line in (*lines, *more)))]
         return Update([row for update in told for row in update.rows])
 
     def _help(self, name: str) -> Update | None:
-        if command := COMMANDS.get(name):
+        if command := self._commands.get(name):
             return self._window.tell(f"{command.usage}: {command.help}")
         self._lists_own = not name
         return None

@@ -42,6 +42,7 @@ class Status(NamedTuple):
         away_s: Seconds until the client connects again, 0 while it tries; None while it is connected.
         typing: Who types in the room.
         clock: The time.
+        state: How the user is connected, where that is so.
     """
 
     room: str
@@ -50,13 +51,14 @@ class Status(NamedTuple):
     away_s: float | None = None
     typing: tuple[str, ...] = ()
     clock: str = ""
+    state: str = "connected"
 
 
 class _Form(NamedTuple):
     """What the row leaves out.
 
     Attributes:
-        words: Whether words say what is plain without: that the client is connected, that a number counts members.
+        words: Whether words say what is plain without: how the user is connected, that a number counts members.
         sentences: Whether a lost connection and who types are told in words.
         named: Which unread rooms have their names: 2 for all, 1 for those with mentions, 0 for none.
         typing: Whether it tells who types.
@@ -104,7 +106,7 @@ def _parts(status: Status, form: _Form) -> list[str]:
     return [
         shorten(status.room, form.room_columns) + _members(status.members, form),
         _unread(status.unread, form),
-        _connection(status.away_s, form),
+        _connection(status, form),
         _typing(status.typing, form),
     ]
 
@@ -115,9 +117,10 @@ def _members(count: int | None, form: _Form) -> str:
     return f" {plural(count, 'member')}" if form.words else f" {count:,}"
 
 
-def _connection(away_s: float | None, form: _Form) -> str:
+def _connection(status: Status, form: _Form) -> str:
+    away_s = status.away_s
     if away_s is None:
-        return "connected" if form.words else ""
+        return status.state if form.words else ""
     if away_s <= 0:
         return "away, connecting" if form.sentences else "away"
     seconds = f"{max(1, round(away_s))} s"

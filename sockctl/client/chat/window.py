@@ -33,6 +33,7 @@ BELL_EVERY_S = 1.0
 DIGITS = 9
 _FRAME_ROWS = 2
 """Rows of a screen that prompt and status line take."""
+_SAID = frozenset({"say", "history"})
 _MIN_COLUMNS = 20
 _CLEAR, _BELL = "\x1b[H\x1b[2J", "\a"
 
@@ -150,12 +151,13 @@ class ChatWindow:
         third = max(4, self._columns // 3)
         return [("bold", f"[{shorten(room, third)}]"), ("", f" {shorten(name, third)}> ")]
 
-    def status(self, columns: int, *, away_s: float | None = None) -> Fragments:
+    def status(self, columns: int, *, away_s: float | None = None, state: str = "connected") -> Fragments:
         """Return the status line; none outside of rooms.
 
         Args:
             columns: How wide it is.
             away_s: Seconds until the client connects again, 0 while it tries; None while it is connected.
+            state: How the user is connected then.
         """
         now = self._formatter.now()
         with self._lock:
@@ -170,7 +172,7 @@ class ChatWindow:
             shown, members = self._shown, self._current.members
         if members is None and shown:
             members = self._roster.count(shown)
-        status = Status(shown or "no room", members, unread, away_s, typing, f"{now:%H:%M}")
+        status = Status(shown or "no room", members, unread, away_s, typing, f"{now:%H:%M}", state)
         return [(STYLE, status_row(status, columns))]
 
     # Under the lock.
@@ -207,7 +209,7 @@ class ChatWindow:
         """Put a message in its scrollback; return its rows if that is shown."""
         home = self._rooms.get(key) if is_of_room(one) else None
         target = self._current if home is None else home
-        look = self._formatter.look(one, context, marks_rooms=False)
+        look = self._formatter.look(one, context, marks_rooms=home is None and one.kind in _SAID)
         entry = Entry(self._formatter.moment(one, self._formatter.now()), look, one.kind == "history")
         before = target.size
         target.append(entry)
@@ -217,7 +219,7 @@ class ChatWindow:
         rings = self._rings(one, context, look)
         if target is self._current:
             return Update(target.rows_of_last(self._formatter, self._columns), rings=rings)
-        if one.kind in {"say", "history"}:
+        if one.kind in _SAID:
             target.unread += 1
             target.mentions += look.mention is not None
         return Update([], rings=rings)

@@ -8,6 +8,8 @@ without a trace.
 """
 
 import contextlib
+import os
+import signal
 import threading
 import time
 from collections import deque
@@ -143,6 +145,10 @@ class LineEditor:
         else:
             self._may_leave = True
             self._print([], "Ctrl-C again, or Ctrl-D, leaves.")
+
+    def stop_job(self) -> None:
+        """Stop, until the shell goes on with this job."""
+        os.kill(0, signal.SIGTSTP)
 
     def leave(self) -> None:
         """Let nothing more be typed."""

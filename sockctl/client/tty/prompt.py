@@ -1,8 +1,6 @@
 """The prompt of the line editor: its keys, its history, its layout. Imported with prompt_toolkit only."""
 
 import asyncio
-import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
@@ -59,6 +57,9 @@ class Editor(Protocol):
 
     def clear_or_leave(self, buffer: Buffer) -> None:
         """Process a Ctrl-C."""
+
+    def stop_job(self) -> None:
+        """Stop, until the shell goes on with this job."""
 
     def leave(self) -> None:
         """Let nothing more be typed."""
@@ -146,7 +147,7 @@ def _bind(editor: Editor, keyboard: Keyboard, keys: Mapping[str, Callable[[], No
     async def _suspend(_: KeyPressEvent) -> None:
         keyboard.hands_over = True
         try:
-            await run_in_terminal(lambda: os.kill(0, signal.SIGTSTP))
+            await run_in_terminal(editor.stop_job)
         finally:
             keyboard.hands_over = False
 

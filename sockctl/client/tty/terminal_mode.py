@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -37,7 +38,7 @@ def discard_input(descriptor: int) -> None:
 def as_typed() -> Iterator[None]:
     """Have the terminal pass on keys while there is no prompt: it would show them, and swallow a Ctrl-D.
 
-    Main thread only. A signal that ends the process raises KeyboardInterrupt.
+    A signal that ends the process raises KeyboardInterrupt; outside of the main thread, no signal does anything here.
     """
     with ending_signals(signal.default_int_handler), _passing_on():  # in this order: none must leave it so
         yield
@@ -45,7 +46,10 @@ def as_typed() -> Iterator[None]:
 
 @contextlib.contextmanager
 def ending_signals(handler: Callable[[int, Any], Any]) -> Iterator[None]:
-    """Handle the signals that end the process."""
+    """Handle the signals that end the process. Only a main thread can: in another one, they stay as they are."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = {number: signal.signal(number, handler) for number in ENDING}
     try:
         yield

@@ -1,7 +1,7 @@
 import pytest
 
 from sockctl.client.chat.formatter import MessageFormatter
-from sockctl.client.chat.local_commands import LocalCommands
+from sockctl.client.chat.local_commands import LocalCommand, LocalCommands
 from sockctl.client.chat.roster import ChatContext, Roster
 from sockctl.client.chat.window import ChatWindow, Update
 from sockctl.protocol.messages import Message, message
@@ -68,3 +68,12 @@ def test_the_clients_commands_stand_in_front_of_the_servers(commands: LocalComma
     commands.run("/help")
     assert commands.before(message("error", "You are too fast.")) == Update([])
     assert commands.before(listed) == Update([])
+
+
+def test_further_commands(window: ChatWindow) -> None:
+    twice = LocalCommand("/twice TEXT", "Tell a text twice.", lambda window, rest: window.tell(rest * 2))
+    commands = LocalCommands(window, {"twice": twice})
+    assert texts(commands.run("/twice no")) == ["* nono"]
+    listed = texts(commands.list_own("And more."))
+    assert any("/twice TEXT" in row for row in listed)
+    assert listed[-1] == "*   And more."

@@ -325,3 +325,10 @@ def test_nothing_steers_the_terminal(columns: int) -> None:
     seat.join(evil)
     assert seat.prompt().isprintable()
     assert seat.status().isprintable()
+
+
+def test_a_room_that_is_only_read_along_stands_in_front() -> None:
+    seat = Seat().enter("#lobby")
+    assert seat.say("over here", room="#games").rows[0].endswith("#games <bob> over here")
+    assert "#" not in seat.say("and here").rows[0]
+    assert seat.say("", room="#" + "x" * 100).rows, "whatever the length of its name"

@@ -1,14 +1,12 @@
-"""A person at a terminal, with message services: prompts, secrets, the line editor, and the operator of talk."""
+"""A person at a terminal, with message services: prompts, secrets, and the line editor."""
 
 import contextlib
 import os
-import re
 import signal
 import socket
 import termios
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +15,9 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.client.tty import terminal_mode
-from tests.support.frames import frame_client, framed
+from tests.support.frames import framed
 from tests.support.played_server import greet, read_frame, server
-from tests.support.running import TIMEOUT_S, free_port, receive_all, receive_exactly
+from tests.support.running import TIMEOUT_S, receive_all, receive_exactly
 from tests.support.terminal import ended
 
 EDITOR_PROMPT = r"\x1b\[0m>"
@@ -420,66 +418,3 @@ def test_what_cannot_be_sent_is_told_and_the_session_goes_on(terminal: Any) -> N
         child.expect("Line 1 of the input is not UTF-8")
         child.sendline("fine")
         assert ended(child) == 0
-
-
-# The operator of talk.
-
-
-@pytest.fixture
-def operator(terminal: Any) -> Iterator[tuple[Any, int]]:
-    port = free_port()
-    child = terminal("serve", "talk", "--port", str(port), "--strict-port", "--quiet")
-    child.expect("Type lines")
-    yield child, port
-    child.sendintr()
-    assert ended(child) == 0
-
-
-def test_the_operator_and_several_clients_answer_each_other(operator: tuple[Any, int]) -> None:
-    child, port = operator
-    child.sendline("hello?")
-    child.expect("Nobody is connected")
-    with frame_client(port) as one, frame_client(port) as two:
-        child.expect(r"\* client 1 joined from 127.0.0.1")
-        child.expect(r"\* client 2 joined")
-        one.expect("welcome")
-        two.expect("welcome")
-        two.line("\x1b[31mhi\u202e\n<3> fake [/x]")
-        child.expect(r"<2> \[31mhi <3> fake \[/x\]\r\n")
-        child.sendline("hello two")
-        two.expect("say", text="hello two", sender="operator")
-        child.sendline("@1 hello one")
-        one.expect("say", text="hello one")
-        child.sendline("@7 hello seven")
-        child.expect("There is no client 7.*Connected: 1, 2")
-        for number in range(5):
-            one.line(f"question {number}")
-            child.expect(f"<1> question {number}")
-            child.sendline(f"answer {number}")
-            one.expect("say", text=f"answer {number}")
-    child.expect(r"\* client [12] left \(client_\w+\)")
-    child.expect(r"\* client [12] left \(client_\w+\)")
-
-
-def test_the_operator_leaves_and_the_server_stays(operator: tuple[Any, int]) -> None:
-    child, port = operator
-    child.sendeof()
-    child.expect("input has ended")
-    with frame_client(port) as client:
-        client.expect("welcome")
-        client.line("anybody there?")
-        child.expect("<1> anybody there")
-
-
-def test_connect_talks_with_the_operator(operator: tuple[Any, int], terminal: Any) -> None:
-    child, port = operator
-    client = terminal("connect", "localhost", str(port), NO_COLOR="1")
-    client.expect(r"\* You are client 1")
-    client.sendline("hello operator")
-    child.expect("<1> hello operator")
-    child.sendline("hello client")
-    client.expect("<operator> hello client")
-    client.sendline("exit")
-    assert ended(client) == 0
-    child.expect(r"client 1 left \(client_exit\)")
-    assert not re.search("Traceback", str(child.before))
