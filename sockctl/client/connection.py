@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from sockctl.client.ending import judge_end
 from sockctl.client.entry import Entry
 from sockctl.client.idle_limit import IdleLimit
 from sockctl.client.inputs import LineInput, PipeInput
@@ -153,26 +154,11 @@ class ClientConnection:
         return EndReason.CLIENT_EXIT if by_hand else self.ending or EndReason.STOPPED
 
     def judge(self, error: SockctlError | None) -> SockctlError | None:
-        """Return the error of the connection's end. A refusal takes the place of an error that it has caused.
-
-        Args:
-            error: The error with which it ended, if it did.
-        """
-        protocol = self.protocol
-        if protocol is None or (error is None and self._is_end_wanted):
-            return error
-        return protocol.refusals.judge(
-            error, protocol.question, unsent_lines=len(self._sender.held), by_hand=self._settings.terminal
+        """Return the error of the connection's end, with which it ended if there is one."""
+        ended = self.input_ended
+        return judge_end(
+            error, self.protocol, self._script, self._receiver, self._sender, self._settings, input_ended=ended
         )
-
-    @property
-    def _is_end_wanted(self) -> bool:
-        """Whether the user has ended the connection, or the script or the count is satisfied."""
-        if self._script is not None:
-            return self._script.ended and self._script.ends_by_expecting
-        if self._settings.count is not None:
-            return self._receiver.has_enough
-        return self._settings.terminal and self.input_ended
 
     def _receive_end(self, now: float) -> None:
         if self.protocol is not None:

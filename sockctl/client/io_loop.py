@@ -25,6 +25,7 @@ from sockctl.client.session_events import (
     SessionEnded,
     SessionEvent,
     Signal,
+    TextArrived,
     TextReturned,
     WindowChanged,
 )
@@ -151,7 +152,7 @@ class IoLoop:
                     self._unsent += data
                 case SessionEnded():
                     self.ended = event
-                case QuestionAsked() | TextReturned() if self._user is not None:
+                case QuestionAsked() | TextReturned() | TextArrived() if self._user is not None:
                     self._user.receive(event)
                 case Signal():
                     self._obey(event)

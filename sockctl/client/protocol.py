@@ -149,6 +149,13 @@ class MessageProtocol:
         self.is_over = self.is_over or (one.kind == "bye" and one.get("reason") not in RETURN_REASONS)
         return self._view is None or self._view.admit(one)
 
+    def take_arrived(self) -> list[str]:
+        """Return the lines that have arrived after all, though the connection was lost."""
+        if self._view is None or not self._view.arrived:
+            return []
+        arrived, self._view.arrived = self._view.arrived, []
+        return arrived
+
     def take_refused(self, one: Message) -> str | None:
         """Return the text that an error refuses, if the client has kept it."""
         text = self._numbered.take(one.fields.get("n")) if one.kind == "error" else None

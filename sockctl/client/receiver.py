@@ -4,7 +4,14 @@ import re
 from typing import TYPE_CHECKING
 
 from sockctl.client.sender import Sender
-from sockctl.client.session_events import BytesToShow, MessageToShow, QuestionAsked, SessionEvent, TextReturned
+from sockctl.client.session_events import (
+    BytesToShow,
+    MessageToShow,
+    QuestionAsked,
+    SessionEvent,
+    TextArrived,
+    TextReturned,
+)
 from sockctl.client.settings import ClientSettings
 from sockctl.errors import ExpectationError, ProtocolError
 from sockctl.protocol.line_splitter import LineSplitter
@@ -65,6 +72,7 @@ class Receiver:
     def show_message(self, protocol: "MessageProtocol", one: "Message", now: float) -> None:
         """Show a message, if it is meant for people."""
         shown = protocol.admit(one)  # a message behind the last one counts here, too
+        self._events += [TextArrived(text) for text in protocol.take_arrived()]
         if self.has_enough or not shown:
             return
         if one.kind in {"ask", "welcome"}:

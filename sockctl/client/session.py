@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sockctl.client.connection import ClientConnection
-from sockctl.client.inputs import LineInput, PipeInput
+from sockctl.client.inputs import LineInput
 from sockctl.client.sender import refuse_lines
 from sockctl.client.session_events import (
     EndReason,
@@ -31,6 +31,7 @@ from sockctl.client.session_events import (
     Signal,
     TextReturned,
 )
+from sockctl.client.session_parts import make_script, make_source, make_view, may_return
 from sockctl.client.settings import ClientSettings
 from sockctl.errors import ConnectionBrokenError, SockctlError, StoreError
 from sockctl.events.base import Event
@@ -38,11 +39,9 @@ from sockctl.events.client import Disconnected
 from sockctl.net.address import Endpoint
 
 if TYPE_CHECKING:
-    from sockctl.client.chat.view import ChatView
     from sockctl.client.person import Person
     from sockctl.client.protocol import MessageProtocol
     from sockctl.client.reconnect import Reconnector
-    from sockctl.client.script import Script
     from sockctl.client.server_identity import ServerIdentity
     from sockctl.client.token_store import TokenStore
     from sockctl.protocol.client_wire import ClientWire
@@ -91,11 +90,8 @@ class ClientSession:
         self._connect_at: float | None = None  # when the pause before the next try is over
         self._is_over = False
         self._was_lost = False  # whether a connection was lost: then one that is not welcomed is only one more try
-        lines = settings.terminal or bool(settings.messages)
-        self._source: LineInput | PipeInput = (
-            LineInput(crlf=settings.crlf, by_hand=settings.terminal) if lines else PipeInput(crlf=settings.crlf)
-        )
-        self.view = self._make_view(own_lines_stay=own_lines_stay)
+        self._source = make_source(settings)
+        self.view = make_view(settings, own_lines_stay=own_lines_stay, remark=self._remark)
         self._person: Person | None = None  # made with the first entry
 
     @property
@@ -138,7 +134,7 @@ class ClientSession:
             self.settings,
             self._source,
             None if server is None else self._make_protocol(server),
-            self._make_script(),
+            make_script(self.settings),
             self._events,
             now,
             encrypted=self._encrypted,
@@ -261,7 +257,7 @@ class ClientSession:
     # How a connection ends, and another one comes.
 
     def _end_connection(self, connection: ClientConnection, error: SockctlError | None, now: float) -> None:
-        if not self._can_return(connection, error):
+        if not may_return(self.settings, connection, error, was_lost=self._was_lost):
             self._end(connection.explain_end(error), connection.judge(error))
             return
         welcomed = connection.protocol is not None and connection.protocol.is_welcomed
@@ -274,19 +270,6 @@ class ClientSession:
         for text in self.view.lose() if self.view is not None else ():
             self._events.append(TextReturned(text, "This may not have arrived"))
         self._go_on_waiting(now)
-
-    def _can_return(self, connection: ClientConnection, error: SockctlError | None) -> bool:
-        """Return whether the connection that has just ended is made again."""
-        protocol = connection.protocol
-        if not self.settings.reconnects or protocol is None or protocol.is_over or connection.input_ended:
-            return False
-        from sockctl.client.reconnect import FAILED, LOST
-
-        if error is None and connection.ending is not EndReason.SERVER_CLOSED:
-            return False
-        if protocol.is_welcomed:
-            return protocol.can_return and (error is None or isinstance(error, LOST))
-        return self._was_lost and (error is None or isinstance(error, FAILED))
 
     def _back(self) -> "Reconnector":
         if self._reconnector is None:
@@ -314,20 +297,6 @@ class ClientSession:
             self._person.give_back()
         self._is_over = True
         self._events.append(SessionEnded(reason, error))
-
-    def _make_view(self, *, own_lines_stay: bool) -> "ChatView | None":
-        if not self.settings.shows_chat:
-            return None
-        from sockctl.client.chat.view import ChatView
-
-        return ChatView(own_lines_stay=own_lines_stay, remark=self._remark)
-
-    def _make_script(self) -> "Script | None":
-        if not self.settings.steps:
-            return None
-        from sockctl.client.script import Script
-
-        return Script(self.settings.steps, timeout_s=self.settings.timeout_s)
 
     def _make_protocol(self, server: "ServerIdentity") -> "MessageProtocol":
         """Return the protocol for a new connection."""

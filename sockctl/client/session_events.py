@@ -95,6 +95,12 @@ class WindowChanged(NamedTuple):
     text: str
 
 
+class TextArrived(NamedTuple):
+    """Take a text that came back into the editor out of it, if it stands there as it was: it has arrived after all."""
+
+    text: str
+
+
 class Remark(NamedTuple):
     """Tell the user something about the session."""
 
@@ -126,6 +132,7 @@ SessionEvent = (
     | MessageToShow
     | QuestionAsked
     | TextReturned
+    | TextArrived
     | WindowChanged
     | Remark
     | EventToEmit

@@ -29,6 +29,8 @@ class ChatServer:
         refuse: So many connections are closed before the greeting.
         receptions: How many were let in, and told all that is told to whoever comes in.
         decide: When set, tokens are looked at.
+        can: What it can beside the usual, as its welcomes say.
+        muted: Whether it refuses all that is said.
         files: Certificate and key, where it speaks TLS.
     """
 
@@ -41,6 +43,8 @@ class ChatServer:
         self.tokens: dict[str, str] = {}
         self.refuse = 0
         self.receptions = 0
+        self.can: list[str] = []
+        self.muted = False
         self.decide = threading.Event()
         self.decide.set()
         self._ids = itertools.count(1)
@@ -156,7 +160,7 @@ class ChatServer:
             token = secrets.token_urlsafe()
             self.tokens[token] = name
             self.send("token", token=token, expires="2099-01-31T12:00:00Z")
-        self.send("welcome", f"Welcome, {name}!", name=name, room="lobby")
+        self.send("welcome", f"Welcome, {name}!", name=name, room="lobby", can=self.can)
         for room, said in self.rooms.items():
             self.send("joined", f"You are in #{room}.", room=room, name=name)
             self.send("members", f"In #{room}: {', '.join(self.members)}", room=room, members=self.members)
@@ -165,7 +169,8 @@ class ChatServer:
                     self.send("history", **one)
         self.receptions += 1
         while (one := read())["kind"] != "bye":
-            self._answer(name, one.get("text", ""))
+            if one["kind"] in {"line", "block", "answer"}:
+                self._answer(name, one)
         self._drop(socket.SHUT_WR)
         while sock.recv(65_536):
             pass
@@ -186,10 +191,15 @@ class ChatServer:
                 return one["text"], {}
             self.send("error", "That is no name.", code="bad_name")
 
-    def _answer(self, name: str, line: str) -> None:
-        if line == "/history":
-            for one in self.rooms["lobby"]:
-                self.send("history", **one, again=True)
+    def _answer(self, name: str, one: Fields) -> None:
+        line = one["text"]
+        if self.muted:
+            self.send("error", "You are muted.", code="muted", n=one.get("n"))
+        elif one["kind"] == "block":
+            self.say(name, " ".join(one["lines"]), lines=one["lines"])
+        elif line == "/history":
+            for past in self.rooms["lobby"]:
+                self.send("history", **past, again=True)
         elif line.startswith("/me "):
             self.say(name, line.removeprefix("/me "), action=True)
         elif not line.startswith("/"):

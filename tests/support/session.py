@@ -12,9 +12,11 @@ from sockctl.client.session_events import (
     BytesToShow,
     EventToEmit,
     MessageToShow,
+    QuestionAsked,
     Remark,
     SessionEnded,
     SessionEvent,
+    TextReturned,
 )
 from sockctl.client.settings import ClientSettings
 from sockctl.client.token_store import TokenStore
@@ -32,7 +34,9 @@ class Played:
         settings: As of `ClientSettings`.
     """
 
-    def __init__(self, state_dir: Path, *, in_clear: bool = False, sends: bool = True, **settings: Any) -> None:
+    def __init__(
+        self, state_dir: Path, *, in_clear: bool = False, sends: bool = True, edits: bool = False, **settings: Any
+    ) -> None:
         self.now = 1000.0
         self.events: list[SessionEvent] = []
         self.sent = b""
@@ -41,6 +45,7 @@ class Played:
             SERVER,
             ClientSettings(**settings),
             open_tokens=lambda: TokenStore(state_dir),
+            edits=edits,
             reconnector=Reconnector(Backoff(lambda: 0.5)),
         )
         self._sends = sends
@@ -59,6 +64,10 @@ class Played:
 
     def type(self, data: bytes) -> None:
         self._note(self.session.typed(data, self.now))
+
+    def enter(self, text: str) -> None:
+        """Enter a text in the line editor."""
+        self._note(self.session.enter(text, self.now))
 
     def step(self, step: Step) -> None:
         self._note(step(self.now))
@@ -85,6 +94,16 @@ class Played:
     @property
     def remarks(self) -> list[str]:
         return [event.text for event in self.events if isinstance(event, Remark)]
+
+    @property
+    def asked(self) -> list[str]:
+        """The texts of the questions."""
+        return [event.question.text for event in self.events if isinstance(event, QuestionAsked) and event.question]
+
+    @property
+    def returned(self) -> list[tuple[str, str]]:
+        """The texts that came back into the editor, and why."""
+        return [(event.text, event.why) for event in self.events if isinstance(event, TextReturned)]
 
     @property
     def emitted(self) -> list[str]:

@@ -36,6 +36,7 @@ class UnconfirmedMessages:
 
     def __init__(self) -> None:
         self._said: deque[_Said] = deque(maxlen=REMEMBERED)
+        self._doubtful: deque[_Said] = deque(maxlen=REMEMBERED)  # on their way when a connection was lost
 
     def add(self, line: str) -> None:
         """Remember a line that goes out."""
@@ -69,5 +70,15 @@ class UnconfirmedMessages:
     def remove_all(self) -> list[str]:
         """Return the lines that have not come back, and await them no longer."""
         lines = [said.line for said in self._said]
+        self._doubtful += self._said
         self._said.clear()
         return lines
+
+    def take_arrived(self, one: Message) -> str | None:
+        """Return the line that this message shows to have arrived after all, though the connection was lost."""
+        text = one.text.strip()
+        found = next((said for said in self._doubtful if said.text == text and not said.private), None)
+        if found is None:
+            return None
+        self._doubtful.remove(found)
+        return found.line

@@ -48,6 +48,7 @@ class ChatView:
         roster: The user's name and rooms, and their members.
         held: The token that lets this session in again, if there is one.
         own_lines_stay: As the argument.
+        arrived: Lines that have arrived though the connection was lost; the caller removes them.
         window: The window in which the user reads; None where messages are only printed.
     """
 
@@ -57,6 +58,7 @@ class ChatView:
         self.own_lines_stay = own_lines_stay
         self.window: ChatWindow | None = None
         self._commands: LocalCommands | None = None
+        self.arrived: list[str] = []
         self._remark = remark
         self._remarked = False
         self._seen = Seen()
@@ -78,6 +80,8 @@ class ChatView:
             )
         new = self._seen.admit(one) and not self._is_known(one)
         own = one.kind in {"say", "history"} and self.roster.is_me(one.get("sender"))
+        if own and (arrived := self._unconfirmed.take_arrived(one)) is not None:
+            self.arrived.append(arrived)
         if own and self._unconfirmed.confirm(one) and one.kind == "say" and self.own_lines_stay:
             return False
         return new

@@ -23,13 +23,16 @@ class Entries:
         """Return the descriptor that is readable when something waits."""
         return self._far.fileno()
 
-    def put(self, text: str) -> bool:
-        """Add an entry; return False where there is no more place."""
-        if len(self._waiting) >= MAX_ENTRIES:
-            return False
-        self._waiting.append(text)
-        self._wake()
-        return True
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no more place."""
+        return len(self._waiting) >= MAX_ENTRIES
+
+    def put(self, text: str) -> None:
+        """Add an entry, if there is a place for it."""
+        if not self.is_full:
+            self._waiting.append(text)
+            self._wake()
 
     def note_typing(self) -> None:
         """Note that something is being typed."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import select
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -21,6 +22,7 @@ GOES_ON_S = 0.05
 """A burst whose last part is no longer ago goes on."""
 QUIET_S = 0.3
 """After so long a paste is over."""
+LONGEST_DISCARD_S = 3.0
 MAX_KEYS = 65_536
 """Keys that are read at once."""
 _ENDS = (Keys.ControlM, Keys.ControlJ)
@@ -73,6 +75,14 @@ class Keyboard(Vt100Input):
         taken = self._answer_in(keys) if self.is_asked and not goes_on else 0
         return keys[:taken] + self._with_pastes(keys[taken:], goes_on=goes_on)
 
+    def discard(self) -> None:
+        """Discard what waits, and what follows without a pause."""
+        with contextlib.suppress(termios.error):
+            until = time.monotonic() + LONGEST_DISCARD_S
+            termios.tcflush(self.fileno(), termios.TCIFLUSH)
+            while time.monotonic() < until and self._follows(QUIET_S / 2):
+                termios.tcflush(self.fileno(), termios.TCIFLUSH)
+
     def cooked_mode(self) -> AbstractContextManager[None]:
         """Return a context for output above the prompt."""
         return super().cooked_mode() if self.hands_over else contextlib.nullcontext()
@@ -91,9 +101,10 @@ class Keyboard(Vt100Input):
             keys: The keys.
             goes_on: Whether they follow a burst at once, and so belong to it.
         """
-        ends = sum(press.key in _ENDS for press in keys)
-        is_one = len(keys) > ends and (ends > 1 or (ends == 1 and keys[-1].key not in _ENDS and _is_text(keys[-1])))
-        if len(keys) > 1 or goes_on:
+        texts = [press for press in keys if _is_text(press)]
+        ends = [at for at, press in enumerate(texts) if press.key in _ENDS]
+        is_one = len(texts) > len(ends) and (len(ends) > 1 or (bool(ends) and ends[0] < len(texts) - 1))
+        if len(keys) != 1 or goes_on:  # none: in the middle of a bracketed paste
             self._pasted_at = time.monotonic()
         if not is_one and not (goes_on and ends):
             return keys

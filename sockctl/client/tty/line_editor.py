@@ -8,7 +8,6 @@ without a trace.
 """
 
 import contextlib
-import termios
 import threading
 import time
 from collections import deque
@@ -24,7 +23,6 @@ from sockctl.client.tty.above_prompt import above_prompt
 from sockctl.client.tty.background import NOT_ASKED, Background
 from sockctl.client.tty.entries import Entries
 from sockctl.client.tty.terminal_mode import ending_signals
-from sockctl.terminal import STDIN
 from sockctl.text import visible
 
 if TYPE_CHECKING:
@@ -37,7 +35,9 @@ Fragments = list[tuple[str, str]]
 """Text in pieces: prompt_toolkit's name of a style, and the piece."""
 MAX_QUESTIONS = 16
 """Questions that wait for the prompt; of more, the oldest are left out: the last one becomes the prompt."""
-MAX_RETURNED = 200
+MAX_CHARACTERS = 65_536
+"""Characters of the text being typed; more would make the terminal slow."""
+MAX_NEWS = 200
 """Texts that wait for the editor; of more, the oldest are left out."""
 
 
@@ -71,7 +71,7 @@ class LineEditor:
         self._usual_prompt = prompt or (lambda: [("", "> ")])
         self._question: Message | None = None  # the prompt; the main thread alone changes it
         self._questions: deque[Message | None] = deque(maxlen=MAX_QUESTIONS)  # the next ones, from any thread
-        self._returned: deque[tuple[str, bool]] = deque(maxlen=MAX_RETURNED)  # texts for the editor, from any thread
+        self._news: deque[Callable[[], None]] = deque(maxlen=MAX_NEWS)  # for the texts in the editor, from any thread
         self._recent = RecentSecret()
         self._may_leave = False  # whether the key before was a Ctrl-C on an empty line
         self._ends = self._over = False
@@ -102,18 +102,26 @@ class LineEditor:
     def accept(self, buffer: "Buffer") -> bool:
         """Take what was entered; return whether it stays in the editor, since there is no more place for it."""
         text = buffer.text.encode(errors="replace").decode()
-        if not self.entries.put(text):
+        if self.entries.is_full:
             return True
-        shown, secret, asked = self.fragments, self.hides, self._question
-        self._question = None  # it is answered; before the answer goes out, so that the next one comes after this
-        self._keyboard.is_asked = False
+        asked, secret, now = self._question, self.hides, time.monotonic()
         if secret:
-            self._recent.note(text, time.monotonic())
-        elif (asked is None or asked.get("field") != CONFIRM) and not self._recent.matches(text, time.monotonic()):
+            self._recent.note(text, now)
+        elif not _is_own(asked) and not self._recent.matches(text, now):
             buffer.append_to_history()
         if asked is not None or not self._comes_back(text):
-            self._print(shown, "" if secret else visible(text))
+            self._print(self.fragments, "" if secret else visible(text))  # before the answer to it comes
+        self._question = None  # it is answered; before the answer goes out, so that the next one comes after this
+        self._keyboard.is_asked = False
+        self.entries.put(text)
         return False
+
+    def paste(self, buffer: "Buffer", text: str) -> None:
+        """Insert a text of one line or several."""
+        if len(buffer.text) + len(text) > MAX_CHARACTERS:
+            self._print([], f"sockctl: Not pasted: {len(text):,} characters. The line has {MAX_CHARACTERS:,} at most.")
+        else:
+            buffer.insert_text(text)
 
     def note_text(self, buffer: "Buffer") -> None:
         """Note that the text has changed."""
@@ -123,15 +131,22 @@ class LineEditor:
             self.entries.note_typing()
 
     def clear_or_leave(self, buffer: "Buffer") -> None:
-        """Clear the line being typed, or leave at the second press on an empty one."""
-        if buffer.text:
+        """Clear the line being typed, deny the client's question, or leave at the second press on an empty line."""
+        if _is_own(self._question):
+            buffer.reset()
+            self.accept(buffer)
+        elif buffer.text:
             buffer.reset()
             self._may_leave = False
         elif self._may_leave:
-            self._leave(KeyboardInterrupt())
+            self._end_prompt(KeyboardInterrupt())
         else:
             self._may_leave = True
             self._print([], "Ctrl-C again, or Ctrl-D, leaves.")
+
+    def leave(self) -> None:
+        """Let nothing more be typed."""
+        self._end_prompt(EOFError())
 
     # For the session.
 
@@ -151,7 +166,12 @@ class LineEditor:
             text: The text.
             told: Whether it stands above it already.
         """
-        self._returned.append((text, told))
+        self._news.append(lambda: self._put_in(text, told=told))
+        self._wake()
+
+    def take_out(self, text: str) -> None:
+        """Clear the editor where it still has a text that came back, and nothing else; any thread."""
+        self._news.append(lambda: self._clear(text))
         self._wake()
 
     def refresh(self) -> None:
@@ -227,17 +247,25 @@ class LineEditor:
             if hid and not self.hides:
                 buffer.reset()  # a half typed secret must not be seen, and is no answer to this
             app.invalidate()
-        self._keyboard.is_asked = self.is_asked
-        while self._returned:
-            text, told = self._returned.popleft()
-            if not buffer.text and not self.is_asked:
-                buffer.insert_text(text)
-            elif not told:
-                self._print([], f"sockctl: Not sent: {visible(text)}")
+        self._keyboard.is_asked = self._question is not None and not _is_own(self._question)
+        while self._news:
+            self._news.popleft()()
         if self._over or self._ends:
-            self._leave(EOFError())
+            self._end_prompt(EOFError())
 
-    def _leave(self, error: BaseException) -> bool:
+    def _put_in(self, text: str, *, told: bool) -> None:
+        buffer = self._prompt.default_buffer
+        if not buffer.text and not self.is_asked:
+            buffer.insert_text(text)
+        elif not told:
+            self._print([], f"sockctl: Not sent: {visible(text)}")
+
+    def _clear(self, text: str) -> None:
+        buffer = self._prompt.default_buffer
+        if buffer.text == text and not self.is_asked:
+            buffer.reset()
+
+    def _end_prompt(self, error: BaseException) -> bool:
         """End the prompt, if it is there; return whether it was."""
         app = self._prompt.app
         if not app.is_running or app.is_done:
@@ -249,12 +277,16 @@ class LineEditor:
     def _discard_rest(self) -> None:
         """Discard the rest of a paste, and of a secret: the shell would take it."""
         if self._keyboard.is_busy or self.hides:
-            with contextlib.suppress(termios.error):
-                termios.tcflush(STDIN, termios.TCIFLUSH)
+            self._keyboard.discard()
 
     def _interrupted(self, _number: int, _frame: object) -> None:
-        if not self._leave(KeyboardInterrupt()):
+        if not self._end_prompt(KeyboardInterrupt()):
             raise KeyboardInterrupt
+
+
+def _is_own(question: "Message | None") -> bool:
+    """Return whether the client itself asks."""
+    return question is not None and question.get("field") == CONFIRM
 
 
 def _is_secret(question: "Message | None") -> bool:

@@ -15,14 +15,18 @@ from prompt_toolkit.filters import Condition, is_done
 from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HSplit, Window
-from prompt_toolkit.layout.processors import ConditionalProcessor, PasswordProcessor
+from prompt_toolkit.layout.processors import ConditionalProcessor, PasswordProcessor, TabsProcessor
 from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.shortcuts import CompleteStyle
 from prompt_toolkit.styles import default_ui_style
 
 from sockctl.client.tty.background import Background
 from sockctl.client.tty.keyboard import Keyboard
+
+ERASE_DOWN = "\x1b7\x1b[K\x1b[B\r\x1b[J\x1b8"
+"""Keep the cursor's place; erase the rest of the row; one row down, erase all from its begin; go back."""
 
 if TYPE_CHECKING:
     from sockctl.client.tty.line_editor import Fragments, LineEditor
@@ -51,7 +55,10 @@ def make_prompt(
         lambda: _styled(editor.fragments),
         history=InMemoryHistory(),
         input=keyboard,
-        input_processors=[ConditionalProcessor(PasswordProcessor(char=""), Condition(lambda: editor.hides))],
+        input_processors=[
+            ConditionalProcessor(PasswordProcessor(char=""), Condition(lambda: editor.hides)),
+            TabsProcessor(char1=" ", char2=" "),
+        ],
         completer=_Words(editor),
         complete_style=CompleteStyle.READLINE_LIKE,
         complete_while_typing=False,
@@ -61,6 +68,7 @@ def make_prompt(
     buffer.accept_handler = editor.accept
     buffer.on_text_changed += editor.note_text
     _erase_wrapped_rows(prompt)
+    _erase_without_traces(prompt)
     if status is not None:
         _add_status(prompt, status)
     return prompt, keyboard
@@ -91,9 +99,17 @@ def _bind(editor: "LineEditor", keyboard: Keyboard, keys: Mapping[str, Callable[
     def _break_line(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 
+    @bindings.add(Keys.BracketedPaste)
+    def _paste(event: KeyPressEvent) -> None:
+        editor.paste(event.current_buffer, event.data.replace("\r\n", "\n").replace("\r", "\n"))
+
     @bindings.add("c-c")
     def _clear_or_leave(event: KeyPressEvent) -> None:
         editor.clear_or_leave(event.current_buffer)
+
+    @bindings.add("c-d", filter=Condition(lambda: not get_app().current_buffer.text))
+    def _leave(_: KeyPressEvent) -> None:
+        editor.leave()
 
     @bindings.add("c-z")
     async def _suspend(_: KeyPressEvent) -> None:
@@ -124,6 +140,12 @@ def _erase_wrapped_rows(prompt: PromptSession[str]) -> None:
         erase_and_draw()
 
     app._on_resize = on_resize  # type: ignore[method-assign]
+
+
+def _erase_without_traces(prompt: PromptSession[str]) -> None:
+    """Erase in two steps: tmux keeps what is erased from the top left corner on, as if it had been scrolled away."""
+    output = prompt.output
+    output.erase_down = lambda: output.write_raw(ERASE_DOWN)  # type: ignore[method-assign]
 
 
 def print_line(prompt: PromptSession[str], fragments: "Fragments") -> None:

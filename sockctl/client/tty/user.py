@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sockctl.client.screen import Screen
-from sockctl.client.session_events import QuestionAsked, TextReturned
+from sockctl.client.session_events import QuestionAsked, TextArrived, TextReturned
 from sockctl.client.tty.no_echo import NoEcho
 from sockctl.terminal import STDIN, STDOUT, say
 from sockctl.text import visible
@@ -56,7 +56,7 @@ class TerminalUser:
             self._invited = True
             self._screen.remark(f"Type lines, Enter sends each. '{leave}' or Ctrl-D ends the connection.")
 
-    def receive(self, event: QuestionAsked | TextReturned) -> None:
+    def receive(self, event: QuestionAsked | TextReturned | TextArrived) -> None:
         """Get ready for the answer to a question, before it is shown, or give back a text that wasn't sent."""
         match event:
             case QuestionAsked(question):
@@ -67,6 +67,8 @@ class TerminalUser:
                     self._screen.remark(f"sockctl: {why or 'Not sent'}: {visible(text)}")
                 if self._editor is not None:
                     self._editor.return_text(text, told=bool(why))
+            case TextArrived(text) if self._editor is not None:
+                self._editor.take_out(text)
 
     def end_question(self) -> None:
         """Go on after a line was typed."""

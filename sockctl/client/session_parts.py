@@ -1,0 +1,68 @@
+"""The parts of a session that depend on its settings alone, and whether it makes a lost connection again."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sockctl.client.connection import ClientConnection
+from sockctl.client.inputs import LineInput, PipeInput
+from sockctl.client.session_events import EndReason
+from sockctl.client.settings import ClientSettings
+from sockctl.errors import SockctlError
+
+if TYPE_CHECKING:
+    from sockctl.client.chat.view import ChatView
+    from sockctl.client.script import Script
+
+
+def make_source(settings: ClientSettings) -> LineInput | PipeInput:
+    """Return what the session reads."""
+    if settings.terminal or settings.messages:
+        return LineInput(crlf=settings.crlf, by_hand=settings.terminal)
+    return PipeInput(crlf=settings.crlf)
+
+
+def make_view(settings: ClientSettings, *, own_lines_stay: bool, remark: Callable[[str], None]) -> "ChatView | None":
+    """Return the memory of a chat; None without one.
+
+    Args:
+        settings: How the session behaves.
+        own_lines_stay: Whether typed lines stay on the terminal, so that they aren't shown when they come back.
+        remark: Tells the user something.
+    """
+    if not settings.shows_chat:
+        return None
+    from sockctl.client.chat.view import ChatView
+
+    return ChatView(own_lines_stay=own_lines_stay, remark=remark)
+
+
+def make_script(settings: ClientSettings) -> "Script | None":
+    """Return the steps in place of an input; None without steps."""
+    if not settings.steps:
+        return None
+    from sockctl.client.script import Script
+
+    return Script(settings.steps, timeout_s=settings.timeout_s)
+
+
+def may_return(
+    settings: ClientSettings, connection: ClientConnection, error: SockctlError | None, *, was_lost: bool
+) -> bool:
+    """Return whether the connection that has just ended is made again.
+
+    Args:
+        settings: How the session behaves.
+        connection: The connection.
+        error: The error with which it ended, if it did.
+        was_lost: Whether a connection was lost before: then one that is not welcomed is only one more try.
+    """
+    protocol = connection.protocol
+    if not settings.reconnects or protocol is None or protocol.is_over or connection.input_ended:
+        return False
+    from sockctl.client.reconnect import FAILED, LOST
+
+    if error is None and connection.ending is not EndReason.SERVER_CLOSED:
+        return False
+    if protocol.is_welcomed:
+        return protocol.can_return and (error is None or isinstance(error, LOST))
+    return was_lost and (error is None or isinstance(error, FAILED))
