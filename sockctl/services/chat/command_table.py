@@ -11,7 +11,7 @@ from sockctl.wrapping import wrap_lines
 
 TALKING, ROOMS, PEOPLE, YOU, KEEPING_ORDER = GROUPS = ("Talking", "Rooms", "People", "You", "Keeping order")
 """The groups, in the order in which the help lists them. Operators alone know the last one."""
-_TIMES = "A time is such as 10m, 2h or 7d; without one it is for good."
+_TIMES = "A time is such as 10m, 2h or 7d; without one it is for good. All members are told why."
 _AGAIN = "The same command again ends it."
 
 
@@ -90,7 +90,7 @@ COMMANDS = (
     Command(YOU, "/help [COMMAND]", "List the commands, or explain one.", "/help msg", aliases=("?",)),
     Command(YOU, "/quit", "Leave the chat.", "/quit", aliases=("exit",)),
     Command(KEEPING_ORDER, "/kick NAME [WHY]", "Put a member out, who may come back.", "/kick bob Enough of that"),
-    Command(KEEPING_ORDER, "/ban NAME|ADDRESS [TIME]", "Keep a member or an address out.", "/ban bob 2h", _TIMES),
+    Command(KEEPING_ORDER, "/ban NAME|ADDRESS [TIME] [WHY]", "Keep a member or an address out.", "/ban bob 2h", _TIMES),
     Command(KEEPING_ORDER, "/unban NAME|ADDRESS", "Let a member or an address in again.", "/unban bob"),
     Command(
         KEEPING_ORDER,
@@ -99,7 +99,7 @@ COMMANDS = (
         "/bans",
         "Each with who or which address, by whom, since when, until when; 50 a page.",
     ),
-    Command(KEEPING_ORDER, "/mute NAME|ADDRESS [TIME]", "Let a member read only.", "/mute bob 10m", _TIMES),
+    Command(KEEPING_ORDER, "/mute NAME|ADDRESS [TIME] [WHY]", "Let a member read only.", "/mute bob 10m", _TIMES),
     Command(KEEPING_ORDER, "/unmute NAME|ADDRESS", "Let a member speak again.", "/unmute bob"),
     Command(KEEPING_ORDER, "/mutes [PAGE]", "List the mutes.", "/mutes", "As /bans lists the bans."),
     Command(KEEPING_ORDER, "/announce TEXT", "Say something to all in every room.", "/announce Back at noon"),

@@ -97,6 +97,17 @@ def parse_duration(text: str) -> datetime.timedelta:
     return datetime.timedelta(seconds=seconds)
 
 
+def parse_term(words: Sequence[str]) -> tuple[datetime.timedelta | None, str]:
+    """Return the time, None for none, and the reason that the words ``[TIME] [WHY]`` give; a time begins with a digit.
+
+    Raises:
+        CommandError: The first word begins with a digit, and is no time.
+    """
+    if words and words[0][:1].isdigit():
+        return parse_duration(words[0]), " ".join(words[1:]).strip()
+    return None, " ".join(words).strip()
+
+
 def parse_count(text: str, *, of: str = "messages") -> int:
     """Return the whole number from 1 on that a text means; a very large one means the largest.
 

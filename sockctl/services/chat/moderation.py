@@ -9,7 +9,7 @@ from sockctl.protocol.messages import message
 from sockctl.protocol.names import same_name_key
 from sockctl.services.chat.bans import Ban, Network, Target, format_network, parse_banned_network
 from sockctl.services.chat.clients import ConsoleClient
-from sockctl.services.chat.commands import Handler, parse_duration, select_page, tell_next_page
+from sockctl.services.chat.commands import Handler, parse_term, select_page, tell_next_page
 from sockctl.services.chat.member import Client, Identity, Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.reasons import BANNED, KICKED
@@ -86,9 +86,9 @@ class Moderation:
             each.close(KICKED)
 
     def _ban(self, client: Client, words: Sequence[str]) -> None:
-        target, time = self._find_target(client, words[0]), parse_duration(words[1]) if len(words) > 1 else None
+        target, (time, why) = self._find_target(client, words[0]), parse_term(words[1:])
         ban = self._state.bans.add(target, by=client.member.name, time=time)
-        self._tell_done(client, f"banned {{}}{ban.describe_end()}.", [ban])
+        self._tell_done(client, f"banned {{}}{ban.describe_end()}", [ban], why=why)
         for each in self._list_clients():
             own = each.member
             found = self._state.bans.find(account=own.account, token=own.token, address=each.address)
@@ -100,15 +100,15 @@ class Moderation:
         ended = self._state.bans.remove(words[0])
         if not ended:
             raise CommandError(f"{words[0]!r} is not banned: give the name, account or address that a ban has told.")
-        self._tell_done(client, "lets {} in again.", ended)
+        self._tell_done(client, "lets {} in again", ended)
 
     def _list_bans(self, client: Client, words: Sequence[str]) -> None:
         self._list(client, words, self._state.bans.list_lasting(), command="bans", did="banned")
 
     def _mute(self, client: Client, words: Sequence[str]) -> None:
-        target, time = self._find_target(client, words[0]), parse_duration(words[1]) if len(words) > 1 else None
+        target, (time, why) = self._find_target(client, words[0]), parse_term(words[1:])
         mute = self._state.mutes.add(target, by=client.member.name, time=time)
-        self._tell_done(client, f"lets {{}} read only{mute.describe_end()}.", [mute])
+        self._tell_done(client, f"lets {{}} read only{mute.describe_end()}", [mute], why=why)
 
     def _unmute(self, client: Client, words: Sequence[str]) -> None:
         ended = self._state.mutes.remove(words[0])
@@ -118,7 +118,7 @@ class Moderation:
             if (mute := next(filter(None, map(self._find_mute, clients)), None)) is not None:
                 raise CommandError(f"What holds for {words[0]} is the mute of {mute.target.describe()}: /unmute that.")
             raise CommandError(f"{words[0]!r} is not muted: give the name, account or address that a mute has told.")
-        self._tell_done(client, "lets {} speak again.", ended)
+        self._tell_done(client, "lets {} speak again", ended)
 
     def _list_mutes(self, client: Client, words: Sequence[str]) -> None:
         self._list(client, words, self._state.mutes.list_lasting(), command="mutes", did="muted")
@@ -148,13 +148,14 @@ class Moderation:
             )
         tell_next_page(client, number, bans, command=command)
 
-    def _tell_done(self, client: Client, did: str, bans: Sequence[Ban]) -> None:
+    def _tell_done(self, client: Client, did: str, bans: Sequence[Ban], *, why: str = "") -> None:
         """Tell all what an operator did with bans or mutes; only operators see the addresses of members."""
+        end = f": {why}" if why else "."
         full, public = (
-            f"{client.member.name} {did.format(' and '.join(ban.target.describe(addresses=shown) for ban in bans))}"
-            for shown in (True, False)
+            did.format(" and ".join(ban.target.describe(addresses=shown) for ban in bans)) for shown in (True, False)
         )
-        self._tell_all(client, full, public=public)
+        name = client.member.name
+        self._tell_all(client, f"{name} {full}{end}", public=f"{name} {public}{end}")
 
     def _tell_all(self, client: Client, text: str, *, public: str | None = None) -> None:
         """Tell a text to the operators and the log, and to all other members its `public` form."""

@@ -14,6 +14,7 @@ from sockctl.services.chat.commands import (
     parse_count,
     parse_duration,
     parse_room,
+    parse_term,
     read_text,
 )
 from sockctl.text import visible
@@ -58,6 +59,7 @@ def test_commands(line: str, name: str, arguments: tuple[str, ...]) -> None:
         ("/kick bob flooding the room", "kick", ("bob", "flooding the room")),
         ("/ban 192.0.2.0/24 7d", "ban", ("192.0.2.0/24", "7d")),
         ("/ban bob", "ban", ("bob",)),
+        ("/ban bob 1h too  loud", "ban", ("bob", "1h", "too  loud")),
         ("/announce we stop", "announce", ("we stop",)),
         ("/nick ann", "nick", ("ann",)),
     ],
@@ -77,7 +79,7 @@ def test_commands_of_operators(line: str, name: str, arguments: tuple[str, ...])
         ("/me ", "/me TEXT"),
         ("/quit now", "/quit"),
         ("/leave a b", r"/leave \[ROOM\]"),
-        ("/ban bob 1h more", r"/ban NAME\|ADDRESS \[TIME\]"),
+        ("/unban bob 1h", r"/unban NAME\|ADDRESS"),
     ],
 )
 def test_too_little_or_too_much(line: str, usage: str) -> None:
@@ -181,6 +183,26 @@ def test_no_durations(text: str) -> None:
     with pytest.raises(CommandError, match="is no time: write 90s, 10m, 2h or 7d") as caught:
         parse_duration(text)
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("words", "minutes", "why"),
+    [
+        ((), None, ""),
+        (("2h",), 120, ""),
+        (("10m", "too  loud "), 10, "too  loud"),
+        (("too", "loud"), None, "too loud"),
+        (("{0}",), None, "{0}"),
+    ],
+)
+def test_times_and_reasons(words: tuple[str, ...], minutes: int | None, why: str) -> None:
+    assert parse_term(words) == (None if minutes is None else datetime.timedelta(minutes=minutes), why)
+
+
+@pytest.mark.parametrize("word", ["1w", "2x", "0m", "3rd"])
+def test_what_begins_with_a_digit_is_a_time(word: str) -> None:
+    with pytest.raises(CommandError, match="is no time"):
+        parse_term([word, "offence"])
 
 
 def test_counts() -> None:

@@ -123,6 +123,15 @@ def test_a_refusal_says_until_when(tmp_path: Path) -> None:
             again.expect("bye", reason="banned")
 
 
+def test_all_are_told_why(tmp_path: Path) -> None:
+    with served(tmp_path) as (run, terminal), member(run, "bert") as bert:
+        assert terminal.type("/mute bert too {loud}") == f"server lets bert (address {HERE}) read only: too {{loud}}"
+        bert.until("notice", text="server lets bert (the address) read only: too {loud}")
+        told = terminal.type("/ban bert 1h and deaf")
+        assert re.fullmatch(r"server banned bert \(address .*\) until .* UTC: and deaf", told)
+        assert "is no time" in terminal.type("/ban bert 1w")
+
+
 def test_a_muted_member_may_ask_an_operator_why(tmp_path: Path) -> None:
     with served(tmp_path) as (run, terminal), member(run, "bert") as bert, member(run, "carl", THERE) as carl:
         terminal.type("/mute bert")

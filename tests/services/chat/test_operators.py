@@ -57,7 +57,7 @@ def test_a_banned_member_may_not(tmp_path: Path) -> None:
             back.log_in("bob").ready()
         ann.line("/ban carl")
         ann.until("notice", text="ann banned carl (account carl).")
-        ann.line("/ban bob soon")
+        ann.line("/ban bob 2soon")
         ann.until("error", code="bad_command")
     with served(tmp_path, OPERATED, auth=True) as run:
         refused_in(run, "carl")
