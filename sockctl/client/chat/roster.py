@@ -82,7 +82,8 @@ class Roster:
     def count(self, room: str) -> int:
         """Return how many members of a room are known by name."""
         with self._lock:
-            return len(self._rooms.get(room, ()))
+            key = room.lstrip("#").lower()
+            return next((len(names) for one, names in self._rooms.items() if one.lstrip("#").lower() == key), 0)
 
     @property
     def me(self) -> str:

@@ -16,7 +16,7 @@ from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
-from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HSplit, Window
+from prompt_toolkit.layout import ConditionalContainer, Dimension, FormattedTextControl, HSplit, Window
 from prompt_toolkit.layout.processors import ConditionalProcessor, PasswordProcessor, TabsProcessor
 from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.shortcuts import CompleteStyle
@@ -51,13 +51,14 @@ def make_prompt(
         keys: Actions of further keys.
     """
     keyboard = Keyboard(sys.stdin, background)
+    hides = Condition(lambda: editor.hides)
     prompt: PromptSession[str] = PromptSession(
         lambda: _styled(editor.fragments),
         history=InMemoryHistory(),
         input=keyboard,
         input_processors=[
-            ConditionalProcessor(PasswordProcessor(char=""), Condition(lambda: editor.hides)),
-            TabsProcessor(char1=" ", char2=" "),
+            ConditionalProcessor(PasswordProcessor(char=""), hides),
+            ConditionalProcessor(TabsProcessor(char1=" ", char2=" "), ~hides),
         ],
         completer=_Words(editor),
         complete_style=CompleteStyle.READLINE_LIKE,
@@ -67,6 +68,7 @@ def make_prompt(
     buffer = prompt.default_buffer
     buffer.accept_handler = editor.accept
     buffer.on_text_changed += editor.note_text
+    prompt.layout.current_window.height = lambda: Dimension(max=max(1, prompt.output.get_size().rows // 2))
     _erase_wrapped_rows(prompt)
     _erase_without_traces(prompt)
     if status is not None:

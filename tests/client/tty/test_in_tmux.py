@@ -1,16 +1,23 @@
 """A member of a chat in a real terminal emulator: pastes, leaving, resizing, suspending."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sockctl.client.token_store import Login, TokenStore
 from tests.support.chat_server import ChatServer, chat_server
+from tests.support.frames import framed
+from tests.support.played_server import greet, read_frame
+from tests.support.played_server import server as played
+from tests.support.running import receive_all, wait_until
 from tests.support.tmux import SHELL_PROMPT, Tmux, tmux
 
 PASTE = "def f():\n    exit\n    return 1\n/etc/hosts\n/quit\n"
 LONG = "the quick brown fox jumps over the lazy dog and then some more words that make the line wrap over several rows"
+LATER = "2099-01-31T12:00:00Z"
 PROMPT = SHELL_PROMPT.strip()
 LINE = "[#lobby] ann> "
 
@@ -132,7 +139,7 @@ def test_resizing_leaves_no_ghost(screen: Tmux, server: ChatServer) -> None:
         server.say("bob", f"line {number}")
     screen.expect("line 29")
     screen.type(LONG)
-    for columns, rows in ((40, 24), (100, 24), (30, 15), (33, 12), (20, 12), (80, 24)):
+    for columns, rows in ((40, 24), (100, 24), (30, 15), (33, 15), (20, 24), (80, 24)):
         screen.resize(columns, rows)
         line = LINE + LONG
         expected = [line[start : start + columns].rstrip() for start in range(0, len(line), columns)]
@@ -182,3 +189,150 @@ def test_the_shell_gets_a_clean_screen(screen: Tmux, server: ChatServer, how: st
     rows = screen.expect("code=0")
     assert rows[-2:] == ["code=0", PROMPT]
     assert not any(row.startswith(LINE.strip()) for row in rows), rows
+
+
+# What comes back, and what is asked about.
+
+
+def test_a_refused_text_comes_back_where_nothing_is_being_typed(screen: Tmux, server: ChatServer) -> None:
+    server.can = ["blocks"]
+    server.muted = True
+    join(screen, server)
+    screen.type("hello")
+    screen.press("Enter")
+    screen.expect("! You are muted.")
+    screen.expect_last(f"{LINE}hello")
+    screen.press("C-c")
+    server.muted = False
+    screen.type("once more")
+    screen.press("Enter")
+    screen.expect("<ann> once more")
+    assert server.said() == ["hello", "once more"]
+
+
+def test_what_was_on_its_way_leaves_the_editor_when_it_has_arrived(screen: Tmux, server: ChatServer) -> None:
+    join(screen, server)
+    members, server.members = server.members, []
+    say, server.say = server.say, lambda *_, **__: server.close()  # type: ignore[method-assign]
+    server.decide.clear()
+    screen.type("into the void")
+    screen.press("Enter")
+    screen.expect("This may not have arrived: into the void")
+    screen.expect_last(f"{LINE}into the void")
+    server.say, server.members = say, members  # type: ignore[method-assign]
+    server.say("ann", "into the void")
+    server.decide.set()
+    screen.expect("<ann> into the void")
+    screen.expect_last(LINE.strip())
+    assert server.said() == []
+
+
+def test_what_waits_is_sent_once(screen: Tmux, server: ChatServer) -> None:
+    server.can = ["blocks"]
+    join(screen, server)
+    server.stop()
+    screen.expect("connection was lost")
+    screen.type("too early")
+    screen.press("Enter")
+    screen.expect("waiting: too early")
+    screen.paste(PASTE, bracketed=True)
+    screen.press("Enter")
+    screen.expect_last("5 lines: send? [y/N]")
+    screen.type("y")
+    screen.press("Enter")
+    screen.expect("waiting: def f(): (and 4 more lines)")
+    screen.type("half")
+    server.start()
+    screen.expect("<ann> too early", "<ann> def f():")
+    screen.expect_last(f"{LINE}half")
+    assert server.said() == ["too early"]
+    assert [one["lines"] for one in sent(server)] == [PASTE.split("\n")[:-1]]
+    assert rows_with(screen, "<ann> too early") == 1
+
+
+def test_a_name_as_the_first_line_after_a_kept_login(screen: Tmux, tmp_path: Path) -> None:
+    with played(kept_login) as target:
+        login = Login.at("127.0.0.1", int(target.rpartition(":")[2]), "test")
+        TokenStore(tmp_path / "state").keep(login, token="tok", expires=LATER, user="ann")
+        screen.start("connect", "--quiet", target)
+        screen.expect("Hello, ann.")
+        screen.type("ann")
+        screen.press("Enter")
+        screen.expect_last("ann is a user's name: say it? [y/N]")
+        screen.press("C-c")
+        screen.expect_last("> ann")
+        screen.press("C-c", "C-d")
+        screen.expect("code=0")
+
+
+def kept_login(sock: socket.socket) -> None:
+    """Let in by a token."""
+    greet(sock)
+    assert read_frame(sock)["kind"] == "resume"
+    sock.sendall(framed(kind="token", text="", token="tok2", expires=LATER))
+    sock.sendall(framed(kind="welcome", text="Hello, ann.", name="ann", user="ann"))
+    receive_all(sock)
+
+
+def secretive(sock: socket.socket) -> None:
+    greet(sock)
+    sock.sendall(framed(kind="ask", text="Password?", field="password", secret=True))
+    assert read_frame(sock)["text"] == "swordfish"
+    sock.sendall(framed(kind="welcome", text="In."))
+    assert read_frame(sock) == {"kind": "line", "text": "hello"}
+    receive_all(sock)
+
+
+def test_the_password_that_was_just_typed(screen: Tmux) -> None:
+    with played(secretive) as target:
+        screen.start("connect", "--quiet", target)
+        screen.expect("Password?")
+        screen.type("swordfish")
+        screen.press("Enter")
+        screen.expect("In.")
+        screen.type("hello")
+        screen.press("Enter")
+        screen.type("swordfish")
+        screen.press("Enter")
+        screen.expect_last("That is the password you just typed: say it? [y/N]")
+        screen.press("Enter")
+        screen.expect("sockctl: Not sent.")
+        screen.press("Up")
+        screen.expect_last("> hello")
+        screen.press("C-c", "C-d")
+        screen.expect("code=0")
+
+
+def test_typing_is_told_but_no_command(screen: Tmux, server: ChatServer) -> None:
+    server.can = ["blocks", "typing"]
+    join(screen, server)
+    screen.type("/who is there")
+    screen.press("C-c")
+    screen.type("hello all")
+    screen.expect_last(f"{LINE}hello all")
+    wait_until(lambda: len(sent(server, "typing")) == 1)
+    screen.press("C-u")
+    screen.type("more")
+    screen.expect_last(f"{LINE}more")
+    assert len(sent(server, "typing")) == 1
+
+
+@pytest.mark.parametrize("word", ["exit", "//exit"])
+def test_exit_at_a_talking_server(screen: Tmux, word: str) -> None:
+    with played(talking) as target:
+        screen.start("connect", "--quiet", target)
+        screen.expect("In.")
+        screen.type(word)
+        screen.press("Enter")
+        if word == "//exit":
+            screen.expect("You said exit.")
+            screen.press("C-d")
+        screen.expect("code=0")
+
+
+def talking(sock: socket.socket) -> None:
+    greet(sock)
+    sock.sendall(framed(kind="welcome", text="In."))
+    while (one := read_frame(sock))["kind"] == "line":
+        sock.sendall(framed(kind="say", text=f"You said {one['text']}."))
+    receive_all(sock)
