@@ -157,6 +157,7 @@ def _make_settings(given: ConnectOptions, steps: "Sequence[Step]", scheme: str |
         idle_timeout_s=connecting.idle_timeout,
         quit_after_s=content.quit_after,
         session=not login.no_session,
+        user=_check_user(login.user),
         insecure=login.insecure,
         state_dir=login.state_dir,
         reconnect=not connecting.no_reconnect,
@@ -164,6 +165,18 @@ def _make_settings(given: ConnectOptions, steps: "Sequence[Step]", scheme: str |
         family=family,
         source=source,
     )
+
+
+def _check_user(user: str | None) -> str:
+    """Return the name of the user who was chosen; empty for none."""
+    if user is None:
+        return ""
+    from sockctl.protocol.names import is_name
+    from sockctl.text import visible
+
+    if not is_name(user):
+        raise OptionError(f"--user {visible(user[:80])!r} is no name: it is empty, has spaces, or is too long.")
+    return user
 
 
 def _choose_family(given: ConnectOptions) -> "tuple[socket.AddressFamily, Endpoint | None]":

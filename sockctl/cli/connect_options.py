@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from sockctl.cli import options
+from sockctl.cli.completion import complete_login_users
 from sockctl.cli.tls_options import TlsOptions
 from sockctl.errors import OptionError
 
@@ -154,6 +155,17 @@ class ScriptOptions:
 class LoginOptions:
     """How the client logs in."""
 
+    user: Annotated[
+        str | None,
+        _option(
+            LOGIN,
+            "--user",
+            help="Log in as this user: by the kept login, else the name answers the server's question for one.",
+            envvar="SOCKCTL_USER",
+            metavar="NAME",
+            autocompletion=complete_login_users,
+        ),
+    ] = None
     no_session: Annotated[
         bool, _option(LOGIN, "--no-session", help="Log in anew: neither use nor keep a token of an earlier login.")
     ] = False

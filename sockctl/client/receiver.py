@@ -8,6 +8,7 @@ from sockctl.client.session_events import (
     BytesToShow,
     MessageToShow,
     QuestionAsked,
+    Remark,
     SessionEvent,
     TextArrived,
     TextReturned,
@@ -15,6 +16,7 @@ from sockctl.client.session_events import (
 from sockctl.client.settings import ClientSettings
 from sockctl.errors import ExpectationError, ProtocolError
 from sockctl.protocol.line_splitter import LineSplitter
+from sockctl.text import visible
 
 if TYPE_CHECKING:
     from sockctl.client.protocol import MessageProtocol
@@ -39,6 +41,7 @@ class Receiver:
     def __init__(
         self, settings: ClientSettings, script: "Script | None", sender: Sender, events: list[SessionEvent]
     ) -> None:
+        self._by_hand = settings.terminal
         self._count = settings.count
         self._script = script
         self._sender = sender
@@ -75,6 +78,11 @@ class Receiver:
         self._events += [TextArrived(text) for text in protocol.take_arrived()]
         if self.has_enough or not shown:
             return
+        if one.kind == "ask" and (answer := protocol.encode_name()):
+            self._sender.send(answer)
+            if self._by_hand:
+                self._events.append(Remark(f"{visible(one.text)} {visible(protocol.login.named)}"))
+                return
         if one.kind in {"ask", "welcome"}:
             self._sender.is_asked = protocol.question is not None
             self._events.append(QuestionAsked(protocol.question))

@@ -14,7 +14,6 @@ made again, and the server lets the client in by the token.
 | waiting, connecting | the end of the input | ended | |
 """
 
-import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -33,12 +32,14 @@ from sockctl.client.session_events import (
 )
 from sockctl.client.session_parts import make_script, make_source, make_view, may_return
 from sockctl.client.settings import ClientSettings
-from sockctl.errors import ConnectionBrokenError, SockctlError, StoreError
+from sockctl.errors import ConnectionBrokenError, SockctlError
 from sockctl.events.base import Event
 from sockctl.events.client import Disconnected
 from sockctl.net.address import Endpoint
 
 if TYPE_CHECKING:
+    from sockctl.client.chat.view import Held
+    from sockctl.client.login_lines import LoginLines
     from sockctl.client.person import Person
     from sockctl.client.protocol import MessageProtocol
     from sockctl.client.reconnect import Reconnector
@@ -90,6 +91,8 @@ class ClientSession:
         self._connect_at: float | None = None  # when the pause before the next try is over
         self._is_over = False
         self._was_lost = False  # whether a connection was lost: then one that is not welcomed is only one more try
+        self._held: Held | None = None  # the token that lets this session in again
+        self._login_lines: LoginLines | None = None  # made with the first protocol
         self._source = make_source(settings)
         self.view = make_view(settings, own_lines_stay=own_lines_stay, remark=self._remark)
         self._person: Person | None = None  # made with the first entry
@@ -199,7 +202,7 @@ class ClientSession:
         if self._person is None:
             from sockctl.client.person import Person
 
-            self._person = Person(self._events, self.view, self._list_users)
+            self._person = Person(self._events, self.view)
         entry = self._person.enter(text, self._connection, now)
         if self._person.wants_to_leave:
             return self.typed(b"", now)
@@ -248,12 +251,6 @@ class ClientSession:
             if self._person.wants_to_leave:
                 self._source.feed_raw(b"")
 
-    def _list_users(self) -> list[str]:
-        """Return the users that have logged in to this server from here."""
-        with contextlib.suppress(StoreError):
-            return [one.user for one in self._open_tokens().all_of(self._endpoint.host, self._endpoint.port)]
-        return []
-
     # How a connection ends, and another one comes.
 
     def _end_connection(self, connection: ClientConnection, error: SockctlError | None, now: float) -> None:
@@ -263,6 +260,8 @@ class ClientSession:
         welcomed = connection.protocol is not None and connection.protocol.is_welcomed
         back = self._back()
         pause_s, event = back.lose(error, stood_s=now - connection.started) if welcomed else back.fail(error)
+        if connection.protocol is not None:
+            self._held = connection.protocol.login.held
         self._connection = None
         self._was_lost = True
         self._wait(pause_s, event, now)
@@ -300,9 +299,12 @@ class ClientSession:
 
     def _make_protocol(self, server: "ServerIdentity") -> "MessageProtocol":
         """Return the protocol for a new connection."""
+        from sockctl.client.login_lines import LoginLines
         from sockctl.client.protocol import CAPABILITIES
         from sockctl.client.protocol_factory import make_protocol
 
+        if self._login_lines is None:
+            self._login_lines = LoginLines(piped=not self.settings.terminal and not self.settings.steps)
         return make_protocol(
             self.settings,
             self._endpoint,
@@ -311,6 +313,8 @@ class ClientSession:
             remark=self._remark,
             view=self.view,
             insist=self._was_lost or self.settings.messages is True,
+            lines=self._login_lines,
+            held=self._held,
             can=CAPABILITIES if self._edits and self.view is not None else (),
         )
 

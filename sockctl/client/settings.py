@@ -39,6 +39,7 @@ class ClientSettings:
         idle_timeout_s: Seconds without traffic after which the session ends; None for no end.
         quit_after_s: Seconds to wait for the server's end after the input's; None for the default.
         session: Use the token of an earlier login, and keep the one of this.
+        user: The name of the user who is to be logged in; empty for whom there is a token.
         insecure: Send passwords and tokens in clear.
         state_dir: The folder where tokens are kept, as it was chosen.
         reconnect: Connect again after a lost connection, where that can be.
@@ -68,6 +69,7 @@ class ClientSettings:
     idle_timeout_s: float | None = None
     quit_after_s: float | None = None
     session: bool = True
+    user: str = ""
     insecure: bool = False
     state_dir: Path | None = None
     reconnect: bool = True

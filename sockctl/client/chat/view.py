@@ -46,7 +46,6 @@ class ChatView:
 
     Attributes:
         roster: The user's name and rooms, and their members.
-        held: The token that lets this session in again, if there is one.
         own_lines_stay: As the argument.
         arrived: Lines that have arrived though the connection was lost; the caller removes them.
         window: The window in which the user reads; None where messages are only printed.
@@ -54,7 +53,6 @@ class ChatView:
 
     def __init__(self, *, own_lines_stay: bool = True, remark: Callable[[str], None] = lambda _: None) -> None:
         self.roster = Roster()
-        self.held: Held | None = None
         self.own_lines_stay = own_lines_stay
         self.window: ChatWindow | None = None
         self._commands: LocalCommands | None = None
