@@ -95,7 +95,7 @@ def connect(
 
     In a chat, Tab completes names, commands after / and rooms after #, and >> marks a line that mentions you. On a
     terminal, a lost connection comes back, with pauses from 0.5 up to 30 s, until Ctrl-C or 'exit'. You keep your name
-    and your rooms, and see what you have missed. Lines typed meanwhile are refused.
+    and your rooms, and see what you have missed. In a pipe and in scripts, --reconnect lets it come back.
     """
     given.refuse_contradictions()
     if given.connecting.check_ports:
@@ -137,10 +137,13 @@ def _make_settings(given: ConnectOptions, steps: "Sequence[Step]", scheme: str |
 
     connecting, content, login = given.connecting, given.content, given.login
     terminal = is_terminal(STDIN) and not steps and not content.recv_only
+    messages = scheme in {"sockctl", "sockctls"} if scheme or not terminal else None
+    if connecting.reconnect and messages is False:
+        raise OptionError("--reconnect is for messages, since a token lets the client in again: write sockctl://….")
     family, source = _choose_family(given)
     return ClientSettings(
         terminal=terminal,
-        messages=scheme in {"sockctl", "sockctls"} if scheme or not terminal else None,
+        messages=messages,
         quiet=content.quiet,
         verbose=content.verbose,
         explain=content.explain,
@@ -160,7 +163,7 @@ def _make_settings(given: ConnectOptions, steps: "Sequence[Step]", scheme: str |
         user=_check_user(login.user),
         insecure=login.insecure,
         state_dir=login.state_dir,
-        reconnect=not connecting.no_reconnect,
+        reconnect=True if connecting.reconnect else False if connecting.no_reconnect else None,
         retries=connecting.retry,
         family=family,
         source=source,

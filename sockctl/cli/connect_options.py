@@ -67,6 +67,14 @@ class ConnectingOptions:
             "ranges: 22 80,443 8000-8010.",
         ),
     ] = False
+    reconnect: Annotated[
+        bool,
+        _option(
+            CONNECTING,
+            "--reconnect",
+            help="In a pipe or a script: come back by the login's token when the connection is lost.",
+        ),
+    ] = False
     no_reconnect: Annotated[
         bool,
         _option(CONNECTING, "--no-reconnect", help="On a terminal: end when the connection is lost, don't come back."),
@@ -199,7 +207,7 @@ class ConnectOptions:
 
     def _name_given(self) -> set[str]:
         """Return the options that were given, by the names in `_EXCLUSIVE`."""
-        groups = (self.connecting, self.content, self.tls, self.script)
+        groups = (self.connecting, self.content, self.tls, self.script, self.login)
         values = {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
         return {_NAMES.get(name, f"--{name.replace('_', '-')}") for name, value in values.items() if value}
 
@@ -212,8 +220,10 @@ _EXCLUSIVE: dict[str, tuple[str, ...]] = {
     "--json": ("--hex",),
     "--send-only": ("--recv-only", "--expect", "--count", "--json", "--hex"),
     "--recv-only": ("--send", "--crlf"),
+    "--reconnect": ("--no-reconnect", "--no-session", "--count", "--hex"),
     "-z": (
         *_SCRIPT,
+        "--reconnect",
         *("--send-only", "--recv-only", "--crlf", "--hex", "--output", "--plain", "--quit-after", "--idle-timeout"),
         *("--tls", "--fingerprint", "--accept-new", "--ca", "--verify-system", "--cert", "--key"),
     ),

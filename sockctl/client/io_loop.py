@@ -33,6 +33,7 @@ from sockctl.errors import ConnectionBrokenError, SockctlError, StreamError
 from sockctl.net.address import Endpoint
 from sockctl.net.transport import TlsTransport, Transport, is_pending
 from sockctl.terminal import STDIN
+from sockctl.text import visible
 
 if TYPE_CHECKING:
     from sockctl.client.connect_attempt import Connect, ConnectAttempt
@@ -169,6 +170,10 @@ class IoLoop:
                 self._screen.write(text.encode())
             case EventToEmit(emitted):
                 self._screen.emit(emitted)
+            case TextReturned(text, why) if why:
+                self._screen.remark(f"sockctl: {why}: {visible(text)}")
+            case TextArrived(text):
+                self._screen.remark(f"sockctl: This has arrived after all: {visible(text)}")
             case Remark(text):
                 self._screen.remark(text)
 

@@ -12,7 +12,8 @@ from sockctl.client.token_login import TokenLogin
 from sockctl.net.address import Endpoint
 
 if TYPE_CHECKING:
-    from sockctl.client.chat.view import ChatView, Held
+    from sockctl.client.chat.view import ChatView
+    from sockctl.client.held_token import Held
     from sockctl.client.token_store import TokenStore
 
 
@@ -55,6 +56,7 @@ def make_protocol(
         user=settings.user,
         tells=settings.terminal or settings.verbose,
         unattended=not settings.terminal,
+        comes_back=settings.reconnects,
     )
     guard = PlaintextGuard(endpoint) if guarded else None
     return MessageProtocol(insist=insist, login=login, guard=guard, view=view, in_turns=not settings.terminal, can=can)

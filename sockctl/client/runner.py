@@ -148,7 +148,7 @@ def _lowest_level(settings: ClientSettings) -> Level | None:
     if settings.verbose:
         return Level.DETAIL
     if not settings.terminal:
-        return None
+        return Level.WARNING if settings.reconnects else None
     return Level.WARNING if settings.quiet else Level.INFO
 
 

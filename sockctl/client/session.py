@@ -1,8 +1,8 @@
 """A session of the client without I/O: bytes, lines and the time in, events out.
 
 The session knows no socket, terminal, thread or clock. One loop reads and writes for it, and carries out the events in
-order. A person's session outlives its connection: where the server has welcomed and given a token, a lost connection is
-made again, and the server lets the client in by the token.
+order. A session may outlive its connection: where the server has welcomed and given a token, a lost connection is made
+again, and the server lets the client in by the token. A person's does, others do where that was asked for.
 
 | state | what comes | next state | and |
 |---|---|---|---|
@@ -10,8 +10,9 @@ made again, and the server lets the client in by the token.
 | connecting | `connect_failed` | waiting, or ended | |
 | connected | the connection is lost | waiting, or ended | the user learns which lines may not have arrived |
 | waiting | the pause is over | connecting | `Signal.CONNECTION_WANTED` |
-| waiting, connecting | a line | the same | it is refused; from the line editor, it waits |
-| waiting, connecting | the end of the input | ended | |
+| waiting, connecting | a line | the same | it is refused; from the line editor, it waits; no pipe is read |
+| waiting, connecting | the end of a person's input | ended | |
+| waiting, connecting | the time of the script or of --idle-timeout is up | ended | |
 """
 
 from collections.abc import Callable
@@ -23,12 +24,9 @@ from sockctl.client.sender import refuse_lines
 from sockctl.client.session_events import (
     EndReason,
     EventToEmit,
-    QuestionAsked,
     Remark,
     SessionEnded,
     SessionEvent,
-    Signal,
-    TextReturned,
 )
 from sockctl.client.session_parts import make_script, make_source, make_view, may_return
 from sockctl.client.settings import ClientSettings
@@ -38,7 +36,7 @@ from sockctl.events.client import Disconnected
 from sockctl.net.address import Endpoint
 
 if TYPE_CHECKING:
-    from sockctl.client.chat.view import Held
+    from sockctl.client.absence import Absence
     from sockctl.client.login_lines import LoginLines
     from sockctl.client.person import Person
     from sockctl.client.protocol import MessageProtocol
@@ -86,14 +84,13 @@ class ClientSession:
         self._encrypted = encrypted
         self._edits = edits
         self._reconnector = reconnector
+        self._absence: Absence | None = None  # made when a connection is lost for the first time
         self._events: list[SessionEvent] = []
         self._connection: ClientConnection | None = None
-        self._connect_at: float | None = None  # when the pause before the next try is over
         self._is_over = False
-        self._was_lost = False  # whether a connection was lost: then one that is not welcomed is only one more try
-        self._held: Held | None = None  # the token that lets this session in again
         self._login_lines: LoginLines | None = None  # made with the first protocol
         self._source = make_source(settings)
+        self._script = make_script(settings)
         self.view = make_view(settings, own_lines_stay=own_lines_stay, remark=self._remark)
         self._person: Person | None = None  # made with the first entry
 
@@ -120,9 +117,12 @@ class ClientSession:
 
     def away_s(self, now: float) -> float | None:
         """Return in how many seconds the client connects again, 0 while it tries; None where no connection was lost."""
-        if self._connection is not None or not self._was_lost:
-            return None
-        return 0.0 if self._connect_at is None else max(0.0, self._connect_at - now)
+        return None if self._connection is not None or self._absence is None else self._absence.left_s(now)
+
+    @property
+    def _was_lost(self) -> bool:
+        """Whether a connection was lost: then one that is not welcomed is only one more try."""
+        return self._absence is not None
 
     # From the connection.
 
@@ -137,20 +137,22 @@ class ClientSession:
             self.settings,
             self._source,
             None if server is None else self._make_protocol(server),
-            make_script(self.settings),
+            self._script,
             self._events,
             now,
             encrypted=self._encrypted,
-            returning=self._was_lost,
+            returning=self._was_lost and self.settings.terminal,
         )
+        if self._absence is not None:
+            self._connection.hold(self._absence.lines)
         return self.advance(now)
 
     def connect_failed(self, error: SockctlError, now: float) -> list[SessionEvent]:
         """Process that a connection that was wanted couldn't be made."""
         from sockctl.client.reconnect import FAILED
 
-        if isinstance(error, FAILED):
-            self._wait(*self._back().fail(error), now)
+        if isinstance(error, FAILED) and self._absence is not None:
+            self._absence.go_on(error, now)
         else:
             self._end(EndReason.of(error), error)
         return self.advance(now)
@@ -191,7 +193,7 @@ class ClientSession:
 
     def typed(self, data: bytes, now: float) -> list[SessionEvent]:
         """Process bytes of the input; no bytes mean its end."""
-        if self._connection is None and isinstance(self._source, LineInput):
+        if self._connection is None and self.settings.terminal and isinstance(self._source, LineInput):
             self._events += refuse_lines(self._source.feed(data))
         return self._process(now, ClientConnection.type, data)
 
@@ -222,8 +224,8 @@ class ClientSession:
     def _process(self, now: float, step: Callable[..., None] | None = None, *arguments: object) -> list[SessionEvent]:
         """Carry out a step of the connection, if there is one, and all that is due; return the events."""
         connection = self._connection
-        if not self._is_over and connection is None:
-            self._go_on_waiting(now)
+        if not self._is_over and connection is None and self._absence is not None:
+            self._go_on_waiting(self._absence, now)
         elif not self._is_over and connection is not None:
             try:
                 if step is not None:
@@ -239,6 +241,8 @@ class ClientSession:
                 self.wants_input, self.wake_at = connection.wants_input, connection.wake_at
         if self._person is not None:
             self._person.give_way()
+        if self._absence is not None:
+            self._absence.note_arrived()
         events = self._events[:]
         self._events.clear()
         return events
@@ -254,47 +258,38 @@ class ClientSession:
     # How a connection ends, and another one comes.
 
     def _end_connection(self, connection: ClientConnection, error: SockctlError | None, now: float) -> None:
-        if not may_return(self.settings, connection, error, was_lost=self._was_lost):
+        comes_back = may_return(self.settings, connection, error, was_lost=self._was_lost)
+        if self._absence is None and self.settings.reconnects and (comes_back or not self.settings.terminal):
+            from sockctl.client.absence import Absence
+
+            self._absence = Absence(self.settings, self.view, self._events, self._reconnector)
+        if self._absence is None or not comes_back:
+            if self._absence is not None and not self.settings.terminal and not connection.was_completed:
+                self._absence.tell_doubtful()
             self._end(connection.explain_end(error), connection.judge(error))
             return
-        welcomed = connection.protocol is not None and connection.protocol.is_welcomed
-        back = self._back()
-        pause_s, event = back.lose(error, stood_s=now - connection.started) if welcomed else back.fail(error)
-        if connection.protocol is not None:
-            self._held = connection.protocol.login.held
         self._connection = None
-        self._was_lost = True
-        self._wait(pause_s, event, now)
-        self._events += [Signal.CONNECTION_DROPPED, QuestionAsked(None)]
-        for text in self.view.lose() if self.view is not None else ():
-            self._events.append(TextReturned(text, "This may not have arrived"))
-        self._go_on_waiting(now)
+        self._absence.begin(connection, error, now)
+        self._go_on_waiting(self._absence, now)
 
-    def _back(self) -> "Reconnector":
-        if self._reconnector is None:
-            from sockctl.client.reconnect import Reconnector
-
-            self._reconnector = Reconnector()
-        return self._reconnector
-
-    def _wait(self, pause_s: float, event: Event | None, now: float) -> None:
-        if event is not None:
-            self._emit(event)
-        self._connect_at = now + pause_s
-
-    def _go_on_waiting(self, now: float) -> None:
-        """Go on without a connection: the user may end that, and the pause may be over."""
-        if self._source.ended:
-            self._end(EndReason.STOPPED, None)
-        elif self._connect_at is not None and now >= self._connect_at:
-            self._connect_at = None
-            self._events.append(Signal.CONNECTION_WANTED)
-        self.wants_input, self.wake_at = True, self._connect_at
+    def _go_on_waiting(self, absence: "Absence", now: float) -> None:
+        """Go on without a connection: a person may end that, and the pause may be over."""
+        self.wants_input = self.settings.terminal
+        try:
+            if self._source.ended and self.settings.terminal:
+                self._end(EndReason.STOPPED, None)
+            else:
+                absence.settle(None if self._script is None else self._script.deadline, now)
+        except SockctlError as error:
+            self._end(EndReason.of(error), error)
+        self.wake_at = absence.wake_at
 
     def _end(self, reason: EndReason, error: SockctlError | None) -> None:
         if self._person is not None:
             self._person.give_back()
         self._is_over = True
+        if error is None and self._absence is not None:
+            error = self._absence.judge()
         self._events.append(SessionEnded(reason, error))
 
     def _make_protocol(self, server: "ServerIdentity") -> "MessageProtocol":
@@ -314,7 +309,7 @@ class ClientSession:
             view=self.view,
             insist=self._was_lost or self.settings.messages is True,
             lines=self._login_lines,
-            held=self._held,
+            held=None if self._absence is None else self._absence.token,
             can=CAPABILITIES if self._edits and self.view is not None else (),
         )
 

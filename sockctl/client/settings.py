@@ -42,7 +42,7 @@ class ClientSettings:
         user: The name of the user who is to be logged in; empty for whom there is a token.
         insecure: Send passwords and tokens in clear.
         state_dir: The folder where tokens are kept, as it was chosen.
-        reconnect: Connect again after a lost connection, where that can be.
+        reconnect: Connect again after a lost connection, where that can be; None: only where a person sits.
         explain: Which events are explained; None for the usual ones.
         retries: How many further tries the first connection gets.
         family: Restricts the addresses to IPv4 or IPv6.
@@ -72,7 +72,7 @@ class ClientSettings:
     user: str = ""
     insecure: bool = False
     state_dir: Path | None = None
-    reconnect: bool = True
+    reconnect: bool | None = None
     explain: "Explain | None" = None
     retries: int = 0
     family: socket.AddressFamily = socket.AF_UNSPEC
@@ -88,8 +88,10 @@ class ClientSettings:
 
     @property
     def reconnects(self) -> bool:
-        """Whether a lost connection is made again: only where a person sits."""
-        return self.reconnect and self.terminal and not self.json and not self.hex_dump and self.count is None
+        """Whether a lost connection is made again: where a person sits, and where it was asked for."""
+        if self.hex_dump or self.count is not None:
+            return False
+        return self.terminal and not self.json if self.reconnect is None else self.reconnect
 
     def wait_for_end_s(self, *, script_ends_itself: bool) -> float | None:
         """Return how many seconds to wait for the server's end after the input's; None for as long as it takes."""

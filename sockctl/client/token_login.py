@@ -18,7 +18,7 @@ The user may have chosen a name. Then only this user's token is shown, and the n
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from sockctl.client.chat.view import Held
+from sockctl.client.held_token import Held
 from sockctl.client.login_lines import LoginLines
 from sockctl.client.plaintext_guard import NO_PASSWORD_SERVICES
 from sockctl.client.server_identity import ServerIdentity
@@ -50,6 +50,7 @@ class TokenLogin:
         tells: Whether the user learns whose kept login has let the client in; else only where it was one of several.
         unattended: Whether nobody is there to answer once more: then a repeated question for a name ends the session,
             and so does any question before a connection of this session is welcomed again.
+        comes_back: Whether a lost connection is made again: then a script that logs in by itself holds a token, too.
 
     Attributes:
         users: The users whose logins are kept there; the one whose login was used last is the first.
@@ -71,6 +72,7 @@ class TokenLogin:
         user: str = "",
         tells: bool = False,
         unattended: bool = False,
+        comes_back: bool = False,
     ) -> None:
         self._server = server
         self._uses_tokens = uses_tokens
@@ -82,6 +84,8 @@ class TokenLogin:
         self._chosen = user
         self._tells = tells
         self._unattended = unattended
+        self._comes_back = comes_back
+        self._uses_file = True
         self.users: list[str] = []
         self.undecided = False
         self._resumed = False
@@ -119,7 +123,7 @@ class TokenLogin:
         if self._logs_in_by_script():
             self._names_itself = False
             if held is not None:
-                held, self._uses_tokens = None, False
+                held, self._uses_file, self._uses_tokens = None, False, self._comes_back
         self.held = held
         if held is None:
             return ClientWire.hello(session=self._uses_tokens, can=can)
@@ -242,8 +246,9 @@ class TokenLogin:
         held = self.held
         if held is not None and (held.service, held.server) != (self._service, self._server):
             held = None
-        if held is not None and not held.user:
-            return held  # a guest's is in no file
+        if held is not None and not held.is_kept:
+            self._uses_file = False
+            return held
         try:
             self.users = self._open_store().users_at(self._store_key())
             kept = self._open_store().find(self._store_key(), self._chosen if held is None else held.user)
@@ -255,7 +260,8 @@ class TokenLogin:
         return None if kept is None else self._held(kept.token, kept.user)
 
     def _held(self, token: str, user: str) -> Held:
-        return Held(server=self._server, service=self._service, token=token, user=user)
+        is_kept = bool(user) and self._uses_file
+        return Held(server=self._server, service=self._service, token=token, user=user, is_kept=is_kept)
 
     def _keep_new(self, user: str) -> None:
         """Hold the token that has come, and keep it if it is a user's.
@@ -266,7 +272,7 @@ class TokenLogin:
             return
         (token, expires), self._new = self._new, None
         self._user, self.held = user, self._held(token, user)
-        if user:
+        if self.held.is_kept:
             kept = self._write(token, expires if isinstance(expires, str) else "")
             self._token = token if kept else None
 
@@ -284,7 +290,7 @@ class TokenLogin:
         """Forget the token, unless another client of this user has kept a newer one."""
         self.held = None
         token, self._token = self._token, None
-        if token is None or not self._uses_tokens:
+        if token is None or not self._uses_tokens or not self._uses_file:
             return
         try:
             self._open_store().forget(self._store_key(), token=token)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from sockctl.client.chat.view import Held
+from sockctl.client.held_token import Held
 from sockctl.client.server_identity import ServerIdentity
 from sockctl.client.token_login import TokenLogin
 from sockctl.client.token_store import KeptToken, Login, TokenStore
@@ -599,5 +599,5 @@ def test_the_newest_token_of_all_clients_of_a_user_is_shown(state: Path, kept_by
     """A token that another client has used since counts no more, and would look like a stolen one."""
     if kept_by:
         TokenStore(state).keep(Login.at("localhost", 9090, "chat"), token="newer", expires=LATER, user=kept_by)
-    one, _ = resuming(state, held=Held(server=HERE, service="chat", token="mine", user="ann"))
+    one, _ = resuming(state, held=Held(server=HERE, service="chat", token="mine", user="ann", is_kept=True))
     assert f'"token":"{shown}"'.encode() in one.open("chat")

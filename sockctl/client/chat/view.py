@@ -1,13 +1,12 @@
 """The memory of a person's session in a chat, across connections."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sockctl.client.chat.roster import MAX_NAMES, MAX_ROOMS, ChatContext, Roster
 from sockctl.client.chat.seen import Seen
-from sockctl.client.chat.unconfirmed import UnconfirmedMessages
-from sockctl.client.server_identity import ServerIdentity
+from sockctl.client.chat.unconfirmed import REMEMBERED, UnconfirmedMessages
 from sockctl.protocol.messages import Message
 
 if TYPE_CHECKING:
@@ -18,23 +17,6 @@ MAX_SEEN_BYTES = 2000
 """Of the names of rooms in a `resume`: before login a frame has 4 KiB at most, and the token wants its share."""
 MAX_TOLD = 10_000
 """How many messages are remembered of those that a server sends at a welcome; the rest is shown again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """The token that lets this session in again.
-
-    Attributes:
-        server: The server that gave it.
-        service: Its service.
-        token: The secret itself; the repr is without it.
-        user: Whose it is; empty for a guest's.
-    """
-
-    server: ServerIdentity
-    service: str
-    token: str = field(repr=False)
-    user: str
 
 
 class ChatView:
@@ -61,6 +43,7 @@ class ChatView:
         self._remarked = False
         self._seen = Seen()
         self._unconfirmed = UnconfirmedMessages()
+        self._unanswered: deque[str] = deque(maxlen=REMEMBERED)  # lines outside of rooms, and nothing came since
         self._is_arriving = False  # from a welcome until a user says something
         self._arrival: set[int] = (
             set()
@@ -69,6 +52,7 @@ class ChatView:
 
     def admit(self, one: Message) -> bool:
         """Remember a message; return whether it is to be shown: a person has not seen it yet."""
+        self._unanswered.clear()
         self.roster.update(one)
         if self.roster.left_out and not self._remarked:
             self._remarked = True
@@ -109,6 +93,8 @@ class ChatView:
         self._is_arriving = False  # from here on everything may be an answer to it
         if self.roster.rooms:
             self._unconfirmed.add(line)
+        elif line.strip():
+            self._unanswered.append(line)
 
     def note_block_sent(self, lines: Sequence[str]) -> None:
         """Remember a block that goes out."""
@@ -120,8 +106,13 @@ class ChatView:
         self._unconfirmed.forget(text)
 
     def lose(self) -> list[str]:
-        """Return the lines that may not have arrived, now that the connection is lost."""
-        return self._unconfirmed.remove_all()
+        """Return the lines that may not have arrived, now that the connection is lost.
+
+        In a room a line comes back. Elsewhere a line has arrived if anything came after it.
+        """
+        unanswered = list(self._unanswered)
+        self._unanswered.clear()
+        return unanswered + self._unconfirmed.remove_all()
 
     def _is_known(self, one: Message) -> bool:
         """Return whether a message only repeats one of the arrival before.

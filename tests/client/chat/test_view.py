@@ -56,8 +56,13 @@ def test_what_was_said_to_one_alone_may_not_have_arrived_either() -> None:
 
 
 def test_outside_of_rooms_nothing_comes_back() -> None:
+    """A line has arrived if anything has come after it."""
     view = ChatView()
     view.note_sent("hello")
+    view.admit(message("notice", "Well?"))
+    view.note_sent("Well.")
+    view.note_sent(" ")
+    assert view.lose() == ["Well."]
     assert view.lose() == []
 
 
