@@ -94,8 +94,9 @@ def connect(
     login. No password goes in clear to another machine, unless --insecure is given.
 
     In a chat, Tab completes names, commands after / and rooms after #, and >> marks a line that mentions you. On a
-    terminal, a lost connection comes back, with pauses from 0.5 up to 30 s, until Ctrl-C or 'exit'. You keep your name
-    and your rooms, and see what you have missed. In a pipe and in scripts, --reconnect lets it come back.
+    terminal, a lost connection comes back, with pauses from 0.5 up to 30 s, until Ctrl-D. You keep your name and your
+    rooms, and see what you have missed. Lines typed meanwhile wait, and are sent then. In a pipe and in scripts,
+    --reconnect lets it come back. A paste is sent as one, after a question. A chat ends with /quit or Ctrl-D.
     """
     given.refuse_contradictions()
     if given.connecting.check_ports:

@@ -64,7 +64,7 @@ class Absence:
             self.token = protocol.login.held
         if protocol is not None and protocol.is_welcomed:
             self._idleness = IdleLimit(self._settings.idle_timeout_s, now)
-            self._pause(*self._reconnector.lose(error, stood_s=now - connection.started), now)
+            self._pause(*self._reconnector.lose(error, stood_s=now - connection.started, gave_up=protocol.gave_up), now)
         else:
             self.go_on(error, now)
         if not self._settings.terminal:

@@ -147,18 +147,24 @@ class IoLoop:
 
     def perform(self, events: list[SessionEvent]) -> None:
         """Carry out events."""
-        for event in events:
-            match event:
-                case BytesToSend(data):
-                    self._unsent += data
-                case SessionEnded():
-                    self.ended = event
-                case QuestionAsked() | TextReturned() | TextArrived() if self._user is not None:
-                    self._user.receive(event)
-                case Signal():
-                    self._obey(event)
-                case _:
-                    self._show(event)
+        try:
+            for event in events:
+                self._carry_out(event)
+        finally:
+            self._screen.flush()
+
+    def _carry_out(self, event: SessionEvent) -> None:
+        match event:
+            case BytesToSend(data):
+                self._unsent += data
+            case SessionEnded():
+                self.ended = event
+            case QuestionAsked() | TextReturned() | TextArrived() if self._user is not None:
+                self._user.receive(event)
+            case Signal():
+                self._obey(event)
+            case _:
+                self._show(event)
 
     def _show(self, event: SessionEvent) -> None:
         match event:
@@ -254,6 +260,8 @@ class IoLoop:
             raise StreamError(f"Standard input can't be read: {error.strerror}. Nothing more was sent.") from error
         if self._user is not None:
             self._screen.begin_line()
+            if data:
+                self._user.note_read()
         self.perform(self._session.typed(data, time.monotonic()))
 
     def _take_entries(self, entries: "Entries") -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sockctl.errors import StreamError
 from sockctl.events.base import Event, Level
-from sockctl.terminal import STDERR, STDOUT, is_terminal, say, wants_colour, write_all
+from sockctl.terminal import STDERR, STDOUT, columns, is_terminal, say, wants_colour, write_all
 
 if TYPE_CHECKING:
     from sockctl.events.explain import Explain
@@ -37,6 +37,7 @@ class Screen:
         self._lowest = lowest
         self._explain = explain
         self._format: Format | None = None  # made with the first event
+        self._above: list[str] = []  # what is to be written above the prompt, all at once
         self._in_line = False  # whether the cursor stands in the middle of a line
 
     def write(self, data: bytes) -> None:
@@ -47,9 +48,7 @@ class Screen:
             StreamError: It can't be written.
         """
         if self.above_prompt:
-            sys.stdout.write(data.decode())
-            if not data.endswith(b"\n"):
-                sys.stdout.flush()  # a bell, or a screen that is cleared
+            self._above.append(data.decode())
             return
         try:
             write_all(STDOUT, data)
@@ -60,6 +59,15 @@ class Screen:
             raise StreamError(f"Standard output can't be written: {why}. The rest is lost.") from error
         self._in_line = not data.endswith(b"\n")
 
+    def flush(self) -> None:
+        """Write above the prompt what waits for that: each piece costs the prompt a drawing."""
+        if self._above:
+            text = "".join(self._above)
+            self._above.clear()
+            sys.stdout.write(text)
+            if not text.endswith("\n"):
+                sys.stdout.flush()  # a bell, or a screen that is cleared
+
     def begin_line(self) -> None:
         """Note that the cursor stands at the beginning of a line: Enter was typed."""
         self._in_line = False
@@ -67,7 +75,9 @@ class Screen:
     def remark(self, line: str) -> None:
         """Write a line about the session to standard error, on a line of its own."""
         if self.above_prompt and is_terminal(STDERR):
-            sys.stdout.write(line + "\n")
+            from sockctl.wrapping import wrap_lines
+
+            self._above.append(f"{wrap_lines(line, columns(STDOUT))}\n")
             return
         if self._in_line and self.person and is_terminal(STDERR):
             say("")

@@ -1,8 +1,10 @@
 """A session of the client without I/O: bytes, lines and the time in, events out.
 
 The session knows no socket, terminal, thread or clock. One loop reads and writes for it, and carries out the events in
-order. A session may outlive its connection: where the server has welcomed and given a token, a lost connection is made
-again, and the server lets the client in by the token. A person's does, others do where that was asked for.
+order. The module is a long one, since it names each input of a session once.
+
+A session may outlive its connection: where the server has welcomed and given a token, a lost connection is made again,
+and the server lets the client in by the token. A person's does, others do where that was asked for.
 
 | state | what comes | next state | and |
 |---|---|---|---|

@@ -21,7 +21,7 @@ class ConnectionLost(Event):
 
     @property
     def explanation(self) -> str:
-        return "Ctrl-C ends the client."
+        return "Ctrl-D ends the client."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,4 +39,4 @@ class Reconnecting(Event):
 
     @property
     def explanation(self) -> str:
-        return f"The client tries again, with pauses of up to {self.longest_s:g} s, until Ctrl-C or 'exit'."
+        return f"The client tries again, with pauses of up to {self.longest_s:g} s, until Ctrl-D."

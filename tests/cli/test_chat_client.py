@@ -193,7 +193,7 @@ def test_it_comes_back_by_itself(terminal: Any, server: ChatServer, plain: bool,
         server.close()
     else:
         getattr(server, how)()
-    child.expect(r"The connection was lost \(.*\): trying again in 0\.[3-7] s\. Ctrl-C ends the client\.")
+    child.expect(r"The connection was lost \(.*\): trying again in 0\.[3-7] s\. Ctrl-D ends the client\.")
     server.say("bob", "missed")
     server.say("bob", "missed, too", room="games")
     if how == "restart":

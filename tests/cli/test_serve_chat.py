@@ -94,6 +94,30 @@ def test_after_a_killed_server_what_was_said_is_there(tmp_path: Path) -> None:
         until(ann, "history", text="hello")
 
 
+def test_a_block_outlasts_a_killed_server_and_is_told_in_both_ways(tmp_path: Path) -> None:
+    lines = ["def f():", "\treturn 1", "", "/quit"]
+    with served(tmp_path) as (run, port), frame_client(port) as ann:
+        enter(ann, "ann")
+        ann.send(kind="block", text=lines[0], lines=lines)
+        last = [until(ann, "say", text=line)["id"] for line in lines][-1]
+        history = tmp_path / "chat-history.jsonl"
+        wait_until(lambda: history.exists() and b"return" in history.read_bytes())
+        assert run.end(signal.SIGKILL) == -signal.SIGKILL
+    with served(tmp_path) as (_, port), frame_client(port, hello=False) as ann:
+        ann.send(kind="hello", can=["blocks"])
+        ann.line("ann")
+        assert until(ann, "history", id=last)["lines"] == lines
+        nc = subprocess.run(
+            [tool("nc", "netcat-openbsd"), "-N", "127.0.0.1", str(port)],
+            input=b"bob\n/quit\n",
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=True,
+        )
+        said = [line for line in nc.stdout.decode().splitlines() if "<ann>" in line]
+        assert [line.split("<ann> ")[1] for line in said] == lines
+
+
 def test_two_chats_dont_share_their_files(tmp_path: Path) -> None:
     with served(tmp_path):
         second = sockctl("serve", "chat", "--port", "0", "--data-dir", str(tmp_path))

@@ -13,11 +13,13 @@ import threading
 from collections import deque
 from typing import NamedTuple
 
+from sockctl.client.chat.belonging import is_of_room, room_key
 from sockctl.client.chat.formatter import Look, MessageFormatter
 from sockctl.client.chat.layout import draw_rule, shorten
 from sockctl.client.chat.roster import ChatContext, Roster
 from sockctl.client.chat.scrollback import Entry, Scrollback, rows_of_all
 from sockctl.client.chat.status_line import STYLE, Status, Unread, status_row
+from sockctl.client.chat.typing_marks import TypingMarks
 from sockctl.protocol.messages import Message, message
 from sockctl.protocol.names import is_name
 
@@ -25,17 +27,12 @@ MAX_ROOMS = 1_000
 """Rooms that have a scrollback; messages of more are shown wherever the reader is."""
 MAX_BYTES = 32 << 20
 """Roughly what all scrollbacks together may take in memory."""
-MAX_TYPING = 100
-"""Members who type at once, in all rooms; of more, nothing is told."""
 MAX_FOUND = 100
 """Messages that a search shows: the last ones."""
-TYPING_S = 5.0
 BELL_EVERY_S = 1.0
 DIGITS = 9
 _FRAME_ROWS = 2
 """Rows of a screen that prompt and status line take."""
-_OF_ROOM = frozenset({"topic", "missed", "history"})
-"""Codes of notices that belong to the room that they name."""
 _MIN_COLUMNS = 20
 _CLEAR, _BELL = "\x1b[H\x1b[2J", "\a"
 
@@ -83,7 +80,7 @@ class ChatWindow:
         self._shown = ""  # a room; empty before the first
         self._nowhere = Scrollback()  # what is shown outside of rooms
         self._nowhere.reveal()
-        self._typing: dict[tuple[str, str], datetime.datetime] = {}  # room and name to the end of the mark
+        self._typing = TypingMarks()
         self._going: deque[str] = deque()  # rooms to which the user goes, until the server says so
         self._bytes = 0
         self._rang_at: datetime.datetime | None = None
@@ -106,22 +103,17 @@ class ChatWindow:
     def show(self, room: str) -> Update | None:
         """Go to a room that the user is in; return None where the user isn't in it, or it is shown."""
         with self._lock:
-            key = _key(room)
+            key = room_key(room)
             return self._show(key) if key in self._rooms and key != self._shown else None
 
     def go(self, room: str) -> Update | None:
         """Go to a room as `show` does, ahead of the server's word that the user speaks there."""
         with self._lock:
-            key = _key(room)
+            key = room_key(room)
             if key not in self._rooms or len(self._going) >= MAX_ROOMS:
                 return None
             self._going.append(key)
             return self._show(key) if key != self._shown else None
-
-    def redraw(self) -> Update:
-        """Clear the screen, and show the end of the room's scrollback again."""
-        with self._lock:
-            return self._show(self._shown)
 
     def search(self, word: str) -> Update:
         """Show the last messages of the shown room in which a word stands."""
@@ -169,7 +161,7 @@ class ChatWindow:
         with self._lock:
             if not self._rooms:
                 return []
-            typing = tuple(name for (room, name), end in self._typing.items() if room == self._shown and now < end)
+            typing = self._typing.names(self._shown, now)
             unread = tuple(
                 Unread(number if number <= DIGITS else 0, name, room.unread, room.mentions)
                 for number, (name, room) in enumerate(self._rooms.items(), 1)
@@ -188,16 +180,15 @@ class ChatWindow:
         return self._rooms.get(self._shown, self._nowhere)
 
     def _add(self, one: Message, context: ChatContext) -> Update:
-        key = _key(one.get("room"))
+        key = room_key(one.get("room"))
         before = Update([])
         match one.kind:
             case "say":
-                if self._typing:
-                    self._typing.pop((key, one.get("sender")), None)
+                self._typing.end(key, one.get("sender"))
             case "welcome":
                 self._going.clear()
             case "typing":
-                self._note_typing(key, one.get("sender"))
+                self._typing.note(key, one.get("sender"), self._formatter.now())
                 return before
             case "notice" if one.get("code") == "room" and "count" not in one.fields and key in self._rooms:
                 return self._arrive(key)
@@ -214,7 +205,7 @@ class ChatWindow:
 
     def _print(self, one: Message, context: ChatContext, key: str) -> Update:
         """Put a message in its scrollback; return its rows if that is shown."""
-        home = self._rooms.get(key) if _is_of_room(one) else None
+        home = self._rooms.get(key) if is_of_room(one) else None
         target = self._current if home is None else home
         look = self._formatter.look(one, context, marks_rooms=False)
         entry = Entry(self._formatter.moment(one, self._formatter.now()), look, one.kind == "history")
@@ -280,12 +271,6 @@ class ChatWindow:
             self._shown = ""
             self._nowhere.reveal()
 
-    def _note_typing(self, key: str, name: str) -> None:
-        now = self._formatter.now()
-        self._typing = {typing: end for typing, end in self._typing.items() if now < end}
-        if is_name(name) and key in self._rooms and len(self._typing) < MAX_TYPING:
-            self._typing[key, name] = now + datetime.timedelta(seconds=TYPING_S)
-
     def _note_count(self, room: Scrollback, one: Message) -> None:
         count = one.fields.get("count")
         room.members = count if type(count) is int and 0 <= count < MAX_BYTES else None
@@ -302,21 +287,3 @@ class ChatWindow:
         before = longest.size
         longest.drop_some()
         self._bytes += longest.size - before
-
-
-def _is_of_room(one: Message) -> bool:
-    """Return whether a message belongs to the room that it names; else it is shown wherever the reader is."""
-    match one.kind:
-        case "say" | "history":
-            return one.fields.get("private") is not True
-        case "joined" | "left" | "renamed":
-            return True
-        case "members":
-            return "details" not in one.fields and "page" not in one.fields
-        case "notice":
-            return one.get("code") in _OF_ROOM
-    return False
-
-
-def _key(room: str) -> str:
-    return room.lower() if room.startswith("#") or not room else f"#{room.lower()}"

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import select
-import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -22,7 +21,6 @@ GOES_ON_S = 0.05
 """A burst whose last part is no longer ago goes on."""
 QUIET_S = 0.3
 """After so long a paste is over."""
-LONGEST_DISCARD_S = 3.0
 MAX_KEYS = 65_536
 """Keys that are read at once."""
 _ENDS = (Keys.ControlM, Keys.ControlJ)
@@ -74,14 +72,6 @@ class Keyboard(Vt100Input):
         goes_on = time.monotonic() < self._burst_at + GOES_ON_S
         taken = self._answer_in(keys) if self.is_asked and not goes_on else 0
         return keys[:taken] + self._with_pastes(keys[taken:], goes_on=goes_on)
-
-    def discard(self) -> None:
-        """Discard what waits, and what follows without a pause."""
-        with contextlib.suppress(termios.error):
-            until = time.monotonic() + LONGEST_DISCARD_S
-            termios.tcflush(self.fileno(), termios.TCIFLUSH)
-            while time.monotonic() < until and self._follows(QUIET_S / 2):
-                termios.tcflush(self.fileno(), termios.TCIFLUSH)
 
     def cooked_mode(self) -> AbstractContextManager[None]:
         """Return a context for output above the prompt."""

@@ -2,13 +2,18 @@
 
 import contextlib
 import os
+import select
 import signal
 import termios
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from sockctl.terminal import STDIN, STDOUT, is_terminal
 
+PAUSE_S = 0.15
+"""A paste has no longer pauses."""
+LONGEST_DISCARD_S = 3.0
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """Signals that end the process; the terminal is to be as it was before."""
 
@@ -17,6 +22,15 @@ def can_edit_lines() -> bool:
     """Return whether there is a terminal that can move its cursor."""
     dumb = os.environ.get("TERM", "dumb") in {"dumb", "unknown", ""}
     return not dumb and is_terminal(STDIN) and is_terminal(STDOUT)
+
+
+def discard_input(descriptor: int) -> None:
+    """Discard what was typed and nobody has read, and what follows without a pause: the rest of a paste."""
+    until = time.monotonic() + LONGEST_DISCARD_S
+    with contextlib.suppress(termios.error, OSError):
+        termios.tcflush(descriptor, termios.TCIFLUSH)
+        while time.monotonic() < until and select.select([descriptor], [], [], PAUSE_S)[0]:
+            termios.tcflush(descriptor, termios.TCIFLUSH)
 
 
 @contextlib.contextmanager

@@ -1,20 +1,25 @@
 """The person at the terminal of a session: invited to type, asked, and given a line editor where there is one."""
 
 import os
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sockctl.client.entry import show_text
 from sockctl.client.screen import Screen
 from sockctl.client.session_events import QuestionAsked, TextArrived, TextReturned
 from sockctl.client.tty.no_echo import NoEcho
 from sockctl.terminal import STDIN, STDOUT, say
-from sockctl.text import visible
 
 if TYPE_CHECKING:
     from sockctl.client.chat.view import ChatView
     from sockctl.client.tty.entries import Entries
-    from sockctl.client.tty.line_editor import Fragments, LineEditor
+    from sockctl.client.tty.fragments import Fragments
+    from sockctl.client.tty.line_editor import LineEditor
     from sockctl.protocol.messages import Message
+
+AT_ONCE_S = 0.3
+"""A line that came no longer ago may be part of a paste."""
 
 
 class TerminalUser:
@@ -44,6 +49,7 @@ class TerminalUser:
         self._hidden = NoEcho(STDIN)
         self._editor: LineEditor | None = None
         self._invited = quiet
+        self._read_at = float("-inf")
         self._question: Message | None = None  # that came before there was a line editor
 
     def invite(self, leave: str = "exit") -> None:
@@ -64,7 +70,7 @@ class TerminalUser:
                 (self._editor or self._hidden).ask(question)
             case TextReturned(text, why):
                 if why or self._editor is None:
-                    self._screen.remark(f"sockctl: {why or 'Not sent'}: {visible(text)}")
+                    self._screen.remark(f"sockctl: {why or 'Not sent'}: {show_text(text)}")
                 if self._editor is not None:
                     self._editor.return_text(text, told=bool(why))
             case TextArrived(text) if self._editor is not None:
@@ -80,6 +86,12 @@ class TerminalUser:
         """Let nothing more be typed."""
         if self._editor is not None:
             self._editor.end_input()
+        else:
+            self._discard_rest()
+
+    def note_read(self) -> None:
+        """Note that a line was read without the line editor."""
+        self._read_at = time.monotonic()
 
     def edit(
         self, run: Callable[[], None], stop: Callable[[], None], read_from: "Callable[[Entries], None]", leave: str
@@ -112,6 +124,7 @@ class TerminalUser:
             try:
                 self._editor.hold(run, stop)
             finally:
+                self._screen.flush()
                 self._screen.above_prompt = False
                 self._editor = None
         return True
@@ -150,3 +163,12 @@ class TerminalUser:
     def leave(self) -> None:
         """Leave the terminal as it was."""
         self._hidden.end()
+        self._discard_rest()
+
+    def _discard_rest(self) -> None:
+        """Discard the lines that came with the last one: the rest of a paste, which the shell would take."""
+        if time.monotonic() < self._read_at + AT_ONCE_S:
+            from sockctl.client.tty.terminal_mode import discard_input
+
+            self._read_at = float("-inf")
+            discard_input(STDIN)

@@ -67,7 +67,7 @@ COMMANDS = (
         "/who [ROOM] [PAGE]",
         "List who is in your room, or in another one.",
         "/who #games",
-        "@ marks operators. A large room is listed by pages of 100; a bare number is a page.",
+        "@ marks operators. A large room is listed by pages of 50; a bare number is a page.",
         ("names",),
     ),
     Command(PEOPLE, "/whois NAME", "Tell what is known of a member.", "/whois bob"),

@@ -9,8 +9,8 @@ from sockctl.services.chat.commands import PAGE_LINES, parse_count, parse_page, 
 from sockctl.services.chat.history import SHOWN
 from sockctl.services.chat.member import Client
 from sockctl.services.chat.members import Members
-from sockctl.services.chat.roll_call import NAMES_AT_ONCE
 from sockctl.services.chat.room import Room
+from sockctl.services.chat.room_info import NAMES_AT_ONCE
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.text_limits import MAX_TEXT_BYTES
 

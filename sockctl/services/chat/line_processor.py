@@ -93,6 +93,8 @@ class LineProcessor:
         except CommandError as error:
             refuse_for(client, [one], error)
         else:
+            if client.member.away:
+                self._presence.end_away(client.member)
             room.say_block(client, lines, format_timestamp(utc_now()))
             if sum(map(len, lines)) > MAX_WAITING:
                 room.process_pending()
@@ -112,6 +114,8 @@ class LineProcessor:
         if len(said) < len(texts):
             self._refuse_long(client, _drop_empty(spoken), texts)
         if said:
+            if client.member.away:
+                self._presence.end_away(client.member)
             room.say(client, said, format_timestamp(utc_now()), action=action)
             if sum(map(len, said)) > MAX_WAITING:
                 room.process_pending()
@@ -119,7 +123,7 @@ class LineProcessor:
                 room.process_soon(client)
 
     def _find_room(self, client: Client) -> Room:
-        """Return the room in which a client is about to speak; its member isn't away any more.
+        """Return the room in which a client speaks.
 
         Raises:
             CommandError: It is in no room, or its member is muted.
@@ -127,8 +131,6 @@ class LineProcessor:
         room = self._rooms.find(client.room) or self._rooms.get_current(client)
         if not self._state.mutes.is_empty:
             self._moderation.refuse_muted(client)
-        if client.member.away:
-            self._presence.end_away(client.member)
         return room
 
     @staticmethod

@@ -10,8 +10,8 @@ from sockctl.services.chat.text_limits import COLUMNS
 from sockctl.text import plural
 from sockctl.wrapping import display_width, wrap_words
 
-NAMES_AT_ONCE = 100
-"""Names in one `members` message, and on one page of them."""
+LISTED_AT_ONCE = 50
+"""Members on a page, and in one message: with the longest names and away texts, they fit a frame."""
 _INDENT = "  "
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 """Units of an idle time; a member that is idle for less than the smallest isn't called idle."""
@@ -30,18 +30,18 @@ def tell_who(client: Client, room: str, members: Sequence[Member], page: int | N
         CommandError: There is no such page.
     """
     ordered = sorted(members, key=lambda member: member.key)
-    count, pages = len(ordered), max(1, -(-len(ordered) // NAMES_AT_ONCE))
+    count, pages = len(ordered), max(1, -(-len(ordered) // LISTED_AT_ONCE))
     if page is None:
         for number in range(pages):
-            start = number * NAMES_AT_ONCE
+            start = number * LISTED_AT_ONCE
             head = f"{count:,} in {room}:" if not number else f"In {room}, too:"
             more = True if number + 1 < pages else None
-            _tell(client, head, ordered[start : start + NAMES_AT_ONCE], room=room, count=count, more=more)
+            _tell(client, head, ordered[start : start + LISTED_AT_ONCE], room=room, count=count, more=more)
         return
     if page > pages:
         raise CommandError(f"{room} has {plural(pages, 'page')} of members.")
     head = f"{count:,} in {room}, page {page:,} of {pages:,}:"
-    some = ordered[(page - 1) * NAMES_AT_ONCE : page * NAMES_AT_ONCE]
+    some = ordered[(page - 1) * LISTED_AT_ONCE : page * LISTED_AT_ONCE]
     _tell(client, head, some, room=room, count=count, page=page, pages=pages)
 
 

@@ -6,10 +6,13 @@ from sockctl.protocol.messages import message
 from sockctl.services.chat.audience import Audience
 from sockctl.services.chat.history_entry import HistoryEntry, filter_ignored, replay_messages
 from sockctl.services.chat.member import Client
-from sockctl.services.chat.roll_call import NAMES_AT_ONCE, tell_who
+from sockctl.services.chat.roll_call import LISTED_AT_ONCE, tell_who
 from sockctl.services.chat.room_event import RoomEvent, encode_event, encode_for_wires
 from sockctl.services.chat.state import ChatState
 from sockctl.text import plural
+
+NAMES_AT_ONCE = 100
+"""Names in one `members` message for a client that joins."""
 
 
 class RoomInfo:
@@ -46,7 +49,7 @@ class RoomInfo:
         """Tell a client that joins who is in the room; of a large room, how many."""
         count = len(self._audience)
         if count > self._told_singly:
-            text = f"In {self._name}: {count:,} members; /who lists them, {NAMES_AT_ONCE} a page."
+            text = f"In {self._name}: {count:,} members; /who lists them, {LISTED_AT_ONCE} a page."
             client.tell("members", text, room=self._name, members=[], count=count)
             return
         names = self._audience.list_names()

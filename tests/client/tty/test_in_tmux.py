@@ -109,6 +109,28 @@ def test_the_rest_of_a_paste_does_not_land_in_the_shell(screen: Tmux, server: Ch
     assert not any("nowhere" in row for row in after), rows
 
 
+@pytest.mark.parametrize("how", ["exit", "server"])
+def test_the_rest_of_a_paste_at_a_raw_server_does_not_land_in_the_shell(screen: Tmux, how: str) -> None:
+    with played(reading) as target:
+        screen.start("connect", f"tcp://{target}")
+        screen.expect("Type lines")
+        last = "exit" if how == "exit" else "bye"
+        screen.paste(f"one\n{last}\n" + "".join(f"touch /nowhere/{number}\n" for number in range(50)), bracketed=True)
+        screen.expect("\ncode=")
+        screen.type("echo it is $((6 * 7))")
+        screen.press("Enter")
+        screen.expect("it is 42")
+        rows = screen.screen()
+        assert not any("cannot touch" in row for row in rows), rows
+
+
+def reading(sock: socket.socket) -> None:
+    """Read lines until one says bye, or the end."""
+    with sock.makefile("rb") as lines:
+        while (line := lines.readline()) and line != b"bye\n":
+            pass
+
+
 def test_a_line_that_grows_too_long_is_not_pasted(screen: Tmux, server: ChatServer) -> None:
     join(screen, server)
     screen.type("half")
@@ -210,6 +232,19 @@ def test_a_refused_text_comes_back_where_nothing_is_being_typed(screen: Tmux, se
     assert server.said() == ["hello", "once more"]
 
 
+def test_a_refused_text_stands_above_what_is_being_typed(screen: Tmux, server: ChatServer) -> None:
+    server.can = ["blocks"]
+    join(screen, server)
+    screen.type("hello")
+    screen.press("Enter")
+    screen.expect("<ann> hello")
+    screen.type("half")
+    screen.expect_last(f"{LINE}half")
+    server.send("error", "Too late.", code="too_late", n=1)
+    screen.expect("! Too late.", "sockctl: Not sent: hello")
+    screen.expect_last(f"{LINE}half")
+
+
 def test_what_was_on_its_way_leaves_the_editor_when_it_has_arrived(screen: Tmux, server: ChatServer) -> None:
     join(screen, server)
     members, server.members = server.members, []
@@ -292,6 +327,7 @@ def test_the_password_that_was_just_typed(screen: Tmux) -> None:
         screen.expect("In.")
         screen.type("hello")
         screen.press("Enter")
+        screen.expect_last("> hello", ">")
         screen.type("swordfish")
         screen.press("Enter")
         screen.expect_last("That is the password you just typed: say it? [y/N]")

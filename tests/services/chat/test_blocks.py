@@ -2,14 +2,17 @@
 
 import contextlib
 import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sockctl.errors import TextTooLongError
 from sockctl.protocol.frames import LIMIT_BYTES
-from sockctl.protocol.messages import message
+from sockctl.protocol.messages import Message, message, split_block
 from sockctl.services.chat.blocks import encode_block, measure_block, read_block
 from sockctl.services.chat.history_entry import check_entry, read_entry
 from sockctl.services.chat.settings import ChatRules
@@ -191,3 +194,36 @@ def test_fifty_lines_may_be_said_at_once_and_a_flood_is_held_back(tmp_path: Path
         ann.until("notice", code="held_back")
         for _ in range(4):
             assert len(ann.expect("say")["lines"]) == 50
+
+
+LINES = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), max_size=12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(blocks=st.lists(LINES, max_size=8), seen=st.integers(0, 60))
+def test_all_hear_the_same_lines_with_the_same_ids(blocks: list[list[str]], seen: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        room = room_at(Path(folder))
+        ann, bob, eve = Played("ann", can=["blocks"]), Played("bob"), Played("eve", framed=False)
+        for one in (ann, bob, eve):
+            enter(room, one)
+        for given_lines in blocks:
+            lines = read_block(message("block", lines=given_lines))
+            if len(lines) > 1:
+                room.say_block(ann, lines, AT)
+            elif lines:
+                room.say(ann, lines, AT)
+        room.process_pending()
+        split = [(one["id"], one["text"]) for whole in told(ann) for one in map(_fields, split_block(Message(whole)))]
+        assert split == [(one["id"], one["text"]) for one in told(bob)]
+        assert [f"<ann> {text}" for _, text in split] == [line for line in eve.lines if "<" in line[:1]]
+        assert [number for number, _ in split] == list(range(1, len(split) + 1))
+        for can in (["blocks"], []):
+            again = Played("zoe", can=can)
+            enter(room, again, after=min(seen, len(split)))
+            heard = [_fields(one) for whole in told(again) for one in split_block(Message(whole))]
+            assert [(one["id"], one["text"]) for one in heard] == split[seen:]
+
+
+def _fields(one: Message) -> Fields:
+    return one.fields

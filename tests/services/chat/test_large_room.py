@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.services.chat.history import History, HistoryBudget
-from sockctl.services.chat.roll_call import NAMES_AT_ONCE
+from sockctl.services.chat.roll_call import LISTED_AT_ONCE
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
@@ -86,7 +86,7 @@ def test_who_comes_into_a_crowded_room_is_told_how_many_are_there(tmp_path: Path
     (told,) = guest.of("members")
     assert (told["count"], told["members"]) == (MOST + 1, [])
     enter(room, liner)
-    assert liner.lines[1] == f"In #lobby: {MOST + 2} members; /who lists them, {NAMES_AT_ONCE} a page."
+    assert liner.lines[1] == f"In #lobby: {MOST + 2} members; /who lists them, {LISTED_AT_ONCE} a page."
     room.say(guest, ["after"], AT)
     room.process_pending()
     assert [one["text"] for one in guest.of("history", "say")] == ["before", "after"]
@@ -129,7 +129,7 @@ def test_a_new_name_in_a_crowded_room(tmp_path: Path) -> None:
 
 
 def test_members_by_pages(tmp_path: Path) -> None:
-    count = 2 * NAMES_AT_ONCE + 1
+    count = 2 * LISTED_AT_ONCE + 1
     room, chatters = large_room(tmp_path, count)
     names: list[str] = []
     for page in (1, 2, 3):

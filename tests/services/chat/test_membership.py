@@ -141,7 +141,7 @@ def test_one_account_from_several_places_is_one_member(tmp_path: Path) -> None:
             there.until("say", text="from here")
             bob.until("say", text="from here")
             bob.line("/who")
-            assert bob.until("members")["members"] == ["bob", "ann"]
+            assert bob.until("members")["members"] == ["ann", "bob"]
             bob.line("/msg ann to both")
             for chatter in (here, there):
                 chatter.until("say", private=True, text="to both")

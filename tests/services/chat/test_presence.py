@@ -66,6 +66,16 @@ def test_who_says_something_is_back(tmp_path: Path, says: str) -> None:
         assert "away" not in ann.until("notice", code="whois")
 
 
+def test_who_is_refused_stays_away(tmp_path: Path) -> None:
+    with served(tmp_path, RULES) as run, members(run, "ann") as (ann,):
+        ann.line("/away lunch")
+        ann.line("x" * 5_000)
+        ann.send(kind="block", lines=["x"] * 201)
+        ann.line("/me")
+        ann.line("/whois ann")
+        assert ann.until("notice", code="whois")["away"] == "lunch"
+
+
 def test_a_resumed_guest_is_still_away(tmp_path: Path) -> None:
     with served(tmp_path, RULES) as run:
         with members(run, "ann") as (ann,):

@@ -5,8 +5,10 @@ import time
 import pytest
 
 from sockctl.errors import CommandError
+from sockctl.protocol.frames import LIMIT_BYTES
 from sockctl.services.chat.member import Member
-from sockctl.services.chat.roll_call import NAMES_AT_ONCE, describe_member, tell_who
+from sockctl.services.chat.presence import MAX_AWAY
+from sockctl.services.chat.roll_call import LISTED_AT_ONCE, describe_member, tell_who
 from sockctl.services.chat.text_limits import COLUMNS
 from sockctl.stores.timestamps import utc_now
 from tests.support.chat_room import Played
@@ -53,19 +55,27 @@ def test_nobody_is_there() -> None:
 
 
 def test_many_are_told_in_several_messages_or_by_pages() -> None:
-    ann, some = Played("ann"), [member(f"m{number:03}") for number in range(NAMES_AT_ONCE + 1)]
+    ann, some = Played("ann"), [member(f"m{number:03}") for number in range(LISTED_AT_ONCE + 1)]
     tell_who(ann, "#lobby", some[::-1])
     first, second = ann.messages
     assert first["members"] + second["members"] == [one.name for one in some]
     assert (first["more"], second.get("more")) == (True, None)
-    assert second["text"] == "In #lobby, too: m100"
+    assert second["text"] == "In #lobby, too: m050"
     ann.data.clear()
     tell_who(ann, "#lobby", some, 2)
     (page,) = ann.messages
-    assert page["text"] == "101 in #lobby, page 2 of 2: m100"
-    assert (page["page"], page["pages"], page["count"], len(page["details"])) == (2, 2, 101, 1)
+    assert page["text"] == "51 in #lobby, page 2 of 2: m050"
+    assert (page["page"], page["pages"], page["count"], len(page["details"])) == (2, 2, 51, 1)
     with pytest.raises(CommandError, match="#lobby has 2 pages"):
         tell_who(ann, "#lobby", some, 3)
+
+
+@pytest.mark.parametrize("letter", ['"', "🦜"])
+def test_a_page_fits_a_frame_whatever_is_on_it(letter: str) -> None:
+    ann = Played("ann")
+    some = [member(f"{number:02}" + "🦜" * 30, away=letter * MAX_AWAY) for number in range(LISTED_AT_ONCE)]
+    tell_who(ann, "#" + "🦜" * 32, some, 1)
+    assert len(ann.data) < LIMIT_BYTES
 
 
 def test_lines_fit_a_terminal() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from sockctl.errors import CommandError
 from sockctl.services.chat.audience import Audience
-from sockctl.services.chat.roll_call import NAMES_AT_ONCE
-from sockctl.services.chat.room_info import RoomInfo
+from sockctl.services.chat.roll_call import LISTED_AT_ONCE
+from sockctl.services.chat.room_info import NAMES_AT_ONCE, RoomInfo
 from sockctl.services.chat.state import ChatState
 from tests.support.chat_room import Played, said
 
@@ -53,11 +53,11 @@ def test_of_a_large_room_only_how_many() -> None:
 
 
 def test_a_page_that_was_asked_for() -> None:
-    stage, ann = Stage(2 * NAMES_AT_ONCE + 5), Played("ann")
+    stage, ann = Stage(2 * LISTED_AT_ONCE + 5), Played("ann")
     stage.info.tell_who(ann, 3)
     (told,) = ann.messages
     assert told["members"] == [f"m{number}" for number in range(95, 100)], "in order"
-    assert (told["page"], told["pages"], told["count"]) == (3, 3, 205)
+    assert (told["page"], told["pages"], told["count"]) == (3, 3, 105)
     with pytest.raises(CommandError, match="#lobby has 3 pages"):
         stage.info.tell_who(ann, 4)
 
