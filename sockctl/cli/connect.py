@@ -162,6 +162,7 @@ def _make_settings(given: ConnectOptions, steps: "Sequence[Step]", scheme: str |
         quit_after_s=content.quit_after,
         session=not login.no_session,
         user=_check_user(login.user),
+        keep_typed=not login.no_typed_history,
         insecure=login.insecure,
         state_dir=login.state_dir,
         reconnect=True if connecting.reconnect else False if connecting.no_reconnect else None,

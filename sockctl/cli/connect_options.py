@@ -177,6 +177,14 @@ class LoginOptions:
     no_session: Annotated[
         bool, _option(LOGIN, "--no-session", help="Log in anew: neither use nor keep a token of an earlier login.")
     ] = False
+    no_typed_history: Annotated[
+        bool,
+        _option(
+            LOGIN,
+            "--no-typed-history",
+            help="Don't keep what you type for the next time: the arrow keys bring it back. --no-session implies it.",
+        ),
+    ] = False
     insecure: Annotated[
         bool, _option(LOGIN, "--insecure", help="Send passwords in clear, also over the network without TLS.")
     ] = False

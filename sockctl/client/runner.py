@@ -10,7 +10,7 @@ from sockctl.client.screen import Screen
 from sockctl.client.session import ClientSession
 from sockctl.client.session_events import EndReason, SessionEnded
 from sockctl.client.settings import ClientSettings
-from sockctl.errors import SockctlError
+from sockctl.errors import SockctlError, StoreReadError
 from sockctl.events.base import Level
 from sockctl.net.address import Endpoint
 from sockctl.net.connector import Secure, Tell, connect
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sockctl.client.transcript import Transcript
     from sockctl.client.trust import TlsPolicy
     from sockctl.client.tty.user import TerminalUser
+    from sockctl.client.typed_entries import TypedEntries
 
 
 def run_session(
@@ -89,7 +90,7 @@ def _run_session(
         own_lines_stay=screen.person,
         edits=_may_edit(settings),
     )
-    user = _user(settings, screen, session)
+    user = _user(endpoint, settings, screen, session)
     output = _output(settings, screen, session.view)
     if transcript is not None:
         output = transcript.record(screen, output, lambda: session.is_framed)
@@ -178,7 +179,9 @@ def _output(settings: ClientSettings, screen: Screen, view: "ChatView | None") -
     return WindowOutput(screen, formatter, view, errors_apart=not settings.terminal)
 
 
-def _user(settings: ClientSettings, screen: Screen, session: ClientSession) -> "TerminalUser | None":
+def _user(
+    endpoint: Endpoint, settings: ClientSettings, screen: Screen, session: ClientSession
+) -> "TerminalUser | None":
     """Return the person at the terminal, if there is one."""
     if not settings.terminal:
         return None
@@ -189,8 +192,23 @@ def _user(settings: ClientSettings, screen: Screen, session: ClientSession) -> "
         session.view,
         may_edit=_may_edit(settings),
         quiet=settings.quiet,
+        typed=_typed(endpoint, settings),
         away_s=lambda: session.away_s(time.monotonic()),
     )
+
+
+def _typed(endpoint: Endpoint, settings: ClientSettings) -> "TypedEntries | None":
+    """Return where typed lines are kept for the next time; None for nowhere."""
+    if not settings.keep_typed or not settings.session or not _may_edit(settings):
+        return None
+    from sockctl.client.typed_entries import TypedEntries
+    from sockctl.paths import state_dir
+
+    try:
+        place = state_dir(settings.state_dir)
+    except StoreReadError:
+        return None  # there is no home directory
+    return TypedEntries(place, endpoint)
 
 
 def _may_edit(settings: ClientSettings) -> bool:

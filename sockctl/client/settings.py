@@ -40,6 +40,7 @@ class ClientSettings:
         quit_after_s: Seconds to wait for the server's end after the input's; None for the default.
         session: Use the token of an earlier login, and keep the one of this.
         user: The name of the user who is to be logged in; empty for whom there is a token.
+        keep_typed: Keep what is typed in the line editor for the next time; not without `session`.
         insecure: Send passwords and tokens in clear.
         state_dir: The folder where tokens are kept, as it was chosen.
         reconnect: Connect again after a lost connection, where that can be; None: only where a person sits.
@@ -70,6 +71,7 @@ class ClientSettings:
     quit_after_s: float | None = None
     session: bool = True
     user: str = ""
+    keep_typed: bool = True
     insecure: bool = False
     state_dir: Path | None = None
     reconnect: bool | None = None

@@ -76,10 +76,11 @@ def test_a_person_logs_in_once(terminal: Any, server: TokenServer, state: Path, 
     assert PASSWORD not in child.before
     if not plain:
         child.expect(r"\x1b\[0m>")
-        child.send("\x1b[A")  # the arrow brings back what was typed last: the name, not the password
-        child.expect("ann")
-        child.sendline("")
-        child.expect("<ann> ann")
+        child.sendline("hi")
+        child.expect("<ann> hi")
+        child.send("\x1b[A\x1b[A\x1b[A")  # the arrow brings back what was typed, and neither name nor password
+        child.sendline(" there")
+        child.expect("<ann> hi there")
         assert PASSWORD not in child.before
     child.sendline("exit")
     child.expect("disconnected")
