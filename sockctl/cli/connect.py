@@ -139,8 +139,8 @@ def _make_settings(given: ConnectOptions, steps: "Sequence[Step]", scheme: str |
     connecting, content, login = given.connecting, given.content, given.login
     terminal = is_terminal(STDIN) and not steps and not content.recv_only
     messages = scheme in {"sockctl", "sockctls"} if scheme or not terminal else None
-    if connecting.reconnect and messages is False:
-        raise OptionError("--reconnect is for messages, since a token lets the client in again: write sockctl://….")
+    if messages is False and (wanted := "--reconnect" if connecting.reconnect else "--log" if content.log else ""):
+        raise OptionError(f"{wanted} is for messages, and the target here is one of raw bytes: write sockctl://….")
     family, source = _choose_family(given)
     return ClientSettings(
         terminal=terminal,
@@ -155,6 +155,7 @@ def _make_settings(given: ConnectOptions, steps: "Sequence[Step]", scheme: str |
         send_only=content.send_only,
         recv_only=content.recv_only,
         output=content.output,
+        log=content.log,
         steps=steps,
         count=given.script.count,
         timeout_s=connecting.timeout,

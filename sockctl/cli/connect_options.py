@@ -103,6 +103,15 @@ class ContentOptions:
             metavar="FILE",
         ),
     ] = None
+    log: Annotated[
+        Path | None,
+        _option(
+            CONTENT,
+            "--log",
+            help="Keep a log of a chat's rooms in this folder: a file for each server and room, as in --log ~/chats.",
+            metavar="DIR",
+        ),
+    ] = None
     plain: Annotated[bool, _option(CONTENT, "--plain", help="Don't use the line editor on a terminal.")] = False
     quit_after: Annotated[
         float | None,
@@ -228,11 +237,22 @@ _EXCLUSIVE: dict[str, tuple[str, ...]] = {
     "--json": ("--hex",),
     "--send-only": ("--recv-only", "--expect", "--count", "--json", "--hex"),
     "--recv-only": ("--send", "--crlf"),
+    "--log": ("--hex",),
     "--reconnect": ("--no-reconnect", "--no-session", "--count", "--hex"),
     "-z": (
         *_SCRIPT,
         "--reconnect",
-        *("--send-only", "--recv-only", "--crlf", "--hex", "--output", "--plain", "--quit-after", "--idle-timeout"),
+        *(
+            "--send-only",
+            "--recv-only",
+            "--crlf",
+            "--hex",
+            "--output",
+            "--log",
+            "--plain",
+            "--quit-after",
+            "--idle-timeout",
+        ),
         *("--tls", "--fingerprint", "--accept-new", "--ca", "--verify-system", "--cert", "--key"),
     ),
 }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from sockctl.client.sender import Sender
 from sockctl.client.session_events import (
     BytesToShow,
+    MessageToLog,
     MessageToShow,
     QuestionAsked,
     Remark,
@@ -42,6 +43,7 @@ class Receiver:
         self, settings: ClientSettings, script: "Script | None", sender: Sender, events: list[SessionEvent]
     ) -> None:
         self._by_hand = settings.terminal
+        self._logs = settings.log is not None
         self._count = settings.count
         self._script = script
         self._sender = sender
@@ -74,6 +76,8 @@ class Receiver:
 
     def show_message(self, protocol: "MessageProtocol", one: "Message", now: float) -> None:
         """Show a message, if it is meant for people."""
+        if self._logs:
+            self._events.append(MessageToLog(one))
         shown = protocol.admit(one)  # a message behind the last one counts here, too
         self._events += [TextArrived(text) for text in protocol.take_arrived()]
         if self.has_enough or not shown:

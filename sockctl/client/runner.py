@@ -18,6 +18,7 @@ from sockctl.net.transport import Transport
 
 if TYPE_CHECKING:
     from sockctl.client.chat.view import ChatView
+    from sockctl.client.room_log import RoomLog
     from sockctl.client.token_store import TokenStore
     from sockctl.client.transcript import Transcript
     from sockctl.client.trust import TlsPolicy
@@ -94,7 +95,9 @@ def _run_session(
     output = _output(settings, screen, session.view)
     if transcript is not None:
         output = transcript.record(screen, output, lambda: session.is_framed)
-    loop = IoLoop(session, endpoint, connect_again, screen=screen, output=output, user=user)
+    loop = IoLoop(
+        session, endpoint, connect_again, screen=screen, output=output, user=user, log=_log(endpoint, settings, screen)
+    )
     return _run(loop, session, sock, user)
 
 
@@ -195,6 +198,15 @@ def _user(
         typed=_typed(endpoint, settings),
         away_s=lambda: session.away_s(time.monotonic()),
     )
+
+
+def _log(endpoint: Endpoint, settings: ClientSettings, screen: Screen) -> "RoomLog | None":
+    """Return the log of rooms; None without one."""
+    if settings.log is None:
+        return None
+    from sockctl.client.room_log import RoomLog
+
+    return RoomLog(settings.log, endpoint, remark=screen.remark)
 
 
 def _typed(endpoint: Endpoint, settings: ClientSettings) -> "TypedEntries | None":

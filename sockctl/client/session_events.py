@@ -71,6 +71,12 @@ class MessageToShow(NamedTuple):
     context: "ChatContext | None" = None
 
 
+class MessageToLog(NamedTuple):
+    """Write a message to the log of rooms, if it belongs there."""
+
+    message: "Message"
+
+
 class QuestionAsked(NamedTuple):
     """Get ready for the answer to a question, before it is shown; None where the question before is void."""
 
@@ -130,6 +136,7 @@ SessionEvent = (
     | BytesToSend
     | BytesToShow
     | MessageToShow
+    | MessageToLog
     | QuestionAsked
     | TextReturned
     | TextArrived

@@ -32,6 +32,7 @@ class ClientSettings:
         send_only: Show nothing of the server's words but its errors.
         recv_only: Read no input.
         output: The file of the transcript; None for none.
+        log: The folder of a log of rooms; None for none.
         crlf: Send CR LF for a line feed.
         steps: The steps of a script, in place of an input.
         count: End after so many messages; None for no end.
@@ -63,6 +64,7 @@ class ClientSettings:
     send_only: bool = False
     recv_only: bool = False
     output: Path | None = None
+    log: Path | None = None
     crlf: bool = False
     steps: "Sequence[Step]" = ()
     count: int | None = None
