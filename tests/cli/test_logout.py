@@ -76,6 +76,14 @@ def test_logged_out(server: TokenServer, state: Path) -> None:
     assert again.stderr.decode() == f"sockctl: No login of {server.target} is kept: there is nothing to end.\n"
 
 
+def test_nothing_is_said_in_a_chat(state: Path) -> None:
+    with token_server(service="chat") as server:
+        sockctl("connect", f"sockctl://{server.target}", stdin=LOGIN)
+        assert log_out(server.target).returncode == 0
+        assert server.said() == [("resume", ""), ("line", "/logout")]
+        assert kept(state, server.target) == []
+
+
 def test_one_users_login_ends(server: TokenServer, state: Path) -> None:
     for user in ("ann", "Bob"):
         login = f"{user}\n{PASSWORD}\n".encode()

@@ -149,7 +149,7 @@ class _Conversation:
             self._send("token", "You will be known the next time.", token=token, expires=self._server.expires)
         self._send("welcome", f"Hello, {user}!", user=user)
         while (one := self._read())["kind"] != "bye":
-            if one["text"] == "logout" and self._server.bye is not None:
+            if one["text"] in {"logout", "/logout"} and self._server.bye is not None:
                 self._send("bye", "You are logged out.", reason=self._server.bye)
                 return
             self._send("say", one["text"], sender=user)
