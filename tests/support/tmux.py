@@ -78,6 +78,15 @@ class Tmux:
 
         return self._until(is_there, str(rows))
 
+    def expect_once(self, *texts: str) -> None:
+        """Wait until each text stands once in `whole_text`; for a moment it may be erased."""
+
+        def is_once(_: list[str]) -> bool:
+            text = self.whole_text()
+            return all(text.count(one) == 1 for one in texts)
+
+        self._until(is_once, f"{texts} once")
+
     def _until(self, condition: Callable[[list[str]], bool], what: str) -> list[str]:
         deadline = time.monotonic() + TIMEOUT_S
         before: list[str] = []
