@@ -112,6 +112,8 @@ def connect(
         may_ask=may_ask(no_input=no_input),
     )
     settings = _make_settings(given, _read_steps(ctx.meta[ORDER], given), scheme)
+    if settings.messages is False and (wanted := {"reconnect", "log"} & set(ctx.meta[ORDER])):
+        raise OptionError(f"--{min(wanted)} is for messages, and the target is one of raw bytes: write sockctl://….")
     from sockctl.client.runner import run_session
 
     if not run_session(endpoint, settings, policy):
@@ -139,8 +141,6 @@ def _make_settings(given: ConnectOptions, steps: "Sequence[Step]", scheme: str |
     connecting, content, login = given.connecting, given.content, given.login
     terminal = is_terminal(STDIN) and not steps and not content.recv_only
     messages = scheme in {"sockctl", "sockctls"} if scheme or not terminal else None
-    if messages is False and (wanted := "--reconnect" if connecting.reconnect else "--log" if content.log else ""):
-        raise OptionError(f"{wanted} is for messages, and the target here is one of raw bytes: write sockctl://….")
     family, source = _choose_family(given)
     return ClientSettings(
         terminal=terminal,
