@@ -1,4 +1,7 @@
-"""One connection of a session, from the first byte to the last: bytes, lines and the time in, events out."""
+"""One connection of a session, from the first byte to the last: bytes, lines and the time in, events out.
+
+The module is a long one, since it names each input of a connection once.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

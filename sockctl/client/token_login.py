@@ -56,6 +56,7 @@ class TokenLogin:
         users: The users whose logins are kept there; the one whose login was used last is the first.
         held: The token that lets this session in again, if there is one.
         named: The chosen name, once it has answered a question.
+        resumed: Whether the token has let the client in.
         undecided: Whether the server has yet to decide on the token; until then nothing is said to it.
     """
 
@@ -88,7 +89,7 @@ class TokenLogin:
         self._uses_file = True
         self.users: list[str] = []
         self.undecided = False
-        self._resumed = False
+        self.resumed = False
         self._returns = held is not None
         self._is_welcomed = False
         self._names_itself = bool(user)
@@ -100,11 +101,6 @@ class TokenLogin:
         self._user = ""
         self._refused = False
         self._question: Message | None = None  # asked while it was undecided
-
-    @property
-    def resumed(self) -> bool:
-        """Whether the token has let the client in."""
-        return self._resumed
 
     def open(self, service: str, seen: dict[str, int] | None = None, name: str = "", can: Sequence[str] = ()) -> bytes:
         """Return the answer to the greeting of `service`: a hello, and the token if there is one for it.
@@ -140,7 +136,7 @@ class TokenLogin:
         """
         match one.kind:
             case "token":
-                self._resumed = self.undecided and not self._refused
+                self.resumed = self.undecided and not self._refused
                 self._mark_decided()
                 token = one.fields.get("token")
                 if isinstance(token, str) and self._uses_tokens:
@@ -179,7 +175,7 @@ class TokenLogin:
             OptionError: It is the name of another user than that of the token.
         """
         return self._lines.needs(
-            line, resumed_as=self._user if self._resumed else "", named=self.named, users=self.users
+            line, resumed_as=self._user if self.resumed else "", named=self.named, users=self.users
         )
 
     def stop_waiting(self) -> Message | None:
@@ -200,7 +196,7 @@ class TokenLogin:
     def _welcome(self, user: str) -> None:
         self._mark_decided()
         self._names_itself, self._is_welcomed = False, True
-        if self._resumed and not self._returns:
+        if self.resumed and not self._returns:
             self._tell_user(user)
         self._keep_new(user)
 
@@ -218,9 +214,8 @@ class TokenLogin:
         """Tell whose login has let the client in."""
         others = [visible(other) for other in self.users if other != self._user]
         if others and not self._chosen:
-            more = ", …" if len(others) > SHOWN_USERS else ""
-            chosen = f"the login used last; --user NAME chooses another: {', '.join(others[:SHOWN_USERS])}{more}"
-            self._remark(f"You are {visible(user)} ({chosen}).")
+            named = ", ".join(others[:SHOWN_USERS]) + (", …" if len(others) > SHOWN_USERS else "")
+            self._remark(f"You are {visible(user)} (the login used last; --user NAME chooses another: {named}).")
         elif self._tells:
             self._remark(f"You are {visible(user)} (kept login; `sockctl logout` ends it).")
 
@@ -277,7 +272,7 @@ class TokenLogin:
             self._token = token if kept else None
 
     def _write(self, token: str, expires: str) -> bool:
-        shown = self._token if self._resumed else None
+        shown = self._token if self.resumed else None
         try:
             return self._open_store().keep(
                 self._store_key(), token=token, expires=expires, user=self._user, in_place_of=shown
