@@ -58,6 +58,13 @@ def complete_logins(ctx: typer.Context) -> list[str]:
     return _list(lambda: (kept.login.address for kept in TokenStore(state_dir(_find_folder(ctx, "state_dir"))).all()))
 
 
+def complete_login_users(ctx: typer.Context) -> list[str]:
+    """Return the users of whom a login is kept."""
+    from sockctl.client.token_store import TokenStore
+
+    return _list(lambda: (kept.user for kept in TokenStore(state_dir(_find_folder(ctx, "state_dir"))).all()))
+
+
 def complete_targets(ctx: typer.Context) -> list[str]:
     """Return the servers with a trusted certificate or a saved login."""
     return sorted({*complete_hosts(ctx), *complete_logins(ctx)})

@@ -95,8 +95,8 @@ def connect(
 
     In a chat, Tab completes names, commands after / and rooms after #, and >> marks a line that mentions you. On a
     terminal, a lost connection comes back, with pauses from 0.5 up to 30 s, until Ctrl-D. You keep your name and your
-    rooms, and see what you have missed. Lines typed meanwhile wait, and are sent then. A paste is sent as one, after a
-    question. A chat ends with /quit or Ctrl-D.
+    rooms, and see what you have missed. Lines typed meanwhile wait, and are sent then. In a pipe and in scripts,
+    --reconnect lets it come back. A paste is sent as one, after a question. A chat ends with /quit or Ctrl-D.
     """
     given.refuse_contradictions()
     if given.connecting.check_ports:
@@ -112,6 +112,8 @@ def connect(
         may_ask=may_ask(no_input=no_input),
     )
     settings = _make_settings(given, _read_steps(ctx.meta[ORDER], given), scheme)
+    if settings.messages is False and (wanted := {"reconnect", "log"} & set(ctx.meta[ORDER])):
+        raise OptionError(f"--{min(wanted)} is for messages, and the target is one of raw bytes: write sockctl://….")
     from sockctl.client.runner import run_session
 
     if not run_session(endpoint, settings, policy):
@@ -138,10 +140,11 @@ def _make_settings(given: ConnectOptions, steps: "Sequence[Step]", scheme: str |
 
     connecting, content, login = given.connecting, given.content, given.login
     terminal = is_terminal(STDIN) and not steps and not content.recv_only
+    messages = scheme in {"sockctl", "sockctls"} if scheme or not terminal else None
     family, source = _choose_family(given)
     return ClientSettings(
         terminal=terminal,
-        messages=scheme in {"sockctl", "sockctls"} if scheme or not terminal else None,
+        messages=messages,
         quiet=content.quiet,
         verbose=content.verbose,
         explain=content.explain,
@@ -152,19 +155,34 @@ def _make_settings(given: ConnectOptions, steps: "Sequence[Step]", scheme: str |
         send_only=content.send_only,
         recv_only=content.recv_only,
         output=content.output,
+        log=content.log,
         steps=steps,
         count=given.script.count,
         timeout_s=connecting.timeout,
         idle_timeout_s=connecting.idle_timeout,
         quit_after_s=content.quit_after,
         session=not login.no_session,
+        user=_check_user(login.user),
+        keep_typed=not login.no_typed_history,
         insecure=login.insecure,
         state_dir=login.state_dir,
-        reconnect=not connecting.no_reconnect,
+        reconnect=True if connecting.reconnect else False if connecting.no_reconnect else None,
         retries=connecting.retry,
         family=family,
         source=source,
     )
+
+
+def _check_user(user: str | None) -> str:
+    """Return the name of the user who was chosen; empty for none."""
+    if user is None:
+        return ""
+    from sockctl.protocol.names import is_name
+    from sockctl.text import visible
+
+    if not is_name(user):
+        raise OptionError(f"--user {visible(user[:80])!r} is no name: it is empty, has spaces, or is too long.")
+    return user
 
 
 def _choose_family(given: ConnectOptions) -> "tuple[socket.AddressFamily, Endpoint | None]":

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from sockctl.cli import options
+from sockctl.cli.completion import complete_login_users
 from sockctl.cli.tls_options import TlsOptions
 from sockctl.errors import OptionError
 
@@ -66,6 +67,14 @@ class ConnectingOptions:
             "ranges: 22 80,443 8000-8010.",
         ),
     ] = False
+    reconnect: Annotated[
+        bool,
+        _option(
+            CONNECTING,
+            "--reconnect",
+            help="In a pipe or a script: come back by the login's token when the connection is lost.",
+        ),
+    ] = False
     no_reconnect: Annotated[
         bool,
         _option(CONNECTING, "--no-reconnect", help="On a terminal: end when the connection is lost, don't come back."),
@@ -92,6 +101,15 @@ class ContentOptions:
             *("--output", "-o"),
             help="Keep a transcript in this file, too: all raw bytes sent and received, or the messages received.",
             metavar="FILE",
+        ),
+    ] = None
+    log: Annotated[
+        Path | None,
+        _option(
+            CONTENT,
+            "--log",
+            help="Keep a log of a chat's rooms in this folder: a file for each server and room, as in --log ~/chats.",
+            metavar="DIR",
         ),
     ] = None
     plain: Annotated[bool, _option(CONTENT, "--plain", help="Don't use the line editor on a terminal.")] = False
@@ -154,8 +172,27 @@ class ScriptOptions:
 class LoginOptions:
     """How the client logs in."""
 
+    user: Annotated[
+        str | None,
+        _option(
+            LOGIN,
+            "--user",
+            help="Log in as this user: by the kept login, else the name answers the server's question for one.",
+            envvar="SOCKCTL_USER",
+            metavar="NAME",
+            autocompletion=complete_login_users,
+        ),
+    ] = None
     no_session: Annotated[
         bool, _option(LOGIN, "--no-session", help="Log in anew: neither use nor keep a token of an earlier login.")
+    ] = False
+    no_typed_history: Annotated[
+        bool,
+        _option(
+            LOGIN,
+            "--no-typed-history",
+            help="Don't keep what you type for the next time: the arrow keys bring it back. --no-session implies it.",
+        ),
     ] = False
     insecure: Annotated[
         bool, _option(LOGIN, "--insecure", help="Send passwords in clear, also over the network without TLS.")
@@ -187,7 +224,7 @@ class ConnectOptions:
 
     def _name_given(self) -> set[str]:
         """Return the options that were given, by the names in `_EXCLUSIVE`."""
-        groups = (self.connecting, self.content, self.tls, self.script)
+        groups = (self.connecting, self.content, self.tls, self.script, self.login)
         values = {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
         return {_NAMES.get(name, f"--{name.replace('_', '-')}") for name, value in values.items() if value}
 
@@ -200,9 +237,22 @@ _EXCLUSIVE: dict[str, tuple[str, ...]] = {
     "--json": ("--hex",),
     "--send-only": ("--recv-only", "--expect", "--count", "--json", "--hex"),
     "--recv-only": ("--send", "--crlf"),
+    "--log": ("--hex",),
+    "--reconnect": ("--no-reconnect", "--no-session", "--count", "--hex"),
     "-z": (
         *_SCRIPT,
-        *("--send-only", "--recv-only", "--crlf", "--hex", "--output", "--plain", "--quit-after", "--idle-timeout"),
+        "--reconnect",
+        *(
+            "--send-only",
+            "--recv-only",
+            "--crlf",
+            "--hex",
+            "--output",
+            "--log",
+            "--plain",
+            "--quit-after",
+            "--idle-timeout",
+        ),
         *("--tls", "--fingerprint", "--accept-new", "--ca", "--verify-system", "--cert", "--key"),
     ),
 }

@@ -24,6 +24,7 @@ from sockctl.errors import (
     UntrustedError,
 )
 from sockctl.terminal import say_error
+from sockctl.text import visible
 
 if TYPE_CHECKING:
     from sockctl.client.token_store import KeptToken
@@ -44,6 +45,7 @@ def logout(
     timeout: Annotated[
         float, options.seconds("Connect within so long, and wait so long for the server's goodbye.", at_least=0.001)
     ] = options.Seconds(10),
+    user: options.User = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Send the token in clear, also over the network without TLS.")
     ] = False,
@@ -53,9 +55,11 @@ def logout(
     json: options.Json = False,
     state_dir: options.StateDir = None,
 ) -> None:
-    """Log out of a server: the login that 'connect' has kept ends there, and is forgotten here.
+    """Log out of a server: the logins that 'connect' has kept end there, and are forgotten here.
 
-    The login is forgotten here even where the server can't be told. Standard error then says why, and the exit code is
+    --user ends only that user's.
+
+    A login is forgotten here even where the server can't be told. Standard error then says why, and the exit code is
     that of the reason.
 
     Exit codes: 0 done, 1 no login is kept or a file can't be used, 2 usage, 3 unreachable or refused, 4 the server
@@ -68,9 +72,14 @@ def logout(
     endpoint = Endpoint(*parse_server(server, port))
     refuse_lone_key(cert, key)
     place = place_of_state(state_dir)
-    with tolerating(NotLoggedInError, f"No login of {endpoint} is kept.", wanted=if_exists, json=json):
+    whose = "" if user is None else f"{visible(user)} at "
+    nothing = f"No login of {whose}{endpoint} is kept"
+    with tolerating(NotLoggedInError, f"{nothing}.", wanted=if_exists, json=json):
+        kept = _find_kept(endpoint, place, user, timeout)
+        if not kept:
+            raise NotLoggedInError(f"{nothing}: there is nothing to end.")
         ends = []
-        for end in _end_all(endpoint, place, cert, key, timeout_s=timeout, insecure=insecure):
+        for end in _end_all(kept, place, cert, key, timeout_s=timeout, insecure=insecure):
             ends.append(end)
             end.report(json=json)
         if json:
@@ -112,7 +121,7 @@ class _End:
 
 
 def _end_all(
-    endpoint: "Endpoint",
+    all_kept: "list[tuple[Endpoint, KeptToken]]",
     state_dir: Path,
     certificate: Path | None,
     key: Path | None,
@@ -123,7 +132,6 @@ def _end_all(
     """End the saved logins at their server, and forget them here; yield each end.
 
     Raises:
-        NotLoggedInError: There is no such login.
         StoreError: A file can't be read or written.
         CertificateError: The client's certificate can't be used.
     """
@@ -131,10 +139,6 @@ def _end_all(
     from sockctl.stores.timestamps import utc_now
 
     tokens = TokenStore(state_dir)
-    places = _find_places(endpoint, timeout_s)
-    all_kept = [(each, kept) for each in places for kept in tokens.all_of(each.host, each.port)]
-    if not all_kept:
-        raise NotLoggedInError(f"No login of {endpoint} is kept: there is nothing to end.")
     # Load the files of TLS before forgetting any login.
     ways = [_pin_certificate(each, kept, state_dir, certificate, key) for each, kept in all_kept]
     for (each, kept), secure in zip(all_kept, ways, strict=True):
@@ -143,6 +147,21 @@ def _end_all(
             failure = _tell_server(each, kept, secure, timeout_s=timeout_s, insecure=insecure)
         tokens.forget(kept.login, token=kept.token)
         yield _End(kept, failure)
+
+
+def _find_kept(
+    endpoint: "Endpoint", state_dir: Path, user: str | None, timeout_s: float
+) -> "list[tuple[Endpoint, KeptToken]]":
+    """Return the kept logins of a server, or of one user there, and the place of each."""
+    from sockctl.client.token_store import TokenStore
+
+    tokens = TokenStore(state_dir)
+    return [
+        (each, kept)
+        for each in _find_places(endpoint, timeout_s)
+        for kept in tokens.all_of(each.host, each.port)
+        if user is None or kept.is_of(user)
+    ]
 
 
 def _find_places(endpoint: "Endpoint", timeout_s: float) -> "list[Endpoint]":

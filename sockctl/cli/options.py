@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sockctl.cli.completion import complete_login_users
 from sockctl.durations import format_duration, parse_duration
 from sockctl.events.explain import Explain
 
@@ -88,6 +89,17 @@ DataDir = Annotated[
         envvar="SOCKCTL_DATA_DIR",
         metavar="PATH",
         show_default=False,
+    ),
+]
+User = Annotated[
+    str | None,
+    typer.Option(
+        "--user",
+        help="The user who is meant, where logins of several are kept.",
+        envvar="SOCKCTL_USER",
+        metavar="NAME",
+        show_default=False,
+        autocompletion=complete_login_users,
     ),
 ]
 StateDir = Annotated[

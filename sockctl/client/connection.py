@@ -1,5 +1,9 @@
-"""One connection of a session, from the first byte to the last: bytes, lines and the time in, events out."""
+"""One connection of a session, from the first byte to the last: bytes, lines and the time in, events out.
 
+The module is a long one, since it names each input of a connection once.
+"""
+
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sockctl.client.ending import judge_end
@@ -92,6 +96,29 @@ class ClientConnection:
         return self._source.ended and not self._sender.held if self._script is None else self._script.ended
 
     @property
+    def held(self) -> "Sequence[bytes | Entry]":
+        """Lines that were read, and have not gone out."""
+        return tuple(self._sender.held)
+
+    @property
+    def was_completed(self) -> bool:
+        """Whether the server has said goodbye: it has taken all that was sent."""
+        return self.protocol is not None and self.protocol.is_over
+
+    @property
+    def _comes_back(self) -> bool:
+        """Whether the end of the server's side is a loss to a pipe or a script, and the connection is made again."""
+        protocol = self.protocol
+        return (
+            self._settings.reconnects
+            and not self._settings.terminal
+            and not self.input_ended
+            and protocol is not None
+            and protocol.can_return
+            and not protocol.is_over
+        )
+
+    @property
     def takes_entries(self) -> bool:
         """Whether entries are meant for this connection: else they were meant for the lost one that it replaces."""
         return not self._returning or (self.protocol is not None and self.protocol.has_turn)
@@ -165,6 +192,9 @@ class ClientConnection:
             self.protocol.refuse_end()
         if self._sender.unsent_bytes:
             raise _cut_short(f"{self._sender.unsent_bytes} bytes were")
+        if self._comes_back:
+            self.ending = EndReason.SERVER_CLOSED  # what the input or the script waits for may come on the next one
+            return
         self._finish(EndReason.SERVER_CLOSED, now)
         if self._sender.held and not self._settings.terminal:
             raise _cut_short(plural(len(self._sender.held), "line was", "lines were"))
@@ -196,6 +226,10 @@ class ClientConnection:
             if early := protocol.wire.speak_raw():
                 self._receiver.show_raw(early, now)
             self._sender.send(raw)
+
+    def hold(self, lines: "Sequence[bytes | Entry]") -> None:
+        """Let lines wait for their turn that an earlier connection has left."""
+        self._sender.held += lines
 
     def enter(self, entry: Entry, _: float) -> None:
         """Process what a person has entered in the line editor."""

@@ -20,6 +20,7 @@ from sockctl.client.session_events import (
     BytesToSend,
     BytesToShow,
     EventToEmit,
+    MessageToLog,
     MessageToShow,
     QuestionAsked,
     Remark,
@@ -34,9 +35,11 @@ from sockctl.errors import ConnectionBrokenError, SockctlError, StreamError
 from sockctl.net.address import Endpoint
 from sockctl.net.transport import TlsTransport, Transport, is_pending
 from sockctl.terminal import STDIN
+from sockctl.text import visible
 
 if TYPE_CHECKING:
     from sockctl.client.connect_attempt import Connect, ConnectAttempt
+    from sockctl.client.room_log import RoomLog
     from sockctl.client.tty.entries import Entries
     from sockctl.client.tty.user import TerminalUser
 
@@ -55,6 +58,7 @@ class IoLoop:
         screen: Where remarks and events are shown.
         output: Where the server's words are shown.
         user: The person at the terminal; None without one.
+        log: The log of rooms; None without one.
 
     Attributes:
         ended: The session's last event; None while it goes on.
@@ -69,6 +73,7 @@ class IoLoop:
         screen: Screen,
         output: Output,
         user: "TerminalUser | None",
+        log: "RoomLog | None" = None,
     ) -> None:
         self.ended: SessionEnded | None = None
         self._session = session
@@ -78,6 +83,7 @@ class IoLoop:
         self._output = output
         self._dump = output if output.shows_wire else None
         self._user = user
+        self._log = log
         self._input: int | Entries = STDIN
         self._sock: Transport | None = None
         self._may_pend = False
@@ -174,10 +180,16 @@ class IoLoop:
                 self._output.show_bytes(data)
             case MessageToShow(message, context):
                 self._output.show_message(message, context)
+            case MessageToLog(message) if self._log is not None:
+                self._log.add(message)
             case WindowChanged(text):
                 self._screen.write(text.encode())
             case EventToEmit(emitted):
                 self._screen.emit(emitted)
+            case TextReturned(text, why) if why:
+                self._screen.remark_error(f"{why}: {visible(text)}")
+            case TextArrived(text):
+                self._screen.remark(f"This has arrived after all: {visible(text)}")
             case Remark(text, is_error):
                 (self._screen.remark_error if is_error else self._screen.remark)(text)
 

@@ -4,7 +4,7 @@
 |---|---|---|---|
 | greeting awaited | the greeting of the token's service | token sent | hello and resume |
 | token sent | ask, token | token sent | asked before it has seen the token |
-| token sent | welcome | logout sent | a line with ``logout`` |
+| token sent | welcome | logout sent | a line with ``logout``, or ``/logout`` in a chat |
 | logout sent | bye, `logged_out` | done | |
 | any but done | error, another bye, the end, time is up | failed | |
 """
@@ -21,6 +21,8 @@ from sockctl.protocol.messages import Message, message
 from sockctl.text import visible
 
 COMMAND = "logout"
+CHAT, CHAT_COMMAND = "chat", "/logout"
+"""In a chat a line without a slash would be said in a room, in the user's name."""
 READ_BYTES = 65_536
 
 
@@ -91,7 +93,8 @@ class _Logout:
         match one.kind:
             case "welcome" if not self._said:
                 self._said = True
-                self.wire.outgoing += ClientWire.encode(message("line", COMMAND))
+                command = CHAT_COMMAND if self._kept.login.service == CHAT else COMMAND
+                self.wire.outgoing += ClientWire.encode(message("line", command))
             case "bye" if self._said and one.get("reason") == "logged_out":
                 self.is_done = True
             case "error" if not self._said and one.get("code") == "bad_token":

@@ -10,7 +10,6 @@
 | anything else | goes on |
 """
 
-from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from sockctl.client.confirmation import Confirmation
@@ -35,7 +34,6 @@ class Person:
     Args:
         events: Where events are appended.
         view: The memory of a chat; None without one.
-        list_users: Returns the names of the users that have logged in to this server from here.
 
     Attributes:
         wants_to_leave: Whether the session is to end.
@@ -45,12 +43,10 @@ class Person:
         self,
         events: list[SessionEvent],
         view: "ChatView | None",
-        list_users: Callable[[], Iterable[str]],
     ) -> None:
         self.wants_to_leave = False
         self._events = events
         self._view = view
-        self._list_users = list_users
         self._confirmation = Confirmation(events)
         self._waiting = WaitingEntries(events)
         self._secret = RecentSecret()
@@ -161,4 +157,4 @@ class Person:
         if protocol is None or not protocol.login.resumed or not word or word.split() != [word]:
             return False
         others = [] if self._view is None else [self._view.roster.me, *self._view.roster.others]
-        return same_name_key(word) in {same_name_key(name) for name in (*others, *self._list_users()) if name}
+        return same_name_key(word) in {same_name_key(name) for name in (*others, *protocol.login.users) if name}

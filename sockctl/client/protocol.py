@@ -132,8 +132,6 @@ class MessageProtocol:
         Tokens are never shown, nor the questions from before the server has seen one.
         """
         shown = self.login.process_message(one)
-        if self._view is not None:
-            self._view.held = self.login.held
         if not shown:
             return False
         if self._guard is not None:
@@ -187,27 +185,42 @@ class MessageProtocol:
             self._view.note_block_sent(entry.lines)
         return frame
 
+    def encode_name(self) -> bytes:
+        """Return the answer to an open question for the user's name that was chosen; nothing where the user answers.
+
+        Raises:
+            InsecureError: It is a password, and would go in clear.
+        """
+        asked = self.question
+        if asked is None or asked.get("field") != "name" or asked.fields.get("secret") is True:
+            return b""
+        return self._answer(asked, name) if (name := self.login.take_name()) else b""
+
     def encode_line(self, line: str) -> bytes:
         """Return the frame that carries a line: an answer where a question is open.
 
         Raises:
             UnsendableError: It is too long for a message, or no text.
             InsecureError: It is a password, and would go in clear.
+            OptionError: It is the name of another user than that of the token.
         """
         if not self.login.needs(line):
             return b""
+        if self.question is not None:
+            return self._answer(self.question, line)
+        number = self._numbered.add(line) if "blocks" in self._server_can else None
+        frame = ClientWire.encode(message("line", line, n=number))
+        if self._view is not None:
+            self._view.note_sent(line)
+        return frame
+
+    def _answer(self, question: Message, line: str) -> bytes:
         if self._guard is not None:
-            self._guard.check(self.question)
-        asked, self.question = self.question, None
-        if asked is None:
-            number = self._numbered.add(line) if "blocks" in self._server_can else None
-            frame = ClientWire.encode(message("line", line, n=number))
-            if self._view is not None:
-                self._view.note_sent(line)
-            return frame
+            self._guard.check(question)
+        self.question = None
         if self._guard is not None:
             self._guard.hold()
-        return ClientWire.encode(message("answer", line, field=asked.get("field")))
+        return ClientWire.encode(message("answer", line, field=question.get("field")))
 
     def expect_no_question(self) -> None:
         """Let lines go: the service waits for the client."""
@@ -241,6 +254,4 @@ class MessageProtocol:
         can = self._can if service == CHAT else ()
         if self._view is None:
             return self.login.open(service, can=can)
-        opening = self.login.open(service, self._view.seen(), self._view.roster.me, can)
-        self._view.held = self.login.held
-        return opening
+        return self.login.open(service, self._view.seen(), self._view.roster.me, can)

@@ -3,15 +3,18 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from sockctl.client.login_lines import LoginLines
 from sockctl.client.plaintext_guard import PlaintextGuard
 from sockctl.client.protocol import MessageProtocol
 from sockctl.client.server_identity import ServerIdentity
+from sockctl.client.session_events import TellUser
 from sockctl.client.settings import ClientSettings
 from sockctl.client.token_login import TokenLogin
 from sockctl.net.address import Endpoint
 
 if TYPE_CHECKING:
     from sockctl.client.chat.view import ChatView
+    from sockctl.client.held_token import Held
     from sockctl.client.token_store import TokenStore
 
 
@@ -21,9 +24,11 @@ def make_protocol(
     server: ServerIdentity,
     *,
     open_tokens: "Callable[[], TokenStore]",
-    remark: Callable[[str], None],
+    remark: TellUser,
     view: "ChatView | None",
     insist: bool,
+    lines: LoginLines | None = None,
+    held: "Held | None" = None,
     can: Sequence[str] = (),
 ) -> MessageProtocol:
     """Return the protocol of a connection.
@@ -36,6 +41,8 @@ def make_protocol(
         remark: Tells the user something.
         view: The memory of a chat; None without one.
         insist: Whether only a message service will do.
+        lines: The lines of a pipe, which may begin with the user's name and password; None without a pipe.
+        held: The token of an earlier connection of this session.
         can: What the client can show in a chat, and not every client can.
     """
     guarded = server.in_clear and not settings.insecure
@@ -45,8 +52,12 @@ def make_protocol(
         open_tokens=open_tokens,
         remark=remark,
         steps=settings.steps,
-        piped=not settings.terminal and not settings.steps,
-        held=None if view is None else view.held,
+        lines=lines,
+        held=held,
+        user=settings.user,
+        tells=settings.terminal or settings.verbose,
+        unattended=not settings.terminal,
+        comes_back=settings.reconnects,
     )
     guard = PlaintextGuard(endpoint) if guarded else None
     return MessageProtocol(insist=insist, login=login, guard=guard, view=view, in_turns=not settings.terminal, can=can)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 from sockctl.client.sender import Sender
 from sockctl.client.session_events import (
     BytesToShow,
+    MessageToLog,
     MessageToShow,
     QuestionAsked,
+    Remark,
     SessionEvent,
     TextArrived,
     TextReturned,
@@ -15,6 +17,7 @@ from sockctl.client.session_events import (
 from sockctl.client.settings import ClientSettings
 from sockctl.errors import ExpectationError, ProtocolError
 from sockctl.protocol.line_splitter import LineSplitter
+from sockctl.text import visible
 
 if TYPE_CHECKING:
     from sockctl.client.protocol import MessageProtocol
@@ -39,6 +42,8 @@ class Receiver:
     def __init__(
         self, settings: ClientSettings, script: "Script | None", sender: Sender, events: list[SessionEvent]
     ) -> None:
+        self._by_hand = settings.terminal
+        self._logs = settings.log is not None
         self._count = settings.count
         self._script = script
         self._sender = sender
@@ -71,10 +76,17 @@ class Receiver:
 
     def show_message(self, protocol: "MessageProtocol", one: "Message", now: float) -> None:
         """Show a message, if it is meant for people."""
+        if self._logs:
+            self._events.append(MessageToLog(one))
         shown = protocol.admit(one)  # a message behind the last one counts here, too
         self._events += [TextArrived(text) for text in protocol.take_arrived()]
         if self.has_enough or not shown:
             return
+        if one.kind == "ask" and (answer := protocol.encode_name()):
+            self._sender.send(answer)
+            if self._by_hand:
+                self._events.append(Remark(f"{visible(one.text)} {visible(protocol.login.named)}", is_error=False))
+                return
         if one.kind in {"ask", "welcome"}:
             self._sender.is_asked = protocol.question is not None
             self._events.append(QuestionAsked(protocol.question))

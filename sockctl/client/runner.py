@@ -10,7 +10,7 @@ from sockctl.client.screen import Screen
 from sockctl.client.session import ClientSession
 from sockctl.client.session_events import EndReason, SessionEnded
 from sockctl.client.settings import ClientSettings
-from sockctl.errors import SockctlError
+from sockctl.errors import SockctlError, StoreReadError
 from sockctl.events.base import Level
 from sockctl.net.address import Endpoint
 from sockctl.net.connector import Secure, Tell, connect
@@ -18,10 +18,12 @@ from sockctl.net.transport import Transport
 
 if TYPE_CHECKING:
     from sockctl.client.chat.view import ChatView
+    from sockctl.client.room_log import RoomLog
     from sockctl.client.token_store import TokenStore
     from sockctl.client.transcript import Transcript
     from sockctl.client.trust import TlsPolicy
     from sockctl.client.tty.user import TerminalUser
+    from sockctl.client.typed_entries import TypedEntries
 
 
 def run_session(
@@ -89,11 +91,13 @@ def _run_session(
         own_lines_stay=screen.person,
         edits=_may_edit(settings),
     )
-    user = _user(settings, screen, session)
+    user = _user(endpoint, settings, screen, session)
     output = _output(settings, screen, session.view)
     if transcript is not None:
         output = transcript.record(screen, output, lambda: session.is_framed)
-    loop = IoLoop(session, endpoint, connect_again, screen=screen, output=output, user=user)
+    loop = IoLoop(
+        session, endpoint, connect_again, screen=screen, output=output, user=user, log=_log(endpoint, settings, screen)
+    )
     return _run(loop, session, sock, user)
 
 
@@ -148,7 +152,7 @@ def _lowest_level(settings: ClientSettings) -> Level | None:
     if settings.verbose:
         return Level.DETAIL
     if not settings.terminal:
-        return None
+        return Level.WARNING if settings.reconnects else None
     return Level.ERROR if settings.quiet else Level.INFO
 
 
@@ -178,7 +182,9 @@ def _output(settings: ClientSettings, screen: Screen, view: "ChatView | None") -
     return WindowOutput(screen, formatter, view, errors_apart=not settings.terminal)
 
 
-def _user(settings: ClientSettings, screen: Screen, session: ClientSession) -> "TerminalUser | None":
+def _user(
+    endpoint: Endpoint, settings: ClientSettings, screen: Screen, session: ClientSession
+) -> "TerminalUser | None":
     """Return the person at the terminal, if there is one."""
     if not settings.terminal:
         return None
@@ -189,8 +195,32 @@ def _user(settings: ClientSettings, screen: Screen, session: ClientSession) -> "
         session.view,
         may_edit=_may_edit(settings),
         quiet=settings.quiet,
+        typed=_typed(endpoint, settings),
         away_s=lambda: session.away_s(time.monotonic()),
     )
+
+
+def _log(endpoint: Endpoint, settings: ClientSettings, screen: Screen) -> "RoomLog | None":
+    """Return the log of rooms; None without one."""
+    if settings.log is None:
+        return None
+    from sockctl.client.room_log import RoomLog
+
+    return RoomLog(settings.log, endpoint, remark=screen.remark)
+
+
+def _typed(endpoint: Endpoint, settings: ClientSettings) -> "TypedEntries | None":
+    """Return where typed lines are kept for the next time; None for nowhere."""
+    if not settings.keep_typed or not settings.session or not _may_edit(settings):
+        return None
+    from sockctl.client.typed_entries import TypedEntries
+    from sockctl.paths import state_dir
+
+    try:
+        place = state_dir(settings.state_dir)
+    except StoreReadError:
+        return None  # there is no home directory
+    return TypedEntries(place, endpoint)
 
 
 def _may_edit(settings: ClientSettings) -> bool:

@@ -86,18 +86,19 @@ def read_script(path: Path) -> list[Step]:
     return steps
 
 
-def answer_login(steps: Sequence[Step], user: str) -> bool:
-    """Return whether the steps log in by themselves: they begin with waiting for a question, or with the user's name.
+def answer_login(steps: Sequence[Step], users: Sequence[str], *, waits: bool = True) -> bool:
+    """Return whether the steps log in by themselves: they begin with waiting for a question, or with a user's name.
 
     Args:
         steps: The steps.
-        user: Whose token there is; empty if that is not known.
+        users: The users who may be meant.
+        waits: Whether waiting at the begin is for a question.
     """
     match steps[:1]:
         case [Expect()]:
-            return True
+            return waits
         case [Send(text)]:
-            return bool(user) and same_name_key(text.strip()) == same_name_key(user)
+            return same_name_key(text.strip()) in map(same_name_key, users)
     return False
 
 

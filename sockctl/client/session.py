@@ -3,8 +3,8 @@
 The session knows no socket, terminal, thread or clock. One loop reads and writes for it, and carries out the events in
 order. The module is a long one, since it names each input of a session once.
 
-A person's session outlives its connection: where the server has welcomed and given a token, a lost connection is
-made again, and the server lets the client in by the token.
+A session may outlive its connection: where the server has welcomed and given a token, a lost connection is made again,
+and the server lets the client in by the token. A person's does, others do where that was asked for.
 
 | state | what comes | next state | and |
 |---|---|---|---|
@@ -12,11 +12,11 @@ made again, and the server lets the client in by the token.
 | connecting | `connect_failed` | waiting, or ended | |
 | connected | the connection is lost | waiting, or ended | the user learns which lines may not have arrived |
 | waiting | the pause is over | connecting | `Signal.CONNECTION_WANTED` |
-| waiting, connecting | a line | the same | it is refused; from the line editor, it waits |
-| waiting, connecting | the end of the input | ended | |
+| waiting, connecting | a line | the same | it is refused; from the line editor, it waits; no pipe is read |
+| waiting, connecting | the end of a person's input | ended | |
+| waiting, connecting | the time of the script or of --idle-timeout is up | ended | |
 """
 
-import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -26,21 +26,20 @@ from sockctl.client.sender import refuse_lines
 from sockctl.client.session_events import (
     EndReason,
     EventToEmit,
-    QuestionAsked,
     Remark,
     SessionEnded,
     SessionEvent,
-    Signal,
-    TextReturned,
 )
 from sockctl.client.session_parts import make_script, make_source, make_view, may_return
 from sockctl.client.settings import ClientSettings
-from sockctl.errors import ConnectionBrokenError, SockctlError, StoreError
+from sockctl.errors import ConnectionBrokenError, SockctlError
 from sockctl.events.base import Event
 from sockctl.events.client import Disconnected
 from sockctl.net.address import Endpoint
 
 if TYPE_CHECKING:
+    from sockctl.client.absence import Absence
+    from sockctl.client.login_lines import LoginLines
     from sockctl.client.person import Person
     from sockctl.client.protocol import MessageProtocol
     from sockctl.client.reconnect import Reconnector
@@ -87,12 +86,13 @@ class ClientSession:
         self._encrypted = encrypted
         self._edits = edits
         self._reconnector = reconnector
+        self._absence: Absence | None = None  # made when a connection is lost for the first time
         self._events: list[SessionEvent] = []
         self._connection: ClientConnection | None = None
-        self._connect_at: float | None = None  # when the pause before the next try is over
         self._is_over = False
-        self._was_lost = False  # whether a connection was lost: then one that is not welcomed is only one more try
+        self._login_lines: LoginLines | None = None  # made with the first protocol
         self._source = make_source(settings)
+        self._script = make_script(settings)
         self.view = make_view(settings, own_lines_stay=own_lines_stay, remark=self._remark)
         self._person: Person | None = None  # made with the first entry
 
@@ -119,9 +119,12 @@ class ClientSession:
 
     def away_s(self, now: float) -> float | None:
         """Return in how many seconds the client connects again, 0 while it tries; None where no connection was lost."""
-        if self._connection is not None or not self._was_lost:
-            return None
-        return 0.0 if self._connect_at is None else max(0.0, self._connect_at - now)
+        return None if self._connection is not None or self._absence is None else self._absence.left_s(now)
+
+    @property
+    def _was_lost(self) -> bool:
+        """Whether a connection was lost: then one that is not welcomed is only one more try."""
+        return self._absence is not None
 
     # From the connection.
 
@@ -136,20 +139,22 @@ class ClientSession:
             self.settings,
             self._source,
             None if server is None else self._make_protocol(server),
-            make_script(self.settings),
+            self._script,
             self._events,
             now,
             encrypted=self._encrypted,
-            returning=self._was_lost,
+            returning=self._was_lost and self.settings.terminal,
         )
+        if self._absence is not None:
+            self._connection.hold(self._absence.lines)
         return self.advance(now)
 
     def connect_failed(self, error: SockctlError, now: float) -> list[SessionEvent]:
         """Process that a connection that was wanted couldn't be made."""
         from sockctl.client.reconnect import FAILED
 
-        if isinstance(error, FAILED):
-            self._wait(*self._back().fail(error), now)
+        if isinstance(error, FAILED) and self._absence is not None:
+            self._absence.go_on(error, now)
         else:
             self._end(EndReason.of(error), error)
         return self.advance(now)
@@ -190,7 +195,7 @@ class ClientSession:
 
     def typed(self, data: bytes, now: float) -> list[SessionEvent]:
         """Process bytes of the input; no bytes mean its end."""
-        if self._connection is None and isinstance(self._source, LineInput):
+        if self._connection is None and self.settings.terminal and isinstance(self._source, LineInput):
             self._events += refuse_lines(self._source.feed(data))
         return self._process(now, ClientConnection.type, data)
 
@@ -201,7 +206,7 @@ class ClientSession:
         if self._person is None:
             from sockctl.client.person import Person
 
-            self._person = Person(self._events, self.view, self._list_users)
+            self._person = Person(self._events, self.view)
         entry = self._person.enter(text, self._connection, now)
         if self._person.wants_to_leave:
             return self.typed(b"", now)
@@ -221,8 +226,8 @@ class ClientSession:
     def _process(self, now: float, step: Callable[..., None] | None = None, *arguments: object) -> list[SessionEvent]:
         """Carry out a step of the connection, if there is one, and all that is due; return the events."""
         connection = self._connection
-        if not self._is_over and connection is None:
-            self._go_on_waiting(now)
+        if not self._is_over and connection is None and self._absence is not None:
+            self._go_on_waiting(self._absence, now)
         elif not self._is_over and connection is not None:
             try:
                 if step is not None:
@@ -238,6 +243,8 @@ class ClientSession:
                 self.wants_input, self.wake_at = connection.wants_input, connection.wake_at
         if self._person is not None:
             self._person.give_way()
+        if self._absence is not None:
+            self._absence.note_arrived()
         events = self._events[:]
         self._events.clear()
         return events
@@ -250,63 +257,51 @@ class ClientSession:
             if self._person.wants_to_leave:
                 self._source.feed_raw(b"")
 
-    def _list_users(self) -> list[str]:
-        """Return the users that have logged in to this server from here."""
-        with contextlib.suppress(StoreError):
-            return [one.user for one in self._open_tokens().all_of(self._endpoint.host, self._endpoint.port)]
-        return []
-
     # How a connection ends, and another one comes.
 
     def _end_connection(self, connection: ClientConnection, error: SockctlError | None, now: float) -> None:
-        if not may_return(self.settings, connection, error, was_lost=self._was_lost):
+        comes_back = may_return(self.settings, connection, error, was_lost=self._was_lost)
+        if self._absence is None and self.settings.reconnects and (comes_back or not self.settings.terminal):
+            from sockctl.client.absence import Absence
+
+            self._absence = Absence(self.settings, self.view, self._events, self._reconnector)
+        if self._absence is None or not comes_back:
+            if self._absence is not None and not self.settings.terminal and not connection.was_completed:
+                self._absence.tell_doubtful()
             self._end(connection.explain_end(error), connection.judge(error))
             return
-        protocol = connection.protocol
-        if protocol is not None and protocol.is_welcomed:
-            lost = self._back().lose(error, stood_s=now - connection.started, gave_up=protocol.gave_up)
-        else:
-            lost = self._back().fail(error)
         self._connection = None
-        self._was_lost = True
-        self._wait(*lost, now)
-        self._events += [Signal.CONNECTION_DROPPED, QuestionAsked(None)]
-        for text in self.view.lose() if self.view is not None else ():
-            self._events.append(TextReturned(text, "This may not have arrived"))
-        self._go_on_waiting(now)
+        self._absence.begin(connection, error, now)
+        self._go_on_waiting(self._absence, now)
 
-    def _back(self) -> "Reconnector":
-        if self._reconnector is None:
-            from sockctl.client.reconnect import Reconnector
-
-            self._reconnector = Reconnector()
-        return self._reconnector
-
-    def _wait(self, pause_s: float, event: Event | None, now: float) -> None:
-        if event is not None:
-            self._emit(event)
-        self._connect_at = now + pause_s
-
-    def _go_on_waiting(self, now: float) -> None:
-        """Go on without a connection: the user may end that, and the pause may be over."""
-        if self._source.ended:
-            self._end(EndReason.STOPPED, None)
-        elif self._connect_at is not None and now >= self._connect_at:
-            self._connect_at = None
-            self._events.append(Signal.CONNECTION_WANTED)
-        self.wants_input, self.wake_at = True, self._connect_at
+    def _go_on_waiting(self, absence: "Absence", now: float) -> None:
+        """Go on without a connection: a person may end that, and the pause may be over."""
+        self.wants_input = self.settings.terminal
+        try:
+            if self._source.ended and self.settings.terminal:
+                self._end(EndReason.STOPPED, None)
+            else:
+                absence.settle(None if self._script is None else self._script.deadline, now)
+        except SockctlError as error:
+            self._end(EndReason.of(error), error)
+        self.wake_at = absence.wake_at
 
     def _end(self, reason: EndReason, error: SockctlError | None) -> None:
         if self._person is not None:
             self._person.give_back()
         self._is_over = True
+        if error is None and self._absence is not None:
+            error = self._absence.judge()
         self._events.append(SessionEnded(reason, error))
 
     def _make_protocol(self, server: "ServerIdentity") -> "MessageProtocol":
         """Return the protocol for a new connection."""
+        from sockctl.client.login_lines import LoginLines
         from sockctl.client.protocol import CAPABILITIES
         from sockctl.client.protocol_factory import make_protocol
 
+        if self._login_lines is None:
+            self._login_lines = LoginLines(piped=not self.settings.terminal and not self.settings.steps)
         return make_protocol(
             self.settings,
             self._endpoint,
@@ -315,11 +310,13 @@ class ClientSession:
             remark=self._remark,
             view=self.view,
             insist=self._was_lost or self.settings.messages is True,
+            lines=self._login_lines,
+            held=None if self._absence is None else self._absence.token,
             can=CAPABILITIES if self._edits and self.view is not None else (),
         )
 
-    def _remark(self, text: str) -> None:
-        self._events.append(Remark(text))
+    def _remark(self, text: str, *, is_error: bool = True) -> None:
+        self._events.append(Remark(text, is_error))
 
     def _emit(self, event: Event) -> None:
         self._events.append(EventToEmit(event))

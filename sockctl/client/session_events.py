@@ -4,7 +4,7 @@ They are named tuples: a named tuple delays the client's start by a fifth of a d
 """
 
 import enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from sockctl.errors import ConnectionBrokenError, ProtocolError, SockctlError
 from sockctl.events.base import Event
@@ -69,6 +69,12 @@ class MessageToShow(NamedTuple):
     context: "ChatContext | None" = None
 
 
+class MessageToLog(NamedTuple):
+    """Write a message to the log of rooms, if it belongs there."""
+
+    message: "Message"
+
+
 class QuestionAsked(NamedTuple):
     """Prepare for the answer to a question, before showing it; None withdraws the last question."""
 
@@ -97,6 +103,14 @@ class TextArrived(NamedTuple):
     """Take a text that came back into the editor out of it, if it stands there as it was: it has arrived after all."""
 
     text: str
+
+
+class TellUser(Protocol):
+    """Tells the user something, as a `Remark` does."""
+
+    def __call__(self, text: str, *, is_error: bool = True) -> None:
+        """Tell `text`."""
+        ...
 
 
 class Remark(NamedTuple):
@@ -134,6 +148,7 @@ SessionEvent = (
     | BytesToSend
     | BytesToShow
     | MessageToShow
+    | MessageToLog
     | QuestionAsked
     | TextReturned
     | TextArrived

@@ -22,18 +22,18 @@ def make_source(settings: ClientSettings) -> LineInput | PipeInput:
 
 
 def make_view(settings: ClientSettings, *, own_lines_stay: bool, remark: Callable[[str], None]) -> "ChatView | None":
-    """Return the memory of a chat; None without one.
+    """Return the memory of a chat; None where nobody reads it and no connection is made again.
 
     Args:
         settings: How the session behaves.
         own_lines_stay: Whether typed lines stay on the terminal, so that they aren't shown when they come back.
         remark: Tells the user something.
     """
-    if not settings.shows_chat:
+    if not settings.shows_chat and not settings.reconnects:
         return None
     from sockctl.client.chat.view import ChatView
 
-    return ChatView(own_lines_stay=own_lines_stay, remark=remark)
+    return ChatView(own_lines_stay=own_lines_stay and settings.terminal, remark=remark)
 
 
 def make_script(settings: ClientSettings) -> "Script | None":

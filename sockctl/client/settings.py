@@ -32,6 +32,7 @@ class ClientSettings:
         send_only: Show nothing of the server's words but its errors.
         recv_only: Read no input.
         output: The file of the transcript; None for none.
+        log: The folder of a log of rooms; None for none.
         crlf: Send CR LF for a line feed.
         steps: The steps of a script, in place of an input.
         count: End after so many messages; None for no end.
@@ -39,9 +40,11 @@ class ClientSettings:
         idle_timeout_s: Seconds without traffic after which the session ends; None for no end.
         quit_after_s: Seconds to wait for the server's end after the input's; None for the default.
         session: Use the token of an earlier login, and keep the one of this.
+        user: The name of the user who is to be logged in; empty for whom there is a token.
+        keep_typed: Keep what is typed in the line editor for the next time; not without `session`.
         insecure: Send passwords and tokens in clear.
         state_dir: The folder where tokens are kept, as it was chosen.
-        reconnect: Connect again after a lost connection, where that can be.
+        reconnect: Connect again after a lost connection, where that can be; None: only where a person sits.
         explain: Which events are explained; None for the usual ones.
         retries: How many further tries the first connection gets.
         family: Restricts the addresses to IPv4 or IPv6.
@@ -61,6 +64,7 @@ class ClientSettings:
     send_only: bool = False
     recv_only: bool = False
     output: Path | None = None
+    log: Path | None = None
     crlf: bool = False
     steps: "Sequence[Step]" = ()
     count: int | None = None
@@ -68,9 +72,11 @@ class ClientSettings:
     idle_timeout_s: float | None = None
     quit_after_s: float | None = None
     session: bool = True
+    user: str = ""
+    keep_typed: bool = True
     insecure: bool = False
     state_dir: Path | None = None
-    reconnect: bool = True
+    reconnect: bool | None = None
     explain: "Explain | None" = None
     retries: int = 0
     family: socket.AddressFamily = socket.AF_UNSPEC
@@ -86,8 +92,10 @@ class ClientSettings:
 
     @property
     def reconnects(self) -> bool:
-        """Whether a lost connection is made again: only where a person sits."""
-        return self.reconnect and self.terminal and not self.json and not self.hex_dump and self.count is None
+        """Whether a lost connection is made again: where a person sits, and where it was asked for."""
+        if self.hex_dump or self.count is not None:
+            return False
+        return self.terminal and not self.json if self.reconnect is None else self.reconnect
 
     def wait_for_end_s(self, *, script_ends_itself: bool) -> float | None:
         """Return how many seconds to wait for the server's end after the input's; None for as long as it takes."""

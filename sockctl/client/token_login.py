@@ -10,28 +10,30 @@
 | any | token | | the token is never shown, and held for this session |
 | any | welcome | decided | the token is kept for the next time, if it is a user's: a guest's is for this session only |
 
-Without a token to send, everything is decided from the start. A script that logs in by itself does so every time. A
-pipe may begin with name and password. Where the token has let the client in, it leaves out these two lines: the
-password must not become a line like any other.
+Without a token to send, everything is decided from the start. A script that logs in by itself does so every time.
+
+The user may have chosen a name. Then only this user's token is shown, and the name answers the first question for one.
 """
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from sockctl.client.chat.view import Held
+from sockctl.client.held_token import Held
+from sockctl.client.login_lines import LoginLines
 from sockctl.client.plaintext_guard import NO_PASSWORD_SERVICES
 from sockctl.client.server_identity import ServerIdentity
-from sockctl.errors import StoreError
+from sockctl.client.session_events import TellUser
+from sockctl.errors import NotLetInError, StoreError
 from sockctl.protocol.client_wire import ClientWire
 from sockctl.protocol.messages import Message, message
-from sockctl.protocol.names import same_name_key
+from sockctl.text import visible
 
 if TYPE_CHECKING:
     from sockctl.client.script_steps import Step
     from sockctl.client.token_store import Login, TokenStore
 
-ANSWERS = 2
-"""Lines with which one logs in: name and password."""
+SHOWN_USERS = 5
+"""How many other users are named whose logins are kept."""
 
 
 class TokenLogin:
@@ -43,11 +45,19 @@ class TokenLogin:
         open_tokens: Opens the store of tokens; called when one is needed.
         remark: Tells the user something.
         steps: The steps of a script, which may log in by themselves.
-        piped: Whether lines come from a pipe, which may begin with the user's name and password.
+        lines: The lines of a pipe, which may begin with the user's name and password.
         held: The token of an earlier connection of this session.
+        user: The user's name, where it was chosen.
+        tells: Whether the user learns whose kept login has let the client in; else only where it was one of several.
+        unattended: Whether nobody is there to answer once more: then a repeated question for a name ends the session,
+            and so does any question before a connection of this session is welcomed again.
+        comes_back: Whether a lost connection is made again: then a script that logs in by itself holds a token, too.
 
     Attributes:
+        users: The users whose logins are kept there; the one whose login was used last is the first.
         held: The token that lets this session in again, if there is one.
+        named: The chosen name, once it has answered a question.
+        resumed: Whether the token has let the client in.
         undecided: Whether the server has yet to decide on the token; until then nothing is said to it.
     """
 
@@ -57,21 +67,34 @@ class TokenLogin:
         *,
         uses_tokens: bool,
         open_tokens: "Callable[[], TokenStore]",
-        remark: Callable[[str], None],
+        remark: TellUser,
         steps: "Sequence[Step]" = (),
-        piped: bool = False,
+        lines: LoginLines | None = None,
         held: Held | None = None,
+        user: str = "",
+        tells: bool = False,
+        unattended: bool = False,
+        comes_back: bool = False,
     ) -> None:
         self._server = server
         self._uses_tokens = uses_tokens
         self._open_tokens = open_tokens
         self._remark = remark
         self._steps = steps
-        self._piped = piped
+        self._lines = LoginLines(piped=False) if lines is None else lines
         self.held = held
+        self._chosen = user
+        self._tells = tells
+        self._unattended = unattended
+        self._comes_back = comes_back
+        self._uses_file = True
+        self.users: list[str] = []
         self.undecided = False
-        self._lines = 0  # said on this connection
-        self._resumed = self._not_needed = False
+        self.resumed = False
+        self._returns = held is not None
+        self._is_welcomed = False
+        self._names_itself = bool(user)
+        self.named = ""
         self._service = ""
         self._tokens: TokenStore | None = None
         self._token: str | None = None  # the one that the file has, as far as this session knows
@@ -79,11 +102,6 @@ class TokenLogin:
         self._user = ""
         self._refused = False
         self._question: Message | None = None  # asked while it was undecided
-
-    @property
-    def resumed(self) -> bool:
-        """Whether the token has let the client in."""
-        return self._resumed
 
     def open(self, service: str, seen: dict[str, int] | None = None, name: str = "", can: Sequence[str] = ()) -> bytes:
         """Return the answer to the greeting of `service`: a hello, and the token if there is one for it.
@@ -99,8 +117,10 @@ class TokenLogin:
             self._uses_tokens = False
             return ClientWire.hello(can=can)
         held = self._find()
-        if held is not None and self._logs_in_by_script(held.user):
-            held, self._uses_tokens = None, False
+        if self._logs_in_by_script():
+            self._names_itself = False
+            if held is not None:
+                held, self._uses_file, self._uses_tokens = None, False, self._comes_back
         self.held = held
         if held is None:
             return ClientWire.hello(session=self._uses_tokens, can=can)
@@ -110,10 +130,14 @@ class TokenLogin:
         return ClientWire.hello(can=can) + ClientWire.encode(resume)
 
     def process_message(self, one: Message) -> bool:
-        """Process a message of the server, in its order; return whether it is to be shown."""
+        """Process a message of the server, in its order; return whether it is to be shown.
+
+        Raises:
+            NotLetInError: The server asks anew, and nobody is there to answer.
+        """
         match one.kind:
             case "token":
-                self._resumed = self.undecided and not self._refused
+                self.resumed = self.undecided and not self._refused
                 self._mark_decided()
                 token = one.fields.get("token")
                 if isinstance(token, str) and self._uses_tokens:
@@ -124,9 +148,9 @@ class TokenLogin:
                 return False
             case "ask":
                 self._mark_decided()
+                self._refuse_to_answer(one)
             case "welcome":
-                self._mark_decided()
-                self._keep_new(one.get("user"))
+                self._welcome(one.get("user"))
             case "error":
                 self._refused = True
                 if one.get("code") == "bad_token":
@@ -137,14 +161,23 @@ class TokenLogin:
                     self._forget()
         return True
 
+    def take_name(self) -> str:
+        """Return the user's chosen name for the first question for a name; empty from then on."""
+        if not self._names_itself:
+            return ""
+        self._names_itself = False
+        self.named = self._chosen
+        return self._chosen
+
     def needs(self, line: str) -> bool:
-        """Return whether a line is to be said: not where it is a pipe's answer that the token has made needless."""
-        self._lines += 1
-        if self._lines == 1:
-            self._not_needed = (
-                self._resumed and self._piped and same_name_key(line.strip()) == same_name_key(self._user)
-            )
-        return not self._not_needed or self._lines > ANSWERS
+        """Return whether a line is to be said: not where it is a pipe's answer that is needless.
+
+        Raises:
+            OptionError: It is the name of another user than that of the token.
+        """
+        return self._lines.needs(
+            line, resumed_as=self._user if self.resumed else "", named=self.named, users=self.users
+        )
 
     def stop_waiting(self) -> Message | None:
         """Wait no longer for the server's decision; return the question that is to be shown now, if there is one."""
@@ -152,15 +185,42 @@ class TokenLogin:
         self._mark_decided()
         return question
 
+    def _refuse_to_answer(self, question: Message) -> None:
+        if self._is_welcomed or not self._unattended:
+            return
+        is_for_name = question.get("field") == "name"
+        if is_for_name and self.named:
+            raise NotLetInError(f"The server has not let you in as {visible(self.named)}: it asks for a name again.")
+        if self._returns and not (is_for_name and self._names_itself):
+            raise NotLetInError(f"The server knows the login no more, and asks again: {visible(question.text)}")
+
+    def _welcome(self, user: str) -> None:
+        self._mark_decided()
+        self._names_itself, self._is_welcomed = False, True
+        if self.resumed and not self._returns:
+            self._tell_user(user)
+        self._keep_new(user)
+
     def _mark_decided(self) -> None:
         self.undecided, self._question = False, None
 
-    def _logs_in_by_script(self, user: str) -> bool:
-        if not self._steps:
+    def _logs_in_by_script(self) -> bool:
+        if not self._steps or self._returns:
             return False
         from sockctl.client.script_steps import answer_login
 
-        return answer_login(self._steps, user)
+        return answer_login(self._steps, [self._chosen] if self._chosen else self.users, waits=not self._chosen)
+
+    def _tell_user(self, user: str) -> None:
+        """Tell whose login has let the client in."""
+        others = [visible(other) for other in self.users if other != self._user]
+        if others and not self._chosen:
+            named = ", ".join(others[:SHOWN_USERS]) + (", …" if len(others) > SHOWN_USERS else "")
+            self._remark(
+                f"You are {visible(user)} (the login used last; --user NAME chooses another: {named}).", is_error=False
+            )
+        elif self._tells:
+            self._remark(f"You are {visible(user)} (kept login; `sockctl logout` ends it).", is_error=False)
 
     # The file.
 
@@ -184,19 +244,22 @@ class TokenLogin:
         held = self.held
         if held is not None and (held.service, held.server) != (self._service, self._server):
             held = None
-        if held is not None and not held.user:
-            return held  # a guest's is in no file
+        if held is not None and not held.is_kept:
+            self._uses_file = False
+            return held
         try:
-            kept = self._open_store().find(self._store_key())
+            self.users = self._open_store().users_at(self._store_key())
+            kept = self._open_store().find(self._store_key(), self._chosen if held is None else held.user)
         except StoreError as error:
             self._do_without(error)
             return None
-        if held is not None and (kept is None or kept.user != held.user):
+        if held is not None and kept is None:
             return held
         return None if kept is None else self._held(kept.token, kept.user)
 
     def _held(self, token: str, user: str) -> Held:
-        return Held(server=self._server, service=self._service, token=token, user=user)
+        is_kept = bool(user) and self._uses_file
+        return Held(server=self._server, service=self._service, token=token, user=user, is_kept=is_kept)
 
     def _keep_new(self, user: str) -> None:
         """Hold the token that has come, and keep it if it is a user's.
@@ -207,12 +270,12 @@ class TokenLogin:
             return
         (token, expires), self._new = self._new, None
         self._user, self.held = user, self._held(token, user)
-        if user:
+        if self.held.is_kept:
             kept = self._write(token, expires if isinstance(expires, str) else "")
             self._token = token if kept else None
 
     def _write(self, token: str, expires: str) -> bool:
-        shown = self._token if self._resumed else None
+        shown = self._token if self.resumed else None
         try:
             return self._open_store().keep(
                 self._store_key(), token=token, expires=expires, user=self._user, in_place_of=shown
@@ -225,7 +288,7 @@ class TokenLogin:
         """Forget the token, unless another client of this user has kept a newer one."""
         self.held = None
         token, self._token = self._token, None
-        if token is None or not self._uses_tokens:
+        if token is None or not self._uses_tokens or not self._uses_file:
             return
         try:
             self._open_store().forget(self._store_key(), token=token)

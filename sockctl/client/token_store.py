@@ -5,6 +5,8 @@ port, the same service, and under TLS the same certificate, even where an author
 the host is an IP address, since a name may lead to another program the next time. The token is in the file, and in the
 one field that carries it to the wire; no repr and no error shows it.
 
+A server may have a token of each of several users. The file has them in the order in which they were used.
+
 An expired token lets nobody in. It still shows the server that this device belongs to the user, so that strangers who
 guess at the user's password don't hold up the device.
 """
@@ -20,6 +22,7 @@ from typing import Any
 from sockctl.client.known_hosts import host_key, is_host_key
 from sockctl.errors import StoreError, StoreFormatError
 from sockctl.net.fingerprints import parse_fingerprint
+from sockctl.protocol.names import same_name_key
 from sockctl.stores.json_store import JsonStore
 from sockctl.stores.schema import array, mapping, parsed, record, text, unless
 from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, utc_now
@@ -37,6 +40,13 @@ _SERVICE = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
 _UNFIT = "is not what it should be"  # none of these sentences may show a token
+
+
+def _place_of(entry: dict[str, str]) -> tuple[str, str, str]:
+    """Return what an entry has in common with no other one of its server."""
+    return entry["service"], entry["fingerprint"], same_name_key(entry.get("user", ""))
+
+
 _TOKENS = array(
     record(
         {
@@ -48,8 +58,8 @@ _TOKENS = array(
         optional={"user": text(unless(str.isprintable, _UNFIT))},
     ),
     unless(
-        lambda entries: len({(one["service"], one["fingerprint"]) for one in entries}) == len(entries),
-        "has a service with one certificate twice",
+        lambda entries: len({_place_of(one) for one in entries}) == len(entries),
+        "has a user of a service with one certificate twice",
     ),
 )
 _FORM = record({"sessions": mapping(_TOKENS, key=unless(is_host_key, "is no HOST:PORT in its usual form"))})
@@ -90,6 +100,10 @@ class KeptToken:
     token: str = field(repr=False)
     expires: datetime.datetime
     user: str = ""
+
+    def is_of(self, user: str) -> bool:
+        """Return whether it is that user's."""
+        return same_name_key(self.user) == same_name_key(user)
 
     @property
     def as_fields(self) -> dict[str, Any]:
@@ -133,16 +147,29 @@ class TokenStore:
         """
         return self._all_at(host_key(host, port))
 
-    def find(self, login: Login) -> KeptToken | None:
+    def find(self, login: Login, user: str = "") -> KeptToken | None:
         """Return the token that counts there, expired or not.
+
+        Args:
+            login: Where.
+            user: Whose; empty for the user whose token was used last.
 
         Raises:
             StoreError: The file can't be read.
         """
-        return next((one for one in self._all_at(login.address) if one.login == login), None)
+        found = [one for one in self._all_at(login.address) if one.login == login and (not user or one.is_of(user))]
+        return found[-1] if found else None
+
+    def users_at(self, login: Login) -> list[str]:
+        """Return the users whose tokens count there; the one whose token was used last is the first.
+
+        Raises:
+            StoreError: The file can't be read.
+        """
+        return [one.user for one in reversed(self._all_at(login.address)) if one.login == login and one.user]
 
     def keep(self, login: Login, *, token: str, expires: str, user: str = "", in_place_of: str | None = None) -> bool:
-        """Keep a token in place of the one before, and return whether it is kept; then it is on the disk.
+        """Keep a token in place of the user's one before, and return whether it is kept; then it is on the disk.
 
         Tokens that expired 30 days ago are dropped.
 
@@ -150,7 +177,7 @@ class TokenStore:
             login: Where it counts.
             token: The token, as the server gave it.
             expires: Until when it counts, as the server gave it (RFC 3339).
-            user: Whose it is, if that is known.
+            user: Whose it is, if that is known. A token of nobody known is replaced, and replaces those of all.
             in_place_of: The token that was shown for it. If the file has another one of this user, that one stays: a
                 client that was quicker has kept it, and its first use may have replaced this one.
 
@@ -170,18 +197,18 @@ class TokenStore:
             entry["user"] = user[:MAX_USER]
         with self._store.update() as content:
             entries = content["sessions"].setdefault(address, [])
-            before = next((kept for one in entries if (kept := _kept(address, one)).login == login), None)
-            if before is not None and in_place_of is not None and _is_anothers(before, user, in_place_of):
+            before = [one for one in entries if _is_replaced(_kept(address, one), login, user)]
+            if in_place_of is not None and any(_is_anothers(_kept(address, one), user, in_place_of) for one in before):
                 return False
             for others in content["sessions"].values():
                 others[:] = [one for one in others if parse_timestamp(one["expires"]) > dropped_at]
-            entries[:] = [one for one in entries if _kept(address, one).login != login]
+            entries[:] = [one for one in entries if one not in before]
             entries.append(entry)
             _drop_empty(content)
         return True
 
     def forget(self, login: Login, *, token: str | None = None) -> None:
-        """Forget a token, if there is one.
+        """Forget the tokens that count there, if there are some.
 
         Args:
             login: Where it counts.
@@ -235,9 +262,14 @@ def _kept(address: str, entry: dict[str, str]) -> KeptToken:
     )
 
 
+def _is_replaced(kept: KeptToken, login: Login, user: str) -> bool:
+    """Return whether a token gives way to a new one of that user."""
+    return kept.login == login and (not kept.user or not user or kept.is_of(user[:MAX_USER]))
+
+
 def _is_anothers(kept: KeptToken, user: str, shown: str) -> bool:
     """Return whether a kept token is of that user, and not the one that this client has shown."""
-    return kept.user == user[:MAX_USER] and not hmac.compare_digest(kept.token.encode(), shown.encode())
+    return kept.is_of(user[:MAX_USER]) and not hmac.compare_digest(kept.token.encode(), shown.encode())
 
 
 def _drop_empty(content: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ import pytest
 from sockctl.cli.exit_codes import ExitCode
 from tests.support.frames import framed
 from tests.support.played_server import greet, server
-from tests.support.running import SOCKCTL, TIMEOUT_S, echo_process, receive_all, sockctl
+from tests.support.running import CLOSED_PORT, SOCKCTL, TIMEOUT_S, echo_process, receive_all, sockctl
 
 
 @pytest.fixture(scope="module")
@@ -226,3 +226,11 @@ def test_a_reader_that_has_enough(echo: str, options: str) -> None:
 def test_a_reader_that_has_enough_of_ports() -> None:
     run = in_shell("$S connect -z 127.0.0.1 1-65535 | head -1; exit ${PIPESTATUS[0]}")
     assert (run.returncode, run.stderr, run.stdout.count(b"\n")) == (0, b"", 1)
+
+
+@pytest.mark.parametrize("name", ["", "ann lee", "x" * 200, "a\x1b[2Jb c"])
+def test_a_user_is_named(name: str) -> None:
+    run = sockctl("connect", "--user", name, f"localhost:{CLOSED_PORT}", stdin=b"")
+    assert run.returncode == ExitCode.USAGE
+    assert b"is no name: it is empty, has spaces, or is too long." in run.stderr
+    assert b"\x1b" not in run.stderr

@@ -1,6 +1,7 @@
 """``sockctl logout`` as a process, against a server that gives tokens."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -73,6 +74,29 @@ def test_logged_out(server: TokenServer, state: Path) -> None:
     again = log_out(server.target)
     assert again.returncode == ExitCode.FAILED
     assert again.stderr.decode() == f"sockctl: No login of {server.target} is kept: there is nothing to end.\n"
+
+
+def test_nothing_is_said_in_a_chat(state: Path) -> None:
+    with token_server(service="chat") as server:
+        sockctl("connect", f"sockctl://{server.target}", stdin=LOGIN)
+        assert log_out(server.target).returncode == 0
+        assert server.said() == [("resume", ""), ("line", "/logout")]
+        assert kept(state, server.target) == []
+
+
+def test_one_users_login_ends(server: TokenServer, state: Path) -> None:
+    for user in ("ann", "Bob"):
+        login = f"{user}\n{PASSWORD}\n".encode()
+        sockctl("connect", f"sockctl://{server.target}", "--user", user, stdin=login)
+    run = log_out(server.target, "--user", "bob")
+    assert run.stdout.decode() == f"You are logged out of {server.target} (auth, as Bob).\n"
+    assert [one.user for one in TokenStore(state).all()] == ["ann"]
+    again = log_out(server.target, "--user", "bob")
+    assert again.returncode == ExitCode.FAILED
+    assert again.stderr.decode() == f"sockctl: No login of bob at {server.target} is kept: there is nothing to end.\n"
+    other = sockctl("logins", "remove", server.target, env={**os.environ, "SOCKCTL_USER": "cem"})
+    assert b"No login of cem" in other.stderr
+    assert [one.user for one in TokenStore(state).all()] == ["ann"]
 
 
 def test_logged_out_for_programs(server: TokenServer, state: Path) -> None:

@@ -33,7 +33,7 @@ class Waiting:
             SERVER,
             ServerIdentity(SERVER),
             open_tokens=lambda: TokenStore(tmp_path),
-            remark=lambda _: None,
+            remark=lambda *_, **__: None,
             view=None,
             insist=True,
         )

@@ -193,8 +193,8 @@ def test_exit_while_the_connection_is_away(tmp_path: Path) -> None:
 def returning(tmp_path: Path) -> Played:
     """Return the session of ann, whom a kept login will let in; bob has logged in from here, too."""
     store = TokenStore(tmp_path)
+    store.keep(Login.at(SERVER.host, SERVER.port, "chat"), token="x", expires=LATER, user="bob")
     store.keep(Login.at(SERVER.host, SERVER.port, "chat"), token="old", expires=LATER, user="ann")
-    store.keep(Login.at(SERVER.host, SERVER.port, "auth"), token="x", expires=LATER, user="bob")
     return at_editor(tmp_path)
 
 

@@ -22,7 +22,7 @@ def protocol(tmp_path: Path, *, in_clear: bool = False, insist: bool = True, **s
         SERVER,
         ServerIdentity(SERVER, in_clear=in_clear),
         open_tokens=lambda: TokenStore(tmp_path),
-        remark=lambda _: None,
+        remark=lambda *_, **__: None,
         view=None,
         insist=insist,
     )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from sockctl.client.chat.view import Held
+from sockctl.client.held_token import Held
 from sockctl.client.server_identity import ServerIdentity
 from sockctl.client.token_login import TokenLogin
 from sockctl.client.token_store import KeptToken, Login, TokenStore
@@ -76,10 +76,11 @@ def test_a_person_logs_in_once(terminal: Any, server: TokenServer, state: Path, 
     assert PASSWORD not in child.before
     if not plain:
         child.expect(r"\x1b\[0m>")
-        child.send("\x1b[A")  # the arrow brings back what was typed last: the name, not the password
-        child.expect("ann")
-        child.sendline("")
-        child.expect("<ann> ann")
+        child.sendline("hi")
+        child.expect("<ann> hi")
+        child.send("\x1b[A\x1b[A\x1b[A")  # the arrow brings back what was typed, and neither name nor password
+        child.sendline(" there")
+        child.expect("<ann> hi there")
         assert PASSWORD not in child.before
     child.sendline("exit")
     child.expect("disconnected")
@@ -247,8 +248,7 @@ def resuming(state: Path, **options: Any) -> tuple[TokenLogin, list[str]]:
     options = {
         "uses_tokens": True,
         "open_tokens": lambda: TokenStore(state),
-        "remark": remarks.append,
-        "piped": True,
+        "remark": lambda text, **_: remarks.append(text),
         **options,
     }
     return TokenLogin(ServerIdentity(Endpoint("localhost", 9090)), **options), remarks
@@ -354,6 +354,77 @@ def test_an_expired_token_shows_whose_device_this_is(server: TokenServer) -> Non
     server.tokens.clear()
     assert connect(server).stdout == b"Your name?\n"
     assert server.resumed() == server.given
+
+
+# Several users.
+
+
+def as_user(server: TokenServer, user: str, *options: str) -> subprocess.CompletedProcess[bytes]:
+    return connect(server, "--user", user, *options, stdin=f"{user}\n{PASSWORD}\nhi\n".encode())
+
+
+def test_several_users_have_a_login_each(server: TokenServer, state: Path) -> None:
+    for user in ("ann", "bob"):
+        assert b"<%b> hi" % user.encode() in as_user(server, user).stdout
+    assert {one.user for one in kept(state, server)} == {"ann", "bob"}
+    for user in ("ann", "Bob", "ann"):
+        run = connect(server, "-v", "--user", user, stdin=b"hello\n")
+        assert run.stdout.decode().splitlines()[-1] == f"<{user.lower()}> hello", run
+        assert f"You are {user.lower()} (kept login; `sockctl logout` ends it).".encode() in run.stderr
+        assert server.said()[0] == ("resume", "")
+        assert connect(server, "--user", user, stdin=b"hello\n").stderr == b"", "it was chosen"
+    last = connect(server, stdin=b"hello\n")
+    assert b"<ann> hello" in last.stdout
+    assert b"You are ann (the login used last; --user NAME chooses another: bob)." in last.stderr
+
+
+def test_a_pipe_that_begins_with_another_users_name_says_nothing(server: TokenServer) -> None:
+    for user in ("bob", "ann"):
+        as_user(server, user)
+    run = connect(server, stdin=f"bob\n{PASSWORD}\nhello\n".encode())
+    assert run.returncode == ExitCode.USAGE
+    assert b"Add --user bob." in run.stderr
+    assert [kind for kind, _ in server.said()] == ["resume"]
+
+
+def test_a_script_that_begins_with_a_kept_users_name_logs_in(server: TokenServer) -> None:
+    for user in ("bob", "ann"):
+        as_user(server, user)
+    run = connect(server, "--send", "bob", "--send", PASSWORD, "--send", "hello", "--expect", "hello")
+    assert run.returncode == 0
+    assert b"<bob> hello" in run.stdout
+    named = connect(server, "--user", "bob", "--expect", "Hello, bob", "--send", "x", "--expect", "x")
+    assert (named.returncode, server.said()[0]) == (0, ("resume", ""))
+
+
+def test_a_name_without_a_kept_login_answers_once(server: TokenServer) -> None:
+    run = connect(server, "--user", "cem", stdin=f"wrong\nmore\n{PASSWORD}\n".encode())
+    assert run.returncode == ExitCode.NOT_LET_IN
+    assert b"The server has not let you in as cem: it asks for a name again." in run.stderr
+    assert server.said() == [("answer", "cem"), ("answer", "wrong")]
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
+def test_a_person_chooses_a_user(terminal: Any, server: TokenServer, plain: bool) -> None:
+    options = ["--plain"] if plain else []
+    child = terminal("connect", *options, server.target, NO_COLOR="1", SOCKCTL_USER="bob")
+    child.expect(r"Your name\? bob")
+    child.expect(r"Your password\?")
+    child.sendline(PASSWORD)
+    child.expect(r"\* Hello, bob!")
+    child.sendline("exit")
+    assert ended(child) == 0
+    again = terminal("connect", *options, server.target, NO_COLOR="1")
+    again.expect(r"You are bob \(kept login; `sockctl logout` ends it\)\.")
+    again.expect(r"\* Hello, bob!")
+    if not plain:
+        again.sendline("bob")
+        again.expect(r"bob is a user's name: say it\? \[y/N\]")
+        again.sendline("n")
+        again.expect("> bob")
+    again.sendline("\x15exit")
+    assert ended(again) == 0
+    assert "bob" not in [text for kind, text in server.said() if kind == "line"]
 
 
 # What stands in the way.
@@ -530,5 +601,5 @@ def test_the_newest_token_of_all_clients_of_a_user_is_shown(state: Path, kept_by
     """A token that another client has used since counts no more, and would look like a stolen one."""
     if kept_by:
         TokenStore(state).keep(Login.at("localhost", 9090, "chat"), token="newer", expires=LATER, user=kept_by)
-    one, _ = resuming(state, held=Held(server=HERE, service="chat", token="mine", user="ann"))
+    one, _ = resuming(state, held=Held(server=HERE, service="chat", token="mine", user="ann", is_kept=True))
     assert f'"token":"{shown}"'.encode() in one.open("chat")

@@ -73,6 +73,32 @@ def test_a_new_token_takes_the_place_of_the_old_one(tokens: TokenStore) -> None:
     assert [(one.token, one.user) for one in tokens.all_of("localhost", 9090)] == [("new", "")]
 
 
+def test_logins_of_several_users(tokens: TokenStore) -> None:
+    for user in ("ann", "Bob", "cem"):
+        tokens.keep(PLACE, token=f"tok-{user}", expires=LATER, user=user)
+    tokens.keep(PLACE, token="anew", expires=LATER, user="ann", in_place_of="tok-ann")
+    assert tokens.users_at(PLACE) == ["ann", "cem", "Bob"], "the last used is the first"
+    assert found(tokens, "localhost", 9090, "auth") == "anew"
+    kept = tokens.find(PLACE, "bob")
+    assert kept is not None
+    assert (kept.token, kept.user) == ("tok-Bob", "Bob")
+    assert tokens.find(PLACE, "dora") is None
+    assert not tokens.keep(PLACE, token="late", expires=LATER, user="ann", in_place_of="tok-ann")
+    tokens.forget(PLACE, token="tok-cem")
+    assert tokens.users_at(PLACE) == ["ann", "Bob"]
+    tokens.forget(PLACE)
+    assert tokens.users_at(PLACE) == []
+
+
+def test_a_login_of_nobody_known_gives_way(tokens: TokenStore) -> None:
+    """An older sockctl kept one login for each server, and not always whose."""
+    tokens.keep(PLACE, token="old", expires=LATER)
+    assert tokens.users_at(PLACE) == []
+    assert tokens.find(PLACE, "ann") is None
+    tokens.keep(PLACE, token="new", expires=LATER, user="ann", in_place_of="old")
+    assert [(one.token, one.user) for one in tokens.all_of("localhost", 9090)] == [("new", "ann")]
+
+
 def test_expired_ones(tokens: TokenStore, clock: Clock, tmp_path: Path) -> None:
     tokens.keep(PLACE, token="old", expires=LATER)
     tokens.keep(Login.at("localhost", 9091, "auth"), token="other", expires=LATER)

@@ -51,6 +51,7 @@ class TokenServer:
                 self._context.load_verify_locations(client_ca)
                 self._context.verify_mode = ssl.CERT_REQUIRED
         self._service = service
+        self._connections: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._failures: list[BaseException] = []
         self._listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -76,6 +77,12 @@ class TokenServer:
     def resumed(self, connection: int = -1) -> list[str]:
         return [one["token"] for one in self.heard[connection] if one["kind"] == "resume"]
 
+    def drop(self) -> None:
+        """End all connections without a goodbye."""
+        for sock in self._connections:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
     def start(self) -> None:
         self._threads.append(threading.Thread(target=self._accept))
         self._threads[0].start()
@@ -95,6 +102,7 @@ class TokenServer:
                 plain, _ = self._listener.accept()
             except OSError:
                 return
+            self._connections.append(plain)
             thread = threading.Thread(target=self._serve, args=(plain,))
             self._threads.append(thread)
             thread.start()
@@ -141,7 +149,7 @@ class _Conversation:
             self._send("token", "You will be known the next time.", token=token, expires=self._server.expires)
         self._send("welcome", f"Hello, {user}!", user=user)
         while (one := self._read())["kind"] != "bye":
-            if one["text"] == "logout" and self._server.bye is not None:
+            if one["text"] in {"logout", "/logout"} and self._server.bye is not None:
                 self._send("bye", "You are logged out.", reason=self._server.bye)
                 return
             self._send("say", one["text"], sender=user)

@@ -1,13 +1,12 @@
 """What a client remembers of a session in a chat, across connections: messages, members, and the token."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sockctl.client.chat.roster import MAX_NAMES, MAX_ROOMS, ChatContext, Roster
 from sockctl.client.chat.seen import Seen
-from sockctl.client.chat.unconfirmed import UnconfirmedMessages
-from sockctl.client.server_identity import ServerIdentity
+from sockctl.client.chat.unconfirmed import REMEMBERED, UnconfirmedMessages
 from sockctl.protocol.messages import Message
 
 if TYPE_CHECKING:
@@ -20,23 +19,6 @@ MAX_TOLD = 10_000
 """The most messages of a welcome that are remembered; the client shows the rest again after the next one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """The token that resumes this session.
-
-    Attributes:
-        server: The server that sent it.
-        service: The server's service.
-        token: The secret itself; the repr is without it.
-        user: The user's name; empty for a guest.
-    """
-
-    server: ServerIdentity
-    service: str
-    token: str = field(repr=False)
-    user: str
-
-
 class ChatView:
     """The memory of one session. Not thread-safe, but for `roster`.
 
@@ -46,7 +28,6 @@ class ChatView:
 
     Attributes:
         roster: The user's name and rooms, and their members.
-        held: The token that resumes this session, if there is one.
         own_lines_stay: See the argument.
         arrived: Lines that have arrived though the connection was lost; the caller removes them.
         window: The window in which the user reads; None where messages are only printed.
@@ -54,7 +35,6 @@ class ChatView:
 
     def __init__(self, *, own_lines_stay: bool = True, remark: Callable[[str], None] = lambda _: None) -> None:
         self.roster = Roster()
-        self.held: Held | None = None
         self.own_lines_stay = own_lines_stay
         self.window: ChatWindow | None = None
         self._commands: LocalCommands | None = None
@@ -63,12 +43,14 @@ class ChatView:
         self._remarked = False
         self._seen = Seen()
         self._unconfirmed = UnconfirmedMessages()
+        self._unanswered: deque[str] = deque(maxlen=REMEMBERED)  # lines outside of rooms, and nothing came since
         self._is_arriving = False  # from a welcome until a user says something
         self._arrival: set[int] = set()  # the hashes of kind, room and text of this arrival's messages
         self._known: set[int] = set()  # those of the last arrival
 
     def admit(self, one: Message) -> bool:
         """Remember a message; return whether to show it: the user has not seen it yet."""
+        self._unanswered.clear()
         self.roster.update(one)
         if self.roster.left_out and not self._remarked:
             self._remarked = True
@@ -109,6 +91,8 @@ class ChatView:
         self._is_arriving = False  # from here on, any message may answer this line
         if self.roster.rooms:
             self._unconfirmed.add(line)
+        elif line.strip():
+            self._unanswered.append(line)
 
     def note_block_sent(self, lines: Sequence[str]) -> None:
         """Remember a block that goes out."""
@@ -120,8 +104,13 @@ class ChatView:
         self._unconfirmed.forget(text)
 
     def lose(self) -> list[str]:
-        """Note that the connection is lost, and return the lines that may not have arrived."""
-        return self._unconfirmed.remove_all()
+        """Note that the connection is lost, and return the lines that may not have arrived.
+
+        In a room a line comes back. Elsewhere a line has arrived if anything came after it.
+        """
+        unanswered = list(self._unanswered)
+        self._unanswered.clear()
+        return unanswered + self._unconfirmed.remove_all()
 
     def _is_known(self, one: Message) -> bool:
         """Return whether a message only repeats one of the last arrival.

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.buffer import Buffer
 
     from sockctl.client.chat.roster import Roster
+    from sockctl.client.typed_entries import TypedEntries
     from sockctl.protocol.messages import Message
 
 MAX_QUESTIONS = 16
@@ -52,6 +53,7 @@ class LineEditor:
         status: Returns the line below the prompt for a width in columns; None for no such line.
         keys: Actions of further keys, by prompt_toolkit's names, as in "escape 1".
         background: What came of asking the terminal for its background, and was typed meanwhile.
+        typed: Where lines are kept that were typed, for the next time; None for nowhere.
 
     Attributes:
         entries: What was entered: lines, and texts of several lines.
@@ -65,8 +67,10 @@ class LineEditor:
         status: Callable[[int], Fragments] | None = None,
         keys: "Mapping[str, Callable[[], None]] | None" = None,
         background: Background = NOT_ASKED,
+        typed: "TypedEntries | None" = None,
     ) -> None:
         from sockctl.client.tty.prompt import make_prompt
+        from sockctl.client.tty.typed_history import TypedHistory
 
         self.entries = Entries()
         self._roster = roster
@@ -78,7 +82,8 @@ class LineEditor:
         self._may_leave = False  # whether the key before was a Ctrl-C on an empty line
         self._ends = self._over = False
         self._error: BaseException | None = None
-        self._prompt, self._keyboard = make_prompt(self, background, status=status, keys=keys or {})
+        history = None if typed is None else TypedHistory(typed, lambda text: self._print([], text))
+        self._prompt, self._keyboard = make_prompt(self, background, status=status, keys=keys or {}, history=history)
 
     # For the prompt.
 
@@ -109,7 +114,7 @@ class LineEditor:
         asked, secret, now = self._question, self.hides, time.monotonic()
         if secret:
             self._recent.note(text, now)
-        elif not _is_own(asked) and not any(self._recent.matches(line, now) for line in text.split("\n")):
+        elif asked is None and not any(self._recent.matches(line, now) for line in text.split("\n")):
             buffer.append_to_history()
         if asked is not None or not self._comes_back(text):
             self._print(self.fragments, "" if secret else visible(text))  # before the answer to it comes

@@ -12,7 +12,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition, is_done
 from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
-from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.history import History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import ConditionalContainer, Dimension, FormattedTextControl, HSplit, Window
@@ -71,6 +71,7 @@ def make_prompt(
     *,
     status: Callable[[int], Fragments] | None,
     keys: Mapping[str, Callable[[], None]],
+    history: History | None,
 ) -> tuple[PromptSession[str], Keyboard]:
     """Return the prompt of `editor`, and the keyboard that it reads.
 
@@ -79,12 +80,13 @@ def make_prompt(
         background: What came of asking the terminal for its background.
         status: Returns the line below the prompt for a width in columns; None for no such line.
         keys: Actions of further keys.
+        history: What was typed earlier; None to keep it in memory only.
     """
     keyboard = Keyboard(sys.stdin, background)
     hides = Condition(lambda: editor.hides)
     prompt: PromptSession[str] = PromptSession(
         lambda: _styled(editor.fragments),
-        history=InMemoryHistory(),
+        history=InMemoryHistory() if history is None else history,
         input=keyboard,
         input_processors=[
             ConditionalProcessor(PasswordProcessor(char=""), hides),

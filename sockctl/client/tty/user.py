@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sockctl.client.tty.entries import Entries
     from sockctl.client.tty.fragments import Fragments
     from sockctl.client.tty.line_editor import LineEditor
+    from sockctl.client.typed_entries import TypedEntries
     from sockctl.protocol.messages import Message
 
 AT_ONCE_S = 0.3
@@ -30,6 +31,7 @@ class TerminalUser:
         view: The memory of the session, from which the line editor completes words.
         may_edit: Whether to use the line editor on a terminal that can edit lines.
         quiet: Whether to leave out how to type.
+        typed: Where lines are kept that were typed, for the next time; None for nowhere.
         away_s: Returns in how many seconds the client connects again; None while it is connected.
     """
 
@@ -40,11 +42,13 @@ class TerminalUser:
         *,
         may_edit: bool,
         quiet: bool = False,
+        typed: "TypedEntries | None" = None,
         away_s: Callable[[], float | None] = lambda: None,
     ) -> None:
         self._screen = screen
         self._view = view
         self._may_edit = may_edit
+        self._typed = typed
         self._away_s = away_s
         self._hidden = NoEcho(STDIN)
         self._editor: LineEditor | None = None
@@ -137,7 +141,7 @@ class TerminalUser:
         colours, view = self._screen.colours, self._view
         background = ask_background() if colours else NOT_ASKED
         if view is None:
-            return LineEditor(background=background)
+            return LineEditor(background=background, typed=self._typed)
         from sockctl.client.chat.formatter import MessageFormatter
         from sockctl.client.chat.theme import choose_theme
         from sockctl.client.chat.window import ChatWindow
@@ -152,7 +156,12 @@ class TerminalUser:
             return window.status(columns, away_s=self._away_s())
 
         return LineEditor(
-            view.roster, prompt=window.prompt, status=status, keys=bind_rooms(window, self._go), background=background
+            view.roster,
+            prompt=window.prompt,
+            status=status,
+            keys=bind_rooms(window, self._go),
+            background=background,
+            typed=self._typed,
         )
 
     def _go(self, room: str | None) -> None:

@@ -91,8 +91,13 @@ def test_going_on_before_the_server_has_answered_shows_no_room_twice() -> None:
 
 
 def test_outside_of_rooms_nothing_comes_back() -> None:
+    """A line has arrived if anything has come after it."""
     view = ChatView()
     view.note_sent("hello")
+    view.admit(message("notice", "Well?"))
+    view.note_sent("Well.")
+    view.note_sent(" ")
+    assert view.lose() == ["Well."]
     assert view.lose() == []
 
 
