@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sockctl.text import clean
+from sockctl.text import clean, visible
 
 MAX_LINES = 200
 MAX_BLOCK_BYTES = 16_384
@@ -39,6 +39,11 @@ class Entry(NamedTuple):
         return self.is_block and (
             self.text.count("\n") >= MAX_LINES or len(self.text.encode(errors="replace")) > MAX_BLOCK_BYTES
         )
+
+
+def show_text(text: str) -> str:
+    """Return a text of one line or several as it may stand on a terminal."""
+    return "\n".join(visible(line) for line in text.split("\n"))
 
 
 def as_said(line: str) -> str:

@@ -80,5 +80,5 @@ class LineInput:
                 self.ended = True
                 self.open = b""
                 break
-            sent.append(EXIT if line.strip() == ESCAPED_EXIT else line)
+            sent.append(line.replace(ESCAPED_EXIT, EXIT) if line.strip() == ESCAPED_EXIT else line)
         return sent

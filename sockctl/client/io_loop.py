@@ -12,6 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from sockctl.client.inputs import ESCAPED_EXIT, EXIT
 from sockctl.client.outputs import Output
 from sockctl.client.screen import Screen
 from sockctl.client.session import ClientSession
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from sockctl.client.tty.user import TerminalUser
 
 READ_BYTES = 65_536
+PASTE_S = 0.03
+"""After ``exit``, for so long another line may follow that came with it."""
 
 
 class IoLoop:
@@ -146,18 +149,24 @@ class IoLoop:
 
     def perform(self, events: list[SessionEvent]) -> None:
         """Carry out events."""
-        for event in events:
-            match event:
-                case BytesToSend(data):
-                    self._unsent += data
-                case SessionEnded():
-                    self.ended = event
-                case QuestionAsked() | TextReturned() | TextArrived() if self._user is not None:
-                    self._user.receive(event)
-                case Signal():
-                    self._obey(event)
-                case _:
-                    self._show(event)
+        try:
+            for event in events:
+                self._carry_out(event)
+        finally:
+            self._screen.flush()
+
+    def _carry_out(self, event: SessionEvent) -> None:
+        match event:
+            case BytesToSend(data):
+                self._unsent += data
+            case SessionEnded():
+                self.ended = event
+            case QuestionAsked() | TextReturned() | TextArrived() if self._user is not None:
+                self._user.receive(event)
+            case Signal():
+                self._obey(event)
+            case _:
+                self._show(event)
 
     def _show(self, event: SessionEvent) -> None:
         match event:
@@ -251,6 +260,8 @@ class IoLoop:
             self._screen.begin_line()
             if data:
                 self._user.note_read()
+            if data.strip() == EXIT and select.select([self._input], [], [], PASTE_S)[0]:
+                data = data.replace(EXIT, ESCAPED_EXIT)  # a line of a paste: nobody types the next one so soon
         self.perform(self._session.typed(data, time.monotonic()))
 
     def _take_entries(self, entries: "Entries") -> None:

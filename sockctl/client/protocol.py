@@ -45,6 +45,7 @@ class MessageProtocol:
         refusals: What the server has refused.
         question: The server's last question, until a line was sent to it.
         is_over: Whether the server has said goodbye for good.
+        gave_up: Whether the server has ended the connection since it got no answer.
         room: The room in which the user spoke when the server let the client in.
     """
 
@@ -68,6 +69,7 @@ class MessageProtocol:
         self.refusals = Refusals()
         self.question: Message | None = None
         self.is_over = False
+        self.gave_up = False
         self.room = ""
         self._can = can
         self._server_can: frozenset[str] = frozenset()
@@ -146,7 +148,9 @@ class MessageProtocol:
                 frozenset(each for each in can if isinstance(each, str)) if isinstance(can, list) else NONE
             )
             self.room = one.get("room")
-        self.is_over = self.is_over or (one.kind == "bye" and one.get("reason") not in RETURN_REASONS)
+        if one.kind == "bye":
+            self.gave_up = one.get("reason") in RETURN_REASONS
+            self.is_over = self.is_over or not self.gave_up
         return self._view is None or self._view.admit(one)
 
     def take_arrived(self) -> list[str]:

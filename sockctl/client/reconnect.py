@@ -24,6 +24,7 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 STEADY_S = 30.0
 """How long a connection must have stood for the pauses to begin anew: a server that falls over and over is spared."""
+NO_ANSWER = "the server got no answer for too long"
 JITTER = 0.25
 """Pauses differ by up to so much of them, so that the clients of one server don't come back all at once."""
 
@@ -57,17 +58,18 @@ class Reconnector:
         self._backoff = Backoff() if backoff is None else backoff
         self._last_reason = ""
 
-    def lose(self, error: SockctlError | None, *, stood_s: float) -> tuple[float, Event | None]:
+    def lose(self, error: SockctlError | None, *, stood_s: float, gave_up: bool = False) -> tuple[float, Event | None]:
         """Return the pause after a connection was lost.
 
         Args:
             error: How it was lost; None for its plain end.
             stood_s: For how many seconds it had stood.
+            gave_up: Whether the server has ended it since it got no answer.
         """
         self._backoff.reset_after(stood_s)
         self._last_reason = ""
         seconds = self._backoff.next_s()
-        return seconds, ConnectionLost(error=_why_lost(error), seconds=seconds)
+        return seconds, ConnectionLost(error=NO_ANSWER if gave_up else _why_lost(error), seconds=seconds)
 
     def fail(self, error: SockctlError | None) -> tuple[float, Event | None]:
         """Return the pause after a try has failed; the same reason is told once.

@@ -36,6 +36,7 @@ class Screen:
         self._lowest = lowest
         self._explain = explain
         self._format: Format | None = None  # made with the first event
+        self._above: list[str] = []  # what is to be written above the prompt, all at once
         self._in_line = False  # whether the cursor stands in the middle of a line
 
     def write(self, data: bytes) -> None:
@@ -46,9 +47,7 @@ class Screen:
             StreamError: It can't be written.
         """
         if self.above_prompt:
-            sys.stdout.write(data.decode())
-            if not data.endswith(b"\n"):
-                sys.stdout.flush()  # a bell, or a screen that is cleared
+            self._above.append(data.decode())
             return
         try:
             write_all(STDOUT, data)
@@ -66,6 +65,15 @@ class Screen:
 
         return wrap_lines(line, columns(STDOUT), cuts=False)
 
+    def flush(self) -> None:
+        """Write above the prompt what waits for that: each piece costs the prompt a drawing."""
+        if self._above:
+            text = "".join(self._above)
+            self._above.clear()
+            sys.stdout.write(text)
+            if not text.endswith("\n"):
+                sys.stdout.flush()  # a bell, or a screen that is cleared
+
     def begin_line(self) -> None:
         """Note that the cursor stands at the beginning of a line: Enter was typed."""
         self._in_line = False
@@ -73,7 +81,7 @@ class Screen:
     def remark(self, line: str) -> None:
         """Write a line about the session to standard error, on a line of its own."""
         if self.above_prompt and is_terminal(STDERR):
-            sys.stdout.write(f"{self.fold(line)}\n")
+            self._above.append(f"{self.fold(line)}\n")
             return
         if self._in_line and self.person and is_terminal(STDERR):
             say("")

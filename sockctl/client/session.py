@@ -1,7 +1,9 @@
 """A session of the client without I/O: bytes, lines and the time in, events out.
 
 The session knows no socket, terminal, thread or clock. One loop reads and writes for it, and carries out the events in
-order. A person's session outlives its connection: where the server has welcomed and given a token, a lost connection is
+order. The module is a long one, since it names each input of a session once.
+
+A person's session outlives its connection: where the server has welcomed and given a token, a lost connection is
 made again, and the server lets the client in by the token.
 
 | state | what comes | next state | and |
@@ -260,12 +262,14 @@ class ClientSession:
         if not may_return(self.settings, connection, error, was_lost=self._was_lost):
             self._end(connection.explain_end(error), connection.judge(error))
             return
-        welcomed = connection.protocol is not None and connection.protocol.is_welcomed
-        back = self._back()
-        pause_s, event = back.lose(error, stood_s=now - connection.started) if welcomed else back.fail(error)
+        protocol = connection.protocol
+        if protocol is not None and protocol.is_welcomed:
+            lost = self._back().lose(error, stood_s=now - connection.started, gave_up=protocol.gave_up)
+        else:
+            lost = self._back().fail(error)
         self._connection = None
         self._was_lost = True
-        self._wait(pause_s, event, now)
+        self._wait(*lost, now)
         self._events += [Signal.CONNECTION_DROPPED, QuestionAsked(None)]
         for text in self.view.lose() if self.view is not None else ():
             self._events.append(TextReturned(text, "This may not have arrived"))

@@ -3,7 +3,7 @@
 from sockctl.client.chat.unconfirmed import comes_back
 from sockctl.client.entry import Entry
 from sockctl.client.session_events import Remark, SessionEvent, TextReturned
-from sockctl.text import visible
+from sockctl.text import plural, visible
 
 MAX_ENTRIES = 50
 MAX_BYTES = 16_384
@@ -38,7 +38,7 @@ class WaitingEntries:
             return
         self._entries.append((entry, room))
         self._bytes += size
-        more = f" (and {len(entry.lines) - 1} more lines)" if entry.is_block else ""
+        more = f" (and {plural(len(entry.lines) - 1, 'more line')})" if entry.is_block else ""
         self._events.append(Remark(f"waiting: {visible(entry.lines[0])[:SHOWN_CHARACTERS]}{more}", is_error=False))
 
     def take(self, room: str) -> list[Entry]:

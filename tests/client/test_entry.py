@@ -1,6 +1,6 @@
 import pytest
 
-from sockctl.client.entry import Entry, as_said
+from sockctl.client.entry import Entry, as_said, show_text
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,7 @@ def test_limits_hold_for_blocks(text: str, too_large: bool) -> None:
 )
 def test_no_line_of_a_block_is_a_command(line: str, said: str) -> None:
     assert as_said(line) == said
+
+
+def test_a_text_is_made_visible_line_by_line() -> None:
+    assert show_text("one\n\x1b[2J\n") == "one\n\N{SYMBOL FOR ESCAPE}[2J\n"

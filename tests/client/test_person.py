@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sockctl.client.session_events import EndReason, QuestionAsked, TextArrived
+from sockctl.client.session_events import EndReason, EventToEmit, QuestionAsked, TextArrived
 from sockctl.client.token_store import Login, TokenStore
 from tests.support.frames import framed
 from tests.support.session import GREETING, SERVER, Played, frames_in
@@ -312,7 +312,7 @@ def test_entries_wait_for_the_connection(tmp_path: Path) -> None:
     played.enter("y")
     played.enter("/msg bob hi")
     played.enter("")
-    assert played.remarks == ["waiting: hello", "waiting: a (and 1 more lines)", "waiting: /msg bob hi"]
+    assert played.remarks == ["waiting: hello", "waiting: a (and 1 more line)", "waiting: /msg bob hi"]
     played.wait(0.6)
     played.sent = b""
     played.connect()
@@ -378,6 +378,8 @@ def test_a_ping_timeout_is_a_lost_connection(tmp_path: Path, reason: str) -> Non
     played.receive(framed(kind="bye", text="You have not answered.", reason=reason))
     played.end()
     assert (played.ended is None) is (reason == "ping_timeout")
+    lost = [event.event for event in played.events if isinstance(event, EventToEmit) and "lost" in event.event.name]
+    assert [event.fields["error"] for event in lost] == ["the server got no answer for too long"][: len(lost)]
 
 
 # Typing marks.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.support.processes import SOCKCTL
-from tests.support.running import TIMEOUT_S
+from tests.support.running import TIMEOUT_S, wait_until
 from tests.support.tools import tool
 
 SHELL_PROMPT = "sh% "
@@ -100,6 +100,10 @@ class Tmux:
             return above[-len(rows) :] == [*rows]
 
         return self._until(is_there, str(rows))
+
+    def expect_once(self, *texts: str) -> None:
+        """Wait until each text stands once in `whole_text`; for a moment it may be erased."""
+        wait_until(lambda: all(self.whole_text().count(text) == 1 for text in texts), what=f"{texts} once")
 
     def _until(self, condition: Callable[[list[str]], bool], what: str) -> list[str]:
         deadline = time.monotonic() + TIMEOUT_S

@@ -96,7 +96,7 @@ class MessageFormatter:
         """Return a message as a line, without the line's end; its time, where it has one, and its room in front."""
         context = context or ChatContext()
         look = self.look(one, context, marks_rooms=context.in_several_rooms)
-        body = " ".join(look.body)
+        body = visible(as_line(one)) if look.cells else " ".join(look.body)
         if look.style:
             return self.paint("".join(piece.text for piece in look.head) + body, look.style)
         time = self._date(one) if one.kind in {"say", "history"} else ""

@@ -18,6 +18,7 @@ from sockctl.client.chat.layout import draw_rule, shorten
 from sockctl.client.chat.roster import ChatContext, Roster
 from sockctl.client.chat.scrollback import Entry, Scrollback, rows_of_all
 from sockctl.client.chat.status_line import STYLE, Status, Unread, status_row
+from sockctl.client.chat.typing_marks import TypingMarks
 from sockctl.protocol.messages import Message, message
 from sockctl.protocol.names import is_name
 
@@ -25,11 +26,8 @@ MAX_ROOMS = 1_000
 """Rooms that have a scrollback; messages of more are shown wherever the reader is."""
 MAX_BYTES = 32 << 20
 """Roughly what all scrollbacks together may take in memory."""
-MAX_TYPING = 100
-"""Members who type at once, in all rooms; of more, nothing is told."""
 MAX_FOUND = 100
 """Messages that a search shows: the last ones."""
-TYPING_S = 5.0
 BELL_EVERY_S = 1.0
 DIGITS = 9
 _FRAME_ROWS = 2
@@ -83,7 +81,7 @@ class ChatWindow:
         self._shown = ""  # a room; empty before the first
         self._nowhere = Scrollback()  # what is shown outside of rooms
         self._nowhere.reveal()
-        self._typing: dict[tuple[str, str], datetime.datetime] = {}  # room and name to the end of the mark
+        self._typing = TypingMarks()
         self._going: deque[str] = deque()  # rooms to which the user goes, until the server says so
         self._bytes = 0
         self._rang_at: datetime.datetime | None = None
@@ -117,11 +115,6 @@ class ChatWindow:
                 return None
             self._going.append(key)
             return self._show(key) if key != self._shown else None
-
-    def redraw(self) -> Update:
-        """Clear the screen, and show the end of the room's scrollback again."""
-        with self._lock:
-            return self._show(self._shown)
 
     def search(self, word: str) -> Update:
         """Show the last messages of the shown room in which a word stands."""
@@ -169,7 +162,7 @@ class ChatWindow:
         with self._lock:
             if not self._rooms:
                 return []
-            typing = tuple(name for (room, name), end in self._typing.items() if room == self._shown and now < end)
+            typing = self._typing.names(self._shown, now)
             unread = tuple(
                 Unread(number if number <= DIGITS else 0, name, room.unread, room.mentions)
                 for number, (name, room) in enumerate(self._rooms.items(), 1)
@@ -192,12 +185,11 @@ class ChatWindow:
         before = Update([])
         match one.kind:
             case "say":
-                if self._typing:
-                    self._typing.pop((key, one.get("sender")), None)
+                self._typing.end(key, one.get("sender"))
             case "welcome":
                 self._going.clear()
             case "typing":
-                self._note_typing(key, one.get("sender"))
+                self._typing.note(key, one.get("sender"), self._formatter.now())
                 return before
             case "notice" if one.get("code") == "room" and "count" not in one.fields and key in self._rooms:
                 return self._arrive(key)
@@ -279,12 +271,6 @@ class ChatWindow:
         if key == self._shown:
             self._shown = ""
             self._nowhere.reveal()
-
-    def _note_typing(self, key: str, name: str) -> None:
-        now = self._formatter.now()
-        self._typing = {typing: end for typing, end in self._typing.items() if now < end}
-        if is_name(name) and key in self._rooms and len(self._typing) < MAX_TYPING:
-            self._typing[key, name] = now + datetime.timedelta(seconds=TYPING_S)
 
     def _note_count(self, room: Scrollback, one: Message) -> None:
         count = one.fields.get("count")

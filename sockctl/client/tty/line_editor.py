@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING
 from sockctl.client.chat.completion import completions
 from sockctl.client.chat.unconfirmed import comes_back
 from sockctl.client.confirmation import CONFIRM
+from sockctl.client.entry import show_text
 from sockctl.client.recent_secret import RecentSecret
 from sockctl.client.screen import MAX_PROMPT
 from sockctl.client.tty.above_prompt import above_prompt
 from sockctl.client.tty.background import NOT_ASKED, Background
 from sockctl.client.tty.entries import Entries
+from sockctl.client.tty.fragments import Fragments
 from sockctl.client.tty.terminal_mode import discard_input, ending_signals
 from sockctl.text import visible
 
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
     from sockctl.client.chat.roster import Roster
     from sockctl.protocol.messages import Message
 
-Fragments = list[tuple[str, str]]
-"""Text in pieces: prompt_toolkit's name of a style, and the piece."""
 MAX_QUESTIONS = 16
 """Questions that wait for the prompt; of more, the oldest are left out: the last one becomes the prompt."""
 MAX_CHARACTERS = 65_536
@@ -59,8 +59,8 @@ class LineEditor:
         self,
         roster: "Roster | None" = None,
         *,
-        prompt: "Callable[[], Fragments] | None" = None,
-        status: "Callable[[int], Fragments] | None" = None,
+        prompt: Callable[[], Fragments] | None = None,
+        status: Callable[[int], Fragments] | None = None,
         keys: "Mapping[str, Callable[[], None]] | None" = None,
         background: Background = NOT_ASKED,
     ) -> None:
@@ -81,7 +81,7 @@ class LineEditor:
     # For the prompt.
 
     @property
-    def fragments(self) -> "Fragments":
+    def fragments(self) -> Fragments:
         """The prompt, as pairs of style and text."""
         return self._usual_prompt() if self._question is None else [("", _prompt_of(self._question))]
 
@@ -220,7 +220,7 @@ class LineEditor:
         in_room = self._roster is not None and bool(self._roster.rooms)
         return "\n" in text.strip() or (in_room and bool(comes_back(text)))
 
-    def _print(self, fragments: "Fragments", text: str) -> None:
+    def _print(self, fragments: Fragments, text: str) -> None:
         """Write a line above the prompt, ahead of all that waits for that."""
         from prompt_toolkit.application import run_in_terminal
 
@@ -254,7 +254,7 @@ class LineEditor:
         if not buffer.text and not self.is_asked:
             buffer.insert_text(text)
         elif not told:
-            self._print([], f"sockctl: Not sent: {visible(text)}")
+            self._print([], f"sockctl: Not sent: {show_text(text)}")
 
     def _clear(self, text: str) -> None:
         buffer = self._prompt.default_buffer

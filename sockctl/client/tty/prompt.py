@@ -5,10 +5,11 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app, run_in_terminal
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition, is_done
@@ -23,23 +24,51 @@ from prompt_toolkit.shortcuts import CompleteStyle
 from prompt_toolkit.styles import default_ui_style
 
 from sockctl.client.tty.background import Background
+from sockctl.client.tty.fragments import Fragments
 from sockctl.client.tty.keyboard import Keyboard
 
 ERASE_DOWN = "\x1b7\x1b[K\x1b[B\r\x1b[J\x1b8"
 """Keep the cursor's place; erase the rest of the row; one row down, erase all from its begin; go back."""
 
-if TYPE_CHECKING:
-    from sockctl.client.tty.line_editor import Fragments, LineEditor
-
 STATUS_EVERY_S = 0.5
 """How often the line below the prompt may change by itself."""
 
 
+class Editor(Protocol):
+    """What the keys of a prompt act on."""
+
+    @property
+    def fragments(self) -> Fragments:
+        """The prompt."""
+
+    @property
+    def hides(self) -> bool:
+        """Whether the line being typed must not be seen."""
+
+    def complete(self, before: str) -> tuple[str, list[str]]:
+        """Return the word before the cursor, and the words that it may become."""
+
+    def accept(self, buffer: Buffer) -> bool:
+        """Take what was entered; return whether it stays in the editor."""
+
+    def paste(self, buffer: Buffer, text: str) -> None:
+        """Insert a text of one line or several."""
+
+    def note_text(self, buffer: Buffer) -> None:
+        """Note that the text has changed."""
+
+    def clear_or_leave(self, buffer: Buffer) -> None:
+        """Process a Ctrl-C."""
+
+    def leave(self) -> None:
+        """Let nothing more be typed."""
+
+
 def make_prompt(
-    editor: "LineEditor",
+    editor: Editor,
     background: Background,
     *,
-    status: "Callable[[int], Fragments] | None",
+    status: Callable[[int], Fragments] | None,
     keys: Mapping[str, Callable[[], None]],
 ) -> tuple[PromptSession[str], Keyboard]:
     """Return the prompt of `editor`, and the keyboard that it reads.
@@ -79,7 +108,7 @@ def make_prompt(
 class _Words(Completer):
     """The completions of an editor."""
 
-    def __init__(self, editor: "LineEditor") -> None:
+    def __init__(self, editor: Editor) -> None:
         self._editor = editor
 
     def get_completions(self, document: Document, _: CompleteEvent) -> Iterator[Completion]:
@@ -88,7 +117,7 @@ class _Words(Completer):
             yield Completion(text, -len(word), display=text.strip())
 
 
-def _bind(editor: "LineEditor", keyboard: Keyboard, keys: Mapping[str, Callable[[], None]]) -> KeyBindings:
+def _bind(editor: Editor, keyboard: Keyboard, keys: Mapping[str, Callable[[], None]]) -> KeyBindings:
     bindings = KeyBindings()
 
     @bindings.add("enter")
@@ -150,7 +179,7 @@ def _erase_without_traces(prompt: PromptSession[str]) -> None:
     output.erase_down = lambda: output.write_raw(ERASE_DOWN)  # type: ignore[method-assign]
 
 
-def print_line(prompt: PromptSession[str], fragments: "Fragments") -> None:
+def print_line(prompt: PromptSession[str], fragments: Fragments) -> None:
     """Write a line where the cursor stands."""
     output = prompt.output
     print_formatted_text(output, _styled([*fragments, ("", "\n")]), prompt.style or default_ui_style())
@@ -161,7 +190,7 @@ def _calling(action: Callable[[], None]) -> Callable[[KeyPressEvent], None]:
     return lambda _: action()
 
 
-def _add_status(prompt: PromptSession[str], status: "Callable[[int], Fragments]") -> None:
+def _add_status(prompt: PromptSession[str], status: Callable[[int], Fragments]) -> None:
     """Put a line below the prompt, where it has a text."""
 
     def fragments() -> StyleAndTextTuples:
@@ -187,5 +216,5 @@ def _add_status(prompt: PromptSession[str], status: "Callable[[int], Fragments]"
         container.children.append(shown)
 
 
-def _styled(fragments: "Fragments") -> StyleAndTextTuples:
+def _styled(fragments: Fragments) -> StyleAndTextTuples:
     return FormattedText(fragments)

@@ -5,16 +5,17 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sockctl.client.entry import show_text
 from sockctl.client.screen import Screen
 from sockctl.client.session_events import QuestionAsked, TextArrived, TextReturned
 from sockctl.client.tty.no_echo import NoEcho
 from sockctl.terminal import STDIN, STDOUT, say
-from sockctl.text import visible
 
 if TYPE_CHECKING:
     from sockctl.client.chat.view import ChatView
     from sockctl.client.tty.entries import Entries
-    from sockctl.client.tty.line_editor import Fragments, LineEditor
+    from sockctl.client.tty.fragments import Fragments
+    from sockctl.client.tty.line_editor import LineEditor
     from sockctl.protocol.messages import Message
 
 AT_ONCE_S = 0.3
@@ -69,7 +70,7 @@ class TerminalUser:
                 (self._editor or self._hidden).ask(question)
             case TextReturned(text, why):
                 if why or self._editor is None:
-                    self._screen.remark_error(f"{why or 'Not sent'}: {visible(text)}")
+                    self._screen.remark_error(f"{why or 'Not sent'}: {show_text(text)}")
                 if self._editor is not None:
                     self._editor.return_text(text, told=bool(why))
             case TextArrived(text) if self._editor is not None:
@@ -123,6 +124,7 @@ class TerminalUser:
             try:
                 self._editor.hold(run, stop)
             finally:
+                self._screen.flush()
                 self._screen.above_prompt = False
                 self._editor = None
         return True

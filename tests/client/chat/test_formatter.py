@@ -64,6 +64,42 @@ def test_lines(one: Message, line: str) -> None:
     assert formatter().line(one) == line
 
 
+@pytest.mark.parametrize(
+    ("until", "text", "line"),
+    [
+        ("2026-01-31T13:05:00Z", "until 2026-01-31 13:05 UTC.", "! until 15:05."),
+        ("2026-02-01T23:00:00Z", "until 2026-02-01 23:00 UTC.", "! until 2026-02-02 01:00."),
+        (None, "until 2026-01-31 13:05 UTC.", "! until 2026-01-31 13:05 UTC."),
+        ("junk", "until 2026-01-31 13:05 UTC.", "! until 2026-01-31 13:05 UTC."),
+        ("2026-01-31T13:05:00Z", "You are muted for good.", "! You are muted for good."),
+    ],
+)
+def test_a_refusal_ends_at_a_time_of_ones_own_zone(until: str | None, text: str, line: str) -> None:
+    assert formatter().line(message("error", text, until=until)) == line
+
+
+def test_who_is_there_in_columns() -> None:
+    names = ["dora", "ann", "bob", "Cem", "eve"]
+    details: list[Any] = [
+        {"operator": False, "idle_s": 30, "away": "lunch with everybody from the team"},
+        {"operator": True, "idle_s": 0},
+        {"operator": False, "idle_s": 300},
+        {"operator": True, "idle_s": 7_300, "away": ""},
+        {"idle_s": 200_000},
+    ]
+    one = message("members", "5 in #lobby: @ann, bob", room="#lobby", members=names, details=details)
+    own = MessageFormatter(colours=False, now=lambda: NOON, zone=ZONE)
+    look = own.look(one, ChatContext(), marks_rooms=False)
+    assert own.rows(look, NOON, 140) == [
+        "12:30 5 in #lobby:",
+        "      @ann                                    @Cem (away)                             eve (idle 2d)",
+        "      bob (idle 5m)                           dora (away: lunch with everybody fro…)",
+    ]
+    cells = [cell for row in own.rows(look, NOON, 40)[1:] for cell in [row.strip()]]
+    assert cells == ["@ann", "bob (idle 5m)", "@Cem (away)", "dora (away: lunch with everybody …", "eve (idle 2d)"]
+    assert own.line(one) == "5 in #lobby: @ann, bob"
+
+
 def test_the_room_stands_in_front_where_there_are_several() -> None:
     several = formatter("lobby", "games")
     assert several.line(said()) == "14:05 #lobby <bob> hello"

@@ -176,5 +176,49 @@ def test_nothing_is_completed_outside_of_rooms() -> None:
     assert completions("/wh", Roster()) == ("/wh", [])
 
 
+@pytest.mark.parametrize(
+    ("before", "becomes"),
+    [
+        ("/ba", ["/ban ", "/bans "]),
+        ("/kick b", ["Bob "]),
+        ("/ban ", ["Bob ", "carol "]),
+        ("/mute CA", ["carol "]),
+        ("/ban Bob ", []),
+        ("/help un", ["unban ", "unmute "]),
+    ],
+)
+def test_operators_complete_their_commands(before: str, becomes: list[str]) -> None:
+    welcome = message("welcome", name="ann", operator=True)
+    back = [message("joined", room="lobby", name="ann"), message("members", room="lobby", members=["Bob", "carol"])]
+    assert completions(before, joined(welcome, *back))[1] == becomes
+
+
+@pytest.mark.parametrize(
+    ("before", "becomes"),
+    [
+        ("/ba", []),
+        ("/be", ["/bell "]),
+        ("/aw", ["/away "]),
+        ("/join L", ["#lobby "]),
+        ("/who ", ["#lobby "]),
+        ("/help /wh", ["who ", "whois "]),
+        ("/msg ", ["Bob ", "carol "]),
+        ("/msg Bob ", []),
+        ("/topic ", []),
+        (" ", []),
+    ],
+)
+def test_commands_say_what_their_words_are(before: str, becomes: list[str]) -> None:
+    assert completions(before, joined())[1] == becomes
+
+
+def test_an_operator_may_be_told_by_a_list_of_members() -> None:
+    roster = joined()
+    assert not roster.is_operator
+    details: list[object] = [{"operator": False}, "junk", {"operator": True}]
+    roster.update(message("members", room="lobby", members=["Bob", 7, "ann"], details=details))
+    assert roster.is_operator
+
+
 def test_commands_are_in_order() -> None:
     assert list(COMMANDS) == sorted(set(COMMANDS))

@@ -3,8 +3,10 @@ from collections.abc import Callable
 
 import pytest
 
+from sockctl.client.chat.formatter import MessageFormatter
 from sockctl.client.chat.unconfirmed import comes_back
 from sockctl.client.chat.view import MAX_SEEN_BYTES, ChatView
+from sockctl.client.chat.window import ChatWindow
 from sockctl.protocol.messages import Message, message
 
 
@@ -53,6 +55,39 @@ def test_what_was_said_to_one_alone_may_not_have_arrived_either() -> None:
     assert view.admit(said("one", 0, private=True)), "it is shown to whom it went"
     assert not view.admit(said("one", 1))
     assert view.lose() == ["/tell bob two", "/r three", "/reply four", "//five"]
+
+
+def test_a_window_takes_its_own_commands_and_goes_ahead_to_rooms() -> None:
+    view = in_room()
+    assert view.enter("/bell off") == (None, True), "without a window the server gets all lines"
+    assert view.show(said("hello", 1), view.roster.context) == ""
+    window = ChatWindow(view.roster, MessageFormatter(colours=False))
+    view.open_window(window)
+    for room in ("#lobby", "#games"):
+        view.show(message("joined", room=room, name="ann"), view.roster.context)
+    update, goes_out = view.enter("/bell off")
+    assert update is not None
+    assert not goes_out
+    assert view.enter("hello") == (None, True)
+    update, goes_out = view.enter("/join lobby")
+    assert update is not None
+    assert update.clears
+    assert goes_out
+    assert view.show(message("notice", code="room", room="#lobby"), view.roster.context) == "", "it is there already"
+    assert view.enter("/join #new") == view.enter("/join") == view.enter("") == (None, True)
+    assert "hello" in view.show(said("hello", 1), view.roster.context)
+
+
+def test_going_on_before_the_server_has_answered_shows_no_room_twice() -> None:
+    view = in_room()
+    view.open_window(ChatWindow(view.roster, MessageFormatter(colours=False)))
+    for room in ("#lobby", "#games", "#tea"):
+        view.show(message("joined", room=room, name="ann"), view.roster.context)
+    for room in ("#lobby", "#games", "#tea"):
+        assert view.enter(f"/join {room}")[0]
+    for room in ("#lobby", "#games", "#tea"):
+        assert view.show(message("notice", code="room", room=room), view.roster.context) == ""
+    assert "\x1b[2J" in view.show(message("notice", code="room", room="#lobby"), view.roster.context)
 
 
 def test_outside_of_rooms_nothing_comes_back() -> None:

@@ -1,6 +1,7 @@
 """A member of a chat in a real terminal emulator: pastes, leaving, resizing, suspending."""
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -109,19 +110,35 @@ def test_the_rest_of_a_paste_does_not_land_in_the_shell(screen: Tmux, server: Ch
     assert not any("nowhere" in row for row in after), rows
 
 
-@pytest.mark.parametrize("how", ["exit", "server"])
-def test_the_rest_of_a_paste_at_a_raw_server_does_not_land_in_the_shell(screen: Tmux, how: str) -> None:
+def test_the_rest_of_a_paste_at_a_raw_server_does_not_land_in_the_shell(screen: Tmux) -> None:
     with played(reading) as target:
         screen.start("connect", f"tcp://{target}")
         screen.expect("Type lines")
-        last = "exit" if how == "exit" else "bye"
-        screen.paste(f"one\n{last}\n" + "".join(f"touch /nowhere/{number}\n" for number in range(50)), bracketed=True)
+        screen.paste("one\nbye\n" + "".join(f"touch /nowhere/{number}\n" for number in range(50)), bracketed=True)
         screen.expect("\ncode=")
         screen.type("echo it is $((6 * 7))")
         screen.press("Enter")
         screen.expect("it is 42")
         rows = screen.screen()
         assert not any("cannot touch" in row for row in rows), rows
+
+
+def test_exit_in_a_paste_at_a_raw_server_is_text(screen: Tmux) -> None:
+    received: list[bytes] = []
+
+    def play(sock: socket.socket) -> None:
+        received.append(receive_all(sock))
+
+    with played(play) as target:
+        screen.start("connect", f"tcp://{target}")
+        screen.expect("Type lines")
+        screen.paste("one\n    exit\ntwo\n", bracketed=True)
+        screen.expect("Sent")
+        time.sleep(0.5)  # as a person waits
+        screen.type("exit")
+        screen.press("Enter")
+        screen.expect("\ncode=0")
+    assert received == [b"one\n    exit\ntwo\n"]
 
 
 def reading(sock: socket.socket) -> None:
@@ -155,25 +172,30 @@ def test_ctrl_c_clears_the_line_and_leaves_at_the_second_press(screen: Tmux, ser
     assert rows_with(screen, "secret plans") == 0
 
 
+def fill(screen: Tmux, server: ChatServer, last: str) -> None:
+    """Fill the screen, so that no empty rows are below: tmux scrolls rows away to keep those."""
+    for number in range(30):
+        server.say("bob", f"line {number}")
+    server.say("bob", last)
+    screen.expect(f"<bob> {last}")
+
+
 def test_resizing_leaves_no_ghost(screen: Tmux, server: ChatServer) -> None:
     join(screen, server)
-    for number in range(30):  # so that no empty rows are below: tmux scrolls rows away to keep those
-        server.say("bob", f"line {number}")
-    screen.expect("line 29")
+    fill(screen, server, "first")
     screen.type(LONG)
     for columns, rows in ((40, 24), (100, 24), (30, 15), (33, 15), (20, 24), (80, 24)):
         screen.resize(columns, rows)
         line = LINE + LONG
         expected = [line[start : start + columns].rstrip() for start in range(0, len(line), columns)]
         screen.expect_last(*expected)
-        text = screen.whole_text()
-        assert text.count("> the quick brown") == 1, (columns, rows, text)
-        assert text.count("In #lobby: ann, bob, carol") == 1, "what stood above is still there"
-    screen.resize(80, 24)
+        screen.expect_once("> the quick brown", "In #lobby: ann, bob, carol")
+    fill(screen, server, "second")
     screen.paste(PASTE, bracketed=True)
+    screen.expect_last("    exit", "    return 1", "/etc/hosts", "/quit")
     screen.resize(30, 24)
     screen.expect_last("    exit", "    return 1", "/etc/hosts", "/quit")
-    assert screen.whole_text().count("> the quick brown") == 1
+    screen.expect_once("> the quick brown", "In #lobby: ann, bob, carol")
 
 
 def test_a_half_typed_line_after_a_suspension(screen: Tmux, server: ChatServer) -> None:
@@ -230,6 +252,19 @@ def test_a_refused_text_comes_back_where_nothing_is_being_typed(screen: Tmux, se
     screen.press("Enter")
     screen.expect("<ann> once more")
     assert server.said() == ["hello", "once more"]
+
+
+def test_a_refused_text_stands_above_what_is_being_typed(screen: Tmux, server: ChatServer) -> None:
+    server.can = ["blocks"]
+    join(screen, server)
+    screen.type("hello")
+    screen.press("Enter")
+    screen.expect("<ann> hello")
+    screen.type("half")
+    screen.expect_last(f"{LINE}half")
+    server.send("error", "Too late.", code="too_late", n=1)
+    screen.expect("! Too late.", "sockctl: Not sent: hello")
+    screen.expect_last(f"{LINE}half")
 
 
 def test_what_was_on_its_way_leaves_the_editor_when_it_has_arrived(screen: Tmux, server: ChatServer) -> None:
