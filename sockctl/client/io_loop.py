@@ -137,6 +137,8 @@ class IoLoop:
         """Wait once, pass bytes on, and do all that is due. Raises what `run` raises."""
         session = self._session
         readable = self._wait()
+        if self._stopped.is_set():
+            return  # the socket was shut by this side: that is no end by the server
         if self._sock is not None and self._sock in readable:
             self._receive(self._sock)
         if self._attempt is not None and self._attempt in readable:

@@ -161,11 +161,11 @@ class MessageProtocol:
         return arrived
 
     def take_refused(self, one: Message) -> str | None:
-        """Return the text that an error refuses, if the client has kept it."""
+        """Return the text that an error refuses, if the client has kept it; None for a command without a text."""
         text = self._numbered.take(one.fields.get("n")) if one.kind == "error" else None
-        if text is not None and self._view is not None:
-            self._view.note_refused(text)
-        return text
+        if text is None or self._view is None:
+            return text
+        return text if self._view.note_refused(text) else None
 
     def encode_entry(self, entry: Entry) -> bytes:
         """Return the frames that carry what a person has entered.

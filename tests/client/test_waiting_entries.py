@@ -14,8 +14,8 @@ def waiting(*entries: tuple[str, str]) -> tuple[WaitingEntries, list[SessionEven
 def test_an_entry_is_shown_as_waiting() -> None:
     _, events = waiting(("hello \x1b[2J", ""), ("one\ntwo\nthree", ""), ("  ", ""))
     assert events == [
-        Remark("waiting: hello \N{SYMBOL FOR ESCAPE}[2J"),
-        Remark("waiting: one (and 2 more lines)"),
+        Remark("waiting: hello \N{SYMBOL FOR ESCAPE}[2J", is_error=False),
+        Remark("waiting: one (and 2 more lines)", is_error=False),
     ]
 
 

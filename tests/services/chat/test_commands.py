@@ -15,7 +15,6 @@ from sockctl.services.chat.commands import (
     parse_duration,
     parse_room,
     parse_term,
-    read_text,
 )
 from sockctl.text import visible
 
@@ -102,30 +101,6 @@ def test_unknown_commands(line: str, text: str) -> None:
     with pytest.raises(UnknownCommandError) as caught:
         parse(line, operator=False)
     assert (str(caught.value), caught.value.code) == (text, "unknown_command")
-
-
-@pytest.mark.parametrize(
-    ("line", "text"),
-    [
-        ("hello /me", "hello /me"),
-        ("//x /y", "/x /y"),
-        ("//", "/"),
-        ("///", "//"),
-        ("/etc/hosts", "/etc/hosts"),
-        ("/etc/hosts is a file", "/etc/hosts is a file"),
-        ("/me/x", "/me/x"),
-        ("/quit/", "/quit/"),
-        ("/ hello", "/ hello"),
-        ("/ /quit", "/ /quit"),
-        ("/\tx", "/\tx"),
-        ("/", None),
-        ("/quit", None),
-        ("/me /etc/hosts", None),
-        ("/usr", None),
-    ],
-)
-def test_what_is_text_and_no_command(line: str, text: str | None) -> None:
-    assert read_text(line) == text
 
 
 @pytest.mark.parametrize("command", [one for one in COMMANDS if one.operators_only], ids=lambda command: command.name)
