@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from sockctl.client.chat.completion import completions
-from sockctl.client.chat.unconfirmed import comes_back
+from sockctl.client.chat.unconfirmed import holds_text
 from sockctl.client.confirmation import CONFIRM
 from sockctl.client.entry import show_text
 from sockctl.client.recent_secret import RecentSecret
@@ -216,9 +216,9 @@ class LineEditor:
         self._wake()
 
     def _comes_back(self, text: str) -> bool:
-        """Return whether a text comes back from a room, or into the editor: it isn't left standing above as well."""
+        """Return whether a text comes back, by the server or into the editor: it isn't left standing above as well."""
         in_room = self._roster is not None and bool(self._roster.rooms)
-        return "\n" in text.strip() or (in_room and bool(comes_back(text)))
+        return "\n" in text.strip() or (in_room and holds_text(text))
 
     def _print(self, fragments: Fragments, text: str) -> None:
         """Write a line above the prompt, ahead of all that waits for that."""
