@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.support.processes import SOCKCTL
-from tests.support.running import TIMEOUT_S, wait_until
+from tests.support.running import TIMEOUT_S
 from tests.support.tools import tool
 
 SHELL_PROMPT = "sh% "
@@ -103,7 +103,12 @@ class Tmux:
 
     def expect_once(self, *texts: str) -> None:
         """Wait until each text stands once in `whole_text`; for a moment it may be erased."""
-        wait_until(lambda: all(self.whole_text().count(text) == 1 for text in texts), what=f"{texts} once")
+
+        def is_once(_: list[str]) -> bool:
+            text = self.whole_text()
+            return all(text.count(one) == 1 for one in texts)
+
+        self._until(is_once, f"{texts} once")
 
     def _until(self, condition: Callable[[list[str]], bool], what: str) -> list[str]:
         deadline = time.monotonic() + TIMEOUT_S

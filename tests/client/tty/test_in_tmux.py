@@ -190,12 +190,6 @@ def test_resizing_leaves_no_ghost(screen: Tmux, server: ChatServer) -> None:
         expected = [line[start : start + columns].rstrip() for start in range(0, len(line), columns)]
         screen.expect_last(*expected)
         screen.expect_once("> the quick brown", "In #lobby: ann, bob, carol")
-    fill(screen, server, "second")
-    screen.paste(PASTE, bracketed=True)
-    screen.expect_last("    exit", "    return 1", "/etc/hosts", "/quit")
-    screen.resize(30, 24)
-    screen.expect_last("    exit", "    return 1", "/etc/hosts", "/quit")
-    screen.expect_once("> the quick brown", "In #lobby: ann, bob, carol")
 
 
 def test_a_half_typed_line_after_a_suspension(screen: Tmux, server: ChatServer) -> None:
