@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from typing import NamedTuple
 
+from sockctl.client.chat.belonging import is_of_room, room_key
 from sockctl.client.chat.formatter import Look, MessageFormatter
 from sockctl.client.chat.layout import draw_rule, shorten
 from sockctl.client.chat.roster import ChatContext, Roster
@@ -32,8 +33,6 @@ BELL_EVERY_S = 1.0
 DIGITS = 9
 _FRAME_ROWS = 2
 """Rows of a screen that prompt and status line take."""
-_OF_ROOM = frozenset({"topic", "missed", "history"})
-"""Codes of notices that belong to the room that they name."""
 _MIN_COLUMNS = 20
 _CLEAR, _BELL = "\x1b[H\x1b[2J", "\a"
 
@@ -104,13 +103,13 @@ class ChatWindow:
     def show(self, room: str) -> Update | None:
         """Go to a room that the user is in; return None where the user isn't in it, or it is shown."""
         with self._lock:
-            key = _key(room)
+            key = room_key(room)
             return self._show(key) if key in self._rooms and key != self._shown else None
 
     def go(self, room: str) -> Update | None:
         """Go to a room as `show` does, ahead of the server's word that the user speaks there."""
         with self._lock:
-            key = _key(room)
+            key = room_key(room)
             if key not in self._rooms or len(self._going) >= MAX_ROOMS:
                 return None
             self._going.append(key)
@@ -181,7 +180,7 @@ class ChatWindow:
         return self._rooms.get(self._shown, self._nowhere)
 
     def _add(self, one: Message, context: ChatContext) -> Update:
-        key = _key(one.get("room"))
+        key = room_key(one.get("room"))
         before = Update([])
         match one.kind:
             case "say":
@@ -206,7 +205,7 @@ class ChatWindow:
 
     def _print(self, one: Message, context: ChatContext, key: str) -> Update:
         """Put a message in its scrollback; return its rows if that is shown."""
-        home = self._rooms.get(key) if _is_of_room(one) else None
+        home = self._rooms.get(key) if is_of_room(one) else None
         target = self._current if home is None else home
         look = self._formatter.look(one, context, marks_rooms=False)
         entry = Entry(self._formatter.moment(one, self._formatter.now()), look, one.kind == "history")
@@ -288,21 +287,3 @@ class ChatWindow:
         before = longest.size
         longest.drop_some()
         self._bytes += longest.size - before
-
-
-def _is_of_room(one: Message) -> bool:
-    """Return whether a message belongs to the room that it names; else it is shown wherever the reader is."""
-    match one.kind:
-        case "say" | "history":
-            return one.fields.get("private") is not True
-        case "joined" | "left" | "renamed":
-            return True
-        case "members":
-            return "details" not in one.fields and "page" not in one.fields
-        case "notice":
-            return one.get("code") in _OF_ROOM
-    return False
-
-
-def _key(room: str) -> str:
-    return room.lower() if room.startswith("#") or not room else f"#{room.lower()}"

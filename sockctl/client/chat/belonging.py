@@ -1,0 +1,26 @@
+"""Which messages belong to a room; all others are shown wherever the reader is."""
+
+from sockctl.protocol.messages import Message
+from sockctl.protocol.names import same_name_key
+
+_CODES = frozenset({"topic", "missed", "history"})
+"""Codes of notices that belong to the room that they name."""
+
+
+def is_of_room(one: Message) -> bool:
+    """Return whether a message belongs to the room that it names; else it is shown wherever the reader is."""
+    match one.kind:
+        case "say" | "history":
+            return one.fields.get("private") is not True
+        case "joined" | "left" | "renamed":
+            return True
+        case "members":
+            return "details" not in one.fields and "page" not in one.fields
+        case "notice":
+            return one.get("code") in _CODES
+    return False
+
+
+def room_key(room: str) -> str:
+    """Return the key of a room, whether its name was written with # or without; empty for none."""
+    return f"#{same_name_key(room.removeprefix('#'))}" if room else ""
