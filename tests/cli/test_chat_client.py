@@ -149,8 +149,8 @@ def test_nothing_that_a_peer_sends_steers_the_terminal(terminal: Any, server: Ch
     if not plain:
         child.send("da\t")
         child.expect("dave:")
-        child.send("\x15[\t")
-    child.sendline("")
+        child.send("\x15[\t\r")
+        child.expect(re.escape("> [2Jevil: \r\n"))  # what follows at once would be a paste
     leave(child)
     assert "[2J" not in re.sub(r"\x1b\[H\x1b\[2J", "", child.before), "but for our own clearing"
 

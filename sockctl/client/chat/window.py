@@ -150,6 +150,10 @@ class ChatWindow:
         third = max(4, self._columns // 3)
         return [("bold", f"[{shorten(room, third)}]"), ("", f" {shorten(name, third)}> ")]
 
+    def echo(self, text: str) -> Fragments:
+        """Return what stays on the screen of a command that was entered."""
+        return [("", f"{self._formatter.now():%H:%M} > {text}")]
+
     def status(self, columns: int, *, away_s: float | None = None) -> Fragments:
         """Return the status line; none outside of rooms.
 

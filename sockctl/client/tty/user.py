@@ -152,7 +152,12 @@ class TerminalUser:
             return window.status(columns, away_s=self._away_s())
 
         return LineEditor(
-            view.roster, prompt=window.prompt, status=status, keys=bind_rooms(window, self._go), background=background
+            view.roster,
+            prompt=window.prompt,
+            echo=window.echo,
+            status=status,
+            keys=bind_rooms(window, self._go),
+            background=background,
         )
 
     def _go(self, room: str | None) -> None:

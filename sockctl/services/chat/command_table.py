@@ -125,7 +125,7 @@ def find_command(word: str, *, operator: bool) -> Command:
         raise UnknownCommandError("A command has a name behind the /: /help lists them.")
     words = [own for own, known in BY_WORD.items() if operator or not known.operators_only]
     nearest = difflib.get_close_matches(key[:MAX_NAME], words, n=1)
-    advice = f"did you mean /{nearest[0]}?" if nearest else "/help lists the commands, and // begins a text with /."
+    advice = f"did you mean /{nearest[0]}?" if nearest else "see /help, or begin with // to say it."
     raise UnknownCommandError(f"There is no /{visible(word[:MAX_NAME])}: {advice}")
 
 

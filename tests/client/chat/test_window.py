@@ -264,6 +264,10 @@ def test_the_prompt_has_room_and_name(seat: Seat) -> None:
     assert seat.prompt() == "[#a-very…] eva> "
 
 
+def test_a_command_stays_with_its_time(seat: Seat) -> None:
+    assert seat.window.echo("/who") == [("", "12:30 > /who")]
+
+
 def test_the_status_counts_members(seat: Seat) -> None:
     seat.rows("members", "In #lobby: ann, bob", room="#lobby", members=["ann", "bob"])
     assert seat.status().startswith(" #lobby 2 members │ connected ")

@@ -354,7 +354,7 @@ def test_the_password_that_was_just_typed(screen: Tmux) -> None:
         screen.expect("In.")
         screen.type("hello")
         screen.press("Enter")
-        screen.expect_last("> hello", ">")
+        screen.expect(" > hello\n>")
         screen.type("swordfish")
         screen.press("Enter")
         screen.expect_last("That is the password you just typed: say it? [y/N]")

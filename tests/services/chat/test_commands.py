@@ -92,8 +92,8 @@ def test_too_little_or_too_much(line: str, usage: str) -> None:
     [
         ("/jion x", "There is no /jion: did you mean /join?"),
         ("/HISTROY", "There is no /HISTROY: did you mean /history?"),
-        ("/usr", "There is no /usr: /help lists the commands, and // begins a text with /."),
-        ("/\x1b[2J", "There is no /\N{SYMBOL FOR ESCAPE}[2J: /help lists the commands, and // begins a text with /."),
+        ("/usr", "There is no /usr: see /help, or begin with // to say it."),
+        ("/\x1b[2J", "There is no /\N{SYMBOL FOR ESCAPE}[2J: see /help, or begin with // to say it."),
         ("/", "A command has a name behind the /: /help lists them."),
     ],
 )
