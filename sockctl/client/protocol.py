@@ -151,6 +151,8 @@ class MessageProtocol:
         if one.kind == "bye":
             self.gave_up = one.get("reason") in RETURN_REASONS
             self.is_over = self.is_over or not self.gave_up
+            if self.gave_up and self._view is not None and self.can_return:
+                return False  # the client comes back: that is no goodbye
         return self._view is None or self._view.admit(one)
 
     def take_arrived(self) -> list[str]:
