@@ -132,13 +132,14 @@ class Worker:
             self._pool.say(due)
 
     def _drain(self) -> None:
-        """Wait for the remaining answers."""
+        """Wait for the remaining answers; the clients that have waited too long at its end fail."""
         until = time.monotonic() + self._plan.timeout_s
         while self._pool.awaits() and (now := time.monotonic()) < until:
             if self._stopped is not None and now > self._stopped + PATIENCE_S:
                 break
             self._pool.process_pending(now)
             self._step(STEP_S)
+        self._pool.check_timeouts(time.monotonic())
 
     def _part(self) -> None:
         """Leave; wait a moment for surplus bytes."""

@@ -17,7 +17,7 @@ from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatRules
 from tests.support.bench import RUN, measured
 from tests.support.frames import FrameClient, framed
-from tests.support.running import receive_exactly, running
+from tests.support.running import TIMEOUT_S, receive_exactly, running
 from tests.support.wrong_servers import serving
 
 
@@ -140,7 +140,7 @@ def twice(chat: ScriptedChat, text: str) -> None:
 )
 def test_what_is_wrong_is_counted_by_reason(do: Callable[[ScriptedChat, str], None], reason: str) -> None:
     with serving(scripted(on_third(do))) as port:
-        stats = measured(port, Kind.CHAT, clients=1, depth=2, timeout_s=0.3, duration_s=2.0)
+        stats = measured(port, Kind.CHAT, clients=1, depth=2, duration_s=20.0)
     assert stats.errors == {reason: 1}
     assert stats.lost > 0
 
@@ -152,7 +152,7 @@ def test_silence_is_found() -> None:
             chat.say(text)
 
     with serving(scripted(behave)) as port:
-        stats = measured(port, Kind.CHAT, clients=1, timeout_s=0.2, duration_s=2.0)
+        stats = measured(port, Kind.CHAT, clients=1, timeout_s=0.2, duration_s=20.0)
     assert stats.errors == {"no_answer": 1}
 
 
@@ -166,7 +166,7 @@ def test_what_is_no_chat_is_found_at_once(greeting: bytes, reason: str) -> None:
         receive_exactly(sock, 1_000_000)
 
     with serving(handle) as port:
-        stats = measured(port, Kind.CHAT, timeout_s=0.2 if reason == "no_answer" else 5.0)
+        stats = measured(port, Kind.CHAT, timeout_s=0.2 if reason == "no_answer" else TIMEOUT_S)
     assert stats.errors == {reason: 4}
     assert stats.answered == 0
 
@@ -178,6 +178,6 @@ def test_a_member_that_reads_slowly_gets_large_messages_whole() -> None:
         chat.say(text)
 
     with serving(scripted(slowly)) as port:
-        stats = measured(port, Kind.CHAT, clients=1, depth=200, count=400, size_bytes=60_000, duration_s=None)
+        stats = measured(port, Kind.CHAT, clients=1, depth=200, count=200, size_bytes=60_000, duration_s=None)
     assert not stats.errors
-    assert stats.answered == 400
+    assert stats.answered == 200

@@ -105,7 +105,7 @@ def test_under_tls(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_counted_by_reason(handle: Handle, reasons: set[str]) -> None:
     with serving(handle) as port:
-        stats = measured(port, depth=4, size_bytes=1_001, timeout_s=0.5, duration_s=5.0)
+        stats = measured(port, depth=4, size_bytes=1_001, duration_s=20.0)
     assert set(stats.errors) == reasons
     assert stats.errors.total() == 4
     assert stats.lost > 0
@@ -113,15 +113,15 @@ def test_what_is_wrong_is_counted_by_reason(handle: Handle, reasons: set[str]) -
 
 def test_one_byte_dropped_among_ten_thousand_where_each_message_waits() -> None:
     with serving(altering(lambda _: b"", every=10_000)) as port:
-        stats = measured(port, timeout_s=0.5, duration_s=5.0)
+        stats = measured(port, timeout_s=0.5, duration_s=20.0)
     assert stats.errors.total() == 4
     assert set(stats.errors) <= {"missing", "corrupt", "no_answer"}
-    assert stats.seconds < 5, "it ends when nobody is left"
+    assert stats.seconds < 20, "it ends when nobody is left"
 
 
 def test_one_that_never_answers() -> None:
     with serving(silent) as port:
-        stats = measured(port, timeout_s=0.2, duration_s=5.0, depth=3)
+        stats = measured(port, timeout_s=0.2, duration_s=20.0, depth=3)
     assert stats.errors == {"no_answer": 4}
     assert (stats.answered, stats.lost) == (0, 12)
 

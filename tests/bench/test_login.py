@@ -59,7 +59,7 @@ def test_a_server_that_does_not_go_on() -> None:
 
     with serving(handle) as port:
         stats = measured(
-            port, Kind.LOGIN, user="ann", password=PASSWORD, timeout_s=1.0, count=4, clients=4, duration_s=None
+            port, Kind.LOGIN, user="ann", password=PASSWORD, timeout_s=0.3, count=4, clients=4, duration_s=None
         )
     assert stats.errors == {"no_answer": 4}
 

@@ -7,6 +7,7 @@ from typing import Any
 from sockctl.bench.coordinator import measure
 from sockctl.bench.plan import Kind, Plan, Where
 from sockctl.bench.stats import Stats
+from tests.support.running import TIMEOUT_S
 
 RUN = "a1b2c3"
 
@@ -16,7 +17,7 @@ def where(port: int) -> Where:
 
 
 def plan(port: int = 1, kind: Kind = Kind.ECHO, **values: Any) -> Plan:
-    short = Plan(kind=kind, where=where(port), run=RUN, clients=4, duration_s=0.2, warm_up_s=0.0, timeout_s=5.0)
+    short = Plan(kind=kind, where=where(port), run=RUN, clients=4, duration_s=0.2, warm_up_s=0.0, timeout_s=TIMEOUT_S)
     return dataclasses.replace(short, **values)
 
 

@@ -6,6 +6,7 @@ import select
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import TextIO
 
 from prompt_toolkit.input.vt100 import Vt100Input
@@ -15,15 +16,27 @@ from prompt_toolkit.keys import Keys
 from sockctl.client.tty.background import Background
 from sockctl.client.tty.stdin_reader import StdinReader
 
-FOLLOWS_S = 0.03
-"""A line that came at once with its end waits for so long whether another one follows."""
-GOES_ON_S = 0.05
-"""A burst whose last part is no longer ago goes on."""
-QUIET_S = 0.3
-"""After so long a paste is over."""
 MAX_KEYS = 65_536
 """Keys that are read at once."""
 _ENDS = (Keys.ControlM, Keys.ControlJ)
+
+
+@dataclass(frozen=True, slots=True)
+class BurstTimes:
+    """How long keys that come at once belong together.
+
+    Attributes:
+        follows_s: A line that came at once with its end waits for so long whether another one follows.
+        goes_on_s: A burst whose last part is no longer ago goes on.
+        quiet_s: After so long a paste is over.
+    """
+
+    follows_s: float = 0.03
+    goes_on_s: float = 0.05
+    quiet_s: float = 0.3
+
+
+USUAL_TIMES = BurstTimes()
 
 
 class Keyboard(Vt100Input):
@@ -35,6 +48,7 @@ class Keyboard(Vt100Input):
     Args:
         stdin: The terminal.
         background: What came of asking the terminal for its background, and was typed meanwhile.
+        times: How long keys belong together.
 
     Attributes:
         is_asked: Whether the next line answers a question: then it is taken as it is typed.
@@ -45,10 +59,11 @@ class Keyboard(Vt100Input):
     hands_over = False
     _burst_at = _pasted_at = float("-inf")
 
-    def __init__(self, stdin: TextIO, background: Background) -> None:
+    def __init__(self, stdin: TextIO, background: Background, *, times: BurstTimes = USUAL_TIMES) -> None:
         super().__init__(stdin)
         self._reader = StdinReader(stdin.fileno(), encoding=stdin.encoding, background=background)
         self.stdin_reader = self._reader
+        self._times = times
 
     def attach(self, input_ready_callback: Callable[[], None]) -> AbstractContextManager[None]:
         """Call back when something can be read, and soon where something was typed before."""
@@ -59,17 +74,17 @@ class Keyboard(Vt100Input):
     @property
     def is_busy(self) -> bool:
         """Whether a paste may still be going on."""
-        return time.monotonic() < self._pasted_at + QUIET_S
+        return time.monotonic() < self._pasted_at + self._times.quiet_s
 
     def read_keys(self) -> list[KeyPress]:
         """Return the keys that wait, with a burst as one key."""
         keys = super().read_keys()
-        while 1 < len(keys) < MAX_KEYS and self._follows(FOLLOWS_S if keys[-1].key in _ENDS else 0):
+        while 1 < len(keys) < MAX_KEYS and self._follows(self._times.follows_s if keys[-1].key in _ENDS else 0):
             more = super().read_keys()
             if not more:
                 break
             keys += more
-        goes_on = time.monotonic() < self._burst_at + GOES_ON_S
+        goes_on = time.monotonic() < self._burst_at + self._times.goes_on_s
         taken = self._answer_in(keys) if self.is_asked and not goes_on else 0
         return keys[:taken] + self._with_pastes(keys[taken:], goes_on=goes_on)
 

@@ -293,7 +293,7 @@ def test_what_waits_is_sent_once(screen: Tmux, server: ChatServer) -> None:
     server.can = ["blocks"]
     join(screen, server)
     server.stop()
-    screen.expect("│ away")
+    screen.expect("away, coming back")
     screen.type("too early")
     screen.press("Enter")
     screen.expect("waiting: too early")

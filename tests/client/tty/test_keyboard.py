@@ -2,27 +2,27 @@
 
 import os
 import threading
-import time
 import tty
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from prompt_toolkit.keys import Keys
 
 from sockctl.client.tty.background import NOT_ASKED
-from sockctl.client.tty.keyboard import FOLLOWS_S, GOES_ON_S, QUIET_S, Keyboard
-from tests.support.running import wait_until
+from sockctl.client.tty.keyboard import BurstTimes, Keyboard
+from tests.support.running import TIMEOUT_S
 
 
 class Typing:
     """A keyboard, and the far end of its terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, times: BurstTimes) -> None:
         self._far, near = os.openpty()
         tty.setraw(near)
         self._file = os.fdopen(near)
-        self.keyboard = Keyboard(self._file, NOT_ASKED)
+        self.keyboard = Keyboard(self._file, NOT_ASKED, times=times)
 
     def send(self, text: str) -> None:
         os.write(self._far, text.encode())
@@ -40,11 +40,19 @@ class Typing:
         os.close(self._far)
 
 
+@contextmanager
+def typed(**times: float) -> Iterator[Typing]:
+    made = Typing(BurstTimes(**times))
+    try:
+        yield made
+    finally:
+        made.close()
+
+
 @pytest.fixture
 def typing() -> Iterator[Typing]:
-    made = Typing()
-    yield made
-    made.close()
+    with typed() as made:
+        yield made
 
 
 @pytest.mark.parametrize(
@@ -69,31 +77,34 @@ def test_lines_that_come_at_once(typing: Typing, text: str, keys: list[str]) -> 
     assert typing.after(text) == keys
 
 
-def test_a_burst_of_any_size_is_one_paste(typing: Typing) -> None:
+def test_a_burst_of_any_size_is_one_paste() -> None:
     text = "".join(f"line {number}\r" for number in range(400))
-    writer = threading.Thread(target=typing.send, args=(text,))
-    writer.start()
-    pasted = "".join(typing.keys())
-    while writer.is_alive() or pasted.count("\r") < 400:
-        pasted += "".join(typing.keys())
-    writer.join()
+    with typed(goes_on_s=TIMEOUT_S) as typing:
+        writer = threading.Thread(target=typing.send, args=(text,))
+        writer.start()
+        pasted = "".join(typing.keys())
+        while writer.is_alive() or pasted.count("\r") < 400:
+            pasted += "".join(typing.keys())
+        writer.join()
     assert pasted.replace("[", "").replace("]", "") == text
     assert pasted.startswith("[")
     assert pasted.endswith("]"), "its last line is no entry, either"
 
 
-def test_a_burst_goes_on_for_a_moment(typing: Typing) -> None:
-    assert typing.after("one\rtwo") == ["[one\rtwo]"]
-    assert typing.after("\r") == ["[\r]"]
-    time.sleep(GOES_ON_S * 1.5)
-    assert typing.after("\r") == ["\r"], "that is Enter"
+@pytest.mark.parametrize(("goes_on_s", "key"), [(TIMEOUT_S, "[\r]"), (0, "\r")], ids=["paste", "Enter"])
+def test_a_burst_goes_on_for_a_moment(goes_on_s: float, key: str) -> None:
+    with typed(goes_on_s=goes_on_s) as typing:
+        assert typing.after("one\rtwo") == ["[one\rtwo]"]
+        assert typing.after("\r") == [key]
 
 
-def test_a_second_line_is_waited_for(typing: Typing) -> None:
-    timer = threading.Timer(FOLLOWS_S / 3, typing.send, ["two\r"])
-    timer.start()
-    assert typing.after("one\r") == ["[one\rtwo\r]"]
-    timer.join()
+def test_a_second_line_is_waited_for() -> None:
+    with typed(follows_s=TIMEOUT_S) as typing:
+        typing.send("one\r")
+        timer = threading.Timer(0.01, typing.send, ["two"])
+        timer.start()
+        assert typing.keys() == ["[one\rtwo]"]
+        timer.join()
 
 
 def test_an_answer_is_taken_as_it_is_typed(typing: Typing) -> None:
@@ -103,14 +114,15 @@ def test_an_answer_is_taken_as_it_is_typed(typing: Typing) -> None:
     assert typing.after("ann\rone\rtwo\r") == [*"ann", "\r", "[one\rtwo\r]"]
 
 
-def test_it_is_busy_for_a_while_after_a_paste(typing: Typing) -> None:
-    assert not typing.keyboard.is_busy
-    typing.after("a")
-    assert not typing.keyboard.is_busy
-    typing.after("\x1b[200~one")
-    typing.after("two\rthree")
-    assert typing.keyboard.is_busy
-    wait_until(lambda: not typing.keyboard.is_busy, timeout_s=QUIET_S * 5)
+@pytest.mark.parametrize("quiet_s", [TIMEOUT_S, 0])
+def test_it_is_busy_for_a_while_after_a_paste(quiet_s: float) -> None:
+    with typed(quiet_s=quiet_s) as typing:
+        assert not typing.keyboard.is_busy
+        typing.after("a")
+        assert not typing.keyboard.is_busy
+        typing.after("\x1b[200~one")
+        typing.after("two\rthree")
+        assert typing.keyboard.is_busy == bool(quiet_s)
 
 
 def test_the_far_end_hangs_up(tmp_path: Path) -> None:
