@@ -6,6 +6,11 @@ EXIT = b"exit"
 ESCAPED_EXIT = b"//exit"
 
 
+def as_text(line: bytes) -> bytes:
+    """Return a line that would end the session, ``exit`` or ``/quit``, as one that says so."""
+    return b"/" + line.lstrip() if line.lstrip().startswith(b"/") else line.replace(EXIT, ESCAPED_EXIT)
+
+
 class CrlfMapper:
     """Makes CR LF of every line feed that has no CR before it, wherever the bytes were cut."""
 

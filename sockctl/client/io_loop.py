@@ -12,7 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from sockctl.client.inputs import ESCAPED_EXIT, EXIT
+from sockctl.client.inputs import EXIT, as_text
 from sockctl.client.outputs import Output
 from sockctl.client.screen import Screen
 from sockctl.client.session import ClientSession
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 READ_BYTES = 65_536
 PASTE_S = 0.03
-"""After ``exit``, for so long another line may follow that came with it."""
+"""After ``exit`` or ``/quit``, for so long another line may follow that came with it."""
 
 
 class IoLoop:
@@ -143,6 +143,8 @@ class IoLoop:
         """Wait once, pass bytes on, and do all that is due. Raises what `run` raises."""
         session = self._session
         readable = self._wait()
+        if self._stopped.is_set():
+            return  # the socket was shut by this side: that is no end by the server
         if self._sock is not None and self._sock in readable:
             self._receive(self._sock)
         if self._attempt is not None and self._attempt in readable:
@@ -272,8 +274,9 @@ class IoLoop:
             self._screen.begin_line()
             if data:
                 self._user.note_read()
-            if data.strip() == EXIT and select.select([self._input], [], [], PASTE_S)[0]:
-                data = data.replace(EXIT, ESCAPED_EXIT)  # a line of a paste: nobody types the next one so soon
+            leaving = {EXIT, self._session.leave_word.encode()}
+            if data.strip() in leaving and select.select([self._input], [], [], PASTE_S)[0]:
+                data = as_text(data)  # a line of a paste: nobody types the next one so soon
         self.perform(self._session.typed(data, time.monotonic()))
 
     def _take_entries(self, entries: "Entries") -> None:

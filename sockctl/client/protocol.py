@@ -149,6 +149,8 @@ class MessageProtocol:
         if one.kind == "bye":
             self.gave_up = one.get("reason") in RETURN_REASONS
             self.is_over = self.is_over or not self.gave_up
+            if self.gave_up and self._view is not None and self.can_return:
+                return False  # the client comes back: that is no goodbye
         return self._view is None or self._view.admit(one)
 
     def take_arrived(self) -> list[str]:
@@ -159,11 +161,11 @@ class MessageProtocol:
         return arrived
 
     def take_refused(self, one: Message) -> str | None:
-        """Return the text that an error refuses, if the client has kept it."""
+        """Return the text that an error refuses, if the client has kept it; None for a command without a text."""
         text = self._numbered.take(one.fields.get("n")) if one.kind == "error" else None
-        if text is not None and self._view is not None:
-            self._view.note_refused(text)
-        return text
+        if text is None or self._view is None:
+            return text
+        return text if self._view.note_refused(text) else None
 
     def encode_entry(self, entry: Entry) -> bytes:
         """Return the frames that carry what a person has entered.

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sockctl.client.session_events import EndReason, EventToEmit, QuestionAsked, TextArrived
+from sockctl.client.session_events import EndReason, EventToEmit, MessageToShow, QuestionAsked, TextArrived
 from sockctl.client.token_store import Login, TokenStore
 from tests.support.frames import framed
 from tests.support.session import GREETING, SERVER, Played, frames_in
@@ -380,6 +380,8 @@ def test_a_ping_timeout_is_a_lost_connection(tmp_path: Path, reason: str) -> Non
     assert (played.ended is None) is (reason == "ping_timeout")
     lost = [event.event for event in played.events if isinstance(event, EventToEmit) and "lost" in event.event.name]
     assert [event.fields["error"] for event in lost] == ["the server got no answer for too long"][: len(lost)]
+    shown = [event.message.kind for event in played.events if isinstance(event, MessageToShow)]
+    assert ("bye" in shown) is (reason == "server_stopping")
 
 
 # Typing marks.

@@ -25,15 +25,33 @@ class Tmux:
         columns: The terminal's width.
         rows: Its height.
         environment: Variables of the shell.
+        kept: Rows that are kept of those that were scrolled away.
     """
 
-    def __init__(self, folder: Path, columns: int, rows: int, environment: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, columns: int, rows: int, environment: dict[str, str], *, kept: int = 2_000
+    ) -> None:
         self._command = [tool("tmux", "tmux"), "-f", os.devnull, "-S", str(folder / "tmux")]
         variables = [
             f"{name}={value}" for name, value in {"PS1": SHELL_PROMPT, "TERM": "screen", **environment}.items()
         ]
         shell = shlex.join(["env", "-u", "PROMPT_TOOLKIT_NO_CPR", *variables, "bash", "--norc", "--noprofile"])
-        self._run("new-session", "-d", "-x", str(columns), "-y", str(rows), shell)
+        self._run(
+            "start-server",
+            ";",
+            "set-option",
+            "-g",
+            "history-limit",
+            str(kept),
+            ";",
+            "new-session",
+            "-d",
+            "-x",
+            str(columns),
+            "-y",
+            str(rows),
+            shell,
+        )
         self.expect(SHELL_PROMPT.strip())
 
     def start(self, *arguments: str) -> None:
@@ -42,7 +60,7 @@ class Tmux:
         self.press("Enter")
 
     def type(self, text: str) -> None:
-        self._run("send-keys", "-l", text)
+        self._run("send-keys", "-l", "--", text)
 
     def press(self, *keys: str) -> None:
         self._run("send-keys", *keys)
@@ -61,7 +79,12 @@ class Tmux:
 
     def whole_text(self) -> str:
         """Return all that has been on the screen and wasn't erased, without line ends."""
-        return self._run("capture-pane", "-p", "-J", "-S", "-").replace("\n", "")
+        return "".join(self.last_rows())
+
+    def last_rows(self, scrolled_away: int | None = None) -> list[str]:
+        """Return the rows of the screen, behind so many that were scrolled away; None for all that are kept."""
+        start = "-" if scrolled_away is None else str(-scrolled_away)
+        return self._run("capture-pane", "-p", "-J", "-S", start).split("\n")
 
     def expect(self, *texts: str) -> list[str]:
         """Wait until all texts stand on the screen, and it stays so for a moment; return it."""

@@ -28,7 +28,7 @@ _BODY_COLUMNS = 16
 """Columns that the names in front leave to the text, where the terminal is narrow."""
 _SHORT_NAME = 8
 _TIME_COLUMNS = 6
-_UNTIL = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC")
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?) UTC")
 
 
 class Piece(NamedTuple):
@@ -120,7 +120,7 @@ class MessageFormatter:
                 return Look((), (text,), cells=cells)
             case "error":
                 return Look((Piece("! "),), (self._in_own_zone(one),), self._theme.error)
-        return Look((Piece(f"* {_room(one) if marks_rooms else ''}"),), (visible(as_line(one)),), self._theme.faint)
+        return Look((Piece(f"* {_room(one) if marks_rooms else ''}"),), (self._in_own_zone(one),), self._theme.faint)
 
     def moment(self, one: Message, arrived: datetime.datetime) -> datetime.datetime:
         """Return when a message was said, else when it arrived, as clocks show it where the reader is."""
@@ -200,12 +200,16 @@ class MessageFormatter:
         return self.paint(moment.strftime(form), self._theme.faint) + " "
 
     def _in_own_zone(self, one: Message) -> str:
-        """Return the text of a refusal: the moment until which it holds is told as clocks show it here."""
-        text, moment = visible(as_line(one)), self._parse(one.get("until"))
-        if moment is None:
-            return text
-        form = "%H:%M" if moment.date() == self.now().date() else "%Y-%m-%d %H:%M"
-        return _UNTIL.sub(moment.strftime(form), text)
+        """Return the text; where it tells of something that ends, moments are told as clocks show them here."""
+        text = visible(as_line(one))
+        return text if self._parse(one.get("until")) is None else _MOMENT.sub(self._show_moment, text)
+
+    def _show_moment(self, found: re.Match[str]) -> str:
+        try:
+            moment = datetime.datetime.fromisoformat(f"{found[1]}+00:00").astimezone(self._zone)
+        except (ValueError, OverflowError):
+            return found[0]
+        return moment.strftime("%H:%M" if moment.date() == self.now().date() else "%Y-%m-%d %H:%M")
 
     def _parse(self, at: str) -> datetime.datetime | None:
         """Return the moment that a text names, as clocks show it here; None if it names none."""

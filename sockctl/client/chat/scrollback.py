@@ -127,8 +127,9 @@ def rows_of_all(entries: Iterable[Entry], formatter: MessageFormatter, columns: 
     """Return the rows of messages that were found, with rules for the days."""
     rows: list[str] = []
     before = None
-    for entry in entries:
-        rows += rows_of(entry._replace(from_history=False), before, formatter, columns)
+    for found in entries:
+        entry = found._replace(from_history=False)
+        rows += rows_of(entry, before, formatter, columns)
         before = entry
     return rows
 

@@ -136,7 +136,9 @@ def _typing(names: tuple[str, ...], form: _Form) -> str:
 
 
 def _unread(rooms: tuple[Unread, ...], form: _Form) -> str:
-    named = [one for one in rooms if form.named > 1 or (form.named and one.mentions)]
+    if len(rooms) == 1 and form.named <= 1:  # its short name is hardly longer than a count of rooms
+        rooms = (rooms[0]._replace(room=shorten(rooms[0].room, _SHORT_ROOM)),)
+    named = [one for one in rooms if len(rooms) == 1 or form.named > 1 or (form.named and one.mentions)]
     others = [one for one in rooms if one not in named]
     texts = [
         f"{one.number}:{one.room} {_counts([one])}" if one.number else f"{one.room} {_counts([one])}" for one in named

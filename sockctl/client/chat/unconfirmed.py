@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sockctl.protocol.messages import Message
+from sockctl.protocol.said_text import read_text
 from sockctl.text import clean
 
 REMEMBERED = 100
@@ -14,12 +15,15 @@ _PRIVATE = re.compile(r"/(?:(?:msg|tell)[ \t]+[^ \t]+|reply|r)[ \t](.*)", re.DOT
 
 def comes_back(line: str) -> str:
     """Return the text of a line when it comes back from a room; empty if it won't, as most commands."""
-    text = clean(line).strip()
-    if text.startswith("/me "):
-        return text.removeprefix("/me ").strip()
-    if text.startswith("//"):
-        return text.removeprefix("/")
-    return "" if text.startswith("/") else text
+    typed = clean(line).rstrip()
+    if typed.startswith("/me "):
+        return typed.removeprefix("/me ").strip()
+    return (read_text(typed) or "").strip()
+
+
+def holds_text(line: str) -> bool:
+    """Return whether a line or a block says something to somebody, and isn't only a command."""
+    return "\n" in line or bool(comes_back(line)) or _PRIVATE.fullmatch(clean(line).strip()) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sockctl.client.chat.roster import MAX_NAMES, MAX_ROOMS, ChatContext, Roster
 from sockctl.client.chat.seen import Seen
-from sockctl.client.chat.unconfirmed import REMEMBERED, UnconfirmedMessages
+from sockctl.client.chat.unconfirmed import REMEMBERED, UnconfirmedMessages, holds_text
 from sockctl.protocol.messages import Message
 
 if TYPE_CHECKING:
@@ -99,9 +99,10 @@ class ChatView:
         self._is_arriving = False
         self._unconfirmed.add_block(lines)
 
-    def note_refused(self, text: str) -> None:
-        """Await a line or a block no longer: the server has refused it."""
+    def note_refused(self, text: str) -> bool:
+        """Await a line or a block no longer: the server has refused it. Return whether it is more than a command."""
         self._unconfirmed.forget(text)
+        return holds_text(text)
 
     def lose(self) -> list[str]:
         """Note that the connection is lost, and return the lines that may not have arrived.

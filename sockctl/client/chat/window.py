@@ -14,7 +14,7 @@ from collections import deque
 from typing import NamedTuple
 
 from sockctl.client.chat.belonging import is_of_room, room_key
-from sockctl.client.chat.formatter import Look, MessageFormatter
+from sockctl.client.chat.formatter import Look, MessageFormatter, Piece
 from sockctl.client.chat.layout import draw_rule, shorten
 from sockctl.client.chat.roster import ChatContext, Roster
 from sockctl.client.chat.scrollback import Entry, Scrollback, rows_of_all
@@ -150,6 +150,11 @@ class ChatWindow:
             return [("", "> ")]
         third = max(4, self._columns // 3)
         return [("bold", f"[{shorten(room, third)}]"), ("", f" {shorten(name, third)}> ")]
+
+    def echo(self, text: str) -> str:
+        """Return what stays on the screen of a command that was entered."""
+        look = Look((Piece("> "),), (text,))
+        return "\n".join(self._formatter.rows(look, self._formatter.now(), self._columns))
 
     def status(self, columns: int, *, away_s: float | None = None, state: str = "connected") -> Fragments:
         """Return the status line; none outside of rooms.

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from sockctl.client.chat.completion import completions
-from sockctl.client.chat.unconfirmed import comes_back
+from sockctl.client.chat.unconfirmed import holds_text
 from sockctl.client.confirmation import CONFIRM
 from sockctl.client.entry import show_text
 from sockctl.client.recent_secret import RecentSecret
@@ -50,6 +50,7 @@ class LineEditor:
     Args:
         roster: Whose names and rooms are completed; None for nothing.
         prompt: Returns the prompt where nothing is asked, as pairs of style and text; None for the usual one.
+        echo: Returns what stays of a command that was entered; None for the prompt and the command.
         status: Returns the line below the prompt for a width in columns; None for no such line.
         keys: Actions of further keys, by prompt_toolkit's names, as in "escape 1".
         background: What came of asking the terminal for its background, and was typed meanwhile.
@@ -64,6 +65,7 @@ class LineEditor:
         roster: "Roster | None" = None,
         *,
         prompt: Callable[[], Fragments] | None = None,
+        echo: Callable[[str], Fragments] | None = None,
         status: Callable[[int], Fragments] | None = None,
         keys: "Mapping[str, Callable[[], None]] | None" = None,
         background: Background = NOT_ASKED,
@@ -75,6 +77,7 @@ class LineEditor:
         self.entries = Entries()
         self._roster = roster
         self._usual_prompt = prompt or (lambda: [("", "> ")])
+        self._echo = echo or (lambda text: [*self._usual_prompt(), ("", text)])
         self._question: Message | None = None  # the prompt; the main thread alone changes it
         self._questions: deque[Message | None] = deque(maxlen=MAX_QUESTIONS)  # the next ones, from any thread
         self._news: deque[Callable[[], None]] = deque(maxlen=MAX_NEWS)  # for the texts in the editor, from any thread
@@ -116,8 +119,10 @@ class LineEditor:
             self._recent.note(text, now)
         elif asked is None and not any(self._recent.matches(line, now) for line in text.split("\n")):
             buffer.append_to_history()
-        if asked is not None or not self._comes_back(text):
+        if asked is not None:
             self._print(self.fragments, "" if secret else visible(text))  # before the answer to it comes
+        elif not self._comes_back(text):
+            self._print(self._echo(visible(text)), "")
         self._question = None  # it is answered; before the answer goes out, so that the next one comes after this
         self._keyboard.is_asked = False
         self.entries.put(text)
@@ -227,9 +232,9 @@ class LineEditor:
         self._wake()
 
     def _comes_back(self, text: str) -> bool:
-        """Return whether a text comes back from a room, or into the editor: it isn't left standing above as well."""
+        """Return whether a text comes back, by the server or into the editor: it isn't left standing above as well."""
         in_room = self._roster is not None and bool(self._roster.rooms)
-        return "\n" in text.strip() or (in_room and bool(comes_back(text)))
+        return "\n" in text.strip() or (in_room and holds_text(text))
 
     def _print(self, fragments: Fragments, text: str) -> None:
         """Write a line above the prompt, ahead of all that waits for that."""

@@ -11,7 +11,7 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition, is_done
-from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
+from prompt_toolkit.formatted_text import ANSI, FormattedText, StyleAndTextTuples, to_formatted_text
 from prompt_toolkit.history import History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
@@ -180,6 +180,11 @@ def _erase_without_traces(prompt: PromptSession[str]) -> None:
     """Erase in two steps: tmux keeps what is erased from the top left corner on, as if it had been scrolled away."""
     output = prompt.output
     output.erase_down = lambda: output.write_raw(ERASE_DOWN)  # type: ignore[method-assign]
+
+
+def from_ansi(text: str) -> Fragments:
+    """Return coloured text as pieces."""
+    return [(style, piece) for style, piece, *_ in to_formatted_text(ANSI(text))]
 
 
 def print_line(prompt: PromptSession[str], fragments: Fragments) -> None:

@@ -145,6 +145,7 @@ class TerminalUser:
         from sockctl.client.chat.formatter import MessageFormatter
         from sockctl.client.chat.theme import choose_theme
         from sockctl.client.chat.window import ChatWindow
+        from sockctl.client.tty.prompt import from_ansi
         from sockctl.client.tty.room_keys import bind_rooms
 
         window = ChatWindow(view.roster, MessageFormatter(colours=colours, theme=choose_theme(background.colour)))
@@ -158,6 +159,7 @@ class TerminalUser:
         return LineEditor(
             view.roster,
             prompt=window.prompt,
+            echo=lambda text: from_ansi(window.echo(text)),
             status=status,
             keys=bind_rooms(window, self._go),
             background=background,

@@ -234,7 +234,8 @@ class CommandHandlers:
     # Help and the end.
 
     def _tell_help(self, client: Client, words: Sequence[str]) -> None:
-        for line in list_help(words[0] if words else None, operator=client.member.operator):
+        name = words[0] if words else None
+        for line in list_help(name, operator=client.member.operator, wraps=not client.framed):
             client.tell("notice", line, code="help")
 
     def _quit(self, client: Client, _: Sequence[str]) -> None:

@@ -125,22 +125,24 @@ def find_command(word: str, *, operator: bool) -> Command:
         raise UnknownCommandError("A command has a name behind the /: /help lists them.")
     words = [own for own, known in BY_WORD.items() if operator or not known.operators_only]
     nearest = difflib.get_close_matches(key[:MAX_NAME], words, n=1)
-    advice = f"did you mean /{nearest[0]}?" if nearest else "/help lists the commands, and // begins a text with /."
+    advice = f"did you mean /{nearest[0]}?" if nearest else "see /help, or begin with // to say it."
     raise UnknownCommandError(f"There is no /{visible(word[:MAX_NAME])}: {advice}")
 
 
-def list_help(name: str | None, *, operator: bool) -> list[str]:
-    """Return the help for one command, or the list of them all by groups, in lines of 79 columns at most.
+def list_help(name: str | None, *, operator: bool, wraps: bool = True) -> list[str]:
+    """Return the help for one command, or the list of them all by groups.
 
     Args:
         name: The command, with or without its ``/``; None for all.
         operator: Whether an operator asks.
+        wraps: Whether lines have 79 columns at most; a client that reads messages wraps by itself.
 
     Raises:
         UnknownCommandError: The member that asks knows no such command.
     """
     if name is not None:
-        return _explain(find_command(name.removeprefix("/"), operator=operator))
+        lines = _explain(find_command(name.removeprefix("/"), operator=operator))
+        return [part for line in lines for part in wrap_lines(line, COLUMNS).split("\n")] if wraps else lines
     listed = [command for command in COMMANDS if operator or not command.operators_only]
     width = max(len(command.usage) for command in listed)
     lines = []
@@ -153,4 +155,4 @@ def list_help(name: str | None, *, operator: bool) -> list[str]:
 def _explain(command: Command) -> list[str]:
     also = f"Also written {' or '.join(f'/{alias}' for alias in command.aliases)}." if command.aliases else ""
     lines = [f"{command.usage}: {command.help}", command.more, f"For example: {command.example}", also]
-    return [part for line in lines if line for part in wrap_lines(line, COLUMNS).split("\n")]
+    return [line for line in lines if line]

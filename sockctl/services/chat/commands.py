@@ -1,10 +1,9 @@
 """The parser of the lines that give commands, and of the words behind them.
 
-A line that doesn't begin with ``/`` is said as it is. So is one with a space behind its ``/``, or a second ``/`` in its
-first word (``/etc/hosts``); ``//x`` says ``/x``. `read_text` tells these from commands. The words behind a command are
-those that its usage names. TEXT and WHY stand last and mean the rest of the line as it is, without the one space before
-it. The handler of a command decides what the words mean (is there such a member?); `parse_room`, `parse_duration`,
-`parse_count` and `parse_page` parse the words that have a form of their own.
+`sockctl.protocol.said_text` tells text from commands. The words behind a command are those that its usage names. TEXT
+and WHY stand last and mean the rest of the line as it is, without the one space before it. The handler of a command
+decides what the words mean (is there such a member?); `parse_room`, `parse_duration`, `parse_count` and `parse_page`
+parse the words that have a form of their own.
 """
 
 import datetime
@@ -33,7 +32,6 @@ _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
 _COUNT = re.compile(r"0*([1-9][0-9]*)")
 _LARGEST = 10**9
 _COMMAND_LINE = re.compile(r"/([^ \t]*)[ \t]?(.*)", re.DOTALL)
-_TEXT_WITH_SLASH = re.compile(r"/(?:[ \t]|[^ \t/]+/)")
 _WORD = re.compile(r"[ \t]*([^ \t]+)[ \t]?")
 _REST_OF_LINE = frozenset({"TEXT", "WHY"})
 
@@ -44,15 +42,6 @@ class Call:
 
     command: Command
     arguments: tuple[str, ...]
-
-
-def read_text(line: str) -> str | None:
-    """Return the text that a line says; None for a command."""
-    if not line.startswith("/"):
-        return line
-    if line.startswith("//"):
-        return line[1:]
-    return line if _TEXT_WITH_SLASH.match(line) else None
 
 
 def parse(line: str, *, operator: bool) -> Call:

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from sockctl.errors import AnswerRefusedError, CommandError, TextTooLongError
 from sockctl.protocol.messages import Message
+from sockctl.protocol.said_text import read_text
 from sockctl.services.chat.blocks import read_block
 from sockctl.services.chat.command_table import COMMANDS
-from sockctl.services.chat.commands import Handler, parse, read_text
+from sockctl.services.chat.commands import Handler, parse
 from sockctl.services.chat.member import Client
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.moderation import Moderation

@@ -88,7 +88,7 @@ class Moderation:
     def _ban(self, client: Client, words: Sequence[str]) -> None:
         target, (time, why) = self._find_target(client, words[0]), parse_term(words[1:])
         ban = self._state.bans.add(target, by=client.member.name, time=time)
-        self._tell_done(client, f"banned {{}}{ban.describe_end()}", [ban], why=why)
+        self._tell_done(client, f"banned {{}}{ban.describe_end()}", [ban], why=why, until=ban.ends)
         for each in self._list_clients():
             own = each.member
             found = self._state.bans.find(account=own.account, token=own.token, address=each.address)
@@ -108,7 +108,7 @@ class Moderation:
     def _mute(self, client: Client, words: Sequence[str]) -> None:
         target, (time, why) = self._find_target(client, words[0]), parse_term(words[1:])
         mute = self._state.mutes.add(target, by=client.member.name, time=time)
-        self._tell_done(client, f"lets {{}} read only{mute.describe_end()}", [mute], why=why)
+        self._tell_done(client, f"lets {{}} read only{mute.describe_end()}", [mute], why=why, until=mute.ends)
 
     def _unmute(self, client: Client, words: Sequence[str]) -> None:
         ended = self._state.mutes.remove(words[0])
@@ -148,20 +148,22 @@ class Moderation:
             )
         tell_next_page(client, number, bans, command=command)
 
-    def _tell_done(self, client: Client, did: str, bans: Sequence[Ban], *, why: str = "") -> None:
+    def _tell_done(
+        self, client: Client, did: str, bans: Sequence[Ban], *, why: str = "", until: str | None = None
+    ) -> None:
         """Tell all what an operator did with bans or mutes; only operators see the addresses of members."""
         end = f": {why}" if why else "."
         full, public = (
             did.format(" and ".join(ban.target.describe(addresses=shown) for ban in bans)) for shown in (True, False)
         )
         name = client.member.name
-        self._tell_all(client, f"{name} {full}{end}", public=f"{name} {public}{end}")
+        self._tell_all(client, f"{name} {full}{end}", public=f"{name} {public}{end}", until=until)
 
-    def _tell_all(self, client: Client, text: str, *, public: str | None = None) -> None:
+    def _tell_all(self, client: Client, text: str, *, public: str | None = None, until: str | None = None) -> None:
         """Tell a text to the operators and the log, and its `public` form to all other members."""
         self._journal.emit(OperatorActed(operator=client.member.name, did=text))
-        full = message("notice", text, code="announcement")
-        short = full if public is None else message("notice", public, code="announcement")
+        full = message("notice", text, code="announcement", until=until)
+        short = full if public is None else message("notice", public, code="announcement", until=until)
         for each in {client, *self._list_clients()}:
             each.post(full if each.member.operator else short)
 

@@ -71,11 +71,15 @@ def test_lines(one: Message, line: str) -> None:
         ("2026-02-01T23:00:00Z", "until 2026-02-01 23:00 UTC.", "! until 2026-02-02 01:00."),
         (None, "until 2026-01-31 13:05 UTC.", "! until 2026-01-31 13:05 UTC."),
         ("junk", "until 2026-01-31 13:05 UTC.", "! until 2026-01-31 13:05 UTC."),
+        ("2026-01-31T13:05:00Z", "on 2026-01-30 23:30 UTC, until 2026-01-31 13:05 UTC.", "! on 01:30, until 15:05."),
+        ("2026-01-31T13:05:00Z", "until 9999-99-31 13:05 UTC.", "! until 9999-99-31 13:05 UTC."),
+        ("9999-12-31T23:05:00Z", "until 9999-12-31 23:05 UTC.", "! until 9999-12-31 23:05 UTC."),
         ("2026-01-31T13:05:00Z", "You are muted for good.", "! You are muted for good."),
     ],
 )
 def test_a_refusal_ends_at_a_time_of_ones_own_zone(until: str | None, text: str, line: str) -> None:
     assert formatter().line(message("error", text, until=until)) == line
+    assert formatter().line(message("notice", text, until=until)) == f"*{line[1:]}"
 
 
 def test_who_is_there_in_columns() -> None:

@@ -50,6 +50,12 @@ def test_many_who_type_are_counted() -> None:
     assert "4 typing" in status_row(Status("#a", None, typing=("b", "c", "d", "e")), 80)
 
 
+def test_one_unread_room_has_its_name_at_any_width() -> None:
+    status = Status("#lobby", 10, (Unread(2, "#games", 1, 0),), None, ("bob", "cem"), "13:51")
+    assert " ".join(status_row(status, 40).split()) == "#lobby 10 │ 2:#games 1 13:51"
+    assert "2:#a-room-w… 1 " in status_row(status._replace(unread=(Unread(2, "#a-room-with-a-long-name", 1, 0),)), 40)
+
+
 def test_a_long_room_is_cut_last() -> None:
     room = "#" + "r" * 32
     row = status_row(Status(room, 5, UNREAD, 3.0, ("bob",), "13:51"), 50)

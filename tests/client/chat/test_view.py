@@ -25,6 +25,9 @@ def said(text: str, number: int, *, sender: str = "ann", **fields: object) -> Me
     ("line", "text"),
     [
         (" hello \t", "hello"),
+        ("/etc/hosts", "/etc/hosts"),
+        ("/ hello", "/ hello"),
+        (" /quit", "/quit"),
         ("/me waves ", "waves"),
         ("/me", ""),
         ("/who", ""),
@@ -35,6 +38,14 @@ def said(text: str, number: int, *, sender: str = "ann", **fields: object) -> Me
 )
 def test_what_comes_back(line: str, text: str) -> None:
     assert comes_back(line) == text
+
+
+def test_a_refused_command_does_not_come_back() -> None:
+    view = in_room()
+    assert not view.note_refused("/nosuch")
+    assert not view.note_refused("/join #games")
+    for text in ("hello", "/etc/hosts", "/me waves", "/msg bob hello", "/reply yes", "/nosuch\nhello"):
+        assert view.note_refused(text)
 
 
 def test_what_may_not_have_arrived() -> None:

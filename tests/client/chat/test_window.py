@@ -264,6 +264,12 @@ def test_the_prompt_has_room_and_name(seat: Seat) -> None:
     assert seat.prompt() == "[#a-very…] eva> "
 
 
+def test_a_command_stays_with_its_time(seat: Seat) -> None:
+    assert seat.window.echo("/who") == "12:30 > /who"
+    seat.window.resize(30, 24)
+    assert seat.window.echo("/topic what we do here today") == "12:30 > /topic what we do here\n        today"
+
+
 def test_the_status_counts_members(seat: Seat) -> None:
     seat.rows("members", "In #lobby: ann, bob", room="#lobby", members=["ann", "bob"])
     assert seat.status().startswith(" #lobby 2 members │ connected ")
@@ -278,9 +284,9 @@ def test_the_status_counts_members(seat: Seat) -> None:
 
 
 def test_searching(seat: Seat) -> None:
-    seat.say("Tea, anyone?")
+    seat.say("Tea, anyone?", kind="history")
     seat.say("coffee")
-    seat.say("no tea", sender="cem")
+    seat.say("no tea", sender="cem", kind="history")
     assert seat.window.search("TEA").rows == [
         "── search: TEA ──",
         "12:30 <bob> Tea, anyone?",

@@ -141,6 +141,17 @@ def test_exit_in_a_paste_at_a_raw_server_is_text(screen: Tmux) -> None:
     assert received == [b"one\n    exit\ntwo\n"]
 
 
+def test_a_quit_in_a_paste_without_the_editor_is_text(screen: Tmux, server: ChatServer) -> None:
+    screen.start("connect", "--quiet", "--plain", server.target)
+    screen.expect("Your name?")
+    screen.type("ann")
+    screen.press("Enter")
+    screen.expect("In #lobby")
+    screen.paste("one\n/quit\n exit\ntwo\n", bracketed=False)
+    wait_until(lambda: len(server.said()) == 4)
+    assert server.said() == ["one", "//quit", " exit", "two"]
+
+
 def reading(sock: socket.socket) -> None:
     """Read lines until one says bye, or the end."""
     with sock.makefile("rb") as lines:
@@ -343,7 +354,7 @@ def test_the_password_that_was_just_typed(screen: Tmux) -> None:
         screen.expect("In.")
         screen.type("hello")
         screen.press("Enter")
-        screen.expect_last("> hello", ">")
+        screen.expect(" > hello\n>")
         screen.type("swordfish")
         screen.press("Enter")
         screen.expect_last("That is the password you just typed: say it? [y/N]")

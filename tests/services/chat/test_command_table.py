@@ -20,8 +20,9 @@ def test_each_command_is_explained(command: Command) -> None:
     assert command.help.endswith(".")
     call = parse(command.example, operator=True)
     assert call.command is command, "the example is one"
-    for line in list_help(command.name, operator=True):
-        assert len(line) <= COLUMNS
+    lines = list_help(command.name, operator=True)
+    assert max(map(len, lines)) <= COLUMNS
+    assert " ".join(list_help(command.name, operator=True, wraps=False)) == " ".join(lines)
 
 
 @pytest.mark.parametrize("operator", [True, False])

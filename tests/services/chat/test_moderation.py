@@ -105,8 +105,10 @@ UNTIL = re.compile(r"until (\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC")
 def test_a_refusal_says_until_when(tmp_path: Path) -> None:
     with served(tmp_path) as (run, terminal), member(run, "bert") as bert:
         terminal.type("/mute bert 2h")
+        announced = bert.until("notice", code="announcement")
         bert.send(kind="line", text="hello", n=7)
         told = bert.until("error", code="muted", n=7)
+        assert announced["until"] == told["until"]
         assert (day := UNTIL.search(told["text"])) is not None
         assert told["until"].startswith("{}T{}:".format(*day.groups()))
         terminal.type("/mute bert")

@@ -149,7 +149,7 @@ def test_the_operator_at_the_terminal_reads_along_and_types(tmp_path: Path) -> N
         assert [ann.until("say", sender="server")["text"] for _ in range(2)] == ["a", "/quit"]
         saw("a /quit", lines=["a", "/quit"])
         take(message("line", "/nosuch", n=3))
-        saw("There is no /nosuch: /help lists the commands, and // begins a text with /.", kind="error", n=3)
+        saw("There is no /nosuch: see /help, or begin with // to say it.", kind="error", n=3)
         ann.line("/join dev")
         saw("ann joined #dev.", room="#dev")
         ann.until("members", room="#dev")
