@@ -1,9 +1,9 @@
-"""The parser of the lines that give commands, and of the words behind them.
+"""The parser of command lines, and of the words behind a command.
 
-A line that doesn't begin with ``/`` is said as it is. So is one with a space behind its ``/``, or a second ``/`` in its
-first word (``/etc/hosts``); ``//x`` says ``/x``. `read_text` tells these from commands. The words behind a command are
-those that its usage names. TEXT and WHY stand last and mean the rest of the line as it is, without the one space before
-it. The handler of a command decides what the words mean (is there such a member?); `parse_room`, `parse_duration`,
+A line that doesn't begin with ``/`` is a text. So is one with a space behind its ``/``, or a second ``/`` in its first
+word (``/etc/hosts``). ``//x`` means the text ``/x``. `read_text` tells texts from commands. A command's usage names the
+words that follow the command. TEXT and WHY stand last and mean the rest of the line, without the one space before it.
+The handler of a command decides what the words mean (is there such a member?); `parse_room`, `parse_duration`,
 `parse_count` and `parse_page` parse the words that have a form of their own.
 """
 
@@ -47,7 +47,7 @@ class Call:
 
 
 def read_text(line: str) -> str | None:
-    """Return the text that a line says; None for a command."""
+    """Return the text that a line means; None for a command."""
     if not line.startswith("/"):
         return line
     if line.startswith("//"):
