@@ -54,13 +54,18 @@ def refuse_long_block(lines: list[str]) -> None:
 
 def describe_size(text: str) -> str:
     """Return the number of characters of a text, and of bytes where these are more."""
-    size = len(text.encode())
+    size = _count_bytes(text)
     return f"{len(text):,} characters" + (f" ({size:,} bytes)" if size > len(text) else "")
 
 
 def _describe_room(text: str, max_bytes: int) -> str:
     """Return how much fits: characters, or bytes and about how many characters like those of the text."""
-    size = len(text.encode())
+    size = _count_bytes(text)
     if size == len(text):
         return f"{max_bytes:,} fit."
     return f"{max_bytes:,} bytes fit, which is about {max_bytes * len(text) // size:,} of such characters."
+
+
+def _count_bytes(text: str) -> int:
+    """Return the bytes of a text. A lone surrogate, which only a block with too many lines still has, counts as one."""
+    return len(text.encode(errors="replace"))
