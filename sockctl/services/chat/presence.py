@@ -38,7 +38,7 @@ class Presence:
             return
         self._moderation.refuse_muted(client)  # the text can say anything
         if len(text) > MAX_AWAY:
-            raise CommandError(f"Your text has {len(text):,} characters: {MAX_AWAY} fit. You are not away.")
+            raise CommandError(f"Your away text has {len(text):,} characters: {MAX_AWAY} fit. It was not set.")
         member.away = text
         self._tell_own(member, f"You are away: {text}")
 

@@ -152,14 +152,16 @@ def test_a_mute_refuses_what_the_flood_limit_holds_back(tmp_path: Path, *, numbe
     with served(tmp_path) as (run, terminal), member(run, "bert") as bert, member(run, "carl", THERE) as carl:
         here = chat_of(run).members.get("bert")
         here.flood = FloodLimit(1, 0.001)
-        for number, one in enumerate(({"text": "said"}, {"text": "a", "lines": ["a", "b"]}, {"text": "held"})):
-            bert.send(kind="block" if "lines" in one else "line", **one, **({"n": number} if numbered else {}))
+        numbers: list[dict[str, int]] = [{"n": number} if numbered else {} for number in range(3)]
+        bert.send(kind="line", text="said", **numbers[0])
+        bert.send(kind="block", text="a", lines=["a", "b"], **numbers[1])
+        bert.send(kind="line", text="held", **numbers[2])
         bert.until("notice", code="held_back")
         terminal.type("/mute bert 2h")
         here.flood = FloodLimit(20, 100)
-        for number in (1, 2) if numbered else (None,):
+        for one in numbers[1:] if numbered else [{}]:
             told = bert.until("error", code="muted")
-            assert told.get("n") == number
+            assert told.get("n") == one.get("n")
             assert "until" in told
         carl.until("say", text="said")
         carl.nothing_but("notice")
