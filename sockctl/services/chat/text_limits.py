@@ -47,8 +47,8 @@ def refuse_long_block(lines: list[str]) -> None:
     text = "\n".join(lines)
     if len(lines) > MAX_BLOCK_LINES or not fits(text, MAX_BLOCK_BYTES):
         raise TextTooLongError(
-            f"Your block has {len(lines):,} lines and {describe_size(text)}: {MAX_BLOCK_LINES} lines fit, and "
-            f"{_describe_room(text, MAX_BLOCK_BYTES)} It was not said."
+            f"Your block has {len(lines):,} lines and {describe_size(text)}: {MAX_BLOCK_LINES} lines and "
+            f"{_describe_room(text, MAX_BLOCK_BYTES, unit=' characters')} It was not said."
         )
 
 
@@ -58,11 +58,11 @@ def describe_size(text: str) -> str:
     return f"{len(text):,} characters" + (f" ({size:,} bytes)" if size > len(text) else "")
 
 
-def _describe_room(text: str, max_bytes: int) -> str:
+def _describe_room(text: str, max_bytes: int, *, unit: str = "") -> str:
     """Return how much fits: characters, or bytes and about how many characters like those of the text."""
     size = _count_bytes(text)
     if size == len(text):
-        return f"{max_bytes:,} fit."
+        return f"{max_bytes:,}{unit} fit."
     return f"{max_bytes:,} bytes fit, which is about {max_bytes * len(text) // size:,} of such characters."
 
 
