@@ -1,7 +1,7 @@
 """Names that look alike: two names with the same skeleton, by Unicode TS 39.
 
-The skeleton has for each character the one that stands for all that look like it. The table of Unicode is that of the
-library confusable_homoglyphs. It is loaded by the first name beyond ASCII: two names in ASCII are never compared.
+A skeleton replaces each character by the one that stands for all characters that look like it. The library
+confusable_homoglyphs has Unicode's table. The first name beyond ASCII loads it: names in ASCII are never compared.
 """
 
 import functools
@@ -20,7 +20,7 @@ _UNSEEN = re.compile("[\u200c\u200d]")
 class LookAlikes:
     """Names in use, found by how they look. Not thread-safe.
 
-    The skeletons of names in ASCII are computed when the first name beyond ASCII is asked for, and not before.
+    The first search for a name beyond ASCII computes the skeletons of the names in ASCII.
 
     Args:
         names: The names, each in any case.
@@ -41,7 +41,7 @@ class LookAlikes:
             _file(self._beyond, name)
 
     def remove(self, name: str) -> None:
-        """Remove a name, as it was added."""
+        """Remove a name, which must have the form in which it was added."""
         if name in self._unread:
             del self._unread[name]
             return
@@ -57,7 +57,7 @@ class LookAlikes:
 
         Args:
             name: A name, which may be in use itself: a name doesn't look like itself.
-            but: Names, as they were added, that `name` may look like.
+            but: Names, in the form in which they were added, that `name` may look like.
         """
         tables = [self._beyond]
         if not name.isascii():
@@ -79,7 +79,7 @@ class LookAlikes:
 
 
 def compute_skeletons(name: str) -> frozenset[str]:
-    """Return the skeletons of a name, as it is written and in lower case; two names that share one look alike."""
+    """Return the skeletons of a name and of its lower case; two names with a common skeleton look alike."""
     return frozenset(map(_compute_skeleton, {name, name.lower()}))
 
 

@@ -1,9 +1,9 @@
 """The rule for the names of people and rooms.
 
-A name has letters and digits of one script: the profile Username of RFC 8265, by the library precis_i18n. So a name has
-one form, however it was typed. `look_alikes` says which names look like each other.
+A name has letters and digits of one script. The library precis_i18n applies the profile Username of RFC 8265: however a
+user types a name, the name has one form. `look_alikes` finds names that look like each other.
 
-Names in ASCII load no library, and cost a pattern.
+A name in ASCII loads no library: one pattern checks it.
 """
 
 import functools
@@ -25,9 +25,9 @@ RESERVED = frozenset({"admin", "root", "server", "system"})
 _RULE = f"it has up to {MAX_NAME} letters and digits of one script, _ . and -, and doesn't begin with . or -"
 _ASCII_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
 _MAX_COMPOSED = 4
-"""Code points that NFC makes into one, at most: a text that is longer than that is no name."""
+"""The most code points that NFC composes into one: a text of more than MAX_NAME times as many is no name."""
 _MARKS = 6
-"""Marks on one letter, at most: syllables of Burmese have five."""
+"""The most marks on one letter: syllables of Burmese have five."""
 _SHAPE = re.compile(rf"(?:L[MJ]{{0,{_MARKS}}}|[N_])(?:L[MJ]{{0,{_MARKS}}}|[N_.-])*")
 """The kinds of a name's characters: each mark stands on a letter."""
 _SIGNS = frozenset("_.-")
@@ -61,7 +61,7 @@ def normalize_name(text: str, *, of: str = "", example: str = "ann") -> str:
 
     A name has up to 32 letters and digits of one script, ``_``, ``.`` and ``-``. It doesn't begin with ``.`` or ``-``.
     Digits of ASCII, and marks that several scripts share, stand beside any script. Han stands beside kana, Hangul or
-    Bopomofo. A name that is reserved is one, too.
+    Bopomofo. A reserved name passes, too.
 
     Args:
         text: The text.

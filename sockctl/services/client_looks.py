@@ -1,7 +1,7 @@
-"""The looks of the known clients' names, in ``clients.db``: a name is refused that looks like another client's.
+"""The looks of the known clients' names, in ``clients.db``: they find a name that looks like another client's.
 
-The table `looks` has the skeletons of all names. It is made when the first name beyond ASCII is checked: names in ASCII
-alone are never compared.
+The table `looks` has the skeletons of all names. The check of the first name beyond ASCII creates it: names in ASCII
+are never compared.
 """
 
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ def find_look_alike(database: "Connection", name: str, *, but: str) -> str:
     Args:
         database: The database, in a transaction that may change it.
         name: The name.
-        but: The address of a client that doesn't count.
+        but: The address of a client whose name may look like `name`.
     """
     if not _has_looks(database):
         if name.isascii():
@@ -43,7 +43,7 @@ def find_look_alike(database: "Connection", name: str, *, but: str) -> str:
 
 
 def save_look(database: "Connection", name: str) -> None:
-    """Save the look of a client's new name, in place of the one before."""
+    """Save the look of a client's new name, in place of the old one."""
     if _has_looks(database):
         own = "SELECT number FROM clients WHERE name_key = ?"
         database.execute(f"DELETE FROM looks WHERE client = ({own})", (same_name_key(name),))

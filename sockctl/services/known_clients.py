@@ -47,7 +47,7 @@ _MERGE_LOOPBACK = (
         ORDER BY last_seen DESC, number DESC LIMIT 1)""",
     f"UPDATE clients SET address = '{_LOOPBACK}' WHERE address = '{_LOOPBACK_IPV6}'",
 )
-"""Make one client of the two that an earlier version has kept for this machine: the one that was here last."""
+"""Keep one of the two clients that an earlier version saved for this machine: the one that was here last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def client_address(text: str) -> str:
 
 
 def _unify_address(text: str) -> str:
-    """Return the address under which a client is kept: this machine has one, whether it comes by IPv4 or by IPv6.
+    """Return the address under which a client is saved; the loopback address of IPv6 becomes that of IPv4.
 
     Raises:
         ValueError: The text is no IP address.

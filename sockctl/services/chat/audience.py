@@ -74,7 +74,7 @@ class Audience:
         self.deliver(batch, clients[first:] + clients[:first])
 
     def deliver(self, batch: Sequence[RoomEvent], clients: Iterable[Client]) -> None:
-        """Send a batch of events to some clients, to each what it wants to hear."""
+        """Send a batch of events to some clients; each client receives the events that its member hears."""
         frames = [one.frame for one in batch]  # each delivery does: lists take half the time of generators
         if not any(frames):
             return  # a client joins or leaves whose member stays
@@ -98,7 +98,7 @@ class Audience:
 
 
 def _deliver_singly(batch: Sequence[RoomEvent], clients: Sequence[Client], *, movements: bool) -> None:
-    """Send a batch to clients that read lines, or don't hear all of it; or to all, if it differs between them."""
+    """Send a batch to clients one by one: those that read lines or don't hear all of it, or all if the bytes differ."""
     lines: list[Peer] = []
     senders = {one.sender for one in batch}
     for client in clients:

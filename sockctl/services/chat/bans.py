@@ -91,11 +91,11 @@ class Ban:
 
     @property
     def ends(self) -> str | None:
-        """When it ends, as RFC 3339 has it; None for never."""
+        """When the ban ends, in the form of RFC 3339; None for never."""
         return None if self.until is None else format_timestamp(self.until)
 
     def describe_end(self) -> str:
-        """Return when it ends for a person, as the end of a sentence; empty for never."""
+        """Return when the ban ends, for a person, as the end of a sentence; empty for never."""
         return "" if self.until is None else f" until {self.until:%Y-%m-%d %H:%M} UTC"
 
 

@@ -2,7 +2,7 @@
 
 A client sends ``{"kind": "block", "text": FIRST, "lines": [FIRST, …]}``. A block takes one id for each line. Clients
 whose `hello` can do `blocks` get one `say` with `lines`, the last line's `id`, and the lines joined as `text`. All
-others get one `say`, or one line, for each.
+others get a `say`, or a line of text, for each line.
 """
 
 from collections.abc import Sequence
@@ -17,20 +17,20 @@ from sockctl.services.chat.text_limits import MAX_BLOCK_LINES, refuse_long_block
 from sockctl.text import clean
 
 _HEADROOM_BYTES = 1_024
-"""Bytes of a frame beside a block: those that the history adds."""
+"""Bytes of a frame that a block leaves free: the history adds fields."""
 _SHORT = 8_192
-"""Characters of the joined text where all of it and the lines would exceed a frame."""
+"""Characters of the joined text where the whole text and the lines would exceed a frame."""
 
 
 def measure_block(one: Message) -> tuple[int, int]:
-    """Return how many lines a client's block has, and how many characters; as far as these may be said."""
+    """Return the number of lines and of characters in a client's block; lines beyond MAX_BLOCK_LINES don't count."""
     lines = one.fields.get("lines")
     some = [line for line in lines[:MAX_BLOCK_LINES] if type(line) is str] if type(lines) is list else []
     return len(some), sum(map(len, some))
 
 
 def read_block(one: Message) -> list[str]:
-    """Return the lines of a client's block, made safe, without the empty ones at the end; its text where it has none.
+    """Return the lines of a client's block, cleaned, without empty ones at the end; without lines, its text.
 
     Raises:
         TextTooLongError: The block has too many lines or bytes.
@@ -61,7 +61,7 @@ def encode_block(
         lines: The lines, two at least.
         room: The room's name.
         last_id: The id of the last line.
-        at: The time, as RFC 3339 has it.
+        at: The time, in the form of RFC 3339.
     """
     member = client.member
     account = member.account if member.account != member.key else ""

@@ -116,7 +116,7 @@ class RemoteClient(Client):
 
 
 class ConsoleClient(Client):
-    """The server's own terminal, where an operator reads along and chats. It gets messages as a client in frames does.
+    """The server's own terminal, where an operator reads and chats. It receives messages as a client in frames does.
 
     Args:
         member: The operator.

@@ -1,4 +1,4 @@
-"""The commands of the chat as a table: how each is written, what it does, and who knows it."""
+"""The commands of the chat as a table: how each is written, what it does, and who may use it."""
 
 import difflib
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sockctl.text import visible
 from sockctl.wrapping import wrap_lines
 
 TALKING, ROOMS, PEOPLE, YOU, KEEPING_ORDER = GROUPS = ("Talking", "Rooms", "People", "You", "Keeping order")
-"""The groups, in the order in which the help lists them. Operators alone know the last one."""
+"""The groups, in the order in which the help lists them. Operators alone may use the last one."""
 _TIMES = "A time is such as 10m, 2h or 7d; without one it is for good. All members are told why."
 _AGAIN = "The same command again ends it."
 
@@ -21,9 +21,9 @@ class Command:
 
     Attributes:
         group: Its group.
-        usage: How it is written; words in brackets may be left out.
+        usage: The command with its words; those in brackets may be left out.
         help: One short sentence that says what it does.
-        example: How it may look.
+        example: A line that gives it.
         more: Further sentences for the help on this command alone.
         aliases: Its other names.
     """
@@ -47,7 +47,7 @@ class Command:
 
     @property
     def operators_only(self) -> bool:
-        """Whether only operators know it."""
+        """Whether only operators may use it."""
         return self.group == KEEPING_ORDER
 
 
@@ -115,7 +115,7 @@ def find_command(word: str, *, operator: bool) -> Command:
         operator: Whether an operator asks.
 
     Raises:
-        UnknownCommandError: The member knows no such command; the error names the nearest one.
+        UnknownCommandError: The member may use no such command; the error names the nearest one.
     """
     key = word.lower()
     command = BY_WORD.get(key)
@@ -138,7 +138,7 @@ def list_help(name: str | None, *, operator: bool, wraps: bool = True) -> list[s
         wraps: Whether lines have 79 columns at most; a client that reads messages wraps by itself.
 
     Raises:
-        UnknownCommandError: The member that asks knows no such command.
+        UnknownCommandError: The member may use no such command.
     """
     if name is not None:
         lines = _explain(find_command(name.removeprefix("/"), operator=operator))

@@ -1,9 +1,9 @@
-"""The parser of the lines that give commands, and of the words behind them.
+"""The parser of command lines, and of the words behind a command.
 
-`sockctl.protocol.said_text` tells text from commands. The words behind a command are those that its usage names. TEXT
-and WHY stand last and mean the rest of the line as it is, without the one space before it. The handler of a command
-decides what the words mean (is there such a member?); `parse_room`, `parse_duration`, `parse_count` and `parse_page`
-parse the words that have a form of their own.
+`sockctl.protocol.said_text` tells texts from commands. A command's usage names the words that follow the command. TEXT
+and WHY stand last and mean the rest of the line, without the one space before it. The handler of a command decides what
+the words mean (is there such a member?); `parse_room`, `parse_duration`, `parse_count` and `parse_page` parse the words
+that have a form of their own.
 """
 
 import datetime

@@ -15,17 +15,17 @@ from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.text_limits import MAX_TEXT_BYTES
 
 REACHED = 50
-"""Members that are told something, for the cost of a message."""
+"""A command costs one message more for each so many members that receive its effect."""
 SAID = 3
-"""Lines of a block, for the cost of a message: 50 lines may be said at once, and more after a rest."""
+"""A block costs one message more for each so many lines: a rested member may say 50 lines at once."""
 ANSWERED = 20
-"""Lines of an answer, for the cost of a message."""
+"""A command costs one message more for each so many lines of its answer."""
 SORTED = 1_000
-"""Members that are put in order for a list, for the cost of a message."""
+"""A list costs one message more for each so many members that the chat puts in order."""
 WORK_S = 1.5e-3
 """The work of sending to REACHED members, in seconds of a usual core; the kernel does most of it."""
 _SAYING = frozenset({"", "me"})
-"""Commands that say something; the empty one stands for a line that begins with two slashes."""
+"""Commands that say something; the empty one stands for a text that begins with a slash."""
 
 
 class Costs:

@@ -31,7 +31,7 @@ class FloodControl:
                 passing += 1
         if passing:
             self._pass_on(client, batch[:passing])
-        rest = [one for one in batch[passing:] if one.kind != "typing"]  # it is no news any more when it is let go
+        rest = [one for one in batch[passing:] if one.kind != "typing"]  # a typing mark that waits is out of date
         if not rest:
             return
         if not client.held_back:

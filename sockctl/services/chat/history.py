@@ -9,7 +9,7 @@ from sockctl.services.chat.history_entry import HistoryEntry
 from sockctl.services.chat.member import NOTHING
 
 SHOWN = 20
-"""Lines that a joining client is told; more where the first of them is part of a block."""
+"""Lines that a room sends to a joining client; more where the first of them is part of a block."""
 MISSED_BYTES = 131_072
 """Bytes of further messages for a returning client that has missed them."""
 JOINING_BYTES = 262_144

@@ -64,12 +64,12 @@ def read_entry(line: bytes) -> HistoryEntry:
 
 
 def filter_ignored(entries: Sequence[HistoryEntry], ignored: Collection[str]) -> Sequence[HistoryEntry]:
-    """Return the messages whose senders' author keys are not among those ignored."""
+    """Return the messages, without those of ignored author keys."""
     return [one for one in entries if one.key not in ignored] if ignored else entries
 
 
 def replay_messages(entries: Sequence[HistoryEntry], *, again: bool = False, blocks: bool = False) -> Iterator[Message]:
-    """Yield the `history` messages that tell entries to a client; all but the last one say `more`.
+    """Yield the `history` messages for a client; all but the last one say `more`.
 
     Args:
         entries: The entries.

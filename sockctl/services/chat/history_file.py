@@ -21,7 +21,7 @@ from sockctl.errors import StoreError, StoreFormatError, StoreLockedError, Store
 from sockctl.services.chat.history import RecentMessages, count_held_bytes
 from sockctl.services.chat.history_entry import check_entry
 from sockctl.stores.faults import refuse_exposed
-from sockctl.stores.files import make_private_folder, sync_folder, take_lock, write_private_file
+from sockctl.stores.files import make_private_folder, replace_file, sync_folder, take_lock
 from sockctl.terminal import write_all
 
 FILE_NAME = "chat-history.jsonl"
@@ -213,7 +213,7 @@ class HistoryFile:
     def _is_in_place(self) -> bool:
         """Return whether the path still leads to the open file: another program may have moved it."""
         try:
-            return self._descriptor is not None and os.path.samestat(os.stat(self.path), os.fstat(self._descriptor))  # noqa: PTH116  as below
+            return self._descriptor is not None and os.path.samestat(os.stat(self.path), os.fstat(self._descriptor))  # noqa: PTH116  each batch asks
         except OSError:
             return False
 
@@ -226,14 +226,7 @@ class HistoryFile:
     def _write_anew(self) -> None:
         self._forget_oldest()
         data = _join_lines(frame for tail in self._rooms.values() for frame in tail.frames)
-        temporary = f"{self.path}.tmp"
-        try:
-            write_private_file(temporary, data)
-            os.replace(temporary, self.path)  # noqa: PTH105  the name is text
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)  # noqa: PTH108  as above
-            raise
+        replace_file(self.path, data)
         fresh = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
         if self._descriptor is not None:
             os.close(self._descriptor)

@@ -75,7 +75,7 @@ class LineProcessor:
         self._say(client, batch[first:], texts)
 
     def _process_other(self, client: Client, one: Message) -> None:
-        """Process a message that is no text."""
+        """Run a command, say a block, or pass on a typing mark."""
         if one.kind == "line":
             self._run(client, one)
         elif one.kind == "block":
@@ -84,7 +84,7 @@ class LineProcessor:
             self._presence.mark_typing(client)
 
     def _say_block(self, client: Client, one: Message) -> None:
-        """Say a block; one of a single line is a text."""
+        """Say a block; a block of one line is a text."""
         try:
             lines = read_block(one)
             if len(lines) < 2:  # noqa: PLR2004  one line, or none
@@ -103,7 +103,7 @@ class LineProcessor:
                 room.process_soon(client)
 
     def _say(self, client: Client, spoken: Sequence[Message], texts: Sequence[str], *, action: bool = False) -> None:
-        """Say texts, those of the messages `spoken`; refuse those that can't be said."""
+        """Say the texts of the messages `spoken`, or refuse them."""
         if not texts:
             return
         try:
@@ -127,7 +127,7 @@ class LineProcessor:
         """Return the room in which a client speaks.
 
         Raises:
-            CommandError: It is in no room, or its member is muted.
+            CommandError: The client is in no room, or its member is muted.
         """
         room = self._rooms.find(client.room) or self._rooms.get_current(client)
         if not self._state.mutes.is_empty:
@@ -146,9 +146,9 @@ class LineProcessor:
         """Run the command of a message."""
         try:
             refuse_long(one.text, what="command", max_bytes=MAX_COMMAND_BYTES, undone="It was not carried out.")
-            self._membership.process_pending(client)  # the answer comes behind the texts before; the command sees them
+            self._membership.process_pending(client)  # the answer follows the earlier texts, and the command sees them
             call = parse(one.text, operator=client.member.operator)
-            if client.is_backlogged and call.command.name != "quit":  # its answer would only add to what waits
+            if client.is_backlogged and call.command.name != "quit":  # an answer would only lengthen the backlog
                 raise CommandError("You don't read what you are sent: the command was not carried out.")  # noqa: TRY301
             if call.command.name == "me":
                 self._say(client, [one], call.arguments, action=True)
@@ -159,5 +159,5 @@ class LineProcessor:
 
 
 def _drop_empty(spoken: Sequence[Message]) -> list[Message]:
-    """Return the messages that have said something; a block always has."""
+    """Return the messages without empty lines; a block is never empty here."""
     return [one for one in spoken if one.kind != "line" or one.text.strip()]

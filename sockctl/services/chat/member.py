@@ -60,21 +60,21 @@ class Member:
     Attributes:
         name: The name, as the member chose it.
         key: The key of the name: equal for names that are the same.
-        author_key: Identifies it to members that ignore it: the account, or for a guest the key of the name.
-        account: The user's name, for a member who is logged in; else empty.
+        author_key: Identifies the member to members that ignore it: the account, or a guest's key.
+        account: The user's name, for a member that is logged in; else empty.
         operator: Whether the member may use the operators' commands.
         since: When the member came.
         clients: Its clients. Guarded by the lock of `Members`.
         arriving: How many clients `Members` is about to attach; the member stays meanwhile. Guarded as `clients`.
         rooms: The names of its rooms, the one joined last at the end. Guarded as `clients`.
-        ignored: The author keys of the members that it ignores.
-        quiet: Whether it isn't told of joining and leaving members.
-        away: The text that says why it is away; empty while it is here.
-        active_at: When it said or typed something last, on the monotonic clock.
-        typed_at: When a typing mark of it was passed on last.
-        reply_to: The member that wrote privately last: `/reply` answers it.
-        token: Brings a guest's name back.
-        last_address: The IP address of the client that left last; empty where none ever left.
+        ignored: The author keys of the members whose messages it doesn't hear.
+        quiet: Whether it doesn't hear who joins and leaves.
+        away: The text that says why the member is away; empty while it is here.
+        active_at: When the member last said or typed something, on the monotonic clock.
+        typed_at: When the chat last passed on a typing mark of the member, on the monotonic clock.
+        reply_to: The member that last wrote to it in private: `/reply` answers that one.
+        token: The token that lets a guest resume its name.
+        last_address: The IP address of the client that left last; empty where none has left.
         flood: Limits how fast the member may speak; None for no limit.
     """
 
@@ -152,8 +152,8 @@ class Client(ABC):
         watched: Whether the event loop watches it; before that, its handler thread may still wait for it.
         leaving: Whether the chat is closing it, and ignores its further messages.
         peer: Its connection; None where it has none.
-        shows_blocks: Whether it gets a block as one message.
-        shows_typing: Whether it is told who types.
+        shows_blocks: Whether the client receives a block as one message.
+        shows_typing: Whether the client receives typing marks.
     """
 
     __slots__ = ("framed", "leaving", "member", "peer", "room", "shows_blocks", "shows_typing", "watched")

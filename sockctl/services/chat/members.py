@@ -14,7 +14,7 @@ from sockctl.services.chat.settings import ChatLimits
 
 
 class Renamed(NamedTuple):
-    """A member that gave up its name to a user, the name that it had, and the user's, which is or looks like it."""
+    """A member that had to give its name to a user, this name, and the user's, which is or looks like it."""
 
     member: Member
     before: str
@@ -220,7 +220,7 @@ class Members:
             return self._rename(member, name)
 
     def displace(self, member: Member) -> Renamed | None:
-        """Rename a member whose name is another user's account now, or looks like it; None if it isn't."""
+        """Rename a member whose name is another user's account now, or looks like it; return None if not."""
         with self._lock:
             account = self._find_reserved(member.name, member.account)
             squats = account and self._by_key.get(member.key) is member

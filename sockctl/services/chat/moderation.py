@@ -151,7 +151,7 @@ class Moderation:
     def _tell_done(
         self, client: Client, did: str, bans: Sequence[Ban], *, why: str = "", until: str | None = None
     ) -> None:
-        """Tell all what an operator did with bans or mutes; only operators see the addresses of members."""
+        """Tell all members which bans or mutes an operator changed; only operators see the addresses of members."""
         end = f": {why}" if why else "."
         full, public = (
             did.format(" and ".join(ban.target.describe(addresses=shown) for ban in bans)) for shown in (True, False)
@@ -179,9 +179,7 @@ class Moderation:
             raise CommandError("You can't do that to yourself.")
         is_account = member is None and self._is_account(key)
         departed = self._members.find_departed(word) if member is None else None
-        if departed is not None and not (
-            is_account and departed.account != key
-        ):  # a nick that has become a user's name
+        if departed is not None and (not is_account or departed.account == key):  # else its nick is a user's name now
             member = departed
         if member is not None:
             return self._make_target(member)
@@ -220,5 +218,5 @@ class Moderation:
 
 
 def describe_ban(ban: Ban) -> str:
-    """Return what the client that a ban keeps out is told."""
+    """Return the text that tells a client of the ban that keeps it out."""
     return f"You are banned here{ban.describe_end()}."

@@ -1,4 +1,4 @@
-"""What members show of themselves beside what they say: that they are away, and that they type."""
+"""Away texts and typing marks: how members show that they are away, and that they type."""
 
 import time
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from sockctl.services.chat.room_event import RoomEvent
 from sockctl.services.chat.room_registry import RoomRegistry
 
 MAX_AWAY = 100
-"""Characters of the text of a member that is away."""
+"""Characters of an away text."""
 TYPING_EVERY_S = 2.0
-"""How soon another typing mark of a member is passed on."""
+"""The shortest pause between two typing marks of a member that the chat passes on."""
 
 
 class Presence:
-    """Keeps who is away, and passes typing marks on. Any thread may use it; nothing in it waits."""
+    """Sets and ends away texts, and passes typing marks on. Any thread may use it; it never blocks."""
 
     def __init__(self, members: Members, rooms: RoomRegistry, moderation: Moderation) -> None:
         self._members = members
@@ -27,7 +27,7 @@ class Presence:
         self._moderation = moderation
 
     def set_away(self, client: Client, words: Sequence[str]) -> None:
-        """Carry out ``/away``."""
+        """Run ``/away``."""
         member = client.member
         text = words[0].strip() if words else ""
         if not text:
@@ -38,12 +38,12 @@ class Presence:
             return
         self._moderation.refuse_muted(client)  # the text can say anything
         if len(text) > MAX_AWAY:
-            raise CommandError(f"Your text has {len(text):,} characters: {MAX_AWAY} fit. You are not away.")
+            raise CommandError(f"Your away text has {len(text):,} characters: {MAX_AWAY} fit. It was not set.")
         member.away = text
         self._tell_own(member, f"You are away: {text}")
 
     def end_away(self, member: Member) -> None:
-        """Note that a member is back, and tell its clients."""
+        """End the away text of a member that is back, and tell the member's clients."""
         member.away = ""
         self._tell_own(member, "You are back.")
 
@@ -52,7 +52,7 @@ class Presence:
             client.post(message("notice", text, code="away", away=member.away))
 
     def mark_typing(self, client: Client) -> None:
-        """Tell the members of a client's room that can show it that its member types; not in a large room."""
+        """Broadcast a typing mark to the clients in a client's room that show it; a large room has none."""
         member, now = client.member, time.monotonic()
         room = self._rooms.find(client.room)
         if room is None or room.is_large or now - member.typed_at < TYPING_EVERY_S or self._moderation.is_muted(client):

@@ -1,4 +1,4 @@
-"""Tells clients that what they said was refused."""
+"""Tells clients which of their messages the chat has refused."""
 
 from collections.abc import Sequence
 
@@ -13,15 +13,15 @@ MAX_NUMBER = 2**53 - 1
 def refuse(
     client: Client, refused: Sequence[Message], text: str, *, code: str, until: str | None = None, each: str = ""
 ) -> None:
-    """Tell a client that messages of it were refused: each that has a number `n`, and all others at once.
+    """Send a client an error for each refused message with a number `n`, and one error for all others.
 
     Args:
         client: The client.
-        refused: Its messages.
-        text: The reason, for all messages without a number together.
-        code: The stable word for the reason.
-        until: When the reason ends, as RFC 3339 has it; None where it doesn't.
-        each: The reason for one message; empty where it is the same.
+        refused: The refused messages of the client.
+        text: The reason, for all messages without a number.
+        code: The code of the error.
+        until: When the reason ends, in the form of RFC 3339; None for never.
+        each: The reason for one message with a number; empty for `text`.
     """
     numbers = [read_number(one) for one in refused]
     for number in numbers:
@@ -32,7 +32,7 @@ def refuse(
 
 
 def refuse_for(client: Client, refused: Sequence[Message], error: CommandError | AnswerRefusedError) -> None:
-    """Tell a client that an error has refused messages of it."""
+    """Tell a client that an error refuses some of its messages."""
     until = error.until if isinstance(error, CommandError) else None
     refuse(client, refused, str(error), code=error.code, until=until)
 

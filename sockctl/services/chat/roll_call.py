@@ -1,4 +1,4 @@
-"""The answer to ``/who``: the members of a room in order, which of them are operators, idle or away."""
+"""The answer to ``/who``: the members of a room in order; the answer marks operators, idle and away members."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -14,11 +14,11 @@ LISTED_AT_ONCE = 50
 """Members on a page, and in one message: with the longest names and away texts, they fit a frame."""
 _INDENT = "  "
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
-"""Units of an idle time; a member that is idle for less than the smallest isn't called idle."""
+"""Units of an idle time. The answer doesn't mark a member that is idle for less than the smallest one."""
 
 
 def tell_who(client: Client, room: str, members: Sequence[Member], page: int | None = None) -> None:
-    """Tell a client who is in a room.
+    """Tell a client the members of a room.
 
     Args:
         client: The client.
@@ -46,12 +46,12 @@ def tell_who(client: Client, room: str, members: Sequence[Member], page: int | N
 
 
 def count_idle_s(member: Member) -> int:
-    """Return for how many seconds a member has said and typed nothing."""
+    """Return the seconds since a member last said or typed something."""
     return max(0, int(time.monotonic() - member.active_at))
 
 
 def describe_member(member: Member) -> str:
-    """Return a member for a person: ``@ann``, ``bob (idle 5m)`` or ``cem (away: lunch)``."""
+    """Return the text that shows a member to a person: ``@ann``, ``bob (idle 5m)`` or ``cem (away: lunch)``."""
     shown = f"@{member.name}" if member.operator else member.name
     if member.away:
         return f"{shown} (away: {member.away})"

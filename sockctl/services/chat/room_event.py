@@ -17,11 +17,11 @@ class RoomEvent:
     Attributes:
         frame: The frames.
         line: The lines.
-        sender: The client that said it, to which no line repeats it; None where no client did.
-        key: The author key of the member that it is about.
-        movement: Whether it tells that a member joined or left, which quiet members don't hear.
-        block: The frame for clients that show blocks, where it is another one; else empty.
-        typing: Whether it tells other members that one types, as far as their clients show that.
+        sender: The client that said it, which receives no line for it; None where no client did.
+        key: The author key of the member that the message is about.
+        movement: Whether the message says that a member joined or left, which quiet members don't hear.
+        block: The frame for clients that show blocks; empty where these receive `frame`, too.
+        typing: Whether the message is a typing mark, which only clients that show it receive.
     """
 
     frame: bytes
@@ -33,7 +33,7 @@ class RoomEvent:
     typing: bool = False
 
     def select_bytes(self, client: Client) -> bytes:
-        """Return the bytes for a client's wire; none where the client doesn't hear of it."""
+        """Return the bytes for a client's wire; none where the client doesn't hear the event."""
         if not client.framed:
             return self.line
         if self.typing:

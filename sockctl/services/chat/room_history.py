@@ -1,4 +1,4 @@
-"""The history of one room, within the budget of all rooms, and on its way to the disk."""
+"""The history of one room: it keeps to the budget of all rooms, and hands its messages to the store."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,9 @@ class RoomHistory:
 
     Args:
         room: The room's name.
-        history: The messages of before; limits how many are remembered.
-        store: Keeps the messages; its lock is a leaf below the room's.
-        budget: The memory of all histories together.
+        history: The messages that the store has loaded; it limits the number of messages.
+        store: Saves the messages; its lock is a leaf below the room's.
+        budget: Counts the memory of all histories.
     """
 
     def __init__(self, room: str, history: History, *, store: ChatStore, budget: HistoryBudget) -> None:
@@ -37,11 +37,11 @@ class RoomHistory:
         return self._history.list_all()
 
     def select_unseen(self, after: int, *, most_bytes: int = JOINING_BYTES) -> tuple[list[HistoryEntry], bool]:
-        """Return the messages that a joining client is told, and whether it has missed others."""
+        """Return the messages for a joining client, and whether the client has missed others."""
         return self._history.select_unseen(after, most_bytes=most_bytes)
 
     def add(self, entries: Sequence[HistoryEntry]) -> None:
-        """Remember more messages, as far as the budget allows, and keep them on the disk."""
+        """Add messages, as far as the budget allows, and save them."""
         history = self._history
         before = history.size_bytes
         history.extend(entries)
@@ -58,6 +58,6 @@ class RoomHistory:
             self._store.forget(self._room)
 
     def forget_oldest(self, size_bytes: int) -> None:
-        """Forget the oldest messages, until so many bytes are free."""
+        """Forget the oldest messages until `size_bytes` bytes are free."""
         self._budget.add(-self._history.forget_oldest(size_bytes))
         self._store.keep_last(self._room, len(self._history))

@@ -46,7 +46,7 @@ class RoomInfo:
         return known[2]
 
     def tell_members(self, client: Client) -> None:
-        """Tell a client that joins who is in the room; of a large room, how many."""
+        """Tell a joining client the names of the members; of a large room, their number."""
         count = len(self._audience)
         if count > self._told_singly:
             text = f"In {self._name}: {count:,} members; /who lists them, {LISTED_AT_ONCE} a page."
@@ -88,7 +88,7 @@ class RoomInfo:
             client.reply_encoded(self._encode_history(heard, client))
 
     def _encode_history(self, entries: Sequence[HistoryEntry], client: Client) -> bytes:
-        """Return history for a client's wire: clients that join one after the other are told the same."""
+        """Return history for a client's wire; encode it anew only if it isn't that of the last joining client."""
         framed, blocks = client.framed, client.shows_blocks
         key = (framed, blocks, [(one.id, one.lines) for one in entries])
         known = self._told_history

@@ -165,6 +165,7 @@ class Chat(MessageService, Conversation[Peer]):
             name=member.name,
             user=member.account or None,
             room=room,
+            operator=member.operator or None,
             can=list(CAPABILITIES),
         )
         for line in self._rules.motd:

@@ -63,9 +63,11 @@ def test_the_lines_of_a_block(fields: Fields, lines: list[str]) -> None:
     assert read_block(message("block", "first", **fields)) == lines
 
 
-@pytest.mark.parametrize("lines", [["x"] * 201, ["x"] * 20_000, ["x" * 8_192, "y" * 8_192], ["я" * 5_000, "я" * 5_000]])
+@pytest.mark.parametrize(
+    "lines", [["x"] * 201, ["x"] * 20_000, ["x" * 8_192, "y" * 8_192], ["я" * 5_000, "я" * 5_000], ["\ud800"] * 201]
+)
 def test_a_block_that_is_too_long(lines: list[str]) -> None:
-    with pytest.raises(TextTooLongError, match=f"Your block has {len(lines):,} lines .*: 200 lines fit, and 16,384 "):
+    with pytest.raises(TextTooLongError, match=f"Your block has {len(lines):,} lines .*: 200 lines and 16,384 "):
         read_block(message("block", lines=lines))
     assert len(read_block(message("block", lines=["x"] * 200 + [""] * 500))) == 200
 

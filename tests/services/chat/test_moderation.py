@@ -11,11 +11,12 @@ import pytest
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.protocol.messages import Message, message
 from sockctl.services.chat.commands import PAGE_LINES
+from sockctl.services.chat.member import FloodLimit
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatRules
 from sockctl.services.login import LoginConversation
 from tests.support.accounts import accounts_at
-from tests.support.chat_client import ChatClient, client
+from tests.support.chat_client import ChatClient, chat_of, client
 from tests.support.running import Running, running
 
 HERE, THERE = "127.0.0.2", "127.0.0.3"
@@ -148,7 +149,35 @@ def test_a_muted_member_may_ask_an_operator_why(tmp_path: Path) -> None:
         carl.nothing_but("notice")
 
 
+@pytest.mark.parametrize("numbered", [True, False])
+def test_a_mute_refuses_what_the_flood_limit_holds_back(tmp_path: Path, *, numbered: bool) -> None:
+    with served(tmp_path) as (run, terminal), member(run, "bert") as bert, member(run, "carl", THERE) as carl:
+        here = chat_of(run).members.get("bert")
+        here.flood = FloodLimit(1, 0.001)
+        numbers: list[dict[str, int]] = [{"n": number} if numbered else {} for number in range(3)]
+        bert.send(kind="line", text="said", **numbers[0])
+        bert.send(kind="block", text="a", lines=["a", "b"], **numbers[1])
+        bert.send(kind="line", text="held", **numbers[2])
+        bert.until("notice", code="held_back")
+        terminal.type("/mute bert 2h")
+        here.flood = FloodLimit(20, 100)
+        for one in numbers[1:] if numbered else [{}]:
+            told = bert.until("error", code="muted")
+            assert told.get("n") == one.get("n")
+            assert "until" in told
+        carl.until("say", text="said")
+        carl.nothing_but("notice")
+
+
 # With accounts.
+
+
+def test_a_welcome_tells_an_operator_that_it_is_one(tmp_path: Path) -> None:
+    with served(tmp_path, "ann", "bert") as (run, _):
+        for name, operator in (("ann", True), ("bert", None)):
+            with client(run) as one:
+                one.log_in(name, let_in=False)
+                assert one.expect("welcome", user=name).get("operator") is operator
 
 
 def test_a_nick_is_banned_by_its_account(tmp_path: Path) -> None:

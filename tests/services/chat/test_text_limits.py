@@ -28,8 +28,8 @@ def test_a_block_is_told_both_limits() -> None:
     with pytest.raises(TextTooLongError) as caught:
         refuse_long_block(["я"] * 201)
     assert str(caught.value) == (
-        "Your block has 201 lines and 401 characters (602 bytes): 200 lines fit, and 16,384 bytes fit, which is about "
+        "Your block has 201 lines and 401 characters (602 bytes): 200 lines and 16,384 bytes fit, which is about "
         "10,913 of such characters. It was not said."
     )
-    with pytest.raises(TextTooLongError, match="2 lines and 16,385 characters: 200 lines fit, and 16,384 fit"):
+    with pytest.raises(TextTooLongError, match="2 lines and 16,385 characters: 200 lines and 16,384 characters fit"):
         refuse_long_block(["x" * 16_383, "y"])
