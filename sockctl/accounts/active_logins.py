@@ -78,6 +78,14 @@ class ActiveLogins:
             if login is not None and login.kept and login.session.token is None:
                 self._ended.add(login.session.id)
 
+    def end(self, key: object) -> Login | None:
+        """End the login of a connection, and its session soon; return the login, or None if it is over."""
+        with self._lock:
+            login, _ = self._logins.pop(key, (None, None))
+            if login is not None and login.kept:
+                self._ended.add(login.session.id)
+            return login
+
     def look(self) -> None:
         """Save which sessions were used, and end the logins that are over."""
         with self._lock:

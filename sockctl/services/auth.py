@@ -18,13 +18,7 @@ from sockctl.events.journal import Journal
 from sockctl.events.reasons import Reason
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
-from sockctl.services.login import SESSION_ENDED, LoginConversation
-
-LOGGED_OUT = Reason(
-    "logged_out",
-    "The user logged out, so the server closed the connection; the session and its token are no more.",
-    "You are logged out. Goodbye!",
-)
+from sockctl.services.login import LOGGED_OUT, SESSION_ENDED, LoginConversation
 
 COMMANDS = {
     "whoami": "who you are, since when, from where",

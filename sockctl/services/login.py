@@ -25,6 +25,7 @@ from sockctl.errors import (
 )
 from sockctl.events.accounts import (
     AccountsUnreadable,
+    LoggedOut,
     LoginFailed,
     LoginSucceeded,
     SessionEnded,
@@ -42,6 +43,11 @@ from sockctl.source_network import IPV6_PREFIX
 from sockctl.stores.steady_clock import SteadyClock
 from sockctl.stores.timestamps import format_timestamp
 
+LOGGED_OUT = Reason(
+    "logged_out",
+    "The user logged out, so the server closed the connection; the session and its token are no more.",
+    "You are logged out. Goodbye!",
+)
 SESSION_ENDED = Reason(
     "session_ended",
     "The session has ended (revoked, expired, or the user was removed, disabled or given another password), so the "
@@ -154,6 +160,12 @@ class LoginConversation:
     def left(self, peer: Peer) -> None:
         """Note that a client's connection is closed, whether it had logged in or not; never blocks."""
         self.active_logins.remove(peer)
+
+    def log_out(self, peer: Peer) -> None:
+        """End the login of a client; never blocks, and the file follows soon. The service closes the connection."""
+        if (login := self.active_logins.end(peer)) is not None:
+            session = login.session.id
+            self._journal.emit(LoggedOut(connection=peer.number, peer=peer.shown, user=login.user, session=session))
 
     def ask_new_password(self, peer: Peer, name: str) -> str:
         """Ask for a new password, twice, and return it.

@@ -80,6 +80,16 @@ def test_a_session_without_a_token_ends_with_its_connection(stage: Stage, *, wit
     assert stage.is_saved(login) == with_token
 
 
+def test_a_login_that_is_ended_loses_its_session_without_a_call(stage: Stage) -> None:
+    login = stage.enter("ann")
+    assert stage.logins.end("ann") is login
+    assert stage.logins.end("ann") is None, "it is over"
+    assert not stage.logins.note_use("ann")
+    stage.logins.look()
+    assert not stage.is_saved(login)
+    assert not stage.ended
+
+
 def test_a_use_is_saved(stage: Stage) -> None:
     login = stage.enter("ann")
     stage.clock.now = NOON + datetime.timedelta(minutes=10)

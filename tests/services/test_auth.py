@@ -17,8 +17,8 @@ from sockctl.events.accounts import LoggedOut, LoginFailed, LoginSucceeded, Pass
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import Message, message
-from sockctl.services.auth import COMMANDS, LOGGED_OUT, Auth
-from sockctl.services.login import LOGIN_S, SESSION_ENDED, LoginConversation
+from sockctl.services.auth import COMMANDS, Auth
+from sockctl.services.login import LOGGED_OUT, LOGIN_S, SESSION_ENDED, LoginConversation
 from tests.support.accounts import OTHER, PASSWORD, accounts_at, fill_disk_of_sessions
 from tests.support.frames import FrameClient, frame_client, framed
 from tests.support.running import TIMEOUT_S, MemorySink, Running, receive_all, running, send_and_half_close, wait_until

@@ -4,7 +4,7 @@ from sockctl.client.chat.roster import Roster
 from sockctl.protocol.names import same_name_key
 
 _NAMES = (
-    "away help history ignore join leave me msg nick quiet quit reply rooms topic who whois"
+    "away help history ignore join leave logout me msg nick quiet quit reply rooms topic who whois"
     " bell clear last"  # the client's own
 )
 _OPERATORS_NAMES = "announce ban bans kick mute mutes unban unmute"

@@ -89,6 +89,13 @@ COMMANDS = (
     ),
     Command(YOU, "/help [COMMAND]", "List the commands, or explain one.", "/help msg", aliases=("?",)),
     Command(YOU, "/quit", "Leave the chat.", "/quit", aliases=("exit",)),
+    Command(
+        YOU,
+        "/logout",
+        "End your login, and leave the chat.",
+        "/logout",
+        more="Its token lets nobody in again. In a chat without logins there is none to end.",
+    ),
     Command(KEEPING_ORDER, "/kick NAME [WHY]", "Put a member out, who may come back.", "/kick bob Enough of that"),
     Command(KEEPING_ORDER, "/ban NAME|ADDRESS [TIME] [WHY]", "Keep a member or an address out.", "/ban bob 2h", _TIMES),
     Command(KEEPING_ORDER, "/unban NAME|ADDRESS", "Let a member or an address in again.", "/unban bob"),

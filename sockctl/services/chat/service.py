@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,7 +22,7 @@ from sockctl.services.chat.costs import Costs
 from sockctl.services.chat.flood_control import FloodControl
 from sockctl.services.chat.history import JOINING_BYTES
 from sockctl.services.chat.line_processor import LineProcessor
-from sockctl.services.chat.member import CAPABILITIES, FloodLimit, Member
+from sockctl.services.chat.member import CAPABILITIES, Client, FloodLimit, Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.moderation import Moderation
@@ -33,7 +33,7 @@ from sockctl.services.chat.registration import Registration
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.chat.store import ChatStore
-from sockctl.services.login import LoginConversation
+from sockctl.services.login import LOGGED_OUT, LoginConversation
 from sockctl.stores.timestamps import utc_now
 from sockctl.text import plural
 
@@ -94,7 +94,7 @@ class Chat(MessageService, Conversation[Peer]):
         handlers = CommandHandlers(
             self.members, self.rooms, state, self.membership, self._moderation, presence=presence
         ).handlers
-        handlers = {**handlers, **self._moderation.handlers}
+        handlers = {**handlers, **self._moderation.handlers, "logout": self._log_out}
         self._lines = LineProcessor(self.rooms, state, self.membership, self._moderation, handlers, presence=presence)
         self._flood_control = FloodControl(Costs(self.members, self.rooms), self._lines, self.membership)
         self._registration = Registration(
@@ -212,6 +212,12 @@ class Chat(MessageService, Conversation[Peer]):
         else:
             self._flood_control.process(client, client.member.flood, batch)
 
+    def _log_out(self, client: Client, _: Sequence[str]) -> None:
+        if self._login is None or client.peer is None:
+            raise CommandError("You have no login here: /quit leaves the chat.")
+        self._login.log_out(client.peer)
+        client.close(LOGGED_OUT)
+
     def ended(self, peer: Peer) -> None:
         """Send a client whose input has ended the queued events, and the rest of an answer."""
         client = peer.state
@@ -246,8 +252,6 @@ class Chat(MessageService, Conversation[Peer]):
         if self._login is not None and not self._login.note_use(client.peer):
             client.held_back.clear()
         self._flood_control.release(client, limit)
-
-    # The ticker.
 
     def _run_ticker(self) -> None:
         before = time.monotonic()

@@ -103,7 +103,7 @@ def test_quiet(tmp_path: Path) -> None:
 def test_help_and_unknown_commands(tmp_path: Path) -> None:
     with served(tmp_path) as run, members(run, "ann") as (ann,):
         ann.line("/help")
-        told = [ann.expect("notice", code="help")["text"] for _ in range(21)]
+        told = [ann.expect("notice", code="help")["text"] for _ in range(22)]
         open_to_all = [command for command in COMMANDS if not command.operators_only]
         listed = [line.split()[0] for line in told[:-1] if line.startswith("  ")]
         assert listed == [f"/{command.name}" for command in open_to_all]
