@@ -3,10 +3,12 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.chat_server import ChatServer, chat_server
+from tests.support.running import wait_until
 from tests.support.tmux import Tmux, tmux
 
 
@@ -121,3 +123,27 @@ def test_plain_has_no_window(tmp_path: Path, server: ChatServer) -> None:
         rows = screen.expect("#lobby <bob> hello", "#games <bob> there")
         assert "typing" not in "\n".join(rows)
         assert "members │" not in "\n".join(rows)
+
+
+def test_going_to_a_room_while_the_connection_is_away(tmp_path: Path, server: ChatServer) -> None:
+    with start(tmp_path) as screen:
+        join(screen, server)
+        server.say("bob", "hello", room="lobby")
+        screen.expect("1:#lobby 1")
+        server.stop()
+        screen.expect("away, co")
+        screen.press("M-1")
+        screen.expect("<bob> hello", "[#lobby] ann>")
+        server.start()
+        screen.expect("[#lobby] ann>", "connected")
+        wait_until(lambda: [one["text"] for one in server.heard[-1] if one["kind"] == "line"] == ["/join #lobby"])
+
+
+def test_a_mention_rings_the_bell(terminal: Any, server: ChatServer, tmp_path: Path) -> None:
+    state = str(tmp_path / "state")
+    child = terminal("connect", f"sockctl://{server.target}", NO_COLOR="1", SOCKCTL_STATE_DIR=state)
+    child.expect(r"Your name\?")
+    child.sendline("ann")
+    child.expect("In #games")
+    server.say("bob", "ann, are you there?", room="lobby")
+    child.expect("\a")

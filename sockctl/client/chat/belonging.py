@@ -1,6 +1,7 @@
 """Which messages belong to a room; all others are shown wherever the reader is."""
 
 from sockctl.protocol.messages import Message
+from sockctl.protocol.names import same_name_key
 
 _CODES = frozenset({"topic", "missed", "history"})
 """Codes of notices that belong to the room that they name."""
@@ -21,5 +22,5 @@ def is_of_room(one: Message) -> bool:
 
 
 def room_key(room: str) -> str:
-    """Return the key of a room, whether its name was written with # or without, and in any case."""
-    return room.lower() if room.startswith("#") or not room else f"#{room.lower()}"
+    """Return the key of a room, whether its name was written with # or without; empty for none."""
+    return f"#{same_name_key(room.removeprefix('#'))}" if room else ""

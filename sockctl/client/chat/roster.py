@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from sockctl.client.chat.belonging import room_key
 from sockctl.client.chat.mention import compile_mention
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import is_name, same_name_key
@@ -82,8 +83,8 @@ class Roster:
     def count(self, room: str) -> int:
         """Return how many members of a room are known by name."""
         with self._lock:
-            key = room.lstrip("#").lower()
-            return next((len(names) for one, names in self._rooms.items() if one.lstrip("#").lower() == key), 0)
+            key = room_key(room)
+            return next((len(names) for one, names in self._rooms.items() if room_key(one) == key), 0)
 
     @property
     def me(self) -> str:
