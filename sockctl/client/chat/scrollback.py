@@ -1,6 +1,7 @@
 """What was shown in a room, kept in memory: the last messages, and which of them are new to the reader."""
 
 import datetime
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -14,7 +15,8 @@ MAX_ENTRIES = 2_000
 MAX_NEW_ROWS = 500
 """Rows of new messages that are shown at once, where more than a screen is new."""
 _ENTRY_BYTES = 700
-"""Roughly what a message takes in memory, besides its characters."""
+"""Roughly what a message takes in memory, besides its texts."""
+_POINTER_BYTES = 8
 NEW = "new"
 HISTORY_END = "end of the history"
 
@@ -35,7 +37,7 @@ class Entry(NamedTuple):
     @property
     def size(self) -> int:
         """Roughly how many bytes it takes."""
-        return _ENTRY_BYTES + sum(map(len, self.look.texts()))
+        return _ENTRY_BYTES + sum([sys.getsizeof(text) + _POINTER_BYTES for text in self.look.texts()])
 
 
 class Scrollback:

@@ -22,11 +22,14 @@ from sockctl.client.chat.status_line import STYLE, Status, Unread, status_row
 from sockctl.client.chat.typing_marks import TypingMarks
 from sockctl.protocol.messages import Message, message
 from sockctl.protocol.names import is_name
+from sockctl.text import visible
 
 MAX_ROOMS = 1_000
 """Rooms that have a scrollback; messages of more are shown wherever the reader is."""
 MAX_BYTES = 32 << 20
 """Roughly what all scrollbacks together may take in memory."""
+MAX_MEMBERS = 10_000_000
+"""More members than this are a lie, and not told."""
 MAX_FOUND = 100
 """Messages that a search shows: the last ones."""
 BELL_EVERY_S = 1.0
@@ -82,7 +85,6 @@ class ChatWindow:
         self._nowhere.reveal()
         self._typing = TypingMarks()
         self._going: deque[str] = deque()  # rooms to which the user goes, until the server says so
-        self._bytes = 0
         self._rang_at: datetime.datetime | None = None
 
     # From the session.
@@ -120,7 +122,7 @@ class ChatWindow:
         with self._lock:
             found = self._current.find(word, MAX_FOUND)
             end = f"{len(found)} found" if len(found) < MAX_FOUND else f"the last {MAX_FOUND}"
-            titles = f"search: {word}", f"end of the search: {end}"
+            titles = f"search: {visible(word)}", f"end of the search: {end}"
             first, last = (self._formatter.rule(draw_rule(title, self._columns)) for title in titles)
             return Update([first, *rows_of_all(found, self._formatter, self._columns), last])
 
@@ -209,11 +211,8 @@ class ChatWindow:
         target = self._current if home is None else home
         look = self._formatter.look(one, context, marks_rooms=False)
         entry = Entry(self._formatter.moment(one, self._formatter.now()), look, one.kind == "history")
-        before = target.size
         target.append(entry)
-        self._bytes += target.size - before
-        if self._bytes > MAX_BYTES:
-            self._make_place()
+        self._bound_memory()
         rings = self._rings(one, context, look)
         if target is self._current:
             return Update(target.rows_of_last(self._formatter, self._columns), rings=rings)
@@ -266,24 +265,24 @@ class ChatWindow:
 
     def _leave(self, key: str) -> None:
         self._going.clear()
-        self._bytes -= self._rooms.pop(key).size
+        del self._rooms[key]
         if key == self._shown:
             self._shown = ""
             self._nowhere.reveal()
 
     def _note_count(self, room: Scrollback, one: Message) -> None:
         count = one.fields.get("count")
-        room.members = count if type(count) is int and 0 <= count < MAX_BYTES else None
+        room.members = count if type(count) is int and 0 <= count < MAX_MEMBERS else None
 
     def _count_movement(self, room: Scrollback, one: Message) -> None:
         """Count who comes and goes in a room that is too large to name them."""
         if room.members is not None:
             count = one.fields.get("count", 1)
-            moved = count if type(count) is int and 0 <= count < MAX_BYTES else 0
+            moved = count if type(count) is int and 0 <= count < MAX_MEMBERS else 0
             room.members = max(0, room.members + (moved if one.kind == "joined" else -moved))
 
-    def _make_place(self) -> None:
-        longest = max([*self._rooms.values(), self._nowhere], key=lambda room: room.size)
-        before = longest.size
-        longest.drop_some()
-        self._bytes += longest.size - before
+    def _bound_memory(self) -> None:
+        """Forget old messages of the longest scrollback, where all together take too much."""
+        scrollbacks = [*self._rooms.values(), self._nowhere]
+        if sum([one.size for one in scrollbacks]) > MAX_BYTES:
+            max(scrollbacks, key=lambda one: one.size).drop_some()

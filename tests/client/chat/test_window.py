@@ -294,6 +294,11 @@ def test_searching(seat: Seat) -> None:
     assert found[-1] == f"── end of the search: the last {MAX_FOUND} ──"
 
 
+def test_a_search_for_what_would_steer_the_terminal(seat: Seat) -> None:
+    rows = seat.window.search("\x1b[2Jx\n").rows
+    assert all(row.isprintable() for row in rows)
+
+
 def test_memory_is_bounded() -> None:
     seat = Seat().enter("#lobby")
     for number in range(1, 50):
