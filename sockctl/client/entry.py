@@ -50,3 +50,13 @@ def as_said(line: str) -> str:
     """Return a line as a chat says it, whatever it begins with."""
     text = clean(line)
     return f"/{text}" if text.startswith("/") else text
+
+
+class Secret(str):
+    """A text that was typed hidden. Its repr is without it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return a text without the secret."""
+        return "Secret(…)"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from sockctl.client.confirmation import Confirmation
-from sockctl.client.entry import MAX_BLOCK_BYTES, MAX_LINES, Entry
+from sockctl.client.entry import MAX_BLOCK_BYTES, MAX_LINES, Entry, Secret
 from sockctl.client.recent_secret import RecentSecret
 from sockctl.client.session_events import Remark, SessionEvent, TextReturned, WindowChanged
 from sockctl.client.waiting_entries import WaitingEntries
@@ -70,6 +70,10 @@ class Person:
         protocol = None if connection is None else connection.protocol
         self._in_chat = self._in_chat if protocol is None else protocol.is_chat
         question = None if protocol is None else protocol.question
+        asks_secret = question is not None and question.fields.get("secret") is True
+        if isinstance(text, Secret) and not asks_secret:
+            self._events.append(Remark("Not sent: the question is not open any more."))
+            return None
         if protocol is not None and protocol.login.undecided and self._is_first:
             self._early.append(text)
             return None
@@ -82,9 +86,9 @@ class Person:
                 self._events += [
                     Remark(f"> {visible(line)}", is_error=False) for line in entry.lines
                 ]  # it doesn't come back
-        elif question is not None and question.fields.get("secret") is True:
+        elif asks_secret:
             self._secret.note(text, now)
-            return Entry(text)
+            return Entry.of(str(text))
         else:
             entry = self._check(Entry.of(text), protocol, now)
             if question is None:
@@ -110,7 +114,7 @@ class Person:
 
     def give_back(self) -> None:
         """Give back all that waits, now that the session ends."""
-        self._confirmation.cancel()
+        self._confirmation.cancel("Not sent")
         self._events += [TextReturned(text, "Not sent") for text in self._early]
         self._early.clear()
         self._waiting.give_back()

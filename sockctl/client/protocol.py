@@ -198,16 +198,18 @@ class MessageProtocol:
             return b""
         if self._guard is not None:
             self._guard.check(self.question)
-        asked, self.question = self.question, None
+        asked = self.question
         if asked is None:
             number = self._numbered.add(line) if "blocks" in self._server_can else None
             frame = ClientWire.encode(message("line", line, n=number))
             if self._view is not None:
                 self._view.note_sent(line)
             return frame
+        frame = ClientWire.encode(message("answer", line, field=asked.get("field")))
+        self.question = None
         if self._guard is not None:
             self._guard.hold()
-        return ClientWire.encode(message("answer", line, field=asked.get("field")))
+        return frame
 
     def expect_no_question(self) -> None:
         """Let lines go: the service waits for the client."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from sockctl.client.chat.completion import completions
 from sockctl.client.chat.unconfirmed import comes_back
 from sockctl.client.confirmation import CONFIRM
-from sockctl.client.entry import show_text
+from sockctl.client.entry import Secret, show_text
 from sockctl.client.recent_secret import RecentSecret
 from sockctl.client.screen import MAX_PROMPT
 from sockctl.client.tty.above_prompt import above_prompt
@@ -113,7 +113,7 @@ class LineEditor:
             self._print(self.fragments, "" if secret else visible(text))  # before the answer to it comes
         self._question = None  # it is answered; before the answer goes out, so that the next one comes after this
         self._keyboard.is_asked = False
-        self.entries.put(text)
+        self.entries.put(Secret(text) if secret else text)
         return False
 
     def paste(self, buffer: "Buffer", text: str) -> None:
