@@ -57,12 +57,13 @@ def ask_background(limit_s: float = ANSWER_S) -> Background:
 
 def _read_reply(until: float) -> str:
     """Return what comes from the terminal up to its answer, or until a time."""
-    said = ""
+    said, heard = "", b""
     while (left_s := until - time.monotonic()) > 0 and not REPLY.search(said) and len(said) < _MAX_TYPED:
         if not select.select([STDIN], [], [], left_s)[0]:
             break
         data = os.read(STDIN, _READ_BYTES)
         if not data:
             break
-        said += data.decode(errors="surrogateescape")
+        heard += data
+        said = heard.decode(errors="surrogateescape")
     return said
