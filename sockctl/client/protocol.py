@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sockctl.client.chat.unconfirmed import NumberedTexts
 from sockctl.client.entry import Entry, as_said
-from sockctl.client.numbered_texts import NumberedTexts
 from sockctl.client.plaintext_guard import PlaintextGuard
 from sockctl.client.refusals import ASKING_SERVICES, SILENT_SERVICES, Refusals
 from sockctl.client.token_login import TokenLogin

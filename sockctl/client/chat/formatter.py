@@ -194,18 +194,16 @@ class MessageFormatter:
     def _date(self, one: Message) -> str:
         """Return the time of a message, with its date if that isn't today; empty without one."""
         moment = self._parse(one.get("at"))
-        if moment is None:
-            return ""
-        form = "%H:%M" if moment.date() == self.now().date() else "%Y-%m-%d %H:%M"
-        return self.paint(moment.strftime(form), self._theme.faint) + " "
+        return "" if moment is None else self.paint(self._clock(moment), self._theme.faint) + " "
 
     def _in_own_zone(self, one: Message) -> str:
         """Return the text of a refusal: the moment until which it holds is told as clocks show it here."""
         text, moment = visible(as_line(one)), self._parse(one.get("until"))
-        if moment is None:
-            return text
-        form = "%H:%M" if moment.date() == self.now().date() else "%Y-%m-%d %H:%M"
-        return _UNTIL.sub(moment.strftime(form), text)
+        return text if moment is None else _UNTIL.sub(self._clock(moment), text)
+
+    def _clock(self, moment: datetime.datetime) -> str:
+        """Return a moment as a clock shows it, with its date if that isn't today."""
+        return f"{moment:%H:%M}" if moment.date() == self.now().date() else f"{moment:%Y-%m-%d %H:%M}"
 
     def _parse(self, at: str) -> datetime.datetime | None:
         """Return the moment that a text names, as clocks show it here; None if it names none."""

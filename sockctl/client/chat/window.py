@@ -102,14 +102,11 @@ class ChatWindow:
         """Show the user something of the client's own, in the room that is shown."""
         return self.add(message("notice", text), ChatContext())
 
-    def show(self, room: str) -> Update | None:
-        """Go to a room that the user is in; return None where the user isn't in it, or it is shown."""
-        with self._lock:
-            key = room_key(room)
-            return self._show(key) if key in self._rooms and key != self._shown else None
-
     def go(self, room: str) -> Update | None:
-        """Go to a room as `show` does, ahead of the server's word that the user speaks there."""
+        """Go to a room, ahead of the server's word that the user speaks there.
+
+        Return None where the user isn't in that room, or it is shown.
+        """
         with self._lock:
             key = room_key(room)
             if key not in self._rooms or len(self._going) >= MAX_ROOMS:
