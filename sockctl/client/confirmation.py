@@ -1,4 +1,4 @@
-"""Questions of the client's own about what a person has entered: it waits until the next entry confirms it."""
+"""The client's own questions about an entry, which waits until the next entry confirms it."""
 
 from sockctl.client.entry import Entry
 from sockctl.client.session_events import QuestionAsked, Remark, SessionEvent, TextReturned
@@ -32,7 +32,7 @@ class Confirmation:
 
         Args:
             text: The question.
-            entry: What waits for the answer.
+            entry: The entry that waits for the answer.
             returns: Whether the text comes back into the editor if it isn't confirmed; a secret never does.
         """
         self._question = message("ask", f"{text} [y/N]", field=CONFIRM)

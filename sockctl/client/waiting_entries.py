@@ -8,7 +8,7 @@ from sockctl.text import plural, visible
 MAX_ENTRIES = 50
 MAX_BYTES = 16_384
 SHOWN_CHARACTERS = 500
-"""How much is shown of an entry that waits."""
+"""Characters that the client shows of an entry that waits."""
 
 
 class WaitingEntries:

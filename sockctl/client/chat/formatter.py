@@ -32,7 +32,7 @@ _UNTIL = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC")
 
 
 class Piece(NamedTuple):
-    """A piece of what stands in front of a text.
+    """A piece of a head, in front of a text.
 
     Attributes:
         text: The piece.
@@ -49,11 +49,11 @@ class Look(NamedTuple):
     """A message as it looks, whatever the width.
 
     Attributes:
-        head: What stands in front of the text, behind the time.
+        head: The pieces in front of the text, behind the time.
         body: The lines of the text.
         style: The ANSI sequence that begins the style of head and body; empty for none.
         mention: Finds the reader's name in the body; None where nobody mentions the reader.
-        cells: What stands below the body in columns.
+        cells: The texts below the body, in columns.
     """
 
     head: tuple[Piece, ...]
@@ -68,7 +68,7 @@ class Look(NamedTuple):
 
 
 class MessageFormatter:
-    """Formats messages as lines.
+    """Formats messages as rows and lines.
 
     Args:
         colours: Whether lines may be coloured; they can be read without.
@@ -197,7 +197,7 @@ class MessageFormatter:
         return "" if moment is None else self.paint(self._clock(moment), self._theme.faint) + " "
 
     def _in_own_zone(self, one: Message) -> str:
-        """Return the text of a refusal: the moment until which it holds is told as clocks show it here."""
+        """Return the text of a refusal, with the moment of its end in the reader's time zone."""
         text, moment = visible(as_line(one)), self._parse(one.get("until"))
         return text if moment is None else _UNTIL.sub(self._clock(moment), text)
 
@@ -227,7 +227,7 @@ class MessageFormatter:
 
 
 def _lines(one: Message) -> tuple[str, ...]:
-    """Return the lines of what was said: of a block, all; else its text."""
+    """Return the lines of a block, or the text of another message."""
     lines = one.fields.get("lines")
     if not isinstance(lines, list) or not lines:
         return (visible(one.text),)

@@ -1,7 +1,7 @@
 """Text laid out in columns of a terminal: wrapped with a hanging indent, cut, in a rule, in sorted columns.
 
-The widths are those of `rich.cells`, which knows East Asian letters and sequences of emoji. Texts here have no colours:
-they are coloured row by row afterwards.
+The widths are those of `rich.cells`, which knows East Asian letters and sequences of emoji. Texts have no colours
+here: the formatter paints each row afterwards.
 """
 
 import re
@@ -87,7 +87,7 @@ def shorten(text: str, columns: int) -> str:
 
 
 def draw_rule(title: str, columns: int) -> str:
-    """Return a line that separates what stands above from what stands below, with a title in it."""
+    """Return a line that separates the rows above from those below, with a title in it."""
     return f"── {shorten(title, max(1, columns - 6))} ──"
 
 

@@ -1,4 +1,4 @@
-"""What was shown in a room, kept in memory: the last messages, and which of them are new to the reader."""
+"""The scrollback of a room: its last messages in memory, and which of them are new to the reader."""
 
 import datetime
 import sys
@@ -47,7 +47,7 @@ class Scrollback:
         size: Roughly how many bytes they take.
         unread: Messages of others since the reader looked.
         mentions: Those of them that mention the reader.
-        members: How many are in the room; None where the list of names says so.
+        members: How many are in the room; None where the roster knows all their names.
     """
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class Scrollback:
         self.unread = self.mentions = 0
 
     def last_rows(self, formatter: MessageFormatter, columns: int, lines: int) -> list[str]:
-        """Return the rows that fill so many lines, or more where more is new, with a rule above what is new."""
+        """Return the rows that fill so many lines, or more where more is new, with a rule above the new messages."""
         entries = [*self._entries]
         first_new = len(entries) - self._hidden if self.unread else len(entries)
         start, count = len(entries), 0

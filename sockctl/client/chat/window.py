@@ -3,9 +3,9 @@
 The window is pure: it takes messages, keys and the terminal's size, and returns rows. It knows no socket, terminal or
 session, so that clients and the operator's console share it.
 
-It isn't full-screen. A message of the shown room is printed below the others, as are those that belong to no room:
-private messages, answers, refusals. One of another room only counts. Going to a room clears the screen and prints the
-end of that room's scrollback.
+The window isn't full-screen. It prints a message of the shown room below the others. It does the same with messages
+that belong to no room: private messages, answers, refusals. It only counts a message of another room. Going to a room
+clears the screen and prints the end of that room's scrollback.
 """
 
 import datetime
@@ -25,7 +25,7 @@ from sockctl.protocol.names import is_name
 from sockctl.text import visible
 
 MAX_ROOMS = 1_000
-"""Rooms that have a scrollback; messages of more are shown wherever the reader is."""
+"""Rooms that have a scrollback; the window shows messages of more rooms wherever the reader is."""
 MAX_BYTES = 32 << 20
 """Roughly what all scrollbacks together may take in memory."""
 MAX_MEMBERS = 10_000_000
@@ -44,7 +44,7 @@ Fragments = list[tuple[str, str]]
 
 
 class Update(NamedTuple):
-    """What changes on the screen.
+    """A change of the screen.
 
     Attributes:
         rows: Rows to print above the prompt.
@@ -81,10 +81,10 @@ class ChatWindow:
         self._lock = threading.Lock()  # guards everything below
         self._rooms: dict[str, Scrollback] = {}  # in the order in which the user joined them
         self._shown = ""  # a room; empty before the first
-        self._nowhere = Scrollback()  # what is shown outside of rooms
+        self._nowhere = Scrollback()  # the scrollback outside of rooms
         self._nowhere.reveal()
         self._typing = TypingMarks()
-        self._going: deque[str] = deque()  # rooms to which the user goes, until the server says so
+        self._going: deque[str] = deque()  # rooms to which the user goes, until the server confirms that
         self._rang_at: datetime.datetime | None = None
 
     # From the session.
@@ -99,7 +99,7 @@ class ChatWindow:
             return self._add(one, context)
 
     def tell(self, text: str) -> Update:
-        """Show the user something of the client's own, in the room that is shown."""
+        """Show a sentence of the client's own in the shown room."""
         return self.add(message("notice", text), ChatContext())
 
     def go(self, room: str) -> Update | None:
@@ -229,7 +229,7 @@ class ChatWindow:
         return True
 
     def _enter(self, key: str) -> Update:
-        """Show a room that the user has joined. What stood on the screen before the first room stays there."""
+        """Show a room that the user has joined. Rows from before the first room stay on the screen."""
         if key not in self._rooms:
             if len(self._rooms) >= MAX_ROOMS or not is_name(key):
                 return Update([])
@@ -272,7 +272,7 @@ class ChatWindow:
         room.members = count if type(count) is int and 0 <= count < MAX_MEMBERS else None
 
     def _count_movement(self, room: Scrollback, one: Message) -> None:
-        """Count who comes and goes in a room that is too large to name them."""
+        """Count members that come and go in a room that is too large to name them."""
         if room.members is not None:
             count = one.fields.get("count", 1)
             moved = count if type(count) is int and 0 <= count < MAX_MEMBERS else 0

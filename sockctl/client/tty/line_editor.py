@@ -1,8 +1,8 @@
 """The line editor (prompt_toolkit): the user's line stays whole at the bottom, and all output appears above it.
 
-prompt_toolkit holds the main thread, with one prompt from the first line to the last. The session, one connection after
-the other, runs in a second one, and takes the lines from a queue for which it waits as for any input. Its output goes
-through prompt_toolkit's proxy of standard output, which puts it above the prompt. Questions, and texts that come back
+prompt_toolkit holds the main thread, with one prompt from the first line to the last. The session runs in a second one,
+and waits for the queue of entries as for any input. Its output goes through prompt_toolkit's proxy of standard output,
+which puts it above the prompt. Questions, and texts that come back
 into the editor, go from the session's thread to the prompt's. A line that comes back from a room leaves the prompt
 without a trace.
 """
@@ -49,10 +49,10 @@ class LineEditor:
         prompt: Returns the prompt where nothing is asked, as pairs of style and text; None for the usual one.
         status: Returns the line below the prompt for a width in columns; None for no such line.
         keys: Actions of further keys, by prompt_toolkit's names, as in "escape 1".
-        background: What came of asking the terminal for its background, and was typed meanwhile.
+        background: The terminal's answer on its background, and the keys typed meanwhile.
 
     Attributes:
-        entries: What was entered: lines, and texts of several lines.
+        entries: The queue of entries: lines, and texts of several lines.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class LineEditor:
         return (before, []) if self._roster is None or self.is_asked else completions(before, self._roster)
 
     def accept(self, buffer: "Buffer") -> bool:
-        """Take what was entered; return whether it stays in the editor, since there is no more place for it."""
+        """Take the entry; return whether it stays in the editor, since the queue has no place for it."""
         text = buffer.text.encode(errors="replace").decode()
         if self.entries.is_full:
             return True
@@ -216,12 +216,12 @@ class LineEditor:
         self._wake()
 
     def _comes_back(self, text: str) -> bool:
-        """Return whether a text comes back from a room, or into the editor: it isn't left standing above as well."""
+        """Return whether a text comes back from a room, or into the editor; the editor doesn't print it as well."""
         in_room = self._roster is not None and bool(self._roster.rooms)
         return "\n" in text.strip() or (in_room and bool(comes_back(text)))
 
     def _print(self, fragments: Fragments, text: str) -> None:
-        """Write a line above the prompt, ahead of all that waits for that."""
+        """Write a line above the prompt, ahead of all output that waits."""
         from prompt_toolkit.application import run_in_terminal
 
         from sockctl.client.tty.prompt import print_line
@@ -229,7 +229,7 @@ class LineEditor:
         run_in_terminal(lambda: print_line(self._prompt, [*fragments, ("", text)]))
 
     def _wake(self) -> None:
-        """Let the prompt process what is new, now or when it begins. Any thread."""
+        """Let the prompt process questions and news, now or when it begins. Any thread."""
         loop = self._prompt.app.loop
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # the prompt has just ended by itself

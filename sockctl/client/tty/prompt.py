@@ -38,7 +38,7 @@ STATUS_EVERY_S = 0.5
 
 
 class Editor(Protocol):
-    """What the keys of a prompt act on."""
+    """The editor on which the keys of a prompt act."""
 
     @property
     def fragments(self) -> Fragments:
@@ -52,7 +52,7 @@ class Editor(Protocol):
         """Return the word before the cursor, and the words that it may become."""
 
     def accept(self, buffer: Buffer) -> bool:
-        """Take what was entered; return whether it stays in the editor."""
+        """Take the entry; return whether it stays in the editor."""
 
     def paste(self, buffer: Buffer, text: str) -> None:
         """Insert a text of one line or several."""
@@ -77,8 +77,8 @@ def make_prompt(
     """Return the prompt of `editor`, and the keyboard that it reads.
 
     Args:
-        editor: What the prompt's keys act on.
-        background: What came of asking the terminal for its background.
+        editor: The editor on which the prompt's keys act.
+        background: The terminal's answer on its background, and the keys typed meanwhile.
         status: Returns the line below the prompt for a width in columns; None for no such line.
         keys: Actions of further keys.
     """
@@ -205,7 +205,7 @@ def _add_status(prompt: PromptSession[str], status: Callable[[int], Fragments]) 
         return _styled(status(get_app().output.get_size().columns))
 
     async def watch() -> None:
-        """Draw the line again when it has changed: by the time, or by what was not printed above the prompt."""
+        """Draw the line again when it has changed: by the time, or by a message that wasn't printed."""
         shown = fragments()
         while True:
             await asyncio.sleep(STATUS_EVERY_S)
