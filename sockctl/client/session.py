@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sockctl.client.connection import ClientConnection
+from sockctl.client.entry import Secret
 from sockctl.client.inputs import LineInput
 from sockctl.client.sender import refuse_lines
 from sockctl.client.session_events import (
@@ -197,6 +198,8 @@ class ClientSession:
     def enter(self, text: str, now: float) -> list[SessionEvent]:
         """Process what a person has entered in the line editor: a line, or several with line feeds."""
         if self._is_over or self._source.ended:
+            if not isinstance(text, Secret):
+                self._events.append(TextReturned(text, "Not sent"))
             return self.advance(now)
         if self._person is None:
             from sockctl.client.person import Person

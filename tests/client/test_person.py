@@ -324,6 +324,16 @@ def test_what_was_asked_about_comes_back_when_the_user_leaves(tmp_path: Path) ->
     assert played.returned == [("a\nb", "Not sent")], "the editor has gone: it is told"
 
 
+def test_what_is_entered_when_the_session_has_ended_comes_back(tmp_path: Path) -> None:
+    played = talking(tmp_path)
+    played.receive(framed(kind="bye", text="Goodbye!"))
+    played.end()
+    assert played.ended is not None
+    played.enter("too late")
+    played.enter(Secret("swordfish"))
+    assert played.returned == [("too late", "Not sent")]
+
+
 def test_what_was_on_its_way_comes_back(tmp_path: Path) -> None:
     played = chatting(tmp_path, *ALL)
     played.enter("hello")

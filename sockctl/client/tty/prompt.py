@@ -183,7 +183,7 @@ def _erase_to_the_end(prompt: PromptSession[str]) -> None:
         widest.clear()
         output.write_raw(ERASE_DOWN)
 
-    app.after_render += note_rows
+    app.after_render.add_handler(note_rows)
     output.erase_down = erase_down  # type: ignore[method-assign]
 
 
