@@ -167,14 +167,14 @@ class MessageFormatter:
         own = context.is_me(sender)
         if fields.get("private") is True:
             to = one.get("to") if own else ""
-            head.append(Piece(f"[private to {visible(to)}]" if to else "[private]", _BOLD))
+            head.append(Piece(f"[private to {_name(to)}]" if to else "[private]", _BOLD))
             head.append(Piece(" "))
         if sender and context.mention is not None and not own and any(map(context.mention.search, body)):
             mention = context.mention
             head.append(Piece(">> "))
         action = fields.get("action") is True
         if sender:
-            name = Piece(visible(sender), self._colour_of(sender), is_name=True)
+            name = Piece(_name(sender), self._colour_of(sender), is_name=True)
             head += [Piece("* "), name, Piece(" ")] if action else [Piece("<"), name, Piece("> ")]
         elif action:
             head.append(Piece("* "))
@@ -234,9 +234,14 @@ def _lines(one: Message) -> tuple[str, ...]:
     return tuple(visible(line) for line in lines[:MAX_LINES] if isinstance(line, str)) or (visible(one.text),)
 
 
+def _name(name: str) -> str:
+    """Return a name as it may stand in a row: a tab has no width of its own."""
+    return visible(name).replace("\t", " ")
+
+
 def _room(one: Message) -> str:
     """Return the room as it stands in front; empty where there is none, or the text names it."""
-    room = visible(one.get("room")).lstrip("#")
+    room = _name(one.get("room")).lstrip("#")
     if not room:
         return ""
     said = one.kind in {"say", "history"}

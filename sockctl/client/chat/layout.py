@@ -25,7 +25,7 @@ def measure_width(text: str) -> int:
 
 
 def wrap_text(text: str, *, first: int, rest: int) -> list[str]:
-    """Return the rows of `text`, wrapped at spaces; a word that is wider than a row is cut.
+    """Return the rows of `text`, one or more, wrapped at spaces; a word that is wider than a row is cut.
 
     Spaces stay as they are, but for those at which the text is wrapped.
 
@@ -36,7 +36,9 @@ def wrap_text(text: str, *, first: int, rest: int) -> list[str]:
     """
     if "\t" in text:
         text = text.expandtabs(TAB_COLUMNS)
-    return [text] if measure_width(text) <= first else list(_wrap(text, max(1, first), max(1, rest)))
+    if measure_width(text) <= first:
+        return [text]
+    return list(_wrap(text, max(1, first), max(1, rest))) or [""]
 
 
 def _wrap(text: str, first: int, rest: int) -> Iterator[str]:

@@ -294,6 +294,12 @@ def test_searching(seat: Seat) -> None:
     assert found[-1] == f"── end of the search: the last {MAX_FOUND} ──"
 
 
+def test_a_text_of_spaces_only_and_a_name_with_a_tab(seat: Seat) -> None:
+    assert seat.say(" " * 500).rows == ["12:30 <bob> "]
+    assert seat.say("x", lines=["a", " " * 500, "b"]).rows == ["12:30 <bob> a", "", "            b"]
+    assert seat.say("x", sender="b\to\tb", private=True).rows == ["12:30 [private] <b o b> x"]
+
+
 def test_a_search_for_what_would_steer_the_terminal(seat: Seat) -> None:
     rows = seat.window.search("\x1b[2Jx\n").rows
     assert all(row.isprintable() for row in rows)
