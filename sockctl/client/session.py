@@ -230,7 +230,8 @@ class ClientSession:
             try:
                 if step is not None:
                     step(connection, *arguments, now)
-                self._send_waiting(connection, now)
+                if self._person is not None:
+                    self._send_waiting(self._person, connection, now)
                 connection.settle(now)
                 error = None
             except SockctlError as raised:
@@ -245,13 +246,12 @@ class ClientSession:
         self._events.clear()
         return events
 
-    def _send_waiting(self, connection: ClientConnection, now: float) -> None:
+    def _send_waiting(self, person: "Person", connection: ClientConnection, now: float) -> None:
         """Let the entries go that waited for the connection, or for its welcome."""
-        if self._person is not None:
-            for entry in self._person.take_waiting(connection, now):
-                connection.enter(entry, now)
-            if self._person.wants_to_leave:
-                self._source.feed_raw(b"")
+        for entry in person.take_waiting(connection, now):
+            connection.enter(entry, now)
+        if person.wants_to_leave:
+            self._source.feed_raw(b"")
 
     def _list_users(self) -> list[str]:
         """Return the users that have logged in to this server from here."""
