@@ -56,7 +56,7 @@ class _Form(NamedTuple):
     """The parts of a row, and how long they are.
 
     Attributes:
-        words: Whether the row says that the client is connected, and that a number counts members.
+        words: Whether words say what is plain without: that the client is connected, that a number counts members.
         sentences: Whether words tell of a lost connection, and of members that type.
         named: Which unread rooms have their names: 2 for all, 1 for those with mentions, 0 for none.
         typing: Whether the row tells of members that type.
