@@ -7,8 +7,8 @@ from functools import partial
 from sockctl.cli.console import Console
 from sockctl.cli.operator_editor import OperatorEditor
 from sockctl.client.chat.roster import Roster
+from sockctl.client.chat.unconfirmed import NumberedTexts, holds_text
 from sockctl.client.entry import Entry
-from sockctl.client.numbered_texts import NumberedTexts
 from sockctl.client.tty.fragments import Fragments
 from sockctl.client.tty.room_keys import bind_rooms
 from sockctl.protocol.messages import Message, message
@@ -46,8 +46,9 @@ class ChatConsole(Console):
             return  # a console that reads along hears of itself, besides being told
         self._write(self._commands.before(one))
         self._show(one)
-        if one.kind == "error" and (text := self._sent.take(one.fields.get("n"))) is not None:
-            self._return_text(text, told=True)
+        refused = self._sent.take(one.fields.get("n")) if one.kind == "error" else None
+        if refused is not None and holds_text(refused):
+            self._return_text(refused, told=True)
         if one.kind == "joined" and not self._roster.is_me(one.get("name")):
             self._hush_events()
 

@@ -1,4 +1,4 @@
-"""Questions of the client's own about what a person has entered: it waits until the next entry confirms it."""
+"""The client's own questions about an entry, which waits until the next entry confirms it."""
 
 from sockctl.client.entry import Entry
 from sockctl.client.session_events import QuestionAsked, Remark, SessionEvent, TextReturned
@@ -32,7 +32,7 @@ class Confirmation:
 
         Args:
             text: The question.
-            entry: What waits for the answer.
+            entry: The entry that waits for the answer.
             returns: Whether the text comes back into the editor if it isn't confirmed; a secret never does.
         """
         self._question = message("ask", f"{text} [y/N]", field=CONFIRM)
@@ -50,7 +50,7 @@ class Confirmation:
         self._events.append(QuestionAsked(then))
         if text.strip().lower() in YES:
             return self._entry
-        self._give_back()
+        self._give_back("")
         return None
 
     def give_way(self) -> None:
@@ -59,12 +59,16 @@ class Confirmation:
         if self._question is not None and asked is not None and asked.question is not self._question:
             self.cancel()
 
-    def cancel(self) -> None:
-        """Give the entry back, if one waits."""
+    def cancel(self, why: str = "") -> None:
+        """Give the entry back, if one waits.
+
+        Args:
+            why: Why, for the user; empty where the user knows.
+        """
         if self._question is not None:
             self._question = None
-            self._give_back()
+            self._give_back(why)
 
-    def _give_back(self) -> None:
-        self._events.append(TextReturned(self._entry.text) if self._returns else Remark("Not sent."))
+    def _give_back(self, why: str) -> None:
+        self._events.append(TextReturned(self._entry.text, why) if self._returns else Remark("Not sent."))
         self._entry = Entry("")

@@ -1,4 +1,4 @@
-"""What a person has entered in the line editor: a line, or a block of several."""
+"""An entry of a person in the line editor: a line, or a block of several lines."""
 
 from typing import NamedTuple
 
@@ -10,10 +10,10 @@ MAX_BLOCK_BYTES = 16_384
 
 
 class Entry(NamedTuple):
-    """What was entered.
+    """An entry.
 
     Attributes:
-        text: As it was entered, with line feeds, without empty lines behind it.
+        text: The text as it was entered, with line feeds, without empty lines behind it.
     """
 
     text: str
@@ -47,6 +47,16 @@ def show_text(text: str) -> str:
 
 
 def as_said(line: str) -> str:
-    """Return a line as a chat says it, whatever it begins with."""
+    """Return the line with which a chat says a text, whatever the text begins with."""
     text = clean(line)
     return f"/{text}" if text.startswith("/") else text
+
+
+class Secret(str):
+    """A text that was typed hidden. Its repr is without it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return a text without the secret."""
+        return "Secret(…)"

@@ -1,4 +1,4 @@
-"""A person at the line editor: an entry that may hurt is asked about, and entries wait for a lost connection.
+"""A person at the line editor: the client asks about entries that may hurt, and keeps those that must wait.
 
 | what is entered | and |
 |---|---|
@@ -13,7 +13,7 @@
 from typing import TYPE_CHECKING
 
 from sockctl.client.confirmation import Confirmation
-from sockctl.client.entry import MAX_BLOCK_BYTES, MAX_LINES, Entry
+from sockctl.client.entry import MAX_BLOCK_BYTES, MAX_LINES, Entry, Secret
 from sockctl.client.recent_secret import RecentSecret
 from sockctl.client.session_events import Remark, SessionEvent, TextReturned, WindowChanged
 from sockctl.client.waiting_entries import WaitingEntries
@@ -29,7 +29,7 @@ _EXIT, _ESCAPED_EXIT = "exit", "//exit"
 
 
 class Person:
-    """What a person enters, on its way to a connection. Not thread-safe.
+    """The entries of a person, on their way to a connection. Not thread-safe.
 
     Args:
         events: Where events are appended.
@@ -56,7 +56,7 @@ class Person:
         self._early: list[str] = []  # entered before it was known whether a kept login lets the user in
 
     def enter(self, text: str, connection: "ClientConnection | None", now: float) -> Entry | None:
-        """Process what was entered; return what goes to the connection now.
+        """Process an entry; return the one that goes to the connection now.
 
         Args:
             text: A line, or several with line feeds.
@@ -66,6 +66,10 @@ class Person:
         protocol = None if connection is None else connection.protocol
         self._in_chat = self._in_chat if protocol is None else protocol.is_chat
         question = None if protocol is None else protocol.question
+        asks_secret = question is not None and question.fields.get("secret") is True
+        if isinstance(text, Secret) and not asks_secret:
+            self._events.append(Remark("Not sent: the question is not open any more."))
+            return None
         if protocol is not None and protocol.login.undecided and self._is_first:
             self._early.append(text)
             return None
@@ -78,13 +82,13 @@ class Person:
                 self._events += [
                     Remark(f"> {visible(line)}", is_error=False) for line in entry.lines
                 ]  # it doesn't come back
-        elif question is not None and question.fields.get("secret") is True:
+        elif asks_secret:
             self._secret.note(text, now)
-            return Entry(text)
+            return Entry.of(str(text))
         else:
             entry = self._check(Entry.of(text), protocol, now)
             if question is None:
-                entry = self._take_own(entry)
+                entry = self._run_local(entry)
         if entry is not None and (connection is None or not connection.takes_entries):
             rooms = [] if self._view is None else self._view.roster.last_rooms
             self._waiting.add(entry, rooms[-1] if rooms else "")
@@ -101,18 +105,18 @@ class Person:
         return [*entries, *(entry for text in early if (entry := self.enter(text, connection, now)) is not None)]
 
     def give_way(self) -> None:
-        """Ask no longer where the server has asked meanwhile, or the connection was lost."""
+        """Withdraw the client's question if the server has asked meanwhile, or the connection was lost."""
         self._confirmation.give_way()
 
     def give_back(self) -> None:
-        """Give back all that waits, now that the session ends."""
-        self._confirmation.cancel()
+        """Give back all entries that wait, now that the session ends."""
+        self._confirmation.cancel("Not sent")
         self._events += [TextReturned(text, "Not sent") for text in self._early]
         self._early.clear()
         self._waiting.give_back()
 
-    def _take_own(self, entry: Entry | None) -> Entry | None:
-        """Return an entry that is for the server; carry out those that are for the window on the chat."""
+    def _run_local(self, entry: Entry | None) -> Entry | None:
+        """Return an entry for the server; carry out one for the window on the chat."""
         if entry is None or entry.is_block or self._view is None:
             return entry
         update, goes_out = self._view.enter(entry.text)
@@ -121,7 +125,7 @@ class Person:
         return entry if goes_out else None
 
     def _check(self, entry: Entry, protocol: "MessageProtocol | None", now: float) -> Entry | None:
-        """Return an entry that needs no question; ask about others."""
+        """Return an entry that needs no question; ask about any other."""
         is_first, self._is_first = self._is_first, False
         word = entry.text.strip()
         if any(self._secret.matches(line, now) for line in entry.lines):

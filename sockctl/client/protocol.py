@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sockctl.client.chat.unconfirmed import NumberedTexts
 from sockctl.client.entry import Entry, as_said
-from sockctl.client.numbered_texts import NumberedTexts
 from sockctl.client.plaintext_guard import PlaintextGuard
 from sockctl.client.refusals import ASKING_SERVICES, SILENT_SERVICES, Refusals
 from sockctl.client.token_login import TokenLogin
@@ -219,10 +219,11 @@ class MessageProtocol:
     def _answer(self, question: Message, line: str) -> bytes:
         if self._guard is not None:
             self._guard.check(question)
+        frame = ClientWire.encode(message("answer", line, field=question.get("field")))
         self.question = None
         if self._guard is not None:
             self._guard.hold()
-        return ClientWire.encode(message("answer", line, field=question.get("field")))
+        return frame
 
     def expect_no_question(self) -> None:
         """Let lines go: the service waits for the client."""

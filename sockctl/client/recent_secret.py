@@ -1,4 +1,4 @@
-"""The secret that was just typed, so that it isn't said by mistake: as a salted hash, for a short while."""
+"""The secret that the user has just typed, as a salted hash, so that the user doesn't say it by mistake."""
 
 import hmac
 import os

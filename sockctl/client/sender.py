@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from sockctl.client.entry import Entry
 from sockctl.client.inputs import LineInput
-from sockctl.client.session_events import BytesToSend, Remark, SessionEvent, Signal, TextReturned
+from sockctl.client.session_events import BytesToSend, QuestionAsked, Remark, SessionEvent, Signal, TextReturned
 from sockctl.client.settings import ClientSettings
 from sockctl.errors import ConnectionBrokenError, StreamError, UnsendableError
 from sockctl.protocol.frames import LIMIT_BYTES
@@ -123,7 +123,7 @@ class Sender:
     def _encode(self, protocol: "MessageProtocol", line: bytes | Entry) -> bytes:
         """Return the frame of a line; nothing, with a remark, where a person's line can't be sent."""
         self._line_number += 1
-        is_secret = protocol.question is not None and protocol.question.fields.get("secret") is True
+        question = protocol.question
         try:
             if isinstance(line, Entry):
                 return protocol.encode_entry(line)
@@ -141,7 +141,9 @@ class Sender:
                 self.is_asked = False
                 self._events.append(Signal.QUESTION_ANSWERED)
         self._events.append(Remark(problem))
-        if isinstance(line, Entry) and not is_secret:
+        if question is not None:
+            self._events.append(QuestionAsked(question))  # it is still open: a secret must be hidden again
+        if isinstance(line, Entry) and (question is None or question.fields.get("secret") is not True):
             self._events.append(TextReturned(line.text))
         return b""
 

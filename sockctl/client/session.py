@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sockctl.client.connection import ClientConnection
+from sockctl.client.entry import Secret
 from sockctl.client.inputs import LineInput
 from sockctl.client.sender import refuse_lines
 from sockctl.client.session_events import (
@@ -29,6 +30,7 @@ from sockctl.client.session_events import (
     Remark,
     SessionEnded,
     SessionEvent,
+    TextReturned,
 )
 from sockctl.client.session_parts import make_script, make_source, make_view, may_return
 from sockctl.client.settings import ClientSettings
@@ -202,6 +204,8 @@ class ClientSession:
     def enter(self, text: str, now: float) -> list[SessionEvent]:
         """Process what a person has entered in the line editor: a line, or several with line feeds."""
         if self._is_over or self._source.ended:
+            if not isinstance(text, Secret):
+                self._events.append(TextReturned(text, "Not sent"))
             return self.advance(now)
         if self._person is None:
             from sockctl.client.person import Person
@@ -232,7 +236,8 @@ class ClientSession:
             try:
                 if step is not None:
                     step(connection, *arguments, now)
-                self._send_waiting(connection, now)
+                if self._person is not None:
+                    self._send_waiting(self._person, connection, now)
                 connection.settle(now)
                 error = None
             except SockctlError as raised:
@@ -249,13 +254,12 @@ class ClientSession:
         self._events.clear()
         return events
 
-    def _send_waiting(self, connection: ClientConnection, now: float) -> None:
+    def _send_waiting(self, person: "Person", connection: ClientConnection, now: float) -> None:
         """Let the entries go that waited for the connection, or for its welcome."""
-        if self._person is not None:
-            for entry in self._person.take_waiting(connection, now):
-                connection.enter(entry, now)
-            if self._person.wants_to_leave:
-                self._source.feed_raw(b"")
+        for entry in person.take_waiting(connection, now):
+            connection.enter(entry, now)
+        if person.wants_to_leave:
+            self._source.feed_raw(b"")
 
     # How a connection ends, and another one comes.
 

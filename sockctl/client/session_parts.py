@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def make_source(settings: ClientSettings) -> LineInput | PipeInput:
-    """Return what the session reads."""
+    """Return the input of the session."""
     if settings.terminal or settings.messages:
         return LineInput(crlf=settings.crlf, by_hand=settings.terminal)
     return PipeInput(crlf=settings.crlf)

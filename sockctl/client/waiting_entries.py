@@ -1,5 +1,6 @@
 """Entries that wait for the connection to come back."""
 
+from sockctl.client.chat.belonging import room_key
 from sockctl.client.chat.unconfirmed import comes_back
 from sockctl.client.entry import Entry
 from sockctl.client.session_events import Remark, SessionEvent, TextReturned
@@ -7,8 +8,10 @@ from sockctl.text import plural, visible
 
 MAX_ENTRIES = 50
 MAX_BYTES = 16_384
+_MOVES = frozenset({"/join", "/j", "/leave", "/part"})
+"""The commands that change the room in which the user speaks."""
 SHOWN_CHARACTERS = 500
-"""How much is shown of an entry that waits."""
+"""Characters that the client shows of an entry that waits."""
 
 
 class WaitingEntries:
@@ -53,15 +56,16 @@ class WaitingEntries:
         sent: list[Entry] = []
         is_moving = False
         for entry, meant in self._entries:
+            word = entry.text.split()[0].lower()
             says = entry.is_block or bool(comes_back(entry.text))
             if is_moving:
                 self._events.append(TextReturned(entry.text, "Not sent, behind a change of rooms"))
-            elif says and meant != room:
+            elif says and room_key(meant) != room_key(room):
                 why = f"Not sent, you are not in {visible(meant) or 'a room'} any more"
                 self._events.append(TextReturned(entry.text, why))
             else:
                 sent.append(entry)
-                is_moving = entry.text.startswith(("/join", "/leave"))
+                is_moving = word in _MOVES and not entry.is_block
         self._clear()
         return sent
 

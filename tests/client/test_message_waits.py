@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.client.inputs import LineInput
-from sockctl.client.message_waits import MessageWaits
+from sockctl.client.message_waits import MessageWaits, Waits
 from sockctl.client.protocol import MessageProtocol
 from sockctl.client.protocol_factory import make_protocol
 from sockctl.client.receiver import Receiver
@@ -73,3 +73,20 @@ def test_a_turn_has_its_time_and_the_next_one_its_own(tmp_path: Path) -> None:
     assert len(one.sender.held) == 1
     with pytest.raises(ConnectTimeoutError, match="neither asked nor welcomed"):
         one.settle(119.0)
+
+
+def test_a_wait_lasts_from_when_it_is_first_needed() -> None:
+    waits = Waits(10.0)
+    assert waits.end_of("turn", 100.0, needed=False) is None
+    assert waits.end_of("turn", 101.0, needed=True) == 111.0
+    assert waits.end_of("turn", 105.0, needed=True) == 111.0
+    assert waits.end_of("silence", 105.0, needed=True, seconds=0.3) == 105.3
+
+
+def test_a_wait_begins_anew_once_it_was_not_needed() -> None:
+    waits = Waits(10.0)
+    waits.end_of("turn", 100.0, needed=True)
+    waits.end_of("turn", 101.0, needed=False)
+    assert waits.end_of("turn", 102.0, needed=True) == 112.0
+    waits.forget("turn")
+    assert waits.end_of("turn", 103.0, needed=True) == 113.0

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sockctl.client.entry import Secret
 from sockctl.client.session_events import EndReason, EventToEmit, MessageToShow, QuestionAsked, TextArrived
 from sockctl.client.token_store import Login, TokenStore
 from tests.support.frames import framed
@@ -249,6 +250,41 @@ def test_the_password_that_was_just_typed(tmp_path: Path, typed: str) -> None:
     assert "swordfish" not in repr(vars(played.session))
 
 
+def test_a_pasted_secret_may_end_with_a_line_feed(tmp_path: Path) -> None:
+    played = at_editor(tmp_path)
+    played.receive(SECRET)
+    played.sent = b""
+    played.enter(Secret("swordfish\n"))
+    assert texts(played) == ["swordfish"]
+
+
+@pytest.mark.parametrize("answer", ["sword\nfish", "y" * 70_000])
+def test_a_secret_that_cannot_be_sent_is_asked_for_again(tmp_path: Path, answer: str) -> None:
+    played = at_editor(tmp_path)
+    played.receive(SECRET)
+    played.sent = b""
+    asked = len(played.asked)
+    played.enter(Secret(answer))
+    assert (played.sent, played.asked[asked:]) == (b"", ["Your password?"]), "so that the editor hides it again"
+    played.enter("swordfish")
+    assert said(played) == [{"kind": "answer", "text": "swordfish", "field": "password"}]
+
+
+def test_a_secret_behind_a_lost_connection_is_neither_shown_nor_sent(tmp_path: Path) -> None:
+    played = chatting(tmp_path, *ALL)
+    played.receive(SECRET)
+    played.end()
+    played.enter(Secret("other"))
+    assert played.remarks[-1] == "Not sent: the question is not open any more."
+    played.wait(0.6)
+    played.connect()
+    played.receive(GREETING)
+    played.receive(TOKEN + welcome(*ALL) + joined())
+    assert "other" not in str(played.events)
+    assert b"other" not in played.sent
+    assert "other" not in repr(Secret("other"))
+
+
 # What comes back, and what waits.
 
 
@@ -278,6 +314,24 @@ def test_a_text_that_is_too_long_comes_back_and_a_secret_does_not(tmp_path: Path
     played.enter("y" * 70_000)
     assert len(played.remarks) == 2
     assert len(played.returned) == 1
+
+
+def test_what_was_asked_about_comes_back_when_the_user_leaves(tmp_path: Path) -> None:
+    played = chatting(tmp_path, *ALL)
+    played.enter("a\nb")
+    played.type(b"")
+    played.end()
+    assert played.returned == [("a\nb", "Not sent")], "the editor has gone: it is told"
+
+
+def test_what_is_entered_when_the_session_has_ended_comes_back(tmp_path: Path) -> None:
+    played = talking(tmp_path)
+    played.receive(framed(kind="bye", text="Goodbye!"))
+    played.end()
+    assert played.ended is not None
+    played.enter("too late")
+    played.enter(Secret("swordfish"))
+    assert played.returned == [("too late", "Not sent")]
 
 
 def test_what_was_on_its_way_comes_back(tmp_path: Path) -> None:

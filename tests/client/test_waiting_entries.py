@@ -1,3 +1,5 @@
+import pytest
+
 from sockctl.client.entry import Entry
 from sockctl.client.session_events import Remark, SessionEvent, TextReturned
 from sockctl.client.waiting_entries import MAX_BYTES, MAX_ENTRIES, WaitingEntries
@@ -29,12 +31,18 @@ def test_each_goes_to_its_room_only() -> None:
     assert one.take("#b") == []
 
 
-def test_nothing_follows_a_change_of_rooms() -> None:
-    one, events = waiting(("/join #b", "#a"), ("hello", "#a"), ("/who", "#a"))
+@pytest.mark.parametrize("command", ["/join #b", "/leave", " /J #b", "/part #a"])
+def test_nothing_follows_a_change_of_rooms(command: str) -> None:
+    one, events = waiting((command, "#a"), ("hello", "#a"), ("/who", "#a"))
     events.clear()
-    assert [entry.text for entry in one.take("#a")] == ["/join #b"]
+    assert [entry.text for entry in one.take("#a")] == [command]
     why = "Not sent, behind a change of rooms"
     assert events == [TextReturned("hello", why), TextReturned("/who", why)]
+
+
+def test_a_block_changes_no_room_and_rooms_are_compared_as_names() -> None:
+    one, _ = waiting(("/join #b\nx", "#José"), ("hello", "#josé"), ("/joined", "#a"), ("/who", "#a"))
+    assert len(one.take("#JOSÉ")) == 4
 
 
 def test_bounds() -> None:

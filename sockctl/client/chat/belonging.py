@@ -1,4 +1,4 @@
-"""Which messages belong to a room; all others are shown wherever the reader is."""
+"""The messages that belong to a room; the window shows all others wherever the reader is."""
 
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import same_name_key
@@ -8,7 +8,7 @@ _CODES = frozenset({"topic", "missed", "history"})
 
 
 def is_of_room(one: Message) -> bool:
-    """Return whether a message belongs to the room that it names; else it is shown wherever the reader is."""
+    """Return whether a message belongs to the room that it names."""
     match one.kind:
         case "say" | "history":
             return one.fields.get("private") is not True

@@ -32,7 +32,7 @@ _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?) UTC")
 
 
 class Piece(NamedTuple):
-    """A piece of what stands in front of a text.
+    """A piece of a head, in front of a text.
 
     Attributes:
         text: The piece.
@@ -49,11 +49,11 @@ class Look(NamedTuple):
     """A message as it looks, whatever the width.
 
     Attributes:
-        head: What stands in front of the text, behind the time.
+        head: The pieces in front of the text, behind the time.
         body: The lines of the text.
         style: The ANSI sequence that begins the style of head and body; empty for none.
         mention: Finds the reader's name in the body; None where nobody mentions the reader.
-        cells: What stands below the body in columns.
+        cells: The texts below the body, in columns.
     """
 
     head: tuple[Piece, ...]
@@ -68,7 +68,7 @@ class Look(NamedTuple):
 
 
 class MessageFormatter:
-    """Formats messages as lines.
+    """Formats messages as rows and lines.
 
     Args:
         colours: Whether lines may be coloured; they can be read without.
@@ -167,14 +167,14 @@ class MessageFormatter:
         own = context.is_me(sender)
         if fields.get("private") is True:
             to = one.get("to") if own else ""
-            head.append(Piece(f"[private to {visible(to)}]" if to else "[private]", _BOLD))
+            head.append(Piece(f"[private to {_name(to)}]" if to else "[private]", _BOLD))
             head.append(Piece(" "))
         if sender and context.mention is not None and not own and any(map(context.mention.search, body)):
             mention = context.mention
             head.append(Piece(">> "))
         action = fields.get("action") is True
         if sender:
-            name = Piece(visible(sender), self._colour_of(sender), is_name=True)
+            name = Piece(_name(sender), self._colour_of(sender), is_name=True)
             head += [Piece("* "), name, Piece(" ")] if action else [Piece("<"), name, Piece("> ")]
         elif action:
             head.append(Piece("* "))
@@ -194,13 +194,10 @@ class MessageFormatter:
     def _date(self, one: Message) -> str:
         """Return the time of a message, with its date if that isn't today; empty without one."""
         moment = self._parse(one.get("at"))
-        if moment is None:
-            return ""
-        form = "%H:%M" if moment.date() == self.now().date() else "%Y-%m-%d %H:%M"
-        return self.paint(moment.strftime(form), self._theme.faint) + " "
+        return "" if moment is None else self.paint(self._clock(moment), self._theme.faint) + " "
 
     def _in_own_zone(self, one: Message) -> str:
-        """Return the text; where it tells of something that ends, moments are told as clocks show them here."""
+        """Return the text; where it tells of something that ends, moments are in the reader's time zone."""
         text = visible(as_line(one))
         return text if self._parse(one.get("until")) is None else _MOMENT.sub(self._show_moment, text)
 
@@ -209,7 +206,11 @@ class MessageFormatter:
             moment = datetime.datetime.fromisoformat(f"{found[1]}+00:00").astimezone(self._zone)
         except (ValueError, OverflowError):
             return found[0]
-        return moment.strftime("%H:%M" if moment.date() == self.now().date() else "%Y-%m-%d %H:%M")
+        return self._clock(moment)
+
+    def _clock(self, moment: datetime.datetime) -> str:
+        """Return a moment as a clock shows it, with its date if that isn't today."""
+        return f"{moment:%H:%M}" if moment.date() == self.now().date() else f"{moment:%Y-%m-%d %H:%M}"
 
     def _parse(self, at: str) -> datetime.datetime | None:
         """Return the moment that a text names, as clocks show it here; None if it names none."""
@@ -233,16 +234,21 @@ class MessageFormatter:
 
 
 def _lines(one: Message) -> tuple[str, ...]:
-    """Return the lines of what was said: of a block, all; else its text."""
+    """Return the lines of a block, or the text of another message."""
     lines = one.fields.get("lines")
     if not isinstance(lines, list) or not lines:
         return (visible(one.text),)
     return tuple(visible(line) for line in lines[:MAX_LINES] if isinstance(line, str)) or (visible(one.text),)
 
 
+def _name(name: str) -> str:
+    """Return a name as it may stand in a row: a tab has no width of its own."""
+    return visible(name).replace("\t", " ")
+
+
 def _room(one: Message) -> str:
     """Return the room as it stands in front; empty where there is none, or the text names it."""
-    room = visible(one.get("room")).lstrip("#")
+    room = _name(one.get("room")).lstrip("#")
     if not room:
         return ""
     said = one.kind in {"say", "history"}

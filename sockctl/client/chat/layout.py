@@ -1,7 +1,7 @@
 """Text laid out in columns of a terminal: wrapped with a hanging indent, cut, in a rule, in sorted columns.
 
-The widths are those of `rich.cells`, which knows East Asian letters and sequences of emoji. Texts here have no colours:
-they are coloured row by row afterwards.
+The widths are those of `rich.cells`, which knows East Asian letters and sequences of emoji. Texts have no colours
+here: the formatter paints each row afterwards.
 """
 
 import re
@@ -25,7 +25,7 @@ def measure_width(text: str) -> int:
 
 
 def wrap_text(text: str, *, first: int, rest: int) -> list[str]:
-    """Return the rows of `text`, wrapped at spaces; a word that is wider than a row is cut.
+    """Return the rows of `text`, one or more, wrapped at spaces; a word that is wider than a row is cut.
 
     Spaces stay as they are, but for those at which the text is wrapped.
 
@@ -36,7 +36,9 @@ def wrap_text(text: str, *, first: int, rest: int) -> list[str]:
     """
     if "\t" in text:
         text = text.expandtabs(TAB_COLUMNS)
-    return [text] if not text or measure_width(text) <= first else list(_wrap(text, max(1, first), max(1, rest)))
+    if measure_width(text) <= first:
+        return [text]
+    return list(_wrap(text, max(1, first), max(1, rest))) or [""]
 
 
 def _wrap(text: str, first: int, rest: int) -> Iterator[str]:
@@ -87,7 +89,7 @@ def shorten(text: str, columns: int) -> str:
 
 
 def draw_rule(title: str, columns: int) -> str:
-    """Return a line that separates what stands above from what stands below, with a title in it."""
+    """Return a line that separates the rows above from those below, with a title in it."""
     return f"── {shorten(title, max(1, columns - 6))} ──"
 
 

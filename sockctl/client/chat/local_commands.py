@@ -1,4 +1,4 @@
-"""The commands that the client carries out by itself: they are of its window, and the server never sees them."""
+"""The commands that the client carries out by itself: they act on the window, and the server never sees them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ class LocalCommands:
         return self._window.go(rooms[0]) if name.lower() in {"/join", "/j"} and len(rooms) == 1 else None
 
     def before(self, one: Message) -> Update:
-        """Return what is shown in front of a message: the client's own commands, where the server lists its own."""
+        """Return the rows in front of a message: the client's own commands, where the server lists its own."""
         if not self._lists_own or one.kind not in {"notice", "error"}:
             return Update([])
         self._lists_own = False

@@ -1,4 +1,4 @@
-"""The members of a room as ``/who`` lists them: operators marked, who is away or idle, in columns."""
+"""The members of a room as ``/who`` lists them: in columns, with marks of operators, and of idle and away members."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from sockctl.protocol.names import same_name_key
 from sockctl.text import clean, visible
 
 AWAY_CHARACTERS = 24
-"""How much is shown of why somebody is away."""
+"""Characters that the list shows of the reason for being away."""
 _LONGEST_S = 1 << 40
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 
@@ -37,7 +37,7 @@ def _cell(name: str, detail: Any) -> str:
 
 
 def _format_idle(seconds: int) -> str:
-    """Return for how long somebody has been silent; empty below a minute."""
+    """Return for how long a member has been silent; empty below a minute."""
     for unit, size in (("d", _DAY_S), ("h", _HOUR_S), ("m", _MINUTE_S)):
         if seconds >= size:
             return f"{seconds // size}{unit}"

@@ -1,6 +1,7 @@
-"""What was shown in a room, kept in memory: the last messages, and which of them are new to the reader."""
+"""The scrollback of a room: its last messages in memory, and which of them are new to the reader."""
 
 import datetime
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -14,7 +15,8 @@ MAX_ENTRIES = 2_000
 MAX_NEW_ROWS = 500
 """Rows of new messages that are shown at once, where more than a screen is new."""
 _ENTRY_BYTES = 700
-"""Roughly what a message takes in memory, besides its characters."""
+"""Roughly what a message takes in memory, besides its texts."""
+_POINTER_BYTES = 8
 NEW = "new"
 HISTORY_END = "end of the history"
 
@@ -35,7 +37,7 @@ class Entry(NamedTuple):
     @property
     def size(self) -> int:
         """Roughly how many bytes it takes."""
-        return _ENTRY_BYTES + sum(map(len, self.look.texts()))
+        return _ENTRY_BYTES + sum([sys.getsizeof(text) + _POINTER_BYTES for text in self.look.texts()])
 
 
 class Scrollback:
@@ -45,7 +47,7 @@ class Scrollback:
         size: Roughly how many bytes they take.
         unread: Messages of others since the reader looked.
         mentions: Those of them that mention the reader.
-        members: How many are in the room; None where the list of names says so.
+        members: How many are in the room; None where the roster knows all their names.
     """
 
     def __init__(self) -> None:
@@ -89,7 +91,7 @@ class Scrollback:
         self.unread = self.mentions = 0
 
     def last_rows(self, formatter: MessageFormatter, columns: int, lines: int) -> list[str]:
-        """Return the rows that fill so many lines, or more where more is new, with a rule above what is new."""
+        """Return the rows that fill so many lines, or more where more is new, with a rule above the new messages."""
         entries = [*self._entries]
         first_new = len(entries) - self._hidden if self.unread else len(entries)
         start, count = len(entries), 0

@@ -1,7 +1,7 @@
-"""The status line: room, members, unread rooms, connection, who types, and the clock, in one row of any width.
+"""The status line: room, members, unread rooms, connection, typing members, and the clock, in one row of any width.
 
-Each part has forms that get shorter. The first set of forms that fits is shown; so nothing wraps, and what matters most
-(the room, a lost connection, mentions) stays the longest.
+Each part has forms that get shorter, and the row takes the first set of forms that fits. So nothing wraps. The room, a
+lost connection and mentions stay the longest.
 """
 
 from typing import NamedTuple
@@ -33,14 +33,14 @@ class Unread(NamedTuple):
 
 
 class Status(NamedTuple):
-    """What the status line tells.
+    """The facts of the status line.
 
     Attributes:
         room: The room that is shown.
         members: How many are in it; None for unknown.
         unread: The other rooms in which something was said.
         away_s: Seconds until the client connects again, 0 while it tries; None while it is connected.
-        typing: Who types in the room.
+        typing: The members that type in the room.
         clock: The time.
         state: How the user is connected, where that is so.
     """
@@ -55,16 +55,16 @@ class Status(NamedTuple):
 
 
 class _Form(NamedTuple):
-    """What the row leaves out.
+    """The parts of a row, and how long they are.
 
     Attributes:
-        words: Whether words say what is plain without: how the user is connected, that a number counts members.
-        sentences: Whether a lost connection and who types are told in words.
+        words: Whether words say what is plain without: that the client is connected, that a number counts members.
+        sentences: Whether words tell of a lost connection, and of members that type.
         named: Which unread rooms have their names: 2 for all, 1 for those with mentions, 0 for none.
-        typing: Whether it tells who types.
+        typing: Whether the row tells of members that type.
         room_columns: How wide the name of the room may be.
-        members: Whether members are counted.
-        clock: Whether the time is told.
+        members: Whether the row counts members.
+        clock: Whether the row tells the time.
     """
 
     words: bool = True

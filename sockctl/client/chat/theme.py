@@ -1,7 +1,7 @@
 """The colours of a chat, chosen for their contrast with the terminal's background (WCAG 2, relative luminance).
 
-Where the background is known, each name has a contrast of 4.5 or more, and so have times and errors. Where it isn't,
-the colours are of middle lightness, and can be read on black and on white.
+On a known background, names, times and errors have a contrast of 4.5 or more. On an unknown one, the colours are of
+middle lightness, and can be read on black and on white.
 """
 
 import re
@@ -13,9 +13,9 @@ from sockctl.palette import Style
 Rgb = tuple[int, int, int]
 """Red, green and blue, 0 to 255 each."""
 MIN_CONTRAST = 4.5
-"""What WCAG 2 asks for in text of usual size."""
+"""The contrast that WCAG 2 asks of text in the usual size."""
 FAINT_CONTRAST = 6.0
-"""What is faint still stands out so far, where that can be."""
+"""The contrast of faint text, where the background allows it."""
 MIN_NAMES = 6
 """Colours of names from which on a palette will do; of fewer, many names would look alike."""
 UNKNOWN = (130, 100, 64, 28, 30, 32, 67, 63, 98, 134, 129, 164)
@@ -51,9 +51,9 @@ class Theme(NamedTuple):
     """Colours as ANSI sequences that begin them.
 
     Attributes:
-        names: Those of names; empty where names have the terminal's own.
-        faint: That of what one may skip: times, who comes and goes.
-        error: That of refusals.
+        names: The colours of names; empty where names have the terminal's own.
+        faint: The colour of times, and of members that come and go.
+        error: The colour of refusals.
     """
 
     names: tuple[str, ...]

@@ -1,11 +1,11 @@
-"""Who types in which room, for a few seconds after the server has said so."""
+"""The members that type, by room, for a few seconds after the server has told of each."""
 
 import datetime
 
 from sockctl.protocol.names import is_name
 
 MAX_MARKS = 100
-"""Members who type at once, in all rooms; of more, nothing is told."""
+"""Members that type at once, in all rooms; further ones get no mark."""
 LASTS = datetime.timedelta(seconds=5)
 
 
@@ -16,16 +16,16 @@ class TypingMarks:
         self._ends: dict[tuple[str, str], datetime.datetime] = {}  # by room and name
 
     def note(self, room: str, name: str, now: datetime.datetime) -> None:
-        """Note that somebody types in a room."""
+        """Note that a member types in a room."""
         self._ends = {mark: end for mark, end in self._ends.items() if now < end}
         if is_name(name) and len(self._ends) < MAX_MARKS:
             self._ends[room, name] = now + LASTS
 
     def end(self, room: str, name: str) -> None:
-        """Note that somebody has said something in a room."""
+        """Note that a member has said something in a room."""
         if self._ends:
             self._ends.pop((room, name), None)
 
     def names(self, room: str, now: datetime.datetime) -> tuple[str, ...]:
-        """Return the names of those who type in a room."""
+        """Return the names of the members that type in a room."""
         return tuple(name for (where, name), end in self._ends.items() if where == room and now < end)

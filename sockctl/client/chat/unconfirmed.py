@@ -1,15 +1,16 @@
-"""The sent lines that have not come back yet: the server sends each message to its sender, too."""
+"""The sent lines whose fate is open: they may come back from their room, or the server may refuse them by number."""
 
 import re
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sockctl.protocol.messages import Message
 from sockctl.protocol.said_text import read_text
 from sockctl.text import clean
 
 REMEMBERED = 100
+"""How many lines are remembered."""
 _PRIVATE = re.compile(r"/(?:(?:msg|tell)[ \t]+[^ \t]+|reply|r)[ \t](.*)", re.DOTALL)
 
 
@@ -26,8 +27,7 @@ def holds_text(line: str) -> bool:
     return "\n" in line or bool(comes_back(line)) or _PRIVATE.fullmatch(clean(line).strip()) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
+class _Said(NamedTuple):
     """A sent line as the user typed it, and its text when it comes back."""
 
     line: str
@@ -86,3 +86,23 @@ class UnconfirmedMessages:
             return None
         self._doubtful.remove(found)
         return found.line
+
+
+class NumberedTexts:
+    """The last texts that were sent with a number. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._texts: dict[int, str] = {}
+        self._last = 0
+
+    def add(self, text: str) -> int:
+        """Keep a text; return its number."""
+        self._last += 1
+        self._texts[self._last] = text
+        if len(self._texts) > REMEMBERED:
+            del self._texts[min(self._texts)]
+        return self._last
+
+    def take(self, number: object) -> str | None:
+        """Return the text of a number, once; None where there is none."""
+        return self._texts.pop(number, None) if type(number) is int else None

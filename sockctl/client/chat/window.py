@@ -3,9 +3,9 @@
 The window is pure: it takes messages, keys and the terminal's size, and returns rows. It knows no socket, terminal or
 session, so that clients and the operator's console share it.
 
-It isn't full-screen. A message of the shown room is printed below the others, as are those that belong to no room:
-private messages, answers, refusals. One of another room only counts. Going to a room clears the screen and prints the
-end of that room's scrollback.
+The window isn't full-screen. It prints a message of the shown room below the others. It does the same with messages
+that belong to no room: private messages, answers, refusals. It only counts a message of another room. Going to a room
+clears the screen and prints the end of that room's scrollback.
 """
 
 import datetime
@@ -22,11 +22,14 @@ from sockctl.client.chat.status_line import STYLE, Status, Unread, status_row
 from sockctl.client.chat.typing_marks import TypingMarks
 from sockctl.protocol.messages import Message, message
 from sockctl.protocol.names import is_name
+from sockctl.text import visible
 
 MAX_ROOMS = 1_000
-"""Rooms that have a scrollback; messages of more are shown wherever the reader is."""
+"""Rooms that have a scrollback; the window shows messages of more rooms wherever the reader is."""
 MAX_BYTES = 32 << 20
 """Roughly what all scrollbacks together may take in memory."""
+MAX_MEMBERS = 10_000_000
+"""More members than this are a lie, and not told."""
 MAX_FOUND = 100
 """Messages that a search shows: the last ones."""
 BELL_EVERY_S = 1.0
@@ -42,7 +45,7 @@ Fragments = list[tuple[str, str]]
 
 
 class Update(NamedTuple):
-    """What changes on the screen.
+    """A change of the screen.
 
     Attributes:
         rows: Rows to print above the prompt.
@@ -79,11 +82,10 @@ class ChatWindow:
         self._lock = threading.Lock()  # guards everything below
         self._rooms: dict[str, Scrollback] = {}  # in the order in which the user joined them
         self._shown = ""  # a room; empty before the first
-        self._nowhere = Scrollback()  # what is shown outside of rooms
+        self._nowhere = Scrollback()  # the scrollback outside of rooms
         self._nowhere.reveal()
         self._typing = TypingMarks()
-        self._going: deque[str] = deque()  # rooms to which the user goes, until the server says so
-        self._bytes = 0
+        self._going: deque[str] = deque()  # rooms to which the user goes, until the server confirms that
         self._rang_at: datetime.datetime | None = None
 
     # From the session.
@@ -98,17 +100,14 @@ class ChatWindow:
             return self._add(one, context)
 
     def tell(self, text: str) -> Update:
-        """Show the user something of the client's own, in the room that is shown."""
+        """Show a sentence of the client's own in the shown room."""
         return self.add(message("notice", text), ChatContext())
 
-    def show(self, room: str) -> Update | None:
-        """Go to a room that the user is in; return None where the user isn't in it, or it is shown."""
-        with self._lock:
-            key = room_key(room)
-            return self._show(key) if key in self._rooms and key != self._shown else None
-
     def go(self, room: str) -> Update | None:
-        """Go to a room as `show` does, ahead of the server's word that the user speaks there."""
+        """Go to a room, ahead of the server's word that the user speaks there.
+
+        Return None where the user isn't in that room, or it is shown.
+        """
         with self._lock:
             key = room_key(room)
             if key not in self._rooms or len(self._going) >= MAX_ROOMS:
@@ -121,7 +120,7 @@ class ChatWindow:
         with self._lock:
             found = self._current.find(word, MAX_FOUND)
             end = f"{len(found)} found" if len(found) < MAX_FOUND else f"the last {MAX_FOUND}"
-            titles = f"search: {word}", f"end of the search: {end}"
+            titles = f"search: {visible(word)}", f"end of the search: {end}"
             first, last = (self._formatter.rule(draw_rule(title, self._columns)) for title in titles)
             return Update([first, *rows_of_all(found, self._formatter, self._columns), last])
 
@@ -216,11 +215,8 @@ class ChatWindow:
         target = self._current if home is None else home
         look = self._formatter.look(one, context, marks_rooms=home is None and one.kind in _SAID)
         entry = Entry(self._formatter.moment(one, self._formatter.now()), look, one.kind == "history")
-        before = target.size
         target.append(entry)
-        self._bytes += target.size - before
-        if self._bytes > MAX_BYTES:
-            self._make_place()
+        self._bound_memory()
         rings = self._rings(one, context, look)
         if target is self._current:
             return Update(target.rows_of_last(self._formatter, self._columns), rings=rings)
@@ -240,7 +236,7 @@ class ChatWindow:
         return True
 
     def _enter(self, key: str) -> Update:
-        """Show a room that the user has joined. What stood on the screen before the first room stays there."""
+        """Show a room that the user has joined. Rows from before the first room stay on the screen."""
         if key not in self._rooms:
             if len(self._rooms) >= MAX_ROOMS or not is_name(key):
                 return Update([])
@@ -273,24 +269,24 @@ class ChatWindow:
 
     def _leave(self, key: str) -> None:
         self._going.clear()
-        self._bytes -= self._rooms.pop(key).size
+        del self._rooms[key]
         if key == self._shown:
             self._shown = ""
             self._nowhere.reveal()
 
     def _note_count(self, room: Scrollback, one: Message) -> None:
         count = one.fields.get("count")
-        room.members = count if type(count) is int and 0 <= count < MAX_BYTES else None
+        room.members = count if type(count) is int and 0 <= count < MAX_MEMBERS else None
 
     def _count_movement(self, room: Scrollback, one: Message) -> None:
-        """Count who comes and goes in a room that is too large to name them."""
+        """Count members that come and go in a room that is too large to name them."""
         if room.members is not None:
             count = one.fields.get("count", 1)
-            moved = count if type(count) is int and 0 <= count < MAX_BYTES else 0
+            moved = count if type(count) is int and 0 <= count < MAX_MEMBERS else 0
             room.members = max(0, room.members + (moved if one.kind == "joined" else -moved))
 
-    def _make_place(self) -> None:
-        longest = max([*self._rooms.values(), self._nowhere], key=lambda room: room.size)
-        before = longest.size
-        longest.drop_some()
-        self._bytes += longest.size - before
+    def _bound_memory(self) -> None:
+        """Forget old messages of the longest scrollback, where all together take too much."""
+        scrollbacks = [*self._rooms.values(), self._nowhere]
+        if sum([one.size for one in scrollbacks]) > MAX_BYTES:
+            max(scrollbacks, key=lambda one: one.size).drop_some()

@@ -1,7 +1,7 @@
 """The background of the terminal, which terminals tell when they are asked (OSC 11 of xterm).
 
-A terminal that doesn't know the question says nothing, so the answer gets a short time. What is typed meanwhile is
-kept for the line editor, which also drops an answer that comes late.
+A terminal that doesn't know the question says nothing, so the answer gets a short time. The client keeps the keys that
+are typed meanwhile for the line editor, which also drops an answer that comes late.
 """
 
 import os
@@ -25,12 +25,12 @@ _MUTE = frozenset({"linux", "dumb", "unknown", ""})
 
 
 class Background(NamedTuple):
-    """What is known of the terminal's background.
+    """The terminal's background, as far as the client knows it.
 
     Attributes:
         colour: The background; None where nothing tells it.
-        typed: What was typed while the terminal was asked.
-        reply_may_come: Whether the answer may still come, among what is typed.
+        typed: The keys typed while the terminal was asked.
+        reply_may_come: Whether the answer may still come, among the keys.
     """
 
     colour: Rgb | None
@@ -56,13 +56,14 @@ def ask_background(limit_s: float = ANSWER_S) -> Background:
 
 
 def _read_reply(until: float) -> str:
-    """Return what comes from the terminal up to its answer, or until a time."""
-    said = ""
+    """Return the bytes of the terminal up to its answer, or until a time, as text."""
+    said, heard = "", b""
     while (left_s := until - time.monotonic()) > 0 and not REPLY.search(said) and len(said) < _MAX_TYPED:
         if not select.select([STDIN], [], [], left_s)[0]:
             break
         data = os.read(STDIN, _READ_BYTES)
         if not data:
             break
-        said += data.decode(errors="surrogateescape")
+        heard += data
+        said = heard.decode(errors="surrogateescape")
     return said

@@ -1,11 +1,11 @@
-"""What was typed in the line editor, on its way to the thread that waits for it."""
+"""The entries of the line editor, on their way to the thread that waits for them."""
 
 import contextlib
 import socket
 from collections import deque
 
 MAX_ENTRIES = 1_000
-"""Entries that wait for a session that doesn't take them."""
+"""Entries that may wait; the editor keeps further ones."""
 
 
 class Entries:
@@ -35,7 +35,7 @@ class Entries:
             self._wake()
 
     def note_typing(self) -> None:
-        """Note that something is being typed."""
+        """Note that the user types."""
         self._is_typing = True
         self._wake()
 
@@ -45,9 +45,9 @@ class Entries:
         self._wake()
 
     def take(self) -> tuple[list[str], bool, bool]:
-        """Return the entries that wait, whether something has been typed since the last time, and whether none follow.
+        """Return the entries that wait, whether the user has typed since the last time, and whether none follow.
 
-        Entries that were put before the end are among those that this returns with it.
+        The call that returns the end returns all entries from before it.
         """
         is_typing, ended = self._is_typing, self._ended
         self._is_typing = False
@@ -56,7 +56,7 @@ class Entries:
         return [self._waiting.popleft() for _ in range(len(self._waiting))], is_typing, ended
 
     def close(self) -> None:
-        """Close the descriptors; what is put later waits for nobody."""
+        """Close the descriptors; nobody takes an entry that is put later."""
         self._near.close()
         self._far.close()
 

@@ -26,8 +26,8 @@ class BurstTimes:
     """How long keys that come at once belong together.
 
     Attributes:
-        follows_s: A line that came at once with its end waits for so long whether another one follows.
-        goes_on_s: A burst whose last part is no longer ago goes on.
+        follows_s: Behind a line that came at once with its end, the keyboard waits so long for another one.
+        goes_on_s: A burst goes on with keys that come no later than this.
         quiet_s: After so long a paste is over.
     """
 
@@ -42,17 +42,17 @@ USUAL_TIMES = BurstTimes()
 class Keyboard(Vt100Input):
     """A terminal's input. The keys of a burst, which nobody types by hand, become one bracketed paste.
 
-    Output above the prompt leaves the terminal's mode alone: else the terminal would show, and obey, what comes
+    Output above the prompt leaves the terminal's mode alone: else the terminal would show, and obey, the keys that come
     meanwhile.
 
     Args:
         stdin: The terminal.
-        background: What came of asking the terminal for its background, and was typed meanwhile.
+        background: The terminal's answer on its background, and the keys typed meanwhile.
         times: How long keys belong together.
 
     Attributes:
-        is_asked: Whether the next line answers a question: then it is taken as it is typed.
-        hands_over: Whether somebody else gets the terminal for a while.
+        is_asked: Whether the next line answers a question: then it is no part of a paste.
+        hands_over: Whether another program gets the terminal for a while.
     """
 
     is_asked = False
@@ -66,7 +66,7 @@ class Keyboard(Vt100Input):
         self._times = times
 
     def attach(self, input_ready_callback: Callable[[], None]) -> AbstractContextManager[None]:
-        """Call back when something can be read, and soon where something was typed before."""
+        """Call back when keys can be read, and soon where keys were typed before."""
         if self._reader.is_ahead:
             asyncio.get_running_loop().call_soon(input_ready_callback)
         return super().attach(input_ready_callback)

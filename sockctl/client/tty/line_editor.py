@@ -1,8 +1,8 @@
 """The line editor (prompt_toolkit): the user's line stays whole at the bottom, and all output appears above it.
 
-prompt_toolkit holds the main thread, with one prompt from the first line to the last. The session, one connection after
-the other, runs in a second one, and takes the lines from a queue for which it waits as for any input. Its output goes
-through prompt_toolkit's proxy of standard output, which puts it above the prompt. Questions, and texts that come back
+prompt_toolkit holds the main thread, with one prompt from the first line to the last. The session runs in a second one,
+and waits for the queue of entries as for any input. Its output goes through prompt_toolkit's proxy of standard output,
+which puts it above the prompt. Questions, and texts that come back
 into the editor, go from the session's thread to the prompt's. A line that comes back from a room leaves the prompt
 without a trace.
 """
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from sockctl.client.chat.completion import completions
 from sockctl.client.chat.unconfirmed import holds_text
 from sockctl.client.confirmation import CONFIRM
-from sockctl.client.entry import show_text
+from sockctl.client.entry import Secret, show_text
 from sockctl.client.recent_secret import RecentSecret
 from sockctl.client.screen import MAX_PROMPT
 from sockctl.client.tty.above_prompt import above_prompt
@@ -53,11 +53,11 @@ class LineEditor:
         echo: Returns what stays of a command that was entered; None for the prompt and the command.
         status: Returns the line below the prompt for a width in columns; None for no such line.
         keys: Actions of further keys, by prompt_toolkit's names, as in "escape 1".
-        background: What came of asking the terminal for its background, and was typed meanwhile.
-        typed: Where lines are kept that were typed, for the next time; None for nowhere.
+        background: The terminal's answer on its background, and the keys typed meanwhile.
+        typed: Keeps the typed lines for the next time; None for nowhere.
 
     Attributes:
-        entries: What was entered: lines, and texts of several lines.
+        entries: The queue of entries: lines, and texts of several lines.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class LineEditor:
         return (before, []) if self._roster is None or self.is_asked else completions(before, self._roster)
 
     def accept(self, buffer: "Buffer") -> bool:
-        """Take what was entered; return whether it stays in the editor, since there is no more place for it."""
+        """Take the entry; return whether it stays in the editor, since the queue has no place for it."""
         text = buffer.text.encode(errors="replace").decode()
         if self.entries.is_full:
             return True
@@ -125,7 +125,7 @@ class LineEditor:
             self._print(self._echo(visible(text)), "")
         self._question = None  # it is answered; before the answer goes out, so that the next one comes after this
         self._keyboard.is_asked = False
-        self.entries.put(text)
+        self.entries.put(Secret(text) if secret else text)
         return False
 
     def paste(self, buffer: "Buffer", text: str) -> None:
@@ -232,12 +232,12 @@ class LineEditor:
         self._wake()
 
     def _comes_back(self, text: str) -> bool:
-        """Return whether a text comes back, by the server or into the editor: it isn't left standing above as well."""
+        """Return whether a text comes back from a room, or into the editor; the editor doesn't print it as well."""
         in_room = self._roster is not None and bool(self._roster.rooms)
         return "\n" in text.strip() or (in_room and holds_text(text))
 
     def _print(self, fragments: Fragments, text: str) -> None:
-        """Write a line above the prompt, ahead of all that waits for that."""
+        """Write a line above the prompt, ahead of all output that waits."""
         from prompt_toolkit.application import run_in_terminal
 
         from sockctl.client.tty.prompt import print_line
@@ -245,7 +245,7 @@ class LineEditor:
         run_in_terminal(lambda: print_line(self._prompt, [*fragments, ("", text)]))
 
     def _wake(self) -> None:
-        """Let the prompt process what is new, now or when it begins. Any thread."""
+        """Let the prompt process questions and news, now or when it begins. Any thread."""
         loop = self._prompt.app.loop
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # the prompt has just ended by itself

@@ -26,14 +26,17 @@ from sockctl.client.tty.fragments import Fragments
 from sockctl.client.tty.keyboard import Keyboard
 
 ERASE_DOWN = "\x1b7\x1b[K\x1b[B\r\x1b[J\x1b8"
-"""Keep the cursor's place; erase the rest of the row; one row down, erase all from its begin; go back."""
+"""Keep the cursor's place; erase the rest of the row; one row down, erase all from its begin; go back.
+
+In two steps: tmux keeps what is erased from the top left corner on, as if it had been scrolled away.
+"""
 
 STATUS_EVERY_S = 0.5
 """How often the line below the prompt may change by itself."""
 
 
 class Editor(Protocol):
-    """What the keys of a prompt act on."""
+    """The editor on which the keys of a prompt act."""
 
     @property
     def fragments(self) -> Fragments:
@@ -47,7 +50,7 @@ class Editor(Protocol):
         """Return the word before the cursor, and the words that it may become."""
 
     def accept(self, buffer: Buffer) -> bool:
-        """Take what was entered; return whether it stays in the editor."""
+        """Take the entry; return whether it stays in the editor."""
 
     def paste(self, buffer: Buffer, text: str) -> None:
         """Insert a text of one line or several."""
@@ -76,8 +79,8 @@ def make_prompt(
     """Return the prompt of `editor`, and the keyboard that it reads.
 
     Args:
-        editor: What the prompt's keys act on.
-        background: What came of asking the terminal for its background.
+        editor: The editor on which the prompt's keys act.
+        background: The terminal's answer on its background, and the keys typed meanwhile.
         status: Returns the line below the prompt for a width in columns; None for no such line.
         keys: Actions of further keys.
         history: What was typed earlier; None to keep it in memory only.
@@ -101,8 +104,7 @@ def make_prompt(
     buffer.accept_handler = editor.accept
     buffer.on_text_changed += editor.note_text
     prompt.layout.current_window.height = lambda: Dimension(max=max(1, prompt.output.get_size().rows // 2))
-    _erase_wrapped_rows(prompt)
-    _erase_without_traces(prompt)
+    _erase_to_the_end(prompt)
     if status is not None:
         _add_status(prompt, status)
     return prompt, keyboard
@@ -158,28 +160,34 @@ def _bind(editor: Editor, keyboard: Keyboard, keys: Mapping[str, Callable[[], No
     return bindings
 
 
-def _erase_wrapped_rows(prompt: PromptSession[str]) -> None:
-    """Erase on resizing all that the terminal has made of the rows: it has wrapped anew those that are too long now."""
-    app = prompt.app
-    erase_and_draw = app._on_resize
+def _erase_to_the_end(prompt: PromptSession[str]) -> None:
+    """Erase all rows of the prompt, even if the terminal was resized: it has wrapped anew those that are too long now.
 
-    def on_resize() -> None:
-        screen, columns = app.renderer.last_rendered_screen, app.output.get_size().columns
-        if screen is not None and columns:
-            cursor = screen.get_cursor_position(app.layout.current_window)
-            rows = [screen.data_buffer[row].items() for row in range(cursor.y + 1)]
-            last = [max((column for column, cell in row if cell.char != " "), default=0) for row in rows]
-            last[-1] = min(last[-1], cursor.x)
-            app.output.cursor_up(sum(column // columns for column in last))
-        erase_and_draw()
+    A terminal wraps a row as wide as it ever was since it was erased: spaces that were written over a text count, too.
+    """
+    app, output = prompt.app, prompt.output
+    widest: dict[int, int] = {}  # the last column that was written since the last erasing, of each row
+    ends: list[int] = []  # the same up to the cursor
 
-    app._on_resize = on_resize  # type: ignore[method-assign]
+    def note_rows(_: object) -> None:
+        screen = app.renderer.last_rendered_screen
+        if screen is None:
+            return
+        for row in range(screen.height):
+            end = max((column for column, cell in screen.data_buffer[row].items() if cell.char != " "), default=0)
+            widest[row] = max(widest.get(row, 0), end)
+        cursor = screen.get_cursor_position(app.layout.current_window)
+        ends[:] = [*(widest[row] for row in range(cursor.y)), min(widest.get(cursor.y, 0), cursor.x)]
 
+    def erase_down() -> None:
+        columns = max(1, output.get_size().columns)
+        output.cursor_up(sum(end // columns for end in ends))
+        ends.clear()
+        widest.clear()
+        output.write_raw(ERASE_DOWN)
 
-def _erase_without_traces(prompt: PromptSession[str]) -> None:
-    """Erase in two steps: tmux keeps what is erased from the top left corner on, as if it had been scrolled away."""
-    output = prompt.output
-    output.erase_down = lambda: output.write_raw(ERASE_DOWN)  # type: ignore[method-assign]
+    app.after_render.add_handler(note_rows)
+    output.erase_down = erase_down  # type: ignore[method-assign]
 
 
 def from_ansi(text: str) -> Fragments:
@@ -205,7 +213,7 @@ def _add_status(prompt: PromptSession[str], status: Callable[[int], Fragments]) 
         return _styled(status(get_app().output.get_size().columns))
 
     async def watch() -> None:
-        """Draw the line again when it has changed: by the time, or by what was not printed above the prompt."""
+        """Draw the line again when it has changed: by the time, or by a message that wasn't printed."""
         shown = fragments()
         while True:
             await asyncio.sleep(STATUS_EVERY_S)

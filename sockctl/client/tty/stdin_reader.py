@@ -11,17 +11,17 @@ from prompt_toolkit.input.posix_utils import PosixStdinReader
 from sockctl.client.tty.background import REPLY, Background
 
 LATE_S = 5.0
-"""For so long an answer may be late: over the slowest lines, a few seconds."""
+"""How late an answer may be: a few seconds over the slowest lines."""
 _BEGUN = re.compile(r"\x1b\](?:1(?:1(?:;[^\x07\x1b]{0,40}\x1b?)?)?)?\Z")
 
 
 class StdinReader(PosixStdinReader):
-    """Reads what is typed, beginning with what was typed while the terminal was asked for its background.
+    """Reads the keys, beginning with those typed while the terminal was asked for its background.
 
     Args:
         descriptor: The terminal.
-        encoding: How it encodes what is typed.
-        background: What came of the question.
+        encoding: How the terminal encodes keys.
+        background: The terminal's answer, and the keys typed meanwhile.
     """
 
     def __init__(self, descriptor: int, *, encoding: str, background: Background) -> None:
@@ -31,11 +31,11 @@ class StdinReader(PosixStdinReader):
 
     @property
     def is_ahead(self) -> bool:
-        """Whether something was typed that `read` hasn't returned."""
+        """Whether keys wait that `read` hasn't returned."""
         return bool(self._held)
 
     def read(self, count: int = 1024) -> str:
-        """Return what can be read now, as text."""
+        """Return the keys that can be read now, as text."""
         text, self._held = self._held + super().read(count), ""
         if time.monotonic() > self._late_until or "\x1b]" not in text:
             return text

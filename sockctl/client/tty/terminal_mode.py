@@ -26,7 +26,7 @@ def can_edit_lines() -> bool:
 
 
 def discard_input(descriptor: int) -> None:
-    """Discard what was typed and nobody has read, and what follows without a pause: the rest of a paste."""
+    """Discard the bytes that were typed and not read, and those that follow without a pause: the rest of a paste."""
     until = time.monotonic() + LONGEST_DISCARD_S
     with contextlib.suppress(termios.error, OSError):
         termios.tcflush(descriptor, termios.TCIFLUSH)
@@ -36,7 +36,7 @@ def discard_input(descriptor: int) -> None:
 
 @contextlib.contextmanager
 def as_typed() -> Iterator[None]:
-    """Have the terminal pass on keys while there is no prompt: it would show them, and swallow a Ctrl-D.
+    """Have the terminal pass on keys while there is no prompt: else it would show them, and swallow a Ctrl-D.
 
     A signal that ends the process raises KeyboardInterrupt; outside of the main thread, no signal does anything here.
     """

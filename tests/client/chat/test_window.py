@@ -47,7 +47,7 @@ class Seat:
     def again(self, room: str) -> list[str]:
         """Return what is shown of a room after going to another one."""
         self.join("#elsewhere")
-        update = self.window.show(room)
+        update = self.window.go(room)
         assert update is not None
         return update.rows
 
@@ -120,17 +120,17 @@ def test_messages_of_other_rooms_only_count(seat: Seat) -> None:
     assert seat.say("ann?") == Update([], rings=True)
     seat.say("my own", sender="ann", room="#games")
     assert "1:#lobby 2 !1" in seat.status()
-    update = seat.window.show("#lobby")
+    update = seat.window.go("#lobby")
     assert update is not None
     assert update.clears
     assert update.rows[-3:] == ["── new ──", "12:30 <bob> hello", "12:30 >> <bob> ann?"]
     assert "1:#lobby" not in seat.status()
-    seat.window.show("#games")
-    again = seat.window.show("#lobby")
+    seat.window.go("#games")
+    again = seat.window.go("#lobby")
     assert again is not None
     assert "── new ──" not in again.rows
-    assert seat.window.show("#lobby") is None, "it is shown"
-    assert seat.window.show("#nowhere") is None
+    assert seat.window.go("#lobby") is None, "it is shown"
+    assert seat.window.go("#nowhere") is None
 
 
 def test_who_comes_and_goes_elsewhere_is_nothing_new(seat: Seat) -> None:
@@ -155,7 +155,7 @@ def test_the_screen_of_before_stays_with_the_first_room() -> None:
     seat = Seat()
     assert not seat.enter("#lobby").join("#lobby").clears
     seat.join("#games")
-    update = seat.window.show("#lobby")
+    update = seat.window.go("#lobby")
     assert update is not None
     assert update.rows[0] == "12:30 * Welcome, ann!"
 
@@ -195,14 +195,14 @@ def test_going_to_a_room_shows_a_screen_and_all_that_is_new() -> None:
     seat = Seat(lines=10).enter("#lobby", "#games")
     for number in range(100):
         seat.say(f"old {number}", room="#games")
-    seat.window.show("#lobby")
-    update = seat.window.show("#games")
+    seat.window.go("#lobby")
+    update = seat.window.go("#games")
     assert update is not None
     assert update.rows == [f"12:30 <bob> old {number}" for number in range(92, 100)]
-    seat.window.show("#lobby")
+    seat.window.go("#lobby")
     for number in range(50):
         seat.say(f"new {number}", room="#games")
-    update = seat.window.show("#games")
+    update = seat.window.go("#games")
     assert update is not None
     assert update.rows == ["── new ──", *(f"12:30 <bob> new {number}" for number in range(50))]
     assert len(seat.again("#games")) == 8
@@ -298,6 +298,17 @@ def test_searching(seat: Seat) -> None:
     found = seat.window.search("spam").rows
     assert len(found) == MAX_FOUND + 2
     assert found[-1] == f"── end of the search: the last {MAX_FOUND} ──"
+
+
+def test_a_text_of_spaces_only_and_a_name_with_a_tab(seat: Seat) -> None:
+    assert seat.say(" " * 500).rows == ["12:30 <bob> "]
+    assert seat.say("x", lines=["a", " " * 500, "b"]).rows == ["12:30 <bob> a", "", "            b"]
+    assert seat.say("x", sender="b\to\tb", private=True).rows == ["12:30 [private] <b o b> x"]
+
+
+def test_a_search_for_what_would_steer_the_terminal(seat: Seat) -> None:
+    rows = seat.window.search("\x1b[2Jx\n").rows
+    assert all(row.isprintable() for row in rows)
 
 
 def test_memory_is_bounded() -> None:

@@ -51,6 +51,14 @@ def test_what_is_typed_meanwhile_stays(terminal: Any, server: ChatServer) -> Non
     child.expect("Welcome, ann!")
 
 
+def test_a_letter_of_two_bytes_that_comes_in_parts(terminal: Any, server: ChatServer) -> None:
+    child = ask(terminal, server)
+    os.write(child.child_fd, b"Jos\xc3")
+    time.sleep(0.03)  # so that the client reads it by itself
+    os.write(child.child_fd, f"\xa9{LIGHT}\r".encode("latin-1"))
+    child.expect("Welcome, José!")
+
+
 def test_a_late_answer_is_no_input(terminal: Any, server: ChatServer) -> None:
     child = ask(terminal, server)
     child.expect(r"Your name\?")

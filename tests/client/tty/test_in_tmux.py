@@ -218,6 +218,35 @@ def test_resizing_a_paste_leaves_no_ghost(screen: Tmux, server: ChatServer, past
     assert screen.whole_text().count("> the quick brown") == 1
 
 
+def test_resizing_leaves_no_ghost_of_a_block(screen: Tmux, server: ChatServer) -> None:
+    join(screen, server)
+    fill(screen, server, "first")
+    screen.paste(PASTE, bracketed=True)
+    block = [f"{LINE}def f():", "    exit", "    return 1", "/etc/hosts", "/quit"]
+    screen.expect_last(*block)
+    for columns, rows in ((30, 24), (80, 24), (25, 15), (60, 24)):
+        screen.resize(columns, rows)
+        screen.expect_last(*block)
+        screen.expect_once("> def f():", "return 1", "/quit")
+
+
+def test_resizing_leaves_no_ghost_of_a_row_that_was_longer(screen: Tmux, server: ChatServer) -> None:
+    join(screen, server)
+    fill(screen, server, "first")
+    screen.type("one")
+    screen.press("Escape", "Enter")
+    screen.type("a row of the block as wide as the terminal is, or nearly so")
+    screen.press("C-w", "C-w", "C-w", "C-w", "C-w", "C-w", "C-w", "C-w", "C-w", "C-w", "C-w")
+    screen.press("Escape", "Enter")
+    screen.type("three")
+    block = [f"{LINE}one", "a row of", "three"]
+    screen.expect_last(*block)
+    for columns in (30, 20, 80):
+        screen.resize(columns, 24)
+        screen.expect_last(*block)
+        screen.expect_once("ann> one", "a row of", "three")
+
+
 def test_a_half_typed_line_after_a_suspension(screen: Tmux, server: ChatServer) -> None:
     join(screen, server)
     screen.type("half")

@@ -1,4 +1,4 @@
-from sockctl.client.numbered_texts import MAX_TEXTS, NumberedTexts
+from sockctl.client.chat.unconfirmed import REMEMBERED, NumberedTexts
 
 
 def test_each_text_is_found_once() -> None:
@@ -10,6 +10,6 @@ def test_each_text_is_found_once() -> None:
 
 def test_the_oldest_are_forgotten() -> None:
     texts = NumberedTexts()
-    numbers = [texts.add("x") for _ in range(MAX_TEXTS + 1)]
+    numbers = [texts.add("x") for _ in range(REMEMBERED + 1)]
     assert texts.take(numbers[0]) is None
     assert texts.take(numbers[1]) == "x"
