@@ -26,6 +26,8 @@ BLOCKS = {
 NOT_TYPED = {
     "chat 1": "three people on three terminals, one of whom has typed half a line; "
     "tests/cli/test_chat_client.py plays such chats",
+    "chat 2": "lines of a log; tests/client/test_room_log.py writes such logs",
+    "servers 1": "a screen of the editor, and two clients; tests/cli/test_serve_talk.py plays such talks",
 }
 """The blocks that aren't typed again, and why."""
 
@@ -43,7 +45,6 @@ class Play:
     before: Sequence[str] = ()
 
 
-CLIENT = "sockctl connect sockctl://localhost:9090 --send 'is anybody there?' --expect 'I am'"
 ADD_ANN = f"(umask 077; echo '{PASSWORD}' > password.txt); sockctl users add ann --password-file password.txt"
 PLAYS = {
     "accounts 1": Play([("ann:", "password1234"), ("ann:", PASSWORD), ("Again:", PASSWORD)]),
@@ -54,9 +55,6 @@ PLAYS = {
     "connect 1": Play(
         [("ends the connection.", "hello"), ("receive buffer.\r\nhello", "exit")],
         before=["sockctl serve echo --port 9090"],
-    ),
-    "servers 1": Play(
-        [("9090]:", ""), ("Ctrl-C ends it.", f"$({CLIENT}) >client.txt 2>&1 &"), ("there\\?", "I am"), ("left", "\x03")]
     ),
     "tls 1": Play([("no]:", "yes"), ("name", "\x03")], before=["sockctl serve identify --tls --port 9191"]),
 }
