@@ -303,7 +303,7 @@ def test_searching(seat: Seat) -> None:
 def test_a_text_of_spaces_only_and_a_name_with_a_tab(seat: Seat) -> None:
     assert seat.say(" " * 500).rows == ["12:30 <bob> "]
     assert seat.say("x", lines=["a", " " * 500, "b"]).rows == ["12:30 <bob> a", "", "            b"]
-    assert seat.say("x", sender="b\to\tb", private=True).rows == ["12:30 [private] <b o b> x"]
+    assert seat.say("x", sender="b\to\tb", room="", private=True).rows == ["12:30 [private] <b o b> x"]
 
 
 def test_a_search_for_what_would_steer_the_terminal(seat: Seat) -> None:
