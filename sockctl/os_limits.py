@@ -25,7 +25,7 @@ def raise_descriptor_limit(max_clients: int) -> tuple[int, int]:
     return needed, wanted
 
 
-def usable_cores() -> int:
+def count_usable_cores() -> int:
     """Return how many processors this process may use, which may be fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

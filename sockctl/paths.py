@@ -6,7 +6,7 @@ from pathlib import Path
 from sockctl.errors import StoreReadError
 
 
-def data_dir(chosen: Path | None) -> Path:
+def find_data_dir(chosen: Path | None) -> Path:
     """Return the data directory: the chosen one, SOCKCTL_DATA_DIR, or the user's (XDG Base Directory Specification).
 
     The function doesn't make the directory.
@@ -14,10 +14,10 @@ def data_dir(chosen: Path | None) -> Path:
     Raises:
         StoreReadError: The user has no home directory.
     """
-    return _place(chosen, kind="data", below_home=".local/share")
+    return _find_place(chosen, kind="data", below_home=".local/share")
 
 
-def state_dir(chosen: Path | None) -> Path:
+def find_state_dir(chosen: Path | None) -> Path:
     """Return the state directory, for a client's trusted servers and logins.
 
     It is the chosen one, SOCKCTL_STATE_DIR, or the user's. The function doesn't make the directory.
@@ -25,19 +25,19 @@ def state_dir(chosen: Path | None) -> Path:
     Raises:
         StoreReadError: The user has no home directory.
     """
-    return _place(chosen, kind="state", below_home=".local/state")
+    return _find_place(chosen, kind="state", below_home=".local/state")
 
 
-def config_file() -> Path:
+def find_config_file() -> Path:
     """Return the path of the configuration file, in the folder SOCKCTL_CONFIG, or in the user's.
 
     Raises:
         StoreReadError: The user has no home directory.
     """
-    return _place(None, kind="config", below_home=".config", variable="SOCKCTL_CONFIG") / "config.toml"
+    return _find_place(None, kind="config", below_home=".config", variable="SOCKCTL_CONFIG") / "config.toml"
 
 
-def _place(chosen: Path | None, *, kind: str, below_home: str, variable: str = "") -> Path:
+def _find_place(chosen: Path | None, *, kind: str, below_home: str, variable: str = "") -> Path:
     if chosen is not None:
         return chosen
     variable = variable or f"SOCKCTL_{kind.upper()}_DIR"

@@ -12,7 +12,7 @@ SAME_SIGNAL_S = 0.1
 
 
 @contextlib.contextmanager
-def interrupts() -> Iterator[None]:
+def raise_interrupts() -> Iterator[None]:
     """Have each Ctrl-C raise KeyboardInterrupt, and signals that come close together only one; main thread only."""
     one_until = 0.0
 

@@ -9,14 +9,14 @@ _LINK_LOCAL, _LINK_LOCAL_SHIFT = 0xFE80 >> 6, 118
 """The first ten bits of a link-local address (fe80::/10, RFC 4291 section 2.5.6)."""
 
 
-def source_network(host: str, ipv6_prefix: int = IPV6_PREFIX) -> str:
+def find_source_network(host: str, ipv6_prefix: int = IPV6_PREFIX) -> str:
     """Return the source of a client, for limits by address.
 
     An IPv4 address counts by itself, an IPv6 address as its network, all of which one machine may use. A link-local
     address counts by itself, since all machines of a link share its network, and so does loopback.
 
     Args:
-        host: An IP address from `host_of`.
+        host: An IP address from `extract_host`.
         ipv6_prefix: How many bits of an IPv6 address count.
     """
     if ":" not in host or host == "::1":

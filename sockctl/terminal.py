@@ -52,7 +52,7 @@ def choose_colour(choice: ColourChoice) -> None:
         os.environ["NO_COLOR"] = "1"
 
 
-def columns(descriptor: int = STDERR) -> int:
+def measure_columns(descriptor: int = STDERR) -> int:
     """Return the width of the terminal behind `descriptor`; 80 if the system can't tell it."""
     try:
         return os.get_terminal_size(descriptor).columns or USUAL_COLUMNS
@@ -88,7 +88,7 @@ def say(text: str, *, end: str = "\n", wraps: bool = True) -> None:
     if wraps and end == "\n" and is_terminal(STDERR):
         from sockctl.wrapping import wrap_lines  # noqa: PLC0415  nothing in a pipe needs it
 
-        text = wrap_lines(text, columns())
+        text = wrap_lines(text, measure_columns())
     try:
         write_all(STDERR, (text + end).encode(errors="replace"))
     except OSError:

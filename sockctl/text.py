@@ -62,7 +62,7 @@ _UNDECIDED = re.compile(f"[{_TAGS}{_JOINERS}]{{1,{_SEQUENCE - 2}}}\\Z")
 """Finds the characters at a text's end that may become part of a sequence with the next text."""
 
 
-def without_strays(text: str, *, replacement: str) -> str:
+def replace_strays(text: str, *, replacement: str) -> str:
     """Return `text` with `replacement` for each tag, ZWJ and ZWNJ that is not where text needs it.
 
     A joiner has its place behind a letter of a script that joins (Arabic, the Indic family), ZWJ also between two
@@ -73,7 +73,7 @@ def without_strays(text: str, *, replacement: str) -> str:
     return _INVISIBLE.sub(lambda found: found[1] or replacement, text)
 
 
-def _visible_table() -> dict[int, str]:
+def _build_visible_table() -> dict[int, str]:
     """Map each character that must not reach a terminal to one that shows it was there."""
     table = {code: chr(0x2400 + code) for code in _C0}  # the Control Pictures block
     table[0x7F] = "\N{SYMBOL FOR DELETE}"
@@ -81,18 +81,18 @@ def _visible_table() -> dict[int, str]:
     return table
 
 
-_VISIBLE = _visible_table()
+_VISIBLE = _build_visible_table()
 _VISIBLE_LINES = {code: shown for code, shown in _VISIBLE.items() if chr(code) != "\n"}
 
 
-def visible(text: str) -> str:
+def make_visible(text: str) -> str:
     """Return `text` with a visible sign for each character that could steer a terminal; its length stays the same.
 
     C0 controls except tab become their control pictures (a terminal shows ``ESC``, and doesn't obey it); C1 controls,
-    bidi controls, U+2028, U+2029, invisible formatters, lone surrogates, and strays (see `without_strays`) become
+    bidi controls, U+2028, U+2029, invisible formatters, lone surrogates, and strays (see `replace_strays`) become
     U+FFFD. Everything else passes.
     """
-    return without_strays(text.translate(_VISIBLE), replacement=_REPLACEMENT)
+    return replace_strays(text.translate(_VISIBLE), replacement=_REPLACEMENT)
 
 
 def _escape_in_json(text: str) -> str:
@@ -104,7 +104,7 @@ def _escape_in_json(text: str) -> str:
 def escape_json(json: str) -> str:
     """Return `json`, made with ``ensure_ascii=False``, in a form that is safe on a terminal and has the same value.
 
-    The characters that `visible` replaces become escapes (`dumps` has escaped C0 itself). All others stay UTF-8.
+    The characters that `make_visible` replaces become escapes (`dumps` has escaped C0 itself). All others stay UTF-8.
     """
     if json.isascii() and "\x7f" not in json:
         return json
@@ -133,16 +133,16 @@ class TerminalText:
         if text.isascii() and not self._before and not text.endswith("\r"):
             self._held = ""
             return text.replace("\r\n", "\n").translate(_VISIBLE_LINES)
-        return self._shown(text, final=final)
+        return self._release(text, final=final)
 
-    def _shown(self, text: str, *, final: bool) -> str:
+    def _release(self, text: str, *, final: bool) -> str:
         """Return the part of `text` that can be shown, and hold back the rest."""
         end = len(text)
         if text.endswith("\r") and not final:
             end -= 1
         elif not final and (undecided := _UNDECIDED.search(text)):
             end = undecided.start()
-        shown = without_strays(self._before + text, replacement=_REPLACEMENT)[len(self._before) :][:end]
+        shown = replace_strays(self._before + text, replacement=_REPLACEMENT)[len(self._before) :][:end]
         self._before = (self._before + text[:end])[-_SEQUENCE:]
         if self._before.isascii():
             self._before = ""
@@ -153,7 +153,7 @@ class TerminalText:
 def format_bytes(count: int) -> str:
     """Return a byte count for people: exact below 1 KiB, else with one decimal in KiB, MiB, GiB or TiB."""
     if count < _KIB:
-        return plural(count, "byte")
+        return format_count(count, "byte")
     size = float(count)
     units = iter(_UNITS)
     unit = next(units)
@@ -173,11 +173,11 @@ def format_age(seconds: float) -> str:
     """Return how long ago something was, for people, in the largest whole unit: ``3 minutes ago``."""
     for unit, size in _AGES:
         if seconds >= size:
-            return f"{plural(int(seconds / size), unit)} ago"
+            return f"{format_count(int(seconds / size), unit)} ago"
     return "just now"
 
 
-def plural(count: int, noun: str, nouns: str = "") -> str:
+def format_count(count: int, noun: str, nouns: str = "") -> str:
     """Return a count and its noun, as ``1 portion`` or ``12,288 portions``; `nouns` is an irregular plural."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {nouns or noun + 's'}"
 
@@ -188,7 +188,7 @@ def clean(text: str) -> str:
     Controls are C0 except tab, DEL, C1, the bidi controls (U+061C, U+200E-F, U+202A-E, U+2066-9) and lone surrogates.
     Invisible formatters are U+00AD, U+180E, U+200B, U+2060-4, U+206A-F, U+FEFF, U+FFF9-B, U+1BCA0-3, U+1D173-A and
     the Hangul fillers (U+115F, U+1160, U+3164, U+FFA0). Line breaks are LF, VT, FF, CR, CR LF, NEL, U+2028 and
-    U+2029. ZWNJ, ZWJ and tags stay where text needs them (`without_strays`). Everything else passes.
+    U+2029. ZWNJ, ZWJ and tags stay where text needs them (`replace_strays`). Everything else passes.
     """
     if text.isascii():
         return text if text.isprintable() else text.replace("\r\n", "\n").translate(_CLEANED)
@@ -196,7 +196,7 @@ def clean(text: str) -> str:
     fillers = "\u115f" in text or "\u1160" in text or "\u3164" in text or "\uffa0" in text
     if not fillers and text.isprintable():
         return text
-    return without_strays(text.replace("\r\n", "\n").translate(_CLEANED), replacement="")
+    return replace_strays(text.replace("\r\n", "\n").translate(_CLEANED), replacement="")
 
 
 def has_controls(text: str) -> bool:

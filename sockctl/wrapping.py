@@ -9,7 +9,7 @@ _BREAKABLE = re.compile(r"[^:/,]+[:/,]*|[:/,]+")
 """Finds the parts of a long word: of a fingerprint, a path, a URL."""
 
 
-def display_width(text: str) -> int:
+def measure_width(text: str) -> int:
     """Return how many columns `text` takes on a terminal; its colours take none."""
     if "\x1b" in text:
         text = _CONTROL_SEQUENCE.sub("", text)
@@ -31,8 +31,8 @@ def wrap_words(words: Sequence[str], *, first: int, rest: int, cuts: bool = True
     line: list[str] = []
     left = first
     for word in words:
-        for part in [word] if not cuts or display_width(word) <= rest else _parts(word, rest):
-            width = display_width(part) + bool(line)
+        for part in [word] if not cuts or measure_width(word) <= rest else _split_word(word, rest):
+            width = measure_width(part) + bool(line)
             if line and width > left:
                 yield line
                 line, left, width = [], rest, width - 1
@@ -43,8 +43,8 @@ def wrap_words(words: Sequence[str], *, first: int, rest: int, cuts: bool = True
 
 def find_least_width(word: str, least: int) -> int:
     """Return how many columns a word needs if it may be cut as `wrap_words` does, with `least` columns a line."""
-    width = display_width(word)
-    return width if width <= least else max(least, *map(display_width, _BREAKABLE.findall(word)))
+    width = measure_width(word)
+    return width if width <= least else max(least, *map(measure_width, _BREAKABLE.findall(word)))
 
 
 def wrap_lines(text: str, columns: int, *, cuts: bool = True) -> str:
@@ -59,7 +59,7 @@ def wrap_lines(text: str, columns: int, *, cuts: bool = True) -> str:
 
 
 def _wrap_line(line: str, columns: int, *, cuts: bool) -> str:
-    if display_width(line) <= columns:
+    if measure_width(line) <= columns:
         return line
     words = line.split()
     indent = line[: len(line) - len(line.lstrip())]
@@ -67,10 +67,10 @@ def _wrap_line(line: str, columns: int, *, cuts: bool) -> str:
     return "\n".join(indent + " ".join(part) for part in wrap_words(words, first=width, rest=width, cuts=cuts))
 
 
-def _parts(word: str, width: int) -> Iterator[str]:
+def _split_word(word: str, width: int) -> Iterator[str]:
     part = ""
     for piece in _BREAKABLE.findall(word):
-        if part and display_width(part + piece) > width:
+        if part and measure_width(part + piece) > width:
             yield part
             part = ""
         part += piece

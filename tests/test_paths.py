@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.errors import StoreReadError
-from sockctl.paths import data_dir, state_dir
+from sockctl.paths import find_data_dir, find_state_dir
 
 
 @pytest.fixture(autouse=True)
@@ -16,30 +16,30 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert data_dir(None) == Path("/home/ann/.local/share/sockctl")
+    assert find_data_dir(None) == Path("/home/ann/.local/share/sockctl")
     monkeypatch.setenv("XDG_DATA_HOME", "/xdg")
-    assert data_dir(None) == Path("/xdg/sockctl")
+    assert find_data_dir(None) == Path("/xdg/sockctl")
     monkeypatch.setenv("SOCKCTL_DATA_DIR", "/own")
-    assert data_dir(None) == Path("/own")
-    assert data_dir(Path("chosen")) == Path("chosen")
+    assert find_data_dir(None) == Path("/own")
+    assert find_data_dir(Path("chosen")) == Path("chosen")
 
 
 def test_the_order_for_state(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOCKCTL_DATA_DIR", "/data")
-    assert state_dir(None) == Path("/home/ann/.local/state/sockctl")
+    assert find_state_dir(None) == Path("/home/ann/.local/state/sockctl")
     monkeypatch.setenv("XDG_STATE_HOME", "relative")
-    assert state_dir(None) == Path("/home/ann/.local/state/sockctl")
+    assert find_state_dir(None) == Path("/home/ann/.local/state/sockctl")
     monkeypatch.setenv("XDG_STATE_HOME", "/xdg")
-    assert state_dir(None) == Path("/xdg/sockctl")
+    assert find_state_dir(None) == Path("/xdg/sockctl")
     monkeypatch.setenv("SOCKCTL_STATE_DIR", "/own")
-    assert state_dir(None) == Path("/own")
-    assert state_dir(Path("chosen")) == Path("chosen")
+    assert find_state_dir(None) == Path("/own")
+    assert find_state_dir(Path("chosen")) == Path("chosen")
 
 
 def test_what_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", "relative")
     monkeypatch.setenv("SOCKCTL_DATA_DIR", "")
-    assert data_dir(None) == Path("/home/ann/.local/share/sockctl")
+    assert find_data_dir(None) == Path("/home/ann/.local/share/sockctl")
 
 
 def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,6 +48,6 @@ def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Path, "home", homeless)
     with pytest.raises(StoreReadError, match="--data-dir"):
-        data_dir(None)
+        find_data_dir(None)
     with pytest.raises(StoreReadError, match="--state-dir, or set SOCKCTL_STATE_DIR"):
-        state_dir(None)
+        find_state_dir(None)

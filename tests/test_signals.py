@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sockctl.signals import SAME_SIGNAL_S, interrupts
+from sockctl.signals import SAME_SIGNAL_S, raise_interrupts
 
 
 def interrupt() -> None:
@@ -15,7 +15,7 @@ def interrupt() -> None:
 
 def test_signals_close_together_are_one() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with interrupts():
+    with raise_interrupts():
         with pytest.raises(KeyboardInterrupt):
             interrupt()
         began = time.monotonic()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sockctl.source_network import source_network
+from sockctl.source_network import find_source_network
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ from sockctl.source_network import source_network
     ],
 )
 def test_what_counts_as_one_source(host: str, bits: int, key: str) -> None:
-    assert source_network(host, bits) == key
+    assert find_source_network(host, bits) == key

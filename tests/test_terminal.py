@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from sockctl.terminal import columns, wants_colour, write_all
+from sockctl.terminal import measure_columns, wants_colour, write_all
 from tests.support.running import TIMEOUT_S
 
 MUCH = bytes(range(256)) * 4096
@@ -74,12 +74,12 @@ def test_what_the_environment_says_about_colour(
 
 def test_the_width_of_a_terminal_and_of_what_is_none() -> None:
     master, slave = pty.openpty()
-    assert columns(slave) == 80
+    assert measure_columns(slave) == 80
     termios.tcsetwinsize(slave, (24, 132))
-    assert columns(slave) == 132
+    assert measure_columns(slave) == 132
     os.close(slave)
     os.close(master)
     reader, writer = os.pipe()
-    assert columns(writer) == 80
+    assert measure_columns(writer) == 80
     os.close(reader)
     os.close(writer)

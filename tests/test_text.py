@@ -11,9 +11,9 @@ from sockctl.text import (
     escape_json,
     format_age,
     format_bytes,
+    format_count,
     format_seconds,
-    plural,
-    visible,
+    make_visible,
 )
 
 DANGEROUS = [
@@ -31,7 +31,7 @@ DANGEROUS = [
 
 
 def test_visible_lets_nothing_dangerous_through() -> None:
-    shown = visible("".join(DANGEROUS))
+    shown = make_visible("".join(DANGEROUS))
     assert not set(shown) & set(DANGEROUS)
     assert len(shown) == len(DANGEROUS)
     shown.encode()  # no lone surrogate is left
@@ -39,7 +39,7 @@ def test_visible_lets_nothing_dangerous_through() -> None:
 
 def test_visible_keeps_what_people_write() -> None:
     text = "Grüße, 你好, שלום, \t👩\u200d👩\u200d👧 e\u0301 [/x] \u0645\u06cc\u200c\u062e 🏳\ufe0f"
-    assert visible(text) == text
+    assert make_visible(text) == text
 
 
 @pytest.mark.parametrize("indent", [None, 2])
@@ -54,7 +54,7 @@ def test_json_keeps_its_value_and_nothing_dangerous(indent: int | None) -> None:
 
 
 def test_escape_sequence_is_shown_not_obeyed() -> None:
-    assert visible("\x1b[31mred") == "\N{SYMBOL FOR ESCAPE}[31mred"
+    assert make_visible("\x1b[31mred") == "\N{SYMBOL FOR ESCAPE}[31mred"
 
 
 FLAG = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"  # England's
@@ -71,7 +71,7 @@ def test_terminal_text_does_not_depend_on_the_cuts(data: bytes, cuts: list[int])
         data = data[cut:]
     shown += piecewise.feed(data, final=True)
     assert shown == whole
-    assert visible(whole.replace("\n", "")) == whole.replace("\n", "")
+    assert make_visible(whole.replace("\n", "")) == whole.replace("\n", "")
 
 
 @pytest.mark.parametrize("text", [FLAG * 3, "👩\u200d🚀", "\u0645\u06cc\u200c\u062e"])
@@ -108,9 +108,9 @@ def test_format_seconds() -> None:
 
 
 def test_plural() -> None:
-    assert plural(1, "portion") == "1 portion"
-    assert plural(12_288, "portion") == "12,288 portions"
-    assert plural(2, "is", "are") == "2 are"
+    assert format_count(1, "portion") == "1 portion"
+    assert format_count(12_288, "portion") == "12,288 portions"
+    assert format_count(2, "is", "are") == "2 are"
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_nothing_hidden_comes_through(text: str) -> None:
 def test_what_was_cleaned_stays_as_it_is(text: str) -> None:
     safe = clean(text)
     assert clean(safe) == safe
-    assert visible(safe) == safe
+    assert make_visible(safe) == safe
 
 
 def test_every_character() -> None:
@@ -203,7 +203,7 @@ NEEDED = [
 @pytest.mark.parametrize("text", NEEDED)
 def test_joiners_and_tags_stay_where_text_needs_them(text: str) -> None:
     assert clean(f"a {text}{text} b") == f"a {text}{text} b"
-    assert visible(text) == text
+    assert make_visible(text) == text
 
 
 @pytest.mark.parametrize(
@@ -225,8 +225,8 @@ def test_joiners_and_tags_stay_where_text_needs_them(text: str) -> None:
 def test_strays_go(text: str, safe: str) -> None:
     assert clean(text) == safe
     hidden = len(text) - len(safe)
-    assert visible(text).count("\N{REPLACEMENT CHARACTER}") == hidden
-    assert len(visible(text)) == len(text)
+    assert make_visible(text).count("\N{REPLACEMENT CHARACTER}") == hidden
+    assert len(make_visible(text)) == len(text)
 
 
 @pytest.mark.parametrize("text", ["hello", "Zoë\tü", "👩\u200d🚀 e\u0301 עברית", "[/x] [bold]", "한글 ᄒ"])

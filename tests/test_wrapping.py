@@ -1,6 +1,6 @@
 import pytest
 
-from sockctl.wrapping import display_width, find_least_width, wrap_lines, wrap_words
+from sockctl.wrapping import find_least_width, measure_width, wrap_lines, wrap_words
 
 
 @pytest.mark.parametrize(
@@ -8,7 +8,7 @@ from sockctl.wrapping import display_width, find_least_width, wrap_lines, wrap_w
     [("", 0), ("abc", 3), ("\x1b[31mabc\x1b[0m", 3), ("日本", 4), ("e\u0301", 1), ("\N{GRINNING FACE}", 2), ("äö", 2)],
 )
 def test_width(text: str, width: int) -> None:
-    assert display_width(text) == width
+    assert measure_width(text) == width
 
 
 def test_words() -> None:

@@ -13,10 +13,10 @@ from sockctl.accounts.passwords import Hasher
 from sockctl.accounts.session import Session
 from sockctl.accounts.sessions import Sessions
 from sockctl.accounts.settings import Settings
-from sockctl.accounts.user import User, user_name
+from sockctl.accounts.user import User, parse_user_name
 from sockctl.accounts.users import Users
 from sockctl.errors import NameTakenError, PasswordRefusedError, StoreError
-from sockctl.stores.timestamps import Clock, utc_now
+from sockctl.stores.timestamps import Clock, read_utc_clock
 
 Turn = Callable[[], AbstractContextManager[object]]
 
@@ -38,13 +38,15 @@ class Accounts:
     """
 
     def __init__(
-        self, data_dir: Path, *, clock: Clock = utc_now, on_bad: Callable[[StoreError], None] | None = None
+        self, data_dir: Path, *, clock: Clock = read_utc_clock, on_bad: Callable[[StoreError], None] | None = None
     ) -> None:
         self.now = clock
         self.settings = Settings(data_dir, on_bad=on_bad)
         self.users = Users(data_dir, clock=clock, on_bad=on_bad)
-        self.device_tokens = DeviceTokens(self.settings.device_key)
-        self.sessions = Sessions(data_dir, server_id=self.settings.server_id, tokens=self.device_tokens, clock=clock)
+        self.device_tokens = DeviceTokens(self.settings.read_device_key)
+        self.sessions = Sessions(
+            data_dir, server_id=self.settings.read_server_id, tokens=self.device_tokens, clock=clock
+        )
 
     @cached_property
     def hasher(self) -> Hasher:
@@ -88,7 +90,7 @@ class Accounts:
             NameTakenError: There is such a user, or one whose name looks like it.
             StoreError: The file can't be read.
         """
-        name = user_name(name)
+        name = parse_user_name(name)
         if self.users.find(name) is not None:
             raise NameTakenError(f"There is a user {name} already: choose another name.")
         if alike := self.users.find_look_alike(name, former=False):
@@ -172,13 +174,13 @@ class Accounts:
         user = self.users.find(session.user)
         return user is not None and not user.disabled and user.credential_generation == session.credential_generation
 
-    def sessions_of(self, name: str | None = None) -> list[Session]:
+    def list_sessions(self, name: str | None = None) -> list[Session]:
         """Return the sessions of a user, or of everybody, in the order in which they began.
 
         Raises:
             StoreError: A file can't be read.
         """
-        return [one for one in self.sessions.all(name) if self.is_current(one)]
+        return [one for one in self.sessions.list_all(name) if self.is_current(one)]
 
     def _hash(self, password: str, turn: Turn) -> str:
         with turn():

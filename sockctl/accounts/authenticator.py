@@ -26,8 +26,8 @@ from sockctl.accounts.session import Session
 from sockctl.accounts.throttle import Who, limit_signups
 from sockctl.accounts.user import User
 from sockctl.errors import HashFailedError, LoginFailedError, PasswordRefusedError, StoreError
-from sockctl.protocol.names import same_name_key
-from sockctl.source_network import IPV6_PREFIX, source_network
+from sockctl.protocol.names import make_name_key
+from sockctl.source_network import IPV6_PREFIX, find_source_network
 
 FLOOR_S = 0.5
 """A failure takes so long, or a multiple of it, so that the client can't measure the time of the work."""
@@ -87,8 +87,8 @@ class Authenticator:
         self._ipv6_prefix = ipv6_prefix
         # These two fail now, not at the first client, if there is too little memory, or a file can't be used.
         accounts.hasher.verify(make_dummy_hash(accounts.hasher.parameters), "")
-        accounts.users.all()
-        for session in accounts.sessions_of():
+        accounts.users.list_all()
+        for session in accounts.list_sessions():
             self._queue.know(self._identify(session.address, session.user))
 
     def log_in(
@@ -139,11 +139,11 @@ class Authenticator:
 
     def may_sign_up(self, address: str) -> bool:
         """Return whether this address may still sign up."""
-        return self._signups.would_allow(source_network(address, self._ipv6_prefix), time.monotonic())
+        return self._signups.would_allow(find_source_network(address, self._ipv6_prefix), time.monotonic())
 
     def count_signup(self, address: str) -> bool:
         """Count a client that wants to sign up, and return whether it may."""
-        return self._signups.allow([source_network(address, self._ipv6_prefix)], time.monotonic())
+        return self._signups.allow([find_source_network(address, self._ipv6_prefix)], time.monotonic())
 
     def sign_up(
         self, name: str, password: str, address: str, *, with_token: bool, given_up: GivenUp = lambda: False
@@ -180,7 +180,7 @@ class Authenticator:
         """Return the source of a try: the address, the name, and the device that the tokens prove."""
         device = ""
         with contextlib.suppress(StoreError):  # without the key the device counts as a stranger's, and may log in
-            device = self.accounts.device_tokens.find_device(shown, same_name_key(name.strip()))
+            device = self.accounts.device_tokens.find_device(shown, make_name_key(name.strip()))
         return Who.of(address, name, ipv6_prefix=self._ipv6_prefix, device=device)
 
     def _check(self, who: Who, name: str, password: str, given_up: GivenUp) -> tuple[User, str]:

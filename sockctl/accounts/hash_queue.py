@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from sockctl.accounts.throttle import PENALTIES, BoundedTable, Penalties, Throttle, Who
 from sockctl.deadline import Deadline
 from sockctl.errors import BusyError, LoginError, ThrottledError
-from sockctl.os_limits import usable_cores
+from sockctl.os_limits import count_usable_cores
 
 MAX_SLOTS = 4
 """The most hashes at once: each takes 64 MiB."""
@@ -106,7 +106,7 @@ class HashQueue:
         limits: QueueLimits = LIMITS,
         penalties: Penalties = PENALTIES,
     ) -> None:
-        self.slots = slots or min(MAX_SLOTS, usable_cores())
+        self.slots = slots or min(MAX_SLOTS, count_usable_cores())
         self._limits = limits
         self._lock = threading.Lock()  # guards all below
         self._throttle = Throttle(clock, penalties)
@@ -196,7 +196,7 @@ class HashQueue:
         own = [other for other in self._waiting if other.group is one.group]
         if sum(other.who.source == source for other in own) >= self._limits.of_source:
             raise self._make_busy_error(one)
-        for turn in (_network_of(one), _account_of(one)):
+        for turn in (_make_network_turn(one), _make_account_turn(one)):
             if turn not in self._turns:
                 self._turns.put(turn, next(self._numbers))
         self._waiting.append(one)
@@ -213,7 +213,7 @@ class HashQueue:
     def _sort(self, group: Group) -> list[Try]:
         """Return the waiting tries of a group, the next one first."""
         waiting = [one for one in self._waiting if one.group is group]
-        return self._alternate(self._alternate(waiting, _account_of), _network_of)
+        return self._alternate(self._alternate(waiting, _make_account_turn), _make_network_turn)
 
     def _alternate(self, tries: list[Try], turn_of: Callable[[Try], _Turn]) -> list[Try]:
         """Return tries in an order in which turns alternate, and tries of one turn keep their order."""
@@ -231,7 +231,7 @@ class HashQueue:
             self._waiting.remove(one)
             self._running += 1
             self._last = one.group
-            for turn in (_network_of(one), _account_of(one)):
+            for turn in (_make_network_turn(one), _make_account_turn(one)):
                 self._turns.put(turn, next(self._numbers))
             one.release = self._throttle.reserve(one.who) if one.guess else lambda: None
             one.called.set()
@@ -258,9 +258,9 @@ class HashQueue:
         return BusyError(f"Too many people log in at once: try again in {seconds} s.", retry_after_s=seconds)
 
 
-def _network_of(one: Try) -> _Turn:
+def _make_network_turn(one: Try) -> _Turn:
     return one.group, one.who.network, ""
 
 
-def _account_of(one: Try) -> _Turn:
+def _make_account_turn(one: Try) -> _Turn:
     return one.group, one.who.network, one.who.account

@@ -15,7 +15,7 @@ from sockctl.accounts.user import User
 from sockctl.errors import TokenRefusedError, TokenReusedError, UnknownSessionError
 from sockctl.stores.old_file import OldFile
 from sockctl.stores.sqlite_store import SqliteStore
-from sockctl.stores.timestamps import Clock, utc_now
+from sockctl.stores.timestamps import Clock, read_utc_clock
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -51,7 +51,7 @@ class Sessions:
         *,
         server_id: Callable[[], str],
         tokens: DeviceTokens,
-        clock: Clock = utc_now,
+        clock: Clock = read_utc_clock,
         max_sessions: int = MAX_SESSIONS,
     ) -> None:
         self._server_id = server_id
@@ -61,7 +61,7 @@ class Sessions:
         old_file = OldFile(data_dir / OLD_FILE_NAME, OLD_VERSION, OLD_FORM, insert_old, private=True)
         self._store = SqliteStore(data_dir / FILE_NAME, version=VERSION, schema=SCHEMA, old_file=old_file, private=True)
 
-    def all(self, user: str | None = None) -> list[Session]:
+    def list_all(self, user: str | None = None) -> list[Session]:
         """Return the sessions of a user, or of everybody, that aren't over, in the order in which they began.
 
         Raises:

@@ -66,7 +66,7 @@ class Settings:
         costs = self._store.read().get("argon2")
         return DEFAULT if costs is None else HashParameters(**costs)
 
-    def server_id(self) -> str:
+    def read_server_id(self) -> str:
         """Return the id of this server, 32 hex digits; the first call makes and saves it.
 
         Raises:
@@ -74,7 +74,7 @@ class Settings:
         """
         return self._read_or_make("server_id")
 
-    def device_key(self) -> bytes:
+    def read_device_key(self) -> bytes:
         """Return the key of the device tokens, 32 bytes; the first call makes and saves it.
 
         Raises:

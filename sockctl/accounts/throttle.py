@@ -26,8 +26,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sockctl.protocol.names import same_name_key
-from sockctl.source_network import IPV6_PREFIX, source_network
+from sockctl.protocol.names import make_name_key
+from sockctl.source_network import IPV6_PREFIX, find_source_network
 from sockctl.token_bucket import TokenBucket
 
 SIGNUP_BURST, SIGNUP_EVERY_S = 30, 60.0
@@ -87,7 +87,7 @@ class Who:
     @classmethod
     def of(cls, address: str, name: str, *, ipv6_prefix: int = IPV6_PREFIX, device: str = "") -> "Who":
         """Return the source of a try with `name` from an IP address."""
-        return cls(source_network(address, ipv6_prefix), same_name_key(name.strip())[:_MAX_NAME], device)
+        return cls(find_source_network(address, ipv6_prefix), make_name_key(name.strip())[:_MAX_NAME], device)
 
     @property
     def source(self) -> str:
@@ -155,23 +155,23 @@ class Throttle:
 
     def compute_wait_s(self, who: Who) -> float:
         """Return the seconds that `who` must wait for past failures; 0 for a free try."""
-        return max(self._network_wait_s(who), self._pair_wait_s(_pair_of(who)), 0.0)
+        return max(self._compute_network_wait_s(who), self._compute_pair_wait_s(_make_pair(who)), 0.0)
 
     def may_start(self, who: Who) -> bool:
         """Return whether a try is free even if all running tries fail."""
         if self.compute_wait_s(who) > 0:
             return False
-        pair = _pair_of(who)
+        pair = _make_pair(who)
         tried = self._tried_pairs[pair]
-        if tried and self._failed(pair) + tried >= self._costs.free_failures:
+        if tried and self._count_failures(pair) + tried >= self._costs.free_failures:
             return False
         tried = self._tried_networks[who.network]
-        penalty_s = self._penalty_s(who) + tried * self._costs.failure_s
+        penalty_s = self._compute_penalty_s(who) + tried * self._costs.failure_s
         return not tried or self.is_known(who) or penalty_s < self._costs.enforced_s
 
     def reserve(self, who: Who) -> Callable[[], None]:
         """Count a try as failed until its end is known; return the function that stops counting it."""
-        pair = _pair_of(who)
+        pair = _make_pair(who)
         self._tried_pairs[pair] += 1
         self._tried_networks[who.network] += 1
 
@@ -186,43 +186,43 @@ class Throttle:
     def count_failure(self, who: Who) -> None:
         """Count a failure."""
         now, costs = self._clock(), self._costs
-        self._failures.put(_pair_of(who), _Failures(self._failed(_pair_of(who)) + 1, now))
-        served_at = min(now + self._penalty_s(who) + costs.failure_s, now + costs.max_s)
+        self._failures.put(_make_pair(who), _Failures(self._count_failures(_make_pair(who)) + 1, now))
+        served_at = min(now + self._compute_penalty_s(who) + costs.failure_s, now + costs.max_s)
         enforced = served_at - now >= costs.enforced_s or self._is_enforced(who)
         self._penalties.put(who.network, _Penalty(served_at, enforced))
 
     def count_success(self, who: Who) -> None:
         """Forget the failures of the source at the account, and note that the account knows its network."""
-        self._failures.pop(_pair_of(who), None)
+        self._failures.pop(_make_pair(who), None)
         self.know(who)
 
     def know(self, who: Who) -> None:
         """Note that the account logged in from the network."""
         self._known.put((who.account, who.network), self._clock())
 
-    def _penalty_s(self, who: Who) -> float:
+    def _compute_penalty_s(self, who: Who) -> float:
         penalty = self._penalties.get(who.network)
         return 0.0 if penalty is None else max(0.0, penalty.served_at - self._clock())
 
     def _is_enforced(self, who: Who) -> bool:
-        return self._penalty_s(who) > 0 and self._penalties[who.network].enforced
+        return self._compute_penalty_s(who) > 0 and self._penalties[who.network].enforced
 
-    def _network_wait_s(self, who: Who) -> float:
-        return self._penalty_s(who) if self._is_enforced(who) and not self.is_known(who) else 0.0
+    def _compute_network_wait_s(self, who: Who) -> float:
+        return self._compute_penalty_s(who) if self._is_enforced(who) and not self.is_known(who) else 0.0
 
-    def _failed(self, pair: tuple[str, str]) -> int:
+    def _count_failures(self, pair: tuple[str, str]) -> int:
         failures = self._failures.get(pair)
         return 0 if failures is None or self._clock() - failures.last_at > self._costs.forget_s else failures.count
 
-    def _pair_wait_s(self, pair: tuple[str, str]) -> float:
-        beyond = self._failed(pair) - self._costs.free_failures
+    def _compute_pair_wait_s(self, pair: tuple[str, str]) -> float:
+        beyond = self._count_failures(pair) - self._costs.free_failures
         if beyond < 0:
             return 0.0
         pause_s = min(self._costs.max_s, 2.0 ** min(beyond, _MAX_DOUBLINGS))
         return self._failures[pair].last_at + pause_s - self._clock()
 
 
-def _pair_of(who: Who) -> tuple[str, str]:
+def _make_pair(who: Who) -> tuple[str, str]:
     return who.account, who.source
 
 

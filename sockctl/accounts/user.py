@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sockctl.accounts.passwords import parse_parameters
-from sockctl.protocol.names import checked_name, same_name_key
+from sockctl.protocol.names import check_name, make_name_key
 from sockctl.stores.json_store import Content
 from sockctl.stores.schema import flag, format_place, mapping, parsed, record, text, timestamp, whole_number
 from sockctl.stores.timestamps import format_timestamp, parse_timestamp
@@ -53,13 +53,13 @@ class User:
         }
 
 
-def user_name(text: str) -> str:
+def parse_user_name(text: str) -> str:
     """Return the name of a user in the form that is saved: in lower case.
 
     Raises:
         NameRefusedError: The name breaks the rule for names, or is reserved.
     """
-    return same_name_key(checked_name(text))
+    return make_name_key(check_name(text))
 
 
 def _find_late_generation(content: Content) -> str:
@@ -72,7 +72,7 @@ def _find_late_generation(content: Content) -> str:
     return ""
 
 
-_NAME = parsed(user_name, "has a name that won't do: {error}", unusual="has a name that is not in lower case")
+_NAME = parsed(parse_user_name, "has a name that won't do: {error}", unusual="has a name that is not in lower case")
 _USER = record(
     {
         "hash": text(parsed(parse_parameters, "can't be used: {error}")),

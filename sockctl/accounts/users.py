@@ -10,9 +10,9 @@ from sockctl.accounts.passwords import HashParameters, parse_parameters
 from sockctl.accounts.user import FORM, User, read_user
 from sockctl.errors import NameTakenError, StoreError, UnknownUserError
 from sockctl.protocol.look_alikes import LookAlikes
-from sockctl.protocol.names import same_name_key
+from sockctl.protocol.names import make_name_key
 from sockctl.stores.json_store import Content, JsonStore
-from sockctl.stores.timestamps import Clock, format_timestamp, utc_now
+from sockctl.stores.timestamps import Clock, format_timestamp, read_utc_clock
 
 FILE_NAME = "users.json"
 VERSION = 1
@@ -28,7 +28,7 @@ class Users:
     """
 
     def __init__(
-        self, data_dir: Path, *, clock: Clock = utc_now, on_bad: Callable[[StoreError], None] | None = None
+        self, data_dir: Path, *, clock: Clock = read_utc_clock, on_bad: Callable[[StoreError], None] | None = None
     ) -> None:
         self._clock = clock
         self._store = JsonStore(
@@ -38,7 +38,7 @@ class Users:
         self._looks_lock = threading.Lock()  # guards the next
         self._looks: tuple[Content, LookAlikes] = {}, LookAlikes()  # of one content, former users included
 
-    def all(self) -> list[User]:
+    def list_all(self) -> list[User]:
         """Return all users, in the order in which they were added.
 
         Raises:
@@ -75,7 +75,7 @@ class Users:
         Raises:
             StoreError: The file can't be read.
         """
-        return same_name_key(name) in self._store.read().get("removed", {})
+        return make_name_key(name) in self._store.read().get("removed", {})
 
     def find_look_alike(self, name: str, *, former: bool = True, but: str = "") -> str:
         """Return the name of a user that looks like `name`; empty where there is none.
@@ -101,7 +101,7 @@ class Users:
         Raises:
             StoreError: The file can't be read.
         """
-        key = same_name_key(name)
+        key = make_name_key(name)
         entry = self._store.read()["users"].get(key)
         return None if entry is None else read_user(key, entry)
 
@@ -121,7 +121,7 @@ class Users:
         """Add a user, save it to the disk, and return it.
 
         Args:
-            name: The name, from `user_name`.
+            name: The name, from `parse_user_name`.
             hashed: The password's hash.
 
         Raises:
@@ -158,7 +158,7 @@ class Users:
             UnknownUserError: There is no such user, or it is newer than `only_over`.
             StoreError: The file can't be read or written.
         """
-        name = same_name_key(name)
+        name = make_name_key(name)
         with self._store.update() as content:
             entry = _find_entry(content, name)
             if only_over is not None and entry["credential_generation"] != only_over.credential_generation:
@@ -188,7 +188,7 @@ class Users:
             UnknownUserError: There is no such user.
             StoreError: The file can't be read or written.
         """
-        name = same_name_key(name)
+        name = make_name_key(name)
         with self._store.update() as content:
             entry = _find_entry(content, name)
             if not entry["disabled"]:
@@ -203,7 +203,7 @@ class Users:
             UnknownUserError: There is no such user.
             StoreError: The file can't be read or written.
         """
-        name = same_name_key(name)
+        name = make_name_key(name)
         with self._store.update() as content:
             entry = _find_entry(content, name)
             if entry["disabled"]:
@@ -218,7 +218,7 @@ class Users:
             UnknownUserError: There is no such user.
             StoreError: The file can't be read or written.
         """
-        name = same_name_key(name)
+        name = make_name_key(name)
         with self._store.update() as content:
             user = read_user(name, _find_entry(content, name))
             content["generation"] += 1

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sockctl.bench.message_client import MessageClient
 from sockctl.bench.pool import ClientPool, WorkerContext
 from sockctl.net.transport import Transport
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 
 _PADDING = b"abcdefghijklmnopqrstuvwxyz"
 _MOST_REMEMBERED = 256
@@ -92,7 +92,7 @@ class ChatClient(MessageClient):
         text = encode_said(self._run, self.number, self._said, due, self.context.plan.size_bytes)
         self._said += 1
         self._pool.note_said(due)
-        self.send(message("line", text))
+        self.send(make_message("line", text))
 
     def take(self, data: bytes) -> None:
         """Process bytes; bytes that another member has got, too, are not decoded anew."""
@@ -117,7 +117,7 @@ class ChatClient(MessageClient):
                 self.fail("name_refused")
             case "ask" if one.get("field") == "name":
                 name, self._name = self._name, ""
-                self.send(message("answer", name, field="name"))
+                self.send(make_message("answer", name, field="name"))
             case "ask":
                 self.fail("password_asked")
             case "members":

@@ -66,9 +66,9 @@ class Connector:
         return waits_for
 
     def _compare(self, transport: TlsTransport, trusted: str) -> None:
-        from sockctl.net.fingerprints import fingerprint_of  # noqa: PLC0415  only for TLS
+        from sockctl.net.fingerprints import compute_fingerprint  # noqa: PLC0415  only for TLS
 
-        if not hmac.compare_digest(fingerprint_of(transport.certificate()), trusted):
+        if not hmac.compare_digest(compute_fingerprint(transport.get_certificate()), trusted):
             raise UntrustedError(f"The certificate of {self._plan.where.name} changed while it was measured.")
 
 
@@ -81,9 +81,9 @@ def make_securing(tls: Tls | None) -> Secure | None:
     if tls is None:
         return None
     from sockctl.net.tls import TlsSocket  # noqa: PLC0415  only for TLS
-    from sockctl.net.tls_client import client_context  # noqa: PLC0415  only for TLS
+    from sockctl.net.tls_client import make_client_context  # noqa: PLC0415  only for TLS
 
-    context = client_context(
+    context = make_client_context(
         ca=Path(tls.ca) if tls.ca else None,
         system_authorities=tls.system_authorities,
         certificate=Path(tls.certificate) if tls.certificate else None,

@@ -15,7 +15,7 @@ from typing import Any
 from sockctl.bench.plan import Plan
 from sockctl.bench.stats import Stats
 from sockctl.errors import BenchFailedError
-from sockctl.signals import interrupts
+from sockctl.signals import raise_interrupts
 from sockctl.terminal import write_all
 
 HEAD_START_S = 0.02
@@ -146,7 +146,7 @@ def measure(
         BenchFailedError: A process couldn't do its part; all processes are stopped.
     """
     processes: list[_Process] = []
-    with interrupts():
+    with raise_interrupts():
         try:
             for plan in plans:
                 processes.append(_Process(plan, program))

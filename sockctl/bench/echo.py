@@ -79,11 +79,11 @@ class EchoClient(Client):
         whole, self._part = divmod(self._part + size, stream.size_bytes)
         if whole:
             now = time.monotonic()
-            self._answered(whole, now)
+            self._count_answers(whole, now)
             if self._closed_loop and (more := context.pace.grant(whole, now)):
                 self.say(more, now)
 
-    def _answered(self, whole: int, now: float) -> None:
+    def _count_answers(self, whole: int, now: float) -> None:
         sent, pace, stats = self._sent, self.context.pace, self.context.stats
         while whole:
             due, times = sent[0]

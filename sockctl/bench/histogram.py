@@ -78,17 +78,17 @@ class Histogram:
         """The mean in seconds, 0 where there is none."""
         return self.total_s / self.count if self.count else 0.0
 
-    def percentile_s(self, percent: float) -> float:
+    def find_percentile_s(self, percent: float) -> float:
         """Return the latency in seconds that `percent` of them don't exceed (nearest rank), give or take `ERROR`."""
         rank = max(1, -int(-self.count * percent // 100))
         seen = 0
         for number, times in enumerate(self._buckets):
             seen += times
             if times and seen >= rank:
-                return min(max(_middle_ns(number) / 1e9, self._min_s), self._max_s)
+                return min(max(_find_middle_ns(number) / 1e9, self._min_s), self._max_s)
         return 0.0
 
-    def bands(self, borders_ns: Sequence[int] = BANDS_NS) -> list[tuple[float, int]]:
+    def list_bands(self, borders_ns: Sequence[int] = BANDS_NS) -> list[tuple[float, int]]:
         """Return how many fall below each border, and not below the one before: (border in seconds, count).
 
         Bands before the first and behind the last latency are left out. The last band takes all beyond it, too.
@@ -97,7 +97,7 @@ class Histogram:
         band = 0
         for number, times in enumerate(self._buckets):
             if times:
-                middle = _middle_ns(number)
+                middle = _find_middle_ns(number)
                 while band < len(borders_ns) - 1 and middle >= borders_ns[band]:
                     band += 1
                 counts[band] += times
@@ -132,7 +132,7 @@ class Histogram:
         return one
 
 
-def _middle_ns(bucket: int) -> float:
+def _find_middle_ns(bucket: int) -> float:
     """Return the value in the middle of a bucket."""
     if bucket < 2 * _STEPS:
         return bucket + 0.5

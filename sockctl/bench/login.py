@@ -6,7 +6,7 @@ from collections import deque
 from sockctl.bench.message_client import MessageClient
 from sockctl.bench.pool import Client, ClientPool, WorkerContext
 from sockctl.errors import UnsendableError
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 
 REST_S = 0.1
 """How long a refused client rests, so that clients don't storm a server that refuses."""
@@ -62,7 +62,7 @@ class LoginClient(MessageClient):
 
     def _say(self, field: str, text: str) -> None:
         try:
-            self.send(message("answer", text, field=field))
+            self.send(make_message("answer", text, field=field))
         except UnsendableError:
             self.fail("unsendable")
 
@@ -72,7 +72,7 @@ class LoginClient(MessageClient):
         self.joined = True
         if due >= self.context.pace.measured_from:
             self.context.stats.answer(now - due, now, 0)
-        self.send(message("bye"))
+        self.send(make_message("bye"))
         self.drop()
 
     def drop(self) -> None:

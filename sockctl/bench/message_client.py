@@ -67,7 +67,7 @@ class MessageClient(Client):
             ProtocolError: The bytes break the protocol.
         """
         self.wire.feed(data)
-        for one in self.wire.messages():
+        for one in self.wire.decode_all():
             if self.gone:
                 return
             self.heard(one)

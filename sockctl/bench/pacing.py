@@ -68,7 +68,7 @@ class Pacing:
 
     def pop_due(self, now: float) -> Iterator[float]:
         """Yield the time at which each unsent message was due, and count the message."""
-        while (due := self._due()) <= now and self.grant(1, due):
+        while (due := self._find_due_at()) <= now and self.grant(1, due):
             self._next += 1
             yield due
 
@@ -77,18 +77,20 @@ class Pacing:
         """Unsent messages that were due in the measured time; 0 in a closed loop."""
         if self._plan.rate is None or not math.isfinite(self.until):
             return 0
-        unsent = max(0, self._due_before(self.until) - max(self._next, self._due_before(self.measured_from)))
+        unsent = max(
+            0, self._count_due_before(self.until) - max(self._next, self._count_due_before(self.measured_from))
+        )
         return unsent if self._left is None else min(unsent, self._left)
 
-    def wait_s(self, now: float) -> float:
+    def compute_wait_s(self, now: float) -> float:
         """Return for how many seconds no message is due."""
-        return self._due() - now
+        return self._find_due_at() - now
 
-    def _due(self) -> float:
+    def _find_due_at(self) -> float:
         rate = self._plan.rate
         return math.inf if rate is None else self._start + self._next / rate
 
-    def _due_before(self, at: float) -> int:
+    def _count_due_before(self, at: float) -> int:
         """Return how many messages of an open loop are due before a time."""
         assert self._plan.rate is not None  # noqa: S101  that is what an open loop has
         count = max(0, math.ceil((at - self._start) * self._plan.rate))

@@ -96,7 +96,7 @@ class Plan:
     password: str = dataclasses.field(default="", repr=False)
     progress: bool = False
 
-    def shares(self, processes: int) -> list["Plan"]:
+    def divide(self, processes: int) -> list["Plan"]:
         """Return the plans of so many processes, each with a part of the clients, the messages and the rate."""
         shares: list[Plan] = []
         first = counted = 0

@@ -88,14 +88,16 @@ def report(plan: Plan, outcome: Outcome, *, cores: int) -> Fields:
         "expected": stats.expected,
         "answered": stats.answered,
         "lost": stats.lost,
-        "per_second": _per(stats.answered, seconds),
+        "per_second": _divide(stats.answered, seconds),
         "bytes": stats.bytes,
-        "bytes_per_second": _per(stats.bytes, seconds),
+        "bytes_per_second": _divide(stats.bytes, seconds),
         "errors": dict(stats.errors.most_common()),
         "held_back": stats.held_back,
-        "latency_us": _latencies(outcome),
+        "latency_us": _encode_latencies(outcome),
         "latency_error": round(ERROR, 5),
-        "bands": [{"below_us": round(below_s * 1e6), "count": count} for below_s, count in stats.latencies.bands()],
+        "bands": [
+            {"below_us": round(below_s * 1e6), "count": count} for below_s, count in stats.latencies.list_bands()
+        ],
         "own_cpu": round(own_cpu, 3),
         "own_limit": own_cpu >= OWN_LIMIT or stats.unsent > 0,
         "interrupted": outcome.interrupted,
@@ -103,7 +105,7 @@ def report(plan: Plan, outcome: Outcome, *, cores: int) -> Fields:
     }
 
 
-def comparison(rounds: Sequence[tuple[Fields, Fields]], *, interrupted: bool) -> Fields:
+def make_comparison(rounds: Sequence[tuple[Fields, Fields]], *, interrupted: bool) -> Fields:
     """Return two servers' reports, taken in turns, with their ratios.
 
     Args:
@@ -112,7 +114,9 @@ def comparison(rounds: Sequence[tuple[Fields, Fields]], *, interrupted: bool) ->
     """
     ratios = {}
     for name in COMPARED:
-        each = [_figure(one, name) / _figure(other, name) for one, other in rounds if _figure(other, name)]
+        each = [
+            _find_figure(one, name) / _find_figure(other, name) for one, other in rounds if _find_figure(other, name)
+        ]
         each = [ratio for ratio in each if ratio]
         ratios[name] = (
             {"median": round(statistics.median(each), 3), "min": round(min(each), 3), "max": round(max(each), 3)}
@@ -131,20 +135,20 @@ def comparison(rounds: Sequence[tuple[Fields, Fields]], *, interrupted: bool) ->
     }
 
 
-def _figure(one: Fields, name: str) -> float:
+def _find_figure(one: Fields, name: str) -> float:
     value = one[name] if name == "per_second" else (one["latency_us"] or {}).get(name)
     return float(value or 0)
 
 
-def _per(count: int, seconds: float) -> float:
+def _divide(count: int, seconds: float) -> float:
     return round(count / seconds, 3) if seconds > 0 else 0.0
 
 
-def _latencies(outcome: Outcome) -> Fields | None:
+def _encode_latencies(outcome: Outcome) -> Fields | None:
     latencies = outcome.stats.latencies
     if not latencies.count:
         return None
     figures = {"min": latencies.min_s, "mean": latencies.mean_s}
-    figures |= {f"p{percent:g}": latencies.percentile_s(percent) for percent in _PERCENTILES}
+    figures |= {f"p{percent:g}": latencies.find_percentile_s(percent) for percent in _PERCENTILES}
     figures["max"] = latencies.max_s
     return {name: round(seconds * 1e6, 1) for name, seconds in figures.items()}

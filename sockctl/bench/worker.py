@@ -75,13 +75,13 @@ class Worker:
 
     def run(self) -> None:
         """Connect, wait for `go`, measure, and tell the stats; `stop` shortens each step."""
-        self._loop.watch(self._commands, READABLE, self._command)
+        self._loop.watch(self._commands, READABLE, self._read_commands)
         try:
             self._connect()
             if self._stopped is None:
                 self._measure()
                 self._drain()
-                self._part()
+                self._leave()
         except _StoppedError:
             return
         finally:
@@ -113,7 +113,7 @@ class Worker:
                 used_s = (now, time.process_time())
             self._say_what_is_due(now)
             pool.process_pending(now)
-            self._step(min(STEP_S, pace.wait_s(now), pace.until - now))
+            self._step(min(STEP_S, pace.compute_wait_s(now), pace.until - now))
             now = time.monotonic()
         if self._stopped is not None:
             pace.stop(self._stopped)
@@ -141,7 +141,7 @@ class Worker:
             self._step(STEP_S)
         self._pool.check_timeouts(time.monotonic())
 
-    def _part(self) -> None:
+    def _leave(self) -> None:
         """Leave; wait a moment for surplus bytes."""
         if self._pool.leave():
             until = Deadline.after(PARTING_S)
@@ -157,10 +157,10 @@ class Worker:
         if self._plan.progress and now >= self._progress_at:
             self._progress_at = now + PROGRESS_S
             stats = self._stats
-            p99_s = stats.latencies.percentile_s(99)  # it takes 0.1 ms: too little to be seen in a p99.9
+            p99_s = stats.latencies.find_percentile_s(99)  # it takes 0.1 ms: too little to be seen in a p99.9
             self._tell({"progress": {"answered": stats.answered, "errors": stats.errors.total(), "p99_s": p99_s}})
 
-    def _command(self, _: int) -> None:
+    def _read_commands(self, _: int) -> None:
         data = os.read(self._commands, 4096)
         if not data:
             raise _StoppedError
@@ -192,7 +192,7 @@ def _make_pool(context: WorkerContext) -> ClientPool:
 def main() -> None:
     """Run a process of the load tool."""
     try:
-        plan = Plan.from_json(_first_line())
+        plan = Plan.from_json(_read_first_line())
         needed, limit = raise_descriptor_limit(plan.clients)
         if limit < needed:
             raise BenchFailedError(
@@ -210,7 +210,7 @@ def main() -> None:
         sys.exit(1)  # the process that started it is gone
 
 
-def _first_line() -> str:
+def _read_first_line() -> str:
     line = b""
     while not line.endswith(b"\n"):
         piece = os.read(_INPUT, 1)

@@ -16,7 +16,7 @@ from sockctl.cli.color import Color
 from sockctl.cli.commands import Group, load_command, print_version
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
 from sockctl.errors import SockctlError, StreamError
-from sockctl.paths import config_file
+from sockctl.paths import find_config_file
 from sockctl.terminal import STDOUT, ColourChoice, open_missing_streams, say, say_error
 
 COMMANDS = {
@@ -75,7 +75,7 @@ app = typer.Typer(
 
 def _open_config() -> Any:
     """Return the user's configuration file; None if there is none, without importing its reader."""
-    if not config_file().exists():
+    if not find_config_file().exists():
         return None
     from sockctl.cli.config_file import open_config
 

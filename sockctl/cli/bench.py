@@ -92,7 +92,7 @@ def echo(
     from sockctl.cli.bench_runner import Wanted, run_bench
 
     wanted = Wanted(
-        kind=Kind.ECHO, size_bytes=size, depth=_depth(depth, rate), rate=rate, processes=processes, options=bench
+        kind=Kind.ECHO, size_bytes=size, depth=_choose_depth(depth, rate), rate=rate, processes=processes, options=bench
     )
     raise typer.Exit(run_bench(target, port, wanted))
 
@@ -137,7 +137,7 @@ def chat(
     wanted = Wanted(
         kind=Kind.CHAT,
         size_bytes=size,
-        depth=_depth(depth, rate),
+        depth=_choose_depth(depth, rate),
         rate=rate,
         senders=senders,
         processes=1,
@@ -200,7 +200,7 @@ def login(
     raise typer.Exit(run_bench(target, port, wanted))
 
 
-def _depth(depth: int | None, rate: float | None) -> int:
+def _choose_depth(depth: int | None, rate: float | None) -> int:
     if depth is not None and rate is not None:
         raise OptionError("--depth and --rate exclude each other: on a clock nobody waits for answers.")
     return depth or 1

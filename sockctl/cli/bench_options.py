@@ -36,7 +36,7 @@ class BenchOptions:
     ] = 10
     duration: Annotated[
         float | None,
-        options.seconds(
+        options.declare_time(
             "Measure for so long. [default: 5, with --compare 2 a round, with --count no limit]",
             at_least=0.01,
             panel=DURATION,
@@ -54,13 +54,15 @@ class BenchOptions:
     ] = None
     warm_up: Annotated[
         float | None,
-        options.seconds(
+        options.declare_time(
             "Begin so long before, without measuring. [default: 0.5, with --count 0]", at_least=0, panel=DURATION
         ),
     ] = None
     timeout: Annotated[
         float,
-        options.seconds("Give up on a connection, or an answer, that takes longer.", at_least=0.001, panel=DURATION),
+        options.declare_time(
+            "Give up on a connection, or an answer, that takes longer.", at_least=0.001, panel=DURATION
+        ),
     ] = options.Seconds(5)
     compare: Annotated[
         str | None,

@@ -9,8 +9,8 @@ from sockctl.bench.plan import Kind
 from sockctl.bench.report import COMPARED
 from sockctl.cli.tables import find_encoding, format_table
 from sockctl.palette import Style, paint
-from sockctl.terminal import STDOUT, columns, is_terminal, wants_colour
-from sockctl.text import format_bytes, format_seconds, plural
+from sockctl.terminal import STDOUT, is_terminal, measure_columns, wants_colour
+from sockctl.text import format_bytes, format_count, format_seconds
 from sockctl.wrapping import wrap_lines
 
 _BAR, _LONGEST_BAR = 30, 60
@@ -55,7 +55,7 @@ class Look:
     @classmethod
     def of_output(cls) -> Self:
         """Return the look of standard output."""
-        return cls(columns(STDOUT) if is_terminal(STDOUT) else None, wants_colour(STDOUT))
+        return cls(measure_columns(STDOUT) if is_terminal(STDOUT) else None, wants_colour(STDOUT))
 
     @property
     def bar(self) -> int:
@@ -98,7 +98,7 @@ def format_comparison(both: Fields, look: Look) -> Iterator[str]:
     """Yield the lines of a comparison's table."""
     first, second = both["compare"]
     rounds = both["rounds"]
-    setting = f"{plural(len(rounds), 'round')} in turns: {_describe_setting(rounds[0][0])}"
+    setting = f"{format_count(len(rounds), 'round')} in turns: {_describe_setting(rounds[0][0])}"
     yield look.fold(f"{both['kind']}: {first} beside {second}, {setting}")
     titles = ("figure", first, second, "ratio", "lowest to highest")
     yield from _align([titles, *_compare(rounds, both["ratios"])], look)
@@ -154,17 +154,17 @@ def _format_latencies(latency_us: Fields, look: Look) -> Iterator[str]:
 
 
 def _describe_setting(one: Fields) -> str:
-    parts = [plural(one["clients"], "client")]
+    parts = [format_count(one["clients"], "client")]
     if one["joined"] != one["clients"]:
         parts[0] += f" ({one['joined']:,} got in)"
     if one["senders"]:
-        parts.append(plural(one["senders"], "sender"))
+        parts.append(format_count(one["senders"], "sender"))
     if one["depth"]:
         parts.append(f"{one['depth']:,} in flight each")
     if one["rate"]:
         parts.append(f"{one['rate']:,g}/s on a clock")
     if one["size_bytes"]:
-        parts.append(plural(one["size_bytes"], "byte"))
+        parts.append(format_count(one["size_bytes"], "byte"))
     return ", ".join(parts)
 
 
@@ -172,7 +172,7 @@ def _describe_errors(one: Fields) -> str:
     said = [f"{count:,} {reason}" for reason, count in one["errors"].items()]
     if one["lost"]:
         kind = Kind(one["kind"])
-        said.append(f"{plural(one['lost'], _UNIT[kind], _UNITS[kind])} lost")
+        said.append(f"{format_count(one['lost'], _UNIT[kind], _UNITS[kind])} lost")
     if not said and not one["answered"]:
         return "nothing was measured"
     return ", ".join(said) or "none"
@@ -214,13 +214,13 @@ def _list_hints(one: Fields) -> list[str]:
 def _warn_of_limit(one: Fields) -> Iterator[str]:
     if one["unsent"]:
         yield (
-            f"The tool fell behind its clock: {plural(one['unsent'], 'message')} that should have gone out did "
+            f"The tool fell behind its clock: {format_count(one['unsent'], 'message')} that should have gone out did "
             f"not, so the server had a lower rate. More --processes, or a lower --rate, may help."
         )
     elif one["own_limit"]:
         yield (
             f"The tool itself took {100 * min(1.0, one['own_cpu']):.0f} % of the processor time that its "
-            f"{plural(one['processes'], 'process', 'processes')} could take: it may have been the limit, and the "
+            f"{format_count(one['processes'], 'process', 'processes')} could take: it may have been the limit, and the "
             f"server faster than this. More --processes may show it."
         )
 

@@ -3,8 +3,8 @@
 from sockctl.bench.coordinator import Progress
 from sockctl.bench.plan import Kind, Plan
 from sockctl.cli.bench_output import format_latency
-from sockctl.terminal import STDERR, columns, say
-from sockctl.text import plural
+from sockctl.terminal import STDERR, measure_columns, say
+from sockctl.text import format_count
 
 BAR = 30
 _LEAST_BAR = 5
@@ -25,7 +25,7 @@ class ProgressLine:
 
     def show(self, progress: Progress) -> None:
         """Draw the line over the last one."""
-        width = columns(STDERR) - 1  # a full line would begin the next
+        width = measure_columns(STDERR) - 1  # a full line would begin the next
         line = format_progress(self._plan, self._label, progress, width)
         say(f"\r{line:<{self._width}}", end="")
         self._width = max(self._width, len(line))
@@ -44,15 +44,15 @@ def format_progress(plan: Plan, label: str, progress: Progress, width: int) -> s
     if progress.p99_s:
         figures += f", p99 {format_latency(progress.p99_s * 1e6)}"
     if progress.errors:
-        figures += f", {plural(progress.errors, 'error')}"
+        figures += f", {format_count(progress.errors, 'error')}"
     room = width - len(figures) - len(label) - len(" [] ")
     if room >= _LEAST_BAR:
         bar = min(room, BAR)
-        return f"{label} [{'#' * round(_part_done(plan, progress, measured_s) * bar):<{bar}}] {figures}"
+        return f"{label} [{'#' * round(_compute_part_done(plan, progress, measured_s) * bar):<{bar}}] {figures}"
     return (f"{label} {figures}" if room >= -len("[] ") else figures)[:width]
 
 
-def _part_done(plan: Plan, progress: Progress, measured_s: float) -> float:
+def _compute_part_done(plan: Plan, progress: Progress, measured_s: float) -> float:
     done = 0.0
     if plan.duration_s:
         done = measured_s / plan.duration_s

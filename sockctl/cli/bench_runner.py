@@ -10,7 +10,7 @@ import typer
 
 from sockctl.bench.coordinator import measure
 from sockctl.bench.plan import Kind, Plan, Tls, Where
-from sockctl.bench.report import comparison, report
+from sockctl.bench.report import make_comparison, report
 from sockctl.cli.bench_options import BenchOptions
 from sockctl.cli.bench_output import Look, format_comparison, format_report
 from sockctl.cli.bench_progress import ProgressLine
@@ -23,7 +23,7 @@ from sockctl.events.base import Event
 from sockctl.net.address import Endpoint, parse_target
 from sockctl.net.connector import Secure, connect
 from sockctl.net.transport import TlsTransport, Transport
-from sockctl.os_limits import usable_cores
+from sockctl.os_limits import count_usable_cores
 from sockctl.terminal import STDERR, is_terminal, say_error
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Wanted:
         most = self.options.clients if self.options.count is None else min(self.options.clients, self.options.count)
         if self.processes is not None:
             return min(self.processes, most)
-        return min(usable_cores(), _MOST_PROCESSES, most) if self.kind is Kind.ECHO else 1
+        return min(count_usable_cores(), _MOST_PROCESSES, most) if self.kind is Kind.ECHO else 1
 
 
 def run_bench(target: str, port: str | None, wanted: Wanted) -> ExitCode:
@@ -112,7 +112,7 @@ def run_bench(target: str, port: str | None, wanted: Wanted) -> ExitCode:
             if not rounds:
                 say_error("The comparison was interrupted in its first round: there is nothing to compare.")
                 return ExitCode.INTERRUPTED
-            result = comparison(rounds, interrupted=interrupted)
+            result = make_comparison(rounds, interrupted=interrupted)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED  # a second time, or before there was anything to print
     _print(result, json=wanted.options.json)
@@ -160,11 +160,11 @@ def _measure_once(plan: Plan, wanted: Wanted, label: str) -> dict[str, Any]:
     plan = dataclasses.replace(plan, run=secrets.token_hex(3))
     line = ProgressLine(plan, label) if plan.progress else None
     try:
-        outcome = measure(plan.shares(wanted.chosen_processes), None if line is None else line.show)
+        outcome = measure(plan.divide(wanted.chosen_processes), None if line is None else line.show)
     finally:
         if line is not None:
             line.clear()
-    return report(plan, outcome, cores=usable_cores())
+    return report(plan, outcome, cores=count_usable_cores())
 
 
 def _find_servers(names: list[tuple[str, str | None]], wanted: Wanted) -> list[Where]:
@@ -219,12 +219,12 @@ def _describe_tls(endpoint: Endpoint, policy: "TlsPolicy | None", sock: Transpor
     """Return the TLS of the clients, with the certificate of the trusted connection; None without TLS."""
     if policy is None or not isinstance(sock, TlsTransport):
         return None
-    from sockctl.net.fingerprints import fingerprint_of
+    from sockctl.net.fingerprints import compute_fingerprint
 
     vouched = policy.ca is not None or policy.system_authorities
     return Tls(
         server_name=endpoint.host,
-        fingerprint="" if vouched else fingerprint_of(sock.certificate()),
+        fingerprint="" if vouched else compute_fingerprint(sock.get_certificate()),
         ca="" if policy.ca is None else str(policy.ca),
         system_authorities=policy.system_authorities,
         certificate="" if policy.certificate is None else str(policy.certificate),

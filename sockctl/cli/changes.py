@@ -34,7 +34,7 @@ def print_changes(changed: Sequence[Mapping[str, Any]], *sentences: str, json: b
 
 
 @contextlib.contextmanager
-def tolerating(error_kind: type[SockctlError], sentence: str, *, wanted: bool, json: bool) -> Iterator[None]:
+def tolerate(error_kind: type[SockctlError], sentence: str, *, wanted: bool, json: bool) -> Iterator[None]:
     """Print that nothing has changed instead of raising an error, if the user wants that.
 
     Args:

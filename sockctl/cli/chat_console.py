@@ -11,7 +11,7 @@ from sockctl.client.chat.unconfirmed import NumberedTexts, holds_text
 from sockctl.client.entry import Entry
 from sockctl.client.tty.fragments import Fragments
 from sockctl.client.tty.room_keys import bind_rooms
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 from sockctl.services.chat.service import CONSOLE_NAME, Chat
 
 TYPING_EVERY_S = 3.0
@@ -26,7 +26,7 @@ class ChatConsole(Console):
 
     def __init__(self, chat: Chat) -> None:
         roster = _Everybody(chat)
-        roster.update(message("welcome", name=CONSOLE_NAME, operator=True))
+        roster.update(make_message("welcome", name=CONSOLE_NAME, operator=True))
         super().__init__(
             roster,
             invitation="What is said is shown here. Type lines to chat along as server; /help lists the commands, "
@@ -55,17 +55,17 @@ class ChatConsole(Console):
     def _send(self, entry: Entry) -> None:
         if entry.is_block:
             lines = entry.lines
-            self._say(message("block", lines[0], lines=lines, n=self._sent.add(entry.text)))
+            self._say(make_message("block", lines[0], lines=lines, n=self._sent.add(entry.text)))
         elif not self._run_own(entry.text):
             if (update := self._commands.go(entry.text)) is not None:
                 self._write(update)
-            self._say(message("line", entry.text, n=self._sent.add(entry.text)))
+            self._say(make_message("line", entry.text, n=self._sent.add(entry.text)))
 
     def _note_typing(self) -> None:
         now = time.monotonic()
         if now - self._typed_at >= TYPING_EVERY_S:
             self._typed_at = now
-            self._say(message("typing"))
+            self._say(make_message("typing"))
 
     def _make_editor(self) -> OperatorEditor:
         background = self._open_window()

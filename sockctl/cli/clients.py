@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.changes import RemovalOptions, print_changes, tolerating, with_removal_options
+from sockctl.cli.changes import RemovalOptions, print_changes, tolerate, with_removal_options
 from sockctl.cli.commands import declare_group
 from sockctl.cli.completion import complete_clients
 from sockctl.cli.tables import print_list
@@ -28,7 +28,7 @@ Which = Annotated[
 @app.command(name="list", epilog="Example:\n  sockctl clients list --json")
 def list_clients(*, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """List the known clients. Columns: address, name, and when each was here first and last (UTC)."""
-    clients = [client.as_fields for client in _open_clients(data_dir).all()]
+    clients = [client.as_fields for client in _open_clients(data_dir).list_all()]
     titles = ("ADDRESS", "NAME", "FIRST SEEN", "LAST SEEN")
     empty = "No client is known yet: 'sockctl serve identify' asks those who come."
     print_list(clients, titles, (tuple(client.values()) for client in clients), empty=empty, json=json)
@@ -56,7 +56,7 @@ def rename(
 def remove(which: Which, *, removal: RemovalOptions, data_dir: options.DataDir = None) -> None:
     """Forget a client: it is asked for its name when it comes again."""
     clients = _open_clients(data_dir)
-    with tolerating(UnknownClientError, f"No client {which} is known.", wanted=removal.if_exists, json=removal.json):
+    with tolerate(UnknownClientError, f"No client {which} is known.", wanted=removal.if_exists, json=removal.json):
         client = clients.get(which)
         whom = f"{client.name} ({client.address})"
         removal.confirm(f"Forget {whom}?", refusal=f"{whom} is still known.")
@@ -65,7 +65,7 @@ def remove(which: Which, *, removal: RemovalOptions, data_dir: options.DataDir =
 
 
 def _open_clients(data_dir: Path | None) -> "KnownClients":
-    from sockctl.paths import data_dir as place_of_data
+    from sockctl.paths import find_data_dir
     from sockctl.services.known_clients import KnownClients
 
-    return KnownClients(place_of_data(data_dir))
+    return KnownClients(find_data_dir(data_dir))

@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from sockctl import __version__
 from sockctl.cli.color import add_color_option
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
-from sockctl.terminal import STDERR, STDOUT, ColourChoice, choose_colour, columns, is_terminal, wants_colour
+from sockctl.terminal import STDERR, STDOUT, ColourChoice, choose_colour, is_terminal, measure_columns, wants_colour
 
 SYNONYMS = {
     "rm": ("remove", "forget"),
@@ -51,7 +51,7 @@ class Context(typer.Context):
 
     def make_formatter(self) -> Any:
         """Return a formatter for the usage line of an error."""
-        return self.formatter_class(width=columns(STDERR))
+        return self.formatter_class(width=measure_columns(STDERR))
 
 
 class _Common:
@@ -256,8 +256,8 @@ def _write_help(command: Any, ctx: Any, formatter: Any) -> None:
         from sockctl.cli.rich_help import format_panels
 
         ctx.color = wants_colour(STDOUT)
-        formatter.write(format_panels(command, ctx, notes, width=columns(STDOUT), colour=ctx.color))
+        formatter.write(format_panels(command, ctx, notes, width=measure_columns(STDOUT), colour=ctx.color))
     else:
         from sockctl.cli.plain_help import format_help
 
-        formatter.write(format_help(command, ctx, notes, width=columns(STDOUT)))
+        formatter.write(format_help(command, ctx, notes, width=measure_columns(STDOUT)))

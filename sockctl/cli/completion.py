@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from sockctl.errors import SockctlError
-from sockctl.paths import data_dir, state_dir
+from sockctl.paths import find_data_dir, find_state_dir
 
 _ROOM = rb'"room": ?"([^"\\]+)"'
 MAX_HISTORY_BYTES = 4 * 1024 * 1024
@@ -19,7 +19,9 @@ def complete_users(ctx: typer.Context) -> list[str]:
     """Return the names of the users."""
     from sockctl.accounts.accounts import Accounts
 
-    return _list(lambda: (user.name for user in Accounts(data_dir(_find_folder(ctx, "data_dir"))).users.all()))
+    return _list(
+        lambda: (user.name for user in Accounts(find_data_dir(_find_folder(ctx, "data_dir"))).users.list_all())
+    )
 
 
 def complete_sessions(ctx: typer.Context) -> list[str]:
@@ -27,7 +29,7 @@ def complete_sessions(ctx: typer.Context) -> list[str]:
     from sockctl.accounts.accounts import Accounts
 
     return _list(
-        lambda: (session.id for session in Accounts(data_dir(_find_folder(ctx, "data_dir"))).sessions_of(None))
+        lambda: (session.id for session in Accounts(find_data_dir(_find_folder(ctx, "data_dir"))).list_sessions(None))
     )
 
 
@@ -38,7 +40,7 @@ def complete_clients(ctx: typer.Context) -> list[str]:
     return _list(
         lambda: (
             word
-            for client in KnownClients(data_dir(_find_folder(ctx, "data_dir"))).all()
+            for client in KnownClients(find_data_dir(_find_folder(ctx, "data_dir"))).list_all()
             for word in (client.name, client.address)
         )
     )
@@ -48,21 +50,25 @@ def complete_hosts(ctx: typer.Context) -> list[str]:
     """Return the servers whose certificates the client trusts."""
     from sockctl.client.known_hosts import KnownHosts
 
-    return _list(lambda: (host.address for host in KnownHosts(state_dir(_find_folder(ctx, "state_dir"))).all()))
+    return _list(
+        lambda: (host.address for host in KnownHosts(find_state_dir(_find_folder(ctx, "state_dir"))).list_all())
+    )
 
 
 def complete_logins(ctx: typer.Context) -> list[str]:
     """Return the servers of the saved logins."""
     from sockctl.client.token_store import TokenStore
 
-    return _list(lambda: (kept.login.address for kept in TokenStore(state_dir(_find_folder(ctx, "state_dir"))).all()))
+    return _list(
+        lambda: (kept.login.address for kept in TokenStore(find_state_dir(_find_folder(ctx, "state_dir"))).list_all())
+    )
 
 
 def complete_login_users(ctx: typer.Context) -> list[str]:
     """Return the users of whom a login is kept."""
     from sockctl.client.token_store import TokenStore
 
-    return _list(lambda: (kept.user for kept in TokenStore(state_dir(_find_folder(ctx, "state_dir"))).all()))
+    return _list(lambda: (kept.user for kept in TokenStore(find_state_dir(_find_folder(ctx, "state_dir"))).list_all()))
 
 
 def complete_targets(ctx: typer.Context) -> list[str]:
@@ -75,7 +81,7 @@ def complete_rooms(ctx: typer.Context) -> list[str]:
     from sockctl.services.chat.history_file import FILE_NAME
 
     def find() -> list[str]:
-        with (data_dir(_find_folder(ctx, "data_dir")) / FILE_NAME).open("rb") as file:
+        with (find_data_dir(_find_folder(ctx, "data_dir")) / FILE_NAME).open("rb") as file:
             return [room.decode() for room in re.findall(_ROOM, file.read(MAX_HISTORY_BYTES))]
 
     return _list(find)

@@ -10,7 +10,7 @@ from sockctl.cli.commands import declare_group, find_name, find_variable, list_o
 from sockctl.cli.config_file import ConfigFile, open_config
 from sockctl.cli.tables import print_list
 from sockctl.errors import ConfigError
-from sockctl.paths import config_file
+from sockctl.paths import find_config_file
 
 app = declare_group("See and check the configuration file.", "Example:\n  sockctl config show serve echo")
 
@@ -18,7 +18,7 @@ app = declare_group("See and check the configuration file.", "Example:\n  sockct
 @app.command(epilog="Example:\n  sockctl config path")
 def path() -> None:
     """Print where the configuration file is, or would be."""
-    typer.echo(config_file())
+    typer.echo(find_config_file())
 
 
 @app.command(epilog="Example:\n  sockctl config check")
@@ -26,7 +26,7 @@ def check() -> None:
     """Check each table of the configuration file. An error names the line."""
     file = open_config()
     if file is None:
-        typer.echo(f"There is no {config_file()}: each option has its default.")
+        typer.echo(f"There is no {find_config_file()}: each option has its default.")
         return
     _check_all(file)
     typer.echo(f"{file.path} is right.")

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from sockctl.cli.commands import find_name, list_options, suggest, word_problem
 from sockctl.errors import ConfigError
-from sockctl.paths import config_file
+from sockctl.paths import find_config_file
 
 _SECRET = re.compile(r"password|passwd|token|secret")
 _HEADER = re.compile(r"\s*\[([^\[\]]+)\]")
@@ -52,10 +52,12 @@ class ConfigFile:
         """
         for name, table in self.tables.items():
             if not isinstance(table, dict):
-                raise self._error((), name, f"{name} stands in no table: write [connect] or [serve.echo] above it.")
+                raise self._make_error(
+                    (), name, f"{name} stands in no table: write [connect] or [serve.echo] above it."
+                )
             if name not in known:
                 hint = suggest(name, known, otherwise="'sockctl --help' lists the commands.")
-                raise self._error((name,), "", f"[{name}] is no command.{hint}")
+                raise self._make_error((name,), "", f"[{name}] is no command.{hint}")
 
     def read_defaults(self, path: tuple[str, ...], command: Any) -> dict[str, Any]:
         """Return the table of a command as Click's default_map wants it: by the names of parameters.
@@ -72,12 +74,12 @@ class ConfigFile:
             if isinstance(value, dict):
                 if key not in commands:
                     hint = suggest(key, list(commands), otherwise=f"'sockctl {path[0]} --help' lists what there is.")
-                    raise self._error((*path, key), "", f"[{'.'.join((*path, key))}] is no command.{hint}")
+                    raise self._make_error((*path, key), "", f"[{'.'.join((*path, key))}] is no command.{hint}")
                 defaults[key] = self.read_defaults((*path, key), commands[key])
                 continue
             parameter = self._find_option(path, key, command)
             if problem := _find_problem(parameter, value):
-                raise self._error(path, key, problem)
+                raise self._make_error(path, key, problem)
             defaults[str(parameter.name)] = value if isinstance(value, bool | list) else str(value)
         return defaults
 
@@ -89,21 +91,23 @@ class ConfigFile:
                 table = ".".join(part.strip().strip("\"'") for part in header[1].split("."))
                 if not key and (table == wanted or table.startswith(f"{wanted}.")):
                     return number
-            elif table == wanted and (found := _KEY.match(line)) and _option_of(found[1]) == _option_of(key):
+            elif table == wanted and (found := _KEY.match(line)) and _format_option(found[1]) == _format_option(key):
                 return number
         return 1
 
     def _find_option(self, path: tuple[str, ...], key: str, owner: Any) -> Any:
         options = {each: parameter for parameter in list_options(owner) for each in parameter.opts}
-        if parameter := options.get(_option_of(key)):
+        if parameter := options.get(_format_option(key)):
             return parameter
         if _SECRET.search(key):
-            raise self._error(path, key, f"{key} would be a secret, and no secret may stand in this file: remove it.")
+            raise self._make_error(
+                path, key, f"{key} would be a secret, and no secret may stand in this file: remove it."
+            )
         command = f"sockctl {' '.join(path)}"
-        hint = suggest(_option_of(key), list(options), otherwise=f"'{command} --help' lists the options.")
-        raise self._error(path, key, f"{key} is no option of '{command}'.{hint}")
+        hint = suggest(_format_option(key), list(options), otherwise=f"'{command} --help' lists the options.")
+        raise self._make_error(path, key, f"{key} is no option of '{command}'.{hint}")
 
-    def _error(self, path: tuple[str, ...], key: str, problem: str) -> ConfigError:
+    def _make_error(self, path: tuple[str, ...], key: str, problem: str) -> ConfigError:
         return ConfigError(f"{self.path}:{self.find_line(path, key)}: {problem}")
 
 
@@ -113,11 +117,11 @@ def open_config() -> ConfigFile | None:
     Raises:
         ConfigError: It can't be used.
     """
-    path = config_file()
+    path = find_config_file()
     return ConfigFile(path) if path.exists() else None
 
 
-def _option_of(key: str) -> str:
+def _format_option(key: str) -> str:
     return f"--{key.replace('_', '-')}"
 
 

@@ -178,10 +178,10 @@ def _check_user(user: str | None) -> str:
     if user is None:
         return ""
     from sockctl.protocol.names import is_name
-    from sockctl.text import visible
+    from sockctl.text import make_visible
 
     if not is_name(user):
-        raise OptionError(f"--user {visible(user[:80])!r} is no name: it is empty, has spaces, or is too long.")
+        raise OptionError(f"--user {make_visible(user[:80])!r} is no name: it is empty, has spaces, or is too long.")
     return user
 
 

@@ -20,7 +20,7 @@ SCRIPTS = "Scripts"
 LOGIN = "Login"
 
 
-def _option(panel: str, *names: str, **settings: Any) -> Any:
+def _declare(panel: str, *names: str, **settings: Any) -> Any:
     """Declare an option of a panel."""
     return typer.Option(*names, rich_help_panel=panel, **settings)
 
@@ -31,7 +31,7 @@ class ConnectingOptions:
 
     timeout: Annotated[
         float,
-        options.seconds(
+        options.declare_time(
             "Connect within so long, and wait so long for the greeting and for a turn to speak (exit 5). A script as a "
             "whole has so long, apart from its own pauses.",
             *("--timeout", "-w"),
@@ -41,7 +41,7 @@ class ConnectingOptions:
     ] = options.Seconds(10)
     idle_timeout: Annotated[
         float | None,
-        options.seconds(
+        options.declare_time(
             "End (exit 5) when nothing was sent or received for so long.",
             *("--idle-timeout", "-i"),
             at_least=0.001,
@@ -50,17 +50,17 @@ class ConnectingOptions:
     ] = None
     retry: Annotated[
         int,
-        _option(CONNECTING, help="Try so many times more, with a growing pause.", min=0, max=1000, metavar="N"),
+        _declare(CONNECTING, help="Try so many times more, with a growing pause.", min=0, max=1000, metavar="N"),
     ] = 0
     source: Annotated[
         str | None,
-        _option(CONNECTING, "--source", "-s", help="Connect from this own address.", metavar="ADDRESS[:PORT]"),
+        _declare(CONNECTING, "--source", "-s", help="Connect from this own address.", metavar="ADDRESS[:PORT]"),
     ] = None
-    ipv4: Annotated[bool, _option(CONNECTING, "--ipv4", "-4", help="Use IPv4 only.")] = False
-    ipv6: Annotated[bool, _option(CONNECTING, "--ipv6", "-6", help="Use IPv6 only.")] = False
+    ipv4: Annotated[bool, _declare(CONNECTING, "--ipv4", "-4", help="Use IPv4 only.")] = False
+    ipv6: Annotated[bool, _declare(CONNECTING, "--ipv6", "-6", help="Use IPv6 only.")] = False
     check_ports: Annotated[
         bool,
-        _option(
+        _declare(
             CONNECTING,
             *("--check-ports", "-z"),
             help="Only look whether the ports are open, and send nothing: exit 0 if all are, else 3. Several ports and "
@@ -69,7 +69,7 @@ class ConnectingOptions:
     ] = False
     reconnect: Annotated[
         bool,
-        _option(
+        _declare(
             CONNECTING,
             "--reconnect",
             help="In a pipe or a script: come back by the login's token when the connection is lost.",
@@ -77,7 +77,7 @@ class ConnectingOptions:
     ] = False
     no_reconnect: Annotated[
         bool,
-        _option(CONNECTING, "--no-reconnect", help="On a terminal: end when the connection is lost, don't come back."),
+        _declare(CONNECTING, "--no-reconnect", help="On a terminal: end when the connection is lost, don't come back."),
     ] = False
 
 
@@ -86,17 +86,17 @@ class ContentOptions:
     """What is sent, what is shown, and in which form."""
 
     send_only: Annotated[
-        bool, _option(CONTENT, "--send-only", help="Send the input, show nothing that comes, and end.")
+        bool, _declare(CONTENT, "--send-only", help="Send the input, show nothing that comes, and end.")
     ] = False
-    recv_only: Annotated[bool, _option(CONTENT, "--recv-only", help="Show what comes, and read no input.")] = False
-    crlf: Annotated[bool, _option(CONTENT, "--crlf", "-C", help="Send CR LF where the input has a line feed.")] = False
+    recv_only: Annotated[bool, _declare(CONTENT, "--recv-only", help="Show what comes, and read no input.")] = False
+    crlf: Annotated[bool, _declare(CONTENT, "--crlf", "-C", help="Send CR LF where the input has a line feed.")] = False
     json: Annotated[
-        bool, _option(CONTENT, "--json", help='Print each message as a JSON line; a raw line as {"text": …}.')
+        bool, _declare(CONTENT, "--json", help='Print each message as a JSON line; a raw line as {"text": …}.')
     ] = False
-    hex_dump: Annotated[bool, _option(CONTENT, "--hex", help="Show bytes as a hex dump: > sent, < received.")] = False
+    hex_dump: Annotated[bool, _declare(CONTENT, "--hex", help="Show bytes as a hex dump: > sent, < received.")] = False
     output: Annotated[
         Path | None,
-        _option(
+        _declare(
             CONTENT,
             *("--output", "-o"),
             help="Keep a transcript in this file, too: all raw bytes sent and received, or the messages received.",
@@ -105,26 +105,26 @@ class ContentOptions:
     ] = None
     log: Annotated[
         Path | None,
-        _option(
+        _declare(
             CONTENT,
             "--log",
             help="Keep a log of a chat's rooms in this folder: a file for each server and room, as in --log ~/chats.",
             metavar="DIR",
         ),
     ] = None
-    plain: Annotated[bool, _option(CONTENT, "--plain", help="Don't use the line editor on a terminal.")] = False
+    plain: Annotated[bool, _declare(CONTENT, "--plain", help="Don't use the line editor on a terminal.")] = False
     quit_after: Annotated[
         float | None,
-        options.seconds(
+        options.declare_time(
             "After the input's end, wait so long for the server's. [default: 2 on a terminal, with --send-only, and "
             "after a script that ends with an expectation; else no limit]",
             at_least=0,
             panel=CONTENT,
         ),
     ] = None
-    quiet: Annotated[bool, _option(CONTENT, "--quiet", "-q", help="Tell errors only.")] = False
+    quiet: Annotated[bool, _declare(CONTENT, "--quiet", "-q", help="Tell errors only.")] = False
     verbose: Annotated[
-        bool, _option(CONTENT, "--verbose", "-v", help="Tell events in a pipe, too, and each address tried.")
+        bool, _declare(CONTENT, "--verbose", "-v", help="Tell events in a pipe, too, and each address tried.")
     ] = False
     explain: options.ExplainOption = None
 
@@ -135,13 +135,13 @@ class ScriptOptions:
 
     send: Annotated[
         list[str] | None,
-        _option(
+        _declare(
             SCRIPTS, help="Send this line; repeatable, in turn with --expect.", metavar="TEXT", allow_from_autoenv=False
         ),
     ] = None
     expect: Annotated[
         list[str] | None,
-        _option(
+        _declare(
             SCRIPTS,
             help="Wait until this is found in a line or message (else exit 6); repeatable.",
             metavar="REGEX",
@@ -150,7 +150,7 @@ class ScriptOptions:
     ] = None
     script: Annotated[
         Path | None,
-        _option(
+        _declare(
             SCRIPTS,
             help="Take steps from a file, one a line: send TEXT, expect REGEX, wait TIME, wait (for the end).",
             metavar="FILE",
@@ -158,7 +158,7 @@ class ScriptOptions:
     ] = None
     count: Annotated[
         int | None,
-        _option(
+        _declare(
             SCRIPTS,
             help="End after so many messages or lines (exit 6 if fewer come).",
             min=1,
@@ -174,7 +174,7 @@ class LoginOptions:
 
     user: Annotated[
         str | None,
-        _option(
+        _declare(
             LOGIN,
             "--user",
             help="Log in as this user: by the kept login, else the name answers the server's question for one.",
@@ -184,18 +184,18 @@ class LoginOptions:
         ),
     ] = None
     no_session: Annotated[
-        bool, _option(LOGIN, "--no-session", help="Log in anew: neither use nor keep a token of an earlier login.")
+        bool, _declare(LOGIN, "--no-session", help="Log in anew: neither use nor keep a token of an earlier login.")
     ] = False
     no_typed_history: Annotated[
         bool,
-        _option(
+        _declare(
             LOGIN,
             "--no-typed-history",
             help="Don't keep what you type for the next time: the arrow keys bring it back. --no-session implies it.",
         ),
     ] = False
     insecure: Annotated[
-        bool, _option(LOGIN, "--insecure", help="Send passwords in clear, also over the network without TLS.")
+        bool, _declare(LOGIN, "--insecure", help="Send passwords in clear, also over the network without TLS.")
     ] = False
     state_dir: options.StateDir = None
 

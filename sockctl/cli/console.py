@@ -18,7 +18,7 @@ from sockctl.client.tty.background import NOT_ASKED, Background, ask_background
 from sockctl.events.base import Record
 from sockctl.events.formats import Format
 from sockctl.events.journal import Sink
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 
 EVENTS = "/events on|off|N"
 HUSHED = "Events are not shown from here on: /events on shows them as they come, /events 20 the last 20."
@@ -112,7 +112,7 @@ class Console(ConsoleTerminal):
 
     def _refuse(self, why: str, text: str) -> None:
         """Tell why a text isn't sent, and give it back."""
-        self._show(message("error", why))
+        self._show(make_message("error", why))
         self._return_text(text, told=True)
 
     def _return_text(self, text: str, *, told: bool = False) -> None:

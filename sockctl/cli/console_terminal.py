@@ -27,7 +27,7 @@ from sockctl.client.tty.terminal_mode import as_typed
 from sockctl.errors import StreamError
 from sockctl.events.base import HELD_BYTES
 from sockctl.terminal import STDIN, STDOUT, is_in_background, say
-from sockctl.text import plural
+from sockctl.text import format_count
 
 CAPACITY_BYTES = 32 << 20
 """What waits for the terminal may take so many bytes; what comes beyond is counted, and not shown."""
@@ -148,7 +148,7 @@ class ConsoleTerminal(OperatorTerminal, ABC):
             for work in batch:
                 work()
             if lost := self._queue.pop_dropped():
-                self._tell(f"{plural(lost, 'line')} missing here: they came faster than the terminal took them.")
+                self._tell(f"{format_count(lost, 'line')} missing here: they came faster than the terminal took them.")
             self._flush()
 
     # In the editor's thread.

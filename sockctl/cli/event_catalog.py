@@ -54,8 +54,8 @@ def list_events() -> Iterator[EventEntry]:
 def list_reasons() -> Iterator[ReasonEntry]:
     """Yield every reason: why a server refuses a client, why it closes a connection, why a client's session ends."""
     for refusal in RefusalReason:
-        yield ReasonEntry(str(refusal), "refused", _as_sentence(refusal.explanation))
-    for end in (*DisconnectReason, *_reasons_of_services()):
+        yield ReasonEntry(str(refusal), "refused", _make_sentence(refusal.explanation))
+    for end in (*DisconnectReason, *_list_reasons_of_services()):
         yield ReasonEntry(str(end), "disconnected", end.explanation)
     for name, sentence in ENDED.items():
         yield ReasonEntry(name, "ended", f"{sentence}.")
@@ -70,7 +70,7 @@ def _is_event_of(kind: object, module: str) -> bool:
     )
 
 
-def _reasons_of_services() -> list[Reason]:
+def _list_reasons_of_services() -> list[Reason]:
     """Return the reasons that services have, each once."""
     found: dict[Reason, None] = {}
     for each in pkgutil.walk_packages(services.__path__, f"{services.__name__}."):
@@ -79,5 +79,5 @@ def _reasons_of_services() -> list[Reason]:
     return list(found)
 
 
-def _as_sentence(words: str) -> str:
+def _make_sentence(words: str) -> str:
     return f"{words[:1].upper()}{words[1:]}."

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sockctl.cli.commands import declare_command
-from sockctl.terminal import STDOUT, columns, is_terminal, wants_colour
+from sockctl.terminal import STDOUT, is_terminal, measure_columns, wants_colour
 
 PAGE_COLUMNS = 100
 """Columns of a page at most: longer lines are hard to read."""
@@ -54,7 +54,7 @@ def _list(titles: dict[str, str]) -> None:
     """List the topics; a terminal's lines break at spaces."""
     from sockctl.cli.plain_help import fill, format_rows
 
-    width = columns(STDOUT) if is_terminal(STDOUT) else 1000
+    width = measure_columns(STDOUT) if is_terminal(STDOUT) else 1000
     rows = format_rows(list(titles.items()), max(map(len, titles)), width)
     _print("\n".join([fill("Topics, each shown by 'sockctl help TOPIC':", width), "", *rows]))
 

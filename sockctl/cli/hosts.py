@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.changes import IfMissing, RemovalOptions, print_changes, tolerating, with_removal_options
+from sockctl.cli.changes import IfMissing, RemovalOptions, print_changes, tolerate, with_removal_options
 from sockctl.cli.commands import declare_group
 from sockctl.cli.completion import complete_hosts
 from sockctl.cli.tables import print_list
@@ -25,7 +25,7 @@ Server = Annotated[
 @app.command(name="list", epilog="Example:\n  sockctl hosts list --json")
 def list_hosts(*, json: options.Json = False, state_dir: options.StateDir = None) -> None:
     """List the trusted servers. Columns: host and port, since when (UTC), and the certificate's SHA-256."""
-    hosts = [host.as_fields for host in _open_hosts(state_dir).all()]
+    hosts = [host.as_fields for host in _open_hosts(state_dir).list_all()]
     titles = ("HOST:PORT", "FIRST SEEN", "SHA256")
     rows = ((host["address"], host["first_seen"], host["fingerprint"]) for host in hosts)
     empty = "No server's certificate is trusted yet: 'sockctl connect tls://HOST:PORT' asks."
@@ -50,7 +50,7 @@ def add(
     state_dir: options.StateDir = None,
 ) -> None:
     """Trust a server with this certificate, and with no other one."""
-    from sockctl.client.known_hosts import host_key
+    from sockctl.client.known_hosts import make_host_key
     from sockctl.net.fingerprints import parse_fingerprint
 
     *ports, digits = words
@@ -58,7 +58,7 @@ def add(
         raise OptionError("Too many words: write sockctl hosts add HOST PORT SHA256.")
     hosts, fingerprint = _open_hosts(state_dir), parse_fingerprint(digits)
     host, port = parse_server(server, ports[0] if ports else None)
-    key = host_key(host, port)
+    key = make_host_key(host, port)
     known = _find(hosts, key)
     if known is not None and known.fingerprint == fingerprint:
         print_changes([], f"{key} was trusted with that certificate already.", json=json)
@@ -81,11 +81,11 @@ def remove(
     state_dir: options.StateDir = None,
 ) -> None:
     """Forget a server's certificate. The next connection meets it as a new one."""
-    from sockctl.client.known_hosts import host_key
+    from sockctl.client.known_hosts import make_host_key
 
     hosts, (host, number) = _open_hosts(state_dir), parse_server(server, port)
-    key = host_key(host, number)
-    with tolerating(UnknownHostError, f"No certificate of {key} is kept.", wanted=removal.if_exists, json=removal.json):
+    key = make_host_key(host, number)
+    with tolerate(UnknownHostError, f"No certificate of {key} is kept.", wanted=removal.if_exists, json=removal.json):
         known = _find(hosts, key)
         if known is not None:
             removal.confirm(f"Forget the certificate of {key}?", refusal=f"{key} is still trusted.")
@@ -110,10 +110,10 @@ def parse_server(server: str, port: str | None = None) -> tuple[str, int]:
 
 def _open_hosts(state_dir: Path | None) -> "KnownHosts":
     from sockctl.client.known_hosts import KnownHosts
-    from sockctl.paths import state_dir as place_of_state
+    from sockctl.paths import find_state_dir
 
-    return KnownHosts(place_of_state(state_dir))
+    return KnownHosts(find_state_dir(state_dir))
 
 
 def _find(hosts: "KnownHosts", key: str) -> "KnownHost | None":
-    return next((host for host in hosts.all() if host.address == key), None)
+    return next((host for host in hosts.list_all() if host.address == key), None)

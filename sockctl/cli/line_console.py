@@ -18,12 +18,12 @@ from sockctl.events.base import HELD_BYTES, Event, Record
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import Reason
 from sockctl.events.sinks import DescriptorSink
-from sockctl.protocol.messages import Message, as_line, message, split_block
+from sockctl.protocol.messages import Message, format_line, make_message, split_block
 from sockctl.services.chat.commands import LOBBY
 from sockctl.services.chat.service import CONSOLE_NAME, Chat
 from sockctl.services.talk import Talk
-from sockctl.terminal import STDIN, STDOUT, columns, is_terminal, read_line, say
-from sockctl.text import visible
+from sockctl.terminal import STDIN, STDOUT, is_terminal, measure_columns, read_line, say
+from sockctl.text import make_visible
 from sockctl.wrapping import wrap_lines
 
 FIRST_WORDS_S = 1.0
@@ -92,8 +92,8 @@ class LineConsole(OperatorTerminal, ABC):
 
     def _format(self, record: Record) -> str:
         self._reads.wait()
-        line = visible(record.event.text)
-        return wrap_lines(line, columns(STDOUT), cuts=False) if is_terminal(STDOUT) else line
+        line = make_visible(record.event.text)
+        return wrap_lines(line, measure_columns(STDOUT), cuts=False) if is_terminal(STDOUT) else line
 
     def _read(self) -> None:
         while (line := _read_in_foreground()) is not None:
@@ -125,10 +125,10 @@ class ChatLines(LineConsole):
             return
         to = f"to {one.get('to')}: " if private and one.get("to") != CONSOLE_NAME else ""
         for single in split_block(one):
-            self.show(to + as_line(single, unmarked_room=LOBBY))
+            self.show(to + format_line(single, unmarked_room=LOBBY))
 
     def _take(self, line: str) -> None:
-        self._say(message("line", line))
+        self._say(make_message("line", line))
 
 
 class TalkLines(LineConsole):

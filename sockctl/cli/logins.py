@@ -18,12 +18,12 @@ def list_logins(*, json: options.Json = False, state_dir: options.StateDir = Non
     No token is ever shown. An expired login lets nobody in: the next 'connect' asks for the password.
     """
     from sockctl.client.token_store import TokenStore
-    from sockctl.paths import state_dir as place_of_state
-    from sockctl.stores.timestamps import utc_now
+    from sockctl.paths import find_state_dir
+    from sockctl.stores.timestamps import read_utc_clock
 
-    now = utc_now()
+    now = read_utc_clock()
     logins = [
-        {**kept.as_fields, "expired": kept.expires <= now} for kept in TokenStore(place_of_state(state_dir)).all()
+        {**kept.as_fields, "expired": kept.expires <= now} for kept in TokenStore(find_state_dir(state_dir)).list_all()
     ]
     titles = ("SERVER", "SERVICE", "USER", "TLS", "EXPIRES", "STATE")
     rows = [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.changes import IfExists, print_changes, tolerating
+from sockctl.cli.changes import IfExists, print_changes, tolerate
 from sockctl.cli.commands import declare_command
 from sockctl.cli.completion import complete_logins
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
@@ -24,7 +24,7 @@ from sockctl.errors import (
     UntrustedError,
 )
 from sockctl.terminal import say_error
-from sockctl.text import visible
+from sockctl.text import make_visible
 
 if TYPE_CHECKING:
     from sockctl.client.token_store import KeptToken
@@ -43,7 +43,8 @@ def logout(
     port: options.TargetPort = None,
     *,
     timeout: Annotated[
-        float, options.seconds("Connect within so long, and wait so long for the server's goodbye.", at_least=0.001)
+        float,
+        options.declare_time("Connect within so long, and wait so long for the server's goodbye.", at_least=0.001),
     ] = options.Seconds(10),
     user: options.User = None,
     insecure: Annotated[
@@ -67,14 +68,14 @@ def logout(
     interrupted.
     """
     from sockctl.net.address import Endpoint
-    from sockctl.paths import state_dir as place_of_state
+    from sockctl.paths import find_state_dir
 
     endpoint = Endpoint(*parse_server(server, port))
     refuse_lone_key(cert, key)
-    place = place_of_state(state_dir)
-    whose = "" if user is None else f"{visible(user)} at "
+    place = find_state_dir(state_dir)
+    whose = "" if user is None else f"{make_visible(user)} at "
     nothing = f"No login of {whose}{endpoint} is kept"
-    with tolerating(NotLoggedInError, f"{nothing}.", wanted=if_exists, json=json):
+    with tolerate(NotLoggedInError, f"{nothing}.", wanted=if_exists, json=json):
         kept = _find_kept(endpoint, place, user, timeout)
         if not kept:
             raise NotLoggedInError(f"{nothing}: there is nothing to end.")
@@ -136,14 +137,14 @@ def _end_all(
         CertificateError: The client's certificate can't be used.
     """
     from sockctl.client.token_store import TokenStore
-    from sockctl.stores.timestamps import utc_now
+    from sockctl.stores.timestamps import read_utc_clock
 
     tokens = TokenStore(state_dir)
     # Load the files of TLS before forgetting any login.
     ways = [_pin_certificate(each, kept, state_dir, certificate, key) for each, kept in all_kept]
     for (each, kept), secure in zip(all_kept, ways, strict=True):
         failure = None
-        if kept.expires > utc_now():
+        if kept.expires > read_utc_clock():
             failure = _tell_server(each, kept, secure, timeout_s=timeout_s, insecure=insecure)
         tokens.forget(kept.login, token=kept.token)
         yield _End(kept, failure)
@@ -159,17 +160,17 @@ def _find_kept(
     return [
         (each, kept)
         for each in _find_places(endpoint, timeout_s)
-        for kept in tokens.all_of(each.host, each.port)
+        for kept in tokens.list_server(each.host, each.port)
         if user is None or kept.is_of(user)
     ]
 
 
 def _find_places(endpoint: "Endpoint", timeout_s: float) -> "list[Endpoint]":
     """Return the places of a server's saved logins: its name, and for logins without TLS its addresses."""
-    from sockctl.net.connector import addresses_of
+    from sockctl.net.connector import find_addresses
 
     try:
-        return list(dict.fromkeys([endpoint, *addresses_of(endpoint, timeout_s)]))
+        return list(dict.fromkeys([endpoint, *find_addresses(endpoint, timeout_s)]))
     except UnreachableError:  # the command can still forget a login under the name
         return [endpoint]
 

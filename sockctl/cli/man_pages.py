@@ -29,17 +29,17 @@ def make_man_pages() -> dict[str, str]:
 
     command = make_root()
     root = typer.Context(command, info_name="sockctl", **command.context_settings)
-    return {f"{_page_name(each)}.1": _make_page(each) for each in _walk(root)}
+    return {f"{_make_page_name(each)}.1": _make_page(each) for each in _walk(root)}
 
 
 def _walk(context: Any) -> Iterator[Any]:
     """Yield the context of a command, then those of all commands below it."""
     yield context
-    for child in _children(context):
+    for child in _list_children(context):
         yield from _walk(child)
 
 
-def _children(context: Any) -> Iterator[Any]:
+def _list_children(context: Any) -> Iterator[Any]:
     """Yield the contexts of the commands in a group."""
     from sockctl.cli.app import COMMANDS
 
@@ -52,13 +52,13 @@ def _children(context: Any) -> Iterator[Any]:
         yield typer.Context(command, info_name=name, parent=context)
 
 
-def _page_name(context: Any) -> str:
+def _make_page_name(context: Any) -> str:
     return str(context.command_path).replace(" ", "-")
 
 
 def _make_page(context: Any) -> str:
     command = context.command
-    name = _page_name(context)
+    name = _make_page_name(context)
     summary, *rest = split_paragraphs(command.help or "")
     sections: dict[str, list[str]] = {"DESCRIPTION": []}
     for paragraph in [*rest, *list_notes(command, context)]:
@@ -67,16 +67,16 @@ def _make_page(context: Any) -> str:
     usage = " ".join([str(context.command_path), *command.collect_usage_pieces(context)])
     lines = [
         f'.TH {_quote(name.upper())} 1 "" "sockctl" "sockctl"',
-        *_section("NAME", [_flow(f"{name} - {summary.removesuffix('.')}")]),
-        *_section("SYNOPSIS", [f".B {_escape(usage)}"]),
-        *_section("DESCRIPTION", _paragraphs(sections.pop("DESCRIPTION") or [summary])),
+        *_make_section("NAME", [_flow(f"{name} - {summary.removesuffix('.')}")]),
+        *_make_section("SYNOPSIS", [f".B {_escape(usage)}"]),
+        *_make_section("DESCRIPTION", _format_paragraphs(sections.pop("DESCRIPTION") or [summary])),
         *_list_parameters(context),
         *_list_commands(context),
     ]
     for title in dict.fromkeys(_SECTIONS.values()):
         if title in sections:
-            lines += _section(title, _paragraphs(sections[title]))
-    lines += _section("SEE ALSO", [_see_also(context)])
+            lines += _make_section(title, _format_paragraphs(sections[title]))
+    lines += _make_section("SEE ALSO", [_list_related(context)])
     return "\n".join(lines) + "\n"
 
 
@@ -112,23 +112,23 @@ def _list_parameters(context: Any) -> list[str]:
 
 def _list_commands(context: Any) -> list[str]:
     entries: list[str] = []
-    for child in _children(context):
+    for child in _list_children(context):
         summary = child.command.get_short_help_str(limit=1000)
-        entries += [".TP", f".BR {_escape(_page_name(child))} (1)", _flow(summary)]
-    return _section("COMMANDS", entries) if entries else []
+        entries += [".TP", f".BR {_escape(_make_page_name(child))} (1)", _flow(summary)]
+    return _make_section("COMMANDS", entries) if entries else []
 
 
-def _see_also(context: Any) -> str:
-    names = [_page_name(context.parent)] if context.parent else []
+def _list_related(context: Any) -> str:
+    names = [_make_page_name(context.parent)] if context.parent else []
     pages = ", ".join(f"{_escape(name)}(1)" for name in names)
     return ". ".join(filter(None, [pages, r"sockctl help lists pages about topics."]))
 
 
-def _section(title: str, lines: list[str]) -> list[str]:
+def _make_section(title: str, lines: list[str]) -> list[str]:
     return [f".SH {_quote(title)}", *lines]
 
 
-def _paragraphs(paragraphs: list[str]) -> list[str]:
+def _format_paragraphs(paragraphs: list[str]) -> list[str]:
     lines: list[str] = []
     for paragraph in paragraphs:
         lines += [".PP"] if lines else []

@@ -26,7 +26,7 @@ class Seconds(float):
         return format_duration(self)
 
 
-def seconds(help_text: str, *names: str, at_least: float, panel: str | None = None) -> Any:
+def declare_time(help_text: str, *names: str, at_least: float, panel: str | None = None) -> Any:
     """Declare an option that takes a time, such as 5, 5s, 500ms, 10m or 1h; from `at_least` seconds to a year.
 
     Without `names`, the option has the name of its parameter. The help shows it in the group `panel`.
@@ -130,13 +130,13 @@ def with_option_group(
         if own.name != name:
             parameters.append(own)
         elif variables:
-            parameters += [_with_variable(each, f"{variables}_{each.name}".upper()) for each in _parameters_of(group)]
+            parameters += [_set_variable(each, f"{variables}_{each.name}".upper()) for each in _list_parameters(group)]
         else:
-            parameters += _parameters_of(group)
+            parameters += _list_parameters(group)
 
     @functools.wraps(command)
     def with_options(**values: Any) -> None:
-        value = _group_of(group, values)
+        value = _make_group(group, values)
         command(**values, **{name: value})
 
     as_typer_sees_it: Any = with_options
@@ -145,31 +145,31 @@ def with_option_group(
     return with_options
 
 
-def _parameters_of(group: type[Any]) -> list[inspect.Parameter]:
+def _list_parameters(group: type[Any]) -> list[inspect.Parameter]:
     kind = inspect.Parameter.KEYWORD_ONLY
     parameters: list[inspect.Parameter] = []
     for each in dataclasses.fields(group):
-        if inner := _as_group(each):
-            parameters += _parameters_of(inner)
+        if inner := _find_group(each):
+            parameters += _list_parameters(inner)
         else:
             parameters.append(inspect.Parameter(each.name, kind, default=each.default, annotation=each.type))
     return parameters
 
 
-def _with_variable(parameter: inspect.Parameter, variable: str) -> inspect.Parameter:
+def _set_variable(parameter: inspect.Parameter, variable: str) -> inspect.Parameter:
     kind, declared = parameter.annotation.__origin__, copy.copy(parameter.annotation.__metadata__[0])
     declared.envvar = declared.envvar or variable
     return parameter.replace(annotation=Annotated[kind, declared])
 
 
-def _group_of(group: type[Any], values: dict[str, Any]) -> Any:
+def _make_group(group: type[Any], values: dict[str, Any]) -> Any:
     """Return a group of options; remove their values from `values`."""
     given: dict[str, Any] = {}
     for each in dataclasses.fields(group):
-        inner = _as_group(each)
-        given[each.name] = _group_of(inner, values) if inner else values.pop(each.name)
+        inner = _find_group(each)
+        given[each.name] = _make_group(inner, values) if inner else values.pop(each.name)
     return group(**given)
 
 
-def _as_group(field: "dataclasses.Field[Any]") -> type[Any] | None:
+def _find_group(field: "dataclasses.Field[Any]") -> type[Any] | None:
     return field.type if isinstance(field.type, type) and dataclasses.is_dataclass(field.type) else None

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from sockctl.cli.prompts import closing_line, may_ask
+from sockctl.cli.prompts import close_line, may_ask
 from sockctl.errors import (
     AnswerRefusedError,
     InputNeededError,
@@ -21,7 +21,7 @@ from sockctl.errors import (
 )
 from sockctl.stores.files import find_exposure
 from sockctl.terminal import STDIN, is_terminal, say
-from sockctl.text import visible
+from sockctl.text import make_visible
 
 T = TypeVar("T")
 
@@ -103,7 +103,7 @@ def _read_file(path: Path) -> str:
 
     This checks the open file, since another process may replace `path` at any moment. A pipe at `path` never blocks.
     """
-    shown = visible(str(path))
+    shown = make_visible(str(path))
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         try:
@@ -157,7 +157,7 @@ def _ask_once(question: str) -> str:
 
     with NoEcho(STDIN).hidden():
         try:
-            with closing_line():
+            with close_line():
                 say(f"{question}: ", end="")
                 line = _read_line(STDIN)
         except OSError as error:  # the terminal has gone

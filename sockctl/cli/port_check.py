@@ -27,11 +27,11 @@ def print_ports(states: "Iterable[PortState]", *, json: bool, quiet: bool) -> bo
     for one in states:
         all_open = all_open and one.state == "open"
         if not quiet:
-            screen.write(encode_json_line(_as_fields(one)) if json else f"{one.state:<6} {one.endpoint}\n".encode())
+            screen.write(encode_json_line(_encode_fields(one)) if json else f"{one.state:<6} {one.endpoint}\n".encode())
     return all_open
 
 
-def _as_fields(one: "PortState") -> dict[str, object]:
+def _encode_fields(one: "PortState") -> dict[str, object]:
     fields = {
         "host": one.endpoint.host,
         "port": one.endpoint.port,

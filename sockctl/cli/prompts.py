@@ -20,7 +20,7 @@ def may_ask(*, no_input: bool) -> bool:
 
 
 @contextlib.contextmanager
-def closing_line() -> Iterator[None]:
+def close_line() -> Iterator[None]:
     """End a question's line if Ctrl-C interrupts the answer: the shell's prompt then begins on a line of its own."""
     try:
         yield
@@ -41,7 +41,7 @@ def ask(question: str, default: str, check: Callable[[str], T]) -> T:
         InputNeededError: The input ended instead (Ctrl-D).
     """
     while True:
-        with closing_line():
+        with close_line():
             say(f"{question} [{default}]: ", end="")
             answer = read_line()
         if answer is None:
@@ -94,7 +94,7 @@ def confirm(question: str, *, no_input: bool, option: str) -> bool:
     if not may_ask(no_input=no_input):
         raise InputNeededError(f"{question} That can't be asked for here: {option} says yes.")
     while True:
-        with closing_line():
+        with close_line():
             say(f"{question} [yes/no]: ", end="")
             answer = (read_line() or "").strip().lower()
         if answer in {"yes", "y", "no", "n"}:

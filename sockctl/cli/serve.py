@@ -8,7 +8,7 @@ import typer
 
 from sockctl.cli.chat_options import ChatOptions
 from sockctl.cli.commands import declare_group
-from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength, Seconds, seconds, with_option_group
+from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength, Seconds, declare_time, with_option_group
 from sockctl.cli.server_options import ServerOptions, with_server_options
 from sockctl.errors import ProgramError
 
@@ -54,12 +54,12 @@ def identify(*, server: ServerOptions) -> None:
     Names are kept in clients.db in the data directory; 'sockctl clients' lists, renames and forgets them.
     """
     from sockctl.cli.serve_runner import serve
-    from sockctl.paths import data_dir
+    from sockctl.paths import find_data_dir
     from sockctl.services.identify import Identify
     from sockctl.services.known_clients import KnownClients
 
-    clients = KnownClients(data_dir(server.data_dir))
-    clients.all()  # fails now, not at the first client, if the file can't be used
+    clients = KnownClients(find_data_dir(server.data_dir))
+    clients.list_all()  # fails now, not at the first client, if the file can't be used
     raise typer.Exit(serve(Identify(clients, ipv6_prefix=server.ipv6_prefix), server))
 
 
@@ -79,7 +79,7 @@ def talk(
     ] = 16,
     program_idle: Annotated[
         float,
-        seconds(
+        declare_time(
             "With --reply-with: end a program when neither it nor its client says anything for so long.", at_least=0.01
         ),
     ] = Seconds(600),

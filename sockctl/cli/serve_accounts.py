@@ -5,8 +5,8 @@ import dataclasses
 from sockctl.cli.server_options import ServerOptions
 from sockctl.errors import OptionError
 from sockctl.net.address import is_loopback, parse_host
-from sockctl.net.listener import addresses_of
-from sockctl.paths import data_dir
+from sockctl.net.listener import list_addresses
+from sockctl.paths import find_data_dir
 from sockctl.services.login import LoginConversation
 
 
@@ -19,7 +19,7 @@ def guard_options(options: ServerOptions, *, insecure: bool) -> ServerOptions:
     """
     if not options.encrypted and not insecure:
         host = parse_host(options.host) if options.host else ""
-        beyond = [address for address in addresses_of(host) if not is_loopback(address)]
+        beyond = [address for address in list_addresses(host) if not is_loopback(address)]
         if beyond:
             raise OptionError(
                 f"On {beyond[0]}, names, passwords and tokens would cross the network in clear: add --tls, or listen "
@@ -36,5 +36,5 @@ def make_login(options: ServerOptions, *, signup: bool, min_length: int) -> Logi
         HashFailedError: There is not enough memory to hash a password.
     """
     return LoginConversation(
-        data_dir(options.data_dir), signup=signup, min_length=min_length, ipv6_prefix=options.ipv6_prefix
+        find_data_dir(options.data_dir), signup=signup, min_length=min_length, ipv6_prefix=options.ipv6_prefix
     )

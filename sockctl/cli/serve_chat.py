@@ -11,8 +11,8 @@ from sockctl.cli.serve_accounts import guard_options, make_login
 from sockctl.cli.serve_runner import serve
 from sockctl.cli.server_options import ServerOptions
 from sockctl.errors import OptionError
-from sockctl.paths import data_dir
-from sockctl.protocol.names import same_name_key
+from sockctl.paths import find_data_dir
+from sockctl.protocol.names import make_name_key
 from sockctl.services.chat.commands import parse_room
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatRules
@@ -39,7 +39,7 @@ def serve_chat(options: ServerOptions, chat_options: ChatOptions) -> ExitCode:
         raise OptionError("--operator, --signup and --insecure are about users who log in: add --auth.")
     if login is not None and login.lets_sign_up:
         _check_operators(rules.operators, login)
-    chat = Chat(data_dir(options.data_dir), rules, login=login)
+    chat = Chat(find_data_dir(options.data_dir), rules, login=login)
     if not is_terminal(STDIN) or options.no_input:
         return serve(chat, options)
     if may_edit():
@@ -60,7 +60,7 @@ def _parse_rules(options: ChatOptions) -> ChatRules:
         motd=[] if options.motd is None else _read_motd(options.motd),
         history=options.history,
         flood=None if options.no_flood_limit else _parse_flood(options.flood),
-        operators=frozenset(same_name_key(operator.strip()) for operator in options.operator or []),
+        operators=frozenset(make_name_key(operator.strip()) for operator in options.operator or []),
     )
 
 

@@ -17,7 +17,7 @@ from sockctl.cli.server_options import LogFormat, ServerOptions
 from sockctl.errors import ListenError, OptionError
 from sockctl.events.base import Level, Record
 from sockctl.events.explain import Explain
-from sockctl.events.formats import FileFormat, Format, as_json, live_format
+from sockctl.events.formats import FileFormat, Format, choose_live_format, encode_json
 from sockctl.events.journal import Journal
 from sockctl.events.server import DescriptorsLimited, Listening, LoopbackOnly, PortTaken, Reachable, ServerStarted
 from sockctl.events.sinks import DescriptorSink, FileSink
@@ -25,7 +25,7 @@ from sockctl.net.access_rules import AccessRules
 from sockctl.net.address import format_address, parse_host, parse_port
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.listener import BACKLOG, Listeners, open_listeners
-from sockctl.net.reachability import reach_of
+from sockctl.net.reachability import find_reach
 from sockctl.net.server import Server
 from sockctl.net.service import MessageService, Service
 from sockctl.os_limits import raise_descriptor_limit
@@ -90,22 +90,26 @@ def serve(
     )
     terminal = terminal or OperatorTerminal()
     json = options.log_format is LogFormat.JSON and options.log_file is None
-    with StopSignals() as signals, contextlib.closing(_journal(service.name, options, terminal)) as journal:
+    with StopSignals() as signals, contextlib.closing(_open_journal(service.name, options, terminal)) as journal:
         needed, limit = raise_descriptor_limit(limits.max_clients)
-        tls = _tls(options, journal)
+        tls = _load_tls(options, journal)
         listeners = open_listeners(host, port, strict_port=options.strict_port)
         timeouts = Timeouts(idle_s=options.idle_timeout)
-        server = _made_server(service, listeners, journal, limits, timeouts, tls)
+        server = _make_server(service, listeners, journal, limits, timeouts, tls)
         journal.emit(ServerStarted(version=__version__, pid=os.getpid(), does=service.does))
         if limit < needed:
             journal.emit(DescriptorsLimited(needed=needed, limit=limit, max_clients=limits.max_clients))
-        _tell_place(journal, listeners, _scheme(service, encrypted=tls is not None))
+        _tell_place(journal, listeners, _find_scheme(service, encrypted=tls is not None))
         if tls is not None:
             tls.tell_certificate()
         server.start()
         if options.log_file is not None or options.quiet:
             certificate = "" if tls is None else f" Its certificate has SHA256 {tls.fingerprint}."
-            said = _place_as_json(listeners, service.name) if json else _place(listeners, options.log_file, certificate)
+            said = (
+                _encode_place(listeners, service.name)
+                if json
+                else _describe_place(listeners, options.log_file, certificate)
+            )
             # Not in this thread: while standard error is blocked, signals must still be waited for.
             teller = threading.Thread(target=say, args=(said,), kwargs={"wraps": not json}, daemon=True)
             teller.start()
@@ -116,26 +120,26 @@ def serve(
         return _stop(server, options.drain_timeout, signals, journal)
 
 
-def _journal(service: str, options: ServerOptions, terminal: OperatorTerminal) -> Journal:
+def _open_journal(service: str, options: ServerOptions, terminal: OperatorTerminal) -> Journal:
     """Open the journal."""
     json = options.log_format is LogFormat.JSON
     level = Level.WARNING if options.quiet else Level.DETAIL if options.verbose else Level.INFO
 
     def make_format() -> Format:
-        return as_json if json else live_format(STDERR, options.explain)
+        return encode_json if json else choose_live_format(STDERR, options.explain)
 
     console = DescriptorSink(STDERR, make_format())
     is_screen = is_terminal(STDERR)
     if options.log_file is None:
         sink = terminal.watch(console, make_format, is_screen=is_screen)
         return Journal(sink, service=service, level=level)
-    file = FileSink(options.log_file, as_json if json else FileFormat(options.explain or Explain.ALWAYS))
+    file = FileSink(options.log_file, encode_json if json else FileFormat(options.explain or Explain.ALWAYS))
     sink = terminal.watch(file, make_format, is_screen=False)
     fallback = terminal.watch(console, make_format, is_screen=is_screen, is_log=False)
     return Journal(sink, service=service, level=level, fallback=fallback)
 
 
-def _tls(options: ServerOptions, journal: Journal) -> "ServingTls | None":
+def _load_tls(options: ServerOptions, journal: Journal) -> "ServingTls | None":
     if not options.encrypted:
         if options.tls_client_ca is not None:
             raise OptionError("--tls-client-ca asks for certificates in TLS: add --tls, or --tls-cert and --tls-key.")
@@ -163,14 +167,14 @@ def _wait_for_stop(signals: StopSignals, tls: "ServingTls | None", terminal: Ope
         begin_line()
 
 
-def _scheme(service: Service, *, encrypted: bool) -> str:
+def _find_scheme(service: Service, *, encrypted: bool) -> str:
     """Return the scheme that `connect` needs in front of HOST:PORT; empty if it can do without."""
     if not encrypted:
         return ""
     return "sockctls://" if isinstance(service, MessageService) else "tls://"
 
 
-def _made_server(
+def _make_server(
     service: Service,
     listeners: Listeners,
     journal: Journal,
@@ -216,7 +220,7 @@ def _tell_place(journal: Journal, listeners: Listeners, scheme: str) -> None:
         journal.emit(PortTaken(wanted_port=listeners.wanted_port, port=listeners.port))
     for host in listeners.hosts:
         journal.emit(Listening(host=host, port=listeners.port, backlog=BACKLOG))
-    reach = reach_of(listeners.hosts, listeners.port)
+    reach = find_reach(listeners.hosts, listeners.port)
     for scope, endpoints in (("machine", reach.machine), ("network", reach.network)):
         for endpoint in endpoints:
             target = f"{scheme}{endpoint}" if scheme else f"{endpoint.host} {endpoint.port}"
@@ -226,7 +230,7 @@ def _tell_place(journal: Journal, listeners: Listeners, scheme: str) -> None:
         journal.emit(LoopbackOnly())
 
 
-def _place(listeners: Listeners, log_file: Path | None, certificate: str) -> str:
+def _describe_place(listeners: Listeners, log_file: Path | None, certificate: str) -> str:
     """Return a sentence that says where the server listens, for a terminal that doesn't show the event."""
     places = " and ".join(format_address(host, listeners.port) for host in listeners.hosts)
     moved = ""
@@ -235,7 +239,7 @@ def _place(listeners: Listeners, log_file: Path | None, certificate: str) -> str
     return f"Listening on {places}{moved}.{certificate}" + (f" Events go to {log_file}." if log_file else "")
 
 
-def _place_as_json(listeners: Listeners, service: str) -> str:
+def _encode_place(listeners: Listeners, service: str) -> str:
     """Return the events that say where the server listens, for a program that reads standard error."""
     events = (Listening(host=host, port=listeners.port, backlog=BACKLOG) for host in listeners.hosts)
-    return "\n".join(as_json(Record(time.time(), service, event)) for event in events)
+    return "\n".join(encode_json(Record(time.time(), service, event)) for event in events)

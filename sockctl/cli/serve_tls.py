@@ -7,13 +7,13 @@ from sockctl.cli.server_options import ServerOptions
 from sockctl.errors import CertificateError, OptionError
 from sockctl.events.base import Event
 from sockctl.events.server import TlsCertificate, TlsCertificateRefused
-from sockctl.net.certificates import own_certificate
-from sockctl.net.fingerprints import fingerprint_of_file
-from sockctl.net.reachability import reach_of
+from sockctl.net.certificates import ensure_certificate
+from sockctl.net.fingerprints import read_fingerprint
+from sockctl.net.reachability import find_reach
 from sockctl.net.tls import TlsSocket
-from sockctl.net.tls_server import server_context
+from sockctl.net.tls_server import make_server_context
 from sockctl.net.transport import TlsTransport
-from sockctl.paths import data_dir
+from sockctl.paths import find_data_dir
 
 
 class ServingTls:
@@ -36,9 +36,9 @@ class ServingTls:
         if options.tls_cert is not None and options.tls_key is not None:
             self._files = options.tls_cert, options.tls_key
         else:
-            everywhere = reach_of(["0.0.0.0", "::"], 0).network  # noqa: S104  a question: no socket listens there
+            everywhere = find_reach(["0.0.0.0", "::"], 0).network  # noqa: S104  a question: no socket listens there
             hosts = [*([options.host] if options.host else []), *(endpoint.host for endpoint in everywhere)]
-            self._files = own_certificate(data_dir(options.data_dir), hosts=hosts)
+            self._files = ensure_certificate(find_data_dir(options.data_dir), hosts=hosts)
         self._load()
 
     @property
@@ -48,7 +48,7 @@ class ServingTls:
         Raises:
             CertificateError: The file can't be read any more.
         """
-        return fingerprint_of_file(self._files[0])
+        return read_fingerprint(self._files[0])
 
     def secure(self, sock: socket.socket) -> TlsTransport:
         """Return TLS over an accepted socket, before its handshake."""
@@ -67,4 +67,4 @@ class ServingTls:
             self._tell(TlsCertificateRefused(error=str(error)))
 
     def _load(self) -> None:
-        self._context = server_context(*self._files, client_ca=self._client_ca)
+        self._context = make_server_context(*self._files, client_ca=self._client_ca)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sockctl.cli.options import DataDir, ExplainOption, NoInput, Seconds, seconds, with_option_group
+from sockctl.cli.options import DataDir, ExplainOption, NoInput, Seconds, declare_time, with_option_group
 from sockctl.errors import AddressError
 
 
@@ -142,14 +142,14 @@ class ServerOptions:
     data_dir: DataDir = None
     idle_timeout: Annotated[
         float | None,
-        seconds(
+        declare_time(
             "Close a connection that moved nothing for so long. [default: never]",
             at_least=0.01,
             panel="Who may connect",
         ),
     ] = None
     drain_timeout: Annotated[
-        float, seconds("At the stop, give clients so long to take what is queued.", at_least=0, panel="Running")
+        float, declare_time("At the stop, give clients so long to take what is queued.", at_least=0, panel="Running")
     ] = Seconds(5)
     event_threads: Annotated[
         int | None,

@@ -5,13 +5,13 @@ from typing import Annotated
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.changes import RemovalOptions, print_changes, tolerating, with_removal_options
+from sockctl.cli.changes import RemovalOptions, print_changes, tolerate, with_removal_options
 from sockctl.cli.commands import declare_group
 from sockctl.cli.completion import complete_sessions, complete_users
 from sockctl.cli.tables import print_list
 from sockctl.cli.users import open_accounts
 from sockctl.errors import OptionError, UnknownSessionError
-from sockctl.text import plural
+from sockctl.text import format_count
 
 app = declare_group(
     "See and end the sessions of those who are logged in. A server that runs sees the change within 2 s.",
@@ -32,7 +32,7 @@ def list_sessions(
     """List the sessions. Columns: id, user, last address, and when each began, was used last and expires (UTC)."""
     accounts = open_accounts(data_dir)
     name = None if user is None else accounts.users.get(user).name
-    sessions = [session.as_fields for session in accounts.sessions_of(name)]
+    sessions = [session.as_fields for session in accounts.list_sessions(name)]
     titles = ("ID", "USER", "ADDRESS", "CREATED", "LAST USED", "EXPIRES")
     empty = "Nobody is logged in." if name is None else f"{name} is not logged in."
     print_list(sessions, titles, (tuple(session.values()) for session in sessions), empty=empty, json=json)
@@ -57,18 +57,16 @@ def revoke(
     if sum((session is not None, user is not None, everybody)) != 1:
         raise OptionError("Say which sessions: an ID, --user NAME, or --all; one of them.")
     accounts = open_accounts(data_dir)
-    with tolerating(
-        UnknownSessionError, f"There is no session {session}.", wanted=removal.if_exists, json=removal.json
-    ):
+    with tolerate(UnknownSessionError, f"There is no session {session}.", wanted=removal.if_exists, json=removal.json):
         if session is not None:
             if found := accounts.sessions.find(session):
                 removal.confirm(f"End the session {found.id} of {found.user}?", refusal="It goes on.")
             ended = [accounts.sessions.end(session)]
         else:
             name = None if user is None else accounts.users.get(user).name
-            if count := len(accounts.sessions_of(name)):
+            if count := len(accounts.list_sessions(name)):
                 whose = "" if name is None else f" of {name}"
-                removal.confirm(f"End {plural(count, 'session')}{whose}?", refusal="No session was ended.")
+                removal.confirm(f"End {format_count(count, 'session')}{whose}?", refusal="No session was ended.")
             ended = accounts.sessions.end_all(name)
         sentences = [f"The session {one.id} of {one.user} has ended." for one in ended]
         print_changes(

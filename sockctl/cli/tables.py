@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from sockctl.terminal import STDOUT, columns, is_terminal, say, wants_colour
-from sockctl.text import escape_json, visible
-from sockctl.wrapping import display_width, find_least_width, wrap_lines
+from sockctl.terminal import STDOUT, is_terminal, measure_columns, say, wants_colour
+from sockctl.text import escape_json, make_visible
+from sockctl.wrapping import find_least_width, measure_width, wrap_lines
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -48,9 +48,9 @@ def print_list(entries: Sequence[Fields], titles: Row, rows: Iterable[Row], *, e
     if json:
         print_json(entries)
         return
-    shown = [[visible(cell) for cell in row] for row in rows]
+    shown = [[make_visible(cell) for cell in row] for row in rows]
     if is_terminal(STDOUT):
-        print_text(format_table(titles, shown, width=columns(STDOUT), colour=wants_colour(STDOUT)))
+        print_text(format_table(titles, shown, width=measure_columns(STDOUT), colour=wants_colour(STDOUT)))
     else:
         print_text("\n".join("\t".join(cell.replace("\t", " ") for cell in row) for row in [titles, *shown]))
     if not entries:
@@ -59,8 +59,8 @@ def print_list(entries: Sequence[Fields], titles: Row, rows: Iterable[Row], *, e
 
 def print_sentences(*sentences: str) -> None:
     """Print sentences for a person, each on a line of its own; on a terminal they are wrapped at words."""
-    text = "\n".join(map(visible, sentences))
-    print_text(wrap_lines(text, columns(STDOUT)) if is_terminal(STDOUT) else text)
+    text = "\n".join(map(make_visible, sentences))
+    print_text(wrap_lines(text, measure_columns(STDOUT)) if is_terminal(STDOUT) else text)
 
 
 def print_text(text: str) -> None:
@@ -108,7 +108,7 @@ def fit_columns(rows: Sequence[Row], width: int) -> list[int] | None:
         width: Columns of the terminal.
     """
     by_column = list(zip(*rows, strict=True))
-    widths = [max(map(display_width, column)) for column in by_column]
+    widths = [max(map(measure_width, column)) for column in by_column]
     words = [[word for cell in column for word in cell.split()] for column in by_column]
     for least in (width, _LEAST):
         leasts = [max((find_least_width(word, least) for word in each), default=0) for each in words]
@@ -133,7 +133,7 @@ def _make_records(titles: Row, rows: Sequence[Row], width: int) -> "Table":
     table = make_grid(show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    room = max(1, width - _GAP - max(map(display_width, titles)))
+    room = max(1, width - _GAP - max(map(measure_width, titles)))
     for row in rows:
         if table.rows:
             table.add_row()

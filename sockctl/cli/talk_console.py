@@ -15,9 +15,9 @@ from sockctl.client.tty.entries import Entries
 from sockctl.client.tty.fragments import Fragments
 from sockctl.errors import NobodyThereError
 from sockctl.events.reasons import Reason
-from sockctl.protocol.messages import message
+from sockctl.protocol.messages import make_message
 from sockctl.services.talk import Talk, split_address
-from sockctl.text import plural
+from sockctl.text import format_count
 
 NOBODY = 0
 """Stands for no client: their numbers begin with 1."""
@@ -51,7 +51,7 @@ class TalkConsole(Console):
 
     def show_said(self, number: int, text: str) -> None:
         """Show a client's message."""
-        self._do(partial(self._show, message("say", text, sender=str(number))), len(text))
+        self._do(partial(self._show, make_message("say", text, sender=str(number))), len(text))
 
     def show_left(self, number: int, reason: Reason) -> None:
         """Show that a client is gone."""
@@ -81,7 +81,7 @@ class TalkConsole(Console):
         except NobodyThereError as error:
             self._refuse(str(error), text)
         else:
-            self._show(message("say", lines=[f"→{number} {line}" for line in lines]))
+            self._show(make_message("say", lines=[f"→{number} {line}" for line in lines]))
 
     def _return_text(self, text: str, *, told: bool = False) -> None:
         self._talker.give_back(self._number, text, told=told)
@@ -94,7 +94,7 @@ class TalkConsole(Console):
         return self._talker
 
     def _status(self, columns: int) -> Fragments:
-        clients = plural(len(self.talk.numbers), "client")
+        clients = format_count(len(self.talk.numbers), "client")
         clock = f"{self._formatter.now():%H:%M}"
         return [(STYLE, status_row(Status(clients, None, state=self._state, clock=clock), columns))]
 

@@ -68,7 +68,7 @@ class TlsOptions:
 
         Args:
             wanted: Whether --tls or the target's scheme asks for TLS.
-            state_dir: The argument for `sockctl.paths.state_dir`, the folder of trusted servers.
+            state_dir: The argument for `sockctl.paths.find_state_dir`, the folder of trusted servers.
             may_ask: Whether the client may ask the user.
 
         Raises:
@@ -85,7 +85,7 @@ class TlsOptions:
             raise OptionError("--fingerprint, --accept-new and authorities exclude each other: leave all but one out.")
         from sockctl.client.trust import TlsPolicy
         from sockctl.net.fingerprints import parse_fingerprint
-        from sockctl.paths import state_dir as place_of_state
+        from sockctl.paths import find_state_dir
 
         return TlsPolicy(
             ca=self.ca,
@@ -94,7 +94,7 @@ class TlsOptions:
             accept_new=self.accept_new,
             certificate=self.cert,
             key=self.key,
-            state_dir=place_of_state(state_dir),
+            state_dir=find_state_dir(state_dir),
             may_ask=may_ask,
         )
 

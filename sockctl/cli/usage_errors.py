@@ -4,16 +4,16 @@ from typing import Any
 
 from sockctl.cli.commands import find_name, find_variable, obey_color, suggest, word_problem
 from sockctl.terminal import format_error
-from sockctl.text import visible
+from sockctl.text import make_visible
 
 
 def describe_usage_error(error: Any) -> str:
     """Return the lines that tell the user of a usage error."""
     ctx = getattr(error, "ctx", None)
     if ctx is None:
-        return format_error(visible(error.format_message()))
+        return format_error(make_visible(error.format_message()))
     obey_color(ctx)
-    problem = format_error(f"{visible(_describe(error, ctx))} '{ctx.command_path} -h' explains it.")
+    problem = format_error(f"{make_visible(_describe(error, ctx))} '{ctx.command_path} -h' explains it.")
     return f"{ctx.get_usage()}\n{problem}"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.changes import IfMissing, RemovalOptions, print_changes, tolerating, with_removal_options
+from sockctl.cli.changes import IfMissing, RemovalOptions, print_changes, tolerate, with_removal_options
 from sockctl.cli.commands import declare_group
 from sockctl.cli.completion import complete_users
 from sockctl.cli.passwords import PasswordFile, PasswordStdin, read_password
@@ -66,7 +66,7 @@ def add(name: Name, *, if_missing: IfMissing = False, new: NewPassword) -> None:
     easily guessed and those like the name are refused.
     """
     accounts = open_accounts(new.data_dir)
-    with tolerating(NameTakenError, f"{name} is a user already.", wanted=if_missing, json=new.json):
+    with tolerate(NameTakenError, f"{name} is a user already.", wanted=if_missing, json=new.json):
         name = accounts.check_free_name(name)
         password = new.read(f"Password for {name}", name)
         user = accounts.add(name, password, min_length=new.min_length)
@@ -76,7 +76,7 @@ def add(name: Name, *, if_missing: IfMissing = False, new: NewPassword) -> None:
 @app.command(name="list", epilog="Example:\n  sockctl users list --json")
 def list_users(*, json: options.Json = False, data_dir: options.DataDir = None) -> None:
     """List the users. Columns: name, when it was added, when its password was set (UTC), and whether it may log in."""
-    users = [user.as_fields for user in open_accounts(data_dir).users.all()]
+    users = [user.as_fields for user in open_accounts(data_dir).users.list_all()]
     titles = ("NAME", "CREATED", "PASSWORD SET", "STATE")
     rows = ((one["name"], one["created"], one["changed"], _STATES[one["disabled"]]) for one in users)
     empty = "There are no users yet: 'sockctl users add NAME' makes one."
@@ -122,7 +122,7 @@ def remove(name: Name, *, removal: RemovalOptions, data_dir: options.DataDir = N
     must give --yes.
     """
     accounts = open_accounts(data_dir)
-    with tolerating(UnknownUserError, f"There is no user {name}.", wanted=removal.if_exists, json=removal.json):
+    with tolerate(UnknownUserError, f"There is no user {name}.", wanted=removal.if_exists, json=removal.json):
         user = accounts.users.get(name)
         removal.confirm(f"Remove {user.name} for good?", refusal=f"{user.name} was not removed.", needs_yes=True)
         user = accounts.remove(user.name)
@@ -158,6 +158,6 @@ def verify(
 def open_accounts(data_dir: Path | None) -> "Accounts":
     """Return the accounts in the given data directory, or in the usual one."""
     from sockctl.accounts.accounts import Accounts
-    from sockctl.paths import data_dir as place_of_data
+    from sockctl.paths import find_data_dir
 
-    return Accounts(place_of_data(data_dir))
+    return Accounts(find_data_dir(data_dir))

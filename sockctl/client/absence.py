@@ -10,7 +10,7 @@ from sockctl.client.session_events import EventToEmit, QuestionAsked, SessionEve
 from sockctl.client.settings import ClientSettings
 from sockctl.errors import ConnectTimeoutError, InputDiscardedError, SockctlError
 from sockctl.events.base import Event
-from sockctl.text import plural
+from sockctl.text import format_count
 
 if TYPE_CHECKING:
     from sockctl.client.chat.view import ChatView
@@ -121,7 +121,7 @@ class Absence:
         if self._settings.terminal or self._doubtful <= 0:
             return None
         return InputDiscardedError(
-            f"{plural(self._doubtful, 'line')} may not have arrived: the connection was lost behind it."
+            f"{format_count(self._doubtful, 'line')} may not have arrived: the connection was lost behind it."
         )
 
     def _pause(self, pause_s: float, event: Event | None, now: float) -> None:

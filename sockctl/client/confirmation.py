@@ -2,7 +2,7 @@
 
 from sockctl.client.entry import Entry
 from sockctl.client.session_events import QuestionAsked, Remark, SessionEvent, TextReturned
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 
 CONFIRM = "confirm"
 """The field of such a question."""
@@ -35,7 +35,7 @@ class Confirmation:
             entry: The entry that waits for the answer.
             returns: Whether the text comes back into the editor if it isn't confirmed; a secret never does.
         """
-        self._question = message("ask", f"{text} [y/N]", field=CONFIRM)
+        self._question = make_message("ask", f"{text} [y/N]", field=CONFIRM)
         self._entry, self._returns = entry, returns
         self._events.append(QuestionAsked(self._question))
 

@@ -23,7 +23,7 @@ from sockctl.errors import (
 )
 from sockctl.events.base import Event
 from sockctl.events.client import Greeted, InputEnded
-from sockctl.text import plural
+from sockctl.text import format_count
 
 if TYPE_CHECKING:
     from sockctl.client.protocol import MessageProtocol
@@ -197,7 +197,7 @@ class ClientConnection:
             return
         self._finish(EndReason.SERVER_CLOSED, now)
         if self._sender.held and not self._settings.terminal:
-            raise _cut_short(plural(len(self._sender.held), "line was", "lines were"))
+            raise _cut_short(format_count(len(self._sender.held), "line was", "lines were"))
 
     def _greet(self, protocol: "MessageProtocol") -> None:
         self._sender.answer(protocol.wire.outgoing)
@@ -300,10 +300,10 @@ class ClientConnection:
         if self._settings.quit_after_s is not None or self._settings.send_only:
             return None
         if script.is_late(now):
-            from sockctl.client.script import never_ended
+            from sockctl.client.script import make_never_ended_error
 
             self._receiver.finish(self.protocol, now, by_server=False)
-            raise never_ended(self._settings.timeout_s)
+            raise make_never_ended_error(self._settings.timeout_s)
         return script.end_due_at
 
     def _may_read(self, protocol: "MessageProtocol", now: float) -> bool:

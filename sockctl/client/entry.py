@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sockctl.text import clean, visible
+from sockctl.text import clean, make_visible
 
 MAX_LINES = 200
 MAX_BLOCK_BYTES = 16_384
@@ -43,7 +43,7 @@ class Entry(NamedTuple):
 
 def show_text(text: str) -> str:
     """Return a text of one line or several as it may stand on a terminal."""
-    return "\n".join(visible(line) for line in text.split("\n"))
+    return "\n".join(make_visible(line) for line in text.split("\n"))
 
 
 def as_said(line: str) -> str:

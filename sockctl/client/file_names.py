@@ -9,7 +9,7 @@ import hashlib
 import unicodedata
 
 from sockctl.net.address import Endpoint
-from sockctl.protocol.names import same_name_key
+from sockctl.protocol.names import make_name_key
 
 MAX_BYTES = 150
 """File systems allow 255 bytes, and what stands behind the name wants its share."""
@@ -18,7 +18,7 @@ _SIGNS = frozenset("_-.#")
 
 def name_file_of(room: str) -> str:
     """Return the name of a room's file, without an ending: one for all ways of writing the room."""
-    return _make_safe(same_name_key(room))
+    return _make_safe(make_name_key(room))
 
 
 def name_folder_of(server: Endpoint) -> str:

@@ -75,9 +75,9 @@ class LineInput:
             last, self.open = self.open, b""
             return [last] if last else []
         *lines, self.open = (self.open + data).split(b"\n")
-        return self._up_to_exit(lines) if self._by_hand else lines
+        return self._cut_at_exit(lines) if self._by_hand else lines
 
-    def _up_to_exit(self, lines: list[bytes]) -> list[bytes]:
+    def _cut_at_exit(self, lines: list[bytes]) -> list[bytes]:
         """Return the lines to send, up to an ``exit``."""
         sent = []
         for line in lines:

@@ -35,7 +35,7 @@ from sockctl.errors import ConnectionBrokenError, SockctlError, StreamError
 from sockctl.net.address import Endpoint
 from sockctl.net.transport import TlsTransport, Transport, is_pending
 from sockctl.terminal import STDIN
-from sockctl.text import visible
+from sockctl.text import make_visible
 
 if TYPE_CHECKING:
     from sockctl.client.connect_attempt import Connect, ConnectAttempt
@@ -189,9 +189,9 @@ class IoLoop:
             case EventToEmit(emitted):
                 self._screen.emit(emitted)
             case TextReturned(text, why) if why:
-                self._screen.remark_error(f"{why}: {visible(text)}")
+                self._screen.remark_error(f"{why}: {make_visible(text)}")
             case TextArrived(text):
-                self._screen.remark(f"This has arrived after all: {visible(text)}")
+                self._screen.remark(f"This has arrived after all: {make_visible(text)}")
             case Remark(text, is_error):
                 (self._screen.remark_error if is_error else self._screen.remark)(text)
 

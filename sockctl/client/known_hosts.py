@@ -10,7 +10,7 @@ from sockctl.net.address import format_address, parse_target
 from sockctl.net.fingerprints import parse_fingerprint
 from sockctl.stores.json_store import JsonStore
 from sockctl.stores.schema import mapping, parsed, record, text, timestamp, unless
-from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, utc_now
+from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, read_utc_clock
 
 FILE_NAME = "known_hosts.json"
 VERSION = 1
@@ -40,7 +40,7 @@ class KnownHost:
         }
 
 
-def host_key(host: str, port: int) -> str:
+def make_host_key(host: str, port: int) -> str:
     """Return the one form of host and port: lower case, an IP address as it is usually written, IPv6 in brackets."""
     address, percent, zone = host.partition("%")
     try:
@@ -56,7 +56,7 @@ def is_host_key(address: str) -> bool:
         target = parse_target(address)
     except AddressError:
         return False
-    return bool(target.host) and target.port is not None and host_key(target.host or "", target.port) == address
+    return bool(target.host) and target.port is not None and make_host_key(target.host or "", target.port) == address
 
 
 _NO_SHA256 = "is no SHA-256 in upper-case hex with colons"
@@ -74,11 +74,11 @@ class KnownHosts:
         clock: Returns the time, with a time zone.
     """
 
-    def __init__(self, state_dir: Path, *, clock: Clock = utc_now) -> None:
+    def __init__(self, state_dir: Path, *, clock: Clock = read_utc_clock) -> None:
         self._clock = clock
         self._store = JsonStore(state_dir / FILE_NAME, version=VERSION, empty=lambda: {"hosts": {}}, check=_FORM)
 
-    def all(self) -> list[KnownHost]:
+    def list_all(self) -> list[KnownHost]:
         """Return all trusted servers, in the order in which they came.
 
         Raises:
@@ -95,7 +95,7 @@ class KnownHosts:
         Raises:
             StoreError: The file can't be read.
         """
-        entry = self._store.read()["hosts"].get(host_key(host, port))
+        entry = self._store.read()["hosts"].get(make_host_key(host, port))
         return None if entry is None else str(entry["fingerprint"])
 
     def trust(self, host: str, port: int, fingerprint: str) -> None:
@@ -111,7 +111,7 @@ class KnownHosts:
             StoreError: The file can't be read or written.
         """
         usual = parse_fingerprint(fingerprint)
-        key = host_key(host, port)
+        key = make_host_key(host, port)
         with self._store.update() as content:
             known = content["hosts"].get(key)
             if known is None or known["fingerprint"] != usual:
@@ -124,7 +124,7 @@ class KnownHosts:
             UnknownHostError: It isn't known.
             StoreError: The file can't be read or written.
         """
-        key = host_key(host, port)
+        key = make_host_key(host, port)
         with self._store.update() as content:
             if key not in content["hosts"]:
                 raise UnknownHostError(

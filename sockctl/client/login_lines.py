@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from sockctl.errors import OptionError
-from sockctl.protocol.names import same_name_key
-from sockctl.text import visible
+from sockctl.protocol.names import make_name_key
+from sockctl.text import make_visible
 
 NAME, NAME_AND_PASSWORD = 1, 2
 """How many lines are left out: the name alone, or both."""
@@ -42,11 +42,11 @@ class LoginLines:
         return self._count > self._left_out
 
     def _begin(self, name: str, resumed_as: str, named: str, users: Sequence[str]) -> None:
-        key = same_name_key(name)
-        if key == same_name_key(resumed_as or named):
+        key = make_name_key(name)
+        if key == make_name_key(resumed_as or named):
             self._left_out = NAME_AND_PASSWORD if resumed_as else NAME
-        elif resumed_as and key in map(same_name_key, users):
+        elif resumed_as and key in map(make_name_key, users):
             raise OptionError(
-                f"The input begins with {visible(name)}, and the kept login of {visible(resumed_as)} is used: nothing "
-                f"was said. Add --user {visible(name)}."
+                f"The input begins with {make_visible(name)}, and the kept login of {make_visible(resumed_as)} "
+                f"is used: nothing was said. Add --user {make_visible(name)}."
             )

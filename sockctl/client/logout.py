@@ -17,8 +17,8 @@ from sockctl.deadline import Deadline
 from sockctl.errors import ConnectionBrokenError, ConnectTimeoutError, NotToldError
 from sockctl.net.transport import Transport, is_pending
 from sockctl.protocol.client_wire import ClientWire
-from sockctl.protocol.messages import Message, message
-from sockctl.text import visible
+from sockctl.protocol.messages import Message, make_message
+from sockctl.text import make_visible
 
 COMMAND = "logout"
 CHAT, CHAT_COMMAND = "chat", "/logout"
@@ -76,7 +76,7 @@ class _Logout:
     def receive(self, data: bytes) -> None:
         """Process bytes of the server."""
         self.wire.feed(data)
-        for one in self.wire.messages():
+        for one in self.wire.decode_all():
             self._process(one)
             if self.is_done:
                 return
@@ -87,17 +87,17 @@ class _Logout:
                 f"The service there is {service}, and the login is one of {self._kept.login.service}: nothing was sent "
                 f"to it."
             )
-        return ClientWire.hello() + ClientWire.encode(message("resume", token=self._kept.token))
+        return ClientWire.hello() + ClientWire.encode(make_message("resume", token=self._kept.token))
 
     def _process(self, one: Message) -> None:
         match one.kind:
             case "welcome" if not self._said:
                 self._said = True
                 command = CHAT_COMMAND if self._kept.login.service == CHAT else COMMAND
-                self.wire.outgoing += ClientWire.encode(message("line", command))
+                self.wire.outgoing += ClientWire.encode(make_message("line", command))
             case "bye" if self._said and one.get("reason") == "logged_out":
                 self.is_done = True
             case "error" if not self._said and one.get("code") == "bad_token":
-                raise NotToldError(f"It doesn't know the login any more, and says: {visible(one.text)}")
+                raise NotToldError(f"It doesn't know the login any more, and says: {make_visible(one.text)}")
             case "error" | "bye":
-                raise NotToldError(f"It said something else than goodbye: {visible(one.text)}")
+                raise NotToldError(f"It said something else than goodbye: {make_visible(one.text)}")

@@ -83,8 +83,8 @@ class MessageWaits:
             waits.forget("turn")
         turn = waits.end_of("turn", now, needed=bool(self._sender.held))
         if turn is not None and now >= turn:
-            from sockctl.client.plaintext_guard import never_asked
+            from sockctl.client.plaintext_guard import make_never_asked_error
 
-            raise never_asked(settings.timeout_s, in_turns=not settings.terminal)
+            raise make_never_asked_error(settings.timeout_s, in_turns=not settings.terminal)
         first_line = self._held_until if listening and now < self._held_until else None
         return [greeting, decision, silence, turn, first_line]

@@ -82,7 +82,7 @@ class PlainOutput(Output):
 
     def show_message(self, one: "Message", context: "ChatContext | None" = None) -> None:
         """Show a message as a line; a question leaves the cursor behind it, for a person to answer."""
-        from sockctl.protocol.messages import as_line
+        from sockctl.protocol.messages import format_line
 
         if (not one.text and one.kind != "say") or one.kind == "typing":
             return
@@ -90,12 +90,12 @@ class PlainOutput(Output):
             self.show_error(one)
             return
         if self._formatter is None:
-            self._screen.write(f"{as_line(one)}\n".encode())
+            self._screen.write(f"{format_line(one)}\n".encode())
             return
         if one.kind == "ask" and self._screen.above_prompt and len(one.text) <= MAX_PROMPT:
             return  # it is the prompt
         end = " " if one.kind == "ask" and not self._screen.above_prompt else "\n"
-        self._screen.write((self._screen.fold(self._formatter.line(one, context)) + end).encode())
+        self._screen.write((self._screen.fold(self._formatter.format(one, context)) + end).encode())
 
 
 class WindowOutput(PlainOutput):
@@ -133,12 +133,12 @@ class HexOutput(Output):
 
     def show_sent(self, data: bytes) -> None:
         """Show bytes that were sent."""
-        self._screen.write(hex_lines(">", self._sent, data).encode())
+        self._screen.write(format_hex_lines(">", self._sent, data).encode())
         self._sent += len(data)
 
     def show_received(self, data: bytes) -> None:
         """Show bytes that were received."""
-        self._screen.write(hex_lines("<", self._received, data).encode())
+        self._screen.write(format_hex_lines("<", self._received, data).encode())
         self._received += len(data)
 
 
@@ -179,7 +179,7 @@ def encode_json_line(fields: dict[str, object]) -> bytes:
     return f"{line}\n".encode()
 
 
-def hex_lines(direction: str, offset: int, data: bytes) -> str:
+def format_hex_lines(direction: str, offset: int, data: bytes) -> str:
     """Return `data` as lines of direction, offset, up to 16 bytes in hex, and their ASCII characters."""
     lines = []
     for start in range(0, len(data), HEX_COLUMNS):

@@ -17,8 +17,8 @@ from sockctl.client.entry import MAX_BLOCK_BYTES, MAX_LINES, Entry, Secret
 from sockctl.client.recent_secret import RecentSecret
 from sockctl.client.session_events import Remark, SessionEvent, TextReturned, WindowChanged
 from sockctl.client.waiting_entries import WaitingEntries
-from sockctl.protocol.names import same_name_key
-from sockctl.text import visible
+from sockctl.protocol.names import make_name_key
+from sockctl.text import make_visible
 
 if TYPE_CHECKING:
     from sockctl.client.chat.view import ChatView
@@ -80,7 +80,7 @@ class Person:
                 return None
             if entry is not None and entry.is_block and not self._in_chat:
                 self._events += [
-                    Remark(f"> {visible(line)}", is_error=False) for line in entry.lines
+                    Remark(f"> {make_visible(line)}", is_error=False) for line in entry.lines
                 ]  # it doesn't come back
         elif asks_secret:
             self._secret.note(text, now)
@@ -161,4 +161,4 @@ class Person:
         if protocol is None or not protocol.login.resumed or not word or word.split() != [word]:
             return False
         others = [] if self._view is None else [self._view.roster.me, *self._view.roster.others]
-        return same_name_key(word) in {same_name_key(name) for name in (*others, *protocol.login.users) if name}
+        return make_name_key(word) in {make_name_key(name) for name in (*others, *protocol.login.users) if name}

@@ -25,7 +25,7 @@ def is_in_clear(sock: Transport) -> bool:
     return not is_loopback(address)
 
 
-def never_asked(timeout_s: float, *, in_turns: bool = True) -> ConnectTimeoutError:
+def make_never_asked_error(timeout_s: float, *, in_turns: bool = True) -> ConnectTimeoutError:
     """Return the error of a line that has waited too long for its turn.
 
     Args:

@@ -10,8 +10,8 @@ from sockctl.client.refusals import ASKING_SERVICES, SILENT_SERVICES, Refusals
 from sockctl.client.token_login import TokenLogin
 from sockctl.errors import TurnedAwayError, UnsendableError
 from sockctl.protocol.client_wire import ClientWire
-from sockctl.protocol.messages import Message, message
-from sockctl.text import visible
+from sockctl.protocol.messages import Message, make_message
+from sockctl.text import make_visible
 
 if TYPE_CHECKING:
     from sockctl.client.chat.roster import ChatContext
@@ -182,7 +182,9 @@ class MessageProtocol:
             return b"".join(self.encode_line(line) for line in entry.lines)
         if "blocks" not in self._server_can:
             return b"".join(self.encode_line(as_said(line)) for line in entry.lines if line.strip())
-        frame = ClientWire.encode(message("block", entry.lines[0], lines=entry.lines, n=self._numbered.add(entry.text)))
+        frame = ClientWire.encode(
+            make_message("block", entry.lines[0], lines=entry.lines, n=self._numbered.add(entry.text))
+        )
         if self._view is not None:
             self._view.note_block_sent(entry.lines)
         return frame
@@ -211,7 +213,7 @@ class MessageProtocol:
         if self.question is not None:
             return self._answer(self.question, line)
         number = self._numbered.add(line) if "blocks" in self._server_can else None
-        frame = ClientWire.encode(message("line", line, n=number))
+        frame = ClientWire.encode(make_message("line", line, n=number))
         if self._view is not None:
             self._view.note_sent(line)
         return frame
@@ -219,7 +221,7 @@ class MessageProtocol:
     def _answer(self, question: Message, line: str) -> bytes:
         if self._guard is not None:
             self._guard.check(question)
-        frame = ClientWire.encode(message("answer", line, field=question.get("field")))
+        frame = ClientWire.encode(make_message("answer", line, field=question.get("field")))
         self.question = None
         if self._guard is not None:
             self._guard.hold()
@@ -237,16 +239,16 @@ class MessageProtocol:
         """
         said = self.wire.dropped_text.partition(b"\n")[2].decode(errors="replace").split()
         if said:
-            raise TurnedAwayError(f"The server has not let you in: {visible(' '.join(said))}")
+            raise TurnedAwayError(f"The server has not let you in: {make_visible(' '.join(said))}")
 
     def encode_goodbye(self) -> bytes:
         """Return the frame of a goodbye; nothing before the server has greeted."""
-        return ClientWire.encode(message("bye")) if self.wire.is_framed else b""
+        return ClientWire.encode(make_message("bye")) if self.wire.is_framed else b""
 
     @staticmethod
     def encode_typing() -> bytes:
         """Return the frame that tells that something is being typed."""
-        return ClientWire.encode(message("typing"))
+        return ClientWire.encode(make_message("typing"))
 
     def _open(self, service: str) -> bytes:
         """Return the answer to the greeting of a service."""
@@ -257,4 +259,4 @@ class MessageProtocol:
         can = self._can if service == CHAT else ()
         if self._view is None:
             return self.login.open(service, can=can)
-        return self.login.open(service, self._view.seen(), self._view.roster.me, can)
+        return self.login.open(service, self._view.list_seen(), self._view.roster.me, can)

@@ -17,7 +17,7 @@ from sockctl.client.session_events import (
 from sockctl.client.settings import ClientSettings
 from sockctl.errors import ExpectationError, ProtocolError
 from sockctl.protocol.line_splitter import LineSplitter
-from sockctl.text import visible
+from sockctl.text import make_visible
 
 if TYPE_CHECKING:
     from sockctl.client.protocol import MessageProtocol
@@ -66,7 +66,7 @@ class Receiver:
             ConnectionBrokenError: The server goes on asking, and takes no answer.
         """
         try:
-            for one in protocol.wire.messages():
+            for one in protocol.wire.decode_all():
                 self._sender.answer(protocol.wire.outgoing)
                 self.show_message(protocol, one, now)
         except ProtocolError:
@@ -85,7 +85,9 @@ class Receiver:
         if one.kind == "ask" and (answer := protocol.encode_name()):
             self._sender.send(answer)
             if self._by_hand:
-                self._events.append(Remark(f"{visible(one.text)} {visible(protocol.login.named)}", is_error=False))
+                self._events.append(
+                    Remark(f"{make_visible(one.text)} {make_visible(protocol.login.named)}", is_error=False)
+                )
                 return
         if one.kind in {"ask", "welcome"}:
             self._sender.is_asked = protocol.question is not None

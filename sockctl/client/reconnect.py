@@ -36,7 +36,7 @@ class Backoff:
         self._pause_s = FIRST_PAUSE_S
         self._spread = spread
 
-    def next_s(self) -> float:
+    def draw_pause_s(self) -> float:
         """Return the next pause."""
         pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, LONGEST_PAUSE_S)
         return pause_s * (1 + JITTER * (2 * self._spread() - 1))
@@ -68,8 +68,8 @@ class Reconnector:
         """
         self._backoff.reset_after(stood_s)
         self._last_reason = ""
-        seconds = self._backoff.next_s()
-        return seconds, ConnectionLost(error=NO_ANSWER if gave_up else _why_lost(error), seconds=seconds)
+        seconds = self._backoff.draw_pause_s()
+        return seconds, ConnectionLost(error=NO_ANSWER if gave_up else _explain_loss(error), seconds=seconds)
 
     def fail(self, error: SockctlError | None) -> tuple[float, Event | None]:
         """Return the pause after a try has failed; the same reason is told once.
@@ -80,10 +80,10 @@ class Reconnector:
         reason = "The server ended the connection again." if error is None else str(error)
         event = None if reason == self._last_reason else Reconnecting(error=reason, longest_s=LONGEST_PAUSE_S)
         self._last_reason = reason
-        return self._backoff.next_s(), event
+        return self._backoff.draw_pause_s(), event
 
 
-def _why_lost(error: SockctlError | None) -> str:
+def _explain_loss(error: SockctlError | None) -> str:
     """Return in few words how a connection was lost; None for its plain end."""
     if error is None:
         return "the server ended it without a goodbye"

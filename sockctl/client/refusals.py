@@ -18,7 +18,7 @@ from sockctl.errors import (
     TlsReceivedError,
     TruncatedMessageError,
 )
-from sockctl.text import plural, visible
+from sockctl.text import format_count, make_visible
 
 if TYPE_CHECKING:
     from sockctl.protocol.messages import Message
@@ -113,12 +113,14 @@ class Refusals:
         return None
 
     def _explain_refusal(self, question: "Message | None", unsent_lines: int) -> NotLetInError:
-        code = "" if self._refusal is None else visible(self._refusal.get("code"))
+        code = "" if self._refusal is None else make_visible(self._refusal.get("code"))
         text = f"The server has not let you in{f' ({code})' if code else ''}"
         if question is not None:
-            text += f": its question {visible(question.text)!r} was not answered. Send a line for each question."
+            text += f": its question {make_visible(question.text)!r} was not answered. Send a line for each question."
         else:
             text += ": it ended the connection."
         if unsent_lines:
-            text += f" {plural(unsent_lines, 'line')} of the input {'was' if unsent_lines == 1 else 'were'} not sent."
+            text += (
+                f" {format_count(unsent_lines, 'line')} of the input {'was' if unsent_lines == 1 else 'were'} not sent."
+            )
         return NotLetInError(text)

@@ -24,12 +24,12 @@ from pathlib import Path
 from sockctl.client.chat.seen import MAX_ID, Seen
 from sockctl.client.file_names import name_file_of, name_folder_of
 from sockctl.net.address import Endpoint
-from sockctl.protocol.messages import Message, message, split_block
-from sockctl.protocol.names import is_name, same_name_key
+from sockctl.protocol.messages import Message, make_message, split_block
+from sockctl.protocol.names import is_name, make_name_key
 from sockctl.stores.files import make_private_folder, take_lock
-from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, utc_now
+from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, read_utc_clock
 from sockctl.terminal import write_all
-from sockctl.text import visible
+from sockctl.text import make_visible
 
 MAX_ROOMS = 1_000
 """How many rooms have a file: as many as a chat may have."""
@@ -58,7 +58,7 @@ class RoomLog:
         server: Endpoint,
         *,
         remark: Callable[[str], None],
-        now: Clock = utc_now,
+        now: Clock = read_utc_clock,
         zone: datetime.tzinfo | None = None,
     ) -> None:
         self._folder = folder / name_folder_of(server)
@@ -74,7 +74,7 @@ class RoomLog:
         is_topic = one.kind == "notice" and one.get("code") == "topic"
         if not room or not (one.kind in _SAID or one.kind in _NEWS or is_topic):
             return
-        key = same_name_key(room)
+        key = make_name_key(room)
         file = self._rooms.get(key)
         if file is None:
             if not is_name(room) or len(self._rooms) >= MAX_ROOMS:
@@ -86,7 +86,7 @@ class RoomLog:
                 return
             file.write(split_block(one), self._describe)
         except OSError as error:
-            self._tell(f"The log {visible(str(file.path))} can't be written: {error.strerror}. It is incomplete.")
+            self._tell(f"The log {make_visible(str(file.path))} can't be written: {error.strerror}. It is incomplete.")
 
     def _describe(self, one: Message) -> str:
         """Return the line for a message."""
@@ -174,15 +174,19 @@ class _Room:
 
     def _note(self, number: object, moment: datetime.datetime | None) -> bool:
         at = "" if moment is None else format_timestamp(moment)
-        return self._seen.admit(message("history", room="room", id=number, at=at))
+        return self._seen.admit(make_message("history", room="room", id=number, at=at))
 
 
 def _text_of(one: Message) -> str:
     """Return what a message says, without what could steer a terminal."""
-    sender = visible(one.get("sender"))
+    sender = make_visible(one.get("sender"))
     if one.kind not in _SAID:
-        return f"* {visible(one.text)}"
-    return f"* {sender} {visible(one.text)}" if one.fields.get("action") is True else f"<{sender}> {visible(one.text)}"
+        return f"* {make_visible(one.text)}"
+    return (
+        f"* {sender} {make_visible(one.text)}"
+        if one.fields.get("action") is True
+        else f"<{sender}> {make_visible(one.text)}"
+    )
 
 
 def _is_number(number: object) -> bool:

@@ -51,14 +51,14 @@ def run_session(
 def _run_session(
     endpoint: Endpoint, settings: ClientSettings, policy: "TlsPolicy | None", transcript: "Transcript | None"
 ) -> bool:
-    screen = Screen(_lowest_level(settings), settings.explain)
-    secure = _secured(endpoint, policy, screen.emit)
+    screen = Screen(_choose_level(settings), settings.explain)
+    secure = _make_secure(endpoint, policy, screen.emit)
 
     def connect_again(emit: Tell) -> Transport:
         from dataclasses import replace
 
         asking_nobody = None if policy is None else replace(policy, may_ask=False)  # the terminal has its line to show
-        secure = _secured(endpoint, asking_nobody, emit)
+        secure = _make_secure(endpoint, asking_nobody, emit)
         return connect(
             endpoint,
             tell=emit,
@@ -70,9 +70,9 @@ def _run_session(
 
     def open_tokens() -> "TokenStore":
         from sockctl.client.token_store import TokenStore
-        from sockctl.paths import state_dir
+        from sockctl.paths import find_state_dir
 
-        return TokenStore(state_dir(settings.state_dir))
+        return TokenStore(find_state_dir(settings.state_dir))
 
     sock = connect(
         endpoint,
@@ -91,8 +91,8 @@ def _run_session(
         own_lines_stay=screen.person,
         edits=_may_edit(settings),
     )
-    user = _user(endpoint, settings, screen, session)
-    output = _output(settings, screen, session.view)
+    user = _make_user(endpoint, settings, screen, session)
+    output = _choose_output(settings, screen, session.view)
     if transcript is not None:
         output = transcript.record(screen, output, lambda: session.is_framed)
     loop = IoLoop(
@@ -147,7 +147,7 @@ def _hold(loop: IoLoop, session: ClientSession, user: "TerminalUser | None") -> 
     loop.run()
 
 
-def _lowest_level(settings: ClientSettings) -> Level | None:
+def _choose_level(settings: ClientSettings) -> Level | None:
     """Return the level from which on events are shown; None for none."""
     if settings.verbose:
         return Level.DETAIL
@@ -156,7 +156,7 @@ def _lowest_level(settings: ClientSettings) -> Level | None:
     return Level.ERROR if settings.quiet else Level.INFO
 
 
-def _secured(endpoint: Endpoint, policy: "TlsPolicy | None", emit: Tell) -> Secure | None:
+def _make_secure(endpoint: Endpoint, policy: "TlsPolicy | None", emit: Tell) -> Secure | None:
     if policy is None:
         return None
     from sockctl.client.trust import Trust
@@ -164,7 +164,7 @@ def _secured(endpoint: Endpoint, policy: "TlsPolicy | None", emit: Tell) -> Secu
     return Trust(endpoint, policy, emit).secure
 
 
-def _output(settings: ClientSettings, screen: Screen, view: "ChatView | None") -> Output:
+def _choose_output(settings: ClientSettings, screen: Screen, view: "ChatView | None") -> Output:
     """Return the form in which the server's words are shown."""
     if settings.send_only:
         return ErrorOutput(screen)
@@ -182,7 +182,7 @@ def _output(settings: ClientSettings, screen: Screen, view: "ChatView | None") -
     return WindowOutput(screen, formatter, view, errors_apart=not settings.terminal)
 
 
-def _user(
+def _make_user(
     endpoint: Endpoint, settings: ClientSettings, screen: Screen, session: ClientSession
 ) -> "TerminalUser | None":
     """Return the person at the terminal, if there is one."""
@@ -214,10 +214,10 @@ def _typed(endpoint: Endpoint, settings: ClientSettings) -> "TypedEntries | None
     if not settings.keep_typed or not settings.session or not _may_edit(settings):
         return None
     from sockctl.client.typed_entries import TypedEntries
-    from sockctl.paths import state_dir
+    from sockctl.paths import find_state_dir
 
     try:
-        place = state_dir(settings.state_dir)
+        place = find_state_dir(settings.state_dir)
     except StoreReadError:
         return None  # there is no home directory
     return TypedEntries(place, endpoint)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sockctl.errors import StreamError
 from sockctl.events.base import Event, Level
-from sockctl.terminal import STDERR, STDOUT, columns, format_error, is_terminal, say, wants_colour, write_all
+from sockctl.terminal import STDERR, STDOUT, format_error, is_terminal, measure_columns, say, wants_colour, write_all
 
 if TYPE_CHECKING:
     from sockctl.events.explain import Explain
@@ -63,7 +63,7 @@ class Screen:
             return line
         from sockctl.wrapping import wrap_lines
 
-        return wrap_lines(line, columns(STDOUT), cuts=False)
+        return wrap_lines(line, measure_columns(STDOUT), cuts=False)
 
     def flush(self) -> None:
         """Write above the prompt what waits for that: each piece costs the prompt a drawing."""
@@ -97,9 +97,9 @@ class Screen:
         if self._lowest is None or event.level < self._lowest:
             return
         if self._format is None:
-            from sockctl.events.formats import live_format
+            from sockctl.events.formats import choose_live_format
 
-            self._format = live_format(STDERR, self._explain)
+            self._format = choose_live_format(STDERR, self._explain)
         from sockctl.events.base import Record
 
         if text := self._format(Record(time.time(), "connect", event)):

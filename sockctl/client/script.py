@@ -3,10 +3,10 @@
 from collections import deque
 from collections.abc import Sequence
 
-from sockctl.client.plaintext_guard import never_asked
+from sockctl.client.plaintext_guard import make_never_asked_error
 from sockctl.client.script_steps import Expect, Send, Step, Wait, WaitForEnd
 from sockctl.errors import ConnectionBrokenError, ConnectTimeoutError, ExpectationError
-from sockctl.text import plural, visible
+from sockctl.text import format_count, make_visible
 
 SHOWN_LINES = 5
 """How many of the last lines a failed expectation shows."""
@@ -18,7 +18,7 @@ LINE_COSTS = 64
 """The costs of a line beside its characters, in characters."""
 
 
-def never_ended(timeout_s: float) -> ConnectTimeoutError:
+def make_never_ended_error(timeout_s: float) -> ConnectTimeoutError:
     """Return the error of a script whose last line was sent, and whose server has not ended the connection."""
     return ConnectTimeoutError(
         f"The server has not ended the connection within {timeout_s:g} s (--timeout). --quit-after TIME ends it "
@@ -67,7 +67,7 @@ class Script:
             self._last.extend(lines)
             self._open = open_line
 
-    def next_line(self, now: float, *, can_send: bool) -> str | None:
+    def run_to_line(self, now: float, *, can_send: bool) -> str | None:
         """Carry out steps up to one that sends a line, and return that; None where a step waits or all are done.
 
         Args:
@@ -106,12 +106,12 @@ class Script:
         while self._steps:
             step = self._steps[0]
             if isinstance(step, Expect) and not self._is_met(step):
-                raise self._unmet(step, "before the server ended the connection")
+                raise self._make_error(step, "before the server ended the connection")
             if isinstance(step, Send):
-                left = plural(len(self._steps), "step was", "steps were")
+                left = format_count(len(self._steps), "step was", "steps were")
                 raise ConnectionBrokenError(
                     f"The server ended the connection before the script: {left} not carried out, the first of them "
-                    f"would have sent {visible(step.text)!r}."
+                    f"would have sent {make_visible(step.text)!r}."
                 )
             self._finish_step()
         self.ended = True
@@ -136,9 +136,9 @@ class Script:
     def _refuse_late(self, step: Step) -> None:
         """Fail a step whose time is up, unless waiting was all that it was for."""
         if isinstance(step, Expect):
-            raise self._unmet(step, f"within {self._timeout_s:g} s")
+            raise self._make_error(step, f"within {self._timeout_s:g} s")
         if isinstance(step, Send):
-            raise never_asked(self._timeout_s)
+            raise make_never_asked_error(self._timeout_s)
         if isinstance(step, WaitForEnd):
             raise ConnectTimeoutError(
                 f"The server has not ended the connection within {self._timeout_s:g} s (--timeout)."
@@ -183,10 +183,10 @@ class Script:
             self._start = found.end()
         return found is not None
 
-    def _unmet(self, step: Expect, when: str) -> ExpectationError:
+    def _make_error(self, step: Expect, when: str) -> ExpectationError:
         lines = [*self._last, self._open] if self._open else [*self._last]
-        came = "".join(f"\n  {visible(line[:SHOWN_CHARACTERS])}" for line in lines[-SHOWN_LINES:])
+        came = "".join(f"\n  {make_visible(line[:SHOWN_CHARACTERS])}" for line in lines[-SHOWN_LINES:])
         heard = f" The last that came:{came}" if lines else " Nothing came."
         if self._left_out:
             when += f" ({self._left_out:,} lines that came before its turn were left out: more than can be kept)"
-        return ExpectationError(f"{visible(step.pattern.pattern)!r} was not found {when}.{heard}")
+        return ExpectationError(f"{make_visible(step.pattern.pattern)!r} was not found {when}.{heard}")

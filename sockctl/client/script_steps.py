@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sockctl.durations import parse_duration
 from sockctl.errors import ScriptError
-from sockctl.protocol.names import same_name_key
+from sockctl.protocol.names import make_name_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def parse_steps(order: Sequence[str], *, send: Sequence[str], expect: Sequence[s
     steps: list[Step] = []
     for name in order:
         if name == "send":
-            steps.append(Send(_sendable(next(sends), "--send")))
+            steps.append(Send(_check_sendable(next(sends), "--send")))
         elif name == "expect":
             steps.append(_expect(next(expects), "--expect"))
         elif name == "script" and script is not None:
@@ -98,7 +98,7 @@ def answer_login(steps: Sequence[Step], users: Sequence[str], *, waits: bool = T
         case [Expect()]:
             return waits
         case [Send(text)]:
-            return same_name_key(text.strip()) in map(same_name_key, users)
+            return make_name_key(text.strip()) in map(make_name_key, users)
     return False
 
 
@@ -106,7 +106,7 @@ def _step(line: str, where: str) -> Step:
     verb, _, rest = line.partition(" ")
     match verb.rstrip():
         case "send":
-            return Send(_sendable(rest, where))
+            return Send(_check_sendable(rest, where))
         case "expect":
             return _expect(rest, where)
         case "wait":
@@ -117,7 +117,7 @@ def _step(line: str, where: str) -> Step:
             )
 
 
-def _sendable(text: str, where: str) -> str:
+def _check_sendable(text: str, where: str) -> str:
     if "\n" in text or "\r" in text:
         raise ScriptError(f"{where}: a line can't hold a line break: send two lines.")
     return text

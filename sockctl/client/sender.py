@@ -9,7 +9,7 @@ from sockctl.client.session_events import BytesToSend, QuestionAsked, Remark, Se
 from sockctl.client.settings import ClientSettings
 from sockctl.errors import ConnectionBrokenError, StreamError, UnsendableError
 from sockctl.protocol.frames import LIMIT_BYTES
-from sockctl.text import visible
+from sockctl.text import make_visible
 
 if TYPE_CHECKING:
     from sockctl.client.protocol import MessageProtocol
@@ -103,7 +103,7 @@ class Sender:
             UnsendableError: A line is no text, or too long for a message.
             InsecureError: A line is a password, and would go in clear.
         """
-        while (line := script.next_line(now, can_send=protocol is None or protocol.can_send)) is not None:
+        while (line := script.run_to_line(now, can_send=protocol is None or protocol.can_send)) is not None:
             self.send(self._encode_raw(line) if protocol is None else protocol.encode_line(line))
         if script.ended and not script.ends_by_sending:
             self.say_goodbye(protocol)
@@ -150,5 +150,5 @@ class Sender:
 
 def refuse_lines(lines: list[bytes]) -> list[SessionEvent]:
     """Return the remarks that lines were not sent, since there is no connection."""
-    shown = [visible(line.decode(errors="replace"))[:SHOWN_CHARACTERS] for line in lines if line.strip()]
+    shown = [make_visible(line.decode(errors="replace"))[:SHOWN_CHARACTERS] for line in lines if line.strip()]
     return [Remark(f"Not sent, there is no connection: {line}") for line in shown]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sockctl.client.plaintext_guard import is_in_clear
-from sockctl.net.address import Endpoint, host_of
+from sockctl.net.address import Endpoint, extract_host
 from sockctl.net.transport import TlsTransport, Transport
 
 
@@ -33,12 +33,12 @@ def identify(sock: Transport, endpoint: Endpoint) -> ServerIdentity:
         endpoint: The server, as the user has named it.
     """
     if isinstance(sock, TlsTransport):
-        from sockctl.net.fingerprints import fingerprint_of
+        from sockctl.net.fingerprints import compute_fingerprint
 
-        return ServerIdentity(endpoint, fingerprint_of(sock.certificate()))
+        return ServerIdentity(endpoint, compute_fingerprint(sock.get_certificate()))
     in_clear = is_in_clear(sock)
     try:
         address = getattr(sock, "getpeername")()  # noqa: B009  a socket without TLS has it
     except OSError:
         return ServerIdentity(endpoint, in_clear=in_clear)  # the connection is gone: no token can be shown on it
-    return ServerIdentity(Endpoint(host_of(address), address[1]), in_clear=in_clear)
+    return ServerIdentity(Endpoint(extract_host(address), address[1]), in_clear=in_clear)

@@ -25,8 +25,8 @@ from sockctl.client.server_identity import ServerIdentity
 from sockctl.client.session_events import TellUser
 from sockctl.errors import NotLetInError, StoreError
 from sockctl.protocol.client_wire import ClientWire
-from sockctl.protocol.messages import Message, message
-from sockctl.text import visible
+from sockctl.protocol.messages import Message, make_message
+from sockctl.text import make_visible
 
 if TYPE_CHECKING:
     from sockctl.client.script_steps import Step
@@ -126,7 +126,7 @@ class TokenLogin:
             return ClientWire.hello(session=self._uses_tokens, can=can)
         self._token, self._user = held.token, held.user
         self.undecided = True
-        resume = message("resume", token=held.token, seen=seen, name=name or None)
+        resume = make_message("resume", token=held.token, seen=seen, name=name or None)
         return ClientWire.hello(can=can) + ClientWire.encode(resume)
 
     def process_message(self, one: Message) -> bool:
@@ -190,9 +190,11 @@ class TokenLogin:
             return
         is_for_name = question.get("field") == "name"
         if is_for_name and self.named:
-            raise NotLetInError(f"The server has not let you in as {visible(self.named)}: it asks for a name again.")
+            raise NotLetInError(
+                f"The server has not let you in as {make_visible(self.named)}: it asks for a name again."
+            )
         if self._returns and not (is_for_name and self._names_itself):
-            raise NotLetInError(f"The server knows the login no more, and asks again: {visible(question.text)}")
+            raise NotLetInError(f"The server knows the login no more, and asks again: {make_visible(question.text)}")
 
     def _welcome(self, user: str) -> None:
         self._mark_decided()
@@ -213,14 +215,15 @@ class TokenLogin:
 
     def _tell_user(self, user: str) -> None:
         """Tell whose login has let the client in."""
-        others = [visible(other) for other in self.users if other != self._user]
+        others = [make_visible(other) for other in self.users if other != self._user]
         if others and not self._chosen:
             named = ", ".join(others[:SHOWN_USERS]) + (", …" if len(others) > SHOWN_USERS else "")
             self._remark(
-                f"You are {visible(user)} (the login used last; --user NAME chooses another: {named}).", is_error=False
+                f"You are {make_visible(user)} (the login used last; --user NAME chooses another: {named}).",
+                is_error=False,
             )
         elif self._tells:
-            self._remark(f"You are {visible(user)} (kept login; `sockctl logout` ends it).", is_error=False)
+            self._remark(f"You are {make_visible(user)} (kept login; `sockctl logout` ends it).", is_error=False)
 
     # The file.
 
@@ -255,9 +258,9 @@ class TokenLogin:
             return None
         if held is not None and kept is None:
             return held
-        return None if kept is None else self._held(kept.token, kept.user)
+        return None if kept is None else self._make_held(kept.token, kept.user)
 
-    def _held(self, token: str, user: str) -> Held:
+    def _make_held(self, token: str, user: str) -> Held:
         is_kept = bool(user) and self._uses_file
         return Held(server=self._server, service=self._service, token=token, user=user, is_kept=is_kept)
 
@@ -269,7 +272,7 @@ class TokenLogin:
         if self._new is None:
             return
         (token, expires), self._new = self._new, None
-        self._user, self.held = user, self._held(token, user)
+        self._user, self.held = user, self._make_held(token, user)
         if self.held.is_kept:
             kept = self._write(token, expires if isinstance(expires, str) else "")
             self._token = token if kept else None

@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sockctl.client.known_hosts import host_key, is_host_key
+from sockctl.client.known_hosts import is_host_key, make_host_key
 from sockctl.errors import StoreError, StoreFormatError
 from sockctl.net.fingerprints import parse_fingerprint
-from sockctl.protocol.names import same_name_key
+from sockctl.protocol.names import make_name_key
 from sockctl.stores.json_store import JsonStore
 from sockctl.stores.schema import array, mapping, parsed, record, text, unless
-from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, utc_now
+from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, read_utc_clock
 
 FILE_NAME = "tokens.json"
 OLD_FILE_NAME = "sessions.json"
@@ -44,7 +44,7 @@ _UNFIT = "is not what it should be"  # none of these sentences may show a token
 
 def _place_of(entry: dict[str, str]) -> tuple[str, str, str]:
     """Return what an entry has in common with no other one of its server."""
-    return entry["service"], entry["fingerprint"], same_name_key(entry.get("user", ""))
+    return entry["service"], entry["fingerprint"], make_name_key(entry.get("user", ""))
 
 
 _TOKENS = array(
@@ -70,9 +70,9 @@ class Login:
     """Where a token counts.
 
     Attributes:
-        address: The server's ``HOST:PORT``, as `host_key` returns it.
+        address: The server's ``HOST:PORT``, as `make_host_key` returns it.
         service: The service's name, as the greeting says it.
-        fingerprint: The SHA-256 of its certificate, as `fingerprint_of` returns it; empty without TLS.
+        fingerprint: The SHA-256 of its certificate, as `compute_fingerprint` returns it; empty without TLS.
     """
 
     address: str
@@ -82,7 +82,7 @@ class Login:
     @classmethod
     def at(cls, host: str, port: int, service: str, fingerprint: str = "") -> "Login":
         """Return the login at a server by its name or address, and its port."""
-        return cls(host_key(host, port), service, fingerprint)
+        return cls(make_host_key(host, port), service, fingerprint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ class KeptToken:
 
     def is_of(self, user: str) -> bool:
         """Return whether it is that user's."""
-        return same_name_key(self.user) == same_name_key(user)
+        return make_name_key(self.user) == make_name_key(user)
 
     @property
     def as_fields(self) -> dict[str, Any]:
@@ -127,25 +127,27 @@ class TokenStore:
         clock: Returns the time, with a time zone.
     """
 
-    def __init__(self, state_dir: Path, *, clock: Clock = utc_now) -> None:
+    def __init__(self, state_dir: Path, *, clock: Clock = read_utc_clock) -> None:
         self._clock = clock
         self._store = _store_in(state_dir)
 
-    def all(self) -> list[KeptToken]:
+    def list_all(self) -> list[KeptToken]:
         """Return the tokens of all servers, expired ones as well.
 
         Raises:
             StoreError: The file can't be read.
         """
-        return [_kept(address, one) for address, entries in self._store.read()["sessions"].items() for one in entries]
+        return [
+            _read_kept(address, one) for address, entries in self._store.read()["sessions"].items() for one in entries
+        ]
 
-    def all_of(self, host: str, port: int) -> list[KeptToken]:
+    def list_server(self, host: str, port: int) -> list[KeptToken]:
         """Return all tokens of a server, expired ones as well.
 
         Raises:
             StoreError: The file can't be read.
         """
-        return self._all_at(host_key(host, port))
+        return self._list_address(make_host_key(host, port))
 
     def find(self, login: Login, user: str = "") -> KeptToken | None:
         """Return the token that counts there, expired or not.
@@ -157,7 +159,9 @@ class TokenStore:
         Raises:
             StoreError: The file can't be read.
         """
-        found = [one for one in self._all_at(login.address) if one.login == login and (not user or one.is_of(user))]
+        found = [
+            one for one in self._list_address(login.address) if one.login == login and (not user or one.is_of(user))
+        ]
         return found[-1] if found else None
 
     def users_at(self, login: Login) -> list[str]:
@@ -166,7 +170,7 @@ class TokenStore:
         Raises:
             StoreError: The file can't be read.
         """
-        return [one.user for one in reversed(self._all_at(login.address)) if one.login == login and one.user]
+        return [one.user for one in reversed(self._list_address(login.address)) if one.login == login and one.user]
 
     def keep(self, login: Login, *, token: str, expires: str, user: str = "", in_place_of: str | None = None) -> bool:
         """Keep a token in place of the user's one before, and return whether it is kept; then it is on the disk.
@@ -197,8 +201,10 @@ class TokenStore:
             entry["user"] = user[:MAX_USER]
         with self._store.update() as content:
             entries = content["sessions"].setdefault(address, [])
-            before = [one for one in entries if _is_replaced(_kept(address, one), login, user)]
-            if in_place_of is not None and any(_is_anothers(_kept(address, one), user, in_place_of) for one in before):
+            before = [one for one in entries if _is_replaced(_read_kept(address, one), login, user)]
+            if in_place_of is not None and any(
+                _is_anothers(_read_kept(address, one), user, in_place_of) for one in before
+            ):
                 return False
             for others in content["sessions"].values():
                 others[:] = [one for one in others if parse_timestamp(one["expires"]) > dropped_at]
@@ -219,7 +225,7 @@ class TokenStore:
         """
 
         def is_meant(entry: dict[str, str]) -> bool:
-            if _kept(login.address, entry).login != login:
+            if _read_kept(login.address, entry).login != login:
                 return False
             return token is None or hmac.compare_digest(entry["token"].encode(), token.encode())
 
@@ -230,8 +236,8 @@ class TokenStore:
             entries[:] = [one for one in entries if not is_meant(one)]
             _drop_empty(content)
 
-    def _all_at(self, address: str) -> list[KeptToken]:
-        return [_kept(address, entry) for entry in self._store.read()["sessions"].get(address, [])]
+    def _list_address(self, address: str) -> list[KeptToken]:
+        return [_read_kept(address, entry) for entry in self._store.read()["sessions"].get(address, [])]
 
 
 def _store_in(state_dir: Path) -> JsonStore:
@@ -253,7 +259,7 @@ def _store_at(path: Path) -> JsonStore:
     return JsonStore(path, version=VERSION, empty=lambda: {"sessions": {}}, check=_FORM, private=True)
 
 
-def _kept(address: str, entry: dict[str, str]) -> KeptToken:
+def _read_kept(address: str, entry: dict[str, str]) -> KeptToken:
     return KeptToken(
         login=Login(address, entry["service"], entry["fingerprint"]),
         token=entry["token"],

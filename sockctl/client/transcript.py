@@ -55,9 +55,9 @@ class Transcript:
         if self._json:
             self.add_bytes(encode_json_line(one.fields))
         elif one.text:
-            from sockctl.protocol.messages import as_line
+            from sockctl.protocol.messages import format_line
 
-            self.add_bytes(f"{as_line(one)}\n".encode())
+            self.add_bytes(f"{format_line(one)}\n".encode())
 
     def close(self) -> None:
         """Close the file."""

@@ -15,11 +15,11 @@ from sockctl.errors import UntrustedError
 from sockctl.events.base import Event
 from sockctl.events.client_tls import HostTrusted, TlsEstablished
 from sockctl.net.address import Endpoint
-from sockctl.net.fingerprints import fingerprint_of
+from sockctl.net.fingerprints import compute_fingerprint
 from sockctl.net.tls import TlsSocket
-from sockctl.net.tls_client import client_context, shake_hands
+from sockctl.net.tls_client import make_client_context, shake_hands
 from sockctl.terminal import read_line, say
-from sockctl.text import visible
+from sockctl.text import make_visible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class Trust:
         self._policy = policy
         self._emit = emit
         self._vouched = policy.ca is not None or policy.system_authorities
-        self._context = client_context(
+        self._context = make_client_context(
             ca=policy.ca,
             system_authorities=policy.system_authorities,
             certificate=policy.certificate,
@@ -82,12 +82,12 @@ class Trust:
         """
         tls = shake_hands(sock, self._context, self._endpoint, timeout_s)
         try:
-            fingerprint = fingerprint_of(tls.certificate())
+            fingerprint = compute_fingerprint(tls.get_certificate())
             self._check(fingerprint)
         except BaseException:
             tls.close()
             raise
-        version, cipher = tls.described()
+        version, cipher = tls.describe()
         self._emit(TlsEstablished(version=version, cipher=cipher, fingerprint=fingerprint))
         return tls
 
@@ -126,7 +126,7 @@ class Trust:
                 f"what the server has told at its start, then write --fingerprint with it, or --accept-new, or "
                 f"'sockctl hosts add {self._endpoint} {fingerprint}'. Nothing was sent to it."
             )
-        say(f"{visible(str(self._endpoint))} is not known yet. Its certificate has\n  SHA256 {fingerprint}")
+        say(f"{make_visible(str(self._endpoint))} is not known yet. Its certificate has\n  SHA256 {fingerprint}")
         say("Compare that with what the server has told at its start.")
         while True:
             say("Trust it from now on? [yes/no]: ", end="")

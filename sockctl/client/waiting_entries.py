@@ -1,10 +1,10 @@
 """Entries that wait for the connection to come back."""
 
 from sockctl.client.chat.belonging import room_key
-from sockctl.client.chat.unconfirmed import comes_back
+from sockctl.client.chat.unconfirmed import find_returning_text
 from sockctl.client.entry import Entry
 from sockctl.client.session_events import Remark, SessionEvent, TextReturned
-from sockctl.text import plural, visible
+from sockctl.text import format_count, make_visible
 
 MAX_ENTRIES = 50
 MAX_BYTES = 16_384
@@ -41,8 +41,8 @@ class WaitingEntries:
             return
         self._entries.append((entry, room))
         self._bytes += size
-        more = f" (and {plural(len(entry.lines) - 1, 'more line')})" if entry.is_block else ""
-        self._events.append(Remark(f"waiting: {visible(entry.lines[0])[:SHOWN_CHARACTERS]}{more}", is_error=False))
+        more = f" (and {format_count(len(entry.lines) - 1, 'more line')})" if entry.is_block else ""
+        self._events.append(Remark(f"waiting: {make_visible(entry.lines[0])[:SHOWN_CHARACTERS]}{more}", is_error=False))
 
     def take(self, room: str) -> list[Entry]:
         """Return the entries that are to be sent now, and give the others back.
@@ -57,11 +57,11 @@ class WaitingEntries:
         is_moving = False
         for entry, meant in self._entries:
             word = entry.text.split()[0].lower()
-            says = entry.is_block or bool(comes_back(entry.text))
+            says = entry.is_block or bool(find_returning_text(entry.text))
             if is_moving:
                 self._events.append(TextReturned(entry.text, "Not sent, behind a change of rooms"))
             elif says and room_key(meant) != room_key(room):
-                why = f"Not sent, you are not in {visible(meant) or 'a room'} any more"
+                why = f"Not sent, you are not in {make_visible(meant) or 'a room'} any more"
                 self._events.append(TextReturned(entry.text, why))
             else:
                 sent.append(entry)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from sockctl.events.base import Event, Level
 from sockctl.events.reasons import RefusalReason
-from sockctl.text import format_seconds, plural
+from sockctl.text import format_count, format_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +38,9 @@ class ClientsRefused(Event):
 
     @property
     def happened(self) -> str:
-        parts = (f"{plural(count, 'time')} because {why.explanation}" for why, count in self.reasons.items())
+        parts = (f"{format_count(count, 'time')} because {why.explanation}" for why, count in self.reasons.items())
         reasons = "; ".join(parts)
-        return f"{plural(self.count, 'more client')} were refused in {format_seconds(self.seconds)}: {reasons}."
+        return f"{format_count(self.count, 'more client')} were refused in {format_seconds(self.seconds)}: {reasons}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

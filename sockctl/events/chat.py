@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sockctl.events.base import ConnectionEvent, Event, Level
-from sockctl.text import plural
+from sockctl.text import format_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class ChatUnkept(Event):
 
     @property
     def explanation(self) -> str:
-        count = f"{plural(self.messages, 'message')} not on the disk. " if self.messages else ""
+        count = f"{format_count(self.messages, 'message')} not on the disk. " if self.messages else ""
         return f"{count}The chat goes on."
 
 
@@ -39,7 +39,7 @@ class ChatKeptAgain(Event):
 
     @property
     def happened(self) -> str:
-        lost = f"{plural(self.lost, 'message')} of the history lost" if self.lost else "nothing was lost"
+        lost = f"{format_count(self.lost, 'message')} of the history lost" if self.lost else "nothing was lost"
         return f"The chat can write its files again: {lost}."
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from sockctl.events.base import ConnectionEvent, Level
 from sockctl.events.reasons import Reason
-from sockctl.text import format_bytes, format_seconds, plural
+from sockctl.text import format_bytes, format_count, format_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +24,10 @@ class ClientConnected(ConnectionEvent):
         return "accept() took it from the backlog and gave it a socket of its own."
 
 
-def _amount(count: int, portions: int, seconds: float | None) -> str:
+def _describe_amount(count: int, portions: int, seconds: float | None) -> str:
     """Return ``6 bytes in 1 portion``, or for a sum ``12.0 MiB in 12,288 portions within 1.0 s``."""
     within = "" if seconds is None else f" within {format_seconds(seconds)}"
-    return f"{format_bytes(count)} in {plural(portions, 'portion')}{within}"
+    return f"{format_bytes(count)} in {format_count(portions, 'portion')}{within}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class DataReceived(ConnectionEvent):
 
     @property
     def happened(self) -> str:
-        return f"Received {_amount(self.bytes, self.portions, self.seconds)}."
+        return f"Received {_describe_amount(self.bytes, self.portions, self.seconds)}."
 
     @property
     def explanation(self) -> str:
@@ -57,7 +57,7 @@ class DataSent(ConnectionEvent):
 
     @property
     def happened(self) -> str:
-        return f"Sent {_amount(self.bytes, self.portions, self.seconds)}."
+        return f"Sent {_describe_amount(self.bytes, self.portions, self.seconds)}."
 
     @property
     def explanation(self) -> str:

@@ -9,8 +9,8 @@ from sockctl.events.base import ConnectionEvent, Event, Level, Record
 from sockctl.events.connection import ClientConnected
 from sockctl.events.explain import Explain
 from sockctl.palette import Style, paint
-from sockctl.terminal import columns, is_terminal, wants_colour
-from sockctl.text import escape_json, visible
+from sockctl.terminal import is_terminal, measure_columns, wants_colour
+from sockctl.text import escape_json, make_visible
 from sockctl.wrapping import wrap_words
 
 Format = Callable[[Record], str]
@@ -59,7 +59,7 @@ class _Stamps:
         self._second: int | None = None
         self._formatted = ""
 
-    def second(self, seconds: float) -> str:
+    def format_second(self, seconds: float) -> str:
         """Return a time that is given in seconds since the epoch."""
         second = int(seconds)
         if second != self._second:
@@ -83,7 +83,9 @@ class FileFormat:
         """Return the line."""
         time, _, event = record
         text = event.text if self._explainer.explains(event) else event.happened
-        return visible(f"{self._stamps.second(time)}.{int(time % 1 * 1000):03} {event.name} {_origin(event)}{text}")
+        return make_visible(
+            f"{self._stamps.format_second(time)}.{int(time % 1 * 1000):03} {event.name} {_format_origin(event)}{text}"
+        )
 
 
 class PipeFormat:
@@ -103,9 +105,11 @@ class PipeFormat:
         """Return the line."""
         time, _, event = record
         text = event.text if self._explainer.explains(event) else event.happened
-        rest = visible(f"{_origin(event)}{text}")
+        rest = make_visible(f"{_format_origin(event)}{text}")
         name = f"{event.name:<{NAME_COLUMNS}}"
-        return f"{self._stamps.second(time)} {paint(name, _STYLES[event.level]) if self._colours else name} {rest}"
+        return (
+            f"{self._stamps.format_second(time)} {paint(name, _STYLES[event.level]) if self._colours else name} {rest}"
+        )
 
 
 class TerminalFormat:
@@ -134,13 +138,13 @@ class TerminalFormat:
             return ""
         width = max(LEAST_COLUMNS, self._columns())
         roomy = width >= ROOMY
-        stamp, name = self._stamps.second(record.time), f"{event.name:<{NAME_COLUMNS if roomy else 0}}"
+        stamp, name = self._stamps.format_second(record.time), f"{event.name:<{NAME_COLUMNS if roomy else 0}}"
         indent = len(stamp) + NAME_COLUMNS + 2 if roomy else INDENT
         rest = width - indent
         first = rest - max(0, len(name) - NAME_COLUMNS) if roomy else rest
         head = f"{self._paint(stamp, Style.FAINT)} {self._paint(name, _STYLES[event.level])}"
         between = f"\n{' ' * indent}"
-        lines = self._lines(event, first=first, rest=rest)
+        lines = self._format_lines(event, first=first, rest=rest)
         return f"{head}{' ' if roomy else between}{between.join(lines)}"
 
     def _was_shown(self, event: Event) -> bool:
@@ -152,14 +156,14 @@ class TerminalFormat:
         self._shown.add(key)
         return was_shown
 
-    def _lines(self, event: Event, *, first: int, rest: int) -> list[str]:
+    def _format_lines(self, event: Event, *, first: int, rest: int) -> list[str]:
         """Return what happened and the explanation, wrapped."""
-        text = visible(f"{_short_origin(event)}{event.happened}")
+        text = make_visible(f"{_format_short_origin(event)}{event.happened}")
         explains = self._explainer.explains(event)
         if not explains and len(text) <= first and text.isascii() and "\t" not in text:
             return [text]
         happened = text.split()
-        explanation = visible(event.explanation).split() if explains else []
+        explanation = make_visible(event.explanation).split() if explains else []
         lines, plain = [], len(happened)
         for words in wrap_words([*happened, *explanation], first=first, rest=rest):
             said, explained = " ".join(words[:plain]), " ".join(words[plain:])
@@ -173,7 +177,7 @@ class TerminalFormat:
         return paint(text, style) if self._colours else text
 
 
-def live_format(descriptor: int, explain: Explain | None) -> Format:
+def choose_live_format(descriptor: int, explain: Explain | None) -> Format:
     """Return the format for a reader who watches: wrapped on a terminal, one line an event in a pipe.
 
     Args:
@@ -183,10 +187,12 @@ def live_format(descriptor: int, explain: Explain | None) -> Format:
     colours = wants_colour(descriptor)
     if not is_terminal(descriptor):
         return PipeFormat(colours=colours, explain=explain or Explain.ALWAYS)
-    return TerminalFormat(colours=colours, columns=lambda: columns(descriptor), explain=explain or Explain.FIRST)
+    return TerminalFormat(
+        colours=colours, columns=lambda: measure_columns(descriptor), explain=explain or Explain.FIRST
+    )
 
 
-def as_json(record: Record) -> str:
+def encode_json(record: Record) -> str:
     """Return one JSON object: time (RFC 3339, UTC), event, service, the event's own fields, text.
 
     It is UTF-8; characters that could steer a terminal are escaped.
@@ -197,11 +203,11 @@ def as_json(record: Record) -> str:
     return escape_json(json.dumps({**head, **event.fields, "text": event.text}, ensure_ascii=False))
 
 
-def _origin(event: Event) -> str:
+def _format_origin(event: Event) -> str:
     return f"#{event.connection} {event.peer}  " if isinstance(event, ConnectionEvent) else ""
 
 
-def _short_origin(event: Event) -> str:
+def _format_short_origin(event: Event) -> str:
     if not isinstance(event, ConnectionEvent):
         return ""
     with_peer = event.level >= Level.WARNING or isinstance(event, ClientConnected)

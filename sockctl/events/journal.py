@@ -17,7 +17,7 @@ from sockctl.byte_queue import ByteQueue
 from sockctl.errors import SinkError
 from sockctl.events.base import Event, Level, Record
 from sockctl.events.sums import PER_SECOND, EventsSummed, EventSums
-from sockctl.text import plural
+from sockctl.text import format_count
 
 CAPACITY_BYTES = 32 << 20
 """Bytes of events that may wait to be written: 65,536 events, a second of the busiest server."""
@@ -52,7 +52,7 @@ class EventsLost(Event):
 
     @property
     def happened(self) -> str:
-        return f"{plural(self.count, 'event')} missing here: {self.why}."
+        return f"{format_count(self.count, 'event')} missing here: {self.why}."
 
     @property
     def explanation(self) -> str:
@@ -133,7 +133,7 @@ class Journal:
     def _write_all(self) -> None:
         ended = False
         while not ended:
-            wait_s = self._sums.wait_s(time.time())
+            wait_s = self._sums.compute_wait_s(time.time())
             batch, ended = self._queue.fetch(count=BATCH, size_bytes=BATCH_BYTES, timeout_s=wait_s)
             records = self._sums.reduce([one for one in batch if isinstance(one, Record)], time.time())
             if ended:
@@ -154,7 +154,7 @@ class Journal:
             self._sink.write(records)
         except Exception as error:  # noqa: BLE001  whatever it is, the events to come must still be written
             written = error.written if isinstance(error, SinkError) else 0
-            self._unwritten = sum(_told_by(record) for record in records[written:])
+            self._unwritten = sum(_count_events(record) for record in records[written:])
             if not self._failure:
                 self._tell_failure(error)
             self._failure = str(error)
@@ -174,6 +174,6 @@ class Journal:
         return Record(time.time(), self._service, event)
 
 
-def _told_by(record: Record) -> int:
+def _count_events(record: Record) -> int:
     """Return for how many events a record stands."""
     return record.event.count if isinstance(record.event, EventsLost | EventsSummed) else 1

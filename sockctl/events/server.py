@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sockctl.events.base import Event, Level
-from sockctl.text import format_bytes, format_seconds, plural
+from sockctl.text import format_bytes, format_count, format_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +181,6 @@ class ServerStopped(Event):
     @property
     def happened(self) -> str:
         return (
-            f"The server stopped after {format_seconds(self.seconds)}. It served {plural(self.clients, 'client')}"
+            f"The server stopped after {format_seconds(self.seconds)}. It served {format_count(self.clients, 'client')}"
             f", received {format_bytes(self.bytes_in)} and sent {format_bytes(self.bytes_out)}."
         )

@@ -73,7 +73,7 @@ class FileSink(DescriptorSink):
 
     def write(self, records: Sequence[Record]) -> None:
         """Append the records as lines."""
-        if self._moved():
+        if self._was_moved():
             self._reopen()
         super().write(records)
 
@@ -87,7 +87,7 @@ class FileSink(DescriptorSink):
         self._identity = (status.st_dev, status.st_ino)
         return descriptor
 
-    def _moved(self) -> bool:
+    def _was_moved(self) -> bool:
         try:
             status = os.stat(self._path)  # noqa: PTH116  a Path is built slowly, and this runs for every batch
         except OSError:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sockctl.events.base import ConnectionEvent, Event, Level, Record
-from sockctl.source_network import source_network
-from sockctl.text import format_seconds, plural
+from sockctl.source_network import find_source_network
+from sockctl.text import format_count, format_seconds
 
 PER_SECOND = 100
 """Events of one kind and one address that are written one by one in a second."""
@@ -39,7 +39,7 @@ class EventsSummed(Event):
     @property
     def happened(self) -> str:
         together = ", ".join(f"{name} {total:,}" for name, total in (self.amounts or {}).items())
-        count = plural(self.count, "more event")
+        count = format_count(self.count, "more event")
         return (
             f"{count} {self.of} from {self.address} in {format_seconds(self.seconds)}."
             f"{together and f' Together: {together}.'}"
@@ -67,7 +67,7 @@ class EventSums:
         self._counts: dict[tuple[str, str], int] = {}  # what came in this second, by event and address
         self._amounts: dict[tuple[str, str], Counter[str]] = {}  # of what was not passed on
 
-    def wait_s(self, now: float) -> float | None:
+    def compute_wait_s(self, now: float) -> float | None:
         """Return how many seconds the sums may still grow; None if there are no sums."""
         return min(WINDOW_S, max(0.0, self._second + WINDOW_S - now)) if self._amounts else None
 
@@ -83,7 +83,7 @@ class EventSums:
             if not isinstance(event, ConnectionEvent):
                 kept.append(record)
                 continue
-            key = event.name, source_network(event.peer.rpartition(":")[0].strip("[]"))
+            key = event.name, find_source_network(event.peer.rpartition(":")[0].strip("[]"))
             count = self._counts[key] = self._counts.get(key, 0) + 1
             if count <= self._per_second:
                 kept.append(record)

@@ -20,7 +20,7 @@ from typing import Any
 from sockctl.events.acceptance import AcceptPaused, AcceptResumed, ClientRefused, ClientsRefused
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import RefusalReason
-from sockctl.net.address import format_address, host_of
+from sockctl.net.address import extract_host, format_address
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.listener import Listeners
 from sockctl.token_bucket import TokenBucket
@@ -98,7 +98,11 @@ class Acceptor:
                 selector.register(listener, selectors.EVENT_READ, listener)
             while not self._stopping.is_set():
                 now = time.monotonic()
-                waits_s = [one for one in (self._refusals.wait_s(now), self._pauses.wait_s()) if one is not None]
+                waits_s = [
+                    one
+                    for one in (self._refusals.compute_wait_s(now), self._pauses.compute_wait_s())
+                    if one is not None
+                ]
                 for key, _ in selector.select(min(waits_s, default=None)):
                     if key.data is not None:
                         self._accept_from(key.data)
@@ -143,13 +147,13 @@ class _Refusals:
         """Emit that a client was refused, or add it to the sum."""
         now = time.monotonic()
         if not self._sum and self._one_by_one.accept(now):
-            self._journal.emit(ClientRefused(peer=format_address(host_of(address), address[1]), reason=reason))
+            self._journal.emit(ClientRefused(peer=format_address(extract_host(address), address[1]), reason=reason))
             return
         if not self._sum:
             self._since = now
         self._sum[reason] += 1
 
-    def wait_s(self, now: float) -> float | None:
+    def compute_wait_s(self, now: float) -> float | None:
         """Return how long the sum may still grow; None if there is none."""
         return max(0.0, self._since + REFUSALS_SUM_S - now) if self._sum else None
 
@@ -181,7 +185,7 @@ class _Pauses:
         self._error = error.strerror or str(error)
         self._failed_at = now
 
-    def wait_s(self) -> float | None:
+    def compute_wait_s(self) -> float | None:
         """Return how long until the state may change; None while accepting works."""
         return None if self._paused_at is None and math.isinf(self._failed_at) else self._retry_s
 

@@ -23,8 +23,8 @@ class AccessRules:
     """
 
     def __init__(self, *, allow: Iterable[str] = (), deny: Iterable[str] = ()) -> None:
-        self._allow = [_network(rule, "--allow") for rule in allow]
-        self._deny = [_network(rule, "--deny") for rule in deny]
+        self._allow = [_parse_network(rule, "--allow") for rule in allow]
+        self._deny = [_parse_network(rule, "--deny") for rule in deny]
         self._open = not self._allow and not self._deny
 
     def lets_in(self, host: str) -> bool:
@@ -39,14 +39,14 @@ class AccessRules:
         return bool(self._deny)
 
 
-def _network(rule: str, option: str) -> _Network:
+def _parse_network(rule: str, option: str) -> _Network:
     try:
         return ipaddress.ip_network(rule)
     except ValueError as error:
-        raise RuleError(f"{option} {rule!r} is not an address or a network: write {_meant(rule)}.") from error
+        raise RuleError(f"{option} {rule!r} is not an address or a network: write {_propose_rule(rule)}.") from error
 
 
-def _meant(rule: str) -> str:
+def _propose_rule(rule: str) -> str:
     """Return a proposal for a wrong rule: the network itself, if the user gave another address inside it."""
     try:
         return f"{ipaddress.ip_network(rule, strict=False)}, or the address alone"

@@ -40,7 +40,7 @@ def format_address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def host_of(address: tuple[str, int] | tuple[str, int, int, int]) -> str:
+def extract_host(address: tuple[str, int] | tuple[str, int, int, int]) -> str:
     """Return the host of a socket address; an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2) is the IPv4 one."""
     return address[0].removeprefix("::ffff:") if "." in address[0] else address[0]
 

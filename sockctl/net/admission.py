@@ -22,7 +22,7 @@ from collections.abc import Callable
 from sockctl.events.reasons import RefusalReason
 from sockctl.net.connection import Connection
 from sockctl.net.limits import Limits
-from sockctl.source_network import source_network
+from sockctl.source_network import find_source_network
 
 PENDING_SHARE = 4
 """One place in so many is for clients that have not logged in yet, unless the user says another number."""
@@ -72,7 +72,7 @@ class Admission:
         """
         if not self._limits.rules.lets_in(host):
             return RefusalReason.DENIED
-        key = source_network(host, self._limits.ipv6_prefix)
+        key = find_source_network(host, self._limits.ipv6_prefix)
         evicted = None
         with self._lock:
             full = self._clients - len(self._evicted) >= self._limits.max_clients
@@ -91,14 +91,14 @@ class Admission:
 
     def wait(self, connection: Connection) -> None:
         """Count an added client as pending, until `admit` or `remove`."""
-        key = source_network(connection.host, self._limits.ipv6_prefix)
+        key = find_source_network(connection.host, self._limits.ipv6_prefix)
         with self._lock:
             self._pending.setdefault(key, {})[connection.number] = connection
             self._pending_count += 1
 
     def admit(self, connection: Connection) -> None:
         """Note that a pending client has logged in; any thread may call it, for any connection."""
-        key = source_network(connection.host, self._limits.ipv6_prefix)
+        key = find_source_network(connection.host, self._limits.ipv6_prefix)
         with self._lock:
             self._forget_pending(key, connection)
 
@@ -109,7 +109,7 @@ class Admission:
             host: The client's IP address.
             connection: The client's connection, if it got one.
         """
-        key = source_network(host, self._limits.ipv6_prefix)
+        key = find_source_network(host, self._limits.ipv6_prefix)
         with self._lock:
             if connection is not None:
                 self._forget_pending(key, connection)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from sockctl.deadline import Deadline
 from sockctl.errors import AddressError, CertificateError
 from sockctl.net.address import parse_host
-from sockctl.net.tls_server import server_context
+from sockctl.net.tls_server import make_server_context
 from sockctl.stores.files import make_private_folder, sync_folder, take_lock, write_private_file
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ MAX_COMMON_NAME = 64
 LOCK_TIMEOUT_S = 10.0
 
 
-def own_certificate(
+def ensure_certificate(
     data_dir: Path, *, hosts: Sequence[str], lock_timeout_s: float = LOCK_TIMEOUT_S
 ) -> tuple[Path, Path]:
     """Return the paths of the certificate and the key in the data directory; make both if neither is there.
@@ -84,34 +84,34 @@ def _complete(certificate: Path, key: Path, hosts: Sequence[str]) -> None:
 
 
 def _make(certificate: Path, key: Path, hosts: Sequence[str]) -> None:
-    certificate_pem, key_pem = _new_pair(hosts)
-    write_private_file(_temporary(key), key_pem)
+    certificate_pem, key_pem = _make_pair(hosts)
+    write_private_file(_make_temporary_path(key), key_pem)
     try:
-        write_private_file(_temporary(certificate), certificate_pem)
+        write_private_file(_make_temporary_path(certificate), certificate_pem)
     except OSError:
-        _temporary(key).unlink()
+        _make_temporary_path(key).unlink()
         raise
-    _temporary(key).replace(key)
-    _temporary(certificate).replace(certificate)
+    _make_temporary_path(key).replace(key)
+    _make_temporary_path(certificate).replace(certificate)
     sync_folder(key.parent)
 
 
 def _finish(certificate: Path, key: Path, *, there: Path) -> None:
     """Rename the second file, for a process that was killed between the two renamings."""
     missing = key if there == certificate else certificate
-    halves = [path if path == there else _temporary(path) for path in (certificate, key)]
+    halves = [path if path == there else _make_temporary_path(path) for path in (certificate, key)]
     try:
-        server_context(*halves, client_ca=None)
+        make_server_context(*halves, client_ca=None)
     except CertificateError:
         raise CertificateError(
             f"{there} is there without {missing.name}: put that back, or move the one file away, and a new pair is "
             f"made, which clients will not know. Nothing was changed."
         ) from None
-    _temporary(missing).replace(missing)
+    _make_temporary_path(missing).replace(missing)
     sync_folder(missing.parent)
 
 
-def _temporary(path: Path) -> Path:
+def _make_temporary_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.tmp")
 
 
@@ -119,7 +119,7 @@ def _is_there(path: Path) -> bool:
     return os.path.lexists(path)  # also if it is a link to a missing file, which a user may mend
 
 
-def _new_pair(hosts: Sequence[str]) -> tuple[bytes, bytes]:
+def _make_pair(hosts: Sequence[str]) -> tuple[bytes, bytes]:
     """Return a new certificate and its key, both as PEM."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -128,24 +128,24 @@ def _new_pair(hosts: Sequence[str]) -> tuple[bytes, bytes]:
     key_pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return _self_signed(key, hosts).public_bytes(serialization.Encoding.PEM), key_pem
+    return _sign_certificate(key, hosts).public_bytes(serialization.Encoding.PEM), key_pem
 
 
-def _self_signed(key: "ec.EllipticCurvePrivateKey", hosts: Sequence[str]) -> "x509.Certificate":
+def _sign_certificate(key: "ec.EllipticCurvePrivateKey", hosts: Sequence[str]) -> "x509.Certificate":
     import datetime
 
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
-    own_name = _own_name()
+    own_name = _find_own_name()
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, own_name or "sockctl")])
     now = datetime.datetime.now(datetime.UTC)
     extensions: list[tuple[x509.ExtensionType, bool]] = [
         (x509.BasicConstraints(ca=False, path_length=None), True),
-        (_signature_only(), True),
+        (_make_key_usage(), True),
         (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
-        (x509.SubjectAlternativeName(_names(["localhost", own_name, "127.0.0.1", "::1", *hosts])), False),
+        (x509.SubjectAlternativeName(_list_names(["localhost", own_name, "127.0.0.1", "::1", *hosts])), False),
     ]
     builder = (
         x509.CertificateBuilder()
@@ -161,7 +161,7 @@ def _self_signed(key: "ec.EllipticCurvePrivateKey", hosts: Sequence[str]) -> "x5
     return builder.sign(key, hashes.SHA256())
 
 
-def _signature_only() -> "x509.KeyUsage":
+def _make_key_usage() -> "x509.KeyUsage":
     from cryptography import x509
 
     return x509.KeyUsage(
@@ -177,13 +177,13 @@ def _signature_only() -> "x509.KeyUsage":
     )
 
 
-def _own_name() -> str:
+def _find_own_name() -> str:
     """Return the machine's name; empty if it can't stand in a certificate."""
-    name = _dns_name(socket.gethostname())
+    name = _encode_dns_name(socket.gethostname())
     return name if len(name) <= MAX_COMMON_NAME else ""
 
 
-def _names(hosts: Iterable[str]) -> "list[x509.GeneralName]":
+def _list_names(hosts: Iterable[str]) -> "list[x509.GeneralName]":
     """Return the hosts, each once, as names of a certificate."""
     from cryptography import x509
 
@@ -193,7 +193,7 @@ def _names(hosts: Iterable[str]) -> "list[x509.GeneralName]":
         try:
             address = ipaddress.ip_address(bare)
         except ValueError:
-            if name := _dns_name(host):
+            if name := _encode_dns_name(host):
                 names[x509.DNSName(name)] = None
         else:
             if not address.is_unspecified:
@@ -201,7 +201,7 @@ def _names(hosts: Iterable[str]) -> "list[x509.GeneralName]":
     return list(names)
 
 
-def _dns_name(host: str) -> str:
+def _encode_dns_name(host: str) -> str:
     """Return a name in the form of DNS (RFC 5890's A-labels); empty if the host is no name."""
     try:
         name = parse_host(host).removesuffix(".").encode("idna").decode().lower()

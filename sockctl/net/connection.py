@@ -18,7 +18,7 @@ from sockctl.deadline import Deadline
 from sockctl.errors import PeerGoneError
 from sockctl.events.connection import ServiceFailed
 from sockctl.events.reasons import DisconnectReason, Reason
-from sockctl.net.address import format_address, host_of
+from sockctl.net.address import extract_host, format_address
 from sockctl.net.handler import Handler
 from sockctl.net.sending_side import SendingSide
 from sockctl.net.transport import Transport, is_pending
@@ -89,7 +89,7 @@ class Connection(SendingSide):
         sock.setblocking(False)
         super().__init__(sock, number, portion)
         self.fd = sock.fileno()
-        self.host = host_of(address)
+        self.host = extract_host(address)
         self.peer = format_address(self.host, address[1])
         self.state = State.WATCHED
         self.reason: Reason | None = None
@@ -131,7 +131,7 @@ class Connection(SendingSide):
             self.admitted = True
             self.on_admitted(self)
 
-    def failure(self, error: Exception) -> ServiceFailed:
+    def make_failure(self, error: Exception) -> ServiceFailed:
         """Return the event that the service has failed on this connection."""
         return ServiceFailed(connection=self.number, peer=self.peer, error=f"{type(error).__name__}: {error}")
 

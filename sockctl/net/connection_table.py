@@ -57,7 +57,7 @@ class ConnectionTable:
             at: The deadline, on the monotonic clock.
             sooner_only: Whether an earlier deadline stays.
         """
-        if at < math.inf and not (sooner_only and self._deadlines.at(connection) <= at):
+        if at < math.inf and not (sooner_only and self._deadlines.find(connection) <= at):
             self._deadlines.set(connection, at)
             self.due_at = min(self.due_at, at)
 
@@ -67,4 +67,4 @@ class ConnectionTable:
 
     def find_next_deadline(self) -> None:
         """Set `due_at` to the next deadline, after the expired connections."""
-        self.due_at = self._deadlines.next_at()
+        self.due_at = self._deadlines.find_next_at()

@@ -95,7 +95,7 @@ def connect(
         raise type(error)(f"{error} Tried {retries + 1} times.") from error
 
 
-def addresses_of(endpoint: Endpoint, timeout_s: float) -> list[Endpoint]:
+def find_addresses(endpoint: Endpoint, timeout_s: float) -> list[Endpoint]:
     """Return the addresses that `connect` tries for `endpoint`, in its order; wait `timeout_s` seconds at most.
 
     Raises:

@@ -17,7 +17,7 @@ from sockctl.net.input_budget import InputBudget
 from sockctl.net.limits import READ_BYTES, Timeouts
 from sockctl.net.message_input import MessageInput
 from sockctl.net.peer import Peer
-from sockctl.protocol.messages import SAYING_KINDS, Message, message
+from sockctl.protocol.messages import SAYING_KINDS, Message, make_message
 from sockctl.protocol.server_wire import Choice, ServerWire
 
 SLICE = 128
@@ -81,7 +81,7 @@ class ConversingPeer(Peer):
     def receive(self) -> Message | None:
         """Receive the next message; return None when the client has ended its input."""
         while True:
-            one = self._next()
+            one = self._decode_next()
             if one is not None or self._done:
                 return one
             self._fill()
@@ -130,7 +130,7 @@ class ConversingPeer(Peer):
         except TimeoutError:
             return  # it reads lines
 
-    def _next(self) -> Message | None:
+    def _decode_next(self) -> Message | None:
         """Return the next complete message; None if there is none, or if the input has ended."""
         if self._inbox:
             return self._inbox.pop(0)
@@ -138,7 +138,7 @@ class ConversingPeer(Peer):
             self._wait_for_budget()
             one = self._input.decode_next()
             if one is None:
-                return self._last() if self._connection.input_ended else None
+                return self._decode_last() if self._connection.input_ended else None
             self._frame_until = math.inf
             if one.kind == "bye":
                 self._done = True
@@ -149,14 +149,14 @@ class ConversingPeer(Peer):
                 return one
         return None
 
-    def _last(self) -> Message | None:
+    def _decode_last(self) -> Message | None:
         self._done = True
         return self._wire.end()
 
     def _find(self) -> None:
         """Put the complete messages into the inbox."""
         found: list[Message] = []
-        while len(found) < SLICE and (one := self._next()) is not None:
+        while len(found) < SLICE and (one := self._decode_next()) is not None:
             found.append(one)
         self._inbox = found
 
@@ -205,7 +205,7 @@ class ConversingPeer(Peer):
 
     def _feed(self, data: bytes | memoryview) -> None:
         if self._input.feed(data) and self._wire.choice is Choice.FRAMES:
-            self.hello = message("hello")  # stands in until the client's own, which most clients send next
+            self.hello = make_message("hello")  # stands in until the client's own, which most clients send next
 
     def _frame_too_slow(self) -> MessageTimeoutError:
         return MessageTimeoutError(f"A frame was not complete within {self._timeouts.frame_s:g} s of its first byte.")

@@ -38,11 +38,11 @@ class Deadlines(Generic[T]):
         """Forget the deadline of `item`, if it has one."""
         self._at.pop(item, None)
 
-    def at(self, item: T) -> float:
+    def find(self, item: T) -> float:
         """Return the deadline of `item`; infinity if it has none."""
         return self._at.get(item, math.inf)
 
-    def next_at(self) -> float:
+    def find_next_at(self) -> float:
         """Return the earliest deadline; infinity if there is none."""
         while self._heap:
             at, _, item = self._heap[0]
@@ -54,7 +54,7 @@ class Deadlines(Generic[T]):
     def remove_expired(self, now: float) -> list[T]:
         """Remove and return the items whose deadline has come, earliest first."""
         expired = []
-        while self.next_at() <= now:
+        while self.find_next_at() <= now:
             item = heapq.heappop(self._heap)[2]
             del self._at[item]
             expired.append(item)

@@ -11,7 +11,7 @@ import socket
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.connection import Connection, State
 from sockctl.net.connection_table import ConnectionTable
-from sockctl.net.kernel_queues import unacked_bytes, unread_bytes
+from sockctl.net.kernel_queues import count_unacked_bytes, count_unread_bytes
 from sockctl.net.lifecycle import ConnectionLifecycle
 
 
@@ -46,7 +46,7 @@ class Drain:
     def add(self, connection: Connection) -> None:
         """Begin the end of one connection, which still answers its earlier input."""
         if connection.state is State.WATCHED and (connection.held_until or 0.0) <= self._table.now:
-            connection.drain_at = connection.raw_bytes_in + unread_bytes(connection.fd)
+            connection.drain_at = connection.raw_bytes_in + count_unread_bytes(connection.fd)
             self.finish_answered(connection)
         else:
             self._lifecycle.finish(connection, DisconnectReason.SERVER_STOPPING)
@@ -68,7 +68,7 @@ class Drain:
 
     def _cut_off(self, connection: Connection) -> None:
         if connection.state is not State.CONVERSING:
-            if connection.state is not State.LINGERING or unacked_bytes(connection.fd):
+            if connection.state is not State.LINGERING or count_unacked_bytes(connection.fd):
                 connection.reason = DisconnectReason.DRAIN_TIMEOUT
             self._lifecycle.close(connection)
         elif connection.reason is DisconnectReason.DRAIN_TIMEOUT:

@@ -216,7 +216,7 @@ class EventLoop:
                     count = connection.sock.recv_into(buffer)
                 except OSError as error:
                     in_vain += 1
-                    lifecycle.read_failed(connection, error)
+                    lifecycle.end_unreadable(connection, error)
                     continue
                 if not count:
                     self._end_input(connection)
@@ -233,7 +233,7 @@ class EventLoop:
                 if not connection.can_send_now:
                     self._attend(connection)
             except Exception as error:  # noqa: BLE001  a defect on one connection must not end the others
-                lifecycle.failed(connection, error)
+                lifecycle.end_failed(connection, error)
         return in_vain
 
     def _go_on(self, connection: Connection) -> None:
@@ -266,7 +266,7 @@ class EventLoop:
         self._journal.emit(InputEnded(connection=connection.number, peer=connection.peer))
         connection.handler.ended()
         if connection.error is not None:
-            self._lifecycle.broken(connection, connection.error)
+            self._lifecycle.end_broken(connection, connection.error)
         else:
             self._lifecycle.finish(connection, connection.reason or DisconnectReason.CLIENT_CLOSED)
 
@@ -295,4 +295,4 @@ class EventLoop:
             try:
                 call(connection)
             except Exception as error:  # noqa: BLE001  as in _react
-                self._lifecycle.failed(connection, error)
+                self._lifecycle.end_failed(connection, error)

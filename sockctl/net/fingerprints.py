@@ -5,17 +5,17 @@ import string
 from pathlib import Path
 
 from sockctl.errors import FingerprintError
-from sockctl.net.pem import no_certificate_in, read_certificates
+from sockctl.net.pem import make_no_certificate_error, read_certificates
 
 SHA256_DIGITS = 64
 
 
-def fingerprint_of(der: bytes) -> str:
+def compute_fingerprint(der: bytes) -> str:
     """Return the SHA-256 of a certificate in DER, as upper-case hex with colons: ``AB:CD:…``."""
     return hashlib.sha256(der).digest().hex(":").upper()
 
 
-def fingerprint_of_file(path: Path) -> str:
+def read_fingerprint(path: Path) -> str:
     """Return the fingerprint of the first certificate in a PEM file.
 
     Raises:
@@ -29,12 +29,12 @@ def fingerprint_of_file(path: Path) -> str:
     except ValueError:  # no ASCII, or no base64
         der = b""
     if not der:
-        raise no_certificate_in(path)
-    return fingerprint_of(der)
+        raise make_no_certificate_error(path)
+    return compute_fingerprint(der)
 
 
 def parse_fingerprint(text: str) -> str:
-    """Return a fingerprint in the form of `fingerprint_of`.
+    """Return a fingerprint in the form of `compute_fingerprint`.
 
     Args:
         text: 64 hex digits in any case, in pairs with colons between them or without; ``SHA256:`` may stand in front,

@@ -113,8 +113,8 @@ class FlowControl:
 
     def _hear_out(self, connection: Connection, error: OSError) -> None:
         """Let the service react to the earlier input of a broken connection, a read a round, then close it."""
-        if connection.state is not State.WATCHED or error.errno not in _OVER or self._owes(connection):
-            self._lifecycle.broken(connection, error)
+        if connection.state is not State.WATCHED or error.errno not in _OVER or self._is_held(connection):
+            self._lifecycle.end_broken(connection, error)
             return
         if connection.held_until is not None:
             return  # `let_go` comes in a moment
@@ -132,12 +132,12 @@ class FlowControl:
             # Behind the calls that the service has added: these may end the connection, too.
             self._calls.add_and_wake(self._break_off, connection)
 
-    def _owes(self, connection: Connection) -> bool:
+    def _is_held(self, connection: Connection) -> bool:
         return connection.held_until is not None and connection.held_until > self._table.now
 
     def _break_off(self, connection: Connection) -> None:
         if connection.state is State.WATCHED and connection.error is not None:
-            self._lifecycle.broken(connection, connection.error)
+            self._lifecycle.end_broken(connection, connection.error)
 
     def _pause(self, connection: Connection) -> None:
         if connection.state is State.WATCHED and connection.interest != WRITABLE:

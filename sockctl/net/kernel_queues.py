@@ -5,12 +5,12 @@ import sys
 import termios
 
 
-def unread_bytes(fd: int) -> int:
+def count_unread_bytes(fd: int) -> int:
     """Return how many bytes wait in the kernel's receive buffer."""
     return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
-def unacked_bytes(fd: int) -> int:
+def count_unacked_bytes(fd: int) -> int:
     """Return how many bytes the other side's kernel has not acknowledged yet (SIOCOUTQ, as Linux calls it)."""
     try:
         return int.from_bytes(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)), sys.byteorder)

@@ -28,7 +28,7 @@ from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.connection import Connection, State
 from sockctl.net.connection_table import ConnectionTable
-from sockctl.net.kernel_queues import unacked_bytes
+from sockctl.net.kernel_queues import count_unacked_bytes
 from sockctl.net.limits import Timeouts
 from sockctl.net.poller import READABLE, WRITABLE
 from sockctl.net.traffic import Traffic
@@ -104,7 +104,7 @@ class ConnectionLifecycle:
             ended = DisconnectReason.CLIENT_CLOSED if connection.input_ended else DisconnectReason.SERVER_CLOSED
             self.finish(connection, connection.reason or ended)
         elif connection.reason is None:
-            self.broken(connection, connection.error)
+            self.end_broken(connection, connection.error)
         else:
             self.close(connection)  # the error is the effect of an interrupt
 
@@ -141,7 +141,7 @@ class ConnectionLifecycle:
             self.close(connection)
             return
         connection.end_sending(State.LINGERING)
-        connection.unacked = unacked_bytes(connection.fd)
+        connection.unacked = count_unacked_bytes(connection.fd)
         put_out = connection.reason is not None and connection.reason.puts_out
         times = self._timeouts
         connection.linger_until = self._table.now + (times.last_words_s if put_out else times.linger_at_most_s)
@@ -162,12 +162,12 @@ class ConnectionLifecycle:
             pass  # a reset ends it as well as a FIN does
         self.close(connection)
 
-    def read_failed(self, connection: Connection, error: OSError) -> None:
+    def end_unreadable(self, connection: Connection, error: OSError) -> None:
         """End a connection that failed to read, unless it only has no input yet."""
         if not isinstance(error, BlockingIOError):
-            self.broken(connection, error)
+            self.end_broken(connection, error)
 
-    def broken(self, connection: Connection, error: OSError) -> None:
+    def end_broken(self, connection: Connection, error: OSError) -> None:
         """End a connection for which the system reports an error."""
         if connection.state is State.CONVERSING:
             connection.note_error(error)  # its handler thread finds the error itself, and releases the connection
@@ -175,12 +175,12 @@ class ConnectionLifecycle:
             return
         told_so = connection.reason in {DisconnectReason.PROTOCOL_ERROR, DisconnectReason.TLS_ERROR}
         if connection.state is not State.LINGERING and not told_so:
-            connection.reason = _reason_of(error)
+            connection.reason = _find_reason(error)
         self.close(connection)
 
-    def failed(self, connection: Connection, error: Exception) -> None:
+    def end_failed(self, connection: Connection, error: Exception) -> None:
         """End a connection on which the service failed."""
-        self._journal.emit(connection.failure(error))
+        self._journal.emit(connection.make_failure(error))
         if connection.state is State.CONVERSING:
             connection.interrupt(DisconnectReason.INTERNAL_ERROR, socket.SHUT_RDWR)
             return
@@ -193,7 +193,7 @@ class ConnectionLifecycle:
             try:
                 call(connection)
             except Exception as error:  # noqa: BLE001  a defect on one connection must not end the others
-                self.failed(connection, error)
+                self.end_failed(connection, error)
 
     def _interrupt(self, connection: Connection, reason: Reason) -> None:
         """Interrupt a conversation. In a drain, it still reads its earlier input, and can send its last words."""
@@ -205,7 +205,7 @@ class ConnectionLifecycle:
             self._table.set_deadline(connection, connection.cut_at)
 
     def _has_nothing_on_its_way(self, connection: Connection) -> bool:
-        if connection.bytes_out and unacked_bytes(connection.fd):
+        if connection.bytes_out and count_unacked_bytes(connection.fd):
             return False
         if connection.reason is DisconnectReason.SERVER_STOPPING:
             return connection.bytes_out == 0 or self._table.now - connection.last_active >= self._timeouts.quiet_s
@@ -244,7 +244,7 @@ class ConnectionLifecycle:
         try:
             connection.handler.closed(reason)
         except Exception as error:  # noqa: BLE001  as in guard, but the connection is gone
-            self._journal.emit(connection.failure(error))
+            self._journal.emit(connection.make_failure(error))
 
     # Time.
 
@@ -255,10 +255,10 @@ class ConnectionLifecycle:
 
     def meet_deadlines(self) -> None:
         """Act on the deadlines that have come."""
-        self.guard(self._expired, self._table.remove_expired())
+        self.guard(self._expire, self._table.remove_expired())
         self._table.find_next_deadline()
 
-    def _expired(self, connection: Connection) -> None:
+    def _expire(self, connection: Connection) -> None:
         match connection.state:
             case State.CONVERSING if connection.cut_at <= self._table.now:
                 connection.interrupt(DisconnectReason.SERVER_CLOSED, socket.SHUT_RDWR)  # an earlier reason stays
@@ -301,14 +301,14 @@ class ConnectionLifecycle:
 
     def _linger_on(self, connection: Connection) -> bool:
         """Linger for another while if the client has read some of the sent bytes, and not all."""
-        before, connection.unacked = connection.unacked, unacked_bytes(connection.fd)
+        before, connection.unacked = connection.unacked, count_unacked_bytes(connection.fd)
         if not 0 < connection.unacked < before or self._table.now >= connection.linger_until:
             return False
         self._table.set_deadline(connection, self._table.now + self._timeouts.linger_s)
         return True
 
 
-def _reason_of(error: OSError) -> Reason:
+def _find_reason(error: OSError) -> Reason:
     if isinstance(error, TransportError):
         return DisconnectReason.TLS_ERROR
     return DisconnectReason.CLIENT_VANISHED if error.errno in _VANISHED else DisconnectReason.CLIENT_RESET

@@ -59,7 +59,7 @@ class Limits:
         rules: Which addresses may connect at all.
         portion: Bytes in a portion, the unit in which data events count.
         read_bytes: The most bytes of one read.
-        event_threads: Threads that watch the connections, each its share; 0 for `default_event_threads`.
+        event_threads: Threads that watch the connections, each its share; 0 for `count_event_threads`.
         stranger_input: The costs of messages from clients that haven't logged in.
         member_input: The costs of messages from clients that have.
         refusals_per_second: Refusals that the server emits one by one; more become sums.

@@ -13,7 +13,7 @@ from typing import Any
 
 from sockctl.errors import ListenError, PortTakenError
 from sockctl.net.address import MAX_PORT, format_address
-from sockctl.net.port_owner import owner_of
+from sockctl.net.port_owner import find_owner
 
 _Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 """A family and its socket address, as getaddrinfo gives them."""
@@ -108,8 +108,8 @@ def open_listeners(
         PortTakenError: The port is taken and `strict_port` is set, or no port above it is free.
         ListenError: The host is unknown, not one of this machine's, or the port needs more rights.
     """
-    addresses = _addresses_of(host)
-    for candidate in _candidates(port, port if strict_port else highest_port):
+    addresses = _find_addresses(host)
+    for candidate in _list_ports(port, port if strict_port else highest_port):
         try:
             sockets = _listen(addresses, candidate, backlog, options or SocketOptions())
         except _TakenError as error:
@@ -123,23 +123,23 @@ def open_listeners(
     raise PortTakenError(f"No port from {port} to {highest_port} is free. Choose a lower --port, or --port 0 for any.")
 
 
-def addresses_of(host: str) -> list[str]:
+def list_addresses(host: str) -> list[str]:
     """Return the addresses that `open_listeners` would listen on for `host`.
 
     Raises:
         ListenError: The host is unknown.
     """
-    return [str(address[0]) for _, address in _addresses_of(host)]
+    return [str(address[0]) for _, address in _find_addresses(host)]
 
 
-def _candidates(port: int, highest: int) -> Iterator[int]:
+def _list_ports(port: int, highest: int) -> Iterator[int]:
     if port == 0:
         yield from [0] * _TRIES_FOR_ANY_PORT  # a port may be free on one address, and taken on another
     else:
         yield from range(port, highest + 1)
 
 
-def _addresses_of(host: str) -> list[_Address]:
+def _find_addresses(host: str) -> list[_Address]:
     if host == "":
         return [_EVERY_INTERFACE if socket.has_dualstack_ipv6() else _EVERY_IPV4_INTERFACE]
     if "." in host:
@@ -148,7 +148,7 @@ def _addresses_of(host: str) -> list[_Address]:
         found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise ListenError(
-            f"The host {host!r} is not known: {_reason(error)}. Give --host an address of this machine, "
+            f"The host {host!r} is not known: {_describe_error(error)}. Give --host an address of this machine, "
             f"such as 127.0.0.1, or '' for every interface."
         ) from error
     addresses: list[_Address] = list(dict.fromkeys((family, tuple(address)) for family, _, _, _, address in found))
@@ -164,7 +164,7 @@ def _listen(addresses: list[_Address], port: int, backlog: int, options: SocketO
         absent: OSError | None = None
         for family, (host, _, *rest) in addresses:
             try:
-                listener = undo.enter_context(_bound(family, (host, port, *rest)))
+                listener = undo.enter_context(_bind(family, (host, port, *rest)))
                 options.apply(listener)
                 listener.listen(backlog)  # fails, too, if two sockets were bound before either listened
             except OSError as error:
@@ -183,7 +183,7 @@ def _listen(addresses: list[_Address], port: int, backlog: int, options: SocketO
     return tuple(sockets)
 
 
-def _bound(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
+def _bind(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
     with contextlib.ExitStack() as undo:
         listener = undo.enter_context(socket.socket(family, socket.SOCK_STREAM))
         # Connections in TIME_WAIT must not keep a restarted server from its port; a listening socket still does.
@@ -207,7 +207,7 @@ class _TakenError(Exception):
 def _explain_taken(taken: _TakenError, *, alone: bool) -> str:
     both = "" if alone else " The server needs all addresses of its host, since clients may take any of them."
     return (
-        f"Port {taken.port} is taken on {taken.host} by {owner_of(taken.host, taken.port)}.{both} Stop that one, or "
+        f"Port {taken.port} is taken on {taken.host} by {find_owner(taken.host, taken.port)}.{both} Stop that one, or "
         f"choose another --port (0 takes any free one)."
     )
 
@@ -220,8 +220,8 @@ def _explain(host: str, port: int, error: OSError) -> str:
         return f"Listening on {where} failed: a link-local address needs its interface, as in {host}%eth0."
     if error.errno in _ABSENT:
         return f"Listening on {where} failed: {host!r} is no address of this machine. Give --host one of its own."
-    return f"Listening on {where} failed: {_reason(error)}."
+    return f"Listening on {where} failed: {_describe_error(error)}."
 
 
-def _reason(error: OSError | UnicodeError) -> str:
+def _describe_error(error: OSError | UnicodeError) -> str:
     return getattr(error, "strerror", None) or str(error)

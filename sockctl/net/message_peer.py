@@ -26,7 +26,7 @@ from sockctl.net.limits import Timeouts
 from sockctl.net.peer import Peer
 from sockctl.net.sending_side import OUTBOX_BYTES
 from sockctl.net.service import Conversation, MessageService
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 from sockctl.protocol.server_wire import ServerWire
 
 
@@ -195,9 +195,9 @@ class MessagePeer(ConversingPeer, Handler):
         """Send the reason for which the server closes the connection."""
         self._done = True
         if reason is DisconnectReason.SLOW_READER:
-            self._say(message("error", "You don't read what is sent to you, so the connection ends.", code=reason))
+            self._say(make_message("error", "You don't read what is sent to you, so the connection ends.", code=reason))
         elif reason.farewell:
-            self._say(message("bye", reason.farewell, reason=reason))
+            self._say(make_message("bye", reason.farewell, reason=reason))
 
     def closed(self, reason: Reason) -> None:
         """Tell the service, unless it has never heard of the client: its TLS handshake failed."""
@@ -256,7 +256,7 @@ class MessagePeer(ConversingPeer, Handler):
         self._journal.emit(
             ProtocolBroken(connection=connection.number, peer=connection.peer, code=error.code, error=str(error))
         )
-        self._say(message("error", str(error), code=error.code))
+        self._say(make_message("error", str(error), code=error.code))
         tls = isinstance(error, TlsReceivedError)
         return DisconnectReason.TLS_ERROR if tls else DisconnectReason.PROTOCOL_ERROR
 

@@ -75,7 +75,7 @@ def send_message(
     data = memoryview(encode_frame(text, limit_bytes=limit_bytes))
     size = len(data)
     turns = _Turns(sock, timeout_s)
-    sending = _sending_of(sock)
+    sending = _find_sending(sock)
     if not turns.acquire(sending.lock):
         raise MessageTimeoutError("Other messages were in the way for too long: nothing of this one was sent.")
     try:
@@ -166,7 +166,7 @@ class MessageSocket(socket.socket):
         """
         plain = socket.create_connection(address, timeout_s)
         plain.settimeout(None)
-        return cls._taking_over(plain, limit_bytes)
+        return cls._take_over(plain, limit_bytes)
 
     def accept(self) -> tuple[Self, Any]:
         """Wait for a client; return its socket, of this class and with the same limit, and its address.
@@ -175,7 +175,7 @@ class MessageSocket(socket.socket):
             OSError: As `socket.socket.accept`.
         """
         plain, address = super().accept()
-        return self._taking_over(plain, self.limit_bytes), address
+        return self._take_over(plain, self.limit_bytes), address
 
     def send_message(self, text: str, *, timeout_s: float | None = None) -> None:
         """Send one message; args, errors and threads as with the function `send_message`."""
@@ -200,7 +200,7 @@ class MessageSocket(socket.socket):
             self._receiving.release()
 
     @classmethod
-    def _taking_over(cls, plain: socket.socket, limit_bytes: int) -> Self:
+    def _take_over(cls, plain: socket.socket, limit_bytes: int) -> Self:
         if plain.family in {socket.AF_INET, socket.AF_INET6}:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else small messages wait for each other
         return cls(plain.family, plain.type, plain.proto, fileno=plain.detach(), limit_bytes=limit_bytes)
@@ -278,7 +278,7 @@ class _Turns:
 
 def _receive(turns: _Turns, decoder: FrameDecoder, if_begun: str) -> str | None:
     try:
-        while missing := decoder.missing_bytes():
+        while missing := decoder.count_missing_bytes():
             data = turns.receive(min(missing, READ_BYTES))
             if not data:
                 decoder.end()
@@ -291,6 +291,6 @@ def _receive(turns: _Turns, decoder: FrameDecoder, if_begun: str) -> str | None:
     return decoder.decode_next()
 
 
-def _sending_of(sock: socket.socket) -> _Sending:
+def _find_sending(sock: socket.socket) -> _Sending:
     with _sending_lock:
         return _sending.setdefault(sock, _Sending())

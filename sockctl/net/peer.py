@@ -9,8 +9,8 @@ from sockctl.errors import AnswerRefusedError, PeerGoneError
 from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.connection import Connection
 from sockctl.net.sending_side import OUTBOX_BYTES, post_to_each
-from sockctl.protocol.messages import Message, message
-from sockctl.text import plural
+from sockctl.protocol.messages import Message, make_message
+from sockctl.text import format_count
 
 T = TypeVar("T")
 TRIES = 3
@@ -52,7 +52,7 @@ class Peer(ABC):
         Raises:
             PeerGoneError: The connection broke; in a conversation only.
         """
-        self.send(message(kind, text, **fields))
+        self.send(make_message(kind, text, **fields))
 
     def ask(
         self, field: str, question: str, *, check: Callable[[str], T], secret: bool = False, tries: int = TRIES
@@ -107,7 +107,7 @@ class Peer(ABC):
             ProtocolError: As for `receive`.
         """
         if count := self.discard():
-            lines = plural(count, "line was", "lines were")
+            lines = format_count(count, "line was", "lines were")
             self.tell(
                 "error", f"{lines} sent ahead of an answer that failed: discarded.", code="discarded", count=count
             )

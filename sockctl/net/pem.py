@@ -31,7 +31,7 @@ def read_pem(path: Path, what: str) -> bytes:
         ) from error
 
 
-def no_certificate_in(path: Path) -> CertificateError:
+def make_no_certificate_error(path: Path) -> CertificateError:
     """Return the error that a file holds no certificate."""
     return CertificateError(
         f"{path} holds no certificate that can be read: give the PEM file that begins with BEGIN CERTIFICATE."

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from sockctl.text import visible
+from sockctl.text import make_visible
 
 _PROC = Path("/proc")
 _LISTENING = "0A"
@@ -23,7 +23,7 @@ _WORD_DIGITS = 8
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def owner_of(host: str, port: int, *, proc: Path = _PROC) -> str:
+def find_owner(host: str, port: int, *, proc: Path = _PROC) -> str:
     """Return the listener of an IP address and port: ``process 4711 (nc) of user ann``, or less if less is known.
 
     Args:
@@ -32,18 +32,18 @@ def owner_of(host: str, port: int, *, proc: Path = _PROC) -> str:
         proc: The folder of Linux's process information.
     """
     wanted = ipaddress.ip_address(host.partition("%")[0])
-    for address, uid, inode in _listening_on(port, proc):
-        if address in (wanted, _any_address(wanted), ipaddress.IPv6Address("::")):
+    for address, uid, inode in _list_listeners(port, proc):
+        if address in (wanted, _make_any_address(wanted), ipaddress.IPv6Address("::")):
             process = _process_with(inode, proc)
-            return f"{process or 'a program'} of user {_user_name(uid)}"
+            return f"{process or 'a program'} of user {_find_user_name(uid)}"
     return "another program"
 
 
-def _any_address(address: _Address) -> _Address:
+def _make_any_address(address: _Address) -> _Address:
     return ipaddress.IPv4Address(0) if isinstance(address, ipaddress.IPv4Address) else ipaddress.IPv6Address(0)
 
 
-def _listening_on(port: int, proc: Path) -> Iterator[tuple[_Address, int, str]]:
+def _list_listeners(port: int, proc: Path) -> Iterator[tuple[_Address, int, str]]:
     """Yield address, user and inode of each socket that listens on a port."""
     for table in ("tcp", "tcp6"):
         lines: list[str] = []
@@ -53,10 +53,10 @@ def _listening_on(port: int, proc: Path) -> Iterator[tuple[_Address, int, str]]:
             _, local, _, state, _, _, _, uid, _, inode, *_ = line.split()
             digits, _, port_digits = local.partition(":")
             if state == _LISTENING and int(port_digits, 16) == port:
-                yield _address_of(digits), int(uid), inode
+                yield _parse_address(digits), int(uid), inode
 
 
-def _address_of(digits: str) -> _Address:
+def _parse_address(digits: str) -> _Address:
     words = (bytes.fromhex(digits[at : at + _WORD_DIGITS]) for at in range(0, len(digits), _WORD_DIGITS))
     packed = b"".join(word[::-1] if sys.byteorder == "little" else word for word in words)
     address = ipaddress.ip_address(packed)
@@ -70,11 +70,11 @@ def _process_with(inode: str, proc: Path) -> str:
         with contextlib.suppress(OSError):  # another user's, or it has just ended
             for link in (folder / "fd").iterdir():
                 if os.readlink(link) == f"socket:[{inode}]":  # noqa: PTH115  what it names is no path
-                    return f"process {folder.name} ({visible((folder / 'comm').read_text().strip())})"
+                    return f"process {folder.name} ({make_visible((folder / 'comm').read_text().strip())})"
     return ""
 
 
-def _user_name(uid: int) -> str:
+def _find_user_name(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -17,7 +17,7 @@ class RawHandler(Handler):
         self._peer = RawPeer(connection, event_loop)
         self._service = service
         self.watching = False
-        self.received = service.reaction(self._peer)
+        self.received = service.make_reaction(self._peer)
 
     def converse(self, conversation: Conversation[RawPeer]) -> None:
         """Admit the client, since bytes have no login, and hold the conversation."""

@@ -21,13 +21,13 @@ class Reach:
     network: tuple[Endpoint, ...]
 
 
-def reach_of(hosts: list[str], port: int) -> Reach:
+def find_reach(hosts: list[str], port: int) -> Reach:
     """Return the addresses at which clients reach a server that listens on `hosts`.
 
     An unspecified address (``0.0.0.0``, ``::``) stands for every address of every interface, except link-local IPv6
     addresses: each client would write those with a scope of its own.
     """
-    addresses = [address for host in hosts for address in _addresses(host)]
+    addresses = [address for host in hosts for address in _list_addresses(host)]
     unique = list(dict.fromkeys(addresses))
     loopback = [address for address in unique if is_loopback(address)]
     network = [address for address in unique if not is_loopback(address)]
@@ -37,7 +37,7 @@ def reach_of(hosts: list[str], port: int) -> Reach:
     )
 
 
-def _addresses(host: str) -> list[str]:
+def _list_addresses(host: str) -> list[str]:
     address = ipaddress.ip_address(host)
     if not address.is_unspecified:
         return [host]

@@ -21,7 +21,7 @@ from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason, RefusalReason
 from sockctl.events.server import ServerStopped, ServerStopping
 from sockctl.net.acceptor import Acceptor
-from sockctl.net.address import host_of
+from sockctl.net.address import extract_host
 from sockctl.net.admission import Admission
 from sockctl.net.connection import Connection
 from sockctl.net.event_loop import EventLoop
@@ -34,9 +34,9 @@ from sockctl.net.raw_handler import RawHandler
 from sockctl.net.service import Conversation, MessageService, RawService, Service
 from sockctl.net.tls_server import shake_hands
 from sockctl.net.transport import TlsTransport
-from sockctl.os_limits import usable_cores
-from sockctl.protocol.greeting import greeting
-from sockctl.source_network import source_network
+from sockctl.os_limits import count_usable_cores
+from sockctl.protocol.greeting import make_greeting
+from sockctl.source_network import find_source_network
 
 JOIN_S = 5.0
 """How long after the drain's end the server waits for an event thread."""
@@ -52,14 +52,14 @@ class _MakeEventLoop(Protocol):
     ) -> EventLoop: ...
 
 
-def default_event_threads() -> int:
+def count_event_threads() -> int:
     """Return how many event threads use this machine: one under the GIL, else one a core.
 
     Under the GIL only one runs at a time, and each hand-over costs more than it brings.
     """
     if getattr(sys, "_is_gil_enabled", lambda: True)():
         return 1
-    return usable_cores()
+    return count_usable_cores()
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
@@ -107,7 +107,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         self._admission = Admission(limits, settle_s=timeouts.settle_s, evict=self._evict)
         self._event_loops = [
             make_event_loop(journal, limits, timeouts, on_closed=self._add_closed)
-            for _ in range(limits.event_threads or default_event_threads())
+            for _ in range(limits.event_threads or count_event_threads())
         ]
         self._budgets = InputBudgets(limits.stranger_input, limits.member_input)
         self._acceptor = Acceptor(
@@ -172,7 +172,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Return whether the client may connect; if so, count it."""
-        reason = self._admission.add(host_of(client_address), pending=self._begins_pending)
+        reason = self._admission.add(extract_host(client_address), pending=self._begins_pending)
         if reason is not None:
             self._acceptor.refuse(client_address, reason)
             if reason is not RefusalReason.DENIED:
@@ -183,7 +183,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         """Tell the client of a message service that there is no place, as far as the kernel takes that at once."""
         if isinstance(self._service, MessageService) and self.secure is None:
             with contextlib.suppress(OSError):
-                request.send(greeting(self._service.name) + FULL, socket.MSG_DONTWAIT)
+                request.send(make_greeting(self._service.name) + FULL, socket.MSG_DONTWAIT)
 
     def close_request(self, request: Any) -> None:
         """Close the socket of a refused client."""
@@ -192,7 +192,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
     def handle_error(self, request: Any, client_address: Any, error: Exception | None = None) -> None:
         """Refuse a client that the server has let in and can't serve, and free its place."""
         threads = isinstance(error, RuntimeError)  # threading raises it if the system gives no further thread
-        self._admission.remove(host_of(client_address))
+        self._admission.remove(extract_host(client_address))
         self._acceptor.refuse(client_address, RefusalReason.OUT_OF_THREADS if threads else RefusalReason.INTERNAL_ERROR)
         self.close_request(request)
 
@@ -204,7 +204,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
             sock, client_address, number, portion=self._limits.portion, send_s=self._timeouts.send_s
         )
         connection.on_admitted = self._admission.admit
-        connection.handler = self._handler(connection)
+        connection.handler = self._make_handler(connection)
         conversing = self._begins_pending
         with self._beginning:
             if conversing:
@@ -219,7 +219,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
                     max_clients=self._limits.max_clients,
                 )
             )
-            self._event_loop_of(connection).add(connection, conversing=conversing)
+            self._find_event_loop(connection).add(connection, conversing=conversing)
 
     @property
     def _begins_pending(self) -> bool:
@@ -227,17 +227,17 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         return isinstance(self._service, Conversation) or self.secure is not None
 
     def _evict(self, connection: Connection) -> None:
-        self._event_loop_of(connection).close(connection, DisconnectReason.TOO_MANY_PENDING)
+        self._find_event_loop(connection).close(connection, DisconnectReason.TOO_MANY_PENDING)
 
-    def _event_loop_of(self, connection: Connection) -> EventLoop:
+    def _find_event_loop(self, connection: Connection) -> EventLoop:
         return self._event_loops[connection.number % len(self._event_loops)]
 
-    def _handler(self, connection: Connection) -> Handler:
+    def _make_handler(self, connection: Connection) -> Handler:
         """Return the handler that joins the service and `connection`."""
-        event_loop = self._event_loop_of(connection)
+        event_loop = self._find_event_loop(connection)
         match self._service:
             case MessageService():
-                budget = self._budgets.open(source_network(connection.host, self._limits.ipv6_prefix))
+                budget = self._budgets.open(find_source_network(connection.host, self._limits.ipv6_prefix))
                 return MessagePeer(
                     connection, event_loop, self._service, self._journal, budget, timeouts=self._timeouts
                 )
@@ -265,10 +265,10 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         except PeerGoneError:
             pass  # the connection says why
         except Exception as error:  # noqa: BLE001  a service's defect must not reach the terminal as a traceback
-            self._journal.emit(connection.failure(error))
+            self._journal.emit(connection.make_failure(error))
             connection.reason = DisconnectReason.INTERNAL_ERROR
         finally:
-            self._event_loop_of(connection).release(connection, watch=watch)
+            self._find_event_loop(connection).release(connection, watch=watch)
             self._conversations.discard(thread)
 
     def _add_closed(self, connection: Connection) -> None:

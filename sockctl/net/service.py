@@ -41,7 +41,7 @@ class Service(ABC):
 class RawService(Service):
     """A service of bytes; the client speaks first."""
 
-    def reaction(self, peer: RawPeer) -> Callable[[memoryview], object]:
+    def make_reaction(self, peer: RawPeer) -> Callable[[memoryview], object]:
         """Return the function that the event thread calls with the bytes from `peer`: `received`, or a shorter way."""
         return partial(self.received, peer)
 

@@ -102,12 +102,12 @@ class TlsSocket:
                 else:
                     return 0 if self._flush() else select.POLLOUT
 
-    def certificate(self) -> bytes:
+    def get_certificate(self) -> bytes:
         """Return the other side's certificate in DER, empty if it has shown none."""
         with self._lock:
             return self._tls.getpeercert(True) or b""
 
-    def described(self) -> tuple[str, str]:
+    def describe(self) -> tuple[str, str]:
         """Return the version and the cipher agreed on, such as ``TLSv1.3`` and ``TLS_AES_256_GCM_SHA384``."""
         with self._lock:
             cipher = self._tls.cipher()
@@ -153,7 +153,7 @@ class TlsSocket:
         """
         with self._lock:
             if self._stash or self._incoming.pending or self._tls.pending() or self._failure or self._ended:
-                count = self._from_stash(buffer) or self._decrypt_into(memoryview(buffer))
+                count = self._empty_stash(buffer) or self._decrypt_into(memoryview(buffer))
                 if count or self._ended:
                     return count
             data = self._sock.recv(READ_BYTES if self._waste <= MAX_WASTE_BYTES else LITTLE_BYTES)
@@ -226,7 +226,7 @@ class TlsSocket:
 
     # Under the lock.
 
-    def _from_stash(self, buffer: bytearray | memoryview) -> int:
+    def _empty_stash(self, buffer: bytearray | memoryview) -> int:
         count = min(len(self._stash), len(buffer))
         if count:
             buffer[:count] = self._stash[:count]

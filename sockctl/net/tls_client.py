@@ -12,7 +12,7 @@ from sockctl.net.tls import TlsSocket
 from sockctl.net.transport import CertificateRefusedError, TransportError
 
 
-def client_context(
+def make_client_context(
     *, ca: Path | None, system_authorities: bool, certificate: Path | None, key: Path | None
 ) -> ssl.SSLContext:
     """Return the TLS context of a client, for TLS 1.2 or newer.
@@ -36,16 +36,16 @@ def client_context(
         try:
             context.load_verify_locations(ca)
         except OSError as error:  # SSLError is one
-            raise CertificateError(f"--ca {ca} can't be used: {_why(error)}. Give a file in PEM form.") from error
+            raise CertificateError(f"--ca {ca} can't be used: {_explain(error)}. Give a file in PEM form.") from error
     if ca is None and not system_authorities:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if certificate is not None:
         try:
-            context.load_cert_chain(certificate, key, password=_no_password)
+            context.load_cert_chain(certificate, key, password=_refuse_password)
         except (OSError, ValueError) as error:
             raise CertificateError(
-                f"The client certificate {certificate} can't be used: {_why(error)}. Give --cert and --key in PEM "
+                f"The client certificate {certificate} can't be used: {_explain(error)}. Give --cert and --key in PEM "
                 f"form, the key without a password."
             ) from error
     return context
@@ -77,28 +77,28 @@ def _shake_hands(tls: TlsSocket, endpoint: Endpoint, timeout_s: float) -> None:
             if not poll.poll(deadline.left_ms):
                 raise ConnectTimeoutError(
                     f"{endpoint} did not finish the TLS handshake within {timeout_s:.2g} s. Does it speak TLS? "
-                    f"{_without(endpoint)}"
+                    f"{_advise(endpoint)}"
                 )
     except CertificateRefusedError as error:
         raise UntrustedError(
             f"The certificate of {endpoint} is not to be trusted: {error}. Nothing was sent to it."
         ) from error
     except TransportError as error:
-        raise TlsError(f"No TLS with {endpoint}: {error}. If it doesn't speak TLS: {_without(endpoint)}") from error
+        raise TlsError(f"No TLS with {endpoint}: {error}. If it doesn't speak TLS: {_advise(endpoint)}") from error
     except OSError as error:
         raise TlsError(
             f"No TLS with {endpoint}: the server broke the connection off ({error.strerror}). If it doesn't speak TLS: "
-            f"{_without(endpoint)}"
+            f"{_advise(endpoint)}"
         ) from error
 
 
-def _without(endpoint: Endpoint) -> str:
+def _advise(endpoint: Endpoint) -> str:
     return f"tcp://{endpoint} or sockctl://{endpoint} talks without."
 
 
-def _why(error: Exception) -> str:
+def _explain(error: Exception) -> str:
     return getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
 
 
-def _no_password() -> str:
+def _refuse_password() -> str:
     raise ValueError("the key is locked with a password")

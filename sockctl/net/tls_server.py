@@ -10,7 +10,7 @@ from sockctl.events.connection import TlsEstablished, TlsFailed
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.connection import Connection
-from sockctl.net.pem import no_certificate_in, read_certificates, read_pem
+from sockctl.net.pem import make_no_certificate_error, read_certificates, read_pem
 from sockctl.net.transport import TlsTransport, TransportError
 from sockctl.stores.files import describe_mending, find_exposure, find_folder_exposure
 
@@ -21,7 +21,7 @@ _OF_ANOTHER_PAIR = {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_
 """OpenSSL's reasons for a key that isn't the certificate's: of another value, or of another kind."""
 
 
-def server_context(certificate: Path, key: Path, *, client_ca: Path | None) -> "SSLContext":
+def make_server_context(certificate: Path, key: Path, *, client_ca: Path | None) -> "SSLContext":
     """Return the TLS context of a server, for TLS 1.2 or newer, with this certificate. Never asks at a terminal.
 
     Args:
@@ -38,7 +38,7 @@ def server_context(certificate: Path, key: Path, *, client_ca: Path | None) -> "
 
     read_pem(certificate, "certificate")
     read_pem(key, "key")
-    key = _checked_key(key)
+    key = _check_key(key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION  # reading must never have to write
@@ -53,16 +53,16 @@ def server_context(certificate: Path, key: Path, *, client_ca: Path | None) -> "
     try:
         context.load_cert_chain(certificate, key, password=refuse)
     except ssl.SSLError as error:
-        raise _unusable(certificate, key, error) from error
+        raise _make_error(certificate, key, error) from error
     except OSError as error:
         raise CertificateError(f"{certificate} and {key} can't be read: {error.strerror}.") from error
     if client_ca is not None:
-        context.load_verify_locations(cadata=_authorities(client_ca))
+        context.load_verify_locations(cadata=_read_authorities(client_ca))
         context.verify_mode = ssl.CERT_REQUIRED
     return context
 
 
-def _checked_key(key: Path) -> Path:
+def _check_key(key: Path) -> Path:
     """Return the real path of a key that other users can neither read nor replace."""
     real = Path(os.path.realpath(key))
     status = real.stat()
@@ -73,15 +73,15 @@ def _checked_key(key: Path) -> Path:
     return real
 
 
-def _authorities(path: Path) -> str:
+def _read_authorities(path: Path) -> str:
     """Return the certificates of a PEM file."""
     found = b"\n".join(read_certificates(path, "client authority")).decode("latin-1")
-    if not _loads(found):
-        raise no_certificate_in(path)
+    if not _can_load(found):
+        raise make_no_certificate_error(path)
     return found
 
 
-def _loads(pem: str) -> bool:
+def _can_load(pem: str) -> bool:
     """Return whether there are certificates, and OpenSSL loads them."""
     import ssl
 
@@ -94,15 +94,15 @@ def _loads(pem: str) -> bool:
     return True
 
 
-def _unusable(certificate: Path, key: Path, error: "SSLError") -> CertificateError:
+def _make_error(certificate: Path, key: Path, error: "SSLError") -> CertificateError:
     """Return the error that names the file at fault, which OpenSSL mostly doesn't."""
     if error.reason in _OF_ANOTHER_PAIR:
         return CertificateError(
             f"The key in {key} doesn't belong to the certificate in {certificate}: give the two that were made "
             f"together; where the file has several certificates, the server's own must come first."
         )
-    if not _loads(b"\n".join(read_certificates(certificate, "certificate")).decode("latin-1")):
-        return no_certificate_in(certificate)
+    if not _can_load(b"\n".join(read_certificates(certificate, "certificate")).decode("latin-1")):
+        return make_no_certificate_error(certificate)
     if error.reason:  # such as EE_KEY_TOO_SMALL
         why = error.reason.lower().replace("_", " ")
         return CertificateError(f"{certificate} with {key} can't be used: OpenSSL says {why!r}. Give a newer pair.")
@@ -129,7 +129,7 @@ def shake_hands(connection: Connection, tls: TlsTransport, journal: Journal, *, 
         connection.note_error(error)
         raise PeerGoneError(f"{connection.peer} broke the connection off") from error
     else:
-        version, cipher = tls.described()
+        version, cipher = tls.describe()
         journal.emit(TlsEstablished(connection=connection.number, peer=connection.peer, version=version, cipher=cipher))
         return
     if connection.reason is None:  # else the handshake failed only because the server has ended the connection

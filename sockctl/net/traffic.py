@@ -66,12 +66,12 @@ class Traffic:
     def emit_sums(self, now: float) -> None:
         """Emit the sums that have waited long enough."""
         told = 0
-        while told < self._sums_per_second and self._first_due_at() <= now:
+        while told < self._sums_per_second and self._find_first_due_at() <= now:
             connection = next(iter(self._waiting))
             del self._waiting[connection]
             self._tell(connection, now - connection.waits_since)
             told += 1
-        self.due_at = self._first_due_at() if told < self._sums_per_second else now + self._sum_s
+        self.due_at = self._find_first_due_at() if told < self._sums_per_second else now + self._sum_s
 
     def settle(self, connection: Connection, now: float) -> None:
         """Emit the last traffic of a connection that ends."""
@@ -81,7 +81,7 @@ class Traffic:
         self._waiting.pop(connection, None)
         self._tell(connection, now - connection.waits_since if waited else None)
 
-    def _first_due_at(self) -> float:
+    def _find_first_due_at(self) -> float:
         first = next(iter(self._waiting), None)
         return math.inf if first is None else first.waits_since + self._sum_s
 

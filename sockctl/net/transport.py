@@ -62,8 +62,8 @@ class TlsTransport(Transport, Protocol):
             TransportError: It failed.
         """
 
-    def certificate(self) -> bytes:
+    def get_certificate(self) -> bytes:
         """Return the other side's certificate in DER, empty if it has shown none."""
 
-    def described(self) -> tuple[str, str]:
+    def describe(self) -> tuple[str, str]:
         """Return the version and the cipher agreed on."""

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from sockctl.errors import NotGreetedError, ProtocolError
 from sockctl.protocol.frames import FrameDecoder, encode_frame
 from sockctl.protocol.greeting import VERSION, may_become_greeting, parse_greeting
-from sockctl.protocol.messages import Message, decode_message, encode_message, message
+from sockctl.protocol.messages import Message, decode_message, encode_message, make_message
 
 _MAX_DROPPED_BYTES = 65_536
 """Bytes of a server's text that the wire keeps in case the server never changes to frames."""
@@ -95,7 +95,7 @@ class ClientWire:
                 self._drop(data)
                 return b""
 
-    def messages(self) -> Iterator[Message]:
+    def decode_all(self) -> Iterator[Message]:
         """Yield the complete messages; answer pings, and leave them out.
 
         Raises:
@@ -104,7 +104,7 @@ class ClientWire:
         while some := self.decode():
             for one in some:
                 if one.kind == "ping":
-                    self.outgoing += self.encode(message("pong"))
+                    self.outgoing += self.encode(make_message("pong"))
                 else:
                     yield one
 
@@ -160,7 +160,7 @@ class ClientWire:
             can: What the client can show, and not every client can.
         """
         without = None if session else False
-        return ClientWire.encode(message("hello", client="sockctl", session=without, can=[*can] or None))
+        return ClientWire.encode(make_message("hello", client="sockctl", session=without, can=[*can] or None))
 
     @staticmethod
     def encode(one: Message) -> bytes:

@@ -85,7 +85,7 @@ class FrameDecoder:
             stop = start + unpack(buffer, position)[0]
             if stop - start > limit:
                 if not texts:
-                    raise _too_large(stop - start, limit)
+                    raise _make_size_error(stop - start, limit)
                 break
             if stop > end:
                 break
@@ -93,13 +93,13 @@ class FrameDecoder:
                 texts.append(buffer[start:stop].decode())
             except UnicodeDecodeError as error:
                 if not texts:
-                    raise _not_utf8(error) from error
+                    raise _make_utf8_error(error) from error
                 break
             position = stop
         self._move_to(position)
         return texts
 
-    def missing_bytes(self) -> int:
+    def count_missing_bytes(self) -> int:
         """Return how many bytes of the next frame are missing: first of its header, then of its text; 0 for none.
 
         Raises:
@@ -111,7 +111,7 @@ class FrameDecoder:
         (size,) = _header.unpack_from(self._buffer, self._position)
         limit = min(self.limit_bytes, MAX_LIMIT_BYTES)
         if size > limit:
-            raise _too_large(size, limit)
+            raise _make_size_error(size, limit)
         return max(0, HEADER_BYTES + int(size) - there)
 
     def decode_next(self) -> str | None:
@@ -121,7 +121,7 @@ class FrameDecoder:
             MessageTooLargeError: The frame is larger than the limit.
             BadTextError: The text is not UTF-8.
         """
-        if self.missing_bytes():
+        if self.count_missing_bytes():
             return None
         buffer = self._buffer
         start = self._position + HEADER_BYTES
@@ -129,7 +129,7 @@ class FrameDecoder:
         try:
             text = buffer[start:stop].decode()
         except UnicodeDecodeError as error:
-            raise _not_utf8(error) from error
+            raise _make_utf8_error(error) from error
         self._move_to(stop)
         return text
 
@@ -153,9 +153,9 @@ class FrameDecoder:
         self._position = position
 
 
-def _not_utf8(error: UnicodeDecodeError) -> BadTextError:
+def _make_utf8_error(error: UnicodeDecodeError) -> BadTextError:
     return BadTextError(f"A frame is not UTF-8: {error.reason} at its byte {error.start}.")
 
 
-def _too_large(size: int, limit: int) -> MessageTooLargeError:
+def _make_size_error(size: int, limit: int) -> MessageTooLargeError:
     return MessageTooLargeError(f"A frame claims {size:,} bytes, and {limit:,} are allowed.")

@@ -14,7 +14,7 @@ MAX_GREETING_BYTES = 64
 _LINE = re.compile(rb"sockctl/([0-9]{1,9}) ([a-z][a-z0-9-]{0,31})\r?\n")
 
 
-def greeting(service: str) -> bytes:
+def make_greeting(service: str) -> bytes:
     """Return the greeting of `service`."""
     return b"%s%d %s\r\n" % (PREFIX, VERSION, service.encode())
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sockctl.errors import BadMessageError
-from sockctl.text import clean, visible
+from sockctl.text import clean, make_visible
 
 SAYING_KINDS = frozenset({"line", "answer", "say"})
 """Kinds of a client that carry what its user has said."""
@@ -56,7 +56,7 @@ class Message:
         return hash((self.kind, self.text))
 
     def __repr__(self) -> str:
-        return f"<Message {visible(self.kind)}>"  # the text may be a password
+        return f"<Message {make_visible(self.kind)}>"  # the text may be a password
 
     def get(self, name: str) -> str:
         """Return the field `name`, made safe; empty if it is missing or no text."""
@@ -64,7 +64,7 @@ class Message:
         return clean(value) if isinstance(value, str) else ""
 
 
-def message(kind: str, text: str = "", **fields: Any) -> Message:
+def make_message(kind: str, text: str = "", **fields: Any) -> Message:
     """Return a message; fields that are None are left out."""
     if not fields:  # every line that a person types
         return Message({"kind": kind, "text": text})
@@ -98,7 +98,7 @@ def encode_message(one: Message) -> str:
     return _encode(one.fields)
 
 
-def as_line(one: Message, *, unmarked_room: str = "") -> str:
+def format_line(one: Message, *, unmarked_room: str = "") -> str:
     """Return the line of `one` for a person, without the line's end: its text, behind the sender's name.
 
     A message of the history has its time in front. The room stands in front if it isn't `unmarked_room`.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sockctl.errors import NameRefusedError
 from sockctl.protocol.look_alikes import compute_skeletons, list_scripts
-from sockctl.text import visible
+from sockctl.text import make_visible
 
 if TYPE_CHECKING:
     from precis_i18n.profile import Profile
@@ -42,14 +42,14 @@ _MIXED_SCRIPTS = (
 """Scripts that one language writes together: UTS 39, section 5.2, without the Latin letters that it allows beside."""
 
 
-def checked_name(text: str) -> str:
+def check_name(text: str) -> str:
     """Return the name that `text` gives, in the form that is saved and shown.
 
     Raises:
         NameRefusedError: The text isn't a name, or is reserved, or looks so; the error says which.
     """
     name = normalize_name(text)
-    if same_name_key(name) in RESERVED:
+    if make_name_key(name) in RESERVED:
         raise NameRefusedError(f"The name {name!r} is reserved: choose another one.")
     if not name.isascii() and (found := _find_reserved_look(name)):
         raise NameRefusedError(f"The name {name!r} looks like {found}, which is reserved: choose another one.")
@@ -88,7 +88,7 @@ def is_name(text: str) -> bool:
     return 0 < len(text) <= 2 * MAX_NAME and not any(map(str.isspace, text))
 
 
-def same_name_key(name: str) -> str:
+def make_name_key(name: str) -> str:
     """Return the key of a name: names that differ only in case, in width or in Unicode's form have the same key."""
     return name.lower() if name.isascii() else _fold(name)
 
@@ -154,4 +154,4 @@ def _list_reserved_looks() -> list[tuple[str, str]]:
 
 
 def _shorten(name: str) -> str:
-    return visible(name[:MAX_NAME])
+    return make_visible(name[:MAX_NAME])

@@ -18,9 +18,9 @@ import re
 
 from sockctl.errors import HttpRefusedError, LateHelloError, ProtocolError, TlsReceivedError
 from sockctl.protocol.frames import BATCH, LIMIT_BYTES, FrameDecoder, encode_frame
-from sockctl.protocol.greeting import greeting
+from sockctl.protocol.greeting import make_greeting
 from sockctl.protocol.lines import LineDecoder
-from sockctl.protocol.messages import SAYING_KINDS, Message, as_line, decode_message, encode_message, message
+from sockctl.protocol.messages import SAYING_KINDS, Message, decode_message, encode_message, format_line, make_message
 
 REPLAY_BYTES = 16_384
 """Bytes of frames that the wire remembers until the client chooses."""
@@ -49,7 +49,7 @@ class ServerWire:
     __slots__ = ("_begun", "_decoder", "_error", "_first", "_replay", "_skip", "_unmarked_room", "choice", "greeting")
 
     def __init__(self, service: str, *, unmarked_room: str = "", limit_bytes: int = LIMIT_BYTES) -> None:
-        self.greeting = greeting(service)
+        self.greeting = make_greeting(service)
         self.choice = Choice.UNDECIDED
         self._unmarked_room = unmarked_room
         self._decoder: FrameDecoder | LineDecoder = LineDecoder(limit_bytes=limit_bytes)
@@ -120,7 +120,7 @@ class ServerWire:
             if self.choice is Choice.FRAMES:
                 messages.extend(map(decode_message, texts))
             else:
-                messages.extend(message("line", text) for text in texts)
+                messages.extend(make_message("line", text) for text in texts)
         except ProtocolError as error:
             self._error = error
             if not messages:
@@ -191,14 +191,14 @@ class ServerWire:
             self._replay += encode_frame(encode_message(one))
             if len(self._replay) > REPLAY_BYTES:
                 self._choose_lines()
-        return f"{as_line(one, unmarked_room=self._unmarked_room)}\r\n".encode()
+        return f"{format_line(one, unmarked_room=self._unmarked_room)}\r\n".encode()
 
     def _choose_lines(self) -> None:
         self.choice = Choice.LINES
         self._replay.clear()
 
     def _read(self, text: str) -> Message:
-        return decode_message(text) if self.choice is Choice.FRAMES else message("line", text)
+        return decode_message(text) if self.choice is Choice.FRAMES else make_message("line", text)
 
     def _check_first(self, texts: list[str]) -> list[str]:
         """Refuse an HTTP request at the very beginning; return the texts without the rest of a discarded message."""

@@ -109,7 +109,7 @@ class Auth(MessageService, Conversation[Peer]):
         peer.tell("notice", text, user=login.user, session=session.id)
 
     def _tell_sessions(self, peer: Peer, login: Login) -> None:
-        for session in self._login.authenticator.accounts.sessions_of(login.user):
+        for session in self._login.authenticator.accounts.list_sessions(login.user):
             own = session.id == login.session.id
             text = (
                 f"{session.id} from {session.address}, since {session.created:%Y-%m-%d %H:%M:%S} UTC, used "

@@ -7,7 +7,7 @@ are never compared.
 from typing import TYPE_CHECKING
 
 from sockctl.protocol.look_alikes import compute_skeletons
-from sockctl.protocol.names import same_name_key
+from sockctl.protocol.names import make_name_key
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -46,13 +46,13 @@ def save_look(database: "Connection", name: str) -> None:
     """Save the look of a client's new name, in place of the old one."""
     if _has_looks(database):
         own = "SELECT number FROM clients WHERE name_key = ?"
-        database.execute(f"DELETE FROM looks WHERE client = ({own})", (same_name_key(name),))
+        database.execute(f"DELETE FROM looks WHERE client = ({own})", (make_name_key(name),))
         _insert_look(database, name)
 
 
 def _insert_look(database: "Connection", name: str) -> None:
     sql = "INSERT INTO looks SELECT number, ? FROM clients WHERE name_key = ?"
-    database.executemany(sql, [(skeleton, same_name_key(name)) for skeleton in compute_skeletons(name)])
+    database.executemany(sql, [(skeleton, make_name_key(name)) for skeleton in compute_skeletons(name)])
 
 
 def _has_looks(database: "Connection") -> bool:

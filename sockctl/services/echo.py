@@ -50,7 +50,7 @@ class Echo(RawService):
         """Say what the service does, in a sentence or two."""
         return "It serves echo (RFC 862): what a client sends comes back."
 
-    def reaction(self, peer: RawPeer) -> Callable[[memoryview], object]:
+    def make_reaction(self, peer: RawPeer) -> Callable[[memoryview], object]:
         """Send back each batch: no call stands between reading and sending."""
         return peer.post
 

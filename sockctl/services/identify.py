@@ -15,9 +15,9 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.events.services import ClientIdentified, StoreFailed
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
-from sockctl.protocol.names import checked_name
+from sockctl.protocol.names import check_name
 from sockctl.services.known_clients import KnownClient, KnownClients
-from sockctl.source_network import IPV6_PREFIX, source_network
+from sockctl.source_network import IPV6_PREFIX, find_source_network
 from sockctl.text import format_age
 
 LIMIT_BYTES = 4_096
@@ -69,7 +69,7 @@ class Identify(MessageService, Conversation[Peer]):
             raise self._excuse_failure(peer, error) from error
         peer.admit()
         self._note_visit(peer, client)
-        age = format_age((self._clients.now() - client.last_seen).total_seconds())
+        age = format_age((self._clients.read_clock() - client.last_seen).total_seconds())
         peer.tell(
             "welcome",
             f"Hello again, {client.name}! You were last here {age}, on {client.last_seen:%Y-%m-%d at %H:%M:%S} UTC.",
@@ -78,10 +78,10 @@ class Identify(MessageService, Conversation[Peer]):
         )
 
     def _ask_name(self, peer: Peer) -> None:
-        network = source_network(peer.address, self._ipv6_prefix)
+        network = find_source_network(peer.address, self._ipv6_prefix)
 
         def remember(answer: str) -> KnownClient:
-            name = checked_name(answer)
+            name = check_name(answer)
             if not self._new.allow([network], time.monotonic()):
                 raise TooManyNewError("Too many of your network have given a name just now: come again in a minute.")
             return self._clients.remember(peer.address, name)

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sockctl.errors import NameTakenError, UnknownClientError
-from sockctl.net.address import host_of
-from sockctl.protocol.names import checked_name, same_name_key
+from sockctl.net.address import extract_host
+from sockctl.protocol.names import check_name, make_name_key
 from sockctl.services.client_looks import find_look_alike, save_look
 from sockctl.stores.json_store import Content
 from sockctl.stores.old_file import OldFile
 from sockctl.stores.schema import mapping, parsed, record, text, timestamp
 from sockctl.stores.sqlite_store import SqliteStore
-from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, read_seconds, utc_now
+from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, read_seconds, read_utc_clock
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -77,14 +77,14 @@ class KnownClient:
         }
 
 
-def client_address(text: str) -> str:
+def parse_client_address(text: str) -> str:
     """Return the one form of an IP address: without a zone, and as IPv4 where it is IPv4-mapped IPv6.
 
     Raises:
         ValueError: The text is no IP address.
     """
     address = ipaddress.ip_address(text.partition("%")[0])
-    return host_of((str(getattr(address, "ipv4_mapped", None) or address), 0))
+    return extract_host((str(getattr(address, "ipv4_mapped", None) or address), 0))
 
 
 def _unify_address(text: str) -> str:
@@ -93,7 +93,7 @@ def _unify_address(text: str) -> str:
     Raises:
         ValueError: The text is no IP address.
     """
-    address = client_address(text)
+    address = parse_client_address(text)
     return _LOOPBACK if address == _LOOPBACK_IPV6 else address
 
 
@@ -103,12 +103,12 @@ _OLD_FORM = record(
         "clients": mapping(
             record(
                 {
-                    "name": text(parsed(checked_name, "won't do: {error}")),
+                    "name": text(parsed(check_name, "won't do: {error}")),
                     "first_seen": timestamp,
                     "last_seen": timestamp,
                 }
             ),
-            key=parsed(client_address, _NO_ADDRESS, unusual=_NO_ADDRESS),
+            key=parsed(parse_client_address, _NO_ADDRESS, unusual=_NO_ADDRESS),
         )
     }
 )
@@ -126,14 +126,14 @@ class KnownClients:
         path: The file.
     """
 
-    def __init__(self, data_dir: Path, *, clock: Clock = utc_now, max_clients: int = MAX_CLIENTS) -> None:
+    def __init__(self, data_dir: Path, *, clock: Clock = read_utc_clock, max_clients: int = MAX_CLIENTS) -> None:
         self._clock = clock
         self._max_clients = max_clients
         old_file = OldFile(data_dir / OLD_FILE_NAME, OLD_VERSION, _OLD_FORM, _insert_old)
         self.path = data_dir / FILE_NAME
         self._store = SqliteStore(self.path, version=VERSION, schema=_SCHEMA, old_file=old_file)
 
-    def now(self) -> datetime.datetime:
+    def read_clock(self) -> datetime.datetime:
         """Return the time."""
         return self._clock()
 
@@ -141,7 +141,7 @@ class KnownClients:
         """Close the file; the next use opens it again."""
         self._store.close()
 
-    def all(self) -> list[KnownClient]:
+    def list_all(self) -> list[KnownClient]:
         """Return all clients, in the order in which they came.
 
         Raises:
@@ -176,7 +176,7 @@ class KnownClients:
             self._forget_oldest(database)
             database.execute(
                 "INSERT INTO clients (address, name, name_key, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)",
-                (address, name, same_name_key(name), now, now),
+                (address, name, make_name_key(name), now, now),
             )
             save_look(database, name)
         return _make_client((address, name, now, now))
@@ -206,14 +206,14 @@ class KnownClients:
             NameTakenError: Another client has that name.
             StoreError: The file can't be read or written.
         """
-        name = checked_name(name)
+        name = check_name(name)
         self.get(which)  # before a file or folder is made in vain
         with self._update() as database:
             client = _pick_client(database.execute(*_build_query(which)).fetchall(), which)
             _refuse_taken(database, name, but=client.address)
             database.execute(
                 "UPDATE clients SET name = ?, name_key = ? WHERE address = ?",
-                (name, same_name_key(name), client.address),
+                (name, make_name_key(name), client.address),
             )
             save_look(database, name)
         return client
@@ -260,7 +260,7 @@ def _build_query(which: str) -> tuple[str, tuple[str]]:
     try:
         address = _unify_address(which)
     except ValueError:
-        return f"{_SELECT} WHERE name_key = ?", (same_name_key(which).encode(errors="replace").decode(),)
+        return f"{_SELECT} WHERE name_key = ?", (make_name_key(which).encode(errors="replace").decode(),)
     also = f" OR address = '{_LOOPBACK_IPV6}' ORDER BY last_seen DESC, number DESC" if address == _LOOPBACK else ""
     return f"{_SELECT} WHERE address = ?{also}", (address,)
 
@@ -273,7 +273,7 @@ def _pick_client(rows: list[tuple[Any, ...]], which: str) -> KnownClient:
 
 def _refuse_taken(database: "Connection", name: str, *, but: str) -> None:
     sql = "SELECT 1 FROM clients WHERE name_key = ? AND address <> ?"
-    if database.execute(sql, (same_name_key(name), but)).fetchone() is not None:
+    if database.execute(sql, (make_name_key(name), but)).fetchone() is not None:
         raise NameTakenError(f"The name {name!r} is taken: choose another one.")
     if alike := find_look_alike(database, name, but=but):
         raise NameTakenError(f"The name {name!r} looks like {alike}, which is taken: choose another one.")
@@ -291,5 +291,5 @@ def _insert_old(database: "Connection", content: Content) -> None:
         moments = (int(parse_timestamp(entry[key]).timestamp()) for key in ("first_seen", "last_seen"))
         database.execute(
             "INSERT OR IGNORE INTO clients (address, name, name_key, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)",
-            (address, entry["name"], same_name_key(entry["name"]), *moments),
+            (address, entry["name"], make_name_key(entry["name"]), *moments),
         )

@@ -10,7 +10,7 @@ from sockctl.accounts.authenticator import FLOOR_S, Authenticator, Login
 from sockctl.accounts.hash_queue import HashQueue
 from sockctl.accounts.password_normalization import normalize_password
 from sockctl.accounts.password_rules import MIN_LENGTH, check_new
-from sockctl.accounts.user import user_name
+from sockctl.accounts.user import parse_user_name
 from sockctl.deadline import Deadline
 from sockctl.errors import (
     AnswerRefusedError,
@@ -248,7 +248,7 @@ class LoginConversation:
 
     def _log_in_by_password(self, peer: Peer, name: str, shown: Sequence[str]) -> Login:
         if self._signup and self.authenticator.accounts.users.find(name) is None:
-            new = user_name(name)
+            new = parse_user_name(name)
             if self.authenticator.count_signup(peer.address):
                 return self._sign_up(peer, self.authenticator.accounts.check_signup_name(new))
             # Else ask for a password as for a user: a client that tries names must not learn which ones are users'.

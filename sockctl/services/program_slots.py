@@ -4,8 +4,8 @@ import threading
 
 from sockctl.events.reasons import Reason
 from sockctl.net.peer import Peer
-from sockctl.protocol.messages import message
-from sockctl.source_network import source_network
+from sockctl.protocol.messages import make_message
+from sockctl.source_network import find_source_network
 
 BUSY = Reason(
     "busy",
@@ -32,7 +32,7 @@ class ProgramSlots:
 
     def acquire(self, peer: Peer) -> bool:
         """Acquire a slot for a client's program; return whether there is one. The caller releases it."""
-        key = source_network(peer.address)
+        key = find_source_network(peer.address)
         evicted = None
         with self._lock:
             if sum(map(len, self._peers.values())) >= self._max_programs:
@@ -41,14 +41,14 @@ class ProgramSlots:
                     return False
             self._peers.setdefault(key, {})[peer.number] = peer
         if evicted is not None:
-            evicted.post(message("error", "Others wait for a program: yours has ended.", code="busy"))
+            evicted.post(make_message("error", "Others wait for a program: yours has ended.", code="busy"))
             evicted.close(BUSY)
         return True
 
     def note_use(self, peer: Peer) -> None:
         """Note that a client or its program says something."""
         with self._lock:
-            peers = self._peers.get(source_network(peer.address), {})
+            peers = self._peers.get(find_source_network(peer.address), {})
             if peers.pop(peer.number, None) is not None:
                 peers[peer.number] = peer
 
@@ -56,7 +56,7 @@ class ProgramSlots:
         """Release the slot of a client whose program has ended."""
         with self._lock:
             self._ending.discard(peer.number)
-            self._forget(source_network(peer.address), peer)
+            self._forget(find_source_network(peer.address), peer)
 
     def _evict(self, key: str) -> Peer | None:
         """Take a slot for a new client at `key`, and return the client that loses it; None for none. Needs the lock."""

@@ -8,8 +8,8 @@ from sockctl.errors import NobodyThereError
 from sockctl.events.reasons import Reason
 from sockctl.net.peer import Peer
 from sockctl.net.service import MessageService
-from sockctl.protocol.messages import SAYING_KINDS, Message, message
-from sockctl.stores.timestamps import format_timestamp, utc_now
+from sockctl.protocol.messages import SAYING_KINDS, Message, make_message
+from sockctl.stores.timestamps import format_timestamp, read_utc_clock
 
 OPERATOR = "operator"
 """The sender of the messages typed at the server's terminal."""
@@ -100,9 +100,9 @@ class Talk(MessageService):
         """
         with self._lock:
             peer = self._find(number)
-        at = format_timestamp(utc_now())
+        at = format_timestamp(read_utc_clock())
         for text in texts:
-            peer.post(message("say", text, sender=OPERATOR, at=at))
+            peer.post(make_message("say", text, sender=OPERATOR, at=at))
 
     def _find(self, number: int | None) -> Peer:
         here = ", ".join(map(str, sorted(self._peers)))

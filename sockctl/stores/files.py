@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from sockctl.terminal import write_all
-from sockctl.text import visible
+from sockctl.text import make_visible
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.001, 0.02
 """The pause before a process tries a lock again: the first one, and the longest."""
@@ -126,14 +126,14 @@ def find_folder_exposure(path: str | Path, *, with_companions: bool = False) -> 
         mode = stat.S_IMODE(status.st_mode)
         if status.st_uid not in (0, os.geteuid()):
             mending = f"chown {_find_user_name()} {_quote(folder)}"
-            return f"another user owns {visible(folder)}. Choose another place, or: {mending}"
+            return f"another user owns {make_visible(folder)}. Choose another place, or: {mending}"
         if mode & 0o022 and not mode & stat.S_ISVTX:
             return (
-                f"others may write to {visible(folder)} (its mode is {mode:04o}). See who could have replaced "
+                f"others may write to {make_visible(folder)} (its mode is {mode:04o}). See who could have replaced "
                 f"something there, then: chmod go-w {_quote(folder)}"
             )
         if companions and mode & 0o022:
-            why = f"others may put files beside it in {visible(folder)} (its mode is {mode:04o})"
+            why = f"others may put files beside it in {make_visible(folder)} (its mode is {mode:04o})"
             return f"{why}. Choose another place."
     return ""
 
@@ -146,7 +146,7 @@ def _find_user_name() -> str:
 
 
 def _quote(path: str | Path) -> str:
-    return shlex.quote(visible(str(path)))
+    return shlex.quote(make_visible(str(path)))
 
 
 def make_private_folder(folder: Path) -> None:

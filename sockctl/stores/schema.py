@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from sockctl.errors import SockctlError, StoreFormatError
 from sockctl.stores.timestamps import parse_timestamp
-from sockctl.text import visible
+from sockctl.text import make_visible
 
 Place = tuple[str | int, ...]
 """The keys and positions that lead to a value."""
@@ -33,7 +33,7 @@ def format_place(*keys: str | int) -> str:
         if isinstance(key, str) and key.isascii() and key.isidentifier():
             parts.append(f".{key}" if parts else key)
         else:
-            parts.append(f"[{visible(json.dumps(key, ensure_ascii=False))}]")
+            parts.append(f"[{make_visible(json.dumps(key, ensure_ascii=False))}]")
     return "".join(parts)
 
 

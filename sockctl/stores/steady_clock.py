@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from sockctl.stores.timestamps import Clock, utc_now
+from sockctl.stores.timestamps import Clock, read_utc_clock
 
 TOLERANCE_S = 60.0
 """A smaller change of the clock is a correction, not a jump."""
@@ -37,7 +37,7 @@ class SteadyClock:
     def __init__(
         self,
         *,
-        system: Clock = utc_now,
+        system: Clock = read_utc_clock,
         steady: Callable[[], float] = read_boot_clock,
         lasting_s: float = LASTING_S,
     ) -> None:

@@ -7,7 +7,7 @@ Clock = Callable[[], datetime.datetime]
 """Returns the time, with a time zone."""
 
 
-def utc_now() -> datetime.datetime:
+def read_utc_clock() -> datetime.datetime:
     """Return the current time in UTC."""
     return datetime.datetime.now(datetime.UTC)
 

@@ -46,7 +46,7 @@ def test_a_user_is_added_under_the_name_in_lower_case(accounts: Accounts) -> Non
 def test_a_user_that_is_refused(accounts: Accounts, name: str, password: str, refusal: type[Exception]) -> None:
     with pytest.raises(refusal):
         accounts.add(name, password)
-    assert [user.name for user in accounts.users.all()] == ["ann", "bob"]
+    assert [user.name for user in accounts.users.list_all()] == ["ann", "bob"]
 
 
 def test_the_name_is_checked_again_after_the_hash(accounts: Accounts, tmp_path: Path) -> None:
@@ -75,8 +75,8 @@ def test_a_change_of_a_user_ends_its_sessions_and_no_others(accounts: Accounts) 
         change()
         assert not accounts.is_current(before)
         assert accounts.is_current(other)
-        assert accounts.sessions_of("ann") == []
-    assert len(accounts.sessions_of()) == 2
+        assert accounts.list_sessions("ann") == []
+    assert len(accounts.list_sessions()) == 2
 
 
 def test_a_user_that_was_added_again_has_no_session_of_before(accounts: Accounts) -> None:
@@ -85,7 +85,7 @@ def test_a_user_that_was_added_again_has_no_session_of_before(accounts: Accounts
     assert not accounts.is_current(before)
     accounts.add("ann", PASSWORD)
     assert not accounts.is_current(before)
-    assert accounts.sessions_of("ann") == []
+    assert accounts.list_sessions("ann") == []
 
 
 def test_a_password_is_set_only_over_the_user_that_allowed_it(accounts: Accounts) -> None:

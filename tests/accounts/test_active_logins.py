@@ -94,11 +94,11 @@ def test_a_use_is_saved(stage: Stage) -> None:
     login = stage.enter("ann")
     stage.clock.now = NOON + datetime.timedelta(minutes=10)
     stage.logins.look()
-    (session,) = stage.accounts.sessions_of("ann")
+    (session,) = stage.accounts.list_sessions("ann")
     assert session.last_used == NOON, "a silent connection counts as a use once an hour only"
     stage.logins.note_use("ann")
     stage.logins.look()
-    (session,) = stage.accounts.sessions_of("ann")
+    (session,) = stage.accounts.list_sessions("ann")
     assert session.last_used == stage.clock.now
     assert session.id == login.session.id
 
@@ -108,7 +108,7 @@ def test_a_silent_connection_keeps_its_session(stage: Stage) -> None:
     for hours in range(1, 30):
         stage.clock.now = NOON + datetime.timedelta(hours=hours)
         stage.logins.look()
-    assert len(stage.accounts.sessions_of("ann")) == 1
+    assert len(stage.accounts.list_sessions("ann")) == 1
     assert not stage.ended
 
 

@@ -85,7 +85,7 @@ def test_the_right_password_gets_in(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann")
     login = let_in(authenticator_at(accounts), " Ann ")
     assert (login.user, login.kept, login.problem) == ("ann", True, "")
-    assert [session.id for session in accounts.sessions_of("ann")] == [login.session.id]
+    assert [session.id for session in accounts.list_sessions("ann")] == [login.session.id]
 
 
 def test_unknown_disabled_and_wrong_end_in_the_same_words(tmp_path: Path) -> None:
@@ -403,7 +403,7 @@ def test_a_disk_that_is_full_keeps_nobody_out(tmp_path: Path, monkeypatch: pytes
     accounts_at(tmp_path, "ann")
     make_cheap(tmp_path, memory_kib=16)
     accounts = Accounts(tmp_path)
-    accounts.settings.server_id()
+    accounts.settings.read_server_id()
     authenticator = authenticator_at(accounts)
 
     def full(*_: object) -> None:
@@ -505,7 +505,7 @@ def test_sessions_that_could_not_be_dropped_are_void_all_the_same(
         fill_disk_of_sessions(patch)
         Accounts(tmp_path).set_password("ann", OTHER)
     assert accounts.sessions.find(login.session.id) is not None
-    assert accounts.sessions_of() == []
+    assert accounts.list_sessions() == []
     with pytest.raises(TokenRefusedError):
         authenticator.resume(token_of(login), HERE)
 
@@ -525,7 +525,7 @@ def test_signing_up(tmp_path: Path) -> None:
     ):
         with pytest.raises(error):
             authenticator.sign_up(name, password, HERE, with_token=True)
-    assert [user.name for user in accounts.users.all()] == ["ann", "zoe"]
+    assert [user.name for user in accounts.users.list_all()] == ["ann", "zoe"]
 
 
 def test_who_signs_up_under_the_same_name_later_ends_no_session(tmp_path: Path) -> None:
@@ -539,7 +539,7 @@ def test_who_signs_up_under_the_same_name_later_ends_no_session(tmp_path: Path) 
 
     with pytest.raises(NameTakenError):
         accounts.add("zoe", OTHER, turn=meanwhile)
-    assert len(accounts.sessions_of("zoe")) == 1
+    assert len(accounts.list_sessions("zoe")) == 1
 
 
 def test_nobody_waits_in_a_slot_for_a_file(tmp_path: Path) -> None:
@@ -680,14 +680,14 @@ def test_what_is_said_and_left_is_written_later_by_one_thread(tmp_path: Path) ->
     live.enter("kept", kept)
     live.enter("passing", passing)
     clock.now += datetime.timedelta(minutes=2)
-    before = accounts.sessions_of()
+    before = accounts.list_sessions()
     live.live.note_use("kept")
     live.live.note_use("nobody")
     live.live.remove("passing")
     live.live.remove("nobody")
-    assert accounts.sessions_of() == before
+    assert accounts.list_sessions() == before
     live.live.look()
-    (left,) = accounts.sessions_of()
+    (left,) = accounts.list_sessions()
     assert (left.id, left.last_used) == (kept.session.id, clock.now), "what nobody can resume has ended"
 
 
@@ -720,9 +720,9 @@ def test_a_file_that_is_locked_delays_no_end(tmp_path: Path) -> None:
         live.live.look()
         assert live.ended == ["ann"]
         assert time.monotonic() - began < LOCK_TIMEOUT_S / 2
-    assert len(accounts.sessions.all()) == 2
+    assert len(accounts.sessions.list_all()) == 2
     live.live.look()
-    assert [session.user for session in accounts.sessions.all()] == ["ann"], "the other one has ended after all"
+    assert [session.user for session in accounts.sessions.list_all()] == ["ann"], "the other one has ended after all"
 
 
 def test_files_that_can_not_be_read_end_nobody(tmp_path: Path) -> None:
@@ -772,9 +772,9 @@ def test_what_has_expired_is_forgotten_in_time(tmp_path: Path) -> None:
     clock.now += datetime.timedelta(days=1)
     Live(accounts).live.look()
     earlier = Accounts(tmp_path, clock=Clock())
-    assert len(earlier.sessions.all()) == 1, "not soon after the start"
+    assert len(earlier.sessions.list_all()) == 1, "not soon after the start"
     Live(accounts, tidy_after_s=0).live.look()
-    assert earlier.sessions.all() == []
+    assert earlier.sessions.list_all() == []
 
 
 def test_a_gate_needs_files_that_can_be_used(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ GOOD: dict[str, Any] = {
 def test_what_is_no_old_file_of_sessions(tmp_path: Path, clock: Clock, changes: dict[str, Any], why: str) -> None:
     write(tmp_path, {"sessions": {"0123456789ab": {**GOOD, **changes}}})
     with pytest.raises(StoreFormatError, match=why):
-        sessions_at(tmp_path, clock).all()
+        sessions_at(tmp_path, clock).list_all()
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".json"] == ["sessions.json"], "it is left"
 
 
@@ -66,7 +66,7 @@ def test_what_is_no_old_file_of_sessions(tmp_path: Path, clock: Clock, changes: 
 def test_what_is_no_old_file_of_sessions_at_all(tmp_path: Path, clock: Clock, content: Any) -> None:
     write(tmp_path, content)
     with pytest.raises(StoreFormatError, match=r"is no object|is not ASCII"):
-        sessions_at(tmp_path, clock).all()
+        sessions_at(tmp_path, clock).list_all()
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".json"] == ["sessions.json"], "it is left"
 
 
@@ -76,7 +76,7 @@ def test_a_file_of_an_earlier_version_is_taken_over(tmp_path: Path, clock: Clock
     tokens = {shown: "", given: shown, other: shown}
     write(tmp_path, {"sessions": {"0123456789ab": {**GOOD, "tokens": tokens}, "ab0123456789": {**GOOD, "user": "bob"}}})
     sessions = sessions_at(tmp_path, clock)
-    assert [(one.id, one.user) for one in sessions.all()] == [("0123456789ab", "ann"), ("ab0123456789", "bob")]
+    assert [(one.id, one.user) for one in sessions.list_all()] == [("0123456789ab", "ann"), ("ab0123456789", "bob")]
     assert not (tmp_path / "sessions.json").exists()
     assert json.loads((tmp_path / "sessions.json.old").read_text())["version"] == 1
     assert not refused(sessions, first), "the reply of the version before was lost"
@@ -91,8 +91,8 @@ def test_an_old_file_is_taken_over_once_though_a_process_was_killed_before_it_wa
 ) -> None:
     write(tmp_path, {"sessions": {"0123456789ab": GOOD}})
     content = (tmp_path / "sessions.json").read_bytes()
-    assert len(sessions_at(tmp_path, clock).all()) == 1
+    assert len(sessions_at(tmp_path, clock).list_all()) == 1
     (tmp_path / "sessions.json.old").rename(tmp_path / "sessions.json")
     sessions = sessions_at(tmp_path, clock)
-    assert len(sessions.all()) == 1
+    assert len(sessions.list_all()) == 1
     assert (tmp_path / "sessions.json.old").read_bytes() == content

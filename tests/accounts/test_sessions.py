@@ -21,7 +21,7 @@ from sockctl.accounts.session_tokens import MAX_TOKENS, REPLACED_S
 from sockctl.accounts.sessions import MAX_PER_USER, MAX_SESSIONS, Sessions
 from sockctl.accounts.user import User
 from sockctl.errors import TokenRefusedError, TokenReusedError, UnknownSessionError
-from sockctl.stores.timestamps import utc_now
+from sockctl.stores.timestamps import read_utc_clock
 from tests.support.clock import NOON, Clock
 from tests.support.running import UNMEASURED
 from tests.support.sessions import ANN, HERE, SERVER, TOKENS, begun, refused, resumed, sessions_at
@@ -56,7 +56,7 @@ def test_a_session_begins(sessions: Sessions, tmp_path: Path) -> None:
     assert session.id.encode() in kept(tmp_path)
     assert token.partition(".")[2].encode() not in kept(tmp_path), "only its sha256 is stored"
     assert token.partition(".")[2] not in repr(session) + str(session.as_fields)
-    assert sessions.all() == [sessions.find(session.id)]
+    assert sessions.list_all() == [sessions.find(session.id)]
     assert begun(sessions)[1] != token
 
 
@@ -180,7 +180,7 @@ def test_all_sessions_end(sessions: Sessions) -> None:
     for user in (ANN, BOB, ANN):
         begun(sessions, user)
     assert [session.user for session in sessions.end_all("ann")] == ["ann", "ann"]
-    assert [session.user for session in sessions.all()] == ["bob"]
+    assert [session.user for session in sessions.list_all()] == ["bob"]
     assert [session.user for session in sessions.end_all()] == ["bob"]
     assert sessions.end_all() == []
 
@@ -193,7 +193,7 @@ def test_one_more_than_a_user_may_have(sessions: Sessions, clock: Clock) -> None
         clock.now += SECOND
     assert refused(sessions, own[0][1]), "the oldest goes"
     assert not refused(sessions, own[1][1])
-    assert len(sessions.all()) == 2 * MAX_PER_USER
+    assert len(sessions.list_all()) == 2 * MAX_PER_USER
 
 
 def test_an_idle_session_ends_after_a_day(sessions: Sessions, clock: Clock) -> None:
@@ -205,7 +205,7 @@ def test_an_idle_session_ends_after_a_day(sessions: Sessions, clock: Clock) -> N
     clock.now += IDLE
     assert refused(sessions, token)
     assert sessions.find(session.id) is None
-    assert sessions.all() == []
+    assert sessions.list_all() == []
 
 
 def test_no_session_lasts_longer_than_a_month(sessions: Sessions, clock: Clock) -> None:
@@ -227,7 +227,7 @@ def test_the_sessions_of_all_are_bounded(tmp_path: Path, clock: Clock) -> None:
         own.append(begun(sessions, user)[0].id)
         clock.now += SECOND
         sessions.settle(used={own[0]: HERE})
-    assert [one.id for one in sessions.all()] == own[2:], "those go that would have expired first"
+    assert [one.id for one in sessions.list_all()] == own[2:], "those go that would have expired first"
 
 
 def test_sessions_that_are_over_go_before_those_that_are_not(sessions: Sessions, clock: Clock) -> None:
@@ -246,7 +246,7 @@ def test_sessions_that_are_over_are_forgotten(sessions: Sessions, clock: Clock, 
     assert count(tmp_path, "sessions") == 2, "a login forgets nobody's: its clock may be wrong"
     sessions.tidy()
     assert count(tmp_path, "sessions") == count(tmp_path, "tokens") == 1
-    assert [one.user for one in sessions.all()] == ["bob"]
+    assert [one.user for one in sessions.list_all()] == ["bob"]
     before = kept(tmp_path)
     sessions.tidy()
     assert kept(tmp_path) == before, "nothing is written where nothing is to be done"
@@ -258,11 +258,11 @@ def test_a_command_at_a_wrong_time_ends_no_session(sessions: Sessions, tmp_path:
     wrong = Clock()
     wrong.now = NOON + 40 * DAY
     command = sessions_at(tmp_path, wrong)
-    assert command.all() == []
+    assert command.list_all() == []
     with pytest.raises(UnknownSessionError):
         command.end(other.id)
     command.end_all("bob")
-    assert [one.id for one in sessions.all()] == [session.id]
+    assert [one.id for one in sessions.list_all()] == [session.id]
     assert not refused(sessions, token)
 
 
@@ -323,7 +323,7 @@ def test_use_is_written_once_a_minute_at_most(sessions: Sessions, clock: Clock, 
 def test_several_are_settled_in_one_change(sessions: Sessions) -> None:
     (mine, _), (yours, _) = begun(sessions), begun(sessions, BOB)
     sessions.settle(used={yours.id: HERE}, ended={mine.id, "no such session"})
-    assert [one.id for one in sessions.all()] == [yours.id]
+    assert [one.id for one in sessions.list_all()] == [yours.id]
 
 
 def test_a_session_without_a_token_can_not_be_resumed(sessions: Sessions) -> None:
@@ -392,10 +392,10 @@ import sys
 from pathlib import Path
 from tests.support.sessions import begun, resumed, sessions_at
 from sockctl.accounts.user import User
-from sockctl.stores.timestamps import utc_now
-sessions = sessions_at(Path(sys.argv[1]), utc_now)
+from sockctl.stores.timestamps import read_utc_clock
+sessions = sessions_at(Path(sys.argv[1]), read_utc_clock)
 for number in range(1_000_000):
-    now = utc_now()
+    now = read_utc_clock()
     user = User(f"{sys.argv[2]}-{number}", "", now, now, disabled=False, credential_generation=1)
     token = resumed(sessions, begun(sessions, user)[1])
     print("in", user.name, token, flush=True)
@@ -421,6 +421,6 @@ def test_a_killed_server_loses_no_login_and_no_logout(tmp_path: Path) -> None:
         last, (what, _) = list(state.items())[-1]
         if what == "in":
             del state[last]  # it may have logged out without a word
-        with contextlib.closing(sessions_at(tmp_path, utc_now)) as sessions:
+        with contextlib.closing(sessions_at(tmp_path, read_utc_clock)) as sessions:
             for user, (what, token) in state.items():
                 assert refused(sessions, token) is (what == "out"), f"{what} {user}"

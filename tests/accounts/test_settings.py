@@ -19,8 +19,8 @@ def test_without_a_file_the_defaults_hold_and_nothing_is_made(tmp_path: Path) ->
 
 
 def test_the_server_gets_an_identity_once(tmp_path: Path) -> None:
-    own = Settings(tmp_path).server_id()
-    assert Settings(tmp_path).server_id() == own != Settings(tmp_path / "other").server_id()
+    own = Settings(tmp_path).read_server_id()
+    assert Settings(tmp_path).read_server_id() == own != Settings(tmp_path / "other").read_server_id()
     path = tmp_path / "settings.json"
     content = json.loads(path.read_text())
     assert content["argon2"] == {"time_cost": 3, "memory_kib": 65536, "parallelism": 4}, "for whoever wants to change"
@@ -30,24 +30,24 @@ def test_the_server_gets_an_identity_once(tmp_path: Path) -> None:
 def test_chosen_parameters_stay_when_the_identity_is_made(tmp_path: Path) -> None:
     make_cheap(tmp_path)
     settings = Settings(tmp_path)
-    settings.server_id()
+    settings.read_server_id()
     assert settings.hash_parameters == CHEAPEST
 
 
 def test_the_device_key_is_made_once_and_is_another_one_for_each_server(tmp_path: Path) -> None:
-    own = Settings(tmp_path).device_key()
+    own = Settings(tmp_path).read_device_key()
     assert len(own) == 32
-    assert Settings(tmp_path).device_key() == own != Settings(tmp_path / "other").device_key()
+    assert Settings(tmp_path).read_device_key() == own != Settings(tmp_path / "other").read_device_key()
 
 
 def test_a_file_from_before_gets_a_device_key(tmp_path: Path) -> None:
-    server_id = Settings(tmp_path).server_id()
+    server_id = Settings(tmp_path).read_server_id()
     path = tmp_path / "settings.json"
     content = json.loads(path.read_text())
     del content["device_key"]
     path.write_text(json.dumps(content))
-    assert Settings(tmp_path).device_key()
-    assert Settings(tmp_path).server_id() == server_id
+    assert Settings(tmp_path).read_device_key()
+    assert Settings(tmp_path).read_server_id() == server_id
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import heapq
 import pytest
 
 from sockctl.accounts.throttle import PENALTIES, BoundedTable, Penalties, RateLimit, Throttle, Who
-from sockctl.source_network import source_network
+from sockctl.source_network import find_source_network
 
 ANN_HOME = Who.of("192.0.2.1", "ann")
 FREE = PENALTIES.free_failures
@@ -257,9 +257,9 @@ def test_tables_are_bounded(clock: Seconds) -> None:
 )
 def test_comings_are_counted_for_an_address(first: str, other: str, *, waits: bool) -> None:
     comings = RateLimit(burst=3, every_s=0.5, max_keys=10)
-    assert all(comings.allow([source_network(first)], 100.0) for _ in range(3))
-    assert comings.allow([source_network(other)], 100.0) is not waits
-    assert comings.allow([source_network(other)], 100.6)
+    assert all(comings.allow([find_source_network(first)], 100.0) for _ in range(3))
+    assert comings.allow([find_source_network(other)], 100.0) is not waits
+    assert comings.allow([find_source_network(other)], 100.6)
 
 
 def test_networks_are_bounded() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sockctl.accounts.passwords import Hasher
-from sockctl.accounts.user import FORM, User, read_user, user_name
+from sockctl.accounts.user import FORM, User, parse_user_name, read_user
 from sockctl.errors import NameRefusedError, StoreFormatError
 from tests.support.accounts import CHEAPEST, PASSWORD
 from tests.support.clock import NOON
@@ -24,9 +24,9 @@ def content(**values: Any) -> dict[str, Any]:
 
 
 def test_a_name_is_saved_in_lower_case() -> None:
-    assert user_name("Ann") == "ann"
+    assert parse_user_name("Ann") == "ann"
     with pytest.raises(NameRefusedError):
-        user_name("no name")
+        parse_user_name("no name")
 
 
 def test_the_hash_is_shown_nowhere() -> None:

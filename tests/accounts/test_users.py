@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sockctl.accounts.passwords import Hasher
-from sockctl.accounts.user import User, user_name
+from sockctl.accounts.user import User, parse_user_name
 from sockctl.accounts.users import Users
 from sockctl.errors import (
     NameRefusedError,
@@ -38,7 +38,7 @@ def users(tmp_path: Path, clock: Clock) -> Users:
 
 
 def test_no_users(users: Users, tmp_path: Path) -> None:
-    assert users.all() == []
+    assert users.list_all() == []
     assert users.find("ann") is None
     assert not list(tmp_path.iterdir()), "reading makes nothing"
 
@@ -47,7 +47,7 @@ def test_a_user_is_kept(users: Users, tmp_path: Path) -> None:
     ann = users.add("ann", HASH)
     assert ann == User("ann", HASH, NOON, NOON, disabled=False, credential_generation=1)
     assert users.find("ANN") == users.get("Ann") == ann
-    assert users.all() == [ann]
+    assert users.list_all() == [ann]
     assert json.loads((tmp_path / "users.json").read_text()) == {
         "version": 1,
         "generation": 1,
@@ -70,9 +70,9 @@ def test_a_hash_is_shown_nowhere(users: Users) -> None:
 
 
 def test_names(users: Users) -> None:
-    assert user_name(" Ann ") == "ann"
+    assert parse_user_name(" Ann ") == "ann"
     with pytest.raises(NameRefusedError):
-        user_name("Root")
+        parse_user_name("Root")
     users.add("ann", HASH)
     with pytest.raises(NameTakenError, match="user ann already"):
         users.add("ann", HASH)
@@ -108,7 +108,7 @@ def test_another_hash_of_the_same_password_is_no_new_one(users: Users) -> None:
     assert users.get("ann").hash == OTHER_HASH, "compare and swap: it wasn't the old one any more"
     users.remove("ann")
     users.rehash(after, HASH)
-    assert users.all() == []
+    assert users.list_all() == []
 
 
 def test_disabling_and_enabling(users: Users) -> None:
@@ -196,7 +196,7 @@ def test_what_is_no_file_of_users_is_refused(users: Users, tmp_path: Path, conte
     path.write_text(json.dumps({"version": 1, **content}))
     before = path.read_bytes()
     with pytest.raises(StoreFormatError, match=why) as caught:
-        users.all()
+        users.list_all()
     assert "secret" not in str(caught.value)
     with pytest.raises(StoreFormatError):
         users.add("bob", HASH)
@@ -219,7 +219,7 @@ def test_an_empty_broken_newer_or_ambiguous_file_is_refused(users: Users, tmp_pa
     path.touch(0o600)
     path.write_text(text)
     with pytest.raises(StoreFormatError):
-        users.all()
+        users.list_all()
     with pytest.raises(StoreFormatError):
         users.add("ann", HASH)
     assert path.read_text() == text
@@ -229,25 +229,25 @@ def test_users_that_others_may_read_are_refused(users: Users, tmp_path: Path) ->
     users.add("ann", HASH)
     (tmp_path / "users.json").chmod(0o644)
     with pytest.raises(StoreExposedError):
-        users.all()
+        users.list_all()
 
 
 def test_a_server_keeps_the_last_good_users_and_says_so_once(tmp_path: Path) -> None:
     bad: list[StoreError] = []
     served, path = Users(tmp_path, on_bad=bad.append), tmp_path / "users.json"
     ann = Users(tmp_path).add("ann", HASH)
-    assert served.all() == [ann]
+    assert served.list_all() == [ann]
     good = path.read_bytes()
     path.write_bytes(good[:-9])
-    assert served.all() == served.all() == [ann]
+    assert served.list_all() == served.list_all() == [ann]
     assert [type(error) for error in bad] == [StoreFormatError], "once"
     path.write_bytes(b"")
-    assert served.all() == [ann]
+    assert served.list_all() == [ann]
     assert len(bad) == 2, "another reason is told, too"
     path.write_bytes(good)
-    assert Users(tmp_path).add("bob", HASH) in served.all(), "what is good again counts again"
+    assert Users(tmp_path).add("bob", HASH) in served.list_all(), "what is good again counts again"
     path.write_bytes(b"")
-    assert len(served.all()) == 2
+    assert len(served.list_all()) == 2
     assert len(bad) == 3
 
 
@@ -255,15 +255,15 @@ def test_a_server_doesnt_start_with_bad_users(tmp_path: Path) -> None:
     path = tmp_path / "users.json"
     path.touch(0o600)
     with pytest.raises(StoreFormatError):
-        Users(tmp_path, on_bad=lambda _: pytest.fail("there was nothing good")).all()
+        Users(tmp_path, on_bad=lambda _: pytest.fail("there was nothing good")).list_all()
 
 
 def test_names_in_ones_own_letters(users: Users, tmp_path: Path) -> None:
-    name = user_name(" \u0418\u0432\u0430\u043d ")
+    name = parse_user_name(" \u0418\u0432\u0430\u043d ")
     users.add(name, HASH)
-    users.add(user_name("Jose\u0301"), HASH)
+    users.add(parse_user_name("Jose\u0301"), HASH)
     assert users.get("ИВАН").name == "иван"
-    assert [user.name for user in Users(tmp_path).all()] == ["иван", "josé"]
+    assert [user.name for user in Users(tmp_path).list_all()] == ["иван", "josé"]
     assert '"иван": {' in (tmp_path / "users.json").read_text(encoding="utf-8")
 
 

@@ -14,8 +14,8 @@ import pytest
 from sockctl.bench.connector import Connector, make_securing
 from sockctl.bench.plan import Plan, Tls
 from sockctl.errors import CertificateError, UntrustedError
-from sockctl.net.certificates import own_certificate
-from sockctl.net.fingerprints import fingerprint_of_file
+from sockctl.net.certificates import ensure_certificate
+from sockctl.net.fingerprints import read_fingerprint
 from sockctl.net.poller import READABLE, WRITABLE, open_poller
 from sockctl.net.transport import TransportError
 from tests.support.bench import plan, where
@@ -26,7 +26,7 @@ Files = tuple[Path, Path]
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    return own_certificate(tmp_path_factory.mktemp("tls"), hosts=[])
+    return ensure_certificate(tmp_path_factory.mktemp("tls"), hosts=[])
 
 
 @contextlib.contextmanager
@@ -101,7 +101,7 @@ def test_a_connection_that_is_refused() -> None:
 
 @pytest.mark.parametrize("trusted", ["fingerprint", "ca"])
 def test_tls_with_the_server_that_is_trusted(files: Files, trusted: str) -> None:
-    value = str(files[0]) if trusted == "ca" else fingerprint_of_file(files[0])
+    value = str(files[0]) if trusted == "ca" else read_fingerprint(files[0])
     with serving(files) as port, contextlib.closing(make(tls_plan(port, **{trusted: value}))) as connector:
         connect(connector)
         assert receive(connector) == b"hello"

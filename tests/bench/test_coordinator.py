@@ -24,7 +24,7 @@ from tests.support.wrong_servers import serving, silent
 def test_progress_is_told() -> None:
     told: list[Progress] = []
     with echo() as port:
-        outcome = measure(plan(port, duration_s=0.6, progress=True).shares(2), told.append)
+        outcome = measure(plan(port, duration_s=0.6, progress=True).divide(2), told.append)
     assert told[-1].answered > 0
     assert told[-1].seconds > 0.3
     assert told[-1].errors == 0
@@ -60,14 +60,14 @@ def test_ctrl_c_while_the_processes_end_loses_nothing(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(subprocess.Popen, "wait", interrupted_once)
     with echo() as port:
-        outcome = measure(plan(port, count=10, duration_s=None).shares(2))
+        outcome = measure(plan(port, count=10, duration_s=None).divide(2))
     assert outcome.stats.answered == 10
 
 
 def test_an_interrupted_clock_says_what_did_not_go_out() -> None:
     told: list[Progress] = []
     with echo() as port, interrupted_when(lambda: bool(told) and told[-1].answered > 0):
-        outcome = measure(plan(port, rate=10_000_000.0, duration_s=60.0, progress=True).shares(1), told.append)
+        outcome = measure(plan(port, rate=10_000_000.0, duration_s=60.0, progress=True).divide(1), told.append)
     assert outcome.interrupted
     assert outcome.stats.unsent > 0
 
@@ -76,7 +76,7 @@ def test_ctrl_c_gives_what_there_is() -> None:
     began = time.monotonic()
     told: list[Progress] = []
     with echo() as port, interrupted_when(lambda: bool(told) and told[-1].answered > 0):
-        outcome = measure(plan(port, duration_s=60.0, progress=True).shares(2), told.append)
+        outcome = measure(plan(port, duration_s=60.0, progress=True).divide(2), told.append)
     assert outcome.interrupted
     assert outcome.stats.answered > 0
     assert not outcome.stats.errors
@@ -91,7 +91,7 @@ def test_ctrl_c_while_nothing_is_answered() -> None:
         silent(sock)
 
     with serving(hearing) as port, interrupted_when(lambda: len(heard) == 4):
-        outcome = measure(plan(port, duration_s=60.0, timeout_s=60.0).shares(1))
+        outcome = measure(plan(port, duration_s=60.0, timeout_s=60.0).divide(1))
     assert outcome.interrupted
     assert (outcome.stats.answered, outcome.stats.lost) == (0, 4)
 
@@ -100,23 +100,23 @@ def test_more_files_than_there_may_be() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     clients = 2_000_000 if hard == resource.RLIM_INFINITY else hard + 1
     with pytest.raises(BenchFailedError, match="open files"):
-        measure(plan(1, clients=clients).shares(1))
+        measure(plan(1, clients=clients).divide(1))
 
 
 def test_a_file_of_tls_that_is_not_there() -> None:
     there = type(where(1))(name="x", family=2, address=("127.0.0.1", 1), tls=Tls(server_name="x", ca="/nowhere"))
     with pytest.raises(BenchFailedError, match="--ca /nowhere"):
-        measure(plan(1, where=there).shares(1))
+        measure(plan(1, where=there).divide(1))
 
 
 def test_a_process_that_ends_too_early() -> None:
     with pytest.raises(BenchFailedError, match="ended too early"):
-        measure(plan(1).shares(1), program="pass")
+        measure(plan(1).divide(1), program="pass")
 
 
 def test_a_process_that_does_not_end_is_ended() -> None:
     program = 'import time; print(\'{"failed": "so"}\', flush=True); time.sleep(60)'
     began = time.monotonic()
     with pytest.raises(BenchFailedError, match="so"):
-        measure(plan(1).shares(1), program=program, close_s=0.1)
+        measure(plan(1).divide(1), program=program, close_s=0.1)
     assert time.monotonic() - began < 20

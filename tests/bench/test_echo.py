@@ -7,7 +7,7 @@ import pytest
 
 from sockctl.bench.plan import Tls
 from sockctl.events.base import Level
-from sockctl.net.fingerprints import fingerprint_of_file
+from sockctl.net.fingerprints import read_fingerprint
 from sockctl.services.echo import Case, CaseEcho, Echo
 from tests.support.bench import measured, plan, where
 from tests.support.running import CLOSED_PORT, running
@@ -77,7 +77,7 @@ def test_other_echo_servers(words: list[str]) -> None:
 def test_under_tls(tmp_path: Path) -> None:
     files = self_signed(tmp_path)
     for tls in (
-        Tls(server_name="localhost", fingerprint=fingerprint_of_file(files[0])),
+        Tls(server_name="localhost", fingerprint=read_fingerprint(files[0])),
         Tls(server_name="localhost", ca=str(files[0])),
     ):
         with running(Echo(), secure=securing(files), level=Level.WARNING) as run:
@@ -161,8 +161,8 @@ def test_a_stall_shows_on_a_clock_and_hides_where_clients_wait() -> None:
         waiting = measured(port, duration_s=1.5, warm_up_s=0.05)
     assert not on_a_clock.errors
     assert not waiting.errors
-    assert on_a_clock.latencies.percentile_s(90) > 0.1
-    assert waiting.latencies.percentile_s(90) < 0.1
+    assert on_a_clock.latencies.find_percentile_s(90) > 0.1
+    assert waiting.latencies.find_percentile_s(90) < 0.1
     assert waiting.latencies.max_s > 0.1
 
 

@@ -27,7 +27,7 @@ def exact(samples: Sequence[float], percent: float) -> float:
 @pytest.mark.parametrize("name", SAMPLES)
 @pytest.mark.parametrize("percent", [0, 1, 50, 90, 99, 99.9, 100])
 def test_percentiles_beside_exact_ones(name: str, percent: float) -> None:
-    told = Histogram.of(SAMPLES[name]).percentile_s(percent)
+    told = Histogram.of(SAMPLES[name]).find_percentile_s(percent)
     assert told == pytest.approx(exact(SAMPLES[name], percent), rel=ERROR, abs=1e-9)
 
 
@@ -44,7 +44,7 @@ def test_parts_add_up_to_the_whole_also_over_json() -> None:
     one, other = Histogram.of(SAMPLES["wide"][:7_000]), Histogram.of(SAMPLES["wide"][7_000:])
     one.merge(Histogram.from_fields(json.loads(json.dumps(other.as_fields()))))
     for percent in (1, 50, 99, 100):
-        assert one.percentile_s(percent) == whole.percentile_s(percent)
+        assert one.find_percentile_s(percent) == whole.find_percentile_s(percent)
     assert (one.count, one.min_s, one.max_s) == (whole.count, whole.min_s, whole.max_s)
 
 
@@ -52,26 +52,26 @@ def test_several_at_once() -> None:
     one = Histogram()
     one.add(0.001, 16)
     one.add(0.002)
-    assert one.percentile_s(50) == pytest.approx(0.001, rel=ERROR)
+    assert one.find_percentile_s(50) == pytest.approx(0.001, rel=ERROR)
     assert (one.count, one.max_s) == (17, 0.002)
 
 
 def test_none() -> None:
     one = Histogram.from_fields(Histogram().as_fields())
-    assert (one.count, one.min_s, one.max_s, one.mean_s, one.percentile_s(50)) == (0, 0, 0, 0, 0)
-    assert one.bands() == []
+    assert (one.count, one.min_s, one.max_s, one.mean_s, one.find_percentile_s(50)) == (0, 0, 0, 0, 0)
+    assert one.list_bands() == []
 
 
 def test_what_is_longer_than_anything_has_its_place() -> None:
     one = Histogram.of([1e6, 0.0, -1e-9])
     assert one.max_s == 1e6
-    assert one.percentile_s(100) > 8_000
-    assert one.percentile_s(1) <= 1e-9
+    assert one.find_percentile_s(100) > 8_000
+    assert one.find_percentile_s(1) <= 1e-9
 
 
 def test_bands_hold_all_and_leave_out_the_empty_ends() -> None:
     one = Histogram.of([15e-6, 15e-6, 300e-6, 3_000.0])
-    bands = one.bands()
+    bands = one.list_bands()
     assert bands[0] == (20e-6, 2)
     assert (500e-6, 1) in bands
     assert (50e-6, 0) in bands

@@ -7,7 +7,7 @@ from tests.support.bench import plan
 @pytest.mark.parametrize("processes", [1, 2, 3, 7])
 def test_shares_add_up(processes: int) -> None:
     whole = plan(clients=7, count=100, rate=70.0)
-    shares = whole.shares(processes)
+    shares = whole.divide(processes)
     assert sum(share.clients for share in shares) == 7
     assert sum(share.count or 0 for share in shares) == 100
     assert sum(share.rate or 0 for share in shares) == pytest.approx(70)

@@ -9,9 +9,9 @@ from sockctl.bench import report as report_module
 from sockctl.bench.coordinator import Outcome
 from sockctl.bench.histogram import Histogram
 from sockctl.bench.plan import Kind
-from sockctl.bench.report import comparison, report
+from sockctl.bench.report import make_comparison, report
 from sockctl.bench.stats import Stats
-from sockctl.os_limits import usable_cores
+from sockctl.os_limits import count_usable_cores
 from tests.support.bench import plan
 
 
@@ -68,7 +68,7 @@ def test_its_own_limit_depends_on_the_processors_that_there_are() -> None:
     assert not report(plan(), Outcome(busy, interrupted=False), cores=2)["own_limit"]
     assert report(plan(), Outcome(busy, interrupted=False), cores=1)["own_limit"]
     assert not report(plan(), Outcome(stats(cpu_s=0.0, cpu_of_s=0.0), interrupted=False), cores=1)["own_limit"]
-    assert usable_cores() >= 1
+    assert count_usable_cores() >= 1
 
 
 def test_fields_that_a_kind_has_not() -> None:
@@ -95,12 +95,12 @@ def test_ratios_with_their_spread() -> None:
             for pair in pairs
         ]
 
-    both = comparison(rounds((1.0, 2.0), (1.0, 1.0), (1.0, 4.0)), interrupted=False)
+    both = make_comparison(rounds((1.0, 2.0), (1.0, 1.0), (1.0, 4.0)), interrupted=False)
     assert both["ratios"]["per_second"] == {"median": 2.0, "min": 1.0, "max": 4.0}
     assert both["ratios"]["p50"]["median"] == 1.0
     assert both["ok"]
     nothing = report(plan(), Outcome(Stats(), interrupted=True), cores=2)
-    none = comparison([(nothing, nothing)], interrupted=True)
+    none = make_comparison([(nothing, nothing)], interrupted=True)
     assert none["ratios"] == {"per_second": None, "p50": None, "p99": None}
     assert none["interrupted"]
     assert not none["ok"]

@@ -16,7 +16,7 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.events.base import Level
-from sockctl.net.fingerprints import fingerprint_of_file
+from sockctl.net.fingerprints import read_fingerprint
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatRules
 from sockctl.services.echo import Echo
@@ -117,7 +117,7 @@ def test_under_tls(tmp_path: Path) -> None:
         unknown = sockctl("bench", "echo", f"tls://{target}", *own)
         assert unknown.returncode == ExitCode.NOT_LET_IN
         assert b"is not known yet" in unknown.stderr
-        fingerprint = fingerprint_of_file(files[0])
+        fingerprint = read_fingerprint(files[0])
         for options in (("--fingerprint", fingerprint), ("--ca", str(files[0])), ("--accept-new",)):
             done = sockctl("bench", "echo", target, "--tls", *options, *own)
             assert done.returncode == 0, done.stderr

@@ -9,7 +9,7 @@ import pytest
 from sockctl.bench.coordinator import Outcome
 from sockctl.bench.histogram import Histogram
 from sockctl.bench.plan import Kind
-from sockctl.bench.report import comparison, report
+from sockctl.bench.report import make_comparison, report
 from sockctl.bench.stats import Stats
 from sockctl.cli.bench_output import Look, format_comparison, format_report
 from tests.support.bench import plan
@@ -74,20 +74,20 @@ def test_an_interrupted_one_says_so() -> None:
 
 def test_a_comparison_tells_errors_and_limits() -> None:
     text = "\n".join(
-        format_comparison(comparison([(fields(cpu_s=2.0), fields(expected=104))], interrupted=True), Look())
+        format_comparison(make_comparison([(fields(cpu_s=2.0), fields(expected=104))], interrupted=True), Look())
     )
     assert "1 round in turns" in text
     assert "4 messages lost in one of the rounds" in text
     assert "The tool itself" in text
     assert "The comparison was interrupted: these are its complete rounds." in text
     nothing = fields(answered=0, latencies=Histogram())
-    lines = list(format_comparison(comparison([(fields(), nothing)] * 2, interrupted=False), Look()))
+    lines = list(format_comparison(make_comparison([(fields(), nothing)] * 2, interrupted=False), Look()))
     assert lines[3].split() == ["latency", "p50", "100", "µs", "-", "-"]
 
 
 def test_a_comparison_shows_medians() -> None:
     rounds = [(fields(ended=10.0 + seconds), fields()) for seconds in (1.0, 2.0, 4.0, 5.0)]
-    text = "\n".join(format_comparison(comparison(rounds, interrupted=False), Look()))
+    text = "\n".join(format_comparison(make_comparison(rounds, interrupted=False), Look()))
     middle = (rounds[1][0]["per_second"] + rounds[2][0]["per_second"]) / 2
     assert f" {middle:,.1f}/s " in text
 
@@ -101,7 +101,7 @@ COLOUR = re.compile("\x1b\\[[0-9]*m")
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_line_fits(width: int, colour: bool) -> None:
     one = fields(cpu_s=2.0, expected=104, errors=Counter(closed=3))
-    both = comparison([(one, fields())] * 2, interrupted=True)
+    both = make_comparison([(one, fields())] * 2, interrupted=True)
     look = Look(width=width, colour=colour)
     text = "\n".join((*format_report(one, look), *format_comparison(both, look)))
     assert all(len(line) <= width for line in COLOUR.sub("", text).split("\n"))
@@ -130,7 +130,9 @@ def test_bars_are_cyan_for_the_quickest_and_red_for_the_slowest() -> None:
 
 
 def test_a_comparison_aligns_its_figures() -> None:
-    lines = list(format_comparison(comparison([(fields(), fields(ended=14.0))], interrupted=False), Look(width=80)))
+    lines = list(
+        format_comparison(make_comparison([(fields(), fields(ended=14.0))], interrupted=False), Look(width=80))
+    )
     assert lines[1:] == [
         "figure       127.0.0.1:1  127.0.0.1:1  ratio  lowest to highest",
         "rate              50.0/s       25.0/s   2.00       2.00 to 2.00",

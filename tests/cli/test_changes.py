@@ -6,7 +6,7 @@ import os
 import pytest
 import typer
 
-from sockctl.cli.changes import RemovalOptions, print_changes, tolerating
+from sockctl.cli.changes import RemovalOptions, print_changes, tolerate
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.errors import InputNeededError, UnknownUserError, UnreachableError
 
@@ -24,14 +24,14 @@ def test_sentences_or_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_an_error_means_that_nothing_is_to_change(capsys: pytest.CaptureFixture[str]) -> None:
     for as_json, printed in ((False, "No ann. Nothing has changed.\n"), (True, '{\n  "changed": []\n}\n')):
-        with tolerating(UnknownUserError, "No ann.", wanted=True, json=as_json):
+        with tolerate(UnknownUserError, "No ann.", wanted=True, json=as_json):
             raise UnknownUserError("There is no user ann.")
         assert capsys.readouterr().out == printed
 
 
 @pytest.mark.parametrize(("error", "wanted"), [(UnknownUserError("no"), False), (UnreachableError("no"), True)])
 def test_other_errors_stay(error: Exception, wanted: bool) -> None:
-    with pytest.raises(type(error)), tolerating(UnknownUserError, "No ann.", wanted=wanted, json=False):
+    with pytest.raises(type(error)), tolerate(UnknownUserError, "No ann.", wanted=wanted, json=False):
         raise error
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.client.token_store import Login, TokenStore
-from sockctl.net.fingerprints import fingerprint_of_file
-from sockctl.net.reachability import reach_of
+from sockctl.net.fingerprints import read_fingerprint
+from sockctl.net.reachability import find_reach
 from tests.support.changes import changed
 from tests.support.frames import framed
 from tests.support.played_server import read_frame
@@ -47,7 +47,7 @@ def keep(state: Path, target: str, token: str = "tok", *, service: str = "auth",
 
 def kept(state: Path, target: str) -> list[str]:
     host, _, port = target.rpartition(":")
-    return [one.token for one in TokenStore(state).all_of(host, int(port))]
+    return [one.token for one in TokenStore(state).list_server(host, int(port))]
 
 
 def log_out(target: str, *options: str) -> subprocess.CompletedProcess[bytes]:
@@ -90,13 +90,13 @@ def test_one_users_login_ends(server: TokenServer, state: Path) -> None:
         sockctl("connect", f"sockctl://{server.target}", "--user", user, stdin=login)
     run = log_out(server.target, "--user", "bob")
     assert run.stdout.decode() == f"You are logged out of {server.target} (auth, as Bob).\n"
-    assert [one.user for one in TokenStore(state).all()] == ["ann"]
+    assert [one.user for one in TokenStore(state).list_all()] == ["ann"]
     again = log_out(server.target, "--user", "bob")
     assert again.returncode == ExitCode.FAILED
     assert again.stderr.decode() == f"sockctl: No login of bob at {server.target} is kept: there is nothing to end.\n"
     other = sockctl("logins", "remove", server.target, env={**os.environ, "SOCKCTL_USER": "cem"})
     assert b"No login of cem" in other.stderr
-    assert [one.user for one in TokenStore(state).all()] == ["ann"]
+    assert [one.user for one in TokenStore(state).list_all()] == ["ann"]
 
 
 def test_logged_out_for_programs(server: TokenServer, state: Path) -> None:
@@ -139,7 +139,7 @@ def test_each_login_of_a_server(state: Path, tmp_path: Path) -> None:
 
 
 def test_another_certificate(state: Path, tmp_path: Path) -> None:
-    fingerprint = fingerprint_of_file(self_signed(tmp_path)[0])
+    fingerprint = read_fingerprint(self_signed(tmp_path)[0])
     with token_server(files=self_signed(tmp_path, "other")) as server:
         keep(state, server.target, fingerprint=fingerprint)
         run = log_out(server.target)
@@ -293,7 +293,7 @@ def test_what_servers_do(state: Path, play: Callable[[socket.socket], None], cod
 
 
 def test_no_token_goes_in_clear(state: Path) -> None:
-    network = reach_of(["0.0.0.0"], 9090).network  # noqa: S104  nothing listens
+    network = find_reach(["0.0.0.0"], 9090).network  # noqa: S104  nothing listens
     if not network:
         unavailable("this machine has no IPv4 address beyond loopback")
     with token_server(host=network[0].host) as server:

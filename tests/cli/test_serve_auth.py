@@ -55,7 +55,7 @@ def test_from_nc_from_connect_and_across_a_killed_server(tmp_path: Path) -> None
         assert run.event("login_succeeded")["by"] == "token"
         out = sockctl("logout", f"127.0.0.1:{port}", "--state-dir", str(state))
         assert out.stdout.startswith(b"You are logged out")
-        left = [session.id for session in Accounts(data).sessions_of("ann")]
+        left = [session.id for session in Accounts(data).list_sessions("ann")]
         assert run.event("logged_out")["session"] not in left
         assert run.end() == 0
     told = "\n".join(run.lines)
@@ -130,7 +130,7 @@ def test_a_new_user_signs_up_from_connect(tmp_path: Path) -> None:
         )
     assert run.returncode == ExitCode.NOT_LET_IN
     assert run.stderr.count(b"20 characters or more") == 3, "each line answers the question that is asked again"
-    assert [user.name for user in Accounts(data).users.all()] == []
+    assert [user.name for user in Accounts(data).users.list_all()] == []
     with served(data, "--signup") as (_, port):
         target = f"sockctl://127.0.0.1:{port}"
         typed = f"zoe\n{PASSWORD}\n{PASSWORD}\nwhoami\n".encode()

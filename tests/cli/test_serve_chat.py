@@ -206,7 +206,7 @@ def test_a_login_ends_at_the_chat(tmp_path: Path) -> None:
         out = sockctl("logout", server, *own)
         assert (out.returncode, out.stderr) == (0, b"")
         (tmp_path / "state" / "tokens.json").write_bytes(kept)
-        wait_until(lambda: not accounts_at(tmp_path).sessions_of("ann"))
+        wait_until(lambda: not accounts_at(tmp_path).list_sessions("ann"))
         again = sockctl("connect", f"sockctl://{server}", *own, stdin=b"hi\n")
         assert again.returncode == ExitCode.NOT_LET_IN, "the token is worth nothing"
 

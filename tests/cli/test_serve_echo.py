@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from sockctl.net.kernel_queues import unacked_bytes
+from sockctl.net.kernel_queues import count_unacked_bytes
 from tests.support.processes import Popen
 from tests.support.running import (
     SOCKCTL,
@@ -362,7 +362,7 @@ def test_a_signal_drains_and_exits_0(number: signal.Signals) -> None:
     with echo_process() as (run, port), connect(port) as idle, connect(port) as busy:
         busy.sendall(b"a" * 200_000)
         receive_exactly(busy, 1)
-        wait_until(lambda: unacked_bytes(busy.fileno()) == 0)  # the server's side has got all of it
+        wait_until(lambda: count_unacked_bytes(busy.fileno()) == 0)  # the server's side has got all of it
         started = time.monotonic()
         run.process.send_signal(number)
         run.event("server_stopping")

@@ -222,7 +222,7 @@ def test_a_data_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> No
 
 
 def names(data: Path) -> list[str]:
-    return [user.name for user in Accounts(data).users.all()]
+    return [user.name for user in Accounts(data).users.list_all()]
 
 
 @pytest.mark.slow

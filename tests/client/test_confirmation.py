@@ -1,17 +1,17 @@
 from sockctl.client.confirmation import Confirmation
 from sockctl.client.entry import Entry
 from sockctl.client.session_events import QuestionAsked, Remark, SessionEvent, TextReturned
-from sockctl.protocol.messages import message
+from sockctl.protocol.messages import make_message
 
 ENTRY = Entry("a\nb")
-ANOTHER = message("ask", "Your password?", field="password", secret=True)
+ANOTHER = make_message("ask", "Your password?", field="password", secret=True)
 
 
 def asking(*, returns: bool = True) -> tuple[Confirmation, list[SessionEvent]]:
     events: list[SessionEvent] = []
     confirmation = Confirmation(events)
     confirmation.ask("Send?", ENTRY, returns=returns)
-    assert events == [QuestionAsked(message("ask", "Send? [y/N]", field="confirm"))]
+    assert events == [QuestionAsked(make_message("ask", "Send? [y/N]", field="confirm"))]
     confirmation.give_way()
     assert confirmation.is_open, "its own question is the last"
     events.clear()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sockctl.client.known_hosts import KnownHosts, host_key
+from sockctl.client.known_hosts import KnownHosts, make_host_key
 from sockctl.errors import FingerprintError, StoreFormatError, UnknownHostError
 from tests.support.clock import NOON, Clock
 
@@ -35,9 +35,9 @@ def hosts(tmp_path: Path, clock: Clock) -> KnownHosts:
     ],
 )
 def test_one_form_of_a_host(host: str, key: str, hosts: KnownHosts) -> None:
-    assert host_key(host, 9090) == key
+    assert make_host_key(host, 9090) == key
     hosts.trust(host, 9090, ONE)
-    assert [one.address for one in hosts.all()] == [key]
+    assert [one.address for one in hosts.list_all()] == [key]
 
 
 def test_trusted_across_restarts(hosts: KnownHosts, tmp_path: Path) -> None:
@@ -57,9 +57,9 @@ def test_a_new_certificate_replaces_the_old_one(hosts: KnownHosts, clock: Clock)
     hosts.trust("localhost", 9090, ONE)
     clock.now += datetime.timedelta(hours=1)
     hosts.trust("localhost", 9090, ONE)
-    assert [one.first_seen for one in hosts.all()] == [NOON]
+    assert [one.first_seen for one in hosts.list_all()] == [NOON]
     hosts.trust("localhost", 9090, TWO)
-    assert [one.as_fields for one in hosts.all()] == [
+    assert [one.as_fields for one in hosts.list_all()] == [
         {"address": "localhost:9090", "fingerprint": TWO, "first_seen": "2026-01-31T13:00:00Z"}
     ]
     with pytest.raises(FingerprintError):
@@ -70,7 +70,7 @@ def test_a_new_certificate_replaces_the_old_one(hosts: KnownHosts, clock: Clock)
 def test_forget(hosts: KnownHosts) -> None:
     hosts.trust("::1", 9090, ONE)
     hosts.forget("0:0::1", 9090)
-    assert hosts.all() == []
+    assert hosts.list_all() == []
     with pytest.raises(UnknownHostError, match=r"\[::1\]:9090 .* 'sockctl hosts list'"):
         hosts.forget("::1", 9090)
 

@@ -15,7 +15,7 @@ from sockctl.client.session_events import SessionEvent
 from sockctl.client.settings import ClientSettings
 from sockctl.client.token_store import TokenStore
 from sockctl.errors import ConnectTimeoutError
-from sockctl.protocol.messages import message
+from sockctl.protocol.messages import make_message
 from tests.support.session import SERVER
 
 SETTINGS = ClientSettings(messages=True, timeout_s=10.0, first_line_held_s=0.3)
@@ -68,7 +68,7 @@ def test_a_turn_has_its_time_and_the_next_one_its_own(tmp_path: Path) -> None:
     one.protocol.wire.feed(b"sockctl/1 auth\r\n")
     one.hold(b"a\nb\n")
     assert one.settle(100.0) == 110.0
-    one.protocol.admit(message("ask", "Name?", field="name"))
+    one.protocol.admit(make_message("ask", "Name?", field="name"))
     assert one.settle(109.0) == 119.0
     assert len(one.sender.held) == 1
     with pytest.raises(ConnectTimeoutError, match="neither asked nor welcomed"):

@@ -4,12 +4,12 @@ import os
 import pytest
 
 from sockctl.client.chat.formatter import MessageFormatter
-from sockctl.client.outputs import HexOutput, JsonOutput, Output, PlainOutput, hex_lines
+from sockctl.client.outputs import HexOutput, JsonOutput, Output, PlainOutput, format_hex_lines
 from sockctl.client.screen import Screen
 from sockctl.errors import StreamError
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 
-EVIL = message("say", "\x1b[31mred\u202e [/x]\nnext", sender="b\x1bob")
+EVIL = make_message("say", "\x1b[31mred\u202e [/x]\nnext", sender="b\x1bob")
 
 
 WRITTEN: list[bytes] = []
@@ -58,19 +58,24 @@ def test_terminal_gets_safe_text(written: list[bytes]) -> None:
 
 def test_messages_in_a_pipe_are_lines(written: list[bytes]) -> None:
     output = PlainOutput(screen(person=False), None)
-    for one in (message("ask", "Who?"), EVIL, message("error", "No."), Message({"kind": "novelty", "sender": "bob"})):
+    for one in (
+        make_message("ask", "Who?"),
+        EVIL,
+        make_message("error", "No."),
+        Message({"kind": "novelty", "sender": "bob"}),
+    ):
         output.show_message(one)
     assert text_of(written) == "Who?\n<bob> [31mred [/x] next\nNo.\n"
-    output.show_message(message("say", "", sender="bob"))
+    output.show_message(make_message("say", "", sender="bob"))
     assert text_of(written) == "<bob> \n", "an empty line that somebody says is a line"
 
 
 def test_messages_on_a_terminal_tell_who_says_it(written: list[bytes]) -> None:
     output = PlainOutput(screen(person=True), MessageFormatter(colours=False))
-    for one in (message("welcome", "Hello."), EVIL, message("error", "No."), message("ask", "Who?")):
+    for one in (make_message("welcome", "Hello."), EVIL, make_message("error", "No."), make_message("ask", "Who?")):
         output.show_message(one)
     assert text_of(written) == "* Hello.\n<bob> [31mred [/x] next\n! No.\nWho? "
-    PlainOutput(screen(person=True), MessageFormatter(colours=True)).show_message(message("error", "\x1b[2J"))
+    PlainOutput(screen(person=True), MessageFormatter(colours=True)).show_message(make_message("error", "\x1b[2J"))
     assert text_of(written) == "\x1b[31m! [2J\x1b[0m\n"
 
 
@@ -80,7 +85,7 @@ def test_hex_dump(written: list[bytes]) -> None:
     output.show_received(bytes(range(0x3A, 0x4C)))
     output.show_received(b"\x7f")
     output.show_bytes(b"shown already")
-    output.show_message(message("say", "shown already"))
+    output.show_message(make_message("say", "shown already"))
     assert text_of(written).splitlines() == [
         "> 00000000  61 62 63 0a                                       |abc.|",
         "< 00000000  3a 3b 3c 3d 3e 3f 40 41  42 43 44 45 46 47 48 49  |:;<=>?@ABCDEFGHI|",
@@ -90,7 +95,7 @@ def test_hex_dump(written: list[bytes]) -> None:
 
 
 def test_hex_of_nothing() -> None:
-    assert hex_lines("<", 0, b"") == ""
+    assert format_hex_lines("<", 0, b"") == ""
 
 
 @pytest.mark.parametrize("person", [False, True])

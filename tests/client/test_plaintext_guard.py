@@ -14,8 +14,8 @@ from sockctl.client.plaintext_guard import PlaintextGuard, is_in_clear
 from sockctl.client.token_store import Login, TokenStore
 from sockctl.errors import InsecureError
 from sockctl.net.address import Endpoint
-from sockctl.net.reachability import reach_of
-from sockctl.protocol.messages import message
+from sockctl.net.reachability import find_reach
+from sockctl.protocol.messages import make_message
 from tests.support.running import process, sockctl, wait_until
 from tests.support.terminal import ended
 from tests.support.tls import self_signed
@@ -34,7 +34,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def beyond() -> str:
     """Return an address of this machine that isn't loopback: to the client it is as far away as any."""
-    network = reach_of(["0.0.0.0"], 9090).network  # noqa: S104  nothing listens
+    network = find_reach(["0.0.0.0"], 9090).network  # noqa: S104  nothing listens
     if not network:
         unavailable("this machine has no IPv4 address beyond loopback")
     return network[0].host
@@ -95,7 +95,7 @@ def test_services_that_never_ask_for_a_password() -> None:
     one.hold()
     assert one.can_send
     with pytest.raises(InsecureError):
-        one.check(message("ask", "Your password?", field="password", secret=True))
+        one.check(make_message("ask", "Your password?", field="password", secret=True))
 
 
 @pytest.mark.parametrize(
@@ -112,10 +112,10 @@ def test_which_questions_are_not_answered(fields: dict[str, Any], refused: bool)
     one = PlaintextGuard(Endpoint("2001:db8::7", 9090))
     one.check(None)
     if not refused:
-        one.check(message("ask", "?", **fields))
+        one.check(make_message("ask", "?", **fields))
         return
     with pytest.raises(InsecureError, match=r"sockctls://\[2001:db8::7\]:9090; --insecure sends passwords in clear"):
-        one.check(message("ask", "?", **fields))
+        one.check(make_message("ask", "?", **fields))
 
 
 # As a process.
@@ -164,7 +164,7 @@ def test_no_token_is_sent_or_kept(server: TokenServer, state: Path) -> None:
 def test_insecure_lifts_it(server: TokenServer, state: Path) -> None:
     assert connect(server, "--insecure", stdin=LOGIN).stdout.endswith(b"Hello, ann!\n<ann> hello\n")
     assert len(passwords(server)) == 1
-    assert [one.token for one in TokenStore(state).all_of(server.host, server.port)] == server.given
+    assert [one.token for one in TokenStore(state).list_server(server.host, server.port)] == server.given
     assert connect(server, "--insecure").stdout == b"Hello, ann!\n"
 
 

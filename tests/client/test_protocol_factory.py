@@ -12,7 +12,7 @@ from sockctl.client.server_identity import ServerIdentity
 from sockctl.client.settings import ClientSettings
 from sockctl.client.token_store import TokenStore
 from sockctl.errors import InsecureError
-from sockctl.protocol.messages import message
+from sockctl.protocol.messages import make_message
 from tests.support.session import SERVER, frames_in
 
 
@@ -59,7 +59,7 @@ def test_where_the_server_may_give_a_token(
 
 
 def test_a_password_does_not_go_in_clear(tmp_path: Path) -> None:
-    question = message("ask", "Password?", field="password", secret=True)
+    question = make_message("ask", "Password?", field="password", secret=True)
     guarded = protocol(tmp_path, in_clear=True)
     guarded.admit(question)
     with pytest.raises(InsecureError):

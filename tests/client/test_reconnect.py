@@ -8,17 +8,17 @@ from sockctl.errors import ConnectionBrokenError, TruncatedMessageError, Unreach
 
 def test_pauses_double_up_to_a_bound() -> None:
     backoff = Backoff(lambda: 0.5)
-    pauses = [backoff.next_s() for _ in range(8)]
+    pauses = [backoff.draw_pause_s() for _ in range(8)]
     assert pauses == [0.5, 1, 2, 4, 8, 16, 30, 30]
     backoff.reset_after(STEADY_S - 1)
-    assert backoff.next_s() == LONGEST_PAUSE_S, "a server that falls over and over is spared"
+    assert backoff.draw_pause_s() == LONGEST_PAUSE_S, "a server that falls over and over is spared"
     backoff.reset_after(STEADY_S)
-    assert backoff.next_s() == FIRST_PAUSE_S
+    assert backoff.draw_pause_s() == FIRST_PAUSE_S
 
 
 def test_pauses_differ() -> None:
-    assert Backoff(lambda: 0.0).next_s() == 0.375
-    assert 0.375 <= Backoff().next_s() <= 0.625
+    assert Backoff(lambda: 0.0).draw_pause_s() == 0.375
+    assert 0.375 <= Backoff().draw_pause_s() <= 0.625
 
 
 def broken(cause: Exception | None) -> ConnectionBrokenError:

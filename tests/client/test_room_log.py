@@ -12,7 +12,7 @@ import pytest
 from sockctl.client import room_log
 from sockctl.client.room_log import MAX_ROOMS, RoomLog
 from sockctl.net.address import Endpoint
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 
 ZONE = datetime.timezone(datetime.timedelta(hours=1))
 NOW = datetime.datetime(2026, 11, 29, 13, 6, tzinfo=datetime.UTC)
@@ -26,7 +26,7 @@ def opened(folder: Path, **options: Any) -> tuple[RoomLog, list[str]]:
 
 def said(text: str, number: int | None, kind: str = "say", *, minute: int = 5, **fields: Any) -> Message:
     at = f"2026-11-29T13:{minute:02}:12Z"
-    return message(kind, text, **{"room": "#lobby", "sender": "ann", "id": number, "at": at, **fields})
+    return make_message(kind, text, **{"room": "#lobby", "sender": "ann", "id": number, "at": at, **fields})
 
 
 def lines(folder: Path, room: str = "#lobby") -> list[str]:
@@ -35,16 +35,16 @@ def lines(folder: Path, room: str = "#lobby") -> list[str]:
 
 def test_what_is_written(tmp_path: Path) -> None:
     log, remarks = opened(tmp_path / "new" / "chats")
-    log.add(message("welcome", "Welcome!", name="ann", room="#lobby"))
-    log.add(message("joined", "You are in #lobby.", room="#lobby", name="ann"))
+    log.add(make_message("welcome", "Welcome!", name="ann", room="#lobby"))
+    log.add(make_message("joined", "You are in #lobby.", room="#lobby", name="ann"))
     for _ in range(2):
-        log.add(message("notice", "The topic of #lobby is: tea", code="topic", room="#lobby"))
+        log.add(make_message("notice", "The topic of #lobby is: tea", code="topic", room="#lobby"))
     log.add(said("hello \x1b[31m", 41))
     log.add(said("waves", 42, action=True))
     log.add(said("one two", 44, lines=["one", "two"]))
     log.add(said("psst", None, room=None, private=True))
     log.add(said("чай", 1, room="#Чай"))
-    log.add(message("left", "bob left #lobby (quit).", room="#lobby", name="bob"))
+    log.add(make_message("left", "bob left #lobby (quit).", room="#lobby", name="bob"))
     assert lines(tmp_path / "new" / "chats") == [
         "2026-11-29T14:06:00+01:00 - * You are in #lobby.",
         "2026-11-29T14:06:00+01:00 - * The topic of #lobby is: tea",

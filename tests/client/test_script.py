@@ -25,7 +25,7 @@ class Run:
 
     def advance(self) -> float | None:
         """Carry out what can be carried out; return when more can be."""
-        while (line := self.script.next_line(self.now, can_send=True)) is not None:
+        while (line := self.script.run_to_line(self.now, can_send=True)) is not None:
             self.said.append(line)
         return self.script.due_at
 

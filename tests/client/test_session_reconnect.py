@@ -243,7 +243,7 @@ def test_a_script_that_logs_in_by_itself_leaves_the_kept_login_alone(tmp_path: P
     played.connect()
     played.receive(GREETING)
     assert b'"token":"tok"' in played.sent
-    assert [one.token for one in tokens.all()] == ["kept"]
+    assert [one.token for one in tokens.list_all()] == ["kept"]
 
 
 def test_the_time_of_a_script_goes_on_while_it_is_away(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from sockctl.client.server_identity import ServerIdentity
 from sockctl.client.token_login import TokenLogin
 from sockctl.client.token_store import KeptToken, Login, TokenStore
 from sockctl.net.address import Endpoint
-from sockctl.net.fingerprints import fingerprint_of_file
-from sockctl.protocol.messages import Message, message
+from sockctl.net.fingerprints import read_fingerprint
+from sockctl.protocol.messages import Message, make_message
 from tests.support.running import process, sockctl, wait_until
 from tests.support.terminal import ended
 from tests.support.tls import self_signed
@@ -44,7 +44,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def kept(state: Path, server: TokenServer) -> list[KeptToken]:
-    return TokenStore(state).all_of(server.host, server.port)
+    return TokenStore(state).list_server(server.host, server.port)
 
 
 def keep(state: Path, server: TokenServer, token: str, *, service: str = "auth", fingerprint: str = "") -> None:
@@ -255,11 +255,11 @@ def resuming(state: Path, **options: Any) -> tuple[TokenLogin, list[str]]:
 
 
 def token(text: object, expires: str = LATER) -> Message:
-    return message("token", "", token=text, expires=expires)
+    return make_message("token", "", token=text, expires=expires)
 
 
 @pytest.mark.parametrize(
-    "ending", [message("error", "No.", code="bad_token"), message("bye", "Bye.", reason="logged_out")]
+    "ending", [make_message("error", "No.", code="bad_token"), make_message("bye", "Bye.", reason="logged_out")]
 )
 def test_a_newer_token_of_another_client_stays(state: Path, ending: Message) -> None:
     tokens = TokenStore(state)
@@ -268,7 +268,7 @@ def test_a_newer_token_of_another_client_stays(state: Path, ending: Message) -> 
     assert b'"token":"mine"' in one.open("auth")
     tokens.keep(Login.at("localhost", 9090, "auth"), token="newer", expires=LATER)
     assert one.process_message(ending)
-    assert [each.token for each in tokens.all_of("localhost", 9090)] == ["newer"]
+    assert [each.token for each in tokens.list_server("localhost", 9090)] == ["newer"]
 
 
 def test_a_token_that_comes_late_takes_no_newer_ones_place(state: Path) -> None:
@@ -281,12 +281,12 @@ def test_a_token_that_comes_late_takes_no_newer_ones_place(state: Path) -> None:
         assert b'"token":"first"' in one.open("auth")
         one.process_message(token(given))
     for one in (quick, late):
-        one.process_message(message("welcome", "Hello!", user="ann"))
-    assert [each.token for each in tokens.all_of("localhost", 9090)] == ["quick"]
+        one.process_message(make_message("welcome", "Hello!", user="ann"))
+    assert [each.token for each in tokens.list_server("localhost", 9090)] == ["quick"]
     assert late.held is not None
     assert late.held.token == "late", "it counts for this session"
-    late.process_message(message("bye", "Bye.", reason="logged_out"))
-    assert [each.token for each in tokens.all_of("localhost", 9090)] == ["quick"]
+    late.process_message(make_message("bye", "Bye.", reason="logged_out"))
+    assert [each.token for each in tokens.list_server("localhost", 9090)] == ["quick"]
 
 
 def test_who_logs_in_anew_takes_the_place_of_whatever_is_kept(state: Path) -> None:
@@ -295,22 +295,22 @@ def test_who_logs_in_anew_takes_the_place_of_whatever_is_kept(state: Path) -> No
     one, _ = resuming(state)
     one.open("auth")
     tokens.keep(Login.at("localhost", 9090, "auth"), token="newer", expires=LATER, user="ann")
-    one.process_message(message("error", "No.", code="bad_token"))
+    one.process_message(make_message("error", "No.", code="bad_token"))
     one.process_message(token("anew"))
-    one.process_message(message("welcome", "Hello!", user="ann"))
-    assert [each.token for each in tokens.all_of("localhost", 9090)] == ["anew"]
+    one.process_message(make_message("welcome", "Hello!", user="ann"))
+    assert [each.token for each in tokens.list_server("localhost", 9090)] == ["anew"]
 
 
 def test_whose_token_it_is(state: Path) -> None:
     one, _ = resuming(state)
     one.open("auth")
     assert not one.process_message(token("tok"))
-    assert one.process_message(message("welcome", "Hello!", user="bob"))
-    assert [each.user for each in TokenStore(state).all_of("localhost", 9090)] == ["bob"]
+    assert one.process_message(make_message("welcome", "Hello!", user="bob"))
+    assert [each.user for each in TokenStore(state).list_server("localhost", 9090)] == ["bob"]
     before = (state / "tokens.json").stat().st_mtime_ns
     again, _ = resuming(state)
     again.open("auth")
-    assert again.process_message(message("welcome", "Hello!", user="ann")), "no token came: nothing is to be noted"
+    assert again.process_message(make_message("welcome", "Hello!", user="ann")), "no token came: nothing is to be noted"
     assert (state / "tokens.json").stat().st_mtime_ns == before
 
 
@@ -320,14 +320,14 @@ def test_a_guests_token_is_for_this_session_only(state: Path) -> None:
     one.open("chat")
     one.process_message(token("tok"))
     assert one.held is None, "it counts from the welcome on"
-    one.process_message(message("welcome", "Hello!", name="ann"))
+    one.process_message(make_message("welcome", "Hello!", name="ann"))
     assert not state.exists()
     assert one.held is not None
     assert "tok" not in repr(one.held)
     again, _ = resuming(state, held=one.held)
     opening = again.open("chat", {"lobby": 7})
     assert b'"token":"tok","seen":{"lobby":7}' in opening
-    again.process_message(message("error", "Unknown.", code="bad_token"))
+    again.process_message(make_message("error", "Unknown.", code="bad_token"))
     assert again.held is None
 
 
@@ -457,8 +457,8 @@ def test_a_file_that_cannot_be_written_any_more(state: Path) -> None:
     one.open("auth")
     (state / "tokens.json.lock").unlink()
     (state / "tokens.json.lock").mkdir()
-    assert one.process_message(message("error", "No.", code="bad_token"))
-    assert one.process_message(message("bye", "Bye.", reason="logged_out"))
+    assert one.process_message(make_message("error", "No.", code="bad_token"))
+    assert one.process_message(make_message("bye", "Bye.", reason="logged_out"))
     assert not one.process_message(token("new"))
     assert len(remarks) == 1
 
@@ -477,7 +477,7 @@ def test_what_can_be_no_token(state: Path, text: object) -> None:
     one, remarks = resuming(state)
     one.open("auth")
     assert not one.process_message(token(text))
-    assert one.process_message(message("welcome", "Hello!", user="ann"))
+    assert one.process_message(make_message("welcome", "Hello!", user="ann"))
     assert not state.exists()
     assert len(remarks) == isinstance(text, str)
 
@@ -521,7 +521,7 @@ def test_services_without_logins_touch_no_file(state: Path, service: str) -> Non
     TokenStore(state).keep(Login.at("localhost", 9090, service), token="tok", expires=LATER)
     assert b"resume" not in one.open(service)
     assert not one.process_message(token("new"))
-    assert [each.token for each in TokenStore(state).all_of("localhost", 9090)] == ["tok"]
+    assert [each.token for each in TokenStore(state).list_server("localhost", 9090)] == ["tok"]
 
 
 # Never to another server.
@@ -547,7 +547,7 @@ def test_another_service_on_that_port(server: TokenServer, state: Path) -> None:
 
 
 def test_under_tls_it_belongs_to_the_certificate(files: tuple[Path, Path], state: Path) -> None:
-    fingerprint = fingerprint_of_file(files[0])
+    fingerprint = read_fingerprint(files[0])
     with token_server(files=files) as server:
         keep(state, server, "plain")
         first = connect(server, "--accept-new", stdin=LOGIN, scheme="sockctls")
@@ -568,19 +568,19 @@ def test_a_token_never_goes_to_another_certificate(
     other = self_signed(tmp_path, "other")
     encrypted = how != "no TLS"
     with token_server(files=other if encrypted else None) as server:
-        keep(state, server, "tok", fingerprint=fingerprint_of_file(files[0]))
+        keep(state, server, "tok", fingerprint=read_fingerprint(files[0]))
         if encrypted:
             keep(state, server, "plain")
         options: list[str] = []
         if how == "forgotten":
-            sockctl("hosts", "trust", server.target, fingerprint_of_file(files[0]))
+            sockctl("hosts", "trust", server.target, read_fingerprint(files[0]))
             changed = connect(server, scheme="sockctls")
             assert changed.returncode == ExitCode.NOT_LET_IN
             assert sockctl("hosts", "forget", server.target).returncode == 0
         if how in {"forgotten", "first use"}:
             options = ["--accept-new"]
         elif how == "given":
-            options = ["--fingerprint", fingerprint_of_file(other[0])]
+            options = ["--fingerprint", read_fingerprint(other[0])]
         elif how == "authority":
             options = ["--ca", str(other[0])]
         run = connect(server, *options, stdin=LOGIN, scheme="sockctls" if encrypted else "sockctl")

@@ -11,7 +11,7 @@ from sockctl.client.outputs import Output
 from sockctl.client.screen import Screen
 from sockctl.client.transcript import Transcript
 from sockctl.errors import StreamError
-from sockctl.protocol.messages import message
+from sockctl.protocol.messages import make_message
 
 
 @contextlib.contextmanager
@@ -36,14 +36,14 @@ def test_raw_bytes_of_both_directions(tmp_path: Path) -> None:
 def test_messages_received_but_none_sent(tmp_path: Path) -> None:
     with recording(tmp_path / "log", framed=True) as output:
         output.show_sent(b"a password")
-        output.show_message(message("say", "hello", sender="ann"))
-        output.show_message(message("novelty"))
+        output.show_message(make_message("say", "hello", sender="ann"))
+        output.show_message(make_message("novelty"))
     assert (tmp_path / "log").read_text() == "<ann> hello\n"
 
 
 def test_messages_as_json_lines(tmp_path: Path) -> None:
     with recording(tmp_path / "log", json=True, framed=True) as output:
-        output.show_message(message("say", "hä", sender="ann"))
+        output.show_message(make_message("say", "hä", sender="ann"))
     assert (tmp_path / "log").read_text() == '{"kind": "say", "text": "hä", "sender": "ann"}\n'
 
 

@@ -6,7 +6,7 @@ import pytest
 from sockctl.events.base import Record
 from sockctl.events.connection import ClientConnected, ClientDisconnected, DataReceived, TlsFailed
 from sockctl.events.explain import Explain
-from sockctl.events.formats import FileFormat, Format, PipeFormat, TerminalFormat, as_json
+from sockctl.events.formats import FileFormat, Format, PipeFormat, TerminalFormat, encode_json
 from sockctl.events.reasons import DisconnectReason
 from sockctl.events.server import Listening, LoopbackOnly, Reachable, TlsCertificate
 
@@ -164,7 +164,7 @@ def test_a_warning_names_the_address_and_is_yellow() -> None:
 
 
 def test_json() -> None:
-    line = as_json(RECEIVED)
+    line = encode_json(RECEIVED)
     assert "\n" not in line
     event = json.loads(line)
     assert event == {
@@ -182,7 +182,7 @@ def test_json() -> None:
 
 def test_json_is_utf_8_and_steers_no_terminal() -> None:
     peer = "Zoë 你好 \x1b[2J\r\n\x7f\x9b\u202e\ud800"
-    line = as_json(connected(peer))
+    line = encode_json(connected(peer))
     assert json.loads(line)["peer"] == peer
     assert "Zoë 你好 " in line
     assert not set(line) & set("\x1b\r\n\x7f\x9b\u202e\ud800")

@@ -8,7 +8,7 @@ import pytest
 from sockctl.errors import LogFileError, SinkError
 from sockctl.events.base import Record
 from sockctl.events.connection import ClientConnected, DataReceived
-from sockctl.events.formats import FileFormat, as_json
+from sockctl.events.formats import FileFormat, encode_json
 from sockctl.events.server import ServerStarted
 from sockctl.events.sinks import DescriptorSink, FileSink
 
@@ -71,8 +71,8 @@ def test_a_full_disk_is_an_error_with_the_count_and_the_next_line_is_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "log"
-    sink = FileSink(path, as_json)
-    line = len(as_json(RECEIVED)) + 1
+    sink = FileSink(path, encode_json)
+    line = len(encode_json(RECEIVED)) + 1
     room = line + 10  # one whole line, and a piece of the next
     write = os.write
 

@@ -30,14 +30,14 @@ def summed(records: list[Record]) -> list[tuple[str, int]]:
 def test_each_address_has_its_own() -> None:
     sums = EventSums("test", per_second=2)
     records = [knock(10.0, host) for _ in range(5) for host in ("192.0.2.1", "[::1]")]
-    assert sums.wait_s(10.0) is None
+    assert sums.compute_wait_s(10.0) is None
     assert sums.reduce([*records, knock(10.1, "192.0.2.3")], 10.2) == [*records[:4], knock(10.1, "192.0.2.3")]
-    wait_s = sums.wait_s(10.2)
+    wait_s = sums.compute_wait_s(10.2)
     assert wait_s is not None
     assert 0.7 < wait_s < 0.9
     assert sums.reduce([], 10.9) == []
     assert summed(sums.reduce([], 11.0)) == [("192.0.2.1", 3), ("::1", 3)]
-    assert sums.wait_s(11.0) is None
+    assert sums.compute_wait_s(11.0) is None
 
 
 def test_a_new_second_begins_anew_and_its_sum_stands_before_it() -> None:
@@ -52,6 +52,6 @@ def test_a_new_second_begins_anew_and_its_sum_stands_before_it() -> None:
 def test_nothing_is_missing_whatever_the_clock_says(knocks: list[tuple[float, str]], limit: int, now: float) -> None:
     sums = EventSums("test", per_second=limit)
     told = sums.reduce([knock(*one) for one in knocks], now)
-    assert (wait_s := sums.wait_s(now)) is None or 0 <= wait_s <= 1
+    assert (wait_s := sums.compute_wait_s(now)) is None or 0 <= wait_s <= 1
     told += sums.close()
     assert sum(isinstance(one.event, Knocked) for one in told) + sum(count for _, count in summed(told)) == len(knocks)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sockctl.net.certificates import own_certificate
+from sockctl.net.certificates import ensure_certificate
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> tuple[Path, Path]:
-    return own_certificate(tmp_path / "data", hosts=[])
+    return ensure_certificate(tmp_path / "data", hosts=[])

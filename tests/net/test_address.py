@@ -4,8 +4,8 @@ from sockctl.errors import AddressError
 from sockctl.net.address import (
     Endpoint,
     Target,
+    extract_host,
     format_address,
-    host_of,
     is_loopback,
     parse_host,
     parse_port,
@@ -98,9 +98,9 @@ def test_shown() -> None:
 
 
 def test_ipv4_mapped_address_is_the_ipv4_one() -> None:
-    assert host_of(("::ffff:192.0.2.7", 1, 0, 0)) == "192.0.2.7"
-    assert host_of(("::1", 1, 0, 0)) == "::1"
-    assert host_of(("192.0.2.7", 1)) == "192.0.2.7"
+    assert extract_host(("::ffff:192.0.2.7", 1, 0, 0)) == "192.0.2.7"
+    assert extract_host(("::1", 1, 0, 0)) == "::1"
+    assert extract_host(("192.0.2.7", 1)) == "192.0.2.7"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.errors import CertificateError
-from sockctl.net.certificates import own_certificate
+from sockctl.net.certificates import ensure_certificate
 from sockctl.stores.files import take_lock
 from tests.support.certificates import make_pair, openssl
 from tests.support.running import TIMEOUT_S, UNMEASURED
@@ -21,7 +21,7 @@ from tests.support.running import TIMEOUT_S, UNMEASURED
 def test_what_openssl_reads_in_the_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "Box.example.")
     hosts = ["LOCALHOST", "bücher.example", "192.0.2.7", "fe80::1%eth0", "[2001:db8::1]", "::", "", "a b"]
-    certificate, key = own_certificate(tmp_path, hosts=hosts)
+    certificate, key = ensure_certificate(tmp_path, hosts=hosts)
     text = openssl("x509", "-in", certificate, "-noout", "-text")
     lines = [line.strip() for line in text.splitlines()]
     for expected in (
@@ -60,7 +60,7 @@ def test_a_machine_whose_name_cannot_stand_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, subject: str
 ) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: name)
-    certificate, _ = own_certificate(tmp_path, hosts=[])
+    certificate, _ = ensure_certificate(tmp_path, hosts=[])
     assert openssl("x509", "-in", certificate, "-noout", "-subject").strip() == f"subject=CN = {subject}"
 
 
@@ -74,7 +74,7 @@ def test_only_the_user_can_read_it(own: tuple[Path, Path]) -> None:
 def test_what_is_there_is_never_made_anew(own: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     before = [path.read_bytes() for path in own]
     monkeypatch.setitem(sys.modules, "cryptography", None)
-    assert own_certificate(own[0].parent, hosts=["new.example"]) == own
+    assert ensure_certificate(own[0].parent, hosts=["new.example"]) == own
     assert [path.read_bytes() for path in own] == before
 
 
@@ -83,7 +83,7 @@ def test_one_file_alone_is_left_as_it_is(own: tuple[Path, Path], gone: int) -> N
     own[gone].unlink()
     left = own[1 - gone].read_bytes()
     with pytest.raises(CertificateError, match=rf"{own[1 - gone].name} is there without {own[gone].name}"):
-        own_certificate(own[0].parent, hosts=[])
+        ensure_certificate(own[0].parent, hosts=[])
     assert own[1 - gone].read_bytes() == left
     assert not own[gone].exists()
 
@@ -91,14 +91,14 @@ def test_one_file_alone_is_left_as_it_is(own: tuple[Path, Path], gone: int) -> N
 def test_a_link_that_leads_nowhere_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "tls-key.pem").symlink_to(tmp_path / "elsewhere.pem")
     with pytest.raises(CertificateError, match="is there without"):
-        own_certificate(tmp_path, hosts=[])
+        ensure_certificate(tmp_path, hosts=[])
 
 
 @pytest.mark.parametrize("last", [0, 1])
 def test_what_a_killed_process_began_is_finished(own: tuple[Path, Path], last: int) -> None:
     before = [path.read_bytes() for path in own]
     own[last].rename(f"{own[last]}.tmp")
-    assert own_certificate(own[0].parent, hosts=[]) == own
+    assert ensure_certificate(own[0].parent, hosts=[]) == own
     assert [path.read_bytes() for path in own] == before
 
 
@@ -107,21 +107,21 @@ def test_a_left_file_of_another_pair_is_not_taken(own: tuple[Path, Path], tmp_pa
     own[0].unlink()
     other.rename(f"{own[0]}.tmp")
     with pytest.raises(CertificateError, match="is there without"):
-        own_certificate(own[0].parent, hosts=[])
+        ensure_certificate(own[0].parent, hosts=[])
 
 
 STARTING = """
 import sys
 from pathlib import Path
 import cryptography.x509
-from sockctl.net.certificates import own_certificate
-from sockctl.net.fingerprints import fingerprint_of_file
-from sockctl.net.tls_server import server_context
+from sockctl.net.certificates import ensure_certificate
+from sockctl.net.fingerprints import read_fingerprint
+from sockctl.net.tls_server import make_server_context
 print("ready", flush=True)
 sys.stdin.readline()
-certificate, key = own_certificate(Path(sys.argv[1]), hosts=[])
-server_context(certificate, key, client_ca=None)
-print(fingerprint_of_file(certificate), key.read_text())
+certificate, key = ensure_certificate(Path(sys.argv[1]), hosts=[])
+make_server_context(certificate, key, client_ca=None)
+print(read_fingerprint(certificate), key.read_text())
 """
 
 
@@ -153,7 +153,7 @@ def test_another_process_that_takes_too_long(tmp_path: Path) -> None:
     lock = take_lock(tmp_path / "tls-key.pem.lock", 0)
     try:
         with pytest.raises(CertificateError, match=r"Another process .*tls-key\.pem\.lock"):
-            own_certificate(tmp_path, hosts=[], lock_timeout_s=0.05)
+            ensure_certificate(tmp_path, hosts=[], lock_timeout_s=0.05)
     finally:
         os.close(lock)
 
@@ -161,7 +161,7 @@ def test_another_process_that_takes_too_long(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CertificateError, match=r"file/data/tls-certificate\.pem .* Not a directory"):
-        own_certificate(tmp_path / "file" / "data", hosts=[])
+        ensure_certificate(tmp_path / "file" / "data", hosts=[])
 
 
 @pytest.mark.parametrize("synced", [0, 1])
@@ -178,5 +178,5 @@ def test_a_disk_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "fsync", fail_later)
     with pytest.raises(CertificateError, match="No space left on device"):
-        own_certificate(tmp_path, hosts=[])
+        ensure_certificate(tmp_path, hosts=[])
     assert [path.name for path in tmp_path.iterdir()] == ["tls-key.pem.lock"]

@@ -8,7 +8,7 @@ from sockctl.errors import PeerGoneError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.limits import Timeouts
 from sockctl.net.peer import Peer
-from sockctl.protocol.messages import message
+from sockctl.protocol.messages import make_message
 from tests.support.frames import FrameClient, frame_client, framed
 from tests.support.message_services import Doorman, Greeter, is_in, reason_of
 from tests.support.running import TIMEOUT_S, receive_all, receive_exactly, running, wait_until
@@ -188,7 +188,7 @@ def test_a_slow_reader_in_a_conversation_is_dropped() -> None:
         client.line("xyz")
         assert begun.wait(TIMEOUT_S)
         while not run.sink.named("slow_reader_dropped"):
-            met[0].post(message("say", "x" * 10_000))
+            met[0].post(make_message("say", "x" * 10_000))
         assert reason_of(run) is DisconnectReason.SLOW_READER
 
 

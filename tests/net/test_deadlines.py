@@ -9,15 +9,15 @@ from sockctl.net.deadlines import SPARE_ENTRIES, Deadlines
 
 def test_order_and_moves() -> None:
     deadlines: Deadlines[str] = Deadlines()
-    assert deadlines.next_at() == math.inf
+    assert deadlines.find_next_at() == math.inf
     deadlines.set("a", 3.0)
     deadlines.set("b", 1.0)
     deadlines.set("c", 2.0)
-    assert deadlines.next_at() == 1.0
+    assert deadlines.find_next_at() == 1.0
     deadlines.set("b", 5.0)
     deadlines.discard("c")
     deadlines.discard("c")
-    assert deadlines.next_at() == 3.0
+    assert deadlines.find_next_at() == 3.0
     assert deadlines.remove_expired(2.9) == []
     assert deadlines.remove_expired(10.0) == ["a", "b"]
     assert len(deadlines) == 0
@@ -60,5 +60,5 @@ def test_like_a_plain_dict(todo: list[tuple[str, int, int]]) -> None:
             assert sorted(expired) == sorted(key for key, value in model.items() if value <= at)
             times = [model.pop(key) for key in expired]
             assert times == sorted(times)
-        assert deadlines.next_at() == min(model.values(), default=math.inf)
+        assert deadlines.find_next_at() == min(model.values(), default=math.inf)
         assert len(deadlines) == len(model)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.net.limits import Limits
-from sockctl.net.server import default_event_threads
+from sockctl.net.server import count_event_threads
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatRules
 from sockctl.services.echo import Echo
@@ -20,13 +20,13 @@ from tests.support.running import TIMEOUT_S, Running, receive_exactly, running, 
 
 def test_one_under_the_gil_and_one_a_core_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: True, raising=False)
-    assert default_event_threads() == 1
+    assert count_event_threads() == 1
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
-    assert default_event_threads() == 3
+    assert count_event_threads() == 3
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 5)
-    assert default_event_threads() == 5
+    assert count_event_threads() == 5
 
 
 def together(count: int, work: Callable[[int], None]) -> None:

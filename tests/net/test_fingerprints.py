@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.errors import CertificateError, FingerprintError
-from sockctl.net.fingerprints import fingerprint_of, fingerprint_of_file, parse_fingerprint
+from sockctl.net.fingerprints import compute_fingerprint, parse_fingerprint, read_fingerprint
 from tests.support.certificates import make_pair, openssl
 
 DIGITS = "0123456789abcdef" * 4
@@ -47,11 +47,11 @@ def test_what_is_no_fingerprint(text: str) -> None:
 
 def test_the_fingerprint_is_the_one_that_openssl_tells(own: tuple[Path, Path], tmp_path: Path) -> None:
     told = openssl("x509", "-in", own[0], "-noout", "-fingerprint", "-sha256").strip().partition("=")[2]
-    assert fingerprint_of_file(own[0]) == told == parse_fingerprint(told)
+    assert read_fingerprint(own[0]) == told == parse_fingerprint(told)
     chain = tmp_path / "chain.pem"
     chain.write_bytes(b"Z\xfcrich\n" + own[0].read_bytes() + make_pair(tmp_path, "other")[0].read_bytes())
-    assert fingerprint_of_file(chain) == told, "the first one counts"
-    assert fingerprint_of(ssl.PEM_cert_to_DER_cert(own[0].read_text())) == told
+    assert read_fingerprint(chain) == told, "the first one counts"
+    assert compute_fingerprint(ssl.PEM_cert_to_DER_cert(own[0].read_text())) == told
 
 
 @pytest.mark.parametrize("inside", ["", "A", "\xe9"])
@@ -59,6 +59,6 @@ def test_a_file_without_a_certificate(tmp_path: Path, inside: str) -> None:
     path = tmp_path / "empty.pem"
     path.write_text(f"-----BEGIN CERTIFICATE-----\n{inside}\n-----END CERTIFICATE-----\n")
     with pytest.raises(CertificateError, match=r"empty\.pem holds no certificate"):
-        fingerprint_of_file(path)
+        read_fingerprint(path)
     with pytest.raises(CertificateError, match="No such file"):
-        fingerprint_of_file(tmp_path / "absent.pem")
+        read_fingerprint(tmp_path / "absent.pem")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sockctl.errors import ListenError, PortTakenError
-from sockctl.net.listener import Listeners, SocketOptions, addresses_of, open_listeners
+from sockctl.net.listener import Listeners, SocketOptions, list_addresses, open_listeners
 
 
 @contextlib.contextmanager
@@ -32,7 +32,7 @@ def reachable(host: str, port: int) -> bool:
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "::ffff:127.0.0.1"])
 def test_loopback_is_both_addresses(host: str) -> None:
     with listening(host) as listeners:
-        assert set(listeners.hosts) == {"127.0.0.1", "::1"} == set(addresses_of(host))
+        assert set(listeners.hosts) == {"127.0.0.1", "::1"} == set(list_addresses(host))
         assert {sock.getsockname()[1] for sock in listeners.sockets} == {listeners.port}
         for address in ("127.0.0.1", "::1"):
             assert reachable(address, listeners.port)

@@ -11,7 +11,7 @@ from sockctl.events.journal import Journal
 from sockctl.net.input_budget import BYTE_S, MESSAGE_S, QUANTUM_S, TELNET_BYTE_S, InputBudgets
 from sockctl.net.message_input import MessageInput
 from sockctl.protocol.frames import encode_frame
-from sockctl.protocol.messages import encode_message, message
+from sockctl.protocol.messages import encode_message, make_message
 from sockctl.protocol.server_wire import ServerWire
 from tests.support.connections import connected
 from tests.support.frames import framed
@@ -64,7 +64,7 @@ def test_frames(stage: Stage) -> None:
 
 
 def test_what_was_said_before_the_choice_is_said_again_in_frames(stage: Stage) -> None:
-    one = message("notice", "Hello.")
+    one = make_message("notice", "Hello.")
     stage.connection.post(stage.wire.encode(one))
     assert stage.sent().endswith(b"Hello.\r\n")
     stage.input.feed(HELLO)

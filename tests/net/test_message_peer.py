@@ -10,7 +10,7 @@ import pytest
 from sockctl.events.reasons import DisconnectReason, Reason, RefusalReason
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.peer import Peer
-from sockctl.protocol.messages import message
+from sockctl.protocol.messages import make_message
 from tests.support.frames import FrameClient, frame, frame_client, framed
 from tests.support.message_services import Doorman, Parrot, is_in, reason_of
 from tests.support.running import LINGER_S, TIMEOUT_S, receive_all, receive_exactly, running, wait_until
@@ -72,7 +72,7 @@ def test_what_others_say_meanwhile_comes_once_and_in_frames_only() -> None:
 
     def talk(peer: Peer) -> None:
         for number in range(count):
-            peer.post(message("say", f"{number}"))
+            peer.post(make_message("say", f"{number}"))
             if number % 8 == 0:
                 time.sleep(0.0002)  # so that the change falls into the middle
 
@@ -209,7 +209,7 @@ def test_a_slow_reader_of_what_others_say_is_dropped() -> None:
         text = "x" * 10_000
         posted = 0
         while not run.sink.named("slow_reader_dropped"):
-            service.peers[0].post(message("say", text))
+            service.peers[0].post(make_message("say", text))
             posted += 1
             assert posted < 5_000
         other.line("still here")
@@ -220,7 +220,7 @@ def test_a_slow_reader_of_what_others_say_is_dropped() -> None:
         assert reason_of(run) is DisconnectReason.SLOW_READER
         assert len(run.sink.named("slow_reader_dropped")) == 1
         before = run.sink.named("slow_reader_dropped")
-        service.peers[0].post(message("say", "too late"))
+        service.peers[0].post(make_message("say", "too late"))
         assert run.sink.named("slow_reader_dropped") == before
 
 

@@ -11,7 +11,7 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.net.connection import Connection
 from sockctl.net.peer import TRIES, post_to_all
 from sockctl.net.sending_side import OUTBOX_BYTES
-from sockctl.protocol.messages import message
+from sockctl.protocol.messages import make_message
 from tests.support.connections import connected
 from tests.support.scripted_peer import ScriptedPeer
 
@@ -41,16 +41,19 @@ def test_the_last_try_is_said_to_be_the_last() -> None:
 
 def test_what_answers_a_question() -> None:
     peer = ScriptedPeer(
-        message("hello"), message("answer", "ann", field="name"), message("answer", "7", field="age"), "line"
+        make_message("hello"),
+        make_message("answer", "ann", field="name"),
+        make_message("answer", "7", field="age"),
+        "line",
     )
     assert peer.answer("age", "How old?").text == "7"
     assert peer.answer("age", "How old?").text == "line", "a line answers any question"
-    peer.script(message("resume", token="t"))
+    peer.script(make_message("resume", token="t"))
     assert peer.answer("name", "Who?", instead={"resume"}).kind == "resume"
 
 
 def test_a_client_that_leaves_instead_of_answering() -> None:
-    peer = ScriptedPeer(message("resume", token="t"))
+    peer = ScriptedPeer(make_message("resume", token="t"))
     with pytest.raises(PeerGoneError):
         peer.answer("name", "Who?")
     assert peer.reason is DisconnectReason.CLIENT_CLOSED

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.errors import CertificateError
-from sockctl.net.pem import no_certificate_in, read_certificates, read_pem
+from sockctl.net.pem import make_no_certificate_error, read_certificates, read_pem
 
 ONE = b"-----BEGIN CERTIFICATE-----\nb25l\n-----END CERTIFICATE-----"
 TWO = b"-----BEGIN CERTIFICATE-----\ndHdv\n-----END CERTIFICATE-----"
@@ -23,7 +23,7 @@ def test_a_file_without_certificates(tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     path.write_bytes(KEY)
     assert read_certificates(path, "certificate") == []
-    assert f"{path} holds no certificate" in str(no_certificate_in(path))
+    assert f"{path} holds no certificate" in str(make_no_certificate_error(path))
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sockctl.net.port_owner import owner_of
+from sockctl.net.port_owner import find_owner
 from tests.support.other_user import OTHER_NAME, OTHER_UID, as_other_user, needs_root
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells it")
@@ -43,24 +43,24 @@ def as_name(uid: int) -> str:
 def test_ones_own_process(family: socket.AddressFamily, listens_on: str, asked: str) -> None:
     with socket.create_server((listens_on, 0), family=family, dualstack_ipv6=listens_on.startswith("::")) as listener:
         name = Path("/proc/self/comm").read_text().strip()
-        said = owner_of(asked, listener.getsockname()[1])
+        said = find_owner(asked, listener.getsockname()[1])
         assert said == f"process {os.getpid()} ({name}) of user {own_name()}"
 
 
 def test_another_address_is_not_meant() -> None:
     with socket.create_server(("127.0.0.2", 0)) as listener:
-        assert owner_of("127.0.0.1", listener.getsockname()[1]) == "another program"
+        assert find_owner("127.0.0.1", listener.getsockname()[1]) == "another program"
 
 
 def test_a_socket_that_does_not_listen_is_not_shown() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        assert owner_of("127.0.0.1", bound.getsockname()[1]) == "another program"
+        assert find_owner("127.0.0.1", bound.getsockname()[1]) == "another program"
 
 
 def test_a_system_that_does_not_tell(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        assert owner_of("127.0.0.1", listener.getsockname()[1], proc=tmp_path) == "another program"
+        assert find_owner("127.0.0.1", listener.getsockname()[1], proc=tmp_path) == "another program"
 
 
 @needs_root
@@ -76,7 +76,7 @@ def test_another_users_process_as_root_sees_it() -> None:
         assert process.stdout is not None
         port = int(process.stdout.readline())
         name = Path(f"/proc/{process.pid}/comm").read_text().strip()
-        assert owner_of("::1", port) == f"process {process.pid} ({name}) of user {OTHER_NAME}"
+        assert find_owner("::1", port) == f"process {process.pid} ({name}) of user {OTHER_NAME}"
         process.communicate("\n")
 
 
@@ -87,6 +87,6 @@ def test_roots_process_as_another_user_sees_it() -> None:
 
         def seen() -> str:
             listener.close()  # the child has it open, too
-            return owner_of("127.0.0.1", port)
+            return find_owner("127.0.0.1", port)
 
         assert as_other_user(seen) == f"a program of user {as_name(0)}"

@@ -20,7 +20,7 @@ from sockctl.net.service import Conversation, MessageService, RawService
 from sockctl.net.tls import TlsSocket
 from sockctl.net.transport import Transport, TransportError
 from sockctl.protocol.frames import encode_frame
-from sockctl.protocol.messages import encode_message, message
+from sockctl.protocol.messages import encode_message, make_message
 from sockctl.services.echo import Echo
 from tests.support.frames import FrameClient
 from tests.support.message_services import Doorman, Greeter, Parrot, reason_of
@@ -226,12 +226,12 @@ class Talker:
         data = random.Random(seed).randbytes(1 << 18)
         if framed:
             texts = [data[start : start + 500].hex() for start in range(0, len(data), 500)]
-            self._out = b"".join(encode_frame(encode_message(message("line", text))) for text in texts)
-            says = (message("say", text, sender="parrot") for text in texts)
+            self._out = b"".join(encode_frame(encode_message(make_message("line", text))) for text in texts)
+            says = (make_message("say", text, sender="parrot") for text in texts)
             self._in = b"".join(encode_frame(encode_message(one)) for one in says)
         else:
             self._out = self._in = data
-        self._waiting = encode_frame(encode_message(message("hello"))) if framed else b""
+        self._waiting = encode_frame(encode_message(make_message("hello"))) if framed else b""
         self._framed = framed
         self._rounds = 0
         self.tls = our_client(port)

@@ -11,8 +11,8 @@ import pytest
 
 from sockctl.errors import CertificateError, ConnectTimeoutError, TlsError, UntrustedError
 from sockctl.net.address import Endpoint
-from sockctl.net.certificates import own_certificate
-from sockctl.net.tls_client import client_context, shake_hands
+from sockctl.net.certificates import ensure_certificate
+from sockctl.net.tls_client import make_client_context, shake_hands
 from tests.support.running import TIMEOUT_S, wait_until
 from tests.support.tls import self_signed
 
@@ -22,11 +22,11 @@ SERVER = Endpoint("localhost", 7000)
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    return own_certificate(tmp_path_factory.mktemp("tls"), hosts=[])
+    return ensure_certificate(tmp_path_factory.mktemp("tls"), hosts=[])
 
 
 def context_of(*, ca: Path | None = None, certificate: Path | None = None, key: Path | None = None) -> ssl.SSLContext:
-    return client_context(ca=ca, system_authorities=False, certificate=certificate, key=key)
+    return make_client_context(ca=ca, system_authorities=False, certificate=certificate, key=key)
 
 
 @contextlib.contextmanager
@@ -58,7 +58,7 @@ def speaking_tls(files: Files) -> Callable[[socket.socket], None]:
 def test_a_server_that_the_authorities_vouch_for(files: Files) -> None:
     with server(speaking_tls(files)) as sock:
         tls = shake_hands(sock, context_of(ca=files[0]), SERVER, TIMEOUT_S)
-        assert tls.certificate() == ssl.PEM_cert_to_DER_cert(files[0].read_text())
+        assert tls.get_certificate() == ssl.PEM_cert_to_DER_cert(files[0].read_text())
         tls.close()
 
 
@@ -69,7 +69,7 @@ def test_without_authorities_the_caller_compares(files: Files) -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "elsewhere.example"])
 def test_a_server_that_is_not_to_be_trusted(files: Files, tmp_path: Path, host: str) -> None:
-    others, _ = own_certificate(tmp_path / "other", hosts=[])
+    others, _ = ensure_certificate(tmp_path / "other", hosts=[])
     ca = others if host == "localhost" else files[0]
     with server(speaking_tls(files)) as sock:
         with pytest.raises(UntrustedError, match=f"The certificate of {host}:7000 is not to be trusted"):

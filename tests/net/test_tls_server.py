@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from sockctl.errors import CertificateError
-from sockctl.net.fingerprints import fingerprint_of, fingerprint_of_file
-from sockctl.net.tls_server import server_context
+from sockctl.net.fingerprints import compute_fingerprint, read_fingerprint
+from sockctl.net.tls_server import make_server_context
 from tests.support.certificates import make_pair, openssl
 from tests.support.other_user import OTHER_UID, needs_root
 
@@ -40,17 +40,17 @@ def trusting(certificate: Path) -> ssl.SSLContext:
 
 
 def test_a_client_verifies_chain_and_name(own: tuple[Path, Path]) -> None:
-    server = server_context(*own, client_ca=None)
+    server = make_server_context(*own, client_ca=None)
     for name in ("localhost", "127.0.0.1", "::1"):
         side = handshake(server, trusting(own[0]), name)
         assert side.version() == "TLSv1.3"
-        assert fingerprint_of(side.getpeercert(binary_form=True) or b"") == fingerprint_of_file(own[0])
+        assert compute_fingerprint(side.getpeercert(binary_form=True) or b"") == read_fingerprint(own[0])
     with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
         handshake(server, trusting(own[0]), "other.example")
 
 
 def test_versions(own: tuple[Path, Path]) -> None:
-    server = server_context(*own, client_ca=None)
+    server = make_server_context(*own, client_ca=None)
     assert server.minimum_version is ssl.TLSVersion.TLSv1_2
     client = trusting(own[0])
     client.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -59,7 +59,7 @@ def test_versions(own: tuple[Path, Path]) -> None:
 
 def test_clients_must_show_a_certificate_of_the_authority(own: tuple[Path, Path], tmp_path: Path) -> None:
     ann, zoe = make_pair(tmp_path, "ann"), make_pair(tmp_path, "zoe")
-    server = server_context(*own, client_ca=ann[0])
+    server = make_server_context(*own, client_ca=ann[0])
     client = trusting(own[0])
     client.maximum_version = ssl.TLSVersion.TLSv1_2  # where the client waits for the server's word
     with pytest.raises(ssl.SSLError, match="PEER_DID_NOT_RETURN_A_CERTIFICATE"):
@@ -75,7 +75,7 @@ def test_clients_must_show_a_certificate_of_the_authority(own: tuple[Path, Path]
 def test_a_key_of_another_certificate(own: tuple[Path, Path], tmp_path: Path, kind: tuple[str, ...]) -> None:
     _, key = make_pair(tmp_path, "other", *kind)
     with pytest.raises(CertificateError, match=r"other\.key doesn't belong to .*tls-certificate\.pem"):
-        server_context(own[0], key, client_ca=None)
+        make_server_context(own[0], key, client_ca=None)
 
 
 @pytest.mark.parametrize("form", [(), ("-traditional",)])
@@ -83,19 +83,19 @@ def test_a_key_with_a_password_asks_nobody(own: tuple[Path, Path], tmp_path: Pat
     key = tmp_path / "locked.key"
     openssl("pkey", "-in", own[1], "-aes128", "-passout", "pass:secret", *form, "-out", key)
     with pytest.raises(CertificateError, match=r"protected by a password.* 'openssl pkey -in"):
-        server_context(own[0], key, client_ca=None)
+        make_server_context(own[0], key, client_ca=None)
 
 
 def test_a_pair_that_openssl_finds_too_weak(tmp_path: Path) -> None:
     with pytest.raises(CertificateError, match="OpenSSL says 'ee key too small'"):
-        server_context(*make_pair(tmp_path, "weak", "-newkey", "rsa:512"), client_ca=None)
+        make_server_context(*make_pair(tmp_path, "weak", "-newkey", "rsa:512"), client_ca=None)
 
 
 def test_one_file_with_both(own: tuple[Path, Path], tmp_path: Path) -> None:
     both = tmp_path / "both.pem"
     both.write_bytes(own[1].read_bytes() + own[0].read_bytes())
     both.chmod(0o600)
-    server_context(both, both, client_ca=both)
+    make_server_context(both, both, client_ca=both)
 
 
 def empty(_: str) -> str:
@@ -118,7 +118,7 @@ def test_a_file_that_is_not_what_it_should_be(
     paths[which] = bad
     what = "private key" if which == 1 else "certificate"
     with pytest.raises(CertificateError, match=rf"bad\.pem holds no {what} that can be read"):
-        server_context(paths[0], paths[1], client_ca=paths[2])
+        make_server_context(paths[0], paths[1], client_ca=paths[2])
 
 
 def test_an_authority_in_a_locked_block_asks_nobody(own: tuple[Path, Path], tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_an_authority_in_a_locked_block_asks_nobody(own: tuple[Path, Path], tmp_
     head = "-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0123456789ABCDEF0123456789ABCDEF\n\n"
     locked.write_text(own[0].read_text().replace("-----\n", head, 1))
     with pytest.raises(CertificateError, match=r"locked\.pem holds no certificate that can be read"):
-        server_context(*own, client_ca=locked)
+        make_server_context(*own, client_ca=locked)
 
 
 @pytest.mark.parametrize("which", [0, 1, 2])
@@ -135,7 +135,7 @@ def test_a_file_that_cannot_be_read(own: tuple[Path, Path], tmp_path: Path, whic
         paths = [own[0], own[1], own[0]]
         paths[which] = bad
         with pytest.raises(CertificateError, match=rf"{re.escape(str(bad))} can't be read: {why}"):
-            server_context(paths[0], paths[1], client_ca=paths[2])
+            make_server_context(paths[0], paths[1], client_ca=paths[2])
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o666])
@@ -143,9 +143,9 @@ def test_a_key_that_others_may_use_is_refused(own: tuple[Path, Path], mode: int)
     own[1].chmod(mode)
     for _ in range(2):
         with pytest.raises(CertificateError, match=f"is not used: .*its mode is {mode:04o}.*chmod 600 ") as refused:
-            server_context(*own, client_ca=None)
+            make_server_context(*own, client_ca=None)
     mend(str(refused.value))
-    server_context(*own, client_ca=None)
+    make_server_context(*own, client_ca=None)
 
 
 def test_a_key_in_a_folder_that_others_may_write_to_is_refused(own: tuple[Path, Path], tmp_path: Path) -> None:
@@ -155,18 +155,18 @@ def test_a_key_in_a_folder_that_others_may_write_to_is_refused(own: tuple[Path, 
     with pytest.raises(
         CertificateError, match=r"link\.pem is not used: others may write to .*: chmod go-w "
     ) as refused:
-        server_context(own[0], link, client_ca=None)
+        make_server_context(own[0], link, client_ca=None)
     mend(str(refused.value))
-    server_context(own[0], link, client_ca=None)
+    make_server_context(own[0], link, client_ca=None)
 
 
 @needs_root
 def test_a_key_of_another_user_is_refused(own: tuple[Path, Path]) -> None:
     os.chown(own[1], OTHER_UID, -1)
     with pytest.raises(CertificateError, match=r"another user owns it.*: chown [^ ]+ .* && chmod 600 ") as refused:
-        server_context(*own, client_ca=None)
+        make_server_context(*own, client_ca=None)
     mend(str(refused.value))
-    server_context(*own, client_ca=None)
+    make_server_context(*own, client_ca=None)
 
 
 def mend(error: str) -> None:

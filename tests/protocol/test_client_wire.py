@@ -14,7 +14,7 @@ from sockctl.errors import (
     UnsendableError,
 )
 from sockctl.protocol.client_wire import ClientWire, Phase
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 from tests.support.cuts import cuts, pieces
 from tests.support.frames import framed
 
@@ -29,7 +29,7 @@ def test_any_cuts_give_the_same_messages(sizes: list[int], text: bytes) -> None:
     for piece in pieces(GREETING + text + framed(kind="say", text="one") + framed(kind="say", text="two"), sizes):
         assert wire.feed(piece) == b""
         heard += wire.decode()
-    assert heard == [message("say", "one"), message("say", "two")]
+    assert heard == [make_message("say", "one"), make_message("say", "two")]
     assert (wire.phase, wire.service) == (Phase.FRAMED, "test")
     assert wire.end() == b""
 
@@ -120,8 +120,8 @@ def test_the_greeting_and_pings_are_answered() -> None:
     ping = framed(kind="ping", text="")
     wire.feed(GREETING[5:] + ping + framed(kind="say", text="one") + ping + framed(kind="say", text="two"))
     assert (bytes(wire.outgoing), len(services)) == (b"opening", 1)
-    assert [one.text for one in wire.messages()] == ["one", "two"]
-    assert wire.outgoing == b"opening" + 2 * ClientWire.encode(message("pong"))
+    assert [one.text for one in wire.decode_all()] == ["one", "two"]
+    assert wire.outgoing == b"opening" + 2 * ClientWire.encode(make_message("pong"))
 
 
 def test_a_server_that_ends_in_text() -> None:
@@ -159,7 +159,7 @@ def test_the_end_in_the_middle_of_a_frame() -> None:
 def test_good_ones_before_a_bad_one() -> None:
     wire = ClientWire(insist=True)
     wire.feed(GREETING + framed(kind="say", text="one") + framed(text="no kind"))
-    assert wire.decode() == [message("say", "one")]
+    assert wire.decode() == [make_message("say", "one")]
     for call in (wire.decode, wire.decode, wire.end):
         with pytest.raises(BadMessageError):
             call()
@@ -168,7 +168,7 @@ def test_good_ones_before_a_bad_one() -> None:
 def test_an_error_that_was_not_asked_for_comes_at_the_end() -> None:
     wire = ClientWire(insist=True)
     wire.feed(GREETING + framed(kind="say", text="one") + b"\0\0\0\1\xff")
-    assert wire.decode() == [message("say", "one")]
+    assert wire.decode() == [make_message("say", "one")]
     with pytest.raises(BadTextError):
         wire.end()
 
@@ -182,7 +182,7 @@ def test_a_frame_that_claims_too_much() -> None:
 
 def test_what_is_too_large_cannot_be_sent() -> None:
     with pytest.raises(UnsendableError):
-        ClientWire.encode(message("line", "x" * 65_536))
+        ClientWire.encode(make_message("line", "x" * 65_536))
 
 
 def test_what_is_sent() -> None:

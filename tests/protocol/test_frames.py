@@ -49,7 +49,7 @@ def test_it_is_known_how_much_is_missing(said: list[str]) -> None:
     decoder = FrameDecoder()
     coming = b"".join(map(encode_frame, said))
     heard = []
-    while missing := decoder.missing_bytes():
+    while missing := decoder.count_missing_bytes():
         if not coming:
             break
         assert missing <= len(coming)
@@ -77,7 +77,7 @@ def test_a_frame_beyond_the_limit_is_refused_at_once(claimed: int) -> None:
         decoder.feed(header[3:])
         with pytest.raises(MessageTooLargeError, match=f"{claimed:,}"):
             decoder.decode()
-        for call in (decoder.decode_next, decoder.missing_bytes, decoder.end):
+        for call in (decoder.decode_next, decoder.count_missing_bytes, decoder.end):
             with pytest.raises(MessageTooLargeError):
                 call()
         peak = tracemalloc.get_traced_memory()[1]

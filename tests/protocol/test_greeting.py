@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sockctl.protocol.greeting import MAX_GREETING_BYTES, PREFIX, greeting, may_become_greeting, parse_greeting
+from sockctl.protocol.greeting import MAX_GREETING_BYTES, PREFIX, make_greeting, may_become_greeting, parse_greeting
 
 
 def test_both_ways() -> None:
-    assert greeting("talk") == b"sockctl/1 talk\r\n"
-    assert parse_greeting(greeting("talk")) == (1, "talk")
+    assert make_greeting("talk") == b"sockctl/1 talk\r\n"
+    assert parse_greeting(make_greeting("talk")) == (1, "talk")
     assert parse_greeting(b"sockctl/12 other-service\n") == (12, "other-service")
 
 
@@ -53,7 +53,7 @@ def test_junk_is_none_or_one(junk: bytes) -> None:
 
 
 def test_every_beginning_may_become_one() -> None:
-    whole = greeting("talk")
+    whole = make_greeting("talk")
     assert all(may_become_greeting(whole[:end]) for end in range(len(whole)))
     assert may_become_greeting(b"")
     assert may_become_greeting(b"sockctl/".ljust(MAX_GREETING_BYTES - 1, b"x"))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sockctl.protocol.look_alikes import LookAlikes, compute_skeletons, list_scripts
-from sockctl.protocol.names import checked_name, same_name_key
+from sockctl.protocol.names import check_name, make_name_key
 from tests.support.names import NAMES
 
 
@@ -87,10 +87,10 @@ def test_no_two_names_look_alike(texts: list[str]) -> None:
     looks = LookAlikes()
     taken: dict[str, str] = {}
     for text in texts:
-        name = checked_name(text)
-        if same_name_key(name) not in taken and not looks.find(name):
+        name = check_name(text)
+        if make_name_key(name) not in taken and not looks.find(name):
             looks.add(name)
-            taken[same_name_key(name)] = name
+            taken[make_name_key(name)] = name
     for one, other in itertools.combinations(taken.values(), 2):
         assert not look_alike(one, other) or (one.isascii() and other.isascii()), (one, other)
         assert one.casefold() != other.casefold()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sockctl.errors import BadMessageError
-from sockctl.protocol.messages import Message, as_line, decode_message, encode_message, message
+from sockctl.protocol.messages import Message, decode_message, encode_message, format_line, make_message
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(),
@@ -113,31 +113,31 @@ def test_a_kind_that_would_steer_a_terminal_is_not_shown_as_it_is() -> None:
 @settings(deadline=None)
 @given(st.text(min_size=1).map("§".__add__))
 def test_no_text_is_ever_shown(secret: str) -> None:
-    one = message("answer", secret, field="password", token=secret)
+    one = make_message("answer", secret, field="password", token=secret)
     assert "§" not in f"{one!r} {one} {[one]} {(one,)}"
 
 
 def test_a_message_shows_no_text() -> None:
-    assert repr(message("answer", "swordfish", field="password")) == "<Message answer>"
-    assert "swordfish" not in f"{[message('answer', 'swordfish')]}"
+    assert repr(make_message("answer", "swordfish", field="password")) == "<Message answer>"
+    assert "swordfish" not in f"{[make_message('answer', 'swordfish')]}"
 
 
 def test_equality() -> None:
-    assert message("say", "a", sender="b") == message("say", "a", sender="b", room=None)
-    assert message("say", "a") != message("say", "b")
-    assert message("say", "a") != "say"
-    assert len({message("say", "a"), message("say", "a")}) == 1
+    assert make_message("say", "a", sender="b") == make_message("say", "a", sender="b", room=None)
+    assert make_message("say", "a") != make_message("say", "b")
+    assert make_message("say", "a") != "say"
+    assert len({make_message("say", "a"), make_message("say", "a")}) == 1
 
 
 @pytest.mark.parametrize(
     ("one", "line"),
     [
-        (message("notice", "Hello."), "Hello."),
-        (message("say", "hello", sender="ann"), "<ann> hello"),
-        (message("say", "waves", sender="ann", action=True), "* ann waves"),
-        (message("say", "a\nb", sender="a\x1bnn"), "<ann> a b"),
+        (make_message("notice", "Hello."), "Hello."),
+        (make_message("say", "hello", sender="ann"), "<ann> hello"),
+        (make_message("say", "waves", sender="ann", action=True), "* ann waves"),
+        (make_message("say", "a\nb", sender="a\x1bnn"), "<ann> a b"),
         (Message({"kind": "novelty"}), ""),
     ],
 )
 def test_a_line(one: Message, line: str) -> None:
-    assert as_line(one, unmarked_room="#lobby") == line
+    assert format_line(one, unmarked_room="#lobby") == line

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from precis_i18n import get_profile
 
 from sockctl.errors import NameRefusedError
-from sockctl.protocol.names import MAX_NAME, RESERVED, checked_name, is_name, normalize_name, same_name_key
-from sockctl.text import clean, visible
+from sockctl.protocol.names import MAX_NAME, RESERVED, check_name, is_name, make_name_key, normalize_name
+from sockctl.text import clean, make_visible
 from tests.support.names import NAMES, TEXTS
 
 ASCII_RULE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
@@ -23,7 +23,7 @@ ASCII_RULE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
 
 @pytest.mark.parametrize("name", ["a", "Ann", "_x", "9lives", "a.b-c_d", "x" * 32])
 def test_names(name: str) -> None:
-    assert checked_name(f"  {name}\t") == name
+    assert check_name(f"  {name}\t") == name
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def test_names(name: str) -> None:
     ],
 )
 def test_names_in_ones_own_letters(name: str) -> None:
-    assert checked_name(f" {name} ") == unicodedata.normalize("NFC", name)
-    assert checked_name(unicodedata.normalize("NFD", name)) == unicodedata.normalize("NFC", name)
+    assert check_name(f" {name} ") == unicodedata.normalize("NFC", name)
+    assert check_name(unicodedata.normalize("NFD", name)) == unicodedata.normalize("NFC", name)
 
 
 def test_an_empty_name() -> None:
     with pytest.raises(NameRefusedError, match="can't be empty"):
-        checked_name("  ")
-    assert checked_name("a\n") == "a"
+        check_name("  ")
+    assert check_name("a\n") == "a"
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_what_is_no_name(text: str) -> None:
     with pytest.raises(
         NameRefusedError, match="not a name: it has up to 32 letters and digits of one script"
     ) as caught:
-        checked_name(text)
-    assert str(caught.value) == visible(str(caught.value))
+        check_name(text)
+    assert str(caught.value) == make_visible(str(caught.value))
     assert len(str(caught.value)) < 200
 
 
@@ -105,7 +105,7 @@ def test_what_is_no_name(text: str) -> None:
 )
 def test_what_does_not_go_together(text: str, why: str) -> None:
     with pytest.raises(NameRefusedError, match=re.escape(why)):
-        checked_name(text)
+        check_name(text)
 
 
 @settings(deadline=None)
@@ -113,19 +113,19 @@ def test_what_does_not_go_together(text: str, why: str) -> None:
 def test_what_is_taken_is_a_name(text: str) -> None:
     name = why = ""
     try:
-        name = checked_name(text)
+        name = check_name(text)
     except NameRefusedError as error:
         why = str(error)
-    assert why == visible(why)
+    assert why == make_visible(why)
     if why:
         return
-    assert name == checked_name(name)
+    assert name == check_name(name)
     assert 1 <= len(name) <= MAX_NAME
     assert {one for one in name if one.isascii()} <= set(string.ascii_letters + string.digits + "_.-")
     assert name[0] not in ".-"
-    assert same_name_key(name) not in RESERVED
+    assert make_name_key(name) not in RESERVED
     assert unicodedata.is_normalized("NFC", name)
-    assert clean(name) == visible(name) == name
+    assert clean(name) == make_visible(name) == name
     assert is_name(name)
     assert " " not in name
 
@@ -136,9 +136,9 @@ def test_what_is_taken_is_a_name(text: str) -> None:
 @example("ΣΑΣ")
 @example("ＡＮＮ")
 def test_folding_twice_changes_nothing(text: str) -> None:
-    name = checked_name(text)
-    key = same_name_key(name)
-    assert same_name_key(key) == key == same_name_key(text.strip())
+    name = check_name(text)
+    key = make_name_key(name)
+    assert make_name_key(key) == key == make_name_key(text.strip())
     assert normalize_name(key) == key
     assert key == get_profile("UsernameCaseMapped").enforce(text.strip())
 
@@ -146,15 +146,15 @@ def test_folding_twice_changes_nothing(text: str) -> None:
 @settings(deadline=None)
 @given(st.text())
 def test_any_text_has_a_key_that_stays(text: str) -> None:
-    assert same_name_key(same_name_key(text)) == same_name_key(text)
+    assert make_name_key(make_name_key(text)) == make_name_key(text)
 
 
 @given(st.from_regex(ASCII_RULE, fullmatch=True))
 def test_all_old_names_are_valid_and_stay_as_they_are(name: str) -> None:
     assert normalize_name(name) == name
-    assert same_name_key(name) == name.lower()
+    assert make_name_key(name) == name.lower()
     with contextlib.suppress(NameRefusedError):
-        assert checked_name(name) == name
+        assert check_name(name) == name
         return
     assert name.lower() in RESERVED
 
@@ -162,7 +162,7 @@ def test_all_old_names_are_valid_and_stay_as_they_are(name: str) -> None:
 @pytest.mark.parametrize("name", [*sorted(RESERVED), "Admin", "SERVER", "ＡＤＭＩＮ"])
 def test_reserved_names(name: str) -> None:
     with pytest.raises(NameRefusedError, match="reserved"):
-        checked_name(name)
+        check_name(name)
 
 
 @pytest.mark.parametrize(
@@ -170,23 +170,23 @@ def test_reserved_names(name: str) -> None:
 )
 def test_names_that_look_reserved(name: str, reserved: str) -> None:
     with pytest.raises(NameRefusedError, match=f"looks like {reserved}, which is reserved"):
-        checked_name(name)
+        check_name(name)
     assert normalize_name(name) == name
 
 
 def test_the_same_name() -> None:
-    assert same_name_key("Ann") == same_name_key("aNN") == same_name_key("ａｎｎ")
-    assert same_name_key("ann") != same_name_key("ann_")
-    assert same_name_key("ИВАН") == same_name_key("иван")
-    assert same_name_key("Jose\u0301") == same_name_key("JOSÉ") != same_name_key("jose")
-    assert same_name_key("ﾔﾏﾀﾞ") == same_name_key("ヤマダ")
+    assert make_name_key("Ann") == make_name_key("aNN") == make_name_key("ａｎｎ")
+    assert make_name_key("ann") != make_name_key("ann_")
+    assert make_name_key("ИВАН") == make_name_key("иван")
+    assert make_name_key("Jose\u0301") == make_name_key("JOSÉ") != make_name_key("jose")
+    assert make_name_key("ﾔﾏﾀﾞ") == make_name_key("ヤマダ")
 
 
 def test_names_in_ascii_load_no_library() -> None:
     program = (
-        "import sys; from sockctl.protocol.names import checked_name;"
+        "import sys; from sockctl.protocol.names import check_name;"
         "from sockctl.protocol.look_alikes import LookAlikes;"
-        "looks = LookAlikes(['ann', checked_name('Bob')]); assert not looks.find('b0b'); looks.remove('ann');"
+        "looks = LookAlikes(['ann', check_name('Bob')]); assert not looks.find('b0b'); looks.remove('ann');"
         "sys.exit(bool({'precis_i18n', 'confusable_homoglyphs', 'json'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -17,7 +17,7 @@ from sockctl.errors import (
     TruncatedMessageError,
     UnsendableError,
 )
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 from sockctl.protocol.server_wire import REPLAY_BYTES, Choice, ServerWire
 from tests.support.cuts import cuts, pieces
 from tests.support.frames import framed
@@ -57,7 +57,7 @@ def hear(wire: ServerWire, *, one_by_one: bool) -> list[Message]:
 @given(said, cuts, st.lists(st.booleans(), min_size=41, max_size=41))
 def test_any_cuts_give_the_same_messages(texts: list[str], sizes: list[int], ways: list[bool]) -> None:
     wire = ServerWire("test")
-    wire.encode(message("notice", "before"))
+    wire.encode(make_message("notice", "before"))
     sent = [Message({"kind": "line", "text": text}) for text in texts]
     heard: list[Message] = []
     replies = b""
@@ -133,30 +133,30 @@ def test_after_an_error_every_further_call_raises_it(data: bytes, code: str) -> 
 def test_lines() -> None:
     wire = ServerWire("test")
     assert wire.greeting == b"sockctl/1 test\r\n"
-    assert wire.encode(message("say", "hi", sender="ann")) == b"<ann> hi\r\n"
+    assert wire.encode(make_message("say", "hi", sender="ann")) == b"<ann> hi\r\n"
     assert feed(wire, b"one\r\ntw") == b""
     assert wire.choice is Choice.LINES
-    assert wire.decode() == [message("line", "one")]
+    assert wire.decode() == [make_message("line", "one")]
     assert not wire.has_partial_frame
-    assert wire.end() == message("line", "tw")
-    assert wire.encode(message("say", "bye")) == b"bye\r\n"
+    assert wire.end() == make_message("line", "tw")
+    assert wire.encode(make_message("say", "bye")) == b"bye\r\n"
 
 
 def test_frames_say_everything_again_once() -> None:
     wire = ServerWire("test")
     for number in range(3):
-        wire.encode(message("notice", str(number)))
+        wire.encode(make_message("notice", str(number)))
     reply = feed(wire, HELLO)
     assert reply == b"".join(b'\0\0\0\x1c{"kind":"notice","text":"%d"}' % number for number in range(3))
     assert feed(wire, HELLO) == b""
-    assert wire.encode(message("notice", "3")) == b'\0\0\0\x1c{"kind":"notice","text":"3"}'
+    assert wire.encode(make_message("notice", "3")) == b'\0\0\0\x1c{"kind":"notice","text":"3"}'
 
 
 def test_too_much_to_say_again() -> None:
     wire = ServerWire("test")
     choices = []
     for size in (16_000, 400):
-        wire.encode(message("notice", "x" * size))
+        wire.encode(make_message("notice", "x" * size))
         choices.append(wire.choice)
     assert choices == [Choice.UNDECIDED, Choice.LINES]
     assert feed(wire, HELLO) == b""
@@ -167,7 +167,7 @@ def test_too_much_to_say_again() -> None:
 @pytest.mark.parametrize("ask", [ServerWire.decode, ServerWire.decode_next, ServerWire.skip, ServerWire.end])
 def test_one_byte_of_a_late_hello_is_enough(ask: Callable[[ServerWire], object]) -> None:
     wire = ServerWire("test")
-    wire.encode(message("notice", "x" * 20_000))
+    wire.encode(make_message("notice", "x" * 20_000))
     feed(wire, b"\0")
     with pytest.raises(LateHelloError):
         ask(wire)
@@ -175,7 +175,7 @@ def test_one_byte_of_a_late_hello_is_enough(ask: Callable[[ServerWire], object])
 
 def test_lines_after_too_much_was_said() -> None:
     wire = ServerWire("test")
-    wire.encode(message("notice", "x" * 20_000))
+    wire.encode(make_message("notice", "x" * 20_000))
     feed(wire, b"one\n\0two\n")
     assert [one.text for one in wire.decode()] == ["one", "two"]
 
@@ -183,19 +183,19 @@ def test_lines_after_too_much_was_said() -> None:
 def test_exactly_as_much_as_can_be_said_again() -> None:
     wire = ServerWire("test")
     overhead = len(framed(kind="notice", text="")) - 3  # json.dumps puts three spaces that the wire leaves out
-    wire.encode(message("notice", "x" * (REPLAY_BYTES - overhead)))
+    wire.encode(make_message("notice", "x" * (REPLAY_BYTES - overhead)))
     assert wire.choice is Choice.UNDECIDED
     assert len(feed(wire, HELLO)) == REPLAY_BYTES
     assert wire.decode()
     wire = ServerWire("test")
-    wire.encode(message("notice", "x" * (REPLAY_BYTES - overhead + 1)))
+    wire.encode(make_message("notice", "x" * (REPLAY_BYTES - overhead + 1)))
     assert wire.choice is Choice.LINES
 
 
 def test_telnets_commands_before_a_nul_are_no_hello() -> None:
     wire = ServerWire("test")
     feed(wire, b"\xff\xfb\x01\0hi\n")
-    assert wire.decode() == [message("line", "hi")]
+    assert wire.decode() == [make_message("line", "hi")]
 
 
 def test_no_bytes_choose_nothing() -> None:
@@ -207,8 +207,8 @@ def test_no_bytes_choose_nothing() -> None:
 def test_what_is_too_large_for_a_frame_is_not_remembered() -> None:
     wire = ServerWire("test")
     with pytest.raises(UnsendableError):
-        wire.encode(message("notice", "x" * 70_000))
-    wire.encode(message("notice", "small"))
+        wire.encode(make_message("notice", "x" * 70_000))
+    wire.encode(make_message("notice", "small"))
     assert feed(wire, HELLO) == b'\0\0\0\x20{"kind":"notice","text":"small"}'
 
 
@@ -264,7 +264,7 @@ def test_a_discarded_first_line_is_the_first_line(one_by_one: bool) -> None:
     feed(wire, b"hel")
     wire.skip()
     feed(wire, b"lo\nGET / HTTP/1.1\n")
-    assert hear(wire, one_by_one=one_by_one) == [message("line", "GET / HTTP/1.1")]
+    assert hear(wire, one_by_one=one_by_one) == [make_message("line", "GET / HTTP/1.1")]
 
 
 def test_an_error_right_after_what_is_discarded_is_not_missed() -> None:
@@ -293,13 +293,13 @@ def test_skipping_takes_the_rest_of_a_message_with_it(frames: bool) -> None:
     feed(wire, (HELLO if frames else b"") + coded("one") + coded("two") + half[:3])
     if frames:
         wire.decode_next()
-    assert wire.decode_next() == message("line", "one")
+    assert wire.decode_next() == make_message("line", "one")
     wire.skip()
     feed(wire, half[3:] + coded("three"))
-    assert wire.decode_next() == message("line", "three")
+    assert wire.decode_next() == make_message("line", "three")
     wire.skip()
     feed(wire, coded("four"))
-    assert wire.decode() == [message("line", "four")]
+    assert wire.decode() == [make_message("line", "four")]
     feed(wire, half[:3])
     wire.skip()
     if frames:
@@ -347,4 +347,4 @@ def test_tls_is_an_error_at_its_first_byte() -> None:
         wire.decode()
     wire = ServerWire("test")
     feed(wire, b"a\n\x16\n")
-    assert wire.decode() == [message("line", "a"), message("line", "")]
+    assert wire.decode() == [make_message("line", "a"), make_message("line", "")]

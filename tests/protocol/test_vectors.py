@@ -11,8 +11,8 @@ from sockctl.protocol.client_wire import ClientWire
 from sockctl.protocol.frames import FrameDecoder
 from sockctl.protocol.lines import LineDecoder
 from sockctl.protocol.look_alikes import LookAlikes
-from sockctl.protocol.messages import Message, as_line, decode_message, split_block
-from sockctl.protocol.names import checked_name, same_name_key
+from sockctl.protocol.messages import Message, decode_message, format_line, split_block
+from sockctl.protocol.names import check_name, make_name_key
 from sockctl.protocol.server_wire import ServerWire
 
 WIRE = Path(__file__).parents[2] / "data" / "wire"
@@ -70,7 +70,7 @@ def test_messages(vector: Vector) -> None:
     one = decode_message(vector["frame"])
     assert one.fields == vector["fields"]
     if "line" in vector:
-        assert as_line(one, unmarked_room="#lobby") == vector["line"]
+        assert format_line(one, unmarked_room="#lobby") == vector["line"]
     if "singles" in vector:
         assert [single.fields for single in split_block(one)] == vector["singles"]
 
@@ -151,9 +151,9 @@ def test_every_error_of_the_wire_has_a_vector() -> None:
 def test_names(vector: Vector) -> None:
     if "error" in vector:
         with pytest.raises(NameRefusedError) as caught:
-            checked_name(vector["text"])
+            check_name(vector["text"])
         assert caught.value.code == vector["error"]
         return
-    name = checked_name(vector["text"])
-    assert (name, same_name_key(name)) == (vector["shown"], vector["key"])
+    name = check_name(vector["text"])
+    assert (name, make_name_key(name)) == (vector["shown"], vector["key"])
     assert LookAlikes(["ann", vector.get("like", "bob")]).find(name) == vector.get("like", "")

@@ -16,7 +16,7 @@ from sockctl.errors import BusyError, LoginFailedError, PeerGoneError, Throttled
 from sockctl.events.accounts import LoggedOut, LoginFailed, LoginSucceeded, PasswordChanged, SessionEnded, UserSignedUp
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 from sockctl.services.auth import COMMANDS, Auth
 from sockctl.services.login import LOGGED_OUT, LOGIN_S, SESSION_ENDED, LoginConversation
 from tests.support.accounts import OTHER, PASSWORD, accounts_at, fill_disk_of_sessions
@@ -59,7 +59,7 @@ def talk(
     data_dir: Path, *steps: str | Message | Callable[[], object], signup: bool = False, framed: bool = False
 ) -> Talk:
     peer = ScriptedPeer(*steps)
-    peer.hello = message("hello") if framed else None
+    peer.hello = make_message("hello") if framed else None
     return Talk(Auth(login_at(data_dir, signup=signup)), peer)
 
 
@@ -75,7 +75,7 @@ def test_name_and_password_on_lines(tmp_path: Path) -> None:
     assert [one.fields.get("secret") for one in heard.peer.told[:2]] == [False, True]
     assert heard.peer.texts[2].startswith("Welcome, ann!")
     assert "You are ann, here from 192.0.2.7; your session" in heard.peer.texts[3]
-    assert accounts.sessions_of() == [], "nobody could resume it: it ends with the connection"
+    assert accounts.list_sessions() == [], "nobody could resume it: it ends with the connection"
 
 
 def test_a_client_in_frames_gets_a_token_directly_before_the_welcome(tmp_path: Path) -> None:
@@ -86,22 +86,22 @@ def test_a_client_in_frames_gets_a_token_directly_before_the_welcome(tmp_path: P
     assert token.get("token") not in token.text
     assert token.get("expires").endswith("Z")
     assert welcome.get("user") == "ann"
-    assert [one.id for one in accounts.sessions_of("ann")] == [welcome.get("session")]
+    assert [one.id for one in accounts.list_sessions("ann")] == [welcome.get("session")]
     assert heard.events == ["login_succeeded"]
 
 
 def test_a_client_that_wants_no_session_gets_none(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann")
     peer = ScriptedPeer("ann", PASSWORD)
-    peer.hello = message("hello", session=False)
+    peer.hello = make_message("hello", session=False)
     assert Talk(Auth(login_at(tmp_path)), peer).peer.kinds == ["ask", "ask", "welcome"]
-    assert accounts.sessions_of() == []
+    assert accounts.list_sessions() == []
 
 
 def test_a_token_lets_in_again(tmp_path: Path) -> None:
     accounts_at(tmp_path, "ann")
     first = token_in(talk(tmp_path, "ann", PASSWORD, framed=True))
-    again = talk(tmp_path, message("resume", token=first), "whoami", framed=True)
+    again = talk(tmp_path, make_message("resume", token=first), "whoami", framed=True)
     assert again.peer.kinds == ["ask", "token", "welcome", "notice"]
     assert token_in(again) != first
     succeeded = again.sink.named("login_succeeded")[0]
@@ -111,7 +111,7 @@ def test_a_token_lets_in_again(tmp_path: Path) -> None:
 
 def test_a_token_that_is_over_costs_no_try_and_what_follows_is_kept(tmp_path: Path) -> None:
     accounts_at(tmp_path, "ann")
-    bad = message("resume", token="0123456789ab." + "A" * 43)
+    bad = make_message("resume", token="0123456789ab." + "A" * 43)
     heard = talk(tmp_path, bad, bad, "ann", OTHER, "ann", OTHER, "ann", PASSWORD, framed=True)
     assert heard.shape[:5] == ["ask name", "error bad_token", "ask name", "error bad_token", "ask name"]
     assert heard.peer.kinds[-1] == "welcome"
@@ -184,7 +184,7 @@ def test_who_has_a_token_gets_in_by_password_while_the_disk_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accounts_at(tmp_path, "ann")
-    token = message("resume", token=token_in(talk(tmp_path, "ann", PASSWORD, framed=True)))
+    token = make_message("resume", token=token_in(talk(tmp_path, "ann", PASSWORD, framed=True)))
     service = Auth(login_at(tmp_path))
     with monkeypatch.context() as patch:
         fill_disk_of_sessions(patch)
@@ -197,11 +197,11 @@ def test_who_has_a_token_gets_in_by_password_while_the_disk_is_full(
 def test_a_session_that_can_not_be_kept_is_told_and_the_user_is_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    accounts_at(tmp_path, "ann").settings.server_id()
+    accounts_at(tmp_path, "ann").settings.read_server_id()
     service = Auth(login_at(tmp_path))
     fill_disk_of_sessions(monkeypatch)
     peer = ScriptedPeer("ann", PASSWORD, "logout")
-    peer.hello = message("hello")
+    peer.hello = make_message("hello")
     heard = Talk(service, peer)
     assert heard.peer.kinds == ["ask", "ask", "welcome"]
     assert heard.events == ["login_succeeded", "session_unkept", "logged_out"]
@@ -212,7 +212,7 @@ def test_commands(tmp_path: Path) -> None:
     accounts_at(tmp_path, "ann")
     token_in(talk(tmp_path, "ann", PASSWORD, framed=True))
     heard = talk(
-        tmp_path, "ann", PASSWORD, "sessions", "", message("pong"), "HELP", "whoam", "x" * 40, "exit", "whoami"
+        tmp_path, "ann", PASSWORD, "sessions", "", make_message("pong"), "HELP", "whoam", "x" * 40, "exit", "whoami"
     )
     kinds = heard.peer.kinds[3:]
     assert kinds == ["notice"] * (2 + len(COMMANDS)) + ["error"] * 2
@@ -227,13 +227,13 @@ def test_commands(tmp_path: Path) -> None:
 def test_logging_out_ends_the_session_and_leaving_doesnt(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann")
     kept = token_in(talk(tmp_path, "ann", PASSWORD, "exit", framed=True))
-    assert len(accounts.sessions_of()) == 1
-    heard = talk(tmp_path, message("resume", token=kept), "logout", "whoami", framed=True)
+    assert len(accounts.list_sessions()) == 1
+    heard = talk(tmp_path, make_message("resume", token=kept), "logout", "whoami", framed=True)
     assert heard.peer.kinds == ["ask", "token", "welcome"]
     assert heard.peer.reason is LOGGED_OUT
     assert isinstance(heard.sink.events[-1], LoggedOut)
-    assert accounts.sessions_of() == []
-    replayed = talk(tmp_path, message("resume", token=token_in(heard)), framed=True)
+    assert accounts.list_sessions() == []
+    replayed = talk(tmp_path, make_message("resume", token=token_in(heard)), framed=True)
     assert replayed.shape == ["ask name", "error bad_token", "ask name"]
 
 
@@ -267,9 +267,9 @@ def test_another_password_ends_all_sessions(tmp_path: Path) -> None:
     assert all(one.fields["secret"] for one in heard.peer.told if one.kind == "ask" and one.get("field") == "password")
     assert heard.peer.reason is SESSION_ENDED
     assert isinstance(heard.sink.named("password_changed")[0], PasswordChanged)
-    assert accounts.sessions_of() == []
+    assert accounts.list_sessions() == []
     assert accounts.verify(accounts.users.get("ann"), OTHER)
-    assert "error bad_token" in talk(tmp_path, message("resume", token=token), framed=True).shape
+    assert "error bad_token" in talk(tmp_path, make_message("resume", token=token), framed=True).shape
 
 
 def test_another_password_that_does_not_come_about(tmp_path: Path) -> None:
@@ -326,7 +326,7 @@ def test_a_password_isnt_changed_for_a_login_that_has_ended_meanwhile(tmp_path: 
 
 def test_a_device_that_shows_a_token_that_is_over_is_not_throttled_with_its_network(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann", "bob")
-    token = message("resume", token=token_in(talk(tmp_path, "ann", PASSWORD, framed=True)))
+    token = make_message("resume", token=token_in(talk(tmp_path, "ann", PASSWORD, framed=True)))
     accounts.sessions.end_all("ann")
     service = Auth(LoginConversation(tmp_path, queue=HashQueue(slots=2, clock=lambda: 1000.0), floor_s=0.001))
     journal = Journal(MemorySink(), service="auth")
@@ -379,7 +379,7 @@ def test_signing_up_without_success(tmp_path: Path) -> None:
     assert heard.peer.reason is DisconnectReason.TOO_MANY_TRIES
     taken = talk(tmp_path, "zoe", OTHER, lambda: Accounts(tmp_path).add("zoe", PASSWORD), OTHER, signup=True)
     assert "error name_taken" in taken.shape
-    assert len(accounts.users.all()) == 2
+    assert len(accounts.users.list_all()) == 2
     assert talk(tmp_path, "carl", PASSWORD).shape[-2:] == ["error login_failed", "ask name"], "only where it is allowed"
 
 
@@ -396,7 +396,7 @@ def test_beyond_the_limit_of_sign_ups_a_new_name_is_like_any_other(tmp_path: Pat
     ]
     assert heard.peer.texts[2] == heard.peer.texts[5]
     assert "too many have signed up from your address" in heard.peer.texts[0]
-    assert len(accounts.users.all()) == 1
+    assert len(accounts.users.list_all()) == 1
 
 
 def test_beyond_the_limit_of_sign_ups_nobody_learns_who_was_a_user(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_fifty_at_once(tmp_path: Path) -> None:
         for thread in threads:
             thread.join(TIMEOUT_S)
     assert not failures
-    known = {one.address: one.name for one in KnownClients(tmp_path).all()}
+    known = {one.address: one.name for one in KnownClients(tmp_path).list_all()}
     assert known == {f"127.0.1.{number}": f"client{number}" for number in range(1, 51)}
 
 

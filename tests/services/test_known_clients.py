@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.errors import NameRefusedError, NameTakenError, StoreFormatError, UnknownClientError
-from sockctl.services.known_clients import MAX_CLIENTS, KnownClients, client_address
+from sockctl.services.known_clients import MAX_CLIENTS, KnownClients, parse_client_address
 from tests.support.clock import NOON, Clock
 
 
@@ -39,7 +39,7 @@ def clients(tmp_path: Path, clock: Clock) -> Iterator[KnownClients]:
     ],
 )
 def test_one_form_of_an_address(text: str, address: str) -> None:
-    assert client_address(text) == address
+    assert parse_client_address(text) == address
 
 
 def test_remembered_across_restarts(clients: KnownClients, tmp_path: Path, clock: Clock) -> None:
@@ -71,7 +71,7 @@ def test_rename(clients: KnownClients) -> None:
         clients.rename("bob", "b o b")
     with pytest.raises(UnknownClientError, match="'cleo'"):
         clients.rename("cleo", "dan")
-    assert [one.name for one in clients.all()] == ["Zoe", "bob"]
+    assert [one.name for one in clients.list_all()] == ["Zoe", "bob"]
 
 
 def test_forget(clients: KnownClients) -> None:
@@ -82,7 +82,7 @@ def test_forget(clients: KnownClients) -> None:
     with pytest.raises(UnknownClientError):
         clients.forget("192.0.2.7")
     clients.note_visit("192.0.2.7")
-    assert clients.all() == [], "a visit doesn't bring back who was forgotten"
+    assert clients.list_all() == [], "a visit doesn't bring back who was forgotten"
 
 
 @pytest.mark.parametrize("which", ["zoe", "192.0.2.9", "\udcff"])
@@ -122,7 +122,7 @@ def test_an_old_file_of_another_form(clients: KnownClients, tmp_path: Path, cont
 def test_a_file_of_an_earlier_version_is_taken_over(clients: KnownClients, tmp_path: Path) -> None:
     content = {"version": 1, "clients": {"192.0.2.7": ENTRY, "2001:db8::1": {**ENTRY, "name": "bob"}}}
     (tmp_path / "clients.json").write_text(json.dumps(content))
-    assert [(one.address, one.name, one.last_seen) for one in clients.all()] == [
+    assert [(one.address, one.name, one.last_seen) for one in clients.list_all()] == [
         ("192.0.2.7", "ann", NOON),
         ("2001:db8::1", "bob", NOON),
     ]
@@ -137,9 +137,9 @@ def test_who_was_not_seen_for_longest_is_forgotten_first(tmp_path: Path, clock: 
         clock.now += datetime.timedelta(seconds=1)
     clients.note_visit("192.0.2.0")
     clients.remember("192.0.2.3", "client3")
-    assert [one.name for one in clients.all()] == ["client0", "client2", "client3"]
+    assert [one.name for one in clients.list_all()] == ["client0", "client2", "client3"]
     clients.remember("192.0.2.4", "client1")
-    assert [one.name for one in clients.all()] == ["client0", "client3", "client1"], "the name is free again"
+    assert [one.name for one in clients.list_all()] == ["client0", "client3", "client1"], "the name is free again"
 
 
 @pytest.mark.slow
@@ -165,7 +165,7 @@ def test_a_visit_costs_as_much_beside_many_clients(tmp_path: Path) -> None:
 
     costs = [(cost_s(few, number), cost_s(many, number)) for number in range(100)]
     assert statistics.median(much for _, much in costs) - statistics.median(little for little, _ in costs) < 0.003
-    assert len(many.all()) == MAX_CLIENTS
+    assert len(many.list_all()) == MAX_CLIENTS
 
 
 def test_a_name_that_looks_like_another_clients(clients: KnownClients, tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_a_client_may_look_like_itself(clients: KnownClients) -> None:
     clients.remember("192.0.2.1", "aca")
     clients.rename("aca", "аса")
     clients.rename("аса", "aca")
-    assert [one.name for one in clients.all()] == ["aca"]
+    assert [one.name for one in clients.list_all()] == ["aca"]
 
 
 def test_names_in_ascii_have_no_looks(clients: KnownClients, tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_this_machine_is_one_client(clients: KnownClients, first: str, second: s
     assert clients.remember(second, "bob").name == "ann"
     assert clients.rename(second, "zoe").name == "ann"
     assert clients.forget(first).name == "zoe"
-    assert not clients.all()
+    assert not clients.list_all()
 
 
 @pytest.mark.parametrize(
@@ -243,5 +243,5 @@ def test_this_machine_in_a_file_of_an_earlier_version(tmp_path: Path, addresses:
         assert (found.address, found.name) == ("127.0.0.1", kept)
     assert clients.get("::1").name == kept
     clients.note_visit("::1")
-    assert [(one.address, one.name) for one in clients.all()] == [("192.0.2.1", "zoe"), ("127.0.0.1", kept)]
+    assert [(one.address, one.name) for one in clients.list_all()] == [("192.0.2.1", "zoe"), ("127.0.0.1", kept)]
     clients.close()

@@ -4,7 +4,7 @@ import pytest
 
 from sockctl.errors import NobodyThereError
 from sockctl.events.reasons import DisconnectReason, Reason
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 from sockctl.services.talk import Talk
 from tests.support.frames import frame_client
 from tests.support.running import receive_exactly, running, wait_until
@@ -41,7 +41,7 @@ def test_the_default_is_who_spoke_last() -> None:
     talk, (one, two), _ = talk_with(1, 2)
     with pytest.raises(NobodyThereError, match=r"pick one with @NUMBER \(1, 2\)"):
         talk.say("hello")
-    talk.received(two, [message("line", "hi")])
+    talk.received(two, [make_message("line", "hi")])
     talk.say("hello")
     talk.say("@1 you too")
     talk.say("@2nd place")
@@ -73,8 +73,8 @@ def test_what_counts_as_saying() -> None:
 
 def test_empty_lines_are_not_shown() -> None:
     talk, (one, two), desk = talk_with(1, 2)
-    talk.received(one, [message("line", "hi")])
-    talk.received(two, [message("line", text) for text in ("", " ", "\t \u3000")])
+    talk.received(one, [make_message("line", "hi")])
+    talk.received(two, [make_message("line", text) for text in ("", " ", "\t \u3000")])
     assert desk.seen == ["+1 192.0.2.7", "+2 192.0.2.7", "1: hi"]
     talk.say("hello")
     assert one.texts == ["hello"], "who only pressed Enter has not spoken"
@@ -105,7 +105,7 @@ def test_a_chosen_client_gets_the_texts() -> None:
     talk, (one, two), _ = talk_with(1, 2)
     assert talk.numbers == [1, 2]
     assert talk.addressee is None
-    talk.received(two, [message("line", "hi")])
+    talk.received(two, [make_message("line", "hi")])
     assert talk.addressee == 2
     talk.send(1, "@2 not an address", "second")
     assert one.texts == ["@2 not an address", "second"]

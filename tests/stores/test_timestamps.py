@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from sockctl.stores.timestamps import format_timestamp, parse_timestamp, utc_now
+from sockctl.stores.timestamps import format_timestamp, parse_timestamp, read_utc_clock
 
 
 def test_a_moment_is_written_in_utc_and_read_again() -> None:
@@ -14,7 +14,7 @@ def test_a_moment_is_written_in_utc_and_read_again() -> None:
     assert format_timestamp(moment) == "2026-01-31T12:00:00Z"
     assert parse_timestamp("2026-01-31T12:00:00Z") == moment.replace(microsecond=0)
     assert parse_timestamp("2026-01-31T14:00:00+02:00").hour == 12, "whatever zone it was written in"
-    assert utc_now().tzinfo is datetime.UTC
+    assert read_utc_clock().tzinfo is datetime.UTC
 
 
 @pytest.mark.parametrize("text", ["today", "2026-01-31T12:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T12:00:00Z"])

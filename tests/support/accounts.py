@@ -10,7 +10,7 @@ import pytest
 
 from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.passwords import HashParameters
-from sockctl.stores.timestamps import Clock, utc_now
+from sockctl.stores.timestamps import Clock, read_utc_clock
 
 PASSWORD = "tall copper window frog"
 OTHER = "seven dusty violins sail"
@@ -26,7 +26,7 @@ def make_cheap(data_dir: Path, **costs: int) -> None:
     path.write_text(json.dumps({"version": 1, "argon2": {**own, **costs}}))
 
 
-def accounts_at(data_dir: Path, *names: str, clock: Clock = utc_now) -> Accounts:
+def accounts_at(data_dir: Path, *names: str, clock: Clock = read_utc_clock) -> Accounts:
     """Return accounts with these users, whose password is PASSWORD."""
     make_cheap(data_dir)
     accounts = Accounts(data_dir, clock=clock)

@@ -22,6 +22,6 @@ def plan(port: int = 1, kind: Kind = Kind.ECHO, **values: Any) -> Plan:
 
 
 def measured(port: int, kind: Kind = Kind.ECHO, *, processes: int = 1, **values: Any) -> Stats:
-    outcome = measure(plan(port, kind, **values).shares(processes))
+    outcome = measure(plan(port, kind, **values).divide(processes))
     assert not outcome.interrupted
     return outcome.stats

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from sockctl.events.reasons import Reason
 from sockctl.protocol.frames import encode_frame
-from sockctl.protocol.messages import Message, as_line, encode_message, message
+from sockctl.protocol.messages import Message, encode_message, format_line, make_message
 from sockctl.services.chat.history import History, HistoryBudget
 from sockctl.services.chat.history_entry import HistoryEntry, read_entry
 from sockctl.services.chat.member import NOTHING, Client, Member
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.chat.store import ChatStore
-from sockctl.stores.timestamps import utc_now
+from sockctl.stores.timestamps import read_utc_clock
 from tests.support.frames import Fields
 
 AT = "2026-01-31T12:00:00Z"
@@ -27,7 +27,7 @@ class Played(Client):
     def __init__(
         self, name: str, *, framed: bool = True, member: Member | None = None, can: Collection[str] = ()
     ) -> None:
-        super().__init__(member or Member(name, since=utc_now()), framed=framed, can=can)
+        super().__init__(member or Member(name, since=read_utc_clock()), framed=framed, can=can)
         self.data = bytearray()
 
     address = ""
@@ -38,7 +38,7 @@ class Played(Client):
         self.data += data
 
     def reply(self, one: Message) -> None:
-        self.data += encode_frame(encode_message(one)) if self.framed else f"{as_line(one)}\r\n".encode()
+        self.data += encode_frame(encode_message(one)) if self.framed else f"{format_line(one)}\r\n".encode()
 
     def reply_encoded(self, data: bytes) -> None:
         self.data += data
@@ -71,7 +71,7 @@ class Played(Client):
 
 
 def said(number: int, text: str) -> HistoryEntry:
-    one = message("say", text, room="#lobby", sender="bob", id=number, at=AT)
+    one = make_message("say", text, room="#lobby", sender="bob", id=number, at=AT)
     return read_entry(encode_message(one).encode())
 
 

@@ -5,7 +5,7 @@ import string
 from hypothesis import strategies as st
 
 from sockctl.errors import NameRefusedError
-from sockctl.protocol.names import checked_name
+from sockctl.protocol.names import check_name
 
 _ALPHABETS = (
     string.ascii_letters + string.digits + "_.-",
@@ -34,7 +34,7 @@ TEXTS = (
 
 def _is_name(text: str) -> bool:
     try:
-        checked_name(text)
+        check_name(text)
     except NameRefusedError:
         return False
     return True

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pexpect
 
-from sockctl.wrapping import display_width
+from sockctl.wrapping import measure_width
 from tests.support.terminal import terminals
 
 FOLDER = Path(__file__).parents[1] / "golden" / "screens"
@@ -59,13 +59,13 @@ def find_cut_words(screen: str, wide: str, columns: int) -> list[str]:
         columns: Columns of the narrow one.
     """
     here, there = list_words(screen), list_words(wide)
-    parts = [_PARTS.findall(word) for word in there if display_width(word) > columns]
+    parts = [_PARTS.findall(word) for word in there if measure_width(word) > columns]
     pieces = {
         "".join(each[a:b]).rstrip(":") for each in parts for a in range(len(each)) for b in range(a + 1, len(each) + 1)
     }
-    lost = {word for word in there - here if display_width(word) <= columns}
+    lost = {word for word in there - here if measure_width(word) <= columns}
     lines = [line.rstrip() for line in _COLOURS.sub("", screen).splitlines()]
-    long = [line for line in lines if display_width(line) > columns and len(list_words(line)) > 1]
+    long = [line for line in lines if measure_width(line) > columns and len(list_words(line)) > 1]
     return sorted((here - there - pieces) | lost) + long
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sockctl.errors import PeerGoneError
 from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.peer import Peer
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 
 
 class ScriptedPeer(Peer):
@@ -69,7 +69,7 @@ class ScriptedPeer(Peer):
         while self._steps:
             step = self._steps.popleft()
             if isinstance(step, str):
-                return message("line", step)
+                return make_message("line", step)
             if isinstance(step, Message):
                 return step
             step()

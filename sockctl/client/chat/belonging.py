@@ -1,7 +1,7 @@
 """The messages that belong to a room; the window shows all others wherever the reader is."""
 
 from sockctl.protocol.messages import Message
-from sockctl.protocol.names import same_name_key
+from sockctl.protocol.names import make_name_key
 
 _CODES = frozenset({"topic", "missed", "history"})
 """Codes of notices that belong to the room that they name."""
@@ -23,4 +23,4 @@ def is_of_room(one: Message) -> bool:
 
 def room_key(room: str) -> str:
     """Return the key of a room, whether its name was written with # or without; empty for none."""
-    return f"#{same_name_key(room.removeprefix('#'))}" if room else ""
+    return f"#{make_name_key(room.removeprefix('#'))}" if room else ""

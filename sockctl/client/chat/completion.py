@@ -1,7 +1,7 @@
 """Completes words at Tab: names, commands after ``/``, rooms after ``#``, as IRC clients do."""
 
 from sockctl.client.chat.roster import Roster
-from sockctl.protocol.names import same_name_key
+from sockctl.protocol.names import make_name_key
 
 _NAMES = (
     "away help history ignore join leave logout me msg nick quiet quit reply rooms topic who whois"
@@ -15,7 +15,7 @@ _OF_ROOMS = frozenset(["/join", "/j", "/leave", "/part", "/who", "/names"])
 _OF_COMMANDS = frozenset(["/help", "/?"])
 
 
-def completions(before: str, roster: Roster) -> tuple[str, list[str]]:
+def find_completions(before: str, roster: Roster) -> tuple[str, list[str]]:
     """Return the word before the cursor, and the words that it may become; none outside of a room.
 
     A command says what its first word is: a name, a room or a command. Then that word may be empty.
@@ -40,8 +40,8 @@ def completions(before: str, roster: Roster) -> tuple[str, list[str]]:
         return word, [f"#{name} " for name in names if name.lower().startswith(key)]
     if not word and command not in _OF_NAMES:
         return word, []
-    key, end = same_name_key(word), ": " if begins else " "
-    return word, [name + end for name in roster.others if same_name_key(name).startswith(key)]
+    key, end = make_name_key(word), ": " if begins else " "
+    return word, [name + end for name in roster.others if make_name_key(name).startswith(key)]
 
 
 def _commands(roster: Roster) -> list[str]:

@@ -14,10 +14,10 @@ from sockctl.client.chat.member_list import list_cells
 from sockctl.client.chat.roster import ChatContext
 from sockctl.client.chat.theme import Theme, choose_theme
 from sockctl.palette import END
-from sockctl.protocol.messages import Message, as_line
-from sockctl.protocol.names import is_name, same_name_key
-from sockctl.stores.timestamps import Clock, parse_timestamp, utc_now
-from sockctl.text import visible
+from sockctl.protocol.messages import Message, format_line
+from sockctl.protocol.names import is_name, make_name_key
+from sockctl.stores.timestamps import Clock, parse_timestamp, read_utc_clock
+from sockctl.text import make_visible
 
 MAX_LINES = 1_000
 """Lines of one message that are shown; our servers send 200 at most."""
@@ -82,7 +82,7 @@ class MessageFormatter:
         *,
         colours: bool,
         theme: Theme | None = None,
-        now: Clock = utc_now,
+        now: Clock = read_utc_clock,
         zone: datetime.tzinfo | None = None,
     ) -> None:
         self._colours = colours
@@ -92,11 +92,11 @@ class MessageFormatter:
         self._coloured: dict[str, str] = {}  # the styles of senders
         self._last_moment: tuple[str, datetime.datetime | None] = ("", None)
 
-    def line(self, one: Message, context: ChatContext | None = None) -> str:
+    def format(self, one: Message, context: ChatContext | None = None) -> str:
         """Return a message as a line, without the line's end; its time, where it has one, and its room in front."""
         context = context or ChatContext()
         look = self.look(one, context, marks_rooms=context.in_several_rooms)
-        body = visible(as_line(one)) if look.cells else " ".join(look.body)
+        body = make_visible(format_line(one)) if look.cells else " ".join(look.body)
         if look.style:
             return self.paint("".join(piece.text for piece in look.head) + body, look.style)
         time = self._date(one) if one.kind in {"say", "history"} else ""
@@ -112,9 +112,9 @@ class MessageFormatter:
         """
         match one.kind:
             case "say" | "history":
-                return self._said(one, context, marks_rooms=marks_rooms)
+                return self._format_speech(one, context, marks_rooms=marks_rooms)
             case "ask":
-                return Look((), (visible(as_line(one)),))
+                return Look((), (make_visible(format_line(one)),))
             case "members":
                 text, cells = list_cells(one)
                 return Look((), (text,), cells=cells)
@@ -158,7 +158,7 @@ class MessageFormatter:
         """Return `text` in a style."""
         return f"{style}{text}{END}" if self._colours and style and text else text
 
-    def _said(self, one: Message, context: ChatContext, *, marks_rooms: bool) -> Look:
+    def _format_speech(self, one: Message, context: ChatContext, *, marks_rooms: bool) -> Look:
         sender, fields = one.get("sender"), one.fields
         body = _lines(one)
         room = _room(one) if marks_rooms else ""
@@ -186,7 +186,7 @@ class MessageFormatter:
             if len(self._coloured) >= MAX_COLOURED:
                 self._coloured.clear()
             names = self._theme.names
-            style = names[zlib.crc32(same_name_key(sender).encode()) % len(names)] if names else ""
+            style = names[zlib.crc32(make_name_key(sender).encode()) % len(names)] if names else ""
             if is_name(sender):
                 self._coloured[sender] = style
         return style
@@ -198,7 +198,7 @@ class MessageFormatter:
 
     def _in_own_zone(self, one: Message) -> str:
         """Return the text; where it tells of something that ends, moments are in the reader's time zone."""
-        text = visible(as_line(one))
+        text = make_visible(format_line(one))
         return text if self._parse(one.get("until")) is None else _MOMENT.sub(self._show_moment, text)
 
     def _show_moment(self, found: re.Match[str]) -> str:
@@ -237,13 +237,13 @@ def _lines(one: Message) -> tuple[str, ...]:
     """Return the lines of a block, or the text of another message."""
     lines = one.fields.get("lines")
     if not isinstance(lines, list) or not lines:
-        return (visible(one.text),)
-    return tuple(visible(line) for line in lines[:MAX_LINES] if isinstance(line, str)) or (visible(one.text),)
+        return (make_visible(one.text),)
+    return tuple(make_visible(line) for line in lines[:MAX_LINES] if isinstance(line, str)) or (make_visible(one.text),)
 
 
 def _name(name: str) -> str:
     """Return a name as it may stand in a row: a tab has no width of its own."""
-    return visible(name).replace("\t", " ")
+    return make_visible(name).replace("\t", " ")
 
 
 def _room(one: Message) -> str:

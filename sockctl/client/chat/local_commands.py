@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sockctl.client.chat.roster import ChatContext
 from sockctl.client.chat.window import ChatWindow, Update
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +100,4 @@ class LocalCommands:
         return None
 
     def _refuse(self, advice: str) -> Update:
-        return self._window.add(message("error", f"That can't be done: {advice}."), ChatContext())
+        return self._window.add(make_message("error", f"That can't be done: {advice}."), ChatContext())

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sockctl.protocol.messages import Message, as_line
-from sockctl.protocol.names import same_name_key
-from sockctl.text import clean, visible
+from sockctl.protocol.messages import Message, format_line
+from sockctl.protocol.names import make_name_key
+from sockctl.text import clean, make_visible
 
 AWAY_CHARACTERS = 24
 """Characters that the list shows of the reason for being away."""
@@ -15,13 +15,13 @@ _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 def list_cells(one: Message) -> tuple[str, tuple[str, ...]]:
     """Return the text of a list of members, and a cell for each where the server tells their details."""
     names, details = one.fields.get("members"), one.fields.get("details")
-    text = visible(as_line(one))
+    text = make_visible(format_line(one))
     if not isinstance(names, list) or not isinstance(details, list) or len(names) != len(details):
         return text, ()
     head, colon, _ = text.partition(":")
     members = [(name, detail) for name, detail in zip(names, details, strict=True) if isinstance(name, str)]
-    members.sort(key=lambda member: same_name_key(member[0]))
-    return head + colon, tuple(_cell(visible(clean(name)), detail) for name, detail in members)
+    members.sort(key=lambda member: make_name_key(member[0]))
+    return head + colon, tuple(_cell(make_visible(clean(name)), detail) for name, detail in members)
 
 
 def _cell(name: str, detail: Any) -> str:
@@ -30,7 +30,7 @@ def _cell(name: str, detail: Any) -> str:
     mark = "@" if detail.get("operator") is True else ""
     away, idle_s = detail.get("away"), detail.get("idle_s")
     if isinstance(away, str):
-        why = visible(clean(away[:AWAY_CHARACTERS])) + ("…" if len(away) > AWAY_CHARACTERS else "")
+        why = make_visible(clean(away[:AWAY_CHARACTERS])) + ("…" if len(away) > AWAY_CHARACTERS else "")
         return f"{mark}{name} (away: {why})" if why else f"{mark}{name} (away)"
     idle = _format_idle(idle_s) if type(idle_s) is int and idle_s < _LONGEST_S else ""
     return f"{mark}{name} (idle {idle})" if idle else f"{mark}{name}"

@@ -9,7 +9,7 @@ from typing import Any
 from sockctl.client.chat.belonging import room_key
 from sockctl.client.chat.mention import compile_mention
 from sockctl.protocol.messages import Message
-from sockctl.protocol.names import is_name, same_name_key
+from sockctl.protocol.names import is_name, make_name_key
 
 MAX_NAMES = 20_000
 """The most names, in all rooms together; Tab can't complete the rest."""
@@ -33,7 +33,7 @@ class ChatContext:
 
     def is_me(self, name: str) -> bool:
         """Return whether a name is the user's own."""
-        return bool(name) and same_name_key(name) == same_name_key(self.me)
+        return bool(name) and make_name_key(name) == make_name_key(self.me)
 
 
 class Roster:
@@ -77,7 +77,7 @@ class Roster:
         """The names of the other members of the user's rooms, each once, in alphabetical order."""
         with self._lock:
             names = {key: name for members in self._rooms.values() for key, name in members.items()}
-            names.pop(same_name_key(self._me), None)
+            names.pop(make_name_key(self._me), None)
             return [names[key] for key in sorted(names)]
 
     def count(self, room: str) -> int:
@@ -133,7 +133,7 @@ class Roster:
                     self._add(room, one.get("sender"))
 
     def _is_me(self, name: str) -> bool:
-        return bool(name) and same_name_key(name) == same_name_key(self._me)
+        return bool(name) and make_name_key(name) == make_name_key(self._me)
 
     def _enter(self, room: str) -> None:
         self._leave(room)
@@ -148,7 +148,7 @@ class Roster:
 
     def _remove(self, room: str, name: str) -> bool:
         """Forget a member; return whether it was in the room."""
-        there = self._rooms.get(room, {}).pop(same_name_key(name), None) is not None
+        there = self._rooms.get(room, {}).pop(make_name_key(name), None) is not None
         self._names -= there
         return there
 
@@ -179,7 +179,7 @@ class Roster:
         members = self._rooms.get(room)
         if members is None or not name or name.split() != [name]:
             return
-        key = same_name_key(name)
+        key = make_name_key(name)
         if is_name(name) and (key in members or self._names < self._max_names):
             self._names += key not in members
             members[key] = name

@@ -53,6 +53,6 @@ class Seen:
         del self._rooms[room]
         self._floors.pop(room, None)
 
-    def last(self, room: str) -> int:
+    def find_last(self, room: str) -> int:
         """Return the last id of a room that the user has seen; 0 for none."""
         return max(self._rooms.get(room.lower(), {0: ""}))

@@ -7,7 +7,7 @@ lost connection and mentions stay the longest.
 from typing import NamedTuple
 
 from sockctl.client.chat.layout import measure_width, shorten
-from sockctl.text import plural
+from sockctl.text import format_count
 
 STYLE = "reverse"
 """prompt_toolkit's name: the terminal's own two colours, exchanged, can always be read."""
@@ -114,7 +114,7 @@ def _parts(status: Status, form: _Form) -> list[str]:
 def _members(count: int | None, form: _Form) -> str:
     if count is None or not form.members:
         return ""
-    return f" {plural(count, 'member')}" if form.words else f" {count:,}"
+    return f" {format_count(count, 'member')}" if form.words else f" {count:,}"
 
 
 def _connection(status: Status, form: _Form) -> str:
@@ -144,7 +144,7 @@ def _unread(rooms: tuple[Unread, ...], form: _Form) -> str:
         f"{one.number}:{one.room} {_counts([one])}" if one.number else f"{one.room} {_counts([one])}" for one in named
     ]
     if others:
-        texts.append(f"{'+' if named else ''}{plural(len(others), 'room')} {_counts(others)}")
+        texts.append(f"{'+' if named else ''}{format_count(len(others), 'room')} {_counts(others)}")
     return "  ".join(texts)
 
 

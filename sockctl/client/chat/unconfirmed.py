@@ -14,7 +14,7 @@ REMEMBERED = 100
 _PRIVATE = re.compile(r"/(?:(?:msg|tell)[ \t]+[^ \t]+|reply|r)[ \t](.*)", re.DOTALL)
 
 
-def comes_back(line: str) -> str:
+def find_returning_text(line: str) -> str:
     """Return the text of a line when it comes back from a room; empty if it won't, as most commands."""
     typed = clean(line).rstrip()
     if typed.startswith("/me "):
@@ -24,7 +24,7 @@ def comes_back(line: str) -> str:
 
 def holds_text(line: str) -> bool:
     """Return whether a line or a block says something to somebody, and isn't only a command."""
-    return "\n" in line or bool(comes_back(line)) or _PRIVATE.fullmatch(clean(line).strip()) is not None
+    return "\n" in line or bool(find_returning_text(line)) or _PRIVATE.fullmatch(clean(line).strip()) is not None
 
 
 class _Said(NamedTuple):
@@ -46,7 +46,7 @@ class UnconfirmedMessages:
         """Remember a line that goes out."""
         typed = clean(line).strip()
         private = _PRIVATE.fullmatch(typed)
-        text = comes_back(line) if private is None else private[1].strip()
+        text = find_returning_text(line) if private is None else private[1].strip()
         if text:
             self._said.append(_Said(typed, text, private is not None))
 

@@ -134,12 +134,12 @@ class ChatView:
             self._arrival.add(repeated)
         return repeated in self._known
 
-    def seen(self) -> dict[str, int] | None:
+    def list_seen(self) -> dict[str, int] | None:
         """Return the rooms and the last id seen of each, for a `resume`; None if there are none."""
         seen: dict[str, int] = {}
         left = MAX_SEEN_BYTES
         for room in self.roster.last_rooms:
             left -= len(room.encode()) + 16
             if left >= 0:
-                seen[room] = self._seen.last(room)
+                seen[room] = self._seen.find_last(room)
         return seen or None

@@ -20,9 +20,9 @@ from sockctl.client.chat.roster import ChatContext, Roster
 from sockctl.client.chat.scrollback import Entry, Scrollback, rows_of_all
 from sockctl.client.chat.status_line import STYLE, Status, Unread, status_row
 from sockctl.client.chat.typing_marks import TypingMarks
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 from sockctl.protocol.names import is_name
-from sockctl.text import visible
+from sockctl.text import make_visible
 
 MAX_ROOMS = 1_000
 """Rooms that have a scrollback; the window shows messages of more rooms wherever the reader is."""
@@ -101,7 +101,7 @@ class ChatWindow:
 
     def tell(self, text: str) -> Update:
         """Show a sentence of the client's own in the shown room."""
-        return self.add(message("notice", text), ChatContext())
+        return self.add(make_message("notice", text), ChatContext())
 
     def go(self, room: str) -> Update | None:
         """Go to a room, ahead of the server's word that the user speaks there.
@@ -120,7 +120,7 @@ class ChatWindow:
         with self._lock:
             found = self._current.find(word, MAX_FOUND)
             end = f"{len(found)} found" if len(found) < MAX_FOUND else f"the last {MAX_FOUND}"
-            titles = f"search: {visible(word)}", f"end of the search: {end}"
+            titles = f"search: {make_visible(word)}", f"end of the search: {end}"
             first, last = (self._formatter.rule(draw_rule(title, self._columns)) for title in titles)
             return Update([first, *rows_of_all(found, self._formatter, self._columns), last])
 

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from sockctl.client.chat.completion import completions
+from sockctl.client.chat.completion import find_completions
 from sockctl.client.chat.unconfirmed import holds_text
 from sockctl.client.confirmation import CONFIRM
 from sockctl.client.entry import Secret, show_text
@@ -27,7 +27,7 @@ from sockctl.client.tty.background import NOT_ASKED, Background
 from sockctl.client.tty.entries import Entries
 from sockctl.client.tty.fragments import Fragments
 from sockctl.client.tty.terminal_mode import discard_input, ending_signals
-from sockctl.text import visible
+from sockctl.text import make_visible
 
 if TYPE_CHECKING:
     from prompt_toolkit.buffer import Buffer
@@ -93,7 +93,7 @@ class LineEditor:
     @property
     def fragments(self) -> Fragments:
         """The prompt, as pairs of style and text."""
-        return self._usual_prompt() if self._question is None else [("", _prompt_of(self._question))]
+        return self._usual_prompt() if self._question is None else [("", _format_prompt(self._question))]
 
     @property
     def is_asked(self) -> bool:
@@ -107,7 +107,7 @@ class LineEditor:
 
     def complete(self, before: str) -> tuple[str, list[str]]:
         """Return the word before the cursor, and the words that it may become; an answer has none."""
-        return (before, []) if self._roster is None or self.is_asked else completions(before, self._roster)
+        return (before, []) if self._roster is None or self.is_asked else find_completions(before, self._roster)
 
     def accept(self, buffer: "Buffer") -> bool:
         """Take the entry; return whether it stays in the editor, since the queue has no place for it."""
@@ -120,9 +120,9 @@ class LineEditor:
         elif asked is None and not any(self._recent.matches(line, now) for line in text.split("\n")):
             buffer.append_to_history()
         if asked is not None:
-            self._print(self.fragments, "" if secret else visible(text))  # before the answer to it comes
+            self._print(self.fragments, "" if secret else make_visible(text))  # before the answer to it comes
         elif not self._comes_back(text):
-            self._print(self._echo(visible(text)), "")
+            self._print(self._echo(make_visible(text)), "")
         self._question = None  # it is answered; before the answer goes out, so that the next one comes after this
         self._keyboard.is_asked = False
         self.entries.put(Secret(text) if secret else text)
@@ -207,7 +207,7 @@ class LineEditor:
             Exception: `run` has raised it.
         """
         thread = threading.Thread(target=self._run, args=(run,), name="sockctl-session")
-        with contextlib.closing(self.entries), ending_signals(self._interrupted), above_prompt():
+        with contextlib.closing(self.entries), ending_signals(self._interrupt), above_prompt():
             thread.start()
             try:
                 with contextlib.suppress(EOFError):
@@ -291,7 +291,7 @@ class LineEditor:
         if self._keyboard.is_busy or self.hides:
             discard_input(self._keyboard.fileno())
 
-    def _interrupted(self, _number: int, _frame: object) -> None:
+    def _interrupt(self, _number: int, _frame: object) -> None:
         if not self._end_prompt(KeyboardInterrupt()):
             raise KeyboardInterrupt
 
@@ -305,6 +305,6 @@ def _is_secret(question: "Message | None") -> bool:
     return question is not None and question.fields.get("secret") is True
 
 
-def _prompt_of(question: "Message | None") -> str:
+def _format_prompt(question: "Message | None") -> str:
     short = question is not None and len(question.text) <= MAX_PROMPT
-    return f"{visible(question.text)} " if question is not None and short else "> "
+    return f"{make_visible(question.text)} " if question is not None and short else "> "

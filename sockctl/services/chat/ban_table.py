@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from sockctl.protocol.names import same_name_key
+from sockctl.protocol.names import make_name_key
 from sockctl.services.chat.bans import Ban, Network, Target, parse_network
-from sockctl.stores.timestamps import Clock, utc_now
+from sockctl.stores.timestamps import Clock, read_utc_clock
 from sockctl.text import clean
 
 _NEVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
@@ -38,7 +38,7 @@ class BanTable:
         is_empty: Whether the table has no bans, ended ones included.
     """
 
-    def __init__(self, *, clock: Clock = utc_now, on_change: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, *, clock: Clock = read_utc_clock, on_change: Callable[[], None] = lambda: None) -> None:
         self._clock = clock
         self._on_change = on_change
         self._lock = threading.Lock()  # guards changes
@@ -99,7 +99,7 @@ class BanTable:
         if self.is_empty:
             return None
         now, tables = self._clock(), self._tables
-        keys: list[_Key] = [("account", account), ("token", token), ("name", account), ("name", same_name_key(name))]
+        keys: list[_Key] = [("account", account), ("token", token), ("name", account), ("name", make_name_key(name))]
         if tables.prefixes and (network := parse_network(address)) is not None:
             keys += (
                 _make_network_key(network, bits) for version, bits in tables.prefixes if version == network.version
@@ -130,7 +130,7 @@ def _list_keys(target: Target) -> list[_Key]:
         keys.append(("account", target.account))
     if target.token:
         keys.append(("token", target.token))
-    return keys or [("name", same_name_key(target.name))]
+    return keys or [("name", make_name_key(target.name))]
 
 
 def _count_host_bits(network: Network) -> int:

@@ -5,7 +5,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 
-from sockctl.protocol.names import same_name_key
+from sockctl.protocol.names import make_name_key
 from sockctl.source_network import IPV6_PREFIX
 from sockctl.stores.timestamps import format_timestamp
 
@@ -45,7 +45,7 @@ class Target:
     @property
     def key(self) -> tuple[object, ...]:
         """The key of the target: the later of two targets with equal keys replaces the earlier one."""
-        return (self.account,) if self.account else (same_name_key(self.name), *self.networks)
+        return (self.account,) if self.account else (make_name_key(self.name), *self.networks)
 
     def describe(self, *, addresses: bool = True) -> str:
         """Return the target for a person: ``zoe (account bert, address 192.0.2.7)``.
@@ -63,8 +63,8 @@ class Target:
 
     def is_named(self, word: str) -> bool:
         """Return whether an operator means this target by an account, a name or an address."""
-        key = same_name_key(word.strip())
-        if key in {self.account, same_name_key(self.name)}:
+        key = make_name_key(word.strip())
+        if key in {self.account, make_name_key(self.name)}:
             return bool(key)
         return not {parse_network(word), parse_banned_network(word)}.isdisjoint(self.networks)
 

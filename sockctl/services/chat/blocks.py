@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sockctl.protocol.frames import LIMIT_BYTES, encode_frame
-from sockctl.protocol.messages import Message, encode_message, message, split_block
+from sockctl.protocol.messages import Message, encode_message, make_message, split_block
 from sockctl.services.chat.history_entry import HistoryEntry
 from sockctl.services.chat.member import Client
 from sockctl.services.chat.room_event import RoomEvent, encode_for_wires
@@ -74,10 +74,10 @@ def encode_block(
         "lines": list(lines),
     }
     text = " ".join(lines)
-    one = message("say", text, **fields)
+    one = make_message("say", text, **fields)
     json = encode_message(one)
     if len(json.encode()) > LIMIT_BYTES - _HEADROOM_BYTES:  # quotes and backslashes take two bytes, twice
-        one = message("say", f"{text[:_SHORT]}…", **fields)
+        one = make_message("say", f"{text[:_SHORT]}…", **fields)
         json = encode_message(one)
     singles = [encode_for_wires(single) for single in split_block(one)]
     event = RoomEvent(

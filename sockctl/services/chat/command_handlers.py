@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from sockctl.errors import CommandError
 from sockctl.events.reasons import DisconnectReason
-from sockctl.protocol.messages import message
-from sockctl.protocol.names import MAX_NAME, checked_name, same_name_key
+from sockctl.protocol.messages import make_message
+from sockctl.protocol.names import MAX_NAME, check_name, make_name_key
 from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.command_table import list_help
 from sockctl.services.chat.commands import (
@@ -28,7 +28,7 @@ from sockctl.services.chat.room_event import encode_event
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.state import ChatState
 from sockctl.services.chat.text_limits import refuse_long
-from sockctl.stores.timestamps import format_timestamp, utc_now
+from sockctl.stores.timestamps import format_timestamp, read_utc_clock
 
 MAX_TOPIC = 300
 """Characters of a topic."""
@@ -82,7 +82,7 @@ class CommandHandlers:
     def _change_name(self, client: Client, words: Sequence[str]) -> None:
         self._moderation.refuse_muted(client)  # a name can say anything
         member = client.member
-        before = self._members.rename(member, checked_name(words[0]))
+        before = self._members.rename(member, check_name(words[0]))
         if before != member.name:
             self._membership.announce_rename(member, before)
 
@@ -105,8 +105,8 @@ class CommandHandlers:
         sender = client.member
         if sender.away:
             self._presence.end_away(sender)
-        at = format_timestamp(utc_now())
-        one = message("say", text, private=True, sender=sender.name, to=member.name, at=at)
+        at = format_timestamp(read_utc_clock())
+        one = make_message("say", text, private=True, sender=sender.name, to=member.name, at=at)
         if sender.author_key not in member.ignored:
             member.reply_to = sender.identity
             for other in self._members.list_clients(member):
@@ -178,7 +178,7 @@ class CommandHandlers:
             raise CommandError(f"Your topic has {len(topic):,} characters: {MAX_TOPIC} fit. It was not set.")
         self._state.set_topic(room.name, topic, by=by.name, rooms={each.name for each in self._rooms.list_all()})
         text = f"{by.name} set the topic of {room.name}: {topic}"
-        news = message("notice", text, code="topic", room=room.name, topic=topic)
+        news = make_message("notice", text, code="topic", room=room.name, topic=topic)
         room.enqueue(encode_event(news, key=by.author_key))
         room.process_pending()
 
@@ -198,7 +198,7 @@ class CommandHandlers:
             ignored = ", ".join(sorted(member.ignored))
             client.tell("notice", f"You ignore {ignored or 'nobody'}.", code="ignore", ignored=sorted(member.ignored))
             return
-        if len(same_name_key(words[0])) > MAX_NAME:
+        if len(make_name_key(words[0])) > MAX_NAME:
             raise CommandError(f"No name has more than {MAX_NAME} characters.")
         key, shown = self._find_author(words[0], member)
         if key not in member.ignored and len(member.ignored) >= MAX_IGNORED:
@@ -212,7 +212,7 @@ class CommandHandlers:
 
         The name may be one that the member ignores already, that of a member who is here or left lately, or any other.
         """
-        key = same_name_key(word)
+        key = make_name_key(word)
         found = None
         if key not in own.ignored:
             account = Identity("", key, "")

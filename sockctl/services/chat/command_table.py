@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sockctl.errors import UnknownCommandError
 from sockctl.protocol.names import MAX_NAME
 from sockctl.services.chat.text_limits import COLUMNS
-from sockctl.text import visible
+from sockctl.text import make_visible
 from sockctl.wrapping import wrap_lines
 
 TALKING, ROOMS, PEOPLE, YOU, KEEPING_ORDER = GROUPS = ("Talking", "Rooms", "People", "You", "Keeping order")
@@ -133,7 +133,7 @@ def find_command(word: str, *, operator: bool) -> Command:
     words = [own for own, known in BY_WORD.items() if operator or not known.operators_only]
     nearest = difflib.get_close_matches(key[:MAX_NAME], words, n=1)
     advice = f"did you mean /{nearest[0]}?" if nearest else "see /help, or begin with // to say it."
-    raise UnknownCommandError(f"There is no /{visible(word[:MAX_NAME])}: {advice}")
+    raise UnknownCommandError(f"There is no /{make_visible(word[:MAX_NAME])}: {advice}")
 
 
 def list_help(name: str | None, *, operator: bool, wraps: bool = True) -> list[str]:

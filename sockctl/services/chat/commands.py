@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sockctl.errors import CommandError, NameRefusedError, RoomRefusedError
-from sockctl.protocol.names import MAX_NAME, normalize_name, same_name_key
+from sockctl.protocol.names import MAX_NAME, make_name_key, normalize_name
 from sockctl.services.chat.command_table import BY_WORD, Command, find_command
 from sockctl.services.chat.member import Client
-from sockctl.text import plural, visible
+from sockctl.text import format_count, make_visible
 
 Handler = Callable[[Client, Sequence[str]], None]
 """Runs a client's command, given the client and the words behind the command. Raises CommandError if it refuses."""
@@ -137,7 +137,7 @@ def select_page(items: Sequence[T], words: Sequence[str], *, of: str) -> tuple[i
     """
     number, pages = parse_count(words[0], of="pages") if words else 1, -(-len(items) // PAGE_LINES)
     if number > pages:
-        raise CommandError(f"There {'is' if pages == 1 else 'are'} {plural(pages, 'page')} of {of}.")
+        raise CommandError(f"There {'is' if pages == 1 else 'are'} {format_count(pages, 'page')} of {of}.")
     return number, items[(number - 1) * PAGE_LINES : number * PAGE_LINES]
 
 
@@ -159,7 +159,7 @@ def parse_room(text: str) -> str:
         name = normalize_name(text.strip().removeprefix("#"), of="a room", example="#lobby")
     except NameRefusedError as error:
         raise RoomRefusedError(str(error)) from error
-    return f"#{same_name_key(name)}"
+    return f"#{make_name_key(name)}"
 
 
 def _split_arguments(command: Command, rest: str) -> tuple[str, ...]:
@@ -182,4 +182,4 @@ def _split_arguments(command: Command, rest: str) -> tuple[str, ...]:
 
 
 def _shorten(text: str) -> str:
-    return visible(text[:MAX_NAME])
+    return make_visible(text[:MAX_NAME])

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from sockctl.errors import StoreFormatError
 from sockctl.protocol.messages import Message, encode_message, split_block
-from sockctl.protocol.names import same_name_key
+from sockctl.protocol.names import make_name_key
 from sockctl.stores.schema import timestamp
 from sockctl.text import clean, has_controls
 
@@ -112,7 +112,7 @@ def check_entry(line: bytes) -> tuple[str, int]:
 
 def _read_author(fields: dict[str, Any]) -> str:
     account = fields.get("account")
-    return account if type(account) is str and account else same_name_key(fields["sender"])
+    return account if type(account) is str and account else make_name_key(fields["sender"])
 
 
 def _check_lines(fields: dict[str, Any], number: int) -> None:

@@ -92,7 +92,7 @@ class HistoryFile:
             ) from error
         except OSError as error:
             self.close()
-            raise self._unusable(error.strerror or str(error)) from error
+            raise self._make_error(error.strerror or str(error)) from error
         except StoreError:
             self.close()
             raise
@@ -174,7 +174,7 @@ class HistoryFile:
     def _load(self, descriptor: int) -> None:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise self._unusable("it is no regular file")
+            raise self._make_error("it is no regular file")
         refuse_exposed(self.path, status)
         self._size = status.st_size
         self._in_doubt = False
@@ -245,7 +245,7 @@ class HistoryFile:
             held -= size
         self._kept_size = sum(len(frame) + 1 for tail in self._rooms.values() for frame in tail.frames)
 
-    def _unusable(self, why: str) -> StoreReadError:
+    def _make_error(self, why: str) -> StoreReadError:
         return StoreReadError(f"{self.path} can't be used: {why}. See to its place and its permissions.")
 
 

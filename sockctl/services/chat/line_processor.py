@@ -18,7 +18,7 @@ from sockctl.services.chat.room import Room
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.state import ChatState
 from sockctl.services.chat.text_limits import MAX_COMMAND_BYTES, MAX_TEXT_BYTES, fits, refuse_long
-from sockctl.stores.timestamps import format_timestamp, utc_now
+from sockctl.stores.timestamps import format_timestamp, read_utc_clock
 
 MAX_WAITING = 4_096
 """Characters that wait for other members' texts in the same round. The room sends longer texts at once: else the batch
@@ -96,7 +96,7 @@ class LineProcessor:
         else:
             if client.member.away:
                 self._presence.end_away(client.member)
-            room.say_block(client, lines, format_timestamp(utc_now()))
+            room.say_block(client, lines, format_timestamp(read_utc_clock()))
             if sum(map(len, lines)) > MAX_WAITING:
                 room.process_pending()
             else:
@@ -117,7 +117,7 @@ class LineProcessor:
         if said:
             if client.member.away:
                 self._presence.end_away(client.member)
-            room.say(client, said, format_timestamp(utc_now()), action=action)
+            room.say(client, said, format_timestamp(read_utc_clock()), action=action)
             if sum(map(len, said)) > MAX_WAITING:
                 room.process_pending()
             else:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from sockctl.events.reasons import Reason
 from sockctl.net.peer import Peer
-from sockctl.protocol.messages import Message, message
-from sockctl.protocol.names import same_name_key
+from sockctl.protocol.messages import Message, make_message
+from sockctl.protocol.names import make_name_key
 from sockctl.token_bucket import TokenBucket
 
 CAPABILITIES = ("blocks", "typing")
@@ -127,7 +127,7 @@ class Member:
 
     def rename(self, name: str) -> None:
         """Set the name and its keys."""
-        self.name, self.key = name, same_name_key(name)
+        self.name, self.key = name, make_name_key(name)
         self.author_key = self.account or self.key
 
     @property
@@ -172,7 +172,7 @@ class Client(ABC):
 
     def tell(self, kind: str, text: str, **fields: Any) -> None:
         """Send a reply of the chat's own; never blocks, and never makes the client a slow reader."""
-        self.reply(message(kind, text, **fields))
+        self.reply(make_message(kind, text, **fields))
 
     @property
     @abstractmethod

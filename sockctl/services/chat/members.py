@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sockctl.errors import CommandError, NameTakenError
 from sockctl.protocol.look_alikes import LookAlikes
-from sockctl.protocol.names import MAX_NAME, same_name_key
+from sockctl.protocol.names import MAX_NAME, make_name_key
 from sockctl.services.chat.member import Client, Identity, Member
 from sockctl.services.chat.settings import ChatLimits
 
@@ -71,7 +71,7 @@ class Members:
 
     def find(self, name: str) -> Member | None:
         """Return the member of that name, in any case; None if there is none."""
-        return self._by_key.get(same_name_key(name))
+        return self._by_key.get(make_name_key(name))
 
     def get(self, name: str) -> Member:
         """Return the member of that name, in any case.
@@ -93,7 +93,7 @@ class Members:
 
     def find_departed(self, name: str) -> Member | None:
         """Return the remembered member of that name or account that left last; None if there is none."""
-        key = same_name_key(name)
+        key = make_name_key(name)
         with self._lock:
             departed = (one.member for one in reversed(self._departed.values()))
             return next((member for member in departed if key in {member.key, member.account}), None)
@@ -244,7 +244,7 @@ class Members:
             return None
         own = member.account or member.name
         names = itertools.chain([own], (f"{own[: MAX_NAME - 8]}-{number}" for number in itertools.count(2)))
-        free = (name for name in names if same_name_key(name) != key and not self._find_taken(name, member))
+        free = (name for name in names if make_name_key(name) != key and not self._find_taken(name, member))
         return Renamed(member, self._rename(member, next(free)), account)
 
     def _claim_name(self, member: Member, name: str) -> None:
@@ -261,14 +261,14 @@ class Members:
 
     def _refuse_taken(self, name: str, member: Member) -> None:
         taken = self._find_taken(name, member)
-        if taken and same_name_key(taken) == same_name_key(name):
+        if taken and make_name_key(taken) == make_name_key(name):
             raise NameTakenError(f"The name {name!r} is taken: choose another one.")
         if taken:
             raise NameTakenError(f"The name {name!r} looks like {taken}, which is taken: choose another one.")
 
     def _find_taken(self, name: str, member: Member) -> str:
         """Return the name of another member or user that a name is, or looks like; empty if it is free."""
-        other = self._by_key.get(same_name_key(name), member)
+        other = self._by_key.get(make_name_key(name), member)
         if other is not member:
             return other.name
         return self._looks.find(name, but={member.name}) or self._find_reserved(name, member.account)

@@ -6,8 +6,8 @@ from sockctl.errors import CommandError
 from sockctl.events.chat import MemberRenamed
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason, Reason
-from sockctl.protocol.messages import Message, message
-from sockctl.protocol.names import same_name_key
+from sockctl.protocol.messages import Message, make_message
+from sockctl.protocol.names import make_name_key
 from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.history import JOINING_BYTES
 from sockctl.services.chat.member import NOTHING, Client, Member
@@ -75,7 +75,7 @@ class Membership:
         if speaks or not client.room:
             client.room = name
         after = client.seen.pop(name, NOTHING) if isinstance(client, RemoteClient) else NOTHING
-        then = None if client.room == name else _speaking_room_notice(client.room)
+        then = None if client.room == name else _make_room_notice(client.room)
         told = room.join(client, new=new, after=after, then=then, most_bytes=most_bytes)
         room.process_soon(client)
         return told
@@ -102,7 +102,7 @@ class Membership:
         if name in self._members.list_rooms(client.member):
             self._members.join(client.member, name)  # as the one joined last
             client.room = name
-            client.reply(_speaking_room_notice(name))
+            client.reply(_make_room_notice(name))
             return
         self.join_client(client, name, new=True)  # first: clients that are not watched yet find it among their rooms
         for other in self._members.list_clients(client.member):
@@ -135,7 +135,7 @@ class Membership:
         clients = self._members.list_clients(member)
         self._members.leave(member, name)
         rooms = self._members.list_rooms(member)
-        news = message("left", f"You left {name}.", room=name, name=member.name)
+        news = make_message("left", f"You left {name}.", room=name, name=member.name)
         others = [other for other in clients if other is not client]
         for each in (*others, client):  # itself at the end: the others needn't hear that their own member left
             if room is not None:
@@ -145,20 +145,20 @@ class Membership:
             if each.room == name:
                 each.room = rooms[-1] if rooms else ""
                 if each is not client and each.room:
-                    send(_speaking_room_notice(each.room))
+                    send(_make_room_notice(each.room))
         if room is not None:
             room.process_pending()
         if client.room:
-            client.reply(_speaking_room_notice(client.room))
+            client.reply(_make_room_notice(client.room))
 
     def announce_rename(self, member: Member, before: str) -> None:
         """Tell a member's new name to its rooms; without any room, to its own clients."""
-        news = message("renamed", f"{before} is {member.name} now.", before=before, name=member.name)
+        news = make_message("renamed", f"{before} is {member.name} now.", before=before, name=member.name)
         self._journal.emit(MemberRenamed(who=before, name_now=member.name))
         names = self._members.list_rooms(member)
         clients = self._members.list_clients(member)
         for room in self._find_rooms(names):
-            room.enqueue(Rename(news, member.account or same_name_key(before), clients))
+            room.enqueue(Rename(news, member.account or make_name_key(before), clients))
             room.process_pending()
         if not names:
             for client in clients:
@@ -173,5 +173,5 @@ class Membership:
         return (room for name in names if (room := self._rooms.find(name)) is not None)
 
 
-def _speaking_room_notice(name: str) -> Message:
-    return message("notice", f"You speak in {name} now.", code="room", room=name)
+def _make_room_notice(name: str) -> Message:
+    return make_message("notice", f"You speak in {name} now.", code="room", room=name)

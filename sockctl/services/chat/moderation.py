@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from sockctl.errors import CommandError, MutedError
 from sockctl.events.chat import OperatorActed
 from sockctl.events.journal import Journal
-from sockctl.protocol.messages import message
-from sockctl.protocol.names import same_name_key
+from sockctl.protocol.messages import make_message
+from sockctl.protocol.names import make_name_key
 from sockctl.services.chat.bans import Ban, Network, Target, format_network, parse_banned_network
 from sockctl.services.chat.clients import ConsoleClient
 from sockctl.services.chat.commands import Handler, parse_term, select_page, tell_next_page
@@ -162,8 +162,8 @@ class Moderation:
     def _tell_all(self, client: Client, text: str, *, public: str | None = None, until: str | None = None) -> None:
         """Tell a text to the operators and the log, and its `public` form to all other members."""
         self._journal.emit(OperatorActed(operator=client.member.name, did=text))
-        full = message("notice", text, code="announcement", until=until)
-        short = full if public is None else message("notice", public, code="announcement", until=until)
+        full = make_message("notice", text, code="announcement", until=until)
+        short = full if public is None else make_message("notice", public, code="announcement", until=until)
         for each in {client, *self._list_clients()}:
             each.post(full if each.member.operator else short)
 
@@ -174,7 +174,7 @@ class Moderation:
 
     def _find_target(self, client: Client, word: str) -> Target:
         """Return the target of a ban or mute that names a member, a user or an address."""
-        member, own, key = self._find_present(word), client.member, same_name_key(word)
+        member, own, key = self._find_present(word), client.member, make_name_key(word)
         if member is own:
             raise CommandError("You can't do that to yourself.")
         is_account = member is None and self._is_account(key)
@@ -205,7 +205,7 @@ class Moderation:
 
     def _find_present(self, word: str) -> Member | None:
         """Return the member that has a name, or is logged in under it; None if there is none."""
-        member = self._members.find(word) or self._members.find_identity(Identity("", same_name_key(word), ""))
+        member = self._members.find(word) or self._members.find_identity(Identity("", make_name_key(word), ""))
         if member is not None and any(isinstance(each, ConsoleClient) for each in self._members.list_clients(member)):
             raise CommandError(f"{member.name} is the terminal of the server: it stays.")
         return member

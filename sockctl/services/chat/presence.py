@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from sockctl.errors import CommandError
 from sockctl.protocol.frames import encode_frame
-from sockctl.protocol.messages import encode_message, message
+from sockctl.protocol.messages import encode_message, make_message
 from sockctl.services.chat.member import Client, Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.moderation import Moderation
@@ -49,7 +49,7 @@ class Presence:
 
     def _tell_own(self, member: Member, text: str) -> None:
         for client in self._members.list_clients(member):
-            client.post(message("notice", text, code="away", away=member.away))
+            client.post(make_message("notice", text, code="away", away=member.away))
 
     def mark_typing(self, client: Client) -> None:
         """Broadcast a typing mark to the clients in a client's room that show it; a large room has none."""
@@ -58,7 +58,7 @@ class Presence:
         if room is None or room.is_large or now - member.typed_at < TYPING_EVERY_S or self._moderation.is_muted(client):
             return
         member.typed_at = now
-        one = message("typing", f"{member.name} is typing.", room=room.name, sender=member.name)
+        one = make_message("typing", f"{member.name} is typing.", room=room.name, sender=member.name)
         room.enqueue(
             RoomEvent(encode_frame(encode_message(one)), b"", sender=client, key=member.author_key, typing=True)
         )

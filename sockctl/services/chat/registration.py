@@ -12,7 +12,7 @@ from sockctl.errors import AnswerRefusedError, PeerGoneError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.peer import Peer
 from sockctl.protocol.messages import Message
-from sockctl.protocol.names import checked_name, same_name_key
+from sockctl.protocol.names import check_name, make_name_key
 from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.member import NOTHING, FloodLimit, Member
 from sockctl.services.chat.members import Members, Renamed
@@ -23,8 +23,8 @@ from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.chat.state import ChatState
 from sockctl.services.login import LoginConversation
-from sockctl.source_network import source_network
-from sockctl.stores.timestamps import format_timestamp, utc_now
+from sockctl.source_network import find_source_network
+from sockctl.stores.timestamps import format_timestamp, read_utc_clock
 
 TRIES = 5
 """How often the chat asks a guest for a name."""
@@ -100,7 +100,7 @@ class Registration:
             return
         member, before, account = renamed
         self._membership.announce_rename(member, before)
-        looks = "is" if same_name_key(before) == account else f"looks like {account},"
+        looks = "is" if make_name_key(before) == account else f"looks like {account},"
         text = f"{before} {looks} the name of a user now: you are {member.name} from here on."
         for client in self._members.list_clients(member):
             client.tell("notice", text, code="renamed")
@@ -138,7 +138,7 @@ class Registration:
         """
         if self._rules.flood is None:
             return
-        keys = [source_network(peer.address)]
+        keys = [find_source_network(peer.address)]
         while not self._comings.allow(keys, now := time.monotonic()):
             if now >= peer.until:
                 raise peer.give_up(DisconnectReason.LOGIN_TIMEOUT)
@@ -146,7 +146,7 @@ class Registration:
                 peer.wait({}, for_input=False, until=now + self._limits.coming_every_s)
 
     def _add_guest(self, peer: Peer, name: str, seen: Mapping[str, int]) -> RemoteClient:
-        member = self._create_member(checked_name(name))
+        member = self._create_member(check_name(name))
         self._members.add_guest(member)
         return self._attach(peer, member, seen, guest=True)
 
@@ -169,7 +169,9 @@ class Registration:
 
     def _create_member(self, name: str, account: str = "") -> Member:
         flood = None if self._rules.flood is None else FloodLimit(*self._rules.flood)
-        return Member(name, since=utc_now(), account=account, operator=account in self._rules.operators, flood=flood)
+        return Member(
+            name, since=read_utc_clock(), account=account, operator=account in self._rules.operators, flood=flood
+        )
 
     def _attach(self, peer: Peer, member: Member, seen: Mapping[str, int], *, guest: bool = False) -> RemoteClient:
         seen = {room: last for room, last in seen.items() if self._rooms.find(room) is not None}
@@ -184,7 +186,7 @@ class Registration:
         peer.state = client
         peer.admit()
         if guest and peer.hello is not None and peer.hello.fields.get("session") is not False:
-            expires = format_timestamp(utc_now() + datetime.timedelta(seconds=self._limits.guest_token_s))
+            expires = format_timestamp(read_utc_clock() + datetime.timedelta(seconds=self._limits.guest_token_s))
             peer.tell("token", "This token brings you back under your name.", token=member.token, expires=expires)
         return client
 

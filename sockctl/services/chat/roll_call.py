@@ -7,8 +7,8 @@ from typing import Any
 from sockctl.errors import CommandError
 from sockctl.services.chat.member import Client, Member
 from sockctl.services.chat.text_limits import COLUMNS
-from sockctl.text import plural
-from sockctl.wrapping import display_width, wrap_words
+from sockctl.text import format_count
+from sockctl.wrapping import measure_width, wrap_words
 
 LISTED_AT_ONCE = 50
 """Members on a page, and in one message: with the longest names and away texts, they fit a frame."""
@@ -39,7 +39,7 @@ def tell_who(client: Client, room: str, members: Sequence[Member], page: int | N
             _tell(client, head, ordered[start : start + LISTED_AT_ONCE], room=room, count=count, more=more)
         return
     if page > pages:
-        raise CommandError(f"{room} has {plural(pages, 'page')} of members.")
+        raise CommandError(f"{room} has {format_count(pages, 'page')} of members.")
     head = f"{count:,} in {room}, page {page:,} of {pages:,}:"
     some = ordered[(page - 1) * LISTED_AT_ONCE : page * LISTED_AT_ONCE]
     _tell(client, head, some, room=room, count=count, page=page, pages=pages)
@@ -67,7 +67,7 @@ def _tell(client: Client, head: str, members: Sequence[Member], **fields: Any) -
         names = [member.name for member in members]
         client.tell("members", text, members=names, details=[*map(_detail, members)], **fields)
     else:
-        for line in _wrap(head, entries) if display_width(text) > COLUMNS else [text]:
+        for line in _wrap(head, entries) if measure_width(text) > COLUMNS else [text]:
             client.tell("members", line)
 
 

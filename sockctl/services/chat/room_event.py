@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sockctl.protocol.frames import encode_frame
-from sockctl.protocol.messages import Message, as_line, encode_message
+from sockctl.protocol.messages import Message, encode_message, format_line
 from sockctl.services.chat.commands import LOBBY
 from sockctl.services.chat.history_entry import HistoryEntry
 from sockctl.services.chat.member import Client
@@ -92,7 +92,7 @@ class Rename(Movement):
 
 def encode_for_wires(one: Message) -> tuple[bytes, bytes]:
     """Return a message as a frame and as a line."""
-    return encode_frame(encode_message(one)), f"{as_line(one, unmarked_room=LOBBY)}\r\n".encode()
+    return encode_frame(encode_message(one)), f"{format_line(one, unmarked_room=LOBBY)}\r\n".encode()
 
 
 def encode_event(one: Message | None, *, key: str = "", movement: bool = False) -> RoomEvent:

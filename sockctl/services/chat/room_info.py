@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from sockctl.protocol.messages import message
+from sockctl.protocol.messages import make_message
 from sockctl.services.chat.audience import Audience
 from sockctl.services.chat.history_entry import HistoryEntry, filter_ignored, replay_messages
 from sockctl.services.chat.member import Client
 from sockctl.services.chat.roll_call import LISTED_AT_ONCE, tell_who
 from sockctl.services.chat.room_event import RoomEvent, encode_event, encode_for_wires
 from sockctl.services.chat.state import ChatState
-from sockctl.text import plural
+from sockctl.text import format_count
 
 NAMES_AT_ONCE = 100
 """Names in one `members` message for a client that joins."""
@@ -40,8 +40,8 @@ class RoomInfo:
         text = None if topic is None else topic.text
         count, known = len(self._audience), self._listing
         if known is None or known[:2] != (count, text):
-            line = f"{self._name}: {plural(count, 'member')}" + (f", {text}" if text else "")
-            listing = encode_event(message("notice", line, code="room", room=self._name, count=count, topic=text))
+            line = f"{self._name}: {format_count(count, 'member')}" + (f", {text}" if text else "")
+            listing = encode_event(make_message("notice", line, code="room", room=self._name, count=count, topic=text))
             self._listing = known = (count, text, listing)
         return known[2]
 

@@ -15,8 +15,8 @@ from sockctl.services.chat.member import Client
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.chat.store import ChatStore, StoredRoom
-from sockctl.source_network import source_network
-from sockctl.stores.timestamps import parse_timestamp, utc_now
+from sockctl.source_network import find_source_network
+from sockctl.stores.timestamps import parse_timestamp, read_utc_clock
 
 SKIPPED_IDS = 100_000
 """Ids that each start skips: more than a crash can have lost."""
@@ -115,7 +115,7 @@ class RoomRegistry:
         if client.member.operator or not client.address:
             return True
         account = client.member.account
-        keys = [f"address {source_network(client.address)}", *([f"account {account}"] if account else [])]
+        keys = [f"address {find_source_network(client.address)}", *([f"account {account}"] if account else [])]
         return self._creations.allow(keys, time.monotonic())
 
     def tick(self, now: float) -> None:
@@ -194,4 +194,4 @@ def _compute_age_s(stored: StoredRoom | None) -> float:
     if stored is None or not stored.frames:
         return 0.0
     at = parse_timestamp(json.loads(stored.frames[-1])["at"])
-    return max(0.0, (utc_now() - at).total_seconds())
+    return max(0.0, (read_utc_clock() - at).total_seconds())

@@ -14,7 +14,7 @@ from sockctl.events.reasons import Reason
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message
-from sockctl.protocol.names import same_name_key
+from sockctl.protocol.names import make_name_key
 from sockctl.services.chat.clients import ConsoleClient, RemoteClient
 from sockctl.services.chat.command_handlers import CommandHandlers
 from sockctl.services.chat.commands import LOBBY
@@ -34,8 +34,8 @@ from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.chat.store import ChatStore
 from sockctl.services.login import LOGGED_OUT, LoginConversation
-from sockctl.stores.timestamps import utc_now
-from sockctl.text import plural
+from sockctl.stores.timestamps import read_utc_clock
+from sockctl.text import format_count
 
 CONSOLE_NAME = "server"
 """The name of the operator at the server's terminal; no other member may have it."""
@@ -137,7 +137,7 @@ class Chat(MessageService, Conversation[Peer]):
         Returns:
             A function that processes what is typed there: a message of the kind `line` or `block`, as a client sends.
         """
-        member = Member(CONSOLE_NAME, since=utc_now(), operator=True)
+        member = Member(CONSOLE_NAME, since=read_utc_clock(), operator=True)
         client = ConsoleClient(member, show)
         self.members.add_guest(member)
         self.members.attach(client)
@@ -178,7 +178,7 @@ class Chat(MessageService, Conversation[Peer]):
 
     def _find_reserved(self, name: str, account: str) -> str:
         """Return the account of another user, present or former, that a name is or looks like; empty for none."""
-        key = same_name_key(name)
+        key = make_name_key(name)
         if self._login is None or key == account:
             return ""
         users = self._login.authenticator.accounts.users
@@ -225,7 +225,7 @@ class Chat(MessageService, Conversation[Peer]):
             self.membership.process_pending(client)
             client.finish_replay()
             if client.held_back:
-                count = plural(len(client.held_back), "message")
+                count = format_count(len(client.held_back), "message")
                 refuse(
                     client,
                     client.held_back,

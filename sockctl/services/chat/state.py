@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from sockctl.services.chat.ban_table import BanTable
 from sockctl.services.chat.bans import Ban, Topic
-from sockctl.stores.timestamps import Clock, utc_now
+from sockctl.stores.timestamps import Clock, read_utc_clock
 from sockctl.text import clean
 
 MAX_TOPICS = 1_000
@@ -28,7 +28,7 @@ class ChatState:
     def __init__(
         self,
         *,
-        clock: Clock = utc_now,
+        clock: Clock = read_utc_clock,
         on_change: Callable[[], None] = lambda: None,
         max_topics: int = MAX_TOPICS,
     ) -> None:

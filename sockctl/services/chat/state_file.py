@@ -12,7 +12,7 @@ alone: then the ban holds for the name.
 from collections.abc import Mapping
 from typing import Any
 
-from sockctl.protocol.names import checked_name, same_name_key
+from sockctl.protocol.names import check_name, make_name_key
 from sockctl.services.chat.bans import Ban, Target, Topic, format_network, parse_network
 from sockctl.services.chat.state import ChatState
 from sockctl.stores.json_store import Content
@@ -23,7 +23,7 @@ from sockctl.text import clean, has_controls
 VERSION = 1
 
 
-def empty_state() -> Content:
+def make_empty_state() -> Content:
     """Return the content that stands for a missing file."""
     return {"topics": {}, "bans": [], "mutes": []}
 
@@ -59,7 +59,7 @@ _BY = text(unless(lambda text: not has_controls(text), _PRINTABLE), problem=_PRI
 _NO_NETWORK = "is no IP address or network in its usual form"
 _NETWORK = text(unless(_is_usual_network, _NO_NETWORK), problem=_NO_NETWORK)
 _ACCOUNT = parsed(
-    lambda name: same_name_key(checked_name(name)), "won't do: {error}", unusual=f"{_SPACE}, or is not in lower case"
+    lambda name: make_name_key(check_name(name)), "won't do: {error}", unusual=f"{_SPACE}, or is not in lower case"
 )
 _BANS = array(
     record(
@@ -68,7 +68,7 @@ _BANS = array(
         optional={
             "until": nullable(timestamp),
             "address": _NETWORK,
-            "name": text(parsed(checked_name, "won't do: {error}", unusual=_SPACE)),
+            "name": text(parsed(check_name, "won't do: {error}", unusual=_SPACE)),
             "account": text(_ACCOUNT),
             "addresses": array(_NETWORK, unless(len, "is no list of addresses"), problem="is no list of addresses"),
         },

@@ -16,9 +16,9 @@ from sockctl.errors import StoreError
 from sockctl.services.chat.history import RecentMessages
 from sockctl.services.chat.history_file import HistoryFile, HistoryFileLimits
 from sockctl.services.chat.state import ChatState
-from sockctl.services.chat.state_file import VERSION, check_state, decode_state, empty_state, encode_state
+from sockctl.services.chat.state_file import VERSION, check_state, decode_state, encode_state, make_empty_state
 from sockctl.stores.json_store import JsonStore
-from sockctl.stores.timestamps import Clock, utc_now
+from sockctl.stores.timestamps import Clock, read_utc_clock
 
 FILE_NAME = "chat.json"
 TOO_FAST = "More is said in more rooms than can be written: what waited longest is lost."
@@ -92,7 +92,7 @@ class ChatStore:
         history: int,
         on_failure: OnFailure,
         on_recovery: OnRecovery = lambda lost: None,  # noqa: ARG005
-        clock: Clock = utc_now,
+        clock: Clock = read_utc_clock,
         limits: StoreLimits = DEFAULT_LIMITS,
     ) -> None:
         self.state = ChatState(clock=clock, on_change=self._wake_for_state)
@@ -103,7 +103,7 @@ class ChatStore:
         self._store = JsonStore(
             data_dir / FILE_NAME,
             version=VERSION,
-            empty=empty_state,
+            empty=make_empty_state,
             check=check_state,
             lock_timeout_s=limits.lock_timeout_s,
             private=True,
@@ -218,14 +218,14 @@ class ChatStore:
 
     def _write_until_closed(self) -> None:
         while not self._closing.is_set():
-            self._wake.wait(self._wait_s())
+            self._wake.wait(self._compute_wait_s())
             self._wake.clear()
             self._write()
             self._closing.wait(self._limits.retry_s if self._problems else self._limits.pause_s)
         self._write(last=True)
         self._file.close()
 
-    def _wait_s(self) -> float | None:
+    def _compute_wait_s(self) -> float | None:
         """Return how long the writer may wait for the next batch; None for no limit."""
         if self._problems:
             return 0

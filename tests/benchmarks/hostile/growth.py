@@ -56,7 +56,7 @@ def _with_sessions(count: int) -> tuple[float, int]:
             accounts.sessions.begin(other, "127.0.0.9", with_token=True)
             if time.monotonic() > until:
                 break
-        made = len(accounts.sessions.all())
+        made = len(accounts.sessions.list_all())
         with served_at(folder, "auth") as server:
             return _median_ms(server.port, "ann"), made
 
@@ -70,7 +70,7 @@ def _with_clients(count: int) -> tuple[float, int]:
             clients.remember(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", f"client{number}")
             if time.monotonic() > until:
                 break
-        made = len(clients.all())
+        made = len(clients.list_all())
         with served_at(folder, "identify") as server:
             return _median_ms(server.port, ""), made
 

@@ -1,23 +1,23 @@
 import pytest
 
 from sockctl.client.chat.belonging import is_of_room, room_key
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 
 
 @pytest.mark.parametrize(
     ("one", "belongs"),
     [
-        (message("say", "hello"), True),
-        (message("history", "hello"), True),
-        (message("say", "psst", private=True), False),
-        (message("joined"), True),
-        (message("members"), True),
-        (message("members", details=[]), False),
-        (message("members", page=1), False),
-        (message("notice", code="topic"), True),
-        (message("notice", code="room"), False),
-        (message("error", code="muted"), False),
-        (message("novelty"), False),
+        (make_message("say", "hello"), True),
+        (make_message("history", "hello"), True),
+        (make_message("say", "psst", private=True), False),
+        (make_message("joined"), True),
+        (make_message("members"), True),
+        (make_message("members", details=[]), False),
+        (make_message("members", page=1), False),
+        (make_message("notice", code="topic"), True),
+        (make_message("notice", code="room"), False),
+        (make_message("error", code="muted"), False),
+        (make_message("novelty"), False),
     ],
 )
 def test_what_belongs_to_a_room(one: Message, belongs: bool) -> None:

@@ -7,7 +7,7 @@ import pytest
 from sockctl.client.chat.formatter import MessageFormatter
 from sockctl.client.chat.roster import ChatContext, Roster
 from sockctl.client.chat.theme import UNKNOWN
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 
 NOON = datetime.datetime(2026, 1, 31, 12, 30, tzinfo=datetime.UTC)
 ZONE = datetime.timezone(datetime.timedelta(hours=2))
@@ -21,19 +21,21 @@ class Shown:
         self._context = context
 
     def line(self, one: Message) -> str:
-        return self._formatter.line(one, self._context)
+        return self._formatter.format(one, self._context)
 
 
 def formatter(*rooms: str, colours: bool = False) -> Shown:
     roster = Roster()
-    roster.update(message("welcome", "", name="ann"))
+    roster.update(make_message("welcome", "", name="ann"))
     for room in rooms or ("lobby",):
-        roster.update(message("joined", "", room=room, name="ann"))
+        roster.update(make_message("joined", "", room=room, name="ann"))
     return Shown(MessageFormatter(colours=colours, now=lambda: NOON, zone=ZONE), roster.context)
 
 
 def said(text: str = "hello", sender: Any = "bob", kind: str = "say", **fields: Any) -> Message:
-    return message(kind, text, **{"room": "lobby", "sender": sender, "id": 1, "at": "2026-01-31T12:05:00Z", **fields})
+    return make_message(
+        kind, text, **{"room": "lobby", "sender": sender, "id": 1, "at": "2026-01-31T12:05:00Z", **fields}
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,11 +55,11 @@ def said(text: str = "hello", sender: Any = "bob", kind: str = "say", **fields: 
         (said("ann", None), "14:05 ann"),
         (said(private=True), "14:05 [private] <bob> hello"),
         (said("psst", "ann", private=True, to="bob"), "14:05 [private to bob] <ann> psst"),
-        (message("joined", "bob joined", room="lobby", name="bob"), "* bob joined"),
-        (message("notice", "Welcome to the chat."), "* Welcome to the chat."),
-        (message("error", "No."), "! No."),
-        (message("ask", "Who?"), "Who?"),
-        (message("members", "ann, bob"), "ann, bob"),
+        (make_message("joined", "bob joined", room="lobby", name="bob"), "* bob joined"),
+        (make_message("notice", "Welcome to the chat."), "* Welcome to the chat."),
+        (make_message("error", "No."), "! No."),
+        (make_message("ask", "Who?"), "Who?"),
+        (make_message("members", "ann, bob"), "ann, bob"),
     ],
 )
 def test_lines(one: Message, line: str) -> None:
@@ -78,8 +80,8 @@ def test_lines(one: Message, line: str) -> None:
     ],
 )
 def test_a_refusal_ends_at_a_time_of_ones_own_zone(until: str | None, text: str, line: str) -> None:
-    assert formatter().line(message("error", text, until=until)) == line
-    assert formatter().line(message("notice", text, until=until)) == f"*{line[1:]}"
+    assert formatter().line(make_message("error", text, until=until)) == line
+    assert formatter().line(make_message("notice", text, until=until)) == f"*{line[1:]}"
 
 
 def test_who_is_there_in_columns() -> None:
@@ -91,7 +93,7 @@ def test_who_is_there_in_columns() -> None:
         {"operator": True, "idle_s": 7_300, "away": ""},
         {"idle_s": 200_000},
     ]
-    one = message("members", "5 in #lobby: @ann, bob", room="#lobby", members=names, details=details)
+    one = make_message("members", "5 in #lobby: @ann, bob", room="#lobby", members=names, details=details)
     own = MessageFormatter(colours=False, now=lambda: NOON, zone=ZONE)
     look = own.look(one, ChatContext(), marks_rooms=False)
     assert own.rows(look, NOON, 140) == [
@@ -101,7 +103,7 @@ def test_who_is_there_in_columns() -> None:
     ]
     cells = [cell for row in own.rows(look, NOON, 40)[1:] for cell in [row.strip()]]
     assert cells == ["@ann", "bob (idle 5m)", "@Cem (away)", "dora (away: lunch with everybody …", "eve (idle 2d)"]
-    assert own.line(one) == "5 in #lobby: @ann, bob"
+    assert own.format(one) == "5 in #lobby: @ann, bob"
 
 
 def test_the_room_stands_in_front_where_there_are_several() -> None:
@@ -109,8 +111,8 @@ def test_the_room_stands_in_front_where_there_are_several() -> None:
     assert several.line(said()) == "14:05 #lobby <bob> hello"
     assert several.line(said(room="#games", action=True)) == "14:05 #games * bob hello"
     assert several.line(said(room=None, private=True)) == "14:05 [private] <bob> hello"
-    assert several.line(message("left", "bob left", room="lobby")) == "* #lobby bob left"
-    assert several.line(message("left", "bob left #LOBBY", room="lobby")) == "* bob left #LOBBY"
+    assert several.line(make_message("left", "bob left", room="lobby")) == "* #lobby bob left"
+    assert several.line(make_message("left", "bob left #LOBBY", room="lobby")) == "* bob left #LOBBY"
 
 
 def test_colours() -> None:
@@ -118,8 +120,8 @@ def test_colours() -> None:
     line = colourful.line(said("hi ann"))
     assert re.fullmatch(r"\x1b\[2m14:05\x1b\[0m >> <\x1b\[38;5;\d+mbob\x1b\[0m> hi \x1b\[1;7mann\x1b\[0m", line)
     assert colourful.line(said(private=True)).startswith("\x1b[2m14:05\x1b[0m \x1b[1m[private]\x1b[0m <")
-    assert colourful.line(message("left", "bob left")) == "\x1b[2m* bob left\x1b[0m"
-    assert colourful.line(message("error", "No.")) == "\x1b[31m! No.\x1b[0m"
+    assert colourful.line(make_message("left", "bob left")) == "\x1b[2m* bob left\x1b[0m"
+    assert colourful.line(make_message("error", "No.")) == "\x1b[31m! No.\x1b[0m"
     names = [str(number) for number in range(200)]
     found = [re.findall(r"38;5;(\d+)m", colourful.line(said(sender=name))) for name in names]
     assert {int(one) for (one,) in found} == set(UNKNOWN), "each is used"
@@ -131,6 +133,6 @@ def test_colours() -> None:
 def test_nothing_steers_the_terminal(colours: bool) -> None:
     evil = "\x1b[2J\x9b1m\u202e\nx\r\x07"
     for kind in ("say", "history", "joined", "error", "members", "novelty"):
-        one = message(kind, evil, room=evil, sender=evil, name=evil, at=evil, to=evil, private=True)
+        one = make_message(kind, evil, room=evil, sender=evil, name=evil, at=evil, to=evil, private=True)
         plain = re.sub(r"\x1b\[[0-9;]*m", "", formatter("a", evil, colours=colours).line(one))
         assert plain.isprintable()

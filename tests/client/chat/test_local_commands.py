@@ -4,7 +4,7 @@ from sockctl.client.chat.formatter import MessageFormatter
 from sockctl.client.chat.local_commands import LocalCommand, LocalCommands
 from sockctl.client.chat.roster import ChatContext, Roster
 from sockctl.client.chat.window import ChatWindow, Update
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def texts(update: Update | None) -> list[str]:
 
 
 def said(text: str) -> Message:
-    return message("say", text, sender="bob")
+    return make_message("say", text, sender="bob")
 
 
 @pytest.mark.parametrize("line", ["", "hello", "last", "/", "/who", "//last x", "/lastly", "/help who", "/help", "/?"])
@@ -57,7 +57,7 @@ def test_help_for_one(commands: LocalCommands) -> None:
 
 
 def test_the_clients_commands_stand_in_front_of_the_servers(commands: LocalCommands) -> None:
-    listed = message("notice", "/who  List who is there.", code="help")
+    listed = make_message("notice", "/who  List who is there.", code="help")
     assert commands.before(listed) == Update([])
     commands.run("/help")
     assert commands.before(said("meanwhile")) == Update([])
@@ -66,7 +66,7 @@ def test_the_clients_commands_stand_in_front_of_the_servers(commands: LocalComma
     assert any(row.startswith("*   /last TEXT") for row in shown)
     assert commands.before(listed) == Update([])
     commands.run("/help")
-    assert commands.before(message("error", "You are too fast.")) == Update([])
+    assert commands.before(make_message("error", "You are too fast.")) == Update([])
     assert commands.before(listed) == Update([])
 
 

@@ -1,17 +1,17 @@
 import pytest
 
-from sockctl.client.chat.completion import COMMANDS, completions
+from sockctl.client.chat.completion import COMMANDS, find_completions
 from sockctl.client.chat.roster import Roster
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 
 
 def joined(*messages: Message, **limits: int) -> Roster:
     """Return the roster of ann in the lobby, with Bob and carol."""
     roster = Roster(**limits)
     for one in (
-        message("welcome", "Hello!", name="ann", room="lobby"),
-        message("joined", "", room="lobby", name="ann"),
-        message("members", "", room="lobby", members=["ann", "carol", "Bob"]),
+        make_message("welcome", "Hello!", name="ann", room="lobby"),
+        make_message("joined", "", room="lobby", name="ann"),
+        make_message("members", "", room="lobby", members=["ann", "carol", "Bob"]),
         *messages,
     ):
         roster.update(one)
@@ -23,63 +23,63 @@ def test_who_is_here() -> None:
     assert roster.is_me("Ann")
     assert not roster.is_me("")
     assert (roster.rooms, roster.others) == (["lobby"], ["Bob", "carol"])
-    roster.update(message("joined", "", room="lobby", name="dave"))
-    roster.update(message("left", "", room="lobby", name="bob"))
-    roster.update(message("renamed", "", before="Carol", name="caro"))
-    roster.update(message("say", "", room="lobby", sender="erin"))
-    roster.update(message("say", "", room="elsewhere", sender="frank"))
-    roster.update(message("left", "", room="elsewhere", name="dave"))
+    roster.update(make_message("joined", "", room="lobby", name="dave"))
+    roster.update(make_message("left", "", room="lobby", name="bob"))
+    roster.update(make_message("renamed", "", before="Carol", name="caro"))
+    roster.update(make_message("say", "", room="lobby", sender="erin"))
+    roster.update(make_message("say", "", room="elsewhere", sender="frank"))
+    roster.update(make_message("left", "", room="elsewhere", name="dave"))
     assert roster.others == ["caro", "dave", "erin"]
 
 
 def test_the_sums_of_a_crowded_room_change_nobody() -> None:
     roster = joined()
     for kind in ("joined", "left", "renamed"):
-        roster.update(message(kind, f"3 {kind}.", room="lobby", count=3))
-    roster.update(message("members", "In lobby: 5,000 members.", room="lobby", members=[], count=5_000))
+        roster.update(make_message(kind, f"3 {kind}.", room="lobby", count=3))
+    roster.update(make_message("members", "In lobby: 5,000 members.", room="lobby", members=[], count=5_000))
     assert (roster.me, roster.rooms, roster.others) == ("ann", ["lobby"], ["Bob", "carol"])
-    roster.update(message("members", "", room="lobby", members=["dave"], count=5_000, page=2, pages=50))
+    roster.update(make_message("members", "", room="lobby", members=["dave"], count=5_000, page=2, pages=50))
     assert roster.others == ["Bob", "carol", "dave"]
 
 
 def test_ones_own_name_and_rooms() -> None:
-    roster = joined(message("joined", "", room="games", name="ann"))
-    roster.update(message("renamed", "", before="ANN", name="anna"))
+    roster = joined(make_message("joined", "", room="games", name="ann"))
+    roster.update(make_message("renamed", "", before="ANN", name="anna"))
     assert roster.is_me("anna")
     assert roster.others == ["Bob", "carol"]
-    roster.update(message("left", "", room="lobby", name="anna"))
+    roster.update(make_message("left", "", room="lobby", name="anna"))
     assert (roster.rooms, roster.others) == (["games"], [])
-    roster.update(message("welcome", "", user="ann"))
+    roster.update(make_message("welcome", "", user="ann"))
     assert roster.is_me("ann")
     assert (roster.rooms, roster.last_rooms) == ([], ["games"])
-    roster.update(message("joined", "", room="lobby", name="ann"))
+    roster.update(make_message("joined", "", room="lobby", name="ann"))
     assert (roster.rooms, roster.last_rooms) == (["lobby"], ["lobby", "games"])
-    roster.update(message("joined", "", room="games", name="ann"))
+    roster.update(make_message("joined", "", room="games", name="ann"))
     assert roster.last_rooms == ["lobby", "games"]
 
 
 def test_the_room_in_which_one_speaks_is_the_last() -> None:
-    roster = joined(*(message("joined", "", room=room, name="ann") for room in ("games", "dev")))
-    roster.update(message("notice", "", code="room", room="lobby"))
+    roster = joined(*(make_message("joined", "", room=room, name="ann") for room in ("games", "dev")))
+    roster.update(make_message("notice", "", code="room", room="lobby"))
     assert roster.last_rooms == ["games", "dev", "lobby"]
-    roster.update(message("notice", "", code="room", room="dev", count=3))
-    roster.update(message("notice", "", code="room", room="elsewhere"))
-    roster.update(message("welcome", "", name="ann"))
+    roster.update(make_message("notice", "", code="room", room="dev", count=3))
+    roster.update(make_message("notice", "", code="room", room="elsewhere"))
+    roster.update(make_message("welcome", "", name="ann"))
     assert roster.last_rooms == ["games", "dev", "lobby"]
-    roster.update(message("joined", "", room="games", name="ann"))
+    roster.update(make_message("joined", "", room="games", name="ann"))
     assert roster.last_rooms == ["games", "dev", "lobby"], "as it was, though it was lost while one came in"
 
 
 @pytest.mark.parametrize(
     "one",
     [
-        message("members", "", room="lobby", members=None),
-        message("members", "", room="lobby", members=[7, None, ["x"], "", "two words", "\x1b"]),
-        message("joined", "", room="lobby", name=7),
-        message("joined", "", name="dave"),
-        message("left", ""),
-        message("renamed", "", before="nobody", name="somebody"),
-        message("say", "", room=["x"], sender={}),
+        make_message("members", "", room="lobby", members=None),
+        make_message("members", "", room="lobby", members=[7, None, ["x"], "", "two words", "\x1b"]),
+        make_message("joined", "", room="lobby", name=7),
+        make_message("joined", "", name="dave"),
+        make_message("left", ""),
+        make_message("renamed", "", before="nobody", name="somebody"),
+        make_message("say", "", room=["x"], sender={}),
     ],
 )
 def test_what_makes_no_sense_changes_nothing(one: Message) -> None:
@@ -90,31 +90,31 @@ def test_what_makes_no_sense_changes_nothing(one: Message) -> None:
 def test_names_are_bounded() -> None:
     roster = joined(max_names=4)
     for name in ("dave", "erin", "frank"):
-        roster.update(message("joined", "", room="lobby", name=name))
+        roster.update(make_message("joined", "", room="lobby", name=name))
     assert roster.others == ["Bob", "carol", "dave"]
 
 
 def test_rooms_are_bounded() -> None:
-    roster = joined(*(message("joined", "", room=f"#{number}", name="ann") for number in range(5)), max_rooms=3)
+    roster = joined(*(make_message("joined", "", room=f"#{number}", name="ann") for number in range(5)), max_rooms=3)
     assert (roster.rooms, roster.left_out) == (["lobby", "#0", "#1"], 3), "two rooms, and a name in none"
-    roster.update(message("left", "", room="#0", name="ann"))
-    roster.update(message("joined", "", room="#4", name="ann"))
+    roster.update(make_message("left", "", room="#0", name="ann"))
+    roster.update(make_message("joined", "", room="#4", name="ann"))
     assert roster.rooms == ["lobby", "#1", "#4"]
     for _ in range(3):
-        roster.update(message("welcome", "", name="ann"))
+        roster.update(make_message("welcome", "", name="ann"))
         for number in range(10):
-            roster.update(message("joined", "", room=f"#{number}", name="ann"))
+            roster.update(make_message("joined", "", room=f"#{number}", name="ann"))
     assert len(roster.last_rooms) <= 6
 
 
 def test_places_are_free_again() -> None:
-    roster = joined(message("joined", "", room="lobby", name="dave"), max_names=4)
+    roster = joined(make_message("joined", "", room="lobby", name="dave"), max_names=4)
     for number in range(10):
         before = "dave" if not number else f"dave{number - 1}"
-        roster.update(message("renamed", "", before=before, name=f"dave{number}"))
+        roster.update(make_message("renamed", "", before=before, name=f"dave{number}"))
     assert roster.others == ["Bob", "carol", "dave9"]
-    roster.update(message("left", "", room="lobby", name="Bob"))
-    roster.update(message("joined", "", room="lobby", name="erin"))
+    roster.update(make_message("left", "", room="lobby", name="Bob"))
+    roster.update(make_message("joined", "", room="lobby", name="erin"))
     assert roster.others == ["carol", "dave9", "erin"]
     assert roster.left_out == 0
 
@@ -142,7 +142,7 @@ def test_mentions_are_words(text: str, is_one: bool) -> None:
 
 def test_who_has_no_name_is_not_mentioned() -> None:
     assert Roster().context.mention is None
-    roster = joined(message("welcome", "Hello."))
+    roster = joined(make_message("welcome", "Hello."))
     assert roster.context.mention is None
 
 
@@ -166,14 +166,14 @@ def test_who_has_no_name_is_not_mentioned() -> None:
     ],
 )
 def test_completions(before: str, becomes: list[str]) -> None:
-    roster = joined(message("joined", "", room="#games", name="ann"))
-    word, found = completions(before, roster)
+    roster = joined(make_message("joined", "", room="#games", name="ann"))
+    word, found = find_completions(before, roster)
     assert found == becomes
     assert before.endswith(word)
 
 
 def test_nothing_is_completed_outside_of_rooms() -> None:
-    assert completions("/wh", Roster()) == ("/wh", [])
+    assert find_completions("/wh", Roster()) == ("/wh", [])
 
 
 @pytest.mark.parametrize(
@@ -188,9 +188,12 @@ def test_nothing_is_completed_outside_of_rooms() -> None:
     ],
 )
 def test_operators_complete_their_commands(before: str, becomes: list[str]) -> None:
-    welcome = message("welcome", name="ann", operator=True)
-    back = [message("joined", room="lobby", name="ann"), message("members", room="lobby", members=["Bob", "carol"])]
-    assert completions(before, joined(welcome, *back))[1] == becomes
+    welcome = make_message("welcome", name="ann", operator=True)
+    back = [
+        make_message("joined", room="lobby", name="ann"),
+        make_message("members", room="lobby", members=["Bob", "carol"]),
+    ]
+    assert find_completions(before, joined(welcome, *back))[1] == becomes
 
 
 @pytest.mark.parametrize(
@@ -209,14 +212,14 @@ def test_operators_complete_their_commands(before: str, becomes: list[str]) -> N
     ],
 )
 def test_commands_say_what_their_words_are(before: str, becomes: list[str]) -> None:
-    assert completions(before, joined())[1] == becomes
+    assert find_completions(before, joined())[1] == becomes
 
 
 def test_an_operator_may_be_told_by_a_list_of_members() -> None:
     roster = joined()
     assert not roster.is_operator
     details: list[object] = [{"operator": False}, "junk", {"operator": True}]
-    roster.update(message("members", room="lobby", members=["Bob", 7, "ann"], details=details))
+    roster.update(make_message("members", room="lobby", members=["Bob", 7, "ann"], details=details))
     assert roster.is_operator
 
 

@@ -4,21 +4,21 @@ from collections.abc import Callable
 import pytest
 
 from sockctl.client.chat.formatter import MessageFormatter
-from sockctl.client.chat.unconfirmed import comes_back
+from sockctl.client.chat.unconfirmed import find_returning_text
 from sockctl.client.chat.view import MAX_SEEN_BYTES, ChatView
 from sockctl.client.chat.window import ChatWindow
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 
 
 def in_room(*, own_lines_stay: bool = False) -> ChatView:
     view = ChatView(own_lines_stay=own_lines_stay)
-    view.admit(message("welcome", "", name="ann"))
-    view.admit(message("joined", "", room="lobby", name="ann"))
+    view.admit(make_message("welcome", "", name="ann"))
+    view.admit(make_message("joined", "", room="lobby", name="ann"))
     return view
 
 
 def said(text: str, number: int, *, sender: str = "ann", **fields: object) -> Message:
-    return message("say", text, room="lobby", sender=sender, id=number, **fields)
+    return make_message("say", text, room="lobby", sender=sender, id=number, **fields)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def said(text: str, number: int, *, sender: str = "ann", **fields: object) -> Me
     ],
 )
 def test_what_comes_back(line: str, text: str) -> None:
-    assert comes_back(line) == text
+    assert find_returning_text(line) == text
 
 
 def test_a_refused_command_does_not_come_back() -> None:
@@ -75,7 +75,7 @@ def test_a_window_takes_its_own_commands_and_goes_ahead_to_rooms() -> None:
     window = ChatWindow(view.roster, MessageFormatter(colours=False))
     view.open_window(window)
     for room in ("#lobby", "#games"):
-        view.show(message("joined", room=room, name="ann"), view.roster.context)
+        view.show(make_message("joined", room=room, name="ann"), view.roster.context)
     update, goes_out = view.enter("/bell off")
     assert update is not None
     assert not goes_out
@@ -84,7 +84,9 @@ def test_a_window_takes_its_own_commands_and_goes_ahead_to_rooms() -> None:
     assert update is not None
     assert update.clears
     assert goes_out
-    assert view.show(message("notice", code="room", room="#lobby"), view.roster.context) == "", "it is there already"
+    assert view.show(make_message("notice", code="room", room="#lobby"), view.roster.context) == "", (
+        "it is there already"
+    )
     assert view.enter("/join #new") == view.enter("/join") == view.enter("") == (None, True)
     assert "hello" in view.show(said("hello", 1), view.roster.context)
 
@@ -93,19 +95,19 @@ def test_going_on_before_the_server_has_answered_shows_no_room_twice() -> None:
     view = in_room()
     view.open_window(ChatWindow(view.roster, MessageFormatter(colours=False)))
     for room in ("#lobby", "#games", "#tea"):
-        view.show(message("joined", room=room, name="ann"), view.roster.context)
+        view.show(make_message("joined", room=room, name="ann"), view.roster.context)
     for room in ("#lobby", "#games", "#tea"):
         assert view.enter(f"/join {room}")[0]
     for room in ("#lobby", "#games", "#tea"):
-        assert view.show(message("notice", code="room", room=room), view.roster.context) == ""
-    assert "\x1b[2J" in view.show(message("notice", code="room", room="#lobby"), view.roster.context)
+        assert view.show(make_message("notice", code="room", room=room), view.roster.context) == ""
+    assert "\x1b[2J" in view.show(make_message("notice", code="room", room="#lobby"), view.roster.context)
 
 
 def test_outside_of_rooms_nothing_comes_back() -> None:
     """A line has arrived if anything has come after it."""
     view = ChatView()
     view.note_sent("hello")
-    view.admit(message("notice", "Well?"))
+    view.admit(make_message("notice", "Well?"))
     view.note_sent("Well.")
     view.note_sent(" ")
     assert view.lose() == ["Well."]
@@ -124,17 +126,17 @@ def test_what_was_typed_here_is_not_shown_again_where_it_stays() -> None:
 
 def test_who_comes_back_is_not_told_the_same_again() -> None:
     view = in_room()
-    told = [message("notice", "-"), message("notice", "-"), message("members", "ann, bob", room="lobby")]
+    told = [make_message("notice", "-"), make_message("notice", "-"), make_message("members", "ann, bob", room="lobby")]
     assert all(map(view.admit, told))
     view.lose()
-    assert view.admit(message("welcome", "", name="ann"))
-    assert not view.admit(message("joined", "", room="lobby", name="ann"))
-    assert view.admit(message("joined", "", room="lobby", name="bob"))
-    assert view.admit(message("members", "ann", room="lobby")), "that has changed"
+    assert view.admit(make_message("welcome", "", name="ann"))
+    assert not view.admit(make_message("joined", "", room="lobby", name="ann"))
+    assert view.admit(make_message("joined", "", room="lobby", name="bob"))
+    assert view.admit(make_message("members", "ann", room="lobby")), "that has changed"
     assert [view.admit(one) for one in told] == [False, False, False]
     view.note_sent("/who")
     assert view.admit(told[2]), "that was asked for"
-    view.admit(message("welcome", "", name="ann"))
+    view.admit(make_message("welcome", "", name="ann"))
     view.admit(said("hello", 1, sender="bob"))
     assert view.admit(told[0]), "that is news"
 
@@ -143,20 +145,20 @@ def test_each_time_that_something_was_missed_is_told() -> None:
     view = in_room()
     for _ in range(2):
         view.lose()
-        view.admit(message("welcome", "", name="ann"))
-        assert view.admit(message("notice", "More was said.", code="missed", room="lobby"))
+        view.admit(make_message("welcome", "", name="ann"))
+        assert view.admit(make_message("notice", "More was said.", code="missed", room="lobby"))
 
 
 def test_what_is_told_when_it_comes_back() -> None:
     view = in_room()
     view.admit(said("one", 7, sender="bob"))
-    assert view.seen() == {"lobby": 7}
-    view.admit(message("joined", "", room="games", name="ann"))
-    assert view.seen() == {"lobby": 7, "games": 0}
-    assert ChatView().seen() is None
+    assert view.list_seen() == {"lobby": 7}
+    view.admit(make_message("joined", "", room="games", name="ann"))
+    assert view.list_seen() == {"lobby": 7, "games": 0}
+    assert ChatView().list_seen() is None
     for number in range(100):
-        view.admit(message("joined", "", room=f"{number:032}", name="ann"))
-    seen = view.seen()
+        view.admit(make_message("joined", "", room=f"{number:032}", name="ann"))
+    seen = view.list_seen()
     assert seen is not None
     assert sum(map(len, seen)) < MAX_SEEN_BYTES
 
@@ -165,35 +167,35 @@ LONG = "x" * 60_000
 
 
 def in_many_rooms(number: int) -> Message:
-    return message("joined", room=f"#room{number}", name="ann")
+    return make_message("joined", room=f"#room{number}", name="ann")
 
 
 def members_of_many_rooms(number: int) -> Message:
-    return message("members", room=f"#room{number % 50}", members=[f"member{number}.{one}" for one in range(40)])
+    return make_message("members", room=f"#room{number % 50}", members=[f"member{number}.{one}" for one in range(40)])
 
 
 def a_long_room(number: int) -> Message:
-    return message("joined", room=f"#{number}{LONG}", name="ann")
+    return make_message("joined", room=f"#{number}{LONG}", name="ann")
 
 
 def a_long_name(number: int) -> Message:
-    return message("joined", room="lobby", name=f"{number}{LONG}")
+    return make_message("joined", room="lobby", name=f"{number}{LONG}")
 
 
 def a_long_moment(number: int) -> Message:
-    return message("history", room="lobby", id=number, at=f"{number}{LONG}")
+    return make_message("history", room="lobby", id=number, at=f"{number}{LONG}")
 
 
 def a_long_id(number: int) -> Message:
-    return message("history", room="lobby", id=10**4_000 + number)
+    return make_message("history", room="lobby", id=10**4_000 + number)
 
 
 def a_long_notice(number: int) -> Message:
-    return message("notice", f"{number}{LONG}", room="lobby")
+    return make_message("notice", f"{number}{LONG}", room="lobby")
 
 
 def a_welcome(number: int) -> Message:
-    return message("welcome", name=f"{number}{LONG}")
+    return make_message("welcome", name=f"{number}{LONG}")
 
 
 @pytest.mark.parametrize(
@@ -212,9 +214,9 @@ def a_welcome(number: int) -> Message:
 def test_a_server_without_measure_fills_no_memory(attack: Callable[[int], Message]) -> None:
     remarks: list[str] = []
     view = ChatView(remark=remarks.append)
-    view.admit(message("welcome", "", name="ann"))
+    view.admit(make_message("welcome", "", name="ann"))
     for room in ("lobby", *(f"#room{number}" for number in range(50))):
-        view.admit(message("joined", "", room=room, name="ann"))
+        view.admit(make_message("joined", "", room=room, name="ann"))
     tracemalloc.start()
     try:
         for number in range(1_200):

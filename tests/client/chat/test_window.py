@@ -8,7 +8,7 @@ from sockctl.client.chat.formatter import MessageFormatter
 from sockctl.client.chat.layout import measure_width
 from sockctl.client.chat.roster import Roster
 from sockctl.client.chat.window import MAX_FOUND, ChatWindow, Update
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 
 NOON = datetime.datetime(2026, 1, 31, 12, 30, tzinfo=datetime.UTC)
 
@@ -28,21 +28,21 @@ class Seat:
         return self.window.add(one, self.roster.context)
 
     def rows(self, kind: str, text: str = "", **fields: Any) -> list[str]:
-        return self.add(message(kind, text, **fields)).rows
+        return self.add(make_message(kind, text, **fields)).rows
 
     def enter(self, *rooms: str) -> "Seat":
-        self.add(message("welcome", "Welcome, ann!", name="ann"))
+        self.add(make_message("welcome", "Welcome, ann!", name="ann"))
         for room in rooms:
             self.join(room)
         return self
 
     def join(self, room: str) -> Update:
-        return self.add(message("joined", f"You are in {room}.", room=room, name="ann"))
+        return self.add(make_message("joined", f"You are in {room}.", room=room, name="ann"))
 
     def say(self, text: str, sender: str = "bob", room: str = "#lobby", kind: str = "say", **fields: Any) -> Update:
         self._id += 1
         at = fields.pop("at", self.now.isoformat())
-        return self.add(message(kind, text, sender=sender, room=room, id=self._id, at=at, **fields))
+        return self.add(make_message(kind, text, sender=sender, room=room, id=self._id, at=at, **fields))
 
     def again(self, room: str) -> list[str]:
         """Return what is shown of a room after going to another one."""
@@ -162,10 +162,10 @@ def test_the_screen_of_before_stays_with_the_first_room() -> None:
 
 def test_the_server_tells_where_the_user_speaks(seat: Seat) -> None:
     seat.join("#games")
-    update = seat.add(message("notice", "You speak in #lobby now.", code="room", room="#lobby"))
+    update = seat.add(make_message("notice", "You speak in #lobby now.", code="room", room="#lobby"))
     assert update.clears
     assert seat.prompt() == "[#lobby] ann> "
-    assert seat.add(message("notice", "You speak in #lobby now.", code="room", room="#lobby")) == Update([])
+    assert seat.add(make_message("notice", "You speak in #lobby now.", code="room", room="#lobby")) == Update([])
 
 
 def test_leaving_a_room(seat: Seat) -> None:
@@ -173,7 +173,7 @@ def test_leaving_a_room(seat: Seat) -> None:
     assert seat.rows("left", "You left #games.", room="#games", name="ann") == ["12:30 * You left #games."]
     assert seat.prompt() == "> "
     assert "no room" in seat.status()
-    update = seat.add(message("notice", "You speak in #lobby now.", code="room", room="#lobby"))
+    update = seat.add(make_message("notice", "You speak in #lobby now.", code="room", room="#lobby"))
     assert update.rows[-1] == "12:30 * You left #games.", "it can still be read"
     seat.join("#games")
     assert seat.rows("left", "You left #lobby.", room="#lobby", name="ann") == ["12:30 * You left #lobby."]
@@ -260,7 +260,7 @@ def test_the_prompt_has_room_and_name(seat: Seat) -> None:
     seat.rows("renamed", "ann is eva now.", before="ann", name="eva")
     assert seat.prompt() == "[#lobby] eva> "
     seat.window.resize(24, 10)
-    seat.add(message("joined", room="#a-very-long-name-of-a-room", name="eva"))
+    seat.add(make_message("joined", room="#a-very-long-name-of-a-room", name="eva"))
     assert seat.prompt() == "[#a-very…] eva> "
 
 

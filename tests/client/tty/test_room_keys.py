@@ -2,13 +2,13 @@ from sockctl.client.chat.formatter import MessageFormatter
 from sockctl.client.chat.roster import ChatContext, Roster
 from sockctl.client.chat.window import ChatWindow
 from sockctl.client.tty.room_keys import bind_rooms
-from sockctl.protocol.messages import message
+from sockctl.protocol.messages import make_message
 
 
 def test_keys_go_to_rooms() -> None:
     window = ChatWindow(Roster(), MessageFormatter(colours=False))
     for room in ("#lobby", "#games", "#tea"):
-        window.add(message("joined", room=room, name="ann"), ChatContext(me="ann"))
+        window.add(make_message("joined", room=room, name="ann"), ChatContext(me="ann"))
     gone: list[str | None] = []
     keys = bind_rooms(window, gone.append)
     assert len(keys) == 11

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sockctl.protocol.messages import message
+from sockctl.protocol.messages import make_message
 from sockctl.services.chat.audience import Audience
 from sockctl.services.chat.member import Client
 from sockctl.services.chat.room_event import RoomEvent, encode_for_wires
@@ -17,7 +17,7 @@ def audience_of(*clients: Client) -> Audience:
 
 
 def said(by: Client, text: str, *, movement: bool = False) -> RoomEvent:
-    frame, line = encode_for_wires(message("say", text, room="#lobby", sender=by.member.name, id=1))
+    frame, line = encode_for_wires(make_message("say", text, room="#lobby", sender=by.member.name, id=1))
     return RoomEvent(frame, line, sender=by, key=by.member.key, movement=movement)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sockctl.errors import TextTooLongError
 from sockctl.protocol.frames import LIMIT_BYTES
-from sockctl.protocol.messages import Message, message, split_block
+from sockctl.protocol.messages import Message, make_message, split_block
 from sockctl.services.chat.blocks import encode_block, measure_block, read_block
 from sockctl.services.chat.history_entry import check_entry, read_entry
 from sockctl.services.chat.settings import ChatRules
@@ -60,7 +60,7 @@ def told(one: Played) -> list[Fields]:
     ],
 )
 def test_the_lines_of_a_block(fields: Fields, lines: list[str]) -> None:
-    assert read_block(message("block", "first", **fields)) == lines
+    assert read_block(make_message("block", "first", **fields)) == lines
 
 
 @pytest.mark.parametrize(
@@ -68,14 +68,14 @@ def test_the_lines_of_a_block(fields: Fields, lines: list[str]) -> None:
 )
 def test_a_block_that_is_too_long(lines: list[str]) -> None:
     with pytest.raises(TextTooLongError, match=f"Your block has {len(lines):,} lines .*: 200 lines and 16,384 "):
-        read_block(message("block", lines=lines))
-    assert len(read_block(message("block", lines=["x"] * 200 + [""] * 500))) == 200
+        read_block(make_message("block", lines=lines))
+    assert len(read_block(make_message("block", lines=["x"] * 200 + [""] * 500))) == 200
 
 
 def test_how_large_a_block_is() -> None:
-    assert measure_block(message("block", lines=["ab", 7, "c"])) == (2, 3)
-    assert measure_block(message("block", lines=["x"] * 1_000)) == (200, 200)
-    assert measure_block(message("block", lines=3)) == (0, 0)
+    assert measure_block(make_message("block", lines=["ab", 7, "c"])) == (2, 3)
+    assert measure_block(make_message("block", lines=["x"] * 1_000)) == (200, 200)
+    assert measure_block(make_message("block", lines=3)) == (0, 0)
 
 
 def test_a_block_fits_a_frame_whatever_is_in_it() -> None:
@@ -210,7 +210,7 @@ def test_all_hear_the_same_lines_with_the_same_ids(blocks: list[list[str]], seen
         for one in (ann, bob, eve):
             enter(room, one)
         for given_lines in blocks:
-            lines = read_block(message("block", lines=given_lines))
+            lines = read_block(make_message("block", lines=given_lines))
             if len(lines) > 1:
                 room.say_block(ann, lines, AT)
             elif lines:

@@ -11,12 +11,12 @@ import pytest
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.limits import Timeouts
 from sockctl.net.sending_side import OUTBOX_BYTES
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 from sockctl.services.chat.clients import REPLAY_PIECE, RemoteClient
 from sockctl.services.chat.member import Member
 from sockctl.services.chat.settings import ChatRules
 from sockctl.services.login import LoginConversation
-from sockctl.stores.timestamps import utc_now
+from sockctl.stores.timestamps import read_utc_clock
 from tests.support.accounts import accounts_at
 from tests.support.chat_client import ChatClient, client, members
 from tests.support.chat_history import frame
@@ -146,9 +146,9 @@ class Gone(ScriptedPeer):
 def test_an_answer_that_nobody_will_read_is_not_made() -> None:
     def answer() -> Iterator[Message]:
         pytest.fail("somebody made it")
-        yield message("history", "one")
+        yield make_message("history", "one")
 
-    remote = RemoteClient(Gone(), Member("ann", since=utc_now()), seen={}, now=0.0)
+    remote = RemoteClient(Gone(), Member("ann", since=read_utc_clock()), seen={}, now=0.0)
     for _ in range(2):
         remote.replay(answer())
         assert remote.replaying is None
@@ -157,8 +157,8 @@ def test_an_answer_that_nobody_will_read_is_not_made() -> None:
 @pytest.mark.parametrize(("count", "left_out"), [(100, False), (150, True)])
 def test_the_end_of_an_answer_that_can_not_wait_is_left_out_aloud(count: int, left_out: bool) -> None:
     peer = Clogging()
-    remote = RemoteClient(peer, Member("ann", since=utc_now()), seen={}, now=0)
-    remote.replay(message("history", str(number), more=number + 1 < count or None) for number in range(count))
+    remote = RemoteClient(peer, Member("ann", since=read_utc_clock()), seen={}, now=0)
+    remote.replay(make_message("history", str(number), more=number + 1 < count or None) for number in range(count))
     assert len(peer.told) == REPLAY_PIECE
     remote.finish_replay()
     assert peer.texts[:100] == [str(number) for number in range(100)]

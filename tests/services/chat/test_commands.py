@@ -16,7 +16,7 @@ from sockctl.services.chat.commands import (
     parse_room,
     parse_term,
 )
-from sockctl.text import visible
+from sockctl.text import make_visible
 
 
 def called(line: str, *, operator: bool = False) -> tuple[str, tuple[str, ...]]:
@@ -129,7 +129,7 @@ def test_any_line_has_a_meaning_or_an_error(line: str, *, operator: bool) -> Non
     except CommandError as error:
         meant = error
     if isinstance(meant, CommandError):
-        assert visible(str(meant)) == str(meant)
+        assert make_visible(str(meant)) == str(meant)
         assert len(str(meant)) < 150
     else:
         assert isinstance(meant, Call)

@@ -7,14 +7,14 @@ import pytest
 
 from sockctl.events.journal import Journal
 from sockctl.net.limits import Limits
-from sockctl.protocol.messages import message
+from sockctl.protocol.messages import make_message
 from sockctl.services.chat.commands import PAGE_LINES
 from sockctl.services.chat.costs import ANSWERED, REACHED, WORK_S, Costs
 from sockctl.services.chat.history import SHOWN
 from sockctl.services.chat.member import FloodLimit, Member
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
-from sockctl.stores.timestamps import utc_now
+from sockctl.stores.timestamps import read_utc_clock
 from tests.support.budgets import NO_WORK
 from tests.support.chat_client import chat_of, client, members
 from tests.support.chat_room import Played
@@ -69,19 +69,19 @@ def chat(tmp_path: Path) -> Iterator[Chat]:
     ],
 )
 def test_each_costs_what_it_reaches_or_is_answered(chat: Chat, line: str, cost: float) -> None:
-    member = Member("ann", since=utc_now())
+    member = Member("ann", since=read_utc_clock())
     chatter = Played("ann", member=member)
     chat.members.join(member, "#crowded")
     chat.members.join(member, "#small")
     chatter.room = "#small"
     costs = Costs(chat.members, chat.rooms)
-    assert costs.count(chatter, message("line", line)) == pytest.approx(cost)
-    assert costs.count(chatter, message("other", line)) == 1
-    assert costs.count(chatter, message("block", line, lines=[line] * 30)) == 11 + 30 * len(line) / 4_096
-    assert costs.count(chatter, message("typing", line)) == 0
+    assert costs.count(chatter, make_message("line", line)) == pytest.approx(cost)
+    assert costs.count(chatter, make_message("other", line)) == 1
+    assert costs.count(chatter, make_message("block", line, lines=[line] * 30)) == 11 + 30 * len(line) / 4_096
+    assert costs.count(chatter, make_message("typing", line)) == 0
     member.operator = True
-    assert costs.count(chatter, message("line", line)) == 1
-    assert costs.count(chatter, message("block", line, lines=[line] * 30)) == 1
+    assert costs.count(chatter, make_message("line", line)) == 1
+    assert costs.count(chatter, make_message("block", line, lines=[line] * 30)) == 1
 
 
 @pytest.mark.parametrize(
@@ -97,13 +97,13 @@ def test_each_costs_what_it_reaches_or_is_answered(chat: Chat, line: str, cost: 
     ],
 )
 def test_the_work_is_that_of_what_is_told(chat: Chat, lines: list[str], beyond: float) -> None:
-    chatter = Played("ann", member=Member("ann", since=utc_now()))
+    chatter = Played("ann", member=Member("ann", since=read_utc_clock()))
     chatter.room = "#small"
     costs = Costs(chat.members, chat.rooms)
-    batch = [message("line", line) for line in lines]
+    batch = [make_message("line", line) for line in lines]
     assert costs.estimate_work_s(chatter, batch) == pytest.approx(beyond * WORK_S)
-    assert costs.estimate_work_s(chatter, [message("other", "hello"), message("typing")]) == 0
-    assert costs.estimate_work_s(chatter, [message("block", lines=["a", "b"])]) == 5 / REACHED * WORK_S
+    assert costs.estimate_work_s(chatter, [make_message("other", "hello"), make_message("typing")]) == 0
+    assert costs.estimate_work_s(chatter, [make_message("block", lines=["a", "b"])]) == 5 / REACHED * WORK_S
     chatter.member.operator = True
     assert costs.estimate_work_s(chatter, batch) == 0
 
@@ -120,7 +120,7 @@ def test_a_history_costs_what_is_told_of_it(chat: Chat, count: str, told: int) -
     chatter = Played("ann")
     chatter.room = "#said"
     costs = Costs(chat.members, chat.rooms)
-    assert costs.count(chatter, message("line", f"/history{count}")) == pytest.approx(1 + told / ANSWERED)
+    assert costs.count(chatter, make_message("line", f"/history{count}")) == pytest.approx(1 + told / ANSWERED)
 
 
 def test_what_costs_more_than_the_burst_passes_once_and_is_paid_for() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.events.reasons import DisconnectReason
-from sockctl.protocol.messages import message
+from sockctl.protocol.messages import make_message
 from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.history_entry import check_entry
 from sockctl.services.chat.reasons import PING_TIMEOUT
@@ -131,13 +131,13 @@ def test_only_little_waits_for_the_end_of_a_round(tmp_path: Path) -> None:
         chat, peer = chat_of(run), Patient("ann")
         chat.converse(peer)
         chat.watched(peer)
-        peer.hello = message("hello")
+        peer.hello = make_message("hello")
         remote = peer.state
         assert isinstance(remote, RemoteClient)
         remote.framed = True  # so that it hears itself
-        chat.received(peer, [message("line", "x")])
+        chat.received(peer, [make_message("line", "x")])
         assert not peer.posted
-        chat.received(peer, [message("line", "y" * 2_000)] * 3)
+        chat.received(peer, [make_message("line", "y" * 2_000)] * 3)
         assert peer.posted.count(b'"kind":"say"') == 4
         chat.left(peer, DisconnectReason.CLIENT_CLOSED)
         chat.rooms.open("#lobby").process_pending()

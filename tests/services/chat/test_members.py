@@ -3,7 +3,7 @@
 import pytest
 
 from sockctl.errors import CommandError, NameTakenError
-from sockctl.protocol.names import same_name_key
+from sockctl.protocol.names import make_name_key
 from sockctl.services.chat.member import Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.settings import ChatLimits
@@ -23,7 +23,7 @@ class Stage:
         self.members = Members(find_reserved=self.find_reserved, clock=lambda: self.now, limits=LIMITS)
 
     def find_reserved(self, name: str, account: str) -> str:
-        key = same_name_key(name)
+        key = make_name_key(name)
         return key if key in self.accounts and key != account else self.reserved.get(name, "")
 
     def guest(self, name: str) -> Played:

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from sockctl.events.reasons import DisconnectReason
-from sockctl.protocol.messages import message
+from sockctl.protocol.messages import make_message
 from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.member import Client, Member
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
-from sockctl.stores.timestamps import utc_now
+from sockctl.stores.timestamps import read_utc_clock
 from tests.support.accounts import accounts_at
 from tests.support.chat_client import client, members, served
 from tests.support.chat_room import AT, Played
@@ -189,7 +189,7 @@ def say_in(room: Room, *clients: RemoteClient) -> list[bool]:
 
 def test_a_place_that_goes_while_another_one_joins_leaves_nothing_behind(tmp_path: Path) -> None:
     chat = Chat(tmp_path, RULES)
-    ann, _ = chat.members.add_user("ann", lambda: Member("ann", since=utc_now(), account="ann"))
+    ann, _ = chat.members.add_user("ann", lambda: Member("ann", since=read_utc_clock(), account="ann"))
     ann.arriving += 1
     here, there = (RemoteClient(Hearing(), ann, seen={}, now=0) for _ in range(2))
     for remote in (here, there):
@@ -207,12 +207,12 @@ def test_a_place_that_goes_while_another_one_joins_leaves_nothing_behind(tmp_pat
             return chatters
 
         chat.members.list_clients = clients_of_a_moment_ago  # type: ignore[method-assign]
-        chat.received(here.peer, [message("line", "/join dev")])
+        chat.received(here.peer, [make_message("line", "/join dev")])
         room = chat.rooms.find("#dev")
         assert room is not None
         assert room.names == ["ann"]
         assert say_in(room, here, there) == [True, False]
-        chat.received(here.peer, [message("line", "/leave dev")])
+        chat.received(here.peer, [make_message("line", "/leave dev")])
         chat.left(here.peer, DisconnectReason.CLIENT_EXIT)
         assert room.is_empty
         assert say_in(room, here, there) == [False, False]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.accounts.hash_queue import HashQueue
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 from sockctl.services.chat.commands import PAGE_LINES
 from sockctl.services.chat.member import FloodLimit
 from sockctl.services.chat.service import Chat
@@ -38,7 +38,7 @@ class Terminal:
         """Type a line, and return all that is shown of it."""
         self._answers.clear()
         self._typing = threading.get_ident()
-        self._type(message("line", line))
+        self._type(make_message("line", line))
         return self._answers[:]
 
     def _show(self, one: Message) -> None:

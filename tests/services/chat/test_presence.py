@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sockctl.protocol.messages import message
+from sockctl.protocol.messages import make_message
 from sockctl.services.chat.bans import Target
 from sockctl.services.chat.room_event import RoomEvent
 from sockctl.services.chat.service import Chat
@@ -141,7 +141,7 @@ def test_typing_is_no_news_in_a_large_room_nor_of_who_is_muted(tmp_path: Path) -
         def types() -> int:
             shown.clear()
             ann.member.typed_at -= 2
-            chat._lines.process(ann, [message("typing")])
+            chat._lines.process(ann, [make_message("typing")])
             room.process_pending()
             return sum(one["kind"] == "typing" for one in shown)
 

@@ -10,12 +10,12 @@ from sockctl.services.chat.member import Member
 from sockctl.services.chat.presence import MAX_AWAY
 from sockctl.services.chat.roll_call import LISTED_AT_ONCE, describe_member, tell_who
 from sockctl.services.chat.text_limits import COLUMNS
-from sockctl.stores.timestamps import utc_now
+from sockctl.stores.timestamps import read_utc_clock
 from tests.support.chat_room import Played
 
 
 def member(name: str, *, idle_s: float = 0, away: str = "", operator: bool = False) -> Member:
-    one = Member(name, since=utc_now(), operator=operator)
+    one = Member(name, since=read_utc_clock(), operator=operator)
     one.active_at, one.away = time.monotonic() - idle_s, away
     return one
 

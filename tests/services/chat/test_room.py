@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sockctl.protocol.frames import encode_frame
-from sockctl.protocol.messages import Message, as_line, encode_message, message
+from sockctl.protocol.messages import Message, encode_message, format_line, make_message
 from sockctl.services.chat.history import MISSED_BYTES, SHOWN, History, HistoryBudget
 from sockctl.services.chat.member import NOTHING
 from sockctl.services.chat.room import Room
@@ -26,7 +26,7 @@ DEFAULT = ChatLimits()
 
 
 def line_of(one: Message) -> bytes:
-    return as_line(one, unmarked_room="#lobby").encode() + b"\r\n"
+    return format_line(one, unmarked_room="#lobby").encode() + b"\r\n"
 
 
 def test_frames_stay_frames_while_somebody_stops_to_ignore(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_what_is_said_is_encoded_as_any_other_message(tmp_path: Path, name: str,
     lines.data.clear()
     room.say(ann, [text], AT, action=action)
     room.process_pending()
-    one = message("say", text, room=name, sender="ann", id=7, at=AT, action=action or None)
+    one = make_message("say", text, room=name, sender="ann", id=7, at=AT, action=action or None)
     assert frames.data == encode_frame(encode_message(one))
     assert lines.data == line_of(one)
 

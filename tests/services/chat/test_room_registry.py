@@ -13,7 +13,7 @@ from sockctl.services.chat.room import Room
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.chat.store import ChatStore
-from sockctl.stores.timestamps import utc_now
+from sockctl.stores.timestamps import read_utc_clock
 from tests.support.chat_history import ids
 from tests.support.chat_room import Played
 from tests.support.running import wait_until
@@ -48,7 +48,7 @@ def rooms_of(store: ChatStore, history: int = 1_000, **limits: float) -> Ticking
 
 
 def client_at(address: str, account: str = "", *, operator: bool = False) -> Played:
-    client = Played("ann", member=Member("ann", since=utc_now(), account=account, operator=operator))
+    client = Played("ann", member=Member("ann", since=read_utc_clock(), account=account, operator=operator))
     client.address = address
     return client
 

@@ -7,7 +7,7 @@ from typing import Any
 from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.connection import Connection
 from sockctl.net.event_loop import EventLoop
-from sockctl.protocol.messages import Message, message
+from sockctl.protocol.messages import Message, make_message
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.login import SESSION_ENDED
@@ -133,7 +133,7 @@ def test_the_operator_at_the_terminal_reads_along_and_types(tmp_path: Path) -> N
     take = chat.open_console(shown.append)
 
     def typed(line: str) -> None:
-        take(message("line", line))
+        take(make_message("line", line))
 
     def saw(text: str, **fields: Any) -> None:
         wait_until(lambda: any(one.text == text and fields.items() <= one.fields.items() for one in list(shown)))
@@ -145,10 +145,10 @@ def test_the_operator_at_the_terminal_reads_along_and_types(tmp_path: Path) -> N
         typed("hello ann")
         ann.until("say", sender="server", text="hello ann")
         saw("hello ann", kind="say", sender="server")
-        take(message("block", "a", lines=["a", "/quit"]))
+        take(make_message("block", "a", lines=["a", "/quit"]))
         assert [ann.until("say", sender="server")["text"] for _ in range(2)] == ["a", "/quit"]
         saw("a /quit", lines=["a", "/quit"])
-        take(message("line", "/nosuch", n=3))
+        take(make_message("line", "/nosuch", n=3))
         saw("There is no /nosuch: see /help, or begin with // to say it.", kind="error", n=3)
         ann.line("/join dev")
         saw("ann joined #dev.", room="#dev")

@@ -5,7 +5,7 @@ import pytest
 from sockctl.errors import StoreFormatError
 from sockctl.services.chat.bans import Ban
 from sockctl.services.chat.state import ChatState
-from sockctl.services.chat.state_file import check_state, decode_state, empty_state, encode_state
+from sockctl.services.chat.state_file import check_state, decode_state, encode_state, make_empty_state
 from sockctl.stores.json_store import Content
 from tests.support.chat_history import AT
 from tests.support.clock import Clock
@@ -85,6 +85,6 @@ BAN = {"by": "ann", "at": AT, "until": None}
 )
 def test_a_file_of_another_form(change: Content, where: str) -> None:
     check_state(GOOD)
-    check_state(empty_state())
+    check_state(make_empty_state())
     with pytest.raises(StoreFormatError, match=f"^{where}"):
         check_state({**GOOD, **change})
