@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.support.processes import ForkServer, use
 from tests.support.terminal import terminals
 from tests.support.tools import unavailable
 from tests.support.two_hosts import FAR, LINES, NEAR, Line, TwoHosts, UnavailableError, two_hosts
 
-settings.register_profile("patient", settings(), deadline=None)  # how long an example takes says nothing here
+settings.register_profile(  # how long an example takes, or is made, says nothing here
+    "patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("patient")
 
 DESCRIPTORS = Path("/dev/fd")

@@ -11,11 +11,11 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
 from sockctl.client.script_steps import Expect, Send, Step
-from sockctl.net.limits import Limits
+from sockctl.net.limits import Limits, Timeouts
 from sockctl.services.identify import Identify
 from sockctl.services.known_clients import KnownClients
 from tests.support.frames import framed
-from tests.support.running import running, sockctl
+from tests.support.running import TIMEOUT_S, running, sockctl
 from tests.support.session import Played, frames_in
 
 ASK = framed(kind="ask", text="Your name?", field="name")
@@ -211,7 +211,8 @@ def test_a_server_that_has_said_nothing_refuses_nobody(tmp_path: Path) -> None:
 
 @pytest.fixture
 def identify(tmp_path: Path) -> Iterator[int]:
-    with running(Identify(KnownClients(tmp_path)), Limits(max_clients_per_address=1)) as run:
+    patient = Timeouts(last_words_s=TIMEOUT_S)  # so that also a slow process gets to read why it isn't let in
+    with running(Identify(KnownClients(tmp_path)), Limits(max_clients_per_address=1), patient) as run:
         yield run.port
 
 

@@ -6,11 +6,14 @@ import time
 
 from sockctl.errors import PeerGoneError
 from sockctl.events.reasons import DisconnectReason
+from sockctl.net.limits import Timeouts
 from sockctl.net.peer import Peer
 from sockctl.protocol.messages import message
 from tests.support.frames import FrameClient, frame_client, framed
 from tests.support.message_services import Doorman, Greeter, is_in, reason_of
 from tests.support.running import TIMEOUT_S, receive_all, receive_exactly, running, wait_until
+
+PATIENT = Timeouts(choice_s=TIMEOUT_S - 5)
 
 
 def test_a_framed_client_still_gets_its_welcome() -> None:
@@ -32,22 +35,22 @@ def test_who_reads_lines_waits_two_seconds_at_most() -> None:
 
 
 def test_who_has_ended_its_input_waits_for_nothing() -> None:
-    with running(Greeter()) as run, run.client() as sock:
+    with running(Greeter(), timeouts=PATIENT) as run, run.client() as sock:
         started = time.monotonic()
         sock.shutdown(socket.SHUT_WR)
         assert b"Word 0" in receive_all(sock)
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < PATIENT.choice_s
 
 
 def test_what_is_said_beyond_the_memory_is_lines() -> None:
-    with running(Greeter(words=300)) as run, run.client() as sock:
+    with running(Greeter(words=300), timeouts=PATIENT) as run, run.client() as sock:
         started = time.monotonic()
         assert receive_all(sock).count(b"Word") == 300
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < PATIENT.choice_s
 
 
 def test_a_stop_waits_for_no_choice() -> None:
-    with running(Greeter()) as run, run.client() as sock:
+    with running(Greeter(), timeouts=PATIENT) as run, run.client() as sock:
         receive_exactly(sock, 20)
         started = time.monotonic()
         stopper = threading.Thread(target=run.stop)
@@ -55,7 +58,7 @@ def test_a_stop_waits_for_no_choice() -> None:
         assert receive_all(sock).endswith(b"Goodbye!\r\n")
         sock.close()
         stopper.join(TIMEOUT_S)
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 4, "less than the drain may take"
 
 
 def test_questions_in_lines() -> None:

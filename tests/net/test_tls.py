@@ -402,7 +402,7 @@ def test_silent_clients_delay_nobody(files: Files) -> None:
         with tls_client(run.port) as sock:
             sock.sendall(b"x")
             assert receive_exactly(sock, 1) == b"x"
-        assert time.monotonic() - started < 1
+        assert not run.sink.named("tls_failed")
         assert len(run.sink.wait_for("tls_failed", 50)) == 50
         assert time.monotonic() - started < 10
         for one in silent:

@@ -178,9 +178,8 @@ def _lay_cable(server: Host, client: Host, line: Line, netem: bool | None, undo:
             return "netem"
     ends = tuple(_tun(host, name, undo) for host, name in ((server, "cable0"), (client, "cable1")))
     arguments = [*map(str, ends), str(line.round_trip_ms / 2000), str(line.loss)]
-    relay = undo.enter_context(
-        subprocess.Popen([sys.executable, "-S", str(_RELAY), *arguments], stdin=subprocess.PIPE, pass_fds=ends)
-    )
+    relay = subprocess.Popen([sys.executable, "-S", str(_RELAY), *arguments], stdin=subprocess.PIPE, pass_fds=ends)
+    undo.callback(relay.wait)  # as a context it would wait for 0.25 s only, after a KeyboardInterrupt
     assert relay.stdin is not None
     undo.callback(relay.stdin.close)  # it ends with its input, also where this process is killed
     return "relay"

@@ -346,7 +346,7 @@ def test_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     chat_store.add_messages("#lobby", 2, frames(2, 3))
     chat_store.state.bans.add(EVE, by="ann")
     assert chat_store.state.bans.find(account="eve")
-    assert time.monotonic() - begun < 1, "who speaks doesn't wait"
+    assert time.monotonic() - begun < WAIT_S / 2, "who speaks doesn't wait"
     chat_store.close(timeout_s=0.05)
     assert chat_store.failures.get_nowait() == ("The disk has taken nothing for 0.05 s: what waited for it is lost.", 2)
     goes_on.set()
