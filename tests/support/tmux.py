@@ -31,7 +31,7 @@ class Tmux:
     def __init__(
         self, folder: Path, columns: int, rows: int, environment: dict[str, str], *, kept: int = 2_000
     ) -> None:
-        self._command = [tool("tmux", "tmux"), "-f", os.devnull, "-S", str(folder / "tmux")]
+        self._command = [tool("tmux", "tmux"), "-u", "-f", os.devnull, "-S", str(folder / "tmux")]
         variables = [
             f"{name}={value}" for name, value in {"PS1": SHELL_PROMPT, "TERM": "screen", **environment}.items()
         ]
