@@ -272,7 +272,10 @@ class ClientSession:
         if self._absence is None or not comes_back:
             if self._absence is not None and not self.settings.terminal and not connection.was_completed:
                 self._absence.tell_doubtful()
-            self._end(connection.explain_end(error), connection.judge(error))
+            reason, judgement = connection.explain_end(error), connection.judge(error)
+            if self.settings.terminal:
+                connection.give_back()
+            self._end(reason, judgement)
             return
         self._connection = None
         self._absence.begin(connection, error, now)
