@@ -68,11 +68,14 @@ class ChatConsole(Console):
             self._say(make_message("typing"))
 
     def _make_editor(self) -> OperatorEditor:
+        from sockctl.client.tty.prompt import from_ansi
+
         background = self._open_window()
         return OperatorEditor(
             stop_job=self._await_foreground,
             roster=self._roster,
             prompt=self._window.prompt,
+            echo=lambda text: from_ansi(self._window.echo(text)),
             status=self._status,
             keys=bind_rooms(self._window, self._go),
             background=background,
