@@ -9,7 +9,7 @@ from sockctl.cli.operator_editor import OperatorEditor
 from sockctl.client.chat.roster import Roster
 from sockctl.client.chat.unconfirmed import NumberedTexts, holds_text
 from sockctl.client.entry import Entry
-from sockctl.client.tty.fragments import Fragments
+from sockctl.client.fragments import Fragments
 from sockctl.client.tty.room_keys import bind_rooms
 from sockctl.protocol.messages import Message, make_message
 from sockctl.services.chat.service import CONSOLE_NAME, Chat

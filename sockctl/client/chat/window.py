@@ -20,6 +20,7 @@ from sockctl.client.chat.roster import ChatContext, Roster
 from sockctl.client.chat.scrollback import Entry, Scrollback, rows_of_all
 from sockctl.client.chat.status_line import STYLE, Status, Unread, status_row
 from sockctl.client.chat.typing_marks import TypingMarks
+from sockctl.client.fragments import Fragments
 from sockctl.protocol.messages import Message, make_message
 from sockctl.protocol.names import is_name
 from sockctl.text import make_visible
@@ -39,9 +40,6 @@ _FRAME_ROWS = 2
 _SAID = frozenset({"say", "history"})
 _MIN_COLUMNS = 20
 _CLEAR, _BELL = "\x1b[H\x1b[2J", "\a"
-
-Fragments = list[tuple[str, str]]
-"""Text in pieces: prompt_toolkit's name of a style, and the piece."""
 
 
 class Update(NamedTuple):
