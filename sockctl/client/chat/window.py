@@ -212,7 +212,9 @@ class ChatWindow:
         home = self._rooms.get(key) if is_of_room(one) else None
         target = self._current if home is None else home
         look = self._formatter.look(one, context, marks_rooms=home is None and one.kind in _SAID)
-        entry = Entry(self._formatter.moment(one, self._formatter.now()), look, one.kind == "history")
+        from_history = one.kind == "history" and one.fields.get("again") is not True
+        ends_history = from_history and one.fields.get("more") is not True
+        entry = Entry(self._formatter.moment(one, self._formatter.now()), look, from_history, ends_history)
         target.append(entry)
         self._bound_memory()
         rings = self._rings(one, context, look)
