@@ -97,9 +97,9 @@ class ChatWindow:
         with self._lock:
             return self._add(one, context)
 
-    def tell(self, text: str) -> Update:
-        """Show a sentence of the client's own in the shown room."""
-        return self.add(make_message("notice", text), ChatContext())
+    def tell(self, text: str, code: str | None = None) -> Update:
+        """Show a sentence of the client's own in the shown room, as a notice with a code."""
+        return self.add(make_message("notice", text, code=code), ChatContext())
 
     def go(self, room: str) -> Update | None:
         """Go to a room, ahead of the server's word that the user speaks there.

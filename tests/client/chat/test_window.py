@@ -364,3 +364,17 @@ def test_a_room_that_is_only_read_along_stands_in_front() -> None:
     assert seat.say("over here", room="#games").rows[0].endswith("#games <bob> over here")
     assert "#" not in seat.say("and here").rows[0]
     assert seat.say("", room="#" + "x" * 100).rows, "whatever the length of its name"
+
+
+def test_help_is_wrapped_beside_the_commands() -> None:
+    seat = Seat(columns=40).enter("#lobby")
+    text = "  /me TEXT   Say what you do, as in a play."
+    assert seat.rows("notice", text, code="help") == [
+        "12:30 *   /me TEXT   Say what you do, as",
+        "                     in a play.",
+    ]
+    assert seat.rows("notice", text)[1] == "        in a play.", "not every text has columns"
+    wide = "  /ban NAME|ADDRESS [TIME]  Keep a member out."
+    assert seat.rows("notice", wide, code="help")[1] == "              Keep a member out."
+    one_column = seat.rows("notice", "Anything else is said to your room, and //x says /x.", code="help")
+    assert one_column[1] == "        room, and //x says /x."
