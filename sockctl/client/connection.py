@@ -232,8 +232,9 @@ class ClientConnection:
         self._sender.held += lines
 
     def give_back(self) -> None:
-        """Give back to a person what has not gone out."""
-        self._sender.give_back(self.protocol)
+        """Give back to a person what has not gone out; a pipe's lines may go out later."""
+        if self._settings.terminal:
+            self._sender.give_back(self.protocol)
 
     def enter(self, entry: Entry, _: float) -> None:
         """Process what a person has entered in the line editor."""
