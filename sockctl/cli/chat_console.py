@@ -9,7 +9,7 @@ from sockctl.cli.operator_editor import OperatorEditor
 from sockctl.client.chat.roster import Roster
 from sockctl.client.chat.unconfirmed import NumberedTexts, holds_text
 from sockctl.client.entry import Entry
-from sockctl.client.tty.fragments import Fragments
+from sockctl.client.fragments import Fragments
 from sockctl.client.tty.room_keys import bind_rooms
 from sockctl.protocol.messages import Message, make_message
 from sockctl.services.chat.service import CONSOLE_NAME, Chat
@@ -68,11 +68,14 @@ class ChatConsole(Console):
             self._say(make_message("typing"))
 
     def _make_editor(self) -> OperatorEditor:
+        from sockctl.client.tty.prompt import from_ansi
+
         background = self._open_window()
         return OperatorEditor(
             stop_job=self._await_foreground,
             roster=self._roster,
             prompt=self._window.prompt,
+            echo=lambda text: from_ansi(self._window.echo(text)),
             status=self._status,
             keys=bind_rooms(self._window, self._go),
             background=background,

@@ -11,8 +11,8 @@ from sockctl.client.chat.local_commands import COMMANDS
 from sockctl.client.chat.roster import Roster
 from sockctl.client.chat.status_line import STYLE, Status, status_row
 from sockctl.client.entry import Entry
+from sockctl.client.fragments import Fragments
 from sockctl.client.tty.entries import Entries
-from sockctl.client.tty.fragments import Fragments
 from sockctl.errors import NobodyThereError
 from sockctl.events.reasons import Reason
 from sockctl.protocol.messages import make_message

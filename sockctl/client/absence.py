@@ -71,6 +71,7 @@ class Absence:
             self.lines = connection.held
         self._events += [Signal.CONNECTION_DROPPED, QuestionAsked(None)]
         self.tell_doubtful()
+        connection.give_back()
 
     def go_on(self, error: SockctlError | None, now: float) -> None:
         """Pause after a try has failed."""

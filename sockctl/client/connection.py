@@ -231,6 +231,11 @@ class ClientConnection:
         """Let lines wait for their turn that an earlier connection has left."""
         self._sender.held += lines
 
+    def give_back(self) -> None:
+        """Give back to a person what has not gone out; a pipe's lines may go out later."""
+        if self._settings.terminal:
+            self._sender.give_back(self.protocol)
+
     def enter(self, entry: Entry, _: float) -> None:
         """Process what a person has entered in the line editor."""
         if self.protocol is None:

@@ -94,6 +94,13 @@ class Sender:
             self.send(self._encode(protocol, self.held.popleft()))
         return len(self.held) < count
 
+    def give_back(self, protocol: "MessageProtocol | None") -> None:
+        """Give the held lines back to a person; none while a secret question is open, since one may be its answer."""
+        if not _asks_secret(protocol):
+            texts = [one.text if isinstance(one, Entry) else one.decode(errors="replace") for one in self.held]
+            self._events += [TextReturned(text, "Not sent") for text in texts if text.strip()]
+        self.held.clear()
+
     def run(self, script: "Script", protocol: "MessageProtocol | None", now: float) -> None:
         """Carry out the steps whose turn it is.
 
@@ -123,7 +130,7 @@ class Sender:
     def _encode(self, protocol: "MessageProtocol", line: bytes | Entry) -> bytes:
         """Return the frame of a line; nothing, with a remark, where a person's line can't be sent."""
         self._line_number += 1
-        question = protocol.question
+        question, is_secret = protocol.question, _asks_secret(protocol)
         try:
             if isinstance(line, Entry):
                 return protocol.encode_entry(line)
@@ -143,9 +150,15 @@ class Sender:
         self._events.append(Remark(problem))
         if question is not None:
             self._events.append(QuestionAsked(question))  # it is still open: a secret must be hidden again
-        if isinstance(line, Entry) and (question is None or question.fields.get("secret") is not True):
+        if isinstance(line, Entry) and not is_secret:
             self._events.append(TextReturned(line.text))
         return b""
+
+
+def _asks_secret(protocol: "MessageProtocol | None") -> bool:
+    """Return whether a secret question is open."""
+    question = None if protocol is None else protocol.question
+    return question is not None and question.fields.get("secret") is True
 
 
 def refuse_lines(lines: list[bytes]) -> list[SessionEvent]:

@@ -1,7 +1,7 @@
 """A session of the client without I/O: bytes, lines and the time in, events out.
 
 The session knows no socket, terminal, thread or clock. One loop reads and writes for it, and carries out the events in
-order. The module is a long one, since it names each input of a session once.
+order.
 
 A session may outlive its connection: where the server has welcomed and given a token, a lost connection is made again,
 and the server lets the client in by the token. A person's does, others do where that was asked for.
@@ -24,26 +24,16 @@ from sockctl.client.connection import ClientConnection
 from sockctl.client.entry import Secret
 from sockctl.client.inputs import LineInput
 from sockctl.client.sender import refuse_lines
-from sockctl.client.session_events import (
-    EndReason,
-    EventToEmit,
-    Remark,
-    SessionEnded,
-    SessionEvent,
-    TextReturned,
-)
-from sockctl.client.session_parts import make_script, make_source, make_view, may_return
+from sockctl.client.session_events import EndReason, EventToEmit, Remark, SessionEnded, SessionEvent, TextReturned
+from sockctl.client.session_parts import Protocols, make_script, make_source, make_view, may_return
 from sockctl.client.settings import ClientSettings
 from sockctl.errors import ConnectionBrokenError, SockctlError
-from sockctl.events.base import Event
 from sockctl.events.client import Disconnected
 from sockctl.net.address import Endpoint
 
 if TYPE_CHECKING:
     from sockctl.client.absence import Absence
-    from sockctl.client.login_lines import LoginLines
     from sockctl.client.person import Person
-    from sockctl.client.protocol import MessageProtocol
     from sockctl.client.reconnect import Reconnector
     from sockctl.client.server_identity import ServerIdentity
     from sockctl.client.token_store import TokenStore
@@ -83,19 +73,18 @@ class ClientSession:
         self.settings = settings
         self.wants_input = False
         self.wake_at: float | None = None
-        self._endpoint = endpoint
-        self._open_tokens = open_tokens
         self._encrypted = encrypted
-        self._edits = edits
         self._reconnector = reconnector
         self._absence: Absence | None = None  # made when a connection is lost for the first time
         self._events: list[SessionEvent] = []
         self._connection: ClientConnection | None = None
         self._is_over = False
-        self._login_lines: LoginLines | None = None  # made with the first protocol
         self._source = make_source(settings)
         self._script = make_script(settings)
         self.view = make_view(settings, own_lines_stay=own_lines_stay, remark=self._remark)
+        self._protocols = Protocols(
+            endpoint, settings, open_tokens=open_tokens, view=self.view, remark=self._remark, edits=edits
+        )
         self._person: Person | None = None  # made with the first entry
 
     @property
@@ -140,7 +129,7 @@ class ClientSession:
         self._connection = ClientConnection(
             self.settings,
             self._source,
-            None if server is None else self._make_protocol(server),
+            None if server is None else self._protocols.make(server, self._absence),
             self._script,
             self._events,
             now,
@@ -190,7 +179,8 @@ class ClientSession:
                 self._remark(TlsCut().text)
             connection.meter.emit_sum(now)
             moved = {"bytes_in": connection.meter.bytes_in, "bytes_out": connection.meter.bytes_out}
-            self._emit(Disconnected(reason=reason, **moved, seconds=round(now - connection.started, 3)))
+            seconds = round(now - connection.started, 3)
+            self._events.append(EventToEmit(Disconnected(reason=reason, **moved, seconds=seconds)))
         return self.advance(now)
 
     # From the user and the clock.
@@ -272,7 +262,9 @@ class ClientSession:
         if self._absence is None or not comes_back:
             if self._absence is not None and not self.settings.terminal and not connection.was_completed:
                 self._absence.tell_doubtful()
-            self._end(connection.explain_end(error), connection.judge(error))
+            reason, judgement = connection.explain_end(error), connection.judge(error)
+            connection.give_back()
+            self._end(reason, judgement)
             return
         self._connection = None
         self._absence.begin(connection, error, now)
@@ -298,29 +290,5 @@ class ClientSession:
             error = self._absence.judge()
         self._events.append(SessionEnded(reason, error))
 
-    def _make_protocol(self, server: "ServerIdentity") -> "MessageProtocol":
-        """Return the protocol for a new connection."""
-        from sockctl.client.login_lines import LoginLines
-        from sockctl.client.protocol import CAPABILITIES
-        from sockctl.client.protocol_factory import make_protocol
-
-        if self._login_lines is None:
-            self._login_lines = LoginLines(piped=not self.settings.terminal and not self.settings.steps)
-        return make_protocol(
-            self.settings,
-            self._endpoint,
-            server,
-            open_tokens=self._open_tokens,
-            remark=self._remark,
-            view=self.view,
-            insist=self._was_lost or self.settings.messages is True,
-            lines=self._login_lines,
-            held=None if self._absence is None else self._absence.token,
-            can=CAPABILITIES if self._edits and self.view is not None else (),
-        )
-
     def _remark(self, text: str, *, is_error: bool = True) -> None:
         self._events.append(Remark(text, is_error))
-
-    def _emit(self, event: Event) -> None:
-        self._events.append(EventToEmit(event))

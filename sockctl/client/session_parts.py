@@ -5,13 +5,19 @@ from typing import TYPE_CHECKING
 
 from sockctl.client.connection import ClientConnection
 from sockctl.client.inputs import LineInput, PipeInput
-from sockctl.client.session_events import EndReason
+from sockctl.client.session_events import EndReason, TellUser
 from sockctl.client.settings import ClientSettings
 from sockctl.errors import SockctlError
+from sockctl.net.address import Endpoint
 
 if TYPE_CHECKING:
+    from sockctl.client.absence import Absence
     from sockctl.client.chat.view import ChatView
+    from sockctl.client.login_lines import LoginLines
+    from sockctl.client.protocol import MessageProtocol
     from sockctl.client.script import Script
+    from sockctl.client.server_identity import ServerIdentity
+    from sockctl.client.token_store import TokenStore
 
 
 def make_source(settings: ClientSettings) -> LineInput | PipeInput:
@@ -43,6 +49,64 @@ def make_script(settings: ClientSettings) -> "Script | None":
     from sockctl.client.script import Script
 
     return Script(settings.steps, timeout_s=settings.timeout_s)
+
+
+class Protocols:
+    """Makes the protocol of each connection of a session.
+
+    Args:
+        endpoint: The server, as the user has named it.
+        settings: How the session behaves.
+        open_tokens: Opens the store of tokens.
+        view: The memory of a chat; None without one.
+        remark: Tells the user something.
+        edits: Whether a person may get the line editor, and with it the whole look of a chat.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        settings: ClientSettings,
+        *,
+        open_tokens: "Callable[[], TokenStore]",
+        view: "ChatView | None",
+        remark: TellUser,
+        edits: bool,
+    ) -> None:
+        self._endpoint = endpoint
+        self._settings = settings
+        self._open_tokens = open_tokens
+        self._view = view
+        self._remark = remark
+        self._edits = edits
+        self._login_lines: LoginLines | None = None  # made with the first protocol
+
+    def make(self, server: "ServerIdentity", absence: "Absence | None") -> "MessageProtocol":
+        """Return the protocol for a new connection.
+
+        Args:
+            server: Which server it has reached.
+            absence: What the lost connections have left; None for the first connection.
+        """
+        from sockctl.client.login_lines import LoginLines
+        from sockctl.client.protocol import CAPABILITIES
+        from sockctl.client.protocol_factory import make_protocol
+
+        settings = self._settings
+        if self._login_lines is None:
+            self._login_lines = LoginLines(piped=not settings.terminal and not settings.steps)
+        return make_protocol(
+            settings,
+            self._endpoint,
+            server,
+            open_tokens=self._open_tokens,
+            remark=self._remark,
+            view=self._view,
+            insist=absence is not None or settings.messages is True,
+            lines=self._login_lines,
+            held=None if absence is None else absence.token,
+            can=CAPABILITIES if self._edits and self._view is not None else (),
+        )
 
 
 def may_return(

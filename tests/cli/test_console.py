@@ -1,5 +1,6 @@
 """The operator's console and its terminal: stopped jobs, a terminal that takes nothing, and one that is gone."""
 
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,15 @@ def test_ctrl_z_the_background_and_back(tmp_path: Path, columns: int) -> None:
         shell.press("C-c")
         shell.expect_last("sh%")
         wait_until(lambda: not listens(port))
+
+
+def test_a_command_stands_with_its_time(tmp_path: Path) -> None:
+    with tmux(tmp_path, columns=80) as shell:
+        start(shell, tmp_path / "data")
+        shell.type("/events")
+        shell.press("Enter")
+        shell.expect("Events are")
+        assert [row for row in shell.screen() if re.fullmatch(r"\d\d:\d\d > /events", row)]
 
 
 def test_a_stopped_background_job_ends_by_a_signal(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def test_users_and_operators(tmp_path: Path) -> None:
         ann.line("/ban bob")
         until(ann, "notice", code="announcement")
         banned = sockctl(*bob, stdin=b"third\n")
-        assert b"You are banned here." in banned.stdout
+        assert b"You are banned here." in banned.stderr
         assert run.end() == 0
         assert PASSWORD not in "\n".join(run.lines)
 

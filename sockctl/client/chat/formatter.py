@@ -9,7 +9,7 @@ import re
 import zlib
 from typing import NamedTuple
 
-from sockctl.client.chat.layout import arrange_columns, measure_width, shorten, wrap_text
+from sockctl.client.chat.layout import arrange_columns, measure_width, shorten, wrap_entry, wrap_text
 from sockctl.client.chat.member_list import list_cells
 from sockctl.client.chat.roster import ChatContext
 from sockctl.client.chat.theme import Theme, choose_theme
@@ -29,6 +29,9 @@ _BODY_COLUMNS = 16
 _SHORT_NAME = 8
 _TIME_COLUMNS = 6
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?) UTC")
+
+_TWO_COLUMNS = re.compile(r" *\S+(?: \S+)* {2,}(?=\S)")
+"""Matches the first of two columns, up to the second one."""
 
 
 class Piece(NamedTuple):
@@ -54,6 +57,7 @@ class Look(NamedTuple):
         style: The ANSI sequence that begins the style of head and body; empty for none.
         mention: Finds the reader's name in the body; None where nobody mentions the reader.
         cells: The texts below the body, in columns.
+        second: Where the second column of the body begins; 0 where there is none.
     """
 
     head: tuple[Piece, ...]
@@ -61,6 +65,7 @@ class Look(NamedTuple):
     style: str = ""
     mention: re.Pattern[str] | None = None
     cells: tuple[str, ...] = ()
+    second: int = 0
 
     def texts(self) -> list[str]:
         """Return all its texts."""
@@ -120,7 +125,9 @@ class MessageFormatter:
                 return Look((), (text,), cells=cells)
             case "error":
                 return Look((Piece("! "),), (self._in_own_zone(one),), self._theme.error)
-        return Look((Piece(f"* {_room(one) if marks_rooms else ''}"),), (self._in_own_zone(one),), self._theme.faint)
+        head, text = Piece(f"* {_room(one) if marks_rooms else ''}"), self._in_own_zone(one)
+        columns = _TWO_COLUMNS.match(text) if one.get("code") == "help" else None
+        return Look((head,), (text,), self._theme.faint, second=0 if columns is None else columns.end())
 
     def moment(self, one: Message, arrived: datetime.datetime) -> datetime.datetime:
         """Return when a message was said, else when it arrived, as clocks show it where the reader is."""
@@ -138,7 +145,10 @@ class MessageFormatter:
         rest = columns - indent
         rows: list[str] = []
         for text in look.body:
-            rows += wrap_text(text, first=rest if rows else columns - used, rest=rest)
+            if look.second and used == indent:
+                rows += wrap_entry(text, look.second, rest)
+            else:
+                rows += wrap_text(text, first=rest if rows else columns - used, rest=rest)
         if look.style:
             rows[0] = "".join([piece.text for piece in look.head]) + rows[0]
             rows = [self.paint(row, look.style) for row in rows]

@@ -11,6 +11,8 @@ TAB_COLUMNS = 4
 _PIECES = re.compile(r" +|[^ ]+")
 _WORTH_CUTTING = 8
 """Columns from which on a word that is wider than a row begins in the row of the word before."""
+_WORTH_A_COLUMN = 16
+"""Columns from which on a text is wrapped beside another one."""
 _GAP = 2
 """Columns between two columns of names."""
 
@@ -39,6 +41,24 @@ def wrap_text(text: str, *, first: int, rest: int) -> list[str]:
     if measure_width(text) <= first:
         return [text]
     return list(_wrap(text, max(1, first), max(1, rest))) or [""]
+
+
+def wrap_entry(text: str, second: int, columns: int) -> list[str]:
+    """Return the rows of a text in two columns, wrapped in the second one; below the first one if too little is left.
+
+    Args:
+        text: The text, without line breaks.
+        second: Where the second column begins.
+        columns: Columns of each row.
+    """
+    if columns - second >= _WORTH_A_COLUMN:
+        first, *more = wrap_text(text, first=columns, rest=columns - second)
+        return [first, *(" " * second + row for row in more)]
+    name = text[:second].rstrip()
+    indent = min(len(name) - len(name.lstrip()) + TAB_COLUMNS, columns // 4)
+    rest = columns - indent
+    below = wrap_text(text[second:], first=rest, rest=rest)
+    return [*wrap_text(name, first=columns, rest=columns), *(" " * indent + row for row in below)]
 
 
 def _wrap(text: str, first: int, rest: int) -> Iterator[str]:

@@ -90,7 +90,9 @@ class LocalCommands:
         """List the client's own commands, and further lines below them."""
         width = max(len(command.usage) for command in self._commands.values())
         lines = [f"{command.usage:<{width}}  {command.help}" for command in self._commands.values()]
-        told = [self._window.tell(text) for text in ("This window:", *(f"  {line}" for line in (*lines, *more)))]
+        told = [
+            self._window.tell(text, "help") for text in ("This window:", *(f"  {line}" for line in (*lines, *more)))
+        ]
         return Update([row for update in told for row in update.rows])
 
     def _help(self, name: str) -> Update | None:

@@ -27,12 +27,14 @@ class Entry(NamedTuple):
     Attributes:
         at: Its time, where the reader is.
         look: How it looks.
-        from_history: Whether the server told it as history.
+        from_history: Whether the server told it as history, unasked.
+        ends_history: Whether it is the last one of that history.
     """
 
     at: datetime.datetime
     look: Look
     from_history: bool = False
+    ends_history: bool = False
 
     @property
     def size(self) -> int:
@@ -108,7 +110,7 @@ class Scrollback:
         return shown
 
     def rows_of_last(self, formatter: MessageFormatter, columns: int) -> list[str]:
-        """Return the rows of the last message, with a rule above for a new day or the end of the history."""
+        """Return the rows of the last message, with rules for a new day and the end of the history."""
         before = self._entries[-2] if len(self._entries) > 1 else None
         return rows_of(self._entries[-1], before, formatter, columns)
 
@@ -120,9 +122,10 @@ class Scrollback:
 
 
 def rows_of(entry: Entry, before: Entry | None, formatter: MessageFormatter, columns: int) -> list[str]:
-    """Return the rows of a message, and the rules that separate it from the one before."""
+    """Return the rows of a message, and the rules that separate it from others."""
     rules = [formatter.rule(draw_rule(title, columns)) for title in _titles(entry, before, formatter)]
-    return [*rules, *formatter.rows(entry.look, entry.at, columns)]
+    ends = [formatter.rule(draw_rule(HISTORY_END, columns))] if entry.ends_history else []
+    return [*rules, *formatter.rows(entry.look, entry.at, columns), *ends]
 
 
 def rows_of_all(entries: Iterable[Entry], formatter: MessageFormatter, columns: int) -> list[str]:
@@ -130,14 +133,14 @@ def rows_of_all(entries: Iterable[Entry], formatter: MessageFormatter, columns: 
     rows: list[str] = []
     before = None
     for found in entries:
-        entry = found._replace(from_history=False)
+        entry = found._replace(from_history=False, ends_history=False)
         rows += rows_of(entry, before, formatter, columns)
         before = entry
     return rows
 
 
 def _titles(entry: Entry, before: Entry | None, formatter: MessageFormatter) -> Iterator[str]:
-    if before is not None and before.from_history and not entry.from_history:
+    if before is not None and before.from_history and not (entry.from_history or before.ends_history):
         yield HISTORY_END
     day = entry.at.date()
     if day != (formatter.now().date() if before is None else before.at.date()):

@@ -20,6 +20,7 @@ from sockctl.client.chat.roster import ChatContext, Roster
 from sockctl.client.chat.scrollback import Entry, Scrollback, rows_of_all
 from sockctl.client.chat.status_line import STYLE, Status, Unread, status_row
 from sockctl.client.chat.typing_marks import TypingMarks
+from sockctl.client.fragments import Fragments
 from sockctl.protocol.messages import Message, make_message
 from sockctl.protocol.names import is_name
 from sockctl.text import make_visible
@@ -39,9 +40,6 @@ _FRAME_ROWS = 2
 _SAID = frozenset({"say", "history"})
 _MIN_COLUMNS = 20
 _CLEAR, _BELL = "\x1b[H\x1b[2J", "\a"
-
-Fragments = list[tuple[str, str]]
-"""Text in pieces: prompt_toolkit's name of a style, and the piece."""
 
 
 class Update(NamedTuple):
@@ -99,9 +97,9 @@ class ChatWindow:
         with self._lock:
             return self._add(one, context)
 
-    def tell(self, text: str) -> Update:
-        """Show a sentence of the client's own in the shown room."""
-        return self.add(make_message("notice", text), ChatContext())
+    def tell(self, text: str, code: str | None = None) -> Update:
+        """Show a sentence of the client's own in the shown room, as a notice with a code."""
+        return self.add(make_message("notice", text, code=code), ChatContext())
 
     def go(self, room: str) -> Update | None:
         """Go to a room, ahead of the server's word that the user speaks there.
@@ -214,7 +212,9 @@ class ChatWindow:
         home = self._rooms.get(key) if is_of_room(one) else None
         target = self._current if home is None else home
         look = self._formatter.look(one, context, marks_rooms=home is None and one.kind in _SAID)
-        entry = Entry(self._formatter.moment(one, self._formatter.now()), look, one.kind == "history")
+        from_history = one.kind == "history" and one.fields.get("again") is not True
+        ends_history = from_history and one.fields.get("more") is not True
+        entry = Entry(self._formatter.moment(one, self._formatter.now()), look, from_history, ends_history)
         target.append(entry)
         self._bound_memory()
         rings = self._rings(one, context, look)

@@ -20,12 +20,12 @@ from sockctl.client.chat.completion import find_completions
 from sockctl.client.chat.unconfirmed import holds_text
 from sockctl.client.confirmation import CONFIRM
 from sockctl.client.entry import Secret, show_text
+from sockctl.client.fragments import Fragments
 from sockctl.client.recent_secret import RecentSecret
 from sockctl.client.screen import MAX_PROMPT
 from sockctl.client.tty.above_prompt import above_prompt
 from sockctl.client.tty.background import NOT_ASKED, Background
 from sockctl.client.tty.entries import Entries
-from sockctl.client.tty.fragments import Fragments
 from sockctl.client.tty.terminal_mode import discard_input, ending_signals
 from sockctl.text import make_visible
 

@@ -21,8 +21,8 @@ from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.shortcuts import CompleteStyle
 from prompt_toolkit.styles import default_ui_style
 
+from sockctl.client.fragments import Fragments
 from sockctl.client.tty.background import Background
-from sockctl.client.tty.fragments import Fragments
 from sockctl.client.tty.keyboard import Keyboard
 
 ERASE_DOWN = "\x1b7\x1b[K\x1b[B\r\x1b[J\x1b8"

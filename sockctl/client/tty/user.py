@@ -13,8 +13,8 @@ from sockctl.terminal import STDIN, STDOUT, say
 
 if TYPE_CHECKING:
     from sockctl.client.chat.view import ChatView
+    from sockctl.client.fragments import Fragments
     from sockctl.client.tty.entries import Entries
-    from sockctl.client.tty.fragments import Fragments
     from sockctl.client.tty.line_editor import LineEditor
     from sockctl.client.typed_entries import TypedEntries
     from sockctl.protocol.messages import Message

@@ -11,7 +11,7 @@ KICKED = Reason(
 BANNED = Reason(
     "banned",
     "An operator has banned the name or the address, so the server closed the connection.",
-    "You are banned here.",
+    "Goodbye!",
     puts_out=True,
 )
 PING_TIMEOUT = Reason(

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockctl.client.chat.layout import arrange_columns, draw_rule, measure_width, shorten, wrap_text
+from sockctl.client.chat.layout import arrange_columns, draw_rule, measure_width, shorten, wrap_entry, wrap_text
 
 FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
 
@@ -71,3 +71,16 @@ def test_columns_go_from_top_to_bottom() -> None:
 @given(st.lists(st.text("ab小", min_size=1, max_size=12), max_size=20), st.integers(4, 40))
 def test_no_column_is_too_wide(cells: list[str], columns: int) -> None:
     assert all(measure_width(row) <= columns for row in arrange_columns(cells, columns))
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows"),
+    [
+        (80, ["  /who [ROOM]  List who is in your room."]),
+        (31, ["  /who [ROOM]  List who is in", "               your room."]),
+        (30, ["  /who [ROOM]", "      List who is in your", "      room."]),
+        (8, ["  /who", "[ROOM]", "  List", "  who is", "  in", "  your", "  room."]),
+    ],
+)
+def test_a_text_in_two_columns(columns: int, rows: list[str]) -> None:
+    assert wrap_entry("  /who [ROOM]  List who is in your room.", 15, columns) == rows

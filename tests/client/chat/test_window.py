@@ -181,14 +181,29 @@ def test_leaving_a_room(seat: Seat) -> None:
 
 
 def test_rules_for_days_and_for_the_end_of_the_history(seat: Seat) -> None:
-    assert seat.say("old", kind="history", at="2026-01-30T20:00:00Z").rows == [
+    at = "2026-01-30T20:00:00Z"
+    friday, saturday, end = (
         "── Friday, 30 January 2026 ──",
-        "20:00 <bob> old",
-    ]
-    assert seat.say("new").rows == ["── end of the history ──", "── Saturday, 31 January 2026 ──", "12:30 <bob> new"]
+        "── Saturday, 31 January 2026 ──",
+        "── end of the history ──",
+    )
+    assert seat.say("older", kind="history", at=at, more=True).rows == [friday, "20:00 <bob> older"]
+    assert seat.say("old", kind="history", at=at).rows == ["20:00 <bob> old", end], "at once"
+    assert seat.say("new").rows == [saturday, "12:30 <bob> new"]
     assert seat.say("newer").rows == ["12:30 <bob> newer"]
     seat.now += datetime.timedelta(days=1)
     assert seat.say("hello").rows == ["── Sunday, 1 February 2026 ──", "12:30 <bob> hello"]
+
+
+def test_a_history_that_was_asked_for_has_no_end(seat: Seat) -> None:
+    assert seat.say("old", kind="history", again=True, more=True).rows == ["12:30 <bob> old"]
+    assert seat.say("newer", kind="history", again=True).rows == ["12:30 <bob> newer"]
+    assert seat.say("new").rows == ["12:30 <bob> new"]
+
+
+def test_the_history_ends_though_its_last_message_is_known(seat: Seat) -> None:
+    assert seat.say("old", kind="history", more=True).rows == ["12:30 <bob> old"]
+    assert seat.say("new").rows == ["── end of the history ──", "12:30 <bob> new"]
 
 
 def test_going_to_a_room_shows_a_screen_and_all_that_is_new() -> None:
@@ -349,3 +364,17 @@ def test_a_room_that_is_only_read_along_stands_in_front() -> None:
     assert seat.say("over here", room="#games").rows[0].endswith("#games <bob> over here")
     assert "#" not in seat.say("and here").rows[0]
     assert seat.say("", room="#" + "x" * 100).rows, "whatever the length of its name"
+
+
+def test_help_is_wrapped_beside_the_commands() -> None:
+    seat = Seat(columns=40).enter("#lobby")
+    text = "  /me TEXT   Say what you do, as in a play."
+    assert seat.rows("notice", text, code="help") == [
+        "12:30 *   /me TEXT   Say what you do, as",
+        "                     in a play.",
+    ]
+    assert seat.rows("notice", text)[1] == "        in a play.", "not every text has columns"
+    wide = "  /ban NAME|ADDRESS [TIME]  Keep a member out."
+    assert seat.rows("notice", wide, code="help")[1] == "              Keep a member out."
+    one_column = seat.rows("notice", "Anything else is said to your room, and //x says /x.", code="help")
+    assert one_column[1] == "        room, and //x says /x."

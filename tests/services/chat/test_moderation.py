@@ -120,7 +120,7 @@ def test_a_refusal_says_until_when(tmp_path: Path) -> None:
         terminal.type("/ban bert 10m")
         told = bert.until("error", code="banned")
         assert UNTIL.search(told["text"])
-        bert.until("bye", reason="banned")
+        assert bert.until("bye", reason="banned")["text"] == "Goodbye!", "the error has told why"
         with client(run, source=HERE) as again:
             assert again.expect("error", code="banned")["until"] == told["until"]
             again.expect("bye", reason="banned")
