@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from sockctl.client.entry import Entry, Secret
+from sockctl.client.entry import Secret
 from sockctl.client.session_events import EndReason, EventToEmit, MessageToShow, QuestionAsked, TextArrived
 from sockctl.client.token_store import Login, TokenStore
-from sockctl.errors import ConnectionBrokenError
 from tests.support.frames import framed
 from tests.support.session import GREETING, SERVER, Played, frames_in
 
@@ -344,21 +343,6 @@ def test_what_waited_for_its_turn_comes_back_when_nobody_was_let_in(tmp_path: Pa
     played.end()
     assert played.ended is not None
     assert played.returned == [("hello", "Not sent"), ("bye", "Not sent")]
-
-
-@pytest.mark.parametrize("is_secret", [False, True])
-def test_what_waited_for_its_turn_comes_back_when_the_next_connection_breaks(tmp_path: Path, is_secret: bool) -> None:
-    played = chatting(tmp_path)
-    played.end()
-    played.wait(0.6)
-    played.connect()
-    played.receive(
-        GREETING, framed(kind="error", text="Log in again.", code="bad_token") + (SECRET if is_secret else ASK)
-    )
-    played.session._connection.hold([Entry("swordfish")])  # type: ignore[union-attr]
-    played.step(lambda now: played.session.broke(ConnectionBrokenError("It broke."), now))
-    assert played.ended is None
-    assert played.returned == ([] if is_secret else [("swordfish", "Not sent")])
 
 
 def test_what_was_on_its_way_comes_back(tmp_path: Path) -> None:
