@@ -3,6 +3,7 @@
 import ast
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from sockctl.errors import SockctlError
 
 ERRORS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, SockctlError)]
 PARENTS = {kind for kind in ERRORS if any(other is not kind and issubclass(other, kind) for other in ERRORS)}
-FURTHER = {
+FURTHER: dict[str, dict[str, Any]] = {
     "SinkError": {"written": 3},
     "WeakPasswordError": {"guesses": 10.0, "needed": 1e6},
     "MutedError": {"until": "2099-01-31T12:00:00Z"},
