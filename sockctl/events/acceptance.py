@@ -39,8 +39,8 @@ class ClientsRefused(Event):
     @property
     def happened(self) -> str:
         parts = (f"{format_count(count, 'time')} because {why.explanation}" for why, count in self.reasons.items())
-        reasons = "; ".join(parts)
-        return f"{format_count(self.count, 'more client')} were refused in {format_seconds(self.seconds)}: {reasons}."
+        clients = format_count(self.count, "more client was", "more clients were")
+        return f"{clients} refused in {format_seconds(self.seconds)}: {'; '.join(parts)}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

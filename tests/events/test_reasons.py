@@ -24,3 +24,9 @@ def test_most_reasons_put_nobody_out() -> None:
         DisconnectReason.LOGIN_TIMEOUT,
     }
     assert not Reason("word").puts_out
+
+
+def test_every_reason_is_explained() -> None:
+    for reason in (*DisconnectReason, *RefusalReason):
+        assert reason == reason.value
+        assert len(reason.explanation) > 10

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from sockctl.client.protocol import MessageProtocol
+from sockctl.client.protocol_factory import make_protocol
 from sockctl.client.reconnect import Backoff, Reconnector
 from sockctl.client.server_identity import ServerIdentity
 from sockctl.client.session import ClientSession
@@ -122,6 +124,21 @@ class Played:
                 count += len(event.data)
         if count and self._sends:
             self._note(self.session.sent(count, self.now))
+
+
+def asking_protocol(state_dir: Path) -> MessageProtocol:
+    """Return the messages of a connection to a service that asks, and has greeted."""
+    protocol = make_protocol(
+        ClientSettings(messages=True),
+        SERVER,
+        ServerIdentity(SERVER),
+        open_tokens=lambda: TokenStore(state_dir),
+        remark=lambda *_, **__: None,
+        view=None,
+        insist=True,
+    )
+    protocol.wire.feed(b"sockctl/1 auth\r\n")
+    return protocol
 
 
 def frames_in(data: bytes) -> list[bytes]:

@@ -1,21 +1,8 @@
 import pytest
 
-from sockctl.client.chat.completion import COMMANDS, find_completions
 from sockctl.client.chat.roster import Roster
 from sockctl.protocol.messages import Message, make_message
-
-
-def joined(*messages: Message, **limits: int) -> Roster:
-    """Return the roster of ann in the lobby, with Bob and carol."""
-    roster = Roster(**limits)
-    for one in (
-        make_message("welcome", "Hello!", name="ann", room="lobby"),
-        make_message("joined", "", room="lobby", name="ann"),
-        make_message("members", "", room="lobby", members=["ann", "carol", "Bob"]),
-        *messages,
-    ):
-        roster.update(one)
-    return roster
+from tests.support.rosters import joined
 
 
 def test_who_is_here() -> None:
@@ -146,82 +133,9 @@ def test_who_has_no_name_is_not_mentioned() -> None:
     assert roster.context.mention is None
 
 
-# What Tab completes.
-
-
-@pytest.mark.parametrize(
-    ("before", "becomes"),
-    [
-        ("b", ["Bob: "]),
-        ("hello CA", ["carol "]),
-        ("/msg b", ["Bob "]),
-        ("an", []),
-        ("/wh", ["/who ", "/whois "]),
-        ("/NI", ["/nick "]),
-        ("see /wh", []),
-        ("#", ["#games ", "#lobby "]),
-        ("/join #L", ["#lobby "]),
-        ("", []),
-        ("hello ", []),
-    ],
-)
-def test_completions(before: str, becomes: list[str]) -> None:
-    roster = joined(make_message("joined", "", room="#games", name="ann"))
-    word, found = find_completions(before, roster)
-    assert found == becomes
-    assert before.endswith(word)
-
-
-def test_nothing_is_completed_outside_of_rooms() -> None:
-    assert find_completions("/wh", Roster()) == ("/wh", [])
-
-
-@pytest.mark.parametrize(
-    ("before", "becomes"),
-    [
-        ("/ba", ["/ban ", "/bans "]),
-        ("/kick b", ["Bob "]),
-        ("/ban ", ["Bob ", "carol "]),
-        ("/mute CA", ["carol "]),
-        ("/ban Bob ", []),
-        ("/help un", ["unban ", "unmute "]),
-    ],
-)
-def test_operators_complete_their_commands(before: str, becomes: list[str]) -> None:
-    welcome = make_message("welcome", name="ann", operator=True)
-    back = [
-        make_message("joined", room="lobby", name="ann"),
-        make_message("members", room="lobby", members=["Bob", "carol"]),
-    ]
-    assert find_completions(before, joined(welcome, *back))[1] == becomes
-
-
-@pytest.mark.parametrize(
-    ("before", "becomes"),
-    [
-        ("/ba", []),
-        ("/be", ["/bell "]),
-        ("/aw", ["/away "]),
-        ("/join L", ["#lobby "]),
-        ("/who ", ["#lobby "]),
-        ("/help /wh", ["who ", "whois "]),
-        ("/msg ", ["Bob ", "carol "]),
-        ("/msg Bob ", []),
-        ("/topic ", []),
-        (" ", []),
-    ],
-)
-def test_commands_say_what_their_words_are(before: str, becomes: list[str]) -> None:
-    assert find_completions(before, joined())[1] == becomes
-
-
 def test_an_operator_may_be_told_by_a_list_of_members() -> None:
     roster = joined()
     assert not roster.is_operator
     details: list[object] = [{"operator": False}, "junk", {"operator": True}]
     roster.update(make_message("members", room="lobby", members=["Bob", 7, "ann"], details=details))
     assert roster.is_operator
-
-
-def test_commands_are_in_order() -> None:
-    assert list(COMMANDS) == sorted(set(COMMANDS))

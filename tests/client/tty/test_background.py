@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from sockctl.client.tty.background import Background
-from sockctl.client.tty.stdin_reader import StdinReader
 from tests.support.chat_server import ChatServer, chat_server
 
 QUESTION = "\x1b]11;?\x1b\\"
@@ -75,50 +73,3 @@ def test_nothing_is_asked_without_colours_or_of_a_console(
     child = terminal("connect", f"sockctl://{server.target}", **{"NO_COLOR": "", **environment})
     child.expect(r"Your name\?")
     assert QUESTION not in child.before
-
-
-class Typed:
-    """Keys of a terminal, and what the reader makes of them."""
-
-    def __init__(self, background: Background) -> None:
-        self._near, self._far = os.pipe()
-        self.reader = StdinReader(self._near, encoding="utf-8", background=background)
-
-    def read(self, typed: str = "") -> str:
-        os.write(self._far, typed.encode())
-        return self.reader.read()
-
-    def close(self) -> None:
-        os.close(self._near)
-        os.close(self._far)
-
-
-@pytest.fixture
-def late() -> Iterator[Typed]:
-    typed = Typed(Background(None, "be", reply_may_come=True))
-    yield typed
-    typed.close()
-
-
-def test_what_was_typed_before_comes_first(late: Typed) -> None:
-    assert late.reader.is_ahead
-    assert late.read("fore") == "before"
-    assert not late.reader.is_ahead
-
-
-def test_one_late_answer_is_dropped_however_it_is_cut(late: Typed) -> None:
-    assert late.read(f"x{LIGHT[:4]}") == "bex"
-    assert late.read(LIGHT[4:10]) == ""
-    assert late.read(f"{LIGHT[10:]}y") == "y"
-    assert late.read(LIGHT) == LIGHT, "that is none of ours"
-
-
-def test_what_only_looks_like_an_answer_is_typed(late: Typed) -> None:
-    assert late.read("\x1b]") == "be"
-    assert late.read("x") == "\x1b]x"
-
-
-def test_no_answer_is_awaited_for_ever(monkeypatch: pytest.MonkeyPatch, late: Typed) -> None:
-    now = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: now + 60)
-    assert late.read(LIGHT) == f"be{LIGHT}"

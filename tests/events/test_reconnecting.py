@@ -1,0 +1,37 @@
+"""Tests for `sockctl.events.reconnecting`."""
+
+import pytest
+
+from sockctl.events import reconnecting
+from sockctl.events.base import Level
+from sockctl.events.reconnecting import (
+    ConnectionLost,
+    Reconnecting,
+)
+from tests.support.event_words import Reading, check_complete, read
+
+READINGS = [
+    Reading(
+        ConnectionLost(error="Connection reset by peer", seconds=1.5),
+        "connection_lost",
+        Level.WARNING,
+        "The connection was lost (Connection reset by peer): trying again in 1.5 s.",
+        "Ctrl-D ends the client.",
+    ),
+    Reading(
+        Reconnecting(error="No address of host answers.", longest_s=30.0),
+        "reconnecting",
+        Level.WARNING,
+        "No address of host answers.",
+        "The client tries again, with pauses of up to 30 s, until Ctrl-D.",
+    ),
+]
+
+
+@pytest.mark.parametrize("reading", READINGS, ids=lambda reading: reading.name)
+def test_events_read_as_they_are_meant(reading: Reading) -> None:
+    assert read(reading.event) == reading
+
+
+def test_each_event_has_a_reading() -> None:
+    check_complete(reconnecting, READINGS)
