@@ -1,4 +1,4 @@
-"""``serve chat`` as a process: from nc and ``connect``, its options, its operator, and across a restart."""
+"""``serve chat`` as a process: from nc and ``connect``, its options, and across a restart."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""`serve echo` as a process: what it prints, how it is stopped, and what it survives."""
+"""`serve echo` as a process: what it prints, its limits, and what it survives."""
 
 import json
 import re
