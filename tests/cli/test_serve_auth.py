@@ -1,4 +1,4 @@
-"""``serve auth`` as a process: from nc, openssl and ``connect``, and files that change."""
+"""``serve auth`` as a process: from nc and ``connect``, and files that change."""
 
 import json
 import re
