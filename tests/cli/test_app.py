@@ -30,36 +30,6 @@ def test_help_has_an_example(command: list[str]) -> None:
     assert done.stderr == b""
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["srve"], b"There is no command 'srve'. Did you mean serve?"),
-        (["users", "rm"], b"There is no command 'rm'. Did you mean remove?"),
-        (["serve", "echo", "--prot", "1"], b"There is no option --prot. Did you mean --port"),
-        (["serve", "echo", "--portion", "0"], "--portion: 0 is not in the range 1\u201365536.".encode()),
-        (["hosts", "trust"], b"HOST[:PORT] is missing."),
-        (["serve", "echo", "--port", "nine"], b"'nine' is not a port"),
-        (["serve", "echo", "--allow", "here"], b"--allow 'here' is not an address or a network"),
-        (["connect", "-4", "-6", "localhost", "1"], b"exclude each other"),
-        (["connect", "--timeout", "nan", "localhost", "1"], b"'nan' is not a time: write 5, 5s"),
-        (["connect", "--quit-after", "inf", "localhost", "1"], b"'inf' is not a time"),
-        (["serve", "echo", "--idle-timeout", "nan"], b"'nan' is not a time: write 5, 5s"),
-        (["connect", "--timeout", "0", "localhost", "1"], b"0 is not in the range: give a time from 1ms to 365d."),
-        (["connect", "localhost", "99999"], b"'99999' is not a port"),
-        (["connect", "localhost"], b"PORT is missing and can't be asked for here: write sockctl connect HOST PORT"),
-        (["connect", ":1"], b"HOST is missing"),
-        (["connect"], b"HOST and PORT are missing"),
-    ],
-)
-def test_usage_errors_say_what_and_exit_2(arguments: list[str], says: bytes) -> None:
-    done = sockctl(*arguments)
-    assert done.returncode == ExitCode.USAGE
-    assert says in b" ".join(done.stderr.split())
-    assert [line for line in done.stderr.splitlines() if line.startswith(b"Usage: ")] == done.stderr.splitlines()[:-1]
-    assert done.stderr.splitlines()[-1].startswith(b"sockctl: ")
-    assert b"Traceback" not in done.stderr
-
-
 def test_exit_codes_of_errors() -> None:
     assert find_exit_code(UnreachableError("")) is ExitCode.UNREACHABLE
     assert find_exit_code(ConnectTimeoutError("")) is ExitCode.TIMED_OUT

@@ -68,64 +68,10 @@ def test_show_of_no_command(folder: Path) -> None:
     assert b"'sockctl serve eco' is no command with options" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "says"),
-    [
-        ("[serve.echo]\nport = \n", 2, "The file is no TOML"),
-        ("port = 1\n", 1, "port stands in no table: write [connect] or [serve.echo] above it."),
-        ("[connet]\n", 1, "[connet] is no command. Did you mean connect?"),
-        ("[nonsense]\n", 1, "[nonsense] is no command. 'sockctl --help' lists the commands."),
-        ("[serve.nonsense]\n", 1, "[serve.nonsense] is no command. 'sockctl serve --help' lists what there is."),
-        (
-            "[serve.echo]\nx = 1\n",
-            2,
-            "x is no option of 'sockctl serve echo'. 'sockctl serve echo --help' lists the options.",
-        ),
-        ("\n[serve.eco]\nport = 1\n", 2, "[serve.eco] is no command. Did you mean echo?"),
-        ("[serve.echo]\n\nprt = 1\n", 3, "prt is no option of 'sockctl serve echo'. Did you mean --port"),
-        ("[serve.echo]\nquiet = 1\n", 2, "--quiet is on or off: write true or false."),
-        ('[serve.echo]\nport = "abc"\n', 2, "--port: 'abc' is not a port: a port is a whole number from 0 to 65535"),
-        ("[serve.chat]\nport = 65536\n", 2, "--port: '65536' is not a port"),
-        ("[serve.echo]\nport = true\n", 2, "--port takes a value, not true or false."),
-        ('[serve.echo]\nallow = "10.0.0.0/8"\n', 2, "--allow takes a list"),
-        ("[serve.echo]\nport = 1979-05-27\n", 2, "--port takes one value"),
-        ('[serve.echo]\nmax_clients = "many"\n', 2, "--max-clients: 'many' is not a whole number."),
-        ("[serve.echo]\nmax-clients = 0\n", 2, "--max-clients: 0 is not in the range 1\u20131,000,000."),
-        ('[serve.echo]\nidle-timeout = "5x"\n', 2, "--idle-timeout: '5x' is not a time: write 5, 5s"),
-        ('[connect]\npassword = "x"\n', 2, "no secret may stand in this file: remove it."),
-        ('[connect]\nsend = ["x"]\n', 2, "send is no option of 'sockctl connect'."),
-    ],
-)
-def test_what_is_wrong_in_the_file_is_told_with_its_line(folder: Path, text: str, line: int, says: str) -> None:
-    file = write(folder, text)
-    done = sockctl("config", "check")
-    assert done.returncode == ExitCode.USAGE
-    assert done.stderr.decode().startswith(f"sockctl: {file}:{line}: ")
-    assert says in done.stderr.decode()
-    command = ["connect", "localhost", "1"] if "[conn" in text else ["serve", "echo"]
-    assert sockctl(*command).stderr == done.stderr
-
-
 def test_a_file_that_is_right_and_none_at_all(folder: Path) -> None:
     assert b"There is no " in sockctl("config", "check").stdout
     write(folder, "[bench.echo]\nclients = 3\n[connect]\nno-session = true\n")
     assert sockctl("config", "check").stdout.endswith(b"config.toml is right.\n")
-
-
-def test_a_file_of_bytes_that_are_no_text(folder: Path) -> None:
-    (folder / "config.toml").write_bytes(b"\xff")
-    done = sockctl("users", "list")
-    assert (done.returncode, done.stdout) == (ExitCode.USAGE, b"")
-    assert b"is not UTF-8 (byte 0): save it as UTF-8." in done.stderr
-
-
-def test_an_error_names_the_variable_that_is_wrong() -> None:
-    done = sockctl("connect", "localhost", "1", env={**os.environ, "SOCKCTL_CONNECT_TIMEOUT": "soon"})
-    assert done.returncode == ExitCode.USAGE
-    assert b"sockctl: --timeout (set by SOCKCTL_CONNECT_TIMEOUT): 'soon' is not a time" in done.stderr
-    done = sockctl("serve", "echo", env={**os.environ, "SOCKCTL_PORT": "abc"})
-    assert done.returncode == ExitCode.USAGE
-    assert b"sockctl: --port (set by SOCKCTL_PORT): 'abc' is not a port: a port is a whole number" in done.stderr
 
 
 def test_no_variable_installs_or_shows_the_completion() -> None:

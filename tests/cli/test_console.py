@@ -1,122 +1,13 @@
-"""The operator's console and its terminal: stopped jobs, a terminal that takes nothing, and one that is gone."""
+"""What the consoles of chat and talk share: the server's events, pastes, and the start."""
 
-import re
-import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.frames import FrameClient, frame_client
-from tests.support.running import free_port, listens, wait_until
+from tests.support.frames import frame_client
+from tests.support.operators import PROMPT, enter, operator, until
 from tests.support.terminal import ended
-from tests.support.tmux import Tmux, tmux
-
-PROMPT = r"\[#lobby\]\S* server>"
-ROWS = 3_000
-
-
-def enter(client: FrameClient, name: str) -> None:
-    client.expect("ask", field="name")
-    client.line(name)
-    client.expect("token")
-    client.expect("welcome", name=name)
-    hear(client, "You are in")
-
-
-def hear(client: FrameClient, text: str) -> None:
-    while (one := client.receive()) is not None:
-        if text in one["text"]:
-            return
-    raise AssertionError(f"{text} did not come")
-
-
-def start(shell: Tmux, data: Path) -> int:
-    port = free_port()
-    shell.start("serve", "chat", "--port", str(port), "--strict-port", "--quiet", "--data-dir", str(data))
-    shell.expect("[#lobby] server>")
-    return port
-
-
-@pytest.mark.parametrize("columns", [40, 80])
-def test_ctrl_z_the_background_and_back(tmp_path: Path, columns: int) -> None:
-    with tmux(tmp_path, columns=columns) as shell:
-        port = start(shell, tmp_path / "data")
-        with frame_client(port) as ann:
-            enter(ann, "ann")
-            shell.expect("ann joined #lobby")
-            shell.type("half a li")
-            shell.expect("half a li")
-            shell.press("C-z")
-            shell.expect("Stopped")
-            shell.type("bg")
-            shell.press("Enter")
-            ann.line("in the background")
-            hear(ann, "in the background")
-            assert "<ann>" not in "\n".join(shell.screen())
-            shell.type("fg")
-            shell.press("Enter")
-            shell.expect("<ann> in the background", "[#lobby] server> half a li")
-            shell.type("ne")
-            shell.press("Enter")
-            hear(ann, "half a line")
-            shell.expect("<server> half a line")
-        shell.press("C-c")
-        shell.expect_last("sh%")
-        wait_until(lambda: not listens(port))
-
-
-def test_a_command_stands_with_its_time(tmp_path: Path) -> None:
-    with tmux(tmp_path, columns=80) as shell:
-        start(shell, tmp_path / "data")
-        shell.type("/events")
-        shell.press("Enter")
-        shell.expect("Events are")
-        assert [row for row in shell.screen() if re.fullmatch(r"\d\d:\d\d > /events", row)]
-
-
-def test_a_stopped_background_job_ends_by_a_signal(tmp_path: Path) -> None:
-    with tmux(tmp_path) as shell:
-        port = start(shell, tmp_path / "data")
-        shell.press("C-z")
-        shell.expect("Stopped")
-        shell.type("bg; kill %1; wait; echo waited=$?")
-        shell.press("Enter")
-        shell.expect("waited=0")
-        wait_until(lambda: not listens(port))
-        shell.type("echo it is a shell again")  # with the shell's own mode
-        shell.press("Enter")
-        shell.expect("it is a shell again")
-
-
-def test_nothing_waits_for_a_terminal_that_takes_nothing(terminal: Any, tmp_path: Path) -> None:
-    options = ("--port", "0", "--quiet", "--no-flood-limit", "--data-dir", str(tmp_path))
-    child = terminal("serve", "chat", *options)
-    child.expect(r"Listening on 127\.0\.0\.1:(\d+)")
-    port = int(child.match[1])
-    child.expect(PROMPT)
-    with frame_client(port) as ann:
-        enter(ann, "ann")
-        for number in range(ROWS):  # nobody reads the terminal meanwhile
-            ann.line(f"{number} {'x' * 100}")
-        hear(ann, f"{ROWS - 1} x")
-        child.kill(signal.SIGTERM)
-        while ann.receive() is not None:
-            pass
-    wait_until(lambda: not child.isalive(), what="the end of the server")
-    assert child.exitstatus == 0
-
-
-def test_the_terminal_goes(terminal: Any, tmp_path: Path) -> None:
-    child = terminal("serve", "chat", "--port", "0", "--quiet", "--data-dir", str(tmp_path))
-    child.expect(r"Listening on 127\.0\.0\.1:(\d+)")
-    port = int(child.match[1])
-    child.expect(PROMPT)
-    child.send("half a line")
-    child.expect("half a line")
-    child.ptyproc.fileobj.close()
-    wait_until(lambda: not listens(port))
-    wait_until(lambda: not child.isalive())
 
 
 def test_events_that_go_to_a_file_are_not_shown(terminal: Any, tmp_path: Path) -> None:
@@ -130,3 +21,101 @@ def test_events_that_go_to_a_file_are_not_shown(terminal: Any, tmp_path: Path) -
     child.sendintr()
     assert ended(child) == 0
     assert "server_stopped" in (tmp_path / "events").read_text()
+
+
+def test_events_are_shown_until_somebody_is_there(terminal: Any, tmp_path: Path) -> None:
+    child = terminal("serve", "chat", "--port", "0", "--data-dir", str(tmp_path), NO_COLOR="1")
+    child.expect(r"listening .*127\.0\.0\.1:(\d+)")
+    port = int(child.match[1])
+    child.expect("events shown")
+    with frame_client(port) as ann:
+        child.expect("client_connected")
+        enter(ann, "ann")
+        child.expect("Events are not shown from here on")
+        child.expect("events hidden")
+        ann.line("no event")
+        child.expect("<ann> no event")
+        child.sendline("/events 3")
+        child.expect(r"data_received .*\n.*data_sent .*\n.*" + PROMPT)
+        child.sendline("/events on")
+        child.expect("Events are shown as they come")
+        ann.line("an event")
+        child.expect("data_received")
+        child.sendline("/events off")
+        child.expect("Events are not shown")
+        child.sendline("/events of")
+        child.expect("write /events on")
+        child.sendintr()
+        child.sendintr()
+        until(ann, "bye")
+    child.expect("server_stopping")
+    child.expect("server_stopped")
+    assert ended(child) == 0
+
+
+def test_events_of_a_log_file_can_be_looked_at(terminal: Any, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with operator(terminal, tmp_path, "--log-file", str(log), NO_COLOR="1") as (child, port):
+        assert "server_started" not in child.before
+        with frame_client(port) as ann:
+            enter(ann, "ann")
+            child.expect("ann joined")
+            child.sendline("/events 100")
+            child.expect("server_started")
+            child.expect("member_came")
+    assert "member_left" in log.read_text()
+
+
+@pytest.mark.parametrize("says_yes", [True, False])
+def test_a_paste_is_asked_about(terminal: Any, tmp_path: Path, says_yes: bool) -> None:
+    with operator(terminal, tmp_path, NO_COLOR="1") as (child, port), frame_client(port) as ann:
+        enter(ann, "ann")
+        child.expect("ann joined")
+        child.send("\x1b[200~one\n  /quit\x1b[201~")
+        child.expect("/quit")
+        child.send("\r")
+        child.expect(r"nd\? \[y/N\]")
+        child.sendline("y" if says_yes else "n")
+        if says_yes:
+            until(ann, "say", text="  /quit")
+            child.expect("<server> one\r\n {15}  /quit")
+        else:
+            child.expect("one.*/quit")
+            child.sendintr()
+            child.sendline("else")
+            assert until(ann, "say")["text"] == "else"
+
+
+def test_a_block_that_is_too_large_comes_back(terminal: Any, tmp_path: Path) -> None:
+    with operator(terminal, tmp_path, NO_COLOR="1") as (child, port), frame_client(port) as ann:
+        enter(ann, "ann")
+        child.send("\x1b[200~" + "x\n" * 250 + "\x1b[201~")
+        child.expect("x")
+        child.send("\r")
+        child.expect("Not sent: 250 lines with 499 characters")
+        child.sendintr()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "first"),
+    [([], "server_started"), (["--quiet"], "Listening on "), (["--log-file", "events.log"], "Listening on ")],
+)
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_the_server_tells_its_start_before_the_operator_is_in_the_lobby(
+    terminal: Any, tmp_path: Path, arguments: list[str], first: str, term: str
+) -> None:
+    options = ["--port", "0", "--data-dir", str(tmp_path), *arguments]
+    command = ["sh", "-c", 'cd "$0" && exec "$@"', str(tmp_path)]
+    child = terminal("serve", "chat", *options, command=command, TERM=term, NO_COLOR="1")
+    if term == "dumb":
+        child.expect(r"You are in #lobby\.\r\nIn #lobby: server\r\nWhat is said is shown here\.")
+    else:
+        child.expect(r"What is said is shown here\.")
+    assert first in child.before
+    if not arguments:
+        assert "Clients give a name and talk with each other in rooms." in child.before
+        assert "loopback_only" in child.before
+    if term != "dumb":
+        child.expect(r"You are in #lobby\..*In #lobby: server.*" + PROMPT)
+    child.sendintr()
+    assert ended(child) == 0

@@ -1,4 +1,4 @@
-"""``serve chat`` as a process: from nc and ``connect``, its options, its operator, and across a restart."""
+"""``serve chat`` as a process: from nc and ``connect``, its options, and across a restart."""
 
 import os
 import signal
@@ -6,18 +6,15 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from tests.support.accounts import PASSWORD, accounts_at
-from tests.support.frames import FrameClient, frame_client
+from tests.support.frames import frame_client
+from tests.support.operators import enter, until
 from tests.support.running import TIMEOUT_S, Process, process, sockctl, wait_until
-from tests.support.terminal import ended
 from tests.support.tools import tool
-
-PROMPT = r"\[#lobby\]\S* server>"
 
 
 @contextmanager
@@ -25,21 +22,6 @@ def served(data: Path, *arguments: str) -> Iterator[tuple[Process, int]]:
     command = ["serve", "chat", "--port", "0", "--data-dir", str(data), "--log-format", "json", *arguments]
     with process(*command) as run:
         yield run, int(run.event("listening")["port"])
-
-
-def enter(client: FrameClient, name: str) -> None:
-    client.expect("ask", field="name")
-    client.line(name)
-    client.expect("token")
-    client.expect("welcome", name=name)
-    until(client, "members")
-
-
-def until(client: FrameClient, kind: str, **fields: Any) -> dict[str, Any]:
-    while (one := client.receive()) is not None:
-        if one["kind"] == kind and all(one.get(name) == value for name, value in fields.items()):
-            return one
-    raise AssertionError(f"{kind} {fields} did not come")
 
 
 def test_from_nc_from_connect_and_across_a_restart(tmp_path: Path) -> None:
@@ -217,212 +199,6 @@ def test_a_guest_has_no_login_to_end(tmp_path: Path) -> None:
         ann.line("/logout")
         error = until(ann, "error", code="bad_command")
         assert "/quit" in error["text"]
-
-
-@contextmanager
-def operator(terminal: Any, data: Path, *options: str, **environment: Any) -> Iterator[tuple[Any, int]]:
-    """Start a chat on a terminal; when the prompt is there, yield it with the port."""
-    options = options or ("--quiet",)
-    child = terminal("serve", "chat", "--port", "0", "--data-dir", str(data), *options, **environment)
-    child.expect(r"Listening on 127\.0\.0\.1:(\d+)")
-    port = int(child.match[1])
-    child.expect(PROMPT)
-    yield child, port
-    child.sendintr()
-    assert ended(child) == 0
-
-
-def test_the_operator_at_the_terminal(terminal: Any, tmp_path: Path) -> None:
-    with operator(terminal, tmp_path, NO_COLOR="1") as (child, port), frame_client(port) as ann:
-        enter(ann, "ann")
-        child.expect(r"\d\d:\d\d \* ann joined #lobby")
-        ann.line("hello \x1b[2J there")
-        child.expect(r"\d\d:\d\d <ann> hello \[2J there")
-        child.sendline("hello ann")
-        until(ann, "say", sender="server", text="hello ann")
-        child.expect(r"\d\d:\d\d <server> hello ann")
-        ann.send(kind="block", text="a", lines=["one of two", "/quit"])
-        child.expect(r"<ann> one of two\r\n {12}/quit")
-        child.sendline("/msg ann psst")
-        child.expect(r"\d\d:\d\d \[private to ann\] <server> psst")
-        child.sendline("/kick nobody")
-        child.expect("! .*nobody")
-        child.sendline("/kick a\tEnough")
-        child.expect("server put ann out: Enough")
-        until(ann, "bye", reason="kicked")
-        child.expect("ann left #lobby")
-
-
-def test_a_half_typed_line_survives(terminal: Any, tmp_path: Path) -> None:
-    with operator(terminal, tmp_path, NO_COLOR="1") as (child, port), frame_client(port) as ann:
-        enter(ann, "ann")
-        child.send("half a li")
-        for number in range(5):
-            ann.line(f"line {number}")
-            child.expect(f"<ann> line {number}\r\n.*" + PROMPT + "[^\n]*half a li")
-        child.sendline("ne")
-        until(ann, "say", sender="server", text="half a line")
-        child.send("not this")
-        child.expect("not this")
-        child.sendintr()  # clears the line, and the server stays
-        child.sendline("but that")
-        until(ann, "say", sender="server", text="but that")
-        child.send("half at the end")
-        child.expect("half at the end")
-        child.kill(signal.SIGTERM)
-        until(ann, "bye", reason="server_stopping")
-        assert ended(child) == 0
-
-
-def test_events_are_shown_until_somebody_is_there(terminal: Any, tmp_path: Path) -> None:
-    child = terminal("serve", "chat", "--port", "0", "--data-dir", str(tmp_path), NO_COLOR="1")
-    child.expect(r"listening .*127\.0\.0\.1:(\d+)")
-    port = int(child.match[1])
-    child.expect("events shown")
-    with frame_client(port) as ann:
-        child.expect("client_connected")
-        enter(ann, "ann")
-        child.expect("Events are not shown from here on")
-        child.expect("events hidden")
-        ann.line("no event")
-        child.expect("<ann> no event")
-        child.sendline("/events 3")
-        child.expect(r"data_received .*\n.*data_sent .*\n.*" + PROMPT)
-        child.sendline("/events on")
-        child.expect("Events are shown as they come")
-        ann.line("an event")
-        child.expect("data_received")
-        child.sendline("/events off")
-        child.expect("Events are not shown")
-        child.sendline("/events of")
-        child.expect("write /events on")
-        child.sendintr()
-        child.sendintr()
-        until(ann, "bye")
-    child.expect("server_stopping")
-    child.expect("server_stopped")
-    assert ended(child) == 0
-
-
-def test_events_of_a_log_file_can_be_looked_at(terminal: Any, tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    with operator(terminal, tmp_path, "--log-file", str(log), NO_COLOR="1") as (child, port):
-        assert "server_started" not in child.before
-        with frame_client(port) as ann:
-            enter(ann, "ann")
-            child.expect("ann joined")
-            child.sendline("/events 100")
-            child.expect("server_started")
-            child.expect("member_came")
-    assert "member_left" in log.read_text()
-
-
-def test_several_rooms(terminal: Any, tmp_path: Path) -> None:
-    with operator(terminal, tmp_path, NO_COLOR="1") as (child, port), frame_client(port) as ann:
-        enter(ann, "ann")
-        ann.line("/join games")
-        ann.line("over here")
-        child.expect("#games <ann> over here")  # read along, without being there
-        child.sendline("/join games")
-        child.expect(r"\[#games\]\S* server>")
-        assert "server joined" not in child.before
-        child.send("\x1b1")
-        child.expect(PROMPT)
-        ann.line("server, look")
-        child.expect(r"2:#games 1 !1")
-        child.send("\x1b2")
-        child.expect("<ann> server, look")
-        child.expect(r"\[#games\]\S* server>")
-
-
-@pytest.mark.parametrize("says_yes", [True, False])
-def test_a_paste_is_asked_about(terminal: Any, tmp_path: Path, says_yes: bool) -> None:
-    with operator(terminal, tmp_path, NO_COLOR="1") as (child, port), frame_client(port) as ann:
-        enter(ann, "ann")
-        child.expect("ann joined")
-        child.send("\x1b[200~one\n  /quit\x1b[201~")
-        child.expect("/quit")
-        child.send("\r")
-        child.expect(r"nd\? \[y/N\]")
-        child.sendline("y" if says_yes else "n")
-        if says_yes:
-            until(ann, "say", text="  /quit")
-            child.expect("<server> one\r\n {15}  /quit")
-        else:
-            child.expect("one.*/quit")
-            child.sendintr()
-            child.sendline("else")
-            assert until(ann, "say")["text"] == "else"
-
-
-def test_a_block_that_is_too_large_comes_back(terminal: Any, tmp_path: Path) -> None:
-    with operator(terminal, tmp_path, NO_COLOR="1") as (child, port), frame_client(port) as ann:
-        enter(ann, "ann")
-        child.send("\x1b[200~" + "x\n" * 250 + "\x1b[201~")
-        child.expect("x")
-        child.send("\r")
-        child.expect("Not sent: 250 lines with 499 characters")
-        child.sendintr()
-
-
-def test_the_operators_screen_breaks_at_words(terminal: Any, tmp_path: Path) -> None:
-    with operator(terminal, tmp_path, columns=40, NO_COLOR="1") as (child, port), frame_client(port) as ann:
-        enter(ann, "ann")
-        ann.line("one two three four five six seven eight nine ten")
-        child.expect("<ann> one two three four five six\r\n {12}seven eight nine ten\r\n")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "first"),
-    [([], "server_started"), (["--quiet"], "Listening on "), (["--log-file", "events.log"], "Listening on ")],
-)
-@pytest.mark.parametrize("term", ["xterm", "dumb"])
-def test_the_server_tells_its_start_before_the_operator_is_in_the_lobby(
-    terminal: Any, tmp_path: Path, arguments: list[str], first: str, term: str
-) -> None:
-    options = ["--port", "0", "--data-dir", str(tmp_path), *arguments]
-    command = ["sh", "-c", 'cd "$0" && exec "$@"', str(tmp_path)]
-    child = terminal("serve", "chat", *options, command=command, TERM=term, NO_COLOR="1")
-    if term == "dumb":
-        child.expect(r"You are in #lobby\.\r\nIn #lobby: server\r\nWhat is said is shown here\.")
-    else:
-        child.expect(r"What is said is shown here\.")
-    assert first in child.before
-    if not arguments:
-        assert "Clients give a name and talk with each other in rooms." in child.before
-        assert "loopback_only" in child.before
-    if term != "dumb":
-        child.expect(r"You are in #lobby\..*In #lobby: server.*" + PROMPT)
-    child.sendintr()
-    assert ended(child) == 0
-
-
-def test_the_operators_input_ends(terminal: Any, tmp_path: Path) -> None:
-    with operator(terminal, tmp_path, NO_COLOR="1") as (child, port):
-        child.sendeof()
-        child.expect("input has ended")
-        with frame_client(port) as ann:
-            enter(ann, "ann")
-            ann.line("anybody there?")
-            child.expect(r"<ann> anybody there\?\r\n")
-
-
-def test_lines_without_an_editor(terminal: Any, tmp_path: Path) -> None:
-    child = terminal("serve", "chat", "--port", "0", "--quiet", "--data-dir", str(tmp_path), TERM="dumb")
-    child.expect(r"Listening on 127\.0\.0\.1:(\d+) and ")
-    port = int(child.match[1])
-    child.expect("chat along as server")
-    with frame_client(port) as ann:
-        enter(ann, "ann")
-        child.expect("ann joined #lobby")
-        child.sendline("hello ann")
-        until(ann, "say", sender="server", text="hello ann")
-        ann.send(kind="block", text="a", lines=["one of two", "/quit"])
-        child.expect("<ann> one of two\r\n<ann> /quit\r\n")
-        child.sendline("/msg ann psst")
-        child.expect_exact("to ann: (private) <server> psst")
-    child.sendintr()
-    assert ended(child) == 0
 
 
 def test_a_chat_under_tls(tmp_path: Path) -> None:

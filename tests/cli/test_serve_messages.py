@@ -12,7 +12,7 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from tests.support.frames import frame_client
-from tests.support.running import TIMEOUT_S, Process, connect, process, receive_all, receive_exactly, sockctl
+from tests.support.running import TIMEOUT_S, Process, process, receive_all, receive_exactly, sockctl
 from tests.support.tools import tool
 
 
@@ -109,37 +109,6 @@ def test_a_command_that_cannot_be_run_is_refused_at_the_start(command: str, why:
     assert run.returncode == ExitCode.USAGE
     assert why in run.stderr
     assert b"Traceback" not in run.stderr
-
-
-def test_an_operator_in_a_pipe() -> None:
-    """Without a terminal the operator's lines may come from anywhere, and what is said goes to standard output."""
-    with (
-        process(*("serve", "talk", "--port", "0", "--log-format", "json"), stdin=subprocess.PIPE, bufsize=0) as run,
-        connect(int(run.event("listening")["port"])) as sock,
-    ):
-        receive_exactly(sock, len(b"sockctl/1 talk\r\n"))
-        assert run.process.stdin is not None
-        assert run.process.stdout is not None
-        sock.sendall("\x1b[31mhi\u202e [/x]\r\n".encode())
-        said = [run.process.stdout.readline() for _ in range(2)]
-        assert said[0].startswith(b"* client 1 joined from 127.0.0.1:")
-        assert said[1] == b"<1> [31mhi [/x]\n"
-        run.process.stdin.write(b"answer\n")
-        while not (line := receive_line(sock)).startswith(b"<operator>"):
-            assert line.startswith(b"You are client 1")
-        assert line == b"<operator> answer\r\n"
-        run.process.stdin.close()
-        run.wait_for("The operator's input has ended")
-        sock.shutdown(socket.SHUT_WR)
-        assert receive_all(sock) == b""
-        assert run.end() == 0
-
-
-def receive_line(sock: socket.socket) -> bytes:
-    line = b""
-    while not line.endswith(b"\n"):
-        line += receive_exactly(sock, 1)
-    return line
 
 
 def test_names_and_texts_are_inert_in_the_log(tmp_path: Path) -> None:
