@@ -105,19 +105,23 @@ def serve(
         server.start()
         if options.log_file is not None or options.quiet:
             certificate = "" if tls is None else f" Its certificate has SHA256 {tls.fingerprint}."
-            said = (
+            _say_place(
                 _encode_place(listeners, service.name)
                 if json
-                else _describe_place(listeners, options.log_file, certificate)
+                else _describe_place(listeners, options.log_file, certificate),
+                wraps=not json,
             )
-            # Not in this thread: while standard error is blocked, signals must still be waited for.
-            teller = threading.Thread(target=say, args=(said,), kwargs={"wraps": not json}, daemon=True)
-            teller.start()
-            teller.join(FIRST_WORDS_S)
         journal.wait_until_written(FIRST_WORDS_S)
         _wait_for_stop(signals, tls, terminal)
         terminal.stop()
         return _stop(server, options.drain_timeout, signals, journal)
+
+
+def _say_place(said: str, *, wraps: bool) -> None:
+    """Write where the server listens; another thread does: while standard error is blocked, signals are waited for."""
+    teller = threading.Thread(target=say, args=(said,), kwargs={"wraps": wraps}, daemon=True)
+    teller.start()
+    teller.join(FIRST_WORDS_S)
 
 
 def _open_journal(service: str, options: ServerOptions, terminal: OperatorTerminal) -> Journal:

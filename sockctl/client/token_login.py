@@ -13,6 +13,7 @@
 Without a token to send, everything is decided from the start. A script that logs in by itself does so every time.
 
 The user may have chosen a name. Then only this user's token is shown, and the name answers the first question for one.
+The table above is one state machine, so the module is long.
 """
 
 from collections.abc import Callable, Sequence

@@ -55,7 +55,6 @@ SESSION_ENDED = Reason(
     "Your session has ended: log in again. Goodbye!",
     puts_out=True,
 )
-
 LOGIN_S = 120.0
 """How long a client may take to log in, typing included."""
 LOGIN_LIMIT_BYTES = 4_096

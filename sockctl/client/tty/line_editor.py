@@ -2,9 +2,10 @@
 
 prompt_toolkit holds the main thread, with one prompt from the first line to the last. The session runs in a second one,
 and waits for the queue of entries as for any input. Its output goes through prompt_toolkit's proxy of standard output,
-which puts it above the prompt. Questions, and texts that come back
-into the editor, go from the session's thread to the prompt's. A line that comes back from a room leaves the prompt
-without a trace.
+which puts it above the prompt. Questions, and texts that come back into the editor, go from the session's thread to the
+prompt's. A line that comes back from a room leaves the prompt without a trace.
+
+The module is long because one class owns what both threads share: half of it would need the other half's state.
 """
 
 import contextlib
