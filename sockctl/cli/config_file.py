@@ -118,6 +118,8 @@ def open_config() -> ConfigFile | None:
         ConfigError: It can't be used.
     """
     path = find_config_file()
+    if path.parent.is_file():
+        raise ConfigError(f"{path.parent} is a file: SOCKCTL_CONFIG names the folder in which {path.name} is.")
     return ConfigFile(path) if path.exists() else None
 
 

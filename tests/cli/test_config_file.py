@@ -63,3 +63,12 @@ def test_a_file_of_bytes_that_are_no_text(folder: Path) -> None:
     done = sockctl("users", "list")
     assert (done.returncode, done.stdout) == (ExitCode.USAGE, b"")
     assert b"is not UTF-8 (byte 0): save it as UTF-8." in done.stderr
+
+
+def test_a_file_in_place_of_the_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(folder, "")
+    monkeypatch.setenv("SOCKCTL_CONFIG", str(file))
+    run = sockctl("config", "check")
+    assert run.returncode == ExitCode.USAGE
+    said = f"sockctl: {file} is a file: SOCKCTL_CONFIG names the folder in which config.toml is.\n"
+    assert run.stderr.decode().endswith(said)
