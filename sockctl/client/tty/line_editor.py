@@ -84,7 +84,7 @@ class LineEditor:
         self._news: deque[Callable[[], None]] = deque(maxlen=MAX_NEWS)  # for the texts in the editor, from any thread
         self._recent = RecentSecret()
         self._may_leave = False  # whether the key before was a Ctrl-C on an empty line
-        self._ends = self._over = False
+        self._ends = self._over = self._is_interrupted = False
         self._error: BaseException | None = None
         history = None if typed is None else TypedHistory(typed, lambda text: self._print([], text))
         self._prompt, self._keyboard = make_prompt(self, background, status=status, keys=keys or {}, history=history)
@@ -213,6 +213,7 @@ class LineEditor:
             try:
                 with contextlib.suppress(EOFError):
                     self._prompt.prompt(pre_run=self._process_news)
+                self._raise_interrupt()
                 self.entries.end()
                 thread.join()
             except BaseException:
@@ -292,9 +293,15 @@ class LineEditor:
         if self._keyboard.is_busy or self.hides:
             discard_input(self._keyboard.fileno())
 
-    def _interrupt(self, _number: int, _frame: object) -> None:
-        if not self._end_prompt(KeyboardInterrupt()):
+    def _raise_interrupt(self) -> None:
+        if self._is_interrupted:
             raise KeyboardInterrupt
+
+    def _interrupt(self, _number: int, _frame: object) -> None:
+        self._is_interrupted = True
+        if not self._prompt.app.is_running:
+            raise KeyboardInterrupt
+        self._end_prompt(KeyboardInterrupt())  # a second signal finds it ending, and an exception would stop that
 
 
 def _is_own(question: "Message | None") -> bool:

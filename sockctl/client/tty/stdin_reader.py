@@ -4,6 +4,7 @@ Imported with prompt_toolkit only.
 """
 
 import re
+import select
 import time
 
 from prompt_toolkit.input.posix_utils import PosixStdinReader
@@ -37,6 +38,8 @@ class StdinReader(PosixStdinReader):
     def read(self, count: int = 1024) -> str:
         """Return the keys that can be read now, as text."""
         text, self._held = self._held + super().read(count), ""
+        if not text and self._has_hung_up():  # a read of such a terminal fails, which is no end to prompt_toolkit
+            self.closed = True
         if time.monotonic() > self._late_until or "\x1b]" not in text:
             return text
         text, found = REPLY.subn("", text, count=1)
@@ -45,3 +48,8 @@ class StdinReader(PosixStdinReader):
         elif begun := _BEGUN.search(text):
             text, self._held = text[: begun.start()], begun[0]
         return text
+
+    def _has_hung_up(self) -> bool:
+        poll = select.poll()
+        poll.register(self.stdin_fd, 0)
+        return any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0))

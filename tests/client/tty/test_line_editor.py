@@ -138,6 +138,26 @@ def test_a_signal_while_the_editor_comes(terminal: Any, number: signal.Signals, 
         assert child.signalstatus == number or child.exitstatus == ExitCode.INTERRUPTED, child.before
 
 
+@pytest.mark.parametrize("numbers", [[signal.SIGHUP, signal.SIGHUP], [signal.SIGTERM, signal.SIGHUP, signal.SIGTERM]])
+def test_several_signals_end_it_as_one_does(terminal: Any, numbers: list[signal.Signals]) -> None:
+    """A shell and the kernel both say that a terminal has gone; the second signal came while the prompt ended."""
+
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        for number in range(200):
+            sock.sendall(framed(kind="notice", text=f"line {number}"))
+        receive_all(sock)
+
+    with server(play) as target:
+        child = terminal("connect", target)
+        child.expect("line 1")
+        for number in numbers:
+            child.kill(number)
+        child.expect(pexpect.EOF)
+        child.wait()
+        assert child.signalstatus in numbers or child.exitstatus == ExitCode.INTERRUPTED, child.before
+
+
 @pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
 def test_a_secret_that_is_asked_for_with_the_greeting(terminal: Any, plain: bool) -> None:
     def play(sock: socket.socket) -> None:

@@ -58,3 +58,16 @@ def test_no_answer_is_awaited_for_ever(monkeypatch: pytest.MonkeyPatch, late: Ty
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 60)
     assert late.read(LIGHT) == f"be{LIGHT}"
+
+
+def test_a_terminal_whose_reads_fail_has_gone() -> None:
+    near, far = os.openpty()
+    reader = StdinReader(near, encoding="utf-8", background=Background(None, "", reply_may_come=False))
+    try:
+        assert reader.read() == ""
+        assert not reader.closed
+        os.close(far)  # from here on, a read fails with EIO
+        assert reader.read() == ""
+        assert reader.closed
+    finally:
+        os.close(near)
