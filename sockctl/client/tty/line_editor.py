@@ -264,7 +264,9 @@ class LineEditor:
         self._keyboard.is_asked = self._question is not None and not _is_own(self._question)
         while self._news:
             self._news.popleft()()
-        if self._over or self._ends:
+        if self._is_interrupted:
+            self._end_prompt(KeyboardInterrupt())
+        elif self._over or self._ends:
             self._end_prompt(EOFError())
 
     def _put_in(self, text: str, *, told: bool) -> None:
@@ -279,14 +281,12 @@ class LineEditor:
         if buffer.text == text and not self.is_asked:
             buffer.reset()
 
-    def _end_prompt(self, error: BaseException) -> bool:
-        """End the prompt, if it is there; return whether it was."""
+    def _end_prompt(self, error: BaseException) -> None:
+        """End the prompt, unless it ends already."""
         app = self._prompt.app
-        if not app.is_running or app.is_done:
-            return False
-        app.erase_when_done = not self._prompt.default_buffer.text
-        app.exit(exception=error)
-        return True
+        if app.is_running and app.future is not None and not app.is_done:
+            app.erase_when_done = not self._prompt.default_buffer.text
+            app.exit(exception=error)
 
     def _discard_rest(self) -> None:
         """Discard the rest of a paste, and of a secret: the shell would take it."""
@@ -299,7 +299,7 @@ class LineEditor:
 
     def _interrupt(self, _number: int, _frame: object) -> None:
         self._is_interrupted = True
-        if not self._prompt.app.is_running:
+        if self._prompt.app.loop is None:
             raise KeyboardInterrupt
         self._end_prompt(KeyboardInterrupt())  # a second signal finds it ending, and an exception would stop that
 
