@@ -9,7 +9,7 @@ import os
 import select
 
 STDIN, STDOUT, STDERR = 0, 1, 2
-USUAL_COLUMNS = 80
+USUAL_COLUMNS, USUAL_LINES = 80, 24
 LINE_BYTES = 4096
 """The longest line that a terminal gives: Linux's N_TTY_BUF_SIZE."""
 
@@ -54,10 +54,16 @@ def choose_colour(choice: ColourChoice) -> None:
 
 def measure_columns(descriptor: int = STDERR) -> int:
     """Return the width of the terminal behind `descriptor`; 80 if the system can't tell it."""
+    return measure_terminal(descriptor)[0]
+
+
+def measure_terminal(descriptor: int) -> tuple[int, int]:
+    """Return columns and lines of the terminal behind `descriptor`; 80 and 24 if the system can't tell them."""
     try:
-        return os.get_terminal_size(descriptor).columns or USUAL_COLUMNS
-    except OSError:
-        return USUAL_COLUMNS
+        columns, lines = os.get_terminal_size(descriptor)
+    except OSError:  # it has gone, or is none
+        columns = lines = 0
+    return columns or USUAL_COLUMNS, lines or USUAL_LINES
 
 
 def open_missing_streams() -> None:

@@ -85,9 +85,8 @@ class ChatConsole(Console):
         return self._window.status(columns, state=self._state)
 
     def _go(self, room: str | None) -> None:
-        """Go to a room, in order with what is entered before and after; not in the middle of an answer."""
-        if room is not None and self._editor is not None and not self._editor.is_asked:
-            self._editor.entries.put(f"/join {room}")
+        if self._editor is not None:
+            self._editor.go(room)
 
 
 class _Everybody(Roster):

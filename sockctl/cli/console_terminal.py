@@ -26,7 +26,7 @@ from sockctl.client.screen import Screen
 from sockctl.client.tty.terminal_mode import as_typed
 from sockctl.errors import StreamError
 from sockctl.events.base import HELD_BYTES
-from sockctl.terminal import STDIN, STDOUT, is_in_background, say
+from sockctl.terminal import STDIN, STDOUT, is_in_background, measure_terminal, say
 from sockctl.text import format_count
 
 CAPACITY_BYTES = 32 << 20
@@ -144,7 +144,7 @@ class ConsoleTerminal(OperatorTerminal, ABC):
         ended = self._editor is None  # the server has not begun
         while not ended:
             batch, ended = self._queue.fetch(count=BATCH, size_bytes=BATCH_BYTES)
-            self._resize(*_measure())
+            self._resize(*measure_terminal(STDOUT))
             for work in batch:
                 work()
             if lost := self._queue.pop_dropped():
@@ -206,11 +206,3 @@ class ConsoleTerminal(OperatorTerminal, ABC):
         if not is_in_background():
             with contextlib.suppress(termios.error):  # it has gone
                 termios.tcsetattr(STDIN, termios.TCSANOW, self._mode)
-
-
-def _measure() -> tuple[int, int]:
-    """Return columns and lines of the terminal."""
-    try:
-        return os.get_terminal_size(STDOUT)
-    except OSError:  # it has gone
-        return 80, 24

@@ -129,6 +129,11 @@ class LineEditor:
         self.entries.put(Secret(text) if secret else text)
         return False
 
+    def go(self, room: str | None) -> None:
+        """Go to a room, in order with what is entered before and after; not in the middle of an answer."""
+        if room is not None and not self.is_asked:
+            self.entries.put(f"/join {room}")
+
     def paste(self, buffer: "Buffer", text: str) -> None:
         """Insert a text of one line or several."""
         if len(buffer.text) + len(text) > MAX_CHARACTERS:
@@ -211,9 +216,7 @@ class LineEditor:
         with contextlib.closing(self.entries), ending_signals(self._interrupt), above_prompt():
             thread.start()
             try:
-                with contextlib.suppress(EOFError):
-                    self._prompt.prompt(pre_run=self._process_news)
-                self._raise_interrupt()
+                self._hold_prompt()
                 self.entries.end()
                 thread.join()
             except BaseException:
@@ -224,6 +227,12 @@ class LineEditor:
                 thread.join()
         if self._error is not None:
             raise self._error
+
+    def _hold_prompt(self) -> None:
+        with contextlib.suppress(EOFError):
+            self._prompt.prompt(pre_run=self._process_news)
+        if self._is_interrupted:
+            raise KeyboardInterrupt
 
     def _run(self, run: "Callable[[], None]") -> None:
         try:
@@ -292,10 +301,6 @@ class LineEditor:
         """Discard the rest of a paste, and of a secret: the shell would take it."""
         if self._keyboard.is_busy or self.hides:
             discard_input(self._keyboard.fileno())
-
-    def _raise_interrupt(self) -> None:
-        if self._is_interrupted:
-            raise KeyboardInterrupt
 
     def _interrupt(self, _number: int, _frame: object) -> None:
         self._is_interrupted = True

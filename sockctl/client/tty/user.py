@@ -1,6 +1,5 @@
 """The user at the terminal of a session: invites the user to type, asks questions, and runs the line editor."""
 
-import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -9,7 +8,7 @@ from sockctl.client.entry import show_text
 from sockctl.client.screen import Screen
 from sockctl.client.session_events import QuestionAsked, TextArrived, TextReturned
 from sockctl.client.tty.no_echo import NoEcho
-from sockctl.terminal import STDIN, STDOUT, say
+from sockctl.terminal import STDIN, STDOUT, measure_terminal, say
 
 if TYPE_CHECKING:
     from sockctl.client.chat.view import ChatView
@@ -149,11 +148,11 @@ class TerminalUser:
         from sockctl.client.tty.room_keys import bind_rooms
 
         window = ChatWindow(view.roster, MessageFormatter(colours=colours, theme=choose_theme(background.colour)))
-        window.resize(*os.get_terminal_size(STDOUT))
+        window.resize(*measure_terminal(STDOUT))
         view.open_window(window)
 
         def status(columns: int) -> "Fragments":
-            window.resize(columns, os.get_terminal_size(STDOUT).lines)
+            window.resize(columns, measure_terminal(STDOUT)[1])
             return window.status(columns, away_s=self._away_s())
 
         return LineEditor(
@@ -167,9 +166,8 @@ class TerminalUser:
         )
 
     def _go(self, room: str | None) -> None:
-        """Go to a room, in order with what is entered before and after; not in the middle of an answer."""
-        if room is not None and self._editor is not None and not self._editor.is_asked:
-            self._editor.entries.put(f"/join {room}")
+        if self._editor is not None:
+            self._editor.go(room)
 
     def leave(self) -> None:
         """Restore the terminal."""
