@@ -66,7 +66,7 @@ class Person:
         protocol = None if connection is None else connection.protocol
         self._in_chat = self._in_chat if protocol is None else protocol.is_chat
         question = None if protocol is None else protocol.question
-        asks_secret = question is not None and question.fields.get("secret") is True
+        asks_secret = question is not None and question.asks_secret
         if isinstance(text, Secret) and not asks_secret:
             self._events.append(Remark("Not sent: the question is not open any more."))
             return None

@@ -81,7 +81,7 @@ class PlaintextGuard:
         """
         if question is None:
             return
-        if question.fields.get("secret") is True or question.get("field") == "password":
+        if question.asks_secret or question.get("field") == "password":
             raise InsecureError(
                 f"The password was not sent: the connection to {self._endpoint} is not encrypted, and anybody on the "
                 f"way could read it. If the server speaks TLS, write sockctls://{self._endpoint}; --insecure sends "

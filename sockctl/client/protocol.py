@@ -196,7 +196,7 @@ class MessageProtocol:
             InsecureError: It is a password, and would go in clear.
         """
         asked = self.question
-        if asked is None or asked.get("field") != "name" or asked.fields.get("secret") is True:
+        if asked is None or asked.get("field") != "name" or asked.asks_secret:
             return b""
         return self._answer(asked, name) if (name := self.login.take_name()) else b""
 

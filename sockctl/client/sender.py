@@ -158,7 +158,7 @@ class Sender:
 def _asks_secret(protocol: "MessageProtocol | None") -> bool:
     """Return whether a secret question is open."""
     question = None if protocol is None else protocol.question
-    return question is not None and question.fields.get("secret") is True
+    return question is not None and question.asks_secret
 
 
 def refuse_lines(lines: list[bytes]) -> list[SessionEvent]:

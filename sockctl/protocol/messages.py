@@ -58,6 +58,11 @@ class Message:
     def __repr__(self) -> str:
         return f"<Message {make_visible(self.kind)}>"  # the text may be a password
 
+    @property
+    def asks_secret(self) -> bool:
+        """Whether the answer to this question must not be seen."""
+        return self.fields.get("secret") is True
+
     def get(self, name: str) -> str:
         """Return the field `name`, made safe; empty if it is missing or no text."""
         value = self.fields.get(name)

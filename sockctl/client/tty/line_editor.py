@@ -104,7 +104,7 @@ class LineEditor:
     @property
     def hides(self) -> bool:
         """Whether the line being typed must not be seen."""
-        return _is_secret(self._question)
+        return self._question is not None and self._question.asks_secret
 
     def complete(self, before: str) -> tuple[str, list[str]]:
         """Return the word before the cursor, and the words that it may become; an answer has none."""
@@ -312,10 +312,6 @@ class LineEditor:
 def _is_own(question: "Message | None") -> bool:
     """Return whether the client itself asks."""
     return question is not None and question.get("field") == CONFIRM
-
-
-def _is_secret(question: "Message | None") -> bool:
-    return question is not None and question.fields.get("secret") is True
 
 
 def _format_prompt(question: "Message | None") -> str:

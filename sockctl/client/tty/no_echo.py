@@ -28,7 +28,7 @@ class NoEcho:
 
         Discard a half-typed secret if another question comes, or none: it doesn't answer that.
         """
-        if question is not None and question.fields.get("secret") is True:
+        if question is not None and question.asks_secret:
             self._begin()
         elif self._before is not None:
             self._discard()
