@@ -10,11 +10,10 @@ from sockctl.client.chat.roster import Roster
 from sockctl.client.chat.unconfirmed import NumberedTexts, holds_text
 from sockctl.client.entry import Entry
 from sockctl.client.fragments import Fragments
+from sockctl.client.protocol import TYPING_EVERY_S
 from sockctl.client.tty.room_keys import bind_rooms
 from sockctl.protocol.messages import Message, make_message
 from sockctl.services.chat.service import CONSOLE_NAME, Chat
-
-TYPING_EVERY_S = 3.0
 
 
 class ChatConsole(Console):

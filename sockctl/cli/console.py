@@ -12,7 +12,7 @@ from sockctl.client.chat.roster import Roster
 from sockctl.client.chat.theme import choose_theme
 from sockctl.client.chat.window import ChatWindow, Update
 from sockctl.client.confirmation import Confirmation
-from sockctl.client.entry import MAX_BLOCK_BYTES, MAX_LINES, Entry
+from sockctl.client.entry import Entry
 from sockctl.client.session_events import QuestionAsked, Remark, SessionEvent, TextReturned
 from sockctl.client.tty.background import NOT_ASKED, Background, ask_background
 from sockctl.events.base import Record
@@ -88,17 +88,12 @@ class Console(ConsoleTerminal):
 
     def _check(self, entry: Entry) -> Entry | None:
         """Return an entry that needs no question; ask about others."""
-        lines = len(entry.lines)
         if not entry.is_block:
             return entry
         if entry.is_too_large:
-            self._refuse(
-                f"Not sent: {lines:,} lines with {len(entry.text):,} characters. A block may have {MAX_LINES} lines, "
-                f"and {MAX_BLOCK_BYTES:,} bytes.",
-                entry.text,
-            )
+            self._refuse(f"{entry.describe_excess()}.", entry.text)
         else:
-            self._confirmation.ask(f"{lines} lines: send?", entry)
+            self._confirmation.ask(f"{len(entry.lines)} lines: send?", entry)
         return None
 
     def _carry_out(self, event: SessionEvent) -> None:

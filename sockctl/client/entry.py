@@ -2,11 +2,8 @@
 
 from typing import NamedTuple
 
+from sockctl.protocol.said_text import MAX_BLOCK_BYTES, MAX_BLOCK_LINES
 from sockctl.text import clean, make_visible
-
-MAX_LINES = 200
-MAX_BLOCK_BYTES = 16_384
-"""A block may have so many lines and bytes: the limits of the chat."""
 
 
 class Entry(NamedTuple):
@@ -37,7 +34,14 @@ class Entry(NamedTuple):
     def is_too_large(self) -> bool:
         """Whether it is larger than a block may be."""
         return self.is_block and (
-            self.text.count("\n") >= MAX_LINES or len(self.text.encode(errors="replace")) > MAX_BLOCK_BYTES
+            self.text.count("\n") >= MAX_BLOCK_LINES or len(self.text.encode(errors="replace")) > MAX_BLOCK_BYTES
+        )
+
+    def describe_excess(self) -> str:
+        """Return how large the block is, and how large it may be, for the error of one that is too large."""
+        return (
+            f"Not sent: {len(self.lines):,} lines with {len(self.text):,} characters. A block may have "
+            f"{MAX_BLOCK_LINES} lines, and {MAX_BLOCK_BYTES:,} bytes"
         )
 
 

@@ -13,7 +13,7 @@
 from typing import TYPE_CHECKING
 
 from sockctl.client.confirmation import Confirmation
-from sockctl.client.entry import MAX_BLOCK_BYTES, MAX_LINES, Entry, Secret
+from sockctl.client.entry import Entry, Secret
 from sockctl.client.recent_secret import RecentSecret
 from sockctl.client.session_events import Remark, SessionEvent, TextReturned, WindowChanged
 from sockctl.client.waiting_entries import WaitingEntries
@@ -144,17 +144,13 @@ class Person:
         return None
 
     def _check_block(self, entry: Entry) -> None:
-        lines = len(entry.lines)
         if self._in_chat and entry.is_too_large:
             self._events += [
-                Remark(
-                    f"Not sent: {lines:,} lines with {len(entry.text):,} characters. A block may have "
-                    f"{MAX_LINES} lines, and {MAX_BLOCK_BYTES:,} bytes: as many characters of English, half of Russian."
-                ),
+                Remark(f"{entry.describe_excess()}: as many characters of English, half of Russian."),
                 TextReturned(entry.text),
             ]
         else:
-            self._confirmation.ask(f"{lines} lines: send?", entry)
+            self._confirmation.ask(f"{len(entry.lines)} lines: send?", entry)
 
     def _is_users_name(self, word: str, protocol: "MessageProtocol | None") -> bool:
         """Return whether a word is a name that its user may have meant as an answer to "What is your name?"."""

@@ -1,7 +1,11 @@
-"""Which lines of a member of a chat are text, and which give commands: server and client must agree on it."""
+"""Which lines of a member of a chat are text, and how large a block may be: server and client must agree on it."""
 
 import re
 
+MAX_BLOCK_LINES = 200
+"""Lines of a block."""
+MAX_BLOCK_BYTES = 16_384
+"""Bytes of a block, each line break counted as one."""
 _TEXT_WITH_SLASH = re.compile(r"/(?:[ \t]|[^ \t/]+/)")
 
 

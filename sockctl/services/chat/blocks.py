@@ -10,10 +10,11 @@ from typing import Any
 
 from sockctl.protocol.frames import LIMIT_BYTES, encode_frame
 from sockctl.protocol.messages import Message, encode_message, make_message, split_block
+from sockctl.protocol.said_text import MAX_BLOCK_LINES
 from sockctl.services.chat.history_entry import HistoryEntry
 from sockctl.services.chat.member import Client
 from sockctl.services.chat.room_event import RoomEvent, encode_for_wires
-from sockctl.services.chat.text_limits import MAX_BLOCK_LINES, refuse_long_block
+from sockctl.services.chat.text_limits import refuse_long_block
 from sockctl.text import clean
 
 _HEADROOM_BYTES = 1_024

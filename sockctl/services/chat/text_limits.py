@@ -1,15 +1,12 @@
 """The limits of texts and blocks, and the errors that refuse longer ones."""
 
 from sockctl.errors import TextTooLongError
+from sockctl.protocol.said_text import MAX_BLOCK_BYTES, MAX_BLOCK_LINES
 
 MAX_TEXT_BYTES = 4_096
 """Bytes of a text."""
 MAX_COMMAND_BYTES = MAX_TEXT_BYTES + 128
 """Bytes of a command: a text in a command may be as long as any other text."""
-MAX_BLOCK_BYTES = 16_384
-"""Bytes of a block, each line break counted as one."""
-MAX_BLOCK_LINES = 200
-"""Lines of a block."""
 COLUMNS = 79
 """Columns of an answer to clients that read lines: every usual terminal has so many."""
 
