@@ -21,14 +21,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sockctl.client.chat.seen import MAX_ID, Seen
+from sockctl.client.chat.seen import Seen, is_id
 from sockctl.client.file_names import name_file_of, name_folder_of
 from sockctl.net.address import Endpoint
 from sockctl.protocol.messages import Message, make_message, split_block
 from sockctl.protocol.names import is_name, make_name_key
-from sockctl.stores.files import make_private_folder, take_lock
+from sockctl.stores.files import append_lines, make_private_folder, take_lock
 from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, read_utc_clock
-from sockctl.terminal import write_all
 from sockctl.text import make_visible
 
 MAX_ROOMS = 1_000
@@ -93,7 +92,7 @@ class RoomLog:
         number = one.fields.get("id") if one.kind in _SAID else None
         moment = _parse(one.get("at")) or self._now()
         at = moment.astimezone(self._zone).isoformat(timespec="seconds")
-        return f"{at} {number if _is_number(number) else '-'} {_text_of(one)}\n"
+        return f"{at} {number if is_id(number) else '-'} {_text_of(one)}\n"
 
     def _tell(self, text: str) -> None:
         if not self._has_told:
@@ -123,21 +122,15 @@ class _Room:
         """
         descriptor = self._open()
         try:
-            size = self._catch_up(descriptor)
+            self._catch_up(descriptor)
             lines = "".join([describe(one) for one in messages if self._is_new(one)])
             if not lines:
                 return
-            if size and os.pread(descriptor, 1, size - 1) != b"\n":
-                lines = f"\n{lines}"  # a writer was killed in the middle
-            os.lseek(descriptor, size, os.SEEK_SET)
-            data = lines.encode()
             try:
-                write_all(descriptor, data)
+                self._read_to = append_lines(descriptor, lines.encode())
             except OSError:
-                os.ftruncate(descriptor, size)
                 self._read_to, self._seen = None, Seen()  # what was not written is new again
                 raise
-            self._read_to = size + len(data)
         finally:
             os.close(descriptor)
 
@@ -153,8 +146,8 @@ class _Room:
             raise OSError(0, "it is no regular file")
         return descriptor
 
-    def _catch_up(self, descriptor: int) -> int:
-        """Read which messages the file has that this client hasn't written; return the file's size."""
+    def _catch_up(self, descriptor: int) -> None:
+        """Read which messages the file has that this client hasn't written."""
         size = os.fstat(descriptor).st_size
         if self._read_to is None or not size - TAIL_BYTES <= self._read_to <= size:
             self._read_to = max(0, size - TAIL_BYTES)
@@ -164,11 +157,10 @@ class _Room:
                 if (found := _LINE.match(line)) and (moment := _parse(found[1])):
                     self._note(int(found[2]), moment)
         self._read_to = size
-        return size
 
     def _is_new(self, one: Message) -> bool:
         number, moment = one.fields.get("id"), _parse(one.get("at"))
-        if one.kind not in _SAID or not _is_number(number):
+        if one.kind not in _SAID or not is_id(number):
             return True
         return self._note(number, moment)
 
@@ -187,10 +179,6 @@ def _text_of(one: Message) -> str:
         if one.fields.get("action") is True
         else f"<{sender}> {make_visible(one.text)}"
     )
-
-
-def _is_number(number: object) -> bool:
-    return type(number) is int and 0 <= number < MAX_ID
 
 
 def _parse(at: str) -> datetime.datetime | None:

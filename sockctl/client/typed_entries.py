@@ -14,8 +14,7 @@ from sockctl.errors import StoreError
 from sockctl.net.address import Endpoint
 from sockctl.stores.faults import convert_errors, make_write_error, refuse_unusable
 from sockctl.stores.file_lock import FileLock
-from sockctl.stores.files import replace_file
-from sockctl.terminal import write_all
+from sockctl.stores.files import append_lines, replace_file
 
 FOLDER = "typed"
 MAX_ENTRIES = 1_000
@@ -75,15 +74,8 @@ class TypedEntries:
         try:
             status = os.fstat(descriptor)
             refuse_unusable(self._path, status, private=True)
-            size = status.st_size
-            if size and os.pread(descriptor, 1, size - 1) != b"\n":
-                line = b"\n" + line  # a writer was killed in the middle
-            try:
-                write_all(descriptor, line)
-            except OSError:
-                os.ftruncate(descriptor, size)
-                raise
-            newest = _read_newest(descriptor) if size > MAX_BYTES else []
+            append_lines(descriptor, line)
+            newest = _read_newest(descriptor) if status.st_size > MAX_BYTES else []
         finally:
             os.close(descriptor)
         if newest:

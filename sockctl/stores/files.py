@@ -68,6 +68,24 @@ def write_private_file(path: str | Path, data: bytes) -> None:
         os.close(descriptor)
 
 
+def append_lines(descriptor: int, lines: bytes) -> int:
+    """Append whole lines to an open file, below a line whose writer was killed in the middle; return the file's size.
+
+    Raises:
+        OSError: They can't be written; the file is as it was.
+    """
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        lines = b"\n" + lines
+    os.lseek(descriptor, size, os.SEEK_SET)
+    try:
+        write_all(descriptor, lines)
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise
+    return size + len(lines)
+
+
 def replace_file(path: str | Path, data: bytes) -> None:
     """Replace a file by new content, at once, by way of FILE.tmp, which no other thread or process may use meanwhile.
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from sockctl.client import room_log
 from sockctl.client.room_log import MAX_ROOMS, RoomLog
 from sockctl.net.address import Endpoint
 from sockctl.protocol.messages import Message, make_message
+from sockctl.stores import files
 
 ZONE = datetime.timezone(datetime.timedelta(hours=1))
 NOW = datetime.datetime(2026, 11, 29, 13, 6, tzinfo=datetime.UTC)
@@ -165,7 +165,7 @@ def test_a_full_disk_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(room_log, "write_all", write_half)
+        patched.setattr(files, "write_all", write_half)
         log.add(said("two", 2))
         log.add(said("three", 3))
     assert len(remarks) == 1

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sockctl.client import typed_entries
 from sockctl.client.typed_entries import MAX_BYTES, MAX_ENTRIES, MAX_ENTRY_BYTES, TypedEntries
 from sockctl.net.address import Endpoint
+from sockctl.stores import files
 
 SERVER = Endpoint("localhost", 9090)
 
@@ -111,7 +111,7 @@ def test_a_full_disk_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(typed_entries, "write_all", write_half)
+        patched.setattr(files, "write_all", write_half)
         one.add("lost")
         one.add("lost")
     assert len(remarks) == 1

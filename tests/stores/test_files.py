@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.stores.files import (
+    append_lines,
     describe_mending,
     find_exposure,
     find_folder_exposure,
@@ -155,3 +156,16 @@ def test_a_user_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     status = tmp_path.stat()
     monkeypatch.setattr(os, "geteuid", lambda: 4_000_000)
     assert f"chown 4000000 {tmp_path} && " in describe_mending(tmp_path, status)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(b"", b"one\n"), (b"a\n", b"a\none\n"), (b"torn", b"torn\none\n")],
+    ids=["new", "whole", "torn"],
+)
+def test_lines_are_appended_below_a_torn_one(tmp_path: Path, before: bytes, after: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(before)
+    with path.open("r+b") as file:
+        assert append_lines(file.fileno(), b"one\n") == len(after)
+    assert path.read_bytes() == after

@@ -5,6 +5,8 @@ has shown it before. A known id with another time belongs to another message: th
 the client forgets the room's ids. It also does so for a smaller id with a later time than the last one.
 """
 
+from typing import TypeGuard
+
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import is_name
 
@@ -17,6 +19,11 @@ MAX_AT = 40
 """Characters in a time of RFC 3339, with the longest fraction of any clock."""
 
 
+def is_id(number: object) -> TypeGuard[int]:
+    """Return whether a server may have numbered a message so."""
+    return type(number) is int and 0 <= number < MAX_ID
+
+
 class Seen:
     """The ids of the messages that the user has seen, by room. Not thread-safe."""
 
@@ -27,9 +34,7 @@ class Seen:
     def admit(self, one: Message) -> bool:
         """Remember a message; return whether to show it: it is new, has no id, or the user asked for it again."""
         number, room = one.fields.get("id"), one.get("room").lower()
-        if one.kind not in {"say", "history"} or type(number) is not int or not is_name(room):
-            return True
-        if not 0 <= number < MAX_ID:
+        if one.kind not in {"say", "history"} or not is_id(number) or not is_name(room):
             return True
         again = one.fields.get("again") is True
         times = self._rooms[room] = self._rooms.pop(room, {})  # the room of the latest message is the last
