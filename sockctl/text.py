@@ -177,6 +177,11 @@ def format_age(seconds: float) -> str:
     return "just now"
 
 
+def format_idle(seconds: int) -> str:
+    """Return how long somebody has been silent, in the largest whole unit, as ``5m``; empty below a minute."""
+    return next((f"{seconds // size}{unit[0]}" for unit, size in _AGES[:-1] if seconds >= size), "")
+
+
 def format_count(count: int, noun: str, nouns: str = "") -> str:
     """Return a count and its noun, as ``1 portion`` or ``12,288 portions``; `nouns` is an irregular plural."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {nouns or noun + 's'}"

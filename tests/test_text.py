@@ -12,6 +12,7 @@ from sockctl.text import (
     format_age,
     format_bytes,
     format_count,
+    format_idle,
     format_seconds,
     make_visible,
 )
@@ -236,3 +237,21 @@ def test_what_stays(text: str) -> None:
 
 def test_line_breaks() -> None:
     assert clean("a\r\nb\nc\rd\u2028e") == "a b c d e"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (-5, ""),
+        (0, ""),
+        (59, ""),
+        (60, "1m"),
+        (3_599, "59m"),
+        (3_600, "1h"),
+        (86_399, "23h"),
+        (86_400, "1d"),
+        (10**9, "11574d"),
+    ],
+)
+def test_an_idle_time_has_one_unit(seconds: int, shown: str) -> None:
+    assert format_idle(seconds) == shown

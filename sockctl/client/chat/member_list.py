@@ -4,12 +4,11 @@ from typing import Any
 
 from sockctl.protocol.messages import Message, format_line
 from sockctl.protocol.names import make_name_key
-from sockctl.text import clean, make_visible
+from sockctl.text import clean, format_idle, make_visible
 
 AWAY_CHARACTERS = 24
 """Characters that the list shows of the reason for being away."""
 _LONGEST_S = 1 << 40
-_MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 
 
 def list_cells(one: Message) -> tuple[str, tuple[str, ...]]:
@@ -32,13 +31,5 @@ def _cell(name: str, detail: Any) -> str:
     if isinstance(away, str):
         why = make_visible(clean(away[:AWAY_CHARACTERS])) + ("…" if len(away) > AWAY_CHARACTERS else "")
         return f"{mark}{name} (away: {why})" if why else f"{mark}{name} (away)"
-    idle = _format_idle(idle_s) if type(idle_s) is int and idle_s < _LONGEST_S else ""
+    idle = format_idle(idle_s) if type(idle_s) is int and idle_s < _LONGEST_S else ""
     return f"{mark}{name} (idle {idle})" if idle else f"{mark}{name}"
-
-
-def _format_idle(seconds: int) -> str:
-    """Return for how long a member has been silent; empty below a minute."""
-    for unit, size in (("d", _DAY_S), ("h", _HOUR_S), ("m", _MINUTE_S)):
-        if seconds >= size:
-            return f"{seconds // size}{unit}"
-    return ""

@@ -7,14 +7,12 @@ from typing import Any
 from sockctl.errors import CommandError
 from sockctl.services.chat.member import Client, Member
 from sockctl.services.chat.text_limits import COLUMNS
-from sockctl.text import format_count
+from sockctl.text import format_count, format_idle
 from sockctl.wrapping import measure_width, wrap_words
 
 LISTED_AT_ONCE = 50
 """Members on a page, and in one message: with the longest names and away texts, they fit a frame."""
 _INDENT = "  "
-_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
-"""Units of an idle time. The answer doesn't mark a member that is idle for less than the smallest one."""
 
 
 def tell_who(client: Client, room: str, members: Sequence[Member], page: int | None = None) -> None:
@@ -55,9 +53,8 @@ def describe_member(member: Member) -> str:
     shown = f"@{member.name}" if member.operator else member.name
     if member.away:
         return f"{shown} (away: {member.away})"
-    idle_s = count_idle_s(member)
-    unit, size = next(((unit, size) for unit, size in _UNITS if idle_s >= size), ("", 1))
-    return f"{shown} (idle {idle_s // size}{unit})" if unit else shown
+    idle = format_idle(count_idle_s(member))
+    return f"{shown} (idle {idle})" if idle else shown
 
 
 def _tell(client: Client, head: str, members: Sequence[Member], **fields: Any) -> None:
