@@ -111,3 +111,10 @@ def terminal() -> Iterator[Any]:
     """Return a function that starts a command on a new terminal."""
     with terminals() as start:
         yield start
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the state directory of clients, which is the test's own."""
+    monkeypatch.setenv("SOCKCTL_STATE_DIR", str(tmp_path / "state"))
+    return tmp_path / "state"

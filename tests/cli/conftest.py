@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,3 +20,10 @@ def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     os.dup2(before, STDIN)
     for descriptor in (before, typing, terminal):
         os.close(descriptor)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of the configuration file, which is the test's own."""
+    monkeypatch.setenv("SOCKCTL_CONFIG", str(tmp_path))
+    return tmp_path

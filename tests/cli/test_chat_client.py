@@ -15,15 +15,11 @@ from tests.support.running import sockctl, wait_until
 from tests.support.terminal import ended
 from tests.support.tls import self_signed
 
+pytestmark = pytest.mark.usefixtures("state")
+
 BOTH = pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
 PROMPT = r"\[#\w+\](?:\x1b\[[0-9;]*m)* ann>"
 DATED = r"(?:2026-01-31 )?\d\d:\d\d "
-
-
-@pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SOCKCTL_STATE_DIR", str(tmp_path / "state"))
-    return tmp_path / "state"
 
 
 @pytest.fixture

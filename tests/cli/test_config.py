@@ -5,22 +5,9 @@ import os
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from sockctl.cli.exit_codes import ExitCode
+from tests.support.config import write_config
 from tests.support.running import process, sockctl
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SOCKCTL_CONFIG", str(tmp_path))
-    return tmp_path
-
-
-def write(folder: Path, text: str) -> Path:
-    file = folder / "config.toml"
-    file.write_text(text, encoding="utf-8")
-    return file
 
 
 def show(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[bytes]":
@@ -38,7 +25,7 @@ def test_the_path_of_the_user(tmp_path: Path) -> None:
 
 
 def test_the_command_line_goes_before_the_environment_and_that_before_the_file(folder: Path) -> None:
-    write(folder, '[serve.echo]\nport = 0\nlog-format = "json"\ndrain-timeout = "250ms"\nquiet = false\n')
+    write_config(folder, '[serve.echo]\nport = 0\nlog-format = "json"\ndrain-timeout = "250ms"\nquiet = false\n')
     with process("serve", "echo") as run:
         assert run.event("listening")["host"] == "127.0.0.1"
     with process("serve", "echo", env={**os.environ, "SOCKCTL_HOST": "localhost", "SOCKCTL_LOG_FORMAT": "text"}) as run:
@@ -48,7 +35,7 @@ def test_the_command_line_goes_before_the_environment_and_that_before_the_file(f
 
 
 def test_show_says_which_value_holds_and_from_where(folder: Path) -> None:
-    file = write(folder, '# mine\n[serve.echo]\nport = 9191\nallow = ["127.0.0.1", "10.0.0.0/8"]\n')
+    file = write_config(folder, '# mine\n[serve.echo]\nport = 9191\nallow = ["127.0.0.1", "10.0.0.0/8"]\n')
     values = {one["option"]: one for one in json.loads(show("serve", "echo", SOCKCTL_MAX_CLIENTS="7").stdout)}
     assert (values["--port"]["value"], values["--port"]["from"]) == ("9191", f"{file}:3")
     assert (values["--allow"]["value"], values["--allow"]["from"]) == ("127.0.0.1 10.0.0.0/8", f"{file}:4")
@@ -70,7 +57,7 @@ def test_show_of_no_command(folder: Path) -> None:
 
 def test_a_file_that_is_right_and_none_at_all(folder: Path) -> None:
     assert b"There is no " in sockctl("config", "check").stdout
-    write(folder, "[bench.echo]\nclients = 3\n[connect]\nno-session = true\n")
+    write_config(folder, "[bench.echo]\nclients = 3\n[connect]\nno-session = true\n")
     assert sockctl("config", "check").stdout.endswith(b"config.toml is right.\n")
 
 
@@ -87,7 +74,7 @@ def test_no_variable_asks_for_the_help_or_the_version() -> None:
 
 
 def test_the_check_knows_the_options_that_a_command_takes(folder: Path) -> None:
-    write(folder, '[connect]\ncolor = "never"\n')
+    write_config(folder, '[connect]\ncolor = "never"\n')
     assert sockctl("connect", "127.0.0.1", "1").returncode == ExitCode.UNREACHABLE
     assert sockctl("config", "check").returncode == ExitCode.DONE
     (entry,) = json.loads(show().stdout)

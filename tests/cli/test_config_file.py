@@ -5,19 +5,8 @@ from pathlib import Path
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
+from tests.support.config import write_config
 from tests.support.running import sockctl
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SOCKCTL_CONFIG", str(tmp_path))
-    return tmp_path
-
-
-def write(folder: Path, text: str) -> Path:
-    file = folder / "config.toml"
-    file.write_text(text, encoding="utf-8")
-    return file
 
 
 @pytest.mark.parametrize(
@@ -49,7 +38,7 @@ def write(folder: Path, text: str) -> Path:
     ],
 )
 def test_what_is_wrong_in_the_file_is_told_with_its_line(folder: Path, text: str, line: int, says: str) -> None:
-    file = write(folder, text)
+    file = write_config(folder, text)
     done = sockctl("config", "check")
     assert done.returncode == ExitCode.USAGE
     assert done.stderr.decode().startswith(f"sockctl: {file}:{line}: ")
@@ -66,7 +55,7 @@ def test_a_file_of_bytes_that_are_no_text(folder: Path) -> None:
 
 
 def test_a_file_in_place_of_the_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = write(folder, "")
+    file = write_config(folder, "")
     monkeypatch.setenv("SOCKCTL_CONFIG", str(file))
     run = sockctl("config", "check")
     assert run.returncode == ExitCode.USAGE

@@ -14,11 +14,7 @@ from tests.support.processes import Popen
 from tests.support.running import CLOSED_PORT, SOCKCTL, TIMEOUT_S, Process, free_port, process, sockctl, wait_until
 from tests.support.token_server import PASSWORD, token_server
 
-
-@pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SOCKCTL_STATE_DIR", str(tmp_path / "state"))
-    return tmp_path / "state"
+pytestmark = pytest.mark.usefixtures("state")
 
 
 @contextlib.contextmanager

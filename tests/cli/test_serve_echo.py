@@ -14,7 +14,6 @@ import pytest
 from tests.support.running import (
     TIMEOUT_S,
     UNMEASURED,
-    Process,
     connect,
     cpu_seconds,
     echo_process,
@@ -25,10 +24,6 @@ from tests.support.running import (
 )
 
 LINUX = sys.platform == "linux"
-
-
-def events_of(run: Process) -> list[str]:
-    return [json.loads(line)["event"] for line in run.lines if line.startswith("{")]
 
 
 def test_every_step_is_told_with_an_explanation() -> None:
@@ -66,7 +61,7 @@ def test_json_events() -> None:
         1500,
         1500,
     )
-    assert events_of(run) == [
+    assert run.events == [
         "server_started",
         "listening",
         "listening",
@@ -158,7 +153,7 @@ def test_out_of_descriptors_under_rlimit_nofile() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
 
     with echo_process("--max-clients", "100", "--max-clients-per-address", "100", preexec_fn=limit) as (run, port):
-        assert "descriptors_limited" in events_of(run)
+        assert "descriptors_limited" in run.events
         held = [connect(port) for _ in range(60)]
         try:
             run.event("accept_paused")

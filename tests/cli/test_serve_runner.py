@@ -21,7 +21,6 @@ from tests.support.running import (
     SOCKCTL,
     TIMEOUT_S,
     UNMEASURED,
-    Process,
     connect,
     echo_process,
     exchange,
@@ -34,10 +33,6 @@ from tests.support.running import (
 )
 
 LINUX = sys.platform == "linux"
-
-
-def events_of(run: Process) -> list[str]:
-    return [json.loads(line)["event"] for line in run.lines if line.startswith("{")]
 
 
 def test_a_taken_port_moves_to_the_next_free_one_and_says_so() -> None:
@@ -205,7 +200,7 @@ def test_a_signal_drains_and_exits_0(number: signal.Signals) -> None:
         busy.close()
         assert run.wait() == 0
         assert time.monotonic() - started < 3
-    assert events_of(run)[-1] == "server_stopped"
+    assert run.events[-1] == "server_stopped"
     assert sum('"client_disconnected"' in line for line in run.lines) == 2
     assert not any("Traceback" in line for line in run.lines)
 
@@ -234,7 +229,7 @@ def test_two_signals_at_once_are_one() -> None:
             for number in (signal.SIGSTOP, signal.SIGINT, signal.SIGTERM, signal.SIGCONT):  # so it has both at once
                 run.process.send_signal(number)
         assert run.wait() == 0
-    assert events_of(run)[-1] == "server_stopped"
+    assert run.events[-1] == "server_stopped"
 
 
 @pytest.mark.parametrize(("host", "says"), [("*", b"'*' is not a host"), ("127.0.0.1:9090", b"alone, without scheme")])

@@ -22,14 +22,10 @@ from tests.support.terminal import ended
 from tests.support.tls import self_signed
 from tests.support.token_server import LATER, PASSWORD, TokenServer, token_server
 
+pytestmark = pytest.mark.usefixtures("state")
+
 HERE = ServerIdentity(Endpoint("localhost", 9090))
 LOGIN = f"ann\n{PASSWORD}\n".encode()
-
-
-@pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SOCKCTL_STATE_DIR", str(tmp_path / "state"))
-    return tmp_path / "state"
 
 
 @pytest.fixture

@@ -191,6 +191,11 @@ class Process:
             self._queue.put(line.decode().rstrip("\n"))
         self._queue.put(None)
 
+    @property
+    def events(self) -> list[str]:
+        """The names of the events that were read so far, of a process that writes them as JSON."""
+        return [json.loads(line)["event"] for line in self.lines if line.startswith("{")]
+
     def wait_for(self, pattern: str) -> re.Match[str]:
         """Wait for a line of standard error that matches, and return the match."""
         deadline = time.monotonic() + TIMEOUT_S

@@ -11,13 +11,9 @@ import pytest
 from tests.support.terminal import ended
 from tests.support.token_server import PASSWORD, TokenServer, token_server
 
+pytestmark = pytest.mark.usefixtures("state")
+
 UP = "\x1b[A"
-
-
-@pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SOCKCTL_STATE_DIR", str(tmp_path / "state"))
-    return tmp_path / "state"
 
 
 @pytest.fixture
