@@ -47,16 +47,29 @@ def register(engine: Engine, name: str, *, lease_s: float = LEASE_S, highest_id:
     return Registration(node, int(last_id), int(now_us))
 
 
-def beat(engine: Engine, node: str, *, lease_s: float = LEASE_S, highest_id: int = 0) -> list[str]:
-    """Renew a node's lease, and return the nodes whose lease is over.
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What a node learns when it renews its lease.
+
+    Attributes:
+        expired: Other nodes whose lease is over, some at a time.
+        engine_us: The engine's clock, in microseconds.
+    """
+
+    expired: list[str]
+    engine_us: int
+
+
+def beat(engine: Engine, node: str, *, lease_s: float = LEASE_S, highest_id: int = 0) -> Beat:
+    """Renew a node's lease.
 
     Raises:
         EngineReplyError: The node was buried (code ``BURIED``): it must register anew.
         EngineError: The engine is away, or refuses.
     """
     keys = (META, LOG, NODES, posted_key(node))
-    _, _, *expired = call_function(engine, "beat", keys, node, _count_us(lease_s), highest_id)
-    return [one.decode() for one in expired]
+    _, now_us, *expired = call_function(engine, "beat", keys, node, _count_us(lease_s), highest_id)
+    return Beat([one.decode() for one in expired], int(now_us))
 
 
 def bury(engine: Engine, node: str) -> bool:

@@ -68,35 +68,12 @@ class Writer:
         self._first = 1  # the sequence of the first of these
         self.is_buried = False
 
-    def write(self) -> int:
-        """Post what waits, in one request, and return how many postings the engine has carried out.
-
-        A node that was buried posts no more: `is_buried` says so, and all that waits is refused.
+    def greet(self) -> None:
+        """Learn what of the postings in flight was said, once nothing can change that any more.
 
         Raises:
-            EngineError: The engine is away; the next call tries again.
+            EngineError: The engine is away; `write` tries again.
         """
-        try:
-            if not self._generation:
-                self._greet()
-            if not self._in_flight and not self.is_buried:
-                self._in_flight = self._outbox.take(AT_ONCE)
-            if not self._in_flight:
-                return 0
-            self._post()
-        except EngineReplyError as error:
-            if error.code not in {"BURIED", "STALE"}:
-                self._generation = ""
-                raise
-            self._greet()
-            return 0
-        except EngineError:
-            self._generation = ""
-            raise
-        return self._finish(len(self._in_flight))
-
-    def _greet(self) -> None:
-        """Learn what of the postings in flight was said, once nothing can change that any more."""
         keys = (META, LOG, NODES, posted_key(self._node))
         registered, generation, sequence = call_function(self._engine, "hello", keys, self._node, self._reader.last_id)
         self._generation = generation.decode()
@@ -109,6 +86,33 @@ class Writer:
             refused += self._outbox.take_older(float("inf"))
             if refused:
                 self._on_refused(refused)
+
+    def write(self) -> int:
+        """Post what waits, in one request, and return how many postings the engine has carried out.
+
+        A node that was buried posts no more: `is_buried` says so, and all that waits is refused.
+
+        Raises:
+            EngineError: The engine is away; the next call tries again.
+        """
+        try:
+            if not self._generation:
+                self.greet()
+            if not self._in_flight and not self.is_buried:
+                self._in_flight = self._outbox.take(AT_ONCE)
+            if not self._in_flight:
+                return 0
+            self._post()
+        except EngineReplyError as error:
+            if error.code not in {"BURIED", "STALE"}:
+                self._generation = ""
+                raise
+            self.greet()
+            return 0
+        except EngineError:
+            self._generation = ""
+            raise
+        return self._finish(len(self._in_flight))
 
     def _finish(self, count: int) -> int:
         del self._in_flight[:count]

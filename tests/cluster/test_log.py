@@ -63,7 +63,7 @@ class Node:
         return [one.data.decode() for one in self.read() if isinstance(one, Entry) and one.kind == "say"]
 
     def beat(self) -> list[str]:
-        return beat(self.engine, self.place.node, lease_s=LEASE_S, highest_id=self.reader.last_id)
+        return beat(self.engine, self.place.node, lease_s=LEASE_S, highest_id=self.reader.last_id).expired
 
 
 @pytest.fixture
