@@ -7,6 +7,7 @@
 --
 -- Keys: meta (hash), log (stream), nodes (sorted set: when each lease ends, in us), posted (hash of one node).
 local DAY_S = 86400
+local ROOM = '{chat:0}:room:' -- a room's name follows in the key of its stream
 local run
 
 local function run_id()
@@ -101,13 +102,14 @@ redis.register_function('sockctl1_post', function(K, A)
   if redis.call('HGET', K[4], 'generation') ~= A[2] then return redis.error_reply('STALE') end
   local sequence, last, id = tonumber(A[3]), nil, nil
   for i = 6, #A, 4 do
-    local room, kind, lines, data = tonumber(A[i]), A[i + 1], A[i + 2], A[i + 3]
+    local room, kind, lines, data = K[4 + tonumber(A[i])], A[i + 1], A[i + 2], A[i + 3]
+    local name = A[i] == '0' and '' or string.sub(room, #ROOM + 1)
     local at = '0-*'
     if lines ~= '1' then at = '0-' .. text((last or last_id(K[2])) + lines) end
-    id = redis.call('XADD', K[2], 'MAXLEN', '~', A[4], at, 'k', kind, 'n', A[1], 's', text(sequence), 'r', room,
+    id = redis.call('XADD', K[2], 'MAXLEN', '~', A[4], at, 'k', kind, 'n', A[1], 's', text(sequence), 'r', name,
       'l', lines, 'd', data)
     last = tonumber(string.match(id, '%-(%d+)$'))
-    if kind == 'say' then redis.call('XADD', K[4 + room], 'MAXLEN', '~', A[5], id, 'l', lines, 'd', data) end
+    if kind == 'say' then redis.call('XADD', room, 'MAXLEN', '~', A[5], id, 'l', lines, 'd', data) end
     sequence = sequence + 1
   end
   redis.call('HSET', K[4], 'sequence', text(sequence - 1))

@@ -103,6 +103,16 @@ def test_all_nodes_read_the_same(join: Callable[..., Node]) -> None:
     ids = [one.id for one in read if isinstance(one, Entry)]
     assert ids == list(range(a.place.last_id + 1, a.place.last_id + 4))
     assert [one.data for one in read if isinstance(one, Entry)] == [b"one", b"two", b"three"]
+    assert {one.room for one in read if isinstance(one, Entry)} == {ROOM}
+
+
+def test_an_entry_without_a_room(server: RedisServer, join: Callable[..., Node]) -> None:
+    a = join()
+    assert a.outbox.add(Posting("ann", "tell", "für dich".encode()))
+    a.write()
+    [entry] = a.read()
+    assert entry == Entry(a.place.last_id + 1, "tell", a.place.node, 1, "", "für dich".encode())
+    assert server.ask("KEYS", room_key("*")) == []
 
 
 def test_ids_are_numbers_that_json_keeps(join: Callable[..., Node]) -> None:
@@ -303,10 +313,10 @@ def test_a_posting_that_was_read_is_not_posted_again(server: RedisServer, join: 
 def test_a_posting_that_comes_twice_is_told_once() -> None:
     """Another node has read it before the engine lost it; its own node has not, and posts it again."""
     reader = Reader(4)
-    one = Entry(5, "say", "a.1", 7, b"one")
+    one = Entry(5, "say", "a.1", 7, "#lobby", b"one")
     assert reader.take([one]) == [one]
     epoch = Entry(90, "epoch", previous=4)
-    assert reader.take([epoch, dataclasses.replace(one, id=91)]) == [Lost(4, 5), epoch]
+    assert reader.take([epoch, one._replace(id=91)]) == [Lost(4, 5), epoch]
     assert reader.last_id == 91
     reader.forget("a.1")
     assert reader.find_sequence("a.1") == 0
