@@ -30,13 +30,10 @@ class Asks(Protocol):
 
 NEEDED: list[Request] = [
     ("INFO", "server"),
-    ("PING",),
     ("TIME",),
-    ("FUNCTION", "LIST"),
     ("FUNCTION", "LOAD", "REPLACE", "#!lua name=sockctl_check\n"),
     ("FCALL", "sockctl_check", "1", _KEY),
     ("XADD", _KEY, "*", "k", "v"),
-    ("XRANGE", _KEY, "-", "+"),
     ("XREVRANGE", _KEY, "+", "-"),
     ("XREAD", "STREAMS", _KEY, "0-0"),
     ("XINFO", "STREAM", _KEY),
