@@ -425,3 +425,43 @@ class InsecureError(SockctlError):
 
 class BenchFailedError(SockctlError):
     """A process of the load tool couldn't do its part."""
+
+
+class LibraryMissingError(SockctlError):
+    """A library that only some commands need isn't installed."""
+
+
+class EngineError(SockctlError):
+    """The engine that several machines share, Redis or Valkey, can't be used."""
+
+
+class EngineAwayError(EngineError):
+    """The engine can't be reached, or closed the connection."""
+
+
+class EngineTimeoutError(EngineAwayError):
+    """The engine did not answer in time."""
+
+
+class EngineLoginError(EngineError):
+    """The engine doesn't let the client in."""
+
+
+class EngineUntrustedError(EngineError, UntrustedError):
+    """The engine's certificate isn't trusted; nothing was sent to the engine."""
+
+
+class NotAnEngineError(EngineError):
+    """Something else than an engine answers."""
+
+
+class EngineReplyError(EngineError):
+    """The engine answered a request with an error; the text is the engine's own.
+
+    Attributes:
+        code: The first word of such an answer, such as ``NOPERM``.
+    """
+
+    def __init__(self, message: str, *, code: str = "ERR") -> None:
+        super().__init__(message)
+        self.code = code

@@ -23,6 +23,7 @@ FLOORS = {
     "bench": 4,
     "net": 3,
     "accounts": 3,
+    "cluster": 3,
     "protocol": 2,
     "events": 2,
     "stores": 2,
@@ -44,6 +45,7 @@ FLOORS = {
 FOREIGN_BELOW = {
     "typer": {"cli"},
     "argon2": {"accounts/passwords"},
+    "redis": {"cluster/engine", "cluster/engine_errors"},
     "ifaddr": {"net/reachability"},
     "cryptography": {"net/certificates"},
     "confusable_homoglyphs": {"protocol/look_alikes"},

@@ -51,11 +51,15 @@ _CODES: dict[type[errors.SockctlError], ExitCode] = {
     errors.UntrustedError: ExitCode.NOT_LET_IN,
     errors.InsecureError: ExitCode.NOT_LET_IN,
     errors.NotToldError: ExitCode.NOT_LET_IN,
+    errors.EngineAwayError: ExitCode.UNREACHABLE,
+    errors.EngineLoginError: ExitCode.NOT_LET_IN,
     errors.ConnectTimeoutError: ExitCode.TIMED_OUT,
+    errors.EngineTimeoutError: ExitCode.TIMED_OUT,
     errors.IdleTimeoutError: ExitCode.TIMED_OUT,
     errors.ExpectationError: ExitCode.UNEXPECTED,
     errors.ProtocolError: ExitCode.BROKEN,
     errors.ConnectionBrokenError: ExitCode.BROKEN,
+    errors.NotAnEngineError: ExitCode.BROKEN,
 }
 
 

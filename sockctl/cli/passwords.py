@@ -78,7 +78,7 @@ def read_password(
     if stdin:
         return check(_read_stdin())
     if file is not None:
-        return check(_read_file(file))
+        return check(read_secret_file(file, "password"))
     if not may_ask(no_input=no_input):
         raise InputNeededError(
             "A password is needed, and nobody may be asked for it here: give --password-stdin or --password-file FILE."
@@ -98,30 +98,40 @@ def _read_stdin() -> str:
     return _decode(line, "Standard input")
 
 
-def _read_file(path: Path) -> str:
-    """Read the first line of a private file.
+def read_secret_file(path: Path, what: str) -> str:
+    """Return the first line of a private file.
 
     This checks the open file, since another process may replace `path` at any moment. A pipe at `path` never blocks.
+
+    Args:
+        path: The file.
+        what: What the line is, for errors: ``password`` or ``login``.
+
+    Raises:
+        InputNeededError: The file is empty.
+        PasswordRefusedError: The line is not UTF-8, or is longer than any password.
+        SecretFileError: The file can't be read, or other users may read or write it.
     """
-    shown = make_visible(str(path))
+    source = f"The {what} file {make_visible(str(path))}"
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         try:
-            _judge(os.fstat(descriptor), shown)
+            _judge(os.fstat(descriptor), source, what)
             line = _read_line(descriptor)
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise SecretFileError(f"The password file {shown} can't be read: {error.strerror}.") from error
-    return _decode(line, f"The password file {shown}")
+        raise SecretFileError(f"{source} can't be read: {error.strerror}.") from error
+    return _decode(line, source, what)
 
 
-def _judge(status: os.stat_result, shown: str) -> None:
+def _judge(status: os.stat_result, source: str, what: str) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise SecretFileError(f"The password file {shown} is not a regular file: for a pipe there is --password-stdin.")
+        instead = ": for a pipe there is --password-stdin" if what == "password" else ""
+        raise SecretFileError(f"{source} is not a regular file{instead}.")
     if problem := find_exposure(status):
         raise SecretFileError(
-            f"The password file {shown} is not used: {problem}. Take one of your own, with mode 0600, and change the "
+            f"{source} is not used: {problem}. Take one of your own, with mode 0600, and change the "
             f"password if somebody may have read it."
         )
 
@@ -186,14 +196,14 @@ def _read_line(descriptor: int) -> bytes:
     return line
 
 
-def _decode(line: bytes, source: str) -> str:
+def _decode(line: bytes, source: str, what: str = "password") -> str:
     """Return the text of a line without its end."""
     if not line:
-        raise InputNeededError(f"{source} is empty: the password is expected in its first line.")
+        raise InputNeededError(f"{source} is empty: the {what} is expected in its first line.")
     if len(line) > MAX_LINE_BYTES:
-        raise PasswordRefusedError(f"{source} has no password in its first line: that is too long for one.")
+        raise PasswordRefusedError(f"{source} has no {what} in its first line: that is too long for one.")
     try:
         return line.removesuffix(b"\n").removesuffix(b"\r").decode()
     except UnicodeDecodeError:
         pass  # this error holds the password, so it must not become the context of the next one
-    raise PasswordRefusedError(f"{source} is not UTF-8 in its first line: write the password in UTF-8.")
+    raise PasswordRefusedError(f"{source} is not UTF-8 in its first line: write the {what} in UTF-8.")

@@ -1,5 +1,7 @@
 """Makes the lists of topic pages from the code: events, reasons and exit codes."""
 
+import shlex
+import textwrap
 from collections.abc import Callable, Mapping
 
 from sockctl.cli.event_catalog import list_events, list_reasons
@@ -24,6 +26,15 @@ def _list_exit_codes() -> str:
     return _list({str(code.value): f"{code.meaning}." for code in ExitCode})
 
 
+def _write_engine_user() -> str:
+    """Return the shell's lines that give an engine a user with the rights of a chat."""
+    from sockctl.cluster.engine_rights import list_rights
+
+    words = ["redis-cli", "ACL", "SETUSER", "chat", "on", "'>PASSWORD'", *map(shlex.quote, list_rights())]
+    lines = textwrap.wrap(" ".join(words), 90, break_long_words=False, break_on_hyphens=False)
+    return " \\\n".join(f"    {line}" for line in lines)
+
+
 def _list(entries: Mapping[str, str]) -> str:
     return "\n".join(f"- `{word}`: {sentence}" for word, sentence in entries.items())
 
@@ -35,5 +46,6 @@ MAKERS: dict[str, Callable[[], str]] = {
     "refusals": lambda: _list_reasons("refused"),
     "client reasons": lambda: _list_reasons("ended"),
     "exit codes": _list_exit_codes,
+    "engine user": _write_engine_user,
 }
 """The function that makes a list, by its name in a page."""

@@ -4,7 +4,17 @@ import pytest
 
 from tests.support.screens import WIDTHS, check_screen, take_screen
 
-COMMANDS = ("", "serve", "serve echo", "serve chat", "connect", "bench echo", "users add", "config show")
+COMMANDS = (
+    "",
+    "serve",
+    "serve echo",
+    "serve chat",
+    "connect",
+    "bench echo",
+    "users add",
+    "config show",
+    "cluster check",
+)
 
 
 @pytest.mark.parametrize("colour", [True, False], ids=["colour", "plain"])

@@ -1,0 +1,152 @@
+"""The options of commands that use an engine, and where user and password come from: never from an argument."""
+
+import dataclasses
+import functools
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sockctl.cli.options import Seconds, declare_time, with_option_group
+from sockctl.cli.tls_options import ClientCertificate, ClientKey
+from sockctl.errors import AddressError, LibraryMissingError, OptionError
+
+if TYPE_CHECKING:
+    from sockctl.cluster.engine import Engine
+    from sockctl.cluster.engine_access import EngineAccess, EngineLogin
+
+SCHEMES = ("redis", "rediss")
+USER, PASSWORD = "SOCKCTL_ENGINE_USER", "SOCKCTL_ENGINE_PASSWORD"
+_LAST_DATABASE = 65_535
+
+Url = Annotated[
+    str,
+    typer.Argument(
+        metavar="URL",
+        help="The engine: redis://HOST:PORT, or rediss:// for TLS; /N chooses a database.",
+        show_default=False,
+    ),
+]
+
+
+@dataclasses.dataclass(kw_only=True, eq=False, repr=False)  # as `ServerOptions`
+class EngineOptions:
+    """The options, by the names that users write."""
+
+    login_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Take USER:PASSWORD from the first line of this file, which only you may read (mode 0600 or 0400).",
+            metavar="FILE",
+        ),
+    ] = None
+    ca: Annotated[
+        Path | None,
+        typer.Option(
+            help="Trust what these authorities (PEM) vouch for. [default: the system's]",
+            metavar="FILE",
+            show_default=False,
+            rich_help_panel="Encryption",
+        ),
+    ] = None
+    cert: ClientCertificate = None
+    key: ClientKey = None
+    timeout: Annotated[float, declare_time("How long connecting may take, and each answer.", at_least=0.1)] = Seconds(5)
+
+    def make_access(self, url: str) -> "EngineAccess":
+        """Return the way to the engine that a URL names.
+
+        Raises:
+            AddressError: The URL names no engine.
+            OptionError: Options contradict each other, or the URL.
+            SecretFileError: The file with the login can't be used.
+        """
+        access = parse_url(url)
+        given = {"--ca": self.ca, "--cert": self.cert, "--key": self.key}
+        if not access.tls and (names := [name for name, file in given.items() if file is not None]):
+            raise OptionError(f"{names[0]} is for TLS, which rediss:// asks for: {access} goes without.")
+        if self.key is not None and self.cert is None:
+            raise OptionError("--key is the key of --cert: give both, or none.")
+        return dataclasses.replace(
+            access,
+            login=read_login(self.login_file),
+            ca=self.ca,
+            certificate=self.cert,
+            key=self.key,
+            timeout_s=self.timeout,
+        )
+
+
+with_engine_options = functools.partial(
+    with_option_group, name="engine", group=EngineOptions, variables="SOCKCTL_ENGINE"
+)
+
+
+def parse_url(url: str) -> "EngineAccess":
+    """Return the way that a URL names. No error repeats a secret in it.
+
+    Raises:
+        AddressError: It names no engine.
+        OptionError: It holds a user, a password or settings.
+    """
+    from sockctl.cluster.engine_access import USUAL_PORT, EngineAccess
+    from sockctl.net.address import parse_target
+
+    if "@" in url or "?" in url:
+        raise OptionError(
+            f"The URL of an engine holds no user, password or setting: other users of this machine see it. Give "
+            f"--login-file FILE, or {USER} and {PASSWORD}. Change a password that you have typed there."
+        )
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in SCHEMES:
+        raise AddressError(f"{url!r} names no engine: write redis://HOST:PORT, or rediss://HOST:PORT for TLS.")
+    place, _, number = rest.partition("/")
+    target = parse_target(place)
+    if target.host is None or not place:
+        raise AddressError(f"{url!r} has no host: write redis://HOST:PORT, such as redis://localhost:{USUAL_PORT}.")
+    if number and not (number.isascii() and number.isdigit() and int(number) <= _LAST_DATABASE):
+        raise AddressError(f"{url!r} ends with no number of a database: write redis://HOST:PORT/0, or leave it out.")
+    port = USUAL_PORT if target.port is None else target.port
+    return EngineAccess(host=target.host, port=port, database=int(number or 0), tls=scheme == "rediss")
+
+
+def read_login(file: Path | None) -> "EngineLogin | None":
+    """Return the login of a file, else of the environment; None for none. Remove it from the environment.
+
+    Raises:
+        OptionError: There are two, or only a user.
+        SecretFileError: The file can't be read, or other users may read or write it.
+    """
+    from sockctl.cli.passwords import read_secret_file
+    from sockctl.cluster.engine_access import EngineLogin
+
+    user, password = (os.environ.pop(name, "") for name in (USER, PASSWORD))
+    if file is None:
+        if user and not password:
+            raise OptionError(f"{USER} is set, and {PASSWORD} is not: set both, or give --login-file FILE.")
+        return EngineLogin(user=user or "default", password=password) if password else None
+    if user or password:
+        raise OptionError(f"--login-file and {PASSWORD if password else USER} contradict each other: give one of them.")
+    user, colon, password = read_secret_file(file, "login").partition(":")
+    if not colon or not password:
+        raise OptionError(f"The login file {file} has no USER:PASSWORD in its first line. The first user is default.")
+    return EngineLogin(user=user or "default", password=password)
+
+
+def open_engine(access: "EngineAccess") -> "Engine":
+    """Return the client of an engine, which connects at its first request.
+
+    Raises:
+        LibraryMissingError: redis-py isn't installed.
+        CertificateError: A file of the certificates can't be used.
+    """
+    try:
+        from sockctl.cluster.engine import Engine
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "redis":
+            raise
+        raise LibraryMissingError(
+            "The library redis is not installed: pip install 'sockctl[cluster]' brings it."
+        ) from error
+    return Engine(access)

@@ -1,0 +1,29 @@
+"""The keys of a chat in an engine. All have one hash tag, so that they lie in one place."""
+
+_TAG = "{chat:0}:"
+
+META = f"{_TAG}meta"
+"""The epoch, the server process that began it, the length of a lease, and the time of the last beat."""
+LOG = f"{_TAG}log"
+"""The one log that every node reads: a stream."""
+NODES = f"{_TAG}nodes"
+"""When the lease of each node ends."""
+NAMES = f"{_TAG}names"
+"""The node and the member that hold each name."""
+LOOKS = f"{_TAG}looks"
+"""The names of each skeleton (see `sockctl.protocol.look_alikes`)."""
+
+
+def posted_key(node: str) -> str:
+    """Return the key of the last sequence that a node has posted."""
+    return f"{_TAG}posted:{node}"
+
+
+def here_key(node: str) -> str:
+    """Return the key of the names of a node's members."""
+    return f"{_TAG}here:{node}"
+
+
+def room_key(room: str) -> str:
+    """Return the key of the last messages of a room."""
+    return f"{_TAG}room:{room}"

@@ -1,0 +1,130 @@
+"""Posts what a node's members say, each once, and tells exactly what was not said; one thread uses it.
+
+The engine numbers a node's postings and keeps the last number. A request without a reply may have been carried out, or
+may still be, once the engine wakes. So the writer first says hello over a new connection: from then on the engine
+refuses requests of an earlier generation, and the number that it answers is final. The writer then posts the rest.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sockctl.cluster.engine import Engine, Word
+from sockctl.cluster.functions import call_function
+from sockctl.cluster.keys import LOG, META, NODES, posted_key, room_key
+from sockctl.cluster.outbox import Outbox, Posting
+from sockctl.cluster.reader import Reader
+from sockctl.errors import EngineError, EngineReplyError
+
+AT_ONCE = 500
+"""Postings of one request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLimits:
+    """How much the engine keeps.
+
+    Attributes:
+        log: Entries of the log, roughly.
+        room: Messages of each room, roughly.
+    """
+
+    log: int = 100_000
+    room: int = 100
+
+
+LIMITS = LogLimits()
+
+
+class Writer:
+    """Posts to the log for one node.
+
+    Args:
+        engine: A connection that the writer alone uses.
+        node: The name under which the node is registered.
+        outbox: What waits.
+        reader: The node's reader.
+        on_refused: Called with the postings that were not said, and never will be.
+        limits: How much the engine keeps.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        node: str,
+        outbox: Outbox,
+        reader: Reader,
+        *,
+        on_refused: Callable[[Sequence[Posting]], None],
+        limits: LogLimits = LIMITS,
+    ) -> None:
+        self._engine = engine
+        self._node = node
+        self._outbox = outbox
+        self._reader = reader
+        self._on_refused = on_refused
+        self._limits = limits
+        self._generation = ""  # empty where hello must be said first
+        self._in_flight: list[Posting] = []
+        self._first = 1  # the sequence of the first of these
+        self.is_buried = False
+
+    def greet(self) -> None:
+        """Learn what of the postings in flight was said, once nothing can change that any more.
+
+        Raises:
+            EngineError: The engine is away; `write` tries again.
+        """
+        keys = (META, LOG, NODES, posted_key(self._node))
+        registered, generation, sequence = call_function(self._engine, "hello", keys, self._node, self._reader.last_id)
+        self._generation = generation.decode()
+        # What the reader has read was said, even if the engine has lost it since.
+        said = max(int(sequence), self._reader.find_sequence(self._node))
+        self._finish(min(len(self._in_flight), max(0, said - self._first + 1)))
+        if not registered:
+            self.is_buried = True
+            refused, self._in_flight = self._in_flight, []
+            refused += self._outbox.take_older(float("inf"))
+            if refused:
+                self._on_refused(refused)
+
+    def write(self) -> int:
+        """Post what waits, in one request, and return how many postings the engine has carried out.
+
+        A node that was buried posts no more: `is_buried` says so, and all that waits is refused.
+
+        Raises:
+            EngineError: The engine is away; the next call tries again.
+        """
+        try:
+            if not self._generation:
+                self.greet()
+            if not self._in_flight and not self.is_buried:
+                self._in_flight = self._outbox.take(AT_ONCE)
+            if not self._in_flight:
+                return 0
+            self._post()
+        except EngineReplyError as error:
+            if error.code not in {"BURIED", "STALE"}:
+                self._generation = ""
+                raise
+            self.greet()
+            return 0
+        except EngineError:
+            self._generation = ""
+            raise
+        return self._finish(len(self._in_flight))
+
+    def _finish(self, count: int) -> int:
+        del self._in_flight[:count]
+        self._first += count
+        return count
+
+    def _post(self) -> None:
+        rooms: dict[str, int] = {}
+        words: list[Word] = []
+        for one in self._in_flight:
+            number = rooms.setdefault(one.room, len(rooms) + 1) if one.room else 0
+            words += (number, one.kind, one.lines, one.data)
+        keys = [META, LOG, NODES, posted_key(self._node), *map(room_key, rooms)]
+        head = (self._node, self._generation, self._first, self._limits.log, self._limits.room)
+        call_function(self._engine, "post", keys, *head, *words)

@@ -1,0 +1,211 @@
+"""``sockctl cluster check``: what it prints, its exit codes, and where user and password come from."""
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sockctl.cli.exit_codes import ExitCode
+from tests.support.engines import (
+    DURABLE,
+    INFO,
+    RedisServer,
+    bulk,
+    healthy,
+    redis_server,
+    scripted_engine,
+    without_engine_variables,
+)
+from tests.support.running import free_port, sockctl
+from tests.support.screens import WIDTHS, check_screen, take_screen
+from tests.support.tls import self_signed
+from tests.support.wrong_servers import serving, silent
+
+SECRET = "grey walnut ferry"
+LOGIN = {"SOCKCTL_ENGINE_USER": "ann", "SOCKCTL_ENGINE_PASSWORD": SECRET}
+
+
+def check(url: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    done = sockctl("cluster", "check", url, *options, env={**without_engine_variables(), **variables})
+    output, errors = done.stdout.decode(), done.stderr.decode()
+    assert SECRET not in output + errors
+    assert "Traceback" not in errors
+    return subprocess.CompletedProcess(done.args, done.returncode, output, errors)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Return an engine with which nothing is wrong, and a user ann."""
+    with redis_server(tmp_path_factory.mktemp("engine"), *DURABLE) as server:
+        server.ask("ACL", "SETUSER", "ann", "on", f">{SECRET}", "~*", "+@all")
+        yield server
+
+
+def test_an_engine_that_is_right(engine: RedisServer) -> None:
+    done = check(engine.url)
+    assert re.fullmatch(rf"{engine.url} is Redis \S+, and right for a chat on several machines\.\n", done.stdout)
+    assert (done.stderr, done.returncode) == ("", ExitCode.DONE)
+
+
+def test_what_is_wrong_is_told_with_a_line_to_copy(engine: RedisServer) -> None:
+    engine.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru", "appendfsync", "everysec")
+    try:
+        told, as_json = check(engine.url), check(engine.url, "--json")
+    finally:
+        engine.ask("CONFIG", "SET", "maxmemory-policy", "noeviction", "appendfsync", "always")
+    assert (told.returncode, as_json.returncode) == (ExitCode.FAILED, ExitCode.FAILED)
+    lines = told.stdout.splitlines()
+    assert lines[0].endswith(": 1 error, 1 warning.")
+    assert f"    redis-cli -h localhost -p {engine.port} CONFIG SET maxmemory-policy noeviction" in lines
+    assert lines[-1] == f"    redis-cli -h localhost -p {engine.port} CONFIG REWRITE"
+    fields: dict[str, Any] = json.loads(as_json.stdout)
+    assert (fields["url"], fields["usable"]) == (engine.url, False)
+    assert [(one["level"], one["setting"]) for one in fields["findings"]] == [
+        ("error", "maxmemory-policy"),
+        ("warning", "appendfsync"),
+    ]
+    assert all(one["fix"].startswith("redis-cli ") for one in fields["findings"])
+
+
+def test_a_warning_is_no_failure(engine: RedisServer) -> None:
+    engine.ask("CONFIG", "SET", "appendfsync", "everysec")
+    try:
+        assert check(engine.url).returncode == ExitCode.DONE
+    finally:
+        engine.ask("CONFIG", "SET", "appendfsync", "always")
+
+
+# User and password.
+
+
+def test_a_login_from_the_environment(engine: RedisServer) -> None:
+    assert check(engine.url, **LOGIN).returncode == ExitCode.DONE
+    wrong = check(engine.url, SOCKCTL_ENGINE_USER="ann", SOCKCTL_ENGINE_PASSWORD="red walnut")
+    assert wrong.returncode == ExitCode.NOT_LET_IN
+    assert "doesn't let the client in" in wrong.stderr
+    alone = check(engine.url, SOCKCTL_ENGINE_USER="ann")
+    assert alone.returncode == ExitCode.USAGE
+    assert "SOCKCTL_ENGINE_PASSWORD is not" in alone.stderr
+
+
+def test_a_login_from_a_file(engine: RedisServer, tmp_path: Path) -> None:
+    file = tmp_path / "login.txt"
+    file.touch(0o600)
+    file.write_text(f"ann:{SECRET}\nmore\n")
+    options = ("--login-file", str(file))
+    assert check(engine.url, *options).returncode == ExitCode.DONE
+    assert check(engine.url, SOCKCTL_ENGINE_LOGIN_FILE=str(file)).returncode == ExitCode.DONE
+    both = check(engine.url, *options, **LOGIN)
+    assert (both.returncode, "contradict" in both.stderr) == (ExitCode.USAGE, True)
+    file.chmod(stat.S_IMODE(0o640))
+    exposed = check(engine.url, *options)
+    assert (exposed.returncode, "0600" in exposed.stderr) == (ExitCode.FAILED, True)
+    file.chmod(0o600)
+    file.write_text("walnut\n")
+    assert check(engine.url, *options).returncode == ExitCode.USAGE
+    file.write_text("")
+    assert check(engine.url, *options).returncode == ExitCode.USAGE
+    file.unlink()
+    assert check(engine.url, *options).returncode == ExitCode.FAILED
+    os.mkfifo(file, 0o600)
+    assert check(engine.url, *options).returncode == ExitCode.FAILED
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"redis://ann:{SECRET}@localhost",
+        f"redis://:{SECRET}@localhost:6379/0",
+        f"redis://localhost?password={SECRET}",
+        f"{SECRET}@localhost",
+    ],
+)
+def test_a_secret_in_an_argument_is_refused_and_not_repeated(url: str) -> None:
+    done = check(url)
+    assert done.returncode == ExitCode.USAGE
+    assert "--login-file" in done.stderr
+
+
+# What can't be checked.
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "localhost:6379", "http://localhost", "redis://", "redis:///0", "redis://:6379", "redis://localhost:0"),
+        *("redis://localhost:many", "redis://localhost/zero", "redis://localhost/0/1", "redis://localhost/99999"),
+    ],
+)
+def test_a_url_that_names_no_engine(url: str) -> None:
+    done = check(url)
+    assert done.returncode == ExitCode.USAGE
+    assert done.stderr.startswith("sockctl: ")
+
+
+def test_options_that_contradict(tmp_path: Path) -> None:
+    plain = check("redis://localhost", "--ca", "ca.pem")
+    assert (plain.returncode, "rediss://" in plain.stderr) == (ExitCode.USAGE, True)
+    alone = check("rediss://localhost", "--key", str(tmp_path / "key"))
+    assert (alone.returncode, "--cert" in alone.stderr) == (ExitCode.USAGE, True)
+    missing = check("rediss://localhost", "--ca", str(tmp_path / "ca.pem"))
+    assert (missing.returncode, "No such file" in missing.stderr) == (ExitCode.FAILED, True)
+
+
+def test_each_way_to_fail_has_its_code(tmp_path: Path) -> None:
+    assert check(f"redis://127.0.0.1:{free_port()}").returncode == ExitCode.UNREACHABLE
+    with serving(silent) as port:
+        assert check(f"redis://127.0.0.1:{port}", "--timeout", "200ms").returncode == ExitCode.TIMED_OUT
+    with serving(lambda sock: sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
+        assert check(f"redis://127.0.0.1:{port}").returncode == ExitCode.BROKEN
+    certificate, key = self_signed(tmp_path)
+    files = ("--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificate)
+    settings = [*map(str, files), "--tls-auth-clients", "no", *DURABLE]
+    with redis_server(tmp_path, *settings, plain=False) as server:
+        assert check(server.url).returncode == ExitCode.NOT_LET_IN
+        assert check(server.url, "--ca", str(certificate)).returncode == ExitCode.DONE
+
+
+def test_without_the_library(tmp_path: Path) -> None:
+    (tmp_path / "redis").mkdir()
+    (tmp_path / "redis" / "__init__.py").write_text("raise ModuleNotFoundError('no', name='redis')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "sockctl", "cluster", "check", "redis://localhost"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**without_engine_variables(), "PYTHONPATH": str(tmp_path)},
+    )
+    assert done.returncode == ExitCode.FAILED
+    assert done.stderr == ("sockctl: The library redis is not installed: pip install 'sockctl[cluster]' brings it.\n")
+
+
+def test_only_this_command_loads_the_library() -> None:
+    code = "import sys, sockctl.cli.cluster, sockctl.cli.app; print('redis' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "False\n"
+
+
+def test_an_engine_can_not_steer_the_terminal() -> None:
+    info = INFO.replace("noeviction", "\x1b[2Jallkeys")
+    with scripted_engine(healthy(INFO=bulk(info))) as access:
+        for options in ((), ("--json",)):
+            assert "\x1b" not in check(str(access), *options).stdout
+
+
+@pytest.mark.parametrize("colour", [True, False], ids=["colour", "plain"])
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_golden_report(columns: int, *, colour: bool) -> None:
+    info = INFO.replace("noeviction", "allkeys-lru").replace("aof_enabled:1", "aof_enabled:0")
+    replies = healthy(INFO=bulk(info), XADD=b"-NOPERM this user has no permissions to run the 'xadd' command\r\n")
+    with scripted_engine(replies) as access:
+        screen = take_screen("cluster", "check", str(access), columns=columns, colour=colour)
+    masked = screen.replace(f"{access.port}", "6379".rjust(len(str(access.port)), "1"))
+    check_screen("-".join(["cluster-check", str(columns), *(["colour"] if colour else [])]), masked)

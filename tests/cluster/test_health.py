@@ -1,0 +1,21 @@
+"""Tests for `sockctl.cluster.health`."""
+
+from sockctl.cluster.health import Away, Back, Health
+from sockctl.errors import EngineAwayError
+
+
+def test_it_is_told_once_and_only_of_a_while() -> None:
+    now, told = 0.0, list[Away | Back]()
+    health = Health(told.append, away_after_s=2.0, clock=lambda: now)
+    health.note_failure(EngineAwayError("no"))
+    now = 1.9
+    health.note_failure(EngineAwayError("no"))
+    health.note_success()
+    assert told == []
+    for now in (2.0, 3.0, 4.0, 5.0):  # noqa: B007  the clock reads it
+        health.note_failure(EngineAwayError("gone"))
+    assert told == [Away("gone")]
+    now = 6.5
+    health.note_success()
+    health.note_success()
+    assert told == [Away("gone"), Back(4.5)]

@@ -1,0 +1,169 @@
+"""Tests for `sockctl.cluster.node`: whole nodes with their threads, on a real engine that is stopped and killed."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from sockctl.cluster.engine import Engine
+from sockctl.cluster.entry import Entry, Lost, News
+from sockctl.cluster.health import Away, Back
+from sockctl.cluster.keys import NODES
+from sockctl.cluster.node import Callbacks, Node, NodeTimes
+from sockctl.cluster.outbox import Posting
+from sockctl.cluster.registry import bury, register
+from sockctl.errors import EngineAwayError
+from tests.support.engines import DURABLE, RedisServer, redis_server
+from tests.support.running import free_port, wait_until
+
+TIMES = NodeTimes(lease_s=3.0, away_after_s=0.2, refused_after_s=1.0, reader_wait_s=0.2, longest_pause_s=0.1)
+
+
+class Told:
+    """What a node tells."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.news: list[News] = []
+        self.refused: list[bytes] = []
+        self.buried: list[str] = []
+        self.health: list[Away | Back] = []
+
+    def callbacks(self) -> Callbacks:
+        return Callbacks(
+            on_news=self._add_news,
+            on_refused=lambda some: self.refused.extend(one.data for one in some),
+            on_buried=self.buried.append,
+            on_health=self.health.append,
+        )
+
+    def _add_news(self, news: Sequence[News]) -> None:
+        with self._lock:
+            self.news += news
+
+    @property
+    def heard(self) -> list[bytes]:
+        with self._lock:
+            return [one.data for one in self.news if isinstance(one, Entry) and one.kind == "say"]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    with redis_server(tmp_path, *DURABLE) as server:
+        yield server
+
+
+@pytest.fixture
+def start(server: RedisServer) -> Iterator[Callable[[str], tuple[Node, Told]]]:
+    """Return a function that starts a node."""
+    nodes: list[Node] = []
+
+    def make(name: str) -> tuple[Node, Told]:
+        told = Told()
+        node = Node(server.access(timeout_s=0.5), name, told.callbacks(), times=TIMES)
+        nodes.append(node)
+        node.start()
+        return node, told
+
+    yield make
+    for node in nodes:
+        node.stop()
+
+
+def say(node: Node, *texts: bytes) -> None:
+    for number, text in enumerate(texts):
+        assert node.say(Posting(f"m{number}", "say", text, "#lobby"))
+
+
+def test_two_nodes_hear_the_same(start: Callable[[str], tuple[Node, Told]]) -> None:
+    (a, at_a), (b, at_b) = start("a"), start("b")
+    for number in range(100):
+        say((a, b)[number % 2], b"%d" % number)
+    wait_until(lambda: len(at_a.heard) == len(at_b.heard) == 100, what="what was said")
+    assert at_a.heard == at_b.heard
+    assert [text for text in at_a.heard if int(text) % 2] == [b"%d" % number for number in range(1, 100, 2)]
+    assert abs(a.clock_offset_s) < 1.0
+
+
+def test_an_engine_that_is_killed_loses_nothing(server: RedisServer, start: Callable[[str], tuple[Node, Told]]) -> None:
+    (a, at_a), (b, at_b) = start("a"), start("b")
+    say(a, b"before")
+    wait_until(lambda: len(at_b.heard) == 1, what="the first")
+    server.kill()
+    say(a, b"meanwhile")
+    wait_until(lambda: bool(at_a.health and at_b.health), what="that it is away")
+    server.start()
+    say(b, b"after")
+    wait_until(lambda: len(at_a.heard) == len(at_b.heard) == 3, what="what was said")
+    assert at_a.heard == at_b.heard
+    assert sorted(at_a.heard) == [b"after", b"before", b"meanwhile"]
+    assert not [one for one in at_a.news if isinstance(one, Lost)]
+    wait_until(lambda: isinstance(at_a.health[-1], Back), what="that it is back")
+    assert (at_a.refused, at_a.buried) == ([], [])
+
+
+def test_what_waits_for_too_long_is_refused_exactly(
+    server: RedisServer, start: Callable[[str], tuple[Node, Told]]
+) -> None:
+    (a, at_a), (_, at_b) = start("a"), start("b")
+    say(a, b"before")
+    wait_until(lambda: len(at_b.heard) == 1, what="the first")
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        say(a, b"in flight")  # the engine has this one, and no node can know
+        wait_until(lambda: bool(at_a.health), what="that it is away")
+        say(a, b"one", b"two", b"three")
+        wait_until(lambda: len(at_a.refused) == 3, what="what is refused")
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    say(a, b"after")
+    wait_until(lambda: b"after" in at_a.heard and b"after" in at_b.heard, what="what is said after")
+    assert sorted(at_a.refused) == [b"one", b"three", b"two"]
+    assert at_a.heard == at_b.heard == [b"before", b"in flight", b"after"]
+
+
+def test_a_node_that_was_buried_comes_back(server: RedisServer, start: Callable[[str], tuple[Node, Told]]) -> None:
+    node, told = start("a")
+    before = node.place.node
+    server.ask("ZADD", NODES, 1, before)
+    engine = Engine(server.access())
+    assert bury(engine, before)
+    engine.close()
+    wait_until(lambda: told.buried == [before], what="that it was buried")
+    assert node.place.node != before
+    say(node, b"again")
+    wait_until(lambda: told.heard == [b"again"], what="what it says")
+
+
+def test_a_node_that_dies_is_buried_by_another(server: RedisServer, start: Callable[[str], tuple[Node, Told]]) -> None:
+    engine = Engine(server.access())
+    dead = register(engine, "dead", lease_s=TIMES.lease_s)
+    engine.close()
+    _, told = start("a")
+    wait_until(
+        lambda: any(isinstance(one, Entry) and one.kind == "gone" for one in told.news), what="that the node has gone"
+    )
+    [gone] = [one for one in told.news if isinstance(one, Entry) and one.kind == "gone"]
+    assert gone.node == dead.node
+
+
+def test_a_node_that_stops_posts_what_waits(server: RedisServer, start: Callable[[str], tuple[Node, Told]]) -> None:
+    _, told = start("b")
+    leaving = Node(server.access(), "a", Told().callbacks(), times=TIMES)
+    leaving.start()
+    say(leaving, *(b"%d" % number for number in range(50)))
+    leaving.stop()
+    wait_until(lambda: len(told.heard) == 50, what="what it has said")
+    assert told.heard == [b"%d" % number for number in range(50)]
+
+
+def test_a_node_without_an_engine(server: RedisServer) -> None:
+    access = server.access(port=free_port())
+    began = time.monotonic()
+    with pytest.raises(EngineAwayError):
+        Node(access, "a", Told().callbacks())
+    assert time.monotonic() - began < 5
