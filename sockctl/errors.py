@@ -455,6 +455,10 @@ class NotAnEngineError(EngineError):
     """Something else than an engine answers."""
 
 
+class NoChatError(EngineError):
+    """The engine holds no chat, or one that this version can't read."""
+
+
 class RulesDifferError(EngineError):
     """The nodes that are there have another rule than this one.
 
