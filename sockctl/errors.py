@@ -459,6 +459,10 @@ class NoChatError(EngineError):
     """The engine holds no chat, or one that this version can't read."""
 
 
+class EngineUnfitError(EngineError):
+    """The engine's settings don't suit a chat on several machines."""
+
+
 class RulesDifferError(EngineError):
     """The nodes that are there have another rule than this one.
 
