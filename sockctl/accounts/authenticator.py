@@ -80,7 +80,7 @@ class Authenticator:
         ipv6_prefix: int = IPV6_PREFIX,
     ) -> None:
         self.accounts = accounts
-        self._queue = queue or HashQueue()
+        self._queue = queue or HashQueue(throttle=accounts.throttle)
         self._signups = limit_signups()
         self._min_length = min_length
         self._floor_s = floor_s
