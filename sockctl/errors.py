@@ -455,6 +455,10 @@ class NotAnEngineError(EngineError):
     """Something else than an engine answers."""
 
 
+class NoChatError(EngineError):
+    """The engine holds no chat, or one that this version can't read."""
+
+
 class EngineReplyError(EngineError):
     """The engine answered a request with an error; the text is the engine's own.
 

@@ -6,8 +6,8 @@ transaction (MULTI), and the transaction is then discarded. A full memory, a fai
 
 import re
 from collections.abc import Iterable
-from typing import Any, Protocol
 
+from sockctl.cluster.engine_facts import Asks
 from sockctl.errors import EngineReplyError
 
 KEYS_RULE = "~{chat:*"
@@ -18,14 +18,6 @@ _WITH_WORD = {"function", "xinfo"}
 
 Request = tuple[str, ...]
 Refusal = tuple[Request, EngineReplyError]
-
-
-class Asks(Protocol):
-    """What the check needs of an engine; see `sockctl.cluster.engine.Engine`."""
-
-    def ask(self, *words: str) -> Any: ...  # noqa: D102
-
-    def ask_all(self, requests: list[Request]) -> list[Any]: ...  # noqa: D102
 
 
 NEEDED: list[Request] = [
