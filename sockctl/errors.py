@@ -356,7 +356,7 @@ class NobodyThereError(SockctlError):
 
 
 class StoreError(SockctlError):
-    """A file of sockctl can't be used."""
+    """What sockctl keeps can't be used: a file, or the engine that several machines share."""
 
 
 class StoreReadError(StoreError):
@@ -431,7 +431,7 @@ class LibraryMissingError(SockctlError):
     """A library that only some commands need isn't installed."""
 
 
-class EngineError(SockctlError):
+class EngineError(StoreError):
     """The engine that several machines share, Redis or Valkey, can't be used."""
 
 
