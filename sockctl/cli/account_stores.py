@@ -2,13 +2,14 @@
 
 import dataclasses
 import datetime
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sockctl.cli.engine_options import ServerEngineOptions, needing_redis
-from sockctl.cli.options import DataDir
+from sockctl.cli.options import DataDir, with_option_group
 
 if TYPE_CHECKING:
     from sockctl.accounts.accounts import Accounts, AccountStores
@@ -28,12 +29,37 @@ Store = Annotated[
 
 
 @dataclass(kw_only=True, eq=False, repr=False)  # as `ServerOptions`
+class ServerStoreOptions:
+    """The options of servers with accounts, by the names that users write."""
+
+    store: Store = None
+    engine: ServerEngineOptions
+
+    def open_stores(self, *, cluster: "EngineAccess | None" = None) -> "AccountStores | None":
+        """Return the stores of accounts in an engine; None for those of the data directory.
+
+        Args:
+            cluster: The way to the engine of the chat: the accounts are there, too, unless --store names another one.
+
+        Raises:
+            AddressError: --store names no engine.
+            OptionError: Options contradict each other.
+            SecretFileError: The file with the login can't be used.
+            LibraryMissingError: redis-py isn't installed.
+        """
+        if self.store is None:
+            return None if cluster is None else open_stores(cluster)
+        access = self.engine.make_access(self.store)
+        # The login was read with the chat's engine, and is no longer in the environment.
+        return open_stores(access if cluster is None else dataclasses.replace(access, login=cluster.login))
+
+
+@dataclass(kw_only=True, eq=False, repr=False)  # as `ServerOptions`
 class StoreOptions:
     """The options of commands about accounts, by the names that users write."""
 
     data_dir: DataDir = None
-    store: Store = None
-    engine: ServerEngineOptions = dataclasses.field(default_factory=ServerEngineOptions)
+    place: ServerStoreOptions
 
     def open(self) -> "Accounts":
         """Return the accounts, as they are now.
@@ -48,28 +74,12 @@ class StoreOptions:
         from sockctl.accounts.accounts import Accounts
         from sockctl.paths import find_data_dir
 
-        if self.store is None:
-            return Accounts(find_data_dir(self.data_dir))
-        accounts = Accounts(open_stores(self.engine.make_access(self.store)))
+        accounts = Accounts(self.place.open_stores() or find_data_dir(self.data_dir))
         accounts.users.refresh()
         return accounts
 
 
-def choose_stores(
-    store: str | None, engine: ServerEngineOptions, *, cluster: "EngineAccess | None" = None
-) -> "AccountStores | None":
-    """Return the stores of a server's accounts in an engine; None for those of its data directory.
-
-    Args:
-        store: The URL of --store.
-        engine: The options of the engine.
-        cluster: The way to the engine of the chat; the accounts are there, too, unless `store` names another one.
-    """
-    if store is None:
-        return None if cluster is None else open_stores(cluster)
-    access = engine.make_access(store)
-    # The login was read with the chat's engine, and is no longer in the environment.
-    return open_stores(access if cluster is None else dataclasses.replace(access, login=cluster.login))
+with_store_options = functools.partial(with_option_group, name="store", group=StoreOptions)
 
 
 def open_stores(access: "EngineAccess") -> "AccountStores":
