@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sockctl.cli.account_stores import ServerStoreOptions
 from sockctl.cli.completion import complete_rooms, complete_users
 from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength
 
@@ -69,3 +70,4 @@ class ChatOptions:
             rich_help_panel="Accounts",
         ),
     ] = False
+    accounts: ServerStoreOptions

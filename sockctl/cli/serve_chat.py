@@ -34,7 +34,12 @@ def serve_chat(options: ServerOptions, chat_options: ChatOptions) -> ExitCode:
     rules, login = _parse_rules(chat_options), None
     if chat_options.with_accounts:
         options = guard_options(options, insecure=chat_options.insecure)
-        login = make_login(options, signup=chat_options.signup, min_length=chat_options.min_length)
+        login = make_login(
+            options,
+            signup=chat_options.signup,
+            min_length=chat_options.min_length,
+            stores=chat_options.accounts.open_stores(),
+        )
     elif chat_options.operator or chat_options.signup or chat_options.insecure:
         raise OptionError("--operator, --signup and --insecure are about users who log in: add --auth.")
     if login is not None and login.lets_sign_up:
