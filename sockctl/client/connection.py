@@ -161,9 +161,15 @@ class ClientConnection:
     def break_off(self, error: ConnectionBrokenError, _: float) -> None:
         """Process that the connection broke.
 
+        A server that has no place says so and closes its socket; that resets the connection if the client's hello is
+        there already.
+
         Raises:
-            ConnectionBrokenError: Always; `forgives` says whether it matters.
+            TurnedAwayError: The server has greeted, and said in text why it has no place.
+            ConnectionBrokenError: Else; `forgives` says whether it matters.
         """
+        if self.protocol is not None:
+            self.protocol.refuse_end()
         raise error
 
     def forgives(self, error: SockctlError) -> bool:
