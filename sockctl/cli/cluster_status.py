@@ -23,7 +23,7 @@ def make_fields(status: "Status", access: "EngineAccess") -> dict[str, Any]:
         "nodes": [_make_node_fields(one) for one in status.nodes],
         "members": status.members,
         "log": {"entries": status.log_length, "last_id": status.last_id},
-        "epoch": {"since": _format_moment(status.epoch_us), "count": status.epochs},
+        "epoch": {"number": status.epochs, "since": _format_moment(status.epoch_us)},
         "memory": {
             "used_bytes": facts.find_number("used_memory"),
             "limit_bytes": facts.find_number("maxmemory") or None,
@@ -41,9 +41,8 @@ def make_fields(status: "Status", access: "EngineAccess") -> dict[str, Any]:
 
 def print_status(status: "Status", access: "EngineAccess") -> None:
     """Print a status for a person, or for a pipe."""
-    nodes = format_count(len(status.living), "node")
-    members = "" if status.members is None else f" and {format_count(status.members, 'member')}"
-    print_sentences(f"{access} is {status.facts.engine or 'an engine'}, with {nodes}{members}.")
+    nodes, members = format_count(len(status.living), "node"), format_count(status.members, "member")
+    print_sentences(f"{access} is {status.facts.engine or 'an engine'}, with {nodes} and {members}.")
     print_text("")
     print_list(
         [*map(_make_node_fields, status.nodes)],
@@ -75,10 +74,9 @@ def _make_node_fields(one: "NodeStatus") -> dict[str, Any]:
 
 def _make_record(status: "Status") -> dict[str, str]:
     facts = status.facts
-    epochs = "" if status.epochs is None else f", {format_count(status.epochs, 'epoch')} so far"
     record = {
         "LOG": f"{format_count(status.log_length, 'entry', 'entries')}, last id {status.last_id}",
-        "EPOCH": f"since {_format_moment(status.epoch_us)}{epochs}",
+        "EPOCH": f"{_format_number(status.epochs)}, since {_format_moment(status.epoch_us)}",
         "MEMORY": _describe_memory(facts),
         "DISK": _describe_disk(facts),
         "FUNCTIONS": _describe_forms(status.forms),

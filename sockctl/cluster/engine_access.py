@@ -41,7 +41,7 @@ class EngineAccess:
         host: Its host name or IP address; empty where Sentinels know it.
         port: Its TCP port.
         sentinels: The Sentinels that know the engine's place; empty where `host` names it.
-        group: The name that Sentinels have for the engine and its replicas.
+        group: The name that Sentinels have for the engine and its replicas; with `host`, that is a Sentinel itself.
         database: The number of the database in it.
         tls: Whether the connection is encrypted.
         login: The login; None for none.
@@ -66,9 +66,16 @@ class EngineAccess:
     def __str__(self) -> str:
         scheme = "rediss" if self.tls else "redis"
         database = f"/{self.database}" if self.database else ""
+        if self.is_sentinel:
+            return f"Sentinel {Place(self.host, self.port)}"
         if self.sentinels:
             return f"{scheme}+sentinel://{','.join(map(str, self.sentinels))}/{self.group}{database}"
         return f"{scheme}://{Place(self.host, self.port)}{database}"
+
+    @property
+    def is_sentinel(self) -> bool:
+        """Whether this is the way to a Sentinel, and to no engine."""
+        return bool(self.host and self.group)
 
     @property
     def user(self) -> str:
@@ -78,6 +85,10 @@ class EngineAccess:
     def at(self, place: Place) -> "EngineAccess":
         """Return the way to an engine at this place, with the same login and certificates."""
         return dataclasses.replace(self, host=place.host, port=place.port, sentinels=(), group="")
+
+    def at_sentinel(self, place: Place) -> "EngineAccess":
+        """Return the way to a Sentinel at this place, without a login, with the same certificates."""
+        return dataclasses.replace(self, host=place.host, port=place.port, sentinels=(), database=0, login=None)
 
     def write_command(self, *words: str) -> str:
         """Return the shell's line that lets ``redis-cli`` run a command at the engine."""

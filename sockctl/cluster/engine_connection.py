@@ -90,7 +90,8 @@ def _make_connection(access: EngineAccess) -> Any:
         settings |= {"ssl_check_hostname": True, "ssl_min_version": ssl.TLSVersion.TLSv1_2}
     connection = make(**settings)
     # Without a name, in any of its versions, the library sends no CLIENT SETINFO, which would need a right.
-    connection.driver_info = connection.lib_name = connection.lib_version = None
+    for name in ("driver_info", "lib_name", "lib_version"):
+        setattr(connection, name, None)
     return connection
 
 

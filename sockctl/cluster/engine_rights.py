@@ -24,6 +24,7 @@ NEEDED: list[Request] = [
     ("INFO", "server"),
     ("TIME",),
     ("FUNCTION", "LOAD", "REPLACE", "#!lua name=sockctl_check\n"),
+    ("FUNCTION", "LIST", "LIBRARYNAME", "sockctl*"),
     ("FCALL", "sockctl_check", "1", _KEY),
     ("XADD", _KEY, "*", "k", "v"),
     ("XREVRANGE", _KEY, "+", "-"),

@@ -45,9 +45,7 @@ class Sentinels:
         self._order.append(self._order.pop(0))
 
     def _ask(self, place: Place) -> Place:
-        at = dataclasses.replace(
-            self._access.at(place), database=0, login=None, timeout_s=min(self._access.timeout_s, _LONGEST_S)
-        )
+        at = dataclasses.replace(self._access.at_sentinel(place), timeout_s=min(self._access.timeout_s, _LONGEST_S))
         try:
             reply = self._ask_once(at)
         except EngineLoginError:
@@ -70,8 +68,8 @@ class Sentinels:
             [reply] = connection.ask_all([("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._access.group)])
         if isinstance(reply, EngineReplyError):
             if "unknown command" in str(reply):
-                at = dataclasses.replace(at, database=self._access.database)
-                raise NotAnEngineError(f"{Place(at.host, at.port)} is no Sentinel, but an engine: {at} names it.")
+                place = Place(at.host, at.port)
+                raise NotAnEngineError(f"{place} is no Sentinel, but an engine: {self._access.at(place)} names it.")
             raise reply
         return reply
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from sockctl.cluster.engine_access import EngineAccess
 from sockctl.cluster.engine_facts import Asks, Facts, collect_facts, decode
 from sockctl.cluster.functions import FORM
-from sockctl.cluster.keys import LOG, META, NODES, posted_key
+from sockctl.cluster.keys import LOG, META, NODES, here_key, posted_key
 from sockctl.errors import EngineError, EngineReplyError, NoChatError
 
 _LIBRARY = "sockctl"
@@ -16,7 +16,7 @@ _LIBRARY = "sockctl"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeStatus:
-    """A node, as the engine knows it. None stands for what the node has not told.
+    """A node, as the engine knows it. None stands for what the node has not told yet, with its first beat.
 
     Attributes:
         name: Its name.
@@ -29,7 +29,7 @@ class NodeStatus:
 
     name: str
     lease_s: float
-    members: int | None
+    members: int
     behind: int | None
     waiting: int | None
     since_us: int | None
@@ -44,7 +44,7 @@ class Status:
         nodes: The nodes, by name.
         log_length: Entries of the log.
         last_id: The last id of the log.
-        epoch_us: When the engine, as it runs now, began to give ids; the epoch's first id.
+        epoch_us: When the engine, as it runs now, began to give ids, in microseconds since 1970.
         epochs: How often an engine has begun to give ids.
         forms: The forms of the functions in the engine; None where the user may not list them.
     """
@@ -63,10 +63,9 @@ class Status:
         return [one for one in self.nodes if one.lease_s]
 
     @property
-    def members(self) -> int | None:
-        """The members of the living nodes, one at two of them counted twice; None where a node tells no number."""
-        counts = [one.members for one in self.living]
-        return None if None in counts else sum(count or 0 for count in counts)
+    def members(self) -> int:
+        """The members of the living nodes; one who is at two of them counts twice."""
+        return sum(one.members for one in self.living)
 
 
 def read_status(engine: Asks, access: EngineAccess) -> Status:
@@ -90,30 +89,29 @@ def read_status(engine: Asks, access: EngineAccess) -> Status:
         raise NoChatError(_explain_no_chat(access, forms))
     now_us = int(time[0]) * 1_000_000 + int(time[1])
     names = [decode(name) for name in leases[::2]]
-    log_info, *posted = _ask(
-        engine, access, [("XINFO", "STREAM", LOG), *(("HGETALL", posted_key(name)) for name in names)]
-    )
+    of_nodes = [request for name in names for request in (("HGETALL", posted_key(name)), ("HLEN", here_key(name)))]
+    log_info, *told = _ask(engine, access, [("XINFO", "STREAM", LOG), *of_nodes])
     stream = _pair(log_info)
     nodes = [
-        _make_node(name, float(end) - now_us, _pair(told))
-        for name, end, told in zip(names, leases[1::2], posted, strict=True)
+        _make_node(name, float(end) - now_us, _pair(of_one), members)
+        for name, end, of_one, members in zip(names, leases[1::2], told[::2], told[1::2], strict=True)
     ]
     return Status(
         facts=facts,
         nodes=sorted(nodes, key=lambda one: one.name),
         log_length=int(stream["length"]),
         last_id=int(decode(stream["last-generated-id"]).rpartition("-")[2]),
-        epoch_us=_find_number(of_chat, "since") or _find_number(of_chat, "epoch") or 0,
+        epoch_us=_find_number(of_chat, "since") or 0,
         epochs=_find_number(of_chat, "epochs"),
         forms=forms,
     )
 
 
-def _make_node(name: str, left_us: float, told: dict[str, Any]) -> NodeStatus:
+def _make_node(name: str, left_us: float, told: dict[str, Any], members: int) -> NodeStatus:
     return NodeStatus(
         name=name,
         lease_s=max(0.0, left_us / 1e6),
-        members=_find_number(told, "members"),
+        members=members,
         behind=_find_number(told, "behind"),
         waiting=_find_number(told, "waiting"),
         since_us=_find_number(told, "since"),

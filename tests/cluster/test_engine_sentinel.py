@@ -58,7 +58,7 @@ def test_no_sentinel_answers() -> None:
     with contextlib.closing(by_sentinels(*ports)) as engine, pytest.raises(EngineAwayError) as caught:
         engine.ask("PING")
     url = f"redis+sentinel://127.0.0.1:{ports[0]},127.0.0.1:{ports[1]}/chat"
-    assert str(caught.value).startswith(f"No Sentinel of {url} answers. The first one: redis://127.0.0.1:{ports[0]}")
+    assert str(caught.value).startswith(f"No Sentinel of {url} answers. The first one: Sentinel 127.0.0.1:{ports[0]}")
 
 
 def test_a_name_that_no_sentinel_knows(watched: Watched) -> None:
