@@ -1,19 +1,16 @@
 """Members of a chat on several nodes: they talk, and go on at another node when theirs fails."""
 
 import contextlib
-import json
 import random
 import socket
-import struct
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.support.frames import Fields, framed
+from tests.support.frames import Fields, FrameBuffer, framed
 from tests.support.transcript import Came, Heard, Moved, Refused, Sent, Told, Transcript
 
-HEADER_BYTES = 4
 CONNECT_S = 1.0
 PAUSE_S = (0.05, 0.2)
 """How long a member waits before it goes on at the next node."""
@@ -272,31 +269,6 @@ class Member(threading.Thread):
             self._token = ""
         elif not self._is_in:
             self._is_ending = True  # a name that is taken, or an engine that is away: at the next node, or later
-
-
-class FrameBuffer:
-    """Cuts what a server sends into messages; written anew from the description of the wire."""
-
-    def __init__(self) -> None:
-        self._data = b""
-        self._in_frames = False
-
-    def take(self, data: bytes) -> Iterator[Fields]:
-        """Take more bytes; yield each message that is complete."""
-        self._data += data
-        if not self._in_frames:
-            begin = self._data.find(b"\0")  # the text before is from before the change
-            if begin < 0:
-                return
-            self._data = self._data[begin:]
-            self._in_frames = True
-        while len(self._data) >= HEADER_BYTES:
-            end = HEADER_BYTES + struct.unpack_from(">I", self._data)[0]
-            if len(self._data) < end:
-                return
-            fields: Fields = json.loads(self._data[HEADER_BYTES:end])
-            self._data = self._data[end:]
-            yield fields
 
 
 @contextlib.contextmanager
