@@ -248,3 +248,12 @@ def measure_recovery(transcripts: Sequence[Transcript], healed_at_s: float) -> f
         ]
         slowest = max(slowest, min(ends, default=float("inf")) - healed_at_s)
     return slowest
+
+
+def measure_echoes(transcripts: Sequence[Transcript]) -> list[float]:
+    """Return after how many seconds senders have heard their own lines."""
+    times = []
+    for each in transcripts:
+        sent = {line: one.at_s for one in each.sent for line in one.lines}
+        times += [one.at_s - sent[one.line] for one in each.heard if one.line in sent]
+    return times

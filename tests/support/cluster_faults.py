@@ -6,7 +6,8 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 
-from tests.support.cluster_nodes import LEASE_S, ChatNode, Cluster
+from tests.support.cluster_nodes import ChatNode, Cluster
+from tests.support.node_entry import TIMES
 from tests.support.tcp_proxy import TcpProxy
 
 CUT_WAIT_S = 2.0
@@ -41,7 +42,7 @@ class Faults:
         """Kill a node, and start it again, before or after its lease is over."""
         node = self._node()
         node.kill()
-        self._wait(0.1, LEASE_S + 1.5)
+        self._wait(0.1, TIMES.lease_s + 1.5)
         node.start()
 
     def restart_node(self) -> None:
@@ -55,7 +56,7 @@ class Faults:
         """Stop a node until its lease is over: it is buried."""
         node = self._node()
         node.send(signal.SIGSTOP)
-        self._wait(LEASE_S + 1.0, LEASE_S + 2.5)
+        self._wait(TIMES.lease_s + 1.0, TIMES.lease_s + 2.5)
         node.send(signal.SIGCONT)
 
     def kill_engine(self) -> None:
@@ -67,20 +68,20 @@ class Faults:
     def freeze_engine(self) -> None:
         """Stop the engine for a while."""
         os.kill(self._cluster.engine.pid, signal.SIGSTOP)
-        self._wait(0.2, LEASE_S)
+        self._wait(0.2, TIMES.lease_s)
         os.kill(self._cluster.engine.pid, signal.SIGCONT)
 
     def fill_engine(self) -> None:
         """Let the engine be out of memory for a while."""
         self._cluster.engine.ask("CONFIG", "SET", "maxmemory", 1)
-        self._wait(0.5, LEASE_S)
+        self._wait(0.5, TIMES.lease_s)
         self._cluster.engine.ask("CONFIG", "SET", "maxmemory", 0)
 
     def open_hole(self) -> None:
         """Cut a node off from the engine; what was on its way arrives late, or never."""
         proxy = self._proxy()
         proxy.open_hole()
-        self._wait(0.5, LEASE_S + 2.0)
+        self._wait(0.5, TIMES.lease_s + 2.0)
         proxy.close_hole(late=self._chance.random() < 0.5)
 
     def reset(self) -> None:

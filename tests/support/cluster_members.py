@@ -31,12 +31,14 @@ class Manner:
         patience_s: How long it waits for its own words, or to be let in, before it goes on at the next node.
         hops_every_s: How often it moves to another node without need, after it has heard all its words; 0 for never.
         shows_blocks: Whether it hears a block as one message.
+        comes_back: Whether it goes on when its connection has ended.
     """
 
     every_s: float = 0.1
     patience_s: float = 2.0
     hops_every_s: float = 0.0
     shows_blocks: bool = True
+    comes_back: bool = True
 
 
 class Member(threading.Thread):
@@ -70,6 +72,7 @@ class Member(threading.Thread):
         self._host = host or "127.0.0.1"
         self._chance = random.Random(f"{seed} {name}")
         self._done = threading.Event()
+        self._is_to_move = threading.Event()
         self._node = 0
         self._token = ""
         self._seen: dict[str, int] = {}
@@ -102,6 +105,10 @@ class Member(threading.Thread):
         """The last id that it has heard in each room."""
         return dict(self._seen)
 
+    def move(self) -> None:
+        """Go on at the next node, once all own words are heard."""
+        self._is_to_move.set()
+
     def finish(self) -> None:
         """End the thread."""
         self._done.set()
@@ -118,6 +125,8 @@ class Member(threading.Thread):
             except OSError as error:
                 self.transcript.ends.append(f"node {self._node}: {error}")
             self._is_in = False
+            if not self._manner.comes_back:
+                break
             self._node = (self._node + 1) % len(self._ports)
             self._done.wait(self._chance.uniform(*PAUSE_S))
         self._drop_old()
@@ -160,10 +169,12 @@ class Member(threading.Thread):
         self._send(kind="hello", client="torture", can=["blocks"] if self._manner.shows_blocks else [])
 
     def _wants_to_hop(self, now: float) -> bool:
-        return bool(self._manner.hops_every_s) and self.is_hopping.is_set() and now >= self._hops_at_s
+        hops = bool(self._manner.hops_every_s) and self.is_hopping.is_set() and now >= self._hops_at_s
+        return hops or self._is_to_move.is_set()
 
     def _hop(self) -> None:
         """Leave, once all own words are heard."""
+        self._is_to_move.clear()
         self.transcript.ends.append(f"node {self._node}: hop")
         if self._chance.random() < TAKEOVERS:
             self._ahead = self._sock.dup()

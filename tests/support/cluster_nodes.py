@@ -12,8 +12,6 @@ from tests.support.engines import DURABLE, RedisServer, redis_server
 from tests.support.running import TIMEOUT_S, free_port, listens, wait_until
 from tests.support.tcp_proxy import TcpProxy, tcp_proxy
 
-LEASE_S = 3.0
-"""The lease of a node here."""
 ENGINES = {
     "always": DURABLE,
     "everysec": ("--appendonly", "yes", "--appendfsync", "everysec"),
@@ -30,17 +28,16 @@ class ChatNode:
         name: Its name.
         url: The engine.
         mutant: The fault that it is built with; see `tests.support.node_entry`.
-        options: More options.
     """
 
-    def __init__(self, folder: Path, name: str, url: str, *, mutant: str = "", options: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, name: str, url: str, *, mutant: str = "none") -> None:
         self.name = name
         self.port = free_port()
         self.log = folder / f"{name}.log"
-        entry = [sys.executable, "-m", "tests.support.node_entry", mutant or "none"]
+        entry = [sys.executable, "-m", "tests.support.node_entry", mutant]
         serve = ["serve", "chat", "--cluster", url, "--node", name, "--port", str(self.port), "--strict-port"]
         rules = ["--no-flood-limit", "--history", "10000", "--log-format", "json"]
-        self._command = [*entry, *serve, *rules, "--data-dir", str(folder / name), *options]
+        self._command = [*entry, *serve, *rules, "--data-dir", str(folder / name)]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, wait: bool = True) -> None:
@@ -101,15 +98,23 @@ class Cluster:
 
 @contextlib.contextmanager
 def running_cluster(
-    folder: Path, *, nodes: int = 3, engine: str = "always", mutant: str = "", options: Sequence[str] = ()
+    folder: Path, *, nodes: int = 3, engine: str = "always", mutant: str = "none", settings: Sequence[str] = ()
 ) -> Iterator[Cluster]:
-    """Run a chat on several nodes; all of them accept connections."""
+    """Run a chat on several nodes; all of them accept connections.
+
+    Args:
+        folder: Where everything is kept.
+        nodes: How many there are.
+        engine: The engine's settings, by name.
+        mutant: The fault that the nodes are built with.
+        settings: More settings of the engine.
+    """
     with contextlib.ExitStack() as stack:
         (folder / "engine").mkdir()
-        server = stack.enter_context(redis_server(folder / "engine", *ENGINES[engine]))
+        server = stack.enter_context(redis_server(folder / "engine", *ENGINES[engine], *settings))
         proxies = [stack.enter_context(tcp_proxy(server.port)) for _ in range(nodes)]
         made = [
-            ChatNode(folder, f"n{number}", f"redis://127.0.0.1:{proxy.port}", mutant=mutant, options=options)
+            ChatNode(folder, f"n{number}", f"redis://127.0.0.1:{proxy.port}", mutant=mutant)
             for number, proxy in enumerate(proxies, 1)
         ]
         for each in made:

@@ -36,7 +36,7 @@ class TcpProxy:
         self._is_hole = False
         self._delay_s = 0.0
         self._bytes_per_s = 0.0
-        self._to_cut = b""
+        self._to_cut = self._to_hold = b""
         self._links: set[_Link] = set()
         self.cut_replies = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -78,6 +78,14 @@ class TcpProxy:
         with self._changed:
             self._to_cut = request
 
+    def hold_replies(self, request: bytes) -> None:
+        """Hold back the replies to requests that have these bytes in them, from the next one on; ``b""`` ends that."""
+        with self._changed:
+            self._to_hold = request
+            for link in self._links:
+                link.is_held = False
+            self._changed.notify_all()
+
     def slow_down(self, *, delay_s: float = 0.0, bytes_per_s: float = 0.0) -> None:
         """Delay each piece from now on, and pass on so many bytes a second; 0 for no delay, and no limit."""
         with self._changed:
@@ -88,6 +96,7 @@ class TcpProxy:
         """End all faults."""
         self.slow_down()
         self.cut_reply(b"")
+        self.hold_replies(b"")
         self.close_hole(late=True)
 
     def close(self) -> None:
@@ -137,6 +146,7 @@ class TcpProxy:
                 if self._to_cut and self._to_cut in data:
                     self._to_cut = b""
                     link.is_to_cut = True
+                link.is_held = bool(self._to_hold) and self._to_hold in data
             if not self._pass_on(link, link.server, data):
                 return
 
@@ -163,7 +173,7 @@ class TcpProxy:
             time.sleep(pause_s)
         with self._changed:
             link.holds += self._is_hole
-            self._changed.wait_for(lambda: not self._is_hole or link.is_reset)
+            self._changed.wait_for(lambda: link.is_reset or not (self._is_hole or (link.is_held and to is link.client)))
             if link.is_reset:
                 return False
         to.sendall(data)
@@ -177,12 +187,13 @@ class _Link:
         holds: How many pieces a hole holds back, or has held back.
         is_reset: Nothing goes on here any more.
         is_to_cut: The next reply is to be cut off.
+        is_held: Replies are held back.
     """
 
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self.client, self.server = client, server
         self.holds = 0
-        self.is_reset = self.is_to_cut = False
+        self.is_reset = self.is_to_cut = self.is_held = False
         self._left = 2  # directions that are open
         self._lock = threading.Lock()  # guards the number
         self._threads: list[threading.Thread] = []

@@ -102,6 +102,16 @@ def test_a_reply_is_cut_off_after_its_request_has_arrived() -> None:
         assert proxy.cut_replies == 1
 
 
+def test_replies_to_some_requests_are_held_back() -> None:
+    with proxied() as (proxy, sock):
+        proxy.hold_replies(b"this one")
+        assert ask(sock, b"not that") == b"not that"
+        sock.sendall(b"this one")
+        assert is_silent(sock)
+        proxy.hold_replies(b"")
+        assert receive_exactly(sock, 8) == b"this one"
+
+
 def test_a_delay_holds_both_ways() -> None:
     with proxied() as (proxy, sock):
         proxy.slow_down(delay_s=0.03)
