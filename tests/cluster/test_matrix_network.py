@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.support.cluster_nodes import Cluster, running_cluster
 from tests.support.cluster_talk import STEADY, Talk, talking
 from tests.support.running import wait_until
+from tests.support.tcp_proxy import TcpProxy
 
 SHORT_S, LONG_S = 1.0, 3.0
 """A hole in which nobody is refused anything, and one in which what was sent is refused."""
@@ -24,7 +26,11 @@ def cut_replies(cluster: Cluster, request: bytes) -> None:
     for proxy in cluster.proxies:
         before = proxy.cut_replies
         proxy.cut_reply(request)
-        wait_until(lambda proxy=proxy, before=before: proxy.cut_replies > before, what="a reply that is cut off")
+        wait_until(partial(has_cut, proxy, before), what="a reply that is cut off")
+
+
+def has_cut(proxy: TcpProxy, before: int) -> bool:
+    return proxy.cut_replies > before
 
 
 def reset(cluster: Cluster) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tests.support.frames import Fields, FrameBuffer, framed
 from tests.support.transcript import Came, Heard, Moved, Refused, Sent, Told, Transcript
+from tests.support.two_hosts import Host
 
 CONNECT_S = 1.0
 PAUSE_S = (0.05, 0.2)
@@ -50,7 +51,7 @@ class Member(threading.Thread):
         rooms: Where it talks.
         manner: How it behaves.
         seed: Decides what it does when.
-        host: The host of the nodes.
+        machine: The machine that it and its nodes are on; None for this one.
 
     Attributes:
         transcript: What it lives through; others take a copy.
@@ -59,7 +60,14 @@ class Member(threading.Thread):
     """
 
     def __init__(
-        self, name: str, ports: Sequence[int], rooms: Sequence[str], manner: Manner, *, seed: int, host: str = ""
+        self,
+        name: str,
+        ports: Sequence[int],
+        rooms: Sequence[str],
+        manner: Manner,
+        *,
+        seed: int,
+        machine: Host | None = None,
     ) -> None:
         super().__init__(name=f"member {name}", daemon=True)
         self.transcript = Transcript(name)
@@ -69,7 +77,7 @@ class Member(threading.Thread):
         self._ports = ports
         self._rooms = rooms
         self._manner = manner
-        self._host = host or "127.0.0.1"
+        self._machine = machine
         self._chance = random.Random(f"{seed} {name}")
         self._done = threading.Event()
         self._is_to_move = threading.Event()
@@ -78,7 +86,7 @@ class Member(threading.Thread):
         self._seen: dict[str, int] = {}
         self._said = 0
         # Of the connection:
-        self._sock = socket.socket()
+        self._sock: socket.socket
         self._is_in = False
         self._is_ending = False
         self._began_at_s = 0.0
@@ -118,9 +126,13 @@ class Member(threading.Thread):
 
     def run(self) -> None:
         """Be at one node after the other, until all is done."""
+        with contextlib.nullcontext() if self._machine is None else self._machine.here():
+            self._run()
+
+    def _run(self) -> None:
         while not self._done.is_set():
             try:
-                with socket.create_connection((self._host, self._ports[self._node]), CONNECT_S) as self._sock:
+                with socket.create_connection(("127.0.0.1", self._ports[self._node]), CONNECT_S) as self._sock:
                     self._live()
             except OSError as error:
                 self.transcript.ends.append(f"node {self._node}: {error}")

@@ -5,12 +5,15 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from tests.support.engines import DURABLE, RedisServer, redis_server
 from tests.support.running import TIMEOUT_S, free_port, listens, wait_until
+from tests.support.star import Star
 from tests.support.tcp_proxy import TcpProxy, tcp_proxy
+from tests.support.two_hosts import Host
 
 ENGINES = {
     "always": DURABLE,
@@ -18,6 +21,9 @@ ENGINES = {
     "none": ("--appendonly", "no"),
 }
 """The settings of an engine, by what they are called."""
+
+
+_Made = TypeVar("_Made")
 
 
 class ChatNode:
@@ -28,10 +34,12 @@ class ChatNode:
         name: Its name.
         url: The engine.
         mutant: The fault that it is built with; see `tests.support.node_entry`.
+        machine: The machine that it runs on; None for this one.
     """
 
-    def __init__(self, folder: Path, name: str, url: str, *, mutant: str = "none") -> None:
+    def __init__(self, folder: Path, name: str, url: str, *, mutant: str = "none", machine: Host | None = None) -> None:
         self.name = name
+        self.machine = machine
         self.port = free_port()
         self.log = folder / f"{name}.log"
         entry = [sys.executable, "-m", "tests.support.node_entry", mutant]
@@ -43,13 +51,17 @@ class ChatNode:
     def start(self, *, wait: bool = True) -> None:
         """Start it, and wait until it accepts connections."""
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = self._there(
+                lambda: subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            )
         if wait:
             self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
         """Wait until it accepts connections."""
-        wait_until(lambda: self._has_ended() or listens(self.port), what=f"that {self.name} listens")
+        wait_until(
+            lambda: self._has_ended() or self._there(lambda: listens(self.port)), what=f"that {self.name} listens"
+        )
         assert not self._has_ended(), f"{self.name} has ended; see {self.log}:\n{self.log.read_text()[-2000:]}"
 
     def send(self, number: signal.Signals) -> None:
@@ -77,6 +89,9 @@ class ChatNode:
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         events = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
         return [one for one in events if one["event"] == name]
+
+    def _there(self, call: Callable[[], _Made]) -> _Made:
+        return call() if self.machine is None else self.machine.call(call)
 
     def _has_ended(self) -> bool:
         return self._process is None or self._process.poll() is not None
@@ -117,9 +132,31 @@ def running_cluster(
             ChatNode(folder, f"n{number}", f"redis://127.0.0.1:{proxy.port}", mutant=mutant)
             for number, proxy in enumerate(proxies, 1)
         ]
-        for each in made:
-            stack.callback(each.kill)
-            each.start(wait=False)
-        for each in made:
-            each.wait_until_ready()
+        start_all(made, stack)
         yield Cluster(server, made, proxies)
+
+
+@contextlib.contextmanager
+def running_apart(folder: Path, machines: Star) -> Iterator[Cluster]:
+    """Run a chat with a node on each machine around, and the engine on the one in the middle; without proxies."""
+    with contextlib.ExitStack() as stack:
+        (folder / "engine").mkdir()
+        with machines.middle.here():
+            server = stack.enter_context(
+                redis_server(folder / "engine", *DURABLE, "--bind", "*", "--protected-mode", "no")
+            )
+        made = [
+            ChatNode(folder, f"n{number}", f"redis://{machines.address(number)}:{server.port}", machine=machine)
+            for number, machine in enumerate(machines.around)
+        ]
+        start_all(made, stack)
+        yield Cluster(server, made, ())
+
+
+def start_all(nodes: Sequence[ChatNode], stack: contextlib.ExitStack) -> None:
+    """Start nodes at once, and wait until all of them accept connections; `stack` ends them."""
+    for each in nodes:
+        stack.callback(each.kill)
+        each.start(wait=False)
+    for each in nodes:
+        each.wait_until_ready()

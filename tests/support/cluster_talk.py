@@ -137,18 +137,18 @@ class Talk:
 
 @contextlib.contextmanager
 def talking(cluster: Cluster, *, count: int = 6, manners: Sequence[Manner] = MANNERS, seed: int = 1) -> Iterator[Talk]:
-    """Let members come to the nodes in turns, and talk; each has heard something in each room then."""
-    nodes = len(cluster.ports)
-    made = [
-        Member(
-            f"m{number}",
-            cluster.ports[number % nodes :] + cluster.ports[: number % nodes],
-            ROOMS,
-            manners[(number + number // nodes) % len(manners)],
-            seed=seed,
-        )
-        for number in range(count)
-    ]
+    """Let members come to the nodes in turns, and talk; each has heard something in each room then.
+
+    Where the nodes have machines of their own, so do their members: these reach no other node.
+    """
+    nodes = cluster.nodes
+    made = []
+    for number in range(count):
+        at = number % len(nodes)
+        machine = nodes[at].machine
+        ports = cluster.ports[at:] + cluster.ports[:at] if machine is None else [nodes[at].port]
+        manner = manners[(number + number // len(nodes)) % len(manners)]
+        made.append(Member(f"m{number}", ports, ROOMS, manner, seed=seed, machine=machine))
     with members(made):
         wait_until(lambda: all(each.is_in for each in made), what="that all are in")
         for each in made:
