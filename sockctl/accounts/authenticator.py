@@ -80,7 +80,7 @@ class Authenticator:
         ipv6_prefix: int = IPV6_PREFIX,
     ) -> None:
         self.accounts = accounts
-        self._queue = queue or HashQueue()
+        self._queue = queue or HashQueue(throttle=accounts.throttle)
         self._signups = limit_signups()
         self._min_length = min_length
         self._floor_s = floor_s
@@ -88,8 +88,7 @@ class Authenticator:
         # These two fail now, not at the first client, if there is too little memory, or a file can't be used.
         accounts.hasher.verify(make_dummy_hash(accounts.hasher.parameters), "")
         accounts.users.list_all()
-        for session in accounts.list_sessions():
-            self._queue.know(self._identify(session.address, session.user))
+        self._queue.know(self._identify(session.address, session.user) for session in accounts.list_sessions())
 
     def log_in(
         self,
@@ -134,7 +133,7 @@ class Authenticator:
             StoreError: A file can't be read or written.
         """
         session = self.accounts.sessions.resume(token, address, is_current=self.accounts.is_current)
-        self._queue.know(self._identify(address, session.user))
+        self._queue.know([self._identify(address, session.user)])
         return Login(session)
 
     def may_sign_up(self, address: str) -> bool:
@@ -160,7 +159,7 @@ class Authenticator:
         """
         turn = self._make_turn(self._identify(address, name), given_up)
         user = self.accounts.add(name, password, min_length=self._min_length, turn=turn)
-        self._queue.know(self._identify(address, user.name))
+        self._queue.know([self._identify(address, user.name)])
         return self._begin(user, address, with_token=with_token)
 
     def set_password(self, user: User, password: str, address: str, *, given_up: GivenUp = lambda: False) -> None:

@@ -1,7 +1,7 @@
 """A node's share in the log: three threads, each with a connection of its own.
 
-The writer posts what members say, the reader tells what the log says, and the beat renews the node's lease and buries
-nodes whose lease is over. A node that was buried itself registers anew, under another name.
+The writer posts what members say, the reader tells what the log says, and the beat (see `Heart`) renews the node's
+lease. A node that was buried registers anew, under another name.
 """
 
 import concurrent.futures
@@ -13,21 +13,24 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from sockctl.cluster.engine import Engine
 from sockctl.cluster.engine_access import EngineAccess
-from sockctl.cluster.health import Health, Lag
+from sockctl.cluster.health import Away, Back, Health
+from sockctl.cluster.heart import Heart
 from sockctl.cluster.node_settings import TIMES, Callbacks, NodeTimes
 from sockctl.cluster.outbox import Outbox
 from sockctl.cluster.posting import CAME, RENAMED, SPOKEN, Claim, Posting
 from sockctl.cluster.reader import Reader
-from sockctl.cluster.registry import Registration, beat, bury, register, retire
+from sockctl.cluster.registry import Registration, register, retire
+from sockctl.cluster.reports import Reports
 from sockctl.cluster.snapshot import Snapshot, load
 from sockctl.cluster.writer import USUAL_HISTORY, Writer
-from sockctl.errors import EngineAwayError, EngineError, EngineReplyError, EngineTimeoutError
+from sockctl.errors import EngineAwayError, EngineError, EngineTimeoutError
+from sockctl.events.base import Event
 
 
 class Node:
     """A node. Any thread may use it.
 
-    Its callbacks begin with `start`, and go on from the entry of its own registration.
+    Its callbacks begin with `start`: the first entry is the one behind that of its own registration.
 
     Args:
         access: The way to the engine.
@@ -36,9 +39,6 @@ class Node:
         rules: The rules in which all nodes must agree, each with its value.
         history: How many messages of each room the engine keeps, roughly.
         times: Its times.
-
-    Attributes:
-        clock_offset_s: What the engine's clock shows more than this machine's.
 
     Raises:
         RulesDifferError: Other nodes are there, with other rules.
@@ -62,12 +62,11 @@ class Node:
         self._history = history
         self._times = times
         self._outbox = Outbox()
-        self._health = Health(callbacks.on_health, away_after_s=times.away_after_s)
+        self._health = Health(self._tell_health, away_after_s=times.away_after_s)
         self._stopping = threading.Event()
-        self._was_buried = threading.Event()  # the beat sets it; the writer then registers anew
         patient = dataclasses.replace(access, timeout_s=access.timeout_s + times.reader_wait_s)
-        self._engines = [Engine(access), Engine(patient), Engine(access)]  # the writer's, the reader's, the beat's
-        self.clock_offset_s = 0.0
+        self._engines = [Engine(access), Engine(patient), Engine(access)]  # the writer's, the reader's, the heart's
+        self._heart = Heart(self._engines[2], self._health, lease_s=times.lease_s)
         try:
             self._place = self._register()
         except EngineError:
@@ -77,9 +76,14 @@ class Node:
         self._writer = self._make_writer()
         self._was_read = threading.Condition()  # guards the next one
         self._read_id = self._place.last_id
-        runs = {"writer": self._run_writer, "reader": self._run_reader, "beat": self._run_beat}
+        self._reports: Reports
         self._threads = [
-            threading.Thread(target=run, name=f"sockctl-cluster-{what}", daemon=True) for what, run in runs.items()
+            threading.Thread(target=run, args=args, name=f"sockctl-cluster-{what}", daemon=True)
+            for what, run, args in (
+                ("writer", self._repeat, (self._write,)),
+                ("reader", self._repeat, (self._read,)),
+                ("heart", self._heart.run, (self._stopping, self._look, self._tell_lag)),
+            )
         ]
 
     @property
@@ -92,6 +96,11 @@ class Node:
         """The names of the other nodes that were there when this one registered."""
         return self._place.others
 
+    @property
+    def clock_offset_s(self) -> float:
+        """What the engine's clock shows more than this machine's, in seconds."""
+        return self._heart.clock_offset_s
+
     def load(self) -> Snapshot:
         """Load what the engine keeps of the chat, up to the entries that `on_news` has got; blocks.
 
@@ -101,8 +110,14 @@ class Node:
         with contextlib.closing(Engine(self._access)) as engine:
             return load(engine, self._read_id)
 
-    def start(self) -> None:
-        """Start to read, from the entry behind the last one at the time of the registration."""
+    def start(self, emit: Callable[[Event], None]) -> None:
+        """Start to read, and to post.
+
+        Args:
+            emit: Emits events, and never blocks.
+        """
+        self._reports = Reports(emit)
+        self._reports.report_registration(str(self._access), self._place)
         for thread in self._threads:
             thread.start()
 
@@ -185,15 +200,12 @@ class Node:
             raise EngineTimeoutError("The engine does not answer: try again in a moment.") from error
 
     def _register(self, highest_id: int = 0) -> Registration:
-        began = time.time()
+        asked_at = time.time()
         place = register(
             self._engines[0], self._name, rules=self._rules, lease_s=self._times.lease_s, highest_id=highest_id
         )
-        self._note_clock(place.engine_us, began)
+        self._heart.note_clock(place.engine_us, asked_at)
         return place
-
-    def _note_clock(self, engine_us: int, began: float) -> None:
-        self.clock_offset_s = engine_us / 1e6 - (began + time.time()) / 2
 
     def _close(self) -> None:
         for engine in self._engines:
@@ -212,6 +224,16 @@ class Node:
     def _refuse(self, postings: Sequence[Posting]) -> None:
         self._health.note_refused(sum(one.kind in SPOKEN for one in postings))
         self._callbacks.on_refused(postings)
+
+    def _tell_health(self, change: Away | Back) -> None:
+        self._reports.report_health(change)
+        self._callbacks.on_health(change)
+
+    def _tell_lag(self, seconds: float) -> None:
+        self._reports.report_lag(seconds)
+
+    def _look(self) -> tuple[str, int, int]:
+        return self.name, self._read_id, self._outbox.length
 
     def _repeat(self, step: Callable[[], bool]) -> None:
         """Take a step again and again, with pauses while the engine is away.
@@ -232,16 +254,11 @@ class Node:
                 if answered:
                     self._health.note_success()
 
-    # The writer.
-
-    def _run_writer(self) -> None:
-        self._repeat(self._write)
-
     def _write(self) -> bool:
         self._outbox.filled.wait(self._times.longest_pause_s)
         try:
-            if self._was_buried.is_set():
-                self._was_buried.clear()
+            if self._heart.is_buried.is_set():
+                self._heart.is_buried.clear()
                 self._writer.greet()
             count = self._writer.write()
             if self._writer.is_buried:
@@ -255,43 +272,15 @@ class Node:
         before = self.name
         self._place = self._register(self._reader.last_id)
         self._writer = self._make_writer()
+        self._reports.report_registration(str(self._access), self._place)
         self._callbacks.on_buried(before)
-
-    # The reader.
-
-    def _run_reader(self) -> None:
-        self._repeat(self._read)
 
     def _read(self) -> bool:
         if news := self._reader.read(self._engines[1], wait_ms=int(self._times.reader_wait_s * 1000)):
+            self._reports.report_news(news)
             self._callbacks.on_news(news)
         if self._read_id != self._reader.last_id:
             with self._was_read:
                 self._read_id = self._reader.last_id
                 self._was_read.notify_all()
         return True
-
-    # The beat.
-
-    def _run_beat(self) -> None:
-        lag = Lag(self._callbacks.on_lag)
-        while not self._stopping.wait(self._times.lease_s / 3):
-            try:
-                self._beat(lag)
-            except EngineReplyError as error:
-                if error.code == "BURIED":
-                    self._was_buried.set()
-                else:
-                    self._health.note_failure(error)
-            except EngineError as error:
-                self._health.note_failure(error)
-            else:
-                self._health.note_success()
-
-    def _beat(self, lag: Lag) -> None:
-        engine, began = self._engines[2], time.time()
-        beaten = beat(engine, self.name, read=self._read_id, waiting=self._outbox.length, lease_s=self._times.lease_s)
-        self._note_clock(beaten.engine_us, began)
-        lag.note(read=self._read_id, last_id=beaten.last_id)
-        for node in beaten.expired:
-            bury(engine, node)

@@ -46,12 +46,9 @@ class Callbacks:
         on_buried: The node was buried, and has another name now: its members must claim theirs again. It gets the
             name before; the writer's thread calls it.
         on_health: The engine is away, or back.
-        on_lag: The node has not read for so many seconds what the log says; the beat's thread calls it once, until
-            the node has caught up.
     """
 
     on_news: Callable[[Sequence[News]], None]
     on_refused: Callable[[Sequence[Posting]], None]
     on_buried: Callable[[str], None]
     on_health: Callable[[Away | Back], None]
-    on_lag: Callable[[float], None]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from sockctl.accounts.accounts import Accounts
+from sockctl.accounts.accounts import Accounts, AccountStores, open_files
 from sockctl.accounts.active_logins import ActiveLogins
 from sockctl.accounts.authenticator import FLOOR_S, Authenticator, Login
 from sockctl.accounts.hash_queue import HashQueue
@@ -65,7 +65,7 @@ class LoginConversation:
     """Lets clients in. Any thread may use it.
 
     Args:
-        data_dir: The directory of users and sessions.
+        stores: Where users and sessions are kept, or their data directory.
         signup: Whether an unknown client may choose a password and become a user.
         min_length: Code points that a new password must have.
         queue: The queue in front of the hashes.
@@ -84,7 +84,7 @@ class LoginConversation:
 
     def __init__(
         self,
-        data_dir: Path,
+        stores: AccountStores | Path,
         *,
         signup: bool = False,
         min_length: int = MIN_LENGTH,
@@ -93,7 +93,9 @@ class LoginConversation:
         login_s: float = LOGIN_S,
         ipv6_prefix: int = IPV6_PREFIX,
     ) -> None:
-        accounts = Accounts(data_dir, clock=SteadyClock(), on_bad=self._report_unreadable)
+        if isinstance(stores, Path):
+            stores = open_files(stores, on_bad=self._report_unreadable)
+        accounts = Accounts(stores, clock=SteadyClock())
         self.authenticator = Authenticator(
             accounts, queue=queue, min_length=min_length, floor_s=floor_s, ipv6_prefix=ipv6_prefix
         )

@@ -17,14 +17,15 @@ from pathlib import Path
 import pytest
 
 from sockctl.accounts.session import ABSOLUTE, IDLE, Session
+from sockctl.accounts.session_store import MAX_PER_USER, MAX_SESSIONS
 from sockctl.accounts.session_tokens import MAX_TOKENS, REPLACED_S
-from sockctl.accounts.sessions import MAX_PER_USER, MAX_SESSIONS, Sessions
+from sockctl.accounts.sessions import Sessions
 from sockctl.accounts.user import User
 from sockctl.errors import TokenRefusedError, TokenReusedError, UnknownSessionError
 from sockctl.stores.timestamps import read_utc_clock
 from tests.support.clock import NOON, Clock
 from tests.support.running import UNMEASURED
-from tests.support.sessions import ANN, HERE, SERVER, TOKENS, begun, refused, resumed, sessions_at
+from tests.support.sessions import ANN, HERE, SERVER, begun, refused, resumed, sessions_at
 
 BOB = User("bob", "", NOON, NOON, disabled=False, credential_generation=4)
 KILLS = int(os.environ.get("SOCKCTL_SOAK_KILLS", "20")) // 4
@@ -220,7 +221,7 @@ def test_no_session_lasts_longer_than_a_month(sessions: Sessions, clock: Clock) 
 
 
 def test_the_sessions_of_all_are_bounded(tmp_path: Path, clock: Clock) -> None:
-    sessions = Sessions(tmp_path, server_id=lambda: SERVER, tokens=TOKENS, clock=clock, max_sessions=3)
+    sessions = sessions_at(tmp_path, clock, max_sessions=3)
     own = []
     for number in range(5):
         user = User(f"user{number}", "", NOON, NOON, disabled=False, credential_generation=1)

@@ -11,6 +11,7 @@ import pytest
 
 from sockctl.accounts.passwords import Hasher
 from sockctl.accounts.user import User, parse_user_name
+from sockctl.accounts.user_store import UserFile
 from sockctl.accounts.users import Users
 from sockctl.errors import (
     NameRefusedError,
@@ -34,7 +35,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def users(tmp_path: Path, clock: Clock) -> Users:
-    return Users(tmp_path, clock=clock)
+    return Users(UserFile(tmp_path), clock=clock)
 
 
 def test_no_users(users: Users, tmp_path: Path) -> None:
@@ -234,8 +235,8 @@ def test_users_that_others_may_read_are_refused(users: Users, tmp_path: Path) ->
 
 def test_a_server_keeps_the_last_good_users_and_says_so_once(tmp_path: Path) -> None:
     bad: list[StoreError] = []
-    served, path = Users(tmp_path, on_bad=bad.append), tmp_path / "users.json"
-    ann = Users(tmp_path).add("ann", HASH)
+    served, path = Users(UserFile(tmp_path, on_bad=bad.append)), tmp_path / "users.json"
+    ann = Users(UserFile(tmp_path)).add("ann", HASH)
     assert served.list_all() == [ann]
     good = path.read_bytes()
     path.write_bytes(good[:-9])
@@ -245,7 +246,7 @@ def test_a_server_keeps_the_last_good_users_and_says_so_once(tmp_path: Path) -> 
     assert served.list_all() == [ann]
     assert len(bad) == 2, "another reason is told, too"
     path.write_bytes(good)
-    assert Users(tmp_path).add("bob", HASH) in served.list_all(), "what is good again counts again"
+    assert Users(UserFile(tmp_path)).add("bob", HASH) in served.list_all(), "what is good again counts again"
     path.write_bytes(b"")
     assert len(served.list_all()) == 2
     assert len(bad) == 3
@@ -255,7 +256,7 @@ def test_a_server_doesnt_start_with_bad_users(tmp_path: Path) -> None:
     path = tmp_path / "users.json"
     path.touch(0o600)
     with pytest.raises(StoreFormatError):
-        Users(tmp_path, on_bad=lambda _: pytest.fail("there was nothing good")).list_all()
+        Users(UserFile(tmp_path, on_bad=lambda _: pytest.fail("there was nothing good"))).list_all()
 
 
 def test_names_in_ones_own_letters(users: Users, tmp_path: Path) -> None:
@@ -263,7 +264,7 @@ def test_names_in_ones_own_letters(users: Users, tmp_path: Path) -> None:
     users.add(name, HASH)
     users.add(parse_user_name("Jose\u0301"), HASH)
     assert users.get("ИВАН").name == "иван"
-    assert [user.name for user in Users(tmp_path).list_all()] == ["иван", "josé"]
+    assert [user.name for user in Users(UserFile(tmp_path)).list_all()] == ["иван", "josé"]
     assert '"иван": {' in (tmp_path / "users.json").read_text(encoding="utf-8")
 
 

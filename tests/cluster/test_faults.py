@@ -40,10 +40,9 @@ class Talker:
             on_refused=self._refuse,
             on_buried=lambda _: None,
             on_health=lambda _: None,
-            on_lag=lambda _: None,
         )
         self.node = Node(server.access(timeout_s=0.5), f"n{number}", callbacks, rules={}, times=TIMES)
-        self.node.start()
+        self.node.start(lambda _: None)
         self.thread = threading.Thread(target=self._talk)
 
     def _hear(self, news: Sequence[News]) -> None:

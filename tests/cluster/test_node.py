@@ -19,6 +19,8 @@ from sockctl.cluster.node_settings import Callbacks, NodeTimes
 from sockctl.cluster.posting import Posting
 from sockctl.cluster.registry import bury, register
 from sockctl.errors import EngineAwayError, EngineTimeoutError, NameTakenError
+from sockctl.events.base import Event
+from sockctl.events.cluster import NodeGone, NodeJoined, StoreBack, StoreConnected, StoreLag, StoreLost
 from tests.support.engines import DURABLE, RedisServer, redis_server
 from tests.support.running import TIMEOUT_S, free_port, wait_until
 
@@ -36,7 +38,7 @@ class Told:
         self.refused: list[bytes] = []
         self.buried: list[str] = []
         self.health: list[Away | Back] = []
-        self.lags: list[float] = []
+        self.events: list[Event] = []
 
     def callbacks(self) -> Callbacks:
         return Callbacks(
@@ -44,12 +46,15 @@ class Told:
             on_refused=lambda some: self.refused.extend(one.data for one in some),
             on_buried=self.buried.append,
             on_health=self.health.append,
-            on_lag=self.lags.append,
         )
 
     def _add_news(self, news: Sequence[News]) -> None:
         with self._lock:
             self.news += news
+
+    def named(self, name: str) -> list[Event]:
+        """Return the events of a kind."""
+        return [one for one in self.events if one.name == name]
 
     @property
     def heard(self) -> list[bytes]:
@@ -72,7 +77,7 @@ def start(server: RedisServer) -> Iterator[Callable[[str], tuple[Node, Told]]]:
         told = Told()
         node = Node(server.access(timeout_s=0.5), name, told.callbacks(), rules={}, times=TIMES)
         nodes.append(node)
-        node.start()
+        node.start(told.events.append)
         return node, told
 
     yield make
@@ -141,6 +146,9 @@ def test_a_node_that_was_buried_comes_back(server: RedisServer, start: Callable[
     engine.close()
     wait_until(lambda: told.buried == [before], what="that it was buried")
     assert node.name != before
+    connected = [one.node for one in told.named("store_connected") if isinstance(one, StoreConnected)]
+    assert connected == [before, node.name]
+    wait_until(lambda: told.named("node_gone") == [NodeGone(node=before)], what="that all hear of it")
     say(node, b"again")
     wait_until(lambda: told.heard == [b"again"], what="what it says")
 
@@ -160,7 +168,7 @@ def test_a_node_that_dies_is_buried_by_another(server: RedisServer, start: Calla
 def test_a_node_that_stops_posts_what_waits(server: RedisServer, start: Callable[[str], tuple[Node, Told]]) -> None:
     _, told = start("b")
     leaving = Node(server.access(), "a", Told().callbacks(), rules={}, times=TIMES)
-    leaving.start()
+    leaving.start(lambda _: None)
     say(leaving, *(b"%d" % number for number in range(50)))
     leaving.stop()
     wait_until(lambda: len(told.heard) == 50, what="what it has said")
@@ -214,6 +222,8 @@ def test_no_claim_waits_for_an_engine_that_is_away(
     wait_until(lambda: isinstance(told.health[-1], Back), what="that it is back")
     back = told.health[-1]
     assert isinstance(back, Back)
+    assert told.named("store_back") == [StoreBack(seconds=round(back.seconds, 3), not_said=back.not_said)]
+    assert len(told.named("store_away")) == 1
     assert back.not_said in {2, 102}  # the hundred that wait may grow too old before the engine wakes
     wait_until(lambda: any(isinstance(one, Entry) and one.kind == "went" for one in told.news), what="its end")
     a.claim("ann", "m3", data=b"")
@@ -232,8 +242,10 @@ def test_a_snapshot_and_what_is_read_after_it_are_the_whole(
         say(a, b"%d" % number)
     wait_until(lambda: len(at_a.heard) == 60, what="what is said after")
     snapshot = late.load()
-    late.start()
+    late.start(told.events.append)
     assert late.others == [a.name]
+    assert told.events[0] == StoreConnected(store=server.url, node=late.name, others=1)
+    wait_until(lambda: at_a.named("node_joined") == [NodeJoined(node=late.name)], what="that all hear of it")
     wait_until(lambda: len(told.heard) == 10, what="what is said after")
     late.stop()
     kept = [one.data for one in snapshot.rooms["#lobby"]]
@@ -242,17 +254,35 @@ def test_a_snapshot_and_what_is_read_after_it_are_the_whole(
 
 def test_a_node_that_reads_too_slowly_is_told_of_it(server: RedisServer) -> None:
     goes_on = threading.Event()
-    lags: list[float] = []
+    told = Told()
 
     def wait(_: Sequence[News]) -> None:
         assert goes_on.wait(TIMEOUT_S)
 
-    callbacks = dataclasses.replace(Told().callbacks(), on_news=wait, on_lag=lags.append)
+    callbacks = dataclasses.replace(told.callbacks(), on_news=wait)
     node = Node(server.access(), "a", callbacks, rules={}, times=TIMES)
-    node.start()
+    node.start(told.events.append)
     say(node, b"one")
-    wait_until(lambda: bool(lags), what="that it is behind")
+    wait_until(lambda: told.named("store_lag") != [], what="that it is behind")
     goes_on.set()
     node.stop()
-    [seconds] = lags
-    assert 0.5 < seconds < TIMEOUT_S
+    [lag] = told.named("store_lag")
+    assert isinstance(lag, StoreLag)
+    assert 0.5 < lag.seconds < TIMEOUT_S
+
+
+def test_what_an_engine_has_lost_is_told(tmp_path: Path) -> None:
+    with redis_server(tmp_path, "--appendonly", "no") as server:
+        told = Told()
+        node = Node(server.access(timeout_s=0.5), "a", told.callbacks(), rules={}, times=TIMES)
+        node.start(told.events.append)
+        say(node, b"one")
+        wait_until(lambda: told.heard == [b"one"], what="what was said")
+        [last] = [one.id for one in told.news if isinstance(one, Entry)]
+        server.kill()
+        server.start()
+        wait_until(lambda: told.named("store_lost") == [StoreLost(after=0, upto=last)], what="the loss")
+        wait_until(lambda: bool(told.buried), what="that the engine knows the node no more")
+        say(node, b"two")
+        wait_until(lambda: told.heard == [b"one", b"two"], what="what is said after")
+        node.stop()
