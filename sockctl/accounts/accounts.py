@@ -1,6 +1,7 @@
 """The accounts: the users, their passwords and sessions, as commands and servers use them."""
 
 import contextlib
+import datetime
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -36,12 +37,14 @@ class AccountStores:
         users: The users.
         sessions: The sessions.
         throttle: Counts failed logins.
+        read_offset: Returns how far the clock of all servers that share the stores is ahead of this machine's.
     """
 
     settings: SettingsStore
     users: UserStore
     sessions: SessionStore
     throttle: Throttle
+    read_offset: Callable[[], datetime.timedelta] | None = None
 
 
 def open_files(data_dir: Path, *, on_bad: Callable[[StoreError], None] | None = None) -> AccountStores:
@@ -77,6 +80,9 @@ class Accounts:
 
     def __init__(self, stores: AccountStores | Path, *, clock: Clock = read_utc_clock) -> None:
         stores = open_files(stores) if isinstance(stores, Path) else stores
+        if (read_offset := stores.read_offset) is not None:
+            own_clock = clock
+            clock = lambda: own_clock() + read_offset()  # noqa: E731
         self.now = clock
         self.settings = Settings(stores.settings)
         self.users = Users(stores.users, clock=clock)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sockctl.accounts.old_sessions import OLD_FILE_NAME, OLD_FORM, OLD_VERSION, insert_old
 from sockctl.accounts.session import COLUMNS, IDLE, SCHEMA
-from sockctl.accounts.session_store import MAX_PER_USER, MAX_SESSIONS, Rotation, Row
+from sockctl.accounts.session_store import MAX_PER_USER, MAX_SESSIONS, TIDIED_AT_ONCE, Rotation, Row
 from sockctl.accounts.session_tokens import give_token, use_token
 from sockctl.stores.old_file import OldFile
 from sockctl.stores.sqlite_store import SqliteStore
@@ -19,8 +19,6 @@ FILE_NAME = "sessions.db"
 VERSION = 1
 SETTLE_S = 0.5
 """How long `settle` may wait for other changes: the thread that calls it also enforces changes within 2 s."""
-TIDIED_AT_ONCE = 1_000
-"""Sessions that one change deletes, so that no login waits for long."""
 
 
 class SessionFile:
@@ -64,16 +62,16 @@ class SessionFile:
         with self._store.update() as database:
             found = database.execute("SELECT number FROM sessions WHERE id = ?", (session_id,)).fetchone()
             if found is None:
-                return Rotation()
+                return None, False
             (number,) = found
             if use_token(database, number, shown, now):
                 give_token(database, number, following)
                 _use(database, session_id, address, now)
                 (row,) = database.execute(f"SELECT {COLUMNS} FROM sessions WHERE number = ?", (number,))
-                return Rotation(row)
+                return row, False
             if given:
                 database.execute("DELETE FROM sessions WHERE number = ?", (number,))
-            return Rotation(has_ended=given)
+            return None, given
 
     def settle(self, used: Mapping[str, str], ended: Collection[str], now: int) -> None:
         """Save uses of sessions, and delete other sessions, in one transaction."""

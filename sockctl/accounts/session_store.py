@@ -1,8 +1,10 @@
 """Where the sessions are kept: the interface, in rows of `session.COLUMNS`."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from sockctl.accounts.session import ABSOLUTE, IDLE
+from sockctl.accounts.session_tokens import MAX_TOKENS, REPLACED_S
 
 Row = tuple[Any, ...]
 """A session: its columns, as `session.COLUMNS` names them."""
@@ -11,19 +13,26 @@ MAX_PER_USER = 10
 """The most sessions of one user; a further one replaces the oldest."""
 MAX_SESSIONS = 100_000
 """The most sessions of all users; a further one replaces the one that would expire first."""
+TIDIED_AT_ONCE = 1_000
+"""Sessions that one change deletes, so that no login waits for long."""
+LIMITS: Mapping[str, int] = {
+    "idle": int(IDLE.total_seconds()),
+    "absolute": int(ABSOLUTE.total_seconds()),
+    "per_user": MAX_PER_USER,
+    "all": MAX_SESSIONS,
+    "tokens": MAX_TOKENS,
+    "replaced": REPLACED_S,
+    "tidied": TIDIED_AT_ONCE,
+}
+"""The limits for a store that isn't of this room: seconds, and counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rotation:
-    """What became of a session whose token a client has shown.
+Rotation = tuple[Row | None, bool]
+"""What became of a session whose token a client has shown.
 
-    Attributes:
-        row: The session, which the next token resumes; None where the token is refused.
-        has_ended: Whether the session has ended, because a newer token had replaced this one.
-    """
-
-    row: Row | None = None
-    has_ended: bool = False
+First the session, which the next token resumes; None where the token is refused. Then whether the session has ended,
+because a newer token had replaced this one.
+"""
 
 
 class SessionStore(Protocol):

@@ -98,7 +98,7 @@ class Sessions:
         if session is None or not is_current(session) or session.server_id != self._server_id():
             raise _make_refusal()
         next_token = self._make_token(session.id, session.user)
-        rotation = self._store.rotate(
+        row, has_ended = self._store.rotate(
             session.id,
             hash_token(token),
             hash_token(next_token),
@@ -106,15 +106,15 @@ class Sessions:
             address=address,
             now=self._read_clock(),
         )
-        if rotation.has_ended:
+        if has_ended:
             raise TokenReusedError(
                 "That token was replaced by a newer one, so its session is over: log in with your password.",
                 user=session.user,
                 session=session.id,
             )
-        if rotation.row is None:
+        if row is None:
             raise _make_refusal()
-        return read_session(rotation.row, next_token)
+        return read_session(row, next_token)
 
     def settle(self, *, used: Mapping[str, str], ended: Collection[str] = ()) -> None:
         """Save, in one change, which sessions are used, and end others; waits 0.5 s at most for other changes.

@@ -8,6 +8,7 @@ import pytest
 from sockctl.accounts.local_throttle import LocalThrottle
 from sockctl.accounts.throttle import PENALTIES, Admission, BoundedTable, Penalties, RateLimit, Throttle, Who
 from sockctl.source_network import find_source_network
+from tests.support.account_stores import shared_throttle
 
 ANN_HOME = Who.of("192.0.2.1", "ann")
 FREE = PENALTIES.free_failures
@@ -28,8 +29,11 @@ def clock() -> Seconds:
 
 
 @pytest.fixture
-def make_throttle(clock: Seconds) -> MakeThrottle:
-    return lambda penalties=PENALTIES: LocalThrottle(clock, penalties)
+def make_throttle(clock: Seconds, kind: str, request: pytest.FixtureRequest) -> MakeThrottle:
+    if kind == "files":
+        return lambda penalties=PENALTIES: LocalThrottle(clock, penalties)
+    pool = request.getfixturevalue("pool")
+    return lambda penalties=PENALTIES: shared_throttle(pool, clock, penalties)
 
 
 @pytest.fixture
