@@ -23,8 +23,8 @@ from tests.support.transcript import save_transcripts
 MEMBERS = 9
 PAUSE_S = (0.3, 1.2)
 """The pause between two faults."""
-SHOWN = 20
-"""Flaws that are printed."""
+SHOWN = 3
+"""Flaws of a kind that are printed."""
 
 
 def torture(
@@ -67,8 +67,12 @@ def main() -> int:
         folder, options.seed, options.seconds, options.faults, engine=options.engine, mutant=options.mutant
     )
     print(f"seed {options.seed}, {options.engine}, mutant {options.mutant}, faults {dict(done)}: {outcome}")
-    for flaw in outcome.flaws[:SHOWN]:
-        print(f"  {flaw}")
+    kinds = Counter[str]()
+    for flaw in outcome.flaws:
+        kind = " ".join(word for word in flaw.split() if word.isalpha() and word.islower())
+        kinds[kind] += 1
+        if kinds[kind] <= SHOWN:
+            print(f"  {flaw}")
     if not outcome.flaws:
         shutil.rmtree(folder)
         return 0

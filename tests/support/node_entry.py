@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from sockctl.__main__ import main as start_sockctl
 from sockctl.cli import serve_chat
 from sockctl.cluster import functions
+from sockctl.cluster.functions import Library
 from sockctl.cluster.node_settings import NodeTimes
 from sockctl.cluster.reader import Reader
 
@@ -55,8 +56,13 @@ def mutate(text: str, changes: Sequence[Change]) -> str:
 def main() -> None:
     """Start sockctl with short times, and with a mutant's fault."""
     mutant, *sys.argv[1:] = sys.argv[1:]
-    source = mutate(functions.read_source(), MUTANTS[mutant])
-    functions.read_source = functools.cache(lambda: source)
+    read_source = functions.read_source
+
+    def read_mutated(library: Library = Library.LOG) -> str:
+        changes = MUTANTS[mutant] if library is Library.LOG else ()
+        return mutate(read_source(library), changes)
+
+    functions.read_source = functools.cache(read_mutated)
     if mutant == "dedup":
         Reader.find_sequence = lambda *_: 0  # type: ignore[method-assign]  # readers would hide the mutant
     serve_chat.serve_chat = functools.partial(serve_chat.serve_chat, times=TIMES)
