@@ -1,6 +1,6 @@
 """Where the sessions are kept: the interface, in rows of `session.COLUMNS`."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from sockctl.accounts.session import ABSOLUTE, IDLE
@@ -49,12 +49,12 @@ class SessionStore(Protocol):
         """Return those of the sessions that aren't over."""
         ...
 
-    def begin(self, row: Row, token: bytes | None) -> None:
+    def begin(self, row: Row, tokens: Sequence[bytes]) -> None:
         """Save a new session, and delete others beyond the limits.
 
         Args:
             row: The session.
-            token: The SHA-256 of its token; None for none.
+            tokens: The SHA-256 of each of its tokens, none of which a client has shown yet.
         """
         ...
 

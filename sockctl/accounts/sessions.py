@@ -78,7 +78,7 @@ class Sessions:
         session_id = secrets.token_hex(6)
         token = self._make_token(session_id, user.name) if with_token else None
         row = session_id, user.name, user.credential_generation, server_id, address, now, now
-        self._store.begin(row, None if token is None else hash_token(token))
+        self._store.begin(row, [] if token is None else [hash_token(token)])
         return read_session(row, token)
 
     def resume(self, token: str, address: str, *, is_current: Callable[[Session], bool]) -> Session:

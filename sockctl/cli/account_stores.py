@@ -23,7 +23,7 @@ Store = Annotated[
         envvar="SOCKCTL_STORE",
         metavar="URL",
         show_default=False,
-        rich_help_panel="Engine",
+        rich_help_panel="Several machines",
     ),
 ]
 

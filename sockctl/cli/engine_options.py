@@ -87,7 +87,7 @@ class EngineOptions:
         )
 
 
-_PANEL = "Engine"
+_PANEL = "Several machines"
 
 
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)  # as `ServerOptions`

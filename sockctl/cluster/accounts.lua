@@ -150,7 +150,7 @@ redis.register_function('sockctl_accounts1_find', function(K, A)
   return reply
 end)
 
--- begin | row sha limits -> 1
+-- begin | row shas limits -> 1
 redis.register_function('sockctl_accounts1_begin', function(K, A)
   local row, limits = cjson.decode(A[1]), cjson.decode(A[3])
   if redis.call('HGET', K[2], row[1]) then return 1 end
@@ -166,7 +166,9 @@ redis.register_function('sockctl_accounts1_begin', function(K, A)
   row[8] = redis.call('HINCRBY', K[1], 'sessions', 1)
   save(K, row, limits)
   redis.call('ZADD', K[4], 0, place(row))
-  if A[2] ~= '' then redis.call('HSET', K[3], row[1], cjson.encode({ { A[2], false, 0 } })) end
+  local tokens = {}
+  for i, sha in ipairs(cjson.decode(A[2])) do tokens[i] = { sha, false, 0 } end
+  if #tokens > 0 then redis.call('HSET', K[3], row[1], cjson.encode(tokens)) end
   return 1
 end)
 

@@ -52,9 +52,9 @@ class SharedSessions:
             rows += [_read_row(text) for text in self._call("find", json.dumps(part))]
         return [row for row in rows if self._lasts(row, now)]
 
-    def begin(self, row: Row, token: bytes | None) -> None:
+    def begin(self, row: Row, tokens: Sequence[bytes]) -> None:
         """Save a new session, and delete others beyond the limits."""
-        self._call("begin", json.dumps(row), "" if token is None else token.hex(), self._limits_text)
+        self._call("begin", json.dumps(row), json.dumps([one.hex() for one in tokens]), self._limits_text)
 
     def rotate(
         self, session_id: str, shown: bytes, following: bytes, *, given: bool, address: str, now: int

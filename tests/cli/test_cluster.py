@@ -57,7 +57,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 def test_an_engine_that_is_right(engine: RedisServer) -> None:
     done = check(engine.url)
-    assert re.fullmatch(rf"{engine.url} is Redis \S+, and right for a chat on several machines\.\n", done.stdout)
+    assert re.fullmatch(rf"{engine.url} is (Redis|Valkey) \S+, and right for a chat on several machines\.\n", done.stdout)
     assert (done.stderr, done.returncode) == ("", ExitCode.DONE)
 
 
@@ -251,7 +251,7 @@ def test_a_status_in_a_pipe(chat: RedisServer) -> None:
     done = check(chat.url, command="status")
     assert (done.stderr, done.returncode) == ("", ExitCode.DONE)
     first, empty, titles, alpha, *_, log, epoch, memory, disk, functions = done.stdout.splitlines()
-    assert re.fullmatch(rf"{chat.url} is Redis \S+, with 2 nodes and 2,400 members\.", first)
+    assert re.fullmatch(rf"{chat.url} is (Redis|Valkey) \S+, with 2 nodes and 2,400 members\.", first)
     assert empty == ""
     assert titles.split("\t") == ["NODE", "LEASE", "MEMBERS", "BEHIND", "WAITING", "SINCE"]
     assert alpha.split("\t")[2:] == ["1,200", "0", "3", "2027-01-15T08:00:00Z"]
@@ -308,7 +308,7 @@ def test_sentinels_in_a_url(tmp_path: Path) -> None:
     with watched_engines(tmp_path, replicas=1, sentinels=1) as watched:
         done = check(watched.url)
         place = f"redis://127.0.0.1:{watched.engines[0].port}"
-        assert done.stdout.startswith(f"{place} is Redis ")
+        assert done.stdout.startswith((f"{place} is Redis ", f"{place} is Valkey "))
         assert f"    sockctl cluster check redis://127.0.0.1:{watched.engines[1].port}\n" in done.stdout
         assert done.returncode == ExitCode.DONE
         add_nodes(watched.engines[0], "alpha")
