@@ -54,7 +54,7 @@ class SharedSequencer:
         unsaid = [
             one
             for one, each in zip(said, data, strict=True)
-            if not post(Posting(SAY, each, member.id, room.name, tag=(client, one)))
+            if not post(Posting(SAY, each, member.id, room.name, only_here=_is_told(client), tag=(client, one)))
         ]
         if unsaid:
             refuse(client, unsaid, NOT_SAID, code="not_said")
@@ -63,8 +63,10 @@ class SharedSequencer:
         """Post a block."""
         member = client.member
         data = encode_lines(member, self._number(client), lines, room=room.name, at=self._tell_time())
-        tag = (client, spoken)
-        if not self._log.post(Posting(BLOCK, data, member.id, room.name, len(lines), tag=tag)):
+        posting = Posting(
+            BLOCK, data, member.id, room.name, len(lines), only_here=_is_told(client), tag=(client, spoken)
+        )
+        if not self._log.post(posting):
             refuse(client, [spoken], NOT_SAID, code="not_said")
 
     def join(self, room: Room, client: Client, *, new: bool, after: int, then: Message | None, most_bytes: int) -> int:
@@ -102,7 +104,8 @@ class SharedSequencer:
         field, value = encode_change(effect)
         member = by.member.id if by is not None else getattr(effect, "member", "")
         tag = (by, by.asking) if by is not None and by.asking is not None else None
-        posting = Posting(kind, data, member, field=field, value=value, tag=tag)
+        only_here = by is not None and _is_told(by)
+        posting = Posting(kind, data, member, field=field, value=value, only_here=only_here, tag=tag)
         if not self._log.post(posting) and not isinstance(effect, Typing):
             self.refuse([posting])
 
@@ -126,7 +129,7 @@ class SharedSequencer:
 
     def _post_presence(self, kind: str, member: Member, **fields: Any) -> None:
         with self.presence:
-            if not self._log.post(Posting(kind, encode({"m": member.id, **fields}), member.id)):
+            if not self._log.post(Posting(kind, encode({"m": member.id, **fields}), member.id, only_here=True)):
                 self.is_roster_due = True
 
     def post_for_server(self, kind: str, fields: Mapping[str, Any]) -> None:
