@@ -57,7 +57,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 def test_an_engine_that_is_right(engine: RedisServer) -> None:
     done = check(engine.url)
-    assert re.fullmatch(rf"{engine.url} is (Redis|Valkey) \S+, and right for a chat on several machines\.\n", done.stdout)
+    assert re.fullmatch(
+        rf"{engine.url} is (Redis|Valkey) \S+, and right for a chat on several machines\.\n", done.stdout
+    )
     assert (done.stderr, done.returncode) == ("", ExitCode.DONE)
 
 

@@ -2,7 +2,7 @@
 
 import datetime
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sockctl.cluster.posting import WENT, Posting
@@ -29,6 +29,7 @@ class SharedSequencer:
 
     Attributes:
         presence: Guards the order of the postings that say where members are. A roster holds it, too.
+        has_entered: Says whether all have heard that a member is in a room; the replica's.
         is_roster_due: Whether a posting was lost that says where members are: the next roster tells it.
     """
 
@@ -36,6 +37,7 @@ class SharedSequencer:
         self._log = log
         self.presence = threading.Lock()
         self.is_roster_due = False
+        self.has_entered: Callable[[Member, str], bool]
         self._speakers: dict[int, Client] = {}  # clients that read lines, by the number of their connection
 
     def find_speaker(self, number: int) -> Client | None:
@@ -69,9 +71,10 @@ class SharedSequencer:
 
     def join(self, room: Room, client: Client, *, new: bool, after: int, then: Message | None, most_bytes: int) -> int:
         """Let a client hear a room at once, and post that its member is there if that is new."""
-        told = room.join(client, new=False, after=after, then=then, most_bytes=most_bytes)
+        is_local = isinstance(client, ConsoleClient)
+        told = room.join(client, new=False, after=after, then=then, most_bytes=most_bytes, is_told=is_local)
         room.process_soon(client)
-        if new and _is_told(client):
+        if not is_local and (new or not self.has_entered(client.member, room.name)):
             self._post_presence(ENTER, client.member, room=room.name)
         return told
 
@@ -79,7 +82,7 @@ class SharedSequencer:
         """Let the clients of a member hear a room no more at once, and post that the member has left it."""
         for each in clients:
             room.leave(each, reason=None)
-        if _is_told(by):
+        if not isinstance(by, ConsoleClient):
             self._post_presence(EXIT, by.member, room=room.name, reason="left")
 
     def remove(self, rooms: Sequence[Room], client: Client, *, is_last: bool, reason: str | None) -> None:
@@ -142,8 +145,3 @@ class SharedSequencer:
 
     def _tell_time(self) -> str:
         return format_timestamp(read_utc_clock() + datetime.timedelta(seconds=self._log.clock_offset_s))
-
-
-def _is_told(client: Client) -> bool:
-    """Return whether other servers are told of a client's member: not of the one at a server's terminal."""
-    return not isinstance(client, ConsoleClient)
