@@ -111,7 +111,8 @@ class Replica:
                 self._put_out(member)
         places[one.node] = one.id
         self._enter_rooms(member, record.rooms)
-        if self._is_own(one.node) and not self._members.is_here(member):
+        is_awaited = member.id in self._expected or self._members.is_here(member)
+        if self._is_own(one.node) and not is_awaited:
             self._forsake(member)
 
     def _put_out(self, member: Member) -> None:
