@@ -128,7 +128,7 @@ class SharedBacking:
             reclaim=self._claim_later,
             forsake=lambda member: self._sequencer.post_went(member, LOST),
         )
-        self._sequencer.has_entered = self._replica.has_entered
+        self._sequencer.replica = self._replica
         self._talk = TalkReader(rooms.bring, self._sequencer.find_speaker, self._members.note_active)
         return self._sequencer, SharedNames(self._log, self._members, self._replica, self._sequencer)
 
@@ -257,7 +257,7 @@ class SharedBacking:
         for member in self._members.list_all():
             if self._members.is_here(member) and not _is_console(self._members.list_clients(member)):
                 self._claim_again(member)
-            elif self._replica.is_here(member):
+            elif self._replica.is_here(member.id):
                 self._sequencer.post_went(member, LOST)
 
     def _claim_later(self, member: Member) -> None:

@@ -87,9 +87,9 @@ class Replica:
         """Forget an object that was expected."""
         self._expected.pop(member.id, None)
 
-    def is_here(self, member: Member) -> bool:
-        """Return whether this server is one of a member's places. Any thread may call it."""
-        return any(map(self._is_own, list(self._places.get(member.id, ()))))
+    def is_here(self, member_id: str) -> bool:
+        """Return whether this server is a place of the member of an id. Any thread may call it."""
+        return any(map(self._is_own, list(self._places.get(member_id, ()))))
 
     def has_entered(self, member: Member, room: str) -> bool:
         """Return whether all have heard that a member is in a room. Any thread may call it."""
@@ -97,7 +97,7 @@ class Replica:
 
     def list_here(self) -> list[Member]:
         """Return the members of which this server is a place. Any thread may call it."""
-        return [member for member in self._members.list_all() if self.is_here(member)]
+        return [member for member in self._members.list_all() if self.is_here(member.id)]
 
     # Entries.
 
@@ -187,7 +187,7 @@ class Replica:
         places.setdefault(node, until)
         if self._renamed.get(member.id, 0) <= until:
             self._give_name(member, record.member.name)
-        if not self.is_here(member):
+        if not self.is_here(member.id):
             other = record.member
             member.away, member.ignored, member.quiet = other.away, other.ignored, other.quiet
         if len(places) == 1:

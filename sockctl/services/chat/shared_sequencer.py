@@ -2,7 +2,7 @@
 
 import datetime
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sockctl.cluster.posting import WENT, Posting
@@ -14,6 +14,7 @@ from sockctl.services.chat.refusals import refuse
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.shared_log import Log
 from sockctl.services.chat.shared_records import ENTER, EXIT, encode, encode_change, encode_effect
+from sockctl.services.chat.shared_replica import Replica
 from sockctl.services.chat.shared_talk import BLOCK, SAY, encode_lines, encode_texts
 from sockctl.stores.timestamps import format_timestamp, read_utc_clock
 
@@ -29,7 +30,7 @@ class SharedSequencer:
 
     Attributes:
         presence: Guards the order of the postings that say where members are. A roster holds it, too.
-        has_entered: Says whether all have heard that a member is in a room; the replica's.
+        replica: Knows the members of all servers.
         is_roster_due: Whether a posting was lost that says where members are: the next roster tells it.
     """
 
@@ -37,7 +38,7 @@ class SharedSequencer:
         self._log = log
         self.presence = threading.Lock()
         self.is_roster_due = False
-        self.has_entered: Callable[[Member, str], bool]
+        self.replica: Replica
         self._speakers: dict[int, Client] = {}  # clients that read lines, by the number of their connection
 
     def find_speaker(self, number: int) -> Client | None:
@@ -52,11 +53,11 @@ class SharedSequencer:
         number = self._number(client)
         said = [one for one in spoken if one.kind != "line" or one.text.strip()]
         data = encode_texts(member, number, texts, room=room.name, at=self._tell_time(), action=action)
-        post = self._log.post
+        post, sender = self._log.post, _identify(client)
         unsaid = [
             one
             for one, each in zip(said, data, strict=True)
-            if not post(Posting(SAY, each, member.id, room.name, tag=(client, one)))
+            if not post(Posting(SAY, each, sender, room.name, tag=(client, one)))
         ]
         if unsaid:
             refuse(client, unsaid, NOT_SAID, code="not_said")
@@ -66,7 +67,7 @@ class SharedSequencer:
         member = client.member
         data = encode_lines(member, self._number(client), lines, room=room.name, at=self._tell_time())
         tag = (client, spoken)
-        if not self._log.post(Posting(BLOCK, data, member.id, room.name, len(lines), tag=tag)):
+        if not self._log.post(Posting(BLOCK, data, _identify(client), room.name, len(lines), tag=tag)):
             refuse(client, [spoken], NOT_SAID, code="not_said")
 
     def join(self, room: Room, client: Client, *, new: bool, after: int, then: Message | None, most_bytes: int) -> int:
@@ -74,7 +75,7 @@ class SharedSequencer:
         is_local = isinstance(client, ConsoleClient)
         told = room.join(client, new=False, after=after, then=then, most_bytes=most_bytes, is_told=is_local)
         room.process_soon(client)
-        if not is_local and (new or not self.has_entered(client.member, room.name)):
+        if not is_local and (new or not self.replica.has_entered(client.member, room.name)):
             self._post_presence(ENTER, client.member, room=room.name)
         return told
 
@@ -103,9 +104,11 @@ class SharedSequencer:
         """Post an effect."""
         kind, data = encode_effect(effect)
         field, value = encode_change(effect)
-        member = by.member.id if by is not None else getattr(effect, "member", "")
+        sender = _identify(by) if by is not None else getattr(effect, "member", "")
+        if by is None and not self.replica.is_here(sender):
+            sender = ""  # the one at the terminal
         tag = (by, by.asking) if by is not None and by.asking is not None else None
-        posting = Posting(kind, data, member, field=field, value=value, tag=tag)
+        posting = Posting(kind, data, sender, field=field, value=value, tag=tag)
         if not self._log.post(posting) and not isinstance(effect, Typing):
             self.refuse([posting])
 
@@ -145,3 +148,8 @@ class SharedSequencer:
 
     def _tell_time(self) -> str:
         return format_timestamp(read_utc_clock() + datetime.timedelta(seconds=self._log.clock_offset_s))
+
+
+def _identify(client: Client) -> str:
+    """Return the id of a client's member; empty for a server's terminal, which no other server knows."""
+    return "" if isinstance(client, ConsoleClient) else client.member.id
