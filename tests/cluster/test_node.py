@@ -87,8 +87,8 @@ def start(server: RedisServer) -> Iterator[Callable[[str], tuple[Node, Told]]]:
 
 
 def say(node: Node, *texts: bytes) -> None:
-    for number, text in enumerate(texts):
-        assert node.post(Posting("say", text, f"m{number}", "#lobby"))
+    for text in texts:
+        assert node.post(Posting("say", text, room="#lobby"))
 
 
 def test_two_nodes_hear_the_same(start: Callable[[str], tuple[Node, Told]]) -> None:
