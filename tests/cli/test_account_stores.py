@@ -145,7 +145,7 @@ def test_a_login_of_the_engine_from_a_file(tmp_path: Path, store: RedisServer) -
     login.write_text("app:key\n")
     try:
         without = run(store, "users", "list")
-        assert (without.returncode, b"--engine-login-file" in without.stderr) == (ExitCode.NOT_LET_IN, False)
+        assert (without.returncode, b"--engine-login-file" in without.stderr) == (ExitCode.NOT_LET_IN, True)
         assert run(store, "users", "list", "--engine-login-file", str(login)).returncode == 0
         login.chmod(0o644)
         assert run(store, "users", "list", "--engine-login-file", str(login)).returncode == ExitCode.FAILED
