@@ -127,19 +127,22 @@ class Writer:
         return self._finish(len(self._in_flight), answers)
 
     def _finish(self, count: int, answers: Mapping[int, tuple[bytes, bytes]]) -> int:
+        refused = []
         for number, one in enumerate(self._in_flight[:count]):
             if one.claim is None:
-                continue
-            if number in answers:
+                if number in answers:  # its member isn't here any more
+                    refused.append(one)
+            elif number in answers:
                 one.claim.settle(*answers[number])
             else:  # it was done, and its answer is lost
                 one.claim.fail()
         del self._in_flight[:count]
         self._first += count
+        self.refuse(refused)
         return count
 
     def _post(self) -> dict[int, tuple[bytes, bytes]]:
-        """Post what is in flight, and return the answers to claims by their numbers."""
+        """Post what is in flight; return the answers to claims, and to what is refused, by their numbers."""
         rooms: dict[str, int] = {}
         words: list[Word] = []
         for one in self._in_flight:
