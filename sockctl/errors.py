@@ -356,7 +356,7 @@ class NobodyThereError(SockctlError):
 
 
 class StoreError(SockctlError):
-    """A file of sockctl can't be used."""
+    """What sockctl keeps can't be used: a file, or the engine that several machines share."""
 
 
 class StoreReadError(StoreError):
@@ -435,7 +435,7 @@ class LibraryMissingError(SockctlError):
     """A library that only some commands need isn't installed."""
 
 
-class EngineError(SockctlError):
+class EngineError(StoreError):
     """The engine that several machines share, Redis or Valkey, can't be used."""
 
 
@@ -457,6 +457,29 @@ class EngineUntrustedError(EngineError, UntrustedError):
 
 class NotAnEngineError(EngineError):
     """Something else than an engine answers."""
+
+
+class NoChatError(EngineError):
+    """The engine holds no chat, or one that this version can't read."""
+
+
+class EngineUnfitError(EngineError):
+    """The engine's settings don't suit a chat on several machines."""
+
+
+class RulesDifferError(EngineError):
+    """The nodes that are there have another rule than this one.
+
+    Args:
+        rule: The rule, as the user gives it.
+        theirs: Its value there.
+        ours: Its value here.
+    """
+
+    def __init__(self, rule: str, *, theirs: str, ours: str) -> None:
+        super().__init__(
+            f"The nodes that are there have {rule} {theirs!r}, and this one has {ours!r}: give all of them the same."
+        )
 
 
 class EngineReplyError(EngineError):

@@ -1,5 +1,6 @@
 """The registry of rooms: members create rooms by joining them, or the rooms are a fixed set."""
 
+import contextlib
 import json
 import threading
 import time
@@ -14,7 +15,7 @@ from sockctl.services.chat.history_entry import read_entry
 from sockctl.services.chat.member import Client
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.settings import ChatLimits
-from sockctl.services.chat.store import ChatStore, StoredRoom
+from sockctl.services.chat.store import Store, StoredRoom
 from sockctl.source_network import find_source_network
 from sockctl.stores.timestamps import parse_timestamp, read_utc_clock
 
@@ -45,7 +46,7 @@ class RoomRegistry:
         fixed: Sequence[str],
         stored: Mapping[str, StoredRoom],
         history: int,
-        store: ChatStore,
+        store: Store,
         limits: ChatLimits,
     ) -> None:
         self._fixed = frozenset(fixed)
@@ -110,6 +111,19 @@ class RoomRegistry:
                     room.set_listener(self._listener)
             return room
 
+    def bring(self, name: str) -> Room:
+        """Return the room of that name; create it if it is missing, as another server has done."""
+        with self._lock:
+            room = self._rooms.get(name)
+            if room is None:
+                with contextlib.suppress(CommandError):  # the limit holds where a member asks
+                    if len(self._rooms) >= self._limits.max_rooms:
+                        self._drop_one()
+                room = self._add(name)
+                if self._listener is not None:
+                    room.set_listener(self._listener)
+            return room
+
     def _may_create(self, client: Client) -> bool:
         """Return whether a client may create one more room, by its address and account; an operator always may."""
         if client.member.operator or not client.address:
@@ -165,7 +179,7 @@ class RoomRegistry:
         last_id = max(
             time.time_ns() // 1_000_000, self._highest_id, 0 if stored is None else stored.last_id + SKIPPED_IDS
         )
-        entries = [] if stored is None else map(read_entry, stored.frames)
+        entries = [] if stored is None else [*map(read_entry, stored.frames)]
         return Room(
             name,
             store=self._store,
