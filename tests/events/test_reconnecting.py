@@ -32,7 +32,6 @@ READINGS = [
         "target_failed",
         Level.WARNING,
         "a.example:9090 did not answer. Trying b.example:9090.",
-        "All the servers named are one chat.",
     ),
     Reading(
         TargetChanged(server="b.example:9090", before="a.example:9090"),
