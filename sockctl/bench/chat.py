@@ -1,62 +1,32 @@
-"""A chat: members join, some of them speak, and each message must reach each member, once, in order and unchanged.
+"""A chat: members join, some of them speak, and each message must reach each member, once, in one order, unchanged.
 
-A message carries its sender's number, its own number, when it was due, and a checksum. So each member checks a message,
-and its latency, by itself. Every member gets the same bytes: the pool decodes them once, and recognises them then.
+The members are spread over the servers, which are one chat. Every member gets the same texts: the pool decodes each of
+them once, and recognises it then.
 """
 
-import math
 import time
-import zlib
 from collections import deque
-from dataclasses import dataclass
 
 from sockctl.bench.message_client import MessageClient
+from sockctl.bench.order import CommonOrder, Key
 from sockctl.bench.pool import ClientPool, WorkerContext
-from sockctl.net.transport import Transport
-from sockctl.protocol.messages import Message, make_message
+from sockctl.bench.said import Batch, Said, decode_said, encode_said
+from sockctl.protocol.messages import Message, decode_message, make_message
 
-_PADDING = b"abcdefghijklmnopqrstuvwxyz"
-_MOST_REMEMBERED = 256
-_PARTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A message of this run.
-
-    Attributes:
-        sender: The sender's number.
-        number: Its number among the sender's messages.
-        due: When it was due, on the monotonic clock.
-        size_bytes: Bytes of its text.
-    """
-
-    sender: int
-    number: int
-    due: float
-    size_bytes: int
+ABSENT_S = 1.0
+"""Seconds for which a message may be absent: one that comes until then is reordered, any other is missing."""
+_MOST_PIECES = 256
+_MOST_TEXTS = 16_384
 
 
-def encode_said(run: str, sender: int, number: int, due: float, size_bytes: int) -> str:
-    """Return the text of a message: `size_bytes` of it, or more where its fields need more."""
-    head = f"{run},{sender},{number},{due!r},"  # unrounded: else the first one would be due in the warm-up
-    missing = max(0, size_bytes - len(head) - 9)
-    padding = (_PADDING * (missing // len(_PADDING) + 2))[number % len(_PADDING) :][:missing].decode()
-    body = f"{head}{padding},"
-    return f"{body}{zlib.crc32(body.encode()):08x}"
+class SaidMessage(Message):
+    """A message of the chat that a member of this run has said; `what` is None where it is corrupt."""
 
+    __slots__ = ("what",)
 
-def decode_said(run: str, text: str) -> Said | None:
-    """Return the message that a text of this run carries; None if the text is another run's, or corrupt."""
-    body, checksum = text[:-8], text[-8:]
-    parts = body.split(",", _PARTS - 1)
-    if len(parts) != _PARTS or parts[0] != run or f"{zlib.crc32(body.encode()):08x}" != checksum:
-        return None
-    try:
-        what = Said(int(parts[1]), int(parts[2]), float(parts[3]), len(text))
-    except ValueError:
-        return None
-    return what if 0 <= time.monotonic() - what.due < math.inf else None
+    def __init__(self, one: Message, what: Said | None) -> None:
+        super().__init__(one.fields)
+        self.what = what
 
 
 class ChatClient(MessageClient):
@@ -66,53 +36,55 @@ class ChatClient(MessageClient):
         context: The state that all members share.
         number: The member's number.
         pool: All members.
+
+    Attributes:
+        heard_in_all: How many messages the member has heard, each at its place.
     """
 
     def __init__(self, context: WorkerContext, number: int, pool: "ChatPool") -> None:
-        super().__init__(context, number)
+        super().__init__(context, number, decode=pool.decode)
         self._pool = pool
         self._run = context.plan.run
         self._name = f"b{self._run}-{number}"
         self._said = 0
-        self._next: dict[int, int] = {}  # the number of each sender's next message
+        self._speaks = number < context.plan.senders
         self.heard_in_all = 0
         self._saying: list[Said] = []  # the messages in the bytes that are being decoded
-
-    def connected(self, transport: Transport) -> None:
-        """Wait for the greeting."""
-        self._next = dict.fromkeys(range(self.context.plan.senders), 0)
-        super().connected(transport)
+        self._absent: Key | None = None
+        self._absent_until = 0.0
 
     def find_wait_start(self) -> float | None:
         """Return None: the pool knows which messages each member must have heard."""
         return None
 
     def say(self, due: float) -> None:
-        """Say the next message."""
+        """Say the next message; the caller flushes."""
         text = encode_said(self._run, self.number, self._said, due, self.context.plan.size_bytes)
         self._said += 1
         self._pool.note_said(due)
-        self.send(make_message("line", text))
+        self.wire.outgoing += self.wire.encode(make_message("line", text))
 
     def take(self, data: bytes) -> None:
         """Process bytes; bytes that another member has got, too, are not decoded anew."""
         whole = not self.wire.has_partial_message
-        known = self._pool.known.get(data) if whole else None
-        if known is not None:
+        known = self._pool.pieces.get(data) if whole else None
+        if known is None:
+            saying = self._saying = []
+            super().take(data)
+            known = Batch.of(saying)
+            if saying and whole and not self.gone and not self.wire.has_partial_message:
+                self._pool.remember(data, known)
+        if known.said:
             self._hear(known)
-            return
-        saying: list[Said] = []
-        self._saying = saying
-        super().take(data)
-        if saying and whole and not self.gone and not self.wire.has_partial_message:
-            self._pool.remember(data, saying)
-        self._hear(saying)
+        if self.wire.outgoing:
+            self.flush()
 
     def heard(self, one: Message) -> None:
         """Give a name; then collect the messages of the chat."""
         match one.kind:
             case "say":
-                self._heard_said(one)
+                if isinstance(one, SaidMessage):
+                    self._heard_said(one.what)
             case "ask" if one.get("field") == "name" and not self._name:
                 self.fail("name_refused")
             case "ask" if one.get("field") == "name":
@@ -129,32 +101,55 @@ class ChatClient(MessageClient):
             case "bye":
                 self.fail("closed")
 
-    def _heard_said(self, one: Message) -> None:
-        if not one.get("sender").startswith(f"b{self._run}-"):
-            return  # another client talks there
-        what = decode_said(self._run, one.text)
+    def _heard_said(self, what: Said | None) -> None:
         if what is None:
             self.fail("corrupt")
         else:
             self._saying.append(what)
 
-    def _hear(self, batch: list[Said]) -> None:
-        """Check that the messages of each sender come in order, none missing and none twice; count them."""
+    def _hear(self, batch: Batch) -> None:
+        """Check that the messages are the next ones in the order of all members; count them."""
+        said = batch.said
+        if self._absent is not None:
+            self._look_for_absent(said)
+            return
+        right = self._pool.order.match(self.heard_in_all, said)
+        self.heard_in_all += right
+        self._count(batch if right == len(said) else Batch.of(said[:right]))
+        if right < len(said):
+            self._miss(said[right:])
+
+    def _count(self, batch: Batch) -> None:
+        """Count messages that came as they should, and their latencies."""
         now = time.monotonic()
-        context, numbers = self.context, self._next
-        measured_from, answer = context.pace.measured_from, context.stats.answer
-        for what in batch:
-            expected = numbers.get(what.sender, 0)
-            if what.number == expected:
-                numbers[what.sender] = expected + 1
-                self.heard_in_all += 1
-                if what.due >= measured_from:
-                    answer(now - what.due, now, what.size_bytes)
-                if what.sender == self.number:
-                    self._pool.note_heard_itself(self, now)
-            else:
-                self.fail("missing" if what.number > expected else "doubled")
-                return
+        stats, measured_from = self.context.stats, self.context.pace.measured_from
+        own = [one.due for one in batch.said if one.sender == self.number] if self._speaks else []
+        if batch.earliest < measured_from:
+            batch = Batch.of([one for one in batch.said if one.due >= measured_from])
+        if batch.said:
+            stats.answer_all(batch.dues, now, batch.size_bytes)
+        if own:
+            stats.echoes.add_all([now - due for due in own if due >= measured_from])
+            self._pool.note_heard_itself(self, len(own), now)
+
+    def _miss(self, rest: list[Said]) -> None:
+        """Fail if the first of these is a repetition; else wait a while for the message that belongs before it."""
+        self._absent = self._pool.order.find_absent(self.heard_in_all, rest[0])
+        if self._absent is None:
+            self.fail("doubled")
+            return
+        self._absent_until = time.monotonic() + min(ABSENT_S, self.context.plan.timeout_s)
+        self._look_for_absent(rest[1:])
+
+    def _look_for_absent(self, said: list[Said]) -> None:
+        if any((one.sender, one.number) == self._absent for one in said):
+            self.fail("reordered")
+
+    def check_timeouts(self, now: float) -> None:
+        """Fail if the client has waited too long, also for an absent message."""
+        super().check_timeouts(now)
+        if self._absent is not None and now > self._absent_until:
+            self.fail("missing")
 
 
 class ChatPool(ClientPool):
@@ -162,17 +157,25 @@ class ChatPool(ClientPool):
 
     Args:
         context: The state that they share.
+
+    Attributes:
+        order: The order in which all members must hear the messages.
+        pieces: The messages in bytes that were received before.
     """
 
     def __init__(self, context: WorkerContext) -> None:
         super().__init__(context)
+        self.order = CommonOrder()
+        self.pieces: dict[bytes, Batch] = {}
+        self._texts: dict[str, SaidMessage] = {}
+        self._prefix = f"b{context.plan.run}-"
         self._members = [ChatClient(context, number, self) for number in range(context.plan.clients)]
         self.clients.extend(self._members)
         self._senders = self._members[: context.plan.senders]
         self._turn = 0
         self._in_all = 0
         self._open: deque[tuple[float, int]] = deque()  # when it was due up to how many in all
-        self.known: dict[bytes, list[Said]] = {}
+        self._speaking: set[ChatClient] = set()
 
     @property
     def answers(self) -> int:
@@ -189,18 +192,25 @@ class ChatPool(ClientPool):
         for sender in self._senders:
             if sender.joined and not sender.gone:
                 self._say(sender, self.context.plan.depth, now)
+                sender.flush()
 
     def say(self, due: float) -> None:
-        """Let the next sender say a message."""
+        """Let the next sender say a message; `process_pending` sends it."""
         sender = self._senders[self._turn]
         self._turn = (self._turn + 1) % len(self._senders)
         if sender.joined and not sender.gone:
             sender.say(due)
+            self._speaking.add(sender)
 
-    def note_heard_itself(self, sender: ChatClient, now: float) -> None:
+    def process_pending(self, now: float) -> None:  # noqa: ARG002  each kind has its own work
+        """Send what the senders have said."""
+        while self._speaking:
+            self._speaking.pop().flush()
+
+    def note_heard_itself(self, sender: ChatClient, times: int, now: float) -> None:
         """Note that a sender has heard itself: in a closed loop it says more."""
         if self.context.plan.rate is None:
-            self._say(sender, 1, now)
+            self._say(sender, times, now)
 
     def _say(self, sender: ChatClient, times: int, now: float) -> None:
         for _ in range(self.context.pace.grant(times, now)):
@@ -212,18 +222,31 @@ class ChatPool(ClientPool):
         self._in_all += 1
         self._open.append((due, self._in_all))
 
-    def remember(self, data: bytes, what: list[Said]) -> None:
+    def decode(self, text: str) -> Message:
+        """Return the message of a frame; a text that another member has got, too, is not decoded anew."""
+        known = self._texts.get(text)
+        if known is not None:
+            return known
+        one = decode_message(text)
+        if one.kind != "say" or not one.get("sender").startswith(self._prefix):
+            return one  # another client may talk there
+        if len(self._texts) >= _MOST_TEXTS:
+            self._texts.clear()
+        said = self._texts[text] = SaidMessage(one, decode_said(self.context.plan.run, one.text))
+        return said
+
+    def remember(self, data: bytes, what: Batch) -> None:
         """Remember the messages that `data` carries."""
-        if len(self.known) >= _MOST_REMEMBERED:
-            self.known.clear()
-        self.known[data] = what
+        if len(self.pieces) >= _MOST_PIECES:
+            self.pieces.clear()
+        self.pieces[data] = what
 
     def awaits(self) -> bool:
         """Return whether a member has yet to hear a message."""
         return any(member.heard_in_all < self._in_all for member in self._members if member.joined and not member.gone)
 
     def check_timeouts(self, now: float) -> None:
-        """Fail the members that have waited too long."""
+        """Fail the members that have waited too long; forget what all members have heard."""
         super().check_timeouts(now)
         must = 0
         while self._open and now - self._open[0][0] > self.context.plan.timeout_s:
@@ -231,3 +254,5 @@ class ChatPool(ClientPool):
         for member in self._members:
             if member.joined and not member.gone and member.heard_in_all < must:
                 member.fail("no_answer")
+        heard = [member.heard_in_all for member in self._members if member.joined and not member.gone]
+        self.order.forget(min(heard, default=0))

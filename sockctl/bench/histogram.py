@@ -53,6 +53,22 @@ class Histogram:
         if seconds < self._min_s:  # noqa: PLR1730  as above
             self._min_s = seconds
 
+    def add_all(self, latencies_s: Sequence[float]) -> None:
+        """Count many latencies, each once, in less time than `add` takes."""
+        buckets = self._buckets
+        for seconds in latencies_s:
+            ns = int(seconds * 1e9)
+            if 2 * _STEPS <= ns <= _MAX_NS:
+                shift = ns.bit_length() - _BITS - 1
+                buckets[(shift << _BITS) + (ns >> shift)] += 1
+            else:
+                buckets[max(ns, 0) if ns < 2 * _STEPS else _BUCKETS - 1] += 1
+        if latencies_s:
+            self.count += len(latencies_s)
+            self.total_s += sum(latencies_s)
+            self._max_s = max(self._max_s, *latencies_s)
+            self._min_s = min(self._min_s, *latencies_s)
+
     def merge(self, other: "Histogram") -> None:
         """Take all that is in another one."""
         for number, times in enumerate(other._buckets):

@@ -69,7 +69,8 @@ class Worker:
         self._stats = Stats()
         self._loop = Loop()
         self._pace = Pacing(plan, self._stats)
-        context = WorkerContext(plan, self._loop, self._pace, self._stats, make_securing(plan.where.tls))
+        secures = [make_securing(server.tls) for server in plan.servers]
+        context = WorkerContext(plan, self._loop, self._pace, self._stats, secures)
         self._pool = _make_pool(context)
         self._check_at = self._progress_at = 0.0
 

@@ -121,6 +121,14 @@ def parse_host(text: str) -> str:
     return host
 
 
+def split_targets(text: str) -> list[str]:
+    """Return the targets of ``SCHEME://HOST:PORT,HOST:PORT…``, each with the scheme if there is one."""
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        scheme, rest = "", text
+    return [one if "://" in one else f"{scheme}{separator}{one}" for one in rest.split(",")]
+
+
 def parse_target(target: str | None, port: str | None = None) -> Target:
     """Return the target of ``HOST:PORT``, ``HOST PORT``, ``SCHEME://HOST:PORT`` (see SCHEMES), ``HOST`` or nothing.
 

@@ -39,6 +39,7 @@ class ClientWire:
     Args:
         insist: Whether only a message service will do.
         opening: Returns the answer to the greeting of a service, by its name; None for no answer.
+        decode: Returns the message in a frame's text; a ProtocolError of it comes as one of the wire.
 
     Attributes:
         phase: Where the choice stands.
@@ -46,11 +47,18 @@ class ClientWire:
         outgoing: Bytes that are to be sent; the caller sends and removes them.
     """
 
-    def __init__(self, *, insist: bool, opening: Callable[[str], bytes] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        insist: bool,
+        opening: Callable[[str], bytes] | None = None,
+        decode: Callable[[str], Message] = decode_message,
+    ) -> None:
         self.phase = Phase.LISTENING
         self.service = ""
         self.outgoing = bytearray()
         self._opening = opening
+        self._decode = decode
         self._insist = insist
         self._text = bytearray()  # the beginning of a greeting, then the text before the first frame
         self._decoder = FrameDecoder()
@@ -118,7 +126,7 @@ class ClientWire:
             raise self._error
         messages: list[Message] = []
         try:
-            messages.extend(map(decode_message, self._decoder.decode()))
+            messages.extend(map(self._decode, self._decoder.decode()))
         except ProtocolError as error:
             self._error = error
             if not messages:

@@ -77,3 +77,12 @@ def test_bands_hold_all_and_leave_out_the_empty_ends() -> None:
     assert (50e-6, 0) in bands
     assert bands[-1][1] == 1
     assert sum(count for _, count in bands) == 4
+
+
+def test_many_at_once_count_as_each_alone() -> None:
+    latencies = [0.0, -1e-9, 1e-9, 2.55e-7, 2.56e-7, 1e-6, 0.0123, 5.0, 8_796.0, 1e6]
+    together = Histogram()
+    together.add_all(latencies)
+    together.add_all([])
+    assert together.as_fields() == Histogram.of(latencies).as_fields()
+    assert together.count == len(latencies)

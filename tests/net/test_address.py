@@ -10,6 +10,7 @@ from sockctl.net.address import (
     parse_host,
     parse_port,
     parse_target,
+    split_targets,
 )
 
 TARGETS = {
@@ -125,3 +126,17 @@ def test_ipv4_mapped_address_is_the_ipv4_one() -> None:
 )
 def test_what_stays_within_the_machine(address: str, stays: bool) -> None:
     assert is_loopback(address) is stays
+
+
+@pytest.mark.parametrize(
+    ("text", "targets"),
+    [
+        ("a:1", ["a:1"]),
+        ("a:1,b:2", ["a:1", "b:2"]),
+        ("sockctls://a:1,[::1]:2", ["sockctls://a:1", "sockctls://[::1]:2"]),
+        ("sockctl://a:1,sockctls://b:2", ["sockctl://a:1", "sockctls://b:2"]),
+        ("a:1,", ["a:1", ""]),
+    ],
+)
+def test_several_targets(text: str, targets: list[str]) -> None:
+    assert split_targets(text) == targets
