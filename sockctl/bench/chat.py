@@ -161,7 +161,10 @@ class ChatPool(ClientPool):
     Attributes:
         order: The order in which all members must hear the messages.
         pieces: The messages in bytes that were received before.
+        make_client: The class of a member.
     """
+
+    make_client: type[ChatClient] = ChatClient
 
     def __init__(self, context: WorkerContext) -> None:
         super().__init__(context)
@@ -169,7 +172,7 @@ class ChatPool(ClientPool):
         self.pieces: dict[bytes, Batch] = {}
         self._texts: dict[str, SaidMessage] = {}
         self._prefix = f"b{context.plan.run}-"
-        self._members = [ChatClient(context, number, self) for number in range(context.plan.clients)]
+        self._members = [self.make_client(context, number, self) for number in range(context.plan.clients)]
         self.clients.extend(self._members)
         self._senders = self._members[: context.plan.senders]
         self._turn = 0
@@ -230,10 +233,14 @@ class ChatPool(ClientPool):
         one = decode_message(text)
         if one.kind != "say" or not one.get("sender").startswith(self._prefix):
             return one  # another client may talk there
+        return self.know(text, SaidMessage(one, decode_said(self.context.plan.run, one.text)))
+
+    def know(self, text: str, one: SaidMessage) -> SaidMessage:
+        """Remember the message in a text, and return it."""
         if len(self._texts) >= _MOST_TEXTS:
             self._texts.clear()
-        said = self._texts[text] = SaidMessage(one, decode_said(self.context.plan.run, one.text))
-        return said
+        self._texts[text] = one
+        return one
 
     def remember(self, data: bytes, what: Batch) -> None:
         """Remember the messages that `data` carries."""
