@@ -455,6 +455,25 @@ class NotAnEngineError(EngineError):
     """Something else than an engine answers."""
 
 
+class NoChatError(EngineError):
+    """The engine holds no chat, or one that this version can't read."""
+
+
+class RulesDifferError(EngineError):
+    """The nodes that are there have another rule than this one.
+
+    Args:
+        rule: The rule, as the user gives it.
+        theirs: Its value there.
+        ours: Its value here.
+    """
+
+    def __init__(self, rule: str, *, theirs: str, ours: str) -> None:
+        super().__init__(
+            f"The nodes that are there have {rule} {theirs!r}, and this one has {ours!r}: give all of them the same."
+        )
+
+
 class EngineReplyError(EngineError):
     """The engine answered a request with an error; the text is the engine's own.
 

@@ -45,7 +45,7 @@ FLOORS = {
 FOREIGN_BELOW = {
     "typer": {"cli"},
     "argon2": {"accounts/passwords"},
-    "redis": {"cluster/engine", "cluster/engine_errors"},
+    "redis": {"cluster/engine_connection", "cluster/engine_errors"},
     "ifaddr": {"net/reachability"},
     "cryptography": {"net/certificates"},
     "confusable_homoglyphs": {"protocol/look_alikes"},

@@ -6,7 +6,7 @@ import typer
 
 from sockctl.cli import options
 from sockctl.cli.commands import declare_group
-from sockctl.cli.engine_options import EngineOptions, Url, open_engine, with_engine_options
+from sockctl.cli.engine_options import EngineOptions, Url, ask_in_time, with_engine_options
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
 from sockctl.cli.tables import print_json, print_sentences, print_text
 from sockctl.palette import Style, paint
@@ -15,23 +15,25 @@ from sockctl.text import format_count, make_visible
 from sockctl.wrapping import wrap_lines
 
 if TYPE_CHECKING:
+    from sockctl.cluster.engine import Engine
     from sockctl.cluster.engine_access import EngineAccess
     from sockctl.cluster.engine_findings import Finding, Report
+    from sockctl.cluster.engine_status import Status
 
 _EXAMPLES = """Examples:
   sockctl cluster check redis://localhost:6379
   sockctl cluster check rediss://engine.example --ca ca.pem --login-file login.txt"""
+_NO_CHAT = {ExitCode.FAILED: "failed, or there is no chat", ExitCode.BROKEN: "something else answers"}
 _WRONG = {ExitCode.FAILED: "failed, or the engine can't be used as it is", ExitCode.BROKEN: "something else answers"}
 
+_STATUS_EXAMPLES = """Examples:
+  sockctl cluster status redis://localhost:6379
+  sockctl cluster status redis+sentinel://one.example,two.example/chat --json"""
+
 app = declare_group(
-    "Check the engine of a chat on several machines: Redis 7.0 or newer, or Valkey.",
-    "Example:\n  sockctl cluster check redis://localhost:6379",
+    "See and check the engine of a chat on several machines: Redis 7.0 or newer, or Valkey.",
+    "Examples:\n  sockctl cluster check redis://localhost:6379\n  sockctl cluster status redis://localhost:6379",
 )
-
-
-@app.callback()
-def _cluster() -> None:
-    """Let Typer make a group of a single command."""
 
 
 @app.command(
@@ -47,18 +49,46 @@ def check(url: Url, *, json: options.Json = False, engine: EngineOptions) -> Non
     from sockctl.cluster.engine_check import check_engine
 
     access = engine.make_access(url)
-    client = open_engine(access)
-    try:
-        report = check_engine(client, access)
-    finally:
-        client.close()
+
+    def ask(client: "Engine") -> "tuple[EngineAccess, Report]":
+        place = client.find_place()
+        return place, check_engine(client, place)
+
+    place, report = ask_in_time(access, ask)
     if json:
         findings = [one.as_fields for one in report.findings]
-        print_json({"url": str(access), "engine": report.engine, "usable": report.is_usable, "findings": findings})
+        print_json({"url": str(place), "engine": report.engine, "usable": report.is_usable, "findings": findings})
     else:
-        _print(report, access)
+        _print(report, place)
     if not report.is_usable:
         raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command(
+    epilog=f"{_STATUS_EXAMPLES}\n\n"
+    + explain_exit_codes(ExitCode.UNREACHABLE, ExitCode.NOT_LET_IN, ExitCode.TIMED_OUT, meanings=_NO_CHAT)
+)
+@with_engine_options
+def status(url: Url, *, json: options.Json = False, engine: EngineOptions) -> None:
+    """Show what an engine knows of its chat: the nodes, the log, memory and disk.
+
+    Columns: the node; what is left of its lease, after which the others count it as gone; its members; what its reader
+    had not read, and what waited to be posted, at its last beat; when it began (UTC).
+    """
+    from sockctl.cli.cluster_status import make_fields, print_status
+    from sockctl.cluster.engine_status import read_status
+
+    access = engine.make_access(url)
+
+    def ask(client: "Engine") -> "tuple[EngineAccess, Status]":
+        place = client.find_place()
+        return place, read_status(client, place)
+
+    place, found = ask_in_time(access, ask)
+    if json:
+        print_json(make_fields(found, place))
+    else:
+        print_status(found, place)
 
 
 def _print(report: "Report", access: "EngineAccess") -> None:

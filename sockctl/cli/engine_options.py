@@ -3,28 +3,32 @@
 import dataclasses
 import functools
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from sockctl.cli.options import Seconds, declare_time, with_option_group
 from sockctl.cli.tls_options import ClientCertificate, ClientKey
-from sockctl.errors import AddressError, LibraryMissingError, OptionError
+from sockctl.errors import AddressError, EngineTimeoutError, LibraryMissingError, OptionError
 
 if TYPE_CHECKING:
     from sockctl.cluster.engine import Engine
-    from sockctl.cluster.engine_access import EngineAccess, EngineLogin
+    from sockctl.cluster.engine_access import EngineAccess, EngineLogin, Place
 
-SCHEMES = ("redis", "rediss")
+SCHEMES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel")
 USER, PASSWORD = "SOCKCTL_ENGINE_USER", "SOCKCTL_ENGINE_PASSWORD"
 _LAST_DATABASE = 65_535
+_Made = TypeVar("_Made")
 
 Url = Annotated[
     str,
     typer.Argument(
         metavar="URL",
-        help="The engine: redis://HOST:PORT, or rediss:// for TLS; /N chooses a database.",
+        help="The engine: redis://HOST:PORT, or rediss:// for TLS. By Sentinels: redis+sentinel://HOST:PORT,…/NAME. "
+        "/N at the end chooses a database.",
         show_default=False,
     ),
 ]
@@ -52,7 +56,7 @@ class EngineOptions:
     ] = None
     cert: ClientCertificate = None
     key: ClientKey = None
-    timeout: Annotated[float, declare_time("How long connecting may take, and each answer.", at_least=0.1)] = Seconds(5)
+    timeout: Annotated[float, declare_time("How long the engine may take to answer.", at_least=0.1)] = Seconds(5)
 
     def make_access(self, url: str) -> "EngineAccess":
         """Return the way to the engine that a URL names.
@@ -90,8 +94,7 @@ def parse_url(url: str) -> "EngineAccess":
         AddressError: It names no engine.
         OptionError: It holds a user, a password or settings.
     """
-    from sockctl.cluster.engine_access import USUAL_PORT, EngineAccess
-    from sockctl.net.address import parse_target
+    from sockctl.cluster.engine_access import SENTINEL_PORT, USUAL_PORT, EngineAccess
 
     if "@" in url or "?" in url:
         raise OptionError(
@@ -101,14 +104,35 @@ def parse_url(url: str) -> "EngineAccess":
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in SCHEMES:
         raise AddressError(f"{url!r} names no engine: write redis://HOST:PORT, or rediss://HOST:PORT for TLS.")
-    place, _, number = rest.partition("/")
-    target = parse_target(place)
-    if target.host is None or not place:
-        raise AddressError(f"{url!r} has no host: write redis://HOST:PORT, such as redis://localhost:{USUAL_PORT}.")
-    if number and not (number.isascii() and number.isdigit() and int(number) <= _LAST_DATABASE):
-        raise AddressError(f"{url!r} ends with no number of a database: write redis://HOST:PORT/0, or leave it out.")
-    port = USUAL_PORT if target.port is None else target.port
-    return EngineAccess(host=target.host, port=port, database=int(number or 0), tls=scheme == "rediss")
+    tls = scheme.startswith("rediss")
+    places, _, rest = rest.partition("/")
+    if not scheme.endswith("+sentinel"):
+        place = _parse_place(url, places, USUAL_PORT)
+        return EngineAccess(host=place.host, port=place.port, database=_parse_database(url, rest), tls=tls)
+    group, _, number = rest.partition("/")
+    if not group:
+        raise AddressError(
+            f"{url!r} has no name of the engine: write {scheme}://HOST:PORT,HOST:PORT/NAME, with the name behind "
+            f"'sentinel monitor' in the Sentinels' configuration."
+        )
+    sentinels = tuple(_parse_place(url, place, SENTINEL_PORT) for place in places.split(","))
+    return EngineAccess(sentinels=sentinels, group=group, database=_parse_database(url, number), tls=tls)
+
+
+def _parse_place(url: str, text: str, usual_port: int) -> "Place":
+    from sockctl.cluster.engine_access import Place
+    from sockctl.net.address import parse_target
+
+    target = parse_target(text)
+    if target.host is None or not text:
+        raise AddressError(f"{url!r} has no host: write redis://HOST:PORT, such as redis://localhost:6379.")
+    return Place(target.host, usual_port if target.port is None else target.port)
+
+
+def _parse_database(url: str, text: str) -> int:
+    if text and not (text.isascii() and text.isdigit() and int(text) <= _LAST_DATABASE):
+        raise AddressError(f"{url!r} ends with no number of a database: write /0 there, or leave it out.")
+    return int(text or 0)
 
 
 def read_login(file: Path | None) -> "EngineLogin | None":
@@ -150,3 +174,36 @@ def open_engine(access: "EngineAccess") -> "Engine":
             "The library redis is not installed: pip install 'sockctl[cluster]' brings it."
         ) from error
     return Engine(access)
+
+
+def ask_in_time(access: "EngineAccess", ask: Callable[["Engine"], _Made]) -> _Made:
+    """Return what `ask` makes of an engine's answers; all of them have twice the time of one.
+
+    An engine that sends a byte now and then never exceeds the time of an answer; a thread of its own waits for it.
+
+    Raises:
+        LibraryMissingError: redis-py isn't installed.
+        CertificateError: A file of the certificates can't be used.
+        EngineError: The engine can't be asked, or not in time.
+    """
+    from concurrent.futures import Future
+
+    engine = open_engine(access)
+    made: Future[_Made] = Future()
+    limit_s = 2 * access.timeout_s
+
+    def work() -> None:
+        try:
+            made.set_result(ask(engine))
+        except Exception as error:  # noqa: BLE001 - the caller raises it again
+            made.set_exception(error)
+        finally:
+            engine.close()
+
+    threading.Thread(target=work, name="sockctl-engine", daemon=True).start()
+    try:
+        return made.result(limit_s)
+    except TimeoutError:
+        raise EngineTimeoutError(
+            f"{access} did not answer all within {limit_s:g} s: --timeout gives it more time."
+        ) from None

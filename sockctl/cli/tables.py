@@ -57,6 +57,16 @@ def print_list(entries: Sequence[Fields], titles: Row, rows: Iterable[Row], *, e
         say(empty)
 
 
+def print_record(record: Mapping[str, str]) -> None:
+    """Print one entry, a line for each of its cells; in a pipe a tab stands behind the title."""
+    cells = [make_visible(cell) for cell in record.values()]
+    if is_terminal(STDOUT):
+        width = measure_columns(STDOUT)
+        print_text(_render(_make_records(tuple(record), [cells], width), width, colour=wants_colour(STDOUT)))
+    else:
+        print_text("\n".join(f"{title}\t{cell}" for title, cell in zip(record, cells, strict=True)))
+
+
 def print_sentences(*sentences: str) -> None:
     """Print sentences for a person, each on a line of its own; on a terminal they are wrapped at words."""
     text = "\n".join(map(make_visible, sentences))

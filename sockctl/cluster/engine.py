@@ -1,27 +1,20 @@
-"""The client of an engine, Redis or Valkey, over the library redis-py.
+"""The client of an engine, Redis or Valkey."""
 
-The library tries nothing again by itself: a request whose reply was lost may have been carried out, and only the caller
-knows what a second one would do.
-"""
-
-import ssl
 from collections.abc import Sequence
 from typing import Any
 
-from redis.backoff import NoBackoff
-from redis.connection import Connection, SSLConnection
-from redis.exceptions import RedisError, ResponseError
-from redis.retry import Retry
-
 from sockctl.cluster.engine_access import EngineAccess
-from sockctl.cluster.engine_errors import explain, explain_files, read_reply_error
+from sockctl.cluster.engine_connection import EngineConnection, Word, check_files
+from sockctl.cluster.engine_sentinel import Sentinels
 from sockctl.errors import EngineReplyError
 
-Word = str | bytes | int
+__all__ = ["Engine", "Word"]
 
 
 class Engine:
     """One connection to an engine. Each request blocks until its reply has come. One thread uses it at a time.
+
+    Where Sentinels know the engine's place, each new connection goes to the one that they name then.
 
     Args:
         access: The way to the engine.
@@ -31,8 +24,10 @@ class Engine:
     """
 
     def __init__(self, access: EngineAccess) -> None:
+        check_files(access)
         self._access = access
-        self._connection: Any = _make_connection(access)
+        self._sentinels = Sentinels(access) if access.sentinels else None
+        self._connection: EngineConnection | None = None
 
     def ask(self, *words: Word) -> Any:
         """Send a request, and return its reply; connect first if need be.
@@ -52,63 +47,29 @@ class Engine:
         Raises:
             EngineError: A reply is missing, and the engine may have carried requests out.
         """
-        connection = self._connection
-        replies: list[Any] = []
+        connection = self._connection or self._connect()
         try:
-            connection.connect()
-            connection.send_packed_command(connection.pack_commands(requests))
-            for _ in requests:
-                replies.append(self._read_reply())
-        except (RedisError, OSError) as error:
-            self.close()
-            raise explain(error, self._access) from error
-        return replies
+            return connection.ask_all(requests)
+        finally:
+            if not connection.is_open:
+                self.close()
+                if self._sentinels is not None:
+                    self._sentinels.distrust()
 
     def close(self) -> None:
         """Close the connection; the next request opens another one."""
-        self._connection.disconnect()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
-    def _read_reply(self) -> Any:
-        try:
-            return self._connection.read_response()
-        except ResponseError as error:
-            return read_reply_error(error)
+    def find_place(self) -> EngineAccess:
+        """Return the way to the engine itself, which Sentinels may know. It blocks.
 
+        Raises:
+            EngineError: No Sentinel tells.
+        """
+        return self._access if self._sentinels is None else self._sentinels.find_engine()
 
-def _make_connection(access: EngineAccess) -> Any:
-    login = access.login
-    settings: dict[str, Any] = {
-        "host": access.host,
-        "port": access.port,
-        "db": access.database,
-        "username": login.user if login is not None else None,
-        "password": login.password if login is not None else None,
-        "socket_timeout": access.timeout_s,
-        "socket_connect_timeout": access.timeout_s,
-        "retry": Retry(NoBackoff(), 0),
-        "protocol": 2,
-    }
-    make: Any = Connection
-    if access.tls:
-        _check_files(access)
-        make = SSLConnection
-        files = {"ssl_ca_certs": access.ca, "ssl_certfile": access.certificate, "ssl_keyfile": access.key}
-        settings |= {name: str(file) for name, file in files.items() if file is not None}
-        settings |= {"ssl_check_hostname": True, "ssl_min_version": ssl.TLSVersion.TLSv1_2}
-    return make(**settings)
-
-
-def _check_files(access: EngineAccess) -> None:
-    """Refuse files that can't be used; the library would report them as an engine that can't be reached."""
-    context = ssl.create_default_context()
-    try:
-        if access.ca is not None:
-            context.load_verify_locations(access.ca)
-        if access.certificate is not None:
-            context.load_cert_chain(access.certificate, access.key, password=_refuse_password)
-    except (OSError, ValueError) as error:  # SSLError is an OSError
-        raise explain_files(error, access) from error
-
-
-def _refuse_password() -> str:
-    raise ValueError("the key is locked with a password")
+    def _connect(self) -> EngineConnection:
+        self._connection = EngineConnection(self.find_place())
+        return self._connection

@@ -1,10 +1,12 @@
-"""How an engine is reached: its place, the login there, and the certificates."""
+"""How an engine is reached: its place, or the Sentinels that know it; the login there, and the certificates."""
 
+import dataclasses
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
 USUAL_PORT = 6379
+SENTINEL_PORT = 26379
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,13 +22,26 @@ class EngineLogin:
     password: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A host name or IP address, and a TCP port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineAccess:
     """The way to an engine.
 
     Attributes:
-        host: Its host name or IP address.
+        host: Its host name or IP address; empty where Sentinels know it.
         port: Its TCP port.
+        sentinels: The Sentinels that know the engine's place; empty where `host` names it.
+        group: The name that Sentinels have for the engine and its replicas; with `host`, that is a Sentinel itself.
         database: The number of the database in it.
         tls: Whether the connection is encrypted.
         login: The login; None for none.
@@ -36,8 +51,10 @@ class EngineAccess:
         timeout_s: How long connecting may take, and each answer.
     """
 
-    host: str
+    host: str = ""
     port: int = USUAL_PORT
+    sentinels: tuple[Place, ...] = ()
+    group: str = ""
     database: int = 0
     tls: bool = False
     login: EngineLogin | None = None
@@ -47,9 +64,31 @@ class EngineAccess:
     timeout_s: float = 5.0
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        scheme = "rediss" if self.tls else "redis"
         database = f"/{self.database}" if self.database else ""
-        return f"{'rediss' if self.tls else 'redis'}://{host}:{self.port}{database}"
+        if self.is_sentinel:
+            return f"Sentinel {Place(self.host, self.port)}"
+        if self.sentinels:
+            return f"{scheme}+sentinel://{','.join(map(str, self.sentinels))}/{self.group}{database}"
+        return f"{scheme}://{Place(self.host, self.port)}{database}"
+
+    @property
+    def is_sentinel(self) -> bool:
+        """Whether this is the way to a Sentinel, and to no engine."""
+        return bool(self.host and self.group)
+
+    @property
+    def user(self) -> str:
+        """The engine's user."""
+        return "default" if self.login is None else self.login.user
+
+    def at(self, place: Place) -> "EngineAccess":
+        """Return the way to an engine at this place, with the same login and certificates."""
+        return dataclasses.replace(self, host=place.host, port=place.port, sentinels=(), group="")
+
+    def at_sentinel(self, place: Place) -> "EngineAccess":
+        """Return the way to a Sentinel at this place, without a login, with the same certificates."""
+        return dataclasses.replace(self, host=place.host, port=place.port, sentinels=(), database=0, login=None)
 
     def write_command(self, *words: str) -> str:
         """Return the shell's line that lets ``redis-cli`` run a command at the engine."""

@@ -58,11 +58,12 @@ def explain(error: Exception, access: EngineAccess) -> SockctlError:
     if isinstance(error, SlowError):
         hint = ", and speaks TLS; redis:// does without" if access.tls else ""
         return EngineTimeoutError(
-            f"{access} did not answer within {access.timeout_s:g} s: see whether the engine runs there{hint}."
+            f"{access} did not answer within {access.timeout_s:g} s: see whether the {_name(access)} runs there{hint}."
         )
     if isinstance(error, BrokenError):
         return _explain_away(error, causes, access)
-    return NotAnEngineError(f"What answers at {access} is neither Redis nor Valkey: see to host and port.")
+    what = "no Sentinel" if access.is_sentinel else "neither Redis nor Valkey"
+    return NotAnEngineError(f"What answers at {access} is {what}: see to host and port.")
 
 
 def _explain_tls(error: ssl.SSLError, access: EngineAccess) -> EngineError:
@@ -91,6 +92,9 @@ def _explain_refusal(error: Exception, access: EngineAccess) -> EngineError:
         return EngineLoginError(
             f"{access} lets in clients of its own machine alone (protected mode): give it a user with a password."
         )
+    if reply.code == "NOPERM" and access.database:
+        grant = access.write_command("ACL", "SETUSER", access.user, "+select")
+        return EngineReplyError(f"{access} refuses: {access.user} may not choose a database. {grant}", code=reply.code)
     return EngineReplyError(f"{access} refuses: {str(reply).rstrip('.')}.", code=reply.code)
 
 
@@ -99,7 +103,9 @@ def _explain_away(error: Exception, causes: list[BaseException], access: EngineA
     if isinstance(system, ConnectionResetError | BrokenPipeError):
         return _make_closed_error(access)
     if system is not None:
-        return EngineAwayError(f"{access} can't be reached: {system.strerror}. See whether the engine runs there.")
+        return EngineAwayError(
+            f"{access} can't be reached: {system.strerror}. See whether the {_name(access)} runs there."
+        )
     text = str(error).rstrip(".")
     return _make_closed_error(access) if "closed" in text.lower() else EngineAwayError(f"{access}: {text}.")
 
@@ -108,7 +114,11 @@ def _make_closed_error(access: EngineAccess) -> EngineAwayError:
     hint = "speaks TLS, as rediss:// does"
     if access.tls:
         hint = "wants another certificate" if access.certificate else "asks for one: --cert and --key"
-    return EngineAwayError(f"{access} closed the connection: see whether the engine is stopping, or {hint}.")
+    return EngineAwayError(f"{access} closed the connection: see whether the {_name(access)} is stopping, or {hint}.")
+
+
+def _name(access: EngineAccess) -> str:
+    return "Sentinel" if access.is_sentinel else "engine"
 
 
 def explain_files(error: OSError | ValueError, access: EngineAccess) -> SockctlError:

@@ -6,8 +6,8 @@ transaction (MULTI), and the transaction is then discarded. A full memory, a fai
 
 import re
 from collections.abc import Iterable
-from typing import Any, Protocol
 
+from sockctl.cluster.engine_facts import Asks
 from sockctl.errors import EngineReplyError
 
 KEYS_RULE = "~{chat:*"
@@ -20,18 +20,11 @@ Request = tuple[str, ...]
 Refusal = tuple[Request, EngineReplyError]
 
 
-class Asks(Protocol):
-    """What the check needs of an engine; see `sockctl.cluster.engine.Engine`."""
-
-    def ask(self, *words: str) -> Any: ...  # noqa: D102
-
-    def ask_all(self, requests: list[Request]) -> list[Any]: ...  # noqa: D102
-
-
 NEEDED: list[Request] = [
     ("INFO", "server"),
     ("TIME",),
     ("FUNCTION", "LOAD", "REPLACE", "#!lua name=sockctl_check\n"),
+    ("FUNCTION", "LIST", "LIBRARYNAME", "sockctl*"),
     ("FCALL", "sockctl_check", "1", _KEY),
     ("XADD", _KEY, "*", "k", "v"),
     ("XREVRANGE", _KEY, "+", "-"),
@@ -44,8 +37,12 @@ NEEDED: list[Request] = [
     ("HGET", _KEY, "k"),
     ("HGETALL", _KEY),
     ("HINCRBY", _KEY, "k", "1"),
+    ("HLEN", _KEY),
     ("HMGET", _KEY, "k"),
     ("HSET", _KEY, "k", "v"),
+    ("SADD", _KEY, "k"),
+    ("SMEMBERS", _KEY),
+    ("SREM", _KEY, "k"),
     ("ZADD", _KEY, "0", "k"),
     ("ZRANGE", _KEY, "0", "0"),
     ("ZREM", _KEY, "k"),

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-SAY = "say"
-"""The kind of the messages that a room's history keeps."""
-EPOCH = "epoch"
+EPOCH, NODE, GONE = "epoch", "node", "gone"
+"""Kinds of entries that functions make: an epoch begins, a node registers, a node was buried."""
 _ID_FROM = len("0-")
 _POSTED_WORDS = 12
 
@@ -15,8 +14,8 @@ class Entry(NamedTuple):
 
     Attributes:
         id: Its id; for an entry of several lines, that of the last one.
-        kind: What it says: ``say``, ``came``, ``left``, ``gone``, ``epoch``, or a kind of a newer version.
-        node: The node that posted it; of ``gone``, the node that has gone.
+        kind: What it says, such as ``say``; see `sockctl.cluster.posting`. It may be one of a newer version.
+        node: The node that posted it; of ``node`` and ``gone``, the node that has come or gone.
         sequence: Its number among those of the node; 0 for an entry that a function made.
         room: The room that it belongs to; empty for none.
         data: What the node posted.

@@ -1,5 +1,5 @@
 #!lua name=sockctl1
--- The functions of a chat on several machines, form 1. Each call is atomic, and so is its place in the append-only file.
+-- The functions of a chat on several machines, form 1. Each call is atomic, and so is its place in the engine's file.
 --
 -- The log is one stream; its ids are 0-N, and N grows by one a line. An epoch belongs to the server process that began
 -- it. Another run_id (a restart, a promoted replica) begins a new one, inside the engine and before the first write: no
@@ -8,6 +8,7 @@
 -- Keys: meta (hash), log (stream), nodes (sorted set: when each lease ends, in us), posted (hash of one node).
 local DAY_S = 86400
 local ROOM = '{chat:0}:room:' -- a room's name follows in the key of its stream
+local HERE = '{chat:0}:here:' -- a node's name follows in the key of its members
 local run
 
 local function run_id()
@@ -46,7 +47,8 @@ local function epoch(meta, log, nodes, highest)
   if same and highest <= last then return known[1] end
   local id = text(math.max(now_us(), last + 1, (highest or 0) + 1))
   redis.call('XADD', log, '0-' .. id, 'k', 'epoch', 'p', text(last))
-  redis.call('HSET', meta, 'epoch', id, 'run', run_id())
+  redis.call('HSET', meta, 'epoch', id, 'run', run_id(), 'since', text(now_us()))
+  redis.call('HINCRBY', meta, 'epochs', 1)
   if not same then renew_all(meta, nodes) end
   return id
 end
@@ -56,17 +58,26 @@ local function is_alive(nodes, node)
   return ends and tonumber(ends) > now_us()
 end
 
-local function append(log, ...) return redis.call('XADD', log, '0-*', ...) end
-
--- register meta log nodes posted | node lease_us highest -> epoch, last id, us; TAKEN where the name was used before.
+-- register meta log nodes posted | node lease_us highest (rule value)...
+--   -> epoch, id of its entry, us, other living nodes...; USED, RULES rule value_of_the_others
 redis.register_function('sockctl1_register', function(K, A)
   local at = epoch(K[1], K[2], K[3], tonumber(A[3]))
-  if redis.call('EXISTS', K[4]) == 1 then return redis.error_reply('TAKEN ' .. A[1]) end
-  redis.call('HSET', K[1], 'lease', A[2], 'beat', text(now_us()))
-  redis.call('HSET', K[4], 'generation', '0', 'sequence', '0')
+  if redis.call('EXISTS', K[4]) == 1 then return redis.error_reply('USED ' .. A[1]) end
+  local now = now_us()
+  local others = redis.call('ZRANGE', K[3], '(' .. text(now), '+inf', 'BYSCORE')
+  for i = 4, #A, 2 do
+    local theirs = redis.call('HGET', K[1], 'rule:' .. A[i])
+    if #others > 0 and theirs and theirs ~= A[i + 1] then
+      return redis.error_reply('RULES ' .. A[i] .. ' ' .. theirs)
+    end
+  end
+  for i = 4, #A, 2 do redis.call('HSET', K[1], 'rule:' .. A[i], A[i + 1]) end
+  redis.call('HSET', K[1], 'lease', A[2], 'beat', text(now))
+  redis.call('HSET', K[4], 'generation', '0', 'sequence', '0', 'since', text(now))
   redis.call('EXPIRE', K[4], DAY_S)
-  redis.call('ZADD', K[3], text(now_us() + A[2]), A[1])
-  return { at, text(last_id(K[2])), text(now_us()) }
+  redis.call('ZADD', K[3], text(now + A[2]), A[1])
+  local id = redis.call('XADD', K[2], '0-*', 'k', 'node', 'n', A[1])
+  return { at, string.match(id, '%-(%d+)$'), text(now), unpack(others) }
 end)
 
 -- hello meta log nodes posted | node highest -> 1 (0 where it was buried), generation, last sequence
@@ -79,105 +90,176 @@ redis.register_function('sockctl1_hello', function(K, A)
   return { registered, text(generation), redis.call('HGET', K[4], 'sequence') or '0' }
 end)
 
--- beat meta log nodes posted | node lease_us highest -> epoch, us, expired nodes...; BURIED
+-- beat meta log nodes posted | node lease_us read waiting -> us, last id, expired nodes...; BURIED
 redis.register_function('sockctl1_beat', function(K, A)
-  local at = epoch(K[1], K[2], K[3], tonumber(A[3]))
+  local at, last = epoch(K[1], K[2], K[3], tonumber(A[3])), last_id(K[2])
   if not redis.call('ZSCORE', K[3], A[1]) then return redis.error_reply('BURIED') end
   local now = now_us()
-  local before = tonumber(redis.call('HGET', K[1], 'beat') or '0')
-  if now - before > A[2] * 2 / 3 then renew_all(K[1], K[3]) end -- no node was heard: the engine stood still
+  local known = redis.call('HMGET', K[1], 'beat', 'lease')
+  if now - (known[1] or 0) > (known[2] or A[2]) * 2 / 3 then renew_all(K[1], K[3]) end -- the engine stood still
   redis.call('HSET', K[1], 'beat', text(now))
   redis.call('ZADD', K[3], text(now + A[2]), A[1])
+  local behind = text(last - math.max(A[3], at)) -- an epoch leaves ids out
+  redis.call('HSET', K[4], 'read', A[3], 'behind', behind, 'waiting', A[4], 'members', redis.call('HLEN', HERE .. A[1]))
   redis.call('EXPIRE', K[4], DAY_S)
-  return { at, text(now), unpack(redis.call('ZRANGE', K[3], '-inf', text(now), 'BYSCORE', 'LIMIT', 0, 10)) }
+  local expired = redis.call('ZRANGE', K[3], '-inf', text(now), 'BYSCORE', 'LIMIT', 0, 10)
+  return { text(now), text(last), unpack(expired) }
 end)
 
--- post meta log nodes posted room... | node generation first_sequence log_length room_length
---   (room_number kind lines data)... -> last id; BURIED, STALE
--- A request of one generation comes once, so that nothing is said twice: after an error the node says hello first.
--- A room number of 0 means no room; entries of the kind say are kept in the room's own stream, too.
-redis.register_function('sockctl1_post', function(K, A)
-  epoch(K[1], K[2], K[3])
-  if not redis.call('ZSCORE', K[3], A[1]) then return redis.error_reply('BURIED') end
-  if redis.call('HGET', K[4], 'generation') ~= A[2] then return redis.error_reply('STALE') end
-  local sequence, last, id = tonumber(A[3]), nil, nil
-  for i = 6, #A, 4 do
-    local room, kind, lines, data = K[4 + tonumber(A[i])], A[i + 1], A[i + 2], A[i + 3]
-    local name = A[i] == '0' and '' or string.sub(room, #ROOM + 1)
-    local at = '0-*'
-    if lines ~= '1' then at = '0-' .. text((last or last_id(K[2])) + lines) end
-    id = redis.call('XADD', K[2], 'MAXLEN', '~', A[4], at, 'k', kind, 'n', A[1], 's', text(sequence), 'r', name,
-      'l', lines, 'd', data)
-    last = tonumber(string.match(id, '%-(%d+)$'))
-    if kind == 'say' then redis.call('XADD', room, 'MAXLEN', '~', A[5], id, 'l', lines, 'd', data) end
-    sequence = sequence + 1
+-- Names. `names` has for each key its holder {m member, n nodes, s skeletons}; `looks` has for each skeleton the keys
+-- that look so; `here`, of a node, has for each of its members the key.
+local function read_json(hash, field) return cjson.decode(redis.call('HGET', hash, field) or '[]') end
+
+local function without(list, item)
+  local left = {}
+  for _, each in ipairs(list) do
+    if each ~= item then left[#left + 1] = each end
   end
-  redis.call('HSET', K[4], 'sequence', text(sequence - 1))
-  return id
-end)
-
--- Names. `names` has for each key its holder, "node member"; `looks` has for each skeleton the keys that look so; `here`
--- has for each key of the node's members the skeletons.
-local function holder(names, key)
-  local found = redis.call('HGET', names, key)
-  if found then return string.match(found, '^(%S+) (%S+)$') end
+  return left
 end
 
-local function forget(names, looks, here, key)
+local function write_looks(looks, skeleton, keys)
+  if #keys > 0 then redis.call('HSET', looks, skeleton, cjson.encode(keys)) else redis.call('HDEL', looks, skeleton) end
+end
+
+local function free_name(names, looks, key, holder)
   redis.call('HDEL', names, key)
-  for _, skeleton in ipairs(cjson.decode(redis.call('HGET', here, key) or '[]')) do
-    local left = {}
-    for _, each in ipairs(cjson.decode(redis.call('HGET', looks, skeleton) or '[]')) do
-      if each ~= key then left[#left + 1] = each end
-    end
-    if #left > 0 then redis.call('HSET', looks, skeleton, cjson.encode(left)) else redis.call('HDEL', looks, skeleton) end
+  for _, skeleton in ipairs(holder.s) do write_looks(looks, skeleton, without(read_json(looks, skeleton), key)) end
+end
+
+local function keep_name(names, looks, key, holder)
+  redis.call('HSET', names, key, cjson.encode(holder))
+  for _, skeleton in ipairs(holder.s) do
+    local keys = without(read_json(looks, skeleton), key)
+    keys[#keys + 1] = key
+    write_looks(looks, skeleton, keys)
   end
-  redis.call('HDEL', here, key)
+  for _, node in ipairs(holder.n) do redis.call('HSET', HERE .. node, holder.m, key) end
+end
+
+-- Lets a member be at a node no more; frees its name if no other node has it.
+local function let_go(names, looks, node, member)
+  local key = redis.call('HGET', HERE .. node, member)
+  if not key then return end
+  redis.call('HDEL', HERE .. node, member)
+  local holder = read_json(names, key)
+  if holder.m ~= member then return end
+  holder.n = without(holder.n, node)
+  if #holder.n == 0 then return free_name(names, looks, key, holder) end
+  redis.call('HSET', names, key, cjson.encode(holder))
 end
 
 local function is_ascii(key) return not string.find(key, '[\128-\255]') end
 
+-- Returns the key that another member of a living node has: this one, or one that looks like it.
 local function find_taken(nodes, names, looks, key, member, skeletons)
-  local node, owner = holder(names, key)
-  if node and owner ~= member and is_alive(nodes, node) then return key end
+  local function is_taken(other)
+    local holder = read_json(names, other)
+    if not holder.m or holder.m == member then return false end
+    for _, node in ipairs(holder.n) do
+      if is_alive(nodes, node) then return true end
+    end
+    return false
+  end
+  if is_taken(key) then return key end
   for _, skeleton in ipairs(skeletons) do
-    for _, other in ipairs(cjson.decode(redis.call('HGET', looks, skeleton) or '[]')) do
-      node, owner = holder(names, other)
-      local differs = other ~= key and not (is_ascii(other) and is_ascii(key))
-      if node and differs and owner ~= member and is_alive(nodes, node) then return other end
+    for _, other in ipairs(read_json(looks, skeleton)) do
+      if other ~= key and not (is_ascii(other) and is_ascii(key)) and is_taken(other) then return other end
     end
   end
 end
 
--- claim meta log nodes names looks here | node key member skeletons data -> id; BURIED, TAKEN name
-redis.register_function('sockctl1_claim', function(K, A)
+-- Gives a member, at its nodes, a key that is not taken.
+local function give_name(names, looks, key, holder)
+  local before = read_json(names, key) -- the member itself, or one whose nodes are dead
+  if before.m then
+    free_name(names, looks, key, before)
+    for _, node in ipairs(before.n) do redis.call('HDEL', HERE .. node, before.m) end
+  end
+  keep_name(names, looks, key, holder)
+end
+
+-- What postings do beside being said, by kind; each gets the keys, the node, and words. Returns the key that is taken.
+local EFFECTS = {
+  came = { 4, function(K, node, member, key, skeletons, alone)
+    skeletons = cjson.decode(skeletons)
+    local taken = find_taken(K[3], K[5], K[6], key, member, skeletons)
+    if taken then return taken end
+    if redis.call('HGET', HERE .. node, member) ~= key then let_go(K[5], K[6], node, member) end
+    local nodes, before = { node }, read_json(K[5], key)
+    if alone == '0' and before.m == member then
+      for _, each in ipairs(without(before.n, node)) do nodes[#nodes + 1] = each end
+    end
+    give_name(K[5], K[6], key, { m = member, n = nodes, s = skeletons })
+  end },
+  renamed = { 3, function(K, node, member, key, skeletons)
+    skeletons = cjson.decode(skeletons)
+    local taken = find_taken(K[3], K[5], K[6], key, member, skeletons)
+    if taken then return taken end
+    local nodes, before = { node }, redis.call('HGET', HERE .. node, member)
+    local holder = read_json(K[5], before or '')
+    if holder.m == member then
+      nodes = holder.n
+      free_name(K[5], K[6], before, holder)
+    end
+    give_name(K[5], K[6], key, { m = member, n = nodes, s = skeletons })
+  end },
+  went = { 1, function(K, node, member) let_go(K[5], K[6], node, member) end },
+  act = { 2, function(K, _, field, value)
+    if value ~= '' then
+      redis.call('HSET', K[8], field, value)
+    elseif field ~= '' then
+      redis.call('HDEL', K[8], field)
+    end
+  end },
+}
+local KEPT = { say = true, block = true }
+
+-- post meta log nodes posted names looks rooms state room... | node generation first_sequence log_length room_length
+--   (room_number kind lines data words...)... -> last id, (number of a claim, its id or '', the key that is taken)...;
+--   BURIED, STALE
+-- A request of one generation comes once, so that nothing is said twice: after an error the node says hello first.
+-- A room number of 0 means no room; what members say is kept in the room's own stream, too. `drop` deletes that.
+redis.register_function('sockctl1_post', function(K, A)
   epoch(K[1], K[2], K[3])
   if not redis.call('ZSCORE', K[3], A[1]) then return redis.error_reply('BURIED') end
-  local skeletons = cjson.decode(A[4])
-  local taken = find_taken(K[3], K[4], K[5], A[2], A[3], skeletons)
-  if taken then return redis.error_reply('TAKEN ' .. taken) end
-  redis.call('HSET', K[4], A[2], A[1] .. ' ' .. A[3])
-  redis.call('HSET', K[6], A[2], A[4])
-  for _, skeleton in ipairs(skeletons) do
-    local alike = cjson.decode(redis.call('HGET', K[5], skeleton) or '[]')
-    local known = false
-    for _, each in ipairs(alike) do known = known or each == A[2] end
-    if not known then
-      alike[#alike + 1] = A[2]
-      redis.call('HSET', K[5], skeleton, cjson.encode(alike))
+  if redis.call('HGET', K[4], 'generation') ~= A[2] then return redis.error_reply('STALE') end
+  local first, rooms, answers, i = tonumber(A[3]), {}, {}, 6
+  local sequence, last, id = first, nil, nil
+  while i <= #A do
+    local room, kind, lines, data = K[8 + tonumber(A[i])], A[i + 1], A[i + 2], A[i + 3]
+    local name = A[i] == '0' and '' or string.sub(room, #ROOM + 1)
+    local effect, taken = EFFECTS[kind], nil
+    i = i + 4
+    if effect then
+      taken = effect[2](K, A[1], unpack(A, i, i + effect[1] - 1))
+      i = i + effect[1]
     end
+    if not taken then
+      local at = '0-*'
+      if lines ~= '1' then at = '0-' .. text((last or last_id(K[2])) + lines) end
+      id = redis.call('XADD', K[2], 'MAXLEN', '~', A[4], at, 'k', kind, 'n', A[1], 's', text(sequence), 'r', name,
+        'l', lines, 'd', data)
+      last = tonumber(string.match(id, '%-(%d+)$'))
+      if KEPT[kind] and name ~= '' and A[5] ~= '0' then
+        redis.call('XADD', room, 'MAXLEN', '~', A[5], id, 'l', lines, 'd', data)
+        rooms[name] = true
+      elseif kind == 'drop' and name ~= '' then
+        redis.call('UNLINK', room)
+        redis.call('SREM', K[7], name)
+        rooms[name] = nil
+      end
+    end
+    if kind == 'came' or kind == 'renamed' then
+      for _, word in ipairs({ text(sequence - first), taken and '' or text(last), taken or '' }) do
+        answers[#answers + 1] = word
+      end
+    end
+    sequence = sequence + 1
   end
-  return append(K[2], 'k', 'came', 'n', A[1], 'd', A[5])
-end)
-
--- release meta log nodes names looks here | node key member data -> 1 if the member had the name, else 0
-redis.register_function('sockctl1_release', function(K, A)
-  epoch(K[1], K[2], K[3])
-  local _, owner = holder(K[4], A[2])
-  if owner ~= A[3] then return 0 end
-  forget(K[4], K[5], K[6], A[2])
-  append(K[2], 'k', 'left', 'n', A[1], 'd', A[4])
-  return 1
+  for name in pairs(rooms) do redis.call('SADD', K[7], name) end
+  redis.call('HSET', K[4], 'sequence', text(sequence - 1))
+  return { text(last or 0), unpack(answers) }
 end)
 
 -- bury meta log nodes posted names looks here | node -> 1 if this call did it
@@ -187,12 +269,10 @@ redis.register_function('sockctl1_bury', function(K, A)
   if not redis.call('ZSCORE', K[3], A[1]) or is_alive(K[3], A[1]) then return 0 end
   redis.call('ZREM', K[3], A[1])
   redis.call('EXPIRE', K[4], DAY_S)
-  local entries = redis.call('HGETALL', K[7])
-  for i = 1, #entries, 2 do
-    if holder(K[5], entries[i]) == A[1] then forget(K[5], K[6], K[7], entries[i]) end
-  end
+  local members = redis.call('HGETALL', K[7])
+  for i = 1, #members, 2 do let_go(K[5], K[6], A[1], members[i]) end
   redis.call('UNLINK', K[7])
-  append(K[2], 'k', 'gone', 'n', A[1])
+  redis.call('XADD', K[2], '0-*', 'k', 'gone', 'n', A[1])
   return 1
 end)
 

@@ -26,10 +26,11 @@ def call_function(engine: Engine, name: str, keys: Sequence[str], *arguments: Wo
     except EngineReplyError as error:
         if "unction not found" not in str(error):
             raise
-    engine.ask("FUNCTION", "LOAD", "REPLACE", _read_source())
+    engine.ask("FUNCTION", "LOAD", "REPLACE", read_source())
     return engine.ask(*words)
 
 
 @functools.cache
-def _read_source() -> str:
+def read_source() -> str:
+    """Return the functions, in Lua."""
     return _SOURCE.read_text(encoding="ascii")

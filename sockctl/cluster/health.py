@@ -1,4 +1,4 @@
-"""Whether a node's engine is away, as its threads see it."""
+"""Whether a node's engine is away, and whether the node reads too slowly."""
 
 import threading
 import time
@@ -25,9 +25,11 @@ class Back:
 
     Attributes:
         seconds: How long it was away.
+        not_said: How many messages of members were refused meanwhile.
     """
 
     seconds: float
+    not_said: int
 
 
 class Health:
@@ -49,9 +51,20 @@ class Health:
         self._on_change = on_change
         self._away_after_s = away_after_s
         self._clock = clock
-        self._lock = threading.Lock()  # guards the next two
+        self._lock = threading.Lock()  # guards the next three
         self._failing_since: float | None = None
         self._is_told = False
+        self._not_said = 0
+
+    @property
+    def is_away(self) -> bool:
+        """Whether it was told that the engine is away."""
+        return self._is_told
+
+    def note_refused(self, count: int) -> None:
+        """Note that messages of members were refused."""
+        with self._lock:
+            self._not_said += count
 
     def note_success(self) -> None:
         """Note that the engine has answered."""
@@ -60,16 +73,43 @@ class Health:
         with self._lock:
             since, self._failing_since = self._failing_since, None
             told, self._is_told = self._is_told, False
+            not_said, self._not_said = self._not_said, 0
         if told and since is not None:
-            self._on_change(Back(self._clock() - since))
+            self._on_change(Back(self._clock() - since, not_said))
 
     def note_failure(self, error: EngineError) -> None:
         """Note that it has not."""
         with self._lock:
             now = self._clock()
             if self._failing_since is None:
-                self._failing_since = now
+                self._failing_since, self._not_said = now, 0
             is_due = not self._is_told and now - self._failing_since >= self._away_after_s
             self._is_told = self._is_told or is_due
         if is_due:
             self._on_change(Away(str(error)))
+
+
+class Lag:
+    """Tells once that a node is behind the log, until it has caught up. One thread uses it.
+
+    Each beat notes the log's last id. The node is behind if it has not read that one at the next beat.
+
+    Args:
+        on_lag: Called with the seconds.
+        clock: Returns monotonic seconds.
+    """
+
+    def __init__(self, on_lag: Callable[[float], None], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._on_lag = on_lag
+        self._clock = clock
+        self._due_id = 0
+        self._noted_at = 0.0
+        self._is_told = False
+
+    def note(self, *, read: int, last_id: int) -> None:
+        """Note the id up to which the node has read, and the last one of the log."""
+        if read >= self._due_id:
+            self._due_id, self._noted_at, self._is_told = last_id, self._clock(), False
+        elif not self._is_told:
+            self._is_told = True
+            self._on_lag(self._clock() - self._noted_at)

@@ -3,24 +3,28 @@
 _TAG = "{chat:0}:"
 
 META = f"{_TAG}meta"
-"""The epoch, the server process that began it, the length of a lease, and the time of the last beat."""
+"""The epoch, the server process that began it, the rules, the length of a lease, and the time of the last beat."""
 LOG = f"{_TAG}log"
 """The one log that every node reads: a stream."""
 NODES = f"{_TAG}nodes"
 """When the lease of each node ends."""
 NAMES = f"{_TAG}names"
-"""The node and the member that hold each name."""
+"""The member that holds each name, and the nodes at which it is."""
 LOOKS = f"{_TAG}looks"
 """The names of each skeleton (see `sockctl.protocol.look_alikes`)."""
+ROOMS = f"{_TAG}rooms"
+"""The names of the rooms with messages."""
+STATE = f"{_TAG}state"
+"""What operators have set, by field: bans, mutes, topics."""
 
 
 def posted_key(node: str) -> str:
-    """Return the key of the last sequence that a node has posted."""
+    """Return the key of the last sequence that a node has posted, and of what it tells of itself."""
     return f"{_TAG}posted:{node}"
 
 
 def here_key(node: str) -> str:
-    """Return the key of the names of a node's members."""
+    """Return the key of a node's members: the key of each one's name."""
     return f"{_TAG}here:{node}"
 
 

@@ -1,120 +1,179 @@
 """A node's share in the log: three threads, each with a connection of its own.
 
-The writer posts what members say, the reader tells what the log says, and the beat renews the node's lease and buries
-nodes whose lease is over. A node that was buried itself registers anew, under another name.
+The writer posts what members say, the reader tells what the log says, and the beat (see `Heart`) renews the node's
+lease. A node that was buried registers anew, under another name.
 """
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from sockctl.cluster.engine import Engine
 from sockctl.cluster.engine_access import EngineAccess
-from sockctl.cluster.entry import News
 from sockctl.cluster.health import Away, Back, Health
-from sockctl.cluster.outbox import Outbox, Posting
+from sockctl.cluster.heart import Heart
+from sockctl.cluster.node_settings import TIMES, Callbacks, NodeTimes
+from sockctl.cluster.outbox import Outbox
+from sockctl.cluster.posting import CAME, RENAMED, SPOKEN, Claim, Posting
 from sockctl.cluster.reader import Reader
-from sockctl.cluster.registry import LEASE_S, Registration, beat, bury, register, retire
-from sockctl.cluster.writer import Writer
-from sockctl.errors import EngineError, EngineReplyError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeTimes:
-    """The times of a node, in seconds.
-
-    Attributes:
-        lease_s: The length of its lease.
-        retired_s: How long its members have to come to another node when it stops.
-        away_after_s: How long the engine must be away before that is told.
-        refused_after_s: How long a message waits for the engine before it is refused.
-        reader_wait_s: How long the engine holds a request of the reader.
-        first_pause_s: The pause after the first failure; it doubles.
-        longest_pause_s: The longest pause.
-    """
-
-    lease_s: float = LEASE_S
-    retired_s: float = 5.0
-    away_after_s: float = 2.0
-    refused_after_s: float = 10.0
-    reader_wait_s: float = 1.0
-    first_pause_s: float = 0.05
-    longest_pause_s: float = 0.5
-
-
-TIMES = NodeTimes()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Callbacks:
-    """What a node tells. None of them may raise or block; each comes from one of the node's threads.
-
-    Attributes:
-        on_news: What is new in the log, in order; the reader's thread calls it.
-        on_refused: Postings that were not said, and never will be; the writer's thread calls it.
-        on_buried: The node was buried, and has another name now: its members must claim theirs again.
-        on_health: The engine is away, or back.
-    """
-
-    on_news: Callable[[Sequence[News]], None]
-    on_refused: Callable[[Sequence[Posting]], None]
-    on_buried: Callable[[str], None]
-    on_health: Callable[[Away | Back], None]
+from sockctl.cluster.registry import Registration, register, retire
+from sockctl.cluster.reports import Reports
+from sockctl.cluster.snapshot import Snapshot, load
+from sockctl.cluster.writer import USUAL_HISTORY, Writer
+from sockctl.errors import EngineAwayError, EngineError, EngineTimeoutError
+from sockctl.events.base import Event
 
 
 class Node:
     """A node. Any thread may use it.
 
+    Its callbacks begin with `start`: the first entry is the one behind that of its own registration.
+
     Args:
         access: The way to the engine.
         name: What people call the node.
         callbacks: What it tells.
+        rules: The rules in which all nodes must agree, each with its value.
+        history: How many messages of each room the engine keeps, roughly.
         times: Its times.
 
     Raises:
+        RulesDifferError: Other nodes are there, with other rules.
         EngineError: The engine can't be used.
     """
 
-    def __init__(self, access: EngineAccess, name: str, callbacks: Callbacks, *, times: NodeTimes = TIMES) -> None:
+    def __init__(
+        self,
+        access: EngineAccess,
+        name: str,
+        callbacks: Callbacks,
+        *,
+        rules: Mapping[str, str],
+        history: int = USUAL_HISTORY,
+        times: NodeTimes = TIMES,
+    ) -> None:
+        self._access = access
         self._name = name
         self._callbacks = callbacks
+        self._rules = rules
+        self._history = history
         self._times = times
         self._outbox = Outbox()
-        self._health = Health(callbacks.on_health, away_after_s=times.away_after_s)
+        self._health = Health(self._tell_health, away_after_s=times.away_after_s)
         self._stopping = threading.Event()
-        self._was_buried = threading.Event()  # the beat sets it; the writer then registers anew
         patient = dataclasses.replace(access, timeout_s=access.timeout_s + times.reader_wait_s)
-        self._engines = [Engine(access), Engine(patient), Engine(access)]  # the writer's, the reader's, the beat's
-        began = time.time()
+        self._engines = [Engine(access), Engine(patient), Engine(access)]  # the writer's, the reader's, the heart's
+        self._heart = Heart(self._engines[2], self._health, lease_s=times.lease_s)
         try:
-            self._place = register(self._engines[0], name, lease_s=times.lease_s)
+            self._place = self._register()
         except EngineError:
             self._close()
             raise
-        self.clock_offset_s = self._place.engine_us / 1e6 - (began + time.time()) / 2
         self._reader = Reader(self._place.last_id)
         self._writer = self._make_writer()
-        runs = {"writer": self._run_writer, "reader": self._run_reader, "beat": self._run_beat}
+        self._was_read = threading.Condition()  # guards the next one
+        self._read_id = self._place.last_id
+        self._reports: Reports
         self._threads = [
-            threading.Thread(target=run, name=f"sockctl-cluster-{what}", daemon=True) for what, run in runs.items()
+            threading.Thread(target=run, args=args, name=f"sockctl-cluster-{what}", daemon=True)
+            for what, run, args in (
+                ("writer", self._repeat, (self._write,)),
+                ("reader", self._repeat, (self._read,)),
+                ("heart", self._heart.run, (self._stopping, self._look, self._tell_lag)),
+            )
         ]
 
     @property
-    def place(self) -> Registration:
-        """The node as the engine knows it now."""
-        return self._place
+    def name(self) -> str:
+        """The name under which the engine knows the node now; no other node ever has it."""
+        return self._place.node
 
-    def start(self) -> None:
-        """Start to read, from the entry behind the last one at the time of the registration."""
+    @property
+    def others(self) -> Sequence[str]:
+        """The names of the other nodes that were there when this one registered."""
+        return self._place.others
+
+    @property
+    def clock_offset_s(self) -> float:
+        """What the engine's clock shows more than this machine's, in seconds."""
+        return self._heart.clock_offset_s
+
+    def load(self) -> Snapshot:
+        """Load what the engine keeps of the chat, up to the entries that `on_news` has got; blocks.
+
+        Raises:
+            EngineError: The engine is away, or refuses.
+        """
+        with contextlib.closing(Engine(self._access)) as engine:
+            return load(engine, self._read_id)
+
+    def start(self, emit: Callable[[Event], None]) -> None:
+        """Start to read, and to post.
+
+        Args:
+            emit: Emits events, and never blocks.
+        """
+        self._reports = Reports(emit)
+        self._reports.report_registration(str(self._access), self._place)
         for thread in self._threads:
             thread.start()
 
-    def say(self, posting: Posting) -> bool:
+    def post(self, posting: Posting) -> bool:
         """Post something; return False if too much waits, and it is not said. Never blocks."""
-        return self._outbox.add(dataclasses.replace(posting, at=time.monotonic()))
+        is_added = self._outbox.add(posting)
+        if not is_added and posting.kind in SPOKEN:
+            self._health.note_refused(1)
+        return is_added
+
+    def claim(self, key: str, member: str, *, skeletons: Collection[str] = (), data: bytes, alone: bool = False) -> int:
+        """Claim a name for a member who comes to this node, and let all nodes know; blocks.
+
+        After any error but `NameTakenError` the engine may still carry the claim out. So the caller posts ``went``,
+        unless the member has another client at this node.
+
+        Args:
+            key: The key of the name; names that are the same have the same.
+            member: The member's id, which has no space.
+            skeletons: How the name looks, see `sockctl.protocol.look_alikes`.
+            data: What the nodes are told of the member.
+            alone: Whether the member is at no other node from now on.
+
+        Returns:
+            The id of the entry ``came``; `wait_until_read` waits until this node has read it.
+
+        Raises:
+            NameTakenError: Another member of a living node has it, or one that looks like it.
+            EngineError: The engine is away.
+        """
+        return self._ask(CAME, data, member, Claim(key, skeletons, alone))
+
+    def rename(self, key: str, member: str, *, skeletons: Collection[str] = (), data: bytes) -> int:
+        """Change the name of a member, on all its nodes, and let all nodes know; blocks.
+
+        After `EngineError` the engine may still carry it out: the entry ``renamed`` tells.
+
+        Args:
+            key: The key of the new name.
+            member: The member's id.
+            skeletons: How the name looks.
+            data: What the nodes are told.
+
+        Returns:
+            The id of the entry ``renamed``.
+
+        Raises:
+            NameTakenError: As for `claim`.
+            EngineError: The engine is away.
+        """
+        return self._ask(RENAMED, data, member, Claim(key, skeletons))
+
+    def wait_until_read(self, entry_id: int, timeout_s: float) -> bool:
+        """Wait until `on_news` has got the entries up to an id; return whether it has. Blocks."""
+        with self._was_read:
+            return self._was_read.wait_for(lambda: self._read_id >= entry_id, timeout_s)
 
     def stop(self) -> None:
         """Post what waits, leave the other nodes time to take the members over, and stop; blocks for some seconds."""
@@ -125,9 +184,28 @@ class Node:
         with contextlib.suppress(EngineError):
             while self._writer.write():
                 pass
+        self._writer.refuse(self._outbox.take_all())
         with contextlib.suppress(EngineError):
-            retire(self._engines[0], self._place.node, lease_s=self._times.retired_s)
+            retire(self._engines[0], self.name, lease_s=self._times.retired_s)
         self._close()
+
+    def _ask(self, kind: str, data: bytes, member: str, claim: Claim) -> int:
+        posting = Posting(kind, data, member, claim=claim)
+        if self._health.is_away or not self.post(posting):
+            raise EngineAwayError("The engine is away: try again in a moment.")
+        try:
+            return claim.answer.result(self._times.claim_s)
+        except concurrent.futures.TimeoutError as error:
+            self._outbox.remove(posting)
+            raise EngineTimeoutError("The engine does not answer: try again in a moment.") from error
+
+    def _register(self, highest_id: int = 0) -> Registration:
+        asked_at = time.time()
+        place = register(
+            self._engines[0], self._name, rules=self._rules, lease_s=self._times.lease_s, highest_id=highest_id
+        )
+        self._heart.note_clock(place.engine_us, asked_at)
+        return place
 
     def _close(self) -> None:
         for engine in self._engines:
@@ -139,8 +217,23 @@ class Node:
             self._place.node,
             self._outbox,
             self._reader,
-            on_refused=self._callbacks.on_refused,
+            on_refused=self._refuse,
+            history=self._history,
         )
+
+    def _refuse(self, postings: Sequence[Posting]) -> None:
+        self._health.note_refused(sum(one.kind in SPOKEN for one in postings))
+        self._callbacks.on_refused(postings)
+
+    def _tell_health(self, change: Away | Back) -> None:
+        self._reports.report_health(change)
+        self._callbacks.on_health(change)
+
+    def _tell_lag(self, seconds: float) -> None:
+        self._reports.report_lag(seconds)
+
+    def _look(self) -> tuple[str, int, int]:
+        return self.name, self._read_id, self._outbox.length
 
     def _repeat(self, step: Callable[[], bool]) -> None:
         """Take a step again and again, with pauses while the engine is away.
@@ -161,66 +254,33 @@ class Node:
                 if answered:
                     self._health.note_success()
 
-    # The writer.
-
-    def _run_writer(self) -> None:
-        self._repeat(self._write)
-
     def _write(self) -> bool:
         self._outbox.filled.wait(self._times.longest_pause_s)
         try:
-            if self._was_buried.is_set():
-                self._was_buried.clear()
+            if self._heart.is_buried.is_set():
+                self._heart.is_buried.clear()
                 self._writer.greet()
             count = self._writer.write()
             if self._writer.is_buried:
                 self._register_again()
         except EngineError:
-            late = self._outbox.take_older(time.monotonic() - self._times.refused_after_s)
-            if late:
-                self._callbacks.on_refused(late)
+            self._writer.refuse(self._outbox.take_older(time.monotonic() - self._times.refused_after_s))
             raise
         return count > 0
 
     def _register_again(self) -> None:
-        before = self._place.node
-        self._place = register(
-            self._engines[0], self._name, lease_s=self._times.lease_s, highest_id=self._reader.last_id
-        )
+        before = self.name
+        self._place = self._register(self._reader.last_id)
         self._writer = self._make_writer()
+        self._reports.report_registration(str(self._access), self._place)
         self._callbacks.on_buried(before)
-
-    # The reader.
-
-    def _run_reader(self) -> None:
-        self._repeat(self._read)
 
     def _read(self) -> bool:
         if news := self._reader.read(self._engines[1], wait_ms=int(self._times.reader_wait_s * 1000)):
+            self._reports.report_news(news)
             self._callbacks.on_news(news)
+        if self._read_id != self._reader.last_id:
+            with self._was_read:
+                self._read_id = self._reader.last_id
+                self._was_read.notify_all()
         return True
-
-    # The beat.
-
-    def _run_beat(self) -> None:
-        while not self._stopping.wait(self._times.lease_s / 3):
-            began = time.time()
-            try:
-                beaten = beat(
-                    self._engines[2],
-                    self._place.node,
-                    lease_s=self._times.lease_s,
-                    highest_id=self._reader.last_id,
-                )
-                self.clock_offset_s = beaten.engine_us / 1e6 - (began + time.time()) / 2
-                for node in beaten.expired:
-                    bury(self._engines[2], node)
-            except EngineReplyError as error:
-                if error.code == "BURIED":
-                    self._was_buried.set()
-                else:
-                    self._health.note_failure(error)
-            except EngineError as error:
-                self._health.note_failure(error)
-            else:
-                self._health.note_success()

@@ -1,42 +1,26 @@
-"""The messages of a node that wait for the engine, within bounds."""
+"""What a node posts, while it waits for the engine: bounded, and in order.
 
+What the node posts for itself has no limit, as it posts little. A member's ``went`` is never refused: else the engine
+would keep the name for ever. There is one at most for each claim, and claims are limited.
+"""
+
+import itertools
 import threading
 from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """Something that a member says, on its way to the log.
-
-    Attributes:
-        member: Who says it; the queue holds so many of one member at most.
-        kind: The kind of its entry.
-        data: What the entry holds.
-        room: Its room; empty for none.
-        lines: How many ids it takes.
-        at: When it was said, on the monotonic clock.
-        tag: Anything of the caller's, which comes back if the posting was not said.
-    """
-
-    member: str
-    kind: str
-    data: bytes
-    room: str = ""
-    lines: int = 1
-    at: float = 0.0
-    tag: Any = None
+from sockctl.cluster.posting import WENT, Posting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxLimits:
-    """The limits of a node's queue.
+    """The limits of what members post.
 
     Attributes:
-        messages: Messages that wait.
+        messages: Postings that wait.
         size_bytes: Their bytes.
-        of_member: Messages of one member that wait.
+        of_member: Postings of one member that wait.
     """
 
     messages: int = 10_000
@@ -58,41 +42,65 @@ class Outbox:
         self._size_bytes = 0
         self.filled = threading.Event()  # set while postings wait
 
+    @property
+    def length(self) -> int:
+        """How many postings wait."""
+        return len(self._waiting)
+
     def add(self, posting: Posting) -> bool:
         """Add a posting; return False for one that doesn't fit, and is not said."""
         with self._lock:
-            size = self._size_bytes + len(posting.data)
-            full = len(self._waiting) >= self._limits.messages or size > self._limits.size_bytes
-            if full or self._of_member[posting.member] >= self._limits.of_member:
+            if posting.member and posting.kind != WENT and not self._fits(posting):
                 return False
             self._waiting.append(posting)
-            self._of_member[posting.member] += 1
-            self._size_bytes = size
+            if posting.member:
+                self._of_member[posting.member] += 1
+                self._size_bytes += len(posting.data)
             self.filled.set()
         return True
+
+    def _fits(self, posting: Posting) -> bool:
+        return (
+            len(self._waiting) < self._limits.messages
+            and self._size_bytes + len(posting.data) <= self._limits.size_bytes
+            and self._of_member[posting.member] < self._limits.of_member
+        )
 
     def take(self, count: int) -> list[Posting]:
         """Take the oldest postings, so many at most."""
         with self._lock:
-            taken = [self._pop() for _ in range(min(count, len(self._waiting)))]
-            if not self._waiting:
-                self.filled.clear()
+            taken = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
+            self._note_taken(taken)
         return taken
 
     def take_older(self, than: float) -> list[Posting]:
-        """Take the postings that were said before a time on the monotonic clock."""
+        """Take the postings that were said before a time on the monotonic clock, but none that must not be refused."""
         with self._lock:
-            taken = []
-            while self._waiting and self._waiting[0].at < than:
-                taken.append(self._pop())
-            if not self._waiting:
-                self.filled.clear()
+            old = list(itertools.takewhile(lambda one: one.at < than, self._waiting))
+            taken = [one for one in old if one.kind != WENT]
+            if taken:
+                kept = [one for one in old if one.kind == WENT]
+                self._waiting = deque([*kept, *itertools.islice(self._waiting, len(old), None)])
+                self._note_taken(taken)
         return taken
 
-    def _pop(self) -> Posting:
-        posting = self._waiting.popleft()
-        self._size_bytes -= len(posting.data)
-        self._of_member[posting.member] -= 1
-        if not self._of_member[posting.member]:
-            del self._of_member[posting.member]
-        return posting
+    def take_all(self) -> list[Posting]:
+        """Take all postings."""
+        return self.take(len(self._waiting))
+
+    def remove(self, posting: Posting) -> None:
+        """Remove a posting, if it still waits."""
+        with self._lock:
+            if posting in self._waiting:
+                self._waiting.remove(posting)
+                self._note_taken([posting])
+
+    def _note_taken(self, taken: Iterable[Posting]) -> None:
+        for one in taken:
+            if one.member:
+                self._size_bytes -= len(one.data)
+                self._of_member[one.member] -= 1
+                if not self._of_member[one.member]:
+                    del self._of_member[one.member]
+        if not self._waiting:
+            self.filled.clear()

@@ -4,10 +4,10 @@ The reader goes on from the last id that it has read. An entry that a node poste
 lost it is told once. A gap between ids is told as `Missed`, and what an epoch says is lost as `Lost`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from sockctl.cluster.engine import Engine
-from sockctl.cluster.entry import EPOCH, Entry, Lost, Missed, News, read_entry
+from sockctl.cluster.entry import EPOCH, GONE, Entry, Lost, Missed, News, read_entry
 from sockctl.cluster.keys import LOG
 
 AT_ONCE = 500
@@ -50,7 +50,9 @@ class Reader:
             elif one.id != self.last_id + one.lines:
                 news.append(Missed(self.last_id, one.id - one.lines + 1))
             self.last_id = one.id
-            if one.sequence:
+            if one.kind == GONE:
+                self._sequences.pop(one.node, None)  # the node posts no more under this name
+            elif one.sequence:
                 if one.sequence <= self.find_sequence(one.node):
                     continue
                 self._sequences[one.node] = one.sequence
@@ -60,24 +62,3 @@ class Reader:
     def find_sequence(self, node: str) -> int:
         """Return the last sequence of a node that was read. Any thread may call it."""
         return self._sequences.get(node, 0)
-
-    def forget(self, node: str) -> None:
-        """Forget a node that posts no more."""
-        self._sequences.pop(node, None)
-
-
-class Listener:
-    """Someone who hears the log from an id on, of which this node may not have read as much yet.
-
-    Args:
-        after: The last id that it has heard, here or from another node.
-    """
-
-    def __init__(self, after: int) -> None:
-        self._after = after
-
-    def select_unheard(self, news: Sequence[News]) -> list[News]:
-        """Return what it has not heard yet; the calls come in the order of the log."""
-        unheard = [one for one in news if not isinstance(one, Entry) or one.id > self._after]
-        self._after = max([self._after, *(one.id for one in news if isinstance(one, Entry))])
-        return unheard

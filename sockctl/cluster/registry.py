@@ -1,17 +1,13 @@
-"""A node's own place in the engine: its registration, its lease, and the names of its members."""
+"""A node's own place in the engine: its registration, and its lease."""
 
-import json
 import secrets
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sockctl.cluster.engine import Engine
 from sockctl.cluster.functions import call_function
 from sockctl.cluster.keys import LOG, LOOKS, META, NAMES, NODES, here_key, posted_key
-from sockctl.errors import EngineReplyError, NameTakenError
-
-LEASE_S = 10.0
-"""How long a node that isn't heard of counts as one that is there."""
+from sockctl.errors import EngineReplyError, RulesDifferError
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,31 +16,46 @@ class Registration:
 
     Attributes:
         node: Its name, which no other node ever has.
-        last_id: The last id of the log when it registered.
+        last_id: The id of the entry that says so.
         engine_us: The engine's clock then, in microseconds.
+        others: The other nodes that were there.
     """
 
     node: str
     last_id: int
     engine_us: int
+    others: list[str]
 
 
-def register(engine: Engine, name: str, *, lease_s: float = LEASE_S, highest_id: int = 0) -> Registration:
-    """Register a node under a name of its own.
+def register(
+    engine: Engine, name: str, *, rules: Mapping[str, str], lease_s: float, highest_id: int = 0
+) -> Registration:
+    """Register a node under a name of its own, and let all nodes know.
 
     Args:
         engine: The engine.
         name: What people call the node; the name that it gets begins so.
+        rules: The rules in which all nodes must agree, each with its value.
         lease_s: The length of its lease.
         highest_id: The highest id that it has read; the engine gives higher ones from now on.
 
     Raises:
+        RulesDifferError: Other nodes are there, with other rules.
         EngineError: The engine is away, or refuses.
     """
     node = f"{name}.{secrets.token_hex(4)}"
     keys = (META, LOG, NODES, posted_key(node))
-    _, last_id, now_us = call_function(engine, "register", keys, node, _count_us(lease_s), highest_id)
-    return Registration(node, int(last_id), int(now_us))
+    words = [word for rule in rules.items() for word in rule]
+    try:
+        _, last_id, now_us, *others = call_function(
+            engine, "register", keys, node, _count_us(lease_s), highest_id, *words
+        )
+    except EngineReplyError as error:
+        if error.code != "RULES":
+            raise
+        rule, _, theirs = str(error).partition(" ")
+        raise RulesDifferError(rule, theirs=theirs, ours=rules[rule]) from error
+    return Registration(node, int(last_id), int(now_us), [one.decode() for one in others])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +63,40 @@ class Beat:
     """What a node learns when it renews its lease.
 
     Attributes:
-        expired: Other nodes whose lease is over, some at a time.
         engine_us: The engine's clock, in microseconds.
+        last_id: The last id of the log.
+        expired: Other nodes whose lease is over, some at a time.
     """
 
-    expired: list[str]
     engine_us: int
+    last_id: int
+    expired: list[str]
 
 
-def beat(engine: Engine, node: str, *, lease_s: float = LEASE_S, highest_id: int = 0) -> Beat:
+def beat(engine: Engine, node: str, *, read: int, waiting: int = 0, lease_s: float) -> Beat:
     """Renew a node's lease.
+
+    Args:
+        engine: The engine.
+        node: The node.
+        read: The last id that it has read; the engine gives higher ones from now on.
+        waiting: How many of its postings wait for the engine.
+        lease_s: The length of its lease.
 
     Raises:
         EngineReplyError: The node was buried (code ``BURIED``): it must register anew.
         EngineError: The engine is away, or refuses.
     """
     keys = (META, LOG, NODES, posted_key(node))
-    _, now_us, *expired = call_function(engine, "beat", keys, node, _count_us(lease_s), highest_id)
-    return Beat([one.decode() for one in expired], int(now_us))
+    now_us, last_id, *expired = call_function(engine, "beat", keys, node, _count_us(lease_s), read, waiting)
+    return Beat(int(now_us), int(last_id), [one.decode() for one in expired])
 
 
 def bury(engine: Engine, node: str) -> bool:
-    """Bury a node whose lease is over: free its names, and let all nodes know; return whether this call did it."""
+    """Bury a node whose lease is over, and let all nodes know; return whether this call did it.
+
+    The names of members who are at no other node are free then.
+    """
     keys = (META, LOG, NODES, posted_key(node), NAMES, LOOKS, here_key(node))
     return bool(call_function(engine, "bury", keys, node))
 
@@ -81,40 +104,6 @@ def bury(engine: Engine, node: str) -> bool:
 def retire(engine: Engine, node: str, *, lease_s: float) -> None:
     """Give a node that stops a last lease: its members have so long to come to another node."""
     call_function(engine, "retire", (META, LOG, NODES), node, _count_us(lease_s))
-
-
-def claim_name(
-    engine: Engine, node: str, key: str, *, member: str, skeletons: Collection[str] = (), data: bytes = b""
-) -> None:
-    """Claim a name for a member of a node, and let all nodes know.
-
-    Args:
-        engine: The engine.
-        node: The node.
-        key: The key of the name; names that are the same have the same.
-        member: The member's id, which has no space.
-        skeletons: How the name looks, see `sockctl.protocol.look_alikes`.
-        data: What the nodes are told of the member.
-
-    Raises:
-        NameTakenError: Another member of a living node has it, or one that looks like it.
-        EngineError: The engine is away, or the node was buried (code ``BURIED``).
-    """
-    keys = (META, LOG, NODES, NAMES, LOOKS, here_key(node))
-    try:
-        call_function(engine, "claim", keys, node, key, member, json.dumps(sorted(skeletons)), data)
-    except EngineReplyError as error:
-        if error.code != "TAKEN":
-            raise
-        taken = str(error)
-        what = "is taken" if taken == key else f"looks like {taken}, which is taken"
-        raise NameTakenError(f"The name {key!r} {what}: choose another one.") from error
-
-
-def release_name(engine: Engine, node: str, key: str, *, member: str, data: bytes = b"") -> bool:
-    """Release a name, and let all nodes know; return whether the member had it."""
-    keys = (META, LOG, NODES, NAMES, LOOKS, here_key(node))
-    return bool(call_function(engine, "release", keys, node, key, member, data))
 
 
 def _count_us(seconds: float) -> int:

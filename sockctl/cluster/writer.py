@@ -5,13 +5,13 @@ may still be, once the engine wakes. So the writer first says hello over a new c
 refuses requests of an earlier generation, and the number that it answers is final. The writer then posts the rest.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 from sockctl.cluster.engine import Engine, Word
 from sockctl.cluster.functions import call_function
-from sockctl.cluster.keys import LOG, META, NODES, posted_key, room_key
-from sockctl.cluster.outbox import Outbox, Posting
+from sockctl.cluster.keys import LOG, LOOKS, META, NAMES, NODES, ROOMS, STATE, posted_key, room_key
+from sockctl.cluster.outbox import Outbox
+from sockctl.cluster.posting import Posting
 from sockctl.cluster.reader import Reader
 from sockctl.errors import EngineError, EngineReplyError
 
@@ -19,20 +19,10 @@ AT_ONCE = 500
 """Postings of one request."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogLimits:
-    """How much the engine keeps.
-
-    Attributes:
-        log: Entries of the log, roughly.
-        room: Messages of each room, roughly.
-    """
-
-    log: int = 100_000
-    room: int = 100
-
-
-LIMITS = LogLimits()
+MAX_LOG = 100_000
+"""Entries of the log that the engine keeps, roughly."""
+USUAL_HISTORY = 100
+"""Messages of each room that it keeps, roughly."""
 
 
 class Writer:
@@ -44,7 +34,8 @@ class Writer:
         outbox: What waits.
         reader: The node's reader.
         on_refused: Called with the postings that were not said, and never will be.
-        limits: How much the engine keeps.
+        history: How many messages of each room the engine keeps, roughly.
+        max_log: How many entries of the log it keeps, roughly.
     """
 
     def __init__(
@@ -55,14 +46,16 @@ class Writer:
         reader: Reader,
         *,
         on_refused: Callable[[Sequence[Posting]], None],
-        limits: LogLimits = LIMITS,
+        history: int = USUAL_HISTORY,
+        max_log: int = MAX_LOG,
     ) -> None:
         self._engine = engine
         self._node = node
         self._outbox = outbox
         self._reader = reader
         self._on_refused = on_refused
-        self._limits = limits
+        self._history = history
+        self._max_log = max_log
         self._generation = ""  # empty where hello must be said first
         self._in_flight: list[Posting] = []
         self._first = 1  # the sequence of the first of these
@@ -79,13 +72,19 @@ class Writer:
         self._generation = generation.decode()
         # What the reader has read was said, even if the engine has lost it since.
         said = max(int(sequence), self._reader.find_sequence(self._node))
-        self._finish(min(len(self._in_flight), max(0, said - self._first + 1)))
+        self._finish(min(len(self._in_flight), max(0, said - self._first + 1)), {})
         if not registered:
             self.is_buried = True
             refused, self._in_flight = self._in_flight, []
-            refused += self._outbox.take_older(float("inf"))
-            if refused:
-                self._on_refused(refused)
+            self.refuse([*refused, *self._outbox.take_all()])
+
+    def refuse(self, postings: Sequence[Posting]) -> None:
+        """Tell that postings were not said, and never will be."""
+        for one in postings:
+            if one.claim is not None:
+                one.claim.fail()
+        if said := [one for one in postings if one.claim is None]:
+            self._on_refused(said)
 
     def write(self) -> int:
         """Post what waits, in one request, and return how many postings the engine has carried out.
@@ -102,7 +101,7 @@ class Writer:
                 self._in_flight = self._outbox.take(AT_ONCE)
             if not self._in_flight:
                 return 0
-            self._post()
+            answers = self._post()
         except EngineReplyError as error:
             if error.code not in {"BURIED", "STALE"}:
                 self._generation = ""
@@ -112,19 +111,29 @@ class Writer:
         except EngineError:
             self._generation = ""
             raise
-        return self._finish(len(self._in_flight))
+        return self._finish(len(self._in_flight), answers)
 
-    def _finish(self, count: int) -> int:
+    def _finish(self, count: int, answers: Mapping[int, tuple[bytes, bytes]]) -> int:
+        for number, one in enumerate(self._in_flight[:count]):
+            if one.claim is None:
+                continue
+            if number in answers:
+                one.claim.settle(*answers[number])
+            else:  # it was done, and its answer is lost
+                one.claim.fail()
         del self._in_flight[:count]
         self._first += count
         return count
 
-    def _post(self) -> None:
+    def _post(self) -> dict[int, tuple[bytes, bytes]]:
+        """Post what is in flight, and return the answers to claims by their numbers."""
         rooms: dict[str, int] = {}
         words: list[Word] = []
         for one in self._in_flight:
             number = rooms.setdefault(one.room, len(rooms) + 1) if one.room else 0
-            words += (number, one.kind, one.lines, one.data)
-        keys = [META, LOG, NODES, posted_key(self._node), *map(room_key, rooms)]
-        head = (self._node, self._generation, self._first, self._limits.log, self._limits.room)
-        call_function(self._engine, "post", keys, *head, *words)
+            words += (number, one.kind, one.lines, one.data, *one.words)
+        keys = [META, LOG, NODES, posted_key(self._node), NAMES, LOOKS, ROOMS, STATE, *map(room_key, rooms)]
+        head = (self._node, self._generation, self._first, self._max_log, self._history)
+        _, *answers = call_function(self._engine, "post", keys, *head, *words)
+        numbers, ids, taken = (answers[first::3] for first in range(3))
+        return dict(zip(map(int, numbers), zip(ids, taken, strict=True), strict=True))

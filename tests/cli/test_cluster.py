@@ -1,11 +1,14 @@
-"""``sockctl cluster check``: what it prints, its exit codes, and where user and password come from."""
+"""``sockctl cluster check`` and ``status``: what it prints, its exit codes, and where user and password come from."""
 
+import contextlib
 import json
 import os
 import re
+import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,9 @@ from typing import Any
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
+from sockctl.cluster.engine import Engine
+from sockctl.cluster.keys import NODES, here_key, posted_key
+from sockctl.cluster.registry import register
 from tests.support.engines import (
     DURABLE,
     INFO,
@@ -23,8 +29,9 @@ from tests.support.engines import (
     scripted_engine,
     without_engine_variables,
 )
-from tests.support.running import free_port, sockctl
+from tests.support.running import TIMEOUT_S, free_port, sockctl
 from tests.support.screens import WIDTHS, check_screen, take_screen
+from tests.support.sentinels import watched_engines
 from tests.support.tls import self_signed
 from tests.support.wrong_servers import serving, silent
 
@@ -32,8 +39,8 @@ SECRET = "grey walnut ferry"
 LOGIN = {"SOCKCTL_ENGINE_USER": "ann", "SOCKCTL_ENGINE_PASSWORD": SECRET}
 
 
-def check(url: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    done = sockctl("cluster", "check", url, *options, env={**without_engine_variables(), **variables})
+def check(url: str, *options: str, command: str = "check", **variables: str) -> subprocess.CompletedProcess[str]:
+    done = sockctl("cluster", command, url, *options, env={**without_engine_variables(), **variables})
     output, errors = done.stdout.decode(), done.stderr.decode()
     assert SECRET not in output + errors
     assert "Traceback" not in errors
@@ -125,6 +132,7 @@ def test_a_login_from_a_file(engine: RedisServer, tmp_path: Path) -> None:
         f"redis://:{SECRET}@localhost:6379/0",
         f"redis://localhost?password={SECRET}",
         f"{SECRET}@localhost",
+        f"redis+sentinel://ann:{SECRET}@localhost/chat",
     ],
 )
 def test_a_secret_in_an_argument_is_refused_and_not_repeated(url: str) -> None:
@@ -140,6 +148,8 @@ def test_a_secret_in_an_argument_is_refused_and_not_repeated(url: str) -> None:
     "url",
     [
         *("", "localhost:6379", "http://localhost", "redis://", "redis:///0", "redis://:6379", "redis://localhost:0"),
+        *("redis+sentinel://localhost", "redis+sentinel:///chat", "redis+sentinel://a,,b/chat"),
+        *("redis+sentinel://a/chat/x", "redis+sentinel://a:0/chat", "sentinel://a/chat"),
         *("redis://localhost:many", "redis://localhost/zero", "redis://localhost/0/1", "redis://localhost/99999"),
     ],
 )
@@ -209,3 +219,118 @@ def test_golden_report(columns: int, *, colour: bool) -> None:
         screen = take_screen("cluster", "check", str(access), columns=columns, colour=colour)
     masked = screen.replace(f"{access.port}", "6379".rjust(len(str(access.port)), "1"))
     check_screen("-".join(["cluster-check", str(columns), *(["colour"] if colour else [])]), masked)
+
+
+# cluster status.
+
+NAMES = ("alpha.1a2b3c4d", "beta.5e6f7a8b")
+
+
+def add_nodes(server: RedisServer, *names: str) -> None:
+    """Register nodes, which have told what a node tells with its beat."""
+    with contextlib.closing(Engine(server.access())) as engine:
+        for name in names:
+            node = register(engine, name, rules={}, lease_s=86_400).node
+            engine.ask("RENAMENX", posted_key(node), posted_key(name))
+            engine.ask("ZREM", NODES, node)
+            told = ("behind", 0, "waiting", 3, "since", 1_800_000_000_000_000)
+            engine.ask("HSET", posted_key(name), *told)
+            engine.ask("HSET", here_key(name), *(f"{word}{at}" for at in range(1200) for word in ("member", "key")))
+            engine.ask("ZADD", NODES, 9_000_000_000_000_000, name)
+
+
+@pytest.fixture(scope="module")
+def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Return an engine with a chat of two nodes."""
+    with redis_server(tmp_path_factory.mktemp("chat"), *DURABLE) as server:
+        add_nodes(server, *NAMES)
+        yield server
+
+
+def test_a_status_in_a_pipe(chat: RedisServer) -> None:
+    done = check(chat.url, command="status")
+    assert (done.stderr, done.returncode) == ("", ExitCode.DONE)
+    first, empty, titles, alpha, *_, log, epoch, memory, disk, functions = done.stdout.splitlines()
+    assert re.fullmatch(rf"{chat.url} is Redis \S+, with 2 nodes and 2,400 members\.", first)
+    assert empty == ""
+    assert titles.split("\t") == ["NODE", "LEASE", "MEMBERS", "BEHIND", "WAITING", "SINCE"]
+    assert alpha.split("\t")[2:] == ["1,200", "0", "3", "2027-01-15T08:00:00Z"]
+    assert [line.split("\t")[0] for line in (log, epoch, memory, disk, functions)] == [
+        *("LOG", "EPOCH", "MEMORY", "DISK", "FUNCTIONS"),
+    ]
+    assert disk.split("\t")[1] == "appendonly yes, appendfsync always"
+
+
+def test_a_status_as_json(chat: RedisServer) -> None:
+    fields: dict[str, Any] = json.loads(check(chat.url, "--json", command="status").stdout)
+    assert list(fields) == [
+        *("url", "engine", "nodes", "members", "log", "epoch", "memory", "disk", "forms", "replica_of"),
+    ]
+    assert fields["nodes"][0] == {
+        "name": "alpha.1a2b3c4d",
+        "lease_s": fields["nodes"][0]["lease_s"],
+        "members": 1200,
+        "behind": 0,
+        "waiting": 3,
+        "since": "2027-01-15T08:00:00Z",
+    }
+    assert fields["members"] == 2400
+    assert fields["memory"]["used_bytes"] > 0
+    assert fields["disk"] == {"append_only": True, "fsync": "always", "last_write": "ok"}
+
+
+def test_a_status_without_a_chat(engine: RedisServer) -> None:
+    done = check(engine.url, command="status")
+    assert (done.stdout, done.returncode) == ("", ExitCode.FAILED)
+    assert done.stderr.startswith(f"sockctl: There is no chat at {engine.url}.")
+
+
+def test_a_status_without_an_engine() -> None:
+    assert check(f"redis://127.0.0.1:{free_port()}", command="status").returncode == ExitCode.UNREACHABLE
+
+
+def test_an_engine_that_answers_byte_by_byte_has_a_deadline() -> None:
+    def drip(sock: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                sock.sendall(b"$")
+                time.sleep(0.05)
+
+    with serving(drip) as port:
+        began = time.monotonic()
+        done = check(f"redis://127.0.0.1:{port}", "--timeout", "500ms")
+    assert done.returncode == ExitCode.TIMED_OUT
+    assert "did not answer all within 1 s" in done.stderr
+    assert time.monotonic() - began < TIMEOUT_S
+
+
+def test_sentinels_in_a_url(tmp_path: Path) -> None:
+    with watched_engines(tmp_path, replicas=1, sentinels=1) as watched:
+        done = check(watched.url)
+        place = f"redis://127.0.0.1:{watched.engines[0].port}"
+        assert done.stdout.startswith(f"{place} is Redis ")
+        assert f"    sockctl cluster check redis://127.0.0.1:{watched.engines[1].port}\n" in done.stdout
+        assert done.returncode == ExitCode.DONE
+        add_nodes(watched.engines[0], "alpha")
+        assert json.loads(check(watched.url, "--json", command="status").stdout)["url"] == place
+        assert check(f"{watched.url}/5", command="status").returncode == ExitCode.FAILED
+        assert check(f"{watched.url}r", command="status").returncode == ExitCode.FAILED
+
+
+@pytest.mark.parametrize("colour", [True, False], ids=["colour", "plain"])
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_golden_status(chat: RedisServer, columns: int, *, colour: bool) -> None:
+    seconds, _ = map(int, chat.ask("TIME"))
+    for name in NAMES:
+        chat.ask("ZADD", NODES, (seconds + 9) * 1_000_000, name)
+    screen = take_screen("cluster", "status", chat.url, columns=columns, colour=colour)
+    masked = screen.replace(f"{chat.port}", "6379".rjust(len(str(chat.port)), "1"))
+    for pattern in (
+        r"7\.\d\.\d+",
+        r"[\d,.]+(?= s\b)",
+        r"\d{16}",
+        r"20\d\d-\d\d-\d\d[T ][\d:]+Z?",
+        r"[\d.]+(?= MiB)",
+    ):
+        masked = re.sub(pattern, lambda found: re.sub(r"\d", "0", found[0]), masked)
+    check_screen("-".join(["cluster-status", str(columns), *(["colour"] if colour else [])]), masked)

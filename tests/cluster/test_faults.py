@@ -14,8 +14,9 @@ import pytest
 from sockctl.cluster.engine import Engine
 from sockctl.cluster.entry import Entry, Lost, News
 from sockctl.cluster.keys import NODES
-from sockctl.cluster.node import Callbacks, Node, NodeTimes
-from sockctl.cluster.outbox import Posting
+from sockctl.cluster.node import Node
+from sockctl.cluster.node_settings import Callbacks, NodeTimes
+from sockctl.cluster.posting import Posting
 from sockctl.cluster.registry import bury
 from tests.support.engines import DURABLE, RedisServer, redis_server
 from tests.support.running import wait_until
@@ -35,10 +36,13 @@ class Talker:
         self.news: list[News] = []
         self.stopping = threading.Event()
         callbacks = Callbacks(
-            on_news=self._hear, on_refused=self._refuse, on_buried=lambda _: None, on_health=lambda _: None
+            on_news=self._hear,
+            on_refused=self._refuse,
+            on_buried=lambda _: None,
+            on_health=lambda _: None,
         )
-        self.node = Node(server.access(timeout_s=0.5), f"n{number}", callbacks, times=TIMES)
-        self.node.start()
+        self.node = Node(server.access(timeout_s=0.5), f"n{number}", callbacks, rules={}, times=TIMES)
+        self.node.start(lambda _: None)
         self.thread = threading.Thread(target=self._talk)
 
     def _hear(self, news: Sequence[News]) -> None:
@@ -51,7 +55,7 @@ class Talker:
         while not self.stopping.wait(0.01):
             data = b"%d.%d" % (self.number, len(self.said))
             self.said.append(data)
-            if not self.node.say(Posting(f"m{len(self.said) % 50}", "say", data, "#lobby")):
+            if not self.node.post(Posting("say", data, f"m{len(self.said) % 50}", "#lobby")):
                 self.refused.append(data)
 
     @property
@@ -74,7 +78,7 @@ def break_something(server: RedisServer, talkers: Sequence[Talker], chance: rand
             time.sleep(chance.uniform(0.2, 3))
             os.kill(server.pid, signal.SIGCONT)
         case _:
-            node = chance.choice(talkers).node.place.node
+            node = chance.choice(talkers).node.name
             server.ask("ZADD", NODES, "XX", 1, node)
             with contextlib.closing(Engine(server.access())) as engine:
                 bury(engine, node)

@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,12 +17,14 @@ from sockctl.cluster.engine_access import EngineAccess
 from sockctl.cluster.engine_rights import list_rights
 from sockctl.cluster.entry import Entry, Lost, Missed, News
 from sockctl.cluster.functions import call_function
-from sockctl.cluster.keys import LOG, META, NAMES, NODES, posted_key, room_key
-from sockctl.cluster.outbox import Outbox, OutboxLimits, Posting
-from sockctl.cluster.reader import Listener, Reader
-from sockctl.cluster.registry import Registration, beat, bury, claim_name, register, release_name, retire
-from sockctl.cluster.writer import LogLimits, Writer
-from sockctl.errors import EngineError, EngineReplyError, NameTakenError
+from sockctl.cluster.keys import LOG, LOOKS, META, NAMES, NODES, ROOMS, STATE, here_key, posted_key, room_key
+from sockctl.cluster.outbox import Outbox, OutboxLimits
+from sockctl.cluster.posting import Claim, Posting
+from sockctl.cluster.reader import Reader
+from sockctl.cluster.registry import Registration, beat, bury, register, retire
+from sockctl.cluster.snapshot import Kept, load
+from sockctl.cluster.writer import MAX_LOG, Writer
+from sockctl.errors import EngineAwayError, EngineError, EngineReplyError, NameTakenError, RulesDifferError
 from sockctl.protocol.look_alikes import compute_skeletons
 from tests.support.engines import DURABLE, RedisServer, redis_server
 from tests.support.wrong_servers import serving
@@ -33,9 +36,9 @@ LEASE_S = 10.0
 class Node:
     """A node without threads: a test moves it step by step."""
 
-    def __init__(self, access: EngineAccess, name: str = "a", *, limits: LogLimits | None = None) -> None:
+    def __init__(self, access: EngineAccess, name: str = "a", *, max_log: int = MAX_LOG) -> None:
         self.engine = Engine(access)
-        self.place: Registration = register(self.engine, name, lease_s=LEASE_S)
+        self.place: Registration = register(self.engine, name, rules={}, lease_s=LEASE_S)
         self.reader = Reader(self.place.last_id)
         self.outbox = Outbox()
         self.refused: list[bytes] = []
@@ -45,25 +48,44 @@ class Node:
             self.outbox,
             self.reader,
             on_refused=lambda some: self.refused.extend(one.data for one in some),
-            limits=limits or LogLimits(),
+            max_log=max_log,
         )
 
     def say(self, *texts: str, lines: int = 1) -> None:
         for text in texts:
-            assert self.outbox.add(Posting("ann", "say", text.encode(), ROOM, lines))
+            self.post("say", text.encode(), member="ann", room=ROOM, lines=lines)
+
+    def post(self, kind: str, data: bytes = b"", **more: Any) -> None:
+        assert self.outbox.add(Posting(kind, data, **more))
+
+    def claim(self, key: str, member: str, *, kind: str = "came", alone: bool = False) -> int:
+        """Claim a name, and return the id of the entry."""
+        claim = Claim(key, compute_skeletons(key), alone)
+        self.post(kind, key.encode(), member=member, claim=claim)
+        while self.write():
+            pass
+        return claim.answer.result(timeout=0)
 
     def write(self) -> int:
         return self.writer.write()
 
-    def read(self) -> list[News]:
+    def read_all(self) -> list[News]:
         return self.reader.read(self.engine, wait_ms=0)
+
+    def read(self) -> list[News]:
+        """Read, and return all but the registrations of nodes."""
+        return [one for one in self.read_all() if not isinstance(one, Entry) or one.kind != "node"]
 
     def hear(self) -> list[str]:
         """Read, and return what was said."""
         return [one.data.decode() for one in self.read() if isinstance(one, Entry) and one.kind == "say"]
 
+    def see(self) -> list[tuple[str, str, bytes]]:
+        """Read, and return the kind, node and data of each entry."""
+        return [(one.kind, one.node, one.data) for one in self.read_all() if isinstance(one, Entry)]
+
     def beat(self) -> list[str]:
-        return beat(self.engine, self.place.node, lease_s=LEASE_S, highest_id=self.reader.last_id).expired
+        return beat(self.engine, self.place.node, read=self.reader.last_id, lease_s=LEASE_S).expired
 
 
 @pytest.fixture
@@ -77,8 +99,8 @@ def join(server: RedisServer) -> Iterator[Callable[..., Node]]:
     """Return a function that makes a node of the engine."""
     with contextlib.ExitStack() as stack:
 
-        def make(name: str = "a", *, access: EngineAccess | None = None, limits: LogLimits | None = None) -> Node:
-            node = Node(access or server.access(), name, limits=limits)
+        def make(name: str = "a", *, access: EngineAccess | None = None, max_log: int = MAX_LOG) -> Node:
+            node = Node(access or server.access(), name, max_log=max_log)
             stack.callback(node.engine.close)
             return node
 
@@ -101,14 +123,14 @@ def test_all_nodes_read_the_same(join: Callable[..., Node]) -> None:
     read = a.read()
     assert read == b.read()
     ids = [one.id for one in read if isinstance(one, Entry)]
-    assert ids == list(range(a.place.last_id + 1, a.place.last_id + 4))
+    assert ids == list(range(b.place.last_id + 1, b.place.last_id + 4))
     assert [one.data for one in read if isinstance(one, Entry)] == [b"one", b"two", b"three"]
     assert {one.room for one in read if isinstance(one, Entry)} == {ROOM}
 
 
 def test_an_entry_without_a_room(server: RedisServer, join: Callable[..., Node]) -> None:
     a = join()
-    assert a.outbox.add(Posting("ann", "tell", "für dich".encode()))
+    a.post("tell", "für dich".encode(), member="ann")
     a.write()
     [entry] = a.read()
     assert entry == Entry(a.place.last_id + 1, "tell", a.place.node, 1, "", "für dich".encode())
@@ -172,9 +194,9 @@ def test_a_request_that_wakes_up_after_hello_is_stale(server: RedisServer, join:
     keys = (META, LOG, NODES, posted_key(a.place.node))
     with contextlib.closing(Engine(server.access())) as other:
         assert call_function(other, "hello", keys, a.place.node, 0) == [1, b"2", b"1"]
-        late = (a.place.node, "1", 2, 100, 100, 1, "say", 1, b"late")
+        late = (a.place.node, "1", 2, 100, 100, 0, "typing", 1, b"late")
         with pytest.raises(EngineReplyError) as caught:
-            call_function(other, "post", (*keys, room_key(ROOM)), *late)
+            call_function(other, "post", (*keys, NAMES, LOOKS, ROOMS, STATE), *late)
     assert caught.value.code == "STALE"
     a.say("two")
     assert (a.write(), a.write()) == (0, 1)  # it says hello, too
@@ -204,21 +226,8 @@ def test_a_stopped_engine_carries_out_nothing_twice(server: RedisServer, join: C
 # A reader that is behind.
 
 
-def test_a_client_that_has_heard_more_than_its_node_hears_nothing_twice(join: Callable[..., Node]) -> None:
-    a, behind = join("a"), join("b")
-    a.say("one", "two", "three")
-    a.write()
-    seen = [one.id for one in a.read() if isinstance(one, Entry)][1]
-    client = Listener(after=seen)  # it has heard two of them at the node a, and comes to one that has read none
-    a.say("four")
-    a.write()
-    news = behind.read()
-    heard = [*client.select_unheard(news[:1]), *client.select_unheard(news[1:])]
-    assert [one.data for one in heard if isinstance(one, Entry)] == [b"three", b"four"]
-
-
 def test_what_the_log_has_no_more_is_told(join: Callable[..., Node]) -> None:
-    a, behind = join("a", limits=LogLimits(log=1)), join("b")
+    a, behind = join("a", max_log=1), join("b")
     for _ in range(5):
         a.say(*map(str, range(100)))
         a.write()
@@ -274,7 +283,7 @@ def test_an_engine_that_has_lost_all_gives_no_id_twice(tmp_path: Path) -> None:
         assert before.write() == 0
         assert before.writer.is_buried  # the engine knows it no more
         assert before.refused == [b"three"]
-        after = register(before.engine, "a", highest_id=before.reader.last_id)
+        after = register(before.engine, "a", rules={}, lease_s=LEASE_S, highest_id=before.reader.last_id)
         assert after.last_id > heard[-1]
         assert before.read()[0] == Lost(0, heard[-1])
         before.engine.close()
@@ -284,7 +293,7 @@ def test_a_node_that_has_read_more_than_there_is_begins_an_epoch(join: Callable[
     """The engine's clock was set back, or a replica leads that is behind."""
     a = join()
     ahead = a.place.last_id + 10**12
-    register(a.engine, "b", highest_id=ahead)
+    register(a.engine, "b", rules={}, lease_s=LEASE_S, highest_id=ahead)
     [epoch] = a.read()
     assert isinstance(epoch, Entry)
     assert (epoch.kind, epoch.id > ahead, epoch.previous) == ("epoch", True, a.place.last_id)
@@ -318,7 +327,7 @@ def test_a_posting_that_comes_twice_is_told_once() -> None:
     epoch = Entry(90, "epoch", previous=4)
     assert reader.take([epoch, one._replace(id=91)]) == [Lost(4, 5), epoch]
     assert reader.last_id == 91
-    reader.forget("a.1")
+    reader.take([Entry(92, "gone", "a.1")])
     assert reader.find_sequence("a.1") == 0
 
 
@@ -329,7 +338,7 @@ def test_an_expired_node_is_buried_once_and_posts_no_more(server: RedisServer, j
     a, b, c = join("a"), join("b"), join("c")
     a.say("before")
     a.write()
-    claim_name(a.engine, a.place.node, "ann", member="m1")
+    a.claim("ann", "m1")
     expire(server, a)
     assert b.beat() == [a.place.node]
     assert [bury(one.engine, a.place.node) for one in (b, c)] == [True, False]
@@ -341,7 +350,7 @@ def test_an_expired_node_is_buried_once_and_posts_no_more(server: RedisServer, j
     with pytest.raises(EngineReplyError) as caught:
         a.beat()
     assert caught.value.code == "BURIED"
-    claim_name(b.engine, b.place.node, "ann", member="m2")
+    b.claim("ann", "m2")
     assert [text for text in b.hear() + c.hear() if text == "after"] == []
 
 
@@ -389,9 +398,15 @@ def test_a_user_with_the_rights_of_a_chat_runs_every_function(server: RedisServe
     a.say("one")
     a.say("two", lines=2)
     a.write()
-    claim_name(a.engine, a.place.node, "ann", member="m1", skeletons=["ann"])
-    claim_name(a.engine, a.place.node, "bob", member="m2", skeletons=["bob"])
-    release_name(a.engine, a.place.node, "ann", member="m1")
+    a.claim("ann", "m1")
+    a.claim("рор", "m2")
+    a.claim("bob", "m2", kind="renamed")
+    a.post("act", field="topic:#lobby", value=b"{}")
+    a.post("act", field="topic:#lobby")
+    a.post("drop", room=ROOM)
+    a.post("went", member="m1")
+    a.write()
+    load(a.engine, a.place.last_id)
     a.hear()
     retire(a.engine, a.place.node, lease_s=0)
     assert b.beat() == [a.place.node]
@@ -405,51 +420,235 @@ def test_a_user_with_the_rights_of_a_chat_runs_every_function(server: RedisServe
 
 def test_a_name_has_one_holder(join: Callable[..., Node]) -> None:
     a, b = join("a"), join("b")
-    claim_name(a.engine, a.place.node, "ann", member="m1")
-    claim_name(a.engine, a.place.node, "ann", member="m1")
+    first = a.claim("ann", "m1")
+    assert a.claim("ann", "m1") == first + 1
     with pytest.raises(NameTakenError, match="'ann' is taken"):
-        claim_name(b.engine, b.place.node, "ann", member="m2")
-    claim_name(b.engine, b.place.node, "ann", member="m1")  # the same member, which has moved
-    assert not release_name(a.engine, a.place.node, "ann", member="m2")
-    assert release_name(b.engine, b.place.node, "ann", member="m1")
-    claim_name(a.engine, a.place.node, "ann", member="m2")
+        b.claim("ann", "m2")
+    b.read()
+    assert b.claim("bea", "m2") == first + 2  # what was refused has no entry
+    assert b.see() == [("came", b.place.node, b"bea")]
+    b.post("went", member="m1")  # it isn't there
+    b.write()
+    with pytest.raises(NameTakenError):
+        b.claim("ann", "m3")
+    a.post("went", b"she left", member="m1")
+    a.write()
+    b.claim("ann", "m3")
 
 
-def test_names_that_look_alike(join: Callable[..., Node]) -> None:
+def test_a_member_at_two_nodes_keeps_its_name_to_the_last(server: RedisServer, join: Callable[..., Node]) -> None:
     a, b = join("a"), join("b")
+    a.claim("ann", "m1")
+    b.claim("ann", "m1")
+    a.post("went", member="m1")
+    a.write()
+    with pytest.raises(NameTakenError):
+        a.claim("ann", "m2")
+    expire(server, b)
+    assert bury(a.engine, b.place.node)
+    a.claim("ann", "m2")
 
-    def claim(node: Node, key: str, member: str) -> None:
-        claim_name(node.engine, node.place.node, key, member=member, skeletons=compute_skeletons(key))
 
-    claim(a, "pop", "m1")
+def test_a_member_who_is_alone_is_at_no_other_node(server: RedisServer, join: Callable[..., Node]) -> None:
+    a, b, c = join("a"), join("b"), join("c")
+    a.claim("ann", "m1")
+    b.claim("ann", "m1", alone=True)
+    a.post("went", member="m1")  # its client there, closed
+    a.write()
+    expire(server, a)
+    assert bury(c.engine, a.place.node)
+    with pytest.raises(NameTakenError):
+        c.claim("ann", "m2")
+    b.post("went", member="m1")
+    b.write()
+    c.claim("ann", "m2")
+
+
+def test_a_name_of_a_dead_node_is_free(server: RedisServer, join: Callable[..., Node]) -> None:
+    a, b = join("a"), join("b")
+    a.claim("ann", "m1")
+    expire(server, a)
+    b.claim("ann", "m2")
+    assert bury(b.engine, a.place.node)
+    with pytest.raises(NameTakenError):
+        b.claim("ann", "m3")
+
+
+def test_a_member_changes_its_name_on_all_its_nodes(server: RedisServer, join: Callable[..., Node]) -> None:
+    a, b = join("a"), join("b")
+    a.claim("ann", "m1")
+    b.claim("ann", "m1")
+    b.claim("bob", "m2")
+    with pytest.raises(NameTakenError):
+        a.claim("bob", "m1", kind="renamed")
+    a.claim("eve", "m1", kind="renamed")
+    assert a.see()[-1] == ("renamed", a.place.node, b"eve")
+    b.claim("ann", "m3")
+    a.post("went", member="m1")
+    a.write()
+    with pytest.raises(NameTakenError):
+        a.claim("eve", "m4")
+    b.post("went", member="m1")
+    b.write()
+    a.claim("eve", "m4")
+    a.claim("eve", "m4", kind="renamed")  # in other letters
+    assert set(server.ask("HGETALL", here_key(b.place.node))) == {b"m2", b"bob", b"m3", b"ann"}
+
+
+def test_a_member_who_comes_again_under_another_name_leaves_the_first(join: Callable[..., Node]) -> None:
+    a, b = join("a"), join("b")
+    a.claim("ann", "m1")
+    a.claim("anna", "m1")
+    b.claim("ann", "m2")
+
+
+def test_names_that_look_alike(server: RedisServer, join: Callable[..., Node]) -> None:
+    a, b = join("a"), join("b")
+    a.claim("pop", "m1")
     with pytest.raises(NameTakenError, match="looks like pop, which is taken"):
-        claim(b, "рор", "m2")  # in Cyrillic
-    claim(b, "modern", "m3")
-    claim(a, "modem", "m4")  # two names in ASCII are never compared
-    assert release_name(a.engine, a.place.node, "pop", member="m1")
-    claim(b, "рор", "m2")
+        b.claim("рор", "m2")  # in Cyrillic
+    b.claim("modern", "m3")
+    a.claim("modem", "m4")  # two names in ASCII are never compared
+    a.post("went", member="m1")
+    a.write()
+    b.claim("рор", "m2")
     with pytest.raises(NameTakenError, match="looks like"):
-        claim(a, "pop", "m1")
+        a.claim("pop", "m1")
+    for node, member in ((a, "m4"), (b, "m2"), (b, "m3")):
+        node.post("went", member=member)
+        node.write()
+    assert [server.ask("EXISTS", key) for key in (NAMES, LOOKS, here_key(a.place.node))] == [0, 0, 0]
 
 
-def test_two_nodes_that_claim_the_same_names_at_once(server: RedisServer, join: Callable[..., Node]) -> None:
+@pytest.mark.parametrize("count", [1_000, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_two_nodes_that_claim_the_same_names_at_once(
+    count: int, server: RedisServer, join: Callable[..., Node]
+) -> None:
     nodes = [join("a"), join("b")]
-    won: dict[str, list[str]] = {"a": [], "b": []}
+    won: list[set[str]] = [set(), set()]
 
-    def claim_all(node: Node, name: str) -> None:
-        for number in range(500):
-            with contextlib.suppress(NameTakenError):
-                claim_name(node.engine, node.place.node, f"n{number}", member=name)
-                won[name].append(f"n{number}")
+    def claim_all(number: int) -> None:
+        claims = []
+        for each in range(count):
+            claims.append(Claim(f"n{each}"))
+            nodes[number].post("came", member=f"m{number}.{each}", claim=claims[-1])
+            if each % 20 == 0:
+                nodes[number].write()
+        while nodes[number].write():
+            pass
+        won[number] = {one.key for one in claims if one.answer.exception(timeout=0) is None}
 
-    threads = [threading.Thread(target=claim_all, args=(node, name)) for node, name in zip(nodes, "ab", strict=True)]
+    threads = [threading.Thread(target=claim_all, args=(number,)) for number in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(won["a"]) + len(won["b"]) == 500
-    assert set(won["a"]).isdisjoint(won["b"])
-    assert server.ask("HLEN", NAMES) == 500
+    assert len(won[0]) + len(won[1]) == count
+    assert won[0].isdisjoint(won[1])
+    assert server.ask("HLEN", NAMES) == count
+
+
+def test_a_claim_whose_answer_is_lost_fails_and_can_be_withdrawn(
+    server: RedisServer, join: Callable[..., Node]
+) -> None:
+    cutter = Cutter(server.port)
+    b = join("b")
+    with serving(cutter.handle) as port:
+        a = join(access=dataclasses.replace(server.access(), host="127.0.0.1", port=port))
+        a.say("zero")
+        a.write()
+        cutter.cuts.set()
+        claim = Claim("ann")
+        a.post("came", member="m1", claim=claim)
+        with pytest.raises(EngineError):
+            a.write()
+        cutter.cuts.clear()
+        a.write()
+        assert isinstance(claim.answer.exception(timeout=0), EngineAwayError)
+        with pytest.raises(NameTakenError):  # it was done
+            b.claim("ann", "m2")
+        a.post("went", member="m1")
+        a.write()
+        b.claim("ann", "m2")
+        a.engine.close()
+
+
+def test_a_claim_of_a_buried_node_fails(server: RedisServer, join: Callable[..., Node]) -> None:
+    a, b = join("a"), join("b")
+    expire(server, a)
+    assert bury(b.engine, a.place.node)
+    with pytest.raises(EngineAwayError):
+        a.claim("ann", "m1")
+    b.claim("ann", "m2")
+
+
+# What the engine keeps.
+
+
+def test_the_last_messages_of_rooms_are_kept(join: Callable[..., Node]) -> None:
+    a = join("a")
+    a.say("one", "two")
+    a.say("block", lines=3)
+    a.post("say", b"there", room="#other")
+    a.post("block", b"lines", room="#other", lines=2)
+    a.post("typing", b"no", room="#other")
+    a.write()
+    first = a.place.last_id
+    last = a.read()[-1]
+    assert isinstance(last, Entry)
+    snapshot = load(a.engine, last.id)
+    assert snapshot.rooms == {
+        ROOM: [Kept(first + 1, 1, b"one"), Kept(first + 2, 1, b"two"), Kept(first + 5, 3, b"block")],
+        "#other": [Kept(first + 6, 1, b"there"), Kept(first + 8, 2, b"lines")],
+    }
+    assert load(a.engine, first + 1).rooms == {ROOM: [Kept(first + 1, 1, b"one")], "#other": []}
+    a.post("drop", room="#other")
+    a.write()
+    assert list(load(a.engine, last.id).rooms) == [ROOM]
+
+
+def test_the_state_changes_with_the_log(join: Callable[..., Node]) -> None:
+    a = join("a")
+    a.post("act", b"act 1", field="ban:account:ann", value=b"until tomorrow")
+    a.post("act", b"act 2", field="topic:#lobby", value=b"tea")
+    a.post("act", b"act 3")  # a kick, an announcement
+    a.write()
+    assert load(a.engine, 0).state == {"ban:account:ann": b"until tomorrow", "topic:#lobby": b"tea"}
+    a.post("act", b"act 4", field="ban:account:ann")
+    a.write()
+    assert load(a.engine, 0).state == {"topic:#lobby": b"tea"}
+    assert [data for _, _, data in a.see()] == [b"act %d" % number for number in range(1, 5)]
+
+
+# Registering.
+
+
+def test_all_nodes_hear_of_a_new_one(join: Callable[..., Node]) -> None:
+    a = join("a")
+    b = join("b")
+    assert a.see() == [("node", b.place.node, b"")]
+    assert b.see() == []
+    assert (a.place.others, b.place.others) == ([], [a.place.node])
+
+
+def test_a_node_with_other_rules_is_refused_while_others_live(server: RedisServer, join: Callable[..., Node]) -> None:
+    engine = join("probe").engine
+    server.ask("DEL", NODES)
+
+    def add(**rules: str) -> Registration:
+        return register(engine, "a", rules={f"--{name}": value for name, value in rules.items()}, lease_s=LEASE_S)
+
+    first = add(history="100", room="#a, #b")
+    add(history="100", room="#a, #b")
+    with pytest.raises(RulesDifferError, match="have --room '#a, #b', and this one has '': give all of them the same"):
+        add(history="100", room="")
+    with pytest.raises(RulesDifferError, match="--history '100'"):
+        add(history="50", room="")
+    server.ask("DEL", NODES)
+    server.ask("ZADD", NODES, 1, first.node)  # a dead one
+    add(history="50", room="")
+    with pytest.raises(RulesDifferError, match="--history '50'"):
+        add(history="100", room="")
 
 
 # The queue.
@@ -458,13 +657,32 @@ def test_two_nodes_that_claim_the_same_names_at_once(server: RedisServer, join: 
 def test_the_queue_is_bounded() -> None:
     outbox = Outbox(OutboxLimits(messages=3, size_bytes=10, of_member=2))
 
-    def add(member: str, text: str, at: float = 0.0) -> bool:
-        return outbox.add(Posting(member, "say", text.encode(), at=at))
+    def add(member: str, text: str, at: float = 0.0, kind: str = "say") -> bool:
+        return outbox.add(Posting(kind, text.encode(), member, at=at))
 
     assert [add("ann", "a"), add("ann", "b", 1.0), add("ann", "c")] == [True, True, False]
     assert [add("bob", "123456789"), add("bob", "d", 2.0), add("cem", "e")] == [False, True, False]
+    assert add("ann", "", kind="went")
+    assert add("", "a roster, which is long", 3.0)
+    assert outbox.length == 5
     assert [one.data for one in outbox.take_older(2.0)] == [b"a", b"b"]
     assert outbox.filled.is_set()
-    assert [one.data for one in outbox.take(5)] == [b"d"]
+    assert [one.data for one in outbox.take(1)] == [b"d"]
+    assert [one.kind for one in outbox.take_older(9.0)] == ["say"]
+    assert [one.kind for one in outbox.take_all()] == ["went"]
     assert not outbox.filled.is_set()
     assert [add("ann", "x"), add("ann", "123456789")] == [True, True]
+    assert outbox.take_older(9.0)
+    assert not outbox.filled.is_set()
+
+
+def test_a_posting_can_be_withdrawn() -> None:
+    outbox = Outbox(OutboxLimits(of_member=1))
+    first, second = Posting("came", b"", "ann"), Posting("came", b"", "ann")
+    assert outbox.add(first)
+    outbox.remove(second)
+    assert not outbox.add(second)
+    outbox.remove(first)
+    assert outbox.add(second)
+    assert outbox.take_all() == [second]
+    outbox.remove(second)

@@ -1,5 +1,6 @@
 """Tests for `sockctl.cluster.node`: whole nodes with their threads, on a real engine that is stopped and killed."""
 
+import dataclasses
 import os
 import signal
 import threading
@@ -13,14 +14,19 @@ from sockctl.cluster.engine import Engine
 from sockctl.cluster.entry import Entry, Lost, News
 from sockctl.cluster.health import Away, Back
 from sockctl.cluster.keys import NODES
-from sockctl.cluster.node import Callbacks, Node, NodeTimes
-from sockctl.cluster.outbox import Posting
+from sockctl.cluster.node import Node
+from sockctl.cluster.node_settings import Callbacks, NodeTimes
+from sockctl.cluster.posting import Posting
 from sockctl.cluster.registry import bury, register
-from sockctl.errors import EngineAwayError
+from sockctl.errors import EngineAwayError, EngineTimeoutError, NameTakenError
+from sockctl.events.base import Event
+from sockctl.events.cluster import NodeGone, NodeJoined, StoreBack, StoreConnected, StoreLag, StoreLost
 from tests.support.engines import DURABLE, RedisServer, redis_server
-from tests.support.running import free_port, wait_until
+from tests.support.running import TIMEOUT_S, free_port, wait_until
 
-TIMES = NodeTimes(lease_s=3.0, away_after_s=0.2, refused_after_s=1.0, reader_wait_s=0.2, longest_pause_s=0.1)
+TIMES = NodeTimes(
+    lease_s=3.0, away_after_s=0.2, refused_after_s=1.0, claim_s=0.5, reader_wait_s=0.2, longest_pause_s=0.1
+)
 
 
 class Told:
@@ -32,6 +38,7 @@ class Told:
         self.refused: list[bytes] = []
         self.buried: list[str] = []
         self.health: list[Away | Back] = []
+        self.events: list[Event] = []
 
     def callbacks(self) -> Callbacks:
         return Callbacks(
@@ -44,6 +51,10 @@ class Told:
     def _add_news(self, news: Sequence[News]) -> None:
         with self._lock:
             self.news += news
+
+    def named(self, name: str) -> list[Event]:
+        """Return the events of a kind."""
+        return [one for one in self.events if one.name == name]
 
     @property
     def heard(self) -> list[bytes]:
@@ -64,9 +75,9 @@ def start(server: RedisServer) -> Iterator[Callable[[str], tuple[Node, Told]]]:
 
     def make(name: str) -> tuple[Node, Told]:
         told = Told()
-        node = Node(server.access(timeout_s=0.5), name, told.callbacks(), times=TIMES)
+        node = Node(server.access(timeout_s=0.5), name, told.callbacks(), rules={}, times=TIMES)
         nodes.append(node)
-        node.start()
+        node.start(told.events.append)
         return node, told
 
     yield make
@@ -76,7 +87,7 @@ def start(server: RedisServer) -> Iterator[Callable[[str], tuple[Node, Told]]]:
 
 def say(node: Node, *texts: bytes) -> None:
     for number, text in enumerate(texts):
-        assert node.say(Posting(f"m{number}", "say", text, "#lobby"))
+        assert node.post(Posting("say", text, f"m{number}", "#lobby"))
 
 
 def test_two_nodes_hear_the_same(start: Callable[[str], tuple[Node, Told]]) -> None:
@@ -128,20 +139,23 @@ def test_what_waits_for_too_long_is_refused_exactly(
 
 def test_a_node_that_was_buried_comes_back(server: RedisServer, start: Callable[[str], tuple[Node, Told]]) -> None:
     node, told = start("a")
-    before = node.place.node
+    before = node.name
     server.ask("ZADD", NODES, 1, before)
     engine = Engine(server.access())
     assert bury(engine, before)
     engine.close()
     wait_until(lambda: told.buried == [before], what="that it was buried")
-    assert node.place.node != before
+    assert node.name != before
+    connected = [one.node for one in told.named("store_connected") if isinstance(one, StoreConnected)]
+    assert connected == [before, node.name]
+    wait_until(lambda: told.named("node_gone") == [NodeGone(node=before)], what="that all hear of it")
     say(node, b"again")
     wait_until(lambda: told.heard == [b"again"], what="what it says")
 
 
 def test_a_node_that_dies_is_buried_by_another(server: RedisServer, start: Callable[[str], tuple[Node, Told]]) -> None:
     engine = Engine(server.access())
-    dead = register(engine, "dead", lease_s=TIMES.lease_s)
+    dead = register(engine, "dead", rules={}, lease_s=TIMES.lease_s)
     engine.close()
     _, told = start("a")
     wait_until(
@@ -153,8 +167,8 @@ def test_a_node_that_dies_is_buried_by_another(server: RedisServer, start: Calla
 
 def test_a_node_that_stops_posts_what_waits(server: RedisServer, start: Callable[[str], tuple[Node, Told]]) -> None:
     _, told = start("b")
-    leaving = Node(server.access(), "a", Told().callbacks(), times=TIMES)
-    leaving.start()
+    leaving = Node(server.access(), "a", Told().callbacks(), rules={}, times=TIMES)
+    leaving.start(lambda _: None)
     say(leaving, *(b"%d" % number for number in range(50)))
     leaving.stop()
     wait_until(lambda: len(told.heard) == 50, what="what it has said")
@@ -165,5 +179,110 @@ def test_a_node_without_an_engine(server: RedisServer) -> None:
     access = server.access(port=free_port())
     began = time.monotonic()
     with pytest.raises(EngineAwayError):
-        Node(access, "a", Told().callbacks())
+        Node(access, "a", Told().callbacks(), rules={})
     assert time.monotonic() - began < 5
+
+
+def test_a_claim_is_read_before_its_member_comes(start: Callable[[str], tuple[Node, Told]]) -> None:
+    (a, at_a), (b, at_b) = start("a"), start("b")
+    entry_id = a.claim("ann", "m1", data=b"record")
+    for node, told in ((a, at_a), (b, at_b)):
+        assert node.wait_until_read(entry_id, 5)
+        [came] = [one for one in told.news if isinstance(one, Entry) and one.kind == "came"]
+        assert (came.id, came.node, came.data) == (entry_id, a.name, b"record")
+    with pytest.raises(NameTakenError):
+        b.claim("ann", "m2", data=b"")
+    assert b.rename("eve", "m2", data=b"renamed") > entry_id
+    assert not b.wait_until_read(entry_id + 1_000, 0.01)
+
+
+def test_no_claim_waits_for_an_engine_that_is_away(
+    server: RedisServer, start: Callable[[str], tuple[Node, Told]]
+) -> None:
+    a, told = start("a")
+    say(a, b"one")
+    wait_until(lambda: told.heard == [b"one"], what="the first")
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(EngineTimeoutError):
+            a.claim("ann", "m1", data=b"")
+        wait_until(lambda: bool(told.health), what="that it is away")
+        began = time.monotonic()
+        with pytest.raises(EngineAwayError):
+            a.claim("bea", "m2", data=b"")
+        assert time.monotonic() - began < 0.2
+        say(a, b"two")
+        wait_until(lambda: told.refused == [b"two"], what="what is refused")
+        for number in range(101):
+            is_posted = a.post(Posting("say", b"more", "ann", "#lobby"))
+            assert is_posted == (number < 100)
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    assert a.post(Posting("went", b"", "m1"))
+    wait_until(lambda: isinstance(told.health[-1], Back), what="that it is back")
+    back = told.health[-1]
+    assert isinstance(back, Back)
+    assert told.named("store_back") == [StoreBack(seconds=round(back.seconds, 3), not_said=back.not_said)]
+    assert len(told.named("store_away")) == 1
+    assert back.not_said in {2, 102}  # the hundred that wait may grow too old before the engine wakes
+    wait_until(lambda: any(isinstance(one, Entry) and one.kind == "went" for one in told.news), what="its end")
+    a.claim("ann", "m3", data=b"")
+
+
+def test_a_snapshot_and_what_is_read_after_it_are_the_whole(
+    server: RedisServer, start: Callable[[str], tuple[Node, Told]]
+) -> None:
+    a, at_a = start("a")
+    for number in range(50):
+        say(a, b"%d" % number)
+    wait_until(lambda: len(at_a.heard) == 50, what="what was said")
+    told = Told()
+    late = Node(server.access(), "b", told.callbacks(), rules={}, times=TIMES)
+    for number in range(50, 60):
+        say(a, b"%d" % number)
+    wait_until(lambda: len(at_a.heard) == 60, what="what is said after")
+    snapshot = late.load()
+    late.start(told.events.append)
+    assert late.others == [a.name]
+    assert told.events[0] == StoreConnected(store=server.url, node=late.name, others=1)
+    wait_until(lambda: at_a.named("node_joined") == [NodeJoined(node=late.name)], what="that all hear of it")
+    wait_until(lambda: len(told.heard) == 10, what="what is said after")
+    late.stop()
+    kept = [one.data for one in snapshot.rooms["#lobby"]]
+    assert kept + told.heard == [b"%d" % number for number in range(60)]
+
+
+def test_a_node_that_reads_too_slowly_is_told_of_it(server: RedisServer) -> None:
+    goes_on = threading.Event()
+    told = Told()
+
+    def wait(_: Sequence[News]) -> None:
+        assert goes_on.wait(TIMEOUT_S)
+
+    callbacks = dataclasses.replace(told.callbacks(), on_news=wait)
+    node = Node(server.access(), "a", callbacks, rules={}, times=TIMES)
+    node.start(told.events.append)
+    say(node, b"one")
+    wait_until(lambda: told.named("store_lag") != [], what="that it is behind")
+    goes_on.set()
+    node.stop()
+    [lag] = told.named("store_lag")
+    assert isinstance(lag, StoreLag)
+    assert 0.5 < lag.seconds < TIMEOUT_S
+
+
+def test_what_an_engine_has_lost_is_told(tmp_path: Path) -> None:
+    with redis_server(tmp_path, "--appendonly", "no") as server:
+        told = Told()
+        node = Node(server.access(timeout_s=0.5), "a", told.callbacks(), rules={}, times=TIMES)
+        node.start(told.events.append)
+        say(node, b"one")
+        wait_until(lambda: told.heard == [b"one"], what="what was said")
+        [last] = [one.id for one in told.news if isinstance(one, Entry)]
+        server.kill()
+        server.start()
+        wait_until(lambda: told.named("store_lost") == [StoreLost(after=0, upto=last)], what="the loss")
+        wait_until(lambda: bool(told.buried), what="that the engine knows the node no more")
+        say(node, b"two")
+        wait_until(lambda: told.heard == [b"one", b"two"], what="what is said after")
+        node.stop()
