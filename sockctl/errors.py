@@ -419,6 +419,10 @@ class UntrustedError(SockctlError):
     """The server's certificate isn't trusted; nothing was sent to the server."""
 
 
+class UnknownCertificateError(UntrustedError):
+    """The client has never met the server, and nobody can be asked whether to trust its certificate."""
+
+
 class InsecureError(SockctlError):
     """A password or token would go over the network in clear; it was not sent."""
 

@@ -21,7 +21,7 @@ from sockctl.cli.tables import print_text
 from sockctl.client.plaintext_guard import is_in_clear
 from sockctl.errors import AddressError, InsecureError
 from sockctl.events.base import Event
-from sockctl.net.address import Endpoint, parse_target, split_targets
+from sockctl.net.address import Endpoint, parse_targets
 from sockctl.net.connector import Secure, connect
 from sockctl.net.transport import TlsTransport, Transport
 from sockctl.os_limits import count_usable_cores
@@ -194,18 +194,15 @@ def _parse_servers(target: str, port: str | None, wanted: Wanted) -> list[tuple[
     """
     plain, secure = _SCHEMES[wanted.kind]
     servers: list[tuple[Endpoint, bool]] = []
-    for text in split_targets(target):
-        one = parse_target(text, port)
+    for one in parse_targets(target, port):
         if one.host is None or one.port is None:
-            raise AddressError(f"{text!r} is not complete: write HOST:PORT, such as localhost:9090.")
+            raise AddressError(f"{target!r} is not complete: write HOST:PORT, such as localhost:9090.")
         if one.scheme not in {None, plain, secure}:
-            raise AddressError(f"{text!r}: bench {wanted.kind} is for {plain}:// and {secure}:// only.")
+            raise AddressError(f"{target!r}: bench {wanted.kind} is for {plain}:// and {secure}:// only.")
         encrypted = one.scheme == secure or (wanted.options.tls_options.tls and one.scheme is None)
         servers.append((Endpoint(one.host, one.port), encrypted))
     if len(servers) > 1 and wanted.kind is not Kind.CHAT:
         raise AddressError(f"{target!r} names several servers: only bench {Kind.CHAT} takes them, as one chat.")
-    if len(set(servers)) < len(servers):
-        raise AddressError(f"{target!r} names a server twice: leave one out.")
     return servers
 
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _EPILOG = "\n\n".join(
     (
         "Examples:\n  sockctl connect localhost 9090\n  printf abc | sockctl connect localhost:9090\n"
-        "  sockctl connect localhost:9090 --send hello --expect hello\n  sockctl connect -z localhost 22 80-90",
+        "  sockctl connect localhost:9090 --send hello --expect hello\n  sockctl connect -z localhost 22 80-90\n"
+        "  sockctl connect sockctls://a.example:9090,b.example:9090",
         explain_exit_codes(
             ExitCode.INTERRUPTED,
             meanings={
@@ -63,8 +64,9 @@ def connect(
     target: Annotated[
         str | None,
         typer.Argument(
-            metavar="[[SCHEME://]HOST[:PORT]]",
-            help="Where to connect. Schemes: tcp, tls (raw bytes), sockctl, sockctls (messages; the s is for TLS).",
+            metavar="[[SCHEME://]HOST[:PORT][,…]]",
+            help="Where to connect. Schemes: tcp, tls (raw bytes), sockctl, sockctls (messages; the s is for TLS). "
+            "Several servers of one chat stand with commas between them.",
             show_default=False,
             autocompletion=complete_targets,
         ),
@@ -97,6 +99,9 @@ def connect(
     terminal, a lost connection comes back, with pauses from 0.5 up to 30 s, until Ctrl-D. You keep your name and your
     rooms, and see what you have missed. Lines typed meanwhile wait, and are sent then. In a pipe and in scripts,
     --reconnect lets it come back. A paste is sent as one, after a question. A chat ends with /quit or Ctrl-D.
+
+    Several servers of one chat stand with commas between them. The client takes the first that lets it in. Where that
+    one fails or stops, the client comes back at the next one.
     """
     given.refuse_contradictions()
     if given.connecting.check_ports:
@@ -105,7 +110,7 @@ def connect(
     if ports and len(ports) > 1:
         raise OptionError(f"{len(ports)} ports are given: name one, or add -z to look which of them are open.")
     no_input = given.script.no_input
-    endpoint, scheme = _complete_target(target, ports[0] if ports else None, no_input=no_input)
+    endpoints, scheme = _complete_targets(target, ports[0] if ports else None, no_input=no_input)
     policy = given.tls.make_policy(
         wanted=given.tls.tls or scheme in {"tls", "sockctls"},
         state_dir=given.login.state_dir,
@@ -116,7 +121,7 @@ def connect(
         raise OptionError(f"--{min(wanted)} is for messages, and the target is one of raw bytes: write sockctl://….")
     from sockctl.client.runner import run_session
 
-    if not run_session(endpoint, settings, policy):
+    if not run_session(endpoints, settings, policy):
         raise typer.Exit(ExitCode.INTERRUPTED)
 
 
@@ -202,45 +207,54 @@ def _choose_family(given: ConnectOptions) -> "tuple[socket.AddressFamily, Endpoi
 
 def _check_ports(target: str | None, ports: list[str], given: ConnectOptions) -> None:
     """Look which ports are open, and print each; leave with `UNREACHABLE` unless all are."""
+    from itertools import chain
+
     from sockctl.cli.port_check import print_ports
     from sockctl.client.port_check import check_ports, parse_ports
-    from sockctl.net.address import parse_target
+    from sockctl.net.address import Target, parse_targets
 
-    wanted = parse_target(target)
-    numbers = ([] if wanted.port is None else [wanted.port]) + parse_ports(ports)
-    if wanted.host is None or not numbers:
-        raise InputNeededError("-z needs a host and a port: write sockctl connect -z HOST PORT, or PORT-PORT.")
+    wanted = [Target(None, None)] if target is None else parse_targets(target)
+    further = parse_ports(ports)
+    numbers = [(each.host, ([] if each.port is None else [each.port]) + further) for each in wanted]
     connecting = given.connecting
     family, source = _choose_family(given)
-    states = check_ports(
-        wanted.host,
-        numbers,
-        timeout_s=connecting.timeout,
-        retries=connecting.retry,
-        family=family,
-        source=source,
-    )
+    states = []
+    for host, own in numbers:
+        if host is None or not own:
+            raise InputNeededError("-z needs a host and a port: write sockctl connect -z HOST PORT, or PORT-PORT.")
+        states.append(
+            check_ports(host, own, timeout_s=connecting.timeout, retries=connecting.retry, family=family, source=source)
+        )
     try:
-        all_open = print_ports(states, json=given.content.json, quiet=given.content.quiet)
+        all_open = print_ports(chain(*states), json=given.content.json, quiet=given.content.quiet)
     except BrokenPipeError:  # as with `| head -1`: the reader has enough
         return
     if not all_open:
         raise typer.Exit(ExitCode.UNREACHABLE)
 
 
-def _complete_target(target: str | None, port: str | None, *, no_input: bool) -> "tuple[Endpoint, str | None]":
-    """Return the server and the scheme, after asking for what is missing."""
-    from sockctl.net.address import Endpoint, parse_host, parse_port, parse_target
+def _complete_targets(target: str | None, port: str | None, *, no_input: bool) -> "tuple[list[Endpoint], str | None]":
+    """Return the servers and the scheme, after asking for what is missing."""
+    from sockctl.net.address import Endpoint, parse_host, parse_port, parse_target, parse_targets
 
-    wanted = parse_target(target, port)
-    if target is None and may_ask(no_input=no_input):
-        wanted = ask_target()
-    host, number = wanted.host, wanted.port
-    if may_ask(no_input=no_input):
-        host = host or ask("Host", DEFAULT_HOST, parse_host)
-        number = number or ask("Port", "9090", parse_port)
-    if host is None or number is None:
-        missing = "HOST and PORT are" if host is None and number is None else "HOST is" if host is None else "PORT is"
-        hint = f" An IPv6 address with a port is written [{host}]:PORT." if host is not None and ":" in host else ""
-        raise InputNeededError(f"{missing} missing and can't be asked for here: write sockctl connect HOST PORT.{hint}")
-    return Endpoint(host, number), wanted.scheme
+    asks = may_ask(no_input=no_input)
+    wanted = [parse_target(None, port)] if target is None else parse_targets(target, port)
+    if target is None and asks:
+        wanted = [ask_target()]
+    endpoints: list[Endpoint] = []
+    for each in wanted:
+        host, number = each.host, each.port
+        if asks:
+            host = host or ask("Host", DEFAULT_HOST, parse_host)
+            number = number or ask("Port" if len(wanted) == 1 else f"Port of {host}", "9090", parse_port)
+        if host is None or number is None:
+            raise _make_missing_error(host, number)
+        if (endpoint := Endpoint(host, number)) not in endpoints:
+            endpoints.append(endpoint)
+    return endpoints, wanted[0].scheme
+
+
+def _make_missing_error(host: str | None, number: int | None) -> InputNeededError:
+    missing = "HOST and PORT are" if host is None and number is None else "HOST is" if host is None else "PORT is"
+    hint = f" An IPv6 address with a port is written [{host}]:PORT." if host is not None and ":" in host else ""
+    return InputNeededError(f"{missing} missing and can't be asked for here: write sockctl connect HOST PORT.{hint}")

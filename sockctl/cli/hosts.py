@@ -14,6 +14,7 @@ from sockctl.errors import AddressError, OptionError, UnknownHostError
 
 if TYPE_CHECKING:
     from sockctl.client.known_hosts import KnownHost, KnownHosts
+    from sockctl.net.address import Endpoint
 
 app = declare_group("See and change which servers' certificates 'connect' trusts.", "Example:\n  sockctl hosts list")
 
@@ -98,14 +99,28 @@ def parse_server(server: str, port: str | None = None) -> tuple[str, int]:
     """Return the two parts of ``HOST:PORT``, or of ``HOST`` and a port beside it.
 
     Raises:
-        AddressError: One is missing, or can't be understood.
+        AddressError: One is missing, can't be understood, or there are several servers.
     """
-    from sockctl.net.address import parse_target
+    one, *others = parse_servers(server, port)
+    if others:
+        raise AddressError(f"{server!r} names several servers, and each has a certificate of its own: name one.")
+    return one.host, one.port
 
-    target = parse_target(server, port)
-    if target.host is None or target.port is None:
-        raise AddressError(f"{server!r} is not complete: write HOST:PORT, such as server.example:9090.")
-    return target.host, target.port
+
+def parse_servers(servers: str, port: str | None = None) -> "list[Endpoint]":
+    """Return the servers of ``HOST:PORT``, of ``HOST`` and a port beside it, or of several with commas between them.
+
+    Raises:
+        AddressError: A part is missing, or can't be understood.
+    """
+    from sockctl.net.address import Endpoint, parse_targets
+
+    endpoints = []
+    for each in parse_targets(servers, port):
+        if each.host is None or each.port is None:
+            raise AddressError(f"{servers!r} is not complete: write HOST:PORT, such as server.example:9090.")
+        endpoints.append(Endpoint(each.host, each.port))
+    return endpoints
 
 
 def _open_hosts(state_dir: Path | None) -> "KnownHosts":

@@ -12,7 +12,7 @@ from sockctl.cli.changes import IfExists, print_changes, tolerate
 from sockctl.cli.commands import declare_command
 from sockctl.cli.completion import complete_logins
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
-from sockctl.cli.hosts import parse_server
+from sockctl.cli.hosts import parse_servers
 from sockctl.cli.tables import print_sentences
 from sockctl.cli.tls_options import ClientCertificate, ClientKey, refuse_lone_key
 from sockctl.errors import (
@@ -34,11 +34,16 @@ if TYPE_CHECKING:
 app = declare_command()
 
 
-@app.command(epilog="Example:\n  sockctl logout server.example:9090")
+@app.command(epilog="Examples:\n  sockctl logout server.example:9090\n  sockctl logout a.example:9090,b.example:9090")
 def logout(
     server: Annotated[
         str,
-        typer.Argument(metavar="HOST[:PORT]", help="The server.", show_default=False, autocompletion=complete_logins),
+        typer.Argument(
+            metavar="HOST[:PORT][,…]",
+            help="The server, or all servers with which the login was made.",
+            show_default=False,
+            autocompletion=complete_logins,
+        ),
     ],
     port: options.TargetPort = None,
     *,
@@ -58,7 +63,7 @@ def logout(
 ) -> None:
     """Log out of a server: the logins that 'connect' has kept end there, and are forgotten here.
 
-    --user ends only that user's.
+    --user ends only that user's. A login of several servers ends at the first of them that can be told.
 
     A login is forgotten here even where the server can't be told. Standard error then says why, and the exit code is
     that of the reason.
@@ -67,16 +72,15 @@ def logout(
     refused the token or is not to be trusted with it, 5 timed out, 7 reset or protocol broken by the server, 130
     interrupted.
     """
-    from sockctl.net.address import Endpoint
     from sockctl.paths import find_state_dir
 
-    endpoint = Endpoint(*parse_server(server, port))
+    servers = parse_servers(server, port)
     refuse_lone_key(cert, key)
     place = find_state_dir(state_dir)
     whose = "" if user is None else f"{make_visible(user)} at "
-    nothing = f"No login of {whose}{endpoint} is kept"
+    nothing = f"No login of {whose}{','.join(map(str, servers))} is kept"
     with tolerate(NotLoggedInError, f"{nothing}.", wanted=if_exists, json=json):
-        kept = _find_kept(endpoint, place, user, timeout)
+        kept = _find_kept(servers, place, user, timeout)
         if not kept:
             raise NotLoggedInError(f"{nothing}: there is nothing to end.")
         ends = []
@@ -122,7 +126,7 @@ class _End:
 
 
 def _end_all(
-    all_kept: "list[tuple[Endpoint, KeptToken]]",
+    all_kept: "list[tuple[list[Endpoint], KeptToken]]",
     state_dir: Path,
     certificate: Path | None,
     key: Path | None,
@@ -141,27 +145,28 @@ def _end_all(
 
     tokens = TokenStore(state_dir)
     # Load the files of TLS before forgetting any login.
-    ways = [_pin_certificate(each, kept, state_dir, certificate, key) for each, kept in all_kept]
-    for (each, kept), secure in zip(all_kept, ways, strict=True):
+    ways = [
+        [(each, _pin_certificate(each, kept, state_dir, certificate, key)) for each in servers]
+        for servers, kept in all_kept
+    ]
+    for (_, kept), servers in zip(all_kept, ways, strict=True):
         failure = None
         if kept.expires > read_utc_clock():
-            failure = _tell_server(each, kept, secure, timeout_s=timeout_s, insecure=insecure)
+            failure = _tell_one(servers, kept, timeout_s=timeout_s, insecure=insecure)
         tokens.forget(kept.login, token=kept.token)
         yield _End(kept, failure)
 
 
 def _find_kept(
-    endpoint: "Endpoint", state_dir: Path, user: str | None, timeout_s: float
-) -> "list[tuple[Endpoint, KeptToken]]":
-    """Return the kept logins of a server, or of one user there, and the place of each."""
+    servers: "list[Endpoint]", state_dir: Path, user: str | None, timeout_s: float
+) -> "list[tuple[list[Endpoint], KeptToken]]":
+    """Return the kept logins of a server, of several of one chat, or of one user there, and the places of each."""
     from sockctl.client.token_store import TokenStore
 
     tokens = TokenStore(state_dir)
+    places = [servers] if len(servers) > 1 else [[each] for each in _find_places(servers[0], timeout_s)]
     return [
-        (each, kept)
-        for each in _find_places(endpoint, timeout_s)
-        for kept in tokens.list_server(each.host, each.port)
-        if user is None or kept.is_of(user)
+        (place, kept) for place in places for kept in tokens.list_servers(place) if user is None or kept.is_of(user)
     ]
 
 
@@ -175,6 +180,18 @@ def _find_places(endpoint: "Endpoint", timeout_s: float) -> "list[Endpoint]":
         return [endpoint]
 
 
+def _tell_one(
+    servers: "list[tuple[Endpoint, Secure | None]]", kept: "KeptToken", *, timeout_s: float, insecure: bool
+) -> SockctlError | None:
+    """End a login at the first of its servers that can be told; return the error of the last one if none can."""
+    failure = None
+    for endpoint, secure in servers:
+        failure = _tell_server(endpoint, kept, secure, timeout_s=timeout_s, insecure=insecure)
+        if failure is None:
+            return None
+    return failure
+
+
 def _tell_server(
     endpoint: "Endpoint", kept: "KeptToken", secure: "Secure | None", *, timeout_s: float, insecure: bool
 ) -> SockctlError | None:
@@ -184,7 +201,7 @@ def _tell_server(
     from sockctl.net.address import is_address
     from sockctl.net.connector import connect
 
-    if not kept.login.fingerprint and not is_address(endpoint.host):
+    if not kept.login.fingerprint and not is_address(endpoint.host) and "," not in kept.login.address:
         return NotToldError(
             "An older sockctl kept it without saying at which address: its token is shown nowhere in clear."
         )
@@ -207,15 +224,20 @@ def _tell_server(
 def _pin_certificate(
     endpoint: "Endpoint", kept: "KeptToken", state_dir: Path, certificate: Path | None, key: Path | None
 ) -> "Secure | None":
-    """Return the function that encrypts a connection to the server of the login's certificate; None without TLS."""
+    """Return the function that encrypts a connection to the server of the login's certificate; None without TLS.
+
+    Of several servers, each may have a certificate of its own: there it is the one that the client has met.
+    """
     if not kept.login.fingerprint:
         return None
+    from sockctl.client.known_hosts import KnownHosts
     from sockctl.client.trust import TlsPolicy, Trust
 
+    known = KnownHosts(state_dir).find(endpoint.host, endpoint.port) if "," in kept.login.address else None
     policy = TlsPolicy(
         ca=None,
         system_authorities=False,
-        fingerprint=kept.login.fingerprint,
+        fingerprint=known or kept.login.fingerprint,
         accept_new=False,
         certificate=certificate,
         key=key,

@@ -25,7 +25,7 @@ class Absence:
         settings: How the session behaves.
         view: The memory of a chat; None without one.
         events: Where events are appended.
-        reconnector: Decides on pauses; None for the usual ones.
+        reconnector: Decides on pauses.
 
     Attributes:
         token: The token that lets the session in again.
@@ -38,7 +38,7 @@ class Absence:
         settings: ClientSettings,
         view: "ChatView | None",
         events: list[SessionEvent],
-        reconnector: Reconnector | None,
+        reconnector: Reconnector,
     ) -> None:
         self.token: Held | None = None
         self.lines: Sequence[bytes | Entry] = ()
@@ -46,13 +46,16 @@ class Absence:
         self._settings = settings
         self._view = view
         self._events = events
-        self._reconnector = Reconnector() if reconnector is None else reconnector
+        self._reconnector = reconnector
         self._idleness = IdleLimit(None, 0.0)
         self._connect_at: float | None = None  # when the pause before the next try is over
+        self._was_in = False
         self._doubtful = 0  # lines of a pipe or a script that may not have arrived
 
     def begin(self, connection: "ClientConnection", error: SockctlError | None, now: float) -> None:
         """Pause after a connection was lost; one that was not welcomed was only a try.
+
+        Before a server has let the client in, each connection begins with the kept login, as the first one does.
 
         Args:
             connection: The connection.
@@ -60,11 +63,13 @@ class Absence:
             now: The time.
         """
         protocol = connection.protocol
-        if protocol is not None:
+        self._was_in = self._was_in or connection.is_welcomed
+        if protocol is not None and self._was_in:
             self.token = protocol.login.held
         if protocol is not None and protocol.is_welcomed:
             self._idleness = IdleLimit(self._settings.idle_timeout_s, now)
-            self._pause(*self._reconnector.lose(error, stood_s=now - connection.started, gave_up=protocol.gave_up), now)
+            stood_s = now - connection.started
+            self._pause(*self._reconnector.lose(error, stood_s=stood_s, farewell=protocol.farewell), now)
         else:
             self.go_on(error, now)
         if not self._settings.terminal:

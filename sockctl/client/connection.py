@@ -48,6 +48,7 @@ class ClientConnection:
         encrypted: Whether the connection is under TLS.
         returning: Whether the connection replaces a lost one. Then the client refuses lines that come before the server
             has asked or welcomed: the user meant them for the lost connection.
+        goes_on: Whether the client tries another server if this one doesn't let it in.
 
     Attributes:
         protocol: The messages; None once the wire is raw.
@@ -69,6 +70,7 @@ class ClientConnection:
         *,
         encrypted: bool = False,
         returning: bool = False,
+        goes_on: bool = False,
     ) -> None:
         self.protocol = protocol
         self.meter = TrafficMeter(self._emit_moved)
@@ -82,6 +84,7 @@ class ClientConnection:
         self._events = events
         self._encrypted = encrypted
         self._returning = returning
+        self._goes_on = goes_on
         self._sender = Sender(settings, events)
         self._receiver = Receiver(settings, script, self._sender, events)
         self._held_until = now + settings.first_line_held_s
@@ -96,9 +99,15 @@ class ClientConnection:
         return self._source.ended and not self._sender.held if self._script is None else self._script.ended
 
     @property
+    def is_welcomed(self) -> bool:
+        """Whether the server has let the client in."""
+        return self.protocol is not None and self.protocol.is_welcomed
+
+    @property
     def held(self) -> "Sequence[bytes | Entry]":
-        """Lines that were read, and have not gone out."""
-        return tuple(self._sender.held)
+        """Lines for the next connection: those that have not gone out, behind the answers that another server wants."""
+        again = self._sender.answers if self._goes_on and not self.is_welcomed else ()
+        return (*again, *self._sender.held)
 
     @property
     def was_completed(self) -> bool:
@@ -109,6 +118,8 @@ class ClientConnection:
     def _comes_back(self) -> bool:
         """Whether the end of the server's side is a loss to a pipe or a script, and the connection is made again."""
         protocol = self.protocol
+        if self._goes_on and protocol is not None and protocol.is_undone:
+            return True
         return (
             self._settings.reconnects
             and not self._settings.terminal
@@ -161,9 +172,15 @@ class ClientConnection:
     def break_off(self, error: ConnectionBrokenError, _: float) -> None:
         """Process that the connection broke.
 
+        A server that has no place says so and closes its socket; that resets the connection if the client's hello is
+        there already.
+
         Raises:
-            ConnectionBrokenError: Always; `forgives` says whether it matters.
+            TurnedAwayError: The server has greeted, and said in text why it has no place.
+            ConnectionBrokenError: Else; `forgives` says whether it matters.
         """
+        if self.protocol is not None:
+            self.protocol.refuse_end()
         raise error
 
     def forgives(self, error: SockctlError) -> bool:

@@ -7,6 +7,7 @@ the begin of its SHA-256 stand behind it.
 
 import hashlib
 import unicodedata
+from collections.abc import Sequence
 
 from sockctl.net.address import Endpoint
 from sockctl.protocol.names import make_name_key
@@ -21,19 +22,30 @@ def name_file_of(room: str) -> str:
     return _make_safe(make_name_key(room))
 
 
-def name_folder_of(server: Endpoint) -> str:
-    """Return the name for a server's files: its host and its port."""
-    return f"{_make_safe(server.host.lower())}_{server.port}"
+def name_folder_of(servers: Sequence[Endpoint]) -> str:
+    """Return the name for the files of a server, or of several of one chat in any order: their hosts and ports."""
+    names = sorted({f"{_make_safe(one.host.lower())}_{one.port}" for one in servers})
+    return _cut(",".join(names)) if len(names) > 1 else names[0]
 
 
 def _make_safe(text: str) -> str:
     name = "".join(map(_escape, unicodedata.normalize("NFC", text)))
     if name.startswith("."):
         name = f"%2E{name[1:]}"
+    return _cut(name, text) or "%"
+
+
+def _cut(name: str, text: str = "") -> str:
+    """Return a name that is not too long.
+
+    Args:
+        name: The name.
+        text: What it was made of, which its checksum is of; empty for the name itself.
+    """
     encoded = name.encode()
     if len(encoded) <= MAX_BYTES:
-        return name or "%"
-    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+        return name
+    digest = hashlib.sha256((text or name).encode(errors="surrogatepass")).hexdigest()[:16]
     return f"{encoded[:MAX_BYTES].decode(errors='ignore')}~{digest}"
 
 

@@ -5,6 +5,7 @@ and carries out the events that the session gives back, in order.
 """
 
 import contextlib
+import functools
 import os
 import select
 import socket
@@ -32,16 +33,19 @@ from sockctl.client.session_events import (
     WindowChanged,
 )
 from sockctl.errors import ConnectionBrokenError, SockctlError, StreamError
-from sockctl.net.address import Endpoint
 from sockctl.net.transport import TlsTransport, Transport, is_pending
 from sockctl.terminal import STDIN
 from sockctl.text import make_visible
 
 if TYPE_CHECKING:
-    from sockctl.client.connect_attempt import Connect, ConnectAttempt
+    from collections.abc import Callable
+
+    from sockctl.client.connect_attempt import ConnectAttempt
     from sockctl.client.room_log import RoomLog
     from sockctl.client.tty.entries import Entries
     from sockctl.client.tty.user import TerminalUser
+    from sockctl.net.address import Endpoint
+    from sockctl.net.connector import Tell
 
 READ_BYTES = 65_536
 PASTE_S = 0.03
@@ -53,8 +57,7 @@ class IoLoop:
 
     Args:
         session: The session.
-        endpoint: The server, as the user has named it.
-        connect: Connects again, without a question.
+        connect: Connects with a server again, without a question.
         screen: Where remarks and events are shown.
         output: Where the server's words are shown.
         user: The person at the terminal; None without one.
@@ -67,8 +70,7 @@ class IoLoop:
     def __init__(
         self,
         session: ClientSession,
-        endpoint: Endpoint,
-        connect: "Connect",
+        connect: "Callable[[Endpoint, Tell], Transport]",
         *,
         screen: Screen,
         output: Output,
@@ -77,7 +79,6 @@ class IoLoop:
     ) -> None:
         self.ended: SessionEnded | None = None
         self._session = session
-        self._endpoint = endpoint
         self._connect = connect
         self._screen = screen
         self._output = output
@@ -116,7 +117,8 @@ class IoLoop:
         if self._session.settings.messages is not False:
             from sockctl.client.server_identity import identify
 
-            server = identify(sock, self._endpoint)
+            targets = self._session.targets
+            server = identify(sock, targets.current, targets.endpoints)
         self.perform(self._session.connected(server, time.monotonic()))
         if self._stopped.is_set():
             self.stop()
@@ -208,7 +210,7 @@ class IoLoop:
             case Signal.CONNECTION_WANTED:
                 from sockctl.client.connect_attempt import ConnectAttempt
 
-                self._attempt = ConnectAttempt(self._connect)
+                self._attempt = ConnectAttempt(functools.partial(self._connect, self._session.targets.current))
             case Signal.KEEPALIVE_WANTED if sock is not None:
                 from sockctl.client.connect_attempt import watch_over
 

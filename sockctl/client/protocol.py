@@ -22,8 +22,15 @@ CAPABILITIES = ("blocks", "typing")
 """What the line editor's session can show of a chat, and not every client can."""
 NONE: frozenset[str] = frozenset()
 TYPING_EVERY_S = 3.0
-RETURN_REASONS = frozenset({"ping_timeout"})
+RETURN_REASONS = {
+    "ping_timeout": "the server got no answer for too long",
+    "engine_away": "the server can't reach the engine that it shares with others",
+}
 """Reasons of a goodbye that only says that the connection was lost: the client was asleep, for instance."""
+MOVE_REASONS = {**RETURN_REASONS, "server_stopping": "the server is stopping"}
+"""Reasons after which another server of the same chat lets the client in."""
+BUSY = "busy"
+"""The code of a server that can let nobody in now."""
 
 
 class MessageProtocol:
@@ -37,6 +44,8 @@ class MessageProtocol:
         in_turns: Whether each question gets one line, so that no line goes ahead of an answer that may fail. A
             terminal sends ahead: a password typed ahead must not answer a repeated question.
         can: What the client can show in a chat, and not every client can.
+        moves_on: Whether the user has named other servers of this chat.
+        tries_again: Whether the client tries another server, or this one again, if it doesn't let the client in.
 
     Attributes:
         wire: The connection's wire.
@@ -45,7 +54,7 @@ class MessageProtocol:
         refusals: What the server has refused.
         question: The server's last question, until a line was sent to it.
         is_over: Whether the server has said goodbye for good.
-        gave_up: Whether the server has ended the connection since it got no answer.
+        farewell: Why the server has said goodbye, where the client may come back.
         room: The room in which the user spoke when the server let the client in.
     """
 
@@ -58,6 +67,8 @@ class MessageProtocol:
         view: "ChatView | None" = None,
         in_turns: bool = False,
         can: Sequence[str] = (),
+        moves_on: bool = False,
+        tries_again: bool = False,
     ) -> None:
         self.wire = ClientWire(insist=insist, opening=self._open)
         self.insists = insist
@@ -69,9 +80,11 @@ class MessageProtocol:
         self.refusals = Refusals()
         self.question: Message | None = None
         self.is_over = False
-        self.gave_up = False
+        self.farewell = ""
         self.room = ""
         self._can = can
+        self._return_reasons = MOVE_REASONS if moves_on else RETURN_REASONS
+        self._tries_again = tries_again
         self._server_can: frozenset[str] = frozenset()
         self._numbered = NumberedTexts()
         self._typing_due_at = 0.0
@@ -117,6 +130,11 @@ class MessageProtocol:
         return self.can_send and (self.is_welcomed or self.question is not None)
 
     @property
+    def is_undone(self) -> bool:
+        """Whether the service lets clients in, and has neither let this one in nor said why not."""
+        return self._asks is True and not (self.is_welcomed or self.is_over or self.refusals.is_refused)
+
+    @property
     def can_return(self) -> bool:
         """Whether the server would let the client in again by itself: it has welcomed, and given a token."""
         return self.is_welcomed and self.login.held is not None
@@ -130,7 +148,13 @@ class MessageProtocol:
         """Process a message when its turn has come; return whether it is to be shown.
 
         Tokens are never shown, nor the questions from before the server has seen one.
+
+        Raises:
+            NotLetInError: The server asks anew, and nobody is there to answer.
+            TurnedAwayError: The server can let nobody in now, and the client tries again.
         """
+        if self._tries_again and not self.is_welcomed and one.kind == "error" and one.get("code") == BUSY:
+            raise _make_turned_away(one.text)
         shown = self.login.process_message(one)
         if not shown:
             return False
@@ -147,9 +171,9 @@ class MessageProtocol:
             )
             self.room = one.get("room")
         if one.kind == "bye":
-            self.gave_up = one.get("reason") in RETURN_REASONS
-            self.is_over = self.is_over or not self.gave_up
-            if self.gave_up and self._view is not None and self.can_return:
+            self.farewell = self._return_reasons.get(one.get("reason"), "")
+            self.is_over = self.is_over or not self.farewell
+            if self.farewell and self._view is not None and self.can_return:
                 return False  # the client comes back: that is no goodbye
         return self._view is None or self._view.admit(one)
 
@@ -239,7 +263,7 @@ class MessageProtocol:
         """
         said = self.wire.dropped_text.partition(b"\n")[2].decode(errors="replace").split()
         if said:
-            raise TurnedAwayError(f"The server has not let you in: {make_visible(' '.join(said))}")
+            raise _make_turned_away(" ".join(said))
 
     def encode_goodbye(self) -> bytes:
         """Return the frame of a goodbye; nothing before the server has greeted."""
@@ -260,3 +284,7 @@ class MessageProtocol:
         if self._view is None:
             return self.login.open(service, can=can)
         return self.login.open(service, self._view.list_seen(), self._view.roster.me, can)
+
+
+def _make_turned_away(text: str) -> TurnedAwayError:
+    return TurnedAwayError(f"The server has not let you in: {make_visible(text)}")

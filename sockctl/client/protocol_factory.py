@@ -30,6 +30,7 @@ def make_protocol(
     lines: LoginLines | None = None,
     held: "Held | None" = None,
     can: Sequence[str] = (),
+    tries_again: bool = False,
 ) -> MessageProtocol:
     """Return the protocol of a connection.
 
@@ -44,6 +45,7 @@ def make_protocol(
         lines: The lines of a pipe, which may begin with the user's name and password; None without a pipe.
         held: The token of an earlier connection of this session.
         can: What the client can show in a chat, and not every client can.
+        tries_again: Whether the client tries another server, or this one again, if it doesn't let the client in.
     """
     guarded = server.in_clear and not settings.insecure
     login = TokenLogin(
@@ -60,4 +62,13 @@ def make_protocol(
         comes_back=settings.reconnects,
     )
     guard = PlaintextGuard(endpoint) if guarded else None
-    return MessageProtocol(insist=insist, login=login, guard=guard, view=view, in_turns=not settings.terminal, can=can)
+    return MessageProtocol(
+        insist=insist,
+        login=login,
+        guard=guard,
+        view=view,
+        in_turns=not settings.terminal,
+        can=can,
+        moves_on=bool(server.chat),
+        tries_again=tries_again,
+    )

@@ -61,6 +61,11 @@ class Refusals:
         self._refusal: Message | None = None  # the last error from before the welcome
         self._grave: Message | None = None  # the first error that fails the session at any time
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the server has told an error before it let the client in."""
+        return self._refusal is not None
+
     def greet(self, service: str) -> None:
         """Note which service has greeted."""
         self._service = service

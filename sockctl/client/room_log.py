@@ -18,7 +18,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sockctl.client.chat.seen import Seen, is_id
@@ -45,7 +45,7 @@ class RoomLog:
 
     Args:
         folder: Where it is; each server has a folder in it.
-        server: The server, as the user has named it.
+        servers: The servers of one chat, as the user has named them.
         remark: Tells the user something.
         now: Returns the time, with a time zone.
         zone: Where the user is; None for the system's own time zone.
@@ -54,13 +54,13 @@ class RoomLog:
     def __init__(
         self,
         folder: Path,
-        server: Endpoint,
+        servers: Sequence[Endpoint],
         *,
         remark: Callable[[str], None],
         now: Clock = read_utc_clock,
         zone: datetime.tzinfo | None = None,
     ) -> None:
-        self._folder = folder / name_folder_of(server)
+        self._folder = folder / name_folder_of(servers)
         self._remark = remark
         self._now = now
         self._zone = zone

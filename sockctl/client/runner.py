@@ -1,7 +1,9 @@
 """Runs a session of the client, from connecting to its end."""
 
 import contextlib
+import functools
 import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sockctl.client.io_loop import IoLoop
@@ -10,10 +12,11 @@ from sockctl.client.screen import Screen
 from sockctl.client.session import ClientSession
 from sockctl.client.session_events import EndReason, SessionEnded
 from sockctl.client.settings import ClientSettings
-from sockctl.errors import SockctlError, StoreReadError
+from sockctl.client.targets import Targets
+from sockctl.errors import ConnectTimeoutError, SockctlError, StoreReadError, UnreachableError
 from sockctl.events.base import Level
 from sockctl.net.address import Endpoint
-from sockctl.net.connector import Secure, Tell, connect
+from sockctl.net.connector import Secure, Tell, connect, try_again
 from sockctl.net.transport import Transport
 
 if TYPE_CHECKING:
@@ -27,11 +30,16 @@ if TYPE_CHECKING:
 
 
 def run_session(
-    endpoint: Endpoint,
+    endpoints: Sequence[Endpoint],
     settings: ClientSettings,
     policy: "TlsPolicy | None",
 ) -> bool:
-    """Connect to `endpoint`, under TLS if there is a `policy` for it, and hold the session.
+    """Connect to the first server that answers, and hold the session.
+
+    Args:
+        endpoints: The server, or several of one chat.
+        settings: How the session behaves.
+        policy: The user's options for TLS; None without TLS.
 
     Returns:
         Whether it came to its end; False where Ctrl-C ended it.
@@ -40,32 +48,33 @@ def run_session(
         SockctlError: The server can't be reached, the connection broke, the server did something unexpected, or a
             standard stream broke.
     """
+    targets = Targets(endpoints)
     if settings.output is None:
-        return _run_session(endpoint, settings, policy, None)
+        return _run_session(targets, settings, policy, None)
     from sockctl.client.transcript import Transcript
 
     with contextlib.closing(Transcript(settings.output, json=settings.json)) as transcript:
-        return _run_session(endpoint, settings, policy, transcript)
+        return _run_session(targets, settings, policy, transcript)
 
 
 def _run_session(
-    endpoint: Endpoint, settings: ClientSettings, policy: "TlsPolicy | None", transcript: "Transcript | None"
+    targets: Targets, settings: ClientSettings, policy: "TlsPolicy | None", transcript: "Transcript | None"
 ) -> bool:
     screen = Screen(_choose_level(settings), settings.explain)
-    secure = _make_secure(endpoint, policy, screen.emit)
 
-    def connect_again(emit: Tell) -> Transport:
-        from dataclasses import replace
+    def connect_to(endpoint: Endpoint, emit: Tell, *, asks: bool = False) -> Transport:
+        trusted = policy
+        if policy is not None and not asks:
+            from dataclasses import replace
 
-        asking_nobody = None if policy is None else replace(policy, may_ask=False)  # the terminal has its line to show
-        secure = _make_secure(endpoint, asking_nobody, emit)
+            trusted = replace(policy, may_ask=False)  # the terminal has its line to show
         return connect(
             endpoint,
             tell=emit,
-            timeout_s=settings.timeout_s,
+            timeout_s=settings.timeout_s / len(targets.endpoints),
             family=settings.family,
             source=settings.source,
-            secure=secure,
+            secure=_make_secure(endpoint, trusted, emit),
         )
 
     def open_tokens() -> "TokenStore":
@@ -74,31 +83,45 @@ def _run_session(
 
         return TokenStore(find_state_dir(settings.state_dir))
 
-    sock = connect(
-        endpoint,
-        tell=screen.emit,
-        timeout_s=settings.timeout_s,
-        retries=settings.retries,
-        family=settings.family,
-        source=settings.source,
-        secure=secure,
-    )
+    go_round = functools.partial(_go_round, targets, functools.partial(connect_to, asks=True), screen.emit)
+    sock = try_again(go_round, tell=screen.emit, retries=settings.retries)
     session = ClientSession(
-        endpoint,
+        targets,
         settings,
         open_tokens=open_tokens,
-        encrypted=secure is not None,
+        encrypted=policy is not None,
         own_lines_stay=screen.person,
         edits=_may_edit(settings),
     )
-    user = _make_user(endpoint, settings, screen, session)
+    user = _make_user(targets.endpoints, settings, screen, session)
     output = _choose_output(settings, screen, session.view)
     if transcript is not None:
         output = transcript.record(screen, output, lambda: session.is_framed)
-    loop = IoLoop(
-        session, endpoint, connect_again, screen=screen, output=output, user=user, log=_log(endpoint, settings, screen)
-    )
+    log = _log(targets.endpoints, settings, screen)
+    loop = IoLoop(session, connect_to, screen=screen, output=output, user=user, log=log)
     return _run(loop, session, sock, user)
+
+
+def _go_round(targets: Targets, connect_to: Callable[[Endpoint, Tell], Transport], emit: Tell) -> Transport:
+    """Connect to the first server of a round that answers.
+
+    An error of TLS ends the round: nothing may hide from the user that somebody may be in between.
+
+    Raises:
+        SockctlError: A server is not to be trusted, or none can be reached.
+    """
+    while True:
+        try:
+            return connect_to(targets.current, emit)
+        except (UnreachableError, ConnectTimeoutError) as error:
+            if not targets.are_several:
+                raise
+            server, explained = str(targets.current), targets.explain(error)
+            if not targets.advance(error):
+                raise explained from error
+            from sockctl.events.reconnecting import TargetFailed
+
+            emit(TargetFailed(server=server, error=str(error), next=str(targets.current)))
 
 
 def _run(loop: IoLoop, session: ClientSession, sock: Transport, user: "TerminalUser | None") -> bool:
@@ -183,7 +206,7 @@ def _choose_output(settings: ClientSettings, screen: Screen, view: "ChatView | N
 
 
 def _make_user(
-    endpoint: Endpoint, settings: ClientSettings, screen: Screen, session: ClientSession
+    servers: Sequence[Endpoint], settings: ClientSettings, screen: Screen, session: ClientSession
 ) -> "TerminalUser | None":
     """Return the person at the terminal, if there is one."""
     if not settings.terminal:
@@ -195,21 +218,21 @@ def _make_user(
         session.view,
         may_edit=_may_edit(settings),
         quiet=settings.quiet,
-        typed=_typed(endpoint, settings),
+        typed=_typed(servers, settings),
         away_s=lambda: session.away_s(time.monotonic()),
     )
 
 
-def _log(endpoint: Endpoint, settings: ClientSettings, screen: Screen) -> "RoomLog | None":
+def _log(servers: Sequence[Endpoint], settings: ClientSettings, screen: Screen) -> "RoomLog | None":
     """Return the log of rooms; None without one."""
     if settings.log is None:
         return None
     from sockctl.client.room_log import RoomLog
 
-    return RoomLog(settings.log, endpoint, remark=screen.remark)
+    return RoomLog(settings.log, servers, remark=screen.remark)
 
 
-def _typed(endpoint: Endpoint, settings: ClientSettings) -> "TypedEntries | None":
+def _typed(servers: Sequence[Endpoint], settings: ClientSettings) -> "TypedEntries | None":
     """Return where typed lines are kept for the next time; None for nowhere."""
     if not settings.keep_typed or not settings.session or not _may_edit(settings):
         return None
@@ -220,7 +243,7 @@ def _typed(endpoint: Endpoint, settings: ClientSettings) -> "TypedEntries | None
         place = find_state_dir(settings.state_dir)
     except StoreReadError:
         return None  # there is no home directory
-    return TypedEntries(place, endpoint)
+    return TypedEntries(place, servers)
 
 
 def _may_edit(settings: ClientSettings) -> bool:

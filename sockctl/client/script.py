@@ -43,6 +43,7 @@ class Script:
     """
 
     def __init__(self, steps: Sequence[Step], *, timeout_s: float, kept_characters: int = KEPT_CHARACTERS) -> None:
+        self._all_steps = steps
         self._steps = deque(steps)
         self._expectations = sum(isinstance(step, Expect) for step in steps)  # those that are left
         self._timeout_s = timeout_s
@@ -58,6 +59,16 @@ class Script:
         self.ended = False
         self.due_at: float | None = None
         self.deadline: float | None = None
+
+    def restart(self) -> None:
+        """Begin anew with another server; the time of the script goes on."""
+        self._steps = deque(self._all_steps)
+        self._expectations = sum(isinstance(step, Expect) for step in self._steps)
+        self._received.clear()
+        self._received_characters = self._left_out = self._start = 0
+        self._open = ""
+        self._last.clear()
+        self.ended, self.due_at = False, None
 
     def receive(self, lines: Sequence[str], open_line: str = "") -> None:
         """Keep lines of the server for the expectations that are left, and the beginning of the next line."""

@@ -29,6 +29,7 @@ class Sender:
     Attributes:
         unsent_bytes: How many bytes wait to be sent.
         held: Lines that were read, and may not go out yet.
+        answers: A pipe's lines that have answered questions before the welcome: another server asks for them anew.
         half_closed: Whether the sending side was ended: from then on nothing is sent.
         is_asked: Whether a question was announced, and no line was typed since.
     """
@@ -36,6 +37,7 @@ class Sender:
     def __init__(self, settings: ClientSettings, events: list[SessionEvent]) -> None:
         self.unsent_bytes = 0
         self.held: deque[bytes | Entry] = deque()
+        self.answers: list[bytes | Entry] = []
         self.half_closed = False
         self.is_asked = False
         self._settings = settings
@@ -91,6 +93,8 @@ class Sender:
         """
         count = len(self.held)
         while self.held and protocol.can_send:
+            if protocol.question is not None and not protocol.is_welcomed and not self._settings.terminal:
+                self.answers.append(self.held[0])
             self.send(self._encode(protocol, self.held.popleft()))
         return len(self.held) < count
 

@@ -4,12 +4,15 @@ The session knows no socket, terminal, thread or clock. One loop reads and write
 order.
 
 A session may outlive its connection: where the server has welcomed and given a token, a lost connection is made again,
-and the server lets the client in by the token. A person's does, others do where that was asked for.
+and the server lets the client in by the token. A person's does, others do where that was asked for. The user may have
+named several servers of one chat. Then any session goes on to the next one until one has let the client in, and a
+lost connection is made again at the next one.
 
 | state | what comes | next state | and |
 |---|---|---|---|
 | connecting | `connected` | connected | |
 | connecting | `connect_failed` | waiting, or ended | |
+| connected | the first server of several doesn't let the client in | waiting, or ended | the next one is tried |
 | connected | the connection is lost | waiting, or ended | the user learns which lines may not have arrived |
 | waiting | the pause is over | connecting | `Signal.CONNECTION_WANTED` |
 | waiting, connecting | a line | the same | it is refused; from the line editor, it waits; no pipe is read |
@@ -25,8 +28,9 @@ from sockctl.client.entry import Secret
 from sockctl.client.inputs import LineInput
 from sockctl.client.sender import refuse_lines
 from sockctl.client.session_events import EndReason, EventToEmit, Remark, SessionEnded, SessionEvent, TextReturned
-from sockctl.client.session_parts import Protocols, make_script, make_source, make_view, may_return
+from sockctl.client.session_parts import Protocols, make_script, make_source, make_view, may_go_on, may_return
 from sockctl.client.settings import ClientSettings
+from sockctl.client.targets import Targets
 from sockctl.errors import ConnectionBrokenError, SockctlError
 from sockctl.events.client import Disconnected
 from sockctl.net.address import Endpoint
@@ -44,7 +48,7 @@ class ClientSession:
     """A session. Not thread-safe. Times are seconds of one monotonic clock.
 
     Args:
-        endpoint: The server, as the user has named it.
+        targets: The servers, as the user has named them; the client has connected with the current one.
         settings: How the session behaves.
         open_tokens: Opens the store of tokens, which the session reads and writes.
         encrypted: Whether connections are under TLS.
@@ -54,6 +58,7 @@ class ClientSession:
 
     Attributes:
         settings: As the argument.
+        targets: As the argument; `Signal.CONNECTION_WANTED` wants a connection with the current one.
         view: The memory of a chat; None without one.
         wants_input: Whether the input is to be read.
         wake_at: When `advance` is due at the latest; None for never.
@@ -61,7 +66,7 @@ class ClientSession:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        targets: Targets,
         settings: ClientSettings,
         *,
         open_tokens: "Callable[[], TokenStore]",
@@ -71,6 +76,7 @@ class ClientSession:
         reconnector: "Reconnector | None" = None,
     ) -> None:
         self.settings = settings
+        self.targets = targets
         self.wants_input = False
         self.wake_at: float | None = None
         self._encrypted = encrypted
@@ -78,18 +84,21 @@ class ClientSession:
         self._absence: Absence | None = None  # made when a connection is lost for the first time
         self._events: list[SessionEvent] = []
         self._connection: ClientConnection | None = None
+        self._last_server: Endpoint | None = None  # the one that has let the client in last
         self._is_over = False
         self._source = make_source(settings)
         self._script = make_script(settings)
         self.view = make_view(settings, own_lines_stay=own_lines_stay, remark=self._remark)
         self._protocols = Protocols(
-            endpoint, settings, open_tokens=open_tokens, view=self.view, remark=self._remark, edits=edits
+            targets, settings, open_tokens=open_tokens, view=self.view, remark=self._remark, edits=edits
         )
         self._person: Person | None = None  # made with the first entry
 
     @property
     def is_listening(self) -> bool:
         """Whether it is still open whether the server speaks in messages."""
+        if self._connection is None:
+            return self._absence is not None and self._last_server is None
         return self._wire is not None and self._wire.is_listening
 
     @property
@@ -112,11 +121,6 @@ class ClientSession:
         """Return in how many seconds the client connects again, 0 while it tries; None where no connection was lost."""
         return None if self._connection is not None or self._absence is None else self._absence.left_s(now)
 
-    @property
-    def _was_lost(self) -> bool:
-        """Whether a connection was lost: then one that is not welcomed is only one more try."""
-        return self._absence is not None
-
     # From the connection.
 
     def connected(self, server: "ServerIdentity | None", now: float) -> list[SessionEvent]:
@@ -126,15 +130,19 @@ class ClientSession:
             server: Which server it has reached; None where both sides stay with raw bytes.
             now: The time.
         """
+        goes_on = self._last_server is None and self.targets.has_more
+        tries_again = goes_on or (self._last_server is not None and self.settings.reconnects)
+        protocol = None if server is None else self._protocols.make(server, self._absence, tries_again=tries_again)
         self._connection = ClientConnection(
             self.settings,
             self._source,
-            None if server is None else self._protocols.make(server, self._absence),
+            protocol,
             self._script,
             self._events,
             now,
             encrypted=self._encrypted,
-            returning=self._was_lost and self.settings.terminal,
+            returning=self._absence is not None and self.settings.terminal,
+            goes_on=goes_on,
         )
         if self._absence is not None:
             self._connection.hold(self._absence.lines)
@@ -142,12 +150,13 @@ class ClientSession:
 
     def connect_failed(self, error: SockctlError, now: float) -> list[SessionEvent]:
         """Process that a connection that was wanted couldn't be made."""
-        from sockctl.client.reconnect import FAILED
+        from sockctl.client.reconnect import FAILED, PASSED_OVER
 
-        if isinstance(error, FAILED) and self._absence is not None:
+        may_go_on = isinstance(error, PASSED_OVER if self._last_server is None else FAILED)
+        if may_go_on and self._absence is not None and (self._last_server is not None or self.targets.has_more):
             self._absence.go_on(error, now)
         else:
-            self._end(EndReason.of(error), error)
+            self._end(EndReason.of(error), self.targets.explain(error) if may_go_on else error)
         return self.advance(now)
 
     def received(self, data: bytes, now: float) -> list[SessionEvent]:
@@ -226,6 +235,7 @@ class ClientSession:
             try:
                 if step is not None:
                     step(connection, *arguments, now)
+                self._note_server(connection)
                 if self._person is not None:
                     self._send_waiting(self._person, connection, now)
                 connection.settle(now)
@@ -244,6 +254,17 @@ class ClientSession:
         self._events.clear()
         return events
 
+    def _note_server(self, connection: ClientConnection) -> None:
+        """Note which server has let the client in, and emit that it is another one than before."""
+        before, server = self._last_server, self.targets.current
+        if before == server or not connection.is_welcomed:
+            return
+        self._last_server = server
+        if before is not None:
+            from sockctl.events.reconnecting import TargetChanged
+
+            self._events.append(EventToEmit(TargetChanged(server=str(server), before=str(before))))
+
     def _send_waiting(self, person: "Person", connection: ClientConnection, now: float) -> None:
         """Let the entries go that waited for the connection, or for its welcome."""
         for entry in person.take_waiting(connection, now):
@@ -254,21 +275,35 @@ class ClientSession:
     # How a connection ends, and another one comes.
 
     def _end_connection(self, connection: ClientConnection, error: SockctlError | None, now: float) -> None:
-        comes_back = may_return(self.settings, connection, error, was_lost=self._was_lost)
-        if self._absence is None and self.settings.reconnects and (comes_back or not self.settings.terminal):
+        self._note_server(connection)
+        has_failed = self._last_server is None and may_go_on(self.settings, connection, error)
+        goes_on = has_failed and self.targets.has_more
+        comes_back = goes_on or (self._last_server is not None and may_return(self.settings, connection, error))
+        if self._absence is None and (
+            goes_on or (self.settings.reconnects and (comes_back or not self.settings.terminal))
+        ):
             from sockctl.client.absence import Absence
 
-            self._absence = Absence(self.settings, self.view, self._events, self._reconnector)
+            self._absence = Absence(self.settings, self.view, self._events, self._make_reconnector())
         if self._absence is None or not comes_back:
             if self._absence is not None and not self.settings.terminal and not connection.was_completed:
                 self._absence.tell_doubtful()
             reason, judgement = connection.explain_end(error), connection.judge(error)
             connection.give_back()
-            self._end(reason, judgement)
+            self._end(reason, self.targets.explain(judgement) if has_failed and judgement is not None else judgement)
             return
         self._connection = None
+        if goes_on:
+            self._protocols.restart()
+            if self._script is not None:
+                self._script.restart()
         self._absence.begin(connection, error, now)
         self._go_on_waiting(self._absence, now)
+
+    def _make_reconnector(self) -> "Reconnector":
+        from sockctl.client.reconnect import Reconnector
+
+        return self._reconnector or Reconnector(self.targets, self.settings.return_pauses)
 
     def _go_on_waiting(self, absence: "Absence", now: float) -> None:
         """Go on without a connection: a person may end that, and the pause may be over."""

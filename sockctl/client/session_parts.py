@@ -7,8 +7,8 @@ from sockctl.client.connection import ClientConnection
 from sockctl.client.inputs import LineInput, PipeInput
 from sockctl.client.session_events import EndReason, TellUser
 from sockctl.client.settings import ClientSettings
+from sockctl.client.targets import Targets
 from sockctl.errors import SockctlError
-from sockctl.net.address import Endpoint
 
 if TYPE_CHECKING:
     from sockctl.client.absence import Absence
@@ -55,7 +55,7 @@ class Protocols:
     """Makes the protocol of each connection of a session.
 
     Args:
-        endpoint: The server, as the user has named it.
+        targets: The servers, as the user has named them.
         settings: How the session behaves.
         open_tokens: Opens the store of tokens.
         view: The memory of a chat; None without one.
@@ -65,7 +65,7 @@ class Protocols:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        targets: Targets,
         settings: ClientSettings,
         *,
         open_tokens: "Callable[[], TokenStore]",
@@ -73,7 +73,7 @@ class Protocols:
         remark: TellUser,
         edits: bool,
     ) -> None:
-        self._endpoint = endpoint
+        self._targets = targets
         self._settings = settings
         self._open_tokens = open_tokens
         self._view = view
@@ -81,12 +81,17 @@ class Protocols:
         self._edits = edits
         self._login_lines: LoginLines | None = None  # made with the first protocol
 
-    def make(self, server: "ServerIdentity", absence: "Absence | None") -> "MessageProtocol":
+    def restart(self) -> None:
+        """Let the next connection begin with the first line of a pipe again."""
+        self._login_lines = None
+
+    def make(self, server: "ServerIdentity", absence: "Absence | None", *, tries_again: bool) -> "MessageProtocol":
         """Return the protocol for a new connection.
 
         Args:
             server: Which server it has reached.
             absence: What the lost connections have left; None for the first connection.
+            tries_again: Whether the client tries another server, or this one again, if it doesn't let the client in.
         """
         from sockctl.client.login_lines import LoginLines
         from sockctl.client.protocol import CAPABILITIES
@@ -97,7 +102,7 @@ class Protocols:
             self._login_lines = LoginLines(piped=not settings.terminal and not settings.steps)
         return make_protocol(
             settings,
-            self._endpoint,
+            self._targets.current,
             server,
             open_tokens=self._open_tokens,
             remark=self._remark,
@@ -106,27 +111,45 @@ class Protocols:
             lines=self._login_lines,
             held=None if absence is None else absence.token,
             can=CAPABILITIES if self._edits and self._view is not None else (),
+            tries_again=tries_again,
         )
 
 
-def may_return(
-    settings: ClientSettings, connection: ClientConnection, error: SockctlError | None, *, was_lost: bool
-) -> bool:
-    """Return whether the connection that has just ended is made again.
+def may_return(settings: ClientSettings, connection: ClientConnection, error: SockctlError | None) -> bool:
+    """Return whether the connection that has just ended is made again, where a server had let the client in before.
 
     Args:
         settings: How the session behaves.
         connection: The connection.
         error: The error with which it ended, if it did.
-        was_lost: Whether a connection was lost before: then one that is not welcomed is only one more try.
     """
     protocol = connection.protocol
     if not settings.reconnects or protocol is None or protocol.is_over or connection.input_ended:
         return False
     from sockctl.client.reconnect import FAILED, LOST
 
-    if error is None and connection.ending is not EndReason.SERVER_CLOSED:
+    if error is None:
+        return connection.ending is EndReason.SERVER_CLOSED and (protocol.can_return or not protocol.is_welcomed)
+    return protocol.can_return and isinstance(error, LOST) if protocol.is_welcomed else isinstance(error, FAILED)
+
+
+def may_go_on(settings: ClientSettings, connection: ClientConnection, error: SockctlError | None) -> bool:
+    """Return whether another server of the same chat may let the client in, where none has done so yet.
+
+    A server that has refused the client for a reason of its own has decided for all of them.
+
+    Args:
+        settings: How the session behaves.
+        connection: The connection that has just ended.
+        error: The error with which it ended, if it did.
+    """
+    protocol = connection.protocol
+    if protocol is None or (settings.terminal and connection.input_ended):
         return False
-    if protocol.is_welcomed:
-        return protocol.can_return and (error is None or isinstance(error, LOST))
-    return was_lost and (error is None or isinstance(error, FAILED))
+    from sockctl.client.reconnect import PASSED_OVER
+    from sockctl.errors import TurnedAwayError
+
+    if error is None:
+        return connection.ending is EndReason.SERVER_CLOSED and protocol.is_undone
+    has_begun = not (protocol.wire.is_listening or protocol.is_undone or isinstance(error, TurnedAwayError))
+    return isinstance(error, PASSED_OVER) and not has_begun

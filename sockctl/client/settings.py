@@ -4,7 +4,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from sockctl.client.script_steps import Step
@@ -13,6 +13,26 @@ if TYPE_CHECKING:
 
 QUIT_AFTER_S = 2.0
 """How long a session that a person or a script has ended waits for the server's end."""
+
+
+class ReturnPauses(NamedTuple):
+    """The pauses before a lost connection is made again, in seconds.
+
+    Attributes:
+        first_s: The pause after the first round of tries has failed; each one after that is twice as long.
+        longest_s: The longest pause.
+        steady_s: How long a connection must have stood for the pauses to begin anew: a server that falls over and over
+            is spared.
+        step_s: The longest pause before the next server of a round; the clients of one server don't all come at once.
+    """
+
+    first_s: float = 0.5
+    longest_s: float = 30.0
+    steady_s: float = 30.0
+    step_s: float = 0.25
+
+
+USUAL_PAUSES = ReturnPauses()
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -46,6 +66,7 @@ class ClientSettings:
         state_dir: The folder where tokens are kept, as it was chosen.
         reconnect: Connect again after a lost connection, where that can be; None: only where a person sits.
         explain: Which events are explained; None for the usual ones.
+        return_pauses: The pauses before a lost connection is made again.
         retries: How many further tries the first connection gets.
         family: Restricts the addresses to IPv4 or IPv6.
         source: The own address to connect from; None for any.
@@ -78,6 +99,7 @@ class ClientSettings:
     state_dir: Path | None = None
     reconnect: bool | None = None
     explain: "Explain | None" = None
+    return_pauses: ReturnPauses = USUAL_PAUSES
     retries: int = 0
     family: socket.AddressFamily = socket.AF_UNSPEC
     source: "Endpoint | None" = None

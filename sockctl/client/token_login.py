@@ -88,7 +88,7 @@ class TokenLogin:
         self._tells = tells
         self._unattended = unattended
         self._comes_back = comes_back
-        self._uses_file = True
+        self._uses_file = server.is_lasting
         self.users: list[str] = []
         self.undecided = False
         self.resumed = False
@@ -234,9 +234,9 @@ class TokenLogin:
         return self._tokens
 
     def _store_key(self) -> "Login":
-        from sockctl.client.token_store import Login
+        from sockctl.client.token_store import Login, make_address
 
-        return Login.at(self._server.endpoint.host, self._server.endpoint.port, self._service, self._server.fingerprint)
+        return Login(make_address(self._server.places), self._service, self._server.fingerprint)
 
     def _find(self) -> Held | None:
         """Return the token for this service and certificate: this session's own, or the file's.
@@ -246,10 +246,11 @@ class TokenLogin:
         if not self._uses_tokens:
             return None
         held = self.held
-        if held is not None and (held.service, held.server) != (self._service, self._server):
+        if held is not None and not (held.service == self._service and self._server.shares_tokens(held.server)):
             held = None
         if held is not None and not held.is_kept:
             self._uses_file = False
+        if not self._uses_file:
             return held
         try:
             self.users = self._open_store().users_at(self._store_key())

@@ -5,6 +5,9 @@ port, the same service, and under TLS the same certificate, even where an author
 the host is an IP address, since a name may lead to another program the next time. The token is in the file, and in the
 one field that carries it to the wire; no repr and no error shows it.
 
+Several servers that the user names together are one chat. A token of one counts at each of them, and is found under
+the names of all, in any order. Each server's certificate is checked before, and the servers may have one each.
+
 A server may have a token of each of several users. The file has them in the order in which they were used.
 
 An expired token lets nobody in. It still shows the server that this device belongs to the user, so that strangers who
@@ -15,12 +18,14 @@ import datetime
 import hmac
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sockctl.client.known_hosts import is_host_key, make_host_key
 from sockctl.errors import StoreError, StoreFormatError
+from sockctl.net.address import Endpoint
 from sockctl.net.fingerprints import parse_fingerprint
 from sockctl.protocol.names import make_name_key
 from sockctl.stores.json_store import JsonStore
@@ -62,7 +67,19 @@ _TOKENS = array(
         "has a user of a service with one certificate twice",
     ),
 )
-_FORM = record({"sessions": mapping(_TOKENS, key=unless(is_host_key, "is no HOST:PORT in its usual form"))})
+
+
+def make_address(servers: Iterable[Endpoint]) -> str:
+    """Return the one form of the servers of a login: ``HOST:PORT`` of each, in order, with commas between them."""
+    return ",".join(sorted({make_host_key(one.host, one.port) for one in servers}))
+
+
+def _is_address(address: str) -> bool:
+    keys = address.split(",")
+    return all(map(is_host_key, keys)) and keys == sorted(set(keys))
+
+
+_FORM = record({"sessions": mapping(_TOKENS, key=unless(_is_address, "is no HOST:PORT in its usual form"))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +87,22 @@ class Login:
     """Where a token counts.
 
     Attributes:
-        address: The server's ``HOST:PORT``, as `make_host_key` returns it.
+        address: The server's ``HOST:PORT``, or those of several, as `make_address` returns them.
         service: The service's name, as the greeting says it.
-        fingerprint: The SHA-256 of its certificate, as `compute_fingerprint` returns it; empty without TLS.
+        fingerprint: The SHA-256 of its certificate, as `compute_fingerprint` returns it; empty without TLS. Of several
+            servers, it is that of the one that gave the token.
     """
 
     address: str
     service: str
     fingerprint: str
+
+    def is_place_of(self, other: "Login") -> bool:
+        """Return whether a token of the other login counts here."""
+        if "," not in self.address:
+            return self == other
+        alike = (self.address, self.service) == (other.address, other.service)
+        return alike and bool(self.fingerprint) == bool(other.fingerprint)
 
     @classmethod
     def at(cls, host: str, port: int, service: str, fingerprint: str = "") -> "Login":
@@ -142,12 +167,16 @@ class TokenStore:
         ]
 
     def list_server(self, host: str, port: int) -> list[KeptToken]:
-        """Return all tokens of a server, expired ones as well.
+        """Return all tokens of one server, expired ones as well. Raises what `list_servers` raises."""
+        return self.list_servers([Endpoint(host, port)])
+
+    def list_servers(self, servers: Iterable[Endpoint]) -> list[KeptToken]:
+        """Return all tokens that count at each of some servers, expired ones as well.
 
         Raises:
             StoreError: The file can't be read.
         """
-        return self._list_address(make_host_key(host, port))
+        return self._list_address(make_address(servers))
 
     def find(self, login: Login, user: str = "") -> KeptToken | None:
         """Return the token that counts there, expired or not.
@@ -160,7 +189,9 @@ class TokenStore:
             StoreError: The file can't be read.
         """
         found = [
-            one for one in self._list_address(login.address) if one.login == login and (not user or one.is_of(user))
+            one
+            for one in self._list_address(login.address)
+            if login.is_place_of(one.login) and (not user or one.is_of(user))
         ]
         return found[-1] if found else None
 
@@ -170,7 +201,8 @@ class TokenStore:
         Raises:
             StoreError: The file can't be read.
         """
-        return [one.user for one in reversed(self._list_address(login.address)) if one.login == login and one.user]
+        kept = reversed(self._list_address(login.address))
+        return [one.user for one in kept if login.is_place_of(one.login) and one.user]
 
     def keep(self, login: Login, *, token: str, expires: str, user: str = "", in_place_of: str | None = None) -> bool:
         """Keep a token in place of the user's one before, and return whether it is kept; then it is on the disk.
@@ -225,7 +257,7 @@ class TokenStore:
         """
 
         def is_meant(entry: dict[str, str]) -> bool:
-            if _read_kept(login.address, entry).login != login:
+            if not login.is_place_of(_read_kept(login.address, entry).login):
                 return False
             return token is None or hmac.compare_digest(entry["token"].encode(), token.encode())
 
@@ -270,7 +302,7 @@ def _read_kept(address: str, entry: dict[str, str]) -> KeptToken:
 
 def _is_replaced(kept: KeptToken, login: Login, user: str) -> bool:
     """Return whether a token gives way to a new one of that user."""
-    return kept.login == login and (not kept.user or not user or kept.is_of(user[:MAX_USER]))
+    return login.is_place_of(kept.login) and (not kept.user or not user or kept.is_of(user[:MAX_USER]))
 
 
 def _is_anothers(kept: KeptToken, user: str, shown: str) -> bool:

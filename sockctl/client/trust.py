@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sockctl.client.known_hosts import KnownHosts
-from sockctl.errors import UntrustedError
+from sockctl.errors import UnknownCertificateError, UntrustedError
 from sockctl.events.base import Event
 from sockctl.events.client_tls import HostTrusted, TlsEstablished
 from sockctl.net.address import Endpoint
@@ -121,7 +121,7 @@ class Trust:
         if self._policy.accept_new:
             return
         if not self._policy.may_ask:
-            raise UntrustedError(
+            raise UnknownCertificateError(
                 f"{self._endpoint} is not known yet. Its certificate has\n  SHA256 {fingerprint}\nCompare that with "
                 f"what the server has told at its start, then write --fingerprint with it, or --accept-new, or "
                 f"'sockctl hosts add {self._endpoint} {fingerprint}'. Nothing was sent to it."

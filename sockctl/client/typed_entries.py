@@ -6,7 +6,7 @@ its newest entries. A file that can't be used is told once, and done without. Th
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sockctl.client.file_names import name_folder_of
@@ -30,14 +30,14 @@ class TypedEntries:
 
     Args:
         state_dir: Where they are kept, in the folder ``typed``.
-        server: The server.
+        servers: The servers of one chat, as the user has named them.
 
     Attributes:
         remark: Tells the user something; the line editor sets it.
     """
 
-    def __init__(self, state_dir: Path, server: Endpoint) -> None:
-        self._path = state_dir / FOLDER / f"{name_folder_of(server)}.jsonl"
+    def __init__(self, state_dir: Path, servers: Sequence[Endpoint]) -> None:
+        self._path = state_dir / FOLDER / f"{name_folder_of(servers)}.jsonl"
         self._lock = FileLock(self._path, LOCK_TIMEOUT_S)
         self.remark: Callable[[str], None] = lambda _: None
         self._fails = False

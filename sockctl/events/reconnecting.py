@@ -14,10 +14,13 @@ class ConnectionLost(Event):
 
     error: str
     seconds: float
+    server: str = ""
+    next: str = ""
 
     @property
     def happened(self) -> str:
-        return f"The connection was lost ({self.error}): trying again in {self.seconds:.1f} s."
+        lost = f"The connection to {self.server}" if self.server else "The connection"
+        return f"{lost} was lost ({self.error}): trying {self.next or 'again'} in {self.seconds:.1f} s."
 
     @property
     def explanation(self) -> str:
@@ -40,3 +43,36 @@ class Reconnecting(Event):
     @property
     def explanation(self) -> str:
         return f"The client tries again, with pauses of up to {self.longest_s:g} s, until Ctrl-D."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetFailed(Event):
+    """One of several servers did not let the client in, and the client tries the next one."""
+
+    level: ClassVar[Level] = Level.WARNING
+
+    server: str
+    error: str
+    next: str
+
+    @property
+    def happened(self) -> str:
+        return f"{self.error} Trying {self.next}."
+
+    @property
+    def explanation(self) -> str:
+        return "All the servers named are one chat."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetChanged(Event):
+    """Another one of several servers has let the client in again."""
+
+    level: ClassVar[Level] = Level.WARNING
+
+    server: str
+    before: str
+
+    @property
+    def happened(self) -> str:
+        return f"The client is at {self.server} now; before, it was at {self.before}."

@@ -121,14 +121,6 @@ def parse_host(text: str) -> str:
     return host
 
 
-def split_targets(text: str) -> list[str]:
-    """Return the targets of ``SCHEME://HOST:PORT,HOST:PORT…``, each with the scheme if there is one."""
-    scheme, separator, rest = text.partition("://")
-    if not separator:
-        scheme, rest = "", text
-    return [one if "://" in one else f"{scheme}{separator}{one}" for one in rest.split(",")]
-
-
 def parse_target(target: str | None, port: str | None = None) -> Target:
     """Return the target of ``HOST:PORT``, ``HOST PORT``, ``SCHEME://HOST:PORT`` (see SCHEMES), ``HOST`` or nothing.
 
@@ -150,6 +142,35 @@ def parse_target(target: str | None, port: str | None = None) -> Target:
         raise AddressError(f"The port is given twice, in {target!r} and as {port!r}: leave one out.")
     chosen = own_port if port is None else port
     return Target(parse_host(host) if host else None, None if chosen is None else parse_port(chosen), scheme or None)
+
+
+def parse_targets(text: str, port: str | None = None) -> list[Target]:
+    """Return the targets of ``HOST:PORT,HOST:PORT`` or ``SCHEME://HOST:PORT,HOST:PORT``, in their order.
+
+    The scheme is that of the first. All targets have it, so that none is reached with less protection than another.
+
+    Args:
+        text: The targets.
+        port: The port of those that name none.
+
+    Raises:
+        AddressError: One is empty, is no target, has another scheme, or has a second port.
+    """
+    if "," not in text:
+        return [parse_target(text, port)]
+    pieces = [piece.strip() for piece in text.split(",")]
+    first, separator, _ = pieces[0].partition("://")
+    scheme = first + separator if separator else ""
+    targets: list[Target] = []
+    for piece in pieces:
+        own = piece.removeprefix(scheme)
+        if not own:
+            raise AddressError(f"{text!r} names an empty target: write HOST:PORT,HOST:PORT.")
+        if "://" in own:
+            raise AddressError(f"{text!r} has several schemes: all targets of a chat have one, that of the first.")
+        if (target := parse_target(scheme + own, port)) not in targets:
+            targets.append(target)
+    return targets
 
 
 def parse_source(text: str) -> Endpoint:

@@ -79,6 +79,21 @@ def connect(
     attempt = functools.partial(
         _connect_once, endpoint, family, tell, timeout_s, source=source, secure=secure, addresses=addresses
     )
+    return try_again(attempt, tell=tell, retries=retries, pauses=pauses)
+
+
+def try_again(attempt: Callable[[], Transport], *, tell: Tell, retries: int, pauses: Pauses = PAUSES) -> Transport:
+    """Return the connection that `attempt` makes, after further rounds and pauses if need be.
+
+    Args:
+        attempt: Makes one round.
+        tell: Takes the events.
+        retries: The number of further rounds, with a pause before each.
+        pauses: The pauses.
+
+    Raises:
+        SockctlError: The error of the last round.
+    """
     pause_s = pauses.first_s
     for left in range(retries, 0, -1):
         try:

@@ -216,7 +216,8 @@ def _describe(report: dict[str, Any]) -> str:
 
 
 def _count_lost(report: dict[str, Any]) -> int:
-    return int(report["lost"]) + sum(report["errors"].values())
+    errors: dict[str, int] = report["errors"]
+    return int(report["lost"]) + sum(errors.values())
 
 
 def _find_silence_s(report: dict[str, Any], outage_s: float) -> float | None:

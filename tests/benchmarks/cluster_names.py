@@ -12,14 +12,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from sockctl.cluster.node_settings import Callbacks
-
 from sockctl.cluster.node import Node
+from sockctl.cluster.node_settings import Callbacks
 from tests.support.engines import redis_server
 
 AT_ONCE = 32
 """Connections of a node that come in at the same time."""
 READ_S = 10.0
+
+
+def _ignore(_: Any) -> None:
+    pass
+
+
+DEAF = Callbacks(on_news=_ignore, on_refused=_ignore, on_buried=_ignore, on_health=_ignore)
 
 
 def claim_names(settings: Sequence[str], nodes: int, names: int) -> float:
@@ -29,9 +35,9 @@ def claim_names(settings: Sequence[str], nodes: int, names: int) -> float:
         server = undo.enter_context(redis_server(Path(folder), *settings))
         made = []
         for number in range(nodes):
-            node = Node(server.access(), f"names{number}", _deaf(), rules={})
+            node = Node(server.access(), f"names{number}", DEAF, rules={})
             undo.callback(node.stop)
-            node.start()
+            node.start(_ignore)
             made.append(node)
 
         def claim(number: int) -> bool:
@@ -45,10 +51,3 @@ def claim_names(settings: Sequence[str], nodes: int, names: int) -> float:
         took_s = time.monotonic() - began
         assert all(done), "a node has not read a claim of its own"
     return took_s
-
-
-def _deaf() -> Callbacks:
-    def ignore(_: Any) -> None:
-        pass
-
-    return Callbacks(on_news=ignore, on_refused=ignore, on_buried=ignore, on_health=ignore)

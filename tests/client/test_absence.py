@@ -6,11 +6,14 @@ import pytest
 
 from sockctl.client.absence import Absence
 from sockctl.client.chat.view import ChatView
-from sockctl.client.reconnect import Backoff, Reconnector
+from sockctl.client.reconnect import Reconnector
 from sockctl.client.session_events import EventToEmit, SessionEvent, Signal, TextArrived, TextReturned
-from sockctl.client.settings import ClientSettings
+from sockctl.client.settings import USUAL_PAUSES, ClientSettings
+from sockctl.client.targets import Targets
 from sockctl.errors import ConnectTimeoutError, InputDiscardedError, UnreachableError
+from sockctl.net.address import Endpoint
 
+HERE = Endpoint("127.0.0.1", 9090)
 REFUSED = UnreachableError("Nobody is there.")
 
 
@@ -19,7 +22,9 @@ class Away:
 
     def __init__(self, view: ChatView | None = None, **settings: Any) -> None:
         self.events: list[SessionEvent] = []
-        self.absence = Absence(ClientSettings(**settings), view, self.events, Reconnector(Backoff(lambda: 0.5)))
+        self.absence = Absence(
+            ClientSettings(**settings), view, self.events, Reconnector(Targets([HERE]), USUAL_PAUSES, lambda: 0.5)
+        )
 
     @property
     def emitted(self) -> list[str]:

@@ -14,8 +14,17 @@ def test_readable_names() -> None:
     assert name_file_of("#чай") == "#чай"
     assert name_file_of("#小明") == "#小明"
     assert name_file_of(unicodedata.normalize("NFD", "#José")) == name_file_of("#josé") == "#josé"
-    assert name_folder_of(Endpoint("Server.Example", 9090)) == "server.example_9090"
-    assert name_folder_of(Endpoint("::1", 9090)) == "%3A%3A1_9090"
+    assert name_folder_of([Endpoint("Server.Example", 9090)]) == "server.example_9090"
+    assert name_folder_of([Endpoint("::1", 9090)]) == "%3A%3A1_9090"
+
+
+def test_several_servers_have_one_folder_in_any_order() -> None:
+    servers = [Endpoint("b.example", 9090), Endpoint("A.example", 9090), Endpoint("::1", 9091)]
+    assert name_folder_of(servers) == "%3A%3A1_9091,a.example_9090,b.example_9090"
+    assert name_folder_of([*reversed(servers), servers[0]]) == name_folder_of(servers)
+    many = name_folder_of([Endpoint(f"server{number}.example", 9090) for number in range(20)])
+    assert len(many.encode()) < 255
+    assert many != name_folder_of([Endpoint(f"server{number}.example", 9090) for number in range(21)])
 
 
 def test_hostile_names() -> None:

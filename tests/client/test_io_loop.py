@@ -16,6 +16,7 @@ from sockctl.client.screen import Screen
 from sockctl.client.session import ClientSession
 from sockctl.client.session_events import EndReason
 from sockctl.client.settings import ClientSettings
+from sockctl.client.targets import Targets
 from sockctl.client.token_store import TokenStore
 from sockctl.errors import ConnectionBrokenError, SockctlError, StreamError
 from sockctl.events.base import Event
@@ -52,7 +53,7 @@ def no_tokens() -> TokenStore:
     raise AssertionError("bytes need no token")
 
 
-def never(_: object) -> Transport:
+def never(*_: object) -> Transport:
     raise AssertionError("a pipe connects once")
 
 
@@ -68,8 +69,8 @@ class Setting:
         self._near, self.far = socket.socketpair()
         self.output = Kept()
         self.screen = Told()
-        session = ClientSession(HERE, ClientSettings(quit_after_s=quit_after_s), open_tokens=no_tokens)
-        self.loop = IoLoop(session, HERE, never, screen=self.screen, output=self.output, user=None)
+        session = ClientSession(Targets([HERE]), ClientSettings(quit_after_s=quit_after_s), open_tokens=no_tokens)
+        self.loop = IoLoop(session, never, screen=self.screen, output=self.output, user=None)
         self.loop.read_from(self._near.fileno())
         self.error: SockctlError | None = None
         self._thread = threading.Thread(target=self._run)

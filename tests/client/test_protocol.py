@@ -42,7 +42,7 @@ def test_a_block_answers_no_question_and_is_lines_outside_of_a_chat(tmp_path: Pa
 def test_a_goodbye_is_for_good_unless_the_server_only_gave_up(tmp_path: Path, reason: str, is_over: bool) -> None:
     protocol = asking_protocol(tmp_path)
     protocol.admit(make_message("bye", "Goodbye!", reason=reason))
-    assert (protocol.is_over, protocol.gave_up) == (is_over, not is_over)
+    assert (protocol.is_over, bool(protocol.farewell)) == (is_over, not is_over)
 
 
 def test_a_server_that_only_says_why_it_has_no_place(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
 from sockctl.client.script_steps import Expect, Send, Step
+from sockctl.errors import ConnectionBrokenError
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.services.identify import Identify
 from sockctl.services.known_clients import KnownClients
@@ -189,11 +190,16 @@ def test_a_person_who_leaves_is_not_refused(tmp_path: Path) -> None:
     assert code_of(refused) is ExitCode.NOT_LET_IN
 
 
-def test_a_server_without_a_place_says_so_in_text(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["end", "reset"])
+def test_a_server_without_a_place_says_so_in_text(tmp_path: Path, how: str) -> None:
+    """A server that closes its socket resets the connection if the client's hello has arrived by then."""
     played = Played(tmp_path, messages=True)
     played.connect()
     played.receive(b"sockctl/1 chat\r\nAll places\x1b[2J are taken.\r\n")
-    played.end()
+    if how == "reset":
+        played.step(lambda now: played.session.broke(ConnectionBrokenError("Broken."), now))
+    else:
+        played.end()
     assert code_of(played) is ExitCode.NOT_LET_IN
     assert played.ended is not None
     assert str(played.ended.error).endswith("All places\N{SYMBOL FOR ESCAPE}[2J are taken.")

@@ -20,7 +20,7 @@ NOW = datetime.datetime(2026, 11, 29, 13, 6, tzinfo=datetime.UTC)
 
 def opened(folder: Path, **options: Any) -> tuple[RoomLog, list[str]]:
     remarks: list[str] = []
-    log = RoomLog(folder, Endpoint("localhost", 9090), remark=remarks.append, now=lambda: NOW, zone=ZONE, **options)
+    log = RoomLog(folder, [Endpoint("localhost", 9090)], remark=remarks.append, now=lambda: NOW, zone=ZONE, **options)
     return log, remarks
 
 

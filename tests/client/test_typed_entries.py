@@ -16,7 +16,7 @@ SERVER = Endpoint("localhost", 9090)
 
 def opened(state: Path, server: Endpoint = SERVER) -> tuple[TypedEntries, list[str]]:
     remarks: list[str] = []
-    one = TypedEntries(state, server)
+    one = TypedEntries(state, [server])
     one.remark = remarks.append
     return one, remarks
 

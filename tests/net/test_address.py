@@ -10,7 +10,7 @@ from sockctl.net.address import (
     parse_host,
     parse_port,
     parse_target,
-    split_targets,
+    parse_targets,
 )
 
 TARGETS = {
@@ -62,6 +62,44 @@ def test_targets(typed: tuple[str | None, str | None], meant: Target) -> None:
 def test_nonsense_is_explained(target: str, port: str | None, says: str) -> None:
     with pytest.raises(AddressError, match=says):
         parse_target(target, port)
+
+
+@pytest.mark.parametrize(
+    ("typed", "port", "meant"),
+    [
+        ("a:1", None, [Target("a", 1)]),
+        ("a:1,b:2", None, [Target("a", 1), Target("b", 2)]),
+        ("sockctl://a:1,b", "2", None),
+        ("sockctls://a,[::1]:2/", None, [Target("a", None, "sockctls"), Target("::1", 2, "sockctls")]),
+        ("sockctl://a:1,sockctl://b:2", None, [Target("a", 1, "sockctl"), Target("b", 2, "sockctl")]),
+        ("a,::1", "9090", [Target("a", 9090), Target("::1", 9090)]),
+        ("b:1, a:1,b:1", None, [Target("b", 1), Target("a", 1)]),
+    ],
+)
+def test_several_targets(typed: str, port: str | None, meant: list[Target] | None) -> None:
+    if meant is None:
+        with pytest.raises(AddressError, match="given twice"):
+            parse_targets(typed, port)
+    else:
+        assert parse_targets(typed, port) == meant
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("a:1,", "'a:1,' names an empty target: write HOST:PORT,HOST:PORT"),
+        ("sockctl://,a:1", "names an empty target"),
+        ("sockctl://a:1,,b:1", "names an empty target"),
+        ("sockctl://a:1,tcp://b:1", "several schemes"),
+        ("a:1,sockctls://b:1", "several schemes"),
+        ("sockctls://a:1,sockctl://b:1", "several schemes"),
+        ("http://a:1,b:1", "unknown scheme"),
+        ("a:1,9090", "looks like a port"),
+    ],
+)
+def test_several_targets_that_are_none(typed: str, says: str) -> None:
+    with pytest.raises(AddressError, match=says):
+        parse_targets(typed)
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "65536", "9090.0", "٣", "1e3", " 80", "0x50"])
@@ -126,17 +164,3 @@ def test_ipv4_mapped_address_is_the_ipv4_one() -> None:
 )
 def test_what_stays_within_the_machine(address: str, stays: bool) -> None:
     assert is_loopback(address) is stays
-
-
-@pytest.mark.parametrize(
-    ("text", "targets"),
-    [
-        ("a:1", ["a:1"]),
-        ("a:1,b:2", ["a:1", "b:2"]),
-        ("sockctls://a:1,[::1]:2", ["sockctls://a:1", "sockctls://[::1]:2"]),
-        ("sockctl://a:1,sockctls://b:2", ["sockctl://a:1", "sockctls://b:2"]),
-        ("a:1,", ["a:1", ""]),
-    ],
-)
-def test_several_targets(text: str, targets: list[str]) -> None:
-    assert split_targets(text) == targets

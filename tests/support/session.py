@@ -6,7 +6,7 @@ from typing import Any
 
 from sockctl.client.protocol import MessageProtocol
 from sockctl.client.protocol_factory import make_protocol
-from sockctl.client.reconnect import Backoff, Reconnector
+from sockctl.client.reconnect import Reconnector
 from sockctl.client.server_identity import ServerIdentity
 from sockctl.client.session import ClientSession
 from sockctl.client.session_events import (
@@ -21,6 +21,7 @@ from sockctl.client.session_events import (
     TextReturned,
 )
 from sockctl.client.settings import ClientSettings
+from sockctl.client.targets import Targets
 from sockctl.client.token_store import TokenStore
 from sockctl.net.address import Endpoint
 
@@ -33,22 +34,32 @@ class Played:
 
     Args:
         state_dir: Where tokens are kept.
+        servers: The servers that the user has named.
         settings: As of `ClientSettings`.
     """
 
     def __init__(
-        self, state_dir: Path, *, in_clear: bool = False, sends: bool = True, edits: bool = False, **settings: Any
+        self,
+        state_dir: Path,
+        *,
+        in_clear: bool = False,
+        sends: bool = True,
+        edits: bool = False,
+        servers: Sequence[Endpoint] = (SERVER,),
+        **settings: Any,
     ) -> None:
         self.now = 1000.0
         self.events: list[SessionEvent] = []
         self.sent = b""
-        self.server = ServerIdentity(SERVER, in_clear=in_clear)
+        self.server = ServerIdentity(servers[0], in_clear=in_clear, chat=tuple(servers) if len(servers) > 1 else ())
+        self.targets = Targets(servers)
+        client_settings = ClientSettings(**settings)
         self.session = ClientSession(
-            SERVER,
-            ClientSettings(**settings),
+            self.targets,
+            client_settings,
             open_tokens=lambda: TokenStore(state_dir),
             edits=edits,
-            reconnector=Reconnector(Backoff(lambda: 0.5)),
+            reconnector=Reconnector(self.targets, client_settings.return_pauses, lambda: 0.5),
         )
         self._sends = sends
 
