@@ -1,32 +1,35 @@
 """A chat: members join, some of them speak, and each message must reach each member, once, in one order, unchanged.
 
-The members are spread over the servers, which are one chat. Every member gets the same texts: the pool decodes each of
-them once, and recognises it then.
+The members are spread over the servers, which are one chat. All members at a server get the same bytes: the first one
+decodes them, and those of the others are compared with them.
 """
 
+import math
 import time
 from collections import deque
 
+from sockctl.bench.common_stream import CommonStream
 from sockctl.bench.message_client import MessageClient
 from sockctl.bench.order import CommonOrder, Key
 from sockctl.bench.pool import ClientPool, WorkerContext
-from sockctl.bench.said import Batch, Said, decode_said, encode_said
+from sockctl.bench.said import Said, decode_said, encode_said
+from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import Message, decode_message, make_message
 
 ABSENT_S = 1.0
 """Seconds for which a message may be absent: one that comes until then is reordered, any other is missing."""
-_MOST_PIECES = 256
 _MOST_TEXTS = 16_384
 
 
 class SaidMessage(Message):
     """A message of the chat that a member of this run has said; `what` is None where it is corrupt."""
 
-    __slots__ = ("what",)
+    __slots__ = ("frame", "what")
 
-    def __init__(self, one: Message, what: Said | None) -> None:
+    def __init__(self, one: Message, what: Said | None, frame: bytes) -> None:
         super().__init__(one.fields)
         self.what = what
+        self.frame = frame
 
 
 class ChatClient(MessageClient):
@@ -44,12 +47,15 @@ class ChatClient(MessageClient):
     def __init__(self, context: WorkerContext, number: int, pool: "ChatPool") -> None:
         super().__init__(context, number, decode=pool.decode)
         self._pool = pool
+        self._stream = pool.streams[number % len(pool.streams)]
         self._run = context.plan.run
         self._name = f"b{self._run}-{number}"
         self._said = 0
         self._speaks = number < context.plan.senders
         self.heard_in_all = 0
+        self._matched_bytes = 0  # of the next message, which are not in the wire
         self._saying: list[Said] = []  # the messages in the bytes that are being decoded
+        self._frames: list[bytes] = []  # and their frames
         self._absent: Key | None = None
         self._absent_until = 0.0
 
@@ -65,26 +71,32 @@ class ChatClient(MessageClient):
         self.wire.outgoing += self.wire.encode(make_message("line", text))
 
     def take(self, data: bytes) -> None:
-        """Process bytes; bytes that another member has got, too, are not decoded anew."""
-        whole = not self.wire.has_partial_message
-        known = self._pool.pieces.get(data) if whole else None
-        if known is None:
-            saying = self._saying = []
-            super().take(data)
-            known = Batch.of(saying)
-            if saying and whole and not self.gone and not self.wire.has_partial_message:
-                self._pool.remember(data, known)
-        if known.said:
-            self._hear(known)
-        if self.wire.outgoing:
-            self.flush()
+        """Process bytes; those that another member at this server has got, too, are not decoded anew."""
+        if not self.wire.has_partial_message:
+            begin = self.heard_in_all
+            reached = self._stream.match(begin, self._matched_bytes, data) if self._absent is None else None
+            if reached is not None:
+                self.heard_in_all, self._matched_bytes = reached
+                if (end := reached[0]) > begin:
+                    stream = self._stream
+                    self._count(
+                        stream.get_said(begin, end), stream.get_dues_ns(begin, end), stream.get_size(begin, end)
+                    )
+                return
+            if self._matched_bytes:
+                data = self._stream.get_bytes(begin, self._matched_bytes) + data
+                self._matched_bytes = 0
+        self._saying, self._frames = [], []
+        super().take(data)
+        if self._saying:
+            self._hear(self._saying, self._frames)
 
     def heard(self, one: Message) -> None:
         """Give a name; then collect the messages of the chat."""
         match one.kind:
             case "say":
                 if isinstance(one, SaidMessage):
-                    self._heard_said(one.what)
+                    self._heard_said(one)
             case "ask" if one.get("field") == "name" and not self._name:
                 self.fail("name_refused")
             case "ask" if one.get("field") == "name":
@@ -101,36 +113,46 @@ class ChatClient(MessageClient):
             case "bye":
                 self.fail("closed")
 
-    def _heard_said(self, what: Said | None) -> None:
-        if what is None:
+    def _heard_said(self, one: SaidMessage) -> None:
+        if one.what is None:
             self.fail("corrupt")
         else:
-            self._saying.append(what)
+            self._saying.append(one.what)
+            self._frames.append(one.frame)
 
-    def _hear(self, batch: Batch) -> None:
+    def _hear(self, said: list[Said], frames: list[bytes]) -> None:
         """Check that the messages are the next ones in the order of all members; count them."""
-        said = batch.said
         if self._absent is not None:
             self._look_for_absent(said)
             return
         right = self._pool.order.match(self.heard_in_all, said)
-        self.heard_in_all += right
-        self._count(batch if right == len(said) else Batch.of(said[:right]))
+        self._follow(said[:right], frames[:right])
         if right < len(said):
             self._miss(said[right:])
 
-    def _count(self, batch: Batch) -> None:
+    def _follow(self, said: list[Said], frames: list[bytes]) -> None:
+        """Count messages, which the server has sent to other members, too, or will send."""
+        self.heard_in_all += len(said)
+        ahead = self.heard_in_all - self._stream.end
+        if ahead > 0:
+            self._stream.extend(said[-ahead:], frames[-ahead:])
+        self._count(said, [int(one.due * 1e9) for one in said], sum(one.size_bytes for one in said))
+
+    def _count(self, said: list[Said], dues_ns: list[int], size_bytes: int) -> None:
         """Count messages that came as they should, and their latencies."""
-        now = time.monotonic()
+        now_ns = time.monotonic_ns()
         stats, measured_from = self.context.stats, self.context.pace.measured_from
-        own = [one.due for one in batch.said if one.sender == self.number] if self._speaks else []
-        if batch.earliest < measured_from:
-            batch = Batch.of([one for one in batch.said if one.due >= measured_from])
-        if batch.said:
-            stats.answer_all(batch.dues, now, batch.size_bytes)
+        own = [one.due for one in said if one.sender == self.number] if self._speaks else []
+        if not math.isfinite(measured_from) or min(dues_ns, default=0) < int(measured_from * 1e9):
+            measured = [one for one in said if one.due >= measured_from]
+            dues_ns = [int(one.due * 1e9) for one in measured]
+            size_bytes = sum(one.size_bytes for one in measured)
+        if dues_ns:
+            stats.answer_all(dues_ns, now_ns, size_bytes)
         if own:
-            stats.echoes.add_all([now - due for due in own if due >= measured_from])
-            self._pool.note_heard_itself(self, len(own), now)
+            stats.echoes.add_since(now_ns, [int(due * 1e9) for due in own if due >= measured_from])
+            self._pool.note_heard_itself(self, len(own), now_ns / 1e9)
+            self.flush()
 
     def _miss(self, rest: list[Said]) -> None:
         """Fail if the first of these is a repetition; else wait a while for the message that belongs before it."""
@@ -160,7 +182,7 @@ class ChatPool(ClientPool):
 
     Attributes:
         order: The order in which all members must hear the messages.
-        pieces: The messages in bytes that were received before.
+        streams: What each server has sent.
         make_client: The class of a member.
     """
 
@@ -169,7 +191,7 @@ class ChatPool(ClientPool):
     def __init__(self, context: WorkerContext) -> None:
         super().__init__(context)
         self.order = CommonOrder()
-        self.pieces: dict[bytes, Batch] = {}
+        self.streams = [CommonStream() for _ in context.plan.servers]
         self._texts: dict[str, SaidMessage] = {}
         self._prefix = f"b{context.plan.run}-"
         self._members = [self.make_client(context, number, self) for number in range(context.plan.clients)]
@@ -233,7 +255,7 @@ class ChatPool(ClientPool):
         one = decode_message(text)
         if one.kind != "say" or not one.get("sender").startswith(self._prefix):
             return one  # another client may talk there
-        return self.know(text, SaidMessage(one, decode_said(self.context.plan.run, one.text)))
+        return self.know(text, SaidMessage(one, decode_said(self.context.plan.run, one.text), encode_frame(text)))
 
     def know(self, text: str, one: SaidMessage) -> SaidMessage:
         """Remember the message in a text, and return it."""
@@ -241,12 +263,6 @@ class ChatPool(ClientPool):
             self._texts.clear()
         self._texts[text] = one
         return one
-
-    def remember(self, data: bytes, what: Batch) -> None:
-        """Remember the messages that `data` carries."""
-        if len(self.pieces) >= _MOST_PIECES:
-            self.pieces.clear()
-        self.pieces[data] = what
 
     def awaits(self) -> bool:
         """Return whether a member has yet to hear a message."""
@@ -261,5 +277,7 @@ class ChatPool(ClientPool):
         for member in self._members:
             if member.joined and not member.gone and member.heard_in_all < must:
                 member.fail("no_answer")
-        heard = [member.heard_in_all for member in self._members if member.joined and not member.gone]
-        self.order.forget(min(heard, default=0))
+        heard = min((member.heard_in_all for member in self._members if member.joined and not member.gone), default=0)
+        self.order.forget(heard)
+        for stream in self.streams:
+            stream.forget(heard)

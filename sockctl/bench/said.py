@@ -7,7 +7,6 @@ import math
 import time
 import zlib
 from dataclasses import dataclass
-from typing import Self
 
 _PADDING = b"abcdefghijklmnopqrstuvwxyz"
 _PARTS = 5
@@ -28,29 +27,6 @@ class Said:
     number: int
     due: float
     size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Messages that a member has received at once.
-
-    Attributes:
-        said: The messages, in their order.
-        dues: When each was due.
-        earliest: When the first of them was due.
-        size_bytes: Bytes of their texts.
-    """
-
-    said: list[Said]
-    dues: list[float]
-    earliest: float
-    size_bytes: int
-
-    @classmethod
-    def of(cls, said: list[Said]) -> Self:
-        """Return a batch of these messages."""
-        dues = [one.due for one in said]
-        return cls(said, dues, min(dues, default=math.inf), sum(one.size_bytes for one in said))
 
 
 def encode_said(run: str, sender: int, number: int, due: float, size_bytes: int) -> str:

@@ -54,12 +54,12 @@ class Stats:
         self.bytes += size_bytes * times
         self.ended = now
 
-    def answer_all(self, dues: list[float], now: float, size_bytes: int) -> None:
-        """Count answers of `size_bytes` together, which came at `now`, to messages that were due at these times."""
-        self.latencies.add_all([now - due for due in dues])
-        self.answered += len(dues)
+    def answer_all(self, dues_ns: list[int], now_ns: int, size_bytes: int) -> None:
+        """Count answers of `size_bytes` together, which came at `now_ns`, to messages that were due at these times."""
+        self.latencies.add_since(now_ns, dues_ns)
+        self.answered += len(dues_ns)
         self.bytes += size_bytes
-        self.ended = now
+        self.ended = now_ns / 1e9
 
     def merge(self, other: "Stats") -> None:
         """Add the counts of another process."""

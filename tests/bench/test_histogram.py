@@ -80,9 +80,15 @@ def test_bands_hold_all_and_leave_out_the_empty_ends() -> None:
 
 
 def test_many_at_once_count_as_each_alone() -> None:
-    latencies = [0.0, -1e-9, 1e-9, 2.55e-7, 2.56e-7, 1e-6, 0.0123, 5.0, 8_796.0, 1e6]
-    together = Histogram()
-    together.add_all(latencies)
-    together.add_all([])
-    assert together.as_fields() == Histogram.of(latencies).as_fields()
-    assert together.count == len(latencies)
+    now_ns = 10**13
+    latencies_ns = [0, 1, 255, 256, 257, 1_000, 12_345_678, 12_399_999, 5 * 10**9, 9 * 10**12]
+    for some in (latencies_ns, latencies_ns[3:], latencies_ns[6:8], latencies_ns[-1:], []):
+        together = Histogram()
+        together.add_since(now_ns, [now_ns - each for each in some])
+        alone = Histogram.of(each / 1e9 for each in some)
+        assert together.as_fields()["buckets"] == alone.as_fields()["buckets"]
+        assert (together.min_s, together.max_s) == pytest.approx((alone.min_s, alone.max_s))
+        assert together.total_s == pytest.approx(alone.total_s)
+        assert together.count == len(some)
+    together.add_since(now_ns, [now_ns + 5])
+    assert together.find_percentile_s(50) == 0.0, "a clock that went back is no latency"

@@ -2,7 +2,7 @@
 
 import zlib
 
-from sockctl.bench.said import Batch, Said, decode_said, encode_said
+from sockctl.bench.said import Said, decode_said, encode_said
 from tests.support.bench import RUN
 
 
@@ -19,9 +19,3 @@ def test_a_text_is_understood_only_unchanged() -> None:
         body = f"{RUN},3,17,{due},abc,"
         assert decode_said(RUN, f"{body}{zlib.crc32(body.encode()):08x}") is None
     assert encode_said(RUN, 0, 1, 0, 200)[:-9][-20:] != encode_said(RUN, 0, 2, 0, 200)[:-9][-20:], "not all are alike"
-
-
-def test_a_batch_knows_its_sums() -> None:
-    batch = Batch.of([Said(0, 0, 5.0, 64), Said(1, 0, 3.0, 80)])
-    assert (batch.dues, batch.earliest, batch.size_bytes) == ([5.0, 3.0], 3.0, 144)
-    assert Batch.of([]).earliest > 1e9

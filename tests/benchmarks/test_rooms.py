@@ -1,7 +1,6 @@
 """The load for rooms on several nodes, and its WebSocket."""
 
 import json
-import struct
 
 import pytest
 
@@ -11,7 +10,7 @@ from sockctl.protocol.messages import Message, make_message
 from tests.benchmarks.peers.dialects import IN, OTHER, REPLY, SAY, SocketIo
 from tests.benchmarks.peers.room_load import find_faults
 from tests.benchmarks.peers.rooms import Load, list_peers, measure_peer
-from tests.benchmarks.peers.websocket_wire import WebSocketWire, encode_frame, make_request
+from tests.benchmarks.peers.websocket_wire import WebSocketWire, encode_frame, encode_server_frame, make_request
 from tests.support.tools import tool
 
 ACCEPTED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
@@ -36,19 +35,10 @@ def test_each_fault_is_counted(second: list[tuple[int, int]], faults: dict[str, 
     assert find_faults([heard((0, 0), (1, 0), (0, 1)), heard(*second)], 3) == faults
 
 
-def server_frame(text: str, opcode: int = 1) -> bytes:
-    data = text.encode()
-    if len(data) < 126:
-        return struct.pack(">BB", 0x80 | opcode, len(data)) + data
-    if len(data) < 65_536:
-        return struct.pack(">BBH", 0x80 | opcode, 126, len(data)) + data
-    return struct.pack(">BBQ", 0x80 | opcode, 127, len(data)) + data
-
-
 @pytest.mark.parametrize("piece", [1, 7, 100_000])
 def test_texts_cut_anywhere(piece: int) -> None:
     texts = ["", "ä" * 60, "x" * 126, "y" * 70_000]
-    data = ACCEPTED + b"".join(map(server_frame, texts)) + server_frame("p", 9)
+    data = ACCEPTED + b"".join(map(encode_server_frame, texts)) + b"\x89\x01p"
     wire = WebSocketWire(lambda text: make_message("say", text))
     came: list[Message] = []
     for at in range(0, len(data), piece):
@@ -57,7 +47,7 @@ def test_texts_cut_anywhere(piece: int) -> None:
     assert [one.text for one in came] == texts
     assert not wire.has_partial_message
     assert bytes(wire.outgoing) == encode_frame(b"p", 10)
-    wire.feed(server_frame("", 8))
+    wire.feed(b"\x88\0")
     assert [one.kind for one in wire.decode_all()] == ["bye"]
 
 
@@ -71,6 +61,7 @@ def test_a_client_asks_and_masks() -> None:
     assert make_request("/x", "h:1").startswith(b"GET /x HTTP/1.1\r\nHost: h:1\r\n")
     assert encode_frame("ab") == b"\x81\x82\0\0\0\0ab"
     assert encode_frame("a" * 300)[:4] == b"\x81\xfe\x01\x2c"
+    assert encode_server_frame("ab") == b"\x81\x02ab"
     assert encode_frame("a" * 70_000)[:10] == b"\x81\xff" + (70_000).to_bytes(8)
 
 

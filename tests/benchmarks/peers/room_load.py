@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from sockctl.bench.chat import ChatClient, ChatPool, SaidMessage
 from sockctl.bench.pool import ClientPool, WorkerContext
-from sockctl.bench.said import Batch, Said, decode_said, encode_said
+from sockctl.bench.said import Said, decode_said, encode_said
 from sockctl.bench.worker import main
 from sockctl.net.transport import Transport
 from sockctl.protocol.messages import Message
 from tests.benchmarks.peers.dialects import DIALECTS, REPLY, SAY, Dialect
-from tests.benchmarks.peers.websocket_wire import WebSocketWire, encode_frame, make_request
+from tests.benchmarks.peers.websocket_wire import WebSocketWire, encode_frame, encode_server_frame, make_request
 
 LOST, REPEATED, REORDERED, OWN_REORDERED = "lost", "repeated", "reordered", "own_reordered"
 
@@ -25,10 +25,12 @@ class ForgivingClient(ChatClient):
         super().__init__(context, number, pool)
         self.all_heard: list[Said] = []
 
-    def _hear(self, batch: Batch) -> None:
-        self.heard_in_all += len(batch.said)
-        self.all_heard += batch.said
-        self._count(batch)
+    def _hear(self, said: list[Said], frames: list[bytes]) -> None:
+        self._follow(said, frames)
+
+    def _count(self, said: list[Said], dues_ns: list[int], size_bytes: int) -> None:
+        self.all_heard += said
+        super()._count(said, dues_ns, size_bytes)
 
 
 class WebSocketClient(ForgivingClient):
@@ -99,7 +101,9 @@ class WebSocketPool(ForgivingPool):
         one = self.dialect.decode(text)
         if one.kind != SAY:
             return one
-        return self.know(text, SaidMessage(one, decode_said(self.context.plan.run, one.text)))
+        return self.know(
+            text, SaidMessage(one, decode_said(self.context.plan.run, one.text), encode_server_frame(text))
+        )
 
 
 def find_faults(heard: Sequence[Sequence[Said]], said: int) -> dict[str, int]:

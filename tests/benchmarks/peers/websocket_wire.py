@@ -32,14 +32,21 @@ def make_request(path: str, host: str) -> bytes:
 def encode_frame(text: str | bytes, opcode: int = _TEXT) -> bytes:
     """Return the frame of a client's text."""
     data = text.encode() if isinstance(text, str) else text
-    size = len(data)
+    return _encode_head(len(data), opcode, _MASKED) + bytes(4) + data
+
+
+def encode_server_frame(text: str) -> bytes:
+    """Return the frame of a server's text."""
+    data = text.encode()
+    return _encode_head(len(data), _TEXT, 0) + data
+
+
+def _encode_head(size: int, opcode: int, mask: int) -> bytes:
     if size < _SHORT:
-        head = struct.pack(">BB", _FINAL | opcode, _MASKED | size)
-    elif size < 1 << 16:
-        head = struct.pack(">BBH", _FINAL | opcode, _MASKED | _SHORT, size)
-    else:
-        head = struct.pack(">BBQ", _FINAL | opcode, _MASKED | _MEDIUM, size)
-    return head + bytes(4) + data
+        return struct.pack(">BB", _FINAL | opcode, mask | size)
+    if size < 1 << 16:
+        return struct.pack(">BBH", _FINAL | opcode, mask | _SHORT, size)
+    return struct.pack(">BBQ", _FINAL | opcode, mask | _MEDIUM, size)
 
 
 class WebSocketWire:
