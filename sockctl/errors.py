@@ -356,7 +356,7 @@ class NobodyThereError(SockctlError):
 
 
 class StoreError(SockctlError):
-    """A file of sockctl can't be used."""
+    """What sockctl keeps can't be used: a file, or the engine that several machines share."""
 
 
 class StoreReadError(StoreError):
@@ -435,7 +435,7 @@ class LibraryMissingError(SockctlError):
     """A library that only some commands need isn't installed."""
 
 
-class EngineError(SockctlError):
+class EngineError(StoreError):
     """The engine that several machines share, Redis or Valkey, can't be used."""
 
 
@@ -461,6 +461,10 @@ class NotAnEngineError(EngineError):
 
 class NoChatError(EngineError):
     """The engine holds no chat, or one that this version can't read."""
+
+
+class EngineUnfitError(EngineError):
+    """The engine's settings don't suit a chat on several machines."""
 
 
 class RulesDifferError(EngineError):

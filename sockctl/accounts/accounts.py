@@ -1,19 +1,26 @@
-"""The accounts of a data directory: its users, their passwords and sessions, as commands and servers use them."""
+"""The accounts: the users, their passwords and sessions, as commands and servers use them."""
 
 import contextlib
+import datetime
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from sockctl.accounts.device_tokens import DeviceTokens
+from sockctl.accounts.local_throttle import LocalThrottle
 from sockctl.accounts.password_normalization import normalize_password
 from sockctl.accounts.password_rules import MIN_LENGTH, check_new
 from sockctl.accounts.passwords import Hasher
 from sockctl.accounts.session import Session
+from sockctl.accounts.session_file import SessionFile
+from sockctl.accounts.session_store import SessionStore
 from sockctl.accounts.sessions import Sessions
-from sockctl.accounts.settings import Settings
+from sockctl.accounts.settings import Settings, SettingsFile, SettingsStore
+from sockctl.accounts.throttle import Throttle
 from sockctl.accounts.user import User, parse_user_name
+from sockctl.accounts.user_store import UserFile, UserStore
 from sockctl.accounts.users import Users
 from sockctl.errors import NameTakenError, PasswordRefusedError, StoreError
 from sockctl.stores.timestamps import Clock, read_utc_clock
@@ -21,13 +28,46 @@ from sockctl.stores.timestamps import Clock, read_utc_clock
 Turn = Callable[[], AbstractContextManager[object]]
 
 
-class Accounts:
-    """The accounts in a data directory. Several threads and processes may use them at once.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountStores:
+    """Where the accounts are kept.
+
+    Attributes:
+        settings: The costs of a hash, and the identity of the server.
+        users: The users.
+        sessions: The sessions.
+        throttle: Counts failed logins.
+        read_offset: Returns how far the clock of all servers that share the stores is ahead of this machine's.
+    """
+
+    settings: SettingsStore
+    users: UserStore
+    sessions: SessionStore
+    throttle: Throttle
+    read_offset: Callable[[], datetime.timedelta] | None = None
+
+
+def open_files(data_dir: Path, *, on_bad: Callable[[StoreError], None] | None = None) -> AccountStores:
+    """Return the stores of a data directory; the throttle is one of this process.
 
     Args:
-        data_dir: The folder of their files.
-        clock: Returns the time, with a time zone.
+        data_dir: The folder of the files.
         on_bad: Called when a file can't be read any more; the server then goes on with the last good content.
+    """
+    return AccountStores(
+        settings=SettingsFile(data_dir, on_bad=on_bad),
+        users=UserFile(data_dir, on_bad=on_bad),
+        sessions=SessionFile(data_dir),
+        throttle=LocalThrottle(),
+    )
+
+
+class Accounts:
+    """The accounts. Several threads, processes and machines may use them at once.
+
+    Args:
+        stores: Where they are kept, or their data directory.
+        clock: Returns the time, with a time zone.
 
     Attributes:
         now: Returns the time, with a time zone.
@@ -35,18 +75,22 @@ class Accounts:
         device_tokens: Makes and recognizes the tokens of sessions.
         users: The users.
         sessions: The sessions.
+        throttle: Counts failed logins.
     """
 
-    def __init__(
-        self, data_dir: Path, *, clock: Clock = read_utc_clock, on_bad: Callable[[StoreError], None] | None = None
-    ) -> None:
+    def __init__(self, stores: AccountStores | Path, *, clock: Clock = read_utc_clock) -> None:
+        stores = open_files(stores) if isinstance(stores, Path) else stores
+        if (read_offset := stores.read_offset) is not None:
+            own_clock = clock
+            clock = lambda: own_clock() + read_offset()  # noqa: E731
         self.now = clock
-        self.settings = Settings(data_dir, on_bad=on_bad)
-        self.users = Users(data_dir, clock=clock, on_bad=on_bad)
+        self.settings = Settings(stores.settings)
+        self.users = Users(stores.users, clock=clock)
         self.device_tokens = DeviceTokens(self.settings.read_device_key)
         self.sessions = Sessions(
-            data_dir, server_id=self.settings.read_server_id, tokens=self.device_tokens, clock=clock
+            stores.sessions, server_id=self.settings.read_server_id, tokens=self.device_tokens, clock=clock
         )
+        self.throttle = stores.throttle
 
     @cached_property
     def hasher(self) -> Hasher:
@@ -73,7 +117,7 @@ class Accounts:
             NameTakenError: There is such a user.
             PasswordRefusedError: The password breaks a rule for passwords.
             HashFailedError: There is not enough memory to hash it.
-            StoreError: A file can't be read or written.
+            StoreError: A store can't be read or written.
         """
         name = self.check_free_name(name)
         hashed = self._hash(check_new(password, name=name, min_length=min_length), turn)
@@ -88,7 +132,7 @@ class Accounts:
         Raises:
             NameRefusedError: It breaks the rule for names.
             NameTakenError: There is such a user, or one whose name looks like it.
-            StoreError: The file can't be read.
+            StoreError: The store can't be read.
         """
         name = parse_user_name(name)
         if self.users.find(name) is not None:
@@ -103,7 +147,7 @@ class Accounts:
         Raises:
             NameRefusedError: It breaks the rule for names.
             NameTakenError: There is or was such a user, or one whose name looks like it.
-            StoreError: The file can't be read.
+            StoreError: The store can't be read.
         """
         name = self.check_free_name(name)
         if self.users.was_removed(name):
@@ -134,7 +178,7 @@ class Accounts:
             UnknownUserError: There is no such user, or it is newer than `only_over`.
             PasswordRefusedError: The password breaks a rule for passwords.
             HashFailedError: There is not enough memory to hash it.
-            StoreError: A file can't be read or written.
+            StoreError: A store can't be read or written.
         """
         user = self.users.get(name)
         hashed = self._hash(check_new(password, name=user.name, min_length=min_length), turn)
@@ -178,7 +222,7 @@ class Accounts:
         """Return the sessions of a user, or of everybody, in the order in which they began.
 
         Raises:
-            StoreError: A file can't be read.
+            StoreError: A store can't be read.
         """
         return [one for one in self.sessions.list_all(name) if self.is_current(one)]
 

@@ -1,6 +1,6 @@
 """The logins whose connections are open. A change of a user or a session ends them within 2 s.
 
-One thread reads the files and writes to them, so that no thread that serves clients waits for a disk.
+One thread asks the stores and writes to them, so that no thread that serves clients waits for a disk or an engine.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from sockctl.accounts.session import Session
 from sockctl.errors import StoreError
 
 LOOK_S = 0.5
-"""How often the thread reads the files; where nothing has changed, that costs a few calls of stat()."""
+"""How often the thread looks; where nothing has changed, that costs a few calls of stat(), or two requests."""
 STILL_THERE_EVERY = datetime.timedelta(hours=1)
 """How often a silent connection counts as a use of its session."""
 TIDY_AFTER_S = 3_600.0
@@ -92,13 +92,15 @@ class ActiveLogins:
             used, ended = self._used, self._ended
             self._used, self._ended = {}, set()
             logins = list(self._logins.items())
+        with contextlib.suppress(StoreError):  # no login ends because the users can't be read
+            self._accounts.users.refresh()
         quiet_since = self._accounts.now() - STILL_THERE_EVERY
         sessions = self._find_sessions([login.session.id for _, (login, _) in logins if login.kept])
         for key, (login, end) in logins:
             try:
                 over = self._is_over(login, sessions)
             except StoreError:
-                continue  # no login ends because a file can't be read
+                continue  # nor because of a file
             if over:
                 with self._lock:
                     self._logins.pop(key, None)

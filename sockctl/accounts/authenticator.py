@@ -25,7 +25,7 @@ from sockctl.accounts.passwords import make_dummy_hash, parse_parameters
 from sockctl.accounts.session import Session
 from sockctl.accounts.throttle import Who, limit_signups
 from sockctl.accounts.user import User
-from sockctl.errors import HashFailedError, LoginFailedError, PasswordRefusedError, StoreError
+from sockctl.errors import EngineError, HashFailedError, LoginFailedError, PasswordRefusedError, StoreError
 from sockctl.protocol.names import make_name_key
 from sockctl.source_network import IPV6_PREFIX, find_source_network
 
@@ -80,16 +80,16 @@ class Authenticator:
         ipv6_prefix: int = IPV6_PREFIX,
     ) -> None:
         self.accounts = accounts
-        self._queue = queue or HashQueue()
+        self._queue = queue or HashQueue(throttle=accounts.throttle)
         self._signups = limit_signups()
         self._min_length = min_length
         self._floor_s = floor_s
         self._ipv6_prefix = ipv6_prefix
         # These two fail now, not at the first client, if there is too little memory, or a file can't be used.
         accounts.hasher.verify(make_dummy_hash(accounts.hasher.parameters), "")
+        accounts.users.refresh()
         accounts.users.list_all()
-        for session in accounts.list_sessions():
-            self._queue.know(self._identify(session.address, session.user))
+        self._queue.know(self._identify(session.address, session.user) for session in accounts.list_sessions())
 
     def log_in(
         self,
@@ -133,8 +133,9 @@ class Authenticator:
             TokenRefusedError: The token resumes no session now.
             StoreError: A file can't be read or written.
         """
+        self.accounts.users.refresh()
         session = self.accounts.sessions.resume(token, address, is_current=self.accounts.is_current)
-        self._queue.know(self._identify(address, session.user))
+        self._queue.know([self._identify(address, session.user)])
         return Login(session)
 
     def may_sign_up(self, address: str) -> bool:
@@ -160,7 +161,7 @@ class Authenticator:
         """
         turn = self._make_turn(self._identify(address, name), given_up)
         user = self.accounts.add(name, password, min_length=self._min_length, turn=turn)
-        self._queue.know(self._identify(address, user.name))
+        self._queue.know([self._identify(address, user.name)])
         return self._begin(user, address, with_token=with_token)
 
     def set_password(self, user: User, password: str, address: str, *, given_up: GivenUp = lambda: False) -> None:
@@ -188,6 +189,7 @@ class Authenticator:
         began = time.monotonic()
         name = name.strip()
         rehashed = ""
+        self.accounts.users.refresh()
         with self._queue.hold_slot(who, given_up=given_up) as one:
             user = self.accounts.users.find(name)
             one.right = self._verify(user, password)
@@ -237,6 +239,8 @@ class Authenticator:
     def _begin(self, user: User, address: str, *, with_token: bool, problem: str = "") -> Login:
         try:
             session = self.accounts.sessions.begin(user, address, with_token=with_token)
+        except EngineError:
+            raise  # without it, no server knows who is logged in
         except StoreError as error:
             now = self.accounts.now()
             session = Session(secrets.token_hex(6), user.name, user.credential_generation, "", address, now, now)

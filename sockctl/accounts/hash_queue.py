@@ -9,22 +9,23 @@ next. A network without a turn counts from its first try on, even if the queue r
 waits for one round over the others at most, and a try repeated after `retry_after` precedes all networks that had a
 turn, or came, since. A full queue refuses the try of its group that would come last.
 
-A try must not exceed the free guesses even if all running tries fail: it waits for their end, and others pass it.
+The throttle is asked without the queue's lock, for it may be in another process: once before a try joins the queue,
+and again when the try has got a slot. A try must not exceed the free guesses even if all running tries fail. So such a
+try gives its slot back and waits for their end, and others pass it.
 """
 
-import enum
-import itertools
 import math
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from sockctl.accounts.throttle import PENALTIES, BoundedTable, Penalties, Throttle, Who
+from sockctl.accounts.hash_turns import Group, Try, Turns
+from sockctl.accounts.local_throttle import LocalThrottle
+from sockctl.accounts.throttle import Throttle, Who
 from sockctl.deadline import Deadline
-from sockctl.errors import BusyError, LoginError, ThrottledError
+from sockctl.errors import BusyError, StoreError, ThrottledError
 from sockctl.os_limits import count_usable_cores
 
 MAX_SLOTS = 4
@@ -53,66 +54,24 @@ class QueueLimits:
 LIMITS = QueueLimits()
 
 
-class Group(enum.IntEnum):
-    """What the throttle knows of the source of a try."""
-
-    KNOWN = 0
-    NEW = 1
-    FAILED = 2
-
-
-_Turn = tuple[Group, str, str]
-"""The key of a turn in a group: a network, and an account that it tries; empty for all accounts."""
-
-
-@dataclass(slots=True, eq=False)
-class Try:
-    """One use of the hash, most often a try of a password.
-
-    Attributes:
-        who: The source and the account.
-        guess: Whether it is a try of a password, whose result counts.
-        right: Whether the password was right; None if that isn't known.
-        group: The group of its source.
-        called: Set when the try gets a slot, or a refusal.
-        refusal: The error that refuses it.
-        release: Ends its reservation, once it has a slot.
-    """
-
-    who: Who
-    guess: bool
-    right: bool | None = None
-    group: Group = Group.NEW
-    called: threading.Event = field(default_factory=threading.Event)
-    refusal: LoginError | None = None
-    release: Callable[[], None] | None = None
-
-
 class HashQueue:
     """The queue. Any thread may use it.
 
     Args:
         slots: How many hashes run at once; by default one a core, 4 at most.
-        clock: Returns monotonic seconds, for the throttle.
+        throttle: Counts failures; by default one of this process.
         limits: How long the queue may be.
-        penalties: What failures cost.
     """
 
     def __init__(
-        self,
-        *,
-        slots: int | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        limits: QueueLimits = LIMITS,
-        penalties: Penalties = PENALTIES,
+        self, *, slots: int | None = None, throttle: Throttle | None = None, limits: QueueLimits = LIMITS
     ) -> None:
         self.slots = slots or min(MAX_SLOTS, count_usable_cores())
         self._limits = limits
+        self._throttle: Throttle = throttle or LocalThrottle()
         self._lock = threading.Lock()  # guards all below
-        self._throttle = Throttle(clock, penalties)
         self._waiting: list[Try] = []
-        self._numbers = itertools.count(1)
-        self._turns: BoundedTable[_Turn, int] = BoundedTable()  # a smaller number had its turn, or came, earlier
+        self._turns = Turns()
         self._running = 0
         self._last = Group.FAILED  # the group of the try that got the last slot
         self._hash_s = FIRST_GUESS_S
@@ -123,10 +82,9 @@ class HashQueue:
         with self._lock:
             return len(self._waiting)
 
-    def know(self, who: Who) -> None:
-        """Note that the account logged in from the network."""
-        with self._lock:
-            self._throttle.know(who)
+    def know(self, whos: Iterable[Who]) -> None:
+        """Note that the accounts logged in from these networks."""
+        self._throttle.know(whos)
 
     @contextmanager
     def hold_slot(self, who: Who, *, guess: bool = True, given_up: Callable[[], bool] = lambda: False) -> Iterator[Try]:
@@ -140,6 +98,7 @@ class HashQueue:
         Raises:
             ThrottledError: Too many tries have failed; the error says when to try again.
             BusyError: The queue is full, or was too slow.
+            StoreError: The throttle is out of reach.
         """
         one = Try(who, guess)
         try:
@@ -154,41 +113,85 @@ class HashQueue:
 
     def _wait(self, one: Try, given_up: Callable[[], bool]) -> None:
         until = Deadline.after(self._limits.patience_s)
+        one.group = self._assess(one)
         with self._lock:
-            self._refuse_throttled(one)
-            one.group = self._find_group(one.who)
             self._join(one)
             self._call_next()
-        while not one.called.wait(min(self._limits.look_s, until.left_s)):
+        while not self._has_turn(one, until):
             gone = given_up() or until.has_passed
+            if not gone:
+                self._assess(one)
             with self._lock:
                 if one.called.is_set():
-                    break
+                    continue
                 if gone:
                     raise self._make_busy_error(one)
-                self._refuse_throttled(one)
-                self._call_next()  # a penalty may be over by now
+                one.is_held = False  # running tries at another server may have ended by now
+                self._call_next()
+
+    def _has_turn(self, one: Try, until: Deadline) -> bool:
+        """Wait a moment for the call of a try; return whether it has a slot and the throttle admits it."""
+        if not one.called.wait(min(self._limits.look_s, until.left_s)):
+            return False
         if one.refusal is not None:
             raise one.refusal
+        if not one.guess:
+            return True
+        admission = self._throttle.admit(one.who)
+        if admission.wait_s > 0:
+            raise _make_throttled_error(admission.wait_s)
+        one.ticket = admission.ticket
+        if not one.ticket:
+            with self._lock:
+                self._put_back(one)
+        return bool(one.ticket)
+
+    def _put_back(self, one: Try) -> None:
+        """Take the slot from a try that must wait for others of its source; it keeps its place and its turns."""
+        one.called.clear()
+        one.has_slot, one.is_held = False, True
+        self._running -= 1
+        self._turns.give_back(one)
+        self._waiting.append(one)
+        self._call_next()
 
     def _end(self, one: Try, took_s: float | None) -> None:
-        """Remove a try from the queue or its slot, and count its end."""
-        with self._lock:
-            if one in self._waiting:
-                self._waiting.remove(one)
-            if one.release is not None:
-                self._running -= 1
-                one.release()
-                if took_s is not None:
-                    self._hash_s += (took_s - self._hash_s) / 8
-                if one.guess and one.right is not None:
-                    (self._throttle.count_success if one.right else self._throttle.count_failure)(one.who)
-            self._call_next()
+        """Count the end of a try, and remove the try from the queue or its slot."""
+        try:
+            self._settle(one, finished=took_s is not None)
+        finally:
+            with self._lock:
+                if one in self._waiting:
+                    self._waiting.remove(one)
+                if one.has_slot:
+                    self._running -= 1
+                    if took_s is not None:
+                        self._hash_s += (took_s - self._hash_s) / 8
+                for other in self._waiting:
+                    other.is_held = other.is_held and not _is_of_one_source(one, other)
+                self._call_next()
 
-    def _find_group(self, who: Who) -> Group:
-        if self._throttle.is_known(who):
+    def _settle(self, one: Try, *, finished: bool) -> None:
+        if not one.ticket:
+            return
+        try:
+            self._throttle.settle(one.who, one.ticket, right=one.right)
+        except StoreError:
+            if finished:
+                raise  # a client must not learn the result of a guess that doesn't count
+
+    def _assess(self, one: Try) -> Group:
+        """Return the group of a try.
+
+        Raises:
+            ThrottledError: It must wait for past failures.
+        """
+        standing = self._throttle.assess(one.who)
+        if one.guess and standing.wait_s > 0:
+            raise _make_throttled_error(standing.wait_s)
+        if standing.is_known:
             return Group.KNOWN
-        return Group.FAILED if self._throttle.failed_recently(who) else Group.NEW
+        return Group.FAILED if standing.failed_recently else Group.NEW
 
     def _join(self, one: Try) -> None:
         """Put a try into the queue; if that is full, refuse the try that would come last."""
@@ -196,9 +199,7 @@ class HashQueue:
         own = [other for other in self._waiting if other.group is one.group]
         if sum(other.who.source == source for other in own) >= self._limits.of_source:
             raise self._make_busy_error(one)
-        for turn in (_make_network_turn(one), _make_account_turn(one)):
-            if turn not in self._turns:
-                self._turns.put(turn, next(self._numbers))
+        self._turns.note_coming(one)
         self._waiting.append(one)
         if len(own) < self._limits.waiting:
             return
@@ -212,18 +213,7 @@ class HashQueue:
 
     def _sort(self, group: Group) -> list[Try]:
         """Return the waiting tries of a group, the next one first."""
-        waiting = [one for one in self._waiting if one.group is group]
-        return self._alternate(self._alternate(waiting, _make_account_turn), _make_network_turn)
-
-    def _alternate(self, tries: list[Try], turn_of: Callable[[Try], _Turn]) -> list[Try]:
-        """Return tries in an order in which turns alternate, and tries of one turn keep their order."""
-        rounds: Counter[_Turn] = Counter()
-        ranks: dict[Try, tuple[int, int]] = {}
-        for one in tries:
-            turn = turn_of(one)
-            ranks[one] = rounds[turn], self._turns.get(turn, 0)
-            rounds[turn] += 1
-        return sorted(tries, key=ranks.__getitem__)
+        return self._turns.sort([one for one in self._waiting if one.group is group])
 
     def _call_next(self) -> None:
         """Give the free slots to the tries whose turn it is."""
@@ -231,23 +221,16 @@ class HashQueue:
             self._waiting.remove(one)
             self._running += 1
             self._last = one.group
-            for turn in (_make_network_turn(one), _make_account_turn(one)):
-                self._turns.put(turn, next(self._numbers))
-            one.release = self._throttle.reserve(one.who) if one.guess else lambda: None
+            one.has_slot = True
+            self._turns.take(one)
             one.called.set()
 
     def _pick_next(self) -> Try | None:
         for step in range(1, len(Group) + 1):
             for one in self._sort(Group((self._last + step) % len(Group))):
-                if not one.guess or self._throttle.may_start(one.who):
+                if not one.is_held:
                     return one
         return None
-
-    def _refuse_throttled(self, one: Try) -> None:
-        wait_s = self._throttle.compute_wait_s(one.who) if one.guess else 0.0
-        if wait_s > 0:
-            seconds = math.ceil(wait_s)
-            raise ThrottledError(f"Too many tries have failed: try again in {seconds} s.", retry_after_s=seconds)
 
     def _make_busy_error(self, one: Try) -> BusyError:
         """Return the error that refuses a try, with the estimated time until its turn."""
@@ -258,9 +241,10 @@ class HashQueue:
         return BusyError(f"Too many people log in at once: try again in {seconds} s.", retry_after_s=seconds)
 
 
-def _make_network_turn(one: Try) -> _Turn:
-    return one.group, one.who.network, ""
+def _is_of_one_source(one: Try, other: Try) -> bool:
+    return one.who.network == other.who.network or one.who.source == other.who.source
 
 
-def _make_account_turn(one: Try) -> _Turn:
-    return one.group, one.who.network, one.who.account
+def _make_throttled_error(wait_s: float) -> ThrottledError:
+    seconds = math.ceil(wait_s)
+    return ThrottledError(f"Too many tries have failed: try again in {seconds} s.", retry_after_s=seconds)

@@ -45,9 +45,14 @@ def parse_session_id(token: str) -> str:
     return "" if match is None else match[1]
 
 
-def give_token(database: "Connection", number: int | None, token: str) -> None:
+def hash_token(token: str) -> bytes:
+    """Return the SHA-256 of a token."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def give_token(database: "Connection", number: int | None, sha256: bytes) -> None:
     """Save a new token; delete all unused tokens but the newest MAX_TOKENS."""
-    database.execute("INSERT INTO tokens (session, sha256, used) VALUES (?, ?, FALSE)", (number, _hash(token)))
+    database.execute("INSERT INTO tokens (session, sha256, used) VALUES (?, ?, FALSE)", (number, sha256))
     database.execute(
         "DELETE FROM tokens WHERE number IN (SELECT number FROM tokens WHERE session = ? AND NOT used "
         "AND replaced IS NULL ORDER BY number DESC LIMIT -1 OFFSET ?)",
@@ -55,9 +60,9 @@ def give_token(database: "Connection", number: int | None, token: str) -> None:
     )
 
 
-def use_token(database: "Connection", number: int, token: str, now: int) -> bool:
+def use_token(database: "Connection", number: int, sha256: bytes, now: int) -> bool:
     """Return whether a token is valid; its first use replaces the others."""
-    values = {"session": number, "sha256": _hash(token), "now": now, "since": now - REPLACED_S}
+    values = {"session": number, "sha256": sha256, "now": now, "since": now - REPLACED_S}
     database.execute("DELETE FROM tokens WHERE session = :session AND replaced <= :since", values)
     found = database.execute(
         "SELECT used OR replaced IS NOT NULL FROM tokens WHERE session = :session AND sha256 = :sha256", values
@@ -69,7 +74,3 @@ def use_token(database: "Connection", number: int, token: str, now: int) -> bool
         )
         database.execute("UPDATE tokens SET used = TRUE WHERE sha256 = :sha256", values)
     return found is not None
-
-
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()

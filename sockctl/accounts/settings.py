@@ -12,10 +12,11 @@ import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from sockctl.accounts.passwords import DEFAULT, HashParameters
 from sockctl.errors import StoreError
-from sockctl.stores.json_store import JsonStore
+from sockctl.stores.json_store import Content, JsonStore
 from sockctl.stores.schema import Check, parsed, record, text, unless, whole_number
 
 FILE_NAME = "settings.json"
@@ -28,7 +29,7 @@ def _check_hex_digits(count: int) -> Check:
     return text(unless(re.compile(f"[0-9a-f]{{{count}}}").fullmatch, problem), problem=problem)
 
 
-_FORM = record(
+FORM = record(
     {},
     optional={
         "server_id": _check_hex_digits(32),
@@ -41,27 +42,62 @@ _FORM = record(
         ),
     },
 )
+"""The form of the settings."""
 
 
-class Settings:
-    """The settings in a data directory. Several threads and processes may use them at once.
+class SettingsStore(Protocol):
+    """Where the settings are kept. Any thread may use it; each method may block, or raise a StoreError."""
+
+    def read(self) -> Content:
+        """Return the settings that there are; the caller must not change them."""
+        ...
+
+    def fill(self, missing: Content) -> Content:
+        """Save those of the given settings that are missing; return all. Two callers at once get the same."""
+        ...
+
+
+class SettingsFile:
+    """The file in a data directory. Several threads and processes may use it at once.
 
     Args:
         data_dir: The folder of the file.
-        on_bad: Called when the file can't be read any more; the server then goes on with the last good content.
+        on_bad: Called when the file can't be read any more; `read` then goes on with the last good content.
     """
 
     def __init__(self, data_dir: Path, *, on_bad: Callable[[StoreError], None] | None = None) -> None:
         self._store = JsonStore(
-            data_dir / FILE_NAME, version=VERSION, empty=dict, check=_FORM, private=True, on_bad=on_bad
+            data_dir / FILE_NAME, version=VERSION, empty=dict, check=FORM, private=True, on_bad=on_bad
         )
+
+    def read(self) -> Content:
+        """Return the content as it is now."""
+        return self._store.read()
+
+    def fill(self, missing: Content) -> Content:
+        """Save those of the given settings that are missing; return all."""
+        with self._store.update() as content:
+            for name, value in missing.items():
+                content.setdefault(name, value)
+            return content
+
+
+class Settings:
+    """The settings. Several threads and processes may use them at once.
+
+    Args:
+        store: Where they are kept.
+    """
+
+    def __init__(self, store: SettingsStore) -> None:
+        self._store = store
 
     @property
     def hash_parameters(self) -> HashParameters:
         """The costs of a new password hash.
 
         Raises:
-            StoreError: The file can't be read.
+            StoreError: The store can't be read.
         """
         costs = self._store.read().get("argon2")
         return DEFAULT if costs is None else HashParameters(**costs)
@@ -70,7 +106,7 @@ class Settings:
         """Return the id of this server, 32 hex digits; the first call makes and saves it.
 
         Raises:
-            StoreError: The file can't be read or written.
+            StoreError: The store can't be read or written.
         """
         return self._read_or_make("server_id")
 
@@ -78,16 +114,16 @@ class Settings:
         """Return the key of the device tokens, 32 bytes; the first call makes and saves it.
 
         Raises:
-            StoreError: The file can't be read or written.
+            StoreError: The store can't be read or written.
         """
         return bytes.fromhex(self._read_or_make("device_key"))
 
     def _read_or_make(self, name: str) -> str:
-        """Return a text of the file; write the file first if the text is missing."""
+        """Return a text of the settings; save all settings first if the text is missing."""
         content = self._store.read()
         if name not in content:
-            with self._store.update() as content:
-                content.setdefault("server_id", secrets.token_hex(16))
-                content.setdefault("device_key", secrets.token_hex(32))
-                content.setdefault("argon2", {cost: getattr(DEFAULT, cost) for cost in _COSTS})
+            costs = {cost: getattr(DEFAULT, cost) for cost in _COSTS}
+            content = self._store.fill(
+                {"server_id": secrets.token_hex(16), "device_key": secrets.token_hex(32), "argon2": costs}
+            )
         return str(content[name])

@@ -19,12 +19,11 @@ have caused it. A running try counts as failed until its end is known.
 The penalties of a network are those of OpenSSH's PerSourcePenalties.
 """
 
-import math
 import threading
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection
+from collections import OrderedDict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from sockctl.protocol.names import make_name_key
 from sockctl.source_network import IPV6_PREFIX, find_source_network
@@ -36,7 +35,6 @@ MAX_ENTRIES = 65_536
 """The most entries of a table; a further one replaces the entry that was changed longest ago."""
 _MAX_NAME = 64
 """Characters of a name that count: more than a user's name may have."""
-_MAX_DOUBLINGS = 30
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -95,18 +93,6 @@ class Who:
         return self.device or self.network
 
 
-@dataclass(slots=True)
-class _Penalty:
-    served_at: float
-    enforced: bool = False
-
-
-@dataclass(slots=True)
-class _Failures:
-    count: int = 0
-    last_at: float = -math.inf
-
-
 class BoundedTable(OrderedDict[K, V], Generic[K, V]):
     """A table that forgets the entry that was changed longest ago. Not thread-safe.
 
@@ -126,104 +112,61 @@ class BoundedTable(OrderedDict[K, V], Generic[K, V]):
             self.popitem(last=False)
 
 
-class Throttle:
-    """Counts failures. Not thread-safe.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the throttle knows of a source before a try.
 
-    Args:
-        clock: Returns monotonic seconds.
-        penalties: The costs of failures.
+    Attributes:
+        wait_s: The seconds that the source must wait for past failures; 0 for a free try.
+        is_known: Whether the account knows the device or the network.
+        failed_recently: Whether a try from the network has failed recently, at any account.
     """
 
-    def __init__(self, clock: Callable[[], float], penalties: Penalties = PENALTIES) -> None:
-        self._clock = clock
-        self._costs = penalties
-        self._penalties: BoundedTable[str, _Penalty] = BoundedTable(penalties.max_entries)
-        self._failures: BoundedTable[tuple[str, str], _Failures] = BoundedTable(penalties.max_entries)
-        self._known: BoundedTable[tuple[str, str], float] = BoundedTable(penalties.max_entries)
-        self._tried_networks: Counter[str] = Counter()
-        self._tried_pairs: Counter[tuple[str, str]] = Counter()
-
-    def is_known(self, who: Who) -> bool:
-        """Return whether the account knows the device or the network."""
-        known_at = self._known.get((who.account, who.network), -math.inf)
-        return bool(who.device) or self._clock() - known_at < self._costs.known_s
-
-    def failed_recently(self, who: Who) -> bool:
-        """Return whether a try from the network has failed recently, at any account."""
-        penalty = self._penalties.get(who.network)
-        return penalty is not None and self._clock() - penalty.served_at < self._costs.recent_s
-
-    def compute_wait_s(self, who: Who) -> float:
-        """Return the seconds that `who` must wait for past failures; 0 for a free try."""
-        return max(self._compute_network_wait_s(who), self._compute_pair_wait_s(_make_pair(who)), 0.0)
-
-    def may_start(self, who: Who) -> bool:
-        """Return whether a try is free even if all running tries fail."""
-        if self.compute_wait_s(who) > 0:
-            return False
-        pair = _make_pair(who)
-        tried = self._tried_pairs[pair]
-        if tried and self._count_failures(pair) + tried >= self._costs.free_failures:
-            return False
-        tried = self._tried_networks[who.network]
-        penalty_s = self._compute_penalty_s(who) + tried * self._costs.failure_s
-        return not tried or self.is_known(who) or penalty_s < self._costs.enforced_s
-
-    def reserve(self, who: Who) -> Callable[[], None]:
-        """Count a try as failed until its end is known; return the function that stops counting it."""
-        pair = _make_pair(who)
-        self._tried_pairs[pair] += 1
-        self._tried_networks[who.network] += 1
-
-        def release() -> None:
-            self._tried_pairs[pair] -= 1
-            self._tried_networks[who.network] -= 1
-            self._tried_pairs += Counter()  # drops the counts of 0
-            self._tried_networks += Counter()
-
-        return release
-
-    def count_failure(self, who: Who) -> None:
-        """Count a failure."""
-        now, costs = self._clock(), self._costs
-        self._failures.put(_make_pair(who), _Failures(self._count_failures(_make_pair(who)) + 1, now))
-        served_at = min(now + self._compute_penalty_s(who) + costs.failure_s, now + costs.max_s)
-        enforced = served_at - now >= costs.enforced_s or self._is_enforced(who)
-        self._penalties.put(who.network, _Penalty(served_at, enforced))
-
-    def count_success(self, who: Who) -> None:
-        """Forget the failures of the source at the account, and note that the account knows its network."""
-        self._failures.pop(_make_pair(who), None)
-        self.know(who)
-
-    def know(self, who: Who) -> None:
-        """Note that the account logged in from the network."""
-        self._known.put((who.account, who.network), self._clock())
-
-    def _compute_penalty_s(self, who: Who) -> float:
-        penalty = self._penalties.get(who.network)
-        return 0.0 if penalty is None else max(0.0, penalty.served_at - self._clock())
-
-    def _is_enforced(self, who: Who) -> bool:
-        return self._compute_penalty_s(who) > 0 and self._penalties[who.network].enforced
-
-    def _compute_network_wait_s(self, who: Who) -> float:
-        return self._compute_penalty_s(who) if self._is_enforced(who) and not self.is_known(who) else 0.0
-
-    def _count_failures(self, pair: tuple[str, str]) -> int:
-        failures = self._failures.get(pair)
-        return 0 if failures is None or self._clock() - failures.last_at > self._costs.forget_s else failures.count
-
-    def _compute_pair_wait_s(self, pair: tuple[str, str]) -> float:
-        beyond = self._count_failures(pair) - self._costs.free_failures
-        if beyond < 0:
-            return 0.0
-        pause_s = min(self._costs.max_s, 2.0 ** min(beyond, _MAX_DOUBLINGS))
-        return self._failures[pair].last_at + pause_s - self._clock()
+    wait_s: float
+    is_known: bool
+    failed_recently: bool
 
 
-def _make_pair(who: Who) -> tuple[str, str]:
-    return who.account, who.source
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The answer to a source that wants to try now.
+
+    Attributes:
+        ticket: The running try, for `Throttle.settle`; empty where the source must not try.
+        wait_s: The seconds that it must wait. Without a ticket, 0 means until the end of its tries that run.
+    """
+
+    ticket: str = ""
+    wait_s: float = 0.0
+
+
+class Throttle(Protocol):
+    """Counts failures. Any thread may use it, and a call may block; so no caller holds a lock.
+
+    Each method raises a StoreError where the tables are out of reach.
+    """
+
+    def assess(self, who: Who) -> Standing:
+        """Return what is known of a source; nothing is counted."""
+        ...
+
+    def admit(self, who: Who) -> Admission:
+        """Begin a try, if it is free even though all running tries fail; it counts as failed until it is settled."""
+        ...
+
+    def settle(self, who: Who, ticket: str, *, right: bool | None) -> None:
+        """Count the end of a try.
+
+        Args:
+            who: The source.
+            ticket: The ticket of the try; empty for a try that was not admitted.
+            right: Whether the password was right; None for a try that counts for nothing.
+        """
+        ...
+
+    def know(self, whos: Iterable[Who]) -> None:
+        """Note that the accounts logged in from these networks."""
+        ...
 
 
 class RateLimit:

@@ -1,48 +1,47 @@
-"""The users of a data directory, ``users.json`` (see `user` for its form)."""
+"""The users, in a store (see `user` for the form, and `user_store`)."""
 
 import itertools
 import threading
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from sockctl.accounts.passwords import HashParameters, parse_parameters
-from sockctl.accounts.user import FORM, User, read_user
-from sockctl.errors import NameTakenError, StoreError, UnknownUserError
+from sockctl.accounts.user import User, read_user
+from sockctl.accounts.user_store import UserStore
+from sockctl.errors import NameTakenError, UnknownUserError
 from sockctl.protocol.look_alikes import LookAlikes
 from sockctl.protocol.names import make_name_key
-from sockctl.stores.json_store import Content, JsonStore
+from sockctl.stores.json_store import Content
 from sockctl.stores.timestamps import Clock, format_timestamp, read_utc_clock
-
-FILE_NAME = "users.json"
-VERSION = 1
 
 
 class Users:
-    """The users in a data directory. Several threads and processes may use them at once.
+    """The users. Several threads and processes may use them at once.
 
     Args:
-        data_dir: The folder of the file; the first `add` creates both.
+        store: Where they are kept.
         clock: Returns the time, with a time zone.
-        on_bad: Called when the file can't be read any more; the server then goes on with the last good content.
     """
 
-    def __init__(
-        self, data_dir: Path, *, clock: Clock = read_utc_clock, on_bad: Callable[[StoreError], None] | None = None
-    ) -> None:
+    def __init__(self, store: UserStore, *, clock: Clock = read_utc_clock) -> None:
         self._clock = clock
-        self._store = JsonStore(
-            data_dir / FILE_NAME, version=VERSION, empty=_make_content, check=FORM, private=True, on_bad=on_bad
-        )
+        self._store = store
         self._costs: tuple[Content, frozenset[HashParameters]] = ({}, frozenset())  # of one content
         self._looks_lock = threading.Lock()  # guards the next
         self._looks: tuple[Content, LookAlikes] = {}, LookAlikes()  # of one content, former users included
+
+    def refresh(self) -> None:
+        """Learn what other machines have changed; may block.
+
+        Raises:
+            StoreError: The store can't be used.
+        """
+        self._store.refresh()
 
     def list_all(self) -> list[User]:
         """Return all users, in the order in which they were added.
 
         Raises:
-            StoreError: The file can't be read.
+            StoreError: The store can't be read.
         """
         return [read_user(name, entry) for name, entry in self._store.read()["users"].items()]
 
@@ -51,16 +50,16 @@ class Users:
         """A number that changes with every change of the users.
 
         Raises:
-            StoreError: The file can't be read.
+            StoreError: The store can't be read.
         """
         generation: int = self._store.read()["generation"]
         return generation
 
     def collect_hash_costs(self) -> frozenset[HashParameters]:
-        """Return the costs of the users' hashes; collect them anew only after a change of the file.
+        """Return the costs of the users' hashes; collect them anew only after a change of the users.
 
         Raises:
-            StoreError: The file can't be read.
+            StoreError: The store can't be read.
         """
         content = self._store.read()
         counted, costs = self._costs
@@ -73,7 +72,7 @@ class Users:
         """Return whether a name, in any case, is that of a removed user.
 
         Raises:
-            StoreError: The file can't be read.
+            StoreError: The store can't be read.
         """
         return make_name_key(name) in self._store.read().get("removed", {})
 
@@ -86,7 +85,7 @@ class Users:
             but: A user that doesn't count.
 
         Raises:
-            StoreError: The file can't be read.
+            StoreError: The store can't be read.
         """
         content = self._store.read()
         removed = content.get("removed", {})
@@ -99,7 +98,7 @@ class Users:
         """Return the user of that name, in any case; None if there is none.
 
         Raises:
-            StoreError: The file can't be read.
+            StoreError: The store can't be read.
         """
         key = make_name_key(name)
         entry = self._store.read()["users"].get(key)
@@ -110,7 +109,7 @@ class Users:
 
         Raises:
             UnknownUserError: There is no such user.
-            StoreError: The file can't be read.
+            StoreError: The store can't be read.
         """
         user = self.find(name)
         if user is None:
@@ -126,9 +125,10 @@ class Users:
 
         Raises:
             NameTakenError: There is such a user, or one whose name looks like it.
-            StoreError: The file can't be read or written.
+            StoreError: The store can't be read or written.
         """
-        with self._store.update() as content:
+
+        def apply(content: Content) -> User:
             users = content["users"]
             if name in users:
                 raise NameTakenError(f"There is a user {name} already: choose another name.")
@@ -146,6 +146,8 @@ class Users:
             }
             return read_user(name, users[name])
 
+        return self._store.change(apply)
+
     def set_hash(self, name: str, hashed: str, *, only_over: User | None = None) -> User:
         """Set a user's new password, which ends all sessions of the old one.
 
@@ -156,79 +158,90 @@ class Users:
 
         Raises:
             UnknownUserError: There is no such user, or it is newer than `only_over`.
-            StoreError: The file can't be read or written.
+            StoreError: The store can't be read or written.
         """
-        name = make_name_key(name)
-        with self._store.update() as content:
-            entry = _find_entry(content, name)
+        key = make_name_key(name)
+
+        def apply(content: Content) -> User:
+            entry = _find_entry(content, key)
             if only_over is not None and entry["credential_generation"] != only_over.credential_generation:
-                raise UnknownUserError(f"The user {name} was changed meanwhile: nothing was done.")
+                raise UnknownUserError(f"The user {key} was changed meanwhile: nothing was done.")
             content["generation"] += 1
             entry.update(
                 hash=hashed, changed=format_timestamp(self._clock()), credential_generation=content["generation"]
             )
-            return read_user(name, entry)
+            return read_user(key, entry)
+
+        return self._store.change(apply)
 
     def rehash(self, user: User, hashed: str) -> None:
         """Save another hash of the same password, if the password is still the same.
 
         Raises:
-            StoreError: The file can't be read or written.
+            StoreError: The store can't be read or written.
         """
-        with self._store.update() as content:
+
+        def apply(content: Content) -> None:
             entry = content["users"].get(user.name)
             if entry is not None and entry["hash"] == user.hash:
                 content["generation"] += 1
                 entry["hash"] = hashed
+
+        self._store.change(apply)
 
     def disable(self, name: str) -> User:
         """Disable a user, and end all sessions; return the user.
 
         Raises:
             UnknownUserError: There is no such user.
-            StoreError: The file can't be read or written.
+            StoreError: The store can't be read or written.
         """
-        name = make_name_key(name)
-        with self._store.update() as content:
-            entry = _find_entry(content, name)
+        key = make_name_key(name)
+
+        def apply(content: Content) -> User:
+            entry = _find_entry(content, key)
             if not entry["disabled"]:
                 content["generation"] += 1
                 entry.update(disabled=True, credential_generation=content["generation"])
-            return read_user(name, entry)
+            return read_user(key, entry)
+
+        return self._store.change(apply)
 
     def enable(self, name: str) -> User:
         """Enable a user again; return the user.
 
         Raises:
             UnknownUserError: There is no such user.
-            StoreError: The file can't be read or written.
+            StoreError: The store can't be read or written.
         """
-        name = make_name_key(name)
-        with self._store.update() as content:
-            entry = _find_entry(content, name)
+        key = make_name_key(name)
+
+        def apply(content: Content) -> User:
+            entry = _find_entry(content, key)
             if entry["disabled"]:
                 content["generation"] += 1
                 entry["disabled"] = False
-            return read_user(name, entry)
+            return read_user(key, entry)
+
+        return self._store.change(apply)
 
     def remove(self, name: str) -> User:
         """Remove a user, and return it as it was; its name stays reserved.
 
         Raises:
             UnknownUserError: There is no such user.
-            StoreError: The file can't be read or written.
+            StoreError: The store can't be read or written.
         """
-        name = make_name_key(name)
-        with self._store.update() as content:
-            user = read_user(name, _find_entry(content, name))
+        key = make_name_key(name)
+
+        def apply(content: Content) -> User:
+            user = read_user(key, _find_entry(content, key))
             content["generation"] += 1
-            del content["users"][name]
-            content.setdefault("removed", {})[name] = format_timestamp(self._clock())
+            del content["users"][key]
+            content.setdefault("removed", {})[key] = format_timestamp(self._clock())
             return user
 
-
-def _make_content() -> Content:
-    return {"generation": 0, "users": {}}
+        return self._store.change(apply)
 
 
 def _find_entry(content: Content, name: str) -> dict[str, Any]:

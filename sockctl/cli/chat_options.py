@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sockctl.cli.account_stores import ServerStoreOptions
 from sockctl.cli.completion import complete_rooms, complete_users
 from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength
 
@@ -69,3 +70,25 @@ class ChatOptions:
             rich_help_panel="Accounts",
         ),
     ] = False
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            help="Be one chat with all servers on this engine, Redis or Valkey: redis://HOST:PORT, as for 'cluster "
+            "check'.",
+            envvar="SOCKCTL_CLUSTER",
+            metavar="URL",
+            show_default=False,
+            rich_help_panel="Engine",
+        ),
+    ] = None
+    node: Annotated[
+        str | None,
+        typer.Option(
+            help="With --cluster: what people call this server. [default: the machine's name]",
+            envvar="SOCKCTL_NODE",
+            metavar="NAME",
+            show_default=False,
+            rich_help_panel="Engine",
+        ),
+    ] = None
+    accounts: ServerStoreOptions

@@ -1,10 +1,11 @@
 """The options of commands that use an engine, and where user and password come from: never from an argument."""
 
+import contextlib
 import dataclasses
 import functools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -58,8 +59,12 @@ class EngineOptions:
     key: ClientKey = None
     timeout: Annotated[float, declare_time("How long the engine may take to answer.", at_least=0.1)] = Seconds(5)
 
-    def make_access(self, url: str) -> "EngineAccess":
+    def make_access(self, url: str, *, prefix: str = "--") -> "EngineAccess":
         """Return the way to the engine that a URL names.
+
+        Args:
+            url: The URL.
+            prefix: How the names of the options begin, for errors.
 
         Raises:
             AddressError: The URL names no engine.
@@ -67,19 +72,79 @@ class EngineOptions:
             SecretFileError: The file with the login can't be used.
         """
         access = parse_url(url)
-        given = {"--ca": self.ca, "--cert": self.cert, "--key": self.key}
+        given = {"ca": self.ca, "cert": self.cert, "key": self.key}
         if not access.tls and (names := [name for name, file in given.items() if file is not None]):
-            raise OptionError(f"{names[0]} is for TLS, which rediss:// asks for: {access} goes without.")
+            raise OptionError(f"{prefix}{names[0]} is for TLS, which rediss:// asks for: {access} goes without.")
         if self.key is not None and self.cert is None:
-            raise OptionError("--key is the key of --cert: give both, or none.")
+            raise OptionError(f"{prefix}key is the key of {prefix}cert: give both, or none.")
         return dataclasses.replace(
             access,
-            login=read_login(self.login_file),
+            login=read_login(self.login_file, option=f"{prefix}login-file"),
             ca=self.ca,
             certificate=self.cert,
             key=self.key,
             timeout_s=self.timeout,
         )
+
+
+_PANEL = "Engine"
+
+
+@dataclasses.dataclass(kw_only=True, eq=False, repr=False)  # as `ServerOptions`
+class ServerEngineOptions:
+    """The options of servers and other commands that may use an engine; their names say what they belong to."""
+
+    engine_login_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Take USER:PASSWORD from the first line of this file, which only you may read (mode 0600 or 0400).",
+            envvar="SOCKCTL_ENGINE_LOGIN_FILE",
+            metavar="FILE",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    engine_ca: Annotated[
+        Path | None,
+        typer.Option(
+            help="Trust what these authorities (PEM) vouch for. [default: the system's]",
+            envvar="SOCKCTL_ENGINE_CA",
+            metavar="FILE",
+            show_default=False,
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    engine_cert: Annotated[
+        Path | None,
+        typer.Option(
+            help="Show the engine this certificate (PEM) if it asks for one.",
+            envvar="SOCKCTL_ENGINE_CERT",
+            metavar="FILE",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    engine_key: Annotated[
+        Path | None,
+        typer.Option(
+            help="The key (PEM) of --engine-cert.",
+            envvar="SOCKCTL_ENGINE_KEY",
+            metavar="FILE",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    engine_timeout: Annotated[
+        float, declare_time("How long the engine may take to answer.", at_least=0.1, panel=_PANEL)
+    ] = Seconds(5)
+
+    def make_access(self, url: str) -> "EngineAccess":
+        """Return the way to the engine that a URL names. Raises what `EngineOptions.make_access` raises."""
+        options = EngineOptions(
+            login_file=self.engine_login_file,
+            ca=self.engine_ca,
+            cert=self.engine_cert,
+            key=self.engine_key,
+            timeout=self.engine_timeout,
+        )
+        return options.make_access(url, prefix="--engine-")
 
 
 with_engine_options = functools.partial(
@@ -135,7 +200,7 @@ def _parse_database(url: str, text: str) -> int:
     return int(text or 0)
 
 
-def read_login(file: Path | None) -> "EngineLogin | None":
+def read_login(file: Path | None, *, option: str = "--login-file") -> "EngineLogin | None":
     """Return the login of a file, else of the environment; None for none. Remove it from the environment.
 
     Raises:
@@ -148,10 +213,10 @@ def read_login(file: Path | None) -> "EngineLogin | None":
     user, password = (os.environ.pop(name, "") for name in (USER, PASSWORD))
     if file is None:
         if user and not password:
-            raise OptionError(f"{USER} is set, and {PASSWORD} is not: set both, or give --login-file FILE.")
+            raise OptionError(f"{USER} is set, and {PASSWORD} is not: set both, or give {option} FILE.")
         return EngineLogin(user=user or "default", password=password) if password else None
     if user or password:
-        raise OptionError(f"--login-file and {PASSWORD if password else USER} contradict each other: give one of them.")
+        raise OptionError(f"{option} and {PASSWORD if password else USER} contradict each other: give one of them.")
     user, colon, password = read_secret_file(file, "login").partition(":")
     if not colon or not password:
         raise OptionError(f"The login file {file} has no USER:PASSWORD in its first line. The first user is default.")
@@ -165,15 +230,26 @@ def open_engine(access: "EngineAccess") -> "Engine":
         LibraryMissingError: redis-py isn't installed.
         CertificateError: A file of the certificates can't be used.
     """
-    try:
+    with needing_redis():
         from sockctl.cluster.engine import Engine
+    return Engine(access)
+
+
+@contextlib.contextmanager
+def needing_redis() -> Iterator[None]:
+    """Explain where the block imports redis-py, and it isn't installed.
+
+    Raises:
+        LibraryMissingError: It isn't installed.
+    """
+    try:
+        yield
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "redis":
             raise
         raise LibraryMissingError(
             "The library redis is not installed: pip install 'sockctl[cluster]' brings it."
         ) from error
-    return Engine(access)
 
 
 def ask_in_time(access: "EngineAccess", ask: Callable[["Engine"], _Made]) -> _Made:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sockctl.cli.account_stores import ServerStoreOptions
 from sockctl.cli.chat_options import ChatOptions
 from sockctl.cli.commands import declare_group
 from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength, Seconds, declare_time, with_option_group
@@ -115,6 +116,7 @@ def talk(
 
 @app.command(epilog="Example:\n  sockctl users add ann\n  sockctl serve auth --tls")
 @with_server_options
+@functools.partial(with_option_group, name="store", group=ServerStoreOptions)
 def auth(
     *,
     signup: Annotated[
@@ -132,6 +134,7 @@ def auth(
             rich_help_panel="Accounts",
         ),
     ] = False,
+    store: ServerStoreOptions,
     server: ServerOptions,
 ) -> None:
     """Let users log in by password, and stay logged in by token.
@@ -144,7 +147,8 @@ def auth(
     from sockctl.services.auth import Auth
 
     server = guard_options(server, insecure=insecure)
-    raise typer.Exit(serve(Auth(make_login(server, signup=signup, min_length=min_length)), server))
+    login = make_login(server, signup=signup, min_length=min_length, stores=store.open_stores())
+    raise typer.Exit(serve(Auth(login), server))
 
 
 @app.command(

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from sockctl.accounts.accounts import AccountStores
 from sockctl.cli.server_options import ServerOptions
 from sockctl.errors import OptionError
 from sockctl.net.address import is_loopback, parse_host
@@ -28,13 +29,24 @@ def guard_options(options: ServerOptions, *, insecure: bool) -> ServerOptions:
     return dataclasses.replace(options, strict_port=True)
 
 
-def make_login(options: ServerOptions, *, signup: bool, min_length: int) -> LoginConversation:
-    """Return the login of a server, with the accounts in its data directory.
+def make_login(
+    options: ServerOptions, *, signup: bool, min_length: int, stores: AccountStores | None = None
+) -> LoginConversation:
+    """Return the login of a server.
+
+    Args:
+        options: The options of the server.
+        signup: Whether an unknown client may become a user.
+        min_length: Code points that a new password must have.
+        stores: Where the accounts are kept; None for the data directory.
 
     Raises:
-        StoreError: A file of the accounts can't be used.
+        StoreError: The accounts can't be used.
         HashFailedError: There is not enough memory to hash a password.
     """
     return LoginConversation(
-        find_data_dir(options.data_dir), signup=signup, min_length=min_length, ipv6_prefix=options.ipv6_prefix
+        stores or find_data_dir(options.data_dir),
+        signup=signup,
+        min_length=min_length,
+        ipv6_prefix=options.ipv6_prefix,
     )

@@ -1,16 +1,21 @@
 """Runs ``sockctl serve chat``: parses its options, and opens the server's terminal for an operator."""
 
+import contextlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sockctl.cli.chat_options import ChatOptions
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import may_edit
 from sockctl.cli.serve_accounts import guard_options, make_login
+from sockctl.cli.serve_cluster import check_store, make_backing
 from sockctl.cli.serve_runner import serve
 from sockctl.cli.server_options import ServerOptions
 from sockctl.errors import OptionError
+from sockctl.events.base import Event
+from sockctl.events.cluster import StoreUnsafe
 from sockctl.paths import find_data_dir
 from sockctl.protocol.names import make_name_key
 from sockctl.services.chat.commands import parse_room
@@ -19,38 +24,72 @@ from sockctl.services.chat.settings import ChatRules
 from sockctl.services.login import LoginConversation
 from sockctl.terminal import STDIN, is_terminal
 
+if TYPE_CHECKING:
+    from sockctl.cluster.engine_access import EngineAccess
+    from sockctl.cluster.node_settings import NodeTimes
+
 MAX_MOTD_LINES, MAX_MOTD_BYTES = 50, 4_096
 _FLOOD = re.compile(r"([0-9]{1,6})/([0-9]{1,6}(?:\.[0-9]{1,6})?)")
 
 
-def serve_chat(options: ServerOptions, chat_options: ChatOptions) -> ExitCode:
+def serve_chat(options: ServerOptions, chat_options: ChatOptions, *, times: "NodeTimes | None" = None) -> ExitCode:
     """Serve until a signal stops the server; on a terminal, an operator reads and types.
+
+    Args:
+        options: The options of the server.
+        chat_options: The options of the chat.
+        times: The times of a node; None for the usual ones.
 
     Raises:
         OptionError: The options contradict each other, or a stranger could sign up as an operator.
         RoomRefusedError: A room can't have that name.
-        SockctlError: As for `serve`; or a file of the chat can't be used.
+        SockctlError: As for `serve`; or the files or the engine of the chat can't be used.
     """
-    rules, login = _parse_rules(chat_options), None
+    rules, login, warnings = _parse_rules(chat_options), None, list[StoreUnsafe]()
+    access = _find_engine(chat_options)
+    if access is not None:
+        warnings = check_store(access)
     if chat_options.with_accounts:
         options = guard_options(options, insecure=chat_options.insecure)
-        login = make_login(options, signup=chat_options.signup, min_length=chat_options.min_length)
+        login = make_login(
+            options,
+            signup=chat_options.signup,
+            min_length=chat_options.min_length,
+            stores=chat_options.accounts.open_stores(cluster=access),
+        )
     elif chat_options.operator or chat_options.signup or chat_options.insecure:
         raise OptionError("--operator, --signup and --insecure are about users who log in: add --auth.")
     if login is not None and login.lets_sign_up:
         _check_operators(rules.operators, login)
-    chat = Chat(find_data_dir(options.data_dir), rules, login=login)
+    with contextlib.ExitStack() as stack:
+        backing = find_data_dir(options.data_dir)
+        if access is not None:
+            backing = make_backing(access, chat_options, times)
+            stack.callback(backing.close)  # the server may not even start
+        return _serve(Chat(backing, rules, login=login), options, warnings)
+
+
+def _serve(chat: Chat, options: ServerOptions, warnings: Sequence[Event]) -> ExitCode:
     if not is_terminal(STDIN) or options.no_input:
-        return serve(chat, options)
+        return serve(chat, options, warnings=warnings)
     if may_edit():
         from sockctl.cli.chat_console import ChatConsole
 
         with ChatConsole(chat) as console:
-            return serve(chat, options, terminal=console)
+            return serve(chat, options, terminal=console, warnings=warnings)
     from sockctl.cli.line_console import ChatLines
 
     with ChatLines(chat) as lines:
-        return serve(chat, options, terminal=lines)
+        return serve(chat, options, terminal=lines, warnings=warnings)
+
+
+def _find_engine(options: ChatOptions) -> "EngineAccess | None":
+    """Return the way to the engine that the chat's machines share; None for a chat on this machine alone."""
+    if options.cluster is not None:
+        return options.accounts.engine.make_access(options.cluster)
+    if options.node is not None:
+        raise OptionError("--node is the name among several servers: add --cluster.")
+    return None
 
 
 def _parse_rules(options: ChatOptions) -> ChatRules:

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from sockctl.cli.operator_terminal import OperatorTerminal
 from sockctl.cli.prompts import ask, may_ask
 from sockctl.cli.server_options import LogFormat, ServerOptions
 from sockctl.errors import ListenError, OptionError
-from sockctl.events.base import Level, Record
+from sockctl.events.base import Event, Level, Record
 from sockctl.events.explain import Explain
 from sockctl.events.formats import FileFormat, Format, choose_live_format, encode_json
 from sockctl.events.journal import Journal
@@ -56,7 +57,12 @@ def choose_port(given: int | None, *, no_input: bool) -> int:
 
 
 def serve(
-    service: Service, options: ServerOptions, *, portion: int = 1024, terminal: OperatorTerminal | None = None
+    service: Service,
+    options: ServerOptions,
+    *,
+    portion: int = 1024,
+    terminal: OperatorTerminal | None = None,
+    warnings: Sequence[Event] = (),
 ) -> ExitCode:
     """Serve until a signal stops the server.
 
@@ -67,6 +73,7 @@ def serve(
         options: The options of the user.
         portion: Bytes in a portion, the unit of data events.
         terminal: The operator's terminal; None for none.
+        warnings: Events to emit at the start.
 
     Raises:
         AddressError: The host is wrong.
@@ -97,6 +104,8 @@ def serve(
         timeouts = Timeouts(idle_s=options.idle_timeout)
         server = _make_server(service, listeners, journal, limits, timeouts, tls)
         journal.emit(ServerStarted(version=__version__, pid=os.getpid(), does=service.does))
+        for warning in warnings:
+            journal.emit(warning)
         if limit < needed:
             journal.emit(DescriptorsLimited(needed=needed, limit=limit, max_clients=limits.max_clients))
         _tell_place(journal, listeners, _find_scheme(service, encrypted=tls is not None))

@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from sockctl.cli import options
+from sockctl.cli.account_stores import StoreOptions, with_store_options
 from sockctl.cli.changes import RemovalOptions, print_changes, tolerate, with_removal_options
 from sockctl.cli.commands import declare_group
 from sockctl.cli.completion import complete_sessions, complete_users
 from sockctl.cli.tables import print_list
-from sockctl.cli.users import open_accounts
 from sockctl.errors import OptionError, UnknownSessionError
 from sockctl.text import format_count
 
@@ -20,6 +20,7 @@ app = declare_group(
 
 
 @app.command(name="list", epilog="Example:\n  sockctl sessions list ann --json")
+@with_store_options
 def list_sessions(
     user: Annotated[
         str | None,
@@ -27,10 +28,10 @@ def list_sessions(
     ] = None,
     *,
     json: options.Json = False,
-    data_dir: options.DataDir = None,
+    store: StoreOptions,
 ) -> None:
     """List the sessions. Columns: id, user, last address, and when each began, was used last and expires (UTC)."""
-    accounts = open_accounts(data_dir)
+    accounts = store.open()
     name = None if user is None else accounts.users.get(user).name
     sessions = [session.as_fields for session in accounts.list_sessions(name)]
     titles = ("ID", "USER", "ADDRESS", "CREATED", "LAST USED", "EXPIRES")
@@ -40,6 +41,7 @@ def list_sessions(
 
 @app.command(epilog="Examples:\n  sockctl sessions revoke 0123456789ab\n  sockctl sessions revoke --user ann")
 @with_removal_options
+@with_store_options
 def revoke(
     session: Annotated[
         str | None,
@@ -51,12 +53,12 @@ def revoke(
     ] = None,
     everybody: Annotated[bool, typer.Option("--all", help="All sessions of everybody.", show_default=False)] = False,
     removal: RemovalOptions,
-    data_dir: options.DataDir = None,
+    store: StoreOptions,
 ) -> None:
     """End sessions, and their connections. Their tokens are worth nothing any more."""
     if sum((session is not None, user is not None, everybody)) != 1:
         raise OptionError("Say which sessions: an ID, --user NAME, or --all; one of them.")
-    accounts = open_accounts(data_dir)
+    accounts = store.open()
     with tolerate(UnknownSessionError, f"There is no session {session}.", wanted=removal.if_exists, json=removal.json):
         if session is not None:
             if found := accounts.sessions.find(session):

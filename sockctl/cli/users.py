@@ -2,21 +2,18 @@
 
 import functools
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from sockctl.cli import options
+from sockctl.cli.account_stores import StoreOptions, with_store_options
 from sockctl.cli.changes import IfMissing, RemovalOptions, print_changes, tolerate, with_removal_options
 from sockctl.cli.commands import declare_group
 from sockctl.cli.completion import complete_users
 from sockctl.cli.passwords import PasswordFile, PasswordStdin, read_password
 from sockctl.cli.tables import print_json, print_list, print_sentences
 from sockctl.errors import LoginFailedError, NameTakenError, UnknownUserError
-
-if TYPE_CHECKING:
-    from sockctl.accounts.accounts import Accounts
 
 app = declare_group(
     "See and change who may log in at 'serve auth'. A server that runs sees the change within 2 s.",
@@ -37,8 +34,8 @@ class NewPassword:
     password_file: PasswordFile = None
     min_length: options.MinLength = options.DEFAULT_MIN_LENGTH
     json: options.Json = False
-    data_dir: options.DataDir = None
     no_input: options.NoInput = False
+    store: StoreOptions
 
     def read(self, question: str, name: str) -> str:
         """Return a new password for the user `name`. Raises what `read_password` raises."""
@@ -65,7 +62,7 @@ def add(name: Name, *, if_missing: IfMissing = False, new: NewPassword) -> None:
     Only its argon2id hash is kept, in users.json in the data directory. Short passwords, common ones, those that are
     easily guessed and those like the name are refused.
     """
-    accounts = open_accounts(new.data_dir)
+    accounts = new.store.open()
     with tolerate(NameTakenError, f"{name} is a user already.", wanted=if_missing, json=new.json):
         name = accounts.check_free_name(name)
         password = new.read(f"Password for {name}", name)
@@ -74,9 +71,10 @@ def add(name: Name, *, if_missing: IfMissing = False, new: NewPassword) -> None:
 
 
 @app.command(name="list", epilog="Example:\n  sockctl users list --json")
-def list_users(*, json: options.Json = False, data_dir: options.DataDir = None) -> None:
+@with_store_options
+def list_users(*, json: options.Json = False, store: StoreOptions) -> None:
     """List the users. Columns: name, when it was added, when its password was set (UTC), and whether it may log in."""
-    users = [user.as_fields for user in open_accounts(data_dir).users.list_all()]
+    users = [user.as_fields for user in store.open().users.list_all()]
     titles = ("NAME", "CREATED", "PASSWORD SET", "STATE")
     rows = ((one["name"], one["created"], one["changed"], _STATES[one["disabled"]]) for one in users)
     empty = "There are no users yet: 'sockctl users add NAME' makes one."
@@ -87,7 +85,7 @@ def list_users(*, json: options.Json = False, data_dir: options.DataDir = None) 
 @with_new_password
 def passwd(name: Name, *, new: NewPassword) -> None:
     """Give a user another password. All sessions and connections of that user end."""
-    accounts = open_accounts(new.data_dir)
+    accounts = new.store.open()
     user = accounts.users.get(name)
     password = new.read(f"New password for {user.name}", user.name)
     user = accounts.set_password(user.name, password, min_length=new.min_length)
@@ -95,9 +93,10 @@ def passwd(name: Name, *, new: NewPassword) -> None:
 
 
 @app.command(epilog="Example:\n  sockctl users disable ann")
-def disable(name: Name, *, json: options.Json = False, data_dir: options.DataDir = None) -> None:
+@with_store_options
+def disable(name: Name, *, json: options.Json = False, store: StoreOptions) -> None:
     """Keep a user out. All sessions and connections of that user end."""
-    accounts = open_accounts(data_dir)
+    accounts = store.open()
     before, user = accounts.users.get(name), accounts.disable(name)
     if before.disabled:
         print_changes([], f"{user.name} was disabled already.", json=json)
@@ -106,22 +105,24 @@ def disable(name: Name, *, json: options.Json = False, data_dir: options.DataDir
 
 
 @app.command(epilog="Example:\n  sockctl users enable ann")
-def enable(name: Name, *, json: options.Json = False, data_dir: options.DataDir = None) -> None:
+@with_store_options
+def enable(name: Name, *, json: options.Json = False, store: StoreOptions) -> None:
     """Let a user in again, with the password as it was."""
-    users = open_accounts(data_dir).users
+    users = store.open().users
     before, user = users.get(name), users.enable(name)
     print_changes([user.as_fields] if before.disabled else [], f"{user.name} may log in.", json=json)
 
 
 @app.command(epilog="Examples:\n  sockctl users remove ann\n  sockctl users remove ann --yes --if-exists")
 @with_removal_options
-def remove(name: Name, *, removal: RemovalOptions, data_dir: options.DataDir = None) -> None:
+@with_store_options
+def remove(name: Name, *, removal: RemovalOptions, store: StoreOptions) -> None:
     """Remove a user. All sessions and connections of that user end.
 
     Nobody can sign up or chat under the name from then on; 'sockctl users add' gives it to somebody again. A script
     must give --yes.
     """
-    accounts = open_accounts(data_dir)
+    accounts = store.open()
     with tolerate(UnknownUserError, f"There is no user {name}.", wanted=removal.if_exists, json=removal.json):
         user = accounts.users.get(name)
         removal.confirm(f"Remove {user.name} for good?", refusal=f"{user.name} was not removed.", needs_yes=True)
@@ -130,17 +131,18 @@ def remove(name: Name, *, removal: RemovalOptions, data_dir: options.DataDir = N
 
 
 @app.command(epilog="Example:\n  sockctl users verify ann --password-stdin < FILE")
+@with_store_options
 def verify(
     name: Name,
     *,
     password_stdin: PasswordStdin = False,
     password_file: PasswordFile = None,
     json: options.Json = False,
-    data_dir: options.DataDir = None,
     no_input: options.NoInput = False,
+    store: StoreOptions,
 ) -> None:
     """Check a password of a user: exit 0 if it is right, 4 if not. That of a disabled user is never right."""
-    accounts = open_accounts(data_dir)
+    accounts = store.open()
     user = accounts.users.get(name)
     password = read_password(
         f"Password of {user.name}", stdin=password_stdin, file=password_file, twice=False, no_input=no_input, check=str
@@ -153,11 +155,3 @@ def verify(
         print_json(user.as_fields)
     else:
         print_sentences(f"That is the password of {user.name}.")
-
-
-def open_accounts(data_dir: Path | None) -> "Accounts":
-    """Return the accounts in the given data directory, or in the usual one."""
-    from sockctl.accounts.accounts import Accounts
-    from sockctl.paths import find_data_dir
-
-    return Accounts(find_data_dir(data_dir))

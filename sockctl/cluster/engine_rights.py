@@ -44,6 +44,7 @@ NEEDED: list[Request] = [
     ("SMEMBERS", _KEY),
     ("SREM", _KEY, "k"),
     ("ZADD", _KEY, "0", "k"),
+    ("ZCARD", _KEY),
     ("ZRANGE", _KEY, "0", "0"),
     ("ZREM", _KEY, "k"),
     ("ZSCORE", _KEY, "k"),

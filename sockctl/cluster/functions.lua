@@ -151,13 +151,14 @@ end
 
 local function is_ascii(key) return not string.find(key, '[\128-\255]') end
 
--- Returns the key that another member of a living node has: this one, or one that looks like it.
+-- Returns the key that another member has: this one, or one that looks like it. A node whose lease is over keeps its
+-- names until it is buried: after the engine stood still, all leases are over.
 local function find_taken(nodes, names, looks, key, member, skeletons)
   local function is_taken(other)
     local holder = read_json(names, other)
     if not holder.m or holder.m == member then return false end
     for _, node in ipairs(holder.n) do
-      if is_alive(nodes, node) then return true end
+      if redis.call('ZSCORE', nodes, node) then return true end
     end
     return false
   end

@@ -1,5 +1,6 @@
-"""Calls the functions that run inside the engine, those of ``functions.lua``, and loads them where they are missing."""
+"""Calls the functions that run inside the engine, those of the ``.lua`` files, and loads those that are missing."""
 
+import enum
 import functools
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,27 +11,38 @@ from sockctl.errors import EngineReplyError
 
 FORM = 1
 """The form of the functions and of the keys, as the name of their library has it: several forms live side by side."""
-_SOURCE = Path(__file__).with_name("functions.lua")
 
 
-def call_function(engine: Engine, name: str, keys: Sequence[str], *arguments: Word) -> Any:
+class Library(enum.StrEnum):
+    """A library of functions; its value is its name without the form."""
+
+    LOG = "sockctl"
+    ACCOUNTS = "sockctl_accounts"
+
+
+def call_function(
+    engine: Engine, name: str, keys: Sequence[str], *arguments: Word, library: Library = Library.LOG
+) -> Any:
     """Call a function, and return its reply.
 
     Raises:
         EngineReplyError: The function refuses; its `code` says why.
         EngineError: There is no reply, and the engine may have carried the call out.
     """
-    words = ("FCALL", f"sockctl{FORM}_{name}", len(keys), *keys, *arguments)
+    words = ("FCALL", f"{library}{FORM}_{name}", len(keys), *keys, *arguments)
     try:
         return engine.ask(*words)
     except EngineReplyError as error:
         if "unction not found" not in str(error):
             raise
-    engine.ask("FUNCTION", "LOAD", "REPLACE", read_source())
+    engine.ask("FUNCTION", "LOAD", "REPLACE", read_source(library))
     return engine.ask(*words)
 
 
+_FILES = {Library.LOG: "functions.lua", Library.ACCOUNTS: "accounts.lua"}
+
+
 @functools.cache
-def read_source() -> str:
-    """Return the functions, in Lua."""
-    return _SOURCE.read_text(encoding="ascii")
+def read_source(library: Library = Library.LOG) -> str:
+    """Return the functions of a library, in Lua."""
+    return Path(__file__).with_name(_FILES[library]).read_text(encoding="ascii")

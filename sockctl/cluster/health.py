@@ -35,6 +35,8 @@ class Back:
 class Health:
     """Tells once that the engine is away, and once that it is back. Any thread may use it.
 
+    The engine is away while requests of any source fail: a full one refuses to write, and can be read.
+
     Args:
         on_change: Called with either, without a lock held.
         away_after_s: How long it must have been away.
@@ -51,8 +53,9 @@ class Health:
         self._on_change = on_change
         self._away_after_s = away_after_s
         self._clock = clock
-        self._lock = threading.Lock()  # guards the next three
-        self._failing_since: float | None = None
+        self._lock = threading.Lock()  # guards what follows
+        self._failing: dict[str, float] = {}  # since when, by source
+        self._since = 0.0
         self._is_told = False
         self._not_said = 0
 
@@ -66,24 +69,27 @@ class Health:
         with self._lock:
             self._not_said += count
 
-    def note_success(self) -> None:
+    def note_success(self, source: str) -> None:
         """Note that the engine has answered."""
-        if self._failing_since is None:  # what nearly every request sees
+        if source not in self._failing:  # what nearly every request sees
             return
         with self._lock:
-            since, self._failing_since = self._failing_since, None
-            told, self._is_told = self._is_told, False
-            not_said, self._not_said = self._not_said, 0
-        if told and since is not None:
-            self._on_change(Back(self._clock() - since, not_said))
+            del self._failing[source]
+            is_back = self._is_told and not self._failing
+            back = Back(self._clock() - self._since, self._not_said)
+            if is_back:
+                self._is_told = False
+        if is_back:
+            self._on_change(back)
 
-    def note_failure(self, error: EngineError) -> None:
-        """Note that it has not."""
+    def note_failure(self, source: str, error: EngineError, *, waited_s: float = 0.0) -> None:
+        """Note that it has not, for so long already."""
         with self._lock:
             now = self._clock()
-            if self._failing_since is None:
-                self._failing_since, self._not_said = now, 0
-            is_due = not self._is_told and now - self._failing_since >= self._away_after_s
+            if not self._failing:
+                self._since, self._not_said = now - waited_s, 0
+            since = self._failing.setdefault(source, now - waited_s)
+            is_due = not self._is_told and now - since >= self._away_after_s
             self._is_told = self._is_told or is_due
         if is_due:
             self._on_change(Away(str(error)))

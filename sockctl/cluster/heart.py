@@ -40,7 +40,7 @@ class Heart:
         look: Callable[[], tuple[str, int, int]],
         on_lag: Callable[[float], None],
     ) -> None:
-        """Renew the lease every third of its length, until the node stops.
+        """Renew the lease now, and then every third of its length, until the node stops.
 
         Args:
             stopping: Set when the node stops.
@@ -48,18 +48,19 @@ class Heart:
             on_lag: Called once, with the seconds, until the node has caught up with the log.
         """
         lag = Lag(on_lag)
-        while not stopping.wait(self._lease_s / 3):
+        while not stopping.is_set():
             try:
                 self._beat(*look(), lag)
             except EngineReplyError as error:
                 if error.code == "BURIED":
                     self.is_buried.set()
                 else:
-                    self._health.note_failure(error)
+                    self._health.note_failure("heart", error)
             except EngineError as error:
-                self._health.note_failure(error)
+                self._health.note_failure("heart", error)
             else:
-                self._health.note_success()
+                self._health.note_success("heart")
+            stopping.wait(self._lease_s / 3)
 
     def _beat(self, name: str, read: int, waiting: int, lag: Lag) -> None:
         asked_at = time.time()

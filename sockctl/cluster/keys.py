@@ -17,6 +17,19 @@ ROOMS = f"{_TAG}rooms"
 STATE = f"{_TAG}state"
 """What operators have set, by field: bans, mutes, topics."""
 
+ACCOUNTS = f"{_TAG}accounts"
+"""The generation of the users, the settings of the servers, and counters."""
+USERS, USERS_REMOVED, USERS_CHANGED = f"{_TAG}users", f"{_TAG}users:removed", f"{_TAG}users:changed"
+"""The entries of the users; when names were removed; the generation of the last change of each name."""
+SESSIONS, TOKENS = f"{_TAG}sessions", f"{_TAG}sessions:tokens"
+"""The sessions, and their tokens, by id."""
+SESSIONS_OF_USERS, SESSION_ENDS = f"{_TAG}sessions:users", f"{_TAG}sessions:ends"
+"""The sessions in the order of users and of their beginning, and of their ends."""
+PENALTIES, FAILURES, KNOWN = f"{_TAG}throttle:penalties", f"{_TAG}throttle:failures", f"{_TAG}throttle:known"
+"""The tables of the throttle; each has a sorted set beside it, in the order of changes."""
+RUNNING = f"{_TAG}throttle:running"
+"""The tries of passwords that run."""
+
 
 def posted_key(node: str) -> str:
     """Return the key of the last sequence that a node has posted, and of what it tells of itself."""

@@ -55,7 +55,7 @@ class Node:
         history: int = USUAL_HISTORY,
         times: NodeTimes = TIMES,
     ) -> None:
-        self._access = access
+        self._access = access = dataclasses.replace(access, timeout_s=min(access.timeout_s, times.away_after_s))
         self._name = name
         self._callbacks = callbacks
         self._rules = rules
@@ -80,8 +80,8 @@ class Node:
         self._threads = [
             threading.Thread(target=run, args=args, name=f"sockctl-cluster-{what}", daemon=True)
             for what, run, args in (
-                ("writer", self._repeat, (self._write,)),
-                ("reader", self._repeat, (self._read,)),
+                ("writer", self._repeat, ("writer", self._write)),
+                ("reader", self._repeat, ("reader", self._read)),
                 ("heart", self._heart.run, (self._stopping, self._look, self._tell_lag)),
             )
         ]
@@ -145,7 +145,7 @@ class Node:
             The id of the entry ``came``; `wait_until_read` waits until this node has read it.
 
         Raises:
-            NameTakenError: Another member of a living node has it, or one that looks like it.
+            NameTakenError: Another member has it, or one that looks like it.
             EngineError: The engine is away.
         """
         return self._ask(CAME, data, member, Claim(key, skeletons, alone))
@@ -177,10 +177,13 @@ class Node:
 
     def stop(self) -> None:
         """Post what waits, leave the other nodes time to take the members over, and stop; blocks for some seconds."""
+        if self._stopping.is_set():
+            return
         self._stopping.set()
         self._outbox.filled.set()
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
         with contextlib.suppress(EngineError):
             while self._writer.write():
                 pass
@@ -226,6 +229,8 @@ class Node:
         self._callbacks.on_refused(postings)
 
     def _tell_health(self, change: Away | Back) -> None:
+        if isinstance(change, Away):
+            change = Away(f"{change.error.rstrip('.')}. 'sockctl cluster check {self._access}' says what to do.")
         self._reports.report_health(change)
         self._callbacks.on_health(change)
 
@@ -235,24 +240,27 @@ class Node:
     def _look(self) -> tuple[str, int, int]:
         return self.name, self._read_id, self._outbox.length
 
-    def _repeat(self, step: Callable[[], bool]) -> None:
+    def _repeat(self, source: str, step: Callable[[], bool]) -> None:
         """Take a step again and again, with pauses while the engine is away.
 
         Args:
+            source: What takes it.
             step: Returns whether the engine has answered something.
         """
         pause_s = self._times.first_pause_s
         while not self._stopping.is_set():
+            began = time.monotonic()
             try:
                 answered = step()
             except EngineError as error:
-                self._health.note_failure(error)
+                waited_s = min(time.monotonic() - began, self._access.timeout_s)
+                self._health.note_failure(source, error, waited_s=waited_s)
                 self._stopping.wait(pause_s)
                 pause_s = min(pause_s * 2, self._times.longest_pause_s)
             else:
                 pause_s = self._times.first_pause_s
                 if answered:
-                    self._health.note_success()
+                    self._health.note_success(source)
 
     def _write(self) -> bool:
         self._outbox.filled.wait(self._times.longest_pause_s)

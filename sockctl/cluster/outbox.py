@@ -53,10 +53,7 @@ class Outbox:
             if posting.member and posting.kind != WENT and not self._fits(posting):
                 return False
             self._waiting.append(posting)
-            if posting.member:
-                self._of_member[posting.member] += 1
-                self._size_bytes += len(posting.data)
-            self.filled.set()
+            self._note_added(posting)
         return True
 
     def _fits(self, posting: Posting) -> bool:
@@ -84,6 +81,14 @@ class Outbox:
                 self._note_taken(taken)
         return taken
 
+    def put_back(self, taken: Iterable[Posting]) -> None:
+        """Put postings back that were taken last, whatever waits by now."""
+        with self._lock:
+            back = list(taken)
+            self._waiting.extendleft(reversed(back))
+            for one in back:
+                self._note_added(one)
+
     def take_all(self) -> list[Posting]:
         """Take all postings."""
         return self.take(len(self._waiting))
@@ -94,6 +99,12 @@ class Outbox:
             if posting in self._waiting:
                 self._waiting.remove(posting)
                 self._note_taken([posting])
+
+    def _note_added(self, posting: Posting) -> None:
+        if posting.member:
+            self._of_member[posting.member] += 1
+            self._size_bytes += len(posting.data)
+        self.filled.set()
 
     def _note_taken(self, taken: Iterable[Posting]) -> None:
         for one in taken:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sockctl.cluster.engine import Engine
 from sockctl.cluster.keys import ROOMS, STATE, room_key
+
+if TYPE_CHECKING:
+    from sockctl.cluster.engine import Engine
 
 AT_ONCE = 100
 """Rooms of one request."""
@@ -42,7 +44,7 @@ class Snapshot:
     state: dict[str, bytes]
 
 
-def load(engine: Engine, last_id: int) -> Snapshot:
+def load(engine: "Engine", last_id: int) -> Snapshot:
     """Load the last messages of the rooms, up to an id, and the state.
 
     Raises:

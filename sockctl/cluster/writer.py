@@ -19,6 +19,8 @@ AT_ONCE = 500
 """Postings of one request."""
 
 
+NOT_DONE = frozenset({"LOADING", "MASTERDOWN", "MISCONF", "NOPERM", "NOREPLICAS", "OOM", "READONLY"})
+"""Errors of an engine that has not begun to carry a request out."""
 MAX_LOG = 100_000
 """Entries of the log that the engine keeps, roughly."""
 USUAL_HISTORY = 100
@@ -103,11 +105,15 @@ class Writer:
                 return 0
             answers = self._post()
         except EngineReplyError as error:
-            if error.code not in {"BURIED", "STALE"}:
+            if error.code in {"BURIED", "STALE"}:
+                self.greet()
+                return 0
+            if error.code in NOT_DONE:
+                self._outbox.put_back(self._in_flight)
+                self._in_flight = []
+            else:
                 self._generation = ""
-                raise
-            self.greet()
-            return 0
+            raise
         except EngineError:
             self._generation = ""
             raise

@@ -33,6 +33,31 @@ class StoreConnected(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreUnsafe(Event):
+    """The engine may lose messages, as it is set.
+
+    Attributes:
+        setting: The engine's setting.
+        problem: What is wrong with it, as a sentence.
+        fix: The shell's line that mends it.
+    """
+
+    level: ClassVar[Level] = Level.WARNING
+
+    setting: str
+    problem: str
+    fix: str
+
+    @property
+    def happened(self) -> str:
+        return self.problem
+
+    @property
+    def explanation(self) -> str:
+        return f"This mends it: {self.fix}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreAway(Event):
     """The engine has not answered for a while."""
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 from sockctl.accounts.authenticator import Login
 from sockctl.errors import (
     AnswerRefusedError,
+    EngineError,
     HashFailedError,
     LoginError,
     StoreError,
@@ -76,6 +77,10 @@ class Auth(MessageService, Conversation[Peer]):
                 return
             try:
                 self._carry_out(peer, login, command)
+            except EngineError as error:
+                busy = self._login.make_busy_error(peer, error)
+                peer.skip()
+                peer.tell("error", str(busy), code=busy.code, retry_after=busy.retry_after_s)
             except (StoreError, HashFailedError) as error:
                 raise self._login.excuse_failure(peer, error) from error
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from sockctl.accounts.accounts import Accounts
+from sockctl.accounts.accounts import Accounts, AccountStores, open_files
 from sockctl.accounts.active_logins import ActiveLogins
 from sockctl.accounts.authenticator import FLOOR_S, Authenticator, Login
 from sockctl.accounts.hash_queue import HashQueue
@@ -14,6 +14,8 @@ from sockctl.accounts.user import parse_user_name
 from sockctl.deadline import Deadline
 from sockctl.errors import (
     AnswerRefusedError,
+    BusyError,
+    EngineError,
     HashFailedError,
     LoginError,
     LoginFailedError,
@@ -57,6 +59,8 @@ SESSION_ENDED = Reason(
 )
 LOGIN_S = 120.0
 """How long a client may take to log in, typing included."""
+AGAIN_S = 5
+"""How long a client is asked to wait where the accounts are out of reach."""
 LOGIN_LIMIT_BYTES = 4_096
 """Bytes of a message before the login: no name or password needs more."""
 
@@ -65,7 +69,7 @@ class LoginConversation:
     """Lets clients in. Any thread may use it.
 
     Args:
-        data_dir: The directory of users and sessions.
+        stores: Where users and sessions are kept, or their data directory.
         signup: Whether an unknown client may choose a password and become a user.
         min_length: Code points that a new password must have.
         queue: The queue in front of the hashes.
@@ -84,7 +88,7 @@ class LoginConversation:
 
     def __init__(
         self,
-        data_dir: Path,
+        stores: AccountStores | Path,
         *,
         signup: bool = False,
         min_length: int = MIN_LENGTH,
@@ -93,7 +97,9 @@ class LoginConversation:
         login_s: float = LOGIN_S,
         ipv6_prefix: int = IPV6_PREFIX,
     ) -> None:
-        accounts = Accounts(data_dir, clock=SteadyClock(), on_bad=self._report_unreadable)
+        if isinstance(stores, Path):
+            stores = open_files(stores, on_bad=self._report_unreadable)
+        accounts = Accounts(stores, clock=SteadyClock())
         self.authenticator = Authenticator(
             accounts, queue=queue, min_length=min_length, floor_s=floor_s, ipv6_prefix=ipv6_prefix
         )
@@ -204,11 +210,19 @@ class LoginConversation:
         peer.tell("error", text, code="store_failed")
         return peer.give_up(DisconnectReason.STORE_FAILED)
 
+    def make_busy_error(self, peer: Peer, error: EngineError) -> BusyError:
+        """Return the error for a client while the engine with the accounts can't be used, and emit its event."""
+        self._report_store_failure(peer, error)
+        text = f"The accounts are out of reach right now: try again in {AGAIN_S} s."
+        return BusyError(text, retry_after_s=AGAIN_S)
+
     def _log_in(self, peer: Peer) -> tuple[Login, Message | None]:
         shown: list[str] = []  # refused tokens, which may still prove the device's account
         for left in range(TRIES - 1, -1, -1):
             try:
                 return self._try_once(peer, shown)
+            except EngineError as error:
+                self._tell_error(peer, self.make_busy_error(peer, error), last=not left)
             except (StoreError, HashFailedError) as error:
                 raise self.excuse_failure(peer, error) from error
             except (LoginError, AnswerRefusedError) as error:
@@ -231,6 +245,8 @@ class LoginConversation:
             except TokenRefusedError as error:
                 self.report_failure(peer, error)
                 self._tell_error(peer, error)
+            except EngineError:
+                raise
             except StoreError as error:  # a full disk must not keep out a user that knows the password
                 self._report_store_failure(peer, error)
                 text = "Tokens don't work right now; the operator sees why. Log in with your password."
@@ -246,7 +262,9 @@ class LoginConversation:
         return "Your name (too many have signed up from your address: nobody new can for now):"
 
     def _log_in_by_password(self, peer: Peer, name: str, shown: Sequence[str]) -> Login:
-        if self._signup and self.authenticator.accounts.users.find(name) is None:
+        users = self.authenticator.accounts.users
+        users.refresh()
+        if self._signup and users.find(name) is None:
             new = parse_user_name(name)
             if self.authenticator.count_signup(peer.address):
                 return self._sign_up(peer, self.authenticator.accounts.check_signup_name(new))

@@ -27,6 +27,7 @@ from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.active_logins import ActiveLogins
 from sockctl.accounts.authenticator import Authenticator, Login
 from sockctl.accounts.hash_queue import HashQueue
+from sockctl.accounts.local_throttle import LocalThrottle
 from sockctl.accounts.passwords import HashParameters, parse_parameters
 from sockctl.accounts.session_tokens import REPLACED_S
 from sockctl.accounts.throttle import PENALTIES, SIGNUP_BURST, Penalties
@@ -56,7 +57,7 @@ def authenticator_at(
     accounts: Accounts, *, floor_s: float = 0.001, slots: int = 2, penalties: Penalties = PENALTIES
 ) -> Authenticator:
     """Return a gate whose throttle sees no time pass."""
-    queue = HashQueue(slots=slots, clock=lambda: 1000.0, penalties=penalties)
+    queue = HashQueue(slots=slots, throttle=LocalThrottle(lambda: 1000.0, penalties))
     return Authenticator(accounts, queue=queue, floor_s=floor_s)
 
 
@@ -174,7 +175,9 @@ def test_unknown_disabled_and_wrong_take_the_same_time(tmp_path: Path) -> None:
     accounts.disable("bob")
     tries = [name for name in ("ann", "bob", "carl") for _ in range(1000)]
     now = 0.0
-    authenticator = Authenticator(accounts, queue=HashQueue(slots=1, clock=lambda: now), floor_s=0.004)
+    authenticator = Authenticator(
+        accounts, queue=HashQueue(slots=1, throttle=LocalThrottle(lambda: now)), floor_s=0.004
+    )
     p_values = []
     for seed in range(3):  # on a machine that others use, one disturbance may fall on one of the three kinds
         took_s: dict[str, list[float]] = {"ann": [], "bob": [], "carl": []}
@@ -307,7 +310,7 @@ def test_a_device_counts_as_unknown_where_the_key_can_not_be_read(
 def test_an_ipv6_network_has_the_prefix_that_was_chosen(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann", "bob", "carl")
     for prefix, other in ((64, "2001:db8:0:1::1"), (48, "2001:db8:1::1")):
-        queue = HashQueue(slots=2, clock=lambda: 1000.0)
+        queue = HashQueue(slots=2, throttle=LocalThrottle(lambda: 1000.0))
         authenticator = Authenticator(accounts, queue=queue, floor_s=0.001, ipv6_prefix=prefix)
         for number in range(3):
             fail(authenticator, f"2001:db8::{number}", "bob")

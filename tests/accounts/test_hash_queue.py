@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from sockctl.accounts.hash_queue import HashQueue, QueueLimits
+from sockctl.accounts.local_throttle import LocalThrottle
 from sockctl.accounts.throttle import Penalties, Who
 from sockctl.errors import BusyError, ThrottledError
 from tests.support.running import TIMEOUT_S, wait_until
@@ -157,7 +158,9 @@ def test_a_full_queue_refuses_the_try_that_would_be_served_last() -> None:
 
 
 def test_a_try_that_comes_again_after_busy_is_served() -> None:
-    queue = HashQueue(slots=1, limits=QueueLimits(waiting=2), penalties=Penalties(recent_s=-1_000_000.0))
+    queue = HashQueue(
+        slots=1, limits=QueueLimits(waiting=2), throttle=LocalThrottle(penalties=Penalties(recent_s=-1_000_000.0))
+    )
     with ThreadPoolExecutor(20) as pool:
         line = Line(queue, pool)
         with held(queue, 1):
@@ -205,7 +208,7 @@ def test_how_long_a_busy_queue_asks_to_wait() -> None:
 def test_twelve_newcomers_beside_twenty_strangers_who_never_rest() -> None:
     penalties = Penalties(failure_s=0.0, free_failures=1_000_000)
     limits = QueueLimits(waiting=36, patience_s=TIMEOUT_S, look_s=0.05)
-    queue = HashQueue(slots=2, limits=limits, penalties=penalties)
+    queue = HashQueue(slots=2, limits=limits, throttle=LocalThrottle(penalties=penalties))
     done, served = threading.Event(), list[str]()
     waits = [threading.Event() for _ in range(12)]
 
@@ -244,7 +247,7 @@ def test_twelve_newcomers_beside_twenty_strangers_who_never_rest() -> None:
 
 def test_strangers_who_fill_the_queue_hold_up_nobody_who_is_known() -> None:
     queue = HashQueue(slots=1, limits=QueueLimits(waiting=4))
-    queue.know(ANN)
+    queue.know([ANN])
     with ThreadPoolExecutor(20) as pool:
         line = Line(queue, pool)
         with held(queue, 1):
@@ -262,7 +265,7 @@ def test_devices_of_one_network_take_no_more_turns_than_another_network() -> Non
     devices = [Who.of("198.51.100.1", "mallory", device=f"{number:012}") for number in range(10)]
     for device in devices:
         in_slot(queue, device)
-    queue.know(ANN)
+    queue.know([ANN])
     with ThreadPoolExecutor(20) as pool:
         line = Line(queue, pool)
         with held(queue, 1):
@@ -276,7 +279,7 @@ def test_devices_of_one_network_take_no_more_turns_than_another_network() -> Non
 def test_accounts_of_one_network_take_turns() -> None:
     queue = HashQueue(slots=1)
     devices = [Who.of("192.0.2.1", "mallory", device=f"{number:012}") for number in range(10)]
-    queue.know(ANN)
+    queue.know([ANN])
     with ThreadPoolExecutor(20) as pool:
         line = Line(queue, pool)
         with held(queue, 1):
@@ -355,7 +358,7 @@ def test_many_right_ones_at_once_are_no_guesses() -> None:
 
 
 def test_others_pass_whoever_must_wait_until_more_is_known() -> None:
-    queue = HashQueue(slots=4, clock=lambda: 1000.0)
+    queue = HashQueue(slots=4, throttle=LocalThrottle(lambda: 1000.0))
     inside, leave = threading.Barrier(4), threading.Event()
 
     def guess() -> None:
@@ -399,7 +402,7 @@ def test_a_try_that_breaks_while_it_waits_leaves_the_queue() -> None:
 
 
 def test_a_source_is_throttled_and_no_other() -> None:
-    queue = HashQueue(slots=1, clock=lambda: 1000.0)
+    queue = HashQueue(slots=1, throttle=LocalThrottle(lambda: 1000.0))
     for _ in range(3):
         with queue.hold_slot(stranger(1, "ann")) as one:
             one.right = False

@@ -12,6 +12,7 @@ from sockctl.accounts.session_tokens import (
     REPLACED_S,
     TOKEN_SCHEMA,
     give_token,
+    hash_token,
     parse_session_id,
     use_token,
 )
@@ -36,8 +37,12 @@ def database() -> Iterator[sqlite3.Connection]:
 
 def given(database: sqlite3.Connection, session: int = SESSION) -> str:
     token = made()
-    give_token(database, session, token)
+    give_token(database, session, hash_token(token))
     return token
+
+
+def used(database: sqlite3.Connection, session: int, token: str, now: int) -> bool:
+    return use_token(database, session, hash_token(token), now)
 
 
 def test_a_token_names_its_session() -> None:
@@ -53,28 +58,28 @@ def test_a_text_that_is_no_token(text: str) -> None:
 
 def test_a_token_counts_until_a_newer_one_replaces_it(database: sqlite3.Connection) -> None:
     first = given(database)
-    assert use_token(database, SESSION, first, NOW)
+    assert used(database, SESSION, first, NOW)
     lost = given(database)  # on its way to the client
-    assert use_token(database, SESSION, first, NOW), "the first one still counts"
+    assert used(database, SESSION, first, NOW), "the first one still counts"
     second = given(database)
-    assert use_token(database, SESSION, second, NOW)
-    assert use_token(database, SESSION, lost, NOW + REPLACED_S - 1), "two clients may be on their way"
-    assert not use_token(database, SESSION, first, NOW + REPLACED_S), "a copy is in use"
-    assert use_token(database, SESSION, second, NOW + REPLACED_S)
+    assert used(database, SESSION, second, NOW)
+    assert used(database, SESSION, lost, NOW + REPLACED_S - 1), "two clients may be on their way"
+    assert not used(database, SESSION, first, NOW + REPLACED_S), "a copy is in use"
+    assert used(database, SESSION, second, NOW + REPLACED_S)
 
 
 def test_a_token_counts_for_its_own_session_only(database: sqlite3.Connection) -> None:
     token = given(database)
-    assert not use_token(database, OTHER, token, NOW)
-    assert not use_token(database, SESSION, made(), NOW)
-    assert use_token(database, SESSION, token, NOW)
+    assert not used(database, OTHER, token, NOW)
+    assert not used(database, SESSION, made(), NOW)
+    assert used(database, SESSION, token, NOW)
 
 
 def test_a_session_has_so_many_unused_tokens(database: sqlite3.Connection) -> None:
     others = given(database, OTHER)
     tokens = [given(database) for _ in range(MAX_TOKENS + 2)]
-    assert [use_token(database, SESSION, token, NOW) for token in tokens[:3]] == [False, False, True]
-    assert use_token(database, OTHER, others, NOW), "another session's tokens stay"
+    assert [used(database, SESSION, token, NOW) for token in tokens[:3]] == [False, False, True]
+    assert used(database, OTHER, others, NOW), "another session's tokens stay"
 
 
 def test_no_token_is_kept_in_clear(database: sqlite3.Connection) -> None:

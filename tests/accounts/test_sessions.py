@@ -11,17 +11,19 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from sockctl.accounts.session import ABSOLUTE, IDLE, Session
+from sockctl.accounts.session_store import MAX_PER_USER, MAX_SESSIONS
 from sockctl.accounts.session_tokens import MAX_TOKENS, REPLACED_S
-from sockctl.accounts.sessions import MAX_PER_USER, MAX_SESSIONS, Sessions
+from sockctl.accounts.sessions import Sessions
 from sockctl.accounts.user import User
 from sockctl.errors import TokenRefusedError, TokenReusedError, UnknownSessionError
 from sockctl.stores.timestamps import read_utc_clock
+from tests.support.account_stores import shared_stores
 from tests.support.clock import NOON, Clock
 from tests.support.running import UNMEASURED
 from tests.support.sessions import ANN, HERE, SERVER, TOKENS, begun, refused, resumed, sessions_at
@@ -32,6 +34,7 @@ THERE = "2001:db8::7"
 SECOND = datetime.timedelta(seconds=1)
 REPLACED = REPLACED_S * SECOND
 DAY = datetime.timedelta(days=1)
+MakeSessions = Callable[..., Sessions]
 
 
 @pytest.fixture
@@ -40,24 +43,48 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def sessions(tmp_path: Path, clock: Clock) -> Iterator[Sessions]:
+def in_file(tmp_path: Path, clock: Clock) -> Iterator[Sessions]:
     made = sessions_at(tmp_path, clock)
     yield made
     made.close()
 
 
-def test_a_session_begins(sessions: Sessions, tmp_path: Path) -> None:
+@pytest.fixture
+def make_sessions(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeSessions]:
+    """Make sessions in one store."""
+    with contextlib.ExitStack() as stack:
+
+        def make(clock: Clock, *, server_id: str = SERVER, max_sessions: int = MAX_SESSIONS) -> Sessions:
+            if kind == "engine":
+                store = shared_stores(request.getfixturevalue("pool"), all=max_sessions).sessions
+                return Sessions(store, server_id=lambda: server_id, tokens=TOKENS, clock=clock)
+            made = sessions_at(tmp_path, clock, server_id, max_sessions=max_sessions)
+            return stack.enter_context(contextlib.closing(made))
+
+        yield make
+
+
+@pytest.fixture
+def sessions(make_sessions: MakeSessions, clock: Clock) -> Sessions:
+    return make_sessions(clock)
+
+
+def test_a_session_begins(sessions: Sessions) -> None:
     session, token = begun(sessions)
     assert (session.user, session.credential_generation, session.address) == ("ann", 3, HERE)
     assert session.expires == NOON + IDLE
     assert re.fullmatch(rf"{session.id}\.[\w-]{{43}}", token, re.ASCII), "256 bits"
+    assert token.partition(".")[2] not in repr(session) + str(session.as_fields)
+    assert sessions.list_all() == [sessions.find(session.id)]
+    assert begun(sessions)[1] != token
+
+
+def test_the_file_has_no_token(in_file: Sessions, tmp_path: Path) -> None:
+    session, token = begun(in_file)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     assert modes == dict.fromkeys(("sessions.db", "sessions.db-shm", "sessions.db-wal", "sessions.db.lock"), 0o600)
     assert session.id.encode() in kept(tmp_path)
     assert token.partition(".")[2].encode() not in kept(tmp_path), "only its sha256 is stored"
-    assert token.partition(".")[2] not in repr(session) + str(session.as_fields)
-    assert sessions.list_all() == [sessions.find(session.id)]
-    assert begun(sessions)[1] != token
 
 
 def test_resuming_gives_another_token(sessions: Sessions, clock: Clock) -> None:
@@ -122,15 +149,15 @@ def test_two_clients_of_one_user_that_are_on_their_way(sessions: Sessions, clock
     assert not refused(sessions, mine)
 
 
-def test_the_tokens_of_a_session_are_bounded(sessions: Sessions, clock: Clock, tmp_path: Path) -> None:
-    _, first = begun(sessions)
-    lost = [resumed(sessions, first) for _ in range(MAX_TOKENS + 5)]
+def test_the_tokens_of_a_session_are_bounded(in_file: Sessions, clock: Clock, tmp_path: Path) -> None:
+    _, first = begun(in_file)
+    lost = [resumed(in_file, first) for _ in range(MAX_TOKENS + 5)]
     assert count(tmp_path, "tokens") == 1 + MAX_TOKENS, "never the one that was shown goes"
-    assert not refused(sessions, lost[-1])
+    assert not refused(in_file, lost[-1])
     clock.now += REPLACED
     token = lost[-1]
     for _ in range(5):
-        token = resumed(sessions, token)
+        token = resumed(in_file, token)
         clock.now += REPLACED
     assert count(tmp_path, "tokens") < MAX_TOKENS, "those that were replaced go"
 
@@ -153,13 +180,13 @@ def test_the_secret_of_another_session(sessions: Sessions) -> None:
     assert not refused(sessions, mine_token)
 
 
-def test_a_token_survives_a_restart_and_not_another_server(sessions: Sessions, tmp_path: Path, clock: Clock) -> None:
-    _, first = begun(sessions)
-    assert refused(sessions_at(tmp_path, clock, server_id="6" * 32), first)
-    second = resumed(sessions_at(tmp_path, clock), first)
-    assert not refused(sessions_at(tmp_path, clock), second)
+def test_a_token_survives_a_restart_and_not_another_server(make_sessions: MakeSessions, clock: Clock) -> None:
+    _, first = begun(make_sessions(clock))
+    assert refused(make_sessions(clock, server_id="6" * 32), first)
+    second = resumed(make_sessions(clock), first)
+    assert not refused(make_sessions(clock), second)
     clock.now += REPLACED
-    assert refused(sessions_at(tmp_path, clock), first), "replayed after a restart"
+    assert refused(make_sessions(clock), first), "replayed after a restart"
 
 
 def test_a_user_that_is_not_the_same_any_more(sessions: Sessions) -> None:
@@ -219,8 +246,8 @@ def test_no_session_lasts_longer_than_a_month(sessions: Sessions, clock: Clock) 
     assert refused(sessions, token)
 
 
-def test_the_sessions_of_all_are_bounded(tmp_path: Path, clock: Clock) -> None:
-    sessions = Sessions(tmp_path, server_id=lambda: SERVER, tokens=TOKENS, clock=clock, max_sessions=3)
+def test_the_sessions_of_all_are_bounded(make_sessions: MakeSessions, clock: Clock) -> None:
+    sessions = make_sessions(clock, max_sessions=3)
     own = []
     for number in range(5):
         user = User(f"user{number}", "", NOON, NOON, disabled=False, credential_generation=1)
@@ -239,25 +266,25 @@ def test_sessions_that_are_over_go_before_those_that_are_not(sessions: Sessions,
     assert sessions.find(own[0][0].id) is not None, "the oldest, but in use"
 
 
-def test_sessions_that_are_over_are_forgotten(sessions: Sessions, clock: Clock, tmp_path: Path) -> None:
-    begun(sessions)
+def test_sessions_that_are_over_are_forgotten(in_file: Sessions, clock: Clock, tmp_path: Path) -> None:
+    begun(in_file)
     clock.now += 2 * DAY
-    begun(sessions, BOB)
+    begun(in_file, BOB)
     assert count(tmp_path, "sessions") == 2, "a login forgets nobody's: its clock may be wrong"
-    sessions.tidy()
+    in_file.tidy()
     assert count(tmp_path, "sessions") == count(tmp_path, "tokens") == 1
-    assert [one.user for one in sessions.list_all()] == ["bob"]
+    assert [one.user for one in in_file.list_all()] == ["bob"]
     before = kept(tmp_path)
-    sessions.tidy()
+    in_file.tidy()
     assert kept(tmp_path) == before, "nothing is written where nothing is to be done"
 
 
-def test_a_command_at_a_wrong_time_ends_no_session(sessions: Sessions, tmp_path: Path) -> None:
+def test_a_command_at_a_wrong_time_ends_no_session(sessions: Sessions, make_sessions: MakeSessions) -> None:
     session, token = begun(sessions)
     other, _ = begun(sessions, BOB)
     wrong = Clock()
     wrong.now = NOON + 40 * DAY
-    command = sessions_at(tmp_path, wrong)
+    command = make_sessions(wrong)
     assert command.list_all() == []
     with pytest.raises(UnknownSessionError):
         command.end(other.id)
@@ -302,12 +329,12 @@ def test_a_clock_that_was_set_forward_by_a_day_and_back(sessions: Sessions, cloc
     assert not refused(sessions, token)
 
 
-def test_use_is_written_once_a_minute_at_most(sessions: Sessions, clock: Clock, tmp_path: Path) -> None:
-    session, _ = begun(sessions)
+def test_use_is_written_once_a_minute_at_most(in_file: Sessions, clock: Clock, tmp_path: Path) -> None:
+    session, _ = begun(in_file)
 
     def used() -> bool:
         before = kept(tmp_path)
-        sessions.settle(used={session.id: THERE, "no such session": HERE})
+        in_file.settle(used={session.id: THERE, "no such session": HERE})
         return kept(tmp_path) != before
 
     clock.now += 59 * SECOND
@@ -315,7 +342,7 @@ def test_use_is_written_once_a_minute_at_most(sessions: Sessions, clock: Clock, 
     clock.now += SECOND
     assert used()
     assert not used()
-    found = sessions.find(session.id)
+    found = in_file.find(session.id)
     assert found is not None
     assert (found.last_used, found.address) == (clock.now, THERE)
 

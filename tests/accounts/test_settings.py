@@ -8,19 +8,23 @@ from typing import Any
 import pytest
 
 from sockctl.accounts.passwords import DEFAULT
-from sockctl.accounts.settings import Settings
+from sockctl.accounts.settings import Settings, SettingsFile
 from sockctl.errors import StoreExposedError, StoreFormatError
 from tests.support.accounts import CHEAPEST, make_cheap
 
 
 def test_without_a_file_the_defaults_hold_and_nothing_is_made(tmp_path: Path) -> None:
-    assert Settings(tmp_path / "data").hash_parameters == DEFAULT
+    assert Settings(SettingsFile(tmp_path / "data")).hash_parameters == DEFAULT
     assert not (tmp_path / "data").exists()
 
 
 def test_the_server_gets_an_identity_once(tmp_path: Path) -> None:
-    own = Settings(tmp_path).read_server_id()
-    assert Settings(tmp_path).read_server_id() == own != Settings(tmp_path / "other").read_server_id()
+    own = Settings(SettingsFile(tmp_path)).read_server_id()
+    assert (
+        Settings(SettingsFile(tmp_path)).read_server_id()
+        == own
+        != Settings(SettingsFile(tmp_path / "other")).read_server_id()
+    )
     path = tmp_path / "settings.json"
     content = json.loads(path.read_text())
     assert content["argon2"] == {"time_cost": 3, "memory_kib": 65536, "parallelism": 4}, "for whoever wants to change"
@@ -29,25 +33,29 @@ def test_the_server_gets_an_identity_once(tmp_path: Path) -> None:
 
 def test_chosen_parameters_stay_when_the_identity_is_made(tmp_path: Path) -> None:
     make_cheap(tmp_path)
-    settings = Settings(tmp_path)
+    settings = Settings(SettingsFile(tmp_path))
     settings.read_server_id()
     assert settings.hash_parameters == CHEAPEST
 
 
 def test_the_device_key_is_made_once_and_is_another_one_for_each_server(tmp_path: Path) -> None:
-    own = Settings(tmp_path).read_device_key()
+    own = Settings(SettingsFile(tmp_path)).read_device_key()
     assert len(own) == 32
-    assert Settings(tmp_path).read_device_key() == own != Settings(tmp_path / "other").read_device_key()
+    assert (
+        Settings(SettingsFile(tmp_path)).read_device_key()
+        == own
+        != Settings(SettingsFile(tmp_path / "other")).read_device_key()
+    )
 
 
 def test_a_file_from_before_gets_a_device_key(tmp_path: Path) -> None:
-    server_id = Settings(tmp_path).read_server_id()
+    server_id = Settings(SettingsFile(tmp_path)).read_server_id()
     path = tmp_path / "settings.json"
     content = json.loads(path.read_text())
     del content["device_key"]
     path.write_text(json.dumps(content))
-    assert Settings(tmp_path).read_device_key()
-    assert Settings(tmp_path).read_server_id() == server_id
+    assert Settings(SettingsFile(tmp_path)).read_device_key()
+    assert Settings(SettingsFile(tmp_path)).read_server_id() == server_id
 
 
 @pytest.mark.parametrize(
@@ -69,11 +77,11 @@ def test_what_can_not_be_is_refused(tmp_path: Path, content: dict[str, Any], why
     path.touch(0o600)
     path.write_text(json.dumps({"version": 1, **content}))
     with pytest.raises(StoreFormatError, match=why):
-        _ = Settings(tmp_path).hash_parameters
+        _ = Settings(SettingsFile(tmp_path)).hash_parameters
 
 
 def test_settings_that_others_may_change_are_refused(tmp_path: Path) -> None:
     make_cheap(tmp_path)
     (tmp_path / "settings.json").chmod(0o666)
     with pytest.raises(StoreExposedError):
-        _ = Settings(tmp_path).hash_parameters
+        _ = Settings(SettingsFile(tmp_path)).hash_parameters

@@ -1,15 +1,19 @@
 """How long a source must wait: by network, by account, and which sources are known."""
 
 import heapq
+from collections.abc import Callable
 
 import pytest
 
-from sockctl.accounts.throttle import PENALTIES, BoundedTable, Penalties, RateLimit, Throttle, Who
+from sockctl.accounts.local_throttle import LocalThrottle
+from sockctl.accounts.throttle import PENALTIES, Admission, BoundedTable, Penalties, RateLimit, Throttle, Who
 from sockctl.source_network import find_source_network
+from tests.support.account_stores import shared_throttle
 
 ANN_HOME = Who.of("192.0.2.1", "ann")
 FREE = PENALTIES.free_failures
 HOUR_S, DAY_S = 3600.0, 86_400.0
+MakeThrottle = Callable[..., Throttle]
 
 
 class Seconds:
@@ -25,8 +29,31 @@ def clock() -> Seconds:
 
 
 @pytest.fixture
-def throttle(clock: Seconds) -> Throttle:
-    return Throttle(clock)
+def make_throttle(clock: Seconds, kind: str, request: pytest.FixtureRequest) -> MakeThrottle:
+    if kind == "files":
+        return lambda penalties=PENALTIES: LocalThrottle(clock, penalties)
+    pool = request.getfixturevalue("pool")
+    return lambda penalties=PENALTIES: shared_throttle(pool, clock, penalties)
+
+
+@pytest.fixture
+def throttle(make_throttle: MakeThrottle) -> Throttle:
+    return make_throttle()
+
+
+def may_start(throttle: Throttle, who: Who) -> bool:
+    admission = throttle.admit(who)
+    if admission.ticket:
+        throttle.settle(who, admission.ticket, right=None)
+    return bool(admission.ticket)
+
+
+def take_all(throttle: Throttle, who: Who) -> list[str]:
+    """Return the tickets of as many tries as may run at once."""
+    tickets = []
+    while ticket := throttle.admit(who).ticket:
+        tickets.append(ticket)
+    return tickets
 
 
 def stranger(number: int, account: str = "ann") -> Who:
@@ -50,200 +77,213 @@ def test_the_prefix_of_a_network_is_chosen() -> None:
 
 def test_a_network_that_fails_three_times_waits(throttle: Throttle, clock: Seconds) -> None:
     for number in range(3):
-        assert throttle.compute_wait_s(Who.of("192.0.2.1", f"user{number}")) == 0
-        throttle.count_failure(Who.of("192.0.2.1", f"user{number}"))
-    assert throttle.compute_wait_s(ANN_HOME) == 15
+        assert throttle.assess(Who.of("192.0.2.1", f"user{number}")).wait_s == 0
+        throttle.settle(Who.of("192.0.2.1", f"user{number}"), "", right=False)
+    assert throttle.assess(ANN_HOME).wait_s == 15
     clock.now += 14.9
-    assert throttle.compute_wait_s(ANN_HOME) == pytest.approx(0.1), "until all of it is served"
+    assert throttle.assess(ANN_HOME).wait_s == pytest.approx(0.1), "until all of it is served"
     clock.now += 0.1
-    assert throttle.compute_wait_s(ANN_HOME) == 0
-    throttle.count_failure(ANN_HOME)
-    assert throttle.compute_wait_s(ANN_HOME) == 0, "and then it begins anew"
+    assert throttle.assess(ANN_HOME).wait_s == 0
+    throttle.settle(ANN_HOME, "", right=False)
+    assert throttle.assess(ANN_HOME).wait_s == 0, "and then it begins anew"
 
 
 def test_failures_that_come_slowly_cost_a_network_nothing(throttle: Throttle, clock: Seconds) -> None:
     for number in range(50):
-        throttle.count_failure(Who.of("192.0.2.1", f"user{number}"))
+        throttle.settle(Who.of("192.0.2.1", f"user{number}"), "", right=False)
         clock.now += 5
-    assert throttle.compute_wait_s(ANN_HOME) == 0
+    assert throttle.assess(ANN_HOME).wait_s == 0
 
 
 def test_a_network_waits_ten_minutes_at_most(throttle: Throttle, clock: Seconds) -> None:
     for number in range(500):
-        throttle.count_failure(Who.of("192.0.2.1", f"user{number}"))
-    assert throttle.compute_wait_s(ANN_HOME) == 600
+        throttle.settle(Who.of("192.0.2.1", f"user{number}"), "", right=False)
+    assert throttle.assess(ANN_HOME).wait_s == 600
     clock.now += 600
-    assert throttle.compute_wait_s(ANN_HOME) == 0
+    assert throttle.assess(ANN_HOME).wait_s == 0
 
 
-def test_a_source_has_five_free_failures_at_an_account_then_waits_twice_as_long_each_time(clock: Seconds) -> None:
-    throttle = Throttle(clock, Penalties(failure_s=0.0))  # nothing is counted for the network
+def test_a_source_has_five_free_failures_at_an_account_then_waits_twice_as_long_each_time(
+    make_throttle: MakeThrottle, clock: Seconds
+) -> None:
+    throttle = make_throttle(Penalties(failure_s=0.0))  # nothing is counted for the network
     pauses = []
     for _ in range(16):
-        throttle.count_failure(ANN_HOME)
-        pauses.append(throttle.compute_wait_s(ANN_HOME))
+        throttle.settle(ANN_HOME, "", right=False)
+        pauses.append(throttle.assess(ANN_HOME).wait_s)
         clock.now += pauses[-1]
-        assert throttle.compute_wait_s(ANN_HOME) == 0
+        assert throttle.assess(ANN_HOME).wait_s == 0
     assert pauses == [0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]
-    throttle.count_failure(ANN_HOME)
-    assert throttle.compute_wait_s(Who.of("192.0.2.1", "bob")) == 0, "another account is another matter"
+    throttle.settle(ANN_HOME, "", right=False)
+    assert throttle.assess(Who.of("192.0.2.1", "bob")).wait_s == 0, "another account is another matter"
 
 
 def test_a_name_that_is_no_account_is_counted_alike(throttle: Throttle, clock: Seconds) -> None:
     for _ in range(FREE):
-        throttle.count_failure(Who.of("192.0.2.1", "no such user"))
+        throttle.settle(Who.of("192.0.2.1", "no such user"), "", right=False)
         clock.now += 5
-    throttle.count_failure(Who.of("192.0.2.1", "no such user"))
-    assert throttle.compute_wait_s(Who.of("192.0.2.1", "no such user")) == 2
+    throttle.settle(Who.of("192.0.2.1", "no such user"), "", right=False)
+    assert throttle.assess(Who.of("192.0.2.1", "no such user")).wait_s == 2
 
 
 def test_strangers_hold_up_no_other_network(throttle: Throttle) -> None:
     for number in range(200):
         for _ in range(FREE):
-            throttle.count_failure(stranger(number))
-    assert throttle.compute_wait_s(stranger(0)) > 0
-    assert throttle.compute_wait_s(ANN_HOME) == 0, "however many they are, and though ann was never there"
-    assert throttle.may_start(ANN_HOME)
+            throttle.settle(stranger(number), "", right=False)
+    assert throttle.assess(stranger(0)).wait_s > 0
+    assert throttle.assess(ANN_HOME).wait_s == 0, "however many they are, and though ann was never there"
+    assert may_start(throttle, ANN_HOME)
 
 
 def test_tries_of_strangers_that_run_hold_up_no_other_network(throttle: Throttle) -> None:
     for number in range(50):
-        throttle.reserve(stranger(number))
-    assert throttle.may_start(ANN_HOME)
+        assert throttle.admit(stranger(number)).ticket
+    assert may_start(throttle, ANN_HOME)
 
 
 def test_a_success_forgets_the_failures_of_its_source(throttle: Throttle, clock: Seconds) -> None:
     for who in (ANN_HOME, stranger(1)):
         for _ in range(FREE):
-            throttle.count_failure(who)
+            throttle.settle(who, "", right=False)
             clock.now += 5
-    throttle.count_success(ANN_HOME)
-    throttle.count_failure(ANN_HOME)
-    assert throttle.compute_wait_s(ANN_HOME) == 0
-    throttle.count_failure(stranger(1))
-    assert throttle.compute_wait_s(stranger(1)) == 2, "and those of no other"
+    throttle.settle(ANN_HOME, "", right=True)
+    throttle.settle(ANN_HOME, "", right=False)
+    assert throttle.assess(ANN_HOME).wait_s == 0
+    throttle.settle(stranger(1), "", right=False)
+    assert throttle.assess(stranger(1)).wait_s == 2, "and those of no other"
 
 
 def test_a_day_forgets_them_too(throttle: Throttle, clock: Seconds) -> None:
     for _ in range(20):
-        throttle.count_failure(ANN_HOME)
+        throttle.settle(ANN_HOME, "", right=False)
     clock.now += DAY_S + 1
-    throttle.count_failure(ANN_HOME)
-    assert throttle.compute_wait_s(ANN_HOME) == 0
+    throttle.settle(ANN_HOME, "", right=False)
+    assert throttle.assess(ANN_HOME).wait_s == 0
 
 
 def test_a_hostile_neighbour_in_the_same_network(throttle: Throttle, clock: Seconds) -> None:
-    throttle.count_success(ANN_HOME)
+    throttle.settle(ANN_HOME, "", right=True)
     for _ in range(3):
-        throttle.count_failure(Who.of("192.0.2.1", "bob"))
-    assert throttle.compute_wait_s(Who.of("192.0.2.1", "carl")) == 15
-    assert throttle.compute_wait_s(ANN_HOME) == 0, "ann logged in from there"
+        throttle.settle(Who.of("192.0.2.1", "bob"), "", right=False)
+    assert throttle.assess(Who.of("192.0.2.1", "carl")).wait_s == 15
+    assert throttle.assess(ANN_HOME).wait_s == 0, "ann logged in from there"
     for _ in range(FREE):
-        throttle.count_failure(ANN_HOME)
-    assert throttle.compute_wait_s(ANN_HOME) == 1, "and guessing her password has its own limit"
+        throttle.settle(ANN_HOME, "", right=False)
+    assert throttle.assess(ANN_HOME).wait_s == 1, "and guessing her password has its own limit"
     clock.now += PENALTIES.known_s
     for _ in range(3):
-        throttle.count_failure(Who.of("192.0.2.1", "bob"))
-    assert throttle.compute_wait_s(ANN_HOME) == 15, "a network is known for 30 days"
+        throttle.settle(Who.of("192.0.2.1", "bob"), "", right=False)
+    assert throttle.assess(ANN_HOME).wait_s == 15, "a network is known for 30 days"
 
 
 def test_a_known_device_counts_for_itself(throttle: Throttle) -> None:
     device = Who.of("192.0.2.1", "ann", device="0123456789ab")
     for _ in range(20):
-        throttle.count_failure(ANN_HOME)
-    assert throttle.compute_wait_s(ANN_HOME) > 60
-    assert throttle.compute_wait_s(device) == 0
-    assert throttle.may_start(device)
+        throttle.settle(ANN_HOME, "", right=False)
+    assert throttle.assess(ANN_HOME).wait_s > 60
+    assert throttle.assess(device).wait_s == 0
+    assert may_start(throttle, device)
     for _ in range(FREE):
-        throttle.count_failure(device)
-    assert throttle.compute_wait_s(device) == 1, "whoever has stolen the token guesses no faster"
-    assert throttle.compute_wait_s(Who.of("203.0.113.5", "ann", device="0123456789ab")) == 1, "wherever the device is"
-    assert throttle.compute_wait_s(Who.of("192.0.2.2", "ann", device="ba9876543210")) == 0
+        throttle.settle(device, "", right=False)
+    assert throttle.assess(device).wait_s == 1, "whoever has stolen the token guesses no faster"
+    assert throttle.assess(Who.of("203.0.113.5", "ann", device="0123456789ab")).wait_s == 1, "wherever the device is"
+    assert throttle.assess(Who.of("192.0.2.2", "ann", device="ba9876543210")).wait_s == 0
 
 
 def test_a_network_has_failed_recently_for_an_hour(throttle: Throttle, clock: Seconds) -> None:
-    assert not throttle.failed_recently(ANN_HOME)
-    throttle.count_failure(Who.of("192.0.2.1", "bob"))
-    assert throttle.failed_recently(ANN_HOME)
-    assert not throttle.failed_recently(stranger(1))
+    assert not throttle.assess(ANN_HOME).failed_recently
+    throttle.settle(Who.of("192.0.2.1", "bob"), "", right=False)
+    assert throttle.assess(ANN_HOME).failed_recently
+    assert not throttle.assess(stranger(1)).failed_recently
     clock.now += PENALTIES.failure_s + PENALTIES.recent_s - 0.1
-    assert throttle.failed_recently(ANN_HOME)
+    assert throttle.assess(ANN_HOME).failed_recently
     clock.now += 0.1
-    assert not throttle.failed_recently(ANN_HOME)
+    assert not throttle.assess(ANN_HOME).failed_recently
 
 
 def test_a_try_that_runs_counts_as_failed(throttle: Throttle) -> None:
-    releases = []
-    while throttle.may_start(ANN_HOME):
-        releases.append(throttle.reserve(ANN_HOME))
-    assert len(releases) == 3, "the network"
-    assert throttle.compute_wait_s(ANN_HOME) == 0
-    releases.pop()()
-    assert throttle.may_start(ANN_HOME)
-    for release in releases:
-        release()
-    throttle.know(ANN_HOME)
-    releases.clear()
-    while throttle.may_start(ANN_HOME):
-        releases.append(throttle.reserve(ANN_HOME))
-    assert len(releases) == FREE, "the account"
+    tickets = take_all(throttle, ANN_HOME)
+    assert len(tickets) == 3, "the network"
+    assert throttle.assess(ANN_HOME).wait_s == 0
+    throttle.settle(ANN_HOME, tickets.pop(), right=None)
+    assert may_start(throttle, ANN_HOME)
+    for ticket in tickets:
+        throttle.settle(ANN_HOME, ticket, right=None)
+    throttle.know([ANN_HOME])
+    assert len(take_all(throttle, ANN_HOME)) == FREE, "the account"
 
 
-def test_beyond_the_free_failures_one_is_tried_at_a_time(clock: Seconds) -> None:
-    throttle = Throttle(clock, Penalties(failure_s=0.0))
+def test_beyond_the_free_failures_one_is_tried_at_a_time(make_throttle: MakeThrottle, clock: Seconds) -> None:
+    throttle = make_throttle(Penalties(failure_s=0.0))
     for _ in range(FREE):
-        throttle.count_failure(ANN_HOME)
-    assert not throttle.may_start(ANN_HOME)
+        throttle.settle(ANN_HOME, "", right=False)
+    assert not may_start(throttle, ANN_HOME)
     clock.now += 1
-    assert throttle.may_start(ANN_HOME)
-    release = throttle.reserve(ANN_HOME)
-    assert not throttle.may_start(ANN_HOME)
-    release()
-    assert throttle.may_start(ANN_HOME)
+    assert may_start(throttle, ANN_HOME)
+    ticket = throttle.admit(ANN_HOME).ticket
+    assert not may_start(throttle, ANN_HOME)
+    throttle.settle(ANN_HOME, ticket, right=None)
+    assert may_start(throttle, ANN_HOME)
 
 
-def guesses(networks: int, seconds: float, *, one_account: bool) -> int:
+def test_a_try_that_may_not_start_says_how_long_to_wait(throttle: Throttle) -> None:
+    for _ in range(3):
+        assert throttle.admit(ANN_HOME).ticket
+    assert throttle.admit(ANN_HOME) == Admission(wait_s=0.0), "until more is known of those"
+    for _ in range(3):
+        throttle.settle(ANN_HOME, "", right=False)
+    assert throttle.admit(ANN_HOME) == Admission(wait_s=15.0)
+
+
+def guesses(throttle: Throttle, clock: Seconds, networks: int, seconds: float, *, one_account: bool) -> int:
     """Return how often so many networks, which waste no moment, guess in that time: at one account, or at all."""
-    clock = Seconds()
-    throttle, until, count = Throttle(clock), clock.now + seconds, 0
+    until, count = clock.now + seconds, 0
     due = [(clock.now, number) for number in range(networks)]
     while due[0][0] < until:
         clock.now, number = heapq.heappop(due)
         who = stranger(number, "ann" if one_account else f"user{count}")
-        wait_s = throttle.compute_wait_s(who)
+        wait_s = throttle.assess(who).wait_s
         if not wait_s:
-            throttle.count_failure(who)
+            throttle.settle(who, "", right=False)
             count += 1
         heapq.heappush(due, (clock.now + max(wait_s, 0.001), number))
     return count
 
 
 @pytest.mark.parametrize("networks", [1, 5, 60])
-def test_guessing_at_one_account_stays_slow(networks: int) -> None:
-    assert guesses(networks, 60.0, one_account=True) <= 10 * networks
-    assert guesses(networks, HOUR_S, one_account=True) <= 20 * networks
-    assert guesses(networks, DAY_S, one_account=True) <= 160 * networks, "6 an hour, from the second hour on"
+@pytest.mark.parametrize(
+    ("seconds", "most"),
+    [
+        (60.0, 10),
+        (HOUR_S, 20),
+        pytest.param(DAY_S, 160, id="6 an hour, from the second hour on"),
+    ],
+)
+def test_guessing_at_one_account_stays_slow(
+    throttle: Throttle, clock: Seconds, networks: int, seconds: float, most: int
+) -> None:
+    assert guesses(throttle, clock, networks, seconds, one_account=True) <= most * networks
 
 
 @pytest.mark.parametrize("networks", [1, 5])
-def test_guessing_at_all_accounts_stays_slow(networks: int) -> None:
+def test_guessing_at_all_accounts_stays_slow(throttle: Throttle, clock: Seconds, networks: int) -> None:
     expected = HOUR_S / PENALTIES.failure_s + 3
-    assert guesses(networks, HOUR_S, one_account=False) <= expected * networks, "one in 5 s"
+    assert guesses(throttle, clock, networks, HOUR_S, one_account=False) <= expected * networks, "one in 5 s"
 
 
-def test_tables_are_bounded(clock: Seconds) -> None:
+def test_tables_are_bounded(make_throttle: MakeThrottle) -> None:
     table: BoundedTable[int, int] = BoundedTable(10)
     for number in range(50):
         table.put(number, number)
         table.put(0, number)
     assert len(table) == 10
     assert 0 in table, "what is changed stays"
-    throttle = Throttle(clock, Penalties(max_entries=10))
+    throttle = make_throttle(Penalties(max_entries=10))
     for number in range(50):
         for _ in range(FREE):
-            throttle.count_failure(stranger(number))
-    assert throttle.compute_wait_s(stranger(49)) > 0
-    assert throttle.compute_wait_s(stranger(0)) == 0
+            throttle.settle(stranger(number), "", right=False)
+    assert throttle.assess(stranger(49)).wait_s > 0
+    assert throttle.assess(stranger(0)).wait_s == 0
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 from sockctl.accounts.passwords import Hasher
 from sockctl.accounts.user import User, parse_user_name
+from sockctl.accounts.user_store import UserFile
 from sockctl.accounts.users import Users
 from sockctl.errors import (
     NameRefusedError,
@@ -20,6 +21,7 @@ from sockctl.errors import (
     StoreFormatError,
     UnknownUserError,
 )
+from tests.support.account_stores import shared_stores
 from tests.support.accounts import CHEAPEST, PASSWORD
 from tests.support.clock import NOON, Clock
 
@@ -33,21 +35,38 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def users(tmp_path: Path, clock: Clock) -> Users:
-    return Users(tmp_path, clock=clock)
+def in_file(tmp_path: Path, clock: Clock) -> Users:
+    return Users(UserFile(tmp_path), clock=clock)
 
 
-def test_no_users(users: Users, tmp_path: Path) -> None:
+@pytest.fixture
+def users(kind: str, request: pytest.FixtureRequest, clock: Clock) -> Users:
+    if kind == "files":
+        made: Users = request.getfixturevalue("in_file")
+        return made
+    return Users(shared_stores(request.getfixturevalue("pool")).users, clock=clock)
+
+
+def test_no_users(users: Users) -> None:
+    users.refresh()
     assert users.list_all() == []
     assert users.find("ann") is None
-    assert not list(tmp_path.iterdir()), "reading makes nothing"
 
 
-def test_a_user_is_kept(users: Users, tmp_path: Path) -> None:
+def test_reading_makes_no_file(in_file: Users, tmp_path: Path) -> None:
+    assert in_file.list_all() == []
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_user_is_kept(users: Users) -> None:
     ann = users.add("ann", HASH)
     assert ann == User("ann", HASH, NOON, NOON, disabled=False, credential_generation=1)
     assert users.find("ANN") == users.get("Ann") == ann
     assert users.list_all() == [ann]
+
+
+def test_the_file(in_file: Users, tmp_path: Path) -> None:
+    in_file.add("ann", HASH)
     assert json.loads((tmp_path / "users.json").read_text()) == {
         "version": 1,
         "generation": 1,
@@ -128,15 +147,20 @@ def test_a_name_that_comes_again_has_nothing_of_before(users: Users) -> None:
     assert users.add("ann", HASH).credential_generation > before.credential_generation
 
 
-def test_the_name_of_a_removed_user_is_remembered_until_it_is_given_again(users: Users, tmp_path: Path) -> None:
+def test_the_name_of_a_removed_user_is_remembered_until_it_is_given_again(users: Users) -> None:
     users.add("ann", HASH)
-    assert "removed" not in json.loads((tmp_path / "users.json").read_text())
     users.remove("ann")
     assert users.was_removed("Ann")
     assert not users.was_removed("bob")
-    assert json.loads((tmp_path / "users.json").read_text())["removed"] == {"ann": "2026-01-31T12:00:00Z"}
     users.add("ann", HASH)
     assert not users.was_removed("ann")
+
+
+def test_the_names_of_removed_users_are_in_the_file(in_file: Users, tmp_path: Path) -> None:
+    in_file.add("ann", HASH)
+    assert "removed" not in json.loads((tmp_path / "users.json").read_text())
+    in_file.remove("ann")
+    assert json.loads((tmp_path / "users.json").read_text())["removed"] == {"ann": "2026-01-31T12:00:00Z"}
 
 
 def test_each_change_gives_another_generation(users: Users) -> None:
@@ -190,16 +214,16 @@ def spoiled(**changes: Any) -> dict[str, Any]:
         (spoiled(credential_generation=True), r"users\.ann\.credential_generation"),
     ],
 )
-def test_what_is_no_file_of_users_is_refused(users: Users, tmp_path: Path, content: Any, why: str) -> None:
+def test_what_is_no_file_of_users_is_refused(in_file: Users, tmp_path: Path, content: Any, why: str) -> None:
     path = tmp_path / "users.json"
     path.touch(0o600)
     path.write_text(json.dumps({"version": 1, **content}))
     before = path.read_bytes()
     with pytest.raises(StoreFormatError, match=why) as caught:
-        users.list_all()
+        in_file.list_all()
     assert "secret" not in str(caught.value)
     with pytest.raises(StoreFormatError):
-        users.add("bob", HASH)
+        in_file.add("bob", HASH)
     assert path.read_bytes() == before, "it is never overwritten"
 
 
@@ -214,28 +238,28 @@ def test_what_is_no_file_of_users_is_refused(users: Users, tmp_path: Path, conte
         '{"version": 1, "generation": 0, "users": {"ann": {}, "ann": {}}}',
     ],
 )
-def test_an_empty_broken_newer_or_ambiguous_file_is_refused(users: Users, tmp_path: Path, text: str) -> None:
+def test_an_empty_broken_newer_or_ambiguous_file_is_refused(in_file: Users, tmp_path: Path, text: str) -> None:
     path = tmp_path / "users.json"
     path.touch(0o600)
     path.write_text(text)
     with pytest.raises(StoreFormatError):
-        users.list_all()
+        in_file.list_all()
     with pytest.raises(StoreFormatError):
-        users.add("ann", HASH)
+        in_file.add("ann", HASH)
     assert path.read_text() == text
 
 
-def test_users_that_others_may_read_are_refused(users: Users, tmp_path: Path) -> None:
-    users.add("ann", HASH)
+def test_users_that_others_may_read_are_refused(in_file: Users, tmp_path: Path) -> None:
+    in_file.add("ann", HASH)
     (tmp_path / "users.json").chmod(0o644)
     with pytest.raises(StoreExposedError):
-        users.list_all()
+        in_file.list_all()
 
 
 def test_a_server_keeps_the_last_good_users_and_says_so_once(tmp_path: Path) -> None:
     bad: list[StoreError] = []
-    served, path = Users(tmp_path, on_bad=bad.append), tmp_path / "users.json"
-    ann = Users(tmp_path).add("ann", HASH)
+    served, path = Users(UserFile(tmp_path, on_bad=bad.append)), tmp_path / "users.json"
+    ann = Users(UserFile(tmp_path)).add("ann", HASH)
     assert served.list_all() == [ann]
     good = path.read_bytes()
     path.write_bytes(good[:-9])
@@ -245,7 +269,7 @@ def test_a_server_keeps_the_last_good_users_and_says_so_once(tmp_path: Path) -> 
     assert served.list_all() == [ann]
     assert len(bad) == 2, "another reason is told, too"
     path.write_bytes(good)
-    assert Users(tmp_path).add("bob", HASH) in served.list_all(), "what is good again counts again"
+    assert Users(UserFile(tmp_path)).add("bob", HASH) in served.list_all(), "what is good again counts again"
     path.write_bytes(b"")
     assert len(served.list_all()) == 2
     assert len(bad) == 3
@@ -255,15 +279,20 @@ def test_a_server_doesnt_start_with_bad_users(tmp_path: Path) -> None:
     path = tmp_path / "users.json"
     path.touch(0o600)
     with pytest.raises(StoreFormatError):
-        Users(tmp_path, on_bad=lambda _: pytest.fail("there was nothing good")).list_all()
+        Users(UserFile(tmp_path, on_bad=lambda _: pytest.fail("there was nothing good"))).list_all()
 
 
-def test_names_in_ones_own_letters(users: Users, tmp_path: Path) -> None:
-    name = parse_user_name(" \u0418\u0432\u0430\u043d ")
-    users.add(name, HASH)
+def test_names_in_ones_own_letters(users: Users, clock: Clock) -> None:
+    users.add(parse_user_name(" \u0418\u0432\u0430\u043d "), HASH)
+    clock.now += datetime.timedelta(seconds=1)
     users.add(parse_user_name("Jose\u0301"), HASH)
     assert users.get("ИВАН").name == "иван"
-    assert [user.name for user in Users(tmp_path).list_all()] == ["иван", "josé"]
+    assert [user.name for user in users.list_all()] == ["иван", "josé"]
+
+
+def test_names_in_ones_own_letters_in_the_file(in_file: Users, tmp_path: Path) -> None:
+    in_file.add(parse_user_name("\u0418\u0432\u0430\u043d"), HASH)
+    assert [user.name for user in Users(UserFile(tmp_path)).list_all()] == ["иван"]
     assert '"иван": {' in (tmp_path / "users.json").read_text(encoding="utf-8")
 
 

@@ -223,6 +223,28 @@ def test_a_stopped_engine_carries_out_nothing_twice(server: RedisServer, join: C
     assert a.refused == []
 
 
+@pytest.mark.parametrize("setting", [("maxmemory", 1, 0), ("min-replicas-to-write", 1, 0)])
+def test_what_an_engine_refuses_waits_and_can_be_refused(
+    setting: tuple[str, int, int], server: RedisServer, join: Callable[..., Node]
+) -> None:
+    a = join()
+    a.say("zero")
+    a.write()
+    name, wrong, right = setting
+    server.ask("CONFIG", "SET", name, wrong)
+    a.say("one", "two")
+    for _ in range(2):
+        with pytest.raises(EngineReplyError):
+            a.write()
+    assert [one.data for one in a.outbox.take_older(float("inf"))] == [b"one", b"two"]
+    a.say("three")
+    with pytest.raises(EngineReplyError):
+        a.write()
+    server.ask("CONFIG", "SET", name, right)
+    a.write()
+    assert a.hear() == ["zero", "three"]
+
+
 # A reader that is behind.
 
 
@@ -464,14 +486,24 @@ def test_a_member_who_is_alone_is_at_no_other_node(server: RedisServer, join: Ca
     c.claim("ann", "m2")
 
 
-def test_a_name_of_a_dead_node_is_free(server: RedisServer, join: Callable[..., Node]) -> None:
+def test_a_node_keeps_its_names_until_it_is_buried(server: RedisServer, join: Callable[..., Node]) -> None:
+    """After the engine stood still, all leases are over, and nobody is dead."""
     a, b = join("a"), join("b")
     a.claim("ann", "m1")
     expire(server, a)
-    b.claim("ann", "m2")
-    assert bury(b.engine, a.place.node)
     with pytest.raises(NameTakenError):
-        b.claim("ann", "m3")
+        b.claim("ann", "m2")
+    assert bury(b.engine, a.place.node)
+    b.claim("ann", "m2")
+
+
+def test_a_name_that_an_unknown_node_holds_is_free(server: RedisServer, join: Callable[..., Node]) -> None:
+    """The engine has lost the node's registration, and not the name."""
+    a, b = join("a"), join("b")
+    a.claim("ann", "m1")
+    server.ask("ZREM", NODES, a.place.node)
+    b.claim("ann", "m2")
+    assert server.ask("HLEN", here_key(a.place.node)) == 0
 
 
 def test_a_member_changes_its_name_on_all_its_nodes(server: RedisServer, join: Callable[..., Node]) -> None:
@@ -674,6 +706,19 @@ def test_the_queue_is_bounded() -> None:
     assert [add("ann", "x"), add("ann", "123456789")] == [True, True]
     assert outbox.take_older(9.0)
     assert not outbox.filled.is_set()
+
+
+def test_what_was_taken_can_be_put_back() -> None:
+    outbox = Outbox(OutboxLimits(of_member=2))
+    postings = [Posting("say", b"%d" % number, "ann") for number in range(3)]
+    assert [outbox.add(one) for one in postings] == [True, True, False]
+    assert outbox.take(5) == postings[:2]
+    assert not outbox.filled.is_set()
+    assert outbox.add(postings[2])
+    outbox.put_back(postings[:2])
+    assert outbox.filled.is_set()
+    assert not outbox.add(postings[2])
+    assert outbox.take_all() == postings
 
 
 def test_a_posting_can_be_withdrawn() -> None:

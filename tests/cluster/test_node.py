@@ -286,3 +286,26 @@ def test_what_an_engine_has_lost_is_told(tmp_path: Path) -> None:
         say(node, b"two")
         wait_until(lambda: told.heard == [b"one", b"two"], what="what is said after")
         node.stop()
+
+
+def test_an_engine_whose_memory_is_full_is_away(server: RedisServer, start: Callable[[str], tuple[Node, Told]]) -> None:
+    a, told = start("a")
+    say(a, b"one")
+    wait_until(lambda: told.heard == [b"one"], what="the first")
+    server.ask("CONFIG", "SET", "maxmemory", 1)
+    say(a, b"two")
+    wait_until(lambda: told.refused == [b"two"], what="what is refused")
+    [away] = told.health
+    assert isinstance(away, Away)
+    assert "maxmemory" in away.error
+    assert away.error.endswith(f". 'sockctl cluster check {server.url}' says what to do.")
+    server.ask("CONFIG", "SET", "maxmemory", 0)
+    say(a, b"three")
+    wait_until(lambda: told.heard == [b"one", b"three"], what="what is said after")
+    wait_until(lambda: isinstance(told.health[-1], Back), what="that it is back")
+
+
+def test_a_node_that_never_started_stops(server: RedisServer) -> None:
+    node = Node(server.access(), "a", Told().callbacks(), rules={}, times=TIMES)
+    node.stop()
+    node.stop()

@@ -4,7 +4,16 @@ import pytest
 
 from sockctl.events import cluster
 from sockctl.events.base import Level
-from sockctl.events.cluster import NodeGone, NodeJoined, StoreAway, StoreBack, StoreConnected, StoreLag, StoreLost
+from sockctl.events.cluster import (
+    NodeGone,
+    NodeJoined,
+    StoreAway,
+    StoreBack,
+    StoreConnected,
+    StoreLag,
+    StoreLost,
+    StoreUnsafe,
+)
 from tests.support.event_words import Reading, check_complete, read
 
 READINGS = [
@@ -17,6 +26,17 @@ READINGS = [
             f"{there} there. All nodes read one log in the engine, so their members hear the same.",
         )
         for others, there in ((0, "No other node is"), (1, "1 other node is"), (2, "2 other nodes are"))
+    ),
+    Reading(
+        StoreUnsafe(
+            setting="appendonly",
+            problem="appendonly is no: an engine that is killed loses all that it holds, accounts included.",
+            fix="redis-cli -h localhost -p 6379 CONFIG SET appendonly yes",
+        ),
+        "store_unsafe",
+        Level.WARNING,
+        "appendonly is no: an engine that is killed loses all that it holds, accounts included.",
+        "This mends it: redis-cli -h localhost -p 6379 CONFIG SET appendonly yes",
     ),
     Reading(
         StoreAway(error="redis://localhost:6379 can't be reached: Connection refused."),

@@ -11,7 +11,9 @@ import pytest
 from argon2.exceptions import VerificationError
 
 from sockctl.accounts.accounts import Accounts
-from sockctl.accounts.hash_queue import HashQueue, Try
+from sockctl.accounts.hash_queue import HashQueue
+from sockctl.accounts.hash_turns import Try
+from sockctl.accounts.local_throttle import LocalThrottle
 from sockctl.errors import BusyError, LoginFailedError, PeerGoneError, ThrottledError
 from sockctl.events.accounts import LoggedOut, LoginFailed, LoginSucceeded, PasswordChanged, SessionEnded, UserSignedUp
 from sockctl.events.journal import Journal
@@ -328,7 +330,9 @@ def test_a_device_that_shows_a_token_that_is_over_is_not_throttled_with_its_netw
     accounts = accounts_at(tmp_path, "ann", "bob")
     token = make_message("resume", token=token_in(talk(tmp_path, "ann", PASSWORD, framed=True)))
     accounts.sessions.end_all("ann")
-    service = Auth(LoginConversation(tmp_path, queue=HashQueue(slots=2, clock=lambda: 1000.0), floor_s=0.001))
+    service = Auth(
+        LoginConversation(tmp_path, queue=HashQueue(slots=2, throttle=LocalThrottle(lambda: 1000.0)), floor_s=0.001)
+    )
     journal = Journal(MemorySink(), service="auth")
     service.start(journal)
 
@@ -543,7 +547,7 @@ def test_spoiled_files_keep_nobody_out_and_are_told_once(tmp_path: Path) -> None
 
 def test_a_command_right_after_a_failure_is_heard(tmp_path: Path) -> None:
     accounts_at(tmp_path, "ann")
-    login = LoginConversation(tmp_path, queue=HashQueue(slots=2, clock=lambda: 0.0), floor_s=0.001)
+    login = LoginConversation(tmp_path, queue=HashQueue(slots=2, throttle=LocalThrottle(lambda: 0.0)), floor_s=0.001)
     with running(Auth(login)) as run, frame_client(run.port) as client:
         logged_in(client)
         for number in range(50):

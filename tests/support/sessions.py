@@ -4,6 +4,8 @@ from pathlib import Path
 
 from sockctl.accounts.device_tokens import DeviceTokens
 from sockctl.accounts.session import Session
+from sockctl.accounts.session_file import SessionFile
+from sockctl.accounts.session_store import MAX_SESSIONS
 from sockctl.accounts.sessions import Sessions
 from sockctl.accounts.user import User
 from sockctl.errors import TokenRefusedError
@@ -16,8 +18,12 @@ SERVER = "5" * 32
 TOKENS = DeviceTokens(lambda: b"5" * 32)
 
 
-def sessions_at(tmp_path: Path, clock: AnyClock, server_id: str = SERVER) -> Sessions:
-    return Sessions(tmp_path, server_id=lambda: server_id, tokens=TOKENS, clock=clock)
+def sessions_at(
+    tmp_path: Path, clock: AnyClock, server_id: str = SERVER, *, max_sessions: int = MAX_SESSIONS
+) -> Sessions:
+    return Sessions(
+        SessionFile(tmp_path, max_sessions=max_sessions), server_id=lambda: server_id, tokens=TOKENS, clock=clock
+    )
 
 
 def begun(sessions: Sessions, user: User = ANN) -> tuple[Session, str]:

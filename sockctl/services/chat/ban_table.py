@@ -50,7 +50,13 @@ class BanTable:
         self.is_empty = not self._tables.bans
 
     def add(self, target: Target, *, by: str, time: datetime.timedelta | None = None) -> Ban:
-        """Ban a target, and return the ban; it replaces an earlier one of the target, and takes over its addresses.
+        """Ban a target, and return the ban."""
+        ban = self.make(target, by=by, time=time)
+        self.put(ban)
+        return ban
+
+    def make(self, target: Target, *, by: str, time: datetime.timedelta | None = None) -> Ban:
+        """Return a ban of a target, which takes over the addresses of an earlier one; `put` puts it in force.
 
         Args:
             target: The target.
@@ -58,25 +64,31 @@ class BanTable:
             time: For how long; None for good.
         """
         now = self._clock()
+        earlier, _ = _split(self._tables.bans, lambda one: one.target.key == target.key)
+        known = [network for one in earlier if one.lasts(now) for network in one.target.networks]
+        target = replace(target, networks=tuple(dict.fromkeys([*target.networks, *known])))
+        return Ban(target, clean(by), now, None if time is None else now + time)
+
+    def put(self, ban: Ban) -> None:
+        """Put a ban in force; it replaces an earlier one of its target."""
         with self._lock:
-            earlier, others = _split(self._tables.bans, lambda one: one.target.key == target.key)
-            known = [network for one in earlier if one.lasts(now) for network in one.target.networks]
-            target = replace(target, networks=tuple(dict.fromkeys([*target.networks, *known])))
-            ban = Ban(target, clean(by), now, None if time is None else now + time)
+            _, others = _split(self._tables.bans, lambda one: one.target.key == ban.target.key)
             self.restore([*others, ban])
         self._on_change()
-        return ban
 
-    def remove(self, word: str) -> list[Ban]:
-        """Remove the bans of an account, a name or an address; return those that still lasted."""
-        with self._lock:
-            removed, others = _split(self._tables.bans, lambda one: one.target.is_named(word))
-            if removed:
-                self.restore(others)
-        if removed:
-            self._on_change()
+    def list_named(self, word: str) -> list[Ban]:
+        """Return the bans of an account, a name or an address that still last."""
         now = self._clock()
-        return [ban for ban in removed if ban.lasts(now)]
+        return [ban for ban in self._tables.bans if ban.target.is_named(word) and ban.lasts(now)]
+
+    def drop(self, key: str) -> None:
+        """Drop the ban whose target has that key."""
+        with self._lock:
+            dropped, others = _split(self._tables.bans, lambda one: one.target.key == key)
+            if dropped:
+                self.restore(others)
+        if dropped:
+            self._on_change()
 
     def list_lasting(self) -> list[Ban]:
         """Return the bans that last, in the order in which they were made; forget the others."""
@@ -87,19 +99,19 @@ class BanTable:
                 self.restore(lasting)
         return lasting
 
-    def find(self, *, account: str = "", name: str = "", token: str = "", address: str = "") -> Ban | None:
+    def find(self, *, account: str = "", name: str = "", guest: str = "", address: str = "") -> Ban | None:
         """Return a ban of a client; None if none lasts.
 
         Args:
             account: The user's name.
             name: The name in the chat.
-            token: The guest's token.
+            guest: The guest's id.
             address: The client's IP address.
         """
         if self.is_empty:
             return None
         now, tables = self._clock(), self._tables
-        keys: list[_Key] = [("account", account), ("token", token), ("name", account), ("name", make_name_key(name))]
+        keys: list[_Key] = [("account", account), ("guest", guest), ("name", account), ("name", make_name_key(name))]
         if tables.prefixes and (network := parse_network(address)) is not None:
             keys += (
                 _make_network_key(network, bits) for version, bits in tables.prefixes if version == network.version
@@ -128,8 +140,8 @@ def _list_keys(target: Target) -> list[_Key]:
     keys: list[_Key] = [_make_network_key(network, _count_host_bits(network)) for network in target.networks]
     if target.account:
         keys.append(("account", target.account))
-    if target.token:
-        keys.append(("token", target.token))
+    if target.guest:
+        keys.append(("guest", target.guest))
     return keys or [("name", make_name_key(target.name))]
 
 

@@ -26,26 +26,28 @@ class Topic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The target of a ban or a mute: it matches each client with that account, guest token or network.
+    """The target of a ban or a mute: it matches each client with that account, guest or network.
 
     A target with none of the three means the name alone; only files of earlier versions have such targets.
 
     Attributes:
         name: The member's name then; empty where the operator gave an address.
         account: The user's name; empty for a guest.
-        token: The guest's token. The server never saves it, since a token ends with the server.
+        guest: The guest's id. The server never saves it in a file, since a token ends with the server.
         networks: The addresses.
     """
 
     name: str = ""
     account: str = ""
-    token: str = field(default="", repr=False)
+    guest: str = field(default="", repr=False)
     networks: tuple[Network, ...] = ()
 
     @property
-    def key(self) -> tuple[object, ...]:
+    def key(self) -> str:
         """The key of the target: the later of two targets with equal keys replaces the earlier one."""
-        return (self.account,) if self.account else (make_name_key(self.name), *self.networks)
+        if self.account:
+            return f"account {self.account}"
+        return " ".join(["name", make_name_key(self.name), *map(format_network, self.networks)])
 
     def describe(self, *, addresses: bool = True) -> str:
         """Return the target for a person: ``zoe (account bert, address 192.0.2.7)``.
@@ -131,3 +133,8 @@ def parse_banned_network(text: str) -> Network | None:
 def format_network(network: Network) -> str:
     """Return the usual form of a network; that of a single address is the address."""
     return str(network if network.num_addresses > 1 else network.network_address)
+
+
+def describe_ban(ban: Ban) -> str:
+    """Return the text that tells a client of the ban that keeps it out."""
+    return f"You are banned here{ban.describe_end()}."

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from sockctl.errors import CommandError
 from sockctl.events.reasons import DisconnectReason
-from sockctl.protocol.messages import make_message
 from sockctl.protocol.names import MAX_NAME, check_name, make_name_key
 from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.command_table import list_help
@@ -16,16 +15,17 @@ from sockctl.services.chat.commands import (
     select_page,
     tell_next_page,
 )
+from sockctl.services.chat.effects import Preferences, PrivateText, TopicChange
 from sockctl.services.chat.history import SHOWN
 from sockctl.services.chat.history_entry import replay_messages
-from sockctl.services.chat.member import Client, Identity, Member
+from sockctl.services.chat.member import Client, Member, make_user_id
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.moderation import Moderation
 from sockctl.services.chat.presence import Presence
 from sockctl.services.chat.roll_call import count_idle_s
-from sockctl.services.chat.room_event import encode_event
 from sockctl.services.chat.room_registry import RoomRegistry
+from sockctl.services.chat.sequencer import Names, Sequencer
 from sockctl.services.chat.state import ChatState
 from sockctl.services.chat.text_limits import refuse_long
 from sockctl.stores.timestamps import format_timestamp, read_utc_clock
@@ -52,6 +52,8 @@ class CommandHandlers:
         moderation: Moderation,
         *,
         presence: Presence,
+        sequencer: Sequencer,
+        names: Names,
     ) -> None:
         self._members = members
         self._rooms = rooms
@@ -59,6 +61,8 @@ class CommandHandlers:
         self._membership = membership
         self._moderation = moderation
         self._presence = presence
+        self._sequencer = sequencer
+        self._names = names
         self.handlers: dict[str, Handler] = {
             "nick": self._change_name,
             "msg": self._send_private,
@@ -81,10 +85,7 @@ class CommandHandlers:
 
     def _change_name(self, client: Client, words: Sequence[str]) -> None:
         self._moderation.refuse_muted(client)  # a name can say anything
-        member = client.member
-        before = self._members.rename(member, check_name(words[0]))
-        if before != member.name:
-            self._membership.announce_rename(member, before)
+        self._names.rename(client, check_name(words[0]))
 
     def _send_private(self, client: Client, words: Sequence[str]) -> None:
         self._write(client, self._members.get(words[0]), words[1])
@@ -93,7 +94,7 @@ class CommandHandlers:
         writer = client.member.reply_to
         if writer is None:
             raise CommandError("Nobody has written to you alone yet: /msg NAME TEXT begins.")
-        member = self._members.find_identity(writer)
+        member = self._members.find_id(writer.id)
         if member is None:
             raise CommandError(f"{writer.name} has left: what you wrote was sent to nobody.")
         self._write(client, member, words[0])
@@ -106,14 +107,7 @@ class CommandHandlers:
         if sender.away:
             self._presence.end_away(sender)
         at = format_timestamp(read_utc_clock())
-        one = make_message("say", text, private=True, sender=sender.name, to=member.name, at=at)
-        if sender.author_key not in member.ignored:
-            member.reply_to = sender.identity
-            for other in self._members.list_clients(member):
-                other.post(one)
-        for own in self._members.list_clients(sender):
-            if own.framed and member is not sender:
-                own.post(one)
+        self._sequencer.order(PrivateText(sender.identity, sender.author_key, member.id, text, at))
         if member.away and member is not sender:
             text = f"{member.name} is away: {member.away}"
             client.tell("notice", text, code="away", name=member.name, away=member.away)
@@ -176,11 +170,8 @@ class CommandHandlers:
         topic = words[0].strip()
         if len(topic) > MAX_TOPIC:
             raise CommandError(f"Your topic has {len(topic):,} characters: {MAX_TOPIC} fit. It was not set.")
-        self._state.set_topic(room.name, topic, by=by.name, rooms={each.name for each in self._rooms.list_all()})
-        text = f"{by.name} set the topic of {room.name}: {topic}"
-        news = make_message("notice", text, code="topic", room=room.name, topic=topic)
-        room.enqueue(encode_event(news, key=by.author_key))
-        room.process_pending()
+        known = self._state.make_topic(topic, by=by.name)
+        self._sequencer.order(TopicChange(room.name, known, by.name, by.author_key))
 
     def _replay_history(self, client: Client, words: Sequence[str]) -> None:
         room = self._rooms.get_current(client)
@@ -204,6 +195,7 @@ class CommandHandlers:
         if key not in member.ignored and len(member.ignored) >= MAX_IGNORED:
             raise CommandError(f"You ignore {MAX_IGNORED} members already.")
         member.ignored ^= {key}
+        self._sequencer.order(Preferences(member.id, member.ignored, member.quiet))
         does = "ignore" if key in member.ignored else "don't ignore"
         client.tell("notice", f"You {does} {shown} now.", code="ignore", ignored=sorted(member.ignored))
 
@@ -215,10 +207,8 @@ class CommandHandlers:
         key = make_name_key(word)
         found = None
         if key not in own.ignored:
-            account = Identity("", key, "")
-            found = (
-                self._members.find(word) or self._members.find_identity(account) or self._members.find_departed(word)
-            )
+            account = make_user_id(key)
+            found = self._members.find(word) or self._members.find_id(account) or self._members.find_departed(word)
         if found is own:
             raise CommandError("You can't ignore yourself.")
         if found is None:
@@ -229,6 +219,7 @@ class CommandHandlers:
     def _toggle_quiet(self, client: Client, _: Sequence[str]) -> None:
         member = client.member
         member.quiet = not member.quiet
+        self._sequencer.order(Preferences(member.id, member.ignored, member.quiet))
         client.tell("notice", f"You {'are not' if member.quiet else 'are'} told who comes and goes now.", code="quiet")
 
     # Help and the end.

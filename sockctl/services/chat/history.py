@@ -64,13 +64,21 @@ class History:
     Args:
         entries: The messages so far.
         max_messages: The most messages that are remembered.
+
+    Attributes:
+        forgotten_id: The id of the last message that was forgotten; 0 for none.
     """
 
-    __slots__ = ("_entries", "_text_bytes")
+    __slots__ = ("_entries", "_text_bytes", "forgotten_id")
 
-    def __init__(self, entries: Iterable[HistoryEntry] = (), *, max_messages: int) -> None:
+    def __init__(self, entries: Sequence[HistoryEntry] = (), *, max_messages: int) -> None:
         self._entries = deque(entries, max_messages)
         self._text_bytes = sum(len(one.json) for one in self._entries)
+        self.forgotten_id = 0
+        if dropped := len(entries) - len(self._entries):
+            self.forgotten_id = entries[dropped - 1].id
+        elif entries and len(entries) == max_messages:  # there may have been earlier ones
+            self.forgotten_id = entries[0].id - entries[0].lines
 
     @property
     def size_bytes(self) -> int:
@@ -84,11 +92,14 @@ class History:
         """Remember more messages, and forget the oldest beyond the limit."""
         entries = self._entries
         most = entries.maxlen or 0
-        if len(new) > most:
-            new = new[len(new) - most :]
         dropped = len(entries) + len(new) - most
         if dropped > 0:
+            self.forgotten_id = (
+                entries[dropped - 1] if dropped <= len(entries) else new[dropped - len(entries) - 1]
+            ).id
             self._text_bytes -= sum([len(one.json) for one in islice(entries, dropped)])
+        if len(new) > most:
+            new = new[len(new) - most :]
         entries.extend(new)
         self._text_bytes += sum([len(one.json) for one in new])
 
@@ -96,7 +107,9 @@ class History:
         """Forget the oldest messages until `size_bytes` are free, or none is left; return how many bytes are free."""
         before = self.size_bytes
         while self._entries and before - self.size_bytes < size_bytes:
-            self._text_bytes -= len(self._entries.popleft().json)
+            forgotten = self._entries.popleft()
+            self.forgotten_id = forgotten.id
+            self._text_bytes -= len(forgotten.json)
         return before - self.size_bytes
 
     def list_all(self) -> list[HistoryEntry]:
@@ -110,10 +123,9 @@ class History:
             after: The last id that the client has seen, or `NOTHING`.
             most_bytes: The most bytes of messages to return.
         """
-        entries = self._entries
         told: list[HistoryEntry] = []
         size = lines = 0
-        for each in reversed(entries):
+        for each in reversed(self._entries):
             if each.id <= after:
                 more = False
                 break
@@ -125,9 +137,7 @@ class History:
             lines += one.lines
             told.append(one)
         else:
-            more = (
-                bool(entries) and NOTHING < after < entries[0].id - entries[0].lines and len(entries) == entries.maxlen
-            )
+            more = NOTHING < after < self.forgotten_id and bool(self._entries.maxlen)
         told.reverse()
         return told, more
 

@@ -16,14 +16,9 @@ from sockctl.services.chat.presence import Presence
 from sockctl.services.chat.refusals import refuse_for
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.room_registry import RoomRegistry
+from sockctl.services.chat.sequencer import Sequencer
 from sockctl.services.chat.state import ChatState
 from sockctl.services.chat.text_limits import MAX_COMMAND_BYTES, MAX_TEXT_BYTES, fits, refuse_long
-from sockctl.stores.timestamps import format_timestamp, read_utc_clock
-
-MAX_WAITING = 4_096
-"""Characters that wait for other members' texts in the same round. The room sends longer texts at once: else the batch
-for each member would grow with the number of speaking members, and exceed the capacity of an outbox.
-"""
 
 
 class LineProcessor:
@@ -42,9 +37,11 @@ class LineProcessor:
         handlers: Mapping[str, Handler],
         *,
         presence: Presence,
+        sequencer: Sequencer,
     ) -> None:
         self._rooms = rooms
         self._state = state
+        self._sequencer = sequencer
         self._membership = membership
         self._moderation = moderation
         self._presence = presence
@@ -96,11 +93,7 @@ class LineProcessor:
         else:
             if client.member.away:
                 self._presence.end_away(client.member)
-            room.say_block(client, lines, format_timestamp(read_utc_clock()))
-            if sum(map(len, lines)) > MAX_WAITING:
-                room.process_pending()
-            else:
-                room.process_soon(client)
+            self._sequencer.say_block(room, client, lines, one)
 
     def _say(self, client: Client, spoken: Sequence[Message], texts: Sequence[str], *, action: bool = False) -> None:
         """Say the texts of the messages `spoken`, or refuse them."""
@@ -113,15 +106,11 @@ class LineProcessor:
             return
         said = [text for text in texts if len(text) * 4 <= MAX_TEXT_BYTES or fits(text)]
         if len(said) < len(texts):
-            self._refuse_long(client, _drop_empty(spoken), texts)
+            spoken = self._refuse_long(client, _drop_empty(spoken), texts)
         if said:
             if client.member.away:
                 self._presence.end_away(client.member)
-            room.say(client, said, format_timestamp(read_utc_clock()), action=action)
-            if sum(map(len, said)) > MAX_WAITING:
-                room.process_pending()
-            else:
-                room.process_soon(client)
+            self._sequencer.say(room, client, said, spoken, action=action)
 
     def _find_room(self, client: Client) -> Room:
         """Return the room in which a client speaks.
@@ -135,12 +124,17 @@ class LineProcessor:
         return room
 
     @staticmethod
-    def _refuse_long(client: Client, spoken: Sequence[Message], texts: Sequence[str]) -> None:
+    def _refuse_long(client: Client, spoken: Sequence[Message], texts: Sequence[str]) -> list[Message]:
+        """Refuse the messages whose texts are too long; return the others."""
+        said = []
         for one, text in zip(spoken, texts, strict=True):
             try:
                 refuse_long(text)
             except TextTooLongError as error:
                 refuse_for(client, [one], error)
+            else:
+                said.append(one)
+        return said
 
     def _run(self, client: Client, one: Message) -> None:
         """Run the command of a message."""

@@ -1,6 +1,7 @@
 """A member of the chat, and the clients through which it chats."""
 
 import datetime
+import hashlib
 import math
 import secrets
 import threading
@@ -25,14 +26,22 @@ class Identity(NamedTuple):
     """Identifies a member for good, even if its name changes.
 
     Attributes:
-        token: A guest's token; empty for a user.
-        account: The user's name; empty for a guest.
+        id: The member's id.
         name: The name that the member had then.
     """
 
-    token: str
-    account: str
+    id: str
     name: str
+
+
+def make_user_id(account: str) -> str:
+    """Return the id of the member that is logged in as a user."""
+    return f"a:{account}"
+
+
+def make_guest_id(token: str) -> str:
+    """Return the id of a token's guest, which does not tell the token."""
+    return f"g:{hashlib.sha256(token.encode(errors='surrogatepass')).hexdigest()}"
 
 
 class FloodLimit:
@@ -58,6 +67,7 @@ class Member:
     """A person or program in the chat, with one client or several.
 
     Attributes:
+        id: Identifies the member for good: the account, or the SHA-256 of a guest's token.
         name: The name, as the member chose it.
         key: The key of the name: equal for names that are the same.
         author_key: Identifies the member to members that ignore it: the account, or a guest's key.
@@ -86,6 +96,7 @@ class Member:
         "away",
         "clients",
         "flood",
+        "id",
         "ignored",
         "key",
         "last_address",
@@ -124,6 +135,7 @@ class Member:
         self.flood = flood
         self.reply_to: Identity | None = None
         self.token = "" if account else secrets.token_urlsafe(32)
+        self.id = make_user_id(account) if account else make_guest_id(self.token)
 
     def rename(self, name: str) -> None:
         """Set the name and its keys."""
@@ -133,11 +145,11 @@ class Member:
     @property
     def identity(self) -> Identity:
         """The member's identity."""
-        return Identity(self.token, self.account, self.name)
+        return Identity(self.id, self.name)
 
     def restore(self, departed: "Member") -> None:
         """Restore the departed member's token, flood limit and preferences."""
-        self.token, self.flood = departed.token, departed.flood
+        self.token, self.id, self.flood = departed.token, departed.id, departed.flood
         self.ignored, self.quiet, self.reply_to = departed.ignored, departed.quiet, departed.reply_to
         self.away = departed.away
 

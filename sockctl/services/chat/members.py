@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sockctl.errors import CommandError, NameTakenError
 from sockctl.protocol.look_alikes import LookAlikes
 from sockctl.protocol.names import MAX_NAME, make_name_key
-from sockctl.services.chat.member import Client, Identity, Member
+from sockctl.services.chat.member import Client, Member, make_guest_id, make_user_id
 from sockctl.services.chat.settings import ChatLimits
 
 
@@ -50,9 +50,8 @@ class Members:
         self._lock = threading.Lock()  # guards the tables, and the clients and rooms of every member
         self._by_key: dict[str, Member] = {}
         self._looks = LookAlikes()  # of the same names
-        self._by_account: dict[str, Member] = {}
-        self._by_token: dict[str, Member] = {}
-        self._departed: dict[tuple[str, str], _Departed] = {}  # by token and account, of which each has one
+        self._by_id: dict[str, Member] = {}
+        self._departed: dict[str, _Departed] = {}  # by id
 
     def list_all(self) -> list[Member]:
         """Return the members, in the order in which they came."""
@@ -84,12 +83,9 @@ class Members:
             raise CommandError(f"Nobody here has the name {name!r}: /who lists who is here.")
         return member
 
-    def find_identity(self, identity: Identity) -> Member | None:
-        """Return the member that has an identity now; None for one that left."""
-        with self._lock:
-            if identity.account:
-                return self._by_account.get(identity.account)
-            return self._by_token.get(identity.token)
+    def find_id(self, member_id: str) -> Member | None:
+        """Return the member of an id; None for one that left."""
+        return self._by_id.get(member_id)
 
     def find_departed(self, name: str) -> Member | None:
         """Return the remembered member of that name or account that left last; None if there is none."""
@@ -109,7 +105,7 @@ class Members:
         with self._lock:
             self._claim_name(member, member.name)
             member.arriving += 1
-            self._by_token[member.token] = member
+            self._by_id[member.id] = member
 
     def add_user(self, account: str, create: Callable[[], Member]) -> tuple[Member, Renamed | None]:
         """Return the member logged in as `account`, and the member that had to give its name to it, if any.
@@ -119,16 +115,17 @@ class Members:
             create: Creates the member if it isn't here.
         """
         with self._lock:
-            member = self._by_account.get(account)
+            member_id = make_user_id(account)
+            member = self._by_id.get(member_id)
             renamed = None
             if member is None:
                 renamed = self._displace(account, account)
                 member = create()
                 self._keep_name(member)  # a guest whose name only looks like it is renamed by `displace`
-                self._by_account[account] = member
-                if (departed := self._find_departed("", account)) is not None:
+                self._by_id[member_id] = member
+                if (departed := self._find_departed(member_id)) is not None:
                     member.restore(departed)
-                    del self._departed["", account]
+                    del self._departed[member_id]
             member.arriving += 1
             return member, renamed
 
@@ -145,19 +142,20 @@ class Members:
             NameTakenError: The guest had left, and another member has the name now.
         """
         with self._lock:
-            member = self._by_token.get(token)
+            member_id = make_guest_id(token)
+            member = self._by_id.get(member_id)
             if member is not None:
                 clients, member.clients = member.clients, []
                 member.arriving += 1
                 return member, clients, ()
-            departed = self._find_departed(token, "")
+            departed = self._find_departed(member_id)
             if departed is None:
                 return None
             member = create(departed.name)
             self._claim_name(member, departed.name)
             member.restore(departed)
-            del self._departed[token, ""]
-            self._by_token[token] = member
+            del self._departed[member_id]
+            self._by_id[member_id] = member
             member.arriving += 1
             return member, [], tuple(departed.rooms)
 
@@ -178,9 +176,8 @@ class Members:
             if member.clients or member.arriving:
                 return False, list(member.rooms)
             self._forget_name(member)
-            self._by_account.pop(member.account, None)
-            self._by_token.pop(member.token, None)
-            self._departed[member.token, member.account] = _Departed(member, self._clock() + self._limits.guest_token_s)
+            self._by_id.pop(member.id, None)
+            self._departed[member.id] = _Departed(member, self._clock() + self._limits.guest_token_s)
             if len(self._departed) > self._limits.max_departed:
                 del self._departed[next(iter(self._departed))]
             return True, list(member.rooms)
@@ -226,8 +223,8 @@ class Members:
             squats = account and self._by_key.get(member.key) is member
             return self._displace(member.key, account) if squats else None
 
-    def _find_departed(self, token: str, account: str) -> Member | None:
-        departed = self._departed.get((token, account))
+    def _find_departed(self, member_id: str) -> Member | None:
+        departed = self._departed.get(member_id)
         return None if departed is None or departed.until < self._clock() else departed.member
 
     def _rename(self, member: Member, name: str) -> str:

@@ -3,19 +3,16 @@
 from collections.abc import Iterator, Sequence
 
 from sockctl.errors import CommandError
-from sockctl.events.chat import MemberRenamed
-from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.protocol.messages import Message, make_message
-from sockctl.protocol.names import make_name_key
 from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.history import JOINING_BYTES
-from sockctl.services.chat.member import NOTHING, Client, Member
+from sockctl.services.chat.member import NOTHING, Client
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.reasons import BANNED, KICKED, PING_TIMEOUT
 from sockctl.services.chat.room import Room
-from sockctl.services.chat.room_event import Rename
 from sockctl.services.chat.room_registry import RoomRegistry
+from sockctl.services.chat.sequencer import Sequencer
 from sockctl.services.chat.settings import ChatLimits
 
 _REASONS = {
@@ -33,15 +30,11 @@ _REASONS = {
 class Membership:
     """Joins and leaves rooms for members and their clients. Any thread may use it; it never blocks."""
 
-    def __init__(self, members: Members, rooms: RoomRegistry, limits: ChatLimits) -> None:
+    def __init__(self, members: Members, rooms: RoomRegistry, sequencer: Sequencer, limits: ChatLimits) -> None:
         self._members = members
         self._rooms = rooms
+        self._sequencer = sequencer
         self._max_joined = limits.max_joined
-        self._journal: Journal
-
-    def start(self, journal: Journal) -> None:
-        """Emit events to `journal` from now on."""
-        self._journal = journal
 
     def list_rooms_to_join(self, client: RemoteClient) -> list[str]:
         """Return the rooms for a new client: those of its member, now or before. The client speaks in the last one."""
@@ -76,9 +69,7 @@ class Membership:
             client.room = name
         after = client.seen.pop(name, NOTHING) if isinstance(client, RemoteClient) else NOTHING
         then = None if client.room == name else _make_room_notice(client.room)
-        told = room.join(client, new=new, after=after, then=then, most_bytes=most_bytes)
-        room.process_soon(client)
-        return told
+        return self._sequencer.join(room, client, new=new, after=after, then=then, most_bytes=most_bytes)
 
     def remove(self, client: Client, reason: Reason | None) -> None:
         """Remove a client, and its member if it has no other.
@@ -89,9 +80,7 @@ class Membership:
         """
         gone, rooms = self._members.detach(client)
         shown = _REASONS.get(reason, "left") if reason is not None and gone else None
-        for room in self._find_rooms(rooms):
-            room.leave(client, reason=shown)
-            room.process_soon(client)
+        self._sequencer.remove([*self._find_rooms(rooms)], client, shown)
 
     def join(self, client: Client, name: str) -> None:
         """Join a room for a member, at the request of one of its clients, which speaks there from now on.
@@ -118,8 +107,7 @@ class Membership:
         self.join_client(client, name, new=False, speaks=False)
         room = self._rooms.find(name)
         if room is not None and client not in self._members.list_clients(client.member):  # it has gone meanwhile
-            room.leave(client, reason=None)
-            room.process_soon(client)
+            self._sequencer.remove([room], client, None)
 
     def leave(self, client: Client, name: str) -> None:
         """Leave a room for a member, and tell all its clients.
@@ -136,10 +124,10 @@ class Membership:
         self._members.leave(member, name)
         rooms = self._members.list_rooms(member)
         news = make_message("left", f"You left {name}.", room=name, name=member.name)
-        others = [other for other in clients if other is not client]
-        for each in (*others, client):  # itself at the end: the others needn't hear that their own member left
-            if room is not None:
-                room.leave(each, reason="left" if each is client else None)
+        clients = [*(other for other in clients if other is not client), client]
+        if room is not None:
+            self._sequencer.leave(room, clients, client)
+        for each in clients:
             send = each.reply if each is client else each.post
             send(news)
             if each.room == name:
@@ -150,19 +138,6 @@ class Membership:
             room.process_pending()
         if client.room:
             client.reply(_make_room_notice(client.room))
-
-    def announce_rename(self, member: Member, before: str) -> None:
-        """Tell a member's new name to its rooms; without any room, to its own clients."""
-        news = make_message("renamed", f"{before} is {member.name} now.", before=before, name=member.name)
-        self._journal.emit(MemberRenamed(who=before, name_now=member.name))
-        names = self._members.list_rooms(member)
-        clients = self._members.list_clients(member)
-        for room in self._find_rooms(names):
-            room.enqueue(Rename(news, member.account or make_name_key(before), clients))
-            room.process_pending()
-        if not names:
-            for client in clients:
-                client.reply(news)
 
     def process_pending(self, client: Client) -> None:
         """Process now the queued events of a client's rooms."""

@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from sockctl.errors import CommandError, MutedError
 from sockctl.events.chat import OperatorActed
 from sockctl.events.journal import Journal
-from sockctl.protocol.messages import make_message
 from sockctl.protocol.names import make_name_key
 from sockctl.services.chat.bans import Ban, Network, Target, format_network, parse_banned_network
 from sockctl.services.chat.clients import ConsoleClient
 from sockctl.services.chat.commands import Handler, parse_term, select_page, tell_next_page
-from sockctl.services.chat.member import Client, Identity, Member
+from sockctl.services.chat.effects import Act, Rule
+from sockctl.services.chat.member import Client, Member, make_user_id
 from sockctl.services.chat.members import Members
-from sockctl.services.chat.reasons import BANNED, KICKED
+from sockctl.services.chat.sequencer import Sequencer
 from sockctl.services.chat.state import ChatState
 from sockctl.stores.timestamps import format_timestamp
 
@@ -26,6 +26,7 @@ class Moderation:
     Args:
         members: The members.
         state: Keeps bans and mutes.
+        sequencer: Puts them in force.
         is_account: Says whether a name is a user's; False for every name where members are guests.
         lets_strangers_in: Whether a client may come in under a name of its own choice.
 
@@ -34,10 +35,17 @@ class Moderation:
     """
 
     def __init__(
-        self, members: Members, state: ChatState, *, is_account: Callable[[str], bool], lets_strangers_in: bool
+        self,
+        members: Members,
+        state: ChatState,
+        sequencer: Sequencer,
+        *,
+        is_account: Callable[[str], bool],
+        lets_strangers_in: bool,
     ) -> None:
         self._members = members
         self._state = state
+        self._sequencer = sequencer
         self._is_account = is_account
         self._lets_strangers_in = lets_strangers_in
         self._journal: Journal
@@ -74,57 +82,51 @@ class Moderation:
 
     def _find_mute(self, client: Client) -> Ban | None:
         own = client.member
-        return self._state.mutes.find(account=own.account, name=own.name, token=own.token, address=client.address)
+        return self._state.mutes.find(account=own.account, name=own.name, guest=own.id, address=client.address)
 
     # The handlers.
 
     def _kick(self, client: Client, words: Sequence[str]) -> None:
         member = self._find_present(words[0]) or self._members.get(words[0])
         why = f": {words[1]}" if len(words) > 1 else "."
-        self._tell_all(client, f"{client.member.name} put {member.name} out{why}")
-        for each in self._members.list_clients(member):
-            each.close(KICKED)
+        text = f"{client.member.name} put {member.name} out{why}"
+        self._order(client, Act(rule=Rule.KICK, text=text, public=text, member=member.id))
 
     def _ban(self, client: Client, words: Sequence[str]) -> None:
         target, (time, why) = self._find_target(client, words[0]), parse_term(words[1:])
-        ban = self._state.bans.add(target, by=client.member.name, time=time)
-        self._tell_done(client, f"banned {{}}{ban.describe_end()}", [ban], why=why, until=ban.ends)
-        for each in self._list_clients():
-            own = each.member
-            found = self._state.bans.find(account=own.account, token=own.token, address=each.address)
-            if found is not None:
-                each.tell("error", describe_ban(found), code="banned", until=found.ends)
-                each.close(BANNED)
+        ban = self._state.bans.make(target, by=client.member.name, time=time)
+        self._decide(client, Rule.BAN, f"banned {{}}{ban.describe_end()}", [ban], why=why, until=ban.ends)
 
     def _unban(self, client: Client, words: Sequence[str]) -> None:
-        ended = self._state.bans.remove(words[0])
+        ended = self._state.bans.list_named(words[0])
         if not ended:
             raise CommandError(f"{words[0]!r} is not banned: give the name, account or address that a ban has told.")
-        self._tell_done(client, "lets {} in again", ended)
+        self._decide(client, Rule.UNBAN, "lets {} in again", ended)
 
     def _list_bans(self, client: Client, words: Sequence[str]) -> None:
         self._list(client, words, self._state.bans.list_lasting(), command="bans", did="banned")
 
     def _mute(self, client: Client, words: Sequence[str]) -> None:
         target, (time, why) = self._find_target(client, words[0]), parse_term(words[1:])
-        mute = self._state.mutes.add(target, by=client.member.name, time=time)
-        self._tell_done(client, f"lets {{}} read only{mute.describe_end()}", [mute], why=why, until=mute.ends)
+        mute = self._state.mutes.make(target, by=client.member.name, time=time)
+        self._decide(client, Rule.MUTE, f"lets {{}} read only{mute.describe_end()}", [mute], why=why, until=mute.ends)
 
     def _unmute(self, client: Client, words: Sequence[str]) -> None:
-        ended = self._state.mutes.remove(words[0])
+        ended = self._state.mutes.list_named(words[0])
         if not ended:
             member = self._members.find(words[0])
             clients = self._members.list_clients(member) if member is not None else []
             if (mute := next(filter(None, map(self._find_mute, clients)), None)) is not None:
                 raise CommandError(f"What holds for {words[0]} is the mute of {mute.target.describe()}: /unmute that.")
             raise CommandError(f"{words[0]!r} is not muted: give the name, account or address that a mute has told.")
-        self._tell_done(client, "lets {} speak again", ended)
+        self._decide(client, Rule.UNMUTE, "lets {} speak again", ended)
 
     def _list_mutes(self, client: Client, words: Sequence[str]) -> None:
         self._list(client, words, self._state.mutes.list_lasting(), command="mutes", did="muted")
 
     def _announce(self, client: Client, words: Sequence[str]) -> None:
-        self._tell_all(client, f"{client.member.name} announces: {words[0]}")
+        text = f"{client.member.name} announces: {words[0]}"
+        self._order(client, Act(rule=Rule.ANNOUNCE, text=text, public=text))
 
     def _list(self, client: Client, words: Sequence[str], bans: Sequence[Ban], *, command: str, did: str) -> None:
         """Tell a client a page of bans or mutes."""
@@ -148,27 +150,23 @@ class Moderation:
             )
         tell_next_page(client, number, bans, command=command)
 
-    def _tell_done(
-        self, client: Client, did: str, bans: Sequence[Ban], *, why: str = "", until: str | None = None
+    def _decide(
+        self, client: Client, rule: Rule, did: str, bans: Sequence[Ban], *, why: str = "", until: str | None = None
     ) -> None:
-        """Tell all members which bans or mutes an operator changed; only operators see the addresses of members."""
+        """Change bans or mutes, and tell all members; only operators see the addresses of members."""
         end = f": {why}" if why else "."
         full, public = (
             did.format(" and ".join(ban.target.describe(addresses=shown) for ban in bans)) for shown in (True, False)
         )
         name = client.member.name
-        self._tell_all(client, f"{name} {full}{end}", public=f"{name} {public}{end}", until=until)
+        for ban in bans[1:]:
+            self._sequencer.order(Act(rule=rule, ban=ban))
+        text, public = f"{name} {full}{end}", f"{name} {public}{end}"
+        self._order(client, Act(rule=rule, text=text, public=public, until=until, ban=bans[0]))
 
-    def _tell_all(self, client: Client, text: str, *, public: str | None = None, until: str | None = None) -> None:
-        """Tell a text to the operators and the log, and its `public` form to all other members."""
-        self._journal.emit(OperatorActed(operator=client.member.name, did=text))
-        full = make_message("notice", text, code="announcement", until=until)
-        short = full if public is None else make_message("notice", public, code="announcement", until=until)
-        for each in {client, *self._list_clients()}:
-            each.post(full if each.member.operator else short)
-
-    def _list_clients(self) -> list[Client]:
-        return [client for member in self._members.list_all() for client in self._members.list_clients(member)]
+    def _order(self, client: Client, act: Act) -> None:
+        self._journal.emit(OperatorActed(operator=client.member.name, did=act.text))
+        self._sequencer.order(act)
 
     # The target that a word names.
 
@@ -201,11 +199,13 @@ class Moderation:
             networks = tuple(network for network in self._list_networks(member) if network not in at)
         if not member.account and not networks:
             raise CommandError(f"{member.name} is only just coming in: try again.")
-        return Target(name=member.name, account=member.account, token=member.token, networks=networks)
+        return Target(
+            name=member.name, account=member.account, guest="" if member.account else member.id, networks=networks
+        )
 
     def _find_present(self, word: str) -> Member | None:
         """Return the member that has a name, or is logged in under it; None if there is none."""
-        member = self._members.find(word) or self._members.find_identity(Identity("", make_name_key(word), ""))
+        member = self._members.find(word) or self._members.find_id(make_user_id(make_name_key(word)))
         if member is not None and any(isinstance(each, ConsoleClient) for each in self._members.list_clients(member)):
             raise CommandError(f"{member.name} is the terminal of the server: it stays.")
         return member
@@ -215,8 +215,3 @@ class Moderation:
         addresses = [client.address for client in self._members.list_clients(member)] or [member.last_address]
         networks = (network for address in addresses if (network := parse_banned_network(address)) is not None)
         return list(dict.fromkeys(networks))
-
-
-def describe_ban(ban: Ban) -> str:
-    """Return the text that tells a client of the ban that keeps it out."""
-    return f"You are banned here{ban.describe_end()}."

@@ -4,13 +4,11 @@ import time
 from collections.abc import Sequence
 
 from sockctl.errors import CommandError
-from sockctl.protocol.frames import encode_frame
-from sockctl.protocol.messages import encode_message, make_message
+from sockctl.services.chat.effects import AwayChange, Typing
 from sockctl.services.chat.member import Client, Member
-from sockctl.services.chat.members import Members
 from sockctl.services.chat.moderation import Moderation
-from sockctl.services.chat.room_event import RoomEvent
 from sockctl.services.chat.room_registry import RoomRegistry
+from sockctl.services.chat.sequencer import Sequencer
 
 MAX_AWAY = 100
 """Characters of an away text."""
@@ -21,10 +19,10 @@ TYPING_EVERY_S = 2.0
 class Presence:
     """Sets and ends away texts, and passes typing marks on. Any thread may use it; it never blocks."""
 
-    def __init__(self, members: Members, rooms: RoomRegistry, moderation: Moderation) -> None:
-        self._members = members
+    def __init__(self, rooms: RoomRegistry, moderation: Moderation, sequencer: Sequencer) -> None:
         self._rooms = rooms
         self._moderation = moderation
+        self._sequencer = sequencer
 
     def set_away(self, client: Client, words: Sequence[str]) -> None:
         """Run ``/away``."""
@@ -39,17 +37,15 @@ class Presence:
         self._moderation.refuse_muted(client)  # the text can say anything
         if len(text) > MAX_AWAY:
             raise CommandError(f"Your away text has {len(text):,} characters: {MAX_AWAY} fit. It was not set.")
-        member.away = text
-        self._tell_own(member, f"You are away: {text}")
+        self._set(member, text)
 
     def end_away(self, member: Member) -> None:
         """End the away text of a member that is back, and tell the member's clients."""
-        member.away = ""
-        self._tell_own(member, "You are back.")
+        self._set(member, "")
 
-    def _tell_own(self, member: Member, text: str) -> None:
-        for client in self._members.list_clients(member):
-            client.post(make_message("notice", text, code="away", away=member.away))
+    def _set(self, member: Member, text: str) -> None:
+        member.away = text  # at once: each text that the member says asks for it
+        self._sequencer.order(AwayChange(member.id, text))
 
     def mark_typing(self, client: Client) -> None:
         """Broadcast a typing mark to the clients in a client's room that show it; a large room has none."""
@@ -58,8 +54,4 @@ class Presence:
         if room is None or room.is_large or now - member.typed_at < TYPING_EVERY_S or self._moderation.is_muted(client):
             return
         member.typed_at = now
-        one = make_message("typing", f"{member.name} is typing.", room=room.name, sender=member.name)
-        room.enqueue(
-            RoomEvent(encode_frame(encode_message(one)), b"", sender=client, key=member.author_key, typing=True)
-        )
-        room.process_soon(client)
+        self._sequencer.order(Typing(member.id, room.name))

@@ -12,14 +12,15 @@ from sockctl.errors import AnswerRefusedError, PeerGoneError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.peer import Peer
 from sockctl.protocol.messages import Message
-from sockctl.protocol.names import check_name, make_name_key
+from sockctl.protocol.names import check_name
+from sockctl.services.chat.bans import describe_ban
 from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.member import NOTHING, FloodLimit, Member
-from sockctl.services.chat.members import Members, Renamed
+from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
-from sockctl.services.chat.moderation import describe_ban
 from sockctl.services.chat.reasons import BANNED, TAKEN_OVER
 from sockctl.services.chat.room_registry import RoomRegistry
+from sockctl.services.chat.sequencer import Arrival, Names
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.chat.state import ChatState
 from sockctl.services.login import LoginConversation
@@ -37,6 +38,7 @@ class Registration:
         members: The members.
         rooms: The rooms.
         membership: Removes a client that another one replaces.
+        names: Gives the clients their names.
         state: Knows the bans.
         rules: The rules of the chat.
         limits: How often members may come from one address, and how long they are remembered.
@@ -48,6 +50,7 @@ class Registration:
         members: Members,
         rooms: RoomRegistry,
         membership: Membership,
+        names: Names,
         *,
         state: ChatState,
         rules: ChatRules,
@@ -57,6 +60,7 @@ class Registration:
         self._members = members
         self._rooms = rooms
         self._membership = membership
+        self._names = names
         self._state = state
         self._rules = rules
         self._limits = limits
@@ -79,9 +83,8 @@ class Registration:
         user, resume = login.let_in(peer)
         self._await_turn(peer)
         name = user.user
-        member, renamed = self._members.add_user(name, lambda: self._create_member(name, account=name))
-        self._tell_renamed(renamed)
-        return self._attach(peer, member, _read_seen(resume))
+        arrival = self._names.add_user(name, lambda: self._create_member(name, account=name))
+        return self._attach(peer, arrival, _read_seen(resume))
 
     def return_names(self) -> None:
         """Rename members whose name has become another user's account since the last call; one thread calls it."""
@@ -91,19 +94,7 @@ class Registration:
         if generation == self._generation:
             return
         self._generation = generation
-        for member in self._members.list_all():
-            if member.key != member.account:
-                self._tell_renamed(self._members.displace(member))
-
-    def _tell_renamed(self, renamed: Renamed | None) -> None:
-        if renamed is None:
-            return
-        member, before, account = renamed
-        self._membership.announce_rename(member, before)
-        looks = "is" if make_name_key(before) == account else f"looks like {account},"
-        text = f"{before} {looks} the name of a user now: you are {member.name} from here on."
-        for client in self._members.list_clients(member):
-            client.tell("notice", text, code="renamed")
+        self._names.return_names()
 
     def _let_in_guest(self, peer: Peer) -> RemoteClient:
         peer.until = Deadline.after(self._limits.login_s)
@@ -117,9 +108,7 @@ class Registration:
             self._await_turn(peer)
             try:
                 client = (
-                    self._resume_guest(peer, answer)
-                    if answer.kind == "resume"
-                    else self._add_guest(peer, answer.text, {})
+                    self._resume_guest(peer, answer) if answer.kind == "resume" else self._add_guest(peer, answer.text)
                 )
             except AnswerRefusedError as error:
                 more = "" if left else " That was the last try."
@@ -145,27 +134,24 @@ class Registration:
             with contextlib.suppress(TimeoutError):
                 peer.wait({}, for_input=False, until=now + self._limits.coming_every_s)
 
-    def _add_guest(self, peer: Peer, name: str, seen: Mapping[str, int]) -> RemoteClient:
-        member = self._create_member(check_name(name))
-        self._members.add_guest(member)
-        return self._attach(peer, member, seen, guest=True)
+    def _add_guest(self, peer: Peer, name: str) -> RemoteClient:
+        arrival = self._names.add_guest(self._create_member(check_name(name)))
+        return self._attach(peer, arrival, {}, guest=True)
 
     def _resume_guest(self, peer: Peer, resume: Message) -> RemoteClient | None:
         """Let a guest in again; return None for an unknown token, which costs the guest a try.
 
         With an unknown token, the name beside it counts: the server may have restarted since it gave out both.
         """
-        found = self._members.resume_guest(resume.get("token"), self._create_member)
-        if found is None and resume.get("name"):
-            return self._add_guest(peer, resume.get("name"), _read_seen(resume))
-        if found is None:
+        arrival = self._names.resume_guest(resume.get("token"), resume.get("name"), self._create_member)
+        if arrival is None:
             peer.tell("error", "You have been away for too long: give a name again.", code="bad_token")
             return None
-        member, replaced, rooms = found
-        for client in replaced:
+        for client in arrival.replaced:
             self._membership.remove(client, None)
             client.close(TAKEN_OVER)
-        return self._attach(peer, member, {**dict.fromkeys(rooms, NOTHING), **_read_seen(resume)}, guest=True)
+        seen = {**dict.fromkeys(arrival.rooms, NOTHING), **_read_seen(resume)}
+        return self._attach(peer, arrival, seen, guest=True)
 
     def _create_member(self, name: str, account: str = "") -> Member:
         flood = None if self._rules.flood is None else FloodLimit(*self._rules.flood)
@@ -173,7 +159,8 @@ class Registration:
             name, since=read_utc_clock(), account=account, operator=account in self._rules.operators, flood=flood
         )
 
-    def _attach(self, peer: Peer, member: Member, seen: Mapping[str, int], *, guest: bool = False) -> RemoteClient:
+    def _attach(self, peer: Peer, arrival: Arrival, seen: Mapping[str, int], *, guest: bool = False) -> RemoteClient:
+        member = arrival.member
         seen = {room: last for room, last in seen.items() if self._rooms.find(room) is not None}
         client = RemoteClient(peer, member, seen=seen, now=time.monotonic())
         self._members.attach(client)
@@ -191,8 +178,8 @@ class Registration:
         return client
 
     def _refuse_banned(self, peer: Peer, member: Member | None = None) -> None:
-        account, token = (member.account, member.token) if member is not None else ("", "")
-        ban = self._state.bans.find(account=account, token=token, address=peer.address)
+        account, guest = (member.account, member.id) if member is not None else ("", "")
+        ban = self._state.bans.find(account=account, guest=guest, address=peer.address)
         if ban is not None:
             peer.tell("error", describe_ban(ban), code="banned", until=ban.ends)
             raise peer.give_up(BANNED)

@@ -24,7 +24,7 @@ from sockctl.services.chat.room_event import Join, Leave, Movement, Rename, Room
 from sockctl.services.chat.room_history import RoomHistory
 from sockctl.services.chat.room_info import RoomInfo
 from sockctl.services.chat.settings import ChatLimits
-from sockctl.services.chat.store import ChatStore
+from sockctl.services.chat.store import Store
 
 _SUMS = {"joined": "joined {}.", "left": "left {}.", "renamed": "in {} took another name."}
 
@@ -49,7 +49,7 @@ class Room:
         self,
         name: str,
         *,
-        store: ChatStore,
+        store: Store,
         history: History,
         last_id: int,
         limits: ChatLimits,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sockctl.services.chat.history import JOINING_BYTES, History, HistoryBudget
 from sockctl.services.chat.history_entry import HistoryEntry
-from sockctl.services.chat.store import ChatStore
+from sockctl.services.chat.store import Store
 
 
 class RoomHistory:
@@ -17,7 +17,7 @@ class RoomHistory:
         budget: Counts the memory of all histories.
     """
 
-    def __init__(self, room: str, history: History, *, store: ChatStore, budget: HistoryBudget) -> None:
+    def __init__(self, room: str, history: History, *, store: Store, budget: HistoryBudget) -> None:
         self._room = room
         self._history = history
         self._store = store

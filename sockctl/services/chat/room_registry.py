@@ -14,7 +14,7 @@ from sockctl.services.chat.history_entry import read_entry
 from sockctl.services.chat.member import Client
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.settings import ChatLimits
-from sockctl.services.chat.store import ChatStore, StoredRoom
+from sockctl.services.chat.store import Store, StoredRoom
 from sockctl.source_network import find_source_network
 from sockctl.stores.timestamps import parse_timestamp, read_utc_clock
 
@@ -45,7 +45,7 @@ class RoomRegistry:
         fixed: Sequence[str],
         stored: Mapping[str, StoredRoom],
         history: int,
-        store: ChatStore,
+        store: Store,
         limits: ChatLimits,
     ) -> None:
         self._fixed = frozenset(fixed)
@@ -165,7 +165,7 @@ class RoomRegistry:
         last_id = max(
             time.time_ns() // 1_000_000, self._highest_id, 0 if stored is None else stored.last_id + SKIPPED_IDS
         )
-        entries = [] if stored is None else map(read_entry, stored.frames)
+        entries = [] if stored is None else [*map(read_entry, stored.frames)]
         return Room(
             name,
             store=self._store,

@@ -15,10 +15,12 @@ from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message
 from sockctl.protocol.names import make_name_key
+from sockctl.services.chat.backing import Backing, LocalBacking
 from sockctl.services.chat.clients import ConsoleClient, RemoteClient
 from sockctl.services.chat.command_handlers import CommandHandlers
 from sockctl.services.chat.commands import LOBBY
 from sockctl.services.chat.costs import Costs
+from sockctl.services.chat.effects import Effects
 from sockctl.services.chat.flood_control import FloodControl
 from sockctl.services.chat.history import JOINING_BYTES
 from sockctl.services.chat.line_processor import LineProcessor
@@ -32,7 +34,6 @@ from sockctl.services.chat.refusals import refuse
 from sockctl.services.chat.registration import Registration
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.settings import ChatLimits, ChatRules
-from sockctl.services.chat.store import ChatStore
 from sockctl.services.login import LOGGED_OUT, LoginConversation
 from sockctl.stores.timestamps import read_utc_clock
 from sockctl.text import format_count
@@ -46,7 +47,7 @@ class Chat(MessageService, Conversation[Peer]):
     """A chat.
 
     Args:
-        data_dir: The directory in which the chat is saved.
+        backing: What the chat stands on; a directory stands for files in it.
         rules: Its rules.
         login: The login of users; None where guests come in under any free name.
         limits: Its limits and times.
@@ -65,40 +66,48 @@ class Chat(MessageService, Conversation[Peer]):
 
     def __init__(
         self,
-        data_dir: Path,
+        backing: Backing | Path,
         rules: ChatRules,
         *,
         login: LoginConversation | None = None,
         limits: ChatLimits = DEFAULT_LIMITS,
     ) -> None:
-        self._store = ChatStore(
-            data_dir, history=rules.history, on_failure=self._report_failure, on_recovery=self._report_recovery
-        )
-        stored = self._store.start()
-        state = self._store.state
+        self._backing = backing = LocalBacking(backing) if isinstance(backing, Path) else backing
+        store, stored = backing.load(rules, on_failure=self._report_failure, on_recovery=self._report_recovery)
+        state = store.state
         self._rules = rules
         self._login = login
         self._limits = limits
         self.members = Members(find_reserved=self._find_reserved, clock=time.monotonic, limits=limits)
-        self.rooms = RoomRegistry(
-            fixed=rules.rooms, stored=stored, history=rules.history, store=self._store, limits=limits
-        )
-        self.membership = Membership(self.members, self.rooms, limits)
+        self.rooms = RoomRegistry(fixed=rules.rooms, stored=stored, history=rules.history, store=store, limits=limits)
+        self._effects = Effects(self.members, self.rooms, state)
+        sequencer, names = backing.connect(self.members, self.rooms, self._effects)
+        self.membership = Membership(self.members, self.rooms, sequencer, limits)
         self._moderation = Moderation(
             self.members,
             state,
+            sequencer,
             is_account=self._is_account,
             lets_strangers_in=login is None or login.lets_sign_up,
         )
-        presence = Presence(self.members, self.rooms, self._moderation)
+        presence = Presence(self.rooms, self._moderation, sequencer)
         handlers = CommandHandlers(
-            self.members, self.rooms, state, self.membership, self._moderation, presence=presence
+            self.members,
+            self.rooms,
+            state,
+            self.membership,
+            self._moderation,
+            presence=presence,
+            sequencer=sequencer,
+            names=names,
         ).handlers
         handlers = {**handlers, **self._moderation.handlers, "logout": self._log_out}
-        self._lines = LineProcessor(self.rooms, state, self.membership, self._moderation, handlers, presence=presence)
+        self._lines = LineProcessor(
+            self.rooms, state, self.membership, self._moderation, handlers, presence=presence, sequencer=sequencer
+        )
         self._flood_control = FloodControl(Costs(self.members, self.rooms), self._lines, self.membership)
         self._registration = Registration(
-            self.members, self.rooms, self.membership, state=state, rules=rules, limits=limits, login=login
+            self.members, self.rooms, self.membership, names, state=state, rules=rules, limits=limits, login=login
         )
         self._journal: Journal
         self._stopping = threading.Event()
@@ -114,8 +123,9 @@ class Chat(MessageService, Conversation[Peer]):
     def start(self, journal: Journal) -> None:
         """Emit events to `journal` from now on."""
         self._journal = journal
-        self.membership.start(journal)
+        self._effects.start(journal)
         self._moderation.start(journal)
+        self._backing.start(self.membership, journal)
         if self._login is not None:
             self._login.start(journal)
         self._ticker.start()
@@ -126,7 +136,7 @@ class Chat(MessageService, Conversation[Peer]):
         self._ticker.join()
         if self._login is not None:
             self._login.stop()
-        self._store.close()
+        self._backing.close()
 
     def open_console(self, show: Callable[[Message], None]) -> Callable[[Message], None]:
         """Let the server's own terminal chat as an operator; called before the first client comes.
@@ -265,6 +275,7 @@ class Chat(MessageService, Conversation[Peer]):
     def tick(self, now: float) -> None:
         """Do what is due at `now`, on the monotonic clock."""
         self.members.forget_departed()
+        self._backing.tick(now)
         self._registration.return_names()
         for client in self._list_watched():
             self._look_after(client, now)

@@ -54,8 +54,17 @@ class ChatState:
             by: The name of the member that sets it.
             rooms: The rooms that exist: their topics stay.
         """
+        topic = self.make_topic(text, by=by)
+        self.put_topic(room, topic, rooms=rooms)
+        return topic
+
+    def make_topic(self, text: str, *, by: str) -> Topic | None:
+        """Return a topic, which `put_topic` sets; None for an empty text."""
         text = clean(text).strip()
-        topic = Topic(text, clean(by), self._clock()) if text else None
+        return Topic(text, clean(by), self._clock()) if text else None
+
+    def put_topic(self, room: str, topic: Topic | None, *, rooms: Collection[str] = ()) -> None:
+        """Set a room's topic, or remove it with None; the topics of `rooms` stay, whatever the number of topics."""
         with self._lock:
             self._topics.pop(room, None)  # so that it comes last
             if topic is not None:
@@ -64,7 +73,6 @@ class ChatState:
                     gone = (name for name in self._topics if name not in rooms)
                     del self._topics[next(gone, next(iter(self._topics)))]
         self._on_change()
-        return topic
 
     def list_topics(self) -> dict[str, Topic]:
         """Return the topics by room."""

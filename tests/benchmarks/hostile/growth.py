@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sockctl.accounts.sessions import MAX_PER_USER
+from sockctl.accounts.session_store import MAX_PER_USER
 from sockctl.services.known_clients import KnownClients
 from tests.benchmarks.hostile.served import served_at
 from tests.benchmarks.hostile.table import Row

@@ -7,9 +7,9 @@ from sockctl.services.chat.bans import Ban, Target, parse_banned_network, parse_
 from tests.support.clock import NOON
 
 
-def at(*addresses: str, name: str = "", token: str = "") -> Target:
+def at(*addresses: str, name: str = "", guest: str = "") -> Target:
     networks = (network for address in addresses if (network := parse_banned_network(address)) is not None)
-    return Target(name=name, token=token, networks=tuple(networks))
+    return Target(name=name, guest=guest, networks=tuple(networks))
 
 
 def test_asking_takes_no_longer_with_many_bans() -> None:

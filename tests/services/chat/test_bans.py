@@ -57,7 +57,7 @@ def test_addresses_are_shown_to_operators_only() -> None:
 
 
 def test_a_token_is_shown_nowhere() -> None:
-    assert "the token" not in repr(Target(name="zoe", token="the token"))
+    assert "the token" not in repr(Target(name="zoe", guest="the token"))
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,13 @@ def test_a_guest_is_known_by_a_token_and_a_user_by_the_account() -> None:
     guest, other, user = Member("ann", since=NOON), Member("ann", since=NOON), Member("Bob", since=NOON, account="bob")
     assert guest.token
     assert guest.token != other.token
-    assert guest.identity == Identity(guest.token, "", "ann")
-    assert user.identity == Identity("", "bob", "Bob")
+    assert guest.identity == Identity(guest.id, "ann")
+    assert user.identity == Identity("a:bob", "Bob")
 
 
 def test_what_a_member_gets_back() -> None:
     before, ann = Member("ann", since=NOON, flood=FloodLimit(1, 1)), Member("ann", since=NOON)
-    before.ignored, before.quiet, before.reply_to = frozenset({"bob"}), True, Identity("", "carl", "carl")
+    before.ignored, before.quiet, before.reply_to = frozenset({"bob"}), True, Identity("a:carl", "carl")
     before.rooms["#tea"] = None
     ann.restore(before)
     assert (ann.token, ann.flood) == (before.token, before.flood), "a new token would forget the limit"

@@ -96,7 +96,7 @@ def test_a_member_leaves_with_its_last_client(stage: Stage) -> None:
     stage.members.join(first.member, "#tea")
     assert stage.members.detach(second) == (True, ["#tea"])
     assert stage.names == []
-    assert stage.members.find_identity(first.member.identity) is None
+    assert stage.members.find_id(first.member.id) is None
     assert stage.members.find_departed("ANN") is first.member
 
 
@@ -164,8 +164,8 @@ def test_a_user_gets_its_name_from_whoever_has_it(stage: Stage) -> None:
     member, renamed = stage.members.add_user("ann", lambda: Member("ann", since=NOON, account="ann"))
     assert renamed == (guest.member, "Ann", "ann")
     assert stage.names == ["Ann-2", "ann"]
-    assert stage.members.find_identity(member.identity) is member
-    assert stage.members.find_identity(guest.member.identity) is guest.member
+    assert stage.members.find_id(member.id) is member
+    assert stage.members.find_id(guest.member.id) is guest.member
 
 
 def test_a_new_account_takes_the_name_from_a_member(stage: Stage) -> None:

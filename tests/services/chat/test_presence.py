@@ -146,8 +146,8 @@ def test_typing_is_no_news_in_a_large_room_nor_of_who_is_muted(tmp_path: Path) -
             return sum(one["kind"] == "typing" for one in shown)
 
         assert types() == 1
-        mutes = chat._store.state.mutes
-        mutes.add(Target(name="ann", token=ann.member.token), by="server")
+        mutes = chat._moderation._state.mutes
+        mutes.add(Target(name="ann", guest=ann.member.id), by="server")
         assert types() == 0
         mutes.restore(())
         assert types() == 1
@@ -155,7 +155,7 @@ def test_typing_is_no_news_in_a_large_room_nor_of_who_is_muted(tmp_path: Path) -
             enter(room, Played(name))
         assert types() == 0
     finally:
-        chat._store.close()
+        chat._backing.close()
 
 
 def test_a_client_that_reads_too_slowly_is_told_of_no_typing(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_rulings_of_an_older_version_hold_for_the_name(clock: Clock) -> None:
         assert one.mutes.find(name="carl", account="bob")
         assert not one.mutes.find(name="carl", account="carl")
         assert encode_state(one) == old
-        assert shown(one.mutes.remove("bob")) == ["Bob"]
+        assert shown(one.mutes.list_named("bob")) == ["Bob"]
 
 
 GOOD: Content = {

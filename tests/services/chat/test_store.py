@@ -93,7 +93,7 @@ def test_a_restart(tmp_path: Path) -> None:
         assert network is not None
         ban = chat_store.state.bans.add(Target(networks=(network,)), by="ann", time=datetime.timedelta(hours=1))
         chat_store.state.bans.add(Target(name="bob", account="bob"), by="ann")
-        chat_store.state.bans.remove("bob")
+        chat_store.state.bans.drop("account bob")
         mute = chat_store.state.mutes.add(EVE, by="ann")
         assert chat_store.failures.empty()
     assert (tmp_path / "chat.json").stat().st_mode & 0o777 == 0o600

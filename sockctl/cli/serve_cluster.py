@@ -1,0 +1,82 @@
+"""Makes a server a node of a chat on several machines, after it has checked the engine."""
+
+import re
+import socket
+from typing import TYPE_CHECKING
+
+from sockctl.cli.chat_options import ChatOptions
+from sockctl.cli.engine_options import ask_in_time
+from sockctl.errors import EngineUnfitError, OptionError
+from sockctl.events.cluster import StoreUnsafe
+from sockctl.services.chat.settings import ChatRules
+
+if TYPE_CHECKING:
+    from sockctl.cluster.engine import Engine
+    from sockctl.cluster.engine_access import EngineAccess
+    from sockctl.cluster.engine_findings import Finding, Report
+    from sockctl.cluster.node_settings import NodeTimes
+    from sockctl.services.chat.shared_backing import SharedBacking
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+_NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+def check_store(access: "EngineAccess") -> list[StoreUnsafe]:
+    """Return warnings of settings with which the engine may lose messages.
+
+    Raises:
+        EngineUnfitError: The chat can't run on the engine.
+        LibraryMissingError: redis-py isn't installed.
+        EngineError: The engine can't be asked.
+    """
+    from sockctl.cluster.engine_check import check_engine
+    from sockctl.cluster.engine_findings import Level
+
+    def ask(client: "Engine") -> "Report":
+        return check_engine(client, client.find_place())
+
+    found: dict[Level, list[Finding]] = {level: [] for level in Level}
+    for one in ask_in_time(access, ask).findings:
+        found[one.level].append(one)
+    if errors := found[Level.ERROR]:
+        more = f" 'sockctl cluster check {access}' lists {len(errors) - 1} more." if len(errors) > 1 else ""
+        raise EngineUnfitError(f"{errors[0].text} This mends it: {errors[0].fix}{more and '.'}{more}")
+    return [StoreUnsafe(setting=one.setting, problem=one.text, fix=one.fix) for one in found[Level.WARNING]]
+
+
+def _choose_name(given: str | None) -> str:
+    """Return the name of the node: the given one, or that of the machine.
+
+    Raises:
+        OptionError: A node can't have that name.
+    """
+    if given is None:
+        return _NOT_IN_NAME.sub("-", socket.gethostname().partition(".")[0]).strip("-")[:32] or "node"
+    if not _NAME.fullmatch(given):
+        raise OptionError(
+            f"--node {given!r} can't be the name of a server: write 1 to 32 letters (A to Z), digits, - or _."
+        )
+    return given
+
+
+def make_backing(access: "EngineAccess", options: ChatOptions, times: "NodeTimes | None") -> "SharedBacking":
+    """Return what a chat on several machines stands on; the chat registers as a node.
+
+    Raises:
+        OptionError: A node can't have that name.
+    """
+    from sockctl.cluster.node import Node
+    from sockctl.cluster.node_settings import TIMES, Callbacks
+    from sockctl.services.chat.shared_backing import SharedBacking
+
+    name = _choose_name(options.node)
+
+    def make_node(callbacks: Callbacks, rules: ChatRules) -> Node:
+        agreed = {
+            "--room": " ".join(rules.rooms),
+            "--auth": "on" if options.with_accounts else "off",
+            "--history": str(rules.history),
+        }
+        return Node(access, name, callbacks, rules=agreed, history=rules.history, times=times or TIMES)
+
+    return SharedBacking(make_node)
