@@ -127,7 +127,7 @@ def node(engine: str) -> Figures:
     with running_cluster(engine, NODES) as stage, contextlib.ExitStack() as undo:
 
         def join(number: int, name: str, token: str = "") -> Listener:
-            member = Listener(stage.nodes[number], name, token)
+            member = Listener(stage.nodes[number].port, name, token)
             undo.callback(member.close)
             return member
 

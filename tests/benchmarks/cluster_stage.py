@@ -106,7 +106,7 @@ class Listener:
     """A member whose thread notes what it hears, and when.
 
     Args:
-        node: Where it joins.
+        port: Where it joins.
         name: Its name.
         token: The token of a member that it resumes as; else it joins with the name.
 
@@ -115,11 +115,11 @@ class Listener:
         began: When it began to connect.
     """
 
-    def __init__(self, node: Node, name: str, token: str = "") -> None:
+    def __init__(self, port: int, name: str, token: str = "") -> None:
         self.began = time.monotonic()
         self.name = name
         self.token = token
-        self._sock = socket.create_connection(("127.0.0.1", node.port), PATIENCE_S)
+        self._sock = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
         self._sock.settimeout(None)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._client = FrameClient(self._sock)
