@@ -6,7 +6,7 @@ from itertools import islice
 
 from sockctl.net.peer import Peer, post_to_all
 from sockctl.services.chat.member import Client, Member
-from sockctl.services.chat.room_event import RoomEvent
+from sockctl.services.chat.room_event import Told
 
 GOLDEN = (5**0.5 - 1) / 2
 """Steps of this, around a circle, reach each place on it equally often."""
@@ -21,6 +21,7 @@ class Audience:
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards the members; a leaf
         self._members: dict[Member, dict[Client, None]] = {}  # each with its clients that hear the room
+        self._lasting: set[Member] = set()  # members that stay without clients here
         self._listener: Client | None = None
         self._clients: list[Client] | None = []  # all that hear the room; None where that must be listed anew
         self._first = 0.0  # the client that `broadcast` begins with, as a fraction of all
@@ -58,11 +59,32 @@ class Audience:
         with self._lock:
             clients = self._members.get(client.member, {})
             clients.pop(client, None)
-            if not clients:
+            if not clients and client.member not in self._lasting:
                 self._members.pop(client.member, None)
         self._clients = None
 
-    def broadcast(self, batch: Sequence[RoomEvent]) -> None:
+    def add_member(self, member: Member) -> None:
+        """Add a member, which stays until `remove_member`, with clients on this server or without."""
+        with self._lock:
+            self._members.setdefault(member, {})
+            self._lasting.add(member)
+
+    def remove_member(self, member: Member) -> None:
+        """Let a member that was added so stay no longer than its clients."""
+        with self._lock:
+            self._lasting.discard(member)
+            if not self._members.get(member):
+                self._members.pop(member, None)
+
+    def broadcast_but(self, one: Told, member: Member) -> None:
+        """Send an event to all clients but those of a member."""
+        with self._lock:
+            clients = [client for each, own in self._members.items() if each is not member for client in own]
+        if self._listener is not None and self._listener.member is not member and self._listener not in clients:
+            clients.append(self._listener)
+        self.deliver([one], clients)
+
+    def broadcast(self, batch: Sequence[Told]) -> None:
         """Send a batch of events to all clients; each call begins with another client, so that none is always last."""
         clients = self._clients
         if clients is None:
@@ -73,7 +95,7 @@ class Audience:
         first = int(self._first * len(clients))
         self.deliver(batch, clients[first:] + clients[:first])
 
-    def deliver(self, batch: Sequence[RoomEvent], clients: Iterable[Client]) -> None:
+    def deliver(self, batch: Sequence[Told], clients: Iterable[Client]) -> None:
         """Send a batch of events to some clients; each client receives the events that its member hears."""
         frames = [one.frame for one in batch]  # each delivery does: lists take half the time of generators
         if not any(frames):
@@ -97,7 +119,7 @@ class Audience:
             _deliver_singly(batch, others, movements=movements)
 
 
-def _deliver_singly(batch: Sequence[RoomEvent], clients: Sequence[Client], *, movements: bool) -> None:
+def _deliver_singly(batch: Sequence[Told], clients: Sequence[Client], *, movements: bool) -> None:
     """Send a batch to clients one by one: those that read lines or don't hear all of it, or all if the bytes differ."""
     lines: list[Peer] = []
     senders = {one.sender for one in batch}
@@ -112,7 +134,7 @@ def _deliver_singly(batch: Sequence[RoomEvent], clients: Sequence[Client], *, mo
         post_to_all(lines, data)
 
 
-def _select_heard(batch: Sequence[RoomEvent], client: Client) -> Iterator[RoomEvent]:
+def _select_heard(batch: Sequence[Told], client: Client) -> Iterator[Told]:
     """Yield the events that a client hears."""
     member = client.member
     for one in batch:

@@ -1,6 +1,6 @@
 """What a chat stands on: what saves it, brings what is said into order, and gives names."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.sequencer import LocalNames, LocalSequencer, Names, Sequencer
-from sockctl.services.chat.settings import ChatRules
+from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.chat.store import ChatStore, OnFailure, OnRecovery, Store, StoredRoom
 
 
@@ -27,6 +27,11 @@ class Backing(Protocol):
         self, rules: ChatRules, *, on_failure: OnFailure, on_recovery: OnRecovery
     ) -> tuple[Store, Mapping[str, StoredRoom]]:
         """Return what saves the chat, and the rooms that were saved; blocks."""
+
+    def make_members(
+        self, *, find_reserved: Callable[[str, str], str], clock: Callable[[], float], limits: ChatLimits
+    ) -> Members:
+        """Return the registry of members, which is empty."""
 
     def connect(self, members: Members, rooms: RoomRegistry, effects: Effects) -> tuple[Sequencer, Names]:
         """Return what brings effects into order, and what gives names."""
@@ -64,6 +69,12 @@ class LocalBacking:
     def connect(self, members: Members, rooms: RoomRegistry, effects: Effects) -> tuple[Sequencer, Names]:  # noqa: ARG002
         """Return what brings effects into order, and what gives names."""
         return LocalSequencer(effects), LocalNames(members, effects)
+
+    def make_members(
+        self, *, find_reserved: Callable[[str, str], str], clock: Callable[[], float], limits: ChatLimits
+    ) -> Members:
+        """Return the registry of members."""
+        return Members(find_reserved=find_reserved, clock=clock, limits=limits)
 
     def start(self, membership: Membership, journal: Journal) -> None:
         """Nothing to begin."""

@@ -12,7 +12,7 @@ from sockctl.protocol.frames import LIMIT_BYTES, encode_frame
 from sockctl.protocol.messages import Message, encode_message, make_message, split_block
 from sockctl.protocol.said_text import MAX_BLOCK_LINES
 from sockctl.services.chat.history_entry import HistoryEntry
-from sockctl.services.chat.member import Client
+from sockctl.services.chat.member import Client, Member
 from sockctl.services.chat.room_event import RoomEvent, encode_for_wires
 from sockctl.services.chat.text_limits import refuse_long_block
 from sockctl.text import clean
@@ -52,19 +52,18 @@ def read_block(one: Message) -> list[str]:
     return lines
 
 
-def encode_block(
-    client: Client, lines: Sequence[str], *, room: str, last_id: int, at: str
-) -> tuple[RoomEvent, HistoryEntry]:
-    """Return the event that tells a block, and its entry in the history.
+def make_block(
+    member: Member, lines: Sequence[str], *, room: str, at: str, last_id: int | None = None
+) -> tuple[Message, str]:
+    """Return a block, and its JSON.
 
     Args:
-        client: The client that sent it.
+        member: The member that says it.
         lines: The lines, two at least.
         room: The room's name.
-        last_id: The id of the last line.
         at: The time, in the form of RFC 3339.
+        last_id: The id of the last line; None where a log gives it.
     """
-    member = client.member
     account = member.account if member.account != member.key else ""
     fields = {
         "room": room,
@@ -80,12 +79,24 @@ def encode_block(
     if len(json.encode()) > LIMIT_BYTES - _HEADROOM_BYTES:  # quotes and backslashes take two bytes, twice
         one = make_message("say", f"{text[:_SHORT]}…", **fields)
         json = encode_message(one)
+    return one, json
+
+
+def encode_block(one: Message, json: str, *, sender: Client | None, key: str) -> tuple[RoomEvent, HistoryEntry]:
+    """Return the event that tells a block, and its entry in the history.
+
+    Args:
+        one: The block, with the id of its last line.
+        json: Its JSON.
+        sender: The client that sent it; None for one elsewhere.
+        key: The author key of its member.
+    """
     singles = [encode_for_wires(single) for single in split_block(one)]
     event = RoomEvent(
         b"".join([frame for frame, _ in singles]),
         b"".join([line for _, line in singles]),
-        sender=client,
-        key=member.author_key,
+        sender=sender,
+        key=key,
         block=encode_frame(json),
     )
-    return event, HistoryEntry(last_id, json.encode(), member.author_key, len(lines))
+    return event, HistoryEntry(one.fields["id"], json.encode(), key, len(one.fields["lines"]))

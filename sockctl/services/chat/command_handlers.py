@@ -107,7 +107,7 @@ class CommandHandlers:
         if sender.away:
             self._presence.end_away(sender)
         at = format_timestamp(read_utc_clock())
-        self._sequencer.order(PrivateText(sender.identity, sender.author_key, member.id, text, at))
+        self._sequencer.order(PrivateText(sender.identity, sender.author_key, member.id, text, at), by=client)
         if member.away and member is not sender:
             text = f"{member.name} is away: {member.away}"
             client.tell("notice", text, code="away", name=member.name, away=member.away)
@@ -131,7 +131,7 @@ class CommandHandlers:
             text += f" Away: {member.away}"
         addresses = None
         if client.member.operator:
-            addresses = sorted({one.address for one in self._members.list_clients(member) if one.address})
+            addresses = sorted(self._members.list_addresses(member))
             text += f" At {', '.join(addresses) or 'the terminal of the server'}."
         client.tell(
             "notice",
@@ -171,7 +171,7 @@ class CommandHandlers:
         if len(topic) > MAX_TOPIC:
             raise CommandError(f"Your topic has {len(topic):,} characters: {MAX_TOPIC} fit. It was not set.")
         known = self._state.make_topic(topic, by=by.name)
-        self._sequencer.order(TopicChange(room.name, known, by.name, by.author_key))
+        self._sequencer.order(TopicChange(room.name, known, by.name, by.author_key), by=client)
 
     def _replay_history(self, client: Client, words: Sequence[str]) -> None:
         room = self._rooms.get_current(client)

@@ -147,6 +147,7 @@ class LineProcessor:
             if call.command.name == "me":
                 self._say(client, [one], call.arguments, action=True)
             else:
+                client.asking = one
                 self._handlers[call.command](client, call.arguments)
         except (CommandError, AnswerRefusedError) as error:
             refuse_for(client, [one], error)

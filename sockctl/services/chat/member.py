@@ -85,6 +85,7 @@ class Member:
         reply_to: The member that last wrote to it in private: `/reply` answers that one.
         token: The token that lets a guest resume its name.
         last_address: The IP address of the client that left last; empty where none has left.
+        elsewhere: The IP addresses of its clients on other servers, as far as they are known.
         flood: Limits how fast the member may speak; None for no limit.
     """
 
@@ -95,6 +96,7 @@ class Member:
         "author_key",
         "away",
         "clients",
+        "elsewhere",
         "flood",
         "id",
         "ignored",
@@ -132,6 +134,7 @@ class Member:
         self.active_at = time.monotonic()
         self.typed_at = -math.inf
         self.last_address = ""
+        self.elsewhere: tuple[str, ...] = ()
         self.flood = flood
         self.reply_to: Identity | None = None
         self.token = "" if account else secrets.token_urlsafe(32)
@@ -160,6 +163,7 @@ class Client(ABC):
     Attributes:
         member: The member.
         framed: Whether the client receives frames; else lines.
+        asking: The message whose command runs now; None for none.
         room: The name of the room in which it speaks; empty for none.
         watched: Whether the event loop watches it; before that, its handler thread may still wait for it.
         leaving: Whether the chat is closing it, and ignores its further messages.
@@ -168,7 +172,7 @@ class Client(ABC):
         shows_typing: Whether the client receives typing marks.
     """
 
-    __slots__ = ("framed", "leaving", "member", "peer", "room", "shows_blocks", "shows_typing", "watched")
+    __slots__ = ("asking", "framed", "leaving", "member", "peer", "room", "shows_blocks", "shows_typing", "watched")
 
     def __init__(
         self, member: Member, *, framed: bool, peer: Peer | None = None, can: Collection[str] = frozenset()
@@ -178,6 +182,7 @@ class Client(ABC):
         self.framed = framed
         self.shows_blocks = framed and "blocks" in can
         self.shows_typing = framed and "typing" in can
+        self.asking: Message | None = None
         self.room = ""
         self.watched = True
         self.leaving = False

@@ -2,7 +2,7 @@
 
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -62,6 +62,11 @@ class Members:
         """Return the clients of a member."""
         with self._lock:
             return list(member.clients)
+
+    def list_addresses(self, member: Member) -> list[str]:
+        """Return the IP addresses of a member's clients; none of the server's terminal."""
+        own = [client.address for client in self.list_clients(member)]
+        return list(dict.fromkeys(address for address in (*own, *member.elsewhere) if address))
 
     def list_rooms(self, member: Member) -> list[str]:
         """Return the rooms of a member, the one joined last at the end."""
@@ -175,12 +180,19 @@ class Members:
             member.last_address = client.address
             if member.clients or member.arriving:
                 return False, list(member.rooms)
-            self._forget_name(member)
-            self._by_id.pop(member.id, None)
-            self._departed[member.id] = _Departed(member, self._clock() + self._limits.guest_token_s)
-            if len(self._departed) > self._limits.max_departed:
-                del self._departed[next(iter(self._departed))]
+            self._leave_with_last(member)
             return True, list(member.rooms)
+
+    def _leave_with_last(self, member: Member) -> None:
+        """Let a member depart whose last client has left."""
+        self._depart(member)
+
+    def _depart(self, member: Member) -> None:
+        self._forget_name(member)
+        self._by_id.pop(member.id, None)
+        self._departed[member.id] = _Departed(member, self._clock() + self._limits.guest_token_s)
+        if len(self._departed) > self._limits.max_departed:
+            del self._departed[next(iter(self._departed))]
 
     def forget_departed(self) -> None:
         """Forget the members that left too long ago."""
@@ -239,10 +251,13 @@ class Members:
         member = self._by_key.get(key)
         if member is None:
             return None
+        return Renamed(member, self._rename(member, next(self._list_free_names(member))), account)
+
+    def _list_free_names(self, member: Member) -> Iterator[str]:
+        """Yield names for a member that must give its own away: its account's, and numbered ones."""
         own = member.account or member.name
         names = itertools.chain([own], (f"{own[: MAX_NAME - 8]}-{number}" for number in itertools.count(2)))
-        free = (name for name in names if make_name_key(name) != key and not self._find_taken(name, member))
-        return Renamed(member, self._rename(member, next(free)), account)
+        return (name for name in names if make_name_key(name) != member.key and not self._find_taken(name, member))
 
     def _claim_name(self, member: Member, name: str) -> None:
         self._refuse_taken(name, member)
@@ -253,8 +268,9 @@ class Members:
         self._looks.add(member.name)
 
     def _forget_name(self, member: Member) -> None:
-        del self._by_key[member.key]
-        self._looks.remove(member.name)
+        if self._by_key.get(member.key) is member:  # else another one has claimed it meanwhile
+            del self._by_key[member.key]
+            self._looks.remove(member.name)
 
     def _refuse_taken(self, name: str, member: Member) -> None:
         taken = self._find_taken(name, member)

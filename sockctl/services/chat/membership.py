@@ -7,7 +7,7 @@ from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.protocol.messages import Message, make_message
 from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.history import JOINING_BYTES
-from sockctl.services.chat.member import NOTHING, Client
+from sockctl.services.chat.member import NOTHING, Client, Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.reasons import BANNED, KICKED, PING_TIMEOUT
 from sockctl.services.chat.room import Room
@@ -94,13 +94,19 @@ class Membership:
             client.reply(_make_room_notice(name))
             return
         self.join_client(client, name, new=True)  # first: clients that are not watched yet find it among their rooms
-        for other in self._members.list_clients(client.member):
-            if other is client:
-                continue
-            if other.is_backlogged:
-                other.close(DisconnectReason.SLOW_READER)  # the room's history would exceed its outbox
-            elif other.watched:
-                self._bring_other_client(other, name)
+        self.bring_clients([other for other in self._members.list_clients(client.member) if other is not client], name)
+
+    def bring_clients(self, clients: Sequence[Client], name: str) -> None:
+        """Let clients hear a room that their member has joined from another one.
+
+        Raises:
+            CommandError: There is no such room.
+        """
+        for each in clients:
+            if each.is_backlogged:
+                each.close(DisconnectReason.SLOW_READER)  # the room's history would exceed its outbox
+            elif each.watched:
+                self._bring_other_client(each, name)
 
     def _bring_other_client(self, client: Client, name: str) -> None:
         """Let a client hear a room that its member joined from another client; the client's own room stays."""
@@ -122,22 +128,33 @@ class Membership:
         # Clients first: `remove` forgets the room for those that go from here on.
         clients = self._members.list_clients(member)
         self._members.leave(member, name)
-        rooms = self._members.list_rooms(member)
-        news = make_message("left", f"You left {name}.", room=name, name=member.name)
         clients = [*(other for other in clients if other is not client), client]
         if room is not None:
             self._sequencer.leave(room, clients, client)
-        for each in clients:
-            send = each.reply if each is client else each.post
-            send(news)
-            if each.room == name:
-                each.room = rooms[-1] if rooms else ""
-                if each is not client and each.room:
-                    send(_make_room_notice(each.room))
+        self._tell_left(clients, name, asked=client)
         if room is not None:
             room.process_pending()
         if client.room:
             client.reply(_make_room_notice(client.room))
+
+    def leave_elsewhere(self, member: Member, room: Room) -> None:
+        """Let the clients of a member hear a room no more that the member has left on another server."""
+        clients = self._members.list_clients(member)
+        self._members.leave(member, room.name)
+        for each in clients:
+            room.leave(each, reason=None)
+        self._tell_left(clients, room.name)
+
+    def _tell_left(self, clients: Sequence[Client], name: str, *, asked: Client | None = None) -> None:
+        """Tell the clients of a member that they left a room; the client that asked is told later where it speaks."""
+        for each in clients:
+            rooms = self._members.list_rooms(each.member)
+            send = each.reply if each is asked else each.post
+            send(make_message("left", f"You left {name}.", room=name, name=each.member.name))
+            if each.room == name:
+                each.room = rooms[-1] if rooms else ""
+                if each is not asked and each.room:
+                    send(_make_room_notice(each.room))
 
     def process_pending(self, client: Client) -> None:
         """Process now the queued events of a client's rooms."""

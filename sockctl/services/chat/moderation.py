@@ -166,7 +166,7 @@ class Moderation:
 
     def _order(self, client: Client, act: Act) -> None:
         self._journal.emit(OperatorActed(operator=client.member.name, did=act.text))
-        self._sequencer.order(act)
+        self._sequencer.order(act, by=client)
 
     # The target that a word names.
 
@@ -212,6 +212,6 @@ class Moderation:
 
     def _list_networks(self, member: Member) -> list[Network]:
         """Return the networks that a ban of a member bans; of a departed member, that of its last client."""
-        addresses = [client.address for client in self._members.list_clients(member)] or [member.last_address]
+        addresses = self._members.list_addresses(member) or [member.last_address]
         networks = (network for address in addresses if (network := parse_banned_network(address)) is not None)
         return list(dict.fromkeys(networks))

@@ -21,6 +21,18 @@ PING_TIMEOUT = Reason(
     "You didn't answer. Goodbye!",
     puts_out=True,
 )
+NAME_LOST = Reason(
+    "name_lost",
+    "Another member has claimed the name while this server was cut off, so the server closed the connection.",
+    "Somebody else has your name now. Goodbye!",
+    puts_out=True,
+)
+ENGINE_AWAY = Reason(
+    "engine_away",
+    "The engine that the chat's servers share has been away for long, so the server closed the connection.",
+    "This server can't reach the others. Another one may.",
+    puts_out=True,
+)
 TAKEN_OVER = Reason(
     "taken_over",
     "The member came back with its token on another connection, so the server closed this one.",

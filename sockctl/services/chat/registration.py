@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from sockctl.accounts.throttle import RateLimit
 from sockctl.deadline import Deadline
-from sockctl.errors import AnswerRefusedError, PeerGoneError
+from sockctl.errors import AnswerRefusedError, EngineError, PeerGoneError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.peer import Peer
 from sockctl.protocol.messages import Message
@@ -18,7 +18,7 @@ from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.member import NOTHING, FloodLimit, Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
-from sockctl.services.chat.reasons import BANNED, TAKEN_OVER
+from sockctl.services.chat.reasons import BANNED, ENGINE_AWAY, TAKEN_OVER
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.sequencer import Arrival, Names
 from sockctl.services.chat.settings import ChatLimits, ChatRules
@@ -77,13 +77,17 @@ class Registration:
             PeerGoneError: The client left, or the chat refused it.
         """
         self._refuse_banned(peer)
-        return self._let_in_guest(peer) if self._login is None else self._let_in_user(peer, self._login)
+        try:
+            return self._let_in_guest(peer) if self._login is None else self._let_in_user(peer, self._login)
+        except EngineError as error:
+            peer.tell("error", "The chat can't let you in now: try again in a moment.", code="busy")
+            raise peer.give_up(ENGINE_AWAY) from error
 
     def _let_in_user(self, peer: Peer, login: LoginConversation) -> RemoteClient:
         user, resume = login.let_in(peer)
         self._await_turn(peer)
         name = user.user
-        arrival = self._names.add_user(name, lambda: self._create_member(name, account=name))
+        arrival = self._names.add_user(name, peer.address, lambda: self._create_member(name, account=name))
         return self._attach(peer, arrival, _read_seen(resume))
 
     def return_names(self) -> None:
@@ -135,7 +139,7 @@ class Registration:
                 peer.wait({}, for_input=False, until=now + self._limits.coming_every_s)
 
     def _add_guest(self, peer: Peer, name: str) -> RemoteClient:
-        arrival = self._names.add_guest(self._create_member(check_name(name)))
+        arrival = self._names.add_guest(self._create_member(check_name(name)), peer.address)
         return self._attach(peer, arrival, {}, guest=True)
 
     def _resume_guest(self, peer: Peer, resume: Message) -> RemoteClient | None:
@@ -143,7 +147,8 @@ class Registration:
 
         With an unknown token, the name beside it counts: the server may have restarted since it gave out both.
         """
-        arrival = self._names.resume_guest(resume.get("token"), resume.get("name"), self._create_member)
+        token, name = resume.get("token"), resume.get("name")
+        arrival = self._names.resume_guest(token, name, peer.address, self._create_member)
         if arrival is None:
             peer.tell("error", "You have been away for too long: give a name again.", code="bad_token")
             return None
@@ -167,6 +172,8 @@ class Registration:
         try:
             # Until now, a new ban could not find this client among the members' clients.
             self._refuse_banned(peer, member)
+            if self._names.is_replaced(member):
+                raise peer.give_up(TAKEN_OVER)
         except PeerGoneError:
             self._membership.remove(client, None)
             raise

@@ -15,12 +15,25 @@ from json.encoder import encode_basestring
 
 from sockctl.protocol.messages import Message, make_message
 from sockctl.services.chat.audience import Audience
-from sockctl.services.chat.blocks import encode_block
+from sockctl.services.chat.blocks import encode_block, make_block
 from sockctl.services.chat.commands import LOBBY
 from sockctl.services.chat.history import JOINING_BYTES, History, HistoryBudget
 from sockctl.services.chat.history_entry import HistoryEntry, filter_ignored
 from sockctl.services.chat.member import Client
-from sockctl.services.chat.room_event import Join, Leave, Movement, Rename, RoomEvent, encode_event
+from sockctl.services.chat.room_event import (
+    Enter,
+    Exit,
+    HeardText,
+    Join,
+    Leave,
+    Movement,
+    Rename,
+    RoomEvent,
+    Told,
+    encode_event,
+    make_joined,
+    make_left,
+)
 from sockctl.services.chat.room_history import RoomHistory
 from sockctl.services.chat.room_info import RoomInfo
 from sockctl.services.chat.settings import ChatLimits
@@ -64,7 +77,7 @@ class Room:
         self._lock = threading.Lock()  # guards what follows, to `_busy`
         self._history = RoomHistory(name, history, store=store, budget=budget)
         self.last_id = last_id
-        self._queue: list[RoomEvent | Movement] = []
+        self._queue: list[Told | Movement] = []
         self._sums: dict[str, int] = {}  # movements that `tell_sums` will tell, by the kind of the message
         self._busy = False  # whether a thread processes the queue
 
@@ -155,9 +168,22 @@ class Room:
         """Queue a block of a member: each of its lines takes an id."""
         with self._lock:
             self.last_id += len(lines)
-            event, entry = encode_block(client, lines, room=self.name, last_id=self.last_id, at=at)
+            one, json = make_block(client.member, lines, room=self.name, at=at, last_id=self.last_id)
+            event, entry = encode_block(one, json, sender=client, key=client.member.author_key)
             self._history.add([entry])
             self._queue.append(event)
+
+    def hear(self, entries: Sequence[HistoryEntry], events: Sequence[Told]) -> None:
+        """Queue what a log has told of the room.
+
+        Args:
+            entries: The messages for the history; their ids come from the log.
+            events: What the members hear.
+        """
+        with self._lock:
+            self.last_id = entries[-1].id
+            self._history.add(entries)
+            self._queue += events
 
     def join(
         self, client: Client, *, new: bool, after: int, then: Message | None = None, most_bytes: int = JOINING_BYTES
@@ -175,7 +201,7 @@ class Room:
             The bytes of history that the room will send to it.
         """
         member = client.member
-        news = make_message("joined", f"{member.name} joined {self.name}.", room=self.name, name=member.name)
+        news = make_joined(member.name, self.name)
         with self._lock:
             history, missed = self._history.select_unseen(after, most_bytes=most_bytes)
             self._queue.append(Join(news if new else None, member.author_key, client, history, missed, then))
@@ -188,14 +214,11 @@ class Room:
             client: The client.
             reason: Why its member leaves with it; None if the member stays.
         """
-        name, news = client.member.name, None
-        if reason is not None:
-            news = make_message(
-                "left", f"{name} left {self.name} ({reason}).", room=self.name, name=name, reason=reason
-            )
-        self.enqueue(Leave(news, client.member.author_key, client))
+        member = client.member
+        news = None if reason is None else make_left(member.name, self.name, reason)
+        self.enqueue(Leave(news, member.author_key, client))
 
-    def enqueue(self, event: RoomEvent | Movement) -> None:
+    def enqueue(self, event: Told | Movement) -> None:
         """Queue any event."""
         with self._lock:
             self._queue.append(event)
@@ -246,16 +269,20 @@ class Room:
                 self._busy = False
             raise
 
-    def _process(self, kind: type[RoomEvent | Movement], run: Iterable[RoomEvent | Movement]) -> None:
+    def _process(self, kind: type[Told | Movement], run: Iterable[Told | Movement]) -> None:
         """Process events of one type."""
-        if kind is RoomEvent:
-            self._audience.broadcast([one for one in run if isinstance(one, RoomEvent)])
+        if issubclass(kind, RoomEvent | HeardText):
+            self._audience.broadcast([one for one in run if isinstance(one, RoomEvent | HeardText)])
         elif kind is Join:
             self._process_joins([one for one in run if isinstance(one, Join)])
         elif kind is Leave:
             self._process_leaves([one for one in run if isinstance(one, Leave)])
         elif kind is Rename:
             self._process_renames([one for one in run if isinstance(one, Rename)])
+        elif kind is Enter:
+            self._process_enters([one for one in run if isinstance(one, Enter)])
+        elif kind is Exit:
+            self._process_exits([one for one in run if isinstance(one, Exit)])
 
     def _process_joins(self, joins: Sequence[Join]) -> None:
         """Add several clients at once: each hears of the later ones, and the room's clients so far hear of all."""
@@ -277,6 +304,22 @@ class Room:
                 if one.client not in self._audience:  # the listener goes on hearing the room
                     self._audience.deliver(told[:number], [one.client])
         self._audience.broadcast(told)
+
+    def _process_enters(self, enters: Sequence[Enter]) -> None:
+        """Add several members at once, and tell all but their own clients."""
+        told = self._encode_singly(enters, coming=len(enters))
+        for one in enters:
+            self._audience.add_member(one.member)
+        for one, event in zip(enters, told, strict=False):  # a large room tells none
+            self._audience.broadcast_but(event, one.member)
+
+    def _process_exits(self, exits: Sequence[Exit]) -> None:
+        """Remove several members at once, and tell all but their own clients."""
+        told = self._encode_singly(exits)
+        for one in exits:
+            self._audience.remove_member(one.member)
+        for one, event in zip(exits, told, strict=False):
+            self._audience.broadcast_but(event, one.member)
 
     def _process_renames(self, renames: Sequence[Rename]) -> None:
         """Tell all of new names; in a large room, only the members' own clients."""

@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sockctl.protocol.frames import encode_frame
-from sockctl.protocol.messages import Message, encode_message, format_line
+from sockctl.protocol.messages import Message, decode_message, encode_message, format_line, make_message
 from sockctl.services.chat.commands import LOBBY
 from sockctl.services.chat.history_entry import HistoryEntry
-from sockctl.services.chat.member import Client
+from sockctl.services.chat.member import Client, Member
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,33 @@ class RoomEvent:
             is_told = client.shows_typing and client.member.author_key != self.key and not client.is_backlogged
             return self.frame if is_told else b""
         return self.block if self.block and client.shows_blocks else self.frame
+
+
+class HeardText:
+    """A text that a log has told, as a `RoomEvent`; its line is made only for clients that read lines."""
+
+    __slots__ = ("_json", "frame", "key", "sender")
+    movement = typing = False
+    block = b""
+
+    def __init__(self, json: bytes, *, sender: Client | None, key: str) -> None:
+        self._json = json
+        self.frame = len(json).to_bytes(4, "big") + json
+        self.sender = sender
+        self.key = key
+
+    @property
+    def line(self) -> bytes:
+        """The line."""
+        return f"{format_line(decode_message(self._json.decode()), unmarked_room=LOBBY)}\r\n".encode()
+
+    def select_bytes(self, client: Client) -> bytes:
+        """Return the bytes for a client's wire."""
+        return self.frame if client.framed else self.line
+
+
+Told = RoomEvent | HeardText
+"""What members hear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +111,34 @@ class Leave(Movement):
 
 
 @dataclass(frozen=True, slots=True)
+class Enter(Movement):
+    """A member that is in the room from here on, with clients on any server."""
+
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class Exit(Movement):
+    """A member that isn't in the room any more."""
+
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
 class Rename(Movement):
     """A member that has another name. Its own `clients` hear of it in a large room, too."""
 
     clients: Collection[Client]
+
+
+def make_joined(name: str, room: str) -> Message:
+    """Return the news that a member has joined a room."""
+    return make_message("joined", f"{name} joined {room}.", room=room, name=name)
+
+
+def make_left(name: str, room: str, reason: str) -> Message:
+    """Return the news that a member has left a room, and why."""
+    return make_message("left", f"{name} left {room} ({reason}).", room=room, name=name, reason=reason)
 
 
 def encode_for_wires(one: Message) -> tuple[bytes, bytes]:

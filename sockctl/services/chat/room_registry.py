@@ -1,5 +1,6 @@
 """The registry of rooms: members create rooms by joining them, or the rooms are a fixed set."""
 
+import contextlib
 import json
 import threading
 import time
@@ -105,6 +106,19 @@ class RoomRegistry:
                     raise CommandError("You make rooms too fast: wait a minute, or join one that /rooms lists.")
                 if len(self._rooms) >= self._limits.max_rooms:
                     self._drop_one()
+                room = self._add(name)
+                if self._listener is not None:
+                    room.set_listener(self._listener)
+            return room
+
+    def bring(self, name: str) -> Room:
+        """Return the room of that name; create it if it is missing, as another server has done."""
+        with self._lock:
+            room = self._rooms.get(name)
+            if room is None:
+                with contextlib.suppress(CommandError):  # the limit holds where a member asks
+                    if len(self._rooms) >= self._limits.max_rooms:
+                        self._drop_one()
                 room = self._add(name)
                 if self._listener is not None:
                     room.set_listener(self._listener)

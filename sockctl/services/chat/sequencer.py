@@ -55,8 +55,13 @@ class Sequencer(Protocol):
             reason: Why its member leaves the chat with it, for the others; None if the member stays.
         """
 
-    def order(self, effect: Effect) -> None:
-        """Carry an effect out, in its turn."""
+    def order(self, effect: Effect, *, by: Client | None = None) -> None:
+        """Carry an effect out, in its turn.
+
+        Args:
+            effect: The effect.
+            by: The client whose command asks for it, which is told if that can't be done; None for none.
+        """
 
 
 class Arrival(NamedTuple):
@@ -79,27 +84,31 @@ class Names(Protocol):
     The caller attaches a client to the member of an `Arrival` next.
     """
 
-    def add_guest(self, member: Member) -> Arrival:
-        """Add a guest under its name.
+    def add_guest(self, member: Member, address: str) -> Arrival:
+        """Add a guest under its name, with a client at an IP address.
 
         Raises:
             AnswerRefusedError: The name is taken, or looks like one that is.
         """
 
-    def add_user(self, account: str, create: Callable[[], Member]) -> Arrival:
+    def add_user(self, account: str, address: str, create: Callable[[], Member]) -> Arrival:
         """Return the member logged in as `account`; `create` creates it if it isn't here."""
 
-    def resume_guest(self, token: str, name: str, create: Callable[[str], Member]) -> Arrival | None:
+    def resume_guest(self, token: str, name: str, address: str, create: Callable[[str], Member]) -> Arrival | None:
         """Return a token's guest; None for an unknown token.
 
         Args:
             token: The token.
             name: The name that the client had, as it says; empty for none.
+            address: The client's IP address.
             create: Creates a member of a name, for a guest that left.
 
         Raises:
             AnswerRefusedError: The guest had left, and another member has the name now.
         """
+
+    def is_replaced(self, member: Member) -> bool:
+        """Return whether a member has a client elsewhere since its arrival, and may have none here."""
 
     def rename(self, client: Client, name: str) -> None:
         """Give a client's member another name.
@@ -153,7 +162,7 @@ class LocalSequencer:
             room.leave(client, reason=reason)
             room.process_soon(client)
 
-    def order(self, effect: Effect) -> None:
+    def order(self, effect: Effect, *, by: Client | None = None) -> None:  # noqa: ARG002  it always can
         """Carry an effect out."""
         self._effects.apply(effect)
 
@@ -165,23 +174,27 @@ class LocalNames:
         self._members = members
         self._effects = effects
 
-    def add_guest(self, member: Member) -> Arrival:
+    def add_guest(self, member: Member, address: str) -> Arrival:  # noqa: ARG002
         """Add a guest under its name."""
         self._members.add_guest(member)
         return Arrival(member)
 
-    def add_user(self, account: str, create: Callable[[], Member]) -> Arrival:
+    def add_user(self, account: str, address: str, create: Callable[[], Member]) -> Arrival:  # noqa: ARG002
         """Return the member logged in as `account`."""
         member, renamed = self._members.add_user(account, create)
         self._tell(renamed)
         return Arrival(member)
 
-    def resume_guest(self, token: str, name: str, create: Callable[[str], Member]) -> Arrival | None:
+    def resume_guest(self, token: str, name: str, address: str, create: Callable[[str], Member]) -> Arrival | None:
         """Return a token's guest. For an unknown token the name counts: the server may have restarted meanwhile."""
         found = self._members.resume_guest(token, create)
         if found is not None:
             return Arrival(*found)
-        return self.add_guest(create(check_name(name))) if name else None
+        return self.add_guest(create(check_name(name)), address) if name else None
+
+    def is_replaced(self, member: Member) -> bool:  # noqa: ARG002
+        """Never: there is no other server."""
+        return False
 
     def rename(self, client: Client, name: str) -> None:
         """Give a client's member another name."""

@@ -25,7 +25,6 @@ from sockctl.services.chat.flood_control import FloodControl
 from sockctl.services.chat.history import JOINING_BYTES
 from sockctl.services.chat.line_processor import LineProcessor
 from sockctl.services.chat.member import CAPABILITIES, Client, FloodLimit, Member
-from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.moderation import Moderation
 from sockctl.services.chat.presence import Presence
@@ -78,7 +77,7 @@ class Chat(MessageService, Conversation[Peer]):
         self._rules = rules
         self._login = login
         self._limits = limits
-        self.members = Members(find_reserved=self._find_reserved, clock=time.monotonic, limits=limits)
+        self.members = backing.make_members(find_reserved=self._find_reserved, clock=time.monotonic, limits=limits)
         self.rooms = RoomRegistry(fixed=rules.rooms, stored=stored, history=rules.history, store=store, limits=limits)
         self._effects = Effects(self.members, self.rooms, state)
         sequencer, names = backing.connect(self.members, self.rooms, self._effects)

@@ -31,16 +31,16 @@ def make_empty_state() -> Content:
 def encode_state(state: ChatState) -> Content:
     """Return the content of the file for a state."""
     return {
-        "topics": {room: _encode_topic(topic) for room, topic in state.list_topics().items()},
-        "bans": [*map(_encode_ban, state.bans.list_lasting())],
-        "mutes": [*map(_encode_ban, state.mutes.list_lasting())],
+        "topics": {room: encode_topic(topic) for room, topic in state.list_topics().items()},
+        "bans": [*map(encode_ban, state.bans.list_lasting())],
+        "mutes": [*map(encode_ban, state.mutes.list_lasting())],
     }
 
 
 def decode_state(content: Content, state: ChatState) -> None:
     """Restore a state from content that `check_state` accepted."""
-    topics = {room: _decode_topic(entry) for room, entry in content["topics"].items()}
-    state.restore(topics, map(_decode_ban, content["bans"]), map(_decode_ban, content["mutes"]))
+    topics = {room: decode_topic(entry) for room, entry in content["topics"].items()}
+    state.restore(topics, map(decode_ban, content["bans"]), map(decode_ban, content["mutes"]))
 
 
 def _has_one_target(entry: Mapping[str, Any]) -> bool:
@@ -81,15 +81,18 @@ check_state = record(
 """Refuses content that is not of the right form."""
 
 
-def _encode_topic(topic: Topic) -> dict[str, str]:
+def encode_topic(topic: Topic) -> dict[str, str]:
+    """Return the entry of a topic."""
     return {"text": topic.text, "by": topic.by, "at": format_timestamp(topic.at)}
 
 
-def _decode_topic(entry: Mapping[str, str]) -> Topic:
+def decode_topic(entry: Mapping[str, str]) -> Topic:
+    """Return the topic of an entry."""
     return Topic(clean(entry["text"]), clean(entry["by"]), parse_timestamp(entry["at"]))
 
 
-def _encode_ban(ban: Ban) -> dict[str, Any]:
+def encode_ban(ban: Ban) -> dict[str, Any]:
+    """Return the entry of a ban."""
     target = ban.target
     addresses = [*map(format_network, target.networks)]
     fields: dict[str, Any] = {"name": target.name} if target.name else {"address": addresses[0]}
@@ -101,7 +104,8 @@ def _encode_ban(ban: Ban) -> dict[str, Any]:
     return {**fields, "by": ban.by, "at": format_timestamp(ban.at), "until": until}
 
 
-def _decode_ban(entry: Mapping[str, Any]) -> Ban:
+def decode_ban(entry: Mapping[str, Any]) -> Ban:
+    """Return the ban of an entry."""
     until = None if entry.get("until") is None else parse_timestamp(entry["until"])
     addresses = [entry["address"]] if "address" in entry else entry.get("addresses", [])
     networks = (network for text in addresses if (network := parse_network(text)) is not None)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sockctl.errors import TextTooLongError
 from sockctl.protocol.frames import LIMIT_BYTES
 from sockctl.protocol.messages import Message, make_message, split_block
-from sockctl.services.chat.blocks import encode_block, measure_block, read_block
+from sockctl.services.chat.blocks import encode_block, make_block, measure_block, read_block
 from sockctl.services.chat.history_entry import check_entry, read_entry
 from sockctl.services.chat.settings import ChatRules
 from tests.support.chat_client import ChatClient, lines_of, members, served
@@ -80,7 +80,9 @@ def test_how_large_a_block_is() -> None:
 
 def test_a_block_fits_a_frame_whatever_is_in_it() -> None:
     lines = ['"' * 80] * 199 + ['"' * 265]
-    event, entry = encode_block(Played("a" * 32), lines, room="#" + "r" * 32, last_id=10**15, at=AT)
+    ann = Played("a" * 32)
+    one, sent = make_block(ann.member, lines, room="#" + "r" * 32, last_id=10**15, at=AT)
+    event, entry = encode_block(one, sent, sender=ann, key=ann.member.author_key)
     assert len(entry.json) < LIMIT_BYTES - 500
     fields = json.loads(event.block[4:])
     assert fields["lines"] == lines

@@ -1,0 +1,278 @@
+"""What a chat on several servers stands on: a log that all servers read, see `sockctl.cluster.node`.
+
+What a member does is posted, and takes effect on every server where it comes back, in the order of the log.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
+
+from sockctl.cluster.entry import GONE, NODE, Entry, Lost, Missed, News
+from sockctl.cluster.health import Away, Back
+from sockctl.cluster.node_settings import Callbacks
+from sockctl.cluster.posting import CAME, Claim, Posting
+from sockctl.errors import NameTakenError
+from sockctl.events.journal import Journal
+from sockctl.protocol.look_alikes import compute_skeletons
+from sockctl.protocol.messages import make_message
+from sockctl.services.chat.clients import ConsoleClient
+from sockctl.services.chat.effects import Effects
+from sockctl.services.chat.member import Client, Member
+from sockctl.services.chat.members import Members
+from sockctl.services.chat.membership import Membership
+from sockctl.services.chat.reasons import ENGINE_AWAY, NAME_LOST
+from sockctl.services.chat.room import Room
+from sockctl.services.chat.room_registry import RoomRegistry
+from sockctl.services.chat.sequencer import Names, Sequencer
+from sockctl.services.chat.settings import ChatLimits, ChatRules
+from sockctl.services.chat.shared_log import Log, MakeLog
+from sockctl.services.chat.shared_members import SharedMembers
+from sockctl.services.chat.shared_names import SharedNames
+from sockctl.services.chat.shared_records import ASK, ROSTER, decode_effect, encode, encode_member, restore_state
+from sockctl.services.chat.shared_replica import LOST, Replica
+from sockctl.services.chat.shared_sequencer import SharedSequencer
+from sockctl.services.chat.shared_store import SharedStore
+from sockctl.services.chat.shared_talk import BLOCK, SAY, TalkReader, complete
+from sockctl.services.chat.store import OnFailure, OnRecovery, Store, StoredRoom
+
+CLOSE_AFTER_S = 30.0
+"""How long the engine may be away before the server sends its clients to another one."""
+ROSTERS_S = 2.0
+"""How long a new server waits for the rosters of the others."""
+_PART = 100
+"""Members in one part of a roster."""
+_CLAIMS = 500
+"""Names that are claimed again at each tick."""
+
+
+class SharedBacking:
+    """A log that several servers read. It is a `Backing`.
+
+    Args:
+        make_log: Connects this server to the log.
+        close_after_s: How long after the notice that the engine is away the clients are sent away.
+    """
+
+    is_shared = True
+
+    def __init__(self, make_log: MakeLog, *, close_after_s: float = CLOSE_AFTER_S) -> None:
+        self._make_log = make_log
+        self._close_after_s = close_after_s
+        self._log: Log
+        self._members: SharedMembers
+        self._effects: Effects
+        self._replica: Replica
+        self._sequencer: SharedSequencer
+        self._talk: TalkReader
+        self._own: set[str] = set()  # the names of this server in the log, now and before
+        self._away_at: float | None = None
+        self._is_roster_due = False
+        self._unclaimed: dict[str, Member] = {}  # members that must claim their name again
+        self._awaited: set[str] = set()  # servers whose rosters this one waits for
+        self._is_whole = threading.Event()  # no roster is awaited
+
+    def load(
+        self,
+        rules: ChatRules,
+        *,
+        on_failure: OnFailure,  # noqa: ARG002  the log tells it
+        on_recovery: OnRecovery,  # noqa: ARG002
+    ) -> tuple[Store, Mapping[str, StoredRoom]]:
+        """Connect to the log, and load what it keeps; blocks.
+
+        Raises:
+            EngineError: The engine can't be used.
+        """
+        callbacks = Callbacks(
+            on_news=self._take_news,
+            on_refused=self._refuse,
+            on_buried=self._note_burial,
+            on_health=self._note_health,
+        )
+        self._log = self._make_log(callbacks, rules)
+        self._own.add(self._log.name)
+        self._awaited = set(self._log.others)
+        snapshot = self._log.load()
+        store = SharedStore(self._log)
+        restore_state(store.state, snapshot.state)
+        rooms = {
+            name: StoredRoom(tuple(complete(one.data, one.id) for one in kept), kept[-1].id)
+            for name, kept in snapshot.rooms.items()
+            if kept
+        }
+        return store, rooms
+
+    def make_members(
+        self,
+        *,
+        find_reserved: Callable[[str, str], str],
+        clock: Callable[[], float],
+        limits: ChatLimits,
+    ) -> Members:
+        """Return the registry of members."""
+        self._members = SharedMembers(find_reserved=find_reserved, clock=clock, limits=limits)
+        return self._members
+
+    def connect(self, members: Members, rooms: RoomRegistry, effects: Effects) -> tuple[Sequencer, Names]:  # noqa: ARG002
+        """Return what posts to the log, and what claims names there."""
+        self._effects = effects
+        self._sequencer = SharedSequencer(self._log)
+        self._replica = Replica(self._members, rooms, effects, is_own=self._own.__contains__, reclaim=self._claim_later)
+        self._talk = TalkReader(rooms.bring, self._sequencer.find_speaker, self._members.note_active)
+        return self._sequencer, SharedNames(self._log, self._members, self._replica, self._sequencer)
+
+    def start(self, membership: Membership, journal: Journal) -> None:
+        """Begin to read, and wait for the rosters of the other servers; blocks."""
+        self._replica.membership = membership
+        self._note_roster("")
+        self._log.start(journal.emit)
+        self._is_whole.wait(ROSTERS_S)
+
+    def tick(self, now: float) -> None:
+        """Post a roster and claims that are due; send the clients away if the engine is away for long."""
+        if self._away_at is not None:
+            if now - self._away_at >= self._close_after_s:
+                for client in self._list_clients():
+                    client.close(ENGINE_AWAY)
+            return
+        if self._is_roster_due or self._sequencer.is_roster_due:
+            self._is_roster_due = self._sequencer.is_roster_due = False
+            self._post_roster()
+        for member_id in [*self._unclaimed][:_CLAIMS]:
+            self._claim_again(self._unclaimed.pop(member_id))
+
+    def close(self) -> None:
+        """Post what waits, and leave; blocks."""
+        self._log.stop()
+
+    # What the log tells.
+
+    def _take_news(self, news: Sequence[News]) -> None:
+        heard: dict[str, Room] = {}
+        for one in news:
+            if isinstance(one, Entry) and one.kind in {SAY, BLOCK}:
+                self._talk.add(one, is_own=one.node in self._own)
+                continue
+            heard.update((room.name, room) for room in self._talk.flush())
+            if isinstance(one, Entry):
+                with contextlib.suppress(KeyError, ValueError, TypeError):  # an entry of a newer version
+                    self._apply(one)
+                self._replica.read_id = one.id
+            else:
+                self._tell_loss(one)
+        heard.update((room.name, room) for room in self._talk.flush())
+        if news and isinstance(news[-1], Entry):
+            self._replica.read_id = news[-1].id
+        for room in heard.values():
+            room.process_pending()
+
+    def _apply(self, one: Entry) -> None:
+        is_own = one.node in self._own
+        if one.kind == ROSTER:
+            if self._replica.take_roster(one):
+                self._note_roster(one.node)
+        elif one.kind == NODE:
+            self._is_roster_due |= not is_own
+        elif one.kind == ASK:
+            self._is_roster_due = True
+            if is_own:
+                self._claim_all()
+        elif self._replica.apply(one):
+            if one.kind == GONE:
+                self._note_roster(one.node)
+        elif (effect := decode_effect(one.kind, one.data)) is not None:
+            self._effects.apply(effect)
+
+    def _note_roster(self, node: str) -> None:
+        self._awaited.discard(node)
+        if not self._awaited:
+            self._is_whole.set()
+
+    def _tell_loss(self, one: Lost | Missed) -> None:
+        """Tell all clients here that they may miss something, and ask who is where: that may be lost, too."""
+        if isinstance(one, Lost):
+            text, code = "The servers' engine has lost what was said last: some heard it, some did not.", "lost"
+        else:
+            text, code = "Something was said that this server could not read in time.", "missed"
+        self._tell_all(text, code)
+        self._sequencer.post_for_server(ASK, {})
+
+    def _refuse(self, postings: Sequence[Posting]) -> None:
+        self._sequencer.refuse(postings)
+
+    def _note_burial(self, before: str) -> None:  # noqa: ARG002  it stays one of this server's names
+        """Ask who is where under a new name; when this server reads that, its members claim their names again."""
+        self._own.add(self._log.name)
+        self._sequencer.post_for_server(ASK, {})
+
+    def _note_health(self, change: Away | Back) -> None:
+        if isinstance(change, Away):
+            self._away_at = time.monotonic()
+            self._tell_all("The servers can't reach each other now: what is said waits.", "engine_away")
+        else:
+            self._away_at = None
+            self._is_roster_due = True
+            self._tell_all("The servers reach each other again.", "engine_back")
+
+    def _tell_all(self, text: str, code: str) -> None:
+        one = make_message("notice", text, code=code)
+        for client in self._list_clients():
+            client.post(one)
+
+    def _list_clients(self) -> list[Client]:
+        return [client for member in self._members.list_all() for client in self._members.list_clients(member)]
+
+    # Rosters, and names that must be claimed again.
+
+    def _post_roster(self) -> None:
+        with self._sequencer.presence:
+            read_id = self._replica.read_id
+            records = [
+                encode_member(
+                    member, addresses=self._members.list_addresses(member), rooms=self._members.list_rooms(member)
+                )
+                for member in self._replica.list_here()
+            ]
+            parts = [records[start : start + _PART] for start in range(0, len(records), _PART)] or [[]]
+            for number, some in enumerate(parts):
+                fields = {"part": number, "parts": len(parts), "read": read_id, "members": some}
+                self._sequencer.post_for_server(ROSTER, fields)
+
+    def _claim_all(self) -> None:
+        """Let the members with clients here claim their names again; those without have left."""
+        for member in self._members.list_all():
+            if self._members.is_here(member) and not _is_console(self._members.list_clients(member)):
+                self._claim_later(member)
+            elif self._replica.is_here(member):
+                self._sequencer.post_went(member, LOST)
+
+    def _claim_later(self, member: Member) -> None:
+        self._unclaimed[member.id] = member
+
+    def _claim_again(self, member: Member) -> None:
+        """Post that a member is here."""
+        if not self._members.is_here(member):
+            return
+        record = encode_member(
+            member, addresses=self._members.list_addresses(member), rooms=self._members.list_rooms(member)
+        )
+        claim = Claim(member.key, compute_skeletons(member.name))
+        claim.answer.add_done_callback(partial(self._settle_claim, member))
+        if not self._log.post(Posting(CAME, encode(record), member.id, claim=claim)):
+            claim.fail()
+
+    def _settle_claim(self, member: Member, answer: Future[int]) -> None:
+        error = answer.exception()
+        if isinstance(error, NameTakenError):
+            for client in self._members.list_clients(member):
+                client.tell("error", str(error), code=error.code)
+                client.close(NAME_LOST)
+        elif error is not None:
+            self._claim_later(member)
+
+
+def _is_console(clients: Iterable[Client]) -> bool:
+    return any(isinstance(client, ConsoleClient) for client in clients)

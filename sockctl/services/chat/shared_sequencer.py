@@ -1,0 +1,149 @@
+"""Posts to a log what others must hear; it takes effect where it comes back, see `Replica`."""
+
+import datetime
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sockctl.cluster.posting import WENT, Posting
+from sockctl.protocol.messages import Message
+from sockctl.services.chat.clients import ConsoleClient
+from sockctl.services.chat.effects import Effect, Typing
+from sockctl.services.chat.member import Client, Member
+from sockctl.services.chat.refusals import refuse
+from sockctl.services.chat.room import Room
+from sockctl.services.chat.shared_log import Log
+from sockctl.services.chat.shared_records import ENTER, EXIT, encode, encode_change, encode_effect
+from sockctl.services.chat.shared_talk import BLOCK, SAY, encode_lines, encode_texts
+from sockctl.stores.timestamps import format_timestamp, read_utc_clock
+
+NOT_SAID = "The chat's servers can't reach each other now: this was not said."
+NOT_DONE = "The chat's servers can't reach each other now: this was not done."
+
+
+class SharedSequencer:
+    """Posts to a log what others must hear. It is a `Sequencer`: any thread may use it; it never blocks.
+
+    Args:
+        log: The log.
+
+    Attributes:
+        presence: Guards the order of the postings that say where members are. A roster holds it, too.
+        is_roster_due: Whether a posting was lost that says where members are: the next roster tells it.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self.presence = threading.Lock()
+        self.is_roster_due = False
+        self._speakers: dict[int, Client] = {}  # clients that read lines, by the number of their connection
+
+    def find_speaker(self, number: int) -> Client | None:
+        """Return the client that reads lines over a connection; None if it has gone."""
+        return self._speakers.get(number)
+
+    def say(
+        self, room: Room, client: Client, texts: Sequence[str], spoken: Sequence[Message], *, action: bool = False
+    ) -> None:
+        """Post texts of a client's member."""
+        member = client.member
+        number = self._number(client)
+        said = [one for one in spoken if one.kind != "line" or one.text.strip()]
+        data = encode_texts(member, number, texts, room=room.name, at=self._tell_time(), action=action)
+        post = self._log.post
+        unsaid = [
+            one
+            for one, each in zip(said, data, strict=True)
+            if not post(Posting(SAY, each, member.id, room.name, tag=(client, one)))
+        ]
+        if unsaid:
+            refuse(client, unsaid, NOT_SAID, code="not_said")
+
+    def say_block(self, room: Room, client: Client, lines: Sequence[str], spoken: Message) -> None:
+        """Post a block."""
+        member = client.member
+        data = encode_lines(member, self._number(client), lines, room=room.name, at=self._tell_time())
+        tag = (client, spoken)
+        if not self._log.post(Posting(BLOCK, data, member.id, room.name, len(lines), tag=tag)):
+            refuse(client, [spoken], NOT_SAID, code="not_said")
+
+    def join(self, room: Room, client: Client, *, new: bool, after: int, then: Message | None, most_bytes: int) -> int:
+        """Let a client hear a room at once, and post that its member is there if that is new."""
+        told = room.join(client, new=False, after=after, then=then, most_bytes=most_bytes)
+        room.process_soon(client)
+        if new and _is_told(client):
+            self._post_presence(ENTER, client.member, room=room.name)
+        return told
+
+    def leave(self, room: Room, clients: Sequence[Client], by: Client) -> None:
+        """Let the clients of a member hear a room no more at once, and post that the member has left it."""
+        for each in clients:
+            room.leave(each, reason=None)
+        if _is_told(by):
+            self._post_presence(EXIT, by.member, room=room.name, reason="left")
+
+    def remove(self, rooms: Sequence[Room], client: Client, reason: str | None) -> None:
+        """Let a client hear some rooms no more, and post that its member is here no more if it leaves with it.
+
+        Of a server that stops, clients go to another one: they leave nothing.
+        """
+        peer = client.peer
+        if peer is not None:
+            self._speakers.pop(peer.number, None)
+        for room in rooms:
+            room.leave(client, reason=None)
+            room.process_soon(client)
+        if reason is not None and not (peer is not None and peer.stopping):
+            self.post_went(client.member, reason)
+
+    def order(self, effect: Effect, *, by: Client | None = None) -> None:
+        """Post an effect."""
+        kind, data = encode_effect(effect)
+        field, value = encode_change(effect)
+        member = by.member.id if by is not None else getattr(effect, "member", "")
+        tag = (by, by.asking) if by is not None and by.asking is not None else None
+        posting = Posting(kind, data, member, field=field, value=value, tag=tag)
+        if not self._log.post(posting) and not isinstance(effect, Typing):
+            self.refuse([posting])
+
+    def refuse(self, postings: Sequence[Posting]) -> None:
+        """Tell the clients what was not said, and never will be."""
+        unsaid: dict[tuple[Client, str], list[Message]] = {}
+        for one in postings:
+            if one.tag is not None:
+                client, message = one.tag
+                unsaid.setdefault((client, NOT_SAID if one.kind in {SAY, BLOCK, "tell"} else NOT_DONE), []).append(
+                    message
+                )
+            elif one.kind != "typing":
+                self.is_roster_due = True
+        for (client, text), messages in unsaid.items():
+            refuse(client, messages, text, code="not_said")
+
+    def post_went(self, member: Member, reason: str) -> None:
+        """Post that a member has no client here any more."""
+        self._post_presence(WENT, member, reason=reason)
+
+    def _post_presence(self, kind: str, member: Member, **fields: Any) -> None:
+        with self.presence:
+            if not self._log.post(Posting(kind, encode({"m": member.id, **fields}), member.id)):
+                self.is_roster_due = True
+
+    def post_for_server(self, kind: str, fields: Mapping[str, Any]) -> None:
+        """Post something of the server itself."""
+        self._log.post(Posting(kind, encode(fields)))
+
+    def _number(self, client: Client) -> int:
+        """Return the number of a client's connection if it reads lines, and remember the client; else 0."""
+        if client.framed or client.peer is None:
+            return 0
+        self._speakers[client.peer.number] = client
+        return client.peer.number
+
+    def _tell_time(self) -> str:
+        return format_timestamp(read_utc_clock() + datetime.timedelta(seconds=self._log.clock_offset_s))
+
+
+def _is_told(client: Client) -> bool:
+    """Return whether other servers are told of a client's member: not of the one at a server's terminal."""
+    return not isinstance(client, ConsoleClient)

@@ -1,0 +1,101 @@
+r"""What members say, on its way through a log: fast, since each server reads all of it.
+
+A posting is ``KEY\nNUMBER\n{"kind":"say",…``: the author key of its sender, the number of the sender's connection if
+that reads lines (else nothing), and the message without its end. The end is the id, which the log gives.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from json.encoder import encode_basestring
+
+from sockctl.cluster.entry import Entry
+from sockctl.protocol.messages import decode_message
+from sockctl.services.chat.blocks import encode_block, make_block
+from sockctl.services.chat.history_entry import HistoryEntry
+from sockctl.services.chat.member import Client, Member
+from sockctl.services.chat.room import Room
+from sockctl.services.chat.room_event import HeardText, Told
+
+SAY, BLOCK = "say", "block"
+"""Kinds of postings."""
+
+
+def encode_texts(member: Member, number: int, texts: Iterable[str], *, room: str, at: str, action: bool) -> list[bytes]:
+    """Return the postings of texts.
+
+    Args:
+        member: Their sender.
+        number: The number of its connection if that reads lines, else 0.
+        texts: The texts.
+        room: The room's name.
+        at: The time, in the form of RFC 3339.
+        action: Whether they say what the member does.
+    """
+    key = member.author_key
+    account = f',"account":"{key}"' if key != member.key else ""
+    head = f'{key}\n{number or ""}\n{{"kind":"say","text":'
+    tail = f',"room":"{room}","sender":"{member.name}"{account},"at":"{at}"' + (',"action":true' if action else "")
+    return [f"{head}{encode_basestring(text)}{tail}".encode() for text in texts]
+
+
+def encode_lines(member: Member, number: int, lines: Sequence[str], *, room: str, at: str) -> bytes:
+    """Return the posting of a block; the arguments are those of `encode_texts`."""
+    _, json = make_block(member, lines, room=room, at=at)
+    return f"{member.author_key}\n{number or ''}\n{json[:-1]}".encode()
+
+
+def complete(data: bytes, entry_id: int) -> bytes:
+    """Return the JSON of a posted message that has got its id."""
+    return b'%b,"id":%d}' % (data.split(b"\n", 2)[2], entry_id)
+
+
+class TalkReader:
+    """Tells the rooms what members say. The log's reader alone uses it.
+
+    Args:
+        bring: Returns the room of a name, and creates it if it is missing.
+        find_speaker: Returns this server's client of a connection number; None if it has gone.
+        note_active: Called with the author keys of those who said something, and the monotonic time.
+    """
+
+    def __init__(
+        self,
+        bring: Callable[[str], Room],
+        find_speaker: Callable[[int], Client | None],
+        note_active: Callable[[Iterable[str], float], None],
+    ) -> None:
+        self._bring = bring
+        self._find_speaker = find_speaker
+        self._note_active = note_active
+        self._heard: dict[str, tuple[list[HistoryEntry], list[Told]]] = {}  # by room
+        self._keys: set[str] = set()
+
+    def add(self, one: Entry, *, is_own: bool) -> None:
+        """Add what a member says; `flush` tells it. `is_own` says whether this server posted it."""
+        author, number, json = one.data.split(b"\n", 2)
+        key = author.decode()
+        sender = self._find_speaker(int(number)) if number and is_own else None
+        full = b'%b,"id":%d}' % (json, one.id)
+        entries, events = self._heard.setdefault(one.room, ([], []))
+        self._keys.add(key)
+        if one.kind == SAY:
+            entries.append(HistoryEntry(one.id, full, key))
+            events.append(HeardText(full, sender=sender, key=key))
+        else:
+            text = full.decode()
+            event, entry = encode_block(decode_message(text), text, sender=sender, key=key)
+            entries.append(entry)
+            events.append(event)
+
+    def flush(self) -> list[Room]:
+        """Queue what was added, and return the rooms, whose queues the caller processes."""
+        heard, self._heard = self._heard, {}
+        rooms = []
+        for name, (entries, events) in heard.items():
+            room = self._bring(name)
+            room.hear(entries, events)
+            rooms.append(room)
+        if self._keys:
+            self._note_active(self._keys, time.monotonic())
+            self._keys = set()
+        return rooms
