@@ -10,7 +10,7 @@ from sockctl.cli.chat_options import ChatOptions
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import may_edit
 from sockctl.cli.serve_accounts import guard_options, make_login
-from sockctl.cli.serve_cluster import check_store, make_backing
+from sockctl.cli.serve_cluster import check_name, check_store, make_backing
 from sockctl.cli.serve_runner import serve
 from sockctl.cli.server_options import ServerOptions
 from sockctl.errors import OptionError
@@ -85,11 +85,11 @@ def _serve(chat: Chat, options: ServerOptions, warnings: Sequence[Event]) -> Exi
 
 def _find_engine(options: ChatOptions) -> "EngineAccess | None":
     """Return the way to the engine that the chat's machines share; None for a chat on this machine alone."""
-    if options.cluster is not None:
-        return options.accounts.engine.make_access(options.cluster)
     if options.node is not None:
-        raise OptionError("--node is the name among several servers: add --cluster.")
-    return None
+        if options.cluster is None:
+            raise OptionError("--node is the name among several servers: add --cluster.")
+        check_name(options.node)
+    return None if options.cluster is None else options.accounts.engine.make_access(options.cluster)
 
 
 def _parse_rules(options: ChatOptions) -> ChatRules:

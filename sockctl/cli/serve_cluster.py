@@ -44,32 +44,30 @@ def check_store(access: "EngineAccess") -> list[StoreUnsafe]:
     return [StoreUnsafe(setting=one.setting, problem=one.text, fix=one.fix) for one in found[Level.WARNING]]
 
 
-def _choose_name(given: str | None) -> str:
-    """Return the name of the node: the given one, or that of the machine.
+def check_name(name: str) -> None:
+    """Check the name of a node.
 
     Raises:
         OptionError: A node can't have that name.
     """
-    if given is None:
-        return _NOT_IN_NAME.sub("-", socket.gethostname().partition(".")[0]).strip("-")[:32] or "node"
-    if not _NAME.fullmatch(given):
+    if not _NAME.fullmatch(name):
         raise OptionError(
-            f"--node {given!r} can't be the name of a server: write 1 to 32 letters (A to Z), digits, - or _."
+            f"--node {name!r} can't be the name of a server: write 1 to 32 letters (A to Z), digits, - or _."
         )
-    return given
+
+
+def _name_machine() -> str:
+    """Return the name of this machine, as a node can have it."""
+    return _NOT_IN_NAME.sub("-", socket.gethostname().partition(".")[0])[:32].strip("-_") or "node"
 
 
 def make_backing(access: "EngineAccess", options: ChatOptions, times: "NodeTimes | None") -> "SharedBacking":
-    """Return what a chat on several machines stands on; the chat registers as a node.
-
-    Raises:
-        OptionError: A node can't have that name.
-    """
+    """Return what a chat on several machines stands on; the chat registers as a node."""
     from sockctl.cluster.node import Node
     from sockctl.cluster.node_settings import TIMES, Callbacks
     from sockctl.services.chat.shared_backing import SharedBacking
 
-    name = _choose_name(options.node)
+    name = options.node or _name_machine()
 
     def make_node(callbacks: Callbacks, rules: ChatRules) -> Node:
         agreed = {
