@@ -40,7 +40,7 @@ from tests.support.sentinels import watched_engines
 
 NODES, MEMBERS_EACH = 3, 30
 BUSY_RATE, CALM_RATE, IDLE_RATE = 10_000, 1_000, 20
-SENDERS = 3
+SENDERS = 30
 DELIVERIES = BUSY_RATE * NODES * MEMBERS_EACH
 NEARLY = 0.98
 """The part of the deliveries that must come in the time: the last ones come after it."""
