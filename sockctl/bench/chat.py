@@ -53,7 +53,8 @@ class ChatClient(MessageClient):
         self._said = 0
         self._speaks = number < context.plan.senders
         self.heard_in_all = 0
-        self._matched_bytes = 0  # of the next message, which are not in the wire
+        self._matched_bytes = 0  # of the next message: they are like the stream's
+        self._rest = b""  # bytes of an incomplete frame, which are not
         self._saying: list[Said] = []  # the messages in the bytes that are being decoded
         self._frames: list[bytes] = []  # and their frames
         self._absent: Key | None = None
@@ -72,24 +73,30 @@ class ChatClient(MessageClient):
 
     def take(self, data: bytes) -> None:
         """Process bytes; those that another member at this server has got, too, are not decoded anew."""
-        if not self.wire.has_partial_message:
-            begin = self.heard_in_all
-            reached = self._stream.match(begin, self._matched_bytes, data) if self._absent is None else None
-            if reached is not None:
-                self.heard_in_all, self._matched_bytes = reached
-                if (end := reached[0]) > begin:
-                    stream = self._stream
-                    self._count(
-                        stream.get_said(begin, end), stream.get_dues_ns(begin, end), stream.get_size(begin, end)
-                    )
+        if self._rest:
+            data, self._rest = self._rest + data, b""
+        if self._absent is None:
+            known = self._follow_stream(data)
+            if known == len(data):
                 return
+            data = data[known:]
             if self._matched_bytes:
-                data = self._stream.get_bytes(begin, self._matched_bytes) + data
+                data = self._stream.get_bytes(self.heard_in_all, self._matched_bytes) + data
                 self._matched_bytes = 0
         self._saying, self._frames = [], []
         super().take(data)
+        self._rest = self.wire.take_rest()
         if self._saying:
             self._hear(self._saying, self._frames)
+
+    def _follow_stream(self, data: bytes) -> int:
+        """Count the messages that other members have got; return how many of the bytes are known."""
+        stream, begin = self._stream, self.heard_in_all
+        end, self._matched_bytes, known = stream.match(begin, self._matched_bytes, data)
+        if end > begin:
+            self.heard_in_all = end
+            self._count(stream.get_said(begin, end), stream.get_dues_ns(begin, end), stream.get_size(begin, end))
+        return known
 
     def heard(self, one: Message) -> None:
         """Give a name; then collect the messages of the chat."""

@@ -39,7 +39,7 @@ class CommonStream:
             self._dues_ns.append(int(one.due * 1e9))
         self._said += said
 
-    def match(self, at: int, matched_bytes: int, data: bytes) -> tuple[int, int] | None:
+    def match(self, at: int, matched_bytes: int, data: bytes) -> tuple[int, int, int]:
         """Compare bytes with the message at a position, and those behind it.
 
         Args:
@@ -48,16 +48,17 @@ class CommonStream:
             data: The bytes that follow.
 
         Returns:
-            The position that the bytes lead to, and how many bytes of the message there are among them; None if they
-            are others, or go beyond the end.
+            The position that the bytes lead to; how many bytes of the message there are among them; and how many of
+            the bytes are known. None of them where the bytes are others.
         """
         number = at - self._start
-        begin = self._ends[number] + matched_bytes
-        if not self._raw.startswith(data, begin - self._base):
-            return None
-        end = begin + len(data)
+        begin = self._ends[number] + matched_bytes - self._base
+        known = min(len(data), len(self._raw) - begin)
+        if not self._raw.startswith(data if known == len(data) else data[:known], begin):
+            return at, matched_bytes, 0
+        end = begin + known + self._base
         reached = bisect_right(self._ends, end, number) - 1
-        return self._start + reached, end - self._ends[reached]
+        return self._start + reached, end - self._ends[reached], known
 
     def get_bytes(self, at: int, size: int) -> bytes:
         """Return the first bytes of the message at a position."""

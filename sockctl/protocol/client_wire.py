@@ -133,6 +133,10 @@ class ClientWire:
                 raise
         return messages
 
+    def take_rest(self) -> bytes:
+        """Return the bytes of an incomplete frame, and forget them: the caller feeds them again."""
+        return self._decoder.take_rest() if self.phase is Phase.FRAMED and self._error is None else b""
+
     def end(self) -> bytes:
         """Note the end of the server's side; return the remaining bytes that the client shows as they are.
 

@@ -25,18 +25,19 @@ def test_bytes_cut_anywhere_lead_on(stream: CommonStream, piece: int) -> None:
     start = stream.end - 4
     at, matched = start, 0
     for begin in range(0, len(WHOLE), piece):
-        found = stream.match(at, matched, WHOLE[begin : begin + piece])
-        assert found is not None
-        at, matched = found
+        data = WHOLE[begin : begin + piece]
+        at, matched, known = stream.match(at, matched, data)
+        assert known == len(data)
     assert (at, matched) == (start + 4, 0)
 
 
-def test_other_bytes_and_those_beyond_the_end_do_not_match(stream: CommonStream) -> None:
+def test_other_bytes_are_not_known_and_those_beyond_the_end_are_not_yet(stream: CommonStream) -> None:
     start = stream.end - 4
-    assert stream.match(start, 0, b"aaab") is None
-    assert stream.match(start, 2, b"aab") == (start + 1, 1)
-    assert stream.match(start, 0, WHOLE + b"e") is None
-    assert stream.match(start + 4, 0, b"e") is None
+    assert stream.match(start, 0, b"aaab") == (start, 0, 0)
+    assert stream.match(start, 2, b"aab") == (start + 1, 1, 3)
+    assert stream.match(start, 2, b"bb") == (start, 2, 0)
+    assert stream.match(start, 0, WHOLE + b"e") == (start + 4, 0, len(WHOLE))
+    assert stream.match(start + 4, 0, b"e") == (start + 4, 0, 0)
     assert stream.get_bytes(start + 2, 3) == b"ccc"
 
 
@@ -51,9 +52,9 @@ def test_it_forgets_what_all_have_heard(stream: CommonStream) -> None:
     start = stream.end - 4
     stream.forget(start + 3)
     stream.forget(start)
-    assert stream.match(start + 3, 0, b"d") == (start + 4, 0)
+    assert stream.match(start + 3, 0, b"d") == (start + 4, 0, 1)
     stream.forget(start + 99)
     assert stream.end == start + 4
     stream.extend(SAID[:1], [b"x"])
-    assert stream.match(start + 4, 0, b"x") == (start + 5, 0)
+    assert stream.match(start + 4, 0, b"x") == (start + 5, 0, 1)
     assert stream.get_size(start + 4, start + 5) == 10

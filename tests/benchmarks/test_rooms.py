@@ -45,10 +45,13 @@ def test_texts_cut_anywhere(piece: int) -> None:
         wire.feed(data[at : at + piece])
         came += wire.decode_all()
     assert [one.text for one in came] == texts
-    assert not wire.has_partial_message
+    assert wire.take_rest() == b""
     assert bytes(wire.outgoing) == encode_frame(b"p", 10)
     wire.feed(b"\x88\0")
     assert [one.kind for one in wire.decode_all()] == ["bye"]
+    wire.feed(b"\x81\x05a")
+    assert list(wire.decode_all()) == []
+    assert wire.take_rest() == b"\x81\x05a"
 
 
 def test_a_server_without_websockets_is_told() -> None:

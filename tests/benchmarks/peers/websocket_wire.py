@@ -65,11 +65,6 @@ class WebSocketWire:
         self._buffer = bytearray()
         self._is_open = False
 
-    @property
-    def has_partial_message(self) -> bool:
-        """Whether a frame is incomplete."""
-        return not self._is_open or bool(self._buffer)
-
     def feed(self, data: bytes) -> None:
         """Store bytes of the server.
 
@@ -97,6 +92,14 @@ class WebSocketWire:
             elif opcode == _CLOSE:
                 yield make_message("bye")
         del buffer[:position]
+
+    def take_rest(self) -> bytes:
+        """Return the bytes of an incomplete frame, and forget them: the caller feeds them again."""
+        if not self._is_open:
+            return b""
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        return rest
 
     def _find_frame(self, position: int) -> tuple[int, int, int] | None:
         """Return the opcode of the next frame, and where its data begins and ends; None if it is incomplete."""
