@@ -4,7 +4,6 @@ The members are spread over the servers, which are one chat. All members at a se
 decodes them, and those of the others are compared with them.
 """
 
-import math
 import time
 from collections import deque
 
@@ -149,14 +148,12 @@ class ChatClient(MessageClient):
         """Count messages that came as they should, and their latencies."""
         now_ns = time.monotonic_ns()
         stats, measured_from = self.context.stats, self.context.pace.measured_from
-        own = [one.due for one in said if one.sender == self.number] if self._speaks else []
-        if not math.isfinite(measured_from) or min(dues_ns, default=0) < int(measured_from * 1e9):
-            measured = [one for one in said if one.due >= measured_from]
-            dues_ns = [int(one.due * 1e9) for one in measured]
-            size_bytes = sum(one.size_bytes for one in measured)
-        if dues_ns:
+        if dues_ns and min(dues_ns) >= self.context.pace.measured_from_ns:
             stats.answer_all(dues_ns, now_ns, size_bytes)
-        if own:
+        elif measured := [one for one in said if one.due >= measured_from]:
+            size_bytes = sum(one.size_bytes for one in measured)
+            stats.answer_all([int(one.due * 1e9) for one in measured], now_ns, size_bytes)
+        if self._speaks and (own := [one.due for one in said if one.sender == self.number]):
             stats.echoes.add_since(now_ns, [int(due * 1e9) for due in own if due >= measured_from])
             self._pool.note_heard_itself(self, len(own), now_ns / 1e9)
             self.flush()

@@ -53,7 +53,9 @@ class Histogram:
 
         They are counted in steps as wide as the bucket of the shortest of them, and put into buckets when someone asks.
         """
-        if not times_ns:
+        if len(times_ns) <= 1:
+            for time_ns in times_ns:
+                self.add((now_ns - time_ns) / 1e9)
             return
         shortest_ns = now_ns - max(times_ns)
         step = max(0, shortest_ns.bit_length() - _BITS - 1) if shortest_ns > 0 else 0

@@ -87,7 +87,7 @@ Figures = Iterator[Figure]
 def busy(engine: str) -> Figures:
     """Let members say more than one machine's people ever would."""
     with running_cluster(engine, NODES) as stage:
-        report = _load(stage, BUSY_RATE, "5")
+        report = _load(stage, BUSY_RATE, "8")
     note = _describe(report)
     yield Figure("busy: deliveries a second", report["per_second"], "/s", at_least=NEARLY * DELIVERIES, note=note)
     yield Figure("busy: lost", report["lost"] + report["unsent"], "", at_most=0)
