@@ -1,7 +1,7 @@
 """The sessions in the file ``sessions.db`` of a data directory (see `session` for its tables)."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,13 +46,17 @@ class SessionFile:
         sql = f"SELECT {COLUMNS} FROM sessions WHERE id IN (SELECT value FROM json_each(?)) AND ? < expires"
         return self._store.fetch_rows(sql, (json.dumps(list(session_ids)), now))
 
-    def begin(self, row: Row, token: bytes | None) -> None:
+    def list_ended(self, mark: str) -> tuple[str, list[str] | None]:
+        """Return that the file doesn't tell."""
+        return mark, None
+
+    def begin(self, row: Row, tokens: Sequence[bytes]) -> None:
         """Save a new session, and delete others beyond the limits."""
         _, user, _, _, _, now, _ = row
         with self._store.update() as database:
             self._make_room(database, user, now)
             number = database.execute(f"INSERT INTO sessions ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", row).lastrowid
-            if token is not None:
+            for token in tokens:
                 give_token(database, number, token)
 
     def rotate(
@@ -72,6 +76,14 @@ class SessionFile:
             if given:
                 database.execute("DELETE FROM sessions WHERE number = ?", (number,))
             return None, given
+
+    def list_tokens(self, session_id: str) -> list[bytes]:
+        """Return the SHA-256 of each token that resumes a session, but for those that a newer one has replaced."""
+        sql = (
+            "SELECT sha256 FROM tokens JOIN sessions ON sessions.number = session WHERE sessions.id = ? "
+            "AND replaced IS NULL ORDER BY tokens.number"
+        )
+        return [sha256 for (sha256,) in self._store.fetch_rows(sql, (session_id,))]
 
     def settle(self, used: Mapping[str, str], ended: Collection[str], now: int) -> None:
         """Save uses of sessions, and delete other sessions, in one transaction."""

@@ -1,6 +1,6 @@
 """Where the sessions are kept: the interface, in rows of `session.COLUMNS`."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from sockctl.accounts.session import ABSOLUTE, IDLE
@@ -49,12 +49,20 @@ class SessionStore(Protocol):
         """Return those of the sessions that aren't over."""
         ...
 
-    def begin(self, row: Row, token: bytes | None) -> None:
+    def list_ended(self, mark: str) -> tuple[str, list[str] | None]:
+        """Return the present mark, and the ids of the sessions that were deleted since the given one.
+
+        Where the store can't tell, there is None in place of the ids. A session that nobody uses ends without being
+        deleted.
+        """
+        ...
+
+    def begin(self, row: Row, tokens: Sequence[bytes]) -> None:
         """Save a new session, and delete others beyond the limits.
 
         Args:
             row: The session.
-            token: The SHA-256 of its token; None for none.
+            tokens: The SHA-256 of each of its tokens, none of which a client has shown yet.
         """
         ...
 

@@ -63,6 +63,14 @@ class Sessions:
         """
         return {row[0]: read_session(row) for row in self._store.find_rows(session_ids, self._read_clock())}
 
+    def list_ended(self, mark: str) -> tuple[str, list[str] | None]:
+        """Return what `SessionStore.list_ended` returns.
+
+        Raises:
+            StoreError: The store can't be read.
+        """
+        return self._store.list_ended(mark)
+
     def begin(self, user: User, address: str, *, with_token: bool) -> Session:
         """Begin a session of a user who has just logged in, and return it with its token.
 
@@ -78,7 +86,7 @@ class Sessions:
         session_id = secrets.token_hex(6)
         token = self._make_token(session_id, user.name) if with_token else None
         row = session_id, user.name, user.credential_generation, server_id, address, now, now
-        self._store.begin(row, None if token is None else hash_token(token))
+        self._store.begin(row, [] if token is None else [hash_token(token)])
         return read_session(row, token)
 
     def resume(self, token: str, address: str, *, is_current: Callable[[Session], bool]) -> Session:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sockctl.cli.engine_options import ServerEngineOptions, needing_redis
+from sockctl.cli.engine_options import EngineOptions, needing_redis
 from sockctl.cli.options import DataDir, with_option_group
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ Store = Annotated[
         envvar="SOCKCTL_STORE",
         metavar="URL",
         show_default=False,
-        rich_help_panel="Engine",
+        rich_help_panel="Several machines",
     ),
 ]
 
@@ -33,7 +33,7 @@ class ServerStoreOptions:
     """The options of servers with accounts, by the names that users write."""
 
     store: Store = None
-    engine: ServerEngineOptions
+    engine: EngineOptions
 
     def open_stores(self, *, cluster: "EngineAccess | None" = None) -> "AccountStores | None":
         """Return the stores of accounts in an engine; None for those of the data directory.

@@ -61,12 +61,12 @@ def serve_chat(options: ServerOptions, chat_options: ChatOptions, *, times: "Nod
         raise OptionError("--operator, --signup and --insecure are about users who log in: add --auth.")
     if login is not None and login.lets_sign_up:
         _check_operators(rules.operators, login)
-    with contextlib.ExitStack() as stack:
-        backing = find_data_dir(options.data_dir)
-        if access is not None:
-            backing = make_backing(access, chat_options, times)
-            stack.callback(backing.close)  # the server may not even start
-        return _serve(Chat(backing, rules, login=login), options, warnings)
+    if access is None:
+        return _serve(Chat(find_data_dir(options.data_dir), rules, login=login), options, warnings)
+    backing = make_backing(access, chat_options, times)
+    chat = Chat(backing, rules, login=login)
+    with contextlib.closing(backing):  # the server may not even start
+        return _serve(chat, options, warnings)
 
 
 def _serve(chat: Chat, options: ServerOptions, warnings: Sequence[Event]) -> ExitCode:

@@ -13,7 +13,8 @@ from sockctl.cli.commands import declare_group
 from sockctl.cli.completion import complete_users
 from sockctl.cli.passwords import PasswordFile, PasswordStdin, read_password
 from sockctl.cli.tables import print_json, print_list, print_sentences
-from sockctl.errors import LoginFailedError, NameTakenError, UnknownUserError
+from sockctl.errors import LoginFailedError, NameTakenError, OptionError, UnknownUserError
+from sockctl.text import format_count
 
 app = declare_group(
     "See and change who may log in at 'serve auth'. A server that runs sees the change within 2 s.",
@@ -155,3 +156,48 @@ def verify(
         print_json(user.as_fields)
     else:
         print_sentences(f"That is the password of {user.name}.")
+
+
+@app.command(
+    name="import",
+    epilog="Example:\n  sockctl users import --store redis://localhost:6379 --data-dir ~/.local/share/sockctl",
+)
+@with_store_options
+def import_users(
+    *,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace users whom the engine has in another form.", show_default=False),
+    ] = False,
+    json: options.Json = False,
+    store: StoreOptions,
+) -> None:
+    """Copy the accounts of a data directory into an engine, for several machines: users, passwords and sessions.
+
+    The files stay as they are; a server with --store doesn't read them. A second import changes nothing, and brings no
+    session back that has ended meanwhile.
+    """
+    from sockctl.accounts.account_import import copy_accounts
+    from sockctl.accounts.user_store import FILE_NAME
+    from sockctl.paths import find_data_dir
+
+    stores = store.place.open_stores()
+    if stores is None:
+        raise OptionError("Say where to: --store redis://HOST:PORT, or SOCKCTL_STORE.")
+    data_dir = find_data_dir(store.data_dir)
+    if not (data_dir / FILE_NAME).exists():
+        raise OptionError(f"There is no {FILE_NAME} in {data_dir}: --data-dir names the folder with the accounts.")
+    copied = copy_accounts(data_dir, stores, overwrite=overwrite)
+    if json:
+        users = [user.as_fields for user in copied.users]
+        print_json({"changed": users, "same": copied.same, "former": copied.former, "sessions": copied.sessions})
+        return
+    parts = [
+        format_count(len(copied.users), "user"),
+        *([format_count(copied.sessions, "session")] if copied.sessions else []),
+        *([format_count(copied.former, "name of a former user", "names of former users")] if copied.former else []),
+    ]
+    print_sentences(
+        f"Copied from {data_dir}: {', '.join(parts)}.",
+        *([f"{format_count(copied.same, 'user')} there already, just so."] if copied.same else []),
+    )

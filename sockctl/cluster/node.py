@@ -66,7 +66,7 @@ class Node:
         self._stopping = threading.Event()
         patient = dataclasses.replace(access, timeout_s=access.timeout_s + times.reader_wait_s)
         self._engines = [Engine(access), Engine(patient), Engine(access)]  # the writer's, the reader's, the heart's
-        self._heart = Heart(self._engines[2], self._health, lease_s=times.lease_s)
+        self._heart = Heart(self._engines[2], self._health, lease_s=times.lease_s, retry_s=times.longest_pause_s)
         try:
             self._place = self._register()
         except EngineError:

@@ -46,7 +46,7 @@ def test_nothing_is_wrong(engine: RedisServer) -> None:
     report = check(engine.access())
     assert report.findings == []
     assert report.is_usable
-    assert report.engine.startswith("Redis ")
+    assert report.engine.startswith(("Redis ", "Valkey "))
 
 
 def test_the_check_leaves_nothing_behind(engine: RedisServer) -> None:

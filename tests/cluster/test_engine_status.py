@@ -63,7 +63,7 @@ def test_two_nodes(server: RedisServer) -> None:
     assert status.members == 30
     assert status.epochs == 3
     assert status.forms == [FORM]
-    assert status.facts.engine.startswith("Redis ")
+    assert status.facts.engine.startswith(("Redis ", "Valkey "))
 
 
 def test_the_log(server: RedisServer) -> None:

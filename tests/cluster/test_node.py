@@ -1,5 +1,6 @@
 """Tests for `sockctl.cluster.node`: whole nodes with their threads, on a real engine that is stopped and killed."""
 
+import contextlib
 import dataclasses
 import os
 import signal
@@ -140,10 +141,13 @@ def test_what_waits_for_too_long_is_refused_exactly(
 def test_a_node_that_was_buried_comes_back(server: RedisServer, start: Callable[[str], tuple[Node, Told]]) -> None:
     node, told = start("a")
     before = node.name
-    server.ask("ZADD", NODES, 1, before)
-    engine = Engine(server.access())
-    assert bury(engine, before)
-    engine.close()
+
+    def bury_it(engine: Engine) -> bool:
+        server.ask("ZADD", NODES, 1, before)
+        return bury(engine, before)  # unless its beat comes first
+
+    with contextlib.closing(Engine(server.access())) as engine:
+        wait_until(lambda: bury_it(engine), what="its burial")
     wait_until(lambda: told.buried == [before], what="that it was buried")
     assert node.name != before
     connected = [one.node for one in told.named("store_connected") if isinstance(one, StoreConnected)]

@@ -82,8 +82,8 @@ class SharedSequencer:
         if _is_told(by):
             self._post_presence(EXIT, by.member, room=room.name, reason="left")
 
-    def remove(self, rooms: Sequence[Room], client: Client, reason: str | None) -> None:
-        """Let a client hear some rooms no more, and post that its member is here no more if it leaves with it.
+    def remove(self, rooms: Sequence[Room], client: Client, *, is_last: bool, reason: str | None) -> None:
+        """Let a client hear some rooms no more; post that its member is here no more if it was the last one.
 
         Of a server that stops, clients go to another one: they leave nothing.
         """
@@ -93,8 +93,8 @@ class SharedSequencer:
         for room in rooms:
             room.leave(client, reason=None)
             room.process_soon(client)
-        if reason is not None and not (peer is not None and peer.stopping):
-            self.post_went(client.member, reason)
+        if is_last and not (peer is not None and peer.stopping):
+            self.post_went(client.member, reason or "left")
 
     def order(self, effect: Effect, *, by: Client | None = None) -> None:
         """Post an effect."""

@@ -1,0 +1,98 @@
+"""The connections for logins: broken ones, a slow engine, many threads."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+
+from sockctl.cluster.engine_access import EngineAccess
+from sockctl.cluster.engine_pool import SIZE, EnginePool
+from sockctl.cluster.keys import ACCOUNTS
+from sockctl.errors import EngineAwayError, EngineReplyError, EngineTimeoutError
+from tests.support.engines import RedisServer, scripted_engine
+from tests.support.running import TIMEOUT_S, free_port
+
+
+def ask(pool: EnginePool) -> list[bytes]:
+    reply: list[bytes] = pool.call("settings", (ACCOUNTS,), "name", "value")
+    return reply
+
+
+@pytest.fixture
+def impatient(engine: RedisServer) -> Iterator[EnginePool]:
+    with closing(EnginePool(engine.access(timeout_s=0.3))) as made:
+        yield made
+
+
+def test_functions_are_loaded_where_they_are_missing(pool: EnginePool, engine: RedisServer) -> None:
+    engine.ask("FUNCTION", "FLUSH")
+    assert ask(pool) == [b"name", b"value"]
+
+
+def test_a_connection_that_the_engine_has_closed_costs_no_error(pool: EnginePool, engine: RedisServer) -> None:
+    for _ in range(3):
+        ask(pool)
+        engine.ask("CLIENT", "KILL", "TYPE", "normal")
+
+
+def test_an_engine_that_is_not_there() -> None:
+    with closing(EnginePool(EngineAccess(host="127.0.0.1", port=free_port()))) as pool:
+        for _ in range(SIZE + 1):
+            with pytest.raises(EngineAwayError, match="can't be reached"):
+                ask(pool)
+
+
+def test_a_slow_engine_is_asked_once_a_second(impatient: EnginePool, engine: RedisServer) -> None:
+    ask(impatient)
+    os.kill(engine.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(EngineTimeoutError, match="did not answer"):
+            ask(impatient)
+        began = time.monotonic()
+        for _ in range(20):
+            with pytest.raises(EngineTimeoutError, match="too slow"):
+                ask(impatient)
+        assert time.monotonic() - began < 0.3
+    finally:
+        os.kill(engine.pid, signal.SIGCONT)
+
+
+def test_more_threads_than_connections(pool: EnginePool, engine: RedisServer) -> None:
+    before = len(engine.ask("CLIENT", "LIST").splitlines())
+    with ThreadPoolExecutor(20) as threads:
+        for end in [threads.submit(ask, pool) for _ in range(200)]:
+            assert end.result(TIMEOUT_S) == [b"name", b"value"]
+    assert len(engine.ask("CLIENT", "LIST").splitlines()) - before <= SIZE
+
+
+def test_whoever_finds_no_free_connection_is_told_in_time() -> None:
+    inside, leave = threading.Barrier(SIZE + 1), threading.Event()
+
+    def hold(_: object) -> bytes:
+        inside.wait(TIMEOUT_S)
+        leave.wait(TIMEOUT_S)
+        return b""
+
+    with (
+        scripted_engine(lambda request: hold(request) if request[0] == "FCALL" else b"+OK\r\n") as access,
+        closing(EnginePool(EngineAccess(host=access.host, port=access.port, timeout_s=1.0))) as pool,
+        ThreadPoolExecutor(SIZE) as threads,
+    ):
+        ends = [threads.submit(ask, pool) for _ in range(SIZE)]
+        inside.wait(TIMEOUT_S)
+        with pytest.raises(EngineTimeoutError):
+            ask(pool)
+        leave.set()
+        for end in ends:
+            assert isinstance(end.exception(TIMEOUT_S), EngineAwayError)
+
+
+def test_a_refusal_leaves_the_connection_as_it_is(pool: EnginePool) -> None:
+    with pytest.raises(EngineReplyError):
+        pool.call("no_such_function", (ACCOUNTS,))
+    assert ask(pool) == [b"name", b"value"]
