@@ -277,11 +277,10 @@ class Node:
             self._writer.write()
             if self._writer.is_buried:
                 self._register_again()
-                return True
-            return self._writer.answers > before
         except EngineError:
             self._writer.refuse(self._outbox.take_older(time.monotonic() - self._times.refused_after_s))
             raise
+        return self._writer.answers != before
 
     def _register_again(self) -> None:
         before = self.name

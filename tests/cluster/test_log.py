@@ -53,7 +53,7 @@ class Node:
 
     def say(self, *texts: str, lines: int = 1) -> None:
         for text in texts:
-            self.post("say", text.encode(), member="ann", room=ROOM, lines=lines)
+            self.post("say", text.encode(), room=ROOM, lines=lines)
 
     def post(self, kind: str, data: bytes = b"", **more: Any) -> None:
         assert self.outbox.add(Posting(kind, data, **more))
@@ -130,7 +130,7 @@ def test_all_nodes_read_the_same(join: Callable[..., Node]) -> None:
 
 def test_an_entry_without_a_room(server: RedisServer, join: Callable[..., Node]) -> None:
     a = join()
-    a.post("tell", "für dich".encode(), member="ann")
+    a.post("tell", "für dich".encode())
     a.write()
     [entry] = a.read()
     assert entry == Entry(a.place.last_id + 1, "tell", a.place.node, 1, "", "für dich".encode())
@@ -538,13 +538,13 @@ def test_what_a_member_says_at_a_node_that_it_has_left_is_refused(join: Callable
     """The node has not read yet that the member is at another one: what it had sent there would be out of order."""
     a, b = join("a"), join("b")
     a.claim("ann", "m1", alone=True)
-    a.post("say", b"first", member="m1", room=ROOM, only_here=True)
+    a.post("say", b"first", member="m1", room=ROOM)
     a.write()
     b.claim("ann", "m1", alone=True)
     for kind in ("say", "block", "tell", "enter", "exit"):
-        a.post(kind, b"late", member="m1", room=ROOM, only_here=True)
-    a.post("say", b"no member's", member="m1", room=ROOM)
-    b.post("say", b"second", member="m1", room=ROOM, only_here=True)
+        a.post(kind, b"late", member="m1", room=ROOM)
+    a.post("say", b"no member's", room=ROOM)
+    b.post("say", b"second", member="m1", room=ROOM)
     assert (a.write(), b.write()) == (6, 1)
     assert a.refused == [b"late"] * 5
     assert a.hear() == ["first", "no member's", "second"]
