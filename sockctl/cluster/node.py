@@ -121,9 +121,14 @@ class Node:
         for thread in self._threads:
             thread.start()
 
-    def post(self, posting: Posting) -> bool:
-        """Post something; return False if too much waits, and it is not said. Never blocks."""
-        is_added = self._outbox.add(posting)
+    def post(self, posting: Posting, *, first: bool = False) -> bool:
+        """Post something; return False if too much waits, and it is not said. Never blocks.
+
+        Args:
+            posting: What to post.
+            first: Whether it goes in front of all that waits, without limits.
+        """
+        is_added = self._outbox.add(posting, first=first)
         if not is_added and posting.kind in SPOKEN:
             self._health.note_refused(1)
         return is_added

@@ -90,7 +90,7 @@ class Room:
     def is_empty(self) -> bool:
         """Whether no member is in the room, or about to join."""
         with self._lock:
-            return not self._audience and not self._queue
+            return self._audience.is_empty and not self._queue
 
     @property
     def count(self) -> int:
@@ -186,7 +186,14 @@ class Room:
             self._queue += events
 
     def join(
-        self, client: Client, *, new: bool, after: int, then: Message | None = None, most_bytes: int = JOINING_BYTES
+        self,
+        client: Client,
+        *,
+        new: bool,
+        after: int,
+        then: Message | None = None,
+        most_bytes: int = JOINING_BYTES,
+        is_told: bool = True,
     ) -> int:
         """Queue the joining of a client.
 
@@ -196,6 +203,7 @@ class Room:
             after: The last id that it has seen before, or `NOTHING`.
             then: The message that the room sends to it last; None for none.
             most_bytes: The most bytes of history that the room sends to it.
+            is_told: Whether its member is in the room then; else an `Enter` follows.
 
         Returns:
             The bytes of history that the room will send to it.
@@ -204,7 +212,8 @@ class Room:
         news = make_joined(member.name, self.name)
         with self._lock:
             history, missed = self._history.select_unseen(after, most_bytes=most_bytes)
-            self._queue.append(Join(news if new else None, member.author_key, client, history, missed, then))
+            told = news if new else None
+            self._queue.append(Join(told, member.author_key, client, history, missed, then, is_told=is_told))
         return sum([one.told_bytes for one in history])
 
     def leave(self, client: Client, *, reason: str | None) -> None:
@@ -289,7 +298,7 @@ class Room:
         told = self._encode_singly(joins, coming=len(joins))
         self._audience.broadcast(told)
         for number, one in enumerate(joins, 1):
-            self._audience.add(one.client)
+            self._audience.add(one.client, is_told=one.is_told)
             self.info.welcome(one.client, one.history, missed=one.missed)
             if one.then is not None:
                 one.client.reply(one.then)
