@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from sockctl.errors import ConnectTimeoutError, NotLetInError, SockctlError, UnreachableError
+from sockctl.events.base import Event
 from sockctl.net.address import Endpoint
 
 _QUESTION = re.compile(r"(?<=\.) [^.?]*\?\Z")
@@ -24,11 +25,13 @@ class Targets:
     Attributes:
         endpoints: As the argument.
         current: The server whose turn it is.
+        home: The server that has let the client in last; None before the first.
     """
 
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
         self.endpoints = tuple(endpoints)
         self.current = self.endpoints[0]
+        self.home: Endpoint | None = None
         self._left = len(self.endpoints)  # how many tries the round has, the current one included
         self._errors: list[tuple[Endpoint, SockctlError]] = []  # why those of the round have failed
 
@@ -46,6 +49,15 @@ class Targets:
         """Begin a new round with the current server."""
         self._left = len(self.endpoints)
         self._errors.clear()
+
+    def note_welcome(self) -> Event | None:
+        """Note that the current server has let the client in; return the event of another one than before."""
+        before, self.home = self.home, self.current
+        if before is None or before == self.current:
+            return None
+        from sockctl.events.reconnecting import TargetChanged
+
+        return TargetChanged(server=str(self.current), before=str(before))
 
     def advance(self, error: SockctlError | None = None) -> bool:
         """Go on to the next server; return whether it belongs to the same round.

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from sockctl.client.token_store import REMEMBERED, Login, TokenStore, make_address
+from sockctl.client.token_form import make_address
+from sockctl.client.token_store import REMEMBERED, Login, TokenStore
 from sockctl.errors import StoreError, StoreFormatError
 from sockctl.net.address import Endpoint
 from tests.support.clock import Clock
@@ -242,8 +243,6 @@ CHAT = [Endpoint("B.example", 9090), Endpoint("a.example", 9090), Endpoint("::1"
 
 
 def test_several_servers_are_one_place_in_any_order(tmp_path: Path) -> None:
-    assert make_address(CHAT) == "[::1]:9091,a.example:9090,b.example:9090"
-    assert make_address([*reversed(CHAT), CHAT[0]]) == make_address(CHAT)
     tokens = TokenStore(tmp_path)
     tokens.keep(Login(make_address(CHAT), "chat", ONE), token="tok", expires=LATER, user="ann")
     again = TokenStore(tmp_path)
@@ -264,13 +263,3 @@ def test_servers_of_one_chat_have_a_certificate_each(tmp_path: Path) -> None:
     assert [one.token for one in tokens.list_servers(CHAT)] == ["two"]
     tokens.forget(Login(place, "chat", ONE), token="two")
     assert tokens.list_all() == []
-
-
-@pytest.mark.parametrize("address", ["b:1,a:1", "a:1,a:1", "a:1,", "a,b:1"])
-def test_a_file_with_another_form_of_several_is_refused(tmp_path: Path, address: str) -> None:
-    entry = {"service": "chat", "fingerprint": "", "token": "tok", "expires": LATER}
-    path = tmp_path / "tokens.json"
-    path.write_text(json.dumps({"version": 1, "sessions": {address: [entry]}}))
-    path.chmod(0o600)
-    with pytest.raises(StoreFormatError, match="HOST:PORT"):
-        TokenStore(tmp_path).list_all()
