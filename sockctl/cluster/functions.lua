@@ -243,8 +243,8 @@ local EFFECTS = {
 local KEPT = { say = true, block = true }
 
 -- post meta log nodes posted names looks rooms state room... | node generation first_sequence log_length room_length
---   (room_number kind lines data words...)... -> last id, (number of a claim or of what is refused, its id or '', the key that is
---   taken)...; BURIED, STALE
+--   (room_number kind lines data words...)... -> last id, (number of a claim or of what is refused, its id or '', the
+--   key that is taken)...; BURIED, STALE
 -- A request of one generation comes once, so that nothing is said twice: after an error the node says hello first.
 -- A room number of 0 means no room; what members say is kept in the room's own stream, too. `drop` deletes that.
 redis.register_function('sockctl1_post', function(K, A)
