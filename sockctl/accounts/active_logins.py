@@ -7,7 +7,8 @@ import contextlib
 import datetime
 import threading
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
 
 from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.authenticator import Login
@@ -21,6 +22,11 @@ STILL_THERE_EVERY = datetime.timedelta(hours=1)
 TIDY_AFTER_S = 3_600.0
 """How long a server runs before it deletes expired sessions: the clock of a machine that just started may be wrong."""
 TIDY_EVERY_S = 60.0
+FULL_EVERY = datetime.timedelta(minutes=1)
+"""How often the thread looks at each session, where the store tells of those that end."""
+_NEVER = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+
+_Logins = dict[object, tuple[Login, Callable[[], None]]]
 
 
 class ActiveLogins:
@@ -34,8 +40,12 @@ class ActiveLogins:
     def __init__(self, accounts: Accounts, *, tidy_after_s: float = TIDY_AFTER_S) -> None:
         self._accounts = accounts
         self._tidy_at = time.monotonic() + tidy_after_s
-        self._lock = threading.Lock()  # guards the three below
-        self._logins: dict[object, tuple[Login, Callable[[], None]]] = {}
+        self._users: object = None  # as they were at the last look
+        self._mark = ""  # of the ends of sessions that the last look knew
+        self._full_at = _NEVER  # when each session was looked at last
+        self._lock = threading.Lock()  # guards the four below
+        self._logins: _Logins = {}
+        self._new: set[object] = set()  # keys of those that were added since the last look
         self._used: dict[str, str] = {}  # addresses by session
         self._ended: set[str] = set()
         self._stopping = threading.Event()
@@ -61,6 +71,7 @@ class ActiveLogins:
         """
         with self._lock:
             self._logins[key] = login, end
+            self._new.add(key)
 
     def note_use(self, key: object) -> bool:
         """Note the use of a connection; return whether its login still holds."""
@@ -89,23 +100,16 @@ class ActiveLogins:
     def look(self) -> None:
         """Save which sessions were used, and end the logins that are over."""
         with self._lock:
-            used, ended = self._used, self._ended
-            self._used, self._ended = {}, set()
-            logins = list(self._logins.items())
-        with contextlib.suppress(StoreError):  # no login ends because the users can't be read
-            self._accounts.users.refresh()
+            used, ended, new = self._used, self._ended, self._new
+            self._used, self._ended, self._new = {}, set(), set()
+            logins = self._logins.copy()
+        sessions, over = self._find_over(logins, new)
+        for key in over:
+            with self._lock:
+                self._logins.pop(key, None)
+            logins[key][1]()
         quiet_since = self._accounts.now() - STILL_THERE_EVERY
-        sessions = self._find_sessions([login.session.id for _, (login, _) in logins if login.kept])
-        for key, (login, end) in logins:
-            try:
-                over = self._is_over(login, sessions)
-            except StoreError:
-                continue  # nor because of a file
-            if over:
-                with self._lock:
-                    self._logins.pop(key, None)
-                end()
-        for session in (sessions or {}).values():
+        for session in sessions.values():
             if session.last_used <= quiet_since:
                 used.setdefault(session.id, session.address)
         try:
@@ -121,17 +125,44 @@ class ActiveLogins:
             self.look()
         self.look()
 
-    def _find_sessions(self, session_ids: list[str]) -> dict[str, Session] | None:
-        """Return the sessions that aren't over; None if the file can't be read."""
-        try:
-            return self._accounts.sessions.find_all(session_ids) if session_ids else {}
-        except StoreError:
-            return None
+    def _find_over(self, logins: _Logins, new: set[object]) -> tuple[dict[str, Session], list[object]]:
+        """Return the sessions that were looked at, and the keys of logins that are over.
 
-    def _is_over(self, login: Login, sessions: dict[str, Session] | None) -> bool:
-        if not self._accounts.is_current(login.session):
-            return True
-        return login.kept and sessions is not None and login.session.id not in sessions
+        After a change of the users, all logins are looked at, else the new ones. No login ends because a store can't be
+        read.
+        """
+        try:
+            self._accounts.users.refresh()
+            users = self._accounts.users.state
+            suspects = list(logins) if users is not self._users else [key for key in new if key in logins]
+            over = [key for key in suspects if not self._accounts.is_current(logins[key][0].session)]
+            self._users = users
+        except StoreError:
+            self._users, over = None, []  # the next look is at all
+        keys: defaultdict[str, list[object]] = defaultdict(list)  # several clients may share a session
+        for key, (login, _) in logins.items():
+            if login.kept:
+                keys[login.session.id].append(key)
+        try:
+            sessions, ended = self._find_sessions(keys, [logins[key][0].session.id for key in new if key in logins])
+        except StoreError:
+            self._full_at = _NEVER
+            return {}, over
+        return sessions, list(dict.fromkeys([*over, *(key for own in ended for key in keys.get(own, ()))]))
+
+    def _find_sessions(self, known: Collection[str], new: Sequence[str]) -> tuple[dict[str, Session], list[str]]:
+        """Return the sessions that were looked at, and the ids of sessions that have ended."""
+        if not known:
+            return {}, []
+        now = self._accounts.now()
+        mark, ended = self._accounts.sessions.list_ended(self._mark)
+        is_full = ended is None or abs(now - self._full_at) >= FULL_EVERY
+        asked = list(known) if is_full else [own for own in new if own in known]
+        sessions = self._accounts.sessions.find_all(asked) if asked else {}
+        self._mark = mark
+        if is_full:
+            self._full_at = now
+        return sessions, [*(ended or ()), *(own for own in asked if own not in sessions)]
 
     def _tidy(self) -> None:
         """Delete expired sessions once in a while, but not soon after the start, when the clock may be wrong."""

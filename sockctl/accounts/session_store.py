@@ -49,6 +49,14 @@ class SessionStore(Protocol):
         """Return those of the sessions that aren't over."""
         ...
 
+    def list_ended(self, mark: str) -> tuple[str, list[str] | None]:
+        """Return the present mark, and the ids of the sessions that were deleted since the given one.
+
+        Where the store can't tell, there is None in place of the ids. A session that nobody uses ends without being
+        deleted.
+        """
+        ...
+
     def begin(self, row: Row, tokens: Sequence[bytes]) -> None:
         """Save a new session, and delete others beyond the limits.
 

@@ -63,6 +63,14 @@ class Sessions:
         """
         return {row[0]: read_session(row) for row in self._store.find_rows(session_ids, self._read_clock())}
 
+    def list_ended(self, mark: str) -> tuple[str, list[str] | None]:
+        """Return what `SessionStore.list_ended` returns.
+
+        Raises:
+            StoreError: The store can't be read.
+        """
+        return self._store.list_ended(mark)
+
     def begin(self, user: User, address: str, *, with_token: bool) -> Session:
         """Begin a session of a user who has just logged in, and return it with its token.
 

@@ -46,6 +46,15 @@ class Users:
         return [read_user(name, entry) for name, entry in self._store.read()["users"].items()]
 
     @property
+    def state(self) -> object:
+        """The users as they are known here: another object after each change.
+
+        Raises:
+            StoreError: The store can't be read.
+        """
+        return self._store.read()
+
+    @property
     def generation(self) -> int:
         """A number that changes with every change of the users.
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """Examples:
   sockctl cluster check redis://localhost:6379
-  sockctl cluster check rediss://engine.example --ca ca.pem --login-file login.txt"""
+  sockctl cluster check rediss://engine.example --engine-ca ca.pem --engine-login-file login.txt"""
 _NO_CHAT = {ExitCode.FAILED: "failed, or there is no chat", ExitCode.BROKEN: "something else answers"}
 _WRONG = {ExitCode.FAILED: "failed, or the engine can't be used as it is", ExitCode.BROKEN: "something else answers"}
 
@@ -44,7 +44,7 @@ app = declare_group(
 def check(url: Url, *, json: options.Json = False, engine: EngineOptions) -> None:
     """Say what is wrong with an engine's settings, each with the line that mends it. Change nothing there.
 
-    User and password come from --login-file, or from SOCKCTL_ENGINE_USER and SOCKCTL_ENGINE_PASSWORD.
+    User and password come from --engine-login-file, or from SOCKCTL_ENGINE_USER and SOCKCTL_ENGINE_PASSWORD.
     """
     from sockctl.cluster.engine_check import check_engine
 

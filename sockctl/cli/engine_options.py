@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from sockctl.cli.options import Seconds, declare_time, with_option_group
-from sockctl.cli.tls_options import ClientCertificate, ClientKey
 from sockctl.errors import AddressError, EngineTimeoutError, LibraryMissingError, OptionError
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ SCHEMES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel")
 USER, PASSWORD = "SOCKCTL_ENGINE_USER", "SOCKCTL_ENGINE_PASSWORD"
 _LAST_DATABASE = 65_535
 _Made = TypeVar("_Made")
+_PANEL = "Several machines"
 
 Url = Annotated[
     str,
@@ -38,61 +38,6 @@ Url = Annotated[
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)  # as `ServerOptions`
 class EngineOptions:
     """The options, by the names that users write."""
-
-    login_file: Annotated[
-        Path | None,
-        typer.Option(
-            help="Take USER:PASSWORD from the first line of this file, which only you may read (mode 0600 or 0400).",
-            metavar="FILE",
-        ),
-    ] = None
-    ca: Annotated[
-        Path | None,
-        typer.Option(
-            help="Trust what these authorities (PEM) vouch for. [default: the system's]",
-            metavar="FILE",
-            show_default=False,
-            rich_help_panel="Encryption",
-        ),
-    ] = None
-    cert: ClientCertificate = None
-    key: ClientKey = None
-    timeout: Annotated[float, declare_time("How long the engine may take to answer.", at_least=0.1)] = Seconds(5)
-
-    def make_access(self, url: str, *, prefix: str = "--") -> "EngineAccess":
-        """Return the way to the engine that a URL names.
-
-        Args:
-            url: The URL.
-            prefix: How the names of the options begin, for errors.
-
-        Raises:
-            AddressError: The URL names no engine.
-            OptionError: Options contradict each other, or the URL.
-            SecretFileError: The file with the login can't be used.
-        """
-        access = parse_url(url)
-        given = {"ca": self.ca, "cert": self.cert, "key": self.key}
-        if not access.tls and (names := [name for name, file in given.items() if file is not None]):
-            raise OptionError(f"{prefix}{names[0]} is for TLS, which rediss:// asks for: {access} goes without.")
-        if self.key is not None and self.cert is None:
-            raise OptionError(f"{prefix}key is the key of {prefix}cert: give both, or none.")
-        return dataclasses.replace(
-            access,
-            login=read_login(self.login_file, option=f"{prefix}login-file"),
-            ca=self.ca,
-            certificate=self.cert,
-            key=self.key,
-            timeout_s=self.timeout,
-        )
-
-
-_PANEL = "Several machines"
-
-
-@dataclasses.dataclass(kw_only=True, eq=False, repr=False)  # as `ServerOptions`
-class ServerEngineOptions:
-    """The options of servers and other commands that may use an engine; their names say what they belong to."""
 
     engine_login_file: Annotated[
         Path | None,
@@ -136,20 +81,30 @@ class ServerEngineOptions:
     ] = Seconds(5)
 
     def make_access(self, url: str) -> "EngineAccess":
-        """Return the way to the engine that a URL names. Raises what `EngineOptions.make_access` raises."""
-        options = EngineOptions(
-            login_file=self.engine_login_file,
+        """Return the way to the engine that a URL names.
+
+        Raises:
+            AddressError: The URL names no engine.
+            OptionError: Options contradict each other, or the URL.
+            SecretFileError: The file with the login can't be used.
+        """
+        access = parse_url(url)
+        given = {"--engine-ca": self.engine_ca, "--engine-cert": self.engine_cert, "--engine-key": self.engine_key}
+        if not access.tls and (names := [name for name, file in given.items() if file is not None]):
+            raise OptionError(f"{names[0]} is for TLS, which rediss:// asks for: {access} goes without.")
+        if self.engine_key is not None and self.engine_cert is None:
+            raise OptionError("--engine-key is the key of --engine-cert: give both, or none.")
+        return dataclasses.replace(
+            access,
+            login=read_login(self.engine_login_file),
             ca=self.engine_ca,
-            cert=self.engine_cert,
+            certificate=self.engine_cert,
             key=self.engine_key,
-            timeout=self.engine_timeout,
+            timeout_s=self.engine_timeout,
         )
-        return options.make_access(url, prefix="--engine-")
 
 
-with_engine_options = functools.partial(
-    with_option_group, name="engine", group=EngineOptions, variables="SOCKCTL_ENGINE"
-)
+with_engine_options = functools.partial(with_option_group, name="engine", group=EngineOptions)
 
 
 def parse_url(url: str) -> "EngineAccess":
@@ -164,7 +119,7 @@ def parse_url(url: str) -> "EngineAccess":
     if "@" in url or "?" in url:
         raise OptionError(
             f"The URL of an engine holds no user, password or setting: other users of this machine see it. Give "
-            f"--login-file FILE, or {USER} and {PASSWORD}. Change a password that you have typed there."
+            f"--engine-login-file FILE, or {USER} and {PASSWORD}. Change a password that you have typed there."
         )
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in SCHEMES:
@@ -200,7 +155,7 @@ def _parse_database(url: str, text: str) -> int:
     return int(text or 0)
 
 
-def read_login(file: Path | None, *, option: str = "--login-file") -> "EngineLogin | None":
+def read_login(file: Path | None) -> "EngineLogin | None":
     """Return the login of a file, else of the environment; None for none. Remove it from the environment.
 
     Raises:
@@ -213,10 +168,12 @@ def read_login(file: Path | None, *, option: str = "--login-file") -> "EngineLog
     user, password = (os.environ.pop(name, "") for name in (USER, PASSWORD))
     if file is None:
         if user and not password:
-            raise OptionError(f"{USER} is set, and {PASSWORD} is not: set both, or give {option} FILE.")
+            raise OptionError(f"{USER} is set, and {PASSWORD} is not: set both, or give --engine-login-file FILE.")
         return EngineLogin(user=user or "default", password=password) if password else None
     if user or password:
-        raise OptionError(f"{option} and {PASSWORD if password else USER} contradict each other: give one of them.")
+        raise OptionError(
+            f"--engine-login-file and {PASSWORD if password else USER} contradict each other: give one of them."
+        )
     user, colon, password = read_secret_file(file, "login").partition(":")
     if not colon or not password:
         raise OptionError(f"The login file {file} has no USER:PASSWORD in its first line. The first user is default.")
@@ -281,5 +238,5 @@ def ask_in_time(access: "EngineAccess", ask: Callable[["Engine"], _Made]) -> _Ma
         return made.result(limit_s)
     except TimeoutError:
         raise EngineTimeoutError(
-            f"{access} did not answer all within {limit_s:g} s: --timeout gives it more time."
+            f"{access} did not answer all within {limit_s:g} s: --engine-timeout gives it more time."
         ) from None

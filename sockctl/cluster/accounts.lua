@@ -81,7 +81,9 @@ end)
 -- Sessions. `sessions` (hash) has each one's row: id, user, credential generation, server, address, created, last used,
 -- number. `tokens` (hash) has its tokens, the oldest first: SHA-256, whether it was used, when it was replaced (0: it
 -- was not). `users` (sorted set, by name) has "user \0 number \0 id", and `ends` (sorted set) when each is over.
--- K is always: accounts sessions tokens users ends.
+-- `ended` (sorted set) has those that were deleted last, by a number that grows.
+-- K is always: accounts sessions tokens users ends ended.
+local ENDED = 1000
 
 local function over_at(row, limits) return math.min(row[7] + limits.idle, row[6] + limits.absolute) end
 
@@ -104,6 +106,8 @@ local function drop(K, row)
   redis.call('HDEL', K[3], row[1])
   redis.call('ZREM', K[4], place(row))
   redis.call('ZREM', K[5], row[1])
+  redis.call('ZADD', K[6], redis.call('HINCRBY', K[1], 'ended', 1), row[1])
+  for _, old in ipairs(list_first(K[6], redis.call('ZCARD', K[6]) - ENDED)) do redis.call('ZREM', K[6], old) end
 end
 
 local function use(K, row, address, now, limits)
@@ -147,6 +151,21 @@ end
 redis.register_function('sockctl_accounts1_find', function(K, A)
   local reply = {}
   for _, id in ipairs(cjson.decode(A[1])) do reply[#reply + 1] = redis.call('HGET', K[2], id) or nil end
+  return reply
+end)
+
+-- ended | mark -> the present mark; 1, and the ids of those that were deleted since; 0 where that isn't known any more
+redis.register_function('sockctl_accounts1_ended', function(K, A)
+  local known, since = string.match(A[1], '^(%w+) (%d+)$')
+  local count = tonumber(redis.call('HGET', K[1], 'ended') or '0')
+  local mark = run_id() .. ' ' .. count
+  since = tonumber(since)
+  local kept = redis.call('ZCARD', K[6])
+  if known ~= run_id() or since > count or since < count - kept then return { mark, 0 } end
+  local reply = { mark, 1 }
+  if since < count then
+    for _, id in ipairs(redis.call('ZRANGE', K[6], '(' .. since, '+inf', 'BYSCORE')) do reply[#reply + 1] = id end
+  end
   return reply
 end)
 

@@ -69,14 +69,14 @@ def explain(error: Exception, access: EngineAccess) -> SockctlError:
 def _explain_tls(error: ssl.SSLError, access: EngineAccess) -> EngineError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return EngineUntrustedError(
-            f"The certificate of {access} is not to be trusted: {error.verify_message}. Nothing was sent to it; --ca "
-            f"names the file of the authority that vouches for it."
+            f"The certificate of {access} is not to be trusted: {error.verify_message}. Nothing was sent to it; "
+            f"--engine-ca names the file of the authority that vouches for it."
         )
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return _make_closed_error(access)
     why = (error.reason or str(error)).replace("_", " ").lower()
     if "certificate required" in why:
-        return EngineLoginError(f"{access} asks for a certificate: give --cert and --key.")
+        return EngineLoginError(f"{access} asks for a certificate: give --engine-cert and --engine-key.")
     return NotAnEngineError(f"No TLS with {access}: {why}. redis:// talks with an engine without TLS.")
 
 
@@ -84,7 +84,7 @@ def _explain_refusal(error: Exception, access: EngineAccess) -> EngineError:
     text = str(error).rstrip(".")
     if isinstance(error, AuthenticationError) or "without any password configured" in text:
         return EngineLoginError(
-            f"{access} doesn't let the client in: {text}. --login-file, or SOCKCTL_ENGINE_USER and "
+            f"{access} doesn't let the client in: {text}. --engine-login-file, or SOCKCTL_ENGINE_USER and "
             f"SOCKCTL_ENGINE_PASSWORD, give user and password."
         )
     reply = read_reply_error(error)
@@ -113,7 +113,7 @@ def _explain_away(error: Exception, causes: list[BaseException], access: EngineA
 def _make_closed_error(access: EngineAccess) -> EngineAwayError:
     hint = "speaks TLS, as rediss:// does"
     if access.tls:
-        hint = "wants another certificate" if access.certificate else "asks for one: --cert and --key"
+        hint = "wants another certificate" if access.certificate else "asks for one: --engine-cert and --engine-key"
     return EngineAwayError(f"{access} closed the connection: see whether the {_name(access)} is stopping, or {hint}.")
 
 
@@ -124,7 +124,7 @@ def _name(access: EngineAccess) -> str:
 def explain_files(error: OSError | ValueError, access: EngineAccess) -> SockctlError:
     """Return the error for the user that a problem with the files of certificates means."""
     why = getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
-    named = {"--ca": access.ca, "--cert": access.certificate, "--key": access.key}
+    named = {"--engine-ca": access.ca, "--engine-cert": access.certificate, "--engine-key": access.key}
     files = " or ".join(f"{option} {file}" for option, file in named.items() if file is not None)
     return CertificateError(f"{files} can't be used: {why}. Give files in PEM form, the key without a password.")
 

@@ -17,16 +17,18 @@ class Heart:
         engine: A connection that the heart alone uses.
         health: Hears whether the engine answers.
         lease_s: The length of the node's lease.
+        retry_s: The pause after a failure.
 
     Attributes:
         clock_offset_s: What the engine's clock shows more than this machine's, in seconds.
         is_buried: Set when the engine says that the node was buried.
     """
 
-    def __init__(self, engine: Engine, health: Health, *, lease_s: float) -> None:
+    def __init__(self, engine: Engine, health: Health, *, lease_s: float, retry_s: float) -> None:
         self._engine = engine
         self._health = health
         self._lease_s = lease_s
+        self._retry_s = retry_s
         self.clock_offset_s = 0.0
         self.is_buried = threading.Event()
 
@@ -49,18 +51,18 @@ class Heart:
         """
         lag = Lag(on_lag)
         while not stopping.is_set():
+            pause_s = self._lease_s / 3
             try:
                 self._beat(*look(), lag)
-            except EngineReplyError as error:
-                if error.code == "BURIED":
+            except EngineError as error:
+                if isinstance(error, EngineReplyError) and error.code == "BURIED":
                     self.is_buried.set()
                 else:
                     self._health.note_failure("heart", error)
-            except EngineError as error:
-                self._health.note_failure("heart", error)
+                    pause_s = self._retry_s
             else:
                 self._health.note_success("heart")
-            stopping.wait(self._lease_s / 3)
+            stopping.wait(pause_s)
 
     def _beat(self, name: str, read: int, waiting: int, lag: Lag) -> None:
         asked_at = time.time()

@@ -66,7 +66,7 @@ class Node:
         self._stopping = threading.Event()
         patient = dataclasses.replace(access, timeout_s=access.timeout_s + times.reader_wait_s)
         self._engines = [Engine(access), Engine(patient), Engine(access)]  # the writer's, the reader's, the heart's
-        self._heart = Heart(self._engines[2], self._health, lease_s=times.lease_s)
+        self._heart = Heart(self._engines[2], self._health, lease_s=times.lease_s, retry_s=times.longest_pause_s)
         try:
             self._place = self._register()
         except EngineError:
@@ -273,13 +273,14 @@ class Node:
             if self._heart.is_buried.is_set():
                 self._heart.is_buried.clear()
                 self._writer.greet()
-            count = self._writer.write()
+            before = self._writer.answers
+            self._writer.write()
             if self._writer.is_buried:
                 self._register_again()
         except EngineError:
             self._writer.refuse(self._outbox.take_older(time.monotonic() - self._times.refused_after_s))
             raise
-        return count > 0
+        return self._writer.answers != before
 
     def _register_again(self) -> None:
         before = self.name

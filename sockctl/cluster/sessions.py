@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from sockctl.cluster.engine import Word
 from sockctl.cluster.engine_pool import EnginePool
-from sockctl.cluster.keys import ACCOUNTS, SESSION_ENDS, SESSIONS, SESSIONS_OF_USERS, TOKENS
+from sockctl.cluster.keys import ACCOUNTS, SESSION_ENDS, SESSIONS, SESSIONS_ENDED, SESSIONS_OF_USERS, TOKENS
 from sockctl.errors import EngineReplyError
 
 Row = tuple[Any, ...]
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 AT_ONCE = 500
 """Sessions of one request, so that the engine answers others soon."""
-_KEYS = (ACCOUNTS, SESSIONS, TOKENS, SESSIONS_OF_USERS, SESSION_ENDS)
+_KEYS = (ACCOUNTS, SESSIONS, TOKENS, SESSIONS_OF_USERS, SESSION_ENDS, SESSIONS_ENDED)
 _COLUMNS = 7
 """The columns of a row; the engine has a number behind them."""
 _CREATED, _LAST_USED = 5, 6
@@ -51,6 +51,11 @@ class SharedSessions:
         for part in _cut(list(session_ids)):
             rows += [_read_row(text) for text in self._call("find", json.dumps(part))]
         return [row for row in rows if self._lasts(row, now)]
+
+    def list_ended(self, mark: str) -> tuple[str, list[str] | None]:
+        """Return the present mark, and the ids of the sessions that were deleted since the given one."""
+        now, is_known, *ended = self._call("ended", mark)
+        return now.decode(), [one.decode() for one in ended] if is_known else None
 
     def begin(self, row: Row, tokens: Sequence[bytes]) -> None:
         """Save a new session, and delete others beyond the limits."""

@@ -1,7 +1,7 @@
 """The accounts of a data directory: who may be added, and what a change of a user means for its sessions."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -10,14 +10,35 @@ import pytest
 from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.session import Session
 from sockctl.errors import NameRefusedError, NameTakenError, PasswordRefusedError, UnknownUserError
-from tests.support.accounts import CHEAPEST, OTHER, PASSWORD, accounts_at
+from tests.support.account_stores import shared_stores
+from tests.support.accounts import CHEAPEST, OTHER, PASSWORD, make_cheap
 
 HERE = "192.0.2.7"
 
 
 @pytest.fixture
-def accounts(tmp_path: Path) -> Iterator[Accounts]:
-    one = accounts_at(tmp_path, "ann", "bob")
+def again(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Accounts]:
+    """Open the accounts, as another process does."""
+    if kind == "files":
+        make_cheap(tmp_path)
+        return lambda: Accounts(tmp_path)
+    pool = request.getfixturevalue("pool")
+    costs = {name: getattr(CHEAPEST, name) for name in ("time_cost", "memory_kib", "parallelism")}
+    shared_stores(pool).settings.fill({"server_id": "5" * 32, "device_key": "5" * 64, "argon2": costs})
+
+    def open_stores() -> Accounts:
+        accounts = Accounts(shared_stores(pool))
+        accounts.users.refresh()
+        return accounts
+
+    return open_stores
+
+
+@pytest.fixture
+def accounts(again: Callable[[], Accounts]) -> Iterator[Accounts]:
+    one = again()
+    for name in ("ann", "bob"):
+        one.add(name, PASSWORD)
     yield one
     one.sessions.close()
 
@@ -49,11 +70,11 @@ def test_a_user_that_is_refused(accounts: Accounts, name: str, password: str, re
     assert [user.name for user in accounts.users.list_all()] == ["ann", "bob"]
 
 
-def test_the_name_is_checked_again_after_the_hash(accounts: Accounts, tmp_path: Path) -> None:
+def test_the_name_is_checked_again_after_the_hash(accounts: Accounts, again: Callable[[], Accounts]) -> None:
     @contextlib.contextmanager
     def turn() -> Iterator[None]:
         yield
-        Accounts(tmp_path).add("carl", OTHER)  # another process, while this one waits for its turn
+        again().add("carl", OTHER)  # another process, while this one waits for its turn
 
     with pytest.raises(NameTakenError):
         accounts.add("carl", PASSWORD, turn=turn)

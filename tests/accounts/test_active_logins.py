@@ -1,15 +1,21 @@
 """Logins whose connections are open: a change of a user or a session ends them; those that are used go on."""
 
+import dataclasses
 import datetime
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sockctl.accounts.accounts import Accounts
+from sockctl.accounts.accounts import Accounts, AccountStores
 from sockctl.accounts.active_logins import ActiveLogins
 from sockctl.accounts.authenticator import Login
-from tests.support.accounts import accounts_at, fill_disk_of_sessions
+from sockctl.accounts.passwords import Hasher
+from sockctl.cluster.engine_pool import EnginePool
+from sockctl.errors import EngineAwayError
+from tests.support.account_stores import shared_stores
+from tests.support.accounts import CHEAPEST, PASSWORD, accounts_at, fill_disk_of_sessions
 from tests.support.clock import NOON, Clock
 
 HERE = "192.0.2.7"
@@ -18,15 +24,18 @@ HERE = "192.0.2.7"
 class Stage:
     """Accounts of ann and bob, and logins whose ends are kept; no thread looks but the test's."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, stores: AccountStores | Path) -> None:
+        self.stores = stores
         self.clock = Clock()
-        self.accounts: Accounts = accounts_at(folder, "ann", "bob", clock=self.clock)
+        self.accounts = Accounts(stores, clock=self.clock)
+        self.others = Accounts(stores, clock=self.clock)  # as another process has them
         self.logins = ActiveLogins(self.accounts)
         self.ended: list[str] = []
+        self.accounts.users.refresh()
 
-    def enter(self, name: str, *, with_token: bool = True) -> Login:
+    def enter(self, name: str, key: str = "", *, with_token: bool = True) -> Login:
         login = Login(self.accounts.sessions.begin(self.accounts.users.get(name), HERE, with_token=with_token))
-        self.logins.add(name, login, lambda: self.ended.append(name))
+        self.logins.add(key or name, login, lambda: self.ended.append(key or name))
         return login
 
     def is_saved(self, login: Login) -> bool:
@@ -34,10 +43,24 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def in_file(tmp_path: Path) -> Iterator[Stage]:
+    accounts_at(tmp_path, "ann", "bob")
     one = Stage(tmp_path)
     yield one
     one.accounts.sessions.close()
+    one.others.sessions.close()
+
+
+@pytest.fixture
+def stage(kind: str, request: pytest.FixtureRequest) -> Stage:
+    if kind == "files":
+        made: Stage = request.getfixturevalue("in_file")
+        return made
+    pool = request.getfixturevalue("pool")
+    accounts = Accounts(shared_stores(pool))
+    for name in ("ann", "bob"):
+        accounts.users.add(name, Hasher(CHEAPEST).hash(PASSWORD))
+    return Stage(shared_stores(pool))
 
 
 def test_a_login_that_holds_stays(stage: Stage) -> None:
@@ -48,13 +71,16 @@ def test_a_login_that_holds_stays(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("change", ["disable", "remove", "end"])
-def test_a_change_ends_the_login_once(stage: Stage, change: str) -> None:
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_change_ends_the_login_once(stage: Stage, change: str, *, is_new: bool) -> None:
     login = stage.enter("ann")
     stage.enter("bob")
+    if not is_new:
+        stage.logins.look()
     if change == "end":
-        stage.accounts.sessions.end(login.session.id)
+        stage.others.sessions.end(login.session.id)
     else:
-        getattr(stage.accounts, change)("ann")
+        getattr(stage.others, change)("ann")
     stage.logins.look()
     stage.logins.look()
     assert stage.ended == ["ann"]
@@ -112,8 +138,8 @@ def test_a_silent_connection_keeps_its_session(stage: Stage) -> None:
     assert not stage.ended
 
 
-def test_what_could_not_be_saved_is_saved_later(stage: Stage) -> None:
-    login = stage.enter("ann", with_token=False)
+def test_what_could_not_be_saved_is_saved_later(in_file: Stage) -> None:
+    stage, login = in_file, in_file.enter("ann", with_token=False)
     stage.logins.remove("ann")
     with pytest.MonkeyPatch.context() as patch:
         fill_disk_of_sessions(patch)
@@ -129,3 +155,48 @@ def test_stopping_saves_what_is_left(stage: Stage) -> None:
     stage.logins.remove("ann")
     stage.logins.stop()
     assert not stage.is_saved(login)
+
+
+def test_both_clients_of_one_session_end_with_it(stage: Stage) -> None:
+    login = stage.enter("ann", "first")
+    stage.logins.add("second", login, lambda: stage.ended.append("second"))
+    stage.logins.look()
+    stage.others.sessions.end(login.session.id)
+    stage.logins.look()
+    assert sorted(stage.ended) == ["first", "second"]
+
+
+def test_more_sessions_end_at_once_than_the_store_remembers(stage: Stage) -> None:
+    login = stage.enter("ann")
+    stage.logins.look()
+    ann = stage.accounts.users.get("ann")
+    stage.others.sessions.end(login.session.id)
+    for number in range(1_005 if isinstance(stage.stores, AccountStores) else 5):
+        user = dataclasses.replace(ann, name=f"user{number}")
+        stage.others.sessions.end(stage.others.sessions.begin(user, HERE, with_token=False).id)
+    stage.logins.look()
+    assert stage.ended == ["ann"]
+
+
+@pytest.mark.parametrize("method", ["users", "ended", "find"])
+def test_nobody_is_out_because_the_engine_is_away(pool: EnginePool, method: str) -> None:
+    accounts = Accounts(shared_stores(pool))
+    ann = accounts.users.add("ann", Hasher(CHEAPEST).hash(PASSWORD))
+    stage = Stage(shared_stores(pool))
+    stage.enter("ann")
+    call = pool.call
+
+    def fail(name: str, *words: Any) -> Any:
+        if name == method:
+            raise EngineAwayError("away")
+        return call(name, *words)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "call", fail)
+        for _ in range(3):
+            stage.logins.look()
+        accounts.sessions.end_all(ann.name)
+        stage.logins.look()
+        assert not stage.ended or method == "users"
+    stage.logins.look()
+    assert stage.ended == ["ann"], "once it is back"

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from sockctl.terminal import STDIN
+from tests.support.engine_fixtures import engine, engine_server
+
+__all__ = ["engine", "engine_server", "folder", "keyboard"]
 
 
 @pytest.fixture

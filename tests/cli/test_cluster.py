@@ -57,9 +57,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 def test_an_engine_that_is_right(engine: RedisServer) -> None:
     done = check(engine.url)
-    assert re.fullmatch(
-        rf"{engine.url} is (Redis|Valkey) \S+, and right for a chat on several machines\.\n", done.stdout
-    )
+    assert re.fullmatch(rf"{engine.url} is \w+ \S+, and right for a chat on several machines\.\n", done.stdout)
     assert (done.stderr, done.returncode) == ("", ExitCode.DONE)
 
 
@@ -108,7 +106,7 @@ def test_a_login_from_a_file(engine: RedisServer, tmp_path: Path) -> None:
     file = tmp_path / "login.txt"
     file.touch(0o600)
     file.write_text(f"ann:{SECRET}\nmore\n")
-    options = ("--login-file", str(file))
+    options = ("--engine-login-file", str(file))
     assert check(engine.url, *options).returncode == ExitCode.DONE
     assert check(engine.url, SOCKCTL_ENGINE_LOGIN_FILE=str(file)).returncode == ExitCode.DONE
     both = check(engine.url, *options, **LOGIN)
@@ -140,7 +138,7 @@ def test_a_login_from_a_file(engine: RedisServer, tmp_path: Path) -> None:
 def test_a_secret_in_an_argument_is_refused_and_not_repeated(url: str) -> None:
     done = check(url)
     assert done.returncode == ExitCode.USAGE
-    assert "--login-file" in done.stderr
+    assert "--engine-login-file" in done.stderr
 
 
 # What can't be checked.
@@ -162,18 +160,18 @@ def test_a_url_that_names_no_engine(url: str) -> None:
 
 
 def test_options_that_contradict(tmp_path: Path) -> None:
-    plain = check("redis://localhost", "--ca", "ca.pem")
+    plain = check("redis://localhost", "--engine-ca", "ca.pem")
     assert (plain.returncode, "rediss://" in plain.stderr) == (ExitCode.USAGE, True)
-    alone = check("rediss://localhost", "--key", str(tmp_path / "key"))
-    assert (alone.returncode, "--cert" in alone.stderr) == (ExitCode.USAGE, True)
-    missing = check("rediss://localhost", "--ca", str(tmp_path / "ca.pem"))
+    alone = check("rediss://localhost", "--engine-key", str(tmp_path / "key"))
+    assert (alone.returncode, "--engine-cert" in alone.stderr) == (ExitCode.USAGE, True)
+    missing = check("rediss://localhost", "--engine-ca", str(tmp_path / "ca.pem"))
     assert (missing.returncode, "No such file" in missing.stderr) == (ExitCode.FAILED, True)
 
 
 def test_each_way_to_fail_has_its_code(tmp_path: Path) -> None:
     assert check(f"redis://127.0.0.1:{free_port()}").returncode == ExitCode.UNREACHABLE
     with serving(silent) as port:
-        assert check(f"redis://127.0.0.1:{port}", "--timeout", "200ms").returncode == ExitCode.TIMED_OUT
+        assert check(f"redis://127.0.0.1:{port}", "--engine-timeout", "200ms").returncode == ExitCode.TIMED_OUT
     with serving(lambda sock: sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
         assert check(f"redis://127.0.0.1:{port}").returncode == ExitCode.BROKEN
     certificate, key = self_signed(tmp_path)
@@ -181,7 +179,7 @@ def test_each_way_to_fail_has_its_code(tmp_path: Path) -> None:
     settings = [*map(str, files), "--tls-auth-clients", "no", *DURABLE]
     with redis_server(tmp_path, *settings, plain=False) as server:
         assert check(server.url).returncode == ExitCode.NOT_LET_IN
-        assert check(server.url, "--ca", str(certificate)).returncode == ExitCode.DONE
+        assert check(server.url, "--engine-ca", str(certificate)).returncode == ExitCode.DONE
 
 
 def test_without_the_library(tmp_path: Path) -> None:
@@ -300,7 +298,7 @@ def test_an_engine_that_answers_byte_by_byte_has_a_deadline() -> None:
 
     with serving(drip) as port:
         began = time.monotonic()
-        done = check(f"redis://127.0.0.1:{port}", "--timeout", "500ms")
+        done = check(f"redis://127.0.0.1:{port}", "--engine-timeout", "500ms")
     assert done.returncode == ExitCode.TIMED_OUT
     assert "did not answer all within 1 s" in done.stderr
     assert time.monotonic() - began < TIMEOUT_S

@@ -154,7 +154,7 @@ def test_tls_with_its_authority(tmp_path: Path) -> None:
             assert engine.ask("PING") == b"PONG"
         error = fail(server.access())
         assert type(error) is EngineUntrustedError
-        assert "--ca" in str(error)
+        assert "--engine-ca" in str(error)
         assert isinstance(fail(server.access(ca=certificate, tls=False)), EngineAwayError | NotAnEngineError)
 
 
@@ -174,7 +174,7 @@ def test_a_client_certificate(tmp_path: Path) -> None:
             assert engine.ask("PING") == b"PONG"
         error = fail(server.access(ca=certificate))
         assert isinstance(error, EngineLoginError | EngineAwayError)  # its alert may come behind the end
-        assert "--cert" in str(error)
+        assert "--engine-cert" in str(error)
 
 
 def test_tls_where_there_is_none() -> None:
@@ -185,8 +185,8 @@ def test_tls_where_there_is_none() -> None:
 
 
 def test_files_that_can_not_be_used(tmp_path: Path) -> None:
-    with pytest.raises(CertificateError, match=r"--ca .*missing can't be used: No such file"):
+    with pytest.raises(CertificateError, match=r"--engine-ca .*missing can't be used: No such file"):
         Engine(EngineAccess(host="a", tls=True, ca=tmp_path / "missing"))
     (tmp_path / "junk").write_text("junk")
-    with pytest.raises(CertificateError, match=r"--cert .*junk can't be used"):
+    with pytest.raises(CertificateError, match=r"--engine-cert .*junk can't be used"):
         Engine(EngineAccess(host="a", tls=True, certificate=tmp_path / "junk"))

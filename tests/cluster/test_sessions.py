@@ -76,7 +76,7 @@ def test_nothing_is_left_of_a_session_that_ended(machines: list[Sessions], engin
         begun(machines[0], user(number))
     machines[0].end_all("user1")
     machines[0].end_all()
-    assert sorted(engine.ask("KEYS", "*")) == [b"{chat:0}:accounts"]
+    assert sorted(engine.ask("KEYS", "*")) == [b"{chat:0}:accounts", b"{chat:0}:sessions:ended"]
 
 
 def test_more_sessions_than_a_request_may_have(

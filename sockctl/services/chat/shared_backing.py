@@ -278,7 +278,7 @@ class SharedBacking:
         record = encode_member(
             member, addresses=self._members.list_addresses(member), rooms=self._members.list_rooms(member)
         )
-        claim = Claim(member.key, compute_skeletons(member.name))
+        claim = Claim(member.key, compute_skeletons(member.name), again=not member.account)
         claim.answer.add_done_callback(partial(self._settle_claim, member))
         if not self._log.post(Posting(CAME, encode(record), member.id, claim=claim), first=True):
             claim.fail()

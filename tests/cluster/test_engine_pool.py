@@ -1,0 +1,88 @@
+"""The connections for logins: broken ones, a slow engine, many threads."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+
+from sockctl.cluster.engine_access import EngineAccess
+from sockctl.cluster.engine_pool import SIZE, EnginePool
+from sockctl.cluster.keys import ACCOUNTS
+from sockctl.errors import EngineAwayError, EngineReplyError, EngineTimeoutError
+from tests.support.engines import RedisServer
+from tests.support.running import TIMEOUT_S, free_port
+
+
+def ask(pool: EnginePool) -> list[bytes]:
+    reply: list[bytes] = pool.call("settings", (ACCOUNTS,), "name", "value")
+    return reply
+
+
+@pytest.fixture
+def impatient(engine: RedisServer) -> Iterator[EnginePool]:
+    with closing(EnginePool(engine.access(timeout_s=0.3))) as made:
+        yield made
+
+
+def test_functions_are_loaded_where_they_are_missing(pool: EnginePool, engine: RedisServer) -> None:
+    engine.ask("FUNCTION", "FLUSH")
+    assert ask(pool) == [b"name", b"value"]
+
+
+def test_a_connection_that_the_engine_has_closed_costs_no_error(pool: EnginePool, engine: RedisServer) -> None:
+    for _ in range(3):
+        ask(pool)
+        engine.ask("CLIENT", "KILL", "TYPE", "normal")
+
+
+def test_an_engine_that_is_not_there() -> None:
+    with closing(EnginePool(EngineAccess(host="127.0.0.1", port=free_port()))) as pool:
+        for _ in range(SIZE + 1):
+            with pytest.raises(EngineAwayError, match="can't be reached"):
+                ask(pool)
+
+
+def test_a_slow_engine_is_asked_once_a_second(impatient: EnginePool, engine: RedisServer) -> None:
+    ask(impatient)
+    os.kill(engine.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(EngineTimeoutError, match="did not answer"):
+            ask(impatient)
+        began = time.monotonic()
+        for _ in range(20):
+            with pytest.raises(EngineTimeoutError, match="too slow"):
+                ask(impatient)
+        assert time.monotonic() - began < 0.3
+    finally:
+        os.kill(engine.pid, signal.SIGCONT)
+
+
+def test_more_threads_than_connections(pool: EnginePool, engine: RedisServer) -> None:
+    before = len(engine.ask("CLIENT", "LIST").splitlines())
+    with ThreadPoolExecutor(20) as threads:
+        for end in [threads.submit(ask, pool) for _ in range(200)]:
+            assert end.result(TIMEOUT_S) == [b"name", b"value"]
+    assert len(engine.ask("CLIENT", "LIST").splitlines()) - before <= SIZE
+
+
+def test_no_thread_waits_for_a_slow_engine_longer_than_one_answer(impatient: EnginePool, engine: RedisServer) -> None:
+    ask(impatient)
+    os.kill(engine.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        with ThreadPoolExecutor(20) as threads:
+            ends = [threads.submit(ask, impatient) for _ in range(20)]
+            assert all(isinstance(end.exception(TIMEOUT_S), EngineTimeoutError) for end in ends)
+        assert time.monotonic() - began < 1.5, "a connection has 0.3 s, and so has the wait for one"
+    finally:
+        os.kill(engine.pid, signal.SIGCONT)
+
+
+def test_a_refusal_leaves_the_connection_as_it_is(pool: EnginePool) -> None:
+    with pytest.raises(EngineReplyError):
+        pool.call("no_such_function", (ACCOUNTS,))
+    assert ask(pool) == [b"name", b"value"]
