@@ -273,13 +273,14 @@ class Node:
             if self._heart.is_buried.is_set():
                 self._heart.is_buried.clear()
                 self._writer.greet()
-            count = self._writer.write()
+            before = self._writer.answers
+            self._writer.write()
             if self._writer.is_buried:
                 self._register_again()
         except EngineError:
             self._writer.refuse(self._outbox.take_older(time.monotonic() - self._times.refused_after_s))
             raise
-        return count > 0
+        return self._writer.answers != before
 
     def _register_again(self) -> None:
         before = self.name

@@ -25,6 +25,7 @@ from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.reasons import ENGINE_AWAY, NAME_LOST
 from sockctl.services.chat.room import Room
+from sockctl.services.chat.room_history import Store
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.sequencer import Names, Sequencer
 from sockctl.services.chat.settings import ChatLimits, ChatRules
@@ -36,7 +37,7 @@ from sockctl.services.chat.shared_replica import LOST, Replica
 from sockctl.services.chat.shared_sequencer import SharedSequencer
 from sockctl.services.chat.shared_store import SharedStore
 from sockctl.services.chat.shared_talk import BLOCK, SAY, TalkReader, complete
-from sockctl.services.chat.store import OnFailure, OnRecovery, Store, StoredRoom
+from sockctl.services.chat.store import OnFailure, OnRecovery, StoredRoom
 
 CLOSE_AFTER_S = 30.0
 """How long the engine may be away before the server sends its clients to another one."""
@@ -270,7 +271,7 @@ class SharedBacking:
         record = encode_member(
             member, addresses=self._members.list_addresses(member), rooms=self._members.list_rooms(member)
         )
-        claim = Claim(member.key, compute_skeletons(member.name))
+        claim = Claim(member.key, compute_skeletons(member.name), again=not member.account)
         claim.answer.add_done_callback(partial(self._settle_claim, member))
         if not self._log.post(Posting(CAME, encode(record), member.id, claim=claim), first=True):
             claim.fail()
