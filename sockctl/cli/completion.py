@@ -71,9 +71,14 @@ def complete_login_users(ctx: typer.Context) -> list[str]:
     return _list(lambda: (kept.user for kept in TokenStore(find_state_dir(_find_folder(ctx, "state_dir"))).list_all()))
 
 
-def complete_targets(ctx: typer.Context) -> list[str]:
-    """Return the servers with a trusted certificate or a saved login."""
-    return sorted({*complete_hosts(ctx), *complete_logins(ctx)})
+def complete_targets(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the servers with a trusted certificate or a saved login; behind a comma, the targets with one more."""
+    known = sorted({*complete_hosts(ctx), *complete_logins(ctx)})
+    before, comma, _ = incomplete.rpartition(",")
+    if not comma:
+        return known
+    named = before.split(",")
+    return [f"{before},{each}" for each in known if "," not in each and each not in named]
 
 
 def complete_rooms(ctx: typer.Context) -> list[str]:

@@ -84,7 +84,7 @@ class ClientConnection:
         self._events = events
         self._encrypted = encrypted
         self._returning = returning
-        self._goes_on = goes_on
+        self._tries_next = goes_on
         self._sender = Sender(settings, events)
         self._receiver = Receiver(settings, script, self._sender, events)
         self._held_until = now + settings.first_line_held_s
@@ -104,9 +104,14 @@ class ClientConnection:
         return self.protocol is not None and self.protocol.is_welcomed
 
     @property
+    def goes_on(self) -> bool:
+        """Whether the client tries another server if this one doesn't let it in: it still has all answers."""
+        return self._tries_next and not self.is_welcomed and self._sender.can_repeat
+
+    @property
     def held(self) -> "Sequence[bytes | Entry]":
         """Lines for the next connection: those that have not gone out, behind the answers that another server wants."""
-        again = self._sender.answers if self._goes_on and not self.is_welcomed else ()
+        again = self._sender.answers if self.goes_on else ()
         return (*again, *self._sender.held)
 
     @property
@@ -118,7 +123,7 @@ class ClientConnection:
     def _comes_back(self) -> bool:
         """Whether the end of the server's side is a loss to a pipe or a script, and the connection is made again."""
         protocol = self.protocol
-        if self._goes_on and protocol is not None and protocol.is_undone:
+        if self.goes_on and protocol is not None and protocol.is_undone:
             return True
         return (
             self._settings.reconnects

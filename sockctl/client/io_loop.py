@@ -117,8 +117,7 @@ class IoLoop:
         if self._session.settings.messages is not False:
             from sockctl.client.server_identity import identify
 
-            targets = self._session.targets
-            server = identify(sock, targets.current, targets.endpoints)
+            server = identify(sock, self._session.targets.current, self._session.targets.endpoints)
         self.perform(self._session.connected(server, time.monotonic()))
         if self._stopped.is_set():
             self.stop()
@@ -224,8 +223,8 @@ class IoLoop:
         sock, session = self._sock, self._session
         if self._may_pend and sock is not None and is_pending(sock):
             return [sock]  # select() can't see it
-        inputs = [sock, self._attempt, self._input if session.wants_input else None]
-        sources = [source for source in inputs if source is not None]
+        typed = self._input if session.wants_input else None
+        sources = [source for source in (sock, self._attempt, typed) if source is not None]
         left_s = None if session.wake_at is None else max(0.0, session.wake_at - time.monotonic())
         readable, _, _ = select.select(sources, [sock] if sock is not None and self._unsent else [], [], left_s)
         return readable

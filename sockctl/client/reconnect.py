@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 
 from sockctl.client.settings import ReturnPauses
-from sockctl.client.targets import Targets
+from sockctl.client.targets import Targets, describe_failure
 from sockctl.errors import (
     ConnectionBrokenError,
     ConnectTimeoutError,
@@ -120,10 +120,9 @@ class Reconnector:
 
 def explain_failure(targets: Targets, error: SockctlError | None) -> str:
     """Return why the try of the current server has failed."""
-    server = str(targets.current)
-    if error is None:
-        return f"{server} ended the connection." if targets.are_several else "The server ended the connection again."
-    return f"{server}: {error}" if targets.are_several and server not in str(error) else str(error)
+    if not targets.are_several:
+        return "The server ended the connection again." if error is None else str(error)
+    return f"{targets.current} ended the connection." if error is None else describe_failure(targets.current, error)
 
 
 def _explain_loss(error: SockctlError | None) -> str:

@@ -12,7 +12,7 @@ from sockctl.client.screen import Screen
 from sockctl.client.session import ClientSession
 from sockctl.client.session_events import EndReason, SessionEnded
 from sockctl.client.settings import ClientSettings
-from sockctl.client.targets import Targets
+from sockctl.client.targets import Targets, describe_failure
 from sockctl.errors import ConnectTimeoutError, SockctlError, StoreReadError, UnreachableError
 from sockctl.events.base import Level
 from sockctl.net.address import Endpoint
@@ -116,12 +116,12 @@ def _go_round(targets: Targets, connect_to: Callable[[Endpoint, Tell], Transport
         except (UnreachableError, ConnectTimeoutError) as error:
             if not targets.are_several:
                 raise
-            server, explained = str(targets.current), targets.explain(error)
+            server, explained = targets.current, targets.explain(error)
             if not targets.advance(error):
                 raise explained from error
             from sockctl.events.reconnecting import TargetFailed
 
-            emit(TargetFailed(server=server, error=str(error), next=str(targets.current)))
+            emit(TargetFailed(server=str(server), error=describe_failure(server, error), next=str(targets.current)))
 
 
 def _run(loop: IoLoop, session: ClientSession, sock: Transport, user: "TerminalUser | None") -> bool:

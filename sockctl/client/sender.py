@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from sockctl.client.protocol import MessageProtocol
     from sockctl.client.script import Script
 
+MAX_ANSWERS = 20
+"""Answers that the client can give to another server again: a login asks for fewer."""
 SHOWN_CHARACTERS = 500
 """How much is shown of a line that is refused."""
 
@@ -93,7 +95,7 @@ class Sender:
         """
         count = len(self.held)
         while self.held and protocol.can_send:
-            if protocol.question is not None and not protocol.is_welcomed and not self._settings.terminal:
+            if protocol.question is not None and not protocol.is_welcomed and len(self.answers) <= MAX_ANSWERS:
                 self.answers.append(self.held[0])
             self.send(self._encode(protocol, self.held.popleft()))
         return len(self.held) < count
@@ -104,6 +106,11 @@ class Sender:
             texts = [one.text if isinstance(one, Entry) else one.decode(errors="replace") for one in self.held]
             self._events += [TextReturned(text, "Not sent") for text in texts if text.strip()]
         self.held.clear()
+
+    @property
+    def can_repeat(self) -> bool:
+        """Whether the client still has all answers."""
+        return len(self.answers) <= MAX_ANSWERS
 
     def run(self, script: "Script", protocol: "MessageProtocol | None", now: float) -> None:
         """Carry out the steps whose turn it is.

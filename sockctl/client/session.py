@@ -1,7 +1,7 @@
 """A session of the client without I/O: bytes, lines and the time in, events out.
 
 The session knows no socket, terminal, thread or clock. One loop reads and writes for it, and carries out the events in
-order.
+order. The module is a long one, since it names each input of a session once.
 
 A session may outlive its connection: where the server has welcomed and given a token, a lost connection is made again,
 and the server lets the client in by the token. A person's does, others do where that was asked for. The user may have
@@ -33,7 +33,6 @@ from sockctl.client.settings import ClientSettings
 from sockctl.client.targets import Targets
 from sockctl.errors import ConnectionBrokenError, SockctlError
 from sockctl.events.client import Disconnected
-from sockctl.net.address import Endpoint
 
 if TYPE_CHECKING:
     from sockctl.client.absence import Absence
@@ -84,7 +83,6 @@ class ClientSession:
         self._absence: Absence | None = None  # made when a connection is lost for the first time
         self._events: list[SessionEvent] = []
         self._connection: ClientConnection | None = None
-        self._last_server: Endpoint | None = None  # the one that has let the client in last
         self._is_over = False
         self._source = make_source(settings)
         self._script = make_script(settings)
@@ -98,7 +96,7 @@ class ClientSession:
     def is_listening(self) -> bool:
         """Whether it is still open whether the server speaks in messages."""
         if self._connection is None:
-            return self._absence is not None and self._last_server is None
+            return self._absence is not None and self.targets.home is None
         return self._wire is not None and self._wire.is_listening
 
     @property
@@ -130,8 +128,8 @@ class ClientSession:
             server: Which server it has reached; None where both sides stay with raw bytes.
             now: The time.
         """
-        goes_on = self._last_server is None and self.targets.has_more
-        tries_again = goes_on or (self._last_server is not None and self.settings.reconnects)
+        goes_on = self.targets.home is None and self.targets.has_more
+        tries_again = goes_on or (self.targets.home is not None and self.settings.reconnects)
         protocol = None if server is None else self._protocols.make(server, self._absence, tries_again=tries_again)
         self._connection = ClientConnection(
             self.settings,
@@ -152,8 +150,8 @@ class ClientSession:
         """Process that a connection that was wanted couldn't be made."""
         from sockctl.client.reconnect import FAILED, PASSED_OVER
 
-        may_go_on = isinstance(error, PASSED_OVER if self._last_server is None else FAILED)
-        if may_go_on and self._absence is not None and (self._last_server is not None or self.targets.has_more):
+        may_go_on = isinstance(error, PASSED_OVER if self.targets.home is None else FAILED)
+        if may_go_on and self._absence is not None and (self.targets.home is not None or self.targets.has_more):
             self._absence.go_on(error, now)
         else:
             self._end(EndReason.of(error), self.targets.explain(error) if may_go_on else error)
@@ -255,15 +253,8 @@ class ClientSession:
         return events
 
     def _note_server(self, connection: ClientConnection) -> None:
-        """Note which server has let the client in, and emit that it is another one than before."""
-        before, server = self._last_server, self.targets.current
-        if before == server or not connection.is_welcomed:
-            return
-        self._last_server = server
-        if before is not None:
-            from sockctl.events.reconnecting import TargetChanged
-
-            self._events.append(EventToEmit(TargetChanged(server=str(server), before=str(before))))
+        if connection.is_welcomed and (moved := self.targets.note_welcome()) is not None:
+            self._events.append(EventToEmit(moved))
 
     def _send_waiting(self, person: "Person", connection: ClientConnection, now: float) -> None:
         """Let the entries go that waited for the connection, or for its welcome."""
@@ -276,15 +267,17 @@ class ClientSession:
 
     def _end_connection(self, connection: ClientConnection, error: SockctlError | None, now: float) -> None:
         self._note_server(connection)
-        has_failed = self._last_server is None and may_go_on(self.settings, connection, error)
-        goes_on = has_failed and self.targets.has_more
-        comes_back = goes_on or (self._last_server is not None and may_return(self.settings, connection, error))
-        if self._absence is None and (
-            goes_on or (self.settings.reconnects and (comes_back or not self.settings.terminal))
-        ):
+        was_in = self.targets.home is not None
+        has_failed = self.targets.are_several and not was_in and may_go_on(self.settings, connection, error)
+        goes_on = has_failed and connection.goes_on
+        comes_back = goes_on or (was_in and may_return(self.settings, connection, error))
+        may_be_lost = self.settings.reconnects and (comes_back or not self.settings.terminal)
+        if self._absence is None and (goes_on or may_be_lost):
             from sockctl.client.absence import Absence
+            from sockctl.client.reconnect import Reconnector
 
-            self._absence = Absence(self.settings, self.view, self._events, self._make_reconnector())
+            reconnector = self._reconnector or Reconnector(self.targets, self.settings.return_pauses)
+            self._absence = Absence(self.settings, self.view, self._events, reconnector)
         if self._absence is None or not comes_back:
             if self._absence is not None and not self.settings.terminal and not connection.was_completed:
                 self._absence.tell_doubtful()
@@ -299,11 +292,6 @@ class ClientSession:
                 self._script.restart()
         self._absence.begin(connection, error, now)
         self._go_on_waiting(self._absence, now)
-
-    def _make_reconnector(self) -> "Reconnector":
-        from sockctl.client.reconnect import Reconnector
-
-        return self._reconnector or Reconnector(self.targets, self.settings.return_pauses)
 
     def _go_on_waiting(self, absence: "Absence", now: float) -> None:
         """Go on without a connection: a person may end that, and the pause may be over."""

@@ -4,11 +4,14 @@ A round tries each server once. A server whose connection was lost has had its t
 one at once, and pauses only when a whole round has failed.
 """
 
+import re
 from collections.abc import Sequence
 
 from sockctl.errors import ConnectTimeoutError, NotLetInError, SockctlError, UnreachableError
+from sockctl.events.base import Event
 from sockctl.net.address import Endpoint
 
+_QUESTION = re.compile(r"(?<=\.) [^.?]*\?\Z")
 _BY_RANK = (NotLetInError, ConnectTimeoutError, UnreachableError)
 """The errors that a round may end with: one that somebody gave goes before silence, and silence before a refusal."""
 
@@ -22,11 +25,13 @@ class Targets:
     Attributes:
         endpoints: As the argument.
         current: The server whose turn it is.
+        home: The server that has let the client in last; None before the first.
     """
 
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
         self.endpoints = tuple(endpoints)
         self.current = self.endpoints[0]
+        self.home: Endpoint | None = None
         self._left = len(self.endpoints)  # how many tries the round has, the current one included
         self._errors: list[tuple[Endpoint, SockctlError]] = []  # why those of the round have failed
 
@@ -44,6 +49,15 @@ class Targets:
         """Begin a new round with the current server."""
         self._left = len(self.endpoints)
         self._errors.clear()
+
+    def note_welcome(self) -> Event | None:
+        """Note that the current server has let the client in; return the event of another one than before."""
+        before, self.home = self.home, self.current
+        if before is None or before == self.current:
+            return None
+        from sockctl.events.reconnecting import TargetChanged
+
+        return TargetChanged(server=str(self.current), before=str(before))
 
     def advance(self, error: SockctlError | None = None) -> bool:
         """Go on to the next server; return whether it belongs to the same round.
@@ -63,9 +77,15 @@ class Targets:
 
     def explain(self, error: SockctlError) -> SockctlError:
         """Return the error of a round whose last try, the current server's, has failed: it names all of them."""
-        errors = [*self._errors, (self.current, error)]
         if not self.are_several:
             return error
+        errors = [*self._errors, (self.current, error)]
         kind = next((kind for kind in _BY_RANK if any(isinstance(one, kind) for _, one in errors)), type(error))
-        reasons = [f"\n  {one}" if str(server) in str(one) else f"\n  {server}: {one}" for server, one in errors]
-        return kind(f"None of the {len(self.endpoints)} servers lets the client in:{''.join(reasons)}")
+        reasons = "".join(f"\n  {describe_failure(server, one)}" for server, one in errors)
+        return kind(f"None of the {len(self.endpoints)} servers lets the client in:{reasons}")
+
+
+def describe_failure(server: Endpoint, error: SockctlError) -> str:
+    """Return why one of several servers has failed, by its name, without the question that many an error ends with."""
+    text = _QUESTION.sub("", str(error))
+    return text if str(server) in text else f"{server}: {text}"

@@ -234,7 +234,8 @@ class TokenLogin:
         return self._tokens
 
     def _store_key(self) -> "Login":
-        from sockctl.client.token_store import Login, make_address
+        from sockctl.client.token_form import make_address
+        from sockctl.client.token_store import Login
 
         return Login(make_address(self._server.places), self._service, self._server.fingerprint)
 

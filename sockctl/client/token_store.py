@@ -17,19 +17,17 @@ guess at the user's password don't hold up the device.
 import datetime
 import hmac
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sockctl.client.known_hosts import is_host_key, make_host_key
+from sockctl.client.known_hosts import make_host_key
+from sockctl.client.token_form import FORM, TOKEN, make_address
 from sockctl.errors import StoreError, StoreFormatError
 from sockctl.net.address import Endpoint
-from sockctl.net.fingerprints import parse_fingerprint
 from sockctl.protocol.names import make_name_key
 from sockctl.stores.json_store import JsonStore
-from sockctl.stores.schema import array, mapping, parsed, record, text, unless
 from sockctl.stores.timestamps import Clock, format_timestamp, parse_timestamp, read_utc_clock
 
 FILE_NAME = "tokens.json"
@@ -40,46 +38,6 @@ MAX_USER = 64
 """Characters of a user's name that are kept: twice the longest name."""
 REMEMBERED = datetime.timedelta(days=30)
 """How long an expired token is kept."""
-_TOKEN = re.compile(r"[!-~]{1,1024}")
-_SERVICE = re.compile(r"[a-z][a-z0-9-]{0,31}")
-
-
-_UNFIT = "is not what it should be"  # none of these sentences may show a token
-
-
-def _place_of(entry: dict[str, str]) -> tuple[str, str, str]:
-    """Return what an entry has in common with no other one of its server."""
-    return entry["service"], entry["fingerprint"], make_name_key(entry.get("user", ""))
-
-
-_TOKENS = array(
-    record(
-        {
-            "service": text(unless(_SERVICE.fullmatch, _UNFIT)),
-            "fingerprint": text(parsed(lambda text: text and parse_fingerprint(text), _UNFIT, unusual=_UNFIT)),
-            "token": text(unless(_TOKEN.fullmatch, _UNFIT)),
-            "expires": text(parsed(parse_timestamp, _UNFIT)),
-        },
-        optional={"user": text(unless(str.isprintable, _UNFIT))},
-    ),
-    unless(
-        lambda entries: len({_place_of(one) for one in entries}) == len(entries),
-        "has a user of a service with one certificate twice",
-    ),
-)
-
-
-def make_address(servers: Iterable[Endpoint]) -> str:
-    """Return the one form of the servers of a login: ``HOST:PORT`` of each, in order, with commas between them."""
-    return ",".join(sorted({make_host_key(one.host, one.port) for one in servers}))
-
-
-def _is_address(address: str) -> bool:
-    keys = address.split(",")
-    return all(map(is_host_key, keys)) and keys == sorted(set(keys))
-
-
-_FORM = record({"sessions": mapping(_TOKENS, key=unless(_is_address, "is no HOST:PORT in its usual form"))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +179,7 @@ class TokenStore:
             StoreFormatError: The token or its end can't be one.
             StoreError: The file can't be read or written.
         """
-        if not _TOKEN.fullmatch(token):
+        if not TOKEN.fullmatch(token):
             raise StoreFormatError("A token can't be kept: it is not of printable ASCII characters, 1,024 at most.")
         try:
             until = format_timestamp(parse_timestamp(expires))
@@ -288,7 +246,7 @@ def _store_in(state_dir: Path) -> JsonStore:
 
 
 def _store_at(path: Path) -> JsonStore:
-    return JsonStore(path, version=VERSION, empty=lambda: {"sessions": {}}, check=_FORM, private=True)
+    return JsonStore(path, version=VERSION, empty=lambda: {"sessions": {}}, check=FORM, private=True)
 
 
 def _read_kept(address: str, entry: dict[str, str]) -> KeptToken:

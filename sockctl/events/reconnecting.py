@@ -59,10 +59,6 @@ class TargetFailed(Event):
     def happened(self) -> str:
         return f"{self.error} Trying {self.next}."
 
-    @property
-    def explanation(self) -> str:
-        return "All the servers named are one chat."
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetChanged(Event):

@@ -99,7 +99,7 @@ def try_again(attempt: Callable[[], Transport], *, tell: Tell, retries: int, pau
         try:
             return attempt()
         except SockctlError as error:
-            tell(Retrying(error=str(error), seconds=pause_s, left=left))
+            tell(Retrying(error=" ".join(str(error).split()), seconds=pause_s, left=left))
         time.sleep(pause_s)
         pause_s = min(pause_s * 2, pauses.longest_s)
     try:

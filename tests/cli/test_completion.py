@@ -76,6 +76,7 @@ def complete(environment: dict[str, str], *words: str) -> list[str]:
         (["clients", "rename", "192"], ["192.0.2.7"]),
         (["connect", "ser"], ["server.example:9090"]),
         (["connect", "log"], ["login.example:7070"]),
+        (["connect", "a:1,ser"], ["a:1,server.example:9090"]),
         (["hosts", "remove", ""], ["server.example:9090"]),
         (["logout", "log"], ["login.example:7070"]),
         (["logins", "remove", "log"], ["login.example:7070"]),

@@ -3,15 +3,14 @@
 import contextlib
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from tests.support.processes import Popen
-from tests.support.running import CLOSED_PORT, SOCKCTL, TIMEOUT_S, Process, free_port, process, sockctl, wait_until
+from tests.support.bots import Bot
+from tests.support.running import CLOSED_PORT, TIMEOUT_S, Process, free_port, process, sockctl
 from tests.support.token_server import PASSWORD, token_server
 
 pytestmark = pytest.mark.usefixtures("state")
@@ -24,39 +23,12 @@ def chat(data: Path, port: int) -> Iterator[Process]:
         yield one
 
 
-class Bot:
-    """A client in a pipe; `say` gives it a line, `output` and `errors` are files that grow."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.output, self.errors = folder / "output", folder / "errors"
-        with self.output.open("wb") as output, self.errors.open("wb") as errors:
-            self.process = Popen(
-                [*SOCKCTL, "connect", "--reconnect", *options], stdin=subprocess.PIPE, stdout=output, stderr=errors
-            )
-
-    def say(self, *lines: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write("".join(f"{line}\n" for line in lines).encode())
-        self.process.stdin.flush()
-
-    def wait_for(self, text: str, count: int = 1, *, told: bool = False) -> None:
-        path = self.errors if told else self.output
-        wait_until(lambda: path.read_text().count(text) >= count, what=f"{text!r} in {path}")
-
-    def end(self) -> int:
-        assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
-        return self.process.wait(TIMEOUT_S)
-
-
 @pytest.fixture
 def bots() -> Iterator[list[Bot]]:
     started: list[Bot] = []
     yield started
     for bot in started:
-        bot.process.kill()
-        bot.end()
+        bot.kill()
 
 
 @pytest.mark.parametrize("by_option", [True, False], ids=["--user", "name in the pipe"])

@@ -11,7 +11,8 @@ import pytest
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
 from sockctl.client.script_steps import Expect, Send
 from sockctl.client.session_events import EventToEmit, Signal
-from sockctl.client.token_store import Login, TokenStore, make_address
+from sockctl.client.token_form import make_address
+from sockctl.client.token_store import Login, TokenStore
 from sockctl.errors import (
     ConnectionBrokenError,
     SockctlError,
@@ -268,6 +269,15 @@ def test_answers_of_a_pipe_are_given_again(tmp_path: Path) -> None:
     played.end()
     come(played, ASK, LET_IN)
     assert texts(played) == ["ann", "hello"]
+
+
+def test_a_server_that_asks_for_ever_is_the_last(tmp_path: Path) -> None:
+    played = play(tmp_path)
+    played.type(b"line\n" * 30)
+    played.receive(*[ASK] * 30)
+    assert len(texts(played)) == 30
+    played.end()
+    assert find_exit_code(error_of(played)) == ExitCode.NOT_LET_IN
 
 
 def test_a_script_begins_anew(tmp_path: Path) -> None:

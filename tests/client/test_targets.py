@@ -48,7 +48,7 @@ def test_an_error_names_all(errors: list[SockctlError], kind: type[SockctlError]
     assert str(explained) == "None of the 2 servers lets the client in:\n  a:9090: x\n  b:9090: y"
 
 
-def test_an_error_that_names_its_server_stands_alone() -> None:
+def test_an_error_that_names_its_server_stands_alone_without_its_question() -> None:
     targets = Targets([A, B])
-    targets.advance(UnreachableError("Can't connect to a:9090: refused."))
+    targets.advance(UnreachableError("Can't connect to a:9090: refused. Is the server running, is the port right?"))
     assert str(targets.explain(UnreachableError("y"))).splitlines()[1] == "  Can't connect to a:9090: refused."

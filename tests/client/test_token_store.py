@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from sockctl.client.token_form import make_address
 from sockctl.client.token_store import REMEMBERED, Login, TokenStore
 from sockctl.errors import StoreError, StoreFormatError
+from sockctl.net.address import Endpoint
 from tests.support.clock import Clock
 
 ONE, TWO = ":".join(["AB"] * 32), ":".join(["0C"] * 32)
@@ -233,3 +235,31 @@ def test_an_old_file_that_cannot_be_used_keeps_its_name(tmp_path: Path, content:
     with pytest.raises(StoreError, match=r"sessions\.json"):
         TokenStore(path.parent).list_server("localhost", 9090)
     assert [each.name for each in path.parent.iterdir()] == ["sessions.json"]
+
+
+# Several servers of one chat.
+
+CHAT = [Endpoint("B.example", 9090), Endpoint("a.example", 9090), Endpoint("::1", 9091)]
+
+
+def test_several_servers_are_one_place_in_any_order(tmp_path: Path) -> None:
+    tokens = TokenStore(tmp_path)
+    tokens.keep(Login(make_address(CHAT), "chat", ONE), token="tok", expires=LATER, user="ann")
+    again = TokenStore(tmp_path)
+    assert [one.token for one in again.list_servers(reversed(CHAT))] == ["tok"]
+    assert again.list_server("a.example", 9090) == [], "a server alone is another place"
+    assert again.list_servers(CHAT[:2]) == []
+
+
+def test_servers_of_one_chat_have_a_certificate_each(tmp_path: Path) -> None:
+    tokens, place = TokenStore(tmp_path), make_address(CHAT)
+    tokens.keep(Login(place, "chat", ONE), token="one", expires=LATER, user="ann")
+    found = tokens.find(Login(place, "chat", TWO), "ann")
+    assert found is not None
+    assert found.token == "one"
+    assert tokens.find(Login(place, "chat", "")) is None, "a token that came under TLS is never shown without"
+    assert tokens.find(Login(place, "auth", ONE)) is None
+    tokens.keep(Login(place, "chat", TWO), token="two", expires=LATER, user="ann", in_place_of="one")
+    assert [one.token for one in tokens.list_servers(CHAT)] == ["two"]
+    tokens.forget(Login(place, "chat", ONE), token="two")
+    assert tokens.list_all() == []

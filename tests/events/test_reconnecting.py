@@ -7,6 +7,8 @@ from sockctl.events.base import Level
 from sockctl.events.reconnecting import (
     ConnectionLost,
     Reconnecting,
+    TargetChanged,
+    TargetFailed,
 )
 from tests.support.event_words import Reading, check_complete, read
 
@@ -17,6 +19,25 @@ READINGS = [
         Level.WARNING,
         "The connection was lost (Connection reset by peer): trying again in 1.5 s.",
         "Ctrl-D ends the client.",
+    ),
+    Reading(
+        ConnectionLost(error="the server is stopping", seconds=0.1, server="a.example:9090", next="b.example:9090"),
+        "connection_lost",
+        Level.WARNING,
+        "The connection to a.example:9090 was lost (the server is stopping): trying b.example:9090 in 0.1 s.",
+        "Ctrl-D ends the client.",
+    ),
+    Reading(
+        TargetFailed(server="a.example:9090", error="a.example:9090 did not answer.", next="b.example:9090"),
+        "target_failed",
+        Level.WARNING,
+        "a.example:9090 did not answer. Trying b.example:9090.",
+    ),
+    Reading(
+        TargetChanged(server="b.example:9090", before="a.example:9090"),
+        "target_changed",
+        Level.WARNING,
+        "The client is at b.example:9090 now; before, it was at a.example:9090.",
     ),
     Reading(
         Reconnecting(error="No address of host answers.", longest_s=30.0),

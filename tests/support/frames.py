@@ -11,6 +11,7 @@ from tests.support.running import TIMEOUT_S, receive_exactly
 from tests.support.two_hosts import server_address
 
 Fields = dict[str, Any]
+HEADER_BYTES = 4
 
 
 def frame(text: str) -> bytes:
@@ -72,6 +73,31 @@ class FrameClient:
         while (message := self.receive()) is not None:
             messages.append(message)
         return messages
+
+
+class FrameBuffer:
+    """Cuts what a server sends into messages, for a client that waits for other things as well."""
+
+    def __init__(self) -> None:
+        self._data = b""
+        self._in_frames = False
+
+    def take(self, data: bytes) -> Iterator[Fields]:
+        """Take more bytes; yield each message that is complete."""
+        self._data += data
+        if not self._in_frames:
+            begin = self._data.find(b"\0")  # the text before is from before the change
+            if begin < 0:
+                return
+            self._data = self._data[begin:]
+            self._in_frames = True
+        while len(self._data) >= HEADER_BYTES:
+            end = HEADER_BYTES + struct.unpack_from(">I", self._data)[0]
+            if len(self._data) < end:
+                return
+            fields: Fields = json.loads(self._data[HEADER_BYTES:end])
+            self._data = self._data[end:]
+            yield fields
 
 
 @contextlib.contextmanager

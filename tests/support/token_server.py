@@ -81,16 +81,20 @@ class TokenServer:
         """End all connections without a goodbye."""
         for sock in self._connections:
             with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # TLS's own may not be called while it reads
+
+    def close(self) -> None:
+        """Accept no more connections."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
 
     def start(self) -> None:
         self._threads.append(threading.Thread(target=self._accept))
         self._threads[0].start()
 
     def stop(self) -> None:
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        self.close()
         self.decide.set()
         for thread in list(self._threads):
             thread.join(TIMEOUT_S)
@@ -112,6 +116,7 @@ class TokenServer:
         with plain, contextlib.suppress(OSError, EOFError):
             try:
                 sock = plain if self._context is None else self._context.wrap_socket(plain, server_side=True)
+                self._connections.append(sock)  # TLS has taken the descriptor of the other one
                 with sock:
                     _Conversation(self, sock, self._service).hold()
                     with contextlib.suppress(OSError):

@@ -25,6 +25,8 @@ import pytest
 
 SERVER, CLIENT = "10.231.7.1", "10.231.7.2"
 MTU = 1500
+ENDS = ("cable0", "cable1")
+"""The ends of the cable: the server's and the client's."""
 _TUNSETIFF, _IFF_TUN, _IFF_NO_PI = 0x400454CA, 0x0001, 0x1000  # linux/if_tun.h
 _RELAY = Path(__file__).with_name("cable.py")
 _CLONE_NEWNET = 0x40000000  # linux/sched.h; os.setns has it from Python 3.12 on
@@ -103,11 +105,11 @@ class TwoHosts:
 
     def cut(self) -> None:
         """Cut the cable: neither FIN nor RST comes through any more."""
-        self.client.ip("link set cable1 down")
+        self.client.ip(f"link set {ENDS[1]} down")
 
     def mend(self) -> None:
         """Mend the cable."""
-        self.client.ip("link set cable1 up")
+        self.client.ip(f"link set {ENDS[1]} up")
 
 
 ON_HOSTS: ContextVar[TwoHosts | None] = ContextVar("ON_HOSTS", default=None)
@@ -126,9 +128,9 @@ def two_hosts(line: Line, *, netem: bool | None = None) -> Iterator[TwoHosts]:
         UnavailableError: This system can't.
     """
     with contextlib.ExitStack() as undo:
-        server, client = (_new_host(undo) for _ in range(2))
-        way = _lay_cable(server, client, line, netem, undo)
-        for host, end, address in ((server, "cable0", SERVER), (client, "cable1", CLIENT)):
+        server, client = (new_host(undo) for _ in range(2))
+        way = lay_cable(server, client, line, undo, netem=netem)
+        for host, end, address in ((server, ENDS[0], SERVER), (client, ENDS[1], CLIENT)):
             host.ip(
                 "link set lo up",
                 f"link set {end} mtu {MTU} gso_max_segs 1 up",  # no packet is larger, not even inside the kernel
@@ -160,33 +162,53 @@ def on_the_server(call: Callable[[], _Made]) -> _Made:
     return call() if hosts is None else hosts.server.call(call)
 
 
-def _lay_cable(server: Host, client: Host, line: Line, netem: bool | None, undo: contextlib.ExitStack) -> str:
-    """Connect the hosts, and return how."""
+def new_host(undo: contextlib.ExitStack) -> Host:
+    """Make a host, which lasts until `undo` is done."""
+
+    def make() -> int:
+        _call_libc("unshare", _CLONE_NEWNET)
+        return _current()
+
+    host = Host(_in_a_thread(make))
+    undo.callback(os.close, host.fd)
+    return host
+
+
+def lay_cable(
+    server: Host,
+    client: Host,
+    line: Line,
+    undo: contextlib.ExitStack,
+    *,
+    netem: bool | None = None,
+    ends: tuple[str, str] = ENDS,
+) -> str:
+    """Connect two hosts by a cable whose ends have these names, and return how."""
     if not line.round_trip_ms and not line.loss:
-        _lay_veth(server, client)
+        _lay_veth(server, client, ends)
         return "veth"
     if netem is not False:
-        _lay_veth(server, client)
+        _lay_veth(server, client, ends)
         try:
-            for host, end in ((server, "cable0"), (client, "cable1")):
+            for host, end in zip((server, client), ends, strict=True):
                 _netem(host, end, line)
         except UnavailableError:
             if netem:
                 raise
-            server.ip("link del cable0")
+            server.ip(f"link del {ends[0]}")
         else:
             return "netem"
-    ends = tuple(_tun(host, name, undo) for host, name in ((server, "cable0"), (client, "cable1")))
-    arguments = [*map(str, ends), str(line.round_trip_ms / 2000), str(line.loss)]
-    relay = subprocess.Popen([sys.executable, "-S", str(_RELAY), *arguments], stdin=subprocess.PIPE, pass_fds=ends)
+    fds = tuple(_tun(host, end, undo) for host, end in zip((server, client), ends, strict=True))
+    arguments = [*map(str, fds), str(line.round_trip_ms / 2000), str(line.loss)]
+    relay = subprocess.Popen([sys.executable, "-S", str(_RELAY), *arguments], stdin=subprocess.PIPE, pass_fds=fds)
     undo.callback(relay.wait)  # as a context it would wait for 0.25 s only, after a KeyboardInterrupt
     assert relay.stdin is not None
     undo.callback(relay.stdin.close)  # it ends with its input, also where this process is killed
     return "relay"
 
 
-def _lay_veth(server: Host, client: Host) -> None:
-    server.ip(f"link add cable0 type veth peer name cable1 netns /proc/{os.getpid()}/fd/{client.fd}")
+def _lay_veth(server: Host, client: Host, ends: tuple[str, str]) -> None:
+    server.ip(f"link add {ends[0]} type veth peer name {ends[1]} netns /proc/{os.getpid()}/fd/{client.fd}")
 
 
 def _netem(host: Host, end: str, line: Line) -> None:
@@ -215,16 +237,6 @@ def _tun(host: Host, name: str, undo: contextlib.ExitStack) -> int:
 def _bound_receive_buffers(host: Host, size: int) -> None:
     low = min(4096, size)
     host.call(lambda: Path("/proc/sys/net/ipv4/tcp_rmem").write_text(f"{low} {size} {size}"))
-
-
-def _new_host(undo: contextlib.ExitStack) -> Host:
-    def make() -> int:
-        _call_libc("unshare", _CLONE_NEWNET)
-        return _current()
-
-    host = Host(_in_a_thread(make))
-    undo.callback(os.close, host.fd)
-    return host
 
 
 def _current() -> int:

@@ -56,7 +56,7 @@ class Members:
     def list_all(self) -> list[Member]:
         """Return the members, in the order in which they came."""
         with self._lock:
-            return list(self._by_key.values())
+            return list(self._by_id.values())
 
     def list_clients(self, member: Member) -> list[Client]:
         """Return the clients of a member."""

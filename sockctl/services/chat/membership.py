@@ -80,7 +80,7 @@ class Membership:
         """
         gone, rooms = self._members.detach(client)
         shown = _REASONS.get(reason, "left") if reason is not None and gone else None
-        self._sequencer.remove([*self._find_rooms(rooms)], client, shown)
+        self._sequencer.remove([*self._find_rooms(rooms)], client, is_last=gone, reason=shown)
 
     def join(self, client: Client, name: str) -> None:
         """Join a room for a member, at the request of one of its clients, which speaks there from now on.
@@ -113,7 +113,7 @@ class Membership:
         self.join_client(client, name, new=False, speaks=False)
         room = self._rooms.find(name)
         if room is not None and client not in self._members.list_clients(client.member):  # it has gone meanwhile
-            self._sequencer.remove([room], client, None)
+            self._sequencer.remove([room], client, is_last=False, reason=None)
 
     def leave(self, client: Client, name: str) -> None:
         """Leave a room for a member, and tell all its clients.

@@ -46,13 +46,14 @@ class Sequencer(Protocol):
     def leave(self, room: Room, clients: Sequence[Client], by: Client) -> None:
         """Let the clients of a member hear a room no more, and tell the others; `by` asked for it, and is the last."""
 
-    def remove(self, rooms: Sequence[Room], client: Client, reason: str | None) -> None:
+    def remove(self, rooms: Sequence[Room], client: Client, *, is_last: bool, reason: str | None) -> None:
         """Let a client hear some rooms no more.
 
         Args:
             rooms: The rooms.
             client: The client.
-            reason: Why its member leaves the chat with it, for the others; None if the member stays.
+            is_last: Whether its member has no other client here.
+            reason: Why its member leaves the chat with it, for the others; None if that is no news to them.
         """
 
     def order(self, effect: Effect, *, by: Client | None = None) -> None:
@@ -156,7 +157,14 @@ class LocalSequencer:
         for each in clients:  # `by` is the last: the others needn't hear that their own member left
             room.leave(each, reason="left" if each is by else None)
 
-    def remove(self, rooms: Sequence[Room], client: Client, reason: str | None) -> None:
+    def remove(
+        self,
+        rooms: Sequence[Room],
+        client: Client,
+        *,
+        is_last: bool,  # noqa: ARG002  the registry of members has noted it
+        reason: str | None,
+    ) -> None:
         """Let a client hear some rooms no more."""
         for room in rooms:
             room.leave(client, reason=reason)

@@ -1,73 +1,258 @@
-"""A chat on two servers that share a log: what members see is what they see on one server."""
+"""Several servers of one chat: what only they can do wrong."""
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from sockctl.services.chat.service import Chat
-from sockctl.services.chat.settings import ChatLimits, ChatRules
-from sockctl.services.chat.shared_backing import SharedBacking
-from tests.support.chat_client import client
-from tests.support.list_log import ListLog, ListNode
-from tests.support.running import Running, running
-
-FREE = ChatRules(flood=None)
-DEFAULT = ChatLimits()
+from sockctl.services.chat.settings import ChatLimits
+from tests.support.chat_client import ChatClient, chat_of, client
+from tests.support.running import running, wait_until
+from tests.support.two_servers import Servers, make_shared, serve_two
 
 
-@dataclass
-class Servers:
-    """Two servers of one chat, or twice the same one.
-
-    Attributes:
-        log: Their log; None for one server.
-    """
-
-    one: Running
-    two: Running
-    log: ListLog | None = None
-
-    def node(self, run: Running) -> ListNode:
-        assert self.log is not None
-        return self.log.nodes["one" if run is self.one else "two"]
+@pytest.fixture
+def servers() -> Iterator[Servers]:
+    with serve_two() as both:
+        yield both
 
 
 @contextlib.contextmanager
-def serve_two(*, rules: ChatRules = FREE, limits: ChatLimits = DEFAULT) -> Iterator[Servers]:
-    log = ListLog()
-    with (
-        running(Chat(SharedBacking(log.make("one")), rules, limits=limits)) as one,
-        running(Chat(SharedBacking(log.make("two")), rules, limits=limits)) as two,
-    ):
-        yield Servers(one, two, log)
-
-
-@pytest.fixture(params=["local", "shared"])
-def servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Servers]:
-    if request.param == "shared":
-        with serve_two() as both:
-            yield both
-    else:
-        with running(Chat(tmp_path, FREE)) as run:
-            yield Servers(run, run)
-
-
-def test_members_of_two_servers_hear_each_other_in_one_order(servers: Servers) -> None:
+def ann_and_bob(servers: Servers) -> Iterator[tuple[ChatClient, ChatClient]]:
+    """Let ann come to the first server, then bob to the second one."""
     with client(servers.one) as ann, client(servers.two) as bob:
         ann.enter("ann").ready()
-        bob.enter("bob")
-        assert bob.until("members")["members"] == ["ann", "bob"]
-        assert ann.until("joined", name="bob")["text"] == "bob joined #lobby."
-        for number in range(50):
-            ann.line(f"a{number}")
-            bob.line(f"b{number}")
-        heard = [[one.until("say") for _ in range(100)] for one in (ann, bob)]
-        assert heard[0] == heard[1]
-        ids = [one["id"] for one in heard[0]]
-        assert ids == sorted(set(ids))
-        for name in ("ann", "bob"):
-            own = [one["text"] for one in heard[0] if one["sender"] == name]
-            assert own == [f"{name[0]}{number}" for number in range(50)]
+        bob.enter("bob").ready()
+        ann.until("joined", name="bob")
+        yield ann, bob
+
+
+def say(one: ChatClient, text: str, *hearers: ChatClient) -> int:
+    """Say a text, wait until all have heard it, and return its id."""
+    one.line(text)
+    ids: set[int] = {each.until("say", text=text)["id"] for each in (one, *hearers)}
+    assert len(ids) == 1
+    return ids.pop()
+
+
+def rooms_of(one: ChatClient, name: str) -> list[str]:
+    one.line(f"/whois {name}")
+    rooms: list[str] = one.until("notice", code="whois")["rooms"]
+    return rooms
+
+
+def test_who_has_heard_more_than_its_new_server_hears_nothing_twice(servers: Servers) -> None:
+    held = servers.nodes[1]
+    with client(servers.one) as ann, client(servers.one) as bob:
+        ann.enter("ann").ready()
+        held.hold()
+        bob.enter("bob").ready()  # the other server does not know it yet
+        ann.until("joined", name="bob")
+        say(ann, "one", bob)
+        last = say(ann, "two", bob)
+        with client(servers.two) as back:
+            back.expect("ask")
+            back.send(kind="resume", token=bob.token, name="bob", seen={"#lobby": last})
+            say(ann, "three")
+            assert bob.until("bye")["reason"] == "taken_over"
+            say(ann, "four")
+            held.go_on()
+            back.until("welcome", name="bob")
+            ann.line("five")
+            told: list[str] = []
+            while "five" not in told:
+                one = back.receive()
+                assert one is not None
+                if one["kind"] in {"say", "history"}:
+                    told.append(one["text"])
+            assert told == ["three", "four", "five"]
+            ann.nothing_but("say")
+
+
+def test_a_name_has_one_holder(servers: Servers) -> None:
+    for number in range(10):
+        with client(servers.one) as one, client(servers.two) as two:
+            both = (one, two)
+            for each in both:
+                each.expect("ask")
+            for each in both:
+                each.send(kind="answer", field="name", text=f"name{number}")
+            told = [each.receive() for each in both]
+            assert sorted(each["kind"] for each in told if each is not None) == ["error", "token"]
+
+
+def test_the_members_of_a_dead_server_leave_once(servers: Servers) -> None:
+    log = servers.log
+    assert log is not None
+    with ann_and_bob(servers) as (ann, bob), client(servers.two) as carl:
+        carl.enter("carl").ready()
+        ann.until("joined", name="carl")
+        last = say(bob, "hello", ann)
+        servers.nodes[1].hold()
+        with client(servers.one) as back:
+            back.resume(bob.token, lobby=last)
+            back.until("welcome", name="bob")
+            log.bury("two")
+            assert ann.until("left")["text"] == "carl left #lobby (connection lost)."
+            ann.nothing_but()
+            say(back, "here", ann)
+            with client(servers.one) as again:
+                again.resume(carl.token)
+                again.until("welcome", name="carl")
+                assert ann.until("joined")["name"] == "carl"
+        servers.nodes[1].go_on()
+        assert bob.until("bye")["reason"] == "taken_over"
+
+
+def test_a_server_that_was_given_up_comes_back(servers: Servers) -> None:
+    log = servers.log
+    assert log is not None
+    with ann_and_bob(servers) as (ann, bob), client(servers.two) as carl:
+        carl.enter("carl").ready()
+        ann.until("joined", name="carl")
+        bob.line("/join #games")
+        bob.until("members", room="#games")
+        node = servers.nodes[1]
+        node.hold()
+        log.bury("two")
+        assert {ann.until("left")["name"] for _ in range(2)} == {"bob", "carl"}
+        with client(servers.one) as other:
+            other.enter("carl").ready()
+            assert ann.until("joined")["name"] == "carl"
+            node.rename_after_burial("two again")
+            node.go_on()
+            assert ann.until("joined")["name"] == "bob"
+            assert carl.until("error")["code"] == "name_taken"
+            assert carl.until("bye")["reason"] == "name_lost"
+            say(bob, "in games")
+            bob.line("/join #lobby")
+            bob.until("notice", code="room")
+            say(bob, "hello", ann, other)
+            wait_until(lambda: rooms_of(ann, "bob") == ["#lobby", "#games"])
+            ann.nothing_but("joined")
+
+
+def test_what_was_not_said_is_told_exactly(servers: Servers) -> None:
+    with ann_and_bob(servers) as (ann, bob):
+        node = servers.nodes[1]
+        node.most_waiting = 3
+        node.go_away()
+        assert bob.until("notice", code="engine_away")
+        for number in range(5):
+            bob.send(kind="line", text=f"{number}", n=number)
+        assert [bob.until("error", code="not_said")["n"] for _ in range(2)] == [3, 4]
+        bob.send(kind="line", text="/msg ann psst", n=5)
+        assert bob.until("error", code="not_said")["n"] == 5
+        with client(servers.two) as carl:
+            carl.expect("ask")
+            carl.send(kind="answer", field="name", text="carl")
+            assert carl.expect("error")["code"] == "busy"
+            assert carl.expect("bye")["reason"] == "engine_away"
+        node.come_back(refused=True)
+        assert [bob.until("error", code="not_said")["n"] for _ in range(3)] == [0, 1, 2]
+        bob.until("notice", code="engine_back")
+        say(bob, "at last", ann)
+        ann.nothing_but()
+
+
+def test_members_are_sent_away_if_the_engine_is_away_for_long() -> None:
+    with serve_two(close_after_s=0.1, limits=ChatLimits(tick_s=0.05)) as servers, ann_and_bob(servers) as (ann, bob):
+        servers.nodes[1].go_away()
+        assert bob.until("bye")["reason"] == "engine_away"
+        servers.nodes[1].come_back()
+        assert ann.until("left")["name"] == "bob"
+
+
+def test_a_roster_heals_what_was_lost(servers: Servers) -> None:
+    with ann_and_bob(servers) as (ann, bob):
+        node = servers.nodes[1]
+        node.go_away()
+        bob.line("/join #games")
+        bob.until("members", room="#games")
+        bob.line("/leave #lobby")
+        bob.until("left")
+        node.come_back(refused=True)
+        assert ann.until("left")["name"] == "bob"
+        wait_until(lambda: rooms_of(ann, "bob") == ["#games"])
+
+
+def test_a_loss_is_told_and_names_are_claimed_again(servers: Servers) -> None:
+    log = servers.log
+    assert log is not None
+    with ann_and_bob(servers) as (ann, bob):
+        last = say(ann, "one", bob)
+        with log.changed:
+            del log.names["bob"]
+        servers.nodes[1].lose(last - 1)
+        assert bob.until("notice", code="lost")
+        wait_until(lambda: "bob" in log.names)
+        say(bob, "two", ann)
+        ann.nothing_but()
+
+
+def test_a_new_server_knows_all(servers: Servers) -> None:
+    log = servers.log
+    assert log is not None
+    with ann_and_bob(servers) as (ann, bob):
+        say(ann, "hello", bob)
+        ann.line("/topic tea")
+        bob.until("notice", code="topic")
+        bob.line("/away at lunch")
+        bob.until("notice", code="away")
+        servers.terminal.type("/mute 192.0.2.7")
+        ann.until("notice", code="announcement")
+        third = make_shared(log, "three")
+        with running(third) as run, client(run) as carl:
+            carl.enter("carl")
+            assert carl.until("notice", code="topic")["topic"] == "tea"
+            assert sorted(carl.until("members")["members"]) == ["ann", "bob", "carl"]
+            assert carl.until("history")["text"] == "hello"
+            ann.until("joined", name="carl")
+            carl.line("/msg bob psst")
+            assert bob.until("say", text="psst")["sender"] == "carl"
+            assert carl.until("notice", code="away")["away"] == "at lunch"
+            state = third._effects._state
+            assert [mute.target.describe() for mute in state.mutes.list_lasting()] == ["192.0.2.7"]
+            with client(run) as back:
+                back.resume(bob.token)
+                back.until("welcome", name="bob")
+                assert bob.until("bye")["reason"] == "taken_over"
+                say(back, "still here", ann)
+
+
+def test_nobody_leaves_with_a_server_that_stops(servers: Servers) -> None:
+    with ann_and_bob(servers) as (ann, bob):
+        last = say(bob, "hello", ann)
+        servers.two.stop(0.5)
+        assert bob.until("bye")["reason"] == "server_stopping"
+        with client(servers.one) as back:
+            back.resume(bob.token, lobby=last)
+            back.until("welcome", name="bob")
+            say(back, "here again", ann)
+        assert ann.until("left")["name"] == "bob"
+
+
+def test_a_guest_may_go_to_and_fro(servers: Servers) -> None:
+    with ann_and_bob(servers) as (ann, bob), contextlib.ExitStack() as stack:
+        before = bob
+        for number in range(10):
+            back = stack.enter_context(client((servers.one, servers.two)[number % 2]))
+            back.resume(bob.token)
+            back.until("welcome", name="bob")
+            assert before.until("bye")["reason"] == "taken_over"
+            say(back, f"{number}", ann)
+            before = back
+        ann.nothing_but()
+        assert chat_of(servers.one).members.find("bob") is not None
+
+
+def test_the_log_is_not_asked_for_a_free_name_that_is_known_to_be_taken(servers: Servers) -> None:
+    log = servers.log
+    assert log is not None
+    with ann_and_bob(servers) as (ann, _):
+        length = len(log.news)
+        ann.line("/nick bob")
+        assert ann.until("error")["code"] == "name_taken"
+        ann.line("/nick ann")
+        ann.nothing_but()
+        assert len(log.news) == length

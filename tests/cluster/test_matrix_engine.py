@@ -1,0 +1,82 @@
+"""A chat on three nodes whose engine is killed, stops, or has no memory: nothing is lost, or its loss is told."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.cluster_nodes import ENGINES, Cluster, running_cluster
+from tests.support.cluster_talk import STEADY, talking
+from tests.support.node_entry import TIMES
+from tests.support.running import wait_until
+
+
+def kill(cluster: Cluster, away_s: float = 0.0) -> None:
+    cluster.engine.kill()
+    time.sleep(away_s)
+    cluster.engine.start()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_all_speak_again_after_the_engine_was_killed(engine: str, tmp_path: Path) -> None:
+    with running_cluster(tmp_path, engine=engine) as cluster, talking(cluster, manners=[STEADY]) as talk:
+        kill(cluster)
+        talk.go_on()
+        kill(cluster, away_s=TIMES.away_after_s + 0.2)
+        outcome = talk.finish(may_lose=engine != "always")
+    assert outcome.flaws == []
+    if engine == "none":
+        assert outcome.notices["lost"]
+
+
+@contextmanager
+def stopped(cluster: Cluster) -> Iterator[None]:
+    os.kill(cluster.engine.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(cluster.engine.pid, signal.SIGCONT)
+
+
+@contextmanager
+def full(cluster: Cluster) -> Iterator[None]:
+    cluster.engine.ask("CONFIG", "SET", "maxmemory", 1)
+    yield
+    cluster.engine.ask("CONFIG", "SET", "maxmemory", 0)
+
+
+@contextmanager
+def killed(cluster: Cluster) -> Iterator[None]:
+    cluster.engine.kill()
+    yield
+    cluster.engine.start()
+
+
+FAULTS = {"stopped": stopped, "out of memory": full, "killed": killed}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_not_said_is_exact(fault: str, tmp_path: Path) -> None:
+    with running_cluster(tmp_path) as cluster, talking(cluster, manners=[STEADY]) as talk:
+        with FAULTS[fault](cluster):
+            wait_until(
+                lambda: all("not_said" in each.transcript.refused.values() for each in talk.members),
+                what="that each member is told what was not said",
+            )
+        outcome = talk.finish()
+    assert outcome.flaws == []
+    assert set(outcome.refusals) == {"not_said"}
+    assert outcome.departures == []
+
+
+def test_an_engine_that_loads_is_waited_for(tmp_path: Path) -> None:
+    slowly = ("--key-load-delay", "3000", "--loading-process-events-interval-bytes", "1024")
+    with running_cluster(tmp_path, settings=slowly) as cluster, talking(cluster, manners=[STEADY]) as talk:
+        talk.go_on(60)
+        kill(cluster)
+        outcome = talk.finish()
+    assert outcome.flaws == []

@@ -1,0 +1,75 @@
+"""A chat on three nodes, of which one is killed, stopped for too long, or asked to stop: nobody misses anything."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.cluster_members import Manner
+from tests.support.cluster_nodes import running_cluster
+from tests.support.cluster_talk import IMPATIENT, ROOMS, STEADY, talking
+from tests.support.node_entry import TIMES
+from tests.support.running import wait_until
+from tests.support.transcript import Moved
+
+AWAY = Manner(patience_s=60.0, comes_back=False)
+"""A member that doesn't come back when its connection ends."""
+
+
+def departures_of(events: list[object], name: str) -> list[str]:
+    return [one.room for one in events if isinstance(one, Moved) and (one.kind, one.name) == ("left", name)]
+
+
+def test_members_of_a_killed_node_go_on_at_another_and_nobody_hears_that_they_left(tmp_path: Path) -> None:
+    with running_cluster(tmp_path) as cluster, talking(cluster, manners=[STEADY]) as talk:
+        cluster.nodes[0].kill()
+        talk.go_on(50)
+        outcome = talk.finish()
+    assert outcome.flaws == []
+    assert outcome.departures == []
+    assert outcome.recovery_s < 2
+
+
+def test_who_does_not_come_back_from_a_killed_node_has_left_once(tmp_path: Path) -> None:
+    with running_cluster(tmp_path) as cluster, talking(cluster, manners=[AWAY]) as talk:
+        gone = [each for number, each in enumerate(talk.members) if number % 3 == 0]
+        talk.members = [each for each in talk.members if each not in gone]
+        killed = time.monotonic()
+        cluster.nodes[0].kill()
+        wait_until(
+            lambda: all(
+                sorted(departures_of([*each.transcript.events], one.name)) == sorted(ROOMS)
+                for each in talk.members
+                for one in (member.transcript for member in gone)
+            ),
+            what="that all hear who left",
+        )
+        assert time.monotonic() - killed < TIMES.lease_s + 2
+        talk.go_on(50)
+        for each in talk.members:
+            for one in gone:
+                assert len(departures_of([*each.transcript.events], one.transcript.name)) == len(ROOMS)
+
+
+@pytest.mark.parametrize("manner", [STEADY, IMPATIENT])
+def test_a_node_that_was_stopped_for_longer_than_its_lease_is_fenced(manner: Manner, tmp_path: Path) -> None:
+    with running_cluster(tmp_path) as cluster, talking(cluster, manners=[manner]) as talk:
+        cluster.nodes[0].send(signal.SIGSTOP)
+        wait_until(lambda: bool(cluster.nodes[1].events("node_gone")), what="that the node is given up")
+        cluster.nodes[0].send(signal.SIGCONT)
+        outcome = talk.finish()
+    assert outcome.flaws == []
+    if manner is IMPATIENT:
+        assert outcome.departures == []
+    else:
+        assert outcome.departures
+
+
+def test_a_node_that_is_asked_to_stop_hands_its_members_on(tmp_path: Path) -> None:
+    with running_cluster(tmp_path) as cluster, talking(cluster, manners=[STEADY]) as talk:
+        assert cluster.nodes[0].terminate() == 0
+        outcome = talk.finish()
+    assert outcome.flaws == []
+    assert outcome.departures == []
+    assert any("server_stopping" in end for each in outcome.transcripts for end in each.ends)

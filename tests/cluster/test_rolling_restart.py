@@ -1,0 +1,37 @@
+"""Three nodes are restarted one after the other, while members talk: no message is lost, and nobody has left."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.cluster_nodes import running_cluster
+from tests.support.cluster_talk import STEADY, Talk, talking
+
+
+def restart_all(talk: Talk) -> None:
+    for node in talk.cluster.nodes:
+        assert node.terminate() == 0
+        node.start()
+        talk.go_on()
+
+
+def test_a_rolling_restart_is_not_noticed(tmp_path: Path) -> None:
+    with running_cluster(tmp_path) as cluster, talking(cluster, manners=[STEADY]) as talk:
+        restart_all(talk)
+        outcome = talk.finish()
+    assert outcome.flaws == []
+    assert outcome.departures == []
+    assert not outcome.refusals
+    assert not outcome.notices
+
+
+@pytest.mark.slow
+def test_nor_are_three_of_them_with_more_members(tmp_path: Path) -> None:
+    with running_cluster(tmp_path) as cluster, talking(cluster, count=30, manners=[STEADY]) as talk:
+        for _ in range(3):
+            restart_all(talk)
+        outcome = talk.finish()
+    assert outcome.flaws == []
+    assert outcome.departures == []
+    assert not outcome.refusals
+    assert not outcome.notices

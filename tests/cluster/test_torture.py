@@ -1,0 +1,37 @@
+"""The torture in short, and the mutants that it must catch; see `tests.cluster.torture`."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.torture import torture
+
+ALL = ("node", "term", "stop", "engine", "freeze", "memory", "hole", "reset", "cut", "slow")
+QUICK_S, LONG_S = 2.0, 30.0
+MUTANTS = {
+    "dedup": (["cut", "reset"], "always"),
+    "jump": (["engine"], "none"),
+    "fence": (["stop"], "always"),
+}
+"""What breaks, and the engine's settings, where a mutant shows."""
+
+
+def test_what_is_short_leaves_no_flaw(tmp_path: Path) -> None:
+    outcome, _ = torture(tmp_path, 1, QUICK_S, ["reset", "cut", "slow"])
+    assert outcome.flaws == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["always", "everysec", "none"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_nothing_that_breaks_leaves_a_flaw(seed: int, engine: str, tmp_path: Path) -> None:
+    outcome, _ = torture(tmp_path, seed, LONG_S, ALL, engine=engine)
+    assert outcome.flaws == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_mutant_is_caught(mutant: str, tmp_path: Path) -> None:
+    faults, engine = MUTANTS[mutant]
+    outcome, _ = torture(tmp_path, 1, QUICK_S, faults, engine=engine, mutant=mutant)
+    assert outcome.flaws

@@ -1,0 +1,162 @@
+"""Nodes of one chat as processes: each has a proxy of its own in front of the engine that they share."""
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from tests.support.engines import DURABLE, RedisServer, redis_server
+from tests.support.running import TIMEOUT_S, free_port, listens, wait_until
+from tests.support.star import Star
+from tests.support.tcp_proxy import TcpProxy, tcp_proxy
+from tests.support.two_hosts import Host
+
+ENGINES = {
+    "always": DURABLE,
+    "everysec": ("--appendonly", "yes", "--appendfsync", "everysec"),
+    "none": ("--appendonly", "no"),
+}
+"""The settings of an engine, by what they are called."""
+
+
+_Made = TypeVar("_Made")
+
+
+class ChatNode:
+    """A node: ``sockctl serve chat --cluster``, with a short lease, on a port that stays the same.
+
+    Args:
+        folder: Where its log is.
+        name: Its name.
+        url: The engine.
+        mutant: The fault that it is built with; see `tests.support.node_entry`.
+        machine: The machine that it runs on; None for this one.
+    """
+
+    def __init__(self, folder: Path, name: str, url: str, *, mutant: str = "none", machine: Host | None = None) -> None:
+        self.name = name
+        self.machine = machine
+        self.port = free_port()
+        self.log = folder / f"{name}.log"
+        entry = [sys.executable, "-m", "tests.support.node_entry", mutant]
+        serve = ["serve", "chat", "--cluster", url, "--node", name, "--port", str(self.port), "--strict-port"]
+        rules = ["--no-flood-limit", "--history", "10000", "--log-format", "json"]
+        self._command = [*entry, *serve, *rules, "--data-dir", str(folder / name)]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, wait: bool = True) -> None:
+        """Start it, and wait until it accepts connections."""
+        with self.log.open("ab") as log:
+            self._process = self._there(
+                lambda: subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            )
+        if wait:
+            self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Wait until it accepts connections."""
+        wait_until(
+            lambda: self._has_ended() or self._there(lambda: listens(self.port)), what=f"that {self.name} listens"
+        )
+        assert not self._has_ended(), f"{self.name} has ended; see {self.log}:\n{self.log.read_text()[-2000:]}"
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill it, if it runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(TIMEOUT_S)
+            self._process = None
+
+    def terminate(self) -> int:
+        """Ask it to stop, wait for that, and return the exit code."""
+        assert self._process is not None
+        self.send(signal.SIGTERM)
+        code = self._process.wait(TIMEOUT_S)
+        self._process = None
+        return code
+
+    def events(self, name: str) -> list[dict[str, object]]:
+        """Return the events of that name that it has told so far."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        events = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+        return [one for one in events if one["event"] == name]
+
+    def _there(self, call: Callable[[], _Made]) -> _Made:
+        return call() if self.machine is None else self.machine.call(call)
+
+    def _has_ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
+
+class Cluster:
+    """An engine, nodes, and their proxies."""
+
+    def __init__(self, engine: RedisServer, nodes: Sequence[ChatNode], proxies: Sequence[TcpProxy]) -> None:
+        self.engine = engine
+        self.nodes = nodes
+        self.proxies = proxies
+
+    @property
+    def ports(self) -> list[int]:
+        """Where the nodes listen."""
+        return [each.port for each in self.nodes]
+
+
+@contextlib.contextmanager
+def running_cluster(
+    folder: Path, *, nodes: int = 3, engine: str = "always", mutant: str = "none", settings: Sequence[str] = ()
+) -> Iterator[Cluster]:
+    """Run a chat on several nodes; all of them accept connections.
+
+    Args:
+        folder: Where everything is kept.
+        nodes: How many there are.
+        engine: The engine's settings, by name.
+        mutant: The fault that the nodes are built with.
+        settings: More settings of the engine.
+    """
+    with contextlib.ExitStack() as stack:
+        (folder / "engine").mkdir()
+        server = stack.enter_context(redis_server(folder / "engine", *ENGINES[engine], *settings))
+        proxies = [stack.enter_context(tcp_proxy(server.port)) for _ in range(nodes)]
+        made = [
+            ChatNode(folder, f"n{number}", f"redis://127.0.0.1:{proxy.port}", mutant=mutant)
+            for number, proxy in enumerate(proxies, 1)
+        ]
+        start_all(made, stack)
+        yield Cluster(server, made, proxies)
+
+
+@contextlib.contextmanager
+def running_apart(folder: Path, machines: Star) -> Iterator[Cluster]:
+    """Run a chat with a node on each machine around, and the engine on the one in the middle; without proxies."""
+    with contextlib.ExitStack() as stack:
+        (folder / "engine").mkdir()
+        with machines.middle.here():
+            server = stack.enter_context(
+                redis_server(folder / "engine", *DURABLE, "--bind", "*", "--protected-mode", "no")
+            )
+        made = [
+            ChatNode(folder, f"n{number}", f"redis://{machines.address(number)}:{server.port}", machine=machine)
+            for number, machine in enumerate(machines.around)
+        ]
+        start_all(made, stack)
+        yield Cluster(server, made, ())
+
+
+def start_all(nodes: Sequence[ChatNode], stack: contextlib.ExitStack) -> None:
+    """Start nodes at once, and wait until all of them accept connections; `stack` ends them."""
+    for each in nodes:
+        stack.callback(each.kill)
+        each.start(wait=False)
+    for each in nodes:
+        each.wait_until_ready()
