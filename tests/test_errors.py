@@ -62,14 +62,16 @@ EXIT_CODES = {
     ),
     ExitCode.UNREACHABLE: "EngineAwayError UnreachableError",
     ExitCode.NOT_LET_IN: (
-        "BusyError EngineLoginError EngineUntrustedError InsecureError LoginError LoginFailedError NotLetInError NotToldError ThrottledError "
+        "BusyError EngineLoginError EngineUntrustedError InsecureError LoginError LoginFailedError NotLetInError "
+        "NotToldError ThrottledError "
         "TokenRefusedError TokenReusedError TurnedAwayError UnknownCertificateError UntrustedError"
     ),
     ExitCode.TIMED_OUT: "ConnectTimeoutError EngineTimeoutError IdleTimeoutError",
     ExitCode.UNEXPECTED: "ExpectationError",
     ExitCode.BROKEN: (
         "BadMessageError BadTextError ConnectionBrokenError HttpRefusedError LateHelloError MessageTimeoutError "
-        "MessageTooLargeError NotAnEngineError NotGreetedError ProtocolError TlsError TlsReceivedError TruncatedMessageError"
+        "MessageTooLargeError NotAnEngineError NotGreetedError ProtocolError TlsError TlsReceivedError "
+        "TruncatedMessageError"
     ),
 }
 """The errors that lead to another exit code than the one of failures."""
