@@ -209,6 +209,7 @@ def test_an_engine_that_is_away(tmp_path: Path, store: RedisServer, service: str
                 assert (error["code"], error["retry_after"]) == ("busy", 5)
                 client.expect("ask", field="name")
             assert store.url in server.event("store_failed")["error"]
+            assert store.url in server.event("accounts_unreadable")["error"]
             if service == "auth":
                 assert answer(ann, "sessions", "error")["code"] == "busy"
             answer(ann, command, kind)
@@ -256,3 +257,15 @@ def test_without_the_option_no_engine_is_loaded(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=TIMEOUT_S, check=True, env=UNMEASURED
     )
     assert ended.stdout.splitlines()[-1] == "[]", ended.stderr
+
+
+def test_a_spoiled_user_is_told_and_the_others_come_in(store: RedisServer, tmp_path: Path) -> None:
+    add(store, "ann", "bob")
+    with served(store, tmp_path) as (server, port):
+        store.ask("HSET", "{chat:0}:users", "bob", "{}")
+        store.ask("HSET", "{chat:0}:accounts", "generation", 9)
+        store.ask("ZADD", "{chat:0}:users:changed", 9, "bob")
+        assert "bob" in server.event("accounts_unreadable")["error"]
+        assert try_password(port, PASSWORD) == ""
+    refused = run(store, "users", "list")
+    assert (refused.returncode, b"are not of the right form" in refused.stderr) == (ExitCode.FAILED, True)
